@@ -1,0 +1,211 @@
+"""What a channel is to the hub: a translator between a provider's protocol and our values.
+
+An adapter knows one provider's words and nothing of the hub: no database, no other adapter, no clock. It has three verbs:
+
+    verify(request)   the provider's signature is right, or BadSignature
+    parse(request)    the provider's payload as a list of Arrivals (no I/O)
+    send(message)     hand one message over: Accepted, or Refused / Unavailable / Uncertain (see hub.errors)
+
+What a channel can carry is a frozen `Capabilities`; `check_outgoing` is asked before anything is queued. Optional verbs
+(find_sent, fetch_media) are announced there, too. An adapter is made by its kind's factory from a `ChannelAccount` and
+closed with `aclose`. To add a channel: one file here, its payloads under tests/payloads/, its line in channels/registry.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+from hub.domain.states import Delivery
+from hub.domain.values import ChannelKind, ContactKind
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelAccount:
+    """One configured account of a channel: settings in the open, secrets decrypted, where the world reaches it.
+
+    `webhook_url(kind)` is where the provider must post; `default_region` is the two-letter region by which national phone
+    numbers are read.
+    """
+
+    id: str
+    kind: ChannelKind
+    settings: Mapping[str, str]
+    secrets: Mapping[str, str] = field(repr=False)
+    public_url: str = ""
+    default_region: str | None = None
+
+    def webhook_url(self, kind: str) -> str:
+        return f"{self.public_url}/webhooks/{self.id}/{kind}"
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookRequest:
+    """A provider's request as it came: `url` is the public address it was sent to, query included; header names are
+    lower case; `body` is the untouched bytes."""
+
+    kind: str
+    url: str
+    headers: Mapping[str, str]
+    body: bytes
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookAnswer:
+    """What the provider wants to read after our commit."""
+
+    body: bytes = b""
+    media_type: str = "text/plain"
+    status: int = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """A file that came with a message: `url` is where the provider keeps it until we have fetched it, or `content` holds it."""
+
+    media_type: str
+    name: str | None = None
+    url: str | None = None
+    content: bytes | None = field(default=None, repr=False)
+
+
+class Consent(StrEnum):
+    """What a customer said about being written to. HELP asks for help and changes nothing."""
+
+    STOP = "stop"
+    START = "start"
+    HELP = "help"
+
+
+@dataclass(frozen=True, slots=True)
+class MessageArrival:
+    """A customer wrote. `provider_id` is unique within the account: the key of once-only. `sender` is normalised
+    (E.164, lower-case mailbox, visitor id). `occurred_at` is the provider's time, if it tells one. `raw` is the payload as
+    it came, for the record."""
+
+    provider_id: str
+    contact_kind: ContactKind
+    sender: str
+    text: str
+    raw: str
+    received_at: datetime
+    sender_name: str | None = None
+    occurred_at: datetime | None = None
+    media: tuple[Media, ...] = ()
+    consent: Consent | None = None
+    language: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiptArrival:
+    """What became of a message of ours. `delivery_id` is our own id, given to the provider when we sent; `state` None means
+    the provider used a word we do not know (kept in `word` and `raw`). `provider_id` is the once-only key of the
+    receipt itself, `message_provider_id` the provider's name of the message."""
+
+    provider_id: str
+    delivery_id: str | None
+    message_provider_id: str | None
+    word: str
+    state: Delivery | None
+    raw: str
+    received_at: datetime
+    reason: str | None = None
+    detail: str | None = None
+
+
+Arrival = MessageArrival | ReceiptArrival
+
+
+@dataclass(frozen=True, slots=True)
+class OutgoingFile:
+    """A file to send: `url` is a signed address of ours that the provider may fetch for a while."""
+
+    name: str
+    media_type: str
+    size_bytes: int
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class OutgoingMessage:
+    """One message to hand over. `delivery_id` is ours, unguessable, the same at every attempt."""
+
+    delivery_id: str
+    recipient: str
+    text: str
+    files: tuple[OutgoingFile, ...] = ()
+    attempted_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The provider has it. `state` is what it said about it at once (usually SENT)."""
+
+    provider_id: str | None
+    state: Delivery = Delivery.SENT
+    segments: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What the channel can carry. A None limit means there is none. `finds_sent`: find_sent works; `fetches_media`:
+    fetch_media works; `repeatable`: sending twice with one delivery_id reaches the customer once (never true of SMS)."""
+
+    contact_kind: ContactKind
+    text_limit: int | None = None
+    attachments: bool = False
+    attachment_limit_bytes: int | None = None
+    attachment_count_limit: int | None = None
+    attachment_types: tuple[str, ...] = ()
+    receipts: bool = False
+    typing: bool = False
+    finds_sent: bool = False
+    fetches_media: bool = False
+    repeatable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    content: bytes = field(repr=False)
+    media_type: str = "application/octet-stream"
+
+
+class Channel(Protocol):
+    """A live adapter of one account. Only `send`, `find_sent`, `fetch_media` and `aclose` may do I/O."""
+
+    @property
+    def account(self) -> ChannelAccount: ...
+
+    @property
+    def capabilities(self) -> Capabilities: ...
+
+    def verify(self, request: WebhookRequest) -> None:
+        """Raises BadSignature."""
+
+    def parse(self, request: WebhookRequest) -> list[Arrival]:
+        """Raises BadRequest / InvalidInput when the payload cannot be a payload of this provider."""
+
+    def answer(self, request: WebhookRequest) -> WebhookAnswer:
+        """What to say to the provider once the arrivals are committed."""
+
+    def check_outgoing(self, message: OutgoingMessage) -> None:
+        """Raises InvalidInput naming the field (`text`, `attachments`) when the channel cannot carry the message."""
+
+    def segments(self, text: str) -> int | None:
+        """How many billed parts the text takes, where the channel counts them."""
+
+    async def send(self, message: OutgoingMessage) -> Accepted:
+        """Raises Refused, Unavailable or Uncertain."""
+
+    async def find_sent(self, message: OutgoingMessage) -> Accepted | None:
+        """After Uncertain: what the provider knows of this very message; None when it surely knows nothing of it.
+        Raises Uncertain when it cannot tell, Unavailable when it cannot be asked."""
+
+    async def fetch_media(self, media: Media) -> Fetched:
+        """Raises Refused (gone, too large, not allowed) or Unavailable."""
+
+    async def aclose(self) -> None: ...

@@ -1,0 +1,255 @@
+"""Every event of the stream, its fields and its audience: the contract between the hub and its live screens.
+
+An event says what is now true (it carries the whole new view), so applying one twice, or one that an answer has already
+told, changes nothing. `topics` says who may see it; a viewer holds a set of topics and sees an event when the sets meet:
+
+    staff            everybody who is signed in
+    supervisors      supervisors and administrators (they hold every topic below, too)
+    queue:ID         members of the queue
+    user:ID          that person
+    customer:ID      whoever is looking at that customer's card right now
+    visitor:ID       the chat visitor behind that contact point (never the console)
+    facts            nobody's screen: the KPI projector reads these
+
+`unless`: a viewer who holds one of these topics does not see it. It serves ConversationHidden alone: those who saw a
+conversation and no longer may are told to drop it, and nobody else is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar, Literal
+
+from hub.domain.views import (
+    AgentView,
+    ChannelView,
+    ConversationView,
+    CustomerView,
+    EntryView,
+    NumbersView,
+    OfferView,
+    QueueView,
+)
+
+STAFF = "staff"
+SUPERVISORS = "supervisors"
+FACTS = "facts"
+
+
+def queue_topic(queue_id: int) -> str:
+    return f"queue:{queue_id}"
+
+
+def user_topic(user_id: int) -> str:
+    return f"user:{user_id}"
+
+
+def customer_topic(customer_id: int) -> str:
+    return f"customer:{customer_id}"
+
+
+def visitor_topic(contact_point_id: int) -> str:
+    return f"visitor:{contact_point_id}"
+
+
+def conversation_topics(queue_id: int, assignee_id: int | None) -> frozenset[str]:
+    """Who may see a conversation: its queue's members, whoever it is assigned to, and supervisors."""
+    topics = {SUPERVISORS, queue_topic(queue_id)}
+    if assignee_id is not None:
+        topics.add(user_topic(assignee_id))
+    return frozenset(topics)
+
+
+@dataclass(frozen=True, slots=True)
+class EntryAdded:
+    """A new line of a timeline, with its conversation as it is after that line."""
+
+    KIND: ClassVar[str] = "entry.added"
+    entry: EntryView
+    conversation: ConversationView
+    kind: Literal["entry.added"] = "entry.added"
+
+
+@dataclass(frozen=True, slots=True)
+class EntryChanged:
+    """A delivery moved on, an attachment has arrived."""
+
+    KIND: ClassVar[str] = "entry.changed"
+    entry: EntryView
+    kind: Literal["entry.changed"] = "entry.changed"
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationChanged:
+    KIND: ClassVar[str] = "conversation.changed"
+    conversation: ConversationView
+    kind: Literal["conversation.changed"] = "conversation.changed"
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationHidden:
+    """The viewer may no longer see this conversation: drop it."""
+
+    KIND: ClassVar[str] = "conversation.hidden"
+    conversation_id: int
+    kind: Literal["conversation.hidden"] = "conversation.hidden"
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerChanged:
+    KIND: ClassVar[str] = "customer.changed"
+    customer: CustomerView
+    kind: Literal["customer.changed"] = "customer.changed"
+
+
+@dataclass(frozen=True, slots=True)
+class OfferMade:
+    KIND: ClassVar[str] = "offer.made"
+    offer: OfferView
+    kind: Literal["offer.made"] = "offer.made"
+
+
+@dataclass(frozen=True, slots=True)
+class OfferEnded:
+    KIND: ClassVar[str] = "offer.ended"
+    offer: OfferView
+    kind: Literal["offer.ended"] = "offer.ended"
+
+
+@dataclass(frozen=True, slots=True)
+class AgentChanged:
+    KIND: ClassVar[str] = "agent.changed"
+    agent: AgentView
+    kind: Literal["agent.changed"] = "agent.changed"
+
+
+@dataclass(frozen=True, slots=True)
+class QueueChanged:
+    KIND: ClassVar[str] = "queue.changed"
+    queue: QueueView
+    kind: Literal["queue.changed"] = "queue.changed"
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelChanged:
+    KIND: ClassVar[str] = "channel.changed"
+    channel: ChannelView
+    kind: Literal["channel.changed"] = "channel.changed"
+
+
+@dataclass(frozen=True, slots=True)
+class NumbersChanged:
+    KIND: ClassVar[str] = "numbers.changed"
+    numbers: NumbersView
+    kind: Literal["numbers.changed"] = "numbers.changed"
+
+
+@dataclass(frozen=True, slots=True)
+class AccessChanged:
+    """The viewer's own rights changed (role, queues, deactivated): the console takes a fresh snapshot."""
+
+    KIND: ClassVar[str] = "access.changed"
+    user_id: int
+    kind: Literal["access.changed"] = "access.changed"
+
+
+HubEvent = (
+    EntryAdded
+    | EntryChanged
+    | ConversationChanged
+    | ConversationHidden
+    | CustomerChanged
+    | OfferMade
+    | OfferEnded
+    | AgentChanged
+    | QueueChanged
+    | ChannelChanged
+    | NumbersChanged
+    | AccessChanged
+)
+
+
+# --- facts: kept for ever, so that every figure can be recomputed from nothing ------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentEnded:
+    """An agent's hold on a conversation ended. `how` it began and `end_reason` are those of the assignment."""
+
+    KIND: ClassVar[str] = "fact.segment"
+    assignment_id: int
+    conversation_id: int
+    agent_id: int
+    channel_id: str
+    queue_id: int
+    connected_at: datetime
+    ended_at: datetime
+    how: str
+    end_reason: str
+    kind: Literal["fact.segment"] = "fact.segment"
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerAnswered:
+    """A human answered the oldest unanswered message. `is_first`: nobody had answered in this conversation before."""
+
+    KIND: ClassVar[str] = "fact.response"
+    entry_id: int
+    conversation_id: int
+    agent_id: int
+    channel_id: str
+    queue_id: int
+    asked_at: datetime
+    answered_at: datetime
+    is_first: bool
+    kind: Literal["fact.response"] = "fact.response"
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationResolved:
+    """`opened_at` is when the conversation began, whatever was reopened since. `agent_id` None: nobody held it."""
+
+    KIND: ClassVar[str] = "fact.resolution"
+    entry_id: int
+    conversation_id: int
+    agent_id: int | None
+    channel_id: str
+    queue_id: int
+    opened_at: datetime
+    resolved_at: datetime
+    reopened_count: int
+    kind: Literal["fact.resolution"] = "fact.resolution"
+
+
+FactEvent = SegmentEnded | CustomerAnswered | ConversationResolved
+FACT_KINDS = ("fact.segment", "fact.response", "fact.resolution")
+
+StreamEvent = HubEvent | FactEvent
+
+
+# --- volatile: shown now, never stored, never replayed -----------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Typing:
+    """Somebody is typing in a conversation, for the next few seconds. `user_id` is None for the customer."""
+
+    KIND: ClassVar[str] = "typing"
+    conversation_id: int
+    user_id: int | None
+    name: str
+    kind: Literal["typing"] = "typing"
+
+
+@dataclass(frozen=True, slots=True)
+class Viewing:
+    """Who has this customer's card open right now, everybody named; an empty list clears it."""
+
+    KIND: ClassVar[str] = "viewing"
+    customer_id: int
+    user_ids: tuple[int, ...]
+    kind: Literal["viewing"] = "viewing"
+
+
+VolatileEvent = Typing | Viewing

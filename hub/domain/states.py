@@ -1,0 +1,137 @@
+"""All state machines of the hub on one page. Pure tables: a move that is not written here is illegal.
+
+Each table maps a state to the states it may move to. `check_move` is the only reader.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import TypeVar
+
+from hub.errors import IllegalMove
+
+S = TypeVar("S", bound=StrEnum)
+
+
+class ConversationStatus(StrEnum):
+    OPEN = "open"
+    RESOLVED = "resolved"
+
+
+CONVERSATION: Mapping[ConversationStatus, frozenset[ConversationStatus]] = {
+    ConversationStatus.OPEN: frozenset({ConversationStatus.RESOLVED}),
+    # The customer writes again within the channel's reopen window, or an agent opens it by hand.
+    ConversationStatus.RESOLVED: frozenset({ConversationStatus.OPEN}),
+}
+
+
+class AgentState(StrEnum):
+    """What an agent has said about themselves, or (OFFLINE, NOT_RESPONDING) what the hub has seen.
+
+    Only AVAILABLE is offered work. AWAY carries a reason (break, lunch, training …).
+    """
+
+    OFFLINE = "offline"
+    AVAILABLE = "available"
+    BUSY = "busy"
+    AWAY = "away"
+    NOT_RESPONDING = "not_responding"
+
+
+# What a person may choose. OFFLINE is reached by signing out or by being lost; NOT_RESPONDING by missing offers in a row.
+CHOOSABLE_AGENT_STATES = frozenset({AgentState.AVAILABLE, AgentState.BUSY, AgentState.AWAY})
+
+_ONLINE = frozenset({AgentState.AVAILABLE, AgentState.BUSY, AgentState.AWAY})
+AGENT: Mapping[AgentState, frozenset[AgentState]] = {
+    AgentState.OFFLINE: _ONLINE,
+    AgentState.AVAILABLE: frozenset(AgentState),
+    AgentState.BUSY: _ONLINE | {AgentState.OFFLINE},
+    AgentState.AWAY: _ONLINE | {AgentState.OFFLINE},
+    AgentState.NOT_RESPONDING: _ONLINE | {AgentState.OFFLINE},
+}
+
+
+class OfferOutcome(StrEnum):
+    """How an offer ended. A missed offer is not a declined one, and neither is one the customer left."""
+
+    ACCEPTED = "accepted"
+    DECLINED = "declined"
+    NO_ANSWER = "no_answer"
+    DEVICE_LOST = "device_lost"
+    SETUP_FAILED = "setup_failed"
+    CUSTOMER_LEFT = "customer_left"
+    WITHDRAWN = "withdrawn"
+
+
+class Delivery(StrEnum):
+    """Where an outgoing message is.
+
+    QUEUED    written with its outbox row, nobody has tried yet
+    SENDING   an attempt and its lease are committed
+    SENT      the provider has it
+    DELIVERED the customer's device or mail box has it
+    READ      the customer has seen it
+    FAILED    it will not arrive; the reason stands beside it
+    UNCERTAIN it may or may not have left: an agent decides
+    """
+
+    QUEUED = "queued"
+    SENDING = "sending"
+    SENT = "sent"
+    DELIVERED = "delivered"
+    READ = "read"
+    FAILED = "failed"
+    UNCERTAIN = "uncertain"
+
+
+DELIVERY: Mapping[Delivery, frozenset[Delivery]] = {
+    Delivery.QUEUED: frozenset({Delivery.SENDING, Delivery.FAILED}),
+    # A receipt may overtake the answer of the send call itself, hence DELIVERED and READ.
+    Delivery.SENDING: frozenset(
+        {
+            Delivery.QUEUED,
+            Delivery.SENT,
+            Delivery.DELIVERED,
+            Delivery.READ,
+            Delivery.FAILED,
+            Delivery.UNCERTAIN,
+        }
+    ),
+    # FAILED after SENT: the provider took it and could not deliver it.
+    Delivery.SENT: frozenset({Delivery.DELIVERED, Delivery.READ, Delivery.FAILED}),
+    # FAILED after DELIVERED: a bounce that comes after a relay had said "delivered" (the named exception to rank).
+    Delivery.DELIVERED: frozenset({Delivery.READ, Delivery.FAILED}),
+    Delivery.READ: frozenset(),
+    # An agent asked to try again.
+    Delivery.FAILED: frozenset({Delivery.QUEUED}),
+    # The provider settled it after all, or an agent asked to try again.
+    Delivery.UNCERTAIN: frozenset(
+        {Delivery.QUEUED, Delivery.SENT, Delivery.DELIVERED, Delivery.READ, Delivery.FAILED}
+    ),
+}
+
+
+class ChannelHealth(StrEnum):
+    """OK: works. DEGRADED: failing now and then. DOWN: the breaker is open or the account is refused."""
+
+    OK = "ok"
+    DEGRADED = "degraded"
+    DOWN = "down"
+
+
+class AttachmentState(StrEnum):
+    FETCHING = "fetching"
+    STORED = "stored"
+    FAILED = "failed"
+
+
+def check_move(table: Mapping[S, frozenset[S]], before: S, after: S) -> S:
+    """`after`, if `table` allows the move from `before`; else IllegalMove with both in its message."""
+    if after not in table[before]:
+        raise IllegalMove(type(before).__name__, before, after)
+    return after
+
+
+def can_move(table: Mapping[S, frozenset[S]], before: S, after: S) -> bool:
+    return after in table[before]

@@ -1,0 +1,104 @@
+"""The small values every layer speaks in. Standard library only; all are immutable.
+
+Instants are aware UTC datetimes. Identifiers of our own rows are positive integers; identifiers of channel accounts are
+short strings chosen by the administrator ("sms-demo"); identifiers given by providers are opaque strings.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    """Who somebody is to the hub. Each role may do all that the roles before it may do."""
+
+    AGENT = "agent"
+    SUPERVISOR = "supervisor"
+    ADMIN = "admin"
+
+    def covers(self, other: Role) -> bool:
+        order = list(Role)
+        return order.index(self) >= order.index(other)
+
+
+class ChannelKind(StrEnum):
+    SMS = "sms"
+    CHAT = "chat"
+    EMAIL = "email"
+    PHONE = "phone"
+    LOOPBACK = "loopback"
+
+
+class ContactKind(StrEnum):
+    """What sort of address a contact point is. A phone number serves SMS and calls alike."""
+
+    PHONE = "phone"
+    EMAIL = "email"
+    CHAT = "chat"
+    LOOPBACK = "loopback"
+
+
+class EntryKind(StrEnum):
+    """What a line of the timeline is: words to or from the customer, a colleague's note, or something that happened."""
+
+    MESSAGE = "message"
+    NOTE = "note"
+    EVENT = "event"
+
+
+class Direction(StrEnum):
+    IN = "in"
+    OUT = "out"
+    INTERNAL = "internal"
+
+
+class AuthorKind(StrEnum):
+    CUSTOMER = "customer"
+    AGENT = "agent"
+    SYSTEM = "system"
+
+
+class Happening(StrEnum):
+    """What an EVENT entry tells; the console has the sentence for each in every language."""
+
+    OFFERED = "offered"
+    ACCEPTED = "accepted"
+    DECLINED = "declined"
+    MISSED = "missed"
+    CLAIMED = "claimed"
+    TRANSFERRED = "transferred"
+    RELEASED = "released"
+    RESOLVED = "resolved"
+    REOPENED = "reopened"
+    OPTED_OUT = "opted_out"
+    OPTED_IN = "opted_in"
+    LINKED = "linked"
+    QUEUED = "queued"
+
+
+# Marks a token as not of this hub's making; see Token.parse.
+_TOKEN_SEPARATOR = "-"
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A position in the event stream: opaque to clients, `epoch-seq` to us.
+
+    The epoch changes when the database is replaced (restored from a backup, say), so that a token of the old life is
+    never mistaken for one of the new.
+    """
+
+    epoch: str
+    seq: int
+
+    def __str__(self) -> str:
+        return f"{self.epoch}{_TOKEN_SEPARATOR}{self.seq}"
+
+    @classmethod
+    def parse(cls, text: str) -> Token | None:
+        """The token that `text` writes, or None if it writes none."""
+        epoch, separator, seq = text.rpartition(_TOKEN_SEPARATOR)
+        if not separator or not epoch or not seq.isascii() or not seq.isdecimal() or len(seq) > 18:
+            return None
+        return cls(epoch, int(seq))

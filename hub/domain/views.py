@@ -1,0 +1,218 @@
+"""What the console and the API show of each noun: the same shapes in answers, in the snapshot and inside events.
+
+Every view of a thing that changes carries `version`, which rises with each change: whoever holds two versions of the same
+thing keeps the higher, so an answer and an event may come in either order.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from hub.domain.states import AgentState, AttachmentState, ChannelHealth, ConversationStatus, Delivery, OfferOutcome
+from hub.domain.values import AuthorKind, ChannelKind, ContactKind, Direction, EntryKind, Happening, Role
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    kind: AuthorKind
+    name: str
+    user_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AttachmentView:
+    id: int
+    name: str
+    media_type: str
+    size_bytes: int | None
+    state: AttachmentState
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryView:
+    """`reason` is a machine word the console has a sentence for; `detail` is the provider's own words."""
+
+    state: Delivery
+    at: datetime
+    reason: str | None = None
+    detail: str | None = None
+    segments: int | None = None
+    attempts: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class EntryView:
+    """One line of a timeline. `happening` and `data` are set for kind=event, `delivery` for outgoing messages.
+
+    `client_key` is the Idempotency-Key of the request that made it, so that the sender's screen can match its own echo.
+    """
+
+    id: int
+    conversation_id: int
+    customer_id: int
+    channel_id: str
+    kind: EntryKind
+    direction: Direction
+    author: Author
+    text: str
+    at: datetime
+    version: int = 1
+    happening: Happening | None = None
+    data: dict[str, str | int | None] = field(default_factory=dict)
+    attachments: tuple[AttachmentView, ...] = ()
+    delivery: DeliveryView | None = None
+    client_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationView:
+    """One request of a customer on one channel account.
+
+    `unanswered_since`: when the oldest customer message that nobody has answered came in. `queued_since`: since when it
+    waits for an agent (None while assigned or resolved). `preview` is the start of the newest message.
+    """
+
+    id: int
+    customer_id: int
+    customer_name: str
+    contact_point_id: int
+    address: str
+    channel_id: str
+    channel_kind: ChannelKind
+    queue_id: int
+    status: ConversationStatus
+    assignee_id: int | None
+    assigned_at: datetime | None
+    queued_since: datetime | None
+    unanswered_since: datetime | None
+    created_at: datetime
+    last_entry_at: datetime
+    resolved_at: datetime | None
+    reopened_count: int
+    priority: int
+    preview: str
+    preview_direction: Direction
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class ContactPointView:
+    id: int
+    kind: ContactKind
+    address: str
+    verified: bool
+    opted_out: bool
+    last_seen_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerView:
+    id: int
+    name: str
+    language: str | None
+    note: str
+    created_at: datetime
+    contact_points: tuple[ContactPointView, ...]
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class OfferView:
+    """Work that rings at an agent. `why` says in words-for-machines why this agent (the engine's record)."""
+
+    id: int
+    conversation_id: int
+    agent_id: int
+    offered_at: datetime
+    expires_at: datetime
+    ended_at: datetime | None
+    outcome: OfferOutcome | None
+    customer_name: str
+    channel_id: str
+    channel_kind: ChannelKind
+    queue_id: int
+    preview: str
+    waiting_since: datetime
+    why: dict[str, str | int | float | None]
+
+
+@dataclass(frozen=True, slots=True)
+class AgentView:
+    """An agent as colleagues see them. `load` and `capacity` are in the same weighted units (default budget 100)."""
+
+    user_id: int
+    name: str
+    role: Role
+    state: AgentState
+    reason: str | None
+    state_since: datetime
+    connected: bool
+    load: int
+    capacity: int
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class QueueView:
+    id: int
+    name: str
+    member_ids: tuple[int, ...]
+    offer_timeout_s: int
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelCapabilities:
+    """What a channel can carry, told to the composer before anything is queued. None means no limit of ours."""
+
+    text_limit: int | None
+    attachments: bool
+    attachment_limit_bytes: int | None
+    attachment_types: tuple[str, ...]
+    receipts: bool
+    typing: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelView:
+    id: str
+    kind: ChannelKind
+    name: str
+    address: str
+    queue_id: int
+    enabled: bool
+    health: ChannelHealth
+    health_code: str | None
+    health_detail: str | None
+    health_since: datetime
+    capabilities: ChannelCapabilities
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class UserView:
+    id: int
+    email: str
+    name: str
+    role: Role
+    language: str
+    active: bool
+    capacity: int
+    queue_ids: tuple[int, ...]
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class NumbersView:
+    """An agent's own day so far, in the organisation's time zone. Durations in seconds; None while there is no case yet."""
+
+    user_id: int
+    day: str
+    handled_contacts: int
+    first_response_mean_s: float | None
+    first_response_count: int
+    resolution_median_s: float | None
+    resolution_count: int
+    as_of_seq: int

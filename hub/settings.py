@@ -1,0 +1,132 @@
+"""The hub's settings: read once from the environment (prefix HUB_), then frozen.
+
+Everything an administrator changes at run time lives in the database instead. `hub doctor` prints and checks these.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from hub.errors import Misconfigured
+
+# Fewer characters than this cannot carry the 128 bits we want of a key.
+_SECRET_KEY_MIN_LENGTH = 22
+_LOG_LEVELS = ("debug", "info", "warning", "error")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """`public_url` is how customers' browsers and providers reach the hub: scheme and host, no trailing slash."""
+
+    data_dir: Path
+    database_url: str
+    public_url: str
+    secret_key: str = field(repr=False)
+    log_level: str = "info"
+    log_json: bool = False
+    session_idle_s: int = 12 * 3600
+    session_max_s: int = 7 * 24 * 3600
+    presence_grace_s: float = 15.0
+    event_retention_days: int = 7
+    arrival_retention_days: int = 90
+    body_limit_bytes: int = 1 << 20
+    upload_limit_bytes: int = 25 << 20
+
+    @property
+    def secure_cookies(self) -> bool:
+        return self.public_url.startswith("https://")
+
+    @property
+    def is_sqlite(self) -> bool:
+        return self.database_url.startswith("sqlite")
+
+    @property
+    def files_dir(self) -> Path:
+        return self.data_dir / "files"
+
+
+def load_settings(env: Mapping[str, str] = os.environ, *, port: int = 8080) -> Settings:
+    """The settings that `env` holds; Misconfigured names every wrong variable at once."""
+    faults: dict[str, str] = {}
+
+    def number(name: str, default: float, low: float, high: float) -> float:
+        text = env.get(name, "")
+        try:
+            value = float(text) if text else default
+        except ValueError:
+            faults[name] = f"is not a number: {text!r}"
+            return default
+        if not low <= value <= high:
+            faults[name] = f"must be between {low:g} and {high:g}, not {value:g}"
+            return default
+        return value
+
+    data_dir = Path(env.get("HUB_DATA_DIR") or "./data").absolute()
+    database_url = env.get("HUB_DATABASE_URL") or f"sqlite:///{data_dir / 'hub.db'}"
+    if database_url.startswith(("postgres://", "postgresql://")):
+        database_url = "postgresql+asyncpg://" + database_url.split("://", 1)[1]
+    if not database_url.startswith(("sqlite:///", "postgresql+asyncpg://")):
+        faults["HUB_DATABASE_URL"] = "must start with sqlite:/// or postgresql://"
+    public_url = (env.get("HUB_PUBLIC_URL") or f"http://127.0.0.1:{port}").rstrip("/")
+    parts = urlsplit(public_url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        faults["HUB_PUBLIC_URL"] = "must look like https://hub.example.org"
+    log_level = (env.get("HUB_LOG_LEVEL") or "info").lower()
+    if log_level not in _LOG_LEVELS:
+        faults["HUB_LOG_LEVEL"] = f"must be one of {', '.join(_LOG_LEVELS)}"
+    secret_key = env.get("HUB_SECRET_KEY") or ""
+    if secret_key and len(secret_key) < _SECRET_KEY_MIN_LENGTH:
+        faults["HUB_SECRET_KEY"] = f"must have at least {_SECRET_KEY_MIN_LENGTH} characters"
+    if not secret_key and not database_url.startswith("sqlite"):
+        faults["HUB_SECRET_KEY"] = "must be set when the database is PostgreSQL (every process needs the same one)"
+    values = {
+        "session_idle_s": int(number("HUB_SESSION_IDLE_S", 12 * 3600, 60, 31 * 24 * 3600)),
+        "session_max_s": int(number("HUB_SESSION_MAX_S", 7 * 24 * 3600, 60, 366 * 24 * 3600)),
+        "event_retention_days": int(number("HUB_EVENT_RETENTION_DAYS", 7, 1, 3650)),
+        "arrival_retention_days": int(number("HUB_ARRIVAL_RETENTION_DAYS", 90, 1, 3650)),
+        "body_limit_bytes": int(number("HUB_BODY_LIMIT_BYTES", 1 << 20, 1 << 10, 1 << 28)),
+        "upload_limit_bytes": int(number("HUB_UPLOAD_LIMIT_BYTES", 25 << 20, 1 << 10, 1 << 30)),
+    }
+    presence_grace_s = number("HUB_PRESENCE_GRACE_S", 15.0, 0.5, 600)
+    if faults:
+        raise Misconfigured("; ".join(f"{name} {fault}" for name, fault in sorted(faults.items())), fields=faults)
+    return Settings(
+        data_dir=data_dir,
+        database_url=database_url,
+        public_url=public_url,
+        secret_key=secret_key or _kept_secret_key(data_dir),
+        log_level=log_level,
+        log_json=env.get("HUB_LOG_JSON", "") in ("1", "true", "yes"),
+        presence_grace_s=presence_grace_s,
+        **values,
+    )
+
+
+def _kept_secret_key(data_dir: Path) -> str:
+    """The key kept beside the SQLite file, made at the first start: one machine, one process, no set-up."""
+    path = data_dir / "secret.key"
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        try:
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            key = path.read_text().strip()
+            if len(key) < _SECRET_KEY_MIN_LENGTH:
+                raise Misconfigured(
+                    f"{path} holds no usable key; restore it from a backup or set HUB_SECRET_KEY",
+                    fields={"HUB_SECRET_KEY": "the kept key file is damaged"},
+                ) from None
+            return key
+        with os.fdopen(descriptor, "w") as file:
+            key = secrets.token_urlsafe(32)
+            file.write(key + "\n")
+            return key
+    except OSError as error:
+        raise Misconfigured(
+            f"cannot use the data directory {data_dir}: {error.strerror}", fields={"HUB_DATA_DIR": str(error.strerror)}
+        ) from error

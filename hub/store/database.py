@@ -1,0 +1,476 @@
+"""The one door to the database: `transaction(work)` and `read(work)`, alike on SQLite and PostgreSQL.
+
+A unit of work is a plain function that takes a `Tx` first. It cannot await, so no network call can stand inside a
+transaction, and it never commits: the door does, always in this order (invariant 3 of docs/architecture.md):
+
+    work runs → STREAM lock → its events are inserted → notice → commit → the caller goes on
+
+so the order of `event.seq` is the order of commits and readers may use `seq > cursor`. A unit of work may be run again
+(a deadlock on PostgreSQL), so it keeps nothing outside the database.
+
+SQLite   one writer thread owns the one write connection. Units of work that wait at the same time share a commit: each
+         runs inside its own savepoint, so one that fails takes nobody with it. One fsync pays for all of them, and
+         throughput rises with load. Reads run beside it in WAL mode on a small pool of threads.
+PostgreSQL  asyncpg through SQLAlchemy's greenlet bridge, one connection a transaction.
+
+The one lock order of the whole program: ROUTING → conversation → message/outbox → STREAM.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import queue as thread_queue
+import sqlite3
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from pydantic import TypeAdapter
+from sqlalchemy import Connection, CursorResult, Executable, Row, Table, create_engine, insert, select, text
+from sqlalchemy import event as engine_event
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.engine import Engine, make_url
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import QueuePool, StaticPool
+
+from hub.domain.events import StreamEvent
+from hub.errors import DatabaseAway
+from hub.store import tables
+
+log = logging.getLogger(__name__)
+
+P = ParamSpec("P")
+T = TypeVar("T")
+Clock = Callable[[], datetime]
+
+# PostgreSQL advisory locks: any two numbers nobody else uses in this database ("hu" "b1"/"b2").
+ROUTING_LOCK = 0x68756231
+STREAM_LOCK = 0x68756232
+MIGRATION_LOCK = 0x68756233
+NOTICE_CHANNEL = "hub"
+
+# How many waiting units of work share one SQLite commit. More only makes the first of them wait longer.
+_SHARED_COMMIT_LIMIT = 256
+# How long a SQLite writer waits for another process (the command line, a backup) to finish its write.
+_SQLITE_BUSY_S = 10.0
+_SQLITE_READERS = 4
+# A PostgreSQL unit of work is run again this often after a deadlock or a serialisation failure.
+_REPEATS = 4
+_REPEATABLE_SQLSTATES = frozenset({"40001", "40P01"})
+# Bounds a connection attempt, so a database that is away is told as such and not waited for.
+_CONNECT_TIMEOUT_S = 5.0
+_STATEMENT_TIMEOUT_S = 30.0
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What a commit tells the rest of the program: there are events up to `seq`, and these loops have work."""
+
+    seq: int | None
+    wakes: frozenset[str] = frozenset()
+
+
+@dataclass(slots=True)
+class _Emitted:
+    event: StreamEvent
+    topics: frozenset[str]
+    unless: frozenset[str]
+
+
+@lru_cache(maxsize=64)
+def _encoder(kind: type) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)
+
+
+def encode_event(event: Any) -> str:
+    """The JSON of an event: written once, stored, and handed to every screen as these very characters."""
+    return _encoder(type(event)).dump_json(event).decode()
+
+
+@dataclass(slots=True)
+class Tx:
+    """One unit of work's hands on the database. `now` is one instant for the whole of it."""
+
+    connection: Connection
+    now: datetime
+    _emitted: list[_Emitted] = field(default_factory=list)
+    _wakes: set[str] = field(default_factory=set)
+
+    @property
+    def is_postgresql(self) -> bool:
+        return self.connection.dialect.name == "postgresql"
+
+    def execute(
+        self, statement: Executable, parameters: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None
+    ) -> CursorResult[Any]:
+        if parameters is None:
+            return self.connection.execute(statement)  # type: ignore[return-value]
+        return self.connection.execute(statement, parameters)  # type: ignore[return-value]
+
+    def rows(self, statement: Executable, parameters: Mapping[str, Any] | None = None) -> Sequence[Row[Any]]:
+        return self.execute(statement, parameters).all()
+
+    def first(self, statement: Executable, parameters: Mapping[str, Any] | None = None) -> Row[Any] | None:
+        return self.execute(statement, parameters).first()
+
+    def scalar(self, statement: Executable, parameters: Mapping[str, Any] | None = None) -> Any:
+        return self.execute(statement, parameters).scalar()
+
+    def insert(self, table: Table, row: Mapping[str, Any]) -> int:
+        """Inserts one row and returns its `id`."""
+        return int(self.execute(insert(table).values(**row)).inserted_primary_key[0])
+
+    def insert_many(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> list[int]:
+        """Inserts rows that all have the same columns and returns their ids, in the order given."""
+        if not rows:
+            return []
+        statement = insert(table).returning(table.c.id, sort_by_parameter_order=True)
+        return list(self.execute(statement, rows).scalars())
+
+    def insert_new(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> int:
+        """Inserts the rows whose key is not there yet; returns how many those were."""
+        if not rows:
+            return 0
+        maker = postgresql_insert if self.is_postgresql else sqlite_insert
+        return sum(self.execute(maker(table).values(**row).on_conflict_do_nothing()).rowcount for row in rows)
+
+    def lock_routing(self) -> None:
+        """First in the lock order: one decider for assignments. On SQLite every transaction is alone anyway."""
+        if self.is_postgresql:
+            self.connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({ROUTING_LOCK})")
+
+    def lock_conversations(self, ids: Iterable[int]) -> None:
+        """Second in the lock order; in the order of their ids, so two lockers never wait for each other."""
+        wanted = sorted(set(ids))
+        if self.is_postgresql and wanted:
+            c = tables.conversation.c
+            self.connection.execute(select(c.id).where(c.id.in_(wanted)).order_by(c.id).with_for_update()).all()
+
+    def emit(self, event: StreamEvent, topics: Iterable[str], *, unless: Iterable[str] = ()) -> None:
+        """Buffers an event; it is stored just before the commit and seen by nobody if there is none."""
+        self._emitted.append(_Emitted(event, frozenset(topics), frozenset(unless)))
+
+    def wake(self, *loops: str) -> None:
+        """After the commit, wakes these background loops in every process ("outbox", "routing" …)."""
+        self._wakes.update(loops)
+
+
+def _store_events(connection: Connection, now: datetime, emitted: Sequence[_Emitted]) -> int:
+    """Inserts the events under the STREAM lock, which the commit lets go; returns the last seq."""
+    rows = [
+        {
+            "at": now,
+            "kind": item.event.kind,
+            "topics": " ".join(sorted(item.topics)),
+            "unless": " ".join(sorted(item.unless)),
+            "body": encode_event(item.event),
+        }
+        for item in emitted
+    ]
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({STREAM_LOCK})")
+        statement = insert(tables.event).returning(tables.event.c.seq, sort_by_parameter_order=True)
+        return int(connection.execute(statement, rows).scalars().all()[-1])
+    connection.execute(insert(tables.event), rows)
+    return int(connection.exec_driver_sql("SELECT last_insert_rowid()").scalar_one())
+
+
+def _translated(error: BaseException) -> BaseException:
+    """The driver's word for "the database does not answer" as DatabaseAway; anything else as it is."""
+    if isinstance(error, (OperationalError, InterfaceError, PoolTimeoutError)):
+        away = DatabaseAway("the database does not answer")
+        away.__cause__ = error
+        return away
+    if isinstance(error, DBAPIError) and error.connection_invalidated:
+        away = DatabaseAway("the connection to the database broke")
+        away.__cause__ = error
+        return away
+    if isinstance(error, (ConnectionError, TimeoutError, OSError)):
+        away = DatabaseAway("the database cannot be reached")
+        away.__cause__ = error
+        return away
+    return error
+
+
+class Database:
+    """Open with `open_database`. `on_notice` callbacks run on the event loop after each commit of this process."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        self.on_notice: list[Callable[[Notice], None]] = []
+
+    async def transaction(self, work: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Runs `work(tx, …)` and commits; DatabaseAway if the database does not answer. Shielded: a caller that is
+        cancelled leaves the transaction to finish by itself, never cut in the middle."""
+        raise NotImplementedError
+
+    async def read(self, work: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Runs `work(tx, …)` on one repeatable snapshot; it cannot write."""
+        raise NotImplementedError
+
+    async def close(self) -> None:
+        raise NotImplementedError
+
+    @property
+    def is_postgresql(self) -> bool:
+        return isinstance(self, PostgresDatabase)
+
+    def _tell(self, notice: Notice) -> None:
+        for callback in self.on_notice:
+            callback(notice)
+
+
+# --- SQLite -------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class _Job:
+    work: Callable[[Tx], Any]
+    future: asyncio.Future[Any]
+    loop: asyncio.AbstractEventLoop
+
+
+def _sqlite_engine(path: str, *, read_only: bool) -> Engine:
+    engine = create_engine(
+        f"sqlite:///{path}",
+        poolclass=QueuePool if read_only else StaticPool,
+        connect_args={"check_same_thread": False, "timeout": _SQLITE_BUSY_S, "cached_statements": 512},
+        **({"pool_size": _SQLITE_READERS, "max_overflow": 0} if read_only else {}),
+    )
+
+    @engine_event.listens_for(engine, "connect")
+    def prepare(connection: sqlite3.Connection, _record: object) -> None:
+        connection.isolation_level = None  # we say BEGIN ourselves
+        for pragma in (
+            "journal_mode=WAL",
+            # FULL: a commit survives a power cut, not just a killed process; sharing commits pays for it.
+            "synchronous=FULL",
+            "foreign_keys=ON",
+            "temp_store=MEMORY",
+            "cache_size=-32000",
+            # A checkpoint every 4,000 pages (16 MB) instead of 1,000: fewer of them while a burst runs.
+            "wal_autocheckpoint=4000",
+            *(("query_only=ON",) if read_only else ()),
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @engine_event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+
+    return engine
+
+
+class SqliteDatabase(Database):
+    def __init__(self, path: Path, clock: Clock) -> None:
+        super().__init__(clock)
+        self.path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._engine = _sqlite_engine(str(path), read_only=False)
+        self._read_engine = _sqlite_engine(str(path), read_only=True)
+        self._readers = ThreadPoolExecutor(_SQLITE_READERS, thread_name_prefix="hub-read")
+        self._jobs: thread_queue.SimpleQueue[_Job | None] = thread_queue.SimpleQueue()
+        self._closed = False
+        self._writer = threading.Thread(target=self._write_for_ever, name="hub-write", daemon=True)
+        self._writer.start()
+
+    async def transaction(self, work: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        if self._closed:
+            raise DatabaseAway("the database is closed")
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+        self._jobs.put(_Job(lambda tx: work(tx, *args, **kwargs), future, loop))
+        return await asyncio.shield(future)
+
+    async def read(self, work: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        def run() -> T:
+            try:
+                with self._read_engine.connect() as connection, connection.begin():
+                    return work(Tx(connection, self.clock()), *args, **kwargs)
+            except Exception as error:
+                raise _translated(error) from error.__cause__
+
+        return await asyncio.shield(asyncio.get_running_loop().run_in_executor(self._readers, run))
+
+    async def close(self) -> None:
+        self._closed = True
+        self._jobs.put(None)
+        await asyncio.to_thread(self._writer.join)
+        self._readers.shutdown(wait=True)
+        self._engine.dispose()
+        self._read_engine.dispose()
+
+    def _write_for_ever(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            batch = [job]
+            while len(batch) < _SHARED_COMMIT_LIMIT:
+                try:
+                    more = self._jobs.get_nowait()
+                except thread_queue.Empty:
+                    break
+                if more is None:
+                    self._jobs.put(None)
+                    break
+                batch.append(more)
+            self._write(batch)
+
+    def _write(self, batch: list[_Job]) -> None:
+        """One commit for the batch. Every future is resolved, after the commit and in one hop to the loop."""
+        outcomes: list[tuple[_Job, Any, BaseException | None]] = []
+        notice = None
+        try:
+            with self._engine.connect() as connection:
+                with connection.begin():
+                    emitted: list[_Emitted] = []
+                    wakes: set[str] = set()
+                    alone = len(batch) == 1
+                    for job in batch:
+                        tx = Tx(connection, self.clock())
+                        if not alone:
+                            connection.exec_driver_sql("SAVEPOINT job")
+                        try:
+                            value = job.work(tx)
+                        except Exception as error:
+                            if alone:
+                                raise
+                            connection.exec_driver_sql("ROLLBACK TO job")
+                            connection.exec_driver_sql("RELEASE job")
+                            outcomes.append((job, None, _translated(error)))
+                            continue
+                        if not alone:
+                            connection.exec_driver_sql("RELEASE job")
+                        emitted += tx._emitted
+                        wakes |= tx._wakes
+                        outcomes.append((job, value, None))
+                    seq = _store_events(connection, self.clock(), emitted) if emitted else None
+                if seq is not None or wakes:
+                    notice = Notice(seq, frozenset(wakes))
+        except Exception as error:
+            # Nothing of the batch was committed: everybody in it is told, also those whose own work had gone well.
+            told = _translated(error)
+            failed_already = {id(job): fault for job, _, fault in outcomes if fault is not None}
+            outcomes = [(job, None, failed_already.get(id(job), told)) for job in batch]
+        self._resolve(outcomes, notice)
+
+    def _resolve(self, outcomes: list[tuple[_Job, Any, BaseException | None]], notice: Notice | None) -> None:
+        by_loop: dict[asyncio.AbstractEventLoop, list[tuple[_Job, Any, BaseException | None]]] = {}
+        for outcome in outcomes:
+            by_loop.setdefault(outcome[0].loop, []).append(outcome)
+
+        def deliver(mine: list[tuple[_Job, Any, BaseException | None]]) -> None:
+            if notice is not None:
+                self._tell(notice)
+            for job, value, error in mine:
+                if error is not None:
+                    job.future.set_exception(error)
+                else:
+                    job.future.set_result(value)
+
+        for loop, mine in by_loop.items():
+            try:
+                loop.call_soon_threadsafe(deliver, mine)
+            except RuntimeError:  # that loop has closed: nobody waits any more
+                log.debug("a caller's event loop closed before its commit was told")
+
+
+# --- PostgreSQL ---------------------------------------------------------------------------------------------------------
+
+
+class PostgresDatabase(Database):
+    def __init__(self, url: str, clock: Clock, *, pool_size: int = 12) -> None:
+        super().__init__(clock)
+        self.url = url
+        self._engine: AsyncEngine = create_async_engine(
+            url,
+            pool_size=pool_size,
+            max_overflow=4,
+            pool_timeout=_CONNECT_TIMEOUT_S,
+            pool_recycle=1800,
+            connect_args={
+                "timeout": _CONNECT_TIMEOUT_S,
+                "command_timeout": _STATEMENT_TIMEOUT_S,
+                "server_settings": {"application_name": "hub", "timezone": "UTC"},
+            },
+        )
+        self._snapshots = self._engine.execution_options(
+            isolation_level="REPEATABLE READ", postgresql_readonly=True
+        )
+        self._running: set[asyncio.Task[Any]] = set()
+
+    async def transaction(self, work: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        return await self._shielded(self._transact(lambda tx: work(tx, *args, **kwargs)))
+
+    async def read(self, work: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        return await self._shielded(self._read(lambda tx: work(tx, *args, **kwargs)))
+
+    async def _shielded(self, steps: Any) -> Any:
+        # A task that is cancelled in mid-query loses its connection, so the steps run in a task of their own.
+        task = asyncio.ensure_future(steps)
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        return await asyncio.shield(task)
+
+    async def _transact(self, work: Callable[[Tx], Any]) -> Any:
+        for attempt in range(_REPEATS):
+            tx_box: list[Notice] = []
+
+            def run(connection: Connection, box: list[Notice] = tx_box) -> Any:
+                tx = Tx(connection, self.clock())
+                value = work(tx)
+                seq = _store_events(connection, tx.now, tx._emitted) if tx._emitted else None
+                if seq is not None or tx._wakes:
+                    payload = json.dumps({"seq": seq, "wakes": sorted(tx._wakes)})
+                    connection.execute(
+                        text("SELECT pg_notify(:channel, :payload)"), {"channel": NOTICE_CHANNEL, "payload": payload}
+                    )
+                    box.append(Notice(seq, frozenset(tx._wakes)))
+                return value
+
+            try:
+                async with self._engine.connect() as connection:
+                    async with connection.begin():
+                        value = await connection.run_sync(run)
+            except DBAPIError as error:
+                if getattr(error.orig, "sqlstate", None) in _REPEATABLE_SQLSTATES and attempt < _REPEATS - 1:
+                    continue
+                raise _translated(error) from error
+            except (OSError, TimeoutError, PoolTimeoutError) as error:
+                raise _translated(error) from error
+            for notice in tx_box:
+                self._tell(notice)
+            return value
+        raise AssertionError("unreachable")
+
+    async def _read(self, work: Callable[[Tx], Any]) -> Any:
+        try:
+            async with self._snapshots.connect() as connection, connection.begin():
+                return await connection.run_sync(lambda sync: work(Tx(sync, self.clock())))
+        except (DBAPIError, OSError, TimeoutError, PoolTimeoutError) as error:
+            raise _translated(error) from error
+
+    async def close(self) -> None:
+        if self._running:
+            await asyncio.wait(self._running)
+        await self._engine.dispose()
+
+
+def open_database(url: str, clock: Clock = utc_now) -> Database:
+    """The database behind `url` (sqlite:///… or postgresql+asyncpg://…). Nothing is migrated here: see store.migrate."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        return SqliteDatabase(Path(parsed.database or "hub.db"), clock)
+    return PostgresDatabase(url, clock)

@@ -1,0 +1,52 @@
+"""Where attachments (and later recordings) lie: one small interface, a local directory behind it.
+
+A key is opaque and unguessable; a file is complete or absent (written beside, synced, then renamed).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+from pathlib import Path
+
+from hub.errors import NotFound
+
+_KEY = re.compile(r"[0-9a-f]{2}/[0-9a-f]{40}")
+
+
+class Files:
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    def write(self, content: bytes) -> str:
+        """Stores the bytes, durable when it returns, and answers their key."""
+        name = secrets.token_hex(20)
+        key = f"{name[:2]}/{name}"
+        path = self._directory / key
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside = path.with_suffix(".part")
+        with beside.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.rename(path)
+        directory = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(directory)
+        finally:
+            os.close(directory)
+        return key
+
+    def path(self, key: str) -> Path:
+        """Where the bytes of `key` are; NotFound when there are none."""
+        if not _KEY.fullmatch(key):
+            raise NotFound("there is no such file")
+        path = self._directory / key
+        if not path.is_file():
+            raise NotFound("there is no such file")
+        return path
+
+    def delete(self, key: str) -> None:
+        if _KEY.fullmatch(key):
+            (self._directory / key).unlink(missing_ok=True)

@@ -1,0 +1,624 @@
+"""The tables, the same on SQLite and PostgreSQL. Each constraint is named for the rule it keeps.
+
+    who works here     user_account ─ session, api_key, agent (state, capacity), connection (open console sockets)
+    where it arrives   channel → queue ─ queue_member
+    whose it is        customer ─ contact_point
+    what was said      conversation ─ entry ─ attachment
+    once only          arrival (the first insert of every inbound transaction), receipt, idempotency
+    on its way out     outbox (one row per outgoing message)
+    who handles it     offer, assignment
+    what happened      event (the stream), stream (its epoch), fact_* (KPIs, projected from the stream)
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+    false,
+    text,
+    true,
+)
+from sqlalchemy.dialects.postgresql import TIMESTAMP
+from sqlalchemy.engine import Dialect
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+class Instant(TypeDecorator[datetime]):
+    """An aware UTC datetime, exact to the microsecond: timestamptz on PostgreSQL, integer microseconds on SQLite."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> Any:
+        if dialect.name == "postgresql":
+            return dialect.type_descriptor(TIMESTAMP(timezone=True))
+        return dialect.type_descriptor(BigInteger())
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
+        if value is None or dialect.name == "postgresql":
+            return value
+        return (value - _EPOCH) // _MICROSECOND
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        if value is None or isinstance(value, datetime):
+            return value
+        return _EPOCH + timedelta(microseconds=value)
+
+
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+metadata = MetaData(naming_convention=NAMING)
+
+BigId = BigInteger().with_variant(Integer(), "sqlite")
+
+
+def _id() -> Column[int]:
+    return Column("id", BigId, primary_key=True, autoincrement=True)
+
+
+def _ref(name: str, target: str, *, nullable: bool = False, ondelete: str | None = None) -> Column[Any]:
+    return Column(name, BigId, ForeignKey(target, ondelete=ondelete), nullable=nullable)
+
+
+def _at(name: str, *, nullable: bool = False) -> Column[Any]:
+    return Column(name, Instant(), nullable=nullable)
+
+
+def _version() -> Column[int]:
+    return Column("version", Integer, nullable=False, server_default=text("1"))
+
+
+def _one_of(column: str, *words: str) -> CheckConstraint:
+    return CheckConstraint(f"{column} IN ({', '.join(repr(word) for word in words)})", name=f"{column}_is_known")
+
+
+# AUTOINCREMENT on SQLite: an id is never used again, so a client that holds an old one never sees another's row.
+_AUTO = {"sqlite_autoincrement": True}
+
+# --- what happened ------------------------------------------------------------------------------------------------------
+
+stream = Table(
+    "stream",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("epoch", Text, nullable=False),
+    # Every event with seq <= pruned_to may be gone.
+    Column("pruned_to", BigInteger, nullable=False, server_default=text("0")),
+    CheckConstraint("id = 1", name="only_one_row"),
+)
+
+# No foreign keys: an event outlives what it tells of.
+event = Table(
+    "event",
+    metadata,
+    Column("seq", BigId, primary_key=True, autoincrement=True),
+    _at("at"),
+    Column("kind", Text, nullable=False),
+    Column("topics", Text, nullable=False),
+    Column("unless", Text, nullable=False, server_default=""),
+    Column("body", Text, nullable=False),
+    **_AUTO,
+)
+
+# --- who works here -----------------------------------------------------------------------------------------------------
+
+organisation = Table(
+    "organisation",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("time_zone", Text, nullable=False),
+    CheckConstraint("id = 1", name="only_one_row"),
+)
+
+user_account = Table(
+    "user_account",
+    metadata,
+    _id(),
+    Column("email", Text, nullable=False, unique=True),
+    Column("name", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("language", Text, nullable=False, server_default="en"),
+    Column("password_hash", Text, nullable=False),
+    Column("active", Boolean, nullable=False, server_default=true()),
+    _at("created_at"),
+    _version(),
+    _one_of("role", "agent", "supervisor", "admin"),
+    **_AUTO,
+)
+
+session = Table(
+    "session",
+    metadata,
+    Column("token_hash", Text, primary_key=True),
+    _ref("user_id", "user_account.id", ondelete="CASCADE"),
+    Column("csrf_token", Text, nullable=False),
+    _at("created_at"),
+    _at("seen_at"),
+    _at("expires_at"),
+    Index("ix_session_user_id", "user_id"),
+)
+
+api_key = Table(
+    "api_key",
+    metadata,
+    _id(),
+    Column("name", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("token_hash", Text, nullable=False, unique=True),
+    Column("hint", Text, nullable=False),
+    _ref("created_by", "user_account.id"),
+    _at("created_at"),
+    _at("last_used_at", nullable=True),
+    _at("revoked_at", nullable=True),
+    _one_of("role", "agent", "supervisor", "admin"),
+    **_AUTO,
+)
+
+# Failed sign-ins, per e-mail and per address, for rate limit and lockout; `key` is a keyed hash, not the address itself.
+sign_in_failure = Table(
+    "sign_in_failure",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("count", Integer, nullable=False),
+    _at("last_at"),
+)
+
+agent = Table(
+    "agent",
+    metadata,
+    Column("user_id", BigId, ForeignKey("user_account.id", ondelete="CASCADE"), primary_key=True),
+    Column("state", Text, nullable=False, server_default="offline"),
+    Column("reason", Text),
+    _at("state_since"),
+    Column("connected", Boolean, nullable=False, server_default=false()),
+    # When the last console socket went; the grace period counts from here.
+    _at("gone_since", nullable=True),
+    # Longest idle first: since the last work ended, or since the agent became available, whichever is later.
+    _at("idle_since"),
+    Column("capacity", Integer, nullable=False, server_default=text("100")),
+    Column("missed_in_row", Integer, nullable=False, server_default=text("0")),
+    _version(),
+    _one_of("state", "offline", "available", "busy", "away", "not_responding"),
+    CheckConstraint("capacity >= 0", name="capacity_is_not_negative"),
+)
+
+connection = Table(
+    "connection",
+    metadata,
+    Column("id", Text, primary_key=True),
+    _ref("user_id", "user_account.id", ondelete="CASCADE"),
+    Column("process", Text, nullable=False),
+    _at("opened_at"),
+    _at("seen_at"),
+    # The customer card that is open on this screen.
+    _ref("customer_id", "customer.id", nullable=True, ondelete="SET NULL"),
+    Index("ix_connection_user_id", "user_id"),
+    Index("ix_connection_customer_id", "customer_id"),
+)
+
+# --- where it arrives ---------------------------------------------------------------------------------------------------
+
+queue = Table(
+    "queue",
+    metadata,
+    _id(),
+    Column("name", Text, nullable=False, unique=True),
+    Column("offer_timeout_s", Integer, nullable=False, server_default=text("20")),
+    # After a decline or a miss the pair (work, agent) is left alone for so long.
+    Column("exclusion_s", Integer, nullable=False, server_default=text("60")),
+    # After so many misses in a row an agent is NOT_RESPONDING.
+    Column("miss_limit", Integer, nullable=False, server_default=text("3")),
+    # live: chats and calls go back to the queue when their agent is lost; all: SMS and mail too.
+    Column("release_when_lost", Text, nullable=False, server_default="live"),
+    # Nothing may overtake work that has waited this long.
+    Column("max_wait_s", Integer, nullable=False, server_default=text("3600")),
+    _version(),
+    _one_of("release_when_lost", "live", "all"),
+    CheckConstraint("offer_timeout_s BETWEEN 5 AND 900", name="offer_timeout_is_sane"),
+    **_AUTO,
+)
+
+queue_member = Table(
+    "queue_member",
+    metadata,
+    Column("queue_id", BigId, ForeignKey("queue.id", ondelete="CASCADE"), primary_key=True),
+    Column("user_id", BigId, ForeignKey("user_account.id", ondelete="CASCADE"), primary_key=True),
+    Index("ix_queue_member_user_id", "user_id"),
+)
+
+channel = Table(
+    "channel",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    _ref("queue_id", "queue.id"),
+    Column("enabled", Boolean, nullable=False, server_default=true()),
+    Column("settings", JSON, nullable=False),
+    # One encrypted JSON object (store.vault); never leaves the database in the clear but into an adapter.
+    Column("secrets", Text, nullable=False),
+    Column("default_region", Text),
+    # A customer who writes within so long of the resolution reopens the conversation; later, a new one begins.
+    Column("reopen_window_s", Integer, nullable=False, server_default=text("259200")),
+    Column("health", Text, nullable=False, server_default="ok"),
+    Column("health_code", Text),
+    Column("health_detail", Text),
+    _at("health_since"),
+    # The breaker: nothing is sent before this instant.
+    _at("paused_until", nullable=True),
+    Column("failures_in_row", Integer, nullable=False, server_default=text("0")),
+    _version(),
+    _one_of("kind", "sms", "chat", "email", "phone", "loopback"),
+    _one_of("health", "ok", "degraded", "down"),
+)
+
+# --- whose it is --------------------------------------------------------------------------------------------------------
+
+customer = Table(
+    "customer",
+    metadata,
+    _id(),
+    Column("name", Text, nullable=False),
+    Column("language", Text),
+    Column("note", Text, nullable=False, server_default=""),
+    _at("created_at"),
+    # Set when this record was found to be the same person as another; readers follow it.
+    _ref("merged_into", "customer.id", nullable=True),
+    _version(),
+    **_AUTO,
+)
+
+contact_point = Table(
+    "contact_point",
+    metadata,
+    _id(),
+    _ref("customer_id", "customer.id"),
+    Column("kind", Text, nullable=False),
+    Column("address", Text, nullable=False),
+    # False: claimed (typed into a chat form), not yet written from.
+    Column("verified", Boolean, nullable=False, server_default=true()),
+    _at("opted_out_at", nullable=True),
+    _at("created_at"),
+    _at("last_seen_at", nullable=True),
+    UniqueConstraint("kind", "address", name="uq_contact_point_belongs_to_one_customer"),
+    Index("ix_contact_point_customer_id", "customer_id"),
+    _one_of("kind", "phone", "email", "chat", "loopback"),
+    **_AUTO,
+)
+
+# --- what was said ------------------------------------------------------------------------------------------------------
+
+conversation = Table(
+    "conversation",
+    metadata,
+    _id(),
+    _ref("customer_id", "customer.id"),
+    _ref("contact_point_id", "contact_point.id"),
+    Column("channel_id", Text, ForeignKey("channel.id"), nullable=False),
+    _ref("queue_id", "queue.id"),
+    Column("status", Text, nullable=False, server_default="open"),
+    _ref("assignee_id", "user_account.id", nullable=True),
+    _at("assigned_at", nullable=True),
+    # The age by which it is routed: kept through declines, misses, transfers and lost agents; null while nobody is wanted.
+    _at("queued_since", nullable=True),
+    _at("unanswered_since", nullable=True),
+    _at("created_at"),
+    _at("last_entry_at"),
+    _at("resolved_at", nullable=True),
+    Column("reopened_count", Integer, nullable=False, server_default=text("0")),
+    Column("priority", Integer, nullable=False, server_default=text("0")),
+    Column("preview", Text, nullable=False, server_default=""),
+    Column("preview_direction", Text, nullable=False, server_default="in"),
+    _version(),
+    _one_of("status", "open", "resolved"),
+    CheckConstraint("status = 'open' OR (assignee_id IS NULL AND queued_since IS NULL)", name="resolved_is_nobodys"),
+    CheckConstraint("assignee_id IS NULL OR queued_since IS NULL", name="assigned_is_not_waiting"),
+    Index(
+        "uq_conversation_one_open_per_contact_and_channel",
+        "contact_point_id",
+        "channel_id",
+        unique=True,
+        sqlite_where=text("status = 'open'"),
+        postgresql_where=text("status = 'open'"),
+    ),
+    Index("ix_conversation_customer_id", "customer_id"),
+    Index("ix_conversation_status_last_entry_at", "status", "last_entry_at", "id"),
+    Index(
+        "ix_conversation_assignee_id",
+        "assignee_id",
+        sqlite_where=text("assignee_id IS NOT NULL"),
+        postgresql_where=text("assignee_id IS NOT NULL"),
+    ),
+    Index(
+        "ix_conversation_waiting",
+        "queued_since",
+        sqlite_where=text("queued_since IS NOT NULL"),
+        postgresql_where=text("queued_since IS NOT NULL"),
+    ),
+    **_AUTO,
+)
+
+entry = Table(
+    "entry",
+    metadata,
+    _id(),
+    _ref("conversation_id", "conversation.id"),
+    _ref("customer_id", "customer.id"),
+    Column("kind", Text, nullable=False),
+    Column("direction", Text, nullable=False),
+    Column("author_kind", Text, nullable=False),
+    _ref("author_id", "user_account.id", nullable=True),
+    Column("author_name", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    _at("at"),
+    Column("happening", Text),
+    Column("data", JSON),
+    Column("has_attachments", Boolean, nullable=False, server_default=false()),
+    # The state of an outgoing message; its road there is in outbox and receipt.
+    Column("delivery", Text),
+    _at("delivery_at", nullable=True),
+    Column("delivery_reason", Text),
+    Column("delivery_detail", Text),
+    Column("segments", Integer),
+    Column("attempts", Integer, nullable=False, server_default=text("0")),
+    Column("client_key", Text),
+    _version(),
+    _one_of("kind", "message", "note", "event"),
+    _one_of("direction", "in", "out", "internal"),
+    Index("ix_entry_conversation_id_at", "conversation_id", "at", "id"),
+    Index("ix_entry_customer_id_at", "customer_id", "at", "id"),
+    **_AUTO,
+)
+
+attachment = Table(
+    "attachment",
+    metadata,
+    _id(),
+    # Null while it is uploaded but not yet sent.
+    _ref("entry_id", "entry.id", nullable=True),
+    _ref("uploaded_by", "user_account.id", nullable=True),
+    _ref("contact_point_id", "contact_point.id", nullable=True),
+    Column("channel_id", Text, ForeignKey("channel.id")),
+    Column("name", Text, nullable=False),
+    Column("media_type", Text, nullable=False),
+    Column("size_bytes", BigInteger),
+    Column("state", Text, nullable=False),
+    # Where the bytes are in the file store, once they are.
+    Column("file_key", Text),
+    # Where the provider keeps it until we have fetched it.
+    Column("source_url", Text),
+    Column("attempts", Integer, nullable=False, server_default=text("0")),
+    _at("next_attempt_at", nullable=True),
+    _at("created_at"),
+    Column("fault", Text),
+    _one_of("state", "fetching", "stored", "failed"),
+    Index("ix_attachment_entry_id", "entry_id"),
+    Index(
+        "ix_attachment_fetching",
+        "next_attempt_at",
+        sqlite_where=text("state = 'fetching'"),
+        postgresql_where=text("state = 'fetching'"),
+    ),
+    **_AUTO,
+)
+
+# --- once only ----------------------------------------------------------------------------------------------------------
+
+# Invariant 2: no foreign keys, it outlives the conversation.
+arrival = Table(
+    "arrival",
+    metadata,
+    Column("channel_id", Text, primary_key=True),
+    Column("provider_id", Text, primary_key=True),
+    _at("received_at"),
+    Column("raw", Text, nullable=False),
+    Index("ix_arrival_received_at", "received_at"),
+)
+
+receipt = Table(
+    "receipt",
+    metadata,
+    _id(),
+    Column("channel_id", Text, nullable=False),
+    Column("delivery_id", Text),
+    Column("message_provider_id", Text),
+    Column("word", Text, nullable=False),
+    Column("state", Text),
+    Column("reason", Text),
+    Column("detail", Text),
+    _at("at"),
+    # False: kept, but it changed nothing (unknown word, lower rank, no such message).
+    Column("applied", Boolean, nullable=False),
+    Index("ix_receipt_delivery_id", "delivery_id"),
+    **_AUTO,
+)
+
+idempotency = Table(
+    "idempotency",
+    metadata,
+    Column("key", Text, primary_key=True),
+    _ref("user_id", "user_account.id", ondelete="CASCADE"),
+    Column("request_hash", Text, nullable=False),
+    Column("answer_id", BigInteger),
+    _at("at"),
+)
+
+# --- on its way out -----------------------------------------------------------------------------------------------------
+
+outbox = Table(
+    "outbox",
+    metadata,
+    _id(),
+    Column("delivery_id", Text, nullable=False, unique=True),
+    Column("entry_id", BigId, ForeignKey("entry.id"), nullable=False, unique=True),
+    _ref("conversation_id", "conversation.id"),
+    Column("channel_id", Text, ForeignKey("channel.id"), nullable=False),
+    Column("recipient", Text, nullable=False),
+    # queued → leased → (queued again | done | parked); see timeline.outbox
+    Column("state", Text, nullable=False),
+    Column("attempts", Integer, nullable=False, server_default=text("0")),
+    _at("next_attempt_at"),
+    _at("attempted_at", nullable=True),
+    _at("lease_until", nullable=True),
+    Column("leased_by", Text),
+    Column("provider_id", Text),
+    _at("created_at"),
+    _one_of("state", "queued", "leased", "done", "parked"),
+    Index("ix_outbox_provider_id", "channel_id", "provider_id"),
+    Index(
+        "ix_outbox_unfinished",
+        "conversation_id",
+        "id",
+        sqlite_where=text("state IN ('queued', 'leased')"),
+        postgresql_where=text("state IN ('queued', 'leased')"),
+    ),
+    **_AUTO,
+)
+
+# --- who handles it -----------------------------------------------------------------------------------------------------
+
+offer = Table(
+    "offer",
+    metadata,
+    _id(),
+    _ref("conversation_id", "conversation.id"),
+    _ref("agent_id", "user_account.id"),
+    _ref("queue_id", "queue.id"),
+    _at("offered_at"),
+    _at("expires_at"),
+    _at("ended_at", nullable=True),
+    Column("outcome", Text),
+    Column("weight", Integer, nullable=False),
+    # The engine's record of the decision: candidates, who was filtered out and why, scores, rule version.
+    Column("why", JSON, nullable=False),
+    _one_of(
+        "outcome",
+        "accepted",
+        "declined",
+        "no_answer",
+        "device_lost",
+        "setup_failed",
+        "customer_left",
+        "withdrawn",
+    ),
+    CheckConstraint("(ended_at IS NULL) = (outcome IS NULL)", name="ended_has_an_outcome"),
+    Index(
+        "uq_offer_one_live_per_conversation",
+        "conversation_id",
+        unique=True,
+        sqlite_where=text("ended_at IS NULL"),
+        postgresql_where=text("ended_at IS NULL"),
+    ),
+    Index("ix_offer_conversation_id_ended_at", "conversation_id", "ended_at"),
+    Index("ix_offer_agent_id_ended_at", "agent_id", "ended_at"),
+    **_AUTO,
+)
+
+assignment = Table(
+    "assignment",
+    metadata,
+    _id(),
+    _ref("conversation_id", "conversation.id"),
+    _ref("agent_id", "user_account.id"),
+    _at("assigned_at"),
+    _at("ended_at", nullable=True),
+    # offer | claim | transfer | reopen
+    Column("how", Text, nullable=False),
+    # resolved | transferred | released | agent_lost | signed_out
+    Column("end_reason", Text),
+    Column("weight", Integer, nullable=False),
+    _one_of("how", "offer", "claim", "transfer", "reopen"),
+    CheckConstraint("(ended_at IS NULL) = (end_reason IS NULL)", name="ended_has_a_reason"),
+    Index(
+        "uq_assignment_one_live_per_conversation",
+        "conversation_id",
+        unique=True,
+        sqlite_where=text("ended_at IS NULL"),
+        postgresql_where=text("ended_at IS NULL"),
+    ),
+    Index(
+        "ix_assignment_live_by_agent",
+        "agent_id",
+        sqlite_where=text("ended_at IS NULL"),
+        postgresql_where=text("ended_at IS NULL"),
+    ),
+    **_AUTO,
+)
+
+# --- KPI facts: one row each, projected from the stream (kpi.facts) -----------------------------------------------------
+
+projection = Table(
+    "projection",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("seq", BigInteger, nullable=False),
+)
+
+fact_segment = Table(
+    "fact_segment",
+    metadata,
+    Column("assignment_id", BigId, primary_key=True, autoincrement=False),
+    Column("conversation_id", BigInteger, nullable=False),
+    Column("agent_id", BigInteger, nullable=False),
+    Column("channel_id", Text, nullable=False),
+    Column("queue_id", BigInteger, nullable=False),
+    _at("connected_at"),
+    _at("ended_at"),
+    Column("how", Text, nullable=False),
+    Column("end_reason", Text, nullable=False),
+    Index("ix_fact_segment_agent_id_ended_at", "agent_id", "ended_at"),
+)
+
+fact_response = Table(
+    "fact_response",
+    metadata,
+    Column("entry_id", BigId, primary_key=True, autoincrement=False),
+    Column("conversation_id", BigInteger, nullable=False),
+    Column("agent_id", BigInteger, nullable=False),
+    Column("channel_id", Text, nullable=False),
+    Column("queue_id", BigInteger, nullable=False),
+    _at("asked_at"),
+    _at("answered_at"),
+    Column("wall_s", Float, nullable=False),
+    Column("is_first", Boolean, nullable=False),
+    Index("ix_fact_response_agent_id_answered_at", "agent_id", "answered_at"),
+)
+
+fact_resolution = Table(
+    "fact_resolution",
+    metadata,
+    Column("entry_id", BigId, primary_key=True, autoincrement=False),
+    Column("conversation_id", BigInteger, nullable=False),
+    Column("agent_id", BigInteger),
+    Column("channel_id", Text, nullable=False),
+    Column("queue_id", BigInteger, nullable=False),
+    _at("opened_at"),
+    _at("resolved_at"),
+    Column("wall_s", Float, nullable=False),
+    Column("reopened_count", Integer, nullable=False),
+    Index("ix_fact_resolution_agent_id_resolved_at", "agent_id", "resolved_at"),
+)

@@ -1,0 +1,297 @@
+"""Request and response bodies of the API that are not views (hub.domain.views) themselves.
+
+Requests forbid unknown fields and name every faulty field; answers are typed, so the OpenAPI document is generated from
+these classes alone.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Generic, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from hub.domain.states import AgentState, ConversationStatus
+from hub.domain.values import Role
+from hub.domain.views import (
+    AgentView,
+    ChannelView,
+    ContactPointView,
+    ConversationView,
+    CustomerView,
+    EntryView,
+    NumbersView,
+    OfferView,
+    QueueView,
+    UserView,
+)
+
+T = TypeVar("T")
+
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=20_000)]
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=120)]
+Email = Annotated[
+    str, StringConstraints(strip_whitespace=True, to_lower=True, max_length=254, pattern=r"^[^@\s]+@[^@\s]+$")
+]
+Password = Annotated[str, StringConstraints(min_length=10, max_length=200)]
+
+
+class Request(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, str_max_length=100_000)
+
+
+class Answer(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class Page(Answer, Generic[T]):
+    """A slice of a list: ask again with `cursor=next_cursor` until it is null."""
+
+    items: list[T]
+    next_cursor: str | None = None
+
+
+class ErrorBody(Answer):
+    code: str
+    message: str
+    fields: dict[str, str] | None = None
+
+
+# --- session -----------------------------------------------------------------------------------------------------------
+
+
+class SignIn(Request):
+    email: Annotated[str, StringConstraints(strip_whitespace=True, to_lower=True, min_length=1, max_length=254)]
+    password: Annotated[str, StringConstraints(min_length=1, max_length=200)]
+
+
+class Session(Answer):
+    user: UserView
+    csrf_token: str
+
+
+class ChangePassword(Request):
+    current_password: Annotated[str, StringConstraints(min_length=1, max_length=200)]
+    new_password: Password
+
+
+class UpdateMe(Request):
+    """`null` or absent leaves a field as it is."""
+
+    name: Name | None = None
+    language: Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[A-Z]{2})?$")] | None = None
+
+
+class SetMyState(Request):
+    """`reason` goes with `away` (break, lunch, meeting, training …)."""
+
+    state: Literal["available", "busy", "away"]
+    reason: Annotated[str, StringConstraints(strip_whitespace=True, max_length=60)] | None = None
+
+
+# --- snapshot ------------------------------------------------------------------------------------------------------------
+
+
+class Organisation(Answer):
+    name: str
+    time_zone: str
+
+
+class Viewers(Answer):
+    customer_id: int
+    user_ids: list[int]
+
+
+class Snapshot(Answer):
+    """All the console shows at once, and the token of the moment it was true. `conversations` holds the open ones the
+    viewer may see, newest activity first; `conversations_complete` is false when there were more than it carries (then
+    the lists page through GET /conversations)."""
+
+    token: str
+    at: datetime
+    user: UserView
+    organisation: Organisation
+    agents: list[AgentView]
+    queues: list[QueueView]
+    channels: list[ChannelView]
+    conversations: list[ConversationView]
+    conversations_complete: bool
+    offers: list[OfferView]
+    numbers: NumbersView
+
+
+# --- conversations -------------------------------------------------------------------------------------------------------
+
+
+class NewMessage(Request):
+    """A reply to the customer. `attachment_ids` come from POST /attachments. `contact_point_id` answers on another of the
+    customer's contact points that this conversation's channel can reach."""
+
+    text: Annotated[str, StringConstraints(strip_whitespace=True, max_length=20_000)] = ""
+    attachment_ids: Annotated[list[int], Field(max_length=10)] = []
+
+
+class NewNote(Request):
+    text: Text
+
+
+class Transfer(Request):
+    """To an agent or to a queue, never both. `expected_assignee_id` is what the sender's screen showed."""
+
+    agent_id: int | None = None
+    queue_id: int | None = None
+    note: Annotated[str, StringConstraints(strip_whitespace=True, max_length=2_000)] | None = None
+
+
+class Claim(Request):
+    """`expected_assignee_id`: who the claimer saw it assigned to; null for nobody. If that is no longer so: 409."""
+
+    expected_assignee_id: int | None = None
+
+
+class NewConversation(Request):
+    """The hub writes first: on this channel account to this contact point (one open conversation each: an open one is
+    used again)."""
+
+    channel_id: str
+    contact_point_id: int
+
+
+class SettleDelivery(Request):
+    """What the agent decides about a message whose fate is unknown or that failed."""
+
+    action: Literal["retry", "discard"]
+
+
+class CustomerCard(Answer):
+    """A customer with all conversations the card lists, newest first, and who else is looking."""
+
+    customer: CustomerView
+    conversations: list[ConversationView]
+    viewer_ids: list[int]
+
+
+class TimelinePage(Answer):
+    """Entries oldest first; `previous_cursor` pages back in time. `conversations` are those the entries belong to."""
+
+    items: list[EntryView]
+    next_cursor: str | None = None
+    conversations: list[ConversationView] = []
+
+
+# --- customers -----------------------------------------------------------------------------------------------------------
+
+
+class UpdateCustomer(Request):
+    name: Name | None = None
+    language: Annotated[str, StringConstraints(max_length=20)] | None = None
+    note: Annotated[str, StringConstraints(max_length=4_000)] | None = None
+    expected_version: int | None = None
+
+
+class NewCustomer(Request):
+    name: Name
+    language: Annotated[str, StringConstraints(max_length=20)] | None = None
+
+
+class NewContactPoint(Request):
+    kind: Literal["phone", "email"]
+    address: Annotated[str, StringConstraints(strip_whitespace=True, min_length=3, max_length=254)]
+
+
+# --- administration ------------------------------------------------------------------------------------------------------
+
+
+class NewUser(Request):
+    email: Email
+    name: Name
+    role: Role
+    password: Password
+    queue_ids: list[int] = []
+    capacity: Annotated[int, Field(ge=0, le=1000)] = 100
+
+
+class UpdateUser(Request):
+    name: Name | None = None
+    role: Role | None = None
+    active: bool | None = None
+    password: Password | None = None
+    queue_ids: list[int] | None = None
+    capacity: Annotated[int, Field(ge=0, le=1000)] | None = None
+
+
+class NewQueue(Request):
+    name: Name
+    offer_timeout_s: Annotated[int, Field(ge=5, le=900)] = 20
+    member_ids: list[int] = []
+
+
+class UpdateQueue(Request):
+    name: Name | None = None
+    offer_timeout_s: Annotated[int, Field(ge=5, le=900)] | None = None
+    member_ids: list[int] | None = None
+
+
+class NewChannel(Request):
+    """`settings` and `secrets` depend on the kind; GET /channel-kinds lists them with their descriptions."""
+
+    id: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{1,40}$")]
+    kind: Literal["sms", "chat", "loopback"]
+    name: Name
+    queue_id: int
+    settings: dict[str, str] = {}
+    secrets: dict[str, str] = {}
+    default_region: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")] | None = None
+
+
+class UpdateChannel(Request):
+    name: Name | None = None
+    queue_id: int | None = None
+    enabled: bool | None = None
+    settings: dict[str, str] | None = None
+    secrets: dict[str, str] | None = None
+    default_region: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")] | None = None
+
+
+class ChannelDetail(Answer):
+    """What an administrator sees: settings, which secrets are set (never their values), and the webhook addresses to
+    enter at the provider."""
+
+    channel: ChannelView
+    settings: dict[str, str]
+    secrets_set: list[str]
+    webhook_urls: dict[str, str]
+
+
+class NewApiKey(Request):
+    name: Name
+    role: Role = Role.AGENT
+
+
+class ApiKey(Answer):
+    id: int
+    name: str
+    role: Role
+    created_at: datetime
+    last_used_at: datetime | None
+    hint: str
+
+
+class IssuedApiKey(ApiKey):
+    """`token` is shown this once; only its hash is kept."""
+
+    token: str
+
+
+class SetAgentState(Request):
+    """A supervisor changes an agent's state."""
+
+    state: Literal["available", "busy", "away", "offline"]
+    reason: Annotated[str, StringConstraints(strip_whitespace=True, max_length=60)] | None = None
+
+
+__all__ = [
+    "AgentState",
+    "ContactPointView",
+    "ConversationStatus",
+]

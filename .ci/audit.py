@@ -26,12 +26,12 @@ def last_line(text: str) -> str:
     return lines[-1] if lines else "no answer"
 
 
-def parse_pip_audit(report: str) -> Findings | None:
-    """None if no dependency could be audited: a mirror without advisories answers 404 to every question."""
+def parse_pip_audit(report: str) -> Findings | str:
+    """The reason, if no dependency could be audited: a mirror without advisories answers 404 to every question."""
     dependencies = json.loads(report)["dependencies"]
     audited = [dependency for dependency in dependencies if "skip_reason" not in dependency]
     if not audited:
-        return None
+        return "it knows none of our dependencies"
     return [
         f"{dependency['name']} {dependency['version']}: {vulnerability['id']}"
         f" (repaired in: {', '.join(vulnerability['fix_versions']) or 'no release yet'})"
@@ -40,18 +40,18 @@ def parse_pip_audit(report: str) -> Findings | None:
     ]
 
 
-def parse_npm_audit(report: str) -> Findings | None:
-    """None if there is no report but an error in its place."""
+def parse_npm_audit(report: str) -> Findings | str:
+    """The reason, if there is no report but an error in its place."""
     try:
         answer = json.loads(report)
     except ValueError:
-        return None
+        return "no answer"
     if "vulnerabilities" not in answer:
-        return None
+        return str(answer.get("message", "no report"))
     return [f"{name}: {entry['severity']} ({entry['range']})" for name, entry in answer["vulnerabilities"].items()]
 
 
-def audit_python() -> tuple[Findings | None, str]:
+def audit_python() -> Findings | str:
     with tempfile.TemporaryDirectory() as folder:
         output = Path(folder) / "report.json"
         answer = run(
@@ -60,25 +60,25 @@ def audit_python() -> tuple[Findings | None, str]:
             *("--format", "json", "--output", str(output)),
         )
         if not output.is_file():
-            return None, last_line(answer.stderr)
-        return parse_pip_audit(output.read_text()), "it knows none of our dependencies"
+            return last_line(answer.stderr)
+        return parse_pip_audit(output.read_text())
 
 
-def audit_console() -> tuple[Findings | None, str]:
+def audit_console() -> Findings | str:
     """All that is shipped; the build's own tools run on developers' machines, where `npm audit` shows them."""
     answer = run(sys.executable, "hatch_build.py", "npm", "audit", "--omit=dev", "--json")
-    return parse_npm_audit(answer.stdout), last_line(answer.stderr)
+    return parse_npm_audit(answer.stdout)
 
 
 def main() -> int:
     failed = False
     for name, audit in (("PyPI", audit_python), ("npm", audit_console)):
         try:
-            findings, reason = audit()
+            findings = audit()
         except subprocess.TimeoutExpired:
-            findings, reason = None, f"no answer in {TIMEOUT_S} s"
-        if findings is None:
-            print(f"{name}: {SKIPPED} ({reason})")
+            findings = f"no answer in {TIMEOUT_S} s"
+        if isinstance(findings, str):
+            print(f"{name}: {SKIPPED} ({findings})")
         elif findings:
             failed = True
             print(f"{name}: {len(findings)} known vulnerabilities:", *findings, sep="\n  ")

@@ -18,7 +18,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Coroutine, Iterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import count
@@ -67,17 +67,28 @@ class PostgresServer:
         """
         name = f"hub_test_{next(self._numbers)}"
         source = "template0" if template is None else database_of(template)
-        run_apart(self._execute(f'CREATE DATABASE "{name}" TEMPLATE "{source}"'))
+        run_apart(self._copy(source, name))
         return self.url(name)
 
     def drop_database(self, url: str) -> None:
         """Closes what is still connected to it. Not needed for tidiness: the whole server goes after the session."""
         run_apart(self._execute(f'DROP DATABASE IF EXISTS "{database_of(url)}" WITH (FORCE)'))
 
+    async def _copy(self, source: str, name: str) -> None:
+        async with self._connection() as connection:
+            # From 15 on the default logs every page, which without fsync is the slower way (94 against 57 ms).
+            strategy = "STRATEGY FILE_COPY" if connection.get_server_version().major >= 15 else ""
+            await connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{source}" {strategy}')
+
     async def _execute(self, statement: str) -> None:
+        async with self._connection() as connection:
+            await connection.execute(statement)
+
+    @contextlib.asynccontextmanager
+    async def _connection(self) -> AsyncIterator[asyncpg.Connection]:
         connection = await asyncpg.connect(host=HOST, port=self.port, user=SUPERUSER, database="postgres")
         try:
-            await connection.execute(statement)
+            yield connection
         finally:
             await connection.close()
 

@@ -277,11 +277,13 @@ def _sent(sign: str, value: str) -> Callable[[Message], bool]:
     def test(message: Message) -> bool:
         if message.sent_at is None:
             return False
+        if not sign:  # "sent on that day", even when an instant is given
+            return message.sent_at.date() == (bound.date() if isinstance(bound, datetime) else bound)
         if isinstance(bound, datetime):
             at: date = message.sent_at.replace(microsecond=0)
         else:
             at = message.sent_at.date()
-        return at <= bound if sign == "<" else at >= bound if sign == ">" else at == bound
+        return at <= bound if sign == "<" else at >= bound
 
     return test
 

@@ -1,6 +1,7 @@
 """What a channel is to the hub: a translator between a provider's protocol and our values.
 
-An adapter knows one provider's words and nothing of the hub: no database, no other adapter, no clock. It has three verbs:
+An adapter knows one provider's words and nothing of the hub: no database, no other adapter, no clock. It has three
+verbs:
 
     verify(request)   the provider's signature is right, or BadSignature
     parse(request)    the provider's payload as a list of Arrivals (no I/O)
@@ -8,7 +9,8 @@ An adapter knows one provider's words and nothing of the hub: no database, no ot
 
 What a channel can carry is a frozen `Capabilities`; `check_outgoing` is asked before anything is queued. Optional verbs
 (find_sent, fetch_media) are announced there, too. An adapter is made by its kind's factory from a `ChannelAccount` and
-closed with `aclose`. To add a channel: one file here, its payloads under tests/payloads/, its line in channels/registry.py.
+closed with `aclose`. To add a channel: one file here, its payloads under tests/payloads/, its line in
+channels/registry.py.
 """
 
 from __future__ import annotations
@@ -27,8 +29,8 @@ from hub.domain.values import ChannelKind, ContactKind
 class ChannelAccount:
     """One configured account of a channel: settings in the open, secrets decrypted, where the world reaches it.
 
-    `webhook_url(kind)` is where the provider must post; `default_region` is the two-letter region by which national phone
-    numbers are read.
+    `webhook_url(kind)` is where the provider must post; `default_region` is the two-letter region by which national
+    phone numbers are read.
     """
 
     id: str
@@ -65,12 +67,25 @@ class WebhookAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Media:
-    """A file that came with a message: `url` is where the provider keeps it until we have fetched it, or `content` holds it."""
+    """A file that came with a message: `url` is where the provider keeps it until we have fetched it, or `content`
+    holds it."""
 
     media_type: str
     name: str | None = None
     url: str | None = None
     content: bytes | None = field(default=None, repr=False)
+
+
+def clean_text(text: str) -> str:
+    """`text` as every database can keep it: PostgreSQL takes no NUL, UTF-8 no lone surrogate; U+FFFD stands in for
+    both.
+
+    Adapters pass everything through it that a stranger wrote and that will be stored.
+    """
+    if "\0" in text:
+        text = text.replace("\0", "\ufffd")
+    # isascii is a flag of the string, so the usual text costs nothing.
+    return text if text.isascii() else text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 class Consent(StrEnum):
@@ -84,8 +99,8 @@ class Consent(StrEnum):
 @dataclass(frozen=True, slots=True)
 class MessageArrival:
     """A customer wrote. `provider_id` is unique within the account: the key of once-only. `sender` is normalised
-    (E.164, lower-case mailbox, visitor id). `occurred_at` is the provider's time, if it tells one. `raw` is the payload as
-    it came, for the record."""
+    (E.164, lower-case mailbox, visitor id). `occurred_at` is the provider's time, if it tells one. `raw` is the payload
+    as it came, for the record."""
 
     provider_id: str
     contact_kind: ContactKind
@@ -102,8 +117,8 @@ class MessageArrival:
 
 @dataclass(frozen=True, slots=True)
 class ReceiptArrival:
-    """What became of a message of ours. `delivery_id` is our own id, given to the provider when we sent; `state` None means
-    the provider used a word we do not know (kept in `word` and `raw`). `provider_id` is the once-only key of the
+    """What became of a message of ours. `delivery_id` is our own id, given to the provider when we sent; `state` None
+    means the provider used a word we do not know (kept in `word` and `raw`). `provider_id` is the once-only key of the
     receipt itself, `message_provider_id` the provider's name of the message."""
 
     provider_id: str
@@ -153,7 +168,8 @@ class Accepted:
 @dataclass(frozen=True, slots=True)
 class Capabilities:
     """What the channel can carry. A None limit means there is none. `finds_sent`: find_sent works; `fetches_media`:
-    fetch_media works; `repeatable`: sending twice with one delivery_id reaches the customer once (never true of SMS)."""
+    fetch_media works; `repeatable`: sending twice with one delivery_id reaches the customer once (never true of
+    SMS)."""
 
     contact_kind: ContactKind
     text_limit: int | None = None

@@ -56,8 +56,9 @@ _FIELDS_LIMIT = 1_000
 def form_pairs(body: bytes) -> tuple[tuple[str, str], ...]:
     """The fields of a form body in their order, repeated names and blank values included. Raises BadRequest.
 
-    The same pairs as `urllib.parse.parse_qsl` with blank values kept (a test proves it) in half the time, because most of
-    Twilio's fields are plain words. The few last bodies are remembered: `verify` and `parse` read the same one in turn.
+    The same pairs as `urllib.parse.parse_qsl` with blank values kept (a test proves it) in half the time, because most
+    of Twilio's fields are plain words. The few last bodies are remembered: `verify` and `parse` read the same one in
+    turn.
     """
     try:
         fields = body.decode().split("&")

@@ -57,7 +57,7 @@ class ErrorBody(Answer):
     fields: dict[str, str] | None = None
 
 
-# --- session -----------------------------------------------------------------------------------------------------------
+# --- session ----------------------------------------------------------------------------------------------------------
 
 
 class SignIn(Request):
@@ -89,7 +89,7 @@ class SetMyState(Request):
     reason: Annotated[str, StringConstraints(strip_whitespace=True, max_length=60)] | None = None
 
 
-# --- snapshot ------------------------------------------------------------------------------------------------------------
+# --- snapshot ---------------------------------------------------------------------------------------------------------
 
 
 class Organisation(Answer):
@@ -120,12 +120,12 @@ class Snapshot(Answer):
     numbers: NumbersView
 
 
-# --- conversations -------------------------------------------------------------------------------------------------------
+# --- conversations ----------------------------------------------------------------------------------------------------
 
 
 class NewMessage(Request):
-    """A reply to the customer. `attachment_ids` come from POST /attachments. `contact_point_id` answers on another of the
-    customer's contact points that this conversation's channel can reach."""
+    """A reply to the customer. `attachment_ids` come from POST /attachments. `contact_point_id` answers on another of
+    the customer's contact points that this conversation's channel can reach."""
 
     text: Annotated[str, StringConstraints(strip_whitespace=True, max_length=20_000)] = ""
     attachment_ids: Annotated[list[int], Field(max_length=10)] = []
@@ -179,7 +179,7 @@ class TimelinePage(Answer):
     conversations: list[ConversationView] = []
 
 
-# --- customers -----------------------------------------------------------------------------------------------------------
+# --- customers --------------------------------------------------------------------------------------------------------
 
 
 class UpdateCustomer(Request):
@@ -199,7 +199,7 @@ class NewContactPoint(Request):
     address: Annotated[str, StringConstraints(strip_whitespace=True, min_length=3, max_length=254)]
 
 
-# --- administration ------------------------------------------------------------------------------------------------------
+# --- administration ---------------------------------------------------------------------------------------------------
 
 
 class NewUser(Request):

@@ -1,0 +1,621 @@
+"""The API's one way in: `@endpoint` makes a typed function answer HTTP, and says who may call it.
+
+    @endpoint("POST", "/queues", access=Access.ADMIN, status=201, summary="Create a queue")
+    async def create_queue(context: Context, body: NewQueue) -> QueueView: ...
+
+Everything is read from the signature, and the OpenAPI document (web.openapi) is made from the same reading: parameters
+whose names stand in the path are path parameters, `body` is the JSON body, the others are query parameters, the return
+annotation is the answer. A request passes, in this order:
+
+    who asks (cookie or API key) → may they (role) → is it really they (CSRF, origin) → parameters → body → the function
+
+so somebody who may not call an endpoint learns nothing about what it takes. There is no endpoint without an access
+level: deny by default. Every failure leaves in one shape, `{code, message, fields?}`; what we did not foresee is a 500
+that names its request id and nothing else.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import functools
+import hashlib
+import hmac
+import inspect
+import json
+import logging
+import math
+import re
+import typing
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum
+from types import ModuleType
+from typing import Annotated, Any, Protocol, TypeVar, overload
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, create_model
+from pydantic_core import ErrorDetails, from_json
+from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from hub.agents.viewer import Viewer, find_viewer_by_api_key, find_viewer_by_session, touch
+from hub.domain.values import Role
+from hub.errors import (
+    BadRequest,
+    DatabaseAway,
+    Forbidden,
+    HubError,
+    InvalidInput,
+    NotFound,
+    TooLarge,
+    TooMany,
+    Unauthenticated,
+    Unavailable,
+)
+from hub.settings import Settings
+from hub.store.database import Database
+from hub.store.files import Files
+from hub.store.notices import Notices
+from hub.store.stream import Wakes
+from hub.store.vault import Vault
+from hub.web.security import REQUEST_ID, is_own_origin
+
+log = logging.getLogger(__name__)
+
+PREFIX = "/api/v1"
+SESSION_COOKIE = "hub_session"
+API_KEY_PREFIX = "hub_"
+CSRF_HEADER = "X-CSRF-Token"
+
+# What the databases can keep in a BIGINT; a larger number in a request names nothing that exists.
+_INT64_MAX = 2**63 - 1
+_SAFE_METHODS = frozenset({"GET", "HEAD"})
+_IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,200}")
+# Cheap signs that a body may hold what no database of ours can keep; only then is every value looked at.
+_SUSPICIOUS = re.compile(rb"\\u0000|\\u[dD][89a-fA-F]|\d{19}")
+# How long a client waits before it asks again when the database is away.
+_AWAY_RETRY_S = 2
+
+T = TypeVar("T")
+T1 = TypeVar("T1")
+T2 = TypeVar("T2")
+T3 = TypeVar("T3")
+
+
+class Access(Enum):
+    """The least role an endpoint wants. NOBODY_NEEDED must say `why`."""
+
+    NOBODY_NEEDED = "nobody"
+    AGENT = "agent"
+    SUPERVISOR = "supervisor"
+    ADMIN = "admin"
+
+    @property
+    def role(self) -> Role | None:
+        return None if self is Access.NOBODY_NEEDED else Role(self.value)
+
+
+class LiveChannels(Protocol):
+    """The live adapters (hub.channels of the composition root), as far as the API touches them."""
+
+    async def reload(self, channel_id: str) -> None:
+        """Closes the adapter of this account and opens it anew from the database."""
+
+
+class HubLike(Protocol):
+    """What the endpoints use of the composition root (hub.app.Hub); it stands in `app.state.hub`."""
+
+    @property
+    def settings(self) -> Settings: ...
+    @property
+    def database(self) -> Database: ...
+    @property
+    def vault(self) -> Vault: ...
+    @property
+    def files(self) -> Files: ...
+    @property
+    def notices(self) -> Notices: ...
+    @property
+    def wakes(self) -> Wakes: ...
+    @property
+    def channels(self) -> LiveChannels: ...
+
+
+def hub_of(connection: HTTPConnection) -> HubLike:
+    hub: HubLike = connection.app.state.hub
+    return hub
+
+
+# --- one request ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What an endpoint knows of its request beside its parameters.
+
+    `idempotency_key` is 1 to 200 visible ASCII characters, or None; `request_hash` tells two requests with the same key
+    apart. `answer_headers` are added to the answer (cookies).
+    """
+
+    hub: HubLike
+    request: Request
+    found_viewer: Viewer | None
+    idempotency_key: str | None = None
+    request_hash: str = ""
+    answer_headers: MutableHeaders = field(default_factory=MutableHeaders)
+
+    @property
+    def viewer(self) -> Viewer:
+        """Who asks; there always is somebody, but in endpoints that are NOBODY_NEEDED."""
+        if self.found_viewer is None:
+            raise Unauthenticated("nobody is signed in")
+        return self.found_viewer
+
+
+async def access_viewer(hub: HubLike, connection: HTTPConnection) -> Viewer | None:
+    """Who is behind a request or a websocket: an API key if it carries one, else its session cookie; None for
+    nobody."""
+    authorization = connection.headers.get("authorization")
+    if authorization is not None:
+        scheme, _, token = authorization.partition(" ")
+        token = token.strip()
+        if scheme.lower() != "bearer" or not token.startswith(API_KEY_PREFIX):
+            return None
+        viewer = await hub.database.read(find_viewer_by_api_key, token)
+    else:
+        token = connection.cookies.get(SESSION_COOKIE, "")
+        if not token:
+            return None
+        viewer = await hub.database.read(find_viewer_by_session, token, hub.settings.session_idle_s)
+    if viewer is not None and viewer.needs_touch:
+        await hub.database.transaction(touch, viewer)
+    return viewer
+
+
+def check_csrf(hub: HubLike, viewer: Viewer, connection: HTTPConnection) -> None:
+    """A browser sends the cookie with any request, also one that another site made: a write must prove that it comes
+    from our page. Programs with an API key have no cookie that could be misused."""
+    if viewer.csrf_token is None:
+        return
+    sent = connection.headers.get(CSRF_HEADER, "")
+    if not hmac.compare_digest(sent.encode(), viewer.csrf_token.encode()):
+        raise Forbidden(f"the {CSRF_HEADER} header does not match this session", code="csrf")
+    if not is_own_origin(connection, hub.settings.public_url):
+        raise Forbidden("this request comes from another site", code="csrf")
+
+
+async def read_body(request: Request, limit_bytes: int) -> bytes:
+    """The whole body; TooLarge as soon as it is known to be longer than the limit, so that nothing larger is held."""
+    told = request.headers.get("content-length", "")
+    if told.isdecimal() and int(told) > limit_bytes:
+        raise TooLarge(f"the body is longer than {limit_bytes} bytes")
+    parts, size = [], 0
+    async for part in request.stream():
+        size += len(part)
+        if size > limit_bytes:
+            raise TooLarge(f"the body is longer than {limit_bytes} bytes")
+        parts.append(part)
+    return b"".join(parts)
+
+
+# --- endpoints --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    name: str
+    annotation: Any
+    default: Any = inspect.Parameter.empty
+
+    @property
+    def required(self) -> bool:
+        return self.default is inspect.Parameter.empty
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One operation of the API, as its signature tells it. Call it like the function it was made from."""
+
+    method: str
+    path: str
+    access: Access
+    why: str
+    status: int
+    summary: str
+    description: str
+    tag: str
+    handler: Callable[..., Awaitable[Any]]
+    path_parameters: tuple[Parameter, ...]
+    query_parameters: tuple[Parameter, ...]
+    # The JSON body's type; `body_optional` if the function can do without.
+    body: TypeAdapter[Any] | None
+    body_optional: bool
+    # None: no content. `is_raw`: the function makes the Response itself; `media_type` is for the document then.
+    answer: TypeAdapter[Any] | None
+    is_raw: bool
+    accepts: str
+    media_type: str
+    _path_model: type[BaseModel] = field(repr=False, compare=False, default=BaseModel)
+    _query_model: type[BaseModel] = field(repr=False, compare=False, default=BaseModel)
+
+    @property
+    def name(self) -> str:
+        """The operationId."""
+        return str(getattr(self.handler, "__name__", "endpoint"))
+
+    @property
+    def template(self) -> str:
+        return PREFIX + self.path
+
+    async def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return await self.handler(*args, **kwargs)
+
+    async def answer_request(self, request: Request) -> Response:
+        """Raises HubErrors; `api_routes` turns them into answers."""
+        hub = hub_of(request)
+        viewer = None
+        role = self.access.role
+        if role is not None:
+            viewer = await access_viewer(hub, request)
+            if viewer is None:
+                raise Unauthenticated("nobody is signed in")
+            if not viewer.covers(role):
+                raise Forbidden(f"this needs the role {role.value}")
+            if request.method not in _SAFE_METHODS:
+                check_csrf(hub, viewer, request)
+        elif request.method not in _SAFE_METHODS and not is_own_origin(request, hub.settings.public_url):
+            raise Forbidden("this request comes from another site", code="csrf")
+        arguments = {**self._read_path(request), **self._read_query(request)}
+        key = request.headers.get("idempotency-key")
+        if key is not None and not _IDEMPOTENCY_KEY.fullmatch(key):
+            raise InvalidInput(
+                "the Idempotency-Key is not right",
+                fields={"Idempotency-Key": "must be 1 to 200 visible ASCII characters"},
+            )
+        raw = b""
+        if self.body is not None:
+            raw = await self._read_json(request, hub.settings.body_limit_bytes)
+            arguments["body"] = parse_json(self.body, raw) if raw else None
+        context = Context(hub, request, viewer, key, _request_hash(request, raw) if key is not None else "")
+        value = await self.handler(context, **arguments)
+        if self.is_raw:
+            answer: Response = value
+        elif self.answer is None:
+            answer = Response(status_code=204)
+        else:
+            answer = json_answer(self.answer.dump_json(value), self.status)
+        answer.raw_headers.extend(context.answer_headers.raw)
+        return answer
+
+    def _read_path(self, request: Request) -> dict[str, Any]:
+        if not self.path_parameters:
+            return {}
+        try:
+            if any("\0" in str(value) for value in request.path_params.values()):
+                raise NotFound("there is no such thing")
+            model = self._path_model.model_validate(request.path_params)
+        except ValidationError:
+            # "/conversations/abc" names no conversation: the same answer as a number that names none.
+            raise NotFound("there is no such thing") from None
+        return {parameter.name: getattr(model, parameter.name) for parameter in self.path_parameters}
+
+    def _read_query(self, request: Request) -> dict[str, Any]:
+        given = request.query_params.multi_items()
+        if not given and not self.query_parameters:
+            return {}
+        faults: dict[str, str] = {}
+        values: dict[str, str] = {}
+        for name, value in given:
+            if name in values:
+                faults[name] = "is given more than once"
+            if "\0" in value:
+                faults[name] = "must not contain NUL characters"
+            values[name] = value
+        try:
+            model = self._query_model.model_validate(values)
+        except ValidationError as error:
+            raise invalid_fields({**named_faults(error.errors(include_url=False)), **faults}) from None
+        if faults:
+            raise invalid_fields(faults)
+        return {parameter.name: getattr(model, parameter.name) for parameter in self.query_parameters}
+
+    async def _read_json(self, request: Request, limit_bytes: int) -> bytes:
+        raw = await read_body(request, limit_bytes)
+        if raw or not self.body_optional:
+            media_type, _, rest = request.headers.get("content-type", "").partition(";")
+            charset = rest.partition("charset=")[2].partition(";")[0].strip().strip('"').lower()
+            if media_type.strip().lower() != "application/json" or charset not in ("", "utf-8", "utf8"):
+                raise BadRequest("the body must be JSON in UTF-8: Content-Type: application/json", code="not_json")
+            if not raw.strip():
+                raise BadRequest("the body is empty; JSON is wanted", code="bad_json")
+        return raw
+
+
+def parse_json(adapter: TypeAdapter[T], raw: bytes) -> T:
+    """`raw` as a value of the adapter's type. BadRequest if it is not JSON; InvalidInput naming every faulty field,
+    strings and numbers that no database of ours can keep among them."""
+    try:
+        unstorable = dict(_unstorable(from_json(raw, allow_inf_nan=False), "")) if _SUSPICIOUS.search(raw) else {}
+        value = adapter.validate_json(raw)
+    except ValidationError as error:
+        details = error.errors(include_url=False, include_input=False)
+        if details[0]["type"] == "json_invalid":
+            raise BadRequest("the body is not JSON", code="bad_json") from None
+        raise invalid_fields({**named_faults(details), **_unstorable_or_none(raw)}) from None
+    except (ValueError, RecursionError):
+        raise BadRequest("the body is not JSON", code="bad_json") from None
+    if unstorable:
+        raise invalid_fields(unstorable)
+    return value
+
+
+def _unstorable_or_none(raw: bytes) -> dict[str, str]:
+    return dict(_unstorable(from_json(raw, allow_inf_nan=False), "")) if _SUSPICIOUS.search(raw) else {}
+
+
+def _unstorable(value: Any, path: str) -> Iterable[tuple[str, str]]:
+    """(path, what is wrong) of every string with NUL and every integer beyond 64 bits. PostgreSQL keeps neither."""
+    if isinstance(value, str):
+        if "\0" in value:
+            yield path or "body", "must not contain NUL characters"
+    elif isinstance(value, int):
+        if not -_INT64_MAX <= value <= _INT64_MAX:
+            yield path or "body", "is too large a number"
+    elif isinstance(value, dict):
+        for name, inner in value.items():
+            if "\0" in name:
+                yield path or "body", "must not have NUL characters in its names"
+            else:
+                yield from _unstorable(inner, f"{path}.{name}" if path else name)
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from _unstorable(inner, f"{path}.{index}" if path else str(index))
+
+
+_WORDS = {
+    "missing": "is required",
+    "extra_forbidden": "is not a known field",
+    "int_parsing": "must be a whole number",
+    "int_type": "must be a whole number",
+    "string_type": "must be text",
+    "bool_parsing": "must be true or false",
+}
+
+
+def named_faults(details: Sequence[ErrorDetails]) -> dict[str, str]:
+    """Dotted field → what is wrong with it, in words. Never the value itself, which may be a password."""
+    faults: dict[str, str] = {}
+    for detail in details:
+        name = ".".join(str(part) for part in detail["loc"]) or "body"
+        text = _WORDS.get(detail["type"]) or detail["msg"].removeprefix("Value error, ")
+        faults.setdefault(name, text)
+    return faults
+
+
+def invalid_fields(fields: Mapping[str, str]) -> InvalidInput:
+    # Field names of a stranger's body may be anything and many: enough of them to be of use.
+    shown = dict(list(fields.items())[:50])
+    words = "; ".join(f"{name[:80]}: {fault}" for name, fault in shown.items())
+    return InvalidInput(words[:2_000], fields=shown)
+
+
+def _request_hash(request: Request, body: bytes) -> str:
+    digest = hashlib.sha256(f"{request.method} {request.url.path}\n".encode())
+    digest.update(body)
+    return digest.hexdigest()
+
+
+Handler = Callable[..., Awaitable[Any]]
+
+
+def endpoint(
+    method: str,
+    path: str,
+    *,
+    access: Access,
+    summary: str,
+    status: int = 200,
+    why: str = "",
+    tag: str | None = None,
+    accepts: str = "application/json",
+    media_type: str = "application/json",
+) -> Callable[[Handler], Endpoint]:
+    """Makes an Endpoint of an async function; its place is PREFIX + `path`.
+
+    `why` justifies NOBODY_NEEDED. `tag` groups it in the document (default: the module's name). A function that returns
+    a starlette Response makes its answer itself: `media_type` says what it is. `accepts` other than JSON: the function
+    reads the body from `context.request` itself (with `read_body`'s limit in mind).
+    """
+    if (access is Access.NOBODY_NEEDED) != bool(why):
+        raise ValueError(f"{method} {path}: `why` must be given for NOBODY_NEEDED, and only then")
+
+    def make(handler: Handler) -> Endpoint:
+        signature = inspect.signature(handler)
+        hints = typing.get_type_hints(handler, include_extras=True)
+        in_path = set(re.findall(r"{(\w+)}", path))
+        path_parameters: list[Parameter] = []
+        query_parameters: list[Parameter] = []
+        body: TypeAdapter[Any] | None = None
+        body_optional = False
+        for name, parameter in list(signature.parameters.items())[1:]:
+            annotation = hints[name]
+            if name == "body":
+                body_optional = parameter.default is not inspect.Parameter.empty
+                body = TypeAdapter(annotation)
+                continue
+            if annotation is int:
+                annotation = Annotated[int, Field(ge=1 if name in in_path else -_INT64_MAX, le=_INT64_MAX)]
+            place = path_parameters if name in in_path else query_parameters
+            place.append(Parameter(name, annotation, parameter.default))
+        if missing := in_path - {parameter.name for parameter in path_parameters}:
+            raise ValueError(f"{method} {path}: {handler} takes no {', '.join(sorted(missing))}")
+        answer = hints["return"]
+        is_raw = isinstance(answer, type) and issubclass(answer, Response)
+        has_none = answer is type(None)
+        return Endpoint(
+            method=method,
+            path=path,
+            access=access,
+            why=why,
+            status=204 if has_none else status,
+            summary=summary,
+            description=inspect.cleandoc(handler.__doc__ or ""),
+            tag=tag or handler.__module__.rpartition(".")[2].replace("_", "-"),
+            handler=handler,
+            path_parameters=tuple(path_parameters),
+            query_parameters=tuple(query_parameters),
+            body=body,
+            body_optional=body_optional,
+            answer=None if has_none or is_raw else TypeAdapter(answer),
+            is_raw=is_raw,
+            accepts=accepts,
+            media_type=media_type,
+            _path_model=_model("Path", path_parameters),
+            _query_model=_model("Query", query_parameters),
+        )
+
+    return make
+
+
+def _model(name: str, parameters: Sequence[Parameter]) -> type[BaseModel]:
+    fields: dict[str, Any] = {
+        parameter.name: (parameter.annotation, ... if parameter.required else parameter.default)
+        for parameter in parameters
+    }
+    return create_model(name, __config__=ConfigDict(extra="forbid"), **fields)
+
+
+def endpoints_of(*modules: ModuleType) -> list[Endpoint]:
+    """The endpoints that stand in these modules, in the order they were written."""
+    return [value for module in modules for value in vars(module).values() if isinstance(value, Endpoint)]
+
+
+def api_routes(endpoints: Iterable[Endpoint]) -> list[Route]:
+    """One route for each path; a method the path does not know is answered 405 with what it does know."""
+    by_path: dict[str, dict[str, Endpoint]] = {}
+    for item in endpoints:
+        methods = by_path.setdefault(item.template, {})
+        if item.method in methods:
+            raise ValueError(f"{item.method} {item.template} is there twice")
+        methods[item.method] = item
+    return [
+        Route(template, endpoint=functools.partial(_answer, methods), methods=sorted(methods))
+        for template, methods in by_path.items()
+    ]
+
+
+async def _answer(methods: Mapping[str, Endpoint], request: Request) -> Response:
+    chosen = methods["GET" if request.method == "HEAD" else request.method]
+    try:
+        return await chosen.answer_request(request)
+    except Exception as error:
+        return error_answer(request, error)
+
+
+# --- answers ----------------------------------------------------------------------------------------------------------
+
+
+def json_answer(content: bytes, status: int = 200) -> Response:
+    return Response(content, status, media_type="application/json", headers={"Cache-Control": "no-store"})
+
+
+def error_body(error: HubError) -> dict[str, Any]:
+    body: dict[str, Any] = {"code": error.code, "message": error.message}
+    if error.fields:
+        body["fields"] = error.fields
+    return body
+
+
+def error_answer(request: HTTPConnection, error: Exception) -> Response:
+    """The one shape of failure. What is not a HubError is a fault of ours: logged whole, told by its request id
+    alone."""
+    if isinstance(error, HTTPException):
+        words = {404: "not_found", 405: "method_not_allowed"}
+        error_code = words.get(error.status_code, "bad_request" if error.status_code < 500 else "internal")
+        answer = _error({"code": error_code, "message": error.detail or error_code}, error.status_code)
+        for name, value in (error.headers or {}).items():
+            answer.headers[name] = value
+        return answer
+    request_id = request.scope.get(REQUEST_ID, "")
+    if not isinstance(error, HubError):
+        log.error("request.failed", exc_info=error, extra={"request_id": request_id})
+        return _error({"code": "internal", "message": f"something went wrong here; request id {request_id}"}, 500)
+    if error.status >= 500:
+        log.warning("request.refused", extra={"request_id": request_id, "code": error.code, "status": error.status})
+    answer = _error(error_body(error), error.status)
+    if isinstance(error, DatabaseAway):
+        answer.headers["Retry-After"] = str(_AWAY_RETRY_S)
+    elif isinstance(error, (TooMany, Unavailable)) and error.retry_after_s is not None:
+        answer.headers["Retry-After"] = str(max(1, math.ceil(error.retry_after_s)))
+    elif isinstance(error, Unauthenticated):
+        answer.headers["WWW-Authenticate"] = "Bearer"
+    return answer
+
+
+def _error(body: Mapping[str, Any], status: int) -> Response:
+    return json_answer(json.dumps(body, ensure_ascii=False).encode("utf-8", "replace"), status)
+
+
+async def _handle(request: Request, error: Exception) -> Response:
+    return error_answer(request, error)
+
+
+# For `Starlette(exception_handlers=…)`: routes that are not endpoints fail in the same shape. Exceptions nobody foresaw
+# are caught further out, by web.security.
+EXCEPTION_HANDLERS: Mapping[Any, Callable[[Request, Exception], Awaitable[Response]]] = {
+    HTTPException: _handle,
+    HubError: _handle,
+}
+
+
+# --- lists ------------------------------------------------------------------------------------------------------------
+
+# `limit: Limit = DEFAULT_LIMIT, cursor: str | None = None` is how every list is asked for.
+Limit = Annotated[int, Field(ge=1, le=200)]
+DEFAULT_LIMIT = 50
+
+
+def write_cursor(*parts: int | str | datetime) -> str:
+    """An opaque cursor: where the next page begins. The same parts come back from `read_cursor`."""
+    plain = [part.isoformat() if isinstance(part, datetime) else part for part in parts]
+    return base64.urlsafe_b64encode(json.dumps(plain, separators=(",", ":")).encode()).rstrip(b"=").decode()
+
+
+@overload
+def read_cursor(cursor: str | None, a: type[T1], /) -> tuple[T1] | None: ...
+@overload
+def read_cursor(cursor: str | None, a: type[T1], b: type[T2], /) -> tuple[T1, T2] | None: ...
+@overload
+def read_cursor(cursor: str | None, a: type[T1], b: type[T2], c: type[T3], /) -> tuple[T1, T2, T3] | None: ...
+def read_cursor(cursor: str | None, /, *kinds: type) -> tuple[Any, ...] | None:
+    """The parts of a cursor, each of its kind (int, str or datetime); None for None. InvalidInput naming `cursor` if it
+    is not one of ours."""
+    if cursor is None:
+        return None
+    fault = invalid_fields({"cursor": "is not a cursor that this list gave"})
+    try:
+        raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+        parts = json.loads(raw)
+    except (binascii.Error, ValueError, RecursionError):
+        raise fault from None
+    if not isinstance(parts, list) or len(parts) != len(kinds):
+        raise fault
+    read: list[Any] = []
+    for part, kind in zip(parts, kinds, strict=True):
+        value: Any = part
+        if kind is datetime and isinstance(part, str):
+            try:
+                value = datetime.fromisoformat(part)
+            except ValueError:
+                raise fault from None
+            if value.tzinfo is None:
+                raise fault
+        too_large = isinstance(value, int) and abs(value) > _INT64_MAX
+        if type(value) is not kind or too_large or (isinstance(value, str) and "\0" in value):
+            raise fault
+        read.append(value)
+    return tuple(read)

@@ -1,0 +1,106 @@
+"""Live figures: an agent's numbers of today, from the facts, by the registry's formulas.
+
+"Today" is the day of the organisation's time zone. A fact belongs to the day its measure says (`day_by`): a segment to
+the day in which it ended, an answer to the day it was given, a resolution to the day it was made. Queries run in the
+caller's transaction, so a snapshot shows numbers of the same instant as everything else in it.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import fields
+from datetime import datetime
+from typing import Any, TypeVar
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from sqlalchemy import Column, Table, select
+
+from hub.domain.events import ConversationResolved, CustomerAnswered, SegmentEnded
+from hub.domain.views import NumbersView
+from hub.errors import Misconfigured
+from hub.kpi.measures import FIRST_RESPONSE, HANDLED_CONTACTS, RESOLUTION, LocalDay, Measure, local_day
+from hub.store import tables
+from hub.store.database import Tx
+
+F = TypeVar("F", SegmentEnded, CustomerAnswered, ConversationResolved)
+
+# The checkpoint of the projector (kpi.facts): the figures tell everything up to there.
+PROJECTION = "facts"
+
+
+def load_zone(tx: Tx) -> ZoneInfo:
+    """The organisation's time zone; UTC while there is no organisation. Misconfigured when nobody knows its name."""
+    name = tx.scalar(select(tables.organisation.c.time_zone))
+    if name is None:
+        return ZoneInfo("UTC")
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise Misconfigured(f"the organisation's time zone {name!r} is not known here") from error
+
+
+def load_numbers(tx: Tx, user_id: int, now: datetime) -> NumbersView:
+    """One agent's day so far; zeros for somebody who has done nothing yet, or who is no agent at all."""
+    return load_numbers_of(tx, [user_id], now)[user_id]
+
+
+def load_numbers_of(tx: Tx, user_ids: Collection[int], now: datetime) -> dict[int, NumbersView]:
+    """The same for many agents in the same five queries."""
+    if not user_ids:
+        return {}
+    day = local_day(now, load_zone(tx))
+    as_of_seq = tx.scalar(select(tables.projection.c.seq).where(tables.projection.c.name == PROJECTION)) or 0
+    segments = _load_facts(tx, SegmentEnded, tables.fact_segment, HANDLED_CONTACTS, user_ids, day)
+    responses = _load_facts(tx, CustomerAnswered, tables.fact_response, FIRST_RESPONSE, user_ids, day)
+    resolutions = _load_facts(tx, ConversationResolved, tables.fact_resolution, RESOLUTION, user_ids, day)
+    numbers = {}
+    for user_id in user_ids:
+        first_response = FIRST_RESPONSE.of(responses[user_id])
+        resolution = RESOLUTION.of(resolutions[user_id])
+        numbers[user_id] = NumbersView(
+            user_id=user_id,
+            day=day.date.isoformat(),
+            handled_contacts=HANDLED_CONTACTS.of(segments[user_id]),
+            first_response_mean_s=first_response.mean_s,
+            first_response_count=first_response.count,
+            resolution_median_s=resolution.median_s,
+            resolution_count=resolution.count,
+            as_of_seq=as_of_seq,
+        )
+    return numbers
+
+
+def load_agents_between(tx: Tx, start: datetime, end: datetime) -> set[int]:
+    """Everybody whose figures of start <= t < end are not all zero."""
+    agents: set[int] = set()
+    for table, measure in (
+        (tables.fact_segment, HANDLED_CONTACTS),
+        (tables.fact_response, FIRST_RESPONSE),
+        (tables.fact_resolution, RESOLUTION),
+    ):
+        at = table.c[measure.day_by]
+        found = select(table.c.agent_id).distinct().where(table.c.agent_id.is_not(None), at >= start, at < end)
+        agents.update(tx.execute(found).scalars())
+    return agents
+
+
+def _load_facts(
+    tx: Tx, kind: type[F], table: Table, measure: Measure[F, Any], user_ids: Iterable[int], day: LocalDay
+) -> defaultdict[int, list[F]]:
+    at = table.c[measure.day_by]
+    wanted = (
+        select(*_columns(kind, table))
+        .where(table.c.agent_id.in_(list(user_ids)), at >= day.start, at < day.end)
+        .order_by(at)
+    )
+    make: Callable[..., F] = kind
+    by_agent: defaultdict[int, list[F]] = defaultdict(list)
+    for row in tx.rows(wanted):
+        by_agent[row.agent_id].append(make(*row))
+    return by_agent
+
+
+def _columns(kind: type[Any], table: Table) -> list[Column[Any]]:
+    """The columns that hold the fields of a fact, in their order; `kind` itself needs none, the table says it."""
+    return [table.c[field.name] for field in fields(kind) if field.name != "kind"]

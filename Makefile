@@ -52,19 +52,31 @@ test: $(VENV)/.test console ## Run all tests, installing what they need (ARGS go
 	@$(BIN)/python hatch_build.py npm run --silent test
 	@exec $(BIN)/python -m pytest $(ARGS)
 
-.PHONY: check
+# All of them, however many fail: a list of everything that is wrong is worth more than the first of it.
+.PHONY: check check-format check-style check-types check-console check-audit
 check: $(VENV)/.dev ## Check format, style and types, and audit the dependencies
-	$(BIN)/ruff format --check .
-	$(BIN)/ruff check .
-	$(BIN)/mypy
+	@$(MAKE) --keep-going check-format check-style check-types check-console check-audit
+
+check-format:
+	$(BIN)/python -m ruff format --check .
+
+check-style:
+	$(BIN)/python -m ruff check .
+
+check-types:
+	$(BIN)/python -m mypy
+
+check-console:
 	$(BIN)/python hatch_build.py npm run --silent typecheck
 	$(BIN)/python hatch_build.py npm run --silent lint
+
+check-audit:
 	$(BIN)/python .ci/audit.py
 
 .PHONY: format
 format: $(VENV)/.dev ## Put the Python sources in order
-	$(BIN)/ruff check --fix-only .
-	$(BIN)/ruff format .
+	$(BIN)/python -m ruff check --fix-only .
+	$(BIN)/python -m ruff format .
 
 # --- make -----------------------------------------------------------------------------------------------------------
 

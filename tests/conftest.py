@@ -1,12 +1,26 @@
-"""What all tests share: a real PostgreSQL for the session, a real Chromium for the browser tests."""
+"""What all tests share: real databases of both kinds, a clock that stands still, a real Chromium for browser tests.
 
+    database       an open, migrated, empty hub.store.database.Database; the test runs on SQLite and on PostgreSQL
+    database_url   the same, not opened
+    clock          the database's clock: FrozenClock, moved with `clock.advance(seconds)`
+
+Async tests say `pytestmark = pytest.mark.anyio` (or carry the mark themselves).
+"""
+
+import asyncio
 import os
-from collections.abc import Iterator
+import shutil
+from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
+from hub.store.database import Database, open_database
+from hub.store.migrate import migrate
 from tests.support.chromium import FLAGS, check_chromium
+from tests.support.clock import FrozenClock
 from tests.support.postgres import PostgresServer, run_postgres
 
 
@@ -17,6 +31,59 @@ def postgres_server() -> Iterator[PostgresServer]:
         pytest.skip("HUB_TEST_NO_POSTGRES=1")
     with run_postgres() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
+def clock() -> FrozenClock:
+    return FrozenClock()
+
+
+def _migrate_apart(url: str) -> str:
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        pool.submit(lambda: asyncio.run(migrate(url))).result()
+    return url
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated file, to be copied: migrating takes 300 ms, copying 1."""
+    path = tmp_path_factory.mktemp("template") / "hub.db"
+    _migrate_apart(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres_server: PostgresServer) -> str:
+    """A migrated database, to be copied with `create_database(template=…)`."""
+    return _migrate_apart(postgres_server.create_database())
+
+
+@pytest.fixture
+def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
+    return f"sqlite:///{shutil.copy(sqlite_template, tmp_path / 'hub.db')}"
+
+
+@pytest.fixture
+def postgresql_url(postgres_server: PostgresServer, postgres_template: str) -> str:
+    return postgres_server.create_database(template=postgres_template)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    url: str = request.getfixturevalue(f"{request.param}_url")
+    return url
+
+
+@pytest.fixture
+async def database(database_url: str, clock: FrozenClock) -> AsyncIterator[Database]:
+    opened = open_database(database_url, clock)
+    yield opened
+    await opened.close()
 
 
 @pytest.fixture(scope="module")

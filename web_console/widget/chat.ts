@@ -1,0 +1,415 @@
+/*
+ * The conversation behind the widget, without its looks: what the hub has said, what is still unsent, and the line to it.
+ *
+ * The hub is the truth. At every connection it sends the history after the last entry held here; a message of the
+ * visitor's is shown at once and repeated, with the same client_id and in order, until the hub acknowledges it.
+ */
+import {
+  type Attachment,
+  type ClientFrame,
+  type Details,
+  type Entry,
+  type ServerFrame,
+  type Visit,
+  parseFrame,
+} from "./protocol";
+import { type Unsent, UnsentQueue, recall, remember } from "./unsent";
+
+export type Line = "idle" | "connecting" | "open" | "broken" | "unavailable";
+
+/** Reconnecting: 0.5 s, doubled up to 15 s, each ±25 %. */
+const RETRY_FIRST_MS = 500;
+const RETRY_MAX_MS = 15_000;
+/** We say ping at this interval; if nothing at all came for twice of it, the line is dead. */
+const PING_MS = 20_000;
+const TYPING_SHOWN_MS = 5_000;
+const TYPING_TOLD_MS = 3_000;
+/** Refusals that say "later", not "no": the message is sent again. */
+const TRANSIENT = new Set(["database_away", "unavailable", "internal", "too_many", "error"]);
+
+export class UploadRefused extends Error {
+  readonly code: string;
+  constructor(code: string, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+export class Chat {
+  visit: Visit | null = null;
+  line: Line = "idle";
+  /** Was open at least once since the page was loaded: a lost line is "reconnecting", not "connecting". */
+  wasOpen = false;
+  agent: string | null = null;
+  waiting = false;
+  resolved = false;
+  truncated = false;
+  typingName: string | null = null;
+  /** What went wrong with something that is not a message, in the hub's words. */
+  notice: string | null = null;
+
+  private readonly base: string;
+  private readonly channel: string;
+  private readonly key: string;
+  private readonly changed: (fresh: Entry[]) => void;
+  private readonly unsent: UnsentQueue;
+  private entries = new Map<number, Entry>();
+  private socket: WebSocket | null = null;
+  private ready = false;
+  private retryMs = RETRY_FIRST_MS;
+  private retryTimer = 0;
+  private pingTimer = 0;
+  private typingTimer = 0;
+  private resendTimer = 0;
+  private lastHeard = 0;
+  private lastTyping = 0;
+  private readThrough: number;
+  private receivedThrough = 0;
+  private reading = false;
+  private details: Details | null = null;
+  private useSince = true;
+
+  /** `changed` is called after each change; `fresh` are the company's entries that were not known before. */
+  constructor(base: string, channel: string, changed: (fresh: Entry[]) => void) {
+    this.base = base;
+    this.channel = channel;
+    this.changed = changed;
+    this.key = `hub-chat ${base} ${channel}`;
+    this.unsent = new UnsentQueue(`${this.key} unsent`);
+    this.readThrough = recall<number>(`${this.key} read`) ?? 0;
+  }
+
+  /** This browser has talked here before: worth a connection while the panel is still closed. */
+  get isKnown(): boolean {
+    return recall<boolean>(`${this.key} known`) === true || this.unsent.all().length > 0;
+  }
+
+  get list(): Entry[] {
+    return [...this.entries.values()].sort((a, b) => a.id - b.id);
+  }
+
+  get pending(): readonly Unsent[] {
+    return this.unsent.all();
+  }
+
+  get unread(): number {
+    let count = 0;
+    for (const entry of this.entries.values()) {
+      if (entry.direction === "out" && entry.id > this.readThrough) count += 1;
+    }
+    return count;
+  }
+
+  // --- doing ---------------------------------------------------------------------------------------------------------
+
+  connect(): void {
+    if (this.line === "connecting" || this.line === "open") return;
+    clearTimeout(this.retryTimer);
+    this.line = "connecting";
+    this.changed([]);
+    void this.open();
+  }
+
+  disconnect(): void {
+    clearTimeout(this.retryTimer);
+    this.drop();
+    this.line = "idle";
+  }
+
+  /** The network or the page is back: do not wait for the back-off. */
+  wake(): void {
+    if (this.line === "broken") {
+      this.retryMs = RETRY_FIRST_MS;
+      this.line = "idle";
+      this.connect();
+    } else if (this.line === "open" && Date.now() - this.lastHeard > PING_MS) {
+      this.say({ type: "ping" });
+    }
+  }
+
+  send(text: string, attachments: Attachment[]): void {
+    const item: Unsent = { client_id: newId(), text, attachments, at: new Date().toISOString() };
+    this.unsent.add(item);
+    this.lastTyping = 0;
+    this.notice = null;
+    if (this.ready) this.post(item);
+    this.changed([]);
+  }
+
+  retry(clientId: string): void {
+    this.unsent.refuse(clientId, null);
+    const item = this.unsent.find(clientId);
+    if (item && this.ready) this.post(item);
+    this.changed([]);
+  }
+
+  discard(clientId: string): void {
+    this.unsent.remove(clientId);
+    this.changed([]);
+  }
+
+  typing(): void {
+    const now = Date.now();
+    if (!this.ready || now - this.lastTyping < TYPING_TOLD_MS) return;
+    this.lastTyping = now;
+    this.say({ type: "typing" });
+  }
+
+  identify(details: Details): void {
+    this.details = details;
+    this.notice = null;
+    if (this.ready) this.tellDetails();
+    if (this.visit && details.name) this.visit.visitor = { name: details.name };
+    this.changed([]);
+  }
+
+  /** Whether the visitor is looking at the conversation right now. */
+  setReading(reading: boolean): void {
+    this.reading = reading;
+    this.tellRead();
+  }
+
+  /** Raises UploadRefused with the hub's code and words, or with code "network". */
+  async upload(file: Blob, name: string): Promise<Attachment> {
+    const form = new FormData();
+    form.append("file", file, name);
+    let answer: Response;
+    try {
+      answer = await fetch(this.address("/attachments"), { method: "POST", body: form, credentials: "include" });
+    } catch {
+      throw new UploadRefused("network", "");
+    }
+    const body = (await answer.json().catch(() => null)) as (Attachment & { code?: string; message?: string }) | null;
+    if (!answer.ok || body === null) throw new UploadRefused(body?.code ?? "network", body?.message ?? "");
+    return body;
+  }
+
+  /** An attachment's full address; "" for anything that is not http. */
+  resolve(url: string): string {
+    try {
+      const full = new URL(url, this.base);
+      return full.protocol === "https:" || full.protocol === "http:" ? full.href : "";
+    } catch {
+      return "";
+    }
+  }
+
+  // --- the line ------------------------------------------------------------------------------------------------------
+
+  private address(path: string): string {
+    return `${this.base}/chat/${encodeURIComponent(this.channel)}${path}`;
+  }
+
+  private async open(): Promise<void> {
+    try {
+      const answer = await fetch(this.address("/visit"), {
+        method: "POST",
+        body: "{}",
+        headers: { "Content-Type": "application/json" },
+        credentials: "include",
+      });
+      if (answer.status === 404) {
+        this.line = "unavailable";
+        this.changed([]);
+        return;
+      }
+      if (!answer.ok) throw new Error(String(answer.status));
+      this.visit = (await answer.json()) as Visit;
+    } catch {
+      this.fail();
+      return;
+    }
+    if (this.line !== "connecting") return;
+    const last = this.useSince ? this.lastId() : 0;
+    const socket = new WebSocket(this.address(last ? `?since=${last}` : "").replace(/^http/, "ws"));
+    this.socket = socket;
+    let opened = false;
+    socket.onopen = () => {
+      opened = true;
+      this.lastHeard = Date.now();
+      this.pingTimer = window.setInterval(() => this.checkLine(), PING_MS);
+    };
+    socket.onmessage = (event: MessageEvent<unknown>) => {
+      if (socket !== this.socket) return;
+      this.lastHeard = Date.now();
+      const frame = parseFrame(event.data);
+      if (frame) this.hear(frame, last > 0);
+    };
+    socket.onclose = () => {
+      if (socket !== this.socket) return;
+      // Refused before it was open: the hub may not know our last entry any more. Start over from its history.
+      if (!opened) this.useSince = false;
+      this.fail();
+    };
+  }
+
+  private fail(): void {
+    this.drop();
+    this.line = "broken";
+    this.agent = null;
+    this.typingName = null;
+    this.retryTimer = window.setTimeout(
+      () => {
+        this.line = "idle";
+        this.connect();
+      },
+      this.retryMs * (0.75 + Math.random() / 2),
+    );
+    this.retryMs = Math.min(this.retryMs * 2, RETRY_MAX_MS);
+    this.changed([]);
+  }
+
+  private drop(): void {
+    clearInterval(this.pingTimer);
+    clearTimeout(this.resendTimer);
+    this.ready = false;
+    const socket = this.socket;
+    this.socket = null;
+    socket?.close();
+  }
+
+  private checkLine(): void {
+    if (Date.now() - this.lastHeard > 2 * PING_MS) this.fail();
+    else this.say({ type: "ping" });
+  }
+
+  private say(frame: ClientFrame): void {
+    if (this.socket?.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify(frame));
+  }
+
+  private post(item: Unsent): void {
+    const ids = item.attachments.map((attachment) => attachment.id);
+    this.say({ type: "message", client_id: item.client_id, text: item.text, attachment_ids: ids });
+  }
+
+  private postAll(): void {
+    for (const item of this.unsent.all()) if (item.refused === undefined) this.post(item);
+  }
+
+  // --- hearing -------------------------------------------------------------------------------------------------------
+
+  private hear(frame: ServerFrame, wasPartial: boolean): void {
+    const fresh: Entry[] = [];
+    switch (frame.type) {
+      case "history":
+        if (wasPartial && frame.more && !this.ready) {
+          // More happened than one frame tells: take the newest page whole instead of leaving a hole.
+          this.useSince = false;
+          this.drop();
+          this.line = "idle";
+          this.connect();
+          return;
+        }
+        if (!wasPartial) {
+          this.entries.clear();
+          this.truncated = frame.more;
+        }
+        for (const entry of frame.entries) this.take(entry, fresh);
+        this.useSince = true;
+        this.ready = this.wasOpen = true;
+        this.line = "open";
+        this.retryMs = RETRY_FIRST_MS;
+        if (this.details) this.tellDetails();
+        this.postAll();
+        this.tellRead();
+        break;
+      case "entry":
+        this.take(frame.entry, fresh);
+        this.tellRead();
+        break;
+      case "ack":
+        this.acknowledge(frame.client_id, frame.entry_id, frame.at);
+        break;
+      case "typing":
+        this.typingName = frame.name;
+        clearTimeout(this.typingTimer);
+        this.typingTimer = window.setTimeout(() => {
+          this.typingName = null;
+          this.changed([]);
+        }, TYPING_SHOWN_MS);
+        break;
+      case "agent":
+        this.agent = frame.name;
+        break;
+      case "state":
+        this.waiting = frame.waiting;
+        this.resolved = frame.resolved;
+        break;
+      case "error":
+        this.hearError(frame.code, frame.message, frame.client_id ?? null);
+        break;
+      default:
+        return;
+    }
+    this.changed(fresh);
+  }
+
+  private take(entry: Entry, fresh: Entry[]): void {
+    if (entry.direction === "out" && !this.entries.has(entry.id)) {
+      fresh.push(entry);
+      this.typingName = null;
+    }
+    this.entries.set(entry.id, entry);
+    if (entry.client_id) this.unsent.remove(entry.client_id);
+    remember(`${this.key} known`, true);
+  }
+
+  /** The entry itself may come before or after its acknowledgement. */
+  private acknowledge(clientId: string, entryId: number, at: string): void {
+    const item = this.unsent.find(clientId);
+    if (!item) return;
+    if (!this.entries.has(entryId)) {
+      const { text, attachments } = item;
+      this.take({ id: entryId, direction: "in", author: "", text, at, attachments, client_id: clientId }, []);
+    }
+    this.unsent.remove(clientId);
+  }
+
+  private hearError(code: string, message: string, clientId: string | null): void {
+    if (clientId === null) {
+      this.notice = message;
+    } else if (TRANSIENT.has(code)) {
+      clearTimeout(this.resendTimer);
+      this.resendTimer = window.setTimeout(() => {
+        if (this.ready) this.postAll();
+      }, 3_000);
+    } else {
+      this.unsent.refuse(clientId, message);
+    }
+  }
+
+  // --- telling -------------------------------------------------------------------------------------------------------
+
+  private tellDetails(): void {
+    if (!this.details) return;
+    this.say({ type: "identify", ...this.details });
+    this.details = null;
+  }
+
+  private tellRead(): void {
+    let last = 0;
+    for (const entry of this.entries.values()) if (entry.direction === "out") last = Math.max(last, entry.id);
+    if (this.reading && last > this.readThrough) {
+      this.readThrough = last;
+      remember(`${this.key} read`, last);
+      this.changed([]);
+      if (this.ready) this.say({ type: "read", through: last });
+    }
+    if (this.ready && last > this.receivedThrough) {
+      this.receivedThrough = last;
+      this.say({ type: "received", through: last });
+    }
+  }
+
+  private lastId(): number {
+    let last = 0;
+    for (const id of this.entries.keys()) last = Math.max(last, id);
+    return last;
+  }
+}
+
+/** crypto.randomUUID exists only on secure pages; this works on any. */
+function newId(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}

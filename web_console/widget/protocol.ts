@@ -1,0 +1,78 @@
+/*
+ * What the widget and hub/web/chat_socket.py say to each other. Frames are JSON text; unknown types are ignored, so that
+ * a newer hub may say more.
+ *
+ *   POST /chat/{channel}/visit         {}             → Visit, and the visitor's signed cookie
+ *   WS   /chat/{channel}?since=ENTRY                   history, then whatever happens
+ *   POST /chat/{channel}/attachments   multipart file → Attachment
+ */
+
+export interface Visit {
+  title: string;
+  greeting: string;
+  accent: string | null;
+  /** Somebody is there to answer. */
+  online: boolean;
+  text_limit: number | null;
+  attachment_limit_bytes: number | null;
+  visitor: { name?: string | null };
+}
+
+export interface Attachment {
+  id: number;
+  name: string;
+  media_type: string;
+  size_bytes: number | null;
+  url: string;
+}
+
+export interface Entry {
+  id: number;
+  /** "in" is the visitor's own, "out" the company's. */
+  direction: "in" | "out";
+  author: string | { name: string };
+  text: string;
+  at: string;
+  attachments: Attachment[];
+  client_id?: string | null;
+  delivery?: string | null;
+}
+
+export interface Details {
+  name: string;
+  phone: string;
+  email: string;
+}
+
+export type ServerFrame =
+  | { type: "history"; entries: Entry[]; more: boolean }
+  | { type: "entry"; entry: Entry }
+  | { type: "ack"; client_id: string; entry_id: number; at: string }
+  | { type: "typing"; name: string }
+  | { type: "agent"; name: string | null }
+  | { type: "state"; waiting: boolean; resolved: boolean }
+  | { type: "error"; code: string; message: string; client_id?: string | null }
+  | { type: "pong" };
+
+export type ClientFrame =
+  | { type: "message"; client_id: string; text: string; attachment_ids: number[] }
+  | { type: "received"; through: number }
+  | { type: "read"; through: number }
+  | { type: "typing" }
+  | ({ type: "identify" } & Details)
+  | { type: "ping" };
+
+/** The frame a text holds, or null if it is none. */
+export function parseFrame(text: unknown): ServerFrame | null {
+  if (typeof text !== "string") return null;
+  try {
+    const frame: unknown = JSON.parse(text);
+    return typeof frame === "object" && frame !== null && "type" in frame ? (frame as ServerFrame) : null;
+  } catch {
+    return null;
+  }
+}
+
+export function authorName(entry: Entry): string {
+  return typeof entry.author === "string" ? entry.author : entry.author.name;
+}

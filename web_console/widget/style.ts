@@ -1,0 +1,153 @@
+/*
+ * The widget's looks, in its shadow tree alone: a constructable style sheet, so a page's strict style-src needs no
+ * exception. `--accent` and `--on-accent` are set on the host from the channel's settings.
+ */
+const CSS = `
+:host {
+  --accent: #0f766e; --on-accent: #fff;
+  --paper: #fff; --soft: #f4f5f4; --ink: #1b1f1e; --quiet: #5f6a67; --rule: #e4e7e5; --bad: #b42318; --link: var(--accent);
+  --shadow: 0 1px 2px rgb(16 24 22 / .06), 0 12px 40px -8px rgb(16 24 22 / .22);
+  all: initial; position: fixed; z-index: 2147483000; inset: auto 0 0 auto;
+  font: 15px/1.45 ui-sans-serif, system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "Noto Sans Armenian", "Noto Sans Georgian", sans-serif;
+  color: var(--ink); color-scheme: light; -webkit-text-size-adjust: 100%;
+}
+@media (prefers-color-scheme: dark) {
+  :host {
+    --paper: #171b1a; --soft: #222826; --ink: #e9eeec; --quiet: #9aa6a2; --rule: #2c3431; --bad: #f97066; --link: color-mix(in srgb, var(--accent) 50%, white);
+    --shadow: 0 0 0 1px rgb(255 255 255 / .06), 0 16px 48px -8px rgb(0 0 0 / .6); color-scheme: dark;
+  }
+}
+:host([hidden]) { display: none }
+*, *::before, *::after { box-sizing: border-box }
+button, input, textarea { font: inherit; color: inherit; margin: 0 }
+button { background: none; border: 0; padding: 0; cursor: pointer; -webkit-tap-highlight-color: transparent }
+:focus-visible { outline: 2px solid var(--link); outline-offset: 2px }
+svg { display: block; width: 20px; height: 20px; fill: none; stroke: currentColor; stroke-width: 1.8; stroke-linecap: round; stroke-linejoin: round; flex: none }
+[hidden] { display: none !important }
+
+.launcher {
+  position: fixed; right: max(20px, env(safe-area-inset-right)); bottom: max(20px, env(safe-area-inset-bottom));
+  width: 56px; height: 56px; border-radius: 50%; display: grid; place-items: center;
+  background: var(--accent); color: var(--on-accent); box-shadow: var(--shadow); transition: transform .16s ease;
+}
+.launcher:hover { transform: translateY(-2px) }
+.launcher svg { width: 26px; height: 26px }
+.badge {
+  position: absolute; top: -3px; right: -3px; min-width: 22px; height: 22px; padding: 0 6px; border-radius: 11px;
+  background: #d92d20; color: #fff; font-size: 12px; font-weight: 650; line-height: 22px; text-align: center;
+  box-shadow: 0 0 0 2px var(--paper);
+}
+.panel {
+  position: fixed; right: max(20px, env(safe-area-inset-right)); bottom: max(20px, env(safe-area-inset-bottom));
+  width: 384px; height: min(640px, calc(100vh - 40px)); display: flex; flex-direction: column; overflow: hidden;
+  background: var(--paper); border-radius: 18px; box-shadow: var(--shadow);
+  transform-origin: bottom right; animation: rise .18s cubic-bezier(.2, .8, .3, 1);
+}
+@keyframes rise { from { opacity: 0; transform: translateY(12px) scale(.98) } }
+
+header { display: flex; align-items: center; gap: 12px; padding: 14px 10px 14px 18px; background: var(--accent); color: var(--on-accent) }
+.avatar {
+  width: 38px; height: 38px; border-radius: 50%; display: grid; place-items: center; flex: none; position: relative;
+  background: color-mix(in srgb, var(--on-accent) 18%, transparent); font-weight: 650; letter-spacing: .02em;
+}
+.avatar::after {
+  content: ""; position: absolute; right: -1px; bottom: -1px; width: 11px; height: 11px; border-radius: 50%;
+  background: #98a29f; border: 2px solid var(--accent);
+}
+.avatar.here::after { background: #4ade80 }
+.who { flex: 1; min-width: 0 }
+.title { font-weight: 650; white-space: nowrap; overflow: hidden; text-overflow: ellipsis }
+.sub { font-size: 12.5px; opacity: .9; line-height: 1.3 }
+.icon { width: 36px; height: 36px; border-radius: 10px; display: grid; place-items: center; flex: none }
+header .icon:hover, header .icon[aria-pressed=true], header .icon[aria-expanded=true] { background: color-mix(in srgb, var(--on-accent) 16%, transparent) }
+header :focus-visible { outline-color: var(--on-accent); outline-offset: -2px }
+.line { padding: 7px 18px; font-size: 13px; background: #fef6e7; color: #7a4a00; display: flex; gap: 8px; align-items: center }
+.line::before { content: ""; width: 12px; height: 12px; border-radius: 50%; border: 2px solid currentColor; border-right-color: transparent; animation: turn 1s linear infinite; flex: none }
+.line.still::before { display: none }
+@keyframes turn { to { transform: rotate(1turn) } }
+
+.main { flex: 1; min-height: 0; display: flex; flex-direction: column }
+.log { flex: 1; overflow-y: auto; overscroll-behavior: contain; padding: 16px 16px 6px; display: flex; flex-direction: column; scrollbar-width: thin }
+.log > :first-child { margin-top: auto }
+.day, .hint { align-self: center; text-align: center; font-size: 12px; color: var(--quiet); margin: 12px 0 8px; max-width: 88% }
+.row { display: flex; flex-direction: column; align-items: flex-start; margin-top: 2px; max-width: 84% }
+.row.first { margin-top: 12px }
+.row.in { align-self: flex-end; align-items: flex-end }
+.name { font-size: 12px; color: var(--quiet); margin: 0 0 3px 12px }
+.bubble { padding: 8px 13px; border-radius: 18px; background: var(--soft); white-space: pre-wrap; overflow-wrap: anywhere; border-bottom-left-radius: 6px }
+.in .bubble { background: var(--accent); color: var(--on-accent); border-bottom-left-radius: 18px; border-bottom-right-radius: 6px }
+.bubble a { color: inherit; text-decoration: underline; text-underline-offset: 2px }
+.row.unsent .bubble { opacity: .72 }
+.picture { display: block; margin-top: 2px; border-radius: 14px; overflow: hidden; border: 1px solid var(--rule); background: var(--soft); line-height: 0 }
+.picture img { display: block; max-width: 220px; max-height: 240px; min-width: 60px; min-height: 40px; object-fit: cover }
+.file { display: inline-flex; gap: 8px; margin-top: 2px; padding: 8px 12px; border-radius: 12px; border: 1px solid var(--rule); color: inherit; text-decoration: none; overflow-wrap: anywhere }
+.meta { display: flex; align-items: center; gap: 5px; font-size: 11px; color: var(--quiet); margin: 2px 4px 0; font-variant-numeric: tabular-nums }
+.meta svg { width: 13px; height: 13px; stroke-width: 2.2 }
+.meta .bad { color: var(--bad) }
+.meta button { color: var(--link); text-decoration: underline; text-underline-offset: 2px; padding: 4px 2px }
+.row:not(.last):not(.failed):not(.unsent) .meta { display: none }
+.dots { display: inline-flex; gap: 4px; padding: 12px 14px; align-self: flex-start; margin-top: 10px; border-radius: 18px 18px 18px 6px; background: var(--soft) }
+.dots i { width: 7px; height: 7px; border-radius: 50%; background: var(--quiet); animation: bob 1.2s infinite }
+.dots i:nth-child(2) { animation-delay: .15s } .dots i:nth-child(3) { animation-delay: .3s }
+@keyframes bob { 0%, 60%, 100% { opacity: .35; transform: none } 30% { opacity: 1; transform: translateY(-3px) } }
+
+.composer { padding: 8px 10px max(10px, env(safe-area-inset-bottom)); border-top: 1px solid var(--rule) }
+.chips { display: flex; gap: 8px; flex-wrap: wrap; padding: 2px 4px 8px }
+.chip { position: relative; width: 64px; height: 64px; border-radius: 12px; border: 1px solid var(--rule); overflow: hidden; background: var(--soft) }
+.chip img { width: 100%; height: 100%; object-fit: cover; display: block }
+.chip.busy img { opacity: .4 }
+.chip.bad { border-color: var(--bad) }
+.chip button { position: absolute; top: 3px; right: 3px; width: 22px; height: 22px; border-radius: 50%; background: rgb(0 0 0 / .62); color: #fff; display: grid; place-items: center }
+.chip button svg { width: 12px; height: 12px; stroke-width: 2.6 }
+.problem { font-size: 12.5px; color: var(--bad); padding: 0 6px 6px }
+.write { display: flex; align-items: flex-end; gap: 4px }
+textarea { flex: 1; min-width: 0; resize: none; border: 0; outline: 0; background: none; padding: 8px 4px; max-height: 132px; line-height: 1.4; font-size: 15px }
+textarea::placeholder { color: var(--quiet); opacity: 1 }
+.composer .icon { color: var(--quiet) }
+.composer .icon:hover { background: var(--soft); color: var(--ink) }
+.composer .send { background: var(--accent); color: var(--on-accent); border-radius: 50% }
+.composer .send:hover { background: var(--accent); color: var(--on-accent) }
+.composer .send:disabled { background: var(--soft); color: var(--quiet); cursor: default }
+
+form { flex: 1; padding: 20px 18px; overflow-y: auto; display: flex; flex-direction: column; gap: 14px }
+form h2 { font-size: 17px; font-weight: 650; margin: 0 }
+form p { margin: -8px 0 0; color: var(--quiet); font-size: 13.5px }
+form label { display: grid; gap: 5px; font-size: 13px; font-weight: 550 }
+form input { border: 1px solid var(--rule); background: var(--paper); border-radius: 10px; padding: 10px 12px; font-size: 15px; font-weight: 400; width: 100% }
+form input:focus { outline: 2px solid var(--accent); outline-offset: -1px; border-color: transparent }
+form .bad { font-weight: 400; color: var(--bad); font-size: 12.5px }
+form .buttons { display: flex; gap: 10px; margin-top: 4px }
+form .buttons button { padding: 10px 18px; border-radius: 10px; font-weight: 600 }
+form .save { background: var(--accent); color: var(--on-accent) }
+form .cancel:hover { background: var(--soft) }
+.drop { position: absolute; inset: 8px; border: 2px dashed var(--accent); border-radius: 14px; background: color-mix(in srgb, var(--paper) 90%, transparent); display: grid; place-items: center; font-weight: 600; pointer-events: none }
+.sr { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap }
+
+@media (max-width: 480px) {
+  .panel { inset: 0; width: auto; height: 100vh; height: 100dvh; border-radius: 0; animation: none }
+  textarea, form input { font-size: 16px }
+  header { padding-top: max(14px, env(safe-area-inset-top)) }
+}
+@media (prefers-color-scheme: dark) { .line { background: #3a2c0c; color: #f8d68a } }
+@media (prefers-reduced-motion: reduce) { *, *::before { animation: none !important; transition: none !important } }
+`;
+
+export function applyStyle(root: ShadowRoot): void {
+  const sheet = new CSSStyleSheet();
+  sheet.replaceSync(CSS);
+  root.adoptedStyleSheets = [sheet];
+}
+
+/** Puts the accent on the host, with black or white on it, whichever can be read. Anything but #rrggbb is ignored. */
+export function applyAccent(host: HTMLElement, accent: string | null | undefined): void {
+  if (!accent || !/^#[0-9a-f]{6}$/i.test(accent)) return;
+  const channels = [1, 3, 5].map((at) => {
+    const value = parseInt(accent.slice(at, at + 2), 16) / 255;
+    return value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4;
+  });
+  const [red = 0, green = 0, blue = 0] = channels;
+  // WCAG 2.2 relative luminance; above 0.179 black has the better contrast.
+  const luminance = 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+  host.style.setProperty("--accent", accent);
+  host.style.setProperty("--on-accent", luminance > 0.179 ? "#101816" : "#ffffff");
+}

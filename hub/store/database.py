@@ -109,6 +109,7 @@ class Tx:
     now: datetime
     _emitted: list[_Emitted] = field(default_factory=list)
     _wakes: set[str] = field(default_factory=set)
+    _gathered: dict[str, tuple[Callable[[Tx, set[Any]], None], set[Any]]] = field(default_factory=dict)
 
     @property
     def is_postgresql(self) -> bool:
@@ -163,6 +164,16 @@ class Tx:
     def emit(self, event: StreamEvent, topics: Iterable[str], *, unless: Iterable[str] = ()) -> None:
         """Buffers an event; it is stored just before the commit and seen by nobody if there is none."""
         self._emitted.append(_Emitted(event, frozenset(topics), frozenset(unless)))
+
+    def gather(self, name: str, items: Iterable[Any], finish: Callable[[Tx, set[Any]], None]) -> None:
+        """Puts off to the end of this unit of work what is enough to do once: `finish(tx, all items gathered)`."""
+        self._gathered.setdefault(name, (finish, set()))[1].update(items)
+
+    def finish(self) -> None:
+        """Does what was put off; called by the door, before the events are stored."""
+        while self._gathered:
+            finish, items = self._gathered.pop(next(iter(self._gathered)))
+            finish(self, items)
 
     def wake(self, *loops: str) -> None:
         """After the commit, wakes these background loops in every process ("outbox", "routing" …)."""
@@ -344,6 +355,7 @@ class SqliteDatabase(Database):
                             connection.exec_driver_sql("SAVEPOINT job")
                         try:
                             value = job.work(tx)
+                            tx.finish()
                         except Exception as error:
                             if alone:
                                 raise
@@ -431,6 +443,7 @@ class PostgresDatabase(Database):
             def run(connection: Connection, box: list[Notice] = tx_box) -> Any:
                 tx = Tx(connection, self.clock())
                 value = work(tx)
+                tx.finish()
                 seq = _store_events(connection, tx.now, tx._emitted) if tx._emitted else None
                 if seq is not None or tx._wakes:
                     payload = json.dumps({"seq": seq, "wakes": sorted(tx._wakes)})

@@ -303,7 +303,6 @@ contact_point = Table(
     Column("verified", Boolean, nullable=False, server_default=true()),
     _at("opted_out_at", nullable=True),
     _at("created_at"),
-    _at("last_seen_at", nullable=True),
     UniqueConstraint("kind", "address", name="uq_contact_point_belongs_to_one_customer"),
     Index("ix_contact_point_customer_id", "customer_id"),
     _one_of("kind", "phone", "email", "chat", "loopback"),
@@ -337,6 +336,10 @@ conversation = Table(
     _one_of("status", "open", "resolved"),
     CheckConstraint("status = 'open' OR (assignee_id IS NULL AND queued_since IS NULL)", name="resolved_is_nobodys"),
     CheckConstraint("assignee_id IS NULL OR queued_since IS NULL", name="assigned_is_not_waiting"),
+    # No inquiry is lost: what is open is held by somebody or waits for somebody.
+    CheckConstraint(
+        "status = 'resolved' OR assignee_id IS NOT NULL OR queued_since IS NOT NULL", name="open_is_held_or_waiting"
+    ),
     Index(
         "uq_conversation_one_open_per_contact_and_channel",
         "contact_point_id",

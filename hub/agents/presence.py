@@ -1,0 +1,123 @@
+"""Presence: which console sockets are open, in every process, and who is gone.
+
+Each open socket is a row of `connection` that its process keeps fresh. An agent whose last row is gone, or has gone stale
+because its process died, is given a grace period (a reload, a short loss of the network); then the agent is lost: offline,
+and the dispatcher takes their ringing and live work back to the queue at its original age.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, insert, select, update
+
+from hub.agents.roster import emit_agents
+from hub.domain.events import Viewing, customer_topic
+from hub.domain.states import AgentState
+from hub.store import tables
+from hub.store.database import Tx
+
+_a, _k = tables.agent.c, tables.connection.c
+
+# A process refreshes its rows this often; a row not refreshed for three of these belongs to a dead process.
+HEARTBEAT_S = 5.0
+STALE_AFTER = timedelta(seconds=3 * HEARTBEAT_S)
+
+
+def connect(tx: Tx, connection_id: str, user_id: int, process: str, customer_id: int | None) -> None:
+    """A console socket opened."""
+    tx.execute(
+        insert(tables.connection).values(
+            id=connection_id,
+            user_id=user_id,
+            process=process,
+            opened_at=tx.now,
+            seen_at=tx.now,
+            customer_id=customer_id,
+        )
+    )
+    was_gone = tx.execute(
+        update(tables.agent)
+        .where(_a.user_id == user_id, (~_a.connected) | _a.gone_since.is_not(None))
+        .values(connected=True, gone_since=None)
+    ).rowcount
+    if was_gone:
+        emit_agents(tx, [user_id])
+        tx.wake("routing")
+
+
+def disconnect(tx: Tx, connection_id: str) -> int | None:
+    """A console socket closed; the grace period starts if it was the last. Returns the customer it had open."""
+    row = tx.first(select(_k.user_id, _k.customer_id).where(_k.id == connection_id))
+    if row is None:
+        return None
+    tx.execute(delete(tables.connection).where(_k.id == connection_id))
+    _note_gone(tx, [row.user_id])
+    return int(row.customer_id) if row.customer_id is not None else None
+
+
+def beat(tx: Tx, process: str, connection_ids: Collection[str]) -> None:
+    """Keeps this process's rows fresh, and clears away those of processes that died."""
+    if connection_ids:
+        tx.execute(update(tables.connection).where(_k.id.in_(connection_ids)).values(seen_at=tx.now))
+    mine_gone = (_k.process == process) & _k.id.not_in(connection_ids) & (_k.opened_at < tx.now - STALE_AFTER)
+    stale = mine_gone | (_k.seen_at < tx.now - STALE_AFTER)
+    users = {row.user_id for row in tx.rows(select(_k.user_id).where(stale))}
+    if users:
+        tx.execute(delete(tables.connection).where(stale))
+        _note_gone(tx, users)
+
+
+def _note_gone(tx: Tx, user_ids: Collection[int]) -> None:
+    still_here = select(_k.user_id).where(_k.user_id.in_(user_ids))
+    gone = [
+        row.user_id
+        for row in tx.rows(
+            select(_a.user_id).where(_a.user_id.in_(user_ids), _a.connected, _a.user_id.not_in(still_here))
+        )
+    ]
+    if gone:
+        tx.execute(update(tables.agent).where(_a.user_id.in_(gone)).values(connected=False, gone_since=tx.now))
+        emit_agents(tx, gone)
+        tx.wake("routing")
+
+
+def watch(tx: Tx, connection_id: str, customer_id: int | None) -> int | None:
+    """Notes which customer card a screen has open; returns the one it had open before."""
+    before = tx.scalar(select(_k.customer_id).where(_k.id == connection_id))
+    tx.execute(update(tables.connection).where(_k.id == connection_id).values(customer_id=customer_id))
+    return int(before) if before is not None else None
+
+
+def load_viewers(tx: Tx, customer_id: int) -> tuple[int, ...]:
+    """Who has this customer's card open, on any screen of any process."""
+    query = select(_k.user_id).where(_k.customer_id == customer_id).distinct().order_by(_k.user_id)
+    return tuple(row.user_id for row in tx.rows(query))
+
+
+def viewing(customer_id: int, user_ids: tuple[int, ...]) -> tuple[Viewing, frozenset[str]]:
+    """The volatile event that tells the lookers at a card of each other, and its topics."""
+    return Viewing(customer_id, user_ids), frozenset({customer_topic(customer_id)})
+
+
+def find_lost(tx: Tx, grace_s: float) -> list[int]:
+    """Agents whose grace period is over and who are not offline yet."""
+    over = tx.now - timedelta(seconds=grace_s)
+    query = (
+        select(_a.user_id)
+        .where(~_a.connected, _a.state != AgentState.OFFLINE.value, (_a.gone_since.is_(None)) | (_a.gone_since <= over))
+        .order_by(_a.user_id)
+    )
+    return [row.user_id for row in tx.rows(query)]
+
+
+def next_loss(tx: Tx, grace_s: float) -> datetime | None:
+    """When the next agent's grace period ends."""
+    found: datetime | None = tx.scalar(
+        select(_a.gone_since)
+        .where(~_a.connected, _a.state != AgentState.OFFLINE.value, _a.gone_since.is_not(None))
+        .order_by(_a.gone_since)
+        .limit(1)
+    )
+    return found + timedelta(seconds=grace_s) if found is not None else None

@@ -1,0 +1,136 @@
+"""The roster: which agents there are, what state each is in, and the only functions that change it.
+
+An agent's state is what the person chose (available, busy, away with a reason) or what the hub saw (offline,
+not_responding); the moves stand in domain.states. `idle_since` decides who is offered work first: it starts when the agent
+becomes available and again whenever a piece of work ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from sqlalchemy import case, func, select, update
+
+from hub.domain.events import STAFF, AgentChanged
+from hub.domain.states import AGENT, AgentState, check_move
+from hub.domain.values import Role
+from hub.domain.views import AgentView
+from hub.errors import NotFound
+from hub.store import tables
+from hub.store.database import Tx
+
+_a, _u, _as, _o = tables.agent.c, tables.user_account.c, tables.assignment.c, tables.offer.c
+
+_assigned = (
+    select(func.coalesce(func.sum(_as.weight), 0))
+    .where(_as.agent_id == _a.user_id, _as.ended_at.is_(None))
+    .correlate(tables.agent)
+    .scalar_subquery()
+)
+_offered = (
+    select(func.coalesce(func.sum(_o.weight), 0))
+    .where(_o.agent_id == _a.user_id, _o.ended_at.is_(None))
+    .correlate(tables.agent)
+    .scalar_subquery()
+)
+_AGENTS = (
+    select(
+        _a.user_id,
+        _u.name,
+        _u.role,
+        _a.state,
+        _a.reason,
+        _a.state_since,
+        _a.connected,
+        _assigned.label("assigned"),
+        _offered.label("offered"),
+        _a.capacity,
+        _a.version,
+    )
+    .join(tables.user_account, _u.id == _a.user_id)
+    .where(_u.active)
+    .order_by(_a.user_id)
+)
+
+
+def load_agent_views(tx: Tx, user_ids: Collection[int] | None = None) -> list[AgentView]:
+    """The agents that are active, all or those of `user_ids`, by id. Load counts work held and work that rings."""
+    query = _AGENTS if user_ids is None else _AGENTS.where(_a.user_id.in_(user_ids))
+    return [
+        AgentView(
+            user_id=row.user_id,
+            name=row.name,
+            role=Role(row.role),
+            state=AgentState(row.state),
+            reason=row.reason,
+            state_since=row.state_since,
+            connected=row.connected,
+            load=int(row.assigned) + int(row.offered),
+            capacity=row.capacity,
+            version=row.version,
+        )
+        for row in tx.rows(query)
+    ]
+
+
+def emit_agents(tx: Tx, user_ids: Collection[int]) -> None:
+    """Something about these agents changed (state, load, name): told to everybody, once, at the end of the unit of work."""
+    tx.gather("agents", user_ids, _emit_gathered)
+
+
+def _emit_gathered(tx: Tx, user_ids: set[int]) -> None:
+    if not user_ids:
+        return
+    tx.execute(update(tables.agent).where(_a.user_id.in_(user_ids)).values(version=_a.version + 1))
+    for view in load_agent_views(tx, user_ids):
+        tx.emit(AgentChanged(view), {STAFF})
+
+
+def change_agent_state(tx: Tx, user_id: int, state: AgentState, reason: str | None = None) -> AgentView:
+    """Moves an agent to a state, by their own choice or a supervisor's; IllegalMove if the table has no such move.
+
+    Becoming available starts the idle clock and forgets missed offers. Offers that ring at somebody who is no longer
+    available are the dispatcher's to withdraw: it is woken.
+    """
+    row = tx.first(select(_a.state, _a.reason).where(_a.user_id == user_id).with_for_update())
+    if row is None:
+        raise NotFound("there is no such agent")
+    before = AgentState(row.state)
+    reason = reason if state is AgentState.AWAY else None
+    if before is not state or row.reason != reason:
+        if before is not state:
+            check_move(AGENT, before, state)
+        values: dict[str, object] = {"state": state.value, "reason": reason, "state_since": tx.now}
+        if state is AgentState.AVAILABLE:
+            values |= {"idle_since": tx.now, "missed_in_row": 0}
+        tx.execute(update(tables.agent).where(_a.user_id == user_id).values(**values))
+        emit_agents(tx, [user_id])
+        tx.wake("routing")
+    return load_agent_views(tx, [user_id])[0]
+
+
+def note_work_ended(tx: Tx, user_ids: Collection[int]) -> None:
+    """Starts the idle clock anew for agents whose work has just ended."""
+    if user_ids:
+        tx.execute(update(tables.agent).where(_a.user_id.in_(user_ids)).values(idle_since=tx.now))
+
+
+def note_offer_missed(tx: Tx, user_id: int, limit: int) -> None:
+    """Counts a missed offer; at `limit` in a row the agent is NOT_RESPONDING until they say that they are back."""
+    missed = _a.missed_in_row + 1
+    tx.execute(
+        update(tables.agent)
+        .where(_a.user_id == user_id)
+        .values(
+            missed_in_row=missed,
+            state=case(
+                ((missed >= limit) & (_a.state == AgentState.AVAILABLE), AgentState.NOT_RESPONDING.value),
+                else_=_a.state,
+            ),
+            state_since=case(((missed >= limit) & (_a.state == AgentState.AVAILABLE), tx.now), else_=_a.state_since),
+        )
+    )
+
+
+def note_offer_answered(tx: Tx, user_id: int) -> None:
+    tx.execute(update(tables.agent).where(_a.user_id == user_id).values(missed_in_row=0))

@@ -1,0 +1,691 @@
+"""The single writer of assignments. Everything that gives work to somebody, or takes it away, is a function of this file.
+
+Each takes the ROUTING lock first, then the conversation's (the one lock order), so there is one decider at a time in all
+processes: automatic offers, accept, decline, manual claim, transfer, release, resolve, reopen, sign-out, a lost agent.
+Partial unique indexes (one live offer and one live assignment per conversation) are the backstop.
+
+`dispatch` is one round: end what is over (expired offers, agents who are gone), then ask the pure engine what to offer.
+`Dispatcher.run` makes a round when somebody wakes it ("routing") or when the nearest deadline comes; it does not poll.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Collection
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Row, func, insert, select, update
+
+from hub.agents import presence, roster
+from hub.agents.viewer import Viewer
+from hub.domain.events import (
+    FACTS,
+    SUPERVISORS,
+    ConversationResolved,
+    OfferEnded,
+    OfferMade,
+    SegmentEnded,
+    user_topic,
+)
+from hub.domain.states import (
+    CONVERSATION,
+    AgentState,
+    ConversationStatus,
+    OfferOutcome,
+    check_move,
+)
+from hub.domain.values import AuthorKind, ChannelKind, Happening, Role
+from hub.domain.views import Author, ConversationView, OfferView
+from hub.errors import Conflict, DatabaseAway, Forbidden, InvalidInput, NotFound
+from hub.routing import engine
+from hub.store import tables
+from hub.store.database import Database, Tx
+from hub.store.stream import Wakes
+from hub.timeline import conversations
+
+log = logging.getLogger(__name__)
+
+_c, _o, _as, _q, _a = (
+    tables.conversation.c,
+    tables.offer.c,
+    tables.assignment.c,
+    tables.queue.c,
+    tables.agent.c,
+)
+
+# One round looks at no more waiting work than this; the rest has its turn when agents become free.
+_WORK_LIMIT = 20_000
+# Missed deadlines are found by the deadline itself; this only bounds the harm of a clock that jumps.
+_LOOK_EVERY_S = 30.0
+_RETRY_S = 0.5
+
+_OFFERS = (
+    select(
+        tables.offer,
+        tables.customer.c.name.label("customer_name"),
+        tables.channel.c.id.label("channel_id"),
+        tables.channel.c.kind.label("channel_kind"),
+        _c.preview,
+        _c.queued_since,
+        _c.created_at.label("conversation_created_at"),
+    )
+    .join(tables.conversation, _c.id == _o.conversation_id)
+    .join(tables.customer, tables.customer.c.id == _c.customer_id)
+    .join(tables.channel, tables.channel.c.id == _c.channel_id)
+)
+
+
+def _offer_view(row: Row[Any]) -> OfferView:
+    return OfferView(
+        id=row.id,
+        conversation_id=row.conversation_id,
+        agent_id=row.agent_id,
+        offered_at=row.offered_at,
+        expires_at=row.expires_at,
+        ended_at=row.ended_at,
+        outcome=OfferOutcome(row.outcome) if row.outcome else None,
+        customer_name=row.customer_name,
+        channel_id=row.channel_id,
+        channel_kind=ChannelKind(row.channel_kind),
+        queue_id=row.queue_id,
+        preview=row.preview,
+        waiting_since=row.queued_since or row.conversation_created_at,
+        why=row.why,
+    )
+
+
+def load_live_offers(tx: Tx, agent_id: int | None = None) -> list[OfferView]:
+    """Offers that ring now, of one agent or of all."""
+    query = _OFFERS.where(_o.ended_at.is_(None)).order_by(_o.id)
+    if agent_id is not None:
+        query = query.where(_o.agent_id == agent_id)
+    return [_offer_view(row) for row in tx.rows(query)]
+
+
+# --- one round ----------------------------------------------------------------------------------------------------------
+
+
+def dispatch(tx: Tx, presence_grace_s: float) -> datetime | None:
+    """One round; returns the instant of the nearest deadline, if any is set."""
+    tx.lock_routing()
+    _lose_agents(tx, presence.find_lost(tx, presence_grace_s))
+    _end_offers_that_are_over(tx)
+    snapshot, timeouts = _load_snapshot(tx)
+    decisions = engine.route(snapshot, tx.now) if snapshot.work and snapshot.agents else []
+    _make_offers(tx, decisions, timeouts)
+    deadlines = [
+        tx.scalar(select(func.min(_o.expires_at)).where(_o.ended_at.is_(None))),
+        presence.next_loss(tx, presence_grace_s),
+        _next_exclusion_end(tx) if snapshot.work else None,
+    ]
+    return min((deadline for deadline in deadlines if deadline is not None), default=None)
+
+
+def _load_snapshot(tx: Tx) -> tuple[engine.Snapshot, dict[int, int]]:
+    """What waits and who could take it, as the engine wants it; and each queue's ring time in seconds."""
+    queues = tx.rows(select(_q.id, _q.max_wait_s, _q.offer_timeout_s, _q.exclusion_s))
+    ringing = select(_o.conversation_id).where(_o.ended_at.is_(None))
+    waiting = tx.rows(
+        select(_c.id, _c.queue_id, _c.queued_since, _c.priority, tables.channel.c.kind)
+        .join(tables.channel, tables.channel.c.id == _c.channel_id)
+        .where(_c.queued_since.is_not(None), _c.id.not_in(ringing))
+        .order_by(_c.queued_since, _c.id)
+        .limit(_WORK_LIMIT)
+    )
+    timeouts = {queue.id: queue.offer_timeout_s for queue in queues}
+    if not waiting:
+        return engine.Snapshot([], [], []), timeouts
+    excluded: dict[int, set[int]] = {}
+    for row in tx.rows(_exclusions(tx)):
+        excluded.setdefault(row.conversation_id, set()).add(row.agent_id)
+    members: dict[int, set[int]] = {}
+    for row in tx.rows(select(tables.queue_member.c.queue_id, tables.queue_member.c.user_id)):
+        members.setdefault(row.user_id, set()).add(row.queue_id)
+    ringing_agents = {row.agent_id for row in tx.rows(select(_o.agent_id).where(_o.ended_at.is_(None)))}
+    idle_since = {row.user_id: row.idle_since for row in tx.rows(select(_a.user_id, _a.idle_since))}
+    return (
+        engine.Snapshot(
+            work=[
+                engine.Work(
+                    conversation_id=row.id,
+                    queue_id=row.queue_id,
+                    weight=engine.WEIGHTS[ChannelKind(row.kind)],
+                    queued_since=row.queued_since,
+                    priority=row.priority,
+                    excluded=frozenset(excluded.get(row.id, ())),
+                )
+                for row in waiting
+            ],
+            agents=[
+                engine.Agent(
+                    user_id=view.user_id,
+                    state=view.state,
+                    is_connected=view.connected,
+                    capacity=view.capacity,
+                    load=view.load,
+                    idle_since=idle_since[view.user_id],
+                    queue_ids=frozenset(members.get(view.user_id, ())),
+                    is_ringing=view.user_id in ringing_agents,
+                )
+                for view in roster.load_agent_views(tx)
+                if view.user_id in members
+            ],
+            queues=[engine.Queue(queue.id, queue.max_wait_s) for queue in queues],
+        ),
+        timeouts,
+    )
+
+
+_MISSES = (OfferOutcome.DECLINED.value, OfferOutcome.NO_ANSWER.value)
+
+
+def _exclusions(tx: Tx) -> Any:
+    """(conversation, agent) pairs to leave alone for now: the agent declined or missed that work lately."""
+    horizon = tx.now - timedelta(seconds=int(tx.scalar(select(func.max(_q.exclusion_s))) or 0))
+    # Each queue has its own span; the join keeps the arithmetic of instants in Python's hands.
+    pairs = tx.rows(
+        select(_o.id, _o.ended_at, _q.exclusion_s)
+        .join(tables.queue, _q.id == _o.queue_id)
+        .where(_o.outcome.in_(_MISSES), _o.ended_at > horizon)
+    )
+    live = [row.id for row in pairs if row.ended_at + timedelta(seconds=row.exclusion_s) > tx.now]
+    return select(_o.conversation_id, _o.agent_id).where(_o.id.in_(live))
+
+
+def _next_exclusion_end(tx: Tx) -> datetime | None:
+    """When the next pair that is left alone may be tried again."""
+    longest = int(tx.scalar(select(func.max(_q.exclusion_s))) or 0)
+    pairs = tx.rows(
+        select(_o.ended_at, _q.exclusion_s)
+        .join(tables.queue, _q.id == _o.queue_id)
+        .where(_o.outcome.in_(_MISSES), _o.ended_at > tx.now - timedelta(seconds=longest))
+    )
+    ends = [row.ended_at + timedelta(seconds=row.exclusion_s) for row in pairs]
+    return min((end for end in ends if end > tx.now), default=None)
+
+
+def _make_offers(tx: Tx, decisions: Collection[engine.Decision], timeouts: dict[int, int]) -> None:
+    if not decisions:
+        return
+    ids = tx.insert_many(
+        tables.offer,
+        [
+            {
+                "conversation_id": decision.conversation_id,
+                "agent_id": decision.agent_id,
+                "queue_id": decision.queue_id,
+                "offered_at": tx.now,
+                "expires_at": tx.now + timedelta(seconds=timeouts[decision.queue_id]),
+                "weight": decision.weight,
+                "why": decision.why,
+            }
+            for decision in decisions
+        ],
+    )
+    for row in tx.rows(_OFFERS.where(_o.id.in_(ids)).order_by(_o.id)):
+        tx.emit(OfferMade(_offer_view(row)), {user_topic(row.agent_id), SUPERVISORS})
+    roster.emit_agents(tx, {decision.agent_id for decision in decisions})
+
+
+def _end_offers_that_are_over(tx: Tx) -> None:
+    """Expired: a miss, or a lost device if the agent's screen is gone. Agent no longer available: withdrawn, no miss."""
+    rows = tx.rows(
+        select(_o.id, _o.expires_at, _a.state, _a.connected)
+        .join(tables.agent, _a.user_id == _o.agent_id)
+        .where(_o.ended_at.is_(None), (_o.expires_at <= tx.now) | (_a.state != AgentState.AVAILABLE.value))
+    )
+    for row in rows:
+        if row.expires_at > tx.now:
+            _end_offer(tx, row.id, OfferOutcome.WITHDRAWN)
+        elif row.connected:
+            _end_offer(tx, row.id, OfferOutcome.NO_ANSWER)
+        else:
+            _end_offer(tx, row.id, OfferOutcome.DEVICE_LOST)
+
+
+def _end_offer(tx: Tx, offer_id: int, outcome: OfferOutcome) -> None:
+    """Ends a live offer; the agent's room is free at once. A miss counts against the agent's row of misses."""
+    tx.execute(
+        update(tables.offer)
+        .where(_o.id == offer_id, _o.ended_at.is_(None))
+        .values(ended_at=tx.now, outcome=outcome.value)
+    )
+    row = tx.first(_OFFERS.where(_o.id == offer_id))
+    assert row is not None
+    tx.emit(OfferEnded(_offer_view(row)), {user_topic(row.agent_id), SUPERVISORS})
+    if outcome is OfferOutcome.NO_ANSWER:
+        limit = int(tx.scalar(select(_q.miss_limit).where(_q.id == row.queue_id)) or 3)
+        roster.note_offer_missed(tx, row.agent_id, limit)
+    if outcome in (OfferOutcome.NO_ANSWER, OfferOutcome.DECLINED):
+        view = conversations.lock_conversation(tx, row.conversation_id)
+        happening = Happening.MISSED if outcome is OfferOutcome.NO_ANSWER else Happening.DECLINED
+        name = tx.scalar(select(tables.user_account.c.name).where(tables.user_account.c.id == row.agent_id))
+        conversations.add_happening(
+            tx, view, happening, conversations.SYSTEM, {"agent_id": row.agent_id, "agent_name": name}
+        )
+    roster.emit_agents(tx, [row.agent_id])
+    tx.wake("routing")
+
+
+def _end_live_offer_of(tx: Tx, conversation_id: int, outcome: OfferOutcome = OfferOutcome.WITHDRAWN) -> None:
+    offer_id = tx.scalar(select(_o.id).where(_o.conversation_id == conversation_id, _o.ended_at.is_(None)))
+    if offer_id is not None:
+        _end_offer(tx, offer_id, outcome)
+
+
+def _lose_agents(tx: Tx, user_ids: Collection[int]) -> None:
+    for user_id in user_ids:
+        _take_away(tx, user_id, OfferOutcome.DEVICE_LOST, "agent_lost")
+
+
+def _take_away(tx: Tx, user_id: int, outcome: OfferOutcome, reason: str) -> None:
+    """An agent goes offline: offers end, live work goes back to its queue at its original age; SMS and mail stay or go
+    as the queue says."""
+    for row in tx.rows(select(_o.id).where(_o.agent_id == user_id, _o.ended_at.is_(None))):
+        _end_offer(tx, row.id, outcome)
+    held = tx.rows(
+        select(_c.id, tables.channel.c.kind, _q.release_when_lost)
+        .join(tables.channel, tables.channel.c.id == _c.channel_id)
+        .join(tables.queue, _q.id == _c.queue_id)
+        .where(_c.assignee_id == user_id)
+        .order_by(_c.id)
+    )
+    for row in held:
+        if ChannelKind(row.kind) in engine.LIVE_KINDS or row.release_when_lost == "all":
+            view = conversations.lock_conversation(tx, row.id)
+            _release(tx, view, conversations.SYSTEM, reason)
+    roster.change_agent_state(tx, user_id, AgentState.OFFLINE)
+
+
+# --- assigning and releasing --------------------------------------------------------------------------------------------
+
+
+def _name_of(tx: Tx, user_id: int) -> str:
+    return str(tx.scalar(select(tables.user_account.c.name).where(tables.user_account.c.id == user_id)) or "")
+
+
+def _author(viewer: Viewer) -> Author:
+    return Author(AuthorKind.AGENT, viewer.name, viewer.user_id)
+
+
+def _assign(
+    tx: Tx,
+    before: ConversationView,
+    agent_id: int,
+    how: str,
+    happening: Happening,
+    author: Author,
+    data: dict[str, str | int | None] | None = None,
+    **values: Any,
+) -> ConversationView:
+    """Gives the conversation to an agent; the caller holds ROUTING and the conversation's lock, and has ended whatever
+    assignment there was."""
+    tx.execute(
+        insert(tables.assignment).values(
+            conversation_id=before.id,
+            agent_id=agent_id,
+            assigned_at=tx.now,
+            how=how,
+            weight=engine.WEIGHTS[before.channel_kind],
+        )
+    )
+    _, view = conversations.add_happening(
+        tx,
+        before,
+        happening,
+        author,
+        {"agent_id": agent_id, "agent_name": _name_of(tx, agent_id), **(data or {})},
+        assignee_id=agent_id,
+        assigned_at=tx.now,
+        queued_since=None,
+        **values,
+    )
+    conversations.emit_hidden(tx, view, before)
+    roster.emit_agents(tx, [agent_id])
+    return view
+
+
+def _end_assignment(tx: Tx, view: ConversationView, reason: str) -> int | None:
+    """Ends the live assignment, if there is one; a fact for the KPIs. Returns whose it was."""
+    row = tx.first(select(tables.assignment).where(_as.conversation_id == view.id, _as.ended_at.is_(None)))
+    if row is None:
+        return None
+    tx.execute(update(tables.assignment).where(_as.id == row.id).values(ended_at=tx.now, end_reason=reason))
+    tx.emit(
+        SegmentEnded(
+            assignment_id=row.id,
+            conversation_id=view.id,
+            agent_id=row.agent_id,
+            channel_id=view.channel_id,
+            queue_id=view.queue_id,
+            connected_at=row.assigned_at,
+            ended_at=tx.now,
+            how=row.how,
+            end_reason=reason,
+        ),
+        {FACTS},
+    )
+    roster.note_work_ended(tx, [row.agent_id])
+    tx.wake("routing")
+    return int(row.agent_id)
+
+
+def _original_age(tx: Tx, view: ConversationView) -> datetime:
+    """Since when the customer waits: the oldest unanswered message, else now (nobody waits for an answer)."""
+    return view.unanswered_since or tx.now
+
+
+def _release(
+    tx: Tx, before: ConversationView, author: Author, reason: str, *, queue_id: int | None = None, note: str | None = None
+) -> ConversationView:
+    """Back to a queue, at its original age."""
+    agent_id = _end_assignment(tx, before, "transferred" if reason == "transferred" else reason)
+    happening = Happening.TRANSFERRED if reason == "transferred" else Happening.RELEASED
+    target = queue_id or before.queue_id
+    _, view = conversations.add_happening(
+        tx,
+        before,
+        happening,
+        author,
+        {
+            "reason": reason,
+            "agent_id": agent_id,
+            "agent_name": _name_of(tx, agent_id) if agent_id else None,
+            "queue_id": target,
+            "queue_name": tx.scalar(select(_q.name).where(_q.id == target)),
+            "note": note,
+        },
+        assignee_id=None,
+        assigned_at=None,
+        queue_id=target,
+        queued_since=_original_age(tx, before),
+    )
+    conversations.emit_hidden(tx, view, before)
+    if agent_id is not None:
+        roster.emit_agents(tx, [agent_id])
+    tx.wake("routing")
+    return view
+
+
+def _check_holds(viewer: Viewer, view: ConversationView) -> None:
+    """Only whoever holds the work, or a supervisor, may pass it on."""
+    if view.assignee_id != viewer.user_id and not viewer.covers(Role.SUPERVISOR) and view.assignee_id is not None:
+        raise Forbidden("this conversation is assigned to somebody else")
+
+
+def _access(tx: Tx, viewer: Viewer, conversation_id: int) -> ConversationView:
+    """ROUTING, then the conversation's lock; NotFound for whoever may not see it."""
+    tx.lock_routing()
+    return conversations.access_conversation(tx, viewer, conversation_id, lock=True)
+
+
+# --- what people do -----------------------------------------------------------------------------------------------------
+
+
+def accept_offer(tx: Tx, viewer: Viewer, offer_id: int) -> ConversationView:
+    """The agent takes the work. Conflict `offer_ended` when it is over; accepting twice answers the same twice."""
+    tx.lock_routing()
+    row = _own_offer(tx, viewer, offer_id)
+    view = conversations.lock_conversation(tx, row.conversation_id)
+    if row.outcome == OfferOutcome.ACCEPTED.value and view.assignee_id == viewer.user_id:
+        return view
+    if row.ended_at is None and row.expires_at <= tx.now:
+        # The dispatcher has not come round to it yet, but its time is over.
+        raise Conflict("this offer is over", code="offer_ended")
+    if row.ended_at is not None:
+        raise Conflict("this offer is over", code="offer_ended")
+    _end_offer(tx, offer_id, OfferOutcome.ACCEPTED)
+    roster.note_offer_answered(tx, viewer.user_id)
+    return _assign(tx, view, viewer.user_id, "offer", Happening.ACCEPTED, _author(viewer))
+
+
+def decline_offer(tx: Tx, viewer: Viewer, offer_id: int) -> None:
+    """The agent passes; not a miss. Declining twice is the same as once."""
+    tx.lock_routing()
+    row = _own_offer(tx, viewer, offer_id)
+    if row.ended_at is not None:
+        if row.outcome == OfferOutcome.DECLINED.value:
+            return
+        raise Conflict("this offer is over", code="offer_ended")
+    _end_offer(tx, offer_id, OfferOutcome.DECLINED)
+    roster.note_offer_answered(tx, viewer.user_id)
+
+
+def _own_offer(tx: Tx, viewer: Viewer, offer_id: int) -> Row[Any]:
+    row = tx.first(select(tables.offer).where(_o.id == offer_id, _o.agent_id == viewer.user_id))
+    if row is None:
+        raise NotFound("there is no such offer")
+    return row
+
+
+def claim(tx: Tx, viewer: Viewer, conversation_id: int, expected_assignee_id: int | None) -> ConversationView:
+    """Takes a conversation by hand. The claimer names whom they saw holding it; if that is no longer so, Conflict
+    `already_assigned` says who does. Taking from a colleague is a supervisor's right. May exceed one's capacity: it is
+    the agent's own choice."""
+    before = _access(tx, viewer, conversation_id)
+    if before.assignee_id == viewer.user_id:
+        return before
+    if before.assignee_id != expected_assignee_id:
+        if before.assignee_id is None:
+            raise Conflict("nobody holds this conversation any more", code="assignment_changed")
+        raise Conflict(f"already assigned to {_name_of(tx, before.assignee_id)}", code="already_assigned")
+    if before.assignee_id is not None and not viewer.covers(Role.SUPERVISOR):
+        raise Forbidden("only a supervisor may take work from a colleague")
+    if before.status is ConversationStatus.RESOLVED:
+        return _reopen(tx, viewer, before)
+    _end_live_offer_of(tx, before.id)
+    previous = _end_assignment(tx, before, "transferred")
+    before = conversations.load_conversation(tx, before.id)
+    view = _assign(tx, before, viewer.user_id, "claim", Happening.CLAIMED, _author(viewer))
+    if previous is not None:
+        roster.emit_agents(tx, [previous])
+    return view
+
+
+def transfer(
+    tx: Tx, viewer: Viewer, conversation_id: int, *, agent_id: int | None, queue_id: int | None, note: str | None
+) -> ConversationView:
+    """To an agent (who has it at once) or to a queue (at its original age), with a note if there is one to say."""
+    if (agent_id is None) == (queue_id is None):
+        raise InvalidInput(
+            "name an agent or a queue", fields={"agent_id": "give exactly one of agent_id and queue_id"}
+        )
+    before = _access(tx, viewer, conversation_id)
+    _check_holds(viewer, before)
+    if before.status is ConversationStatus.RESOLVED:
+        raise Conflict("this conversation is resolved", code="resolved")
+    if queue_id is not None:
+        if tx.first(select(_q.id).where(_q.id == queue_id)) is None:
+            raise InvalidInput("no such queue", fields={"queue_id": "there is no such queue"})
+        _end_live_offer_of(tx, before.id)
+        before = conversations.load_conversation(tx, before.id)
+        return _release(tx, before, _author(viewer), "transferred", queue_id=queue_id, note=note)
+    assert agent_id is not None
+    target = roster.load_agent_views(tx, [agent_id])
+    if not target:
+        raise InvalidInput("no such agent", fields={"agent_id": "there is no such agent"})
+    if before.assignee_id == agent_id:
+        return before
+    if before.channel_kind in engine.LIVE_KINDS and target[0].state is AgentState.OFFLINE:
+        raise Conflict(f"{target[0].name} is offline and the customer is waiting", code="agent_offline")
+    _end_live_offer_of(tx, before.id)
+    previous = _end_assignment(tx, before, "transferred")
+    before = conversations.load_conversation(tx, before.id)
+    view = _assign(
+        tx, before, agent_id, "transfer", Happening.TRANSFERRED, _author(viewer), {"reason": "transferred", "note": note}
+    )
+    if previous is not None:
+        roster.emit_agents(tx, [previous])
+    return view
+
+
+def release(tx: Tx, viewer: Viewer, conversation_id: int) -> ConversationView:
+    """Back to its queue, at its original age."""
+    before = _access(tx, viewer, conversation_id)
+    _check_holds(viewer, before)
+    if before.status is ConversationStatus.RESOLVED:
+        raise Conflict("this conversation is resolved", code="resolved")
+    if before.assignee_id is None:
+        return before
+    return _release(tx, before, _author(viewer), "released")
+
+
+def resolve(tx: Tx, viewer: Viewer, conversation_id: int) -> ConversationView:
+    """The request is done. Resolving twice is the same as once."""
+    before = _access(tx, viewer, conversation_id)
+    if before.status is ConversationStatus.RESOLVED:
+        return before
+    _check_holds(viewer, before)
+    check_move(CONVERSATION, before.status, ConversationStatus.RESOLVED)
+    _end_live_offer_of(tx, before.id)
+    before = conversations.load_conversation(tx, before.id)
+    agent_id = _end_assignment(tx, before, "resolved")
+    entry, view = conversations.add_happening(
+        tx,
+        before,
+        Happening.RESOLVED,
+        _author(viewer),
+        status=ConversationStatus.RESOLVED.value,
+        assignee_id=None,
+        assigned_at=None,
+        queued_since=None,
+        unanswered_since=None,
+        resolved_at=tx.now,
+    )
+    tx.emit(
+        ConversationResolved(
+            entry_id=entry.id,
+            conversation_id=view.id,
+            agent_id=agent_id if agent_id is not None else viewer.user_id,
+            channel_id=view.channel_id,
+            queue_id=view.queue_id,
+            opened_at=view.created_at,
+            resolved_at=tx.now,
+            reopened_count=view.reopened_count,
+        ),
+        {FACTS},
+    )
+    conversations.emit_hidden(tx, view, before)
+    if agent_id is not None:
+        roster.emit_agents(tx, [agent_id])
+    return view
+
+
+def reopen(tx: Tx, viewer: Viewer, conversation_id: int) -> ConversationView:
+    """Opens a resolved conversation again, in the hands of whoever opens it. Conflict `already_open` when the customer has
+    another open conversation on the same channel meanwhile."""
+    before = _access(tx, viewer, conversation_id)
+    if before.status is ConversationStatus.OPEN:
+        return before
+    return _reopen(tx, viewer, before)
+
+
+def _reopen(tx: Tx, viewer: Viewer, before: ConversationView) -> ConversationView:
+    other = tx.scalar(
+        select(_c.id).where(
+            _c.contact_point_id == before.contact_point_id,
+            _c.channel_id == before.channel_id,
+            _c.status == ConversationStatus.OPEN.value,
+        )
+    )
+    if other is not None:
+        raise Conflict("the customer has a newer open conversation on this channel", code="already_open")
+    check_move(CONVERSATION, before.status, ConversationStatus.OPEN)
+    return _assign(
+        tx,
+        before,
+        viewer.user_id,
+        "reopen",
+        Happening.REOPENED,
+        _author(viewer),
+        status=ConversationStatus.OPEN.value,
+        resolved_at=None,
+        reopened_count=before.reopened_count + 1,
+    )
+
+
+def hold_for_reply(tx: Tx, viewer: Viewer, conversation_id: int) -> ConversationView:
+    """Whoever answers what nobody holds, holds it from then on: an unassigned conversation is claimed, a resolved one
+    reopened. Work of a colleague stays theirs."""
+    view = _access(tx, viewer, conversation_id)
+    if view.status is ConversationStatus.RESOLVED:
+        return _reopen(tx, viewer, view)
+    if view.assignee_id is None:
+        return claim(tx, viewer, conversation_id, None)
+    return view
+
+
+def open_conversation(tx: Tx, viewer: Viewer, channel_id: str, contact_point_id: int) -> ConversationView:
+    """The hub writes first. The open conversation of that contact point on that channel, or a new one held by the viewer."""
+    tx.lock_routing()
+    point = tx.first(select(tables.contact_point).where(tables.contact_point.c.id == contact_point_id))
+    if point is None:
+        raise InvalidInput("no such contact point", fields={"contact_point_id": "there is no such contact point"})
+    channel = tx.first(select(tables.channel).where(tables.channel.c.id == channel_id, tables.channel.c.enabled))
+    if channel is None:
+        raise InvalidInput("no such channel", fields={"channel_id": "there is no such channel"})
+    if channel.queue_id not in viewer.queue_ids and not viewer.covers(Role.SUPERVISOR):
+        raise Forbidden("you are not in this channel's queue")
+    wanted = {"sms": "phone", "phone": "phone"}.get(channel.kind, channel.kind)
+    if point.kind != wanted:
+        raise InvalidInput(
+            "this channel cannot reach that address",
+            fields={"contact_point_id": f"a {channel.kind} channel reaches a {wanted} address, not a {point.kind} one"},
+        )
+    found = tx.scalar(
+        select(_c.id).where(
+            _c.contact_point_id == contact_point_id, _c.channel_id == channel_id, _c.status == ConversationStatus.OPEN.value
+        )
+    )
+    if found is not None:
+        return conversations.access_conversation(tx, viewer, int(found))
+    conversation_id = tx.insert(
+        tables.conversation,
+        {
+            "customer_id": point.customer_id,
+            "contact_point_id": contact_point_id,
+            "channel_id": channel_id,
+            "queue_id": channel.queue_id,
+            "status": ConversationStatus.OPEN.value,
+            # Waits for the assignment two lines below: open work is never nobody's.
+            "queued_since": tx.now,
+            "created_at": tx.now,
+            "last_entry_at": tx.now,
+        },
+    )
+    before = conversations.load_conversation(tx, conversation_id)
+    return _assign(tx, before, viewer.user_id, "claim", Happening.CLAIMED, _author(viewer))
+
+
+def sign_out(tx: Tx, user_id: int) -> None:
+    """The agent leaves: offline at once, without a grace period; ringing and live work goes back to the queue."""
+    tx.lock_routing()
+    state = tx.scalar(select(_a.state).where(_a.user_id == user_id))
+    if state is not None and state != AgentState.OFFLINE.value:
+        _take_away(tx, user_id, OfferOutcome.WITHDRAWN, "signed_out")
+
+
+# --- the loop -----------------------------------------------------------------------------------------------------------
+
+
+class Dispatcher:
+    """Makes a round at each wake and at each deadline, for as long as the process lives."""
+
+    def __init__(self, database: Database, wakes: Wakes, *, presence_grace_s: float) -> None:
+        self._database = database
+        self._wakes = wakes
+        self._presence_grace_s = presence_grace_s
+
+    async def run(self) -> None:
+        while True:
+            try:
+                deadline = await self._database.transaction(dispatch, self._presence_grace_s)
+            except DatabaseAway:
+                await asyncio.sleep(_RETRY_S)
+                continue
+            wait_s = _LOOK_EVERY_S
+            if deadline is not None:
+                wait_s = min(max((deadline - self._database.clock()).total_seconds(), 0.005), _LOOK_EVERY_S)
+            await self._wakes.wait("routing", wait_s)

@@ -1,0 +1,82 @@
+"""The live adapters of this process: one per channel account, made when first needed, remade when its account changes."""
+
+from __future__ import annotations
+
+import logging
+
+from sqlalchemy import Row, select
+
+from hub.channels.channel import Channel, ChannelAccount
+from hub.channels.registry import create
+from hub.domain.values import ChannelKind
+from hub.errors import NotFound
+from hub.store import tables
+from hub.store.database import Database, Tx
+from hub.store.stream import Stored
+from hub.store.vault import Vault
+
+log = logging.getLogger(__name__)
+
+_ch = tables.channel.c
+
+
+def _load_account(tx: Tx, channel_id: str) -> Row | None:  # type: ignore[type-arg]
+    return tx.first(
+        select(_ch.id, _ch.kind, _ch.settings, _ch.secrets, _ch.default_region, _ch.enabled).where(_ch.id == channel_id)
+    )
+
+
+class Adapters:
+    """`get(channel_id)`: the adapter, NotFound when there is no such account or it is switched off.
+
+    An account that was changed (here or in another process) is read again at its next use: the stream says so.
+    """
+
+    def __init__(self, database: Database, vault: Vault, public_url: str) -> None:
+        self._database = database
+        self._vault = vault
+        self._public_url = public_url
+        self._live: dict[str, tuple[tuple[object, ...], Channel]] = {}
+        self._stale: set[str] = set()
+        self._retired: list[Channel] = []
+
+    def follow(self, events: list[Stored]) -> None:
+        if any(event.kind == "channel.changed" for event in events):
+            self._stale.update(self._live)
+
+    def reload(self, channel_id: str) -> None:
+        self._stale.add(channel_id)
+
+    async def get(self, channel_id: str) -> Channel:
+        held = self._live.get(channel_id)
+        if held is not None and channel_id not in self._stale:
+            return held[1]
+        row = await self._database.read(_load_account, channel_id)
+        if row is None or not row.enabled:
+            self._live.pop(channel_id, None)
+            raise NotFound(f"there is no channel {channel_id!r}")
+        self._stale.discard(channel_id)
+        fingerprint = (row.kind, tuple(sorted(row.settings.items())), row.secrets, row.default_region)
+        held = self._live.get(channel_id)
+        if held is not None and held[0] == fingerprint:
+            return held[1]
+        if held is not None:
+            # Sends may still run on it; it is closed with the process.
+            self._retired.append(held[1])
+        channel = create(
+            ChannelAccount(
+                id=row.id,
+                kind=ChannelKind(row.kind),
+                settings=row.settings,
+                secrets=self._vault.unseal(row.secrets),
+                public_url=self._public_url,
+                default_region=row.default_region,
+            )
+        )
+        self._live[channel_id] = (fingerprint, channel)
+        return channel
+
+    async def close(self) -> None:
+        for channel in [*self._retired, *(channel for _, channel in self._live.values())]:
+            await channel.aclose()
+        self._live.clear()

@@ -1,0 +1,344 @@
+"""Conversations and the lines of their timelines: loading them as views, and the few ways they change.
+
+Every change goes through `change` (new values, next version) and is told by `emit_conversation` or by the entry that came
+with it. Assignments are not changed here: that is routing.dispatcher's alone.
+
+Timeline order is (at, id): `at` is the provider's time of a message where it tells one, else when it reached us.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, Select, select, update
+
+from hub.agents.viewer import Viewer
+from hub.domain.events import (
+    FACTS,
+    ConversationChanged,
+    ConversationHidden,
+    CustomerAnswered,
+    EntryAdded,
+    EntryChanged,
+    conversation_topics,
+    customer_topic,
+    visitor_topic,
+)
+from hub.domain.states import AttachmentState, ConversationStatus, Delivery
+from hub.domain.values import AuthorKind, ChannelKind, Direction, EntryKind, Happening, Role
+from hub.domain.views import AttachmentView, Author, ConversationView, DeliveryView, EntryView
+from hub.errors import NotFound
+from hub.store import tables
+from hub.store.database import Tx
+
+_c, _e = tables.conversation.c, tables.entry.c
+
+# As much of a message as a list shows.
+PREVIEW_LENGTH = 140
+
+CONVERSATIONS = (
+    select(
+        tables.conversation,
+        tables.customer.c.name.label("customer_name"),
+        tables.contact_point.c.address,
+        tables.channel.c.kind.label("channel_kind"),
+    )
+    .join(tables.customer, tables.customer.c.id == _c.customer_id)
+    .join(tables.contact_point, tables.contact_point.c.id == _c.contact_point_id)
+    .join(tables.channel, tables.channel.c.id == _c.channel_id)
+)
+
+
+def conversation_view(row: Row[Any] | Mapping[str, Any]) -> ConversationView:
+    """The view of a row of CONVERSATIONS (or a mapping with the same names)."""
+    r = row._mapping if isinstance(row, Row) else row
+    return ConversationView(
+        id=r["id"],
+        customer_id=r["customer_id"],
+        customer_name=r["customer_name"],
+        contact_point_id=r["contact_point_id"],
+        address=r["address"],
+        channel_id=r["channel_id"],
+        channel_kind=ChannelKind(r["channel_kind"]),
+        queue_id=r["queue_id"],
+        status=ConversationStatus(r["status"]),
+        assignee_id=r["assignee_id"],
+        assigned_at=r["assigned_at"],
+        queued_since=r["queued_since"],
+        unanswered_since=r["unanswered_since"],
+        created_at=r["created_at"],
+        last_entry_at=r["last_entry_at"],
+        resolved_at=r["resolved_at"],
+        reopened_count=r["reopened_count"],
+        priority=r["priority"],
+        preview=r["preview"],
+        preview_direction=Direction(r["preview_direction"]),
+        version=r["version"],
+    )
+
+
+def load_conversations(tx: Tx, ids: Collection[int]) -> dict[int, ConversationView]:
+    if not ids:
+        return {}
+    return {row.id: conversation_view(row) for row in tx.rows(CONVERSATIONS.where(_c.id.in_(ids)))}
+
+
+def load_conversation(tx: Tx, conversation_id: int) -> ConversationView:
+    """NotFound if there is none."""
+    found = load_conversations(tx, [conversation_id])
+    if not found:
+        raise NotFound("there is no such conversation")
+    return found[conversation_id]
+
+
+def lock_conversation(tx: Tx, conversation_id: int) -> ConversationView:
+    """The conversation, locked until the commit (second in the lock order)."""
+    tx.lock_conversations([conversation_id])
+    return load_conversation(tx, conversation_id)
+
+
+def visible_to(role: Role, user_id: int, queue_ids: Collection[int]) -> Any | None:
+    """The condition on `conversation` that says what somebody may see, or None for "everything"."""
+    if role.covers(Role.SUPERVISOR):
+        return None
+    return _c.queue_id.in_(queue_ids) | (_c.assignee_id == user_id)
+
+
+def change(tx: Tx, conversation_id: int, **values: Any) -> ConversationView:
+    """Writes new values and the next version; tells nobody (the caller emits what happened)."""
+    tx.execute(update(tables.conversation).where(_c.id == conversation_id).values(version=_c.version + 1, **values))
+    return load_conversation(tx, conversation_id)
+
+
+def _topics(view: ConversationView) -> frozenset[str]:
+    return conversation_topics(view.queue_id, view.assignee_id)
+
+
+def emit_conversation(tx: Tx, view: ConversationView, before: ConversationView | None = None) -> None:
+    """Tells all who may see it; those who could see it `before` and no longer may are told to drop it."""
+    tx.emit(ConversationChanged(view), _topics(view) | {customer_topic(view.customer_id)})
+    if before is not None:
+        emit_hidden(tx, view, before)
+
+
+def emit_hidden(tx: Tx, view: ConversationView, before: ConversationView) -> None:
+    """Tells those who could see it before and no longer may to drop it."""
+    lost = _topics(before) - _topics(view)
+    if lost:
+        tx.emit(ConversationHidden(view.id), lost, unless=_topics(view))
+
+
+# --- entries ------------------------------------------------------------------------------------------------------------
+
+
+def entry_view(row: Row[Any] | Mapping[str, Any], attachments: Sequence[AttachmentView] = ()) -> EntryView:
+    r = row._mapping if isinstance(row, Row) else row
+    delivery = None
+    if r["delivery"] is not None:
+        delivery = DeliveryView(
+            state=Delivery(r["delivery"]),
+            at=r["delivery_at"],
+            reason=r["delivery_reason"],
+            detail=r["delivery_detail"],
+            segments=r["segments"],
+            attempts=r["attempts"],
+        )
+    return EntryView(
+        id=r["id"],
+        conversation_id=r["conversation_id"],
+        customer_id=r["customer_id"],
+        channel_id=r["channel_id"],
+        kind=EntryKind(r["kind"]),
+        direction=Direction(r["direction"]),
+        author=Author(AuthorKind(r["author_kind"]), r["author_name"], r["author_id"]),
+        text=r["text"],
+        at=r["at"],
+        version=r["version"],
+        happening=Happening(r["happening"]) if r["happening"] else None,
+        data=r["data"] or {},
+        attachments=tuple(attachments),
+        delivery=delivery,
+        client_key=r["client_key"],
+    )
+
+
+ENTRIES = select(tables.entry, _c.channel_id).join(tables.conversation, _c.id == _e.conversation_id)
+
+
+def load_attachments(tx: Tx, entry_ids: Collection[int]) -> dict[int, list[AttachmentView]]:
+    by_entry: dict[int, list[AttachmentView]] = {}
+    if entry_ids:
+        a = tables.attachment.c
+        for row in tx.rows(select(tables.attachment).where(a.entry_id.in_(entry_ids)).order_by(a.id)):
+            by_entry.setdefault(row.entry_id, []).append(attachment_view(row))
+    return by_entry
+
+
+def attachment_view(row: Row[Any]) -> AttachmentView:
+    return AttachmentView(
+        id=row.id,
+        name=row.name,
+        media_type=row.media_type,
+        size_bytes=row.size_bytes,
+        state=AttachmentState(row.state),
+        url=f"/api/v1/attachments/{row.id}/content",
+    )
+
+
+def load_entries(tx: Tx, query: Select[Any]) -> list[EntryView]:
+    """The entries that `query` (built on ENTRIES) finds, in its order, with their attachments."""
+    rows = tx.rows(query)
+    attachments = load_attachments(tx, [row.id for row in rows if row.has_attachments])
+    return [entry_view(row, attachments.get(row.id, ())) for row in rows]
+
+
+def load_entry(tx: Tx, entry_id: int) -> EntryView:
+    found = load_entries(tx, ENTRIES.where(_e.id == entry_id))
+    if not found:
+        raise NotFound("there is no such entry")
+    return found[0]
+
+
+def entry_topics(view: ConversationView, *, to_visitor: bool) -> frozenset[str]:
+    topics = _topics(view) | {customer_topic(view.customer_id)}
+    if to_visitor and view.channel_kind is ChannelKind.CHAT:
+        topics |= {visitor_topic(view.contact_point_id)}
+    return topics
+
+
+def add_entry(
+    tx: Tx,
+    before: ConversationView,
+    *,
+    kind: EntryKind,
+    direction: Direction,
+    author: Author,
+    text: str,
+    happening: Happening | None = None,
+    data: Mapping[str, str | int | None] | None = None,
+    delivery: Delivery | None = None,
+    segments: int | None = None,
+    client_key: str | None = None,
+    attachment_ids: Sequence[int] = (),
+    **conversation_values: Any,
+) -> tuple[EntryView, ConversationView]:
+    """Writes one line and what it changes about its conversation, and tells both in one event. The caller holds the
+    conversation's lock. A human's message to the customer answers what was unanswered (a fact for the KPIs)."""
+    row: dict[str, Any] = {
+        "conversation_id": before.id,
+        "customer_id": before.customer_id,
+        "kind": kind.value,
+        "direction": direction.value,
+        "author_kind": author.kind.value,
+        "author_id": author.user_id,
+        "author_name": author.name,
+        "text": text,
+        "at": tx.now,
+        "happening": happening.value if happening else None,
+        "data": dict(data) if data else None,
+        "has_attachments": bool(attachment_ids),
+        "delivery": delivery.value if delivery else None,
+        "delivery_at": tx.now if delivery else None,
+        "segments": segments,
+        "client_key": client_key,
+    }
+    entry_id = tx.insert(tables.entry, row)
+    if attachment_ids:
+        a = tables.attachment.c
+        tx.execute(update(tables.attachment).where(a.id.in_(attachment_ids)).values(entry_id=entry_id))
+    values: dict[str, Any] = {"last_entry_at": tx.now, **conversation_values}
+    is_message = kind is EntryKind.MESSAGE
+    if is_message:
+        values |= {"preview": text[:PREVIEW_LENGTH], "preview_direction": direction.value}
+    answered = is_message and direction is Direction.OUT and author.kind is AuthorKind.AGENT
+    if answered:
+        values["unanswered_since"] = None
+    is_first = False
+    if answered and before.unanswered_since is not None:
+        is_first = not tx.scalar(
+            select(_e.id)
+            .where(_e.conversation_id == before.id, _e.id < entry_id, _e.direction == "out", _e.author_kind == "agent")
+            .limit(1)
+        )
+    view = change(tx, before.id, **values)
+    entry = load_entry(tx, entry_id)
+    tx.emit(EntryAdded(entry, view), entry_topics(view, to_visitor=is_message))
+    if answered and before.unanswered_since is not None and author.user_id is not None:
+        tx.emit(
+            CustomerAnswered(
+                entry_id=entry_id,
+                conversation_id=before.id,
+                agent_id=author.user_id,
+                channel_id=before.channel_id,
+                queue_id=before.queue_id,
+                asked_at=before.unanswered_since,
+                answered_at=tx.now,
+                is_first=is_first,
+            ),
+            {FACTS},
+        )
+    return entry, view
+
+
+def add_happening(
+    tx: Tx,
+    before: ConversationView,
+    happening: Happening,
+    author: Author,
+    data: Mapping[str, str | int | None] | None = None,
+    text: str = "",
+    **conversation_values: Any,
+) -> tuple[EntryView, ConversationView]:
+    """A line that says what happened to the conversation."""
+    return add_entry(
+        tx,
+        before,
+        kind=EntryKind.EVENT,
+        direction=Direction.INTERNAL,
+        author=author,
+        text=text,
+        happening=happening,
+        data=data,
+        **conversation_values,
+    )
+
+
+def change_entry(tx: Tx, entry_id: int, **values: Any) -> EntryView:
+    """Writes new values of an entry (delivery, attachments) and tells all who may see it."""
+    tx.execute(update(tables.entry).where(_e.id == entry_id).values(version=_e.version + 1, **values))
+    entry = load_entry(tx, entry_id)
+    view = load_conversation(tx, entry.conversation_id)
+    tx.emit(EntryChanged(entry), entry_topics(view, to_visitor=entry.kind is EntryKind.MESSAGE))
+    return entry
+
+
+def entry_page(condition: Any, before: tuple[datetime, int] | None, limit: int) -> Select[Any]:
+    """Newest first; `before` is the (at, id) of the oldest entry already held."""
+    query = ENTRIES.where(condition)
+    if before is not None:
+        at, entry_id = before
+        query = query.where((_e.at < at) | ((_e.at == at) & (_e.id < entry_id)))
+    return query.order_by(_e.at.desc(), _e.id.desc()).limit(limit)
+
+
+SYSTEM = Author(AuthorKind.SYSTEM, "")
+
+
+
+# --- access -------------------------------------------------------------------------------------------------------------
+
+
+def access_conversation(tx: Tx, viewer: Viewer, conversation_id: int, *, lock: bool = False) -> ConversationView:
+    """The conversation, if the viewer may see it; NotFound otherwise, so that ids cannot be probed."""
+    view = lock_conversation(tx, conversation_id) if lock else load_conversation(tx, conversation_id)
+    if not may_see(viewer, view):
+        raise NotFound("there is no such conversation")
+    return view
+
+
+def may_see(viewer: Viewer, view: ConversationView) -> bool:
+    return (
+        viewer.covers(Role.SUPERVISOR) or view.queue_id in viewer.queue_ids or view.assignee_id == viewer.user_id
+    )

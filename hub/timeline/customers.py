@@ -1,0 +1,316 @@
+"""Customers and their contact points: who is behind an address, and when two records are one person.
+
+A contact point (kind, address) belongs to exactly one customer. An address somebody has written from is `verified`; one
+that was merely typed into a form is not. A chat visitor who gives a phone number or mailbox that already belongs to a
+customer is joined to that customer's card for the agents' eyes (marked unverified); the visitor gets to see nothing of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import phonenumbers
+from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+
+from hub.agents.viewer import Viewer
+from hub.domain.events import CustomerChanged, customer_topic, queue_topic, user_topic
+from hub.domain.events import SUPERVISORS
+from hub.domain.values import ContactKind, Happening
+from hub.domain.views import ContactPointView, CustomerView
+from hub.errors import Conflict, InvalidInput, NotFound
+from hub.store import tables
+from hub.store.database import Tx
+from hub.timeline import conversations
+
+_cu, _cp, _c = tables.customer.c, tables.contact_point.c, tables.conversation.c
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """A contact point as the inbound path needs it."""
+
+    contact_point_id: int
+    customer_id: int
+    customer_name: str
+    opted_out: bool
+
+
+def parse_address(kind: ContactKind, text: str, default_region: str | None) -> str:
+    """The one normal form of an address; InvalidInput naming `address` when it cannot be one. Phone numbers become
+    E.164, read by `default_region` unless they begin with +."""
+    text = text.strip()
+    if kind is ContactKind.PHONE:
+        try:
+            number = phonenumbers.parse(text, default_region)
+        except phonenumbers.NumberParseException:
+            raise InvalidInput("not a phone number", fields={"address": "is not a phone number"}) from None
+        if not phonenumbers.is_possible_number(number):
+            raise InvalidInput("not a phone number", fields={"address": "has too few or too many digits"})
+        return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    if kind is ContactKind.EMAIL:
+        local, at, host = text.rpartition("@")
+        if not at or not local or "." not in host or any(c.isspace() for c in text):
+            raise InvalidInput("not an e-mail address", fields={"address": "is not an e-mail address"})
+        return f"{local.lower()}@{host.lower()}"
+    return text
+
+
+def default_name(kind: ContactKind, address: str) -> str:
+    """What to call somebody of whom only an address is known."""
+    if kind is ContactKind.PHONE and address.startswith("+"):
+        try:
+            number = phonenumbers.parse(address)
+        except phonenumbers.NumberParseException:
+            return address
+        return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.INTERNATIONAL)
+    if kind is ContactKind.CHAT:
+        return f"Visitor {address[:4].upper()}"
+    return address
+
+
+def load_customers(tx: Tx, ids: Collection[int]) -> dict[int, CustomerView]:
+    if not ids:
+        return {}
+    last_seen = (
+        select(func.max(_c.last_entry_at)).where(_c.contact_point_id == _cp.id).correlate(tables.contact_point)
+    ).scalar_subquery()
+    points: dict[int, list[ContactPointView]] = {}
+    for row in tx.rows(
+        select(tables.contact_point, last_seen.label("last_seen_at"))
+        .where(_cp.customer_id.in_(ids))
+        .order_by(_cp.id)
+    ):
+        points.setdefault(row.customer_id, []).append(
+            ContactPointView(
+                id=row.id,
+                kind=ContactKind(row.kind),
+                address=row.address,
+                verified=row.verified,
+                opted_out=row.opted_out_at is not None,
+                last_seen_at=row.last_seen_at,
+            )
+        )
+    return {
+        row.id: CustomerView(
+            id=row.id,
+            name=row.name,
+            language=row.language,
+            note=row.note,
+            created_at=row.created_at,
+            contact_points=tuple(points.get(row.id, ())),
+            version=row.version,
+        )
+        for row in tx.rows(select(tables.customer).where(_cu.id.in_(ids)))
+    }
+
+
+def load_customer(tx: Tx, customer_id: int) -> CustomerView:
+    """The customer, following a merge to the record that lives on; NotFound if there is none."""
+    row = tx.first(select(_cu.merged_into).where(_cu.id == customer_id))
+    if row is None:
+        raise NotFound("there is no such customer")
+    return load_customers(tx, [row.merged_into or customer_id])[row.merged_into or customer_id]
+
+
+def emit_customer(tx: Tx, customer_id: int) -> CustomerView:
+    """Tells whoever may see the customer: lookers at the card, and all who see an open conversation of theirs."""
+    view = load_customer(tx, customer_id)
+    topics = {SUPERVISORS, customer_topic(customer_id)}
+    for row in tx.rows(select(_c.queue_id, _c.assignee_id).where(_c.customer_id == customer_id)):
+        topics.add(queue_topic(row.queue_id))
+        if row.assignee_id is not None:
+            topics.add(user_topic(row.assignee_id))
+    tx.emit(CustomerChanged(view), topics)
+    return view
+
+
+def find_reaches(tx: Tx, wanted: Collection[tuple[str, str]]) -> dict[tuple[str, str], Reach]:
+    """Who is behind these (kind, address) pairs, as far as they are known."""
+    by_kind: dict[str, list[str]] = {}
+    for kind, address in wanted:
+        by_kind.setdefault(kind, []).append(address)
+    found: dict[tuple[str, str], Reach] = {}
+    for kind, addresses in by_kind.items():
+        query = (
+            select(_cp.id, _cp.address, _cp.customer_id, _cp.opted_out_at, _cu.name)
+            .join(tables.customer, _cu.id == _cp.customer_id)
+            .where(_cp.kind == kind, _cp.address.in_(addresses))
+        )
+        for row in tx.rows(query):
+            found[kind, row.address] = Reach(row.id, row.customer_id, row.name, row.opted_out_at is not None)
+    return found
+
+
+def ensure_reaches(tx: Tx, wanted: Mapping[tuple[str, str], Mapping[str, Any]]) -> dict[tuple[str, str], Reach]:
+    """Like `find_reaches`, and makes a customer for each address nobody has yet. The mapping's values may hold `name`
+    and `language`. Two processes that meet a new address at once end with one customer."""
+    found = find_reaches(tx, wanted.keys())
+    missing = [key for key in wanted if key not in found]
+    if not missing:
+        return found
+    customer_ids = tx.insert_many(
+        tables.customer,
+        [
+            {
+                "name": wanted[key].get("name") or default_name(ContactKind(key[0]), key[1]),
+                "language": wanted[key].get("language"),
+                "created_at": tx.now,
+            }
+            for key in missing
+        ],
+    )
+    maker = postgresql_insert if tx.is_postgresql else sqlite_insert
+    statement = maker(tables.contact_point).on_conflict_do_nothing().returning(_cp.kind, _cp.address)
+    rows = [
+        {"customer_id": customer_id, "kind": kind, "address": address, "verified": True, "created_at": tx.now}
+        for customer_id, (kind, address) in zip(customer_ids, missing, strict=True)
+    ]
+    made = {(row.kind, row.address) for row in tx.execute(statement, rows)}
+    orphans = [
+        customer_id for customer_id, key in zip(customer_ids, missing, strict=True) if key not in made
+    ]
+    if orphans:
+        tx.execute(delete(tables.customer).where(_cu.id.in_(orphans)))
+    return found | find_reaches(tx, missing)
+
+
+def add_contact_point(
+    tx: Tx, customer_id: int, kind: ContactKind, address: str, *, verified: bool = False
+) -> CustomerView:
+    """Gives a customer one more address; Conflict naming the owner when it is somebody else's already."""
+    customer = load_customer(tx, customer_id)
+    row = tx.first(
+        select(_cp.customer_id, _cu.name)
+        .join(tables.customer, _cu.id == _cp.customer_id)
+        .where(_cp.kind == kind.value, _cp.address == address)
+    )
+    if row is not None:
+        if row.customer_id == customer.id:
+            return customer
+        raise Conflict(
+            f"{address} already belongs to {row.name}", code="contact_taken", fields={"address": f"belongs to {row.name}"}
+        )
+    tx.execute(
+        insert(tables.contact_point).values(
+            customer_id=customer.id, kind=kind.value, address=address, verified=verified, created_at=tx.now
+        )
+    )
+    tx.execute(update(tables.customer).where(_cu.id == customer.id).values(version=_cu.version + 1))
+    return emit_customer(tx, customer.id)
+
+
+def identify(
+    tx: Tx, contact_point_id: int, *, name: str | None, claims: Sequence[tuple[ContactKind, str]]
+) -> int:
+    """A chat visitor said who they are: keeps the name, and for each claimed address either adds it (unverified) to the
+    visitor's card or, when it is a known customer's, joins the visitor to that customer. Returns the customer's id."""
+    row = tx.first(select(_cp.customer_id, _cp.kind, _cp.address).where(_cp.id == contact_point_id))
+    if row is None:
+        raise NotFound("there is no such visitor")
+    customer_id = int(row.customer_id)
+    for kind, address in claims:
+        owner = tx.scalar(select(_cp.customer_id).where(_cp.kind == kind.value, _cp.address == address))
+        if owner is None:
+            add_contact_point(tx, customer_id, kind, address)
+        elif owner != customer_id and _is_anonymous(tx, customer_id):
+            join(tx, customer_id, int(owner))
+            customer_id = int(owner)
+    if name and _is_unnamed(tx, customer_id):
+        tx.execute(update(tables.customer).where(_cu.id == customer_id).values(name=name, version=_cu.version + 1))
+        _tell_new_name(tx, customer_id)
+    emit_customer(tx, customer_id)
+    return customer_id
+
+
+def _is_anonymous(tx: Tx, customer_id: int) -> bool:
+    """Known by nothing but chat: such a card may be joined to another without anybody's decision."""
+    return not tx.scalar(
+        select(func.count()).select_from(tables.contact_point).where(_cp.customer_id == customer_id, _cp.kind != "chat")
+    )
+
+
+def _is_unnamed(tx: Tx, customer_id: int) -> bool:
+    name = tx.scalar(select(_cu.name).where(_cu.id == customer_id))
+    points = tx.rows(select(_cp.kind, _cp.address).where(_cp.customer_id == customer_id))
+    return any(name == default_name(ContactKind(point.kind), point.address) for point in points)
+
+
+def _tell_new_name(tx: Tx, customer_id: int) -> None:
+    ids = [row.id for row in tx.rows(select(_c.id).where(_c.customer_id == customer_id, _c.status == "open"))]
+    tx.lock_conversations(ids)
+    for conversation_id in ids:
+        conversations.emit_conversation(tx, conversations.change(tx, conversation_id))
+
+
+def join(tx: Tx, customer_id: int, into_id: int) -> None:
+    """Moves everything of one customer to another, who lives on; the empty record points there for ever."""
+    ids = [row.id for row in tx.rows(select(_c.id).where(_c.customer_id == customer_id))]
+    tx.lock_conversations(ids)
+    tx.execute(update(tables.conversation).where(_c.customer_id == customer_id).values(customer_id=into_id))
+    tx.execute(
+        update(tables.entry).where(tables.entry.c.customer_id == customer_id).values(customer_id=into_id)
+    )
+    tx.execute(update(tables.contact_point).where(_cp.customer_id == customer_id).values(customer_id=into_id))
+    tx.execute(update(tables.connection).where(tables.connection.c.customer_id == customer_id).values(customer_id=into_id))
+    tx.execute(
+        update(tables.customer)
+        .where((_cu.id == customer_id) | (_cu.merged_into == customer_id))
+        .values(merged_into=into_id, version=_cu.version + 1)
+    )
+    tx.execute(update(tables.customer).where(_cu.id == into_id).values(version=_cu.version + 1))
+    for conversation_id in ids:
+        view = conversations.load_conversation(tx, conversation_id)
+        if view.status == "open":
+            conversations.add_happening(tx, view, Happening.LINKED, conversations.SYSTEM, {"customer_id": into_id})
+
+
+def rename(tx: Tx, customer_id: int, expected_version: int | None, values: Mapping[str, Any]) -> CustomerView:
+    """Changes name, language or note; Conflict `version_conflict` if somebody changed the card meanwhile."""
+    row = tx.first(select(_cu.version, _cu.merged_into).where(_cu.id == customer_id).with_for_update())
+    if row is None or row.merged_into is not None:
+        raise NotFound("there is no such customer")
+    if expected_version is not None and row.version != expected_version:
+        raise Conflict("somebody changed this customer meanwhile", code="version_conflict")
+    if values:
+        tx.execute(update(tables.customer).where(_cu.id == customer_id).values(version=_cu.version + 1, **values))
+        if "name" in values:
+            _tell_new_name(tx, customer_id)
+    return emit_customer(tx, customer_id)
+
+
+def create_customer(tx: Tx, name: str, language: str | None) -> CustomerView:
+    customer_id = tx.insert(tables.customer, {"name": name, "language": language, "created_at": tx.now})
+    return emit_customer(tx, customer_id)
+
+
+def set_opt_out(tx: Tx, contact_point_id: int, *, opted_out: bool) -> bool:
+    """Keeps a customer's STOP or START on the contact point; False when it stood so already."""
+    changed = tx.execute(
+        update(tables.contact_point)
+        .where(_cp.id == contact_point_id, _cp.opted_out_at.is_(None) if opted_out else _cp.opted_out_at.is_not(None))
+        .values(opted_out_at=tx.now if opted_out else None)
+    ).rowcount
+    if changed:
+        customer_id = tx.scalar(select(_cp.customer_id).where(_cp.id == contact_point_id))
+        tx.execute(update(tables.customer).where(_cu.id == customer_id).values(version=_cu.version + 1))
+        emit_customer(tx, customer_id)
+    return bool(changed)
+
+
+# --- access -------------------------------------------------------------------------------------------------------------
+
+
+def access_customer(tx: Tx, viewer: Viewer, customer_id: int) -> CustomerView:
+    """The card, for whoever may see one of the customer's conversations (then all of them: one card holds everything), or
+    when there is no conversation yet. NotFound otherwise."""
+    view = load_customer(tx, customer_id)
+    visible = conversations.visible_to(viewer.role, viewer.user_id, viewer.queue_ids)
+    if visible is not None:
+        mine = tx.first(select(_c.id).where(_c.customer_id == view.id, visible).limit(1))
+        if mine is None and tx.first(select(_c.id).where(_c.customer_id == view.id).limit(1)) is not None:
+            raise NotFound("there is no such customer")
+    return view

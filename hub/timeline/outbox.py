@@ -1,0 +1,437 @@
+"""What goes out: one outbox row per outgoing message, written with the message itself, sent after the commit.
+
+    enqueue   message and outbox row in one transaction                                    state queued
+    claim     the oldest unfinished row of each conversation; attempt and lease committed  state leased
+    send      the adapter talks to the provider, outside any transaction
+    record    Accepted → done; Unavailable → queued again, later; Refused → done, failed; Uncertain → reconciled with the
+              provider where it can be asked, else parked: an agent decides
+    receipt   later, by the inbound path: matched by our own delivery id, kept even when ignored, rank may only rise
+
+A message that may have left is never sent again by itself: a lease that ran out (the process died in mid-send) counts as
+Uncertain, unless the channel says that repeating is harmless (`Capabilities.repeatable`). Within a conversation messages
+leave in order: a row that waits for its next attempt holds back those behind it, so the customer never reads an answer
+before the one it follows. A parked row holds back nobody: most likely it did leave, and only an agent can tell. A breaker per channel account stops knocking at a provider that is down; its state is the
+account's health, shown to everybody.
+"""
+
+from __future__ import annotations
+
+import random
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from typing import Any
+
+from sqlalchemy import Row, exists, func, insert, select, update
+
+from hub.channels.channel import Accepted, OutgoingFile, OutgoingMessage, ReceiptArrival
+from hub.domain.events import STAFF, ChannelChanged
+from hub.domain.states import DELIVERY, ChannelHealth, Delivery, can_move
+from hub.domain.values import Direction, EntryKind
+from hub.domain.views import Author, EntryView
+from hub.errors import Conflict, NotFound, ProviderError, Refused, Unavailable
+from hub.store import tables
+from hub.store.database import Tx
+from hub.timeline import channels, conversations
+
+_o, _e, _ch = tables.outbox.c, tables.entry.c, tables.channel.c
+
+# A send may take this long (the adapters' own time limits are shorter); then its lease is void and its fate unknown.
+LEASE = timedelta(seconds=90)
+# How many messages one claim takes.
+CLAIM_LIMIT = 50
+# Back-off of a message that surely was not sent: 2 s, 4 s … at most 5 min, each ± 20 % so that many do not return at once.
+_BACKOFF_BASE_S = 2.0
+_BACKOFF_MAX_S = 300.0
+_JITTER = 0.2
+# After so long without success a message is given up as failed and shown as such: nobody wants yesterday's answer today.
+GIVE_UP_AFTER = timedelta(hours=24)
+# Failures in a row that open an account's breaker, and how long it stays open at first and at most.
+_BREAKER_LIMIT = 5
+_BREAKER_BASE_S = 5.0
+_BREAKER_MAX_S = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """One message to send now. `is_reconciliation`: an earlier attempt may have left; ask the provider, do not send."""
+
+    outbox_id: int
+    entry_id: int
+    channel_id: str
+    message: OutgoingMessage
+    attempts: int
+    created_at: datetime
+    is_reconciliation: bool = False
+
+
+def enqueue(
+    tx: Tx,
+    conversation_id: int,
+    author: Author,
+    text: str,
+    *,
+    attachment_ids: Sequence[int] = (),
+    segments: int | None = None,
+    client_key: str | None = None,
+) -> EntryView:
+    """Writes the message into the timeline and its outbox row. The caller has asked the channel what it can carry and
+    holds the conversation's lock."""
+    before = conversations.load_conversation(tx, conversation_id)
+    opted_out = tx.scalar(
+        select(tables.contact_point.c.opted_out_at).where(tables.contact_point.c.id == before.contact_point_id)
+    )
+    if opted_out is not None:
+        raise Conflict(
+            "this customer asked not to be written to here (STOP)",
+            code="opted_out",
+            fields={"text": "the customer opted out of this channel"},
+        )
+    entry, view = conversations.add_entry(
+        tx,
+        before,
+        kind=EntryKind.MESSAGE,
+        direction=Direction.OUT,
+        author=author,
+        text=text,
+        delivery=Delivery.QUEUED,
+        segments=segments,
+        client_key=client_key,
+        attachment_ids=attachment_ids,
+    )
+    tx.execute(
+        insert(tables.outbox).values(
+            delivery_id=secrets.token_urlsafe(18),
+            entry_id=entry.id,
+            conversation_id=conversation_id,
+            channel_id=view.channel_id,
+            recipient=view.address,
+            state="queued",
+            next_attempt_at=tx.now,
+            created_at=tx.now,
+        )
+    )
+    tx.wake("outbox")
+    return entry
+
+
+def claim(tx: Tx, process: str, limit: int = CLAIM_LIMIT) -> list[Claimed]:
+    """Takes what is due: of each conversation only its oldest unfinished row. The attempt and the lease are in the
+    database before anything is sent."""
+    older = tables.outbox.alias("older")
+    due = (
+        select(_o.id)
+        .join(tables.channel, _ch.id == _o.channel_id)
+        .where(
+            _ch.enabled,
+            (_ch.paused_until.is_(None)) | (_ch.paused_until <= tx.now),
+            ((_o.state == "queued") & (_o.next_attempt_at <= tx.now))
+            | ((_o.state == "leased") & (_o.lease_until <= tx.now)),
+            ~exists().where(
+                older.c.conversation_id == _o.conversation_id,
+                older.c.id < _o.id,
+                older.c.state.in_(("queued", "leased")),
+            ),
+        )
+        .order_by(_o.id)
+        .limit(limit)
+    )
+    if tx.is_postgresql:
+        due = due.with_for_update(of=tables.outbox, skip_locked=True)
+    ids = [row.id for row in tx.rows(due)]
+    if not ids:
+        return []
+    rows = tx.rows(
+        select(tables.outbox, _e.text, _e.has_attachments, _e.delivery)
+        .join(tables.entry, _e.id == _o.entry_id)
+        .where(_o.id.in_(ids))
+        .order_by(_o.id)
+    )
+    claimed = []
+    for row in rows:
+        was_leased = row.state == "leased"
+        tx.execute(
+            update(tables.outbox)
+            .where(_o.id == row.id)
+            .values(
+                state="leased",
+                lease_until=tx.now + LEASE,
+                leased_by=process,
+                attempts=_o.attempts + (0 if was_leased else 1),
+                attempted_at=row.attempted_at if was_leased else tx.now,
+            )
+        )
+        if row.delivery == Delivery.QUEUED:
+            conversations.change_entry(
+                tx, row.entry_id, delivery=Delivery.SENDING.value, delivery_at=tx.now, attempts=row.attempts + 1
+            )
+        claimed.append(_claimed(tx, row, is_reconciliation=was_leased))
+    return claimed
+
+
+def _claimed(tx: Tx, row: Row[Any], *, is_reconciliation: bool) -> Claimed:
+    files: list[OutgoingFile] = []
+    if row.has_attachments:
+        a = tables.attachment.c
+        files = [
+            # The address is signed and made absolute by the sender (timeline.sending), which knows the public URL.
+            OutgoingFile(part.name, part.media_type, part.size_bytes or 0, str(part.id))
+            for part in tx.rows(select(tables.attachment).where(a.entry_id == row.entry_id).order_by(a.id))
+        ]
+    return Claimed(
+        outbox_id=row.id,
+        entry_id=row.entry_id,
+        channel_id=row.channel_id,
+        message=OutgoingMessage(
+            delivery_id=row.delivery_id,
+            recipient=row.recipient,
+            text=row.text,
+            files=tuple(files),
+            attempted_at=row.attempted_at if is_reconciliation else tx.now,
+        ),
+        attempts=row.attempts + (0 if is_reconciliation else 1),
+        created_at=row.created_at,
+        is_reconciliation=is_reconciliation,
+    )
+
+
+def record(tx: Tx, claimed: Claimed, result: Accepted | ProviderError) -> None:
+    """Writes what became of an attempt. A receipt may have come first: rank never falls."""
+    row = _lock_outbox(tx, claimed.outbox_id)
+    if row is None or row.state != "leased":
+        return  # a receipt settled it while we waited for the provider's answer
+    if isinstance(result, Accepted):
+        _finish(tx, row.id, provider_id=result.provider_id)
+        _raise_delivery(tx, claimed.entry_id, result.state, tx.now, segments=result.segments)
+        note_success(tx, claimed.channel_id)
+    elif isinstance(result, Refused):
+        _finish(tx, row.id)
+        _raise_delivery(tx, claimed.entry_id, Delivery.FAILED, tx.now, reason=result.code, detail=_words(result))
+        if result.code == "account_refused":
+            note_failure(tx, claimed.channel_id, result)
+        else:
+            note_success(tx, claimed.channel_id)
+    elif isinstance(result, Unavailable):
+        if tx.now - claimed.created_at >= GIVE_UP_AFTER:
+            _finish(tx, row.id)
+            _raise_delivery(tx, claimed.entry_id, Delivery.FAILED, tx.now, reason="gave_up", detail=_words(result))
+        else:
+            wait_s = max(result.retry_after_s or 0.0, backoff_s(claimed.attempts, random.random()))
+            tx.execute(
+                update(tables.outbox)
+                .where(_o.id == row.id)
+                .values(
+                    state="queued", lease_until=None, leased_by=None, next_attempt_at=tx.now + timedelta(seconds=wait_s)
+                )
+            )
+            conversations.change_entry(
+                tx,
+                claimed.entry_id,
+                delivery=Delivery.QUEUED.value,
+                delivery_at=tx.now,
+                delivery_reason=result.code,
+                delivery_detail=_words(result),
+            )
+        note_failure(tx, claimed.channel_id, result)
+    else:
+        tx.execute(update(tables.outbox).where(_o.id == row.id).values(state="parked", lease_until=None, leased_by=None))
+        _raise_delivery(tx, claimed.entry_id, Delivery.UNCERTAIN, tx.now, reason=result.code, detail=_words(result))
+        note_failure(tx, claimed.channel_id, result)
+    tx.wake("outbox")
+
+
+def backoff_s(attempts: int, chance: float) -> float:
+    """Seconds until the next attempt after `attempts` of them; `chance` in 0..1 spreads the returns. Pure."""
+    base = min(_BACKOFF_BASE_S * 2.0 ** min(max(attempts - 1, 0), 16), _BACKOFF_MAX_S)
+    return base * (1 + _JITTER * (2 * chance - 1))
+
+
+def next_due(tx: Tx) -> datetime | None:
+    """The next instant at which something may become claimable by itself; what is claimable now is not counted."""
+    moments = (
+        select(func.min(_o.next_attempt_at)).where(_o.state == "queued", _o.next_attempt_at > tx.now),
+        select(func.min(_o.lease_until)).where(_o.state == "leased", _o.lease_until > tx.now),
+        select(func.min(_ch.paused_until)).where(_ch.paused_until > tx.now),
+    )
+    return min((at for at in map(tx.scalar, moments) if at is not None), default=None)
+
+
+def settle(tx: Tx, entry_id: int, *, retry: bool) -> EntryView:
+    """What an agent decided about a message that failed or whose fate is unknown: send again, or leave it be."""
+    row = tx.first(select(tables.outbox, _e.delivery).join(tables.entry, _e.id == _o.entry_id).where(_e.id == entry_id))
+    if row is None:
+        raise NotFound("there is no such message")
+    tx.lock_conversations([row.conversation_id])
+    row = _lock_outbox(tx, row.id) or row
+    state = Delivery(tx.scalar(select(_e.delivery).where(_e.id == entry_id)))
+    if state not in (Delivery.FAILED, Delivery.UNCERTAIN):
+        raise Conflict(f"this message is {state.value}", code="delivery_settled")
+    if retry:
+        # A new delivery id: receipts of the earlier attempt must not settle this one.
+        tx.execute(
+            update(tables.outbox)
+            .where(_o.id == row.id)
+            .values(
+                state="queued",
+                delivery_id=secrets.token_urlsafe(18),
+                attempts=0,
+                next_attempt_at=tx.now,
+                created_at=tx.now,
+                lease_until=None,
+                provider_id=None,
+            )
+        )
+        tx.wake("outbox")
+        return conversations.change_entry(
+            tx, entry_id, delivery=Delivery.QUEUED.value, delivery_at=tx.now, delivery_reason=None, delivery_detail=None
+        )
+    _finish(tx, row.id)
+    tx.wake("outbox")
+    return conversations.change_entry(
+        tx, entry_id, delivery=Delivery.FAILED.value, delivery_at=tx.now, delivery_reason="discarded"
+    )
+
+
+# --- receipts -----------------------------------------------------------------------------------------------------------
+
+
+def apply_receipt(tx: Tx, channel_id: str, receipt: ReceiptArrival) -> bool:
+    """Keeps the receipt, and moves the message on if it says something new. True if it did."""
+    row = None
+    if receipt.delivery_id is not None:
+        row = tx.first(select(tables.outbox).where(_o.delivery_id == receipt.delivery_id, _o.channel_id == channel_id))
+    elif receipt.message_provider_id is not None:
+        row = tx.first(
+            select(tables.outbox).where(_o.channel_id == channel_id, _o.provider_id == receipt.message_provider_id)
+        )
+    applied = False
+    if row is not None and receipt.state is not None:
+        tx.lock_conversations([row.conversation_id])
+        row = _lock_outbox(tx, row.id) or row
+        applied = _raise_delivery(
+            tx, row.entry_id, receipt.state, receipt.received_at, reason=receipt.reason, detail=receipt.detail
+        )
+        if row.state != "done" and receipt.state is not Delivery.QUEUED:
+            _finish(tx, row.id, provider_id=receipt.message_provider_id)
+            tx.wake("outbox")
+    tx.execute(
+        insert(tables.receipt).values(
+            channel_id=channel_id,
+            delivery_id=receipt.delivery_id,
+            message_provider_id=receipt.message_provider_id,
+            word=receipt.word,
+            state=receipt.state.value if receipt.state else None,
+            reason=receipt.reason,
+            detail=receipt.detail,
+            at=receipt.received_at,
+            applied=applied,
+        )
+    )
+    return applied
+
+
+def _raise_delivery(
+    tx: Tx,
+    entry_id: int,
+    state: Delivery,
+    at: datetime,
+    *,
+    reason: str | None = None,
+    detail: str | None = None,
+    segments: int | None = None,
+) -> bool:
+    """Moves a message's delivery on where the table allows the move; late and lower words change nothing."""
+    row = tx.first(select(_e.delivery).where(_e.id == entry_id))
+    if row is None or row.delivery is None:
+        return False
+    before = Delivery(row.delivery)
+    if state in (Delivery.QUEUED, Delivery.SENDING) or not can_move(DELIVERY, before, state):
+        return False
+    values: dict[str, object] = {
+        "delivery": state.value,
+        "delivery_at": at,
+        "delivery_reason": reason if state in (Delivery.FAILED, Delivery.UNCERTAIN) else None,
+        "delivery_detail": detail if state in (Delivery.FAILED, Delivery.UNCERTAIN) else None,
+    }
+    if segments is not None:
+        values["segments"] = segments
+    conversations.change_entry(tx, entry_id, **values)
+    return True
+
+
+def _lock_outbox(tx: Tx, outbox_id: int) -> Row[Any] | None:
+    """The row, locked (third in the lock order: the conversation's lock comes before)."""
+    query = select(tables.outbox).where(_o.id == outbox_id)
+    if tx.is_postgresql:
+        query = query.with_for_update()
+    return tx.first(query)
+
+
+def _finish(tx: Tx, outbox_id: int, *, provider_id: str | None = None) -> None:
+    values: dict[str, object] = {"state": "done", "lease_until": None, "leased_by": None}
+    if provider_id is not None:
+        values["provider_id"] = provider_id
+    tx.execute(update(tables.outbox).where(_o.id == outbox_id).values(**values))
+
+
+def _words(error: ProviderError) -> str:
+    code = f" ({error.provider_code})" if error.provider_code else ""
+    return f"{error.message}{code}"[:500]
+
+
+# --- the breaker --------------------------------------------------------------------------------------------------------
+
+
+def note_success(tx: Tx, channel_id: str) -> None:
+    """The account works: closes the breaker and says so once, when it had been open or degraded."""
+    healed = tx.execute(
+        update(tables.channel)
+        .where(_ch.id == channel_id, (_ch.failures_in_row > 0) | (_ch.health != ChannelHealth.OK.value))
+        .values(
+            failures_in_row=0,
+            paused_until=None,
+            health=ChannelHealth.OK.value,
+            health_code=None,
+            health_detail=None,
+            health_since=tx.now,
+            version=_ch.version + 1,
+        )
+    ).rowcount
+    if healed:
+        _emit_channel(tx, channel_id)
+
+
+def note_failure(tx: Tx, channel_id: str, error: ProviderError) -> None:
+    """Counts a failure; at the limit, or when the account itself is refused, the breaker opens for a while."""
+    row = tx.first(select(_ch.failures_in_row, _ch.health).where(_ch.id == channel_id).with_for_update())
+    if row is None:
+        return
+    failures = row.failures_in_row + 1
+    is_account = error.code == "account_refused"
+    is_open = is_account or failures >= _BREAKER_LIMIT
+    pause_s = min(_BREAKER_BASE_S * 2.0 ** min(max(failures - _BREAKER_LIMIT, 0), 10), _BREAKER_MAX_S)
+    if is_account:
+        pause_s = _BREAKER_MAX_S
+    health = ChannelHealth.DOWN if is_open else ChannelHealth.DEGRADED
+    tx.execute(
+        update(tables.channel)
+        .where(_ch.id == channel_id)
+        .values(
+            failures_in_row=failures,
+            paused_until=tx.now + timedelta(seconds=pause_s) if is_open else None,
+            health=health.value,
+            health_code=error.code,
+            health_detail=_words(error),
+            health_since=tx.now if row.health != health.value else _ch.health_since,
+            version=_ch.version + 1,
+        )
+    )
+    _emit_channel(tx, channel_id)
+
+
+def _emit_channel(tx: Tx, channel_id: str) -> None:
+    for view in channels.load_channel_views(tx, [channel_id]):
+        tx.emit(ChannelChanged(view), {STAFF})
+

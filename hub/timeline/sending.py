@@ -1,0 +1,138 @@
+"""The loop that empties the outbox: claims what is due, hands it to the adapters, records what they say.
+
+Nothing here holds a transaction while a provider is spoken to. When the process dies between claim and record, the lease
+runs out and whoever claims the row next asks the provider (or parks it) instead of sending it again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import replace
+
+from hub.channels.channel import Accepted, Channel, OutgoingFile, OutgoingMessage
+from hub.errors import DatabaseAway, HubError, InvalidInput, NotFound, ProviderError, Refused, Unavailable, Uncertain
+from hub.store.database import Database
+from hub.store.stream import Wakes
+from hub.store.vault import Vault
+from hub.timeline import outbox
+from hub.timeline.adapters import Adapters
+from hub.timeline.outbox import Claimed
+
+log = logging.getLogger(__name__)
+
+# Messages on their way at once, over all channels of this process.
+_IN_FLIGHT_LIMIT = 50
+# Just under the lease, so that an attempt that hangs is recorded by the one who made it.
+_ATTEMPT_TIMEOUT_S = 75.0
+# A provider lists a message a moment after it took it.
+_FIND_AFTER_S = 3.0
+_LOOK_EVERY_S = 30.0
+_RETRY_S = 1.0
+
+
+def file_path(vault: Vault, attachment_id: str) -> str:
+    """The signed path under which a provider may fetch an outgoing file."""
+    return f"/files/{attachment_id}/{vault.sign('outgoing-file', attachment_id)}"
+
+
+class Sender:
+    def __init__(
+        self, database: Database, wakes: Wakes, adapters: Adapters, vault: Vault, *, public_url: str, process: str
+    ) -> None:
+        self._database = database
+        self._wakes = wakes
+        self._adapters = adapters
+        self._vault = vault
+        self._public_url = public_url
+        self._process = process
+        self._in_flight: set[asyncio.Task[None]] = set()
+
+    async def run(self) -> None:
+        try:
+            while True:
+                try:
+                    await self._round()
+                except DatabaseAway:
+                    await asyncio.sleep(_RETRY_S)
+        finally:
+            # Attempts that run are let finish: their answer is worth more than a quick exit.
+            if self._in_flight:
+                await asyncio.wait(self._in_flight, timeout=5)
+
+    async def _round(self) -> None:
+        room = _IN_FLIGHT_LIMIT - len(self._in_flight)
+        if room <= 0:
+            await asyncio.wait(self._in_flight, return_when=asyncio.FIRST_COMPLETED)
+            return
+        claimed = await self._database.transaction(outbox.claim, self._process, room)
+        for item in claimed:
+            task = asyncio.create_task(self._deliver(item), name=f"send {item.outbox_id}")
+            self._in_flight.add(task)
+            task.add_done_callback(self._in_flight.discard)
+        if not claimed:
+            due = await self._database.read(outbox.next_due)
+            wait_s = _LOOK_EVERY_S
+            if due is not None:
+                wait_s = min(max((due - self._database.clock()).total_seconds(), 0.05), _LOOK_EVERY_S)
+            await self._wakes.wait("outbox", wait_s)
+
+    async def _deliver(self, claimed: Claimed) -> None:
+        result = await self._attempt(claimed)
+        if isinstance(result, ProviderError):
+            log.info(
+                "outbox.attempt_failed",
+                extra={"channel": claimed.channel_id, "code": result.code, "provider_code": result.provider_code},
+            )
+        while True:
+            try:
+                await self._database.transaction(outbox.record, claimed, result)
+                return
+            except DatabaseAway:
+                # What the provider said must not be forgotten; the lease bounds how long this is of use.
+                await asyncio.sleep(_RETRY_S)
+
+    async def _attempt(self, claimed: Claimed) -> Accepted | ProviderError:
+        try:
+            channel = await self._adapters.get(claimed.channel_id)
+        except NotFound:
+            return Refused("this channel is switched off", code="channel_off")
+        except HubError as error:
+            return Unavailable(error.message, code=error.code)
+        message = replace(claimed.message, files=tuple(self._public(file) for file in claimed.message.files))
+        try:
+            async with asyncio.timeout(_ATTEMPT_TIMEOUT_S):
+                if claimed.is_reconciliation:
+                    return await self._reconcile(channel, message)
+                try:
+                    return await channel.send(message)
+                except Uncertain:
+                    await asyncio.sleep(_FIND_AFTER_S)
+                    return await self._reconcile(channel, replace(message, attempted_at=message.attempted_at))
+        except ProviderError as error:
+            return error
+        except TimeoutError:
+            return Uncertain("the provider did not answer in time", code="timed_out")
+        except InvalidInput as error:
+            return Refused(error.message, code="not_supported")
+        except Exception as error:
+            # An adapter's bug: whether the message left is not known.
+            log.exception("outbox.adapter_failed", extra={"channel": claimed.channel_id})
+            return Uncertain(f"the {channel.account.kind} adapter failed: {type(error).__name__}", code="adapter_failed")
+
+    async def _reconcile(self, channel: Channel, message: OutgoingMessage) -> Accepted:
+        """Settles a message that may have left. Raises a ProviderError when it cannot say Accepted."""
+        if channel.capabilities.repeatable:
+            return await channel.send(message)
+        if not channel.capabilities.finds_sent:
+            raise Uncertain("the message may have been sent; the provider cannot be asked", code="fate_unknown")
+        try:
+            found = await channel.find_sent(message)
+        except Unavailable as error:
+            raise Uncertain("the message may have been sent; the provider does not answer", code="fate_unknown") from error
+        if found is None:
+            raise Unavailable("the provider never got the message", code="never_arrived", retry_after_s=0.0)
+        return found
+
+    def _public(self, file: OutgoingFile) -> OutgoingFile:
+        return replace(file, url=self._public_url + file_path(self._vault, file.url))

@@ -62,6 +62,7 @@ from hub.store.files import Files
 from hub.store.notices import Notices
 from hub.store.stream import Wakes
 from hub.store.vault import Vault
+from hub.timeline.adapters import Adapters
 from hub.web.security import REQUEST_ID, is_own_origin
 
 log = logging.getLogger(__name__)
@@ -99,13 +100,6 @@ class Access(Enum):
         return None if self is Access.NOBODY_NEEDED else Role(self.value)
 
 
-class LiveChannels(Protocol):
-    """The live adapters (hub.channels of the composition root), as far as the API touches them."""
-
-    async def reload(self, channel_id: str) -> None:
-        """Closes the adapter of this account and opens it anew from the database."""
-
-
 class HubLike(Protocol):
     """What the endpoints use of the composition root (hub.app.Hub); it stands in `app.state.hub`."""
 
@@ -122,7 +116,7 @@ class HubLike(Protocol):
     @property
     def wakes(self) -> Wakes: ...
     @property
-    def channels(self) -> LiveChannels: ...
+    def channels(self) -> Adapters: ...
 
 
 def hub_of(connection: HTTPConnection) -> HubLike:

@@ -6,6 +6,7 @@ these classes alone.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Generic, Literal, TypeVar
 
@@ -44,7 +45,8 @@ class Answer(BaseModel):
     model_config = ConfigDict(frozen=True)
 
 
-class Page(Answer, Generic[T]):
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
     """A slice of a list: ask again with `cursor=next_cursor` until it is null."""
 
     items: list[T]

@@ -1,0 +1,220 @@
+"""Channel accounts: where customers reach us, as an administrator sets them up and as everybody sees them.
+
+Settings lie in the open, secrets sealed by the vault; a secret goes in and never comes out again. Every change is told
+to all (ChannelChanged), which is also how each process learns to remake its adapter (timeline.adapters).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import phonenumbers
+from sqlalchemy import Row, insert, select, update
+
+from hub.channels.channel import ChannelAccount
+from hub.channels.registry import CHANNEL_TYPES, check_settings, create
+from hub.domain.events import STAFF, ChannelChanged
+from hub.domain.states import ChannelHealth
+from hub.domain.values import ChannelKind
+from hub.domain.views import ChannelCapabilities, ChannelView
+from hub.errors import Conflict, InvalidInput, NotFound
+from hub.store import tables
+from hub.store.database import Tx
+from hub.store.vault import Vault
+
+_ch = tables.channel.c
+
+# The setting that says where customers write to, by kind.
+_ADDRESSES: Mapping[ChannelKind, tuple[str, ...]] = {
+    ChannelKind.SMS: ("from_number", "messaging_service_sid"),
+    ChannelKind.CHAT: ("title",),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelSetup:
+    """What an administrator sees beside the view. `webhook_urls`: webhook kind → the address to enter at the
+    provider."""
+
+    view: ChannelView
+    settings: dict[str, str]
+    secrets_set: tuple[str, ...]
+    webhook_urls: dict[str, str]
+    default_region: str | None
+    reopen_window_s: int
+
+
+def load_channel_views(tx: Tx, ids: Collection[str] | None = None) -> list[ChannelView]:
+    """All channels, or those of `ids`, by id."""
+    query = select(tables.channel).order_by(_ch.id)
+    return [_view(row) for row in tx.rows(query if ids is None else query.where(_ch.id.in_(ids)))]
+
+
+def load_channel_setup(tx: Tx, vault: Vault, public_url: str, channel_id: str) -> ChannelSetup:
+    row = tx.first(select(tables.channel).where(_ch.id == channel_id))
+    if row is None:
+        raise NotFound("there is no such channel")
+    account = ChannelAccount(row.id, ChannelKind(row.kind), row.settings, {}, public_url, row.default_region)
+    return ChannelSetup(
+        view=_view(row),
+        settings=dict(row.settings),
+        secrets_set=tuple(sorted(vault.unseal(row.secrets))),
+        webhook_urls={kind: account.webhook_url(kind) for kind in CHANNEL_TYPES[account.kind].webhooks},
+        default_region=row.default_region,
+        reopen_window_s=row.reopen_window_s,
+    )
+
+
+def create_channel(
+    tx: Tx,
+    vault: Vault,
+    *,
+    channel_id: str,
+    kind: ChannelKind,
+    name: str,
+    queue_id: int,
+    settings: Mapping[str, str],
+    secrets: Mapping[str, str],
+    default_region: str | None = None,
+    reopen_window_s: int | None = None,
+) -> None:
+    """InvalidInput naming each faulty setting; Conflict if the id is taken."""
+    settings, secrets = _filled(settings), _filled(secrets)
+    _check(tx, kind, settings, secrets, queue_id, default_region)
+    if tx.scalar(select(_ch.id).where(_ch.id == channel_id)) is not None:
+        raise Conflict("there is a channel with this id", code="id_taken", fields={"id": "is taken"})
+    row: dict[str, Any] = {
+        "id": channel_id,
+        "kind": kind.value,
+        "name": name,
+        "queue_id": queue_id,
+        "settings": settings,
+        "secrets": vault.seal(secrets),
+        "default_region": default_region,
+        "health_since": tx.now,
+    }
+    if reopen_window_s is not None:
+        row["reopen_window_s"] = reopen_window_s
+    tx.execute(insert(tables.channel).values(**row))
+    _emit(tx, channel_id)
+
+
+def update_channel(
+    tx: Tx,
+    vault: Vault,
+    channel_id: str,
+    *,
+    name: str | None = None,
+    queue_id: int | None = None,
+    enabled: bool | None = None,
+    settings: Mapping[str, str] | None = None,
+    secrets: Mapping[str, str] | None = None,
+    default_region: str | None = None,
+    reopen_window_s: int | None = None,
+) -> None:
+    """None leaves a thing as it is. `settings` replaces them all; `secrets` replaces those it names, an empty one goes.
+    New settings or secrets are a new start: the breaker closes and what waits is tried at once."""
+    row = tx.first(select(tables.channel).where(_ch.id == channel_id).with_for_update())
+    if row is None:
+        raise NotFound("there is no such channel")
+    new_settings = dict(row.settings) if settings is None else _filled(settings)
+    new_secrets = _filled({**vault.unseal(row.secrets), **(secrets or {})})
+    _check(tx, ChannelKind(row.kind), new_settings, new_secrets, queue_id or row.queue_id, default_region)
+    given = {
+        "name": name,
+        "queue_id": queue_id,
+        "enabled": enabled,
+        "default_region": default_region,
+        "reopen_window_s": reopen_window_s,
+    }
+    values: dict[str, Any] = {field: value for field, value in given.items() if value is not None}
+    if settings is not None or secrets is not None:
+        values |= {
+            "settings": new_settings,
+            "secrets": vault.seal(new_secrets),
+            "health": ChannelHealth.OK.value,
+            "health_code": None,
+            "health_detail": None,
+            "health_since": tx.now,
+            "paused_until": None,
+            "failures_in_row": 0,
+        }
+    tx.execute(update(tables.channel).where(_ch.id == channel_id).values(version=_ch.version + 1, **values))
+    tx.wake("outbox")
+    _emit(tx, channel_id)
+
+
+def _emit(tx: Tx, channel_id: str) -> None:
+    for view in load_channel_views(tx, [channel_id]):
+        tx.emit(ChannelChanged(view), {STAFF})
+
+
+def _filled(values: Mapping[str, str]) -> dict[str, str]:
+    """Without what is empty: an empty field of a form means that there is none."""
+    return {name: value.strip() for name, value in values.items() if value.strip()}
+
+
+def _check(
+    tx: Tx,
+    kind: ChannelKind,
+    settings: Mapping[str, str],
+    secrets: Mapping[str, str],
+    queue_id: int,
+    default_region: str | None,
+) -> None:
+    """All faults at once. Fields of settings and secrets are named as the form shows them: `settings.x`,
+    `secrets.x`."""
+    faults: dict[str, str] = {}
+    message = "the channel cannot be set up like this"
+    try:
+        check_settings(kind, settings, secrets)
+    except InvalidInput as error:
+        secret_names = {field.name for field in CHANNEL_TYPES[kind].secrets} if kind in CHANNEL_TYPES else set()
+        message = error.message
+        for name, fault in error.fields.items():
+            place = "secrets." if name in secret_names or name in secrets else "settings."
+            faults[name if name == "kind" else place + name] = fault
+    if tx.scalar(select(tables.queue.c.id).where(tables.queue.c.id == queue_id)) is None:
+        faults["queue_id"] = "there is no such queue"
+    if default_region is not None and default_region not in phonenumbers.SUPPORTED_REGIONS:
+        faults["default_region"] = "is not a region that has phone numbers, such as DE or US"
+    if faults:
+        raise InvalidInput(message, fields=faults)
+
+
+@cache
+def _capabilities(kind: ChannelKind) -> ChannelCapabilities:
+    """What the kind can carry. Making an adapter does no I/O, so one without an account will do to ask."""
+    if kind not in CHANNEL_TYPES:
+        return ChannelCapabilities(None, False, None, (), False, False)
+    can = create(ChannelAccount("", kind, {}, {})).capabilities
+    return ChannelCapabilities(
+        text_limit=can.text_limit,
+        attachments=can.attachments,
+        attachment_limit_bytes=can.attachment_limit_bytes,
+        attachment_types=can.attachment_types,
+        receipts=can.receipts,
+        typing=can.typing,
+    )
+
+
+def _view(row: Row[Any]) -> ChannelView:
+    kind = ChannelKind(row.kind)
+    addresses = (row.settings.get(name) for name in _ADDRESSES.get(kind, ()))
+    return ChannelView(
+        id=row.id,
+        kind=kind,
+        name=row.name,
+        address=next((address for address in addresses if address), ""),
+        queue_id=row.queue_id,
+        enabled=row.enabled,
+        health=ChannelHealth(row.health),
+        health_code=row.health_code,
+        health_detail=row.health_detail,
+        health_since=row.health_since,
+        capabilities=_capabilities(kind),
+        version=row.version,
+    )

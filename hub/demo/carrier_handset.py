@@ -40,16 +40,16 @@ CONVERSATION_LIMIT = 200
 FORM_PART_LIMIT_BYTES = 6 * 1024 * 1024
 
 
-class _Body(BaseModel):
+class Body(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class NewText(_Body):
+class NewText(Body):
     to: str
     text: str = Field(max_length=20_000)
 
 
-class NewFault(_Body):
+class NewFault(Body):
     """`count` null: until removed."""
 
     kind: str
@@ -84,7 +84,7 @@ def routes(carrier: Carrier) -> list[BaseRoute]:
         )
 
     async def send_text(request: Request) -> Response:
-        _check_origin(request.headers)
+        check_origin(request.headers)
         if not carrier.base_url:
             carrier.base_url = str(request.base_url).rstrip("/")
         media: list[tuple[str, str, bytes]] = []
@@ -96,14 +96,14 @@ def routes(carrier: Carrier) -> list[BaseRoute]:
                         name, media_type = part.filename or "picture", part.content_type or ""
                         media.append((name[:120], media_type, await part.read()))
         else:
-            body = await _read(request, NewText)
+            body = await read_body(request, NewText)
             to, text = body.to, body.text
         message = carrier.text(request.path_params["phone"], to, text, media)
         return JSONResponse(handset_message(carrier, message), 201)
 
     async def live(socket: WebSocket) -> None:
         try:
-            _check_origin(socket.headers)
+            check_origin(socket.headers)
             phone = _phone(socket.path_params["phone"])
             number = _number(carrier, socket.query_params.get("number"))
         except CallerError as error:
@@ -161,11 +161,11 @@ def routes(carrier: Carrier) -> list[BaseRoute]:
         from hub.demo.carrier import FAULTS, Fault, FaultKind
 
         if request.method != "GET":
-            _check_origin(request.headers)
+            check_origin(request.headers)
         if request.method == "DELETE":
             carrier.faults.clear()
         elif request.method == "POST":
-            wanted = await _read(request, NewFault)
+            wanted = await read_body(request, NewFault)
             kinds: Mapping[str, FaultKind] = {kind: kind for kind in get_args(FaultKind)}
             if wanted.kind not in kinds:
                 raise InvalidInput("There is no such fault.", fields={"kind": "One of " + ", ".join(kinds)})
@@ -237,17 +237,17 @@ def _number(carrier: Carrier, text: str | None) -> str:
     return number
 
 
-def _check_origin(headers: Headers) -> None:
+def check_origin(headers: Headers) -> None:
     """A page of another site may not play the customer. Programs that send no Origin may."""
     origin = headers.get("origin")
     if origin is not None and urlsplit(origin).netloc != headers.get("host"):
         raise Forbidden("Requests from other sites are refused.", code="origin_refused")
 
 
-_B = TypeVar("_B", bound=_Body)
+_B = TypeVar("_B", bound=Body)
 
 
-async def _read(request: Request, model: type[_B]) -> _B:
+async def read_body(request: Request, model: type[_B]) -> _B:
     if not request.headers.get("content-type", "").startswith("application/json"):
         raise BadRequest("Send JSON.")
     try:

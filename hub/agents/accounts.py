@@ -1,0 +1,422 @@
+"""The people who work here: accounts, passwords, sessions, API keys.
+
+    sign in    `begin_attempt` counts the try before the password is looked at, so that many tries at once are no more
+               than many tries in a row; `end_attempt` takes it back when it was right; `open_session` gives the tokens
+    tokens     256 random bits; the tables hold only their SHA-256, so a stolen backup signs nobody in
+    passwords  Argon2id, in threads of their own; a wrong e-mail takes as long as a wrong password
+
+Every change is told: AgentChanged to all, AccessChanged to the person, whose screens and sockets then look who they
+are.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import secrets
+from collections.abc import Collection
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cache
+from typing import Any
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+from sqlalchemy import Select, delete, insert, select, update
+
+from hub.agents import roster
+from hub.agents.queues import emit_access, set_user_queues
+from hub.agents.viewer import Viewer, hash_token
+from hub.domain.values import Role
+from hub.domain.views import UserView
+from hub.errors import Conflict, NotFound, TooMany
+from hub.routing import dispatcher
+from hub.store import tables
+from hub.store.database import Tx
+from hub.store.vault import Vault
+
+_u, _s, _k, _a = tables.user_account.c, tables.session.c, tables.api_key.c, tables.agent.c
+_f, _m, _c = tables.sign_in_failure.c, tables.queue_member.c, tables.conversation.c
+
+API_KEY_PREFIX = "hub_"
+
+# OWASP's password storage cheat sheet (2025-05): Argon2id with 19 MiB, 2 passes, 1 lane; some 25 ms here.
+_HASHER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
+# Two at a time: a flood of sign-ins takes its time, not the machine's memory or the threads of others.
+_HASHING = ThreadPoolExecutor(2, thread_name_prefix="hub-password")
+
+# An e-mail may be tried so often before tries are slowed down; an address more often, for a whole office is behind one.
+FREE_TRIES_PER_EMAIL = 5
+FREE_TRIES_PER_ADDRESS = 25
+# From then on the wait doubles from 1 s up to this.
+LONGEST_WAIT_S = 900
+# After so long without a failure, the count begins anew.
+_FORGIVEN_AFTER = timedelta(hours=1)
+
+
+# --- passwords --------------------------------------------------------------------------------------------------------
+
+
+async def hash_password(password: str) -> str:
+    return await asyncio.get_running_loop().run_in_executor(_HASHING, _HASHER.hash, password)
+
+
+async def is_password(password: str, password_hash: str | None) -> bool:
+    """Whether the password is right. None (there is no such account) takes as long and is never right."""
+    verified = await asyncio.get_running_loop().run_in_executor(
+        _HASHING, _verify, password, password_hash or _nobodys_hash()
+    )
+    return verified and password_hash is not None
+
+
+def is_outdated(password_hash: str) -> bool:
+    """Made with weaker parameters than today's: hash anew at the next sign-in."""
+    return _HASHER.check_needs_rehash(password_hash)
+
+
+def _verify(password: str, password_hash: str) -> bool:
+    try:
+        return _HASHER.verify(password_hash, password)
+    except (VerificationError, InvalidHashError):
+        return False
+
+
+@cache
+def _nobodys_hash() -> str:
+    return _HASHER.hash(secrets.token_urlsafe(16))
+
+
+# --- people -----------------------------------------------------------------------------------------------------------
+
+_USERS: Select[Any] = select(_u.id, _u.email, _u.name, _u.role, _u.language, _u.active, _u.version, _a.capacity).join(
+    tables.agent, _a.user_id == _u.id
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    user_id: int
+    password_hash: str
+
+
+def normal_email(email: str) -> str:
+    return email.strip().lower()
+
+
+def load_users(tx: Tx, after_id: int = 0, limit: int | None = None) -> list[UserView]:
+    """All accounts, also those that are not active, by id."""
+    return _load(tx, _USERS.where(_u.id > after_id).order_by(_u.id).limit(limit))
+
+
+def load_user(tx: Tx, user_id: int) -> UserView:
+    found = _load(tx, _USERS.where(_u.id == user_id))
+    if not found:
+        raise NotFound("there is no such user")
+    return found[0]
+
+
+def find_user_by_email(tx: Tx, email: str) -> UserView | None:
+    found = _load(tx, _USERS.where(_u.email == normal_email(email)))
+    return found[0] if found else None
+
+
+def find_credentials(tx: Tx, email: str) -> Credentials | None:
+    """None if there is no such account or it is not active."""
+    row = tx.first(select(_u.id, _u.password_hash).where(_u.email == normal_email(email), _u.active))
+    return None if row is None else Credentials(row.id, row.password_hash)
+
+
+def find_password_hash(tx: Tx, user_id: int) -> str | None:
+    found: str | None = tx.scalar(select(_u.password_hash).where(_u.id == user_id, _u.active))
+    return found
+
+
+def create_user(
+    tx: Tx,
+    *,
+    email: str,
+    name: str,
+    role: Role,
+    password_hash: str,
+    queue_ids: Collection[int] = (),
+    capacity: int = 100,
+    language: str = "en",
+) -> UserView:
+    """Conflict `email_taken`; InvalidInput if there is no such queue."""
+    email = normal_email(email)
+    if tx.scalar(select(_u.id).where(_u.email == email)) is not None:
+        raise Conflict("there is a user with this e-mail address", code="email_taken", fields={"email": "is taken"})
+    user_id = tx.insert(
+        tables.user_account,
+        {
+            "email": email,
+            "name": name,
+            "role": role.value,
+            "language": language,
+            "password_hash": password_hash,
+            "created_at": tx.now,
+        },
+    )
+    agent = {"user_id": user_id, "state_since": tx.now, "idle_since": tx.now, "capacity": capacity}
+    tx.execute(insert(tables.agent).values(**agent))
+    set_user_queues(tx, user_id, queue_ids)
+    roster.emit_agents(tx, [user_id])
+    return load_user(tx, user_id)
+
+
+def update_user(
+    tx: Tx,
+    actor: Viewer | None,
+    user_id: int,
+    *,
+    name: str | None = None,
+    role: Role | None = None,
+    active: bool | None = None,
+    language: str | None = None,
+    password_hash: str | None = None,
+    queue_ids: Collection[int] | None = None,
+    capacity: int | None = None,
+) -> UserView:
+    """None leaves a thing as it is. `actor` does it (None: the command line).
+
+    Whoever is deactivated is signed out everywhere and all their work goes back to its queues; a new password ends
+    their sessions but the actor's own. Conflict `last_admin` if nobody would be left to administer the hub.
+    """
+    # First in the lock order: work may have to be taken away, and two administrators must not remove each other at
+    # once.
+    tx.lock_routing()
+    before = load_user(tx, user_id)
+    loses_admin = before.role is Role.ADMIN and (active is False or (role is not None and role is not Role.ADMIN))
+    if before.active and loses_admin:
+        others = select(_u.id).where(_u.role == Role.ADMIN.value, _u.active, _u.id != user_id).limit(1)
+        if tx.scalar(others) is None:
+            raise Conflict("this is the last administrator", code="last_admin")
+    if active is False and before.active:
+        _take_everything(tx, actor, user_id)
+    given = {"name": name, "role": role and role.value, "active": active, "language": language}
+    values = {field: value for field, value in given.items() if value is not None}
+    if password_hash is not None:
+        values["password_hash"] = password_hash
+        end_sessions(tx, user_id, keep=actor.session_hash if actor is not None else None)
+    changed_queues = queue_ids is not None and set_user_queues(tx, user_id, queue_ids)
+    if values or changed_queues or capacity is not None:
+        tx.execute(update(tables.user_account).where(_u.id == user_id).values(version=_u.version + 1, **values))
+    if capacity is not None and capacity != before.capacity:
+        tx.execute(update(tables.agent).where(_a.user_id == user_id).values(capacity=capacity))
+    after = load_user(tx, user_id)
+    if (after.role, after.active) != (before.role, before.active) and not changed_queues:
+        emit_access(tx, [user_id])
+    if (after.name, after.role, after.active, after.capacity) != (
+        before.name,
+        before.role,
+        before.active,
+        before.capacity,
+    ):
+        roster.emit_agents(tx, [user_id])
+        tx.wake("routing")
+    return after
+
+
+def _take_everything(tx: Tx, actor: Viewer | None, user_id: int) -> None:
+    """Sessions end, the agent goes offline, and all work goes back, SMS and mail too: nobody will come back for it."""
+    end_sessions(tx, user_id)
+    dispatcher.sign_out(tx, user_id)
+    user = load_user(tx, user_id)
+    releaser = actor or Viewer(user.id, user.role, user.name, user.language, frozenset(user.queue_ids))
+    for conversation_id in tx.execute(select(_c.id).where(_c.assignee_id == user_id).order_by(_c.id)).scalars().all():
+        dispatcher.release(tx, releaser, conversation_id)
+
+
+def _load(tx: Tx, query: Select[Any]) -> list[UserView]:
+    rows = tx.rows(query)
+    queues: dict[int, list[int]] = {}
+    if rows:
+        members = select(_m.user_id, _m.queue_id).where(_m.user_id.in_([row.id for row in rows]))
+        for row in tx.rows(members.order_by(_m.queue_id)):
+            queues.setdefault(row.user_id, []).append(row.queue_id)
+    return [
+        UserView(
+            id=row.id,
+            email=row.email,
+            name=row.name,
+            role=Role(row.role),
+            language=row.language,
+            active=row.active,
+            capacity=row.capacity,
+            queue_ids=tuple(queues.get(row.id, ())),
+            version=row.version,
+        )
+        for row in rows
+    ]
+
+
+# --- signing in -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Throttle:
+    """Something whose failed tries are counted. `key` is a keyed hash: the table names nobody."""
+
+    key: str
+    free_tries: int
+
+
+def throttles(vault: Vault, email: str, address: str | None) -> tuple[Throttle, ...]:
+    """Those of one try: the account's, and the address's that it comes from (an IPv6 host owns a whole /64)."""
+    found = [Throttle("email:" + vault.sign("sign-in", f"email {normal_email(email)}"), FREE_TRIES_PER_EMAIL)]
+    if address is not None:
+        found.append(
+            Throttle("address:" + vault.sign("sign-in", f"address {_network(address)}"), FREE_TRIES_PER_ADDRESS)
+        )
+    return tuple(found)
+
+
+def _network(address: str) -> str:
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(parsed, ipaddress.IPv6Address):
+        return str(ipaddress.ip_network((parsed, 64), strict=False))
+    return str(parsed)
+
+
+def wait_s(failures: int, free_tries: int) -> int:
+    """How long after the last failure the next try may come: 0 while tries are free, then 1, 2, 4 … seconds."""
+    return 0 if failures < free_tries else min(2 ** min(failures - free_tries, 20), LONGEST_WAIT_S)
+
+
+def begin_attempt(tx: Tx, tried: Collection[Throttle]) -> None:
+    """Counts a try as failed before it is known whether it is. TooMany if it comes too early; that one is not counted,
+    so whoever waits as told always gets in."""
+    ordered = sorted(tried, key=lambda throttle: throttle.key)
+    tx.insert_new(
+        tables.sign_in_failure, [{"key": throttle.key, "count": 0, "last_at": tx.now} for throttle in ordered]
+    )
+    query = select(_f.key, _f.count, _f.last_at).where(_f.key.in_([throttle.key for throttle in ordered]))
+    found = {row.key: row for row in tx.rows(query.order_by(_f.key).with_for_update())}
+    left = 0.0
+    for throttle in ordered:
+        row = found[throttle.key]
+        wait = timedelta(seconds=wait_s(row.count, throttle.free_tries))
+        left = max(left, (row.last_at + wait - tx.now).total_seconds())
+    if left > 0:
+        raise TooMany("too many failed sign-ins; try again later", retry_after_s=left)
+    for throttle in ordered:
+        row = found[throttle.key]
+        count = 0 if tx.now - row.last_at > _FORGIVEN_AFTER else row.count
+        tx.execute(update(tables.sign_in_failure).where(_f.key == throttle.key).values(count=count + 1, last_at=tx.now))
+
+
+def end_attempt(tx: Tx, tried: Collection[Throttle]) -> None:
+    """The password was right: the account's count begins anew, the address gets this one try back. (Not all of them:
+    somebody with one account of their own could otherwise go on guessing at others for ever.)"""
+    for throttle in sorted(tried, key=lambda throttle: throttle.key):
+        values = {"count": 0} if throttle.key.startswith("email:") else {"count": _f.count - 1}
+        tx.execute(update(tables.sign_in_failure).where(_f.key == throttle.key).values(**values))
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedSession:
+    """The tokens in the clear, for the browser alone."""
+
+    user: UserView
+    token: str
+    csrf_token: str
+
+
+def open_session(
+    tx: Tx, user_id: int, tried: Collection[Throttle], max_s: int, *, new_password_hash: str | None = None
+) -> OpenedSession:
+    """A session for whoever has just shown their password. Their state is left alone: an agent is offline until the
+    console's socket connects, and then chooses."""
+    end_attempt(tx, tried)
+    if new_password_hash is not None:
+        tx.execute(update(tables.user_account).where(_u.id == user_id).values(password_hash=new_password_hash))
+    token, csrf_token = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
+    row = {
+        "token_hash": hash_token(token),
+        "user_id": user_id,
+        "csrf_token": csrf_token,
+        "created_at": tx.now,
+        "seen_at": tx.now,
+        "expires_at": tx.now + timedelta(seconds=max_s),
+    }
+    tx.execute(insert(tables.session).values(**row))
+    return OpenedSession(load_user(tx, user_id), token, csrf_token)
+
+
+def close_session(tx: Tx, viewer: Viewer) -> None:
+    """The person signs out: this session ends, the agent goes offline, ringing and live work goes back to the queue."""
+    tx.execute(delete(tables.session).where(_s.token_hash == viewer.session_hash))
+    dispatcher.sign_out(tx, viewer.user_id)
+    emit_access(tx, [viewer.user_id])
+
+
+def end_sessions(tx: Tx, user_id: int, *, keep: str | None = None) -> None:
+    """Ends all sessions of a person but the one with the hash `keep`; their sockets hear of it."""
+    condition = _s.user_id == user_id
+    if keep is not None:
+        condition &= _s.token_hash != keep
+    if tx.execute(delete(tables.session).where(condition)).rowcount:
+        emit_access(tx, [user_id])
+
+
+def forget_expired(tx: Tx, idle_s: int) -> int:
+    """Deletes sessions that have expired and failures that are forgiven; returns how many rows went."""
+    sessions = delete(tables.session).where(
+        (_s.expires_at <= tx.now) | (_s.seen_at <= tx.now - timedelta(seconds=idle_s))
+    )
+    failures = delete(tables.sign_in_failure).where(_f.last_at < tx.now - _FORGIVEN_AFTER)
+    return int(tx.execute(sessions).rowcount + tx.execute(failures).rowcount)
+
+
+# --- API keys ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class KeptApiKey:
+    """A key as the tables know it; `hint` is its beginning, to tell one from another."""
+
+    id: int
+    name: str
+    role: Role
+    created_at: datetime
+    last_used_at: datetime | None
+    hint: str
+
+
+def load_api_keys(tx: Tx, before_id: int | None = None, limit: int | None = None) -> list[KeptApiKey]:
+    """The keys that are not revoked, newest first."""
+    query = select(tables.api_key).where(_k.revoked_at.is_(None)).order_by(_k.id.desc()).limit(limit)
+    if before_id is not None:
+        query = query.where(_k.id < before_id)
+    return [
+        KeptApiKey(row.id, row.name, Role(row.role), row.created_at, row.last_used_at, row.hint)
+        for row in tx.rows(query)
+    ]
+
+
+def create_api_key(tx: Tx, created_by: int, name: str, role: Role) -> tuple[KeptApiKey, str]:
+    """The key, and its token in the clear: shown once, kept nowhere."""
+    token = API_KEY_PREFIX + secrets.token_urlsafe(32)
+    hint = token[: len(API_KEY_PREFIX) + 4]
+    row = {
+        "name": name,
+        "role": role.value,
+        "token_hash": hash_token(token),
+        "hint": hint,
+        "created_by": created_by,
+        "created_at": tx.now,
+    }
+    return KeptApiKey(tx.insert(tables.api_key, row), name, role, tx.now, None, hint), token
+
+
+def revoke_api_key(tx: Tx, key_id: int) -> None:
+    """From the next request on it is good for nothing; NotFound if there is no such key or it is revoked already."""
+    row = tx.first(select(_k.created_by).where(_k.id == key_id, _k.revoked_at.is_(None)))
+    if row is None:
+        raise NotFound("there is no such API key")
+    tx.execute(update(tables.api_key).where(_k.id == key_id).values(revoked_at=tx.now))
+    emit_access(tx, [row.created_by])

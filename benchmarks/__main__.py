@@ -1,0 +1,14 @@
+"""`python -m benchmarks [NAME] [--json PATH] [--quick]`: the same as `hub bench`, without the hub's command line."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from benchmarks import NAMES, main
+
+parser = argparse.ArgumentParser(prog="python -m benchmarks")
+parser.add_argument("name", nargs="?", choices=NAMES)
+parser.add_argument("--json", type=Path, metavar="PATH")
+parser.add_argument("--quick", action="store_true")
+given = parser.parse_args()
+sys.exit(main(given.name, given.json, quick=given.quick))

@@ -1,0 +1,69 @@
+"""The machine a figure was measured on, and what its processes cost."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sqlite3
+import subprocess
+from pathlib import Path
+
+from benchmarks.report import Cell
+
+_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+
+
+def describe_machine() -> dict[str, Cell]:
+    return {
+        "cpu": _cpu_model(),
+        "cores": os.cpu_count(),
+        "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30),
+        "system": f"{platform.system()} {platform.release()}",
+        "python": platform.python_version(),
+        "sqlite": sqlite3.sqlite_version,
+        "postgresql": _postgres_version(),
+        "load_before": round(os.getloadavg()[0], 2),
+    }
+
+
+def cpu_s(pid: int) -> float:
+    """Processor seconds a process and its threads have used so far, user and system; exact to 10 ms."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / _TICKS_PER_S
+
+
+def rss_mb(pid: int) -> float:
+    """Resident memory of a process, MB (10^6 bytes)."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) * 1024 / 1e6
+    return 0.0
+
+
+def family(pid: int) -> list[int]:
+    """The process and all that it started, directly or not."""
+    found = [pid]
+    for each in found:
+        for children in Path(f"/proc/{each}/task").glob("*/children"):
+            found.extend(int(child) for child in children.read_text().split())
+    return found
+
+
+def _cpu_model() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
+
+
+def _postgres_version() -> str | None:
+    # Late: it brings asyncpg, and only the machine's description needs it here.
+    from tests.support.postgres import find_postgres_programs
+
+    programs = find_postgres_programs()
+    if programs is None:
+        return None
+    told = subprocess.run([f"{programs}/postgres", "--version"], capture_output=True, text=True, check=False).stdout
+    words = told.split()
+    return words[2] if len(words) > 2 else None

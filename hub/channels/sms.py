@@ -398,8 +398,8 @@ def _letters(text: str) -> str:
 
 
 class Encoding(StrEnum):
-    GSM7 = "GSM-7"
-    UCS2 = "UCS-2"
+    GSM7 = "gsm7"
+    UCS2 = "ucs2"
 
 
 @dataclass(frozen=True, slots=True)

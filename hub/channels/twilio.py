@@ -381,7 +381,8 @@ _UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, IndexError)
 
 
 def _read_message(found: Any) -> TwilioMessage:
-    created: datetime | None = found.date_created
+    # Twilio's client leaves a date that it cannot read as text, or as None.
+    created = found.date_created if isinstance(found.date_created, datetime) else None
     if created is not None and created.tzinfo is None:
         created = created.replace(tzinfo=UTC)
     return TwilioMessage(

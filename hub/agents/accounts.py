@@ -294,18 +294,18 @@ def begin_attempt(tx: Tx, tried: Collection[Throttle]) -> None:
     tx.insert_new(
         tables.sign_in_failure, [{"key": throttle.key, "count": 0, "last_at": tx.now} for throttle in ordered]
     )
-    query = select(_f.key, _f.count, _f.last_at).where(_f.key.in_([throttle.key for throttle in ordered]))
-    found = {row.key: row for row in tx.rows(query.order_by(_f.key).with_for_update())}
+    query = select(_f.key, _f.count.label("failures"), _f.last_at).where(_f.key.in_([throttle.key for throttle in
+    ordered])) found = {row.key: row for row in tx.rows(query.order_by(_f.key).with_for_update())}
     left = 0.0
     for throttle in ordered:
         row = found[throttle.key]
-        wait = timedelta(seconds=wait_s(row.count, throttle.free_tries))
+        wait = timedelta(seconds=wait_s(row.failures, throttle.free_tries))
         left = max(left, (row.last_at + wait - tx.now).total_seconds())
     if left > 0:
         raise TooMany("too many failed sign-ins; try again later", retry_after_s=left)
     for throttle in ordered:
         row = found[throttle.key]
-        count = 0 if tx.now - row.last_at > _FORGIVEN_AFTER else row.count
+        count = 0 if tx.now - row.last_at > _FORGIVEN_AFTER else row.failures
         tx.execute(update(tables.sign_in_failure).where(_f.key == throttle.key).values(count=count + 1, last_at=tx.now))
 
 

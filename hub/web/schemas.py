@@ -12,8 +12,9 @@ from typing import Annotated, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from hub.domain.events import HubEvent, VolatileEvent
 from hub.domain.states import AgentState, ConversationStatus
-from hub.domain.values import Role
+from hub.domain.values import ChannelKind, Role
 from hub.domain.views import (
     AgentView,
     ChannelView,
@@ -34,6 +35,7 @@ Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max
 Email = Annotated[
     str, StringConstraints(strip_whitespace=True, to_lower=True, max_length=254, pattern=r"^[^@\s]+@[^@\s]+$")
 ]
+Values = Annotated[dict[Annotated[str, StringConstraints(max_length=60)], str], Field(max_length=50)]
 Password = Annotated[str, StringConstraints(min_length=10, max_length=200)]
 
 
@@ -234,25 +236,35 @@ class UpdateQueue(Request):
     member_ids: list[int] | None = None
 
 
+# A day is 86,400 s; a year is enough for anybody to remember what it was about.
+ReopenWindow = Annotated[int, Field(ge=0, le=366 * 86_400)]
+
+
 class NewChannel(Request):
-    """`settings` and `secrets` depend on the kind; GET /channel-kinds lists them with their descriptions."""
+    """`settings` and `secrets` depend on the kind; GET /channel-kinds lists them with their descriptions. A customer
+    who writes within `reopen_window_s` of the resolution reopens the conversation; later, a new one begins."""
 
     id: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{1,40}$")]
     kind: Literal["sms", "chat", "loopback"]
     name: Name
     queue_id: int
-    settings: dict[str, str] = {}
-    secrets: dict[str, str] = {}
+    settings: Values = {}
+    secrets: Values = {}
     default_region: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")] | None = None
+    reopen_window_s: ReopenWindow | None = None
 
 
 class UpdateChannel(Request):
+    """`null` or absent leaves a thing as it is. `settings` replaces all settings; `secrets` replaces those it names and
+    leaves the others, an empty text removes one."""
+
     name: Name | None = None
     queue_id: int | None = None
     enabled: bool | None = None
-    settings: dict[str, str] | None = None
-    secrets: dict[str, str] | None = None
+    settings: Values | None = None
+    secrets: Values | None = None
     default_region: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")] | None = None
+    reopen_window_s: ReopenWindow | None = None
 
 
 class ChannelDetail(Answer):
@@ -263,6 +275,31 @@ class ChannelDetail(Answer):
     settings: dict[str, str]
     secrets_set: list[str]
     webhook_urls: dict[str, str]
+    default_region: str | None
+    reopen_window_s: int
+
+
+class ChannelField(Answer):
+    """One setting or secret of a kind of channel, as a form asks for it. `pattern` is matched against the whole
+    value."""
+
+    name: str
+    label: str
+    help: str
+    required: bool
+    secret: bool
+    example: str
+    pattern: str | None
+
+
+class ChannelKindInfo(Answer):
+    """A kind of channel that can be set up, and what it must be told. `webhooks` are the addresses it listens on."""
+
+    kind: ChannelKind
+    label: str
+    description: str
+    fields: list[ChannelField]
+    webhooks: list[str]
 
 
 class NewApiKey(Request):
@@ -290,6 +327,44 @@ class SetAgentState(Request):
 
     state: Literal["available", "busy", "away", "offline"]
     reason: Annotated[str, StringConstraints(strip_whitespace=True, max_length=60)] | None = None
+
+
+# --- the live socket --------------------------------------------------------------------------------------------------
+
+
+class EventsFrame(Answer):
+    """Apply all events in their order, then keep `token`. `prev` must be the token that is held; otherwise resync."""
+
+    prev: str
+    token: str
+    events: list[Annotated[HubEvent, Field(discriminator="kind")]]
+
+
+class VolatileFrame(Answer):
+    """What is so right now and never replayed."""
+
+    volatile: list[Annotated[VolatileEvent, Field(discriminator="kind")]]
+
+
+class ResyncFrame(Answer):
+    """Drop the token and take a fresh snapshot; the text says why."""
+
+    resync: str
+
+
+class TickFrame(Answer):
+    """The server's time, every ten seconds. Nothing for 25 s: the line is dead."""
+
+    tick: datetime
+
+
+class WatchingFrame(Answer):
+    """The customer card the server takes for open on this screen."""
+
+    watching: int | None
+
+
+Frame = EventsFrame | VolatileFrame | ResyncFrame | TickFrame | WatchingFrame
 
 
 __all__ = [

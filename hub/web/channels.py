@@ -1,0 +1,115 @@
+"""Channel accounts: everybody sees that they are there, administrators set them up. Secrets go in and never come
+out."""
+
+from __future__ import annotations
+
+from hub.channels.registry import CHANNEL_TYPES
+from hub.domain.values import ChannelKind
+from hub.domain.views import ChannelView
+from hub.store.database import Tx
+from hub.timeline import channels
+from hub.timeline.channels import ChannelSetup
+from hub.web.api import Access, Context, HubLike, endpoint
+from hub.web.schemas import ChannelDetail, ChannelField, ChannelKindInfo, NewChannel, Page, UpdateChannel
+
+
+@endpoint("GET", "/channel-kinds", access=Access.ADMIN, summary="What kinds of channel there are, and what they need")
+async def list_channel_kinds(context: Context) -> Page[ChannelKindInfo]:
+    return Page(
+        [
+            ChannelKindInfo(
+                kind=kind.kind,
+                label=kind.label,
+                description=kind.description,
+                fields=[
+                    ChannelField(
+                        name=field.name,
+                        label=field.label,
+                        help=field.help,
+                        required=field.required,
+                        secret=field.secret,
+                        example=field.example,
+                        pattern=field.pattern,
+                    )
+                    for field in kind.fields
+                ],
+                webhooks=list(kind.webhooks),
+            )
+            for kind in CHANNEL_TYPES.values()
+        ]
+    )
+
+
+@endpoint("GET", "/channels", access=Access.AGENT, summary="All channels")
+async def list_channels(context: Context) -> Page[ChannelView]:
+    return Page(await context.hub.database.read(channels.load_channel_views))
+
+
+@endpoint("POST", "/channels", access=Access.ADMIN, status=201, summary="Set up a channel")
+async def create_channel(context: Context, body: NewChannel) -> ChannelDetail:
+    """Faulty settings are named as `settings.NAME` and `secrets.NAME`. 409 `id_taken` if there is one with this id."""
+    hub = context.hub
+
+    def create(tx: Tx) -> ChannelSetup:
+        channels.create_channel(
+            tx,
+            hub.vault,
+            channel_id=body.id,
+            kind=ChannelKind(body.kind),
+            name=body.name,
+            queue_id=body.queue_id,
+            settings=body.settings,
+            secrets=body.secrets,
+            default_region=body.default_region,
+            reopen_window_s=body.reopen_window_s,
+        )
+        return _load(tx, hub, body.id)
+
+    setup = await hub.database.transaction(create)
+    hub.channels.reload(body.id)
+    return _detail(setup)
+
+
+@endpoint("GET", "/channels/{channel_id}", access=Access.ADMIN, summary="One channel with its settings")
+async def get_channel(context: Context, channel_id: str) -> ChannelDetail:
+    return _detail(await context.hub.database.read(_load, context.hub, channel_id))
+
+
+@endpoint("PATCH", "/channels/{channel_id}", access=Access.ADMIN, summary="Change a channel")
+async def update_channel(context: Context, channel_id: str, body: UpdateChannel) -> ChannelDetail:
+    """Takes effect at once. New settings or secrets are a new start: what waits to be sent is tried again."""
+    hub = context.hub
+
+    def change(tx: Tx) -> ChannelSetup:
+        channels.update_channel(
+            tx,
+            hub.vault,
+            channel_id,
+            name=body.name,
+            queue_id=body.queue_id,
+            enabled=body.enabled,
+            settings=body.settings,
+            secrets=body.secrets,
+            default_region=body.default_region,
+            reopen_window_s=body.reopen_window_s,
+        )
+        return _load(tx, hub, channel_id)
+
+    setup = await hub.database.transaction(change)
+    hub.channels.reload(channel_id)
+    return _detail(setup)
+
+
+def _load(tx: Tx, hub: HubLike, channel_id: str) -> ChannelSetup:
+    return channels.load_channel_setup(tx, hub.vault, hub.settings.public_url, channel_id)
+
+
+def _detail(setup: ChannelSetup) -> ChannelDetail:
+    return ChannelDetail(
+        channel=setup.view,
+        settings=setup.settings,
+        secrets_set=list(setup.secrets_set),
+        webhook_urls=setup.webhook_urls,
+        default_region=setup.default_region,
+        reopen_window_s=setup.reopen_window_s,
+    )

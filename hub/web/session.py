@@ -1,0 +1,102 @@
+"""Signing in and out, and one's own account.
+
+The cookie holds the session's token: HttpOnly, SameSite=Lax, Secure when the hub is served over https. The CSRF token
+goes to the page in the answer's body, which no other site can read.
+"""
+
+from __future__ import annotations
+
+from http.cookies import SimpleCookie
+
+from hub.agents import accounts
+from hub.domain.views import UserView
+from hub.errors import Forbidden, InvalidInput, Unauthenticated
+from hub.store.database import Tx
+from hub.web.api import SESSION_COOKIE, Access, Context, HubLike, endpoint
+from hub.web.schemas import ChangePassword, Session, SignIn, UpdateMe
+
+
+@endpoint(
+    "POST",
+    "/session",
+    access=Access.NOBODY_NEEDED,
+    why="this is how one becomes somebody; tries are counted and slowed down",
+    summary="Sign in",
+)
+async def sign_in(context: Context, body: SignIn) -> Session:
+    """Sets the session cookie. 401 `bad_credentials` whatever is wrong; after repeated failures 429 `too_many`, and
+    `Retry-After` says how long to wait."""
+    hub = context.hub
+    client = context.request.client
+    tried = accounts.throttles(hub.vault, body.email, client.host if client is not None else None)
+    await hub.database.transaction(accounts.begin_attempt, tried)
+    known = await hub.database.read(accounts.find_credentials, body.email)
+    if not await accounts.is_password(body.password, known.password_hash if known is not None else None) or not known:
+        raise Unauthenticated("the e-mail address or the password is wrong", code="bad_credentials")
+    better_hash = None
+    if accounts.is_outdated(known.password_hash):
+        better_hash = await accounts.hash_password(body.password)
+    opened = await hub.database.transaction(
+        accounts.open_session, known.user_id, tried, hub.settings.session_max_s, new_password_hash=better_hash
+    )
+    set_session_cookie(context, opened.token, hub.settings.session_max_s)
+    return Session(user=opened.user, csrf_token=opened.csrf_token)
+
+
+@endpoint("GET", "/session", access=Access.AGENT, summary="Who is signed in")
+async def get_session(context: Context) -> Session:
+    """With an API key the CSRF token is empty: keys need none."""
+    viewer = context.viewer
+    user = await context.hub.database.read(accounts.load_user, viewer.user_id)
+    return Session(user=user, csrf_token=viewer.csrf_token or "")
+
+
+@endpoint("DELETE", "/session", access=Access.AGENT, summary="Sign out")
+async def sign_out(context: Context) -> None:
+    """The agent goes offline; ringing and live work goes back to its queue."""
+    if context.viewer.session_hash is None:
+        raise Forbidden("an API key has no session to end; revoke the key instead")
+    await context.hub.database.transaction(accounts.close_session, context.viewer)
+    set_session_cookie(context, "", 0)
+
+
+@endpoint("PATCH", "/me", access=Access.AGENT, summary="Change your name or language")
+async def update_me(context: Context, body: UpdateMe) -> UserView:
+    viewer = context.viewer
+    return await context.hub.database.transaction(
+        accounts.update_user, viewer, viewer.user_id, name=body.name, language=body.language
+    )
+
+
+@endpoint("PUT", "/me/password", access=Access.AGENT, summary="Change your password")
+async def change_password(context: Context, body: ChangePassword) -> None:
+    """All your other sessions end. A wrong current password counts as a failed sign-in."""
+    hub, viewer = context.hub, context.viewer
+    if viewer.session_hash is None:
+        raise Forbidden("an API key cannot change its owner's password")
+    user = await hub.database.read(accounts.load_user, viewer.user_id)
+    tried = accounts.throttles(hub.vault, user.email, None)
+    await hub.database.transaction(accounts.begin_attempt, tried)
+    known = await hub.database.read(accounts.find_password_hash, viewer.user_id)
+    if not await accounts.is_password(body.current_password, known):
+        raise InvalidInput("the current password is wrong", fields={"current_password": "is wrong"})
+    password_hash = await accounts.hash_password(body.new_password)
+
+    def change(tx: Tx) -> None:
+        accounts.end_attempt(tx, tried)
+        accounts.update_user(tx, viewer, viewer.user_id, password_hash=password_hash)
+
+    await hub.database.transaction(change)
+
+
+def set_session_cookie(context: Context, token: str, max_age_s: int) -> None:
+    """`max_age_s` 0 takes the cookie away."""
+    cookie: SimpleCookie = SimpleCookie({SESSION_COOKIE: token})
+    cookie[SESSION_COOKIE].update({"path": "/", "max-age": max_age_s, "httponly": True, "samesite": "lax"})
+    if _is_secure(context.hub):
+        cookie[SESSION_COOKIE]["secure"] = True
+    context.answer_headers.append("set-cookie", cookie[SESSION_COOKIE].OutputString())
+
+
+def _is_secure(hub: HubLike) -> bool:
+    return hub.settings.secure_cookies

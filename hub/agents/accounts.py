@@ -294,8 +294,9 @@ def begin_attempt(tx: Tx, tried: Collection[Throttle]) -> None:
     tx.insert_new(
         tables.sign_in_failure, [{"key": throttle.key, "count": 0, "last_at": tx.now} for throttle in ordered]
     )
-    query = select(_f.key, _f.count.label("failures"), _f.last_at).where(_f.key.in_([throttle.key for throttle in
-    ordered])) found = {row.key: row for row in tx.rows(query.order_by(_f.key).with_for_update())}
+    keys = [throttle.key for throttle in ordered]
+    query = select(_f.key, _f.count.label("failures"), _f.last_at).where(_f.key.in_(keys)).order_by(_f.key)
+    found = {row.key: row for row in tx.rows(query.with_for_update())}
     left = 0.0
     for throttle in ordered:
         row = found[throttle.key]

@@ -99,7 +99,8 @@ class Consent(StrEnum):
 @dataclass(frozen=True, slots=True)
 class MessageArrival:
     """A customer wrote. `provider_id` is unique within the account: the key of once-only. `sender` is normalised
-    (E.164, lower-case mailbox, visitor id). `occurred_at` is the provider's time, if it tells one. `raw` is the payload
+    (E.164, lower-case mailbox, visitor id). `client_key` is the sender's own mark of the message, given back to them.
+    `occurred_at` is the provider's time, if it tells one. `raw` is the payload
     as it came, for the record."""
 
     provider_id: str
@@ -113,6 +114,7 @@ class MessageArrival:
     media: tuple[Media, ...] = ()
     consent: Consent | None = None
     language: str | None = None
+    client_key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

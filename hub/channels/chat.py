@@ -260,6 +260,7 @@ def message_arrival(
         sender_name=sender_name,
         media=media,
         language=language,
+        client_key=frame.client_id,
     )
 
 

@@ -515,7 +515,7 @@ class Carrier:
     async def _post(self, url: str, form: Sequence[tuple[str, str]], idempotency_token: str) -> tuple[int, str]:
         """One signed webhook: (status, body), status 0 when there was no answer. The fragment is neither sent nor
         signed (connection overrides are the carrier's own reading)."""
-        assert self._http is not None  # noqa: S101 - run() opened it before any job
+        assert self._http is not None
         address, _ = urldefrag(url)
         headers = {
             "Content-Type": "application/x-www-form-urlencoded; charset=UTF-8",
@@ -537,7 +537,7 @@ class Carrier:
         """Gets the pictures of an outbound MMS; the delivery error if one cannot be had."""
         if not message.media_urls or message.media:
             return None
-        assert self._http is not None  # noqa: S101 - run() opened it before any job
+        assert self._http is not None
         for url in message.media_urls:
             try:
                 async with self._http.get(url, timeout=MEDIA_TIMEOUT) as answer:

@@ -150,7 +150,7 @@ def routes(carrier: Carrier) -> list[BaseRoute]:
 
 
 async def _answer_error(request: Request, error: Exception) -> Response:
-    assert isinstance(error, RestError)  # noqa: S101 - registered for it alone
+    assert isinstance(error, RestError)
     headers = {"Twilio-Request-Id": "RQ" + "0" * 32}
     if error.code == 20003:
         headers["WWW-Authenticate"] = 'Basic realm="Twilio API"'

@@ -177,5 +177,81 @@ PEOPLE: tuple[Person, ...] = (
 )
 
 
-def find_person(phone: str) -> Person | None:
-    return next((person for person in PEOPLE if person.phone == phone), None)
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """A robot customer: never one of PEOPLE, whose phones are for the people who try the demo."""
+
+    name: str
+    phone: str
+    language: str
+
+
+CALLERS: tuple[Caller, ...] = (
+    Caller("Մարիամ Պետրոսյան", "+37494118203", "hy"),
+    Caller("Արամ Գրիգորյան", "+37477520461", "hy"),
+    Caller("Լուսինե Մկրտչյան", "+37455307719", "hy"),
+    Caller("Տիգրան Ավետիսյան", "+37498460235", "hy"),
+    Caller("Հասմիկ Վարդանյան", "+37443251876", "hy"),
+    Caller("გიორგი კაპანაძე", "+995599204167", "ka"),
+    Caller("თამარ ლომიძე", "+995577318240", "ka"),
+    Caller("ლევან მაისურაძე", "+995593472015", "ka"),
+    Caller("Андрій Шевченко", "+380503172846", "uk"),
+    Caller("Ірина Бондаренко", "+380931840527", "uk"),
+    Caller("Тарас Мельник", "+380982640173", "uk"),
+    Caller("Orxan Əliyev", "+994553084127", "az"),
+    Caller("Günel Hüseynova", "+994702516384", "az"),
+    Caller("Hannah Clarke", "+447700900542", "en"),
+    Caller("James Okafor", "+447700900677", "en"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a robot agent answers; `closes`: after it there is nothing more to say."""
+
+    text: str
+    closes: bool
+
+
+_REPLIES: dict[str, Reply] = {
+    line: Reply(reply, closes=reply == dialogue.replies[-1])
+    for person in PEOPLE
+    for dialogue in person.dialogues
+    for line, reply in zip(dialogue.lines, dialogue.replies, strict=True)
+}
+
+# To words that are in no script: by the alphabet they are written in.
+_POLITE = {
+    "hy": "Շնորհակալություն հաղորդագրության համար։ Կճշտեմ և շուտով կպատասխանեմ։",
+    "ka": "გმადლობთ შეტყობინებისთვის. დავაზუსტებ და მალე გიპასუხებთ.",
+    "uk": "Дякуємо за повідомлення. Я уточню й невдовзі відповім.",
+    "en": "Thank you for your message. Let me check and come back to you shortly.",
+}
+
+
+def dialogues_of(language: str) -> tuple[Dialogue, ...]:
+    return tuple(d for person in PEOPLE if person.language == language for d in person.dialogues)
+
+
+def find_reply(text: str) -> Reply:
+    """The script's answer to a line of a dialogue (or to the start of one, as previews hold); else a polite one."""
+    text = text.strip()
+    if text in _REPLIES:
+        return _REPLIES[text]
+    start = text.rstrip("…")
+    if len(start) >= 20:
+        for line, reply in _REPLIES.items():
+            if line.startswith(start):
+                return reply
+    return Reply(_POLITE[_alphabet(text)], closes=False)
+
+
+def _alphabet(text: str) -> str:
+    for character in text:
+        if "\u0530" <= character <= "\u058f":
+            return "hy"
+        if "\u10a0" <= character <= "\u10ff":
+            return "ka"
+        if "\u0400" <= character <= "\u04ff":
+            return "uk"
+    return "en"

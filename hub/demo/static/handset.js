@@ -26,7 +26,8 @@ async function api(path, options) {
 // --- who ---------------------------------------------------------------------------------------------------------------
 
 const initials = (name) => name.split(/\s+/).slice(0, 2).map((part) => [...part][0] ?? "").join("").toUpperCase();
-const spaced = (number) => number.replace(/^(\+(?:374|995|994|380|44|1))(\d{2,3})(\d{3})(\d+)$/, "$1 $2 $3 $4");
+const GROUPS = [/^(\+374)(\d{2})(\d{3})(\d+)$/, /^(\+995)(\d{3})(\d{3})(\d+)$/, /^(\+994)(\d{2})(\d{3})(\d+)$/, /^(\+380)(\d{2})(\d{3})(\d+)$/, /^(\+44)(\d{4})(\d{3})(\d+)$/, /^(\+1)(\d{3})(\d{3})(\d+)$/];
+const spaced = (number) => GROUPS.map((group) => group.exec(number)).find(Boolean)?.slice(1).join(" ") ?? number;
 const compact = (number) => number.replace(/[\s().-]/g, "");
 
 function showPeople() {
@@ -111,7 +112,7 @@ function showNotice(words) {
 
 // --- the thread --------------------------------------------------------------------------------------------------------
 
-const time = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
+const time = new Intl.DateTimeFormat(undefined, { hour: "numeric", minute: "2-digit" });
 const date = new Intl.DateTimeFormat(undefined, { weekday: "long", day: "numeric", month: "long" });
 const elements = new Map();
 
@@ -309,7 +310,7 @@ function showNow(now) {
   $("robots-state").textContent = !robots.present ? "none" : robots.running ? "working" : "paused";
   $("robots-words").textContent = !robots.present
     ? "This demo was started with --quiet: every customer and every agent is a person."
-    : "Robot customers write now and then; agent2, agent3 and agent4 answer them. agent1 is left to you.";
+    : "Robot customers write now and then; agent2, agent3 and agent4 answer, you too. Pause them and every text rings at you.";
   $("recent").replaceChildren(
     ...recent.map((line) => el("li", {}, el("b", {}, line.who), el("span", { dir: "auto" }, line.text), el("time", {}, time.format(new Date(line.at))))),
   );
@@ -379,6 +380,6 @@ let last = null;
 try {
   last = localStorage.getItem("hub-demo phone");
 } catch {}
-become(new URLSearchParams(location.search).get("phone") ?? last ?? state.people[0].phone) || become(state.people[0].phone);
+become(location.hash.slice(1) || last || state.people[0].phone) || become(state.people[0].phone);
 typed();
 void refreshNow();

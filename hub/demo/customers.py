@@ -1,0 +1,119 @@
+"""Robot customers: light traffic, so that a board that nobody touches is alive.
+
+They text through the carrier, as a handset does, from numbers of their own (people.CALLERS): a phone that a person plays
+on /demo is never used. Each goes through one of the dialogues of their language: a line, then the next a while after the
+answer, sometimes a word of thanks at the end. Nobody answers? They give up after a few minutes, as people do.
+
+`Robots` holds customers and agents (robot_agents.py) together and can be paused while the demo runs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Coroutine, Sequence
+from typing import Any
+
+from hub.demo.carrier import Carrier, Message
+from hub.demo.people import CALLERS, Caller, Dialogue, dialogues_of
+from hub.demo.robot_agents import RobotAgent
+
+# About three new dialogues a minute, two or three texts each: six to ten texts a minute in all.
+NEW_DIALOGUE_EVERY_S = 20.0
+AT_ONCE = 6
+READS_AND_TYPES_S = (5.0, 14.0)
+WAITS_FOR_AN_ANSWER_S = 240.0
+SAYS_THANKS = 0.7
+
+
+class Robots:
+    """All robots of a demo. Give `run()` a task of its own; set `running` to pause and resume.
+
+    `hub_url` is the root of the hub ("http://127.0.0.1:8080"), `agents` the e-mail addresses robots sign in with.
+    """
+
+    def __init__(
+        self,
+        *,
+        carrier: Carrier,
+        number: str,
+        hub_url: str,
+        password: str,
+        agents: Sequence[str] = ("agent2@demo.test", "agent3@demo.test", "agent4@demo.test"),
+        speed: float = 1.0,
+    ) -> None:
+        self._carrier = carrier
+        self._number = number
+        self._speed = speed
+        self._go = asyncio.Event()
+        self._go.set()
+        self._agents = [RobotAgent(hub_url, email, password, speed=speed) for email in agents]
+        self._busy: set[str] = set()
+
+    @property
+    def running(self) -> bool:
+        return self._go.is_set()
+
+    @running.setter
+    def running(self, running: bool) -> None:
+        if running:
+            self._go.set()
+        else:
+            self._go.clear()
+        for agent in self._agents:
+            agent.working = running
+
+    async def run(self) -> None:
+        """Until cancelled. A hub that does not answer is waited for; a mistake of ours ends it loudly."""
+        async with asyncio.TaskGroup() as group:
+            for agent in self._agents:
+                group.create_task(agent.run(), name=f"robot {agent.email}")
+            group.create_task(self._keep_writing(group), name="robot customers")
+
+    async def _keep_writing(self, group: asyncio.TaskGroup) -> None:
+        while True:
+            await self._sleep(random.expovariate(1 / NEW_DIALOGUE_EVERY_S))
+            await self._go.wait()
+            free = [caller for caller in CALLERS if caller.phone not in self._busy]
+            if not free or len(self._busy) >= AT_ONCE:
+                continue
+            caller = random.choice(free)
+            self._busy.add(caller.phone)
+            job: Coroutine[Any, Any, None] = self._talk(caller, random.choice(dialogues_of(caller.language)))
+            group.create_task(job, name=f"robot {caller.phone}")
+
+    async def _talk(self, caller: Caller, dialogue: Dialogue) -> None:
+        try:
+            lines = dialogue.lines
+            if len(lines) > 2 and random.random() > SAYS_THANKS:
+                lines = lines[:-1]
+            for line in lines:
+                await self._go.wait()
+                sent = self._carrier.text(caller.phone, self._number, line)
+                if not await self._hears_back(sent):
+                    return
+                await self._sleep(random.uniform(*READS_AND_TYPES_S))
+        finally:
+            self._busy.discard(caller.phone)
+
+    async def _hears_back(self, sent: Message) -> bool:
+        """Whether an answer to the text reached the phone in time."""
+        try:
+            async with asyncio.timeout(WAITS_FOR_AN_ANSWER_S / self._speed):
+                while True:
+                    changed = self._carrier.changed
+                    thread = self._carrier.conversation(sent.phone, sent.number)
+                    if any(
+                        m.direction == "outbound-api"
+                        and m.sent_at is not None
+                        and m.status == "delivered"
+                        and m.created_at > sent.created_at
+                        for m in reversed(thread)
+                    ):
+                        return True
+                    await changed.wait()
+        except TimeoutError:
+            return False
+
+    async def _sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds / self._speed)

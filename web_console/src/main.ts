@@ -1,5 +1,12 @@
+import "./ui/tokens.css";
+import "./ui/base.css";
+
+import { createPinia } from "pinia";
 import { createApp } from "vue";
 
-import App from "./App.vue";
+import { chooseLanguage, i18n, setLanguage } from "./i18n";
+import { router } from "./router";
+import App from "./views/App.vue";
 
-createApp(App).mount("#app");
+await setLanguage(chooseLanguage([localStorage.getItem("hub.language"), ...navigator.languages]));
+createApp(App).use(createPinia()).use(i18n).use(router).mount("#app");

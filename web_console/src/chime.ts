@@ -1,0 +1,28 @@
+/* The sound of an offer: two soft notes made by WebAudio, so there is no file to load. Silent until the browser allows it. */
+let context: AudioContext | undefined;
+
+// A rising fifth, D5 to A5: heard over talk, and not alarming.
+const NOTES_HZ = [587.33, 880];
+const NOTE_S = 0.16;
+const VOLUME = 0.12;
+
+export function chime(): void {
+  if (!navigator.userActivation.hasBeenActive) return;
+  context ??= new AudioContext();
+  if (context.state === "suspended") void context.resume();
+  const start = context.currentTime + 0.02;
+  NOTES_HZ.forEach((frequency, index) => {
+    if (!context) return;
+    const oscillator = context.createOscillator();
+    const gain = context.createGain();
+    const at = start + index * NOTE_S;
+    oscillator.type = "sine";
+    oscillator.frequency.value = frequency;
+    gain.gain.setValueAtTime(0, at);
+    gain.gain.linearRampToValueAtTime(VOLUME, at + 0.015);
+    gain.gain.exponentialRampToValueAtTime(0.0001, at + NOTE_S * 3);
+    oscillator.connect(gain).connect(context.destination);
+    oscillator.start(at);
+    oscillator.stop(at + NOTE_S * 3);
+  });
+}

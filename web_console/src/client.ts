@@ -1,0 +1,199 @@
+/*
+ * Every request the console makes, one function each, typed by the server's OpenAPI document.
+ *
+ * A function resolves to the answer or throws: ApiError with the server's machine `code` (screens switch on it and have a
+ * sentence for it), or Unreachable when no answer came at all, which says nothing about whether the request was carried out.
+ */
+import createClient, { type Middleware } from "openapi-fetch";
+
+import type { components, paths } from "./api";
+import type { AttachmentView } from "./events";
+
+type Schemas = components["schemas"];
+
+export class ApiError extends Error {
+  readonly status: number;
+  readonly code: string;
+  readonly fields: Record<string, string>;
+  readonly retryAfterS: number | null;
+
+  constructor(status: number, code: string, message: string, fields: Record<string, string>, retryAfterS: number | null) {
+    super(message);
+    this.status = status;
+    this.code = code;
+    this.fields = fields;
+    this.retryAfterS = retryAfterS;
+  }
+}
+
+/** The request did not get through, or its answer did not: only a repeatable request may be tried again. */
+export class Unreachable extends Error {
+  readonly code = "unreachable";
+}
+
+let csrfToken = "";
+let onSessionEnded: () => void = () => undefined;
+
+export function setCsrfToken(token: string): void {
+  csrfToken = token;
+}
+
+/** Called when any answer says that nobody is signed in any more. */
+export function whenSessionEnds(callback: () => void): void {
+  onSessionEnded = callback;
+}
+
+const withSession: Middleware = {
+  onRequest({ request }) {
+    if (request.method !== "GET" && csrfToken) request.headers.set("X-CSRF-Token", csrfToken);
+    return request;
+  },
+  onError({ error }) {
+    return new Unreachable(error instanceof Error ? error.message : String(error));
+  },
+};
+
+const client = createClient<paths>({ credentials: "same-origin" });
+client.use(withSession);
+
+type Result<T> = { data?: T; error?: unknown; response: Response };
+
+async function take<T>(request: Promise<Result<T>>): Promise<T> {
+  const { data, error, response } = await request;
+  if (response.ok) return data as T;
+  const failure = asApiError(response, error);
+  if (failure.code === "unauthenticated") onSessionEnded();
+  throw failure;
+}
+
+function asApiError(response: Response, body: unknown): ApiError {
+  const told = (typeof body === "object" && body !== null ? body : {}) as Partial<Schemas["ErrorBody"]>;
+  const retryAfter = Number(response.headers.get("Retry-After"));
+  return new ApiError(
+    response.status,
+    told.code ?? (response.status >= 500 ? "server_error" : "bad_request"),
+    told.message ?? response.statusText,
+    told.fields ?? {},
+    Number.isFinite(retryAfter) && retryAfter > 0 ? retryAfter : null,
+  );
+}
+
+const ofConversation = (conversation_id: number) => ({ params: { path: { conversation_id } } });
+const ofCustomer = (customer_id: number) => ({ params: { path: { customer_id } } });
+const ofOffer = (offer_id: number) => ({ params: { path: { offer_id } } });
+const ofUser = (user_id: number) => ({ params: { path: { user_id } } });
+const ofChannel = (channel_id: string) => ({ params: { path: { channel_id } } });
+const keyed = (conversation_id: number, key: string) => ({
+  params: { path: { conversation_id } },
+  headers: { "Idempotency-Key": key },
+});
+
+export interface ConversationQuery {
+  status?: "open" | "resolved";
+  assignee?: string;
+  queue_id?: number;
+  q?: string;
+  limit?: number;
+  cursor?: string;
+}
+
+export const api = {
+  // --- session and me
+  signIn: (email: string, password: string) => take(client.POST("/api/v1/session", { body: { email, password } })),
+  session: () => take(client.GET("/api/v1/session")),
+  signOut: () => take(client.DELETE("/api/v1/session")),
+  updateMe: (body: Partial<Schemas["UpdateMe"]>) => take(client.PATCH("/api/v1/me", { body: body as Schemas["UpdateMe"] })),
+  changePassword: (body: Schemas["ChangePassword"]) => take(client.PUT("/api/v1/me/password", { body })),
+  setMyState: (state: Schemas["SetMyState"]["state"], reason: string | null) =>
+    take(client.PUT("/api/v1/me/state", { body: { state, reason } })),
+  snapshot: () => take(client.GET("/api/v1/snapshot")),
+
+  // --- conversations
+  conversations: (query: ConversationQuery) => take(client.GET("/api/v1/conversations", { params: { query } })),
+  conversation: (id: number) => take(client.GET("/api/v1/conversations/{conversation_id}", ofConversation(id))),
+  startConversation: (channel_id: string, contact_point_id: number) =>
+    take(client.POST("/api/v1/conversations", { body: { channel_id, contact_point_id } })),
+  sendMessage: (id: number, key: string, body: Schemas["NewMessage"]) =>
+    take(client.POST("/api/v1/conversations/{conversation_id}/messages", { ...keyed(id, key), body })),
+  addNote: (id: number, key: string, text: string) =>
+    take(client.POST("/api/v1/conversations/{conversation_id}/notes", { ...keyed(id, key), body: { text } })),
+  claim: (id: number, expected_assignee_id: number | null) =>
+    take(client.POST("/api/v1/conversations/{conversation_id}/claim", { ...ofConversation(id), body: { expected_assignee_id } })),
+  transfer: (id: number, body: Schemas["Transfer"]) =>
+    take(client.POST("/api/v1/conversations/{conversation_id}/transfer", { ...ofConversation(id), body })),
+  release: (id: number) => take(client.POST("/api/v1/conversations/{conversation_id}/release", ofConversation(id))),
+  resolve: (id: number) => take(client.POST("/api/v1/conversations/{conversation_id}/resolve", ofConversation(id))),
+  reopen: (id: number) => take(client.POST("/api/v1/conversations/{conversation_id}/reopen", ofConversation(id))),
+  typing: (id: number) => take(client.POST("/api/v1/conversations/{conversation_id}/typing", ofConversation(id))),
+  settleDelivery: (entryId: number, action: Schemas["SettleDelivery"]["action"]) =>
+    take(client.POST("/api/v1/entries/{entry_id}/delivery", { params: { path: { entry_id: entryId } }, body: { action } })),
+  acceptOffer: (id: number) => take(client.POST("/api/v1/offers/{offer_id}/accept", ofOffer(id))),
+  declineOffer: (id: number) => take(client.POST("/api/v1/offers/{offer_id}/decline", ofOffer(id))),
+
+  // --- customers
+  customer: (id: number) => take(client.GET("/api/v1/customers/{customer_id}", ofCustomer(id))),
+  customers: (query: { q?: string; limit?: number; cursor?: string }) =>
+    take(client.GET("/api/v1/customers", { params: { query } })),
+  updateCustomer: (id: number, body: Partial<Schemas["UpdateCustomer"]>) =>
+    take(client.PATCH("/api/v1/customers/{customer_id}", { ...ofCustomer(id), body: body as Schemas["UpdateCustomer"] })),
+  addContactPoint: (id: number, body: Schemas["NewContactPoint"]) =>
+    take(client.POST("/api/v1/customers/{customer_id}/contact-points", { ...ofCustomer(id), body })),
+  customerTimeline: (id: number, query: { limit?: number; cursor?: string }) =>
+    take(client.GET("/api/v1/customers/{customer_id}/timeline", { params: { path: { customer_id: id }, query } })),
+
+  // --- administration
+  setAgentState: (user_id: number, body: Schemas["SetAgentState"]) =>
+    take(client.PUT("/api/v1/agents/{user_id}/state", { ...ofUser(user_id), body })),
+  users: (cursor?: string) => take(client.GET("/api/v1/users", page(cursor))),
+  addUser: (body: Schemas["NewUser"]) => take(client.POST("/api/v1/users", { body })),
+  updateUser: (id: number, body: Partial<Schemas["UpdateUser"]>) =>
+    take(client.PATCH("/api/v1/users/{user_id}", { ...ofUser(id), body: body as Schemas["UpdateUser"] })),
+  addQueue: (body: Schemas["NewQueue"]) => take(client.POST("/api/v1/queues", { body })),
+  updateQueue: (id: number, body: Partial<Schemas["UpdateQueue"]>) =>
+    take(client.PATCH("/api/v1/queues/{queue_id}", { params: { path: { queue_id: id } }, body: body as Schemas["UpdateQueue"] })),
+  channel: (id: string) => take(client.GET("/api/v1/channels/{channel_id}", ofChannel(id))),
+  addChannel: (body: Schemas["NewChannel"]) => take(client.POST("/api/v1/channels", { body })),
+  updateChannel: (id: string, body: Partial<Schemas["UpdateChannel"]>) =>
+    take(client.PATCH("/api/v1/channels/{channel_id}", { ...ofChannel(id), body: body as Schemas["UpdateChannel"] })),
+  channelKinds: () => take(client.GET("/api/v1/channel-kinds")),
+  apiKeys: () => take(client.GET("/api/v1/api-keys")),
+  issueApiKey: (body: Schemas["NewApiKey"]) => take(client.POST("/api/v1/api-keys", { body })),
+  revokeApiKey: (id: number) => take(client.DELETE("/api/v1/api-keys/{api_key_id}", { params: { path: { api_key_id: id } } })),
+};
+
+function page(cursor?: string) {
+  return { params: { query: cursor === undefined ? { limit: 200 } : { limit: 200, cursor } } };
+}
+
+/** All items of a list that an administrator sees whole. */
+export async function everything<T>(
+  load: (cursor?: string) => Promise<{ items: T[]; next_cursor: string | null }>,
+): Promise<T[]> {
+  const items: T[] = [];
+  let cursor: string | undefined;
+  do {
+    const next = await load(cursor);
+    items.push(...next.items);
+    cursor = next.next_cursor ?? undefined;
+  } while (cursor !== undefined);
+  return items;
+}
+
+/** XMLHttpRequest, because fetch does not tell how much has gone. `progress` is 0 to 1. */
+export function upload(file: File, progress: (share: number) => void): Promise<AttachmentView> {
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest();
+    request.open("POST", "/api/v1/attachments");
+    request.setRequestHeader("X-CSRF-Token", csrfToken);
+    request.responseType = "json";
+    request.upload.onprogress = (event) => progress(event.lengthComputable ? event.loaded / event.total : 0);
+    request.onerror = () => reject(new Unreachable("upload"));
+    request.onload = () => {
+      if (request.status < 300) return resolve(request.response as AttachmentView);
+      reject(asApiError(new Response(null, { status: request.status }), request.response));
+    };
+    const form = new FormData();
+    form.append("file", file, file.name);
+    request.send(form);
+  });
+}

@@ -1,0 +1,38 @@
+/*
+ * What comes down the socket, and the nouns it speaks of. All types are the server's own (api.d.ts is generated); this
+ * file only gives them short names.
+ */
+import type { components } from "./api";
+
+type Schemas = components["schemas"];
+
+export type HubEvent = Schemas["HubEvent"];
+export type VolatileEvent = Schemas["VolatileEvent"];
+export type Frame = Schemas["Frame"];
+export type Snapshot = Schemas["Snapshot"];
+
+export type AgentView = Schemas["AgentView"];
+export type AttachmentView = Schemas["AttachmentView"];
+export type ChannelView = Schemas["ChannelView"];
+export type ContactPointView = Schemas["ContactPointView"];
+export type ConversationView = Schemas["ConversationView"];
+export type CustomerView = Schemas["CustomerView"];
+export type DeliveryView = Schemas["DeliveryView"];
+export type EntryView = Schemas["EntryView"];
+export type NumbersView = Schemas["NumbersView"];
+export type OfferView = Schemas["OfferView"];
+export type QueueView = Schemas["QueueView"];
+export type UserView = Schemas["UserView"];
+
+export type AgentState = Schemas["AgentState"];
+export type ChannelKind = Schemas["ChannelKind"];
+export type Delivery = Schemas["Delivery"];
+export type Role = Schemas["Role"];
+
+/** A socket message of the server, each kind told by the one key it has. */
+export type SocketMessage =
+  | Frame
+  | { volatile: VolatileEvent[] }
+  | { resync: string }
+  | { tick: string }
+  | { watching: number | null };

@@ -1,0 +1,292 @@
+/*
+ * The page's one store: who is signed in, what the hub told (state.ts, through the live line of stream.ts), and what it says
+ * right now without remembering (typing, viewing, the server's clock).
+ *
+ * Everything the hub tells goes through `learn`, answers too: an answer is the event it stands for. Screens read; they change
+ * nothing here except by the actions at the end.
+ */
+import { defineStore } from "pinia";
+import { computed, reactive, ref, shallowRef } from "vue";
+
+import { api, ApiError, setCsrfToken, Unreachable, whenSessionEnds } from "./client";
+import type { ConversationView, HubEvent, OfferView, UserView, VolatileEvent } from "./events";
+import {
+  apply,
+  applyFrame,
+  type HubState,
+  initial,
+  openConversations,
+  withConversations,
+  withCustomer,
+  withTimelinePage,
+  withTimelineWanted,
+} from "./state";
+import { createStream, SignedOut, type Stream, type StreamStatus } from "./stream";
+
+/** How long somebody counts as typing after the last word of it: they tell every 3 s. */
+const TYPING_MS = 5_000;
+const TIMELINE_PAGE = 50;
+/** How long a timeline waits for the server's word that we are told of this customer before it is asked for anyway. */
+const WATCH_WAIT_MS = 250;
+
+interface Typist {
+  userId: number | null;
+  name: string;
+  until: number;
+}
+
+export const useHub = defineStore("hub", () => {
+  const session = ref<"unknown" | "in" | "out" | "unreachable">("unknown");
+  const user = shallowRef<UserView | null>(null);
+  const state = shallowRef<HubState | null>(null);
+  const status = ref<StreamStatus>("connecting");
+  /** When what is on the screen was last known to be true; ms of this machine's clock. */
+  const trueAt = ref(Date.now());
+  /** Server clock minus this machine's. */
+  const skew_ms = ref(0);
+  const typists = reactive(new Map<number, Typist[]>());
+  const viewers = reactive(new Map<number, readonly number[]>());
+  /** Newest entries that came live, for whoever announces them. */
+  const arrivals = shallowRef<readonly HubEvent[]>([]);
+
+  // --- the live line
+
+  const stream: Stream = createStream(
+    {
+      async load() {
+        const snapshot = await api.snapshot().catch((error: unknown) => {
+          throw error instanceof ApiError && error.status === 401 ? new SignedOut() : error;
+        });
+        skew_ms.value = Date.parse(snapshot.at) - Date.now();
+        state.value = initial(snapshot, state.value ?? undefined);
+        user.value = snapshot.user;
+        void refreshWatched();
+        return snapshot.token;
+      },
+      apply(frames) {
+        if (!state.value) return;
+        state.value = frames.reduce(applyFrame, state.value);
+        user.value = state.value.user;
+        arrivals.value = frames.flatMap((frame) => frame.events);
+        for (const event of arrivals.value) {
+          if (event.kind === "entry.added") stopTyping(event.entry.conversation_id, event.entry.author.user_id);
+        }
+        if (state.value.mustResync) queueMicrotask(() => void reloadAccess());
+      },
+      volatile(events) {
+        events.forEach(notice);
+      },
+      tick(serverTime) {
+        skew_ms.value = Date.parse(serverTime) - Date.now();
+        trueAt.value = Date.now();
+      },
+      watching(customerId) {
+        if (customerId !== null && customerId === watched.value) watchAnswered?.();
+      },
+      status(next) {
+        if (status.value === "live" && next !== "live") trueAt.value = Date.now();
+        status.value = next;
+        if (next === "signed-out") ended();
+      },
+    },
+    { url: `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/live` },
+  );
+
+  function wake(): void {
+    if (document.visibilityState === "visible") stream.wake();
+  }
+  window.addEventListener("online", wake);
+  window.addEventListener("offline", wake);
+  document.addEventListener("visibilitychange", wake);
+
+  function learn(event: HubEvent): void {
+    if (state.value) state.value = apply(state.value, event);
+  }
+
+  function notice(event: VolatileEvent): void {
+    if (event.kind === "viewing") viewers.set(event.customer_id, event.user_ids);
+    else {
+      const others = (typists.get(event.conversation_id) ?? []).filter((each) => each.userId !== event.user_id);
+      const typist = { userId: event.user_id, name: event.name, until: Date.now() + TYPING_MS };
+      typists.set(event.conversation_id, [...others, typist]);
+    }
+  }
+
+  function stopTyping(conversationId: number, userId: number | null): void {
+    const others = typists.get(conversationId)?.filter((each) => each.userId !== userId) ?? [];
+    typists.set(conversationId, others);
+  }
+
+  // --- session
+
+  whenSessionEnds(() => {
+    stream.stop();
+    ended();
+  });
+
+  function ended(): void {
+    if (session.value === "in") session.value = "out";
+  }
+
+  function entered(answer: { user: UserView; csrf_token: string }): void {
+    setCsrfToken(answer.csrf_token);
+    if (state.value && state.value.user.id !== answer.user.id) state.value = null;
+    user.value = answer.user;
+    session.value = "in";
+    stream.start();
+  }
+
+  /** At page load: is there a session already? */
+  async function resume(): Promise<void> {
+    try {
+      entered(await api.session());
+    } catch (error) {
+      session.value = error instanceof ApiError && error.status < 500 ? "out" : "unreachable";
+    }
+  }
+
+  async function signIn(email: string, password: string): Promise<void> {
+    entered(await api.signIn(email, password));
+  }
+
+  async function signOut(): Promise<void> {
+    await api.signOut();
+    stream.stop();
+    state.value = null;
+    user.value = null;
+    session.value = "out";
+  }
+
+  async function reloadAccess(): Promise<void> {
+    stream.resync();
+  }
+
+  // --- the card that is open
+
+  const watched = ref<number | null>(null);
+  let watchAnswered: (() => void) | undefined;
+
+  /** Opens a customer's card: tells the server, then loads the card and the newest page of the timeline. */
+  async function watch(customerId: number | null): Promise<void> {
+    watched.value = customerId;
+    if (customerId === null) return stream.watch(null);
+    if (state.value) state.value = withTimelineWanted(state.value, customerId);
+    const answered = new Promise<void>((resolve) => (watchAnswered = resolve));
+    stream.watch(customerId);
+    await Promise.race([answered, new Promise((resolve) => setTimeout(resolve, WATCH_WAIT_MS))]);
+    await refreshWatched();
+  }
+
+  async function refreshWatched(): Promise<void> {
+    const customerId = watched.value;
+    if (customerId === null) return;
+    const [card, page] = await Promise.all([
+      api.customer(customerId),
+      api.customerTimeline(customerId, { limit: TIMELINE_PAGE }),
+    ]);
+    if (!state.value) return;
+    const known = withConversations(withCustomer(state.value, card.customer), [
+      ...card.conversations,
+      ...page.conversations,
+    ]);
+    state.value = withTimelinePage(known, customerId, page, "newest");
+    viewers.set(customerId, card.viewer_ids);
+  }
+
+  async function loadOlder(customerId: number): Promise<void> {
+    const cursor = state.value?.timelines[customerId]?.olderCursor;
+    if (!cursor) return;
+    const page = await api.customerTimeline(customerId, { limit: TIMELINE_PAGE, cursor });
+    if (!state.value) return;
+    state.value = withTimelinePage(withConversations(state.value, page.conversations), customerId, page, "older");
+  }
+
+  function learnConversations(conversations: readonly ConversationView[]): void {
+    if (state.value) state.value = withConversations(state.value, conversations);
+  }
+
+  async function findConversation(id: number): Promise<ConversationView> {
+    const held = state.value?.conversations[id];
+    if (held) return held;
+    const conversation = await api.conversation(id);
+    learnConversations([conversation]);
+    return conversation;
+  }
+
+  // --- what the screens read
+
+  const me = computed(() => (state.value && user.value ? (state.value.agents[user.value.id] ?? null) : null));
+  const open = computed(() => (state.value ? openConversations(state.value) : []));
+  const mine = computed(() =>
+    open.value.filter((each) => each.assignee_id === user.value?.id).toSorted(byNewestActivity),
+  );
+  const queued = computed(() =>
+    open.value
+      .filter((each) => each.assignee_id === null && user.value?.queue_ids.includes(each.queue_id))
+      .toSorted(byLongestWait),
+  );
+  const allOpen = computed(() => open.value.toSorted(byNewestActivity));
+  const myOffers = computed<OfferView[]>(() =>
+    Object.values(state.value?.offers ?? {})
+      .filter((offer) => offer.agent_id === user.value?.id && offer.ended_at === null)
+      .toSorted((a, b) => a.expires_at.localeCompare(b.expires_at)),
+  );
+  const live = computed(() => status.value === "live");
+  const isSupervisor = computed(() => user.value !== null && user.value.role !== "agent");
+  const isAdmin = computed(() => user.value?.role === "admin");
+
+  // --- what the agent does: each answer is learnt as the event it stands for
+
+  const changed = (conversation: ConversationView) => {
+    learn({ kind: "conversation.changed", conversation });
+    return conversation;
+  };
+
+  async function setMyState(next: "available" | "busy" | "away", reason: string | null = null): Promise<void> {
+    learn({ kind: "agent.changed", agent: await api.setMyState(next, reason) });
+  }
+
+  async function acceptOffer(offer: OfferView): Promise<ConversationView> {
+    const conversation = changed(await api.acceptOffer(offer.id));
+    learn({ kind: "offer.ended", offer });
+    return conversation;
+  }
+
+  async function declineOffer(offer: OfferView): Promise<void> {
+    await api.declineOffer(offer.id);
+    learn({ kind: "offer.ended", offer });
+  }
+
+  const claim = async (conversation: ConversationView) =>
+    changed(await api.claim(conversation.id, conversation.assignee_id));
+  const release = async (id: number) => changed(await api.release(id));
+  const resolve = async (id: number) => changed(await api.resolve(id));
+  const reopen = async (id: number) => changed(await api.reopen(id));
+  const transfer = async (id: number, to: Parameters<typeof api.transfer>[1]) => changed(await api.transfer(id, to));
+
+  async function settleDelivery(entryId: number, action: "retry" | "discard"): Promise<void> {
+    learn({ kind: "entry.changed", entry: await api.settleDelivery(entryId, action) });
+  }
+
+  return {
+    session, user, state, status, trueAt, skew_ms, typists, viewers, arrivals, watched,
+    resume, signIn, signOut, learn, learnConversations, findConversation, watch, loadOlder, refreshWatched,
+    me, mine, queued, allOpen, myOffers, live, isSupervisor, isAdmin,
+    setMyState, acceptOffer, declineOffer, claim, release, resolve, reopen, transfer, settleDelivery,
+    reconnect: () => stream.start(),
+  };
+});
+
+export function byNewestActivity(a: ConversationView, b: ConversationView): number {
+  return Date.parse(b.last_entry_at) - Date.parse(a.last_entry_at) || b.id - a.id;
+}
+
+export function byLongestWait(a: ConversationView, b: ConversationView): number {
+  return Date.parse(a.queued_since ?? a.created_at) - Date.parse(b.queued_since ?? b.created_at) || a.id - b.id;
+}
+
+/** The code of a failed request, for the catalogue's `error.*`; anything unforeseen is rethrown to the console. */
+export function codeOf(error: unknown): string {
+  if (error instanceof ApiError || error instanceof Unreachable) return error.code;
+  throw error;
+}

@@ -1,0 +1,55 @@
+/*
+ * The console's languages. A language is a catalogue in locales/ and a line here; keys are the same in each (a test compares).
+ *
+ * Plurals: the forms of a message stand in the order of the language's own CLDR categories (Intl.PluralRules), so each
+ * catalogue writes as many as its language has.
+ */
+import { createI18n } from "vue-i18n";
+
+import en from "./locales/en.json";
+
+export const LANGUAGES = { en: "English", hy: "Հայերեն" } as const;
+export type Language = keyof typeof LANGUAGES;
+
+const LOADERS: Record<Exclude<Language, "en">, () => Promise<{ default: object }>> = {
+  hy: () => import("./locales/hy.json"),
+};
+
+const CATEGORY_ORDER = ["zero", "one", "two", "few", "many", "other"];
+
+export function pluralCategories(language: string): string[] {
+  const has = new Intl.PluralRules(language).resolvedOptions().pluralCategories as string[];
+  return CATEGORY_ORDER.filter((category) => has.includes(category));
+}
+
+function pluralRule(language: string): (choice: number) => number {
+  const rules = new Intl.PluralRules(language);
+  const categories = pluralCategories(language);
+  return (choice) => Math.max(0, categories.indexOf(rules.select(choice)));
+}
+
+export const i18n = createI18n({
+  legacy: false,
+  locale: "en",
+  fallbackLocale: "en",
+  messages: { en } as Record<string, typeof en>,
+  pluralRules: Object.fromEntries(Object.keys(LANGUAGES).map((language) => [language, pluralRule(language)])),
+});
+
+export function isLanguage(text: string | null | undefined): text is Language {
+  return text !== null && text !== undefined && text in LANGUAGES;
+}
+
+/** The first of `wanted` that there is a catalogue for. */
+export function chooseLanguage(wanted: readonly (string | null | undefined)[]): Language {
+  return wanted.map((each) => each?.split("-")[0]).find(isLanguage) ?? "en";
+}
+
+export async function setLanguage(language: Language): Promise<void> {
+  if (language !== "en" && !i18n.global.availableLocales.includes(language)) {
+    i18n.global.setLocaleMessage(language, (await LOADERS[language]()).default as typeof en);
+  }
+  i18n.global.locale.value = language;
+  document.documentElement.lang = language;
+  localStorage.setItem("hub.language", language);
+}

@@ -1,0 +1,116 @@
+/*
+ * The four lists of the left pane. Open conversations come live from the state; resolved ones, and what a search finds beyond
+ * them, are paged from the hub and then kept live like all others.
+ */
+import { defineStore } from "pinia";
+import { computed, ref, watch } from "vue";
+
+import { api, type ConversationQuery } from "./client";
+import type { ConversationView } from "./events";
+import { byNewestActivity, useHub } from "./hub";
+import { maySee } from "./state";
+
+export type ListName = "mine" | "queue" | "all" | "resolved";
+export const LIST_NAMES: readonly ListName[] = ["mine", "queue", "all", "resolved"];
+
+const SEARCH_WAIT_MS = 250;
+const PAGE = 50;
+
+export const useLists = defineStore("lists", () => {
+  const hub = useHub();
+  const name = ref<ListName>("mine");
+  const search = ref("");
+  const found = ref<ReadonlySet<number> | null>(null);
+  const cursor = ref<string | null>(null);
+  const loading = ref(false);
+  const failed = ref(false);
+  /** Resolved conversations older than this have not been asked for yet. */
+  const resolvedSince = ref(Infinity);
+  let asked = 0;
+
+  const resolved = computed(() =>
+    Object.values(hub.state?.conversations ?? {})
+      .filter((each) => each.status === "resolved" && hub.user !== null && maySee(hub.user, each))
+      .toSorted(byNewestActivity),
+  );
+
+  const items = computed<ConversationView[]>(() => {
+    const words = search.value.trim().toLocaleLowerCase();
+    if (words !== "") {
+      const pool = name.value === "resolved" ? resolved.value : inList(name.value);
+      return pool.filter((each) => found.value?.has(each.id) || matches(each, words));
+    }
+    if (name.value === "resolved") {
+      return resolved.value.filter((each) => Date.parse(each.last_entry_at) >= resolvedSince.value);
+    }
+    return inList(name.value);
+  });
+
+  function inList(list: ListName): ConversationView[] {
+    return list === "mine" ? hub.mine : list === "queue" ? hub.queued : hub.allOpen;
+  }
+
+  const counts = computed<Record<ListName, number>>(() => ({
+    mine: hub.mine.length,
+    queue: hub.queued.length,
+    all: hub.allOpen.length,
+    resolved: 0,
+  }));
+
+  function query(): ConversationQuery {
+    const assignee = name.value === "mine" ? "me" : name.value === "queue" ? "none" : "any";
+    const q = search.value.trim();
+    return { status: name.value === "resolved" ? "resolved" : "open", assignee, limit: PAGE, ...(q === "" ? {} : { q }) };
+  }
+
+  async function load(more = false): Promise<void> {
+    const number = ++asked;
+    loading.value = true;
+    failed.value = false;
+    try {
+      const page = await api.conversations(more && cursor.value ? { ...query(), cursor: cursor.value } : query());
+      if (number !== asked) return;
+      hub.learnConversations(page.items);
+      cursor.value = page.next_cursor;
+      if (search.value.trim() !== "") {
+        found.value = new Set([...(more ? (found.value ?? []) : []), ...page.items.map((each) => each.id)]);
+      } else if (name.value === "resolved") {
+        const oldest = page.items.at(-1);
+        resolvedSince.value = page.next_cursor === null || !oldest ? -Infinity : Date.parse(oldest.last_entry_at);
+      }
+    } catch {
+      if (number === asked) failed.value = true;
+    } finally {
+      if (number === asked) loading.value = false;
+    }
+  }
+
+  async function loadMore(): Promise<void> {
+    if (cursor.value !== null && !loading.value) await load(true);
+  }
+
+  /** Does the state hold all of this list, or must the hub be asked? */
+  const mustAsk = () =>
+    search.value.trim() !== "" || name.value === "resolved" || hub.state?.conversationsComplete === false;
+
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  watch([name, search], ([, words], [, wordsBefore]) => {
+    clearTimeout(timer);
+    asked += 1;
+    found.value = null;
+    cursor.value = null;
+    loading.value = failed.value = false;
+    if (!mustAsk()) return;
+    loading.value = true;
+    timer = setTimeout(() => void load(), words === wordsBefore ? 0 : SEARCH_WAIT_MS);
+  });
+
+  return { name, search, items, counts, cursor, loading, failed, load, loadMore };
+});
+
+export function matches(conversation: ConversationView, words: string): boolean {
+  return [conversation.customer_name, conversation.address, conversation.preview].some((text) =>
+    text.toLocaleLowerCase().includes(words),
+  );
+}
+

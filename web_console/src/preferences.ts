@@ -1,0 +1,41 @@
+/*
+ * How this person likes this machine's screen: theme, sound, panel. Kept in the browser, per user; the language is kept by
+ * the hub, since it goes with the person.
+ */
+import { defineStore } from "pinia";
+import { reactive, toRefs, watch } from "vue";
+
+import { useHub } from "./hub";
+
+interface Preferences {
+  theme: "system" | "light" | "dark";
+  sound: boolean;
+  customerPanel: boolean;
+}
+
+const DEFAULTS: Preferences = { theme: "system", sound: true, customerPanel: true };
+
+export const usePreferences = defineStore("preferences", () => {
+  const hub = useHub();
+  const preferences = reactive<Preferences>({ ...DEFAULTS });
+  const key = () => `hub.preferences.${hub.user?.id ?? "nobody"}`;
+
+  watch(
+    () => hub.user?.id,
+    () => Object.assign(preferences, DEFAULTS, JSON.parse(localStorage.getItem(key()) ?? "{}")),
+    { immediate: true },
+  );
+  watch(preferences, () => {
+    localStorage.setItem(key(), JSON.stringify(preferences));
+  });
+  watch(
+    () => preferences.theme,
+    (theme) => {
+      if (theme === "system") delete document.documentElement.dataset["theme"];
+      else document.documentElement.dataset["theme"] = theme;
+    },
+    { immediate: true },
+  );
+
+  return toRefs(preferences);
+});

@@ -1,0 +1,44 @@
+/* The addresses of the console. Any of them may be opened directly: the hub serves the page for all of them. */
+import { createRouter, createWebHistory } from "vue-router";
+
+import { useHub } from "./hub";
+import Workspace from "./views/Workspace.vue";
+
+export const router = createRouter({
+  history: createWebHistory(),
+  routes: [
+    { path: "/sign-in", name: "sign-in", component: () => import("./views/SignIn.vue"), meta: { open: true } },
+    { path: "/", redirect: "/conversations" },
+    { path: "/conversations/:id(\\d+)?", name: "conversations", component: Workspace },
+    { path: "/customers/:customerId(\\d+)", name: "customers", component: Workspace },
+    { path: "/team", name: "team", component: () => import("./views/Team.vue") },
+    { path: "/account", name: "account", component: () => import("./views/Account.vue") },
+    {
+      path: "/admin",
+      component: () => import("./views/Admin.vue"),
+      meta: { role: "admin" },
+      children: [
+        { path: "", redirect: "/admin/channels" },
+        { path: "channels", name: "admin-channels", component: () => import("./views/AdminChannels.vue") },
+        { path: "queues", name: "admin-queues", component: () => import("./views/AdminQueues.vue") },
+        { path: "users", name: "admin-users", component: () => import("./views/AdminUsers.vue") },
+        { path: "api-keys", name: "admin-api-keys", component: () => import("./views/AdminApiKeys.vue") },
+      ],
+    },
+    { path: "/:rest(.*)*", name: "not-found", component: () => import("./views/NotFound.vue") },
+  ],
+});
+
+router.beforeEach(async (to) => {
+  const hub = useHub();
+  if (hub.session === "unknown") await hub.resume();
+  if (to.meta["open"]) return hub.session === "in" ? backTo(to.query["next"]) : true;
+  if (hub.session === "out") return { name: "sign-in", query: { next: to.fullPath } };
+  if (to.meta["role"] === "admin" && hub.session === "in" && !hub.isAdmin) return { name: "not-found", params: { rest: ["admin"] } };
+  return true;
+});
+
+/** Where somebody was going before the sign-in; only ever an address of this page. */
+export function backTo(next: unknown): string {
+  return typeof next === "string" && /^\/(?!\/)/.test(next) ? next : "/";
+}

@@ -1,0 +1,197 @@
+/*
+ * What the console knows, and the one pure function that changes it: apply(state, event).
+ *
+ * A snapshot makes the state, events move it on; whoever applies the events between two snapshots to the first has the
+ * second (canonical() is the form in which a test compares them). Invariants:
+ *   - a view with a `version` never goes back: answers and events may come in either order, and twice;
+ *   - nothing here reads a clock, the DOM or Vue, so the server's tests replay recorded frames through it under plain node;
+ *   - states are never changed in place: a slice that did not change is the same object as before.
+ * It does not know typing and viewing (they are shown now and never stored) nor messages still on their way (outgoing.ts).
+ */
+import type {
+  AgentView,
+  ChannelView,
+  ConversationView,
+  CustomerView,
+  EntryView,
+  Frame,
+  HubEvent,
+  NumbersView,
+  OfferView,
+  QueueView,
+  Snapshot,
+  UserView,
+} from "./events";
+import { EMPTY_TIMELINE, upsert, type Timeline, withNewestPage, withOlderPage } from "./timeline";
+
+type ById<T> = Readonly<Record<string | number, T>>;
+
+export interface HubState {
+  readonly token: string;
+  readonly user: UserView;
+  readonly organisation: Snapshot["organisation"];
+  readonly agents: ById<AgentView>;
+  readonly queues: ById<QueueView>;
+  readonly channels: ById<ChannelView>;
+  /** Every conversation seen so far, resolved ones too; the screens choose with openConversations() and others. */
+  readonly conversations: ById<ConversationView>;
+  readonly conversationsComplete: boolean;
+  readonly customers: ById<CustomerView>;
+  readonly offers: ById<OfferView>;
+  readonly numbers: NumbersView;
+  /** Loaded timelines by customer. */
+  readonly timelines: ById<Timeline>;
+  /** The viewer's rights have changed: what is here may be too much or too little until a new snapshot. */
+  readonly mustResync: boolean;
+}
+
+/** The state a snapshot tells. Of `before`, resolved conversations and timelines stay, marked as to be asked for again. */
+export function initial(snapshot: Snapshot, before?: HubState): HubState {
+  const same = before?.user.id === snapshot.user.id ? before : undefined;
+  const resolved = Object.values(same?.conversations ?? {}).filter((each) => each.status === "resolved");
+  return {
+    token: snapshot.token,
+    user: snapshot.user,
+    organisation: snapshot.organisation,
+    agents: index(snapshot.agents, (agent) => agent.user_id),
+    queues: index(snapshot.queues, (queue) => queue.id),
+    channels: index(snapshot.channels, (channel) => channel.id),
+    conversations: index([...resolved, ...snapshot.conversations], (conversation) => conversation.id),
+    conversationsComplete: snapshot.conversations_complete,
+    customers: same?.customers ?? {},
+    offers: index(snapshot.offers, (offer) => offer.id),
+    numbers: snapshot.numbers,
+    timelines: Object.fromEntries(
+      Object.entries(same?.timelines ?? {}).map(([customerId, timeline]) => [customerId, { ...timeline, stale: true }]),
+    ),
+    mustResync: false,
+  };
+}
+
+export function apply(state: HubState, event: HubEvent): HubState {
+  switch (event.kind) {
+    case "entry.added":
+      return withEntry(withConversation(state, event.conversation), event.entry);
+    case "entry.changed":
+      return withEntry(state, event.entry);
+    case "conversation.changed":
+      return withConversation(state, event.conversation);
+    case "conversation.hidden":
+      return { ...state, conversations: without(state.conversations, event.conversation_id) };
+    case "customer.changed":
+      return withCustomer(state, event.customer);
+    case "offer.made":
+      return { ...state, offers: { ...state.offers, [event.offer.id]: event.offer } };
+    case "offer.ended":
+      return { ...state, offers: without(state.offers, event.offer.id) };
+    case "agent.changed":
+      return { ...state, agents: newer(state.agents, event.agent.user_id, event.agent) };
+    case "queue.changed":
+      return { ...state, queues: newer(state.queues, event.queue.id, event.queue) };
+    case "channel.changed":
+      return { ...state, channels: newer(state.channels, event.channel.id, event.channel) };
+    case "numbers.changed":
+      return withNumbers(state, event.numbers);
+    case "access.changed":
+      return event.user_id === state.user.id ? { ...state, mustResync: true } : state;
+    default:
+      // A newer server may tell what this page does not know yet.
+      return event satisfies never, state;
+  }
+}
+
+export function applyFrame(state: HubState, frame: Frame): HubState {
+  return { ...frame.events.reduce(apply, state), token: frame.token };
+}
+
+// --- what answers of the API add ----------------------------------------------------------------------------------------
+
+export function withConversations(state: HubState, conversations: readonly ConversationView[]): HubState {
+  return conversations.reduce(withConversation, state);
+}
+
+export function withConversation(state: HubState, conversation: ConversationView): HubState {
+  const conversations = newer(state.conversations, conversation.id, conversation);
+  return conversations === state.conversations ? state : { ...state, conversations };
+}
+
+export function withCustomer(state: HubState, customer: CustomerView): HubState {
+  const customers = newer(state.customers, customer.id, customer);
+  return customers === state.customers ? state : { ...state, customers };
+}
+
+/** From here on, entries of this customer are collected, so that none falls between a page and the socket. */
+export function withTimelineWanted(state: HubState, customerId: number): HubState {
+  if (state.timelines[customerId]) return state;
+  return { ...state, timelines: { ...state.timelines, [customerId]: EMPTY_TIMELINE } };
+}
+
+export function withTimelinePage(
+  state: HubState,
+  customerId: number,
+  page: { items: readonly EntryView[]; next_cursor: string | null },
+  end: "newest" | "older",
+): HubState {
+  const timeline = state.timelines[customerId] ?? EMPTY_TIMELINE;
+  const next = (end === "newest" ? withNewestPage : withOlderPage)(timeline, page.items, page.next_cursor);
+  return { ...state, timelines: { ...state.timelines, [customerId]: next } };
+}
+
+// --- what the screens ask -----------------------------------------------------------------------------------------------
+
+/** The same rule as the server's conversation_topics: the queue's members, the assignee, and supervisors. */
+export function maySee(user: UserView, conversation: ConversationView): boolean {
+  return (
+    user.role !== "agent" || conversation.assignee_id === user.id || user.queue_ids.includes(conversation.queue_id)
+  );
+}
+
+export function openConversations(state: HubState): ConversationView[] {
+  return Object.values(state.conversations).filter((each) => each.status === "open" && maySee(state.user, each));
+}
+
+/** The part of the state that a later snapshot tells, too, in one order: equal states are equal texts. */
+export function canonical(state: HubState): Record<string, unknown> {
+  return {
+    agents: sorted(Object.values(state.agents), (agent) => agent.user_id),
+    queues: sorted(Object.values(state.queues), (queue) => queue.id),
+    channels: sorted(Object.values(state.channels), (channel) => channel.id),
+    conversations: sorted(openConversations(state), (conversation) => conversation.id),
+    offers: sorted(Object.values(state.offers), (offer) => offer.id),
+    numbers: state.numbers,
+  };
+}
+
+// --- the small parts ----------------------------------------------------------------------------------------------------
+
+function index<T>(items: readonly T[], key: (item: T) => string | number): ById<T> {
+  return Object.fromEntries(items.map((item) => [key(item), item]));
+}
+
+function newer<T extends { version: number }>(slice: ById<T>, key: string | number, view: T): ById<T> {
+  const held = slice[key];
+  return held && held.version >= view.version ? slice : { ...slice, [key]: view };
+}
+
+function without<T>(slice: ById<T>, key: string | number): ById<T> {
+  if (!(key in slice)) return slice;
+  const { [key]: _gone, ...rest } = slice;
+  return rest;
+}
+
+function withEntry(state: HubState, entry: EntryView): HubState {
+  const timeline = state.timelines[entry.customer_id];
+  if (!timeline) return state;
+  const next = upsert(timeline, entry);
+  return next === timeline ? state : { ...state, timelines: { ...state.timelines, [entry.customer_id]: next } };
+}
+
+/** Supervisors are told everybody's numbers; the strip shows one's own. */
+function withNumbers(state: HubState, numbers: NumbersView): HubState {
+  const mine = numbers.user_id === state.user.id && numbers.as_of_seq >= state.numbers.as_of_seq;
+  return mine ? { ...state, numbers } : state;
+}
+
+function sorted<T>(items: T[], key: (item: T) => string | number): T[] {
+  return items.toSorted((a, b) => (key(a) < key(b) ? -1 : key(a) > key(b) ? 1 : 0));
+}

@@ -1,0 +1,70 @@
+/* Words that several screens need in the reader's language: names of colleagues and queues, and why something failed. */
+import { useI18n } from "vue-i18n";
+
+import { ApiError, Unreachable } from "./client";
+import type { AgentView, EntryView } from "./events";
+import { useHub } from "./hub";
+import { useToasts } from "./toasts";
+
+export function useWords() {
+  const { t, te } = useI18n();
+  const hub = useHub();
+  const toasts = useToasts();
+
+  function agentName(id: number | null | undefined): string {
+    if (id === null || id === undefined) return t("conversation.nobody");
+    return hub.state?.agents[id]?.name ?? t("common.someone");
+  }
+
+  function queueName(id: number): string {
+    return hub.state?.queues[id]?.name ?? t("common.queue_number", { id });
+  }
+
+  function agentState(agent: Pick<AgentView, "state" | "reason">): string {
+    if (agent.state !== "away" || !agent.reason) return t(`state.${agent.state}`);
+    return te(`away.${agent.reason}`) ? t(`away.${agent.reason}`) : agent.reason;
+  }
+
+  /** Why a request failed: our sentence for its code, else the hub's own message. */
+  function failure(error: unknown): string {
+    if (!(error instanceof ApiError) && !(error instanceof Unreachable)) return t("error.unexpected");
+    const key = `error.${error.code}`;
+    if (error instanceof ApiError && (error.code === "already_assigned" || error.code === "contact_taken")) {
+      return error.message;
+    }
+    return te(key) ? t(key) : error.message || t("error.unexpected");
+  }
+
+  /** Runs what a button asks for, and says so when it fails. */
+  async function attempt<T>(action: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await action();
+    } catch (error) {
+      toasts.show(failure(error), "bad");
+      return undefined;
+    }
+  }
+
+  /** The sentence of an event line. Names come with the entry, as they were when it happened. */
+  function happening(entry: EntryView): string {
+    const { agent_name: agent, queue_name: queue, reason } = entry.data;
+    const bySystem = entry.author.kind === "system";
+    const who = bySystem ? String(agent ?? t("common.system")) : entry.author.name;
+    switch (entry.happening) {
+      case "transferred":
+        return t("happening.transferred", { who, to: String(queue ?? agent ?? "") });
+      case "released":
+        return bySystem || reason !== "released"
+          ? t("happening.taken_back", { who, queue: String(queue ?? "") })
+          : t("happening.released", { who, queue: String(queue ?? "") });
+      case "reopened":
+        return t(bySystem ? "happening.reopened_by_customer" : "happening.reopened", { who });
+      case null:
+        return t("happening.unknown");
+      default:
+        return t(`happening.${entry.happening}`, { who });
+    }
+  }
+
+  return { agentName, queueName, agentState, failure, attempt, happening };
+}

@@ -83,7 +83,7 @@ def load_settings(env: Mapping[str, str] = os.environ, *, port: int = 8080) -> S
     if secret_key and len(secret_key) < _SECRET_KEY_MIN_LENGTH:
         faults["HUB_SECRET_KEY"] = f"must have at least {_SECRET_KEY_MIN_LENGTH} characters"
     if not secret_key and not database_url.startswith("sqlite"):
-        faults["HUB_SECRET_KEY"] = "must be set when the database is PostgreSQL (every process needs the same one)"
+        faults["HUB_SECRET_KEY"] = "must be set with PostgreSQL (every process needs the same one)"  # noqa: S105
     values = {
         "session_idle_s": int(number("HUB_SESSION_IDLE_S", 12 * 3600, 60, 31 * 24 * 3600)),
         "session_max_s": int(number("HUB_SESSION_MAX_S", 7 * 24 * 3600, 60, 366 * 24 * 3600)),

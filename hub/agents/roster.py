@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from sqlalchemy import case, func, select, update
+from sqlalchemy import func, select, update
 
 from hub.domain.events import STAFF, AgentChanged
 from hub.domain.states import AGENT, AgentState, check_move
@@ -117,18 +117,11 @@ def note_work_ended(tx: Tx, user_ids: Collection[int]) -> None:
 
 def note_offer_missed(tx: Tx, user_id: int, limit: int) -> None:
     """Counts a missed offer; at `limit` in a row the agent is NOT_RESPONDING until they say that they are back."""
-    missed = _a.missed_in_row + 1
+    tx.execute(update(tables.agent).where(_a.user_id == user_id).values(missed_in_row=_a.missed_in_row + 1))
     tx.execute(
         update(tables.agent)
-        .where(_a.user_id == user_id)
-        .values(
-            missed_in_row=missed,
-            state=case(
-                ((missed >= limit) & (_a.state == AgentState.AVAILABLE), AgentState.NOT_RESPONDING.value),
-                else_=_a.state,
-            ),
-            state_since=case(((missed >= limit) & (_a.state == AgentState.AVAILABLE), tx.now), else_=_a.state_since),
-        )
+        .where(_a.user_id == user_id, _a.missed_in_row >= limit, _a.state == AgentState.AVAILABLE.value)
+        .values(state=AgentState.NOT_RESPONDING.value, reason=None, state_since=tx.now)
     )
 
 

@@ -106,9 +106,7 @@ DELIVERY: Mapping[Delivery, frozenset[Delivery]] = {
     # An agent asked to try again.
     Delivery.FAILED: frozenset({Delivery.QUEUED}),
     # The provider settled it after all, or an agent asked to try again.
-    Delivery.UNCERTAIN: frozenset(
-        {Delivery.QUEUED, Delivery.SENT, Delivery.DELIVERED, Delivery.READ, Delivery.FAILED}
-    ),
+    Delivery.UNCERTAIN: frozenset({Delivery.QUEUED, Delivery.SENT, Delivery.DELIVERED, Delivery.READ, Delivery.FAILED}),
 }
 
 

@@ -77,8 +77,8 @@ class Happening(StrEnum):
     QUEUED = "queued"
 
 
-# Marks a token as not of this hub's making; see Token.parse.
-_TOKEN_SEPARATOR = "-"
+# Between the epoch and the number of a token.
+_SEPARATOR = "-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,12 +93,12 @@ class Token:
     seq: int
 
     def __str__(self) -> str:
-        return f"{self.epoch}{_TOKEN_SEPARATOR}{self.seq}"
+        return f"{self.epoch}{_SEPARATOR}{self.seq}"
 
     @classmethod
     def parse(cls, text: str) -> Token | None:
         """The token that `text` writes, or None if it writes none."""
-        epoch, separator, seq = text.rpartition(_TOKEN_SEPARATOR)
+        epoch, separator, seq = text.rpartition(_SEPARATOR)
         if not separator or not epoch or not seq.isascii() or not seq.isdecimal() or len(seq) > 18:
             return None
         return cls(epoch, int(seq))

@@ -378,7 +378,13 @@ def _original_age(tx: Tx, view: ConversationView) -> datetime:
 
 
 def _release(
-    tx: Tx, before: ConversationView, author: Author, reason: str, *, queue_id: int | None = None, note: str | None = None
+    tx: Tx,
+    before: ConversationView,
+    author: Author,
+    reason: str,
+    *,
+    queue_id: int | None = None,
+    note: str | None = None,
 ) -> ConversationView:
     """Back to a queue, at its original age."""
     agent_id = _end_assignment(tx, before, "transferred" if reason == "transferred" else reason)
@@ -489,9 +495,7 @@ def transfer(
 ) -> ConversationView:
     """To an agent (who has it at once) or to a queue (at its original age), with a note if there is one to say."""
     if (agent_id is None) == (queue_id is None):
-        raise InvalidInput(
-            "name an agent or a queue", fields={"agent_id": "give exactly one of agent_id and queue_id"}
-        )
+        raise InvalidInput("name an agent or a queue", fields={"agent_id": "give exactly one of agent_id and queue_id"})
     before = _access(tx, viewer, conversation_id)
     _check_holds(viewer, before)
     if before.status is ConversationStatus.RESOLVED:
@@ -514,7 +518,13 @@ def transfer(
     previous = _end_assignment(tx, before, "transferred")
     before = conversations.load_conversation(tx, before.id)
     view = _assign(
-        tx, before, agent_id, "transfer", Happening.TRANSFERRED, _author(viewer), {"reason": "transferred", "note": note}
+        tx,
+        before,
+        agent_id,
+        "transfer",
+        Happening.TRANSFERRED,
+        _author(viewer),
+        {"reason": "transferred", "note": note},
     )
     if previous is not None:
         roster.emit_agents(tx, [previous])
@@ -636,7 +646,9 @@ def open_conversation(tx: Tx, viewer: Viewer, channel_id: str, contact_point_id:
         )
     found = tx.scalar(
         select(_c.id).where(
-            _c.contact_point_id == contact_point_id, _c.channel_id == channel_id, _c.status == ConversationStatus.OPEN.value
+            _c.contact_point_id == contact_point_id,
+            _c.channel_id == channel_id,
+            _c.status == ConversationStatus.OPEN.value,
         )
     )
     if found is not None:

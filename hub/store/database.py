@@ -266,6 +266,8 @@ def _sqlite_engine(path: str, *, read_only: bool) -> Engine:
     @engine_event.listens_for(engine, "connect")
     def prepare(connection: sqlite3.Connection, _record: object) -> None:
         connection.isolation_level = None  # we say BEGIN ourselves
+        # SQLite's own lower() knows only ASCII; our users write in Armenian, Georgian and Cyrillic.
+        connection.create_function("lower", 1, lambda text: text.lower() if text else text, deterministic=True)
         for pragma in (
             "journal_mode=WAL",
             # FULL: a commit survives a power cut, not just a killed process; sharing commits pays for it.
@@ -418,9 +420,7 @@ class PostgresDatabase(Database):
                 "server_settings": {"application_name": "hub", "timezone": "UTC"},
             },
         )
-        self._snapshots = self._engine.execution_options(
-            isolation_level="REPEATABLE READ", postgresql_readonly=True
-        )
+        self._snapshots = self._engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         self._running: set[asyncio.Task[Any]] = set()
 
     async def transaction(self, work: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -454,9 +454,8 @@ class PostgresDatabase(Database):
                 return value
 
             try:
-                async with self._engine.connect() as connection:
-                    async with connection.begin():
-                        value = await connection.run_sync(run)
+                async with self._engine.connect() as connection, connection.begin():
+                    value = await connection.run_sync(run)
             except DBAPIError as error:
                 if getattr(error.orig, "sqlstate", None) in _REPEATABLE_SQLSTATES and attempt < _REPEATS - 1:
                     continue

@@ -1,13 +1,13 @@
 """The tables, the same on SQLite and PostgreSQL. Each constraint is named for the rule it keeps.
 
-    who works here     user_account ─ session, api_key, agent (state, capacity), connection (open console sockets)
-    where it arrives   channel → queue ─ queue_member
-    whose it is        customer ─ contact_point
-    what was said      conversation ─ entry ─ attachment
-    once only          arrival (the first insert of every inbound transaction), receipt, idempotency
-    on its way out     outbox (one row per outgoing message)
-    who handles it     offer, assignment
-    what happened      event (the stream), stream (its epoch), fact_* (KPIs, projected from the stream)
+who works here     user_account ─ session, api_key, agent (state, capacity), connection (open console sockets)
+where it arrives   channel → queue ─ queue_member
+whose it is        customer ─ contact_point
+what was said      conversation ─ entry ─ attachment
+once only          arrival (the first insert of every inbound transaction), receipt, idempotency
+on its way out     outbox (one row per outgoing message)
+who handles it     offer, assignment
+what happened      event (the stream), stream (its epoch), fact_* (KPIs, projected from the stream)
 """
 
 from __future__ import annotations

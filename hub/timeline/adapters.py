@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 from sqlalchemy import Row, select
 
@@ -20,7 +21,7 @@ log = logging.getLogger(__name__)
 _ch = tables.channel.c
 
 
-def _load_account(tx: Tx, channel_id: str) -> Row | None:  # type: ignore[type-arg]
+def _load_account(tx: Tx, channel_id: str) -> Row[Any] | None:
     return tx.first(
         select(_ch.id, _ch.kind, _ch.settings, _ch.secrets, _ch.default_region, _ch.enabled).where(_ch.id == channel_id)
     )
@@ -44,7 +45,8 @@ class Adapters:
         if any(event.kind == "channel.changed" for event in events):
             self._stale.update(self._live)
 
-    def reload(self, channel_id: str) -> None:
+    async def reload(self, channel_id: str) -> None:
+        """The account was changed here: its next use reads it again."""
         self._stale.add(channel_id)
 
     async def get(self, channel_id: str) -> Channel:

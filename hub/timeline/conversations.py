@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, select, update
+from sqlalchemy import Row, Select, func, select, update
 
 from hub.agents.viewer import Viewer
 from hub.domain.events import (
@@ -104,6 +104,43 @@ def visible_to(role: Role, user_id: int, queue_ids: Collection[int]) -> Any | No
     if role.covers(Role.SUPERVISOR):
         return None
     return _c.queue_id.in_(queue_ids) | (_c.assignee_id == user_id)
+
+
+def load_page(
+    tx: Tx,
+    viewer: Viewer,
+    *,
+    status: ConversationStatus,
+    assignee: str,
+    queue_id: int | None,
+    words: str | None,
+    before: tuple[datetime, int] | None,
+    limit: int,
+) -> list[ConversationView]:
+    """Newest activity first, as far as the viewer may see. `assignee` is me, none, any or a user's id; `before` is the
+    (last_entry_at, id) of the last one already held."""
+    query = CONVERSATIONS.where(_c.status == status.value)
+    visible = visible_to(viewer.role, viewer.user_id, viewer.queue_ids)
+    if visible is not None:
+        query = query.where(visible)
+    if assignee == "none":
+        query = query.where(_c.assignee_id.is_(None))
+    elif assignee != "any":
+        query = query.where(_c.assignee_id == (viewer.user_id if assignee == "me" else int(assignee)))
+    if queue_id is not None:
+        query = query.where(_c.queue_id == queue_id)
+    if words and words.strip():
+        wanted = words.strip().lower()
+        query = query.where(
+            func.lower(tables.customer.c.name).contains(wanted, autoescape=True)
+            | func.lower(tables.contact_point.c.address).contains(wanted, autoescape=True)
+            | func.lower(_c.preview).contains(wanted, autoescape=True)
+        )
+    if before is not None:
+        at, conversation_id = before
+        query = query.where((_c.last_entry_at < at) | ((_c.last_entry_at == at) & (_c.id < conversation_id)))
+    query = query.order_by(_c.last_entry_at.desc(), _c.id.desc()).limit(limit)
+    return [conversation_view(row) for row in tx.rows(query)]
 
 
 def change(tx: Tx, conversation_id: int, **values: Any) -> ConversationView:
@@ -264,7 +301,7 @@ def add_entry(
         )
     view = change(tx, before.id, **values)
     entry = load_entry(tx, entry_id)
-    tx.emit(EntryAdded(entry, view), entry_topics(view, to_visitor=is_message))
+    tx.emit(EntryAdded(entry, view), entry_topics(view, to_visitor=kind is not EntryKind.NOTE))
     if answered and before.unanswered_since is not None and author.user_id is not None:
         tx.emit(
             CustomerAnswered(
@@ -326,7 +363,6 @@ def entry_page(condition: Any, before: tuple[datetime, int] | None, limit: int) 
 SYSTEM = Author(AuthorKind.SYSTEM, "")
 
 
-
 # --- access -------------------------------------------------------------------------------------------------------------
 
 
@@ -339,6 +375,19 @@ def access_conversation(tx: Tx, viewer: Viewer, conversation_id: int, *, lock: b
 
 
 def may_see(viewer: Viewer, view: ConversationView) -> bool:
-    return (
-        viewer.covers(Role.SUPERVISOR) or view.queue_id in viewer.queue_ids or view.assignee_id == viewer.user_id
-    )
+    return viewer.covers(Role.SUPERVISOR) or view.queue_id in viewer.queue_ids or view.assignee_id == viewer.user_id
+
+
+def access_entry_of(tx: Tx, viewer: Viewer, conversation_id: int) -> ConversationView:
+    """Like `access_conversation`, by the rule of the card: whoever may see one conversation of a customer may see what
+    stands on that customer's timeline."""
+    view = load_conversation(tx, conversation_id)
+    if may_see(viewer, view):
+        return view
+    visible = visible_to(viewer.role, viewer.user_id, viewer.queue_ids)
+    if (
+        visible is not None
+        and tx.first(select(_c.id).where(_c.customer_id == view.customer_id, visible).limit(1)) is None
+    ):
+        raise NotFound("there is no such conversation")
+    return view

@@ -17,8 +17,7 @@ from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from hub.agents.viewer import Viewer
-from hub.domain.events import CustomerChanged, customer_topic, queue_topic, user_topic
-from hub.domain.events import SUPERVISORS
+from hub.domain.events import SUPERVISORS, CustomerChanged, customer_topic, queue_topic, user_topic
 from hub.domain.values import ContactKind, Happening
 from hub.domain.views import ContactPointView, CustomerView
 from hub.errors import Conflict, InvalidInput, NotFound
@@ -80,9 +79,7 @@ def load_customers(tx: Tx, ids: Collection[int]) -> dict[int, CustomerView]:
     ).scalar_subquery()
     points: dict[int, list[ContactPointView]] = {}
     for row in tx.rows(
-        select(tables.contact_point, last_seen.label("last_seen_at"))
-        .where(_cp.customer_id.in_(ids))
-        .order_by(_cp.id)
+        select(tables.contact_point, last_seen.label("last_seen_at")).where(_cp.customer_id.in_(ids)).order_by(_cp.id)
     ):
         points.setdefault(row.customer_id, []).append(
             ContactPointView(
@@ -128,6 +125,35 @@ def emit_customer(tx: Tx, customer_id: int) -> CustomerView:
     return view
 
 
+def load_page(tx: Tx, viewer: Viewer, *, words: str | None, before: int | None, limit: int) -> list[CustomerView]:
+    """Newest first, as far as the viewer may see; `before` is the id of the last one already held."""
+    query = select(_cu.id).where(_cu.merged_into.is_(None))
+    visible = conversations.visible_to(viewer.role, viewer.user_id, viewer.queue_ids)
+    if visible is not None:
+        any_of_theirs = select(_c.id).where(_c.customer_id == _cu.id).correlate(tables.customer)
+        query = query.where(any_of_theirs.where(visible).exists() | ~any_of_theirs.exists())
+    if words and words.strip():
+        wanted = words.strip().lower()
+        addresses = select(_cp.id).where(
+            _cp.customer_id == _cu.id, func.lower(_cp.address).contains(wanted, autoescape=True)
+        )
+        query = query.where(
+            func.lower(_cu.name).contains(wanted, autoescape=True) | addresses.correlate(tables.customer).exists()
+        )
+    if before is not None:
+        query = query.where(_cu.id < before)
+    ids = [row.id for row in tx.rows(query.order_by(_cu.id.desc()).limit(limit))]
+    found = load_customers(tx, ids)
+    return [found[customer_id] for customer_id in ids]
+
+
+def load_home_region(tx: Tx) -> str | None:
+    """The region by which a national phone number typed by an agent is read: the one the channel accounts name."""
+    region = tables.channel.c.default_region
+    row = tx.first(select(region).where(region.is_not(None)).order_by(tables.channel.c.id).limit(1))
+    return str(row.default_region) if row is not None else None
+
+
 def find_reaches(tx: Tx, wanted: Collection[tuple[str, str]]) -> dict[tuple[str, str], Reach]:
     """Who is behind these (kind, address) pairs, as far as they are known."""
     by_kind: dict[str, list[str]] = {}
@@ -170,9 +196,7 @@ def ensure_reaches(tx: Tx, wanted: Mapping[tuple[str, str], Mapping[str, Any]]) 
         for customer_id, (kind, address) in zip(customer_ids, missing, strict=True)
     ]
     made = {(row.kind, row.address) for row in tx.execute(statement, rows)}
-    orphans = [
-        customer_id for customer_id, key in zip(customer_ids, missing, strict=True) if key not in made
-    ]
+    orphans = [customer_id for customer_id, key in zip(customer_ids, missing, strict=True) if key not in made]
     if orphans:
         tx.execute(delete(tables.customer).where(_cu.id.in_(orphans)))
     return found | find_reaches(tx, missing)
@@ -192,7 +216,9 @@ def add_contact_point(
         if row.customer_id == customer.id:
             return customer
         raise Conflict(
-            f"{address} already belongs to {row.name}", code="contact_taken", fields={"address": f"belongs to {row.name}"}
+            f"{address} already belongs to {row.name}",
+            code="contact_taken",
+            fields={"address": f"belongs to {row.name}"},
         )
     tx.execute(
         insert(tables.contact_point).values(
@@ -203,9 +229,7 @@ def add_contact_point(
     return emit_customer(tx, customer.id)
 
 
-def identify(
-    tx: Tx, contact_point_id: int, *, name: str | None, claims: Sequence[tuple[ContactKind, str]]
-) -> int:
+def identify(tx: Tx, contact_point_id: int, *, name: str | None, claims: Sequence[tuple[ContactKind, str]]) -> int:
     """A chat visitor said who they are: keeps the name, and for each claimed address either adds it (unverified) to the
     visitor's card or, when it is a known customer's, joins the visitor to that customer. Returns the customer's id."""
     row = tx.first(select(_cp.customer_id, _cp.kind, _cp.address).where(_cp.id == contact_point_id))
@@ -251,11 +275,11 @@ def join(tx: Tx, customer_id: int, into_id: int) -> None:
     ids = [row.id for row in tx.rows(select(_c.id).where(_c.customer_id == customer_id))]
     tx.lock_conversations(ids)
     tx.execute(update(tables.conversation).where(_c.customer_id == customer_id).values(customer_id=into_id))
-    tx.execute(
-        update(tables.entry).where(tables.entry.c.customer_id == customer_id).values(customer_id=into_id)
-    )
+    tx.execute(update(tables.entry).where(tables.entry.c.customer_id == customer_id).values(customer_id=into_id))
     tx.execute(update(tables.contact_point).where(_cp.customer_id == customer_id).values(customer_id=into_id))
-    tx.execute(update(tables.connection).where(tables.connection.c.customer_id == customer_id).values(customer_id=into_id))
+    tx.execute(
+        update(tables.connection).where(tables.connection.c.customer_id == customer_id).values(customer_id=into_id)
+    )
     tx.execute(
         update(tables.customer)
         .where((_cu.id == customer_id) | (_cu.merged_into == customer_id))

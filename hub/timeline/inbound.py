@@ -147,6 +147,7 @@ def _accept_messages(tx: Tx, messages: Sequence[tuple[int, _Item]], outcomes: li
             "text": arrival.text,
             "at": at,
             "has_attachments": bool(arrival.media),
+            "client_key": arrival.client_key,
         }
         draft.entries.append((index, entry, arrival))
         row = draft.row
@@ -188,7 +189,9 @@ def _accept_messages(tx: Tx, messages: Sequence[tuple[int, _Item]], outcomes: li
             opted_out = arrival.consent is Consent.STOP
             if customers.set_opt_out(tx, view.contact_point_id, opted_out=opted_out):
                 happening = Happening.OPTED_OUT if opted_out else Happening.OPTED_IN
-                conversations.add_happening(tx, conversations.load_conversation(tx, view.id), happening, conversations.SYSTEM)
+                conversations.add_happening(
+                    tx, conversations.load_conversation(tx, view.id), happening, conversations.SYSTEM
+                )
                 draft.row["version"] += 1
     if any(draft.row["queued_since"] is not None for draft in drafts.values()):
         tx.wake("routing")
@@ -210,7 +213,6 @@ _ENTRY_DEFAULTS: dict[str, Any] = {
     "delivery": None,
     "happening": None,
     "data": None,
-    "client_key": None,
     "version": 1,
 }
 
@@ -326,10 +328,7 @@ def _create(
     statement = maker(tables.conversation).on_conflict_do_nothing().returning(_c.id)
     ids = list(tx.execute(statement, rows).scalars())
     found = conversations.CONVERSATIONS.where(_c.id.in_(ids))
-    drafts = {
-        (row.contact_point_id, row.channel_id): _Draft(dict(row._mapping))
-        for row in tx.rows(found)
-    }
+    drafts = {(row.contact_point_id, row.channel_id): _Draft(dict(row._mapping)) for row in tx.rows(found)}
     lost = [key for key in keys if key not in drafts]
     if lost:
         # Another process opened it between our look and our insert (the partial unique index said so): use that one.
@@ -349,27 +348,42 @@ def _create(
 def _insert_attachments(
     tx: Tx, entries: Iterable[tuple[int, tuple[_Draft, int, dict[str, Any], MessageArrival]]]
 ) -> dict[int, list[AttachmentView]]:
-    """Rows for the files that came along; `media` fetches them after the commit."""
-    rows = [
-        {
-            "entry_id": entry_id,
-            "channel_id": draft.row["channel_id"],
-            "contact_point_id": draft.row["contact_point_id"],
-            "name": media.name or f"file-{number}",
-            "media_type": media.media_type,
-            "state": AttachmentState.FETCHING.value,
-            "source_url": media.url,
-            "next_attempt_at": tx.now,
-            "created_at": tx.now,
-        }
-        for entry_id, (draft, _, _, arrival) in entries
-        for number, media in enumerate(arrival.media, 1)
-    ]
-    if not rows:
-        return {}
-    tx.insert_many(tables.attachment, rows)
-    tx.wake("media")
-    return conversations.load_attachments(tx, {row["entry_id"] for row in rows})
+    """Rows for the files that came along: `media` fetches them after the commit; what the hub has already (and this
+    very contact point uploaded) is joined to its entry."""
+    a = tables.attachment.c
+    rows: list[dict[str, Any]] = []
+    with_files: set[int] = set()
+    for entry_id, (draft, _, _, arrival) in entries:
+        for number, media in enumerate(arrival.media, 1):
+            with_files.add(entry_id)
+            if media.stored_id is not None:
+                tx.execute(
+                    update(tables.attachment)
+                    .where(
+                        a.id == media.stored_id,
+                        a.contact_point_id == draft.row["contact_point_id"],
+                        a.entry_id.is_(None),
+                    )
+                    .values(entry_id=entry_id)
+                )
+                continue
+            rows.append(
+                {
+                    "entry_id": entry_id,
+                    "channel_id": draft.row["channel_id"],
+                    "contact_point_id": draft.row["contact_point_id"],
+                    "name": media.name or f"file-{number}",
+                    "media_type": media.media_type,
+                    "state": AttachmentState.FETCHING.value,
+                    "source_url": media.url,
+                    "next_attempt_at": tx.now,
+                    "created_at": tx.now,
+                }
+            )
+    if rows:
+        tx.insert_many(tables.attachment, rows)
+        tx.wake("media")
+    return conversations.load_attachments(tx, with_files)
 
 
 # --- sharing commits ----------------------------------------------------------------------------------------------------
@@ -425,4 +439,3 @@ class Intake:
             if not one.future.done():
                 one.future.set_result(outcomes[position : position + len(one.items)])
             position += len(one.items)
-

@@ -10,7 +10,8 @@
 A message that may have left is never sent again by itself: a lease that ran out (the process died in mid-send) counts as
 Uncertain, unless the channel says that repeating is harmless (`Capabilities.repeatable`). Within a conversation messages
 leave in order: a row that waits for its next attempt holds back those behind it, so the customer never reads an answer
-before the one it follows. A parked row holds back nobody: most likely it did leave, and only an agent can tell. A breaker per channel account stops knocking at a provider that is down; its state is the
+before the one it follows. A parked row holds back nobody: most likely it did leave, and only an agent can tell. A
+breaker per channel account stops knocking at a provider that is down; its state is the
 account's health, shown to everybody.
 """
 
@@ -21,7 +22,6 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-
 from typing import Any
 
 from sqlalchemy import Row, exists, func, insert, select, update
@@ -236,7 +236,9 @@ def record(tx: Tx, claimed: Claimed, result: Accepted | ProviderError) -> None:
             )
         note_failure(tx, claimed.channel_id, result)
     else:
-        tx.execute(update(tables.outbox).where(_o.id == row.id).values(state="parked", lease_until=None, leased_by=None))
+        tx.execute(
+            update(tables.outbox).where(_o.id == row.id).values(state="parked", lease_until=None, leased_by=None)
+        )
         _raise_delivery(tx, claimed.entry_id, Delivery.UNCERTAIN, tx.now, reason=result.code, detail=_words(result))
         note_failure(tx, claimed.channel_id, result)
     tx.wake("outbox")
@@ -330,6 +332,29 @@ def apply_receipt(tx: Tx, channel_id: str, receipt: ReceiptArrival) -> bool:
         )
     )
     return applied
+
+
+def note_seen(tx: Tx, contact_point_id: int, channel_id: str, through: int, state: Delivery) -> None:
+    """The customer's own device says it has (DELIVERED) or has shown (READ) everything up to an entry."""
+    c = tables.conversation.c
+    earlier = [
+        before.value for before, after in DELIVERY.items() if state in after and before is not Delivery.UNCERTAIN
+    ]
+    rows = tx.rows(
+        select(_e.id, _e.conversation_id)
+        .join(tables.conversation, c.id == _e.conversation_id)
+        .where(
+            c.contact_point_id == contact_point_id,
+            c.channel_id == channel_id,
+            _e.id <= through,
+            _e.direction == Direction.OUT.value,
+            _e.delivery.in_(earlier),
+        )
+        .order_by(_e.id)
+    )
+    tx.lock_conversations({row.conversation_id for row in rows})
+    for row in rows:
+        _raise_delivery(tx, row.id, state, tx.now)
 
 
 def _raise_delivery(
@@ -434,4 +459,3 @@ def note_failure(tx: Tx, channel_id: str, error: ProviderError) -> None:
 def _emit_channel(tx: Tx, channel_id: str) -> None:
     for view in channels.load_channel_views(tx, [channel_id]):
         tx.emit(ChannelChanged(view), {STAFF})
-

@@ -36,6 +36,14 @@ def file_path(vault: Vault, attachment_id: str) -> str:
     return f"/files/{attachment_id}/{vault.sign('outgoing-file', attachment_id)}"
 
 
+def is_signed_file(vault: Vault, attachment_id: str, signature: str) -> bool:
+    return (
+        attachment_id.isdecimal()
+        and len(attachment_id) < 19
+        and vault.is_signed("outgoing-file", attachment_id, signature)
+    )
+
+
 class Sender:
     def __init__(
         self, database: Database, wakes: Wakes, adapters: Adapters, vault: Vault, *, public_url: str, process: str
@@ -118,7 +126,9 @@ class Sender:
         except Exception as error:
             # An adapter's bug: whether the message left is not known.
             log.exception("outbox.adapter_failed", extra={"channel": claimed.channel_id})
-            return Uncertain(f"the {channel.account.kind} adapter failed: {type(error).__name__}", code="adapter_failed")
+            return Uncertain(
+                f"the {channel.account.kind} adapter failed: {type(error).__name__}", code="adapter_failed"
+            )
 
     async def _reconcile(self, channel: Channel, message: OutgoingMessage) -> Accepted:
         """Settles a message that may have left. Raises a ProviderError when it cannot say Accepted."""
@@ -129,7 +139,9 @@ class Sender:
         try:
             found = await channel.find_sent(message)
         except Unavailable as error:
-            raise Uncertain("the message may have been sent; the provider does not answer", code="fate_unknown") from error
+            raise Uncertain(
+                "the message may have been sent; the provider does not answer", code="fate_unknown"
+            ) from error
         if found is None:
             raise Unavailable("the provider never got the message", code="never_arrived", retry_after_s=0.0)
         return found

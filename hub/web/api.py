@@ -32,7 +32,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 from types import ModuleType
-from typing import Annotated, Any, Protocol, TypeVar, overload
+from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeVar, overload
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, create_model
 from pydantic_core import ErrorDetails, from_json
@@ -63,7 +63,11 @@ from hub.store.notices import Notices
 from hub.store.stream import Wakes
 from hub.store.vault import Vault
 from hub.timeline.adapters import Adapters
+from hub.timeline.inbound import Intake
 from hub.web.security import REQUEST_ID, is_own_origin
+
+if TYPE_CHECKING:
+    from hub.web.chat_socket import ChatSockets
 
 log = logging.getLogger(__name__)
 
@@ -74,6 +78,8 @@ CSRF_HEADER = "X-CSRF-Token"
 
 # What the databases can keep in a BIGINT; a larger number in a request names nothing that exists.
 _INT64_MAX = 2**63 - 1
+# A route takes them all and answers 405 itself: else a later, wider route (the console's pages) would take the request.
+_METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 _SAFE_METHODS = frozenset({"GET", "HEAD"})
 _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,200}")
 # Cheap signs that a body may hold what no database of ours can keep; only then is every value looked at.
@@ -117,6 +123,10 @@ class HubLike(Protocol):
     def wakes(self) -> Wakes: ...
     @property
     def channels(self) -> Adapters: ...
+    @property
+    def intake(self) -> Intake: ...
+    @property
+    def chat_sockets(self) -> ChatSockets: ...
 
 
 def hub_of(connection: HTTPConnection) -> HubLike:
@@ -233,6 +243,8 @@ class Endpoint:
     is_raw: bool
     accepts: str
     media_type: str
+    # Honours Idempotency-Key.
+    idempotent: bool
     _path_model: type[BaseModel] = field(repr=False, compare=False, default=BaseModel)
     _query_model: type[BaseModel] = field(repr=False, compare=False, default=BaseModel)
 
@@ -417,12 +429,14 @@ def endpoint(
     tag: str | None = None,
     accepts: str = "application/json",
     media_type: str = "application/json",
+    idempotent: bool = False,
 ) -> Callable[[Handler], Endpoint]:
     """Makes an Endpoint of an async function; its place is PREFIX + `path`.
 
     `why` justifies NOBODY_NEEDED. `tag` groups it in the document (default: the module's name). A function that returns
     a starlette Response makes its answer itself: `media_type` says what it is. `accepts` other than JSON: the function
-    reads the body from `context.request` itself (with `read_body`'s limit in mind).
+    reads the body from `context.request` itself (with `read_body`'s limit in mind). `idempotent`: it honours
+    Idempotency-Key, see store.idempotency.
     """
     if (access is Access.NOBODY_NEEDED) != bool(why):
         raise ValueError(f"{method} {path}: `why` must be given for NOBODY_NEEDED, and only then")
@@ -468,6 +482,7 @@ def endpoint(
             is_raw=is_raw,
             accepts=accepts,
             media_type=media_type,
+            idempotent=idempotent,
             _path_model=_model("Path", path_parameters),
             _query_model=_model("Query", query_parameters),
         )
@@ -497,13 +512,15 @@ def api_routes(endpoints: Iterable[Endpoint]) -> list[Route]:
             raise ValueError(f"{item.method} {item.template} is there twice")
         methods[item.method] = item
     return [
-        Route(template, endpoint=functools.partial(_answer, methods), methods=sorted(methods))
+        Route(template, endpoint=functools.partial(_answer, methods), methods=_METHODS)
         for template, methods in by_path.items()
     ]
 
 
 async def _answer(methods: Mapping[str, Endpoint], request: Request) -> Response:
-    chosen = methods["GET" if request.method == "HEAD" else request.method]
+    chosen = methods.get("GET" if request.method == "HEAD" else request.method)
+    if chosen is None:
+        return error_answer(request, HTTPException(405, headers={"Allow": ", ".join(sorted(methods))}))
     try:
         return await chosen.answer_request(request)
     except Exception as error:

@@ -16,6 +16,7 @@ are looked at again at once, and all sockets every minute.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import secrets
@@ -396,7 +397,5 @@ async def _refuse(websocket: WebSocket, code: int) -> None:
 
 
 async def _close(websocket: WebSocket, code: int) -> None:
-    try:
+    with contextlib.suppress(RuntimeError):  # it was closed already
         await websocket.close(code)
-    except RuntimeError:
-        pass  # it was closed already

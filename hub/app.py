@@ -1,0 +1,346 @@
+"""The composition root: what is made of what, in which order it starts, and what happens when a part dies.
+
+    Settings → Database, Vault, Files → Wakes, Notices, Tail → Intake, Adapters → loops → web
+
+All loops of a process run in one group: tail (stream), notices, dispatcher, sender, media, projector, live, housekeeping.
+Each of them waits through a database that is away. One that ends in any other way takes the process down, loudly: a hub
+that answers but routes nothing would be worse than one that is restarted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import logging
+import os
+import secrets
+import signal
+import sys
+from collections.abc import AsyncIterator, Coroutine
+from datetime import timedelta
+from typing import Any
+
+import uvicorn
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
+from prometheus_client.process_collector import ProcessCollector
+from sqlalchemy import delete, func, select
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import BaseRoute, Route, WebSocketRoute
+
+from hub.errors import DatabaseAway, Misconfigured
+from hub.kpi.facts import Projector
+from hub.routing.dispatcher import Dispatcher
+from hub.settings import Settings, load_settings
+from hub.store import stream, tables
+from hub.store.database import Database, Tx, open_database
+from hub.store.files import Files
+from hub.store.idempotency import forget_keys
+from hub.store.notices import Notices
+from hub.store.stream import Tail, Wakes
+from hub.store.vault import Vault
+from hub.timeline.adapters import Adapters
+from hub.timeline.inbound import Intake
+from hub.timeline.media import MediaFetcher
+from hub.timeline.sending import Sender
+from hub.web import (
+    agents,
+    api_keys,
+    attachments,
+    channels,
+    chat_socket,
+    conversations,
+    customers,
+    offers,
+    openapi,
+    queues,
+    session,
+    snapshot,
+    static,
+    users,
+    webhooks,
+)
+from hub.web.api import EXCEPTION_HANDLERS, Endpoint, api_routes, endpoints_of
+from hub.web.chat_socket import ChatSockets
+from hub.web.live import Live
+from hub.web.security import SecureAnswers
+from hub.web.socket_protocol import PushProtocol
+
+log = logging.getLogger(__name__)
+
+_HOUSEKEEPING_EVERY_S = 3600.0
+# Keys of repeated requests are of use for a day; files never sent are somebody's abandoned draft.
+_KEY_RETENTION = timedelta(days=1)
+_UPLOAD_RETENTION = timedelta(days=1)
+# How long open requests are let finish at a stop.
+_SHUTDOWN_S = 5
+# Python's default of 5 ms would be felt: the writer thread and the event loop hand the interpreter to each other.
+_SWITCH_INTERVAL_S = 0.0005
+
+ENDPOINTS: list[Endpoint] = endpoints_of(
+    session,
+    snapshot,
+    conversations,
+    offers,
+    agents,
+    customers,
+    attachments,
+    users,
+    queues,
+    channels,
+    api_keys,
+)
+
+
+class Hub:
+    """One process of the hub. `start` brings it up, `stop` down; both are called by the web server's lifespan."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.process = f"{os.getpid()}-{secrets.token_hex(4)}"
+        self.database: Database = open_database(settings.database_url)
+        self.vault = Vault(settings.secret_key)
+        self.files = Files(settings.files_dir)
+        self.wakes = Wakes()
+        self.notices = Notices(self.database)
+        self.tail = Tail(self.database, self.wakes)
+        self.intake = Intake(self.database)
+        self.channels = Adapters(self.database, self.vault, settings.public_url)
+        self.sender = Sender(
+            self.database, self.wakes, self.channels, self.vault, public_url=settings.public_url, process=self.process
+        )
+        self.media = MediaFetcher(self.database, self.wakes, self.channels, self.files)
+        self.dispatcher = Dispatcher(self.database, self.wakes, presence_grace_s=settings.presence_grace_s)
+        self.projector = Projector(self.database, self.wakes)
+        self.live = Live(self.database, self.tail, self.notices, process=self.process)
+        self.chat_sockets = ChatSockets()
+        self.live.hub = self
+        self.chat_sockets.hub = self
+        self.tail.follow(self.chat_sockets.follow)
+        self.tail.follow(self.channels.follow)
+        self.tail.follow(self.projector.follow)
+        self.notices.listen(self.chat_sockets.volatile)
+        self._tasks: list[asyncio.Task[None]] = []
+        self.is_ready = False
+
+    def _loops(self) -> dict[str, Coroutine[Any, Any, None]]:
+        return {
+            "tail": self.tail.run(),
+            "notices": self.notices.run(),
+            "dispatcher": self.dispatcher.run(),
+            "sender": self.sender.run(),
+            "media": self.media.run(),
+            "projector": self.projector.run(),
+            "live": self.live.run(),
+            "housekeeping": self._keep_house(),
+        }
+
+    async def start(self) -> None:
+        await self.tail.start()
+        for name, loop in self._loops().items():
+            task = asyncio.create_task(loop, name=name)
+            # The notices loop ends at once on SQLite, where there is nothing to hear.
+            task.add_done_callback(self._ended)
+            self._tasks.append(task)
+        self.is_ready = True
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if task.cancelled() or (task.exception() is None and task.get_name() == "notices"):
+            return
+        log.critical("loop.died", exc_info=task.exception(), extra={"loop": task.get_name()})
+        self.is_ready = False
+        self.has_failed = True
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    has_failed = False
+
+    async def stop(self) -> None:
+        self.is_ready = False
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.channels.close()
+        await self.database.close()
+
+    async def _keep_house(self) -> None:
+        while True:
+            try:
+                keys = await self.database.transaction(_prune, self.settings)
+                for key in keys:
+                    await asyncio.to_thread(self.files.delete, key)
+            except DatabaseAway:
+                pass  # the next round does it
+            await asyncio.sleep(_HOUSEKEEPING_EVERY_S)
+
+
+def _prune(tx: Tx, settings: Settings) -> list[str]:
+    """Deletes what has served its time; returns the keys of files to delete after the commit."""
+    stream.prune(tx, tx.now - timedelta(days=settings.event_retention_days))
+    arrived = tables.arrival.c.received_at
+    tx.execute(delete(tables.arrival).where(arrived < tx.now - timedelta(days=settings.arrival_retention_days)))
+    forget_keys(tx, tx.now - _KEY_RETENTION)
+    tx.execute(delete(tables.session).where(tables.session.c.expires_at < tx.now))
+    a = tables.attachment.c
+    abandoned = (a.entry_id.is_(None)) & (a.created_at < tx.now - _UPLOAD_RETENTION)
+    keys = [row.file_key for row in tx.rows(select(a.file_key).where(abandoned)) if row.file_key]
+    tx.execute(delete(tables.attachment).where(abandoned))
+    return keys
+
+
+# --- health -------------------------------------------------------------------------------------------------------------
+
+
+async def _healthz(_request: Request) -> Response:
+    return PlainTextResponse("ok\n")
+
+
+async def _readyz(request: Request) -> Response:
+    hub: Hub = request.app.state.hub
+    try:
+        async with asyncio.timeout(3):
+            await hub.database.read(stream.load_token)
+    except (DatabaseAway, TimeoutError):
+        return JSONResponse({"ready": False, "reason": "the database does not answer"}, 503)
+    if not hub.is_ready:
+        return JSONResponse({"ready": False, "reason": "starting or stopping"}, 503)
+    return JSONResponse({"ready": True})
+
+
+def _load_gauges(tx: Tx) -> dict[str, float]:
+    c, o, a, ch = tables.conversation.c, tables.outbox.c, tables.agent.c, tables.channel.c
+    oldest = tx.scalar(select(func.min(c.queued_since)))
+    counts = {
+        "hub_conversations_waiting": select(func.count()).where(c.queued_since.is_not(None)),
+        "hub_outbox_unfinished": select(func.count()).where(o.state.in_(("queued", "leased"))),
+        "hub_outbox_parked": select(func.count()).where(o.state == "parked"),
+        "hub_agents_available": select(func.count()).where(a.state == "available", a.connected),
+        "hub_channels_down": select(func.count()).where(ch.health == "down"),
+    }
+    gauges = {name: float(tx.scalar(query)) for name, query in counts.items()}
+    gauges["hub_longest_wait_seconds"] = (tx.now - oldest).total_seconds() if oldest else 0.0
+    gauges["hub_stream_seq"] = float(stream.load_token(tx).seq)
+    return gauges
+
+
+async def _metrics(request: Request) -> Response:
+    """Prometheus text. Numbers only: no names, no addresses."""
+    hub: Hub = request.app.state.hub
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    try:
+        gauges = await hub.database.read(_load_gauges)
+    except DatabaseAway:
+        gauges = {}
+    gauges["hub_database_up"] = 1.0 if gauges else 0.0
+    gauges["hub_console_sockets"] = float(len(hub.live.screens))
+    gauges["hub_chat_sockets"] = float(hub.chat_sockets.count)
+    for name, value in gauges.items():
+        Gauge(name, name.removeprefix("hub_").replace("_", " "), registry=registry).set(value)
+    return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+
+
+# --- the app ------------------------------------------------------------------------------------------------------------
+
+# Routes that are no endpoints, each with the reason why it asks for no session. A test holds the app to this table.
+PUBLIC_ROUTES: dict[str, str] = {
+    "/healthz": "an orchestrator's question; says nothing but ok",
+    "/readyz": "an orchestrator's question; says ready or not",
+    "/metrics": "counts only; keep it inside by the proxy (docs/operations.md)",
+    "/webhooks/{channel_id}/{kind}": "providers have no session; each request's signature is checked",
+    "/files/{attachment_id}/{signature}": "a provider fetches an outgoing file; the address is signed",
+    "/live": "the console socket; checks session and origin itself",
+    "/chat/{channel_id}": "the visitor's socket; checks visitor cookie and origin itself",
+    "/chat/{channel_id}/visit": "a customer opens the chat; checks the origin",
+    "/chat/{channel_id}/attachments": "a visitor's upload; checks visitor cookie and origin",
+    "/chat/{channel_id}/attachments/{attachment_id}": "a visitor's own file; checks the visitor cookie",
+}
+
+
+def make_app(hub: Hub, extra_routes: list[BaseRoute] | None = None) -> Any:
+    """The ASGI app of one process. `extra_routes` come before the console's catch-all."""
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        await hub.start()
+        # What is there now stays: the collector need not look at it again.
+        gc.collect()
+        gc.freeze()
+        try:
+            yield
+        finally:
+            await hub.stop()
+
+    app = Starlette(
+        routes=[
+            Route("/webhooks/{channel_id}/{kind}", webhooks.receive, methods=["POST"]),
+            WebSocketRoute("/live", hub.live.serve),
+            *api_routes(ENDPOINTS),
+            *openapi.routes(ENDPOINTS),
+            Route("/files/{attachment_id}/{signature}", attachments.public_file, methods=["GET"]),
+            WebSocketRoute("/chat/{channel_id}", hub.chat_sockets.serve),
+            Route("/chat/{channel_id}/visit", chat_socket.visit, methods=["POST"]),
+            Route("/chat/{channel_id}/visit", chat_socket.preflight, methods=["OPTIONS"]),
+            Route("/chat/{channel_id}/attachments", chat_socket.upload, methods=["POST"]),
+            Route("/chat/{channel_id}/attachments", chat_socket.preflight, methods=["OPTIONS"]),
+            Route("/chat/{channel_id}/attachments/{attachment_id:int}", chat_socket.download, methods=["GET"]),
+            Route("/healthz", _healthz),
+            Route("/readyz", _readyz),
+            Route("/metrics", _metrics),
+            *(extra_routes or []),
+            *static.routes(),
+        ],
+        exception_handlers=EXCEPTION_HANDLERS,
+        lifespan=lifespan,
+    )
+    app.state.hub = hub
+    return SecureAnswers(app, hub.settings.public_url)
+
+
+def create_app() -> Any:
+    """The app of a worker process, from the environment (uvicorn's factory)."""
+    sys.setswitchinterval(_SWITCH_INTERVAL_S)
+    return make_app(Hub(load_settings()))
+
+
+def server_options(host: str, port: int, settings: Settings) -> dict[str, Any]:
+    """What uvicorn is told, the same in `serve`, `demo` and the tests. Compression of small frames would halve the
+    fan-out, and the default websocket implementation is deprecated there."""
+    return {
+        "host": host,
+        "port": port,
+        "loop": "uvloop",
+        "http": "httptools",
+        "ws": PushProtocol,
+        "ws_per_message_deflate": False,
+        "ws_max_size": 256 * 1024,
+        "ws_ping_interval": 20.0,
+        "ws_ping_timeout": 20.0,
+        "access_log": False,
+        "log_config": None,
+        "log_level": settings.log_level,
+        "server_header": False,
+        "timeout_graceful_shutdown": _SHUTDOWN_S,
+        "timeout_keep_alive": 65,
+        # Who is trusted to say X-Forwarded-*: the proxy on this machine (docs/operations.md).
+        "forwarded_allow_ips": os.environ.get("HUB_TRUSTED_PROXIES", "127.0.0.1"),
+    }
+
+
+def serve(settings: Settings, host: str, port: int, processes: int = 1) -> None:
+    """Runs the hub until it is told to stop; exits with 1 when a loop died. The database is migrated before."""
+    if processes > 1 and settings.is_sqlite:
+        raise Misconfigured(
+            "several processes need PostgreSQL: SQLite has one writer", fields={"HUB_DATABASE_URL": "is SQLite"}
+        )
+    options = server_options(host, port, settings)
+    if processes > 1:
+        os.environ.setdefault("HUB_PUBLIC_URL", settings.public_url)
+        uvicorn.run("hub.app:create_app", factory=True, workers=processes, **options)
+        return
+    sys.setswitchinterval(_SWITCH_INTERVAL_S)
+    hub = Hub(settings)
+    uvicorn.Server(uvicorn.Config(make_app(hub), **options)).run()
+    if hub.has_failed:
+        raise SystemExit(1)

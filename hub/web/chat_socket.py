@@ -1,0 +1,617 @@
+"""The customer's side of web chat: who comes back, the visitor's socket, and their pictures.
+
+    POST /chat/{channel_id}/visit        sets the signed visitor cookie; how the channel looks and whether somebody is there
+    WS   /chat/{channel_id}?since=ID     frames of channels.chat in; history, entries, acks, typing and states out
+    POST /chat/{channel_id}/attachments  a picture to send;  GET /chat/{channel_id}/attachments/{id}  one to see
+
+A visitor sees the messages of their own conversations on this channel and nothing else: no notes, no events, no other
+channel of the same customer, whoever they claim to be. What a visitor sends is acked after the commit and may be sent again
+with the same client_id. What the hub sends is read from the stream, so it comes after a reconnect, too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from http.cookies import SimpleCookie
+from typing import Any
+
+from sqlalchemy import Row, select
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import JSONResponse, Response
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from hub.channels import chat
+from hub.channels.channel import Channel, Media
+from hub.channels.chat import ChatChannel
+from hub.domain.events import Typing, conversation_topics, customer_topic, visitor_topic
+from hub.domain.states import AgentState, AttachmentState, Delivery
+from hub.domain.values import ContactKind
+from hub.errors import CallerError, DatabaseAway, Forbidden, HubError, InvalidInput, NotFound, TooMany, Unauthenticated
+from hub.store import tables
+from hub.store.database import Tx, encode_event
+from hub.store.stream import Stored
+from hub.timeline import conversations, customers, outbox
+from hub.web.api import HubLike, error_answer, hub_of
+from hub.web.attachments import read_upload, serve_file
+from hub.web.socket_protocol import EXTENSION, text_frame
+
+log = logging.getLogger(__name__)
+
+COOKIE = "hub_visitor"
+# A page of history; older entries are asked for with a new `since` by nobody yet, so this is what a returning visitor sees.
+_HISTORY_LIMIT = 200
+# More than this in the window is a machine, not a person.
+_FRAMES_PER_WINDOW = 40
+_WINDOW_S = 10.0
+# New visitors of one address; a shop's whole office may sit behind one.
+_VISITS_PER_WINDOW = 120
+_VISIT_WINDOW_S = 60.0
+
+CLOSE_NO_VISITOR = 4401
+CLOSE_ORIGIN = 4403
+CLOSE_NO_CHANNEL = 4404
+CLOSE_AWAY = 1012
+
+
+# --- what the visitor may see -------------------------------------------------------------------------------------------
+
+
+def visitor_entry(channel_id: str, entry: dict[str, Any]) -> dict[str, Any]:
+    """An entry (the JSON of an EntryView) as the visitor sees it: no ids of ours but its own, no names but the writer's."""
+    shown = {
+        "id": entry["id"],
+        "direction": entry["direction"],
+        "author": entry["author"]["name"] if entry["direction"] == "out" else "",
+        "text": entry["text"],
+        "at": entry["at"],
+        "attachments": [
+            {
+                "id": file["id"],
+                "name": file["name"],
+                "media_type": file["media_type"],
+                "size_bytes": file["size_bytes"],
+                "url": f"/chat/{channel_id}/attachments/{file['id']}",
+            }
+            for file in entry["attachments"]
+            if file["state"] == AttachmentState.STORED.value
+        ],
+    }
+    if entry["direction"] == "in" and entry["client_key"]:
+        shown["client_id"] = entry["client_key"]
+    return shown
+
+
+@dataclass(frozen=True, slots=True)
+class _Visit:
+    """What a visitor comes back to. `contact_point_id` None: never wrote a word."""
+
+    contact_point_id: int | None
+    name: str | None
+    conversation: conversations.ConversationView | None
+    agent_name: str | None
+    entries: list[dict[str, Any]]
+    more: bool
+
+
+def _load_visit(tx: Tx, channel_id: str, visitor_id: str, since: int) -> _Visit:
+    reach = customers.find_reaches(tx, [(ContactKind.CHAT.value, visitor_id)]).get((ContactKind.CHAT.value, visitor_id))
+    if reach is None:
+        return _Visit(None, None, None, None, [], more=False)
+    c, e = tables.conversation.c, tables.entry.c
+    newest = tx.first(
+        conversations.CONVERSATIONS.where(c.contact_point_id == reach.contact_point_id, c.channel_id == channel_id)
+        .order_by(c.id.desc())
+        .limit(1)
+    )
+    view = conversations.conversation_view(newest) if newest is not None else None
+    rows = conversations.load_entries(
+        tx,
+        conversations.ENTRIES.where(
+            c.contact_point_id == reach.contact_point_id, c.channel_id == channel_id, e.kind == "message", e.id > since
+        )
+        .order_by(e.id.desc())
+        .limit(_HISTORY_LIMIT + 1),
+    )
+    entries = [visitor_entry(channel_id, json.loads(encode_event(entry))) for entry in rows[:_HISTORY_LIMIT][::-1]]
+    agent_name = None
+    if view is not None and view.assignee_id is not None:
+        agent_name = tx.scalar(select(tables.user_account.c.name).where(tables.user_account.c.id == view.assignee_id))
+    is_default = reach.customer_name == customers.default_name(ContactKind.CHAT, visitor_id)
+    return _Visit(
+        reach.contact_point_id,
+        None if is_default else reach.customer_name,
+        view,
+        agent_name,
+        entries,
+        more=len(rows) > _HISTORY_LIMIT,
+    )
+
+
+def _is_somebody_there(tx: Tx, channel_id: str) -> bool:
+    """Whether an agent of the channel's queue is available now."""
+    a, m, ch = tables.agent.c, tables.queue_member.c, tables.channel.c
+    return (
+        tx.first(
+            select(a.user_id)
+            .join(tables.queue_member, m.user_id == a.user_id)
+            .join(tables.channel, ch.queue_id == m.queue_id)
+            .where(ch.id == channel_id, a.connected, a.state == AgentState.AVAILABLE.value)
+            .limit(1)
+        )
+        is not None
+    )
+
+
+# --- sockets ------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(eq=False, slots=True)
+class _Visitor:
+    """One open widget. Until `is_live`, what the stream brings is kept in `early`, so that history comes first."""
+
+    channel_id: str
+    visitor_id: str
+    push: Any
+    contact_point_id: int | None = None
+    conversation: conversations.ConversationView | None = None
+    name: str | None = None
+    is_live: bool = False
+    early: list[dict[str, Any]] = field(default_factory=list)
+    frames_at: deque[float] = field(default_factory=deque)
+
+    def send(self, message: dict[str, Any]) -> None:
+        self.push.push(text_frame(json.dumps(message, ensure_ascii=False).encode()))
+
+
+class ChatSockets:
+    """All visitors of this process, by the topic under which the stream speaks of them."""
+
+    def __init__(self) -> None:
+        self.hub: HubLike | None = None
+        self._by_topic: dict[str, set[_Visitor]] = {}
+        self._visits: dict[str, deque[float]] = {}
+
+    @property
+    def count(self) -> int:
+        return sum(len(visitors) for visitors in self._by_topic.values())
+
+    # --- stream → visitors
+
+    def follow(self, events: list[Stored]) -> None:
+        if not self._by_topic:
+            return
+        for event in events:
+            if event.kind not in ("entry.added", "entry.changed"):
+                continue
+            for topic in event.topics & self._by_topic.keys():
+                body = json.loads(event.body)
+                for visitor in self._by_topic[topic]:
+                    self._tell(visitor, body)
+
+    def _tell(self, visitor: _Visitor, body: dict[str, Any]) -> None:
+        entry = body["entry"]
+        if entry["channel_id"] != visitor.channel_id:
+            return
+        messages: list[dict[str, Any]] = []
+        if entry["kind"] == "message":
+            messages.append({"type": "entry", "entry": visitor_entry(visitor.channel_id, entry)})
+        elif entry["kind"] == "event":
+            conversation = body.get("conversation") or {}
+            is_resolved = conversation.get("status") == "resolved"
+            name = entry["data"].get("agent_name") if conversation.get("assignee_id") else None
+            messages.append({"type": "agent", "name": name})
+            messages.append(
+                {"type": "state", "waiting": bool(conversation.get("queued_since")), "resolved": is_resolved}
+            )
+        for message in messages:
+            if visitor.is_live:
+                visitor.send(message)
+            else:
+                visitor.early.append(message)
+
+    def volatile(self, body: str, topics: frozenset[str]) -> None:
+        for topic in topics & self._by_topic.keys():
+            event = json.loads(body)
+            if event["kind"] == "typing" and event["user_id"] is not None:
+                for visitor in self._by_topic[topic]:
+                    if visitor.is_live:
+                        visitor.send({"type": "typing", "name": event["name"]})
+
+    def _attach(self, visitor: _Visitor, contact_point_id: int) -> None:
+        visitor.contact_point_id = contact_point_id
+        self._by_topic.setdefault(visitor_topic(contact_point_id), set()).add(visitor)
+
+    def _detach(self, visitor: _Visitor) -> None:
+        if visitor.contact_point_id is not None:
+            topic = visitor_topic(visitor.contact_point_id)
+            self._by_topic.get(topic, set()).discard(visitor)
+            if not self._by_topic.get(topic, True):
+                del self._by_topic[topic]
+
+    # --- a visit
+
+    def check_visit_rate(self, address: str) -> None:
+        """TooMany when one address makes more new visitors than people would."""
+        now = time.monotonic()
+        if len(self._visits) > 10_000:
+            self._visits.clear()
+        times = self._visits.setdefault(address, deque())
+        while times and times[0] < now - _VISIT_WINDOW_S:
+            times.popleft()
+        if len(times) >= _VISITS_PER_WINDOW:
+            raise TooMany("too many visits", retry_after_s=_VISIT_WINDOW_S)
+        times.append(now)
+
+    async def serve(self, websocket: WebSocket) -> None:
+        """Runs one visitor's socket to its end."""
+        assert self.hub is not None
+        hub = self.hub
+        try:
+            channel = await _chat_channel(hub, websocket.path_params["channel_id"])
+        except DatabaseAway:
+            return await _refuse(websocket, CLOSE_AWAY)
+        except NotFound:
+            return await _refuse(websocket, CLOSE_NO_CHANNEL)
+        if not chat.origin_allowed(channel.account, websocket.headers.get("origin")):
+            return await _refuse(websocket, CLOSE_ORIGIN)
+        visitor_id = _read_visitor(hub, websocket)
+        if visitor_id is None:
+            return await _refuse(websocket, CLOSE_NO_VISITOR)
+        since_text = websocket.query_params.get("since", "0")
+        since = int(since_text) if since_text.isdecimal() and len(since_text) < 19 else 0
+        await websocket.accept()
+        visitor = _Visitor(channel.account.id, visitor_id, websocket.scope["extensions"][EXTENSION])
+        try:
+            await self._greet(hub, visitor, since)
+            while True:
+                await self._take(hub, channel, visitor, await websocket.receive_text())
+        except DatabaseAway:
+            await _close(websocket, CLOSE_AWAY)
+        except (WebSocketDisconnect, KeyError, RuntimeError):
+            pass
+        finally:
+            self._detach(visitor)
+
+    async def _greet(self, hub: HubLike, visitor: _Visitor, since: int) -> None:
+        """History first, then whatever the stream brought meanwhile (an entry may come twice: the widget knows its id)."""
+        found = await hub.database.read(customers.find_reaches, [(ContactKind.CHAT.value, visitor.visitor_id)])
+        for reach in found.values():
+            self._attach(visitor, reach.contact_point_id)
+        visit = await hub.database.read(_load_visit, visitor.channel_id, visitor.visitor_id, since)
+        visitor.name, visitor.conversation = visit.name, visit.conversation
+        visitor.send({"type": "history", "entries": visit.entries, "more": visit.more})
+        visitor.send({"type": "agent", "name": visit.agent_name})
+        view = visit.conversation
+        visitor.send(
+            {
+                "type": "state",
+                "waiting": view is not None and view.queued_since is not None,
+                "resolved": view is not None and view.status == "resolved",
+            }
+        )
+        visitor.is_live = True
+        for message in visitor.early:
+            visitor.send(message)
+        visitor.early.clear()
+
+    async def _take(self, hub: HubLike, channel: Channel, visitor: _Visitor, text: str) -> None:
+        client_id = None
+        try:
+            self._check_rate(visitor)
+            frame = chat.parse_frame(text)
+            match frame:
+                case chat.MessageFrame():
+                    client_id = frame.client_id
+                    await self._message(hub, visitor, frame)
+                case chat.ReceivedFrame(through) | chat.ReadFrame(through):
+                    state = Delivery.READ if isinstance(frame, chat.ReadFrame) else Delivery.DELIVERED
+                    if visitor.contact_point_id is not None:
+                        await hub.database.transaction(
+                            outbox.note_seen, visitor.contact_point_id, visitor.channel_id, through, state
+                        )
+                case chat.TypingFrame():
+                    await self._typing(hub, visitor)
+                case chat.IdentifyFrame():
+                    await self._identify(hub, channel, visitor, frame)
+                case chat.PingFrame():
+                    visitor.send({"type": "pong"})
+        except DatabaseAway as error:
+            visitor.send(_error(error, client_id))
+        except CallerError as error:
+            visitor.send(_error(error, client_id))
+
+    def _check_rate(self, visitor: _Visitor) -> None:
+        now = time.monotonic()
+        times = visitor.frames_at
+        while times and times[0] < now - _WINDOW_S:
+            times.popleft()
+        if len(times) >= _FRAMES_PER_WINDOW:
+            raise TooMany("slow down a little", retry_after_s=_WINDOW_S)
+        times.append(now)
+
+    async def _message(self, hub: HubLike, visitor: _Visitor, frame: chat.MessageFrame) -> None:
+        media: tuple[Media, ...] = ()
+        if frame.attachment_ids:
+            media = await hub.database.read(_load_uploads, visitor.visitor_id, frame.attachment_ids)
+        arrival = chat.message_arrival(
+            visitor.visitor_id, frame, received_at=hub.database.clock(), media=media, sender_name=visitor.name
+        )
+        if visitor.contact_point_id is None:
+            found = await hub.database.transaction(customers.ensure_reaches, _wanted(visitor))
+            self._attach(visitor, next(iter(found.values())).contact_point_id)
+        outcomes = await hub.intake.accept(visitor.channel_id, [arrival])
+        entry_id = outcomes[0].entry_id
+        if entry_id is None:  # sent again: it is here already
+            entry_id = await hub.database.read(_find_entry, visitor.contact_point_id, frame.client_id)
+        visitor.send(
+            {
+                "type": "ack",
+                "client_id": frame.client_id,
+                "entry_id": entry_id,
+                "at": arrival.received_at.isoformat(),
+            }
+        )
+        if outcomes[0].conversation_id is not None:
+            known = visitor.conversation
+            if known is None or known.id != outcomes[0].conversation_id:
+                visitor.conversation = await hub.database.read(
+                    conversations.load_conversation, outcomes[0].conversation_id
+                )
+
+    async def _typing(self, hub: HubLike, visitor: _Visitor) -> None:
+        if visitor.conversation is None:
+            return
+        view = await hub.database.read(conversations.load_conversation, visitor.conversation.id)
+        topics = conversation_topics(view.queue_id, view.assignee_id) | {customer_topic(view.customer_id)}
+        hub.notices.say(Typing(view.id, None, view.customer_name), topics)
+
+    async def _identify(self, hub: HubLike, channel: Channel, visitor: _Visitor, frame: chat.IdentifyFrame) -> None:
+        claims: list[tuple[ContactKind, str]] = []
+        for kind, text in ((ContactKind.PHONE, frame.phone), (ContactKind.EMAIL, frame.email)):
+            if text:
+                name = "phone" if kind is ContactKind.PHONE else "email"
+                try:
+                    claims.append((kind, customers.parse_address(kind, text, channel.account.default_region)))
+                except InvalidInput as error:
+                    raise InvalidInput(error.message, fields={name: next(iter(error.fields.values()))}) from error
+        contact_point_id = await hub.database.transaction(_identify, _wanted(visitor), frame.name, claims)
+        if visitor.contact_point_id is None:
+            self._attach(visitor, contact_point_id)
+        visitor.name = frame.name or visitor.name
+        visitor.send({"type": "identified"})
+
+
+def _find_entry(tx: Tx, contact_point_id: int | None, client_key: str) -> int | None:
+    c, e = tables.conversation.c, tables.entry.c
+    found: int | None = tx.scalar(
+        select(e.id)
+        .join(tables.conversation, c.id == e.conversation_id)
+        .where(c.contact_point_id == contact_point_id, e.client_key == client_key)
+        .limit(1)
+    )
+    return found
+
+
+def _wanted(visitor: _Visitor) -> dict[tuple[str, str], dict[str, Any]]:
+    return {(ContactKind.CHAT.value, visitor.visitor_id): {"name": visitor.name}}
+
+
+def _identify(
+    tx: Tx,
+    wanted: dict[tuple[str, str], dict[str, Any]],
+    name: str | None,
+    claims: list[tuple[ContactKind, str]],
+) -> int:
+    reach = next(iter(customers.ensure_reaches(tx, wanted).values()))
+    customers.identify(tx, reach.contact_point_id, name=name, claims=claims)
+    return reach.contact_point_id
+
+
+def _error(error: HubError, client_id: str | None) -> dict[str, Any]:
+    message: dict[str, Any] = {"type": "error", "code": error.code, "message": error.message}
+    if error.fields:
+        message["fields"] = error.fields
+    if client_id is not None:
+        message["client_id"] = client_id
+    return message
+
+
+def _read_visitor(hub: HubLike, connection: HTTPConnection) -> str | None:
+    token = connection.cookies.get(COOKIE, "")
+    return chat.read_visitor(token, key=hub.vault.key("chat-visitor"), now=hub.database.clock()) if token else None
+
+
+async def _chat_channel(hub: HubLike, channel_id: str) -> ChatChannel:
+    channel = await hub.channels.get(channel_id)
+    if not isinstance(channel, ChatChannel):
+        raise NotFound("there is no such chat")
+    return channel
+
+
+async def _refuse(websocket: WebSocket, code: int) -> None:
+    await websocket.accept()
+    await _close(websocket, code)
+
+
+async def _close(websocket: WebSocket, code: int) -> None:
+    with contextlib.suppress(RuntimeError):  # it was closed already
+        await websocket.close(code)
+
+
+# --- plain HTTP ---------------------------------------------------------------------------------------------------------
+
+
+def _allow(response: Response, request: Request) -> Response:
+    """Lets an allowed page of another site read the answer, with its cookie."""
+    origin = request.headers.get("origin")
+    if origin:
+        response.headers["Access-Control-Allow-Origin"] = origin
+        response.headers["Access-Control-Allow-Credentials"] = "true"
+        response.headers["Vary"] = "Origin"
+    return response
+
+
+async def _checked_channel(request: Request) -> ChatChannel:
+    channel = await _chat_channel(hub_of(request), request.path_params["channel_id"])
+    if not chat.origin_allowed(channel.account, request.headers.get("origin")):
+        raise Forbidden("this chat is not open to this page", code="origin_not_allowed")
+    return channel
+
+
+async def preflight(request: Request) -> Response:
+    try:
+        await _checked_channel(request)
+    except Exception as error:
+        return error_answer(request, error)
+    answer = _allow(Response(status_code=204), request)
+    answer.headers["Access-Control-Allow-Methods"] = "POST"
+    answer.headers["Access-Control-Allow-Headers"] = "content-type"
+    answer.headers["Access-Control-Max-Age"] = "600"
+    return answer
+
+
+async def visit(request: Request) -> Response:
+    """Sets the visitor's signed cookie (a new visitor, or the same for longer) and tells the widget how to look."""
+    hub = hub_of(request)
+    try:
+        channel = await _checked_channel(request)
+        visitor_id = _read_visitor(hub, request)
+        if visitor_id is None:
+            hub.chat_sockets.check_visit_rate(request.client.host if request.client else "")
+            visitor_id = chat.new_visitor_id()
+        found = await hub.database.read(_load_visit, channel.account.id, visitor_id, 2**62)
+        online = await hub.database.read(_is_somebody_there, channel.account.id)
+        capabilities, settings = channel.capabilities, channel.account.settings
+        answer = JSONResponse(
+            {
+                "title": settings.get("title") or "",
+                "greeting": settings.get("greeting") or "",
+                "accent": settings.get("colour") or "",
+                "online": online,
+                "text_limit": capabilities.text_limit,
+                "attachment_limit_bytes": capabilities.attachment_limit_bytes,
+                "visitor": {"name": found.name},
+            },
+            headers={"Cache-Control": "no-store"},
+        )
+        token = chat.sign_visitor(visitor_id, key=hub.vault.key("chat-visitor"), issued_at=hub.database.clock())
+        cookie: SimpleCookie = SimpleCookie({COOKIE: token})
+        morsel = cookie[COOKIE]
+        morsel["path"] = "/chat/"
+        morsel["httponly"] = True
+        morsel["max-age"] = int(chat.VISITOR_MAX_AGE.total_seconds())
+        if hub.settings.secure_cookies:
+            # The widget may sit on another site's page: the cookie must travel there, in that site's own jar (CHIPS).
+            morsel["secure"] = True
+            morsel["samesite"] = "None"
+            answer.headers.append("Set-Cookie", morsel.OutputString() + "; Partitioned")
+        else:
+            morsel["samesite"] = "Lax"
+            answer.headers.append("Set-Cookie", morsel.OutputString())
+        return _allow(answer, request)
+    except Exception as error:
+        return error_answer(request, error)
+
+
+def _load_uploads(tx: Tx, visitor_id: str, ids: tuple[int, ...]) -> tuple[Media, ...]:
+    a, p = tables.attachment.c, tables.contact_point.c
+    rows = tx.rows(
+        select(a.id, a.media_type, a.name)
+        .join(tables.contact_point, p.id == a.contact_point_id)
+        .where(a.id.in_(ids), a.entry_id.is_(None), p.kind == ContactKind.CHAT.value, p.address == visitor_id)
+    )
+    by_id = {row.id: Media(row.media_type, row.name, stored_id=row.id) for row in rows}
+    # A frame sent again finds its files already with their entry: the arrival is known, so nothing is lost by leaving
+    # them out here.
+    return tuple(by_id[each] for each in ids if each in by_id)
+
+
+def _insert_upload(tx: Tx, visitor_id: str, channel_id: str, row: dict[str, Any]) -> int:
+    reach = next(iter(customers.ensure_reaches(tx, {(ContactKind.CHAT.value, visitor_id): {}}).values()))
+    return tx.insert(
+        tables.attachment,
+        row
+        | {
+            "contact_point_id": reach.contact_point_id,
+            "channel_id": channel_id,
+            "state": AttachmentState.STORED.value,
+            "created_at": tx.now,
+        },
+    )
+
+
+async def upload(request: Request) -> Response:
+    """A picture to send with the next message."""
+    hub = hub_of(request)
+    try:
+        channel = await _checked_channel(request)
+        visitor_id = _read_visitor(hub, request)
+        if visitor_id is None:
+            raise Unauthenticated("this visitor is not known; visit first")
+        limit = channel.capabilities.attachment_limit_bytes or hub.settings.upload_limit_bytes
+        name, media_type, content = await read_upload(request, limit)
+        if media_type not in channel.capabilities.attachment_types:
+            raise InvalidInput("not a picture", fields={"file": "must be a picture (JPEG, PNG, GIF or WebP)"})
+        key = await asyncio.to_thread(hub.files.write, content)
+        row = {"name": name, "media_type": media_type, "size_bytes": len(content), "file_key": key}
+        attachment_id = await hub.database.transaction(_insert_upload, visitor_id, channel.account.id, row)
+    except Exception as error:
+        return _allow(error_answer(request, error), request)
+    url = f"/chat/{channel.account.id}/attachments/{attachment_id}"
+    shown = {"id": attachment_id, "name": name, "media_type": media_type, "size_bytes": len(content), "url": url}
+    return _allow(JSONResponse(shown, 201), request)
+
+
+def _access_file(tx: Tx, channel_id: str, visitor_id: str, attachment_id: int) -> Row[Any]:
+    """A file of the visitor's own: sent by them, or to them in one of their conversations on this channel."""
+    a, e, c, p = tables.attachment.c, tables.entry.c, tables.conversation.c, tables.contact_point.c
+    point = tx.scalar(select(p.id).where(p.kind == ContactKind.CHAT.value, p.address == visitor_id))
+    row = tx.first(
+        select(
+            tables.attachment,
+            e.kind.label("entry_kind"),
+            c.contact_point_id.label("conversation_point"),
+            c.channel_id.label("conversation_channel"),
+        )
+        .outerjoin(tables.entry, e.id == a.entry_id)
+        .outerjoin(tables.conversation, c.id == e.conversation_id)
+        .where(a.id == attachment_id)
+    )
+    is_theirs = (
+        row is not None
+        and point is not None
+        and (
+            (row.entry_id is None and row.contact_point_id == point)
+            or (
+                row.entry_kind == "message"
+                and row.conversation_point == point
+                and row.conversation_channel == channel_id
+            )
+        )
+    )
+    if row is None or not is_theirs:
+        raise NotFound("there is no such file")
+    return row
+
+
+async def download(request: Request) -> Response:
+    hub = hub_of(request)
+    try:
+        channel = await _chat_channel(hub, request.path_params["channel_id"])
+        visitor_id = _read_visitor(hub, request)
+        if visitor_id is None:
+            raise NotFound("there is no such file")
+        row = await hub.database.read(
+            _access_file, channel.account.id, visitor_id, request.path_params["attachment_id"]
+        )
+        answer = serve_file(hub.files, row)
+        answer.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+        return answer
+    except Exception as error:
+        return error_answer(request, error)

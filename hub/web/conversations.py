@@ -1,0 +1,281 @@
+"""Conversations: lists, timelines, answering, and who holds them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+
+from sqlalchemy import Row, select
+
+from hub.agents.viewer import Viewer
+from hub.channels.channel import Channel, OutgoingFile, OutgoingMessage
+from hub.domain.events import Typing, conversation_topics, customer_topic, visitor_topic
+from hub.domain.states import ConversationStatus
+from hub.domain.values import AuthorKind, ChannelKind, Direction, EntryKind
+from hub.domain.views import Author, ConversationView, EntryView
+from hub.errors import InvalidInput
+from hub.routing import dispatcher
+from hub.store import tables
+from hub.store.database import Tx
+from hub.store.idempotency import once, record_answer
+from hub.timeline import conversations, outbox
+from hub.web.api import DEFAULT_LIMIT, Access, Context, Limit, endpoint, read_cursor, write_cursor
+from hub.web.schemas import (
+    Claim,
+    NewConversation,
+    NewMessage,
+    NewNote,
+    Page,
+    SettleDelivery,
+    TimelinePage,
+    Transfer,
+)
+
+
+@endpoint("GET", "/conversations", access=Access.AGENT, summary="List conversations")
+async def list_conversations(
+    context: Context,
+    status: ConversationStatus = ConversationStatus.OPEN,
+    assignee: str = "any",
+    queue_id: int | None = None,
+    q: str | None = None,
+    limit: Limit = DEFAULT_LIMIT,
+    cursor: str | None = None,
+) -> Page[ConversationView]:
+    """Newest activity first, as far as you may see them. `assignee` is `me`, `none`, `any` or a user's id; `q` looks in
+    the customer's name, the address and the newest message."""
+    before = read_cursor(cursor, datetime, int)
+    if assignee not in ("me", "none", "any") and not (assignee.isdecimal() and len(assignee) < 18):
+        raise InvalidInput("bad assignee", fields={"assignee": "must be me, none, any or a user's id"})
+    items = await context.hub.database.read(
+        conversations.load_page,
+        context.viewer,
+        status=status,
+        assignee=assignee,
+        queue_id=queue_id,
+        words=q,
+        before=before,
+        limit=limit,
+    )
+    more = write_cursor(items[-1].last_entry_at, items[-1].id) if len(items) == limit else None
+    return Page(items=items, next_cursor=more)
+
+
+@endpoint("POST", "/conversations", access=Access.AGENT, status=201, summary="Write to a customer first")
+async def open_conversation(context: Context, body: NewConversation) -> ConversationView:
+    """The open conversation of that contact point on that channel if there is one, else a new one, held by you."""
+    return await context.hub.database.transaction(
+        dispatcher.open_conversation, context.viewer, body.channel_id, body.contact_point_id
+    )
+
+
+@endpoint("GET", "/conversations/{conversation_id}", access=Access.AGENT, summary="One conversation")
+async def get_conversation(context: Context, conversation_id: int) -> ConversationView:
+    return await context.hub.database.read(conversations.access_conversation, context.viewer, conversation_id)
+
+
+def _load_timeline(
+    tx: Tx, viewer: Viewer, conversation_id: int, before: tuple[datetime, int] | None, limit: int
+) -> tuple[list[EntryView], ConversationView]:
+    view = conversations.access_conversation(tx, viewer, conversation_id)
+    condition = tables.entry.c.conversation_id == conversation_id
+    return conversations.load_entries(tx, conversations.entry_page(condition, before, limit)), view
+
+
+@endpoint("GET", "/conversations/{conversation_id}/timeline", access=Access.AGENT, summary="Its entries")
+async def get_timeline(
+    context: Context, conversation_id: int, limit: Limit = DEFAULT_LIMIT, cursor: str | None = None
+) -> TimelinePage:
+    """Oldest first within the page; the first page is the newest, `next_cursor` leads to older ones."""
+    before = read_cursor(cursor, datetime, int)
+    items, view = await context.hub.database.read(_load_timeline, context.viewer, conversation_id, before, limit)
+    return timeline_page(items, limit, [view])
+
+
+def timeline_page(newest_first: list[EntryView], limit: int, views: list[ConversationView]) -> TimelinePage:
+    more = None
+    if len(newest_first) == limit:
+        more = write_cursor(newest_first[-1].at, newest_first[-1].id)
+    return TimelinePage(items=newest_first[::-1], next_cursor=more, conversations=views)
+
+
+# --- answering ----------------------------------------------------------------------------------------------------------
+
+
+def _load_target(
+    tx: Tx, viewer: Viewer, conversation_id: int, attachment_ids: list[int]
+) -> tuple[ConversationView, list[Row[Any]]]:
+    view = conversations.access_conversation(tx, viewer, conversation_id)
+    a = tables.attachment.c
+    files = tx.rows(
+        select(tables.attachment).where(
+            a.id.in_(attachment_ids), a.uploaded_by == viewer.user_id, a.entry_id.is_(None), a.state == "stored"
+        )
+    )
+    missing = set(attachment_ids) - {file.id for file in files}
+    if missing:
+        raise InvalidInput("no such attachment", fields={"attachment_ids": f"{min(missing)} is not a file of yours"})
+    return view, list(files)
+
+
+def _check_channel(channel: Channel, view: ConversationView, text: str, files: list[Row[Any]]) -> None:
+    """What the channel cannot carry is told now, before anything is queued."""
+    channel.check_outgoing(
+        OutgoingMessage(
+            delivery_id="",
+            recipient=view.address,
+            text=text,
+            files=tuple(OutgoingFile(file.name, file.media_type, file.size_bytes or 0, "") for file in files),
+        )
+    )
+
+
+def _post_message(
+    tx: Tx,
+    viewer: Viewer,
+    conversation_id: int,
+    body: NewMessage,
+    segments: int | None,
+    key: str | None,
+    request_hash: str,
+) -> EntryView:
+    view = conversations.access_conversation(tx, viewer, conversation_id)
+    if view.assignee_id is None:
+        tx.lock_routing()  # first in the lock order: what nobody holds will be held by whoever answers it
+    tx.lock_conversations([conversation_id])
+    earlier = once(tx, viewer.user_id, key, request_hash)
+    if earlier is not None:
+        return conversations.load_entry(tx, earlier)
+    if view.assignee_id is None:
+        dispatcher.hold_for_reply(tx, viewer, conversation_id)
+    entry = outbox.enqueue(
+        tx,
+        conversation_id,
+        Author(AuthorKind.AGENT, viewer.name, viewer.user_id),
+        body.text,
+        attachment_ids=body.attachment_ids,
+        segments=segments,
+        client_key=key,
+    )
+    record_answer(tx, viewer.user_id, key, entry.id)
+    return entry
+
+
+@endpoint(
+    "POST", "/conversations/{conversation_id}/messages", access=Access.AGENT, status=201, summary="Answer the customer"
+)
+async def post_message(context: Context, conversation_id: int, body: NewMessage) -> EntryView:
+    """Queued durably when this answers; its delivery follows as events. What nobody holds is yours from then on, and a
+    resolved conversation is open again. With an Idempotency-Key a repeated request is the same message."""
+    if not body.text and not body.attachment_ids:
+        raise InvalidInput("nothing to send", fields={"text": "write something or attach a file"})
+    hub = context.hub
+    # A repeated request finds its files already sent: it is answered before they are looked at.
+    attachment_ids = [] if context.idempotency_key and await _is_known(context) else body.attachment_ids
+    view, files = await hub.database.read(_load_target, context.viewer, conversation_id, attachment_ids)
+    channel = await hub.channels.get(view.channel_id)
+    if body.text or files:
+        _check_channel(channel, view, body.text, files)
+    segments = channel.segments(body.text)
+    return await hub.database.transaction(
+        _post_message, context.viewer, conversation_id, body, segments, context.idempotency_key, context.request_hash
+    )
+
+
+async def _is_known(context: Context) -> bool:
+    key = f"{context.viewer.user_id}:{context.idempotency_key}"
+    query = select(tables.idempotency.c.key).where(tables.idempotency.c.key == key)
+    return await context.hub.database.read(lambda tx: tx.first(query) is not None)
+
+
+def _post_note(
+    tx: Tx, viewer: Viewer, conversation_id: int, text: str, key: str | None, request_hash: str
+) -> EntryView:
+    before = conversations.access_conversation(tx, viewer, conversation_id, lock=True)
+    earlier = once(tx, viewer.user_id, key, request_hash)
+    if earlier is not None:
+        return conversations.load_entry(tx, earlier)
+    entry, _ = conversations.add_entry(
+        tx,
+        before,
+        kind=EntryKind.NOTE,
+        direction=Direction.INTERNAL,
+        author=Author(AuthorKind.AGENT, viewer.name, viewer.user_id),
+        text=text,
+        client_key=key,
+    )
+    record_answer(tx, viewer.user_id, key, entry.id)
+    return entry
+
+
+@endpoint(
+    "POST", "/conversations/{conversation_id}/notes", access=Access.AGENT, status=201, summary="Note for colleagues"
+)
+async def post_note(context: Context, conversation_id: int, body: NewNote) -> EntryView:
+    """Never shown to the customer."""
+    return await context.hub.database.transaction(
+        _post_note, context.viewer, conversation_id, body.text, context.idempotency_key, context.request_hash
+    )
+
+
+def _settle(tx: Tx, viewer: Viewer, entry_id: int, action: Literal["retry", "discard"]) -> EntryView:
+    entry = conversations.load_entry(tx, entry_id)
+    conversations.access_conversation(tx, viewer, entry.conversation_id, lock=True)
+    return outbox.settle(tx, entry_id, retry=action == "retry")
+
+
+@endpoint("POST", "/entries/{entry_id}/delivery", access=Access.AGENT, summary="Decide about a failed message")
+async def settle_delivery(context: Context, entry_id: int, body: SettleDelivery) -> EntryView:
+    """For a message that failed or whose fate is unknown: send it again, or leave it be."""
+    return await context.hub.database.transaction(_settle, context.viewer, entry_id, body.action)
+
+
+@endpoint("POST", "/conversations/{conversation_id}/typing", access=Access.AGENT, summary="You are typing")
+async def post_typing(context: Context, conversation_id: int) -> None:
+    """Shown to colleagues who look at it, and to a chat visitor, for a few seconds. Send it every 3 s at most."""
+    viewer = context.viewer
+    view = await context.hub.database.read(conversations.access_conversation, viewer, conversation_id)
+    topics = conversation_topics(view.queue_id, view.assignee_id) | {customer_topic(view.customer_id)}
+    if view.channel_kind is ChannelKind.CHAT:
+        topics |= {visitor_topic(view.contact_point_id)}
+    context.hub.notices.say(Typing(conversation_id, viewer.user_id, viewer.name), topics)
+
+
+# --- who holds it -------------------------------------------------------------------------------------------------------
+
+
+@endpoint("POST", "/conversations/{conversation_id}/claim", access=Access.AGENT, summary="Take it")
+async def claim(context: Context, conversation_id: int, body: Claim) -> ConversationView:
+    """409 `already_assigned` names whoever was faster."""
+    return await context.hub.database.transaction(
+        dispatcher.claim, context.viewer, conversation_id, body.expected_assignee_id
+    )
+
+
+@endpoint("POST", "/conversations/{conversation_id}/transfer", access=Access.AGENT, summary="Pass it on")
+async def transfer(context: Context, conversation_id: int, body: Transfer) -> ConversationView:
+    """To an agent, who has it at once, or to a queue, at its original age."""
+    return await context.hub.database.transaction(
+        dispatcher.transfer,
+        context.viewer,
+        conversation_id,
+        agent_id=body.agent_id,
+        queue_id=body.queue_id,
+        note=body.note,
+    )
+
+
+@endpoint("POST", "/conversations/{conversation_id}/release", access=Access.AGENT, summary="Back to the queue")
+async def release(context: Context, conversation_id: int) -> ConversationView:
+    return await context.hub.database.transaction(dispatcher.release, context.viewer, conversation_id)
+
+
+@endpoint("POST", "/conversations/{conversation_id}/resolve", access=Access.AGENT, summary="It is done")
+async def resolve(context: Context, conversation_id: int) -> ConversationView:
+    return await context.hub.database.transaction(dispatcher.resolve, context.viewer, conversation_id)
+
+
+@endpoint("POST", "/conversations/{conversation_id}/reopen", access=Access.AGENT, summary="Open it again")
+async def reopen(context: Context, conversation_id: int) -> ConversationView:
+    """It is yours then. 409 `already_open` when the customer has a newer open one on the same channel."""
+    return await context.hub.database.transaction(dispatcher.reopen, context.viewer, conversation_id)

@@ -29,14 +29,12 @@ from typing import Any, Protocol
 
 import asyncpg
 import uvloop
-from sqlalchemy.ext.asyncio import create_async_engine
 
 from benchmarks.report import Plan, Result, Target, median
 from benchmarks.words import CHANNEL_ID, CUSTOMERS, number_of, phone_of, sid_of, text_of
 from benchmarks.world import lay_world
 from hub.channels.channel import MessageArrival
 from hub.domain.values import ContactKind
-from hub.store import tables
 from hub.store.database import Database, Notice, open_database, utc_now
 from hub.store.stream import load_token
 from hub.timeline.inbound import Intake
@@ -272,10 +270,7 @@ class SqliteStore:
         self._numbers = itertools.count()
 
     async def prepare(self) -> None:
-        database = open_database(f"sqlite:///{self._base}")
-        await database.transaction(lambda tx: tables.metadata.create_all(tx.connection))
-        await lay_world(database)
-        await database.close()
+        await lay_world(f"sqlite:///{self._base}")
 
     async def fresh(self) -> str:
         copy = self._folder / f"run-{next(self._numbers)}.db"
@@ -375,13 +370,7 @@ class PostgresStore:
 
     async def prepare(self) -> None:
         self._base = self._server.create_database()
-        engine = create_async_engine(self._base)
-        async with engine.begin() as connection:
-            await connection.run_sync(tables.metadata.create_all)
-        await engine.dispose()
-        database = open_database(self._base)
-        await lay_world(database)
-        await database.close()
+        await lay_world(self._base)
 
     async def fresh(self) -> str:
         url = self._server.create_database(self._base)

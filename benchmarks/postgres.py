@@ -15,5 +15,8 @@ DURABLE = {"fsync": "on", "full_page_writes": "on", "synchronous_commit": "on", 
 @contextlib.contextmanager
 def run_durable_postgres() -> Iterator[support.PostgresServer]:
     """PostgresUnavailableError when none can be run here."""
-    with patch.dict(support.SERVER_OPTIONS, DURABLE), support.run_postgres() as server:
-        yield server
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(patch.dict(support.SERVER_OPTIONS, DURABLE))
+        # The tests keep their data in memory, where a disk's wait would not be felt.
+        stack.enter_context(patch.object(support, "MEMORY", support.DISKS[0]))
+        yield stack.enter_context(support.run_postgres())

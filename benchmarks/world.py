@@ -1,49 +1,81 @@
-"""The small world that all benchmarks run in: one organisation, one queue, one Twilio number, known customers."""
+"""The small world that all benchmarks run in: one queue, one Twilio number, agents, and customers with open work."""
 
 from __future__ import annotations
 
-from sqlalchemy import insert
+import asyncio
 
-from benchmarks.words import ACCOUNT_SID, CHANNEL_ID, CUSTOMERS, HUB_NUMBER, phone_of
+from benchmarks.words import ACCOUNT_SID, AUTH_TOKEN, CHANNEL_ID, CUSTOMERS, HUB_NUMBER, phone_of
+from hub.agents import accounts, queues
 from hub.channels.channel import MessageArrival
-from hub.domain.values import ContactKind
-from hub.store import tables
-from hub.store.database import Database, Tx
-from hub.store.stream import create_stream
+from hub.domain.values import ChannelKind, ContactKind, Role
+from hub.store.database import Database, Tx, open_database
+from hub.store.migrate import migrate
+from hub.store.vault import Vault
+from hub.timeline import channels
 from hub.timeline.inbound import Intake
 
+SECRET_KEY = "a-secret-key-for-benchmarks-only"
+_SESSION_S = 24 * 3600
 
-async def lay_world(database: Database) -> None:
-    """Into empty tables; afterwards every customer has an open conversation with one message."""
-    await database.transaction(_lay)
+
+async def lay_world(url: str, agents: int = 0) -> list[str]:
+    """Migrates an empty database and fills it; afterwards every customer has an open conversation with one message, and
+    each agent (a member of the queue, signed in, in no state to be offered work) has a session, whose tokens are
+    returned."""
+    await migrate(url)
+    database = open_database(url)
+    try:
+        password_hash = await accounts.hash_password("bench") if agents else ""
+        tokens = await database.transaction(_lay, agents, password_hash)
+        await _open_conversations(database)
+    finally:
+        await database.close()
+    return tokens
+
+
+def _lay(tx: Tx, agents: int, password_hash: str) -> list[str]:
+    queue = queues.create_queue(tx, name="Bench")
+    channels.create_channel(
+        tx,
+        Vault(SECRET_KEY),
+        channel_id=CHANNEL_ID,
+        kind=ChannelKind.SMS,
+        name="Bench",
+        queue_id=queue.id,
+        settings={"account_sid": ACCOUNT_SID, "from_number": HUB_NUMBER},
+        secrets={"auth_token": AUTH_TOKEN},
+    )
+    tokens = []
+    for number in range(agents):
+        user = accounts.create_user(
+            tx,
+            email=f"agent{number}@bench.test",
+            name=f"Agent {number}",
+            role=Role.AGENT,
+            password_hash=password_hash,
+            queue_ids=[queue.id],
+        )
+        tokens.append(accounts.open_session(tx, user.id, (), _SESSION_S).token)
+    return tokens
+
+
+async def _open_conversations(database: Database) -> None:
     intake = Intake(database)
-    for number in range(0, CUSTOMERS, 100):
-        arrivals = [
-            MessageArrival(
-                provider_id=f"first-{each}",
-                contact_kind=ContactKind.PHONE,
-                sender=phone_of(each),
-                text="Hello, is anybody there?",
-                raw="",
-                received_at=database.clock(),
+    await asyncio.gather(
+        *(
+            intake.accept(
+                CHANNEL_ID,
+                [
+                    MessageArrival(
+                        provider_id=f"first-{number}",
+                        contact_kind=ContactKind.PHONE,
+                        sender=phone_of(number),
+                        text="Hello, is anybody there?",
+                        raw="",
+                        received_at=database.clock(),
+                    )
+                ],
             )
-            for each in range(number, number + 100)
-        ]
-        await intake.accept(CHANNEL_ID, arrivals)
-
-
-def _lay(tx: Tx) -> None:
-    create_stream(tx)
-    tx.execute(insert(tables.organisation).values(id=1, name="Bench", time_zone="Europe/Kyiv"))
-    queue_id = tx.insert(tables.queue, {"name": "Bench"})
-    tx.execute(
-        insert(tables.channel).values(
-            id=CHANNEL_ID,
-            kind="sms",
-            name="Bench",
-            queue_id=queue_id,
-            settings={"account_sid": ACCOUNT_SID, "from_number": HUB_NUMBER},
-            secrets="",
-            health_since=tx.now,
+            for number in range(CUSTOMERS)
         )
     )

@@ -13,8 +13,8 @@ from hub.kpi.board import load_numbers, load_numbers_of
 from hub.kpi.facts import project
 from hub.store import tables
 from hub.store.database import Database, Tx
-from tests.kpi.conftest import FrozenClock
 from tests.kpi.reference import ANNA, BORIS, DAY, NOON, resolution, response, segment
+from tests.support.clock import FrozenClock
 
 pytestmark = pytest.mark.anyio
 

@@ -17,8 +17,8 @@ from hub.kpi.facts import Projector, project, rebuild, rebuild_facts
 from hub.store import tables
 from hub.store.database import Database, Tx
 from hub.store.stream import Tail, Wakes
-from tests.kpi.conftest import FrozenClock
 from tests.kpi.reference import ANNA, BORIS, DAY, NOON, resolution, response, segment
+from tests.support.clock import FrozenClock
 
 pytestmark = pytest.mark.anyio
 

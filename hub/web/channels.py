@@ -66,7 +66,7 @@ async def create_channel(context: Context, body: NewChannel) -> ChannelDetail:
         return _load(tx, hub, body.id)
 
     setup = await hub.database.transaction(create)
-    hub.channels.reload(body.id)
+    await hub.channels.reload(body.id)
     return _detail(setup)
 
 
@@ -96,7 +96,7 @@ async def update_channel(context: Context, channel_id: str, body: UpdateChannel)
         return _load(tx, hub, channel_id)
 
     setup = await hub.database.transaction(change)
-    hub.channels.reload(channel_id)
+    await hub.channels.reload(channel_id)
     return _detail(setup)
 
 

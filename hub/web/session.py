@@ -6,13 +6,11 @@ goes to the page in the answer's body, which no other site can read.
 
 from __future__ import annotations
 
-from http.cookies import SimpleCookie
-
 from hub.agents import accounts
 from hub.domain.views import UserView
 from hub.errors import Forbidden, InvalidInput, Unauthenticated
 from hub.store.database import Tx
-from hub.web.api import SESSION_COOKIE, Access, Context, HubLike, endpoint
+from hub.web.api import SESSION_COOKIE, Access, Context, endpoint
 from hub.web.schemas import ChangePassword, Session, SignIn, UpdateMe
 
 
@@ -91,12 +89,5 @@ async def change_password(context: Context, body: ChangePassword) -> None:
 
 def set_session_cookie(context: Context, token: str, max_age_s: int) -> None:
     """`max_age_s` 0 takes the cookie away."""
-    cookie: SimpleCookie = SimpleCookie({SESSION_COOKIE: token})
-    cookie[SESSION_COOKIE].update({"path": "/", "max-age": max_age_s, "httponly": True, "samesite": "lax"})
-    if _is_secure(context.hub):
-        cookie[SESSION_COOKIE]["secure"] = True
-    context.answer_headers.append("set-cookie", cookie[SESSION_COOKIE].OutputString())
-
-
-def _is_secure(hub: HubLike) -> bool:
-    return hub.settings.secure_cookies
+    cookie = f"{SESSION_COOKIE}={token}; HttpOnly; Max-Age={max_age_s}; Path=/; SameSite=Lax"
+    context.answer_headers.append("set-cookie", cookie + ("; Secure" if context.hub.settings.secure_cookies else ""))

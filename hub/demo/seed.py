@@ -1,20 +1,27 @@
 """What a fresh demo holds, as data: people, queues, channel accounts and a few days of past.
 
-`seed` puts it into a hub through the services given as `Seeding`; nothing here knows the database. It is run once on an
-empty hub, and leaves one that already has something in it alone.
+`seed` puts it into an empty hub; one that has users is left as it is, but for the address of the carrier.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from typing import Protocol
+from datetime import timedelta
 
+from sqlalchemy import insert, select
+
+from hub.agents import accounts, queues
 from hub.demo.pages import Login
 from hub.demo.people import CALLERS, PEOPLE
-from hub.domain.values import ChannelKind, Role
+from hub.domain.states import ConversationStatus, Delivery
+from hub.domain.values import AuthorKind, ChannelKind, ContactKind, Direction, EntryKind, Role
+from hub.store import tables
+from hub.store.database import Database, Tx
+from hub.store.vault import Vault
+from hub.timeline import channels as timeline_channels
+from hub.timeline import customers
 
 SMS_NUMBER = "+15005550006"  # Twilio's magic number that may send
 ACCOUNT_SID = "AC" + "5e7a0c0ffee0de305e7a0c0ffee0de30"  # the shape of one; nobody's
@@ -92,7 +99,7 @@ def channels(hub_url: str) -> tuple[SeedChannel, ...]:
             ChannelKind.SMS,
             "Text messages",
             SUPPORT,
-            {"account_sid": ACCOUNT_SID, "number": SMS_NUMBER, "api_base": hub_url.rstrip("/") + CARRIER_PATH},
+            {"account_sid": ACCOUNT_SID, "from_number": SMS_NUMBER, "api_base": hub_url.rstrip("/") + CARRIER_PATH},
             {"auth_token": twilio_token()},
             default_region="AM",
         ),
@@ -104,7 +111,7 @@ def channels(hub_url: str) -> tuple[SeedChannel, ...]:
             {
                 "title": ORGANISATION_NAME,
                 "greeting": "Hello! Ask us about beans, orders or delivery. A person answers.",
-                "accent": "#0f766e",
+                "colour": "#0f766e",
             },
         ),
     )
@@ -144,15 +151,16 @@ def _scripted(phone: str, language: str, which: int, agent: str, ago: timedelta)
     return SeedConversation(phone, ago, tuple(lines))
 
 
+# All older than a channel's reopen window (three days): what happens now begins a conversation of its own.
 PAST: tuple[SeedConversation, ...] = (
-    _scripted(PEOPLE[0].phone, "hy", 1, "agent1@demo.test", timedelta(days=6, hours=3)),
-    _scripted(PEOPLE[1].phone, "ka", 1, "agent2@demo.test", timedelta(days=5, hours=1)),
-    _scripted(CALLERS[0].phone, "hy", 0, "agent1@demo.test", timedelta(days=4, hours=5)),
-    _scripted(PEOPLE[2].phone, "uk", 1, "agent3@demo.test", timedelta(days=3, hours=2)),
-    _scripted(PEOPLE[3].phone, "az", 0, "agent4@demo.test", timedelta(days=2, hours=6)),
-    _scripted(PEOPLE[4].phone, "en", 0, "agent4@demo.test", timedelta(days=1, hours=4)),
-    _scripted(PEOPLE[5].phone, "hy", 2, "agent1@demo.test", timedelta(days=1, hours=1)),
-    _scripted(CALLERS[8].phone, "uk", 0, "agent3@demo.test", timedelta(hours=20)),
+    _scripted(PEOPLE[0].phone, "hy", 1, "agent1@demo.test", timedelta(days=11, hours=3)),
+    _scripted(PEOPLE[1].phone, "ka", 1, "agent2@demo.test", timedelta(days=9, hours=1)),
+    _scripted(CALLERS[0].phone, "hy", 0, "agent1@demo.test", timedelta(days=8, hours=5)),
+    _scripted(PEOPLE[2].phone, "uk", 1, "agent3@demo.test", timedelta(days=7, hours=2)),
+    _scripted(PEOPLE[3].phone, "az", 0, "agent4@demo.test", timedelta(days=6, hours=6)),
+    _scripted(PEOPLE[4].phone, "en", 0, "agent4@demo.test", timedelta(days=5, hours=4)),
+    _scripted(PEOPLE[5].phone, "hy", 2, "agent1@demo.test", timedelta(days=5, hours=1)),
+    _scripted(CALLERS[8].phone, "uk", 0, "agent3@demo.test", timedelta(days=4, hours=2)),
 )
 
 # Known customers: phone → (name, language).
@@ -162,38 +170,113 @@ CUSTOMERS: dict[str, tuple[str, str]] = {
 }
 
 
-class Seeding(Protocol):
-    """What the hub offers to be filled with; each returns the new thing's id. In one transaction or several, as it likes;
-    `add_past` writes a resolved conversation with its old times and must neither send, offer nor notify."""
-
-    async def is_empty(self) -> bool: ...
-
-    async def add_queue(self, queue: SeedQueue) -> int: ...
-
-    async def add_user(self, user: SeedUser, password: str, queue_ids: Sequence[int]) -> int: ...
-
-    async def add_channel(self, channel: SeedChannel, queue_id: int) -> None: ...
-
-    async def add_customer(self, name: str, language: str, phone: str) -> int: ...
-
-    async def add_past(
-        self, customer_id: int, conversation: SeedConversation, agent_ids: Mapping[str, int], began_at: datetime
-    ) -> None: ...
+# --- filling -----------------------------------------------------------------------------------------------------------
 
 
-async def seed(hub: Seeding, *, hub_url: str, now: datetime) -> bool:
-    """Fills an empty hub. False, and nothing is touched, when there is something in it already."""
-    if not await hub.is_empty():
+async def seed(database: Database, vault: Vault, *, hub_url: str) -> bool:
+    """Fills an empty hub, in one transaction. In one that has users already only the demo's channel accounts are pointed
+    at `hub_url` (the port may be another this time); False then."""
+    password_hash = await accounts.hash_password(password())
+    return await database.transaction(_fill, vault, hub_url, password_hash)
+
+
+def _fill(tx: Tx, vault: Vault, hub_url: str, password_hash: str) -> bool:
+    if accounts.load_users(tx, limit=1):
+        _point_channels(tx, vault, hub_url)
         return False
-    queue_ids = {queue.name: await hub.add_queue(queue) for queue in QUEUES}
-    user_ids = {
-        user.email: await hub.add_user(user, password(), [queue_ids[name] for name in user.queues]) for user in USERS
+    if tx.first(select(tables.organisation)) is None:
+        tx.execute(insert(tables.organisation).values(id=1, name=ORGANISATION_NAME, time_zone=TIME_ZONE))
+    queue_ids = {
+        queue.name: queues.create_queue(tx, name=queue.name, offer_timeout_s=queue.offer_timeout_s).id
+        for queue in QUEUES
+    }
+    users = {
+        user.email: accounts.create_user(
+            tx,
+            email=user.email,
+            name=user.name,
+            role=user.role,
+            password_hash=password_hash,
+            queue_ids=[queue_ids[name] for name in user.queues],
+            language=user.language,
+        )
+        for user in USERS
     }
     for channel in channels(hub_url):
-        await hub.add_channel(channel, queue_ids[channel.queue])
-    customer_ids = {
-        phone: await hub.add_customer(name, language, phone) for phone, (name, language) in CUSTOMERS.items()
-    }
-    for conversation in PAST:
-        await hub.add_past(customer_ids[conversation.phone], conversation, user_ids, now - conversation.ago)
+        timeline_channels.create_channel(
+            tx,
+            vault,
+            channel_id=channel.id,
+            kind=channel.kind,
+            name=channel.name,
+            queue_id=queue_ids[channel.queue],
+            settings=channel.settings,
+            secrets=channel.secrets,
+            default_region=channel.default_region,
+        )
+    for phone, (name, language) in CUSTOMERS.items():
+        customer = customers.create_customer(tx, name, language)
+        customers.add_contact_point(tx, customer.id, ContactKind.PHONE, phone, verified=True)
+    for past in PAST:
+        _write_past(tx, past, queue_ids[SUPPORT], {email: (user.id, user.name) for email, user in users.items()})
     return True
+
+
+def _point_channels(tx: Tx, vault: Vault, hub_url: str) -> None:
+    kept = {view.id for view in timeline_channels.load_channel_views(tx)}
+    for channel in channels(hub_url):
+        if channel.id in kept and "api_base" in channel.settings:
+            timeline_channels.update_channel(tx, vault, channel.id, settings=channel.settings, secrets=channel.secrets)
+
+
+def _write_past(tx: Tx, past: SeedConversation, queue_id: int, agents: Mapping[str, tuple[int, str]]) -> None:
+    """Rows alone, with their old times: history to read, not work that happened, so no event tells of it and no figure
+    counts it."""
+    p = tables.contact_point.c
+    point = tx.first(select(p.id, p.customer_id).where(p.kind == ContactKind.PHONE.value, p.address == past.phone))
+    if point is None:
+        return
+    began_at = tx.now - past.ago
+    last = past.lines[-1]
+    ended_at = began_at + last.after
+    conversation_id = tx.insert(
+        tables.conversation,
+        {
+            "customer_id": point.customer_id,
+            "contact_point_id": point.id,
+            "channel_id": "sms-demo",
+            "queue_id": queue_id,
+            "status": ConversationStatus.RESOLVED.value,
+            "created_at": began_at,
+            "last_entry_at": ended_at,
+            "resolved_at": ended_at,
+            "preview": last.text[:140],
+            "preview_direction": (Direction.OUT if last.agent else Direction.IN).value,
+        },
+    )
+    for line in past.lines:
+        row: dict[str, object] = {
+            "conversation_id": conversation_id,
+            "customer_id": point.customer_id,
+            "kind": EntryKind.MESSAGE.value,
+            "text": line.text,
+            "at": began_at + line.after,
+        }
+        if line.agent is None:
+            row |= {
+                "direction": Direction.IN.value,
+                "author_kind": AuthorKind.CUSTOMER.value,
+                "author_name": CUSTOMERS[past.phone][0],
+            }
+        else:
+            author_id, author_name = agents[line.agent]
+            row |= {
+                "direction": Direction.OUT.value,
+                "author_kind": AuthorKind.AGENT.value,
+                "author_id": author_id,
+                "author_name": author_name,
+                "delivery": Delivery.DELIVERED.value,
+                "delivery_at": began_at + line.after,
+                "attempts": 1,
+            }
+        tx.insert(tables.entry, row)

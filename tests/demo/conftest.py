@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
@@ -21,11 +22,6 @@ from hub.demo.carrier import Carrier
 ACCOUNT_SID = "AC" + "0123456789abcdef" * 2
 AUTH_TOKEN = "demo-token"
 NUMBER = "+15005550006"
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,3 +117,12 @@ async def carrier(hub: ListeningHub) -> AsyncIterator[Carrier]:
             yield carrier
         finally:
             await carrier.stop()
+
+
+@pytest.fixture
+def unused_port() -> int:
+    """A port nobody listens on; it must be known before the server starts, because it stands in the channel's settings."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

@@ -24,6 +24,10 @@ const RETRY_MAX_MS = 15_000;
 const PING_MS = 20_000;
 const TYPING_SHOWN_MS = 5_000;
 const TYPING_TOLD_MS = 3_000;
+const NOTICE_SHOWN_MS = 8_000;
+const CLOSE_NO_VISITOR = 4401;
+const CLOSE_ORIGIN = 4403;
+const CLOSE_NO_CHANNEL = 4404;
 /** Refusals that say "later", not "no": the message is sent again. */
 const TRANSIENT = new Set(["database_away", "unavailable", "internal", "too_many", "error"]);
 
@@ -208,7 +212,7 @@ export class Chat {
         headers: { "Content-Type": "application/json" },
         credentials: "include",
       });
-      if (answer.status === 404) {
+      if (answer.status === 404 || answer.status === 403) {
         this.line = "unavailable";
         this.changed([]);
         return;
@@ -235,10 +239,16 @@ export class Chat {
       const frame = parseFrame(event.data);
       if (frame) this.hear(frame, last > 0);
     };
-    socket.onclose = () => {
+    socket.onclose = (event) => {
       if (socket !== this.socket) return;
-      // Refused before it was open: the hub may not know our last entry any more. Start over from its history.
-      if (!opened) this.useSince = false;
+      if (event.code === CLOSE_ORIGIN || event.code === CLOSE_NO_CHANNEL) {
+        this.drop();
+        this.line = "unavailable";
+        this.changed([]);
+        return;
+      }
+      // Refused, or another visitor to the hub than before: start over from the hub's history.
+      if (!opened || event.code === CLOSE_NO_VISITOR) this.useSince = false;
       this.fail();
     };
   }
@@ -368,6 +378,10 @@ export class Chat {
   private hearError(code: string, message: string, clientId: string | null): void {
     if (clientId === null) {
       this.notice = message;
+      window.setTimeout(() => {
+        this.notice = null;
+        this.changed([]);
+      }, NOTICE_SHOWN_MS);
     } else if (TRANSIENT.has(code)) {
       clearTimeout(this.resendTimer);
       this.resendTimer = window.setTimeout(() => {

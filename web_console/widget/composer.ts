@@ -183,6 +183,6 @@ export class Composer {
     if (over > 0) this.tell(fill(this.words.tooLong, { n: over }));
     else if (!this.chips.some((chip) => chip.failed) && this.field.value) this.tell(null);
     this.field.style.height = "auto";
-    if (this.field.scrollHeight > 0) this.field.style.height = `${this.field.scrollHeight}px`;
+    if (this.field.scrollHeight > 0) this.field.style.height = `${this.field.scrollHeight + 2}px`; // and its border
   }
 }

@@ -41,7 +41,7 @@ export class Log {
   constructor(chat: Chat, words: Words, language: string) {
     this.chat = chat;
     this.words = words;
-    this.time = new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-digit" });
+    this.time = new Intl.DateTimeFormat(language, { hour: "numeric", minute: "2-digit" });
     this.date = new Intl.DateTimeFormat(language, { weekday: "short", day: "numeric", month: "long" });
     this.element = make("div", {
       class: "log",

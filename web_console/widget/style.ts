@@ -100,8 +100,9 @@ header :focus-visible { outline-color: var(--on-accent); outline-offset: -2px }
 .chip button { position: absolute; top: 3px; right: 3px; width: 22px; height: 22px; border-radius: 50%; background: rgb(0 0 0 / .62); color: #fff; display: grid; place-items: center }
 .chip button svg { width: 12px; height: 12px; stroke-width: 2.6 }
 .problem { font-size: 12.5px; color: var(--bad); padding: 0 6px 6px }
-.write { display: flex; align-items: flex-end; gap: 4px }
-textarea { flex: 1; min-width: 0; resize: none; border: 0; outline: 0; background: none; padding: 8px 4px; max-height: 132px; line-height: 1.4; font-size: 15px }
+.write { display: flex; align-items: flex-end; gap: 6px }
+textarea { flex: 1; min-width: 0; resize: none; border: 1px solid var(--rule); border-radius: 19px; background: none; padding: 7px 14px; max-height: 132px; line-height: 1.45; font-size: 15px; scrollbar-width: thin }
+textarea:focus { outline: 2px solid var(--link); outline-offset: -1px }
 textarea::placeholder { color: var(--quiet); opacity: 1 }
 .composer .icon { color: var(--quiet) }
 .composer .icon:hover { background: var(--soft); color: var(--ink) }

@@ -1,0 +1,129 @@
+"""The demo as a whole, on a real hub: robots write and answer, the handset hears back, the seed is there."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import aiohttp
+import pytest
+import uvicorn
+from sqlalchemy import select
+
+from hub.app import Hub, make_app, server_options
+from hub.demo import seed
+from hub.demo.house import DemoHouse
+from hub.demo.people import CALLERS, PEOPLE, dialogues_of, find_reply
+from hub.domain.states import Delivery
+from hub.settings import load_settings
+from hub.store import tables
+from hub.store.database import Database, Tx
+from hub.store.vault import Vault
+
+pytestmark = pytest.mark.anyio
+
+
+@asynccontextmanager
+async def demo(sqlite_url: str, data_dir: Path, port: int, *, quiet: bool) -> AsyncIterator[tuple[Hub, DemoHouse, str]]:
+    url = f"http://127.0.0.1:{port}"
+    settings = load_settings({"HUB_DATA_DIR": str(data_dir), "HUB_DATABASE_URL": sqlite_url, "HUB_PUBLIC_URL": url})
+    hub = Hub(settings)
+    house = DemoHouse(hub_url=url, data_dir=data_dir, quiet=quiet, speed=20)
+    await house.seed(hub.database, hub.vault)
+    options = server_options("127.0.0.1", port, settings) | {"loop": "none"}
+    server = uvicorn.Server(uvicorn.Config(make_app(hub, house.routes), **options))
+    serving = asyncio.create_task(server.serve())
+    async with asyncio.timeout(10):
+        while not server.started:  # noqa: ASYNC110 - uvicorn offers no event
+            await asyncio.sleep(0.02)
+    running = asyncio.create_task(house.run())
+    try:
+        yield hub, house, url
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        server.should_exit = True
+        await serving
+
+
+async def test_a_robot_customer_is_answered_by_a_robot_agent(sqlite_url: str, tmp_path: Path, unused_port: int) -> None:
+    async with demo(sqlite_url, tmp_path / "data", unused_port, quiet=False) as (hub, house, url):
+        caller = CALLERS[0]
+        dialogue = dialogues_of(caller.language)[0]
+        house.carrier.text(caller.phone, seed.SMS_NUMBER, dialogue.lines[0])
+        async with asyncio.timeout(30):
+            while True:
+                changed = house.carrier.changed
+                thread = house.carrier.conversation(caller.phone, seed.SMS_NUMBER)
+                if any(m.body == dialogue.replies[0] and m.status == "delivered" for m in thread):
+                    break
+                await changed.wait()
+        async with aiohttp.ClientSession() as http:
+            async with http.post(f"{url}/demo/robots", json={"running": False}) as answer:
+                assert await answer.json() == {"present": True, "running": False}
+            async with http.get(f"{url}/demo/now") as answer:
+                assert (await answer.json())["recent"]
+        e = tables.entry.c
+
+        def is_delivered(tx: Tx) -> bool:
+            query = select(e.delivery).where(e.text == dialogue.replies[0], e.attempts > 0).order_by(e.id.desc())
+            row = tx.first(query)
+            return row is not None and row.delivery == Delivery.DELIVERED.value
+
+        async with asyncio.timeout(10):
+            while not await hub.database.read(is_delivered):  # noqa: ASYNC110 - asks the database, which rings no bell
+                await asyncio.sleep(0.05)
+
+
+async def test_the_pages_allow_nothing_inline_and_nothing_foreign(
+    sqlite_url: str, tmp_path: Path, unused_port: int
+) -> None:
+    async with (
+        demo(sqlite_url, tmp_path / "data", unused_port, quiet=True) as (_, _, url),
+        aiohttp.ClientSession() as http,
+    ):
+        for path in ("/demo", "/demo/shop"):
+            async with http.get(url + path) as answer:
+                page = await answer.text()
+                policy = answer.headers["Content-Security-Policy"]
+            assert "script-src 'self'; style-src 'self'" in policy
+            assert "unsafe" not in policy
+            assert "<style" not in page
+            assert " style=" not in page
+            assert "onclick" not in page
+        async with http.post(f"{url}/demo/robots", json={"running": True}) as answer:
+            assert (answer.status, (await answer.json())["code"]) == (409, "no_robots")
+
+
+async def test_the_seed_is_sown_once(database: Database) -> None:
+    vault = Vault("x" * 40)
+    assert await seed.seed(database, vault, hub_url="http://127.0.0.1:8080") is True
+    assert await seed.seed(database, vault, hub_url="http://127.0.0.1:9090") is False
+
+    def counts(tx: Tx) -> tuple[int, int, str]:
+        read = tx.rows
+        base = read(select(tables.channel.c.settings).where(tables.channel.c.id == "sms-demo"))[0].settings["api_base"]
+        return len(read(select(tables.user_account.c.id))), len(read(select(tables.conversation.c.id))), base
+
+    assert await database.read(counts) == (len(seed.USERS), len(seed.PAST), "http://127.0.0.1:9090/demo/carrier")
+
+
+def test_every_line_has_its_reply_and_every_caller_a_dialogue() -> None:
+    for person in PEOPLE:
+        for dialogue in person.dialogues:
+            assert [find_reply(line).text for line in dialogue.lines] == list(dialogue.replies)
+            assert [find_reply(line).closes for line in dialogue.lines][-1] is True
+    assert all(dialogues_of(caller.language) for caller in CALLERS)
+    assert {caller.phone for caller in CALLERS}.isdisjoint(person.phone for person in PEOPLE)
+
+
+@pytest.mark.parametrize(
+    ("text", "start"),
+    [("Ի՞նչ արժե", "Շնորհակալություն"), ("რა ღირს?", "გმადლობთ"), ("Скільки?", "Дякуємо"), ("?", "Thank")],
+)
+def test_unknown_words_get_a_polite_answer_in_their_alphabet(text: str, start: str) -> None:
+    reply = find_reply(text)
+    assert reply.text.startswith(start)
+    assert not reply.closes

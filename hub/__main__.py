@@ -1,0 +1,326 @@
+"""The command line: `hub serve | demo | migrate | user | doctor | openapi | bench | backup | restore`.
+
+What a command needs is imported when it runs, so that `hub --help` answers at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import os
+import sys
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+
+import click
+
+from hub.errors import DatabaseAway, HubError
+
+if TYPE_CHECKING:
+    from hub.domain.views import UserView
+    from hub.settings import Settings
+    from hub.store.database import Database
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+# A database that is started together with the hub needs a moment.
+_DATABASE_PATIENCE_S = 60
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="contact-hub", prog_name="hub")
+def main() -> None:
+    """The hub: every contact of a customer in one timeline.
+
+    Settings come from the environment (HUB_…); `hub doctor` checks them all.
+    """
+
+
+def _told_in_words(command: Callable[P, T]) -> Callable[P, T]:
+    """A HubError ends the command with what it says, not with a traceback."""
+
+    @functools.wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return command(*args, **kwargs)
+        except HubError as error:
+            click.echo(f"error: {error.message}", err=True)
+            raise SystemExit(1) from None
+
+    return run
+
+
+def _settings(port: int = 8080) -> Settings:
+    from hub.logs import set_up_logging
+    from hub.settings import load_settings
+
+    settings = load_settings(port=port)
+    set_up_logging(settings.log_level, as_json=settings.log_json)
+    return settings
+
+
+# --- run --------------------------------------------------------------------------------------------------------------
+
+
+@main.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=8080, show_default=True, type=click.IntRange(1, 65535))
+@click.option("--processes", default=1, show_default=True, type=click.IntRange(1, 64), help="More need PostgreSQL.")
+@click.option("--reload", is_flag=True, help="Start anew when a source file changes (for developers).")
+@_told_in_words
+def serve(host: str, port: int, processes: int, reload: bool) -> None:
+    """Run the hub. Migrates the database first."""
+    settings = _settings(port)
+    os.environ.setdefault("HUB_PUBLIC_URL", settings.public_url)
+    asyncio.run(_migrate_patiently(settings))
+    from hub import app
+
+    if reload:
+        import uvicorn
+
+        options = app.server_options(host, port, settings)
+        sources = str(Path(__file__).resolve().parent)
+        uvicorn.run("hub.app:create_app", factory=True, reload=True, reload_dirs=[sources], **options)
+        return
+    app.serve(settings, host, port, processes)
+
+
+async def _migrate_patiently(settings: Settings) -> bool:
+    """Waits for a database that is still starting; DatabaseAway when it does not come."""
+    from hub.store.migrate import migrate
+
+    for left_s in range(_DATABASE_PATIENCE_S, 0, -1):
+        try:
+            return await migrate(settings.database_url)
+        except DatabaseAway as error:
+            if left_s % 10 == 0:
+                click.echo(f"{error.message}; waiting up to {left_s} s more", err=True)
+            await asyncio.sleep(1)
+    return await migrate(settings.database_url)
+
+
+@main.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=8080, show_default=True, type=click.IntRange(1, 65535))
+@click.option("--quiet", is_flag=True, help="No robots: nobody writes but you.")
+@click.option("--keep", is_flag=True, help="Go on with the data of the last demo.")
+@_told_in_words
+def demo(host: str, port: int, quiet: bool, keep: bool) -> None:
+    """Run a complete hub with demo customers, and print where it is and who may sign in."""
+    from hub.demo_app import run_demo
+    from hub.logs import set_up_logging
+
+    # The terminal shows where to go and who may sign in, not every request.
+    set_up_logging(os.environ.setdefault("HUB_LOG_LEVEL", "warning"))
+    run_demo(host, port, quiet=quiet, keep=keep)
+
+
+# --- look after -------------------------------------------------------------------------------------------------------
+
+
+@main.command()
+@_told_in_words
+def migrate() -> None:
+    """Bring the database to the newest version."""
+    from hub.store.migrate import head_revision
+
+    changed = asyncio.run(_migrate_patiently(_settings()))
+    click.echo(f"{'migrated to' if changed else 'already at'} {head_revision()}")
+
+
+@main.command()
+@_told_in_words
+def doctor() -> None:
+    """Check settings, database, keys and clock; say what is wrong. Ends with 1 if something is."""
+    from hub.doctor import Level, examine
+
+    findings = asyncio.run(examine())
+    width = max(len(finding.about) for finding in findings)
+    colours = {Level.OK: "green", Level.NOTE: "yellow", Level.FAULT: "red"}
+    for finding in findings:
+        level = click.style(f"{finding.level.value:<5}", fg=colours[finding.level])
+        click.echo(f"{level}  {finding.about:<{width}}  {finding.words}")
+    if any(finding.level is Level.FAULT for finding in findings):
+        raise SystemExit(1)
+
+
+@main.command()
+def openapi() -> None:
+    """Print the API's description (OpenAPI 3.1)."""
+    import json
+
+    from hub import app
+    from hub.web.openapi import document
+
+    click.echo(json.dumps(document(app.ENDPOINTS), ensure_ascii=False, indent=2))
+
+
+@main.command()
+@click.argument("name", required=False)
+@click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write the figures there, too.")
+@click.option("--quick", is_flag=True, help="Measure briefly, for trying out.")
+def bench(name: str | None, json_path: Path | None, quick: bool) -> None:
+    """Measure the hub on this machine, against a floor measured in the same run."""
+    try:
+        import benchmarks
+    except ImportError:
+        raise click.ClickException("the benchmarks are in the hub's sources, not in the installed package") from None
+    try:
+        raise SystemExit(benchmarks.main(name, json_path, quick=quick))
+    except ValueError as error:
+        raise click.ClickException(str(error)) from None
+
+
+@main.command()
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@_told_in_words
+def backup(file: Path) -> None:
+    """Copy the SQLite database to FILE while the hub runs. (PostgreSQL has pg_dump.)"""
+    from hub.store import backup
+
+    backup.back_up(_settings(), file)
+    click.echo(f"written: {file}. Keep HUB_SECRET_KEY (or secret.key) and the directory files/ with it.")
+
+
+@main.command()
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False, exists=True))
+@_told_in_words
+def restore(file: Path) -> None:
+    """Put the SQLite database of FILE in place. The hub must be stopped; what was there is kept beside it."""
+    from hub.store import backup
+
+    kept = asyncio.run(backup.restore(_settings(), file))
+    click.echo("restored" + (f"; what was there is now {kept}" if kept else ""))
+
+
+# --- accounts ---------------------------------------------------------------------------------------------------------
+
+
+@main.group()
+def user() -> None:
+    """Accounts, from the command line: the first administrator is made here."""
+
+
+@user.command("add")
+@click.option("--email", prompt=True)
+@click.option("--name", prompt=True)
+@click.option("--role", type=click.Choice(["agent", "supervisor", "admin"]), default="agent", show_default=True)
+@_told_in_words
+def add_user(email: str, name: str, role: str) -> None:
+    """Make an account. The password is asked for, or read from standard input."""
+    from hub.web.schemas import NewUser
+
+    given = _checked(NewUser, {"email": email, "name": name, "role": role, "password": _ask_password()})
+
+    async def work(database: Database) -> None:
+        from hub.agents import accounts
+
+        password_hash = await accounts.hash_password(given.password)
+        made = await database.transaction(
+            accounts.create_user, email=given.email, name=given.name, role=given.role, password_hash=password_hash
+        )
+        click.echo(f"{made.email} is {made.role.value} (id {made.id})")
+
+    _with_database(work)
+
+
+@user.command("list")
+@_told_in_words
+def list_users() -> None:
+    """Show all accounts."""
+
+    async def work(database: Database) -> None:
+        from hub.agents import accounts
+
+        for each in await database.read(accounts.load_users):
+            state = "" if each.active else "  (not active)"
+            click.echo(f"{each.id:>5}  {each.email:<32} {each.role.value:<11} {each.name}{state}")
+
+    _with_database(work)
+
+
+@user.command("password")
+@click.argument("email")
+@_told_in_words
+def set_password(email: str) -> None:
+    """Set somebody's password; they are signed out everywhere. Asked for, or read from standard input."""
+    from hub.web.schemas import UpdateUser
+
+    given = _checked(UpdateUser, {"password": _ask_password()})
+
+    async def work(database: Database) -> None:
+        from hub.agents import accounts
+
+        person = await _find(database, email)
+        password_hash = await accounts.hash_password(given.password or "")
+        await database.transaction(accounts.update_user, None, person.id, password_hash=password_hash)
+        click.echo(f"{person.email} has a new password")
+
+    _with_database(work)
+
+
+@user.command("deactivate")
+@click.argument("email")
+@_told_in_words
+def deactivate_user(email: str) -> None:
+    """Shut somebody out at once; their work goes back to its queues."""
+
+    async def work(database: Database) -> None:
+        from hub.agents import accounts
+
+        person = await _find(database, email)
+        await database.transaction(accounts.update_user, None, person.id, active=False)
+        click.echo(f"{person.email} is no longer active")
+
+    _with_database(work)
+
+
+async def _find(database: Database, email: str) -> UserView:
+    from hub.agents import accounts
+    from hub.errors import NotFound
+
+    person = await database.read(accounts.find_user_by_email, email)
+    if person is None:
+        raise NotFound(f"there is no user {email}")
+    return person
+
+
+def _ask_password() -> str:
+    """Never an argument: those stand in the shell's history and in every process list."""
+    if sys.stdin.isatty():
+        return str(click.prompt("Password", hide_input=True, confirmation_prompt=True))
+    return sys.stdin.readline().rstrip("\n")
+
+
+def _checked(schema: Callable[..., T], values: dict[str, Any]) -> T:
+    """By the same rules as the API; InvalidInput names every fault."""
+    from pydantic import ValidationError
+
+    from hub.web.api import invalid_fields, named_faults
+
+    try:
+        return schema(**values)
+    except ValidationError as error:
+        raise invalid_fields(named_faults(error.errors(include_url=False, include_input=False))) from None
+
+
+def _with_database(work: Callable[[Database], Coroutine[Any, Any, None]]) -> None:
+    async def run() -> None:
+        from hub.store.database import open_database
+        from hub.store.migrate import migrate
+
+        settings = _settings()
+        await migrate(settings.database_url)
+        database = open_database(settings.database_url)
+        try:
+            await work(database)
+        finally:
+            await database.close()
+
+    asyncio.run(run())
+
+
+if __name__ == "__main__":
+    main()

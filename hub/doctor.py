@@ -1,0 +1,168 @@
+"""`hub doctor`: looks at everything a hub needs to run, and says in words what is wrong and what to do."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from sqlalchemy import func, select, text
+
+from hub.errors import DatabaseAway, HubError, Misconfigured
+from hub.settings import Settings, load_settings
+from hub.store import tables
+from hub.store.database import Database, Tx, open_database
+from hub.store.migrate import find_revision, head_revision
+from hub.store.vault import Vault
+
+# Webhook signatures and sessions are judged by this clock; between processes a second matters for leases.
+_CLOCK_TOLERANCE = timedelta(seconds=2)
+_LITTLE_SPACE_BYTES = 1 << 30
+
+
+class Level(StrEnum):
+    OK = "ok"
+    NOTE = "note"
+    FAULT = "fault"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    level: Level
+    about: str
+    words: str
+
+
+async def examine(env: Mapping[str, str] = os.environ) -> list[Finding]:
+    """All findings; the hub should not be started while one of them is a FAULT."""
+    try:
+        settings = load_settings(env)
+    except Misconfigured as error:
+        return [Finding(Level.FAULT, name, fault) for name, fault in sorted(error.fields.items())]
+    found = [Finding(Level.OK, "settings", "all are readable"), *_examine_machine(settings)]
+    return found + await _examine_database(settings)
+
+
+def _examine_machine(settings: Settings) -> Iterator[Finding]:
+    yield _data_dir(settings)
+    yield _public_url(settings)
+
+
+def _data_dir(settings: Settings) -> Finding:
+    about = "HUB_DATA_DIR"
+    try:
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=settings.data_dir) as file:
+            file.write(b"hub")
+            file.flush()
+    except OSError as error:
+        return Finding(Level.FAULT, about, f"cannot write to {settings.data_dir}: {error.strerror}")
+    free = shutil.disk_usage(settings.data_dir).free
+    if free < _LITTLE_SPACE_BYTES:
+        return Finding(Level.NOTE, about, f"{settings.data_dir} has only {free >> 20} MB left")
+    return Finding(Level.OK, about, f"{settings.data_dir} can be written, {free >> 30} GB free")
+
+
+def _public_url(settings: Settings) -> Finding:
+    about = "HUB_PUBLIC_URL"
+    parts = urlsplit(settings.public_url)
+    if parts.scheme == "https":
+        return Finding(Level.OK, about, f"{settings.public_url}; providers must post to this very address")
+    if _is_this_machine(parts.hostname or ""):
+        words = f"{settings.public_url} is this machine only: set it to the https address by which the world comes in"
+        return Finding(Level.NOTE, about, words)
+    words = f"{settings.public_url} is not https: passwords and customers' words would travel in the clear"
+    return Finding(Level.FAULT, about, words)
+
+
+def _is_this_machine(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+async def _examine_database(settings: Settings) -> list[Finding]:
+    about = "HUB_DATABASE_URL"
+    kind = "SQLite" if settings.is_sqlite else "PostgreSQL"
+    try:
+        revision = await find_revision(settings.database_url)
+    except (DatabaseAway, HubError) as error:
+        return [Finding(Level.FAULT, about, f"{kind}: {error.message}")]
+    found = [Finding(Level.OK, about, f"{kind} answers")]
+    if revision != head_revision():
+        stands = "is empty" if revision is None else f"stands at migration {revision}"
+        words = f"the database {stands}, this hub wants {head_revision()}: run `hub migrate` (`hub serve` does it, too)"
+        newer = revision is not None and revision > head_revision()
+        if newer:
+            words = f"the database stands at migration {revision}, newer than this hub: install the newer release"
+        return [*found, Finding(Level.FAULT if newer else Level.NOTE, "migrations", words)]
+    found.append(Finding(Level.OK, "migrations", f"at {revision}, the newest"))
+    database = open_database(settings.database_url)
+    try:
+        found.extend(await _examine_contents(database, Vault(settings.secret_key)))
+    except DatabaseAway as error:
+        found.append(Finding(Level.FAULT, about, error.message))
+    finally:
+        await database.close()
+    return found
+
+
+async def _examine_contents(database: Database, vault: Vault) -> list[Finding]:
+    sealed, health, administrators, newest, database_now = await database.read(_load)
+    found = [_secrets(vault, sealed), _clock(newest, database_now)]
+    for channel_id, code, detail in health:
+        words = f"is not healthy: {code or 'unknown'}" + (f" ({detail})" if detail else "")
+        found.append(Finding(Level.NOTE, f"channel {channel_id}", words))
+    if administrators:
+        found.append(Finding(Level.OK, "accounts", f"{administrators} active administrator(s)"))
+    else:
+        words = "there is no active administrator: run `hub user add --role admin`"
+        found.append(Finding(Level.NOTE, "accounts", words))
+    return found
+
+
+_Loaded = tuple[list[tuple[str, str]], list[tuple[str, str | None, str | None]], int, datetime | None, datetime | None]
+
+
+def _load(tx: Tx) -> _Loaded:
+    ch, u = tables.channel.c, tables.user_account.c
+    channels = tx.rows(select(ch.id, ch.secrets, ch.health, ch.health_code, ch.health_detail).order_by(ch.id))
+    return (
+        [(row.id, row.secrets) for row in channels],
+        [(row.id, row.health_code, row.health_detail) for row in channels if row.health != "ok"],
+        int(tx.scalar(select(func.count()).where(u.role == "admin", u.active))),
+        tx.scalar(select(func.max(tables.event.c.at))),
+        tx.scalar(text("SELECT clock_timestamp()")) if tx.is_postgresql else None,
+    )
+
+
+def _secrets(vault: Vault, sealed: list[tuple[str, str]]) -> Finding:
+    closed = []
+    for channel_id, secrets in sealed:
+        try:
+            vault.unseal(secrets)
+        except Misconfigured:
+            closed.append(channel_id)
+    if closed:
+        words = (
+            f"does not open the secrets of {', '.join(closed)}: set the key they were written with, or enter them anew"
+        )
+        return Finding(Level.FAULT, "HUB_SECRET_KEY", words)
+    return Finding(Level.OK, "HUB_SECRET_KEY", f"opens the secrets of {len(sealed)} channel(s)")
+
+
+def _clock(newest: datetime | None, database_now: datetime | None) -> Finding:
+    now = datetime.now(UTC)
+    if database_now is not None and abs(now - database_now) > _CLOCK_TOLERANCE:
+        apart = abs(now - database_now).total_seconds()
+        return Finding(Level.FAULT, "clock", f"this machine and the database are {apart:.0f} s apart: set both by NTP")
+    if newest is not None and newest - now > _CLOCK_TOLERANCE:
+        return Finding(Level.FAULT, "clock", f"the newest event is of {newest:%Y-%m-%d %H:%M:%S} UTC, which is to come")
+    return Finding(Level.OK, "clock", f"{now:%Y-%m-%d %H:%M:%S} UTC")

@@ -20,7 +20,7 @@ from starlette.staticfiles import StaticFiles
 
 from hub.demo.carrier import Carrier, Message
 from hub.demo.carrier_handset import Body, check_origin, read_body
-from hub.demo.people import PEOPLE
+from hub.demo.people import CALLERS, PEOPLE
 from hub.errors import Conflict
 
 STATIC = Path(__file__).parent / "static"
@@ -66,7 +66,7 @@ class SetRobots(Body):
 
 def routes(demo: Demo) -> list[BaseRoute]:
     """All routes of the demo, with their full paths from the root of the hub's application."""
-    names = {person.phone: person.name for person in PEOPLE}
+    names = {someone.phone: someone.name for cast in (PEOPLE, CALLERS) for someone in cast}
 
     async def handset(request: Request) -> Response:
         return FileResponse(STATIC / "handset.html", headers=HEADERS)

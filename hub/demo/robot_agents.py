@@ -1,6 +1,6 @@
 """Robot agents: colleagues of the demo who work through the hub's public API and console socket, as a console would.
 
-    sign in → available → snapshot → /live
+    sign in → snapshot → /live → available
     an offer rings      → accept it after a few seconds
     a customer waits    → show "typing", answer from the script (or politely, if the words are unknown), resolve at the end
 
@@ -106,8 +106,6 @@ class RobotAgent:
             ) as answer:
                 session = await _read(answer)
             desk = _Desk(http, session["csrf_token"], session["user"]["id"], group)
-            await self._set_state(desk)
-            group.create_task(self._follow_switch(desk))
             snapshot = await self._call(desk, "GET", "/snapshot")
             self._conversations.clear()
             self._answered.clear()
@@ -124,6 +122,9 @@ class RobotAgent:
         async with desk.http.ws_connect(
             url, params={"since": token}, headers={"Origin": self._hub_url}, max_msg_size=FRAME_LIMIT_BYTES
         ) as live:
+            # Only now: the hub takes an agent without a socket for gone.
+            await self._set_state(desk)
+            desk.group.create_task(self._follow_switch(desk))
             while True:
                 message = await live.receive(timeout=DEAD_AFTER_S)
                 if message.type is not aiohttp.WSMsgType.TEXT:
@@ -147,6 +148,10 @@ class RobotAgent:
                 self._see_conversation(desk, event["conversation"])
             case "conversation.changed":
                 self._see_conversation(desk, event["conversation"])
+            case "agent.changed":
+                agent = event["agent"]
+                if agent["user_id"] == desk.user_id and agent["state"] in ("offline", "not_responding"):
+                    self._switched.set()  # the hub gave us up; say again that we are here
 
     def _see_offer(self, desk: _Desk, offer: Json) -> None:
         if offer["agent_id"] == desk.user_id and offer["ended_at"] is None and self.working:

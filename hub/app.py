@@ -77,7 +77,7 @@ _UPLOAD_RETENTION = timedelta(days=1)
 # How long open requests are let finish at a stop.
 _SHUTDOWN_S = 5
 # Python's default of 5 ms would be felt: the writer thread and the event loop hand the interpreter to each other.
-_SWITCH_INTERVAL_S = 0.0005
+SWITCH_INTERVAL_S = 0.0005
 
 ENDPOINTS: list[Endpoint] = endpoints_of(
     session,
@@ -300,7 +300,7 @@ def make_app(hub: Hub, extra_routes: list[BaseRoute] | None = None) -> Any:
 
 def create_app() -> Any:
     """The app of a worker process, from the environment (uvicorn's factory)."""
-    sys.setswitchinterval(_SWITCH_INTERVAL_S)
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
     return make_app(Hub(load_settings()))
 
 
@@ -339,7 +339,7 @@ def serve(settings: Settings, host: str, port: int, processes: int = 1) -> None:
         os.environ.setdefault("HUB_PUBLIC_URL", settings.public_url)
         uvicorn.run("hub.app:create_app", factory=True, workers=processes, **options)
         return
-    sys.setswitchinterval(_SWITCH_INTERVAL_S)
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
     hub = Hub(settings)
     uvicorn.Server(uvicorn.Config(make_app(hub), **options)).run()
     if hub.has_failed:

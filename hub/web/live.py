@@ -37,7 +37,7 @@ from hub.store.notices import Notices
 from hub.store.stream import READ_LIMIT, Stored, Tail, load_bounds, load_events
 from hub.timeline import customers
 from hub.web.api import HubLike, access_viewer
-from hub.web.security import is_own_origin
+from hub.web.security import is_own_socket_origin
 from hub.web.socket_protocol import EXTENSION, text_frame
 
 log = logging.getLogger(__name__)
@@ -331,7 +331,8 @@ class Live:
     async def serve(self, websocket: WebSocket) -> None:
         """Runs one console socket to its end."""
         assert self.hub is not None
-        if not is_own_origin(websocket.headers, self.hub.settings.public_url):
+        by_key = "authorization" in websocket.headers
+        if not by_key and not is_own_socket_origin(websocket, self.hub.settings.public_url):
             await _refuse(websocket, CLOSE_ORIGIN)
             return
         try:

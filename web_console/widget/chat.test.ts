@@ -1,0 +1,134 @@
+// @vitest-environment jsdom
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+
+import { Chat } from "./chat";
+import type { ClientFrame, ServerFrame } from "./protocol";
+
+class Socket {
+  static readonly OPEN = 1;
+  static all: Socket[] = [];
+  readonly url: string;
+  readyState = 1;
+  sent: ClientFrame[] = [];
+  onopen: (() => void) | null = null;
+  onmessage: ((event: { data: string }) => void) | null = null;
+  onclose: ((event: { code: number }) => void) | null = null;
+  constructor(url: string) {
+    this.url = url;
+    Socket.all.push(this);
+  }
+  send(text: string): void {
+    this.sent.push(JSON.parse(text) as ClientFrame);
+  }
+  close(): void {
+    this.readyState = 3;
+  }
+  say(frame: ServerFrame): void {
+    this.onmessage?.({ data: JSON.stringify(frame) });
+  }
+  break(code = 1006): void {
+    this.readyState = 3;
+    this.onclose?.({ code });
+  }
+  get messages(): string[] {
+    return this.sent.flatMap((frame) => (frame.type === "message" ? [frame.text] : []));
+  }
+}
+
+const VISIT = { title: "", greeting: "", accent: "", online: true, text_limit: 4000, attachment_limit_bytes: 1, visitor: {} };
+
+async function newest(): Promise<Socket> {
+  await vi.advanceTimersByTimeAsync(1);
+  const socket = Socket.all[Socket.all.length - 1];
+  if (!socket) throw new Error("no socket was opened");
+  socket.onopen?.();
+  return socket;
+}
+
+function chat(): Chat {
+  return new Chat("https://hub.example", "chat-demo", () => undefined);
+}
+
+describe("the visitor's line", () => {
+  beforeEach(() => {
+    vi.useFakeTimers();
+    vi.stubGlobal("WebSocket", Socket);
+    vi.stubGlobal("fetch", () => Promise.resolve(new Response(JSON.stringify(VISIT), { status: 200 })));
+    Socket.all = [];
+    localStorage.clear();
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+    vi.unstubAllGlobals();
+  });
+
+  it("repeats what was not acknowledged, in order and under the same ids, also after a reload", async () => {
+    const before = chat();
+    before.connect();
+    const first = await newest();
+    first.say({ type: "history", entries: [], more: false });
+    before.send("one", []);
+    before.send("two", []);
+    expect(first.messages).toEqual(["one", "two"]);
+    const ids = before.pending.map((item) => item.client_id);
+    before.disconnect();
+
+    const after = chat();
+    after.connect();
+    const second = await newest();
+    expect(second.messages).toEqual([]);
+    second.say({ type: "history", entries: [], more: false });
+    expect(second.messages).toEqual(["one", "two"]);
+    second.say({ type: "ack", client_id: ids[0] ?? "", entry_id: 7, at: "2026-01-01T00:00:00Z" });
+    expect(after.pending.map((item) => item.text)).toEqual(["two"]);
+    expect(after.list.map((entry) => entry.text)).toEqual(["one"]);
+  });
+
+  it("comes back after a lost line with the last entry it holds, and shows nothing twice", async () => {
+    const it = chat();
+    it.connect();
+    const first = await newest();
+    const entry = { id: 3, direction: "out" as const, author: "Ani", text: "hello", at: "2026-01-01T00:00:00Z", attachments: [] };
+    first.say({ type: "history", entries: [entry], more: false });
+    first.break();
+    expect(it.line).toBe("broken");
+    await vi.advanceTimersByTimeAsync(1_000);
+    const second = await newest();
+    expect(second.url).toBe("wss://hub.example/chat/chat-demo?since=3");
+    second.say({ type: "history", entries: [], more: false });
+    second.say({ type: "entry", entry });
+    expect(it.list).toHaveLength(1);
+    expect(it.unread).toBe(1);
+    it.setReading(true);
+    expect(it.unread).toBe(0);
+    expect(second.sent).toContainEqual({ type: "read", through: 3 });
+  });
+
+  it("keeps a refused message for the visitor to decide and does not send it by itself", async () => {
+    const it = chat();
+    it.connect();
+    const first = await newest();
+    first.say({ type: "history", entries: [], more: false });
+    it.send("too long", []);
+    const id = it.pending[0]?.client_id ?? "";
+    first.say({ type: "error", code: "invalid", message: "Too long.", client_id: id });
+    expect(it.pending[0]?.refused).toBe("Too long.");
+    first.break();
+    await vi.advanceTimersByTimeAsync(1_000);
+    const second = await newest();
+    second.say({ type: "history", entries: [], more: false });
+    expect(second.messages).toEqual([]);
+    it.retry(id);
+    expect(second.messages).toEqual(["too long"]);
+  });
+
+  it("stops asking where there is no such chat", async () => {
+    const it = chat();
+    it.connect();
+    const first = await newest();
+    first.break(4404);
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(it.line).toBe("unavailable");
+    expect(Socket.all).toHaveLength(1);
+  });
+});

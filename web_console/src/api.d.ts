@@ -11,90 +11,23 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Session"];
-                    };
-                };
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["ErrorBody"];
-                    };
-                };
-            };
-        };
+        /**
+         * Who is signed in
+         * @description With an API key the CSRF token is empty: keys need none.
+         */
+        get: operations["get_session"];
         put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": components["schemas"]["SignIn"];
-                };
-            };
-            responses: {
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Session"];
-                    };
-                };
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["ErrorBody"];
-                    };
-                };
-            };
-        };
-        delete: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                204: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content?: never;
-                };
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["ErrorBody"];
-                    };
-                };
-            };
-        };
+        /**
+         * Sign in
+         * @description Sets the session cookie. 401 `bad_credentials` whatever is wrong; after repeated failures 429 `too_many`, and
+         *     `Retry-After` says how long to wait.
+         */
+        post: operations["sign_in"];
+        /**
+         * Sign out
+         * @description The agent goes offline; ringing and live work goes back to its queue.
+         */
+        delete: operations["sign_out"];
         options?: never;
         head?: never;
         patch?: never;
@@ -113,37 +46,8 @@ export interface paths {
         delete?: never;
         options?: never;
         head?: never;
-        patch: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": components["schemas"]["UpdateMe"];
-                };
-            };
-            responses: {
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["UserView"];
-                    };
-                };
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["ErrorBody"];
-                    };
-                };
-            };
-        };
+        /** Change your name or language */
+        patch: operations["update_me"];
         trace?: never;
     };
     "/api/v1/me/password": {
@@ -154,123 +58,11 @@ export interface paths {
             cookie?: never;
         };
         get?: never;
-        put: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": components["schemas"]["ChangePassword"];
-                };
-            };
-            responses: {
-                204: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content?: never;
-                };
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["ErrorBody"];
-                    };
-                };
-            };
-        };
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/me/state": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": components["schemas"]["SetMyState"];
-                };
-            };
-            responses: {
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["AgentView"];
-                    };
-                };
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["ErrorBody"];
-                    };
-                };
-            };
-        };
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/me/numbers": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["NumbersView"];
-                    };
-                };
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["ErrorBody"];
-                    };
-                };
-            };
-        };
-        put?: never;
+        /**
+         * Change your password
+         * @description All your other sessions end. A wrong current password counts as a failed sign-in.
+         */
+        put: operations["change_password"];
         post?: never;
         delete?: never;
         options?: never;
@@ -285,33 +77,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Snapshot"];
-                    };
-                };
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["ErrorBody"];
-                    };
-                };
-            };
-        };
+        /**
+         * All a console shows, at one moment
+         * @description Apply the events of `/live?since=<token>` to it and you hold the state of any later moment.
+         */
+        get: operations["get_snapshot"];
         put?: never;
         post?: never;
         delete?: never;
@@ -327,72 +97,18 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: {
-                    status?: string;
-                    assignee?: string;
-                    queue_id?: number;
-                    q?: string;
-                    limit?: number;
-                    cursor?: string;
-                };
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Page_ConversationView_"];
-                    };
-                };
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["ErrorBody"];
-                    };
-                };
-            };
-        };
+        /**
+         * List conversations
+         * @description Newest activity first, as far as you may see them. `assignee` is `me`, `none`, `any` or a user's id; `q` looks in
+         *     the customer's name, the address and the newest message.
+         */
+        get: operations["list_conversations"];
         put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": components["schemas"]["NewConversation"];
-                };
-            };
-            responses: {
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["ConversationView"];
-                    };
-                };
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["ErrorBody"];
-                    };
-                };
-            };
-        };
+        /**
+         * Write to a customer first
+         * @description The open conversation of that contact point on that channel if there is one, else a new one, held by you.
+         */
+        post: operations["open_conversation"];
         delete?: never;
         options?: never;
         head?: never;
@@ -406,35 +122,8 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    conversation_id: number;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["ConversationView"];
-                    };
-                };
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["ErrorBody"];
-                    };
-                };
-            };
-        };
+        /** One conversation */
+        get: operations["get_conversation"];
         put?: never;
         post?: never;
         delete?: never;
@@ -450,38 +139,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: {
-                    limit?: number;
-                    cursor?: string;
-                };
-                header?: never;
-                path: {
-                    conversation_id: number;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["TimelinePage"];
-                    };
-                };
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["ErrorBody"];
-                    };
-                };
-            };
-        };
+        /**
+         * Its entries
+         * @description Oldest first within the page; the first page is the newest, `next_cursor` leads to older ones.
+         */
+        get: operations["get_timeline"];
         put?: never;
         post?: never;
         delete?: never;
@@ -499,41 +161,12 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: {
-                    "Idempotency-Key"?: string;
-                };
-                path: {
-                    conversation_id: number;
-                };
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": components["schemas"]["NewMessage"];
-                };
-            };
-            responses: {
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["EntryView"];
-                    };
-                };
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["ErrorBody"];
-                    };
-                };
-            };
-        };
+        /**
+         * Answer the customer
+         * @description Queued durably when this answers; its delivery follows as events. What nobody holds is yours from then on, and a
+         *     resolved conversation is open again. With an Idempotency-Key a repeated request is the same message.
+         */
+        post: operations["post_message"];
         delete?: never;
         options?: never;
         head?: never;
@@ -549,311 +182,11 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: {
-                    "Idempotency-Key"?: string;
-                };
-                path: {
-                    conversation_id: number;
-                };
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": components["schemas"]["NewNote"];
-                };
-            };
-            responses: {
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["EntryView"];
-                    };
-                };
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["ErrorBody"];
-                    };
-                };
-            };
-        };
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/conversations/{conversation_id}/claim": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    conversation_id: number;
-                };
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": components["schemas"]["Claim"];
-                };
-            };
-            responses: {
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["ConversationView"];
-                    };
-                };
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["ErrorBody"];
-                    };
-                };
-            };
-        };
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/conversations/{conversation_id}/transfer": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    conversation_id: number;
-                };
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": components["schemas"]["Transfer"];
-                };
-            };
-            responses: {
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["ConversationView"];
-                    };
-                };
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["ErrorBody"];
-                    };
-                };
-            };
-        };
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/conversations/{conversation_id}/release": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    conversation_id: number;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["ConversationView"];
-                    };
-                };
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["ErrorBody"];
-                    };
-                };
-            };
-        };
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/conversations/{conversation_id}/resolve": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    conversation_id: number;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["ConversationView"];
-                    };
-                };
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["ErrorBody"];
-                    };
-                };
-            };
-        };
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/conversations/{conversation_id}/reopen": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    conversation_id: number;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["ConversationView"];
-                    };
-                };
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["ErrorBody"];
-                    };
-                };
-            };
-        };
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/conversations/{conversation_id}/typing": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    conversation_id: number;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                204: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content?: never;
-                };
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["ErrorBody"];
-                    };
-                };
-            };
-        };
+        /**
+         * Note for colleagues
+         * @description Never shown to the customer.
+         */
+        post: operations["post_note"];
         delete?: never;
         options?: never;
         head?: never;
@@ -869,46 +202,18 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    entry_id: number;
-                };
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": components["schemas"]["SettleDelivery"];
-                };
-            };
-            responses: {
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["EntryView"];
-                    };
-                };
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["ErrorBody"];
-                    };
-                };
-            };
-        };
+        /**
+         * Decide about a failed message
+         * @description For a message that failed or whose fate is unknown: send it again, or leave it be.
+         */
+        post: operations["settle_delivery"];
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/api/v1/attachments": {
+    "/api/v1/conversations/{conversation_id}/typing": {
         parameters: {
             query?: never;
             header?: never;
@@ -917,199 +222,18 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "multipart/form-data": {
-                        /** Format: binary */
-                        file: string;
-                    };
-                };
-            };
-            responses: {
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["AttachmentView"];
-                    };
-                };
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["ErrorBody"];
-                    };
-                };
-            };
-        };
+        /**
+         * You are typing
+         * @description Shown to colleagues who look at it, and to a chat visitor, for a few seconds. Send it every 3 s at most.
+         */
+        post: operations["post_typing"];
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/api/v1/customers": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: {
-            parameters: {
-                query?: {
-                    q?: string;
-                    limit?: number;
-                    cursor?: string;
-                };
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Page_CustomerView_"];
-                    };
-                };
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["ErrorBody"];
-                    };
-                };
-            };
-        };
-        put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": components["schemas"]["NewCustomer"];
-                };
-            };
-            responses: {
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["CustomerView"];
-                    };
-                };
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["ErrorBody"];
-                    };
-                };
-            };
-        };
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/customers/{customer_id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    customer_id: number;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["CustomerCard"];
-                    };
-                };
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["ErrorBody"];
-                    };
-                };
-            };
-        };
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    customer_id: number;
-                };
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": components["schemas"]["UpdateCustomer"];
-                };
-            };
-            responses: {
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["CustomerView"];
-                    };
-                };
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["ErrorBody"];
-                    };
-                };
-            };
-        };
-        trace?: never;
-    };
-    "/api/v1/customers/{customer_id}/contact-points": {
+    "/api/v1/conversations/{conversation_id}/claim": {
         parameters: {
             query?: never;
             header?: never;
@@ -1118,86 +242,85 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    customer_id: number;
-                };
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": components["schemas"]["NewContactPoint"];
-                };
-            };
-            responses: {
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["CustomerView"];
-                    };
-                };
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["ErrorBody"];
-                    };
-                };
-            };
-        };
+        /**
+         * Take it
+         * @description 409 `already_assigned` names whoever was faster.
+         */
+        post: operations["claim"];
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/api/v1/customers/{customer_id}/timeline": {
+    "/api/v1/conversations/{conversation_id}/transfer": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: {
-                    limit?: number;
-                    cursor?: string;
-                };
-                header?: never;
-                path: {
-                    customer_id: number;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["TimelinePage"];
-                    };
-                };
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["ErrorBody"];
-                    };
-                };
-            };
-        };
+        get?: never;
         put?: never;
-        post?: never;
+        /**
+         * Pass it on
+         * @description To an agent, who has it at once, or to a queue, at its original age.
+         */
+        post: operations["transfer"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/conversations/{conversation_id}/release": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Back to the queue */
+        post: operations["release"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/conversations/{conversation_id}/resolve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** It is done */
+        post: operations["resolve"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/conversations/{conversation_id}/reopen": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Open it again
+         * @description It is yours then. 409 `already_open` when the customer has a newer open one on the same channel.
+         */
+        post: operations["reopen"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1213,35 +336,11 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    offer_id: number;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["ConversationView"];
-                    };
-                };
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["ErrorBody"];
-                    };
-                };
-            };
-        };
+        /**
+         * Take the offered work
+         * @description 409 `offer_ended` when its time was over or somebody else has the work.
+         */
+        post: operations["accept"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1257,33 +356,11 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    offer_id: number;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                204: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content?: never;
-                };
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["ErrorBody"];
-                    };
-                };
-            };
-        };
+        /**
+         * Pass on the offered work
+         * @description Rings at somebody else; it is not a miss.
+         */
+        post: operations["decline"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1297,36 +374,45 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: {
-                    limit?: number;
-                    cursor?: string;
-                };
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Page_AgentView_"];
-                    };
-                };
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["ErrorBody"];
-                    };
-                };
-            };
+        /** All agents with state and load */
+        get: operations["list_agents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/state": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
+        get?: never;
+        /**
+         * Choose your state
+         * @description `available` is offered work; `away` may carry a reason.
+         */
+        put: operations["set_my_state"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/numbers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Your numbers of today */
+        get: operations["get_my_numbers"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1343,39 +429,134 @@ export interface paths {
             cookie?: never;
         };
         get?: never;
-        put: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    user_id: number;
-                };
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": components["schemas"]["SetAgentState"];
-                };
-            };
-            responses: {
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["AgentView"];
-                    };
-                };
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["ErrorBody"];
-                    };
-                };
-            };
+        /**
+         * Change an agent's state
+         * @description `offline` takes ringing and live work back to the queue.
+         */
+        put: operations["set_agent_state"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/customers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
+        /**
+         * List customers
+         * @description Newest first, as far as you may see them; `q` looks in names and addresses.
+         */
+        get: operations["list_customers"];
+        put?: never;
+        /** Add a customer */
+        post: operations["create_customer"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/customers/{customer_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A customer's card */
+        get: operations["get_customer"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Change a customer's card
+         * @description With `expected_version`, 409 `version_conflict` when somebody changed the card meanwhile.
+         */
+        patch: operations["update_customer"];
+        trace?: never;
+    };
+    "/api/v1/customers/{customer_id}/contact-points": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Add a phone or mailbox
+         * @description Phone numbers become E.164; a national number is read by the region of your channels. 409 `contact_taken` names
+         *     whoever has it already.
+         */
+        post: operations["add_contact_point"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/customers/{customer_id}/timeline": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * All that was ever said
+         * @description One timeline over all channels and conversations. Oldest first within the page; `next_cursor` leads to older ones.
+         */
+        get: operations["get_customer_timeline"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/attachments": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Upload a file to send
+         * @description One part called `file`. It is yours until you send it; what is never sent is deleted after a day.
+         */
+        post: operations["upload"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/attachments/{attachment_id}/content": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Download a file
+         * @description Pictures and sound are shown in place, everything else is a download; nothing in it can act.
+         */
+        get: operations["download"];
+        put?: never;
         post?: never;
         delete?: never;
         options?: never;
@@ -1390,68 +571,17 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: {
-                    limit?: number;
-                    cursor?: string;
-                };
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Page_UserView_"];
-                    };
-                };
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["ErrorBody"];
-                    };
-                };
-            };
-        };
+        /**
+         * All user accounts
+         * @description Also those that are not active, in the order they were made.
+         */
+        get: operations["list_users"];
         put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": components["schemas"]["NewUser"];
-                };
-            };
-            responses: {
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["UserView"];
-                    };
-                };
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["ErrorBody"];
-                    };
-                };
-            };
-        };
+        /**
+         * Create a user account
+         * @description 409 `email_taken` if somebody has this e-mail address.
+         */
+        post: operations["create_user"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1465,45 +595,19 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /** One user account */
+        get: operations["get_user"];
         put?: never;
         post?: never;
         delete?: never;
         options?: never;
         head?: never;
-        patch: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    user_id: number;
-                };
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": components["schemas"]["UpdateUser"];
-                };
-            };
-            responses: {
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["UserView"];
-                    };
-                };
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["ErrorBody"];
-                    };
-                };
-            };
-        };
+        /**
+         * Change a user account
+         * @description `null` or absent leaves a thing as it is. Whoever is deactivated is signed out everywhere at once, and all their
+         *     work goes back to its queues. 409 `last_admin` if nobody would be left to administer the hub.
+         */
+        patch: operations["update_user"];
         trace?: never;
     };
     "/api/v1/queues": {
@@ -1513,68 +617,14 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: {
-                    limit?: number;
-                    cursor?: string;
-                };
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Page_QueueView_"];
-                    };
-                };
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["ErrorBody"];
-                    };
-                };
-            };
-        };
+        /** All queues */
+        get: operations["list_queues"];
         put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": components["schemas"]["NewQueue"];
-                };
-            };
-            responses: {
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["QueueView"];
-                    };
-                };
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["ErrorBody"];
-                    };
-                };
-            };
-        };
+        /**
+         * Create a queue
+         * @description 409 `name_taken` if there is one of this name.
+         */
+        post: operations["create_queue"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1588,45 +638,35 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /** One queue */
+        get: operations["get_queue"];
         put?: never;
         post?: never;
         delete?: never;
         options?: never;
         head?: never;
-        patch: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    queue_id: number;
-                };
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": components["schemas"]["UpdateQueue"];
-                };
-            };
-            responses: {
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["QueueView"];
-                    };
-                };
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["ErrorBody"];
-                    };
-                };
-            };
+        /**
+         * Change a queue
+         * @description `null` or absent leaves a thing as it is; `member_ids` replaces the members.
+         */
+        patch: operations["update_queue"];
+        trace?: never;
+    };
+    "/api/v1/channel-kinds": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
+        /** What kinds of channel there are, and what they need */
+        get: operations["list_channel_kinds"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/v1/channels": {
@@ -1636,68 +676,14 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: {
-                    limit?: number;
-                    cursor?: string;
-                };
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Page_ChannelView_"];
-                    };
-                };
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["ErrorBody"];
-                    };
-                };
-            };
-        };
+        /** All channels */
+        get: operations["list_channels"];
         put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": components["schemas"]["NewChannel"];
-                };
-            };
-            responses: {
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["ChannelDetail"];
-                    };
-                };
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["ErrorBody"];
-                    };
-                };
-            };
-        };
+        /**
+         * Set up a channel
+         * @description Faulty settings are named as `settings.NAME` and `secrets.NAME`. 409 `id_taken` if there is one with this id.
+         */
+        post: operations["create_channel"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1711,115 +697,18 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    channel_id: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["ChannelDetail"];
-                    };
-                };
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["ErrorBody"];
-                    };
-                };
-            };
-        };
+        /** One channel with its settings */
+        get: operations["get_channel"];
         put?: never;
         post?: never;
         delete?: never;
         options?: never;
         head?: never;
-        patch: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    channel_id: string;
-                };
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": components["schemas"]["UpdateChannel"];
-                };
-            };
-            responses: {
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["ChannelDetail"];
-                    };
-                };
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["ErrorBody"];
-                    };
-                };
-            };
-        };
-        trace?: never;
-    };
-    "/api/v1/channel-kinds": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Page_ChannelKindView_"];
-                    };
-                };
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["ErrorBody"];
-                    };
-                };
-            };
-        };
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
+        /**
+         * Change a channel
+         * @description Takes effect at once. New settings or secrets are a new start: what waits to be sent is tried again.
+         */
+        patch: operations["update_channel"];
         trace?: never;
     };
     "/api/v1/api-keys": {
@@ -1829,72 +718,25 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Page_ApiKey_"];
-                    };
-                };
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["ErrorBody"];
-                    };
-                };
-            };
-        };
+        /**
+         * All API keys
+         * @description Newest first, without those that are revoked. No token is ever shown again.
+         */
+        get: operations["list_api_keys"];
         put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": components["schemas"]["NewApiKey"];
-                };
-            };
-            responses: {
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["IssuedApiKey"];
-                    };
-                };
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["ErrorBody"];
-                    };
-                };
-            };
-        };
+        /**
+         * Create an API key
+         * @description The answer is the only place where the token is ever shown. The key acts in your name, with the role it is given
+         *     and never more than your own.
+         */
+        post: operations["create_api_key"];
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/api/v1/api-keys/{api_key_id}": {
+    "/api/v1/api-keys/{key_id}": {
         parameters: {
             query?: never;
             header?: never;
@@ -1904,33 +746,11 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
-        delete: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    api_key_id: number;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                204: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content?: never;
-                };
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["ErrorBody"];
-                    };
-                };
-            };
-        };
+        /**
+         * Revoke an API key
+         * @description It stops working at once.
+         */
+        delete: operations["revoke_api_key"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1940,12 +760,8 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
-        /**
-         * AccessChanged
-         * @description The viewer's own rights changed (role, queues, deactivated): the console takes a fresh snapshot.
-         */
+        /** @description The viewer's own rights changed (role, queues, deactivated): the console takes a fresh snapshot. */
         AccessChanged: {
-            /** User Id */
             user_id: number;
             /**
              * @description discriminator enum property added by openapi-typescript
@@ -1953,7 +769,6 @@ export interface components {
              */
             kind: "access.changed";
         };
-        /** AgentChanged */
         AgentChanged: {
             agent: components["schemas"]["AgentView"];
             /**
@@ -1963,118 +778,66 @@ export interface components {
             kind: "agent.changed";
         };
         /**
-         * AgentState
          * @description What an agent has said about themselves, or (OFFLINE, NOT_RESPONDING) what the hub has seen.
          *
          *     Only AVAILABLE is offered work. AWAY carries a reason (break, lunch, training …).
          * @enum {string}
          */
         AgentState: "offline" | "available" | "busy" | "away" | "not_responding";
-        /**
-         * AgentView
-         * @description An agent as colleagues see them. `load` and `capacity` are in the same weighted units (default budget 100).
-         */
+        /** @description An agent as colleagues see them. `load` and `capacity` are in the same weighted units (default budget 100). */
         AgentView: {
-            /** User Id */
             user_id: number;
-            /** Name */
             name: string;
             role: components["schemas"]["Role"];
             state: components["schemas"]["AgentState"];
-            /** Reason */
             reason: string | null;
-            /**
-             * State Since
-             * Format: date-time
-             */
+            /** Format: date-time */
             state_since: string;
-            /** Connected */
             connected: boolean;
-            /** Load */
             load: number;
-            /** Capacity */
             capacity: number;
-            /** Version */
             version: number;
         };
-        /** ApiKey */
         ApiKey: {
-            /** Id */
             id: number;
-            /** Name */
             name: string;
             role: components["schemas"]["Role"];
-            /**
-             * Created At
-             * Format: date-time
-             */
+            /** Format: date-time */
             created_at: string;
-            /** Last Used At */
             last_used_at: string | null;
-            /** Hint */
             hint: string;
         };
-        /**
-         * AttachmentState
-         * @enum {string}
-         */
+        /** @enum {string} */
         AttachmentState: "fetching" | "stored" | "failed";
-        /** AttachmentView */
         AttachmentView: {
-            /** Id */
             id: number;
-            /** Name */
             name: string;
-            /** Media Type */
             media_type: string;
-            /** Size Bytes */
             size_bytes: number | null;
             state: components["schemas"]["AttachmentState"];
-            /** Url */
             url: string;
         };
-        /** Author */
         Author: {
             kind: components["schemas"]["AuthorKind"];
-            /** Name */
             name: string;
-            /**
-             * User Id
-             * @default null
-             */
+            /** @default null */
             user_id: number | null;
         };
-        /**
-         * AuthorKind
-         * @enum {string}
-         */
+        /** @enum {string} */
         AuthorKind: "customer" | "agent" | "system";
-        /** ChangePassword */
         ChangePassword: {
-            /** Current Password */
             current_password: string;
-            /** New Password */
             new_password: string;
         };
-        /**
-         * ChannelCapabilities
-         * @description What a channel can carry, told to the composer before anything is queued. None means no limit of ours.
-         */
+        /** @description What a channel can carry, told to the composer before anything is queued. None means no limit of ours. */
         ChannelCapabilities: {
-            /** Text Limit */
             text_limit: number | null;
-            /** Attachments */
             attachments: boolean;
-            /** Attachment Limit Bytes */
             attachment_limit_bytes: number | null;
-            /** Attachment Types */
             attachment_types: string[];
-            /** Receipts */
             receipts: boolean;
-            /** Typing */
             typing: boolean;
         };
-        /** ChannelChanged */
         ChannelChanged: {
             channel: components["schemas"]["ChannelView"];
             /**
@@ -2084,93 +847,82 @@ export interface components {
             kind: "channel.changed";
         };
         /**
-         * ChannelDetail
          * @description What an administrator sees: settings, which secrets are set (never their values), and the webhook addresses to
          *     enter at the provider.
          */
         ChannelDetail: {
             channel: components["schemas"]["ChannelView"];
-            /** Settings */
             settings: {
                 [key: string]: string;
             };
-            /** Secrets Set */
             secrets_set: string[];
-            /** Webhook Urls */
             webhook_urls: {
                 [key: string]: string;
             };
+            default_region: string | null;
+            reopen_window_s: number;
         };
         /**
-         * ChannelHealth
+         * @description One setting or secret of a kind of channel, as a form asks for it. `pattern` is matched against the whole
+         *     value.
+         */
+        ChannelField: {
+            name: string;
+            label: string;
+            help: string;
+            required: boolean;
+            secret: boolean;
+            example: string;
+            pattern: string | null;
+        };
+        /**
          * @description OK: works. DEGRADED: failing now and then. DOWN: the breaker is open or the account is refused.
          * @enum {string}
          */
         ChannelHealth: "ok" | "degraded" | "down";
-        /**
-         * ChannelKind
-         * @enum {string}
-         */
+        /** @enum {string} */
         ChannelKind: "sms" | "chat" | "email" | "phone" | "loopback";
-        /** ChannelView */
+        /** @description A kind of channel that can be set up, and what it must be told. `webhooks` are the addresses it listens on. */
+        ChannelKindInfo: {
+            kind: components["schemas"]["ChannelKind"];
+            label: string;
+            description: string;
+            fields: components["schemas"]["ChannelField"][];
+            webhooks: string[];
+        };
         ChannelView: {
-            /** Id */
             id: string;
             kind: components["schemas"]["ChannelKind"];
-            /** Name */
             name: string;
-            /** Address */
             address: string;
-            /** Queue Id */
             queue_id: number;
-            /** Enabled */
             enabled: boolean;
             health: components["schemas"]["ChannelHealth"];
-            /** Health Code */
             health_code: string | null;
-            /** Health Detail */
             health_detail: string | null;
-            /**
-             * Health Since
-             * Format: date-time
-             */
+            /** Format: date-time */
             health_since: string;
             capabilities: components["schemas"]["ChannelCapabilities"];
-            /** Version */
             version: number;
         };
-        /**
-         * Claim
-         * @description `expected_assignee_id`: who the claimer saw it assigned to; null for nobody. If that is no longer so: 409.
-         */
+        /** @description `expected_assignee_id`: who the claimer saw it assigned to; null for nobody. If that is no longer so: 409. */
         Claim: {
-            /**
-             * Expected Assignee Id
-             * @default null
-             */
+            /** @default null */
             expected_assignee_id: number | null;
         };
         /**
-         * ContactKind
          * @description What sort of address a contact point is. A phone number serves SMS and calls alike.
          * @enum {string}
          */
         ContactKind: "phone" | "email" | "chat" | "loopback";
-        /** ContactPointView */
         ContactPointView: {
-            /** Id */
             id: number;
             kind: components["schemas"]["ContactKind"];
-            /** Address */
             address: string;
-            /** Verified */
             verified: boolean;
-            /** Opted Out */
             opted_out: boolean;
-            /** Last Seen At */
             last_seen_at: string | null;
         };
-        /** ConversationChanged */
         ConversationChanged: {
             conversation: components["schemas"]["ConversationView"];
             /**
@@ -2179,12 +931,8 @@ export interface components {
              */
             kind: "conversation.changed";
         };
-        /**
-         * ConversationHidden
-         * @description The viewer may no longer see this conversation: drop it.
-         */
+        /** @description The viewer may no longer see this conversation: drop it. */
         ConversationHidden: {
-            /** Conversation Id */
             conversation_id: number;
             /**
              * @description discriminator enum property added by openapi-typescript
@@ -2192,77 +940,45 @@ export interface components {
              */
             kind: "conversation.hidden";
         };
-        /**
-         * ConversationStatus
-         * @enum {string}
-         */
+        /** @enum {string} */
         ConversationStatus: "open" | "resolved";
         /**
-         * ConversationView
          * @description One request of a customer on one channel account.
          *
          *     `unanswered_since`: when the oldest customer message that nobody has answered came in. `queued_since`: since when it
          *     waits for an agent (None while assigned or resolved). `preview` is the start of the newest message.
          */
         ConversationView: {
-            /** Id */
             id: number;
-            /** Customer Id */
             customer_id: number;
-            /** Customer Name */
             customer_name: string;
-            /** Contact Point Id */
             contact_point_id: number;
-            /** Address */
             address: string;
-            /** Channel Id */
             channel_id: string;
             channel_kind: components["schemas"]["ChannelKind"];
-            /** Queue Id */
             queue_id: number;
             status: components["schemas"]["ConversationStatus"];
-            /** Assignee Id */
             assignee_id: number | null;
-            /** Assigned At */
             assigned_at: string | null;
-            /** Queued Since */
             queued_since: string | null;
-            /** Unanswered Since */
             unanswered_since: string | null;
-            /**
-             * Created At
-             * Format: date-time
-             */
+            /** Format: date-time */
             created_at: string;
-            /**
-             * Last Entry At
-             * Format: date-time
-             */
+            /** Format: date-time */
             last_entry_at: string;
-            /** Resolved At */
             resolved_at: string | null;
-            /** Reopened Count */
             reopened_count: number;
-            /** Priority */
             priority: number;
-            /** Preview */
             preview: string;
             preview_direction: components["schemas"]["Direction"];
-            /** Version */
             version: number;
         };
-        /**
-         * CustomerCard
-         * @description A customer with all conversations the card lists, newest first, and who else is looking.
-         */
+        /** @description A customer with all conversations the card lists, newest first, and who else is looking. */
         CustomerCard: {
             customer: components["schemas"]["CustomerView"];
-            /** Conversations */
             conversations: components["schemas"]["ConversationView"][];
-            /** Viewer Ids */
             viewer_ids: number[];
         };
-        /** CustomerChanged */
         CustomerChanged: {
             customer: components["schemas"]["CustomerView"];
             /**
@@ -2271,28 +987,17 @@ export interface components {
              */
             kind: "customer.changed";
         };
-        /** CustomerView */
         CustomerView: {
-            /** Id */
             id: number;
-            /** Name */
             name: string;
-            /** Language */
             language: string | null;
-            /** Note */
             note: string;
-            /**
-             * Created At
-             * Format: date-time
-             */
+            /** Format: date-time */
             created_at: string;
-            /** Contact Points */
             contact_points: components["schemas"]["ContactPointView"][];
-            /** Version */
             version: number;
         };
         /**
-         * Delivery
          * @description Where an outgoing message is.
          *
          *     QUEUED    written with its outbox row, nobody has tried yet
@@ -2305,47 +1010,23 @@ export interface components {
          * @enum {string}
          */
         Delivery: "queued" | "sending" | "sent" | "delivered" | "read" | "failed" | "uncertain";
-        /**
-         * DeliveryView
-         * @description `reason` is a machine word the console has a sentence for; `detail` is the provider's own words.
-         */
+        /** @description `reason` is a machine word the console has a sentence for; `detail` is the provider's own words. */
         DeliveryView: {
             state: components["schemas"]["Delivery"];
-            /**
-             * At
-             * Format: date-time
-             */
+            /** Format: date-time */
             at: string;
-            /**
-             * Reason
-             * @default null
-             */
+            /** @default null */
             reason: string | null;
-            /**
-             * Detail
-             * @default null
-             */
+            /** @default null */
             detail: string | null;
-            /**
-             * Segments
-             * @default null
-             */
+            /** @default null */
             segments: number | null;
-            /**
-             * Attempts
-             * @default 0
-             */
+            /** @default 0 */
             attempts: number;
         };
-        /**
-         * Direction
-         * @enum {string}
-         */
+        /** @enum {string} */
         Direction: "in" | "out" | "internal";
-        /**
-         * EntryAdded
-         * @description A new line of a timeline, with its conversation as it is after that line.
-         */
+        /** @description A new line of a timeline, with its conversation as it is after that line. */
         EntryAdded: {
             entry: components["schemas"]["EntryView"];
             conversation: components["schemas"]["ConversationView"];
@@ -2355,10 +1036,7 @@ export interface components {
              */
             kind: "entry.added";
         };
-        /**
-         * EntryChanged
-         * @description A delivery moved on, an attachment has arrived.
-         */
+        /** @description A delivery moved on, an attachment has arrived. */
         EntryChanged: {
             entry: components["schemas"]["EntryView"];
             /**
@@ -2368,234 +1046,148 @@ export interface components {
             kind: "entry.changed";
         };
         /**
-         * EntryKind
          * @description What a line of the timeline is: words to or from the customer, a colleague's note, or something that happened.
          * @enum {string}
          */
         EntryKind: "message" | "note" | "event";
         /**
-         * EntryView
          * @description One line of a timeline. `happening` and `data` are set for kind=event, `delivery` for outgoing messages.
          *
          *     `client_key` is the Idempotency-Key of the request that made it, so that the sender's screen can match its own echo.
          */
         EntryView: {
-            /** Id */
             id: number;
-            /** Conversation Id */
             conversation_id: number;
-            /** Customer Id */
             customer_id: number;
-            /** Channel Id */
             channel_id: string;
             kind: components["schemas"]["EntryKind"];
             direction: components["schemas"]["Direction"];
             author: components["schemas"]["Author"];
-            /** Text */
             text: string;
-            /**
-             * At
-             * Format: date-time
-             */
+            /** Format: date-time */
             at: string;
-            /**
-             * Version
-             * @default 1
-             */
+            /** @default 1 */
             version: number;
             /** @default null */
             happening: components["schemas"]["Happening"] | null;
-            /** Data */
             data: {
                 [key: string]: string | number | null;
             };
-            /**
-             * Attachments
-             * @default []
-             */
+            /** @default [] */
             attachments: components["schemas"]["AttachmentView"][];
             /** @default null */
             delivery: components["schemas"]["DeliveryView"] | null;
-            /**
-             * Client Key
-             * @default null
-             */
+            /** @default null */
             client_key: string | null;
         };
-        /** ErrorBody */
         ErrorBody: {
-            /** Code */
             code: string;
-            /** Message */
             message: string;
-            /**
-             * Fields
-             * @default null
-             */
+            /** @default null */
             fields: {
                 [key: string]: string;
             } | null;
         };
+        /** @description Apply all events in their order, then keep `token`. `prev` must be the token that is held; otherwise resync. */
+        EventsFrame: {
+            prev: string;
+            token: string;
+            events: components["schemas"]["HubEvent"][];
+        };
+        Frame: components["schemas"]["EventsFrame"] | components["schemas"]["VolatileFrame"] | components["schemas"]["ResyncFrame"] | components["schemas"]["TickFrame"] | components["schemas"]["WatchingFrame"];
         /**
-         * Happening
          * @description What an EVENT entry tells; the console has the sentence for each in every language.
          * @enum {string}
          */
         Happening: "offered" | "accepted" | "declined" | "missed" | "claimed" | "transferred" | "released" | "resolved" | "reopened" | "opted_out" | "opted_in" | "linked" | "queued";
-        /**
-         * IssuedApiKey
-         * @description `token` is shown this once; only its hash is kept.
-         */
+        HubEvent: components["schemas"]["EntryAdded"] | components["schemas"]["EntryChanged"] | components["schemas"]["ConversationChanged"] | components["schemas"]["ConversationHidden"] | components["schemas"]["CustomerChanged"] | components["schemas"]["OfferMade"] | components["schemas"]["OfferEnded"] | components["schemas"]["AgentChanged"] | components["schemas"]["QueueChanged"] | components["schemas"]["ChannelChanged"] | components["schemas"]["NumbersChanged"] | components["schemas"]["AccessChanged"];
+        /** @description `token` is shown this once; only its hash is kept. */
         IssuedApiKey: {
-            /** Id */
             id: number;
-            /** Name */
             name: string;
             role: components["schemas"]["Role"];
-            /**
-             * Created At
-             * Format: date-time
-             */
+            /** Format: date-time */
             created_at: string;
-            /** Last Used At */
             last_used_at: string | null;
-            /** Hint */
             hint: string;
-            /** Token */
             token: string;
         };
-        /** NewApiKey */
         NewApiKey: {
-            /** Name */
             name: string;
             /** @default agent */
             role: components["schemas"]["Role"];
         };
         /**
-         * NewChannel
-         * @description `settings` and `secrets` depend on the kind; GET /channel-kinds lists them with their descriptions.
+         * @description `settings` and `secrets` depend on the kind; GET /channel-kinds lists them with their descriptions. A customer
+         *     who writes within `reopen_window_s` of the resolution reopens the conversation; later, a new one begins.
          */
         NewChannel: {
-            /** Id */
             id: string;
-            /**
-             * Kind
-             * @enum {string}
-             */
+            /** @enum {string} */
             kind: "sms" | "chat" | "loopback";
-            /** Name */
             name: string;
-            /** Queue Id */
             queue_id: number;
-            /**
-             * Settings
-             * @default {}
-             */
+            /** @default {} */
             settings: {
                 [key: string]: string;
             };
-            /**
-             * Secrets
-             * @default {}
-             */
+            /** @default {} */
             secrets: {
                 [key: string]: string;
             };
-            /**
-             * Default Region
-             * @default null
-             */
+            /** @default null */
             default_region: string | null;
+            /** @default null */
+            reopen_window_s: number | null;
         };
-        /** NewContactPoint */
         NewContactPoint: {
-            /**
-             * Kind
-             * @enum {string}
-             */
+            /** @enum {string} */
             kind: "phone" | "email";
-            /** Address */
             address: string;
         };
         /**
-         * NewConversation
          * @description The hub writes first: on this channel account to this contact point (one open conversation each: an open one is
          *     used again).
          */
         NewConversation: {
-            /** Channel Id */
             channel_id: string;
-            /** Contact Point Id */
             contact_point_id: number;
         };
-        /** NewCustomer */
         NewCustomer: {
-            /** Name */
             name: string;
-            /**
-             * Language
-             * @default null
-             */
+            /** @default null */
             language: string | null;
         };
         /**
-         * NewMessage
          * @description A reply to the customer. `attachment_ids` come from POST /attachments. `contact_point_id` answers on another of
          *     the customer's contact points that this conversation's channel can reach.
          */
         NewMessage: {
-            /**
-             * Text
-             * @default
-             */
+            /** @default  */
             text: string;
-            /**
-             * Attachment Ids
-             * @default []
-             */
+            /** @default [] */
             attachment_ids: number[];
         };
-        /** NewNote */
         NewNote: {
-            /** Text */
             text: string;
         };
-        /** NewQueue */
         NewQueue: {
-            /** Name */
             name: string;
-            /**
-             * Offer Timeout S
-             * @default 20
-             */
+            /** @default 20 */
             offer_timeout_s: number;
-            /**
-             * Member Ids
-             * @default []
-             */
+            /** @default [] */
             member_ids: number[];
         };
-        /** NewUser */
         NewUser: {
-            /** Email */
             email: string;
-            /** Name */
             name: string;
             role: components["schemas"]["Role"];
-            /** Password */
             password: string;
-            /**
-             * Queue Ids
-             * @default []
-             */
+            /** @default [] */
             queue_ids: number[];
-            /**
-             * Capacity
-             * @default 100
-             */
+            /** @default 100 */
             capacity: number;
         };
-        /** NumbersChanged */
         NumbersChanged: {
             numbers: components["schemas"]["NumbersView"];
             /**
@@ -2604,29 +1196,17 @@ export interface components {
              */
             kind: "numbers.changed";
         };
-        /**
-         * NumbersView
-         * @description An agent's own day so far, in the organisation's time zone. Durations in seconds; None while there is no case yet.
-         */
+        /** @description An agent's own day so far, in the organisation's time zone. Durations in seconds; None while there is no case yet. */
         NumbersView: {
-            /** User Id */
             user_id: number;
-            /** Day */
             day: string;
-            /** Handled Contacts */
             handled_contacts: number;
-            /** First Response Mean S */
             first_response_mean_s: number | null;
-            /** First Response Count */
             first_response_count: number;
-            /** Resolution Median S */
             resolution_median_s: number | null;
-            /** Resolution Count */
             resolution_count: number;
-            /** As Of Seq */
             as_of_seq: number;
         };
-        /** OfferEnded */
         OfferEnded: {
             offer: components["schemas"]["OfferView"];
             /**
@@ -2635,7 +1215,6 @@ export interface components {
              */
             kind: "offer.ended";
         };
-        /** OfferMade */
         OfferMade: {
             offer: components["schemas"]["OfferView"];
             /**
@@ -2645,153 +1224,84 @@ export interface components {
             kind: "offer.made";
         };
         /**
-         * OfferOutcome
          * @description How an offer ended. A missed offer is not a declined one, and neither is one the customer left.
          * @enum {string}
          */
         OfferOutcome: "accepted" | "declined" | "no_answer" | "device_lost" | "setup_failed" | "customer_left" | "withdrawn";
-        /**
-         * OfferView
-         * @description Work that rings at an agent. `why` says in words-for-machines why this agent (the engine's record).
-         */
+        /** @description Work that rings at an agent. `why` says in words-for-machines why this agent (the engine's record). */
         OfferView: {
-            /** Id */
             id: number;
-            /** Conversation Id */
             conversation_id: number;
-            /** Agent Id */
             agent_id: number;
-            /**
-             * Offered At
-             * Format: date-time
-             */
+            /** Format: date-time */
             offered_at: string;
-            /**
-             * Expires At
-             * Format: date-time
-             */
+            /** Format: date-time */
             expires_at: string;
-            /** Ended At */
             ended_at: string | null;
             outcome: components["schemas"]["OfferOutcome"] | null;
-            /** Customer Name */
             customer_name: string;
-            /** Channel Id */
             channel_id: string;
             channel_kind: components["schemas"]["ChannelKind"];
-            /** Queue Id */
             queue_id: number;
-            /** Preview */
             preview: string;
-            /**
-             * Waiting Since
-             * Format: date-time
-             */
+            /** Format: date-time */
             waiting_since: string;
-            /** Why */
             why: {
                 [key: string]: string | number | null;
             };
         };
-        /** Organisation */
         Organisation: {
-            /** Name */
             name: string;
-            /** Time Zone */
             time_zone: string;
         };
-        /**
-         * Page
-         * @description A slice of a list: ask again with `cursor=next_cursor` until it is null.
-         */
+        /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
         Page_AgentView_: {
-            /** Items */
             items: components["schemas"]["AgentView"][];
-            /**
-             * Next Cursor
-             * @default null
-             */
+            /** @default null */
             next_cursor: string | null;
         };
-        /**
-         * Page
-         * @description A slice of a list: ask again with `cursor=next_cursor` until it is null.
-         */
+        /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
         Page_ApiKey_: {
-            /** Items */
             items: components["schemas"]["ApiKey"][];
-            /**
-             * Next Cursor
-             * @default null
-             */
+            /** @default null */
             next_cursor: string | null;
         };
-        /**
-         * Page
-         * @description A slice of a list: ask again with `cursor=next_cursor` until it is null.
-         */
+        /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
+        Page_ChannelKindInfo_: {
+            items: components["schemas"]["ChannelKindInfo"][];
+            /** @default null */
+            next_cursor: string | null;
+        };
+        /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
         Page_ChannelView_: {
-            /** Items */
             items: components["schemas"]["ChannelView"][];
-            /**
-             * Next Cursor
-             * @default null
-             */
+            /** @default null */
             next_cursor: string | null;
         };
-        /**
-         * Page
-         * @description A slice of a list: ask again with `cursor=next_cursor` until it is null.
-         */
+        /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
         Page_ConversationView_: {
-            /** Items */
             items: components["schemas"]["ConversationView"][];
-            /**
-             * Next Cursor
-             * @default null
-             */
+            /** @default null */
             next_cursor: string | null;
         };
-        /**
-         * Page
-         * @description A slice of a list: ask again with `cursor=next_cursor` until it is null.
-         */
+        /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
         Page_CustomerView_: {
-            /** Items */
             items: components["schemas"]["CustomerView"][];
-            /**
-             * Next Cursor
-             * @default null
-             */
+            /** @default null */
             next_cursor: string | null;
         };
-        /**
-         * Page
-         * @description A slice of a list: ask again with `cursor=next_cursor` until it is null.
-         */
+        /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
         Page_QueueView_: {
-            /** Items */
             items: components["schemas"]["QueueView"][];
-            /**
-             * Next Cursor
-             * @default null
-             */
+            /** @default null */
             next_cursor: string | null;
         };
-        /**
-         * Page
-         * @description A slice of a list: ask again with `cursor=next_cursor` until it is null.
-         */
+        /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
         Page_UserView_: {
-            /** Items */
             items: components["schemas"]["UserView"][];
-            /**
-             * Next Cursor
-             * @default null
-             */
+            /** @default null */
             next_cursor: string | null;
         };
-        /** QueueChanged */
         QueueChanged: {
             queue: components["schemas"]["QueueView"];
             /**
@@ -2800,160 +1310,94 @@ export interface components {
              */
             kind: "queue.changed";
         };
-        /** QueueView */
         QueueView: {
-            /** Id */
             id: number;
-            /** Name */
             name: string;
-            /** Member Ids */
             member_ids: number[];
-            /** Offer Timeout S */
             offer_timeout_s: number;
-            /** Version */
             version: number;
         };
+        /** @description Drop the token and take a fresh snapshot; the text says why. */
+        ResyncFrame: {
+            resync: string;
+        };
         /**
-         * Role
          * @description Who somebody is to the hub. Each role may do all that the roles before it may do.
          * @enum {string}
          */
         Role: "agent" | "supervisor" | "admin";
-        /** Session */
         Session: {
             user: components["schemas"]["UserView"];
-            /** Csrf Token */
             csrf_token: string;
         };
-        /**
-         * SetAgentState
-         * @description A supervisor changes an agent's state.
-         */
+        /** @description A supervisor changes an agent's state. */
         SetAgentState: {
-            /**
-             * State
-             * @enum {string}
-             */
+            /** @enum {string} */
             state: "available" | "busy" | "away" | "offline";
-            /**
-             * Reason
-             * @default null
-             */
+            /** @default null */
             reason: string | null;
         };
-        /**
-         * SetMyState
-         * @description `reason` goes with `away` (break, lunch, meeting, training …).
-         */
+        /** @description `reason` goes with `away` (break, lunch, meeting, training …). */
         SetMyState: {
-            /**
-             * State
-             * @enum {string}
-             */
+            /** @enum {string} */
             state: "available" | "busy" | "away";
-            /**
-             * Reason
-             * @default null
-             */
+            /** @default null */
             reason: string | null;
         };
-        /**
-         * SettleDelivery
-         * @description What the agent decides about a message whose fate is unknown or that failed.
-         */
+        /** @description What the agent decides about a message whose fate is unknown or that failed. */
         SettleDelivery: {
-            /**
-             * Action
-             * @enum {string}
-             */
+            /** @enum {string} */
             action: "retry" | "discard";
         };
-        /** SignIn */
         SignIn: {
-            /** Email */
             email: string;
-            /** Password */
             password: string;
         };
         /**
-         * Snapshot
          * @description All the console shows at once, and the token of the moment it was true. `conversations` holds the open ones the
          *     viewer may see, newest activity first; `conversations_complete` is false when there were more than it carries (then
          *     the lists page through GET /conversations).
          */
         Snapshot: {
-            /** Token */
             token: string;
-            /**
-             * At
-             * Format: date-time
-             */
+            /** Format: date-time */
             at: string;
             user: components["schemas"]["UserView"];
             organisation: components["schemas"]["Organisation"];
-            /** Agents */
             agents: components["schemas"]["AgentView"][];
-            /** Queues */
             queues: components["schemas"]["QueueView"][];
-            /** Channels */
             channels: components["schemas"]["ChannelView"][];
-            /** Conversations */
             conversations: components["schemas"]["ConversationView"][];
-            /** Conversations Complete */
             conversations_complete: boolean;
-            /** Offers */
             offers: components["schemas"]["OfferView"][];
             numbers: components["schemas"]["NumbersView"];
         };
-        /**
-         * TimelinePage
-         * @description Entries oldest first; `previous_cursor` pages back in time. `conversations` are those the entries belong to.
-         */
+        /** @description The server's time, every ten seconds. Nothing for 25 s: the line is dead. */
+        TickFrame: {
+            /** Format: date-time */
+            tick: string;
+        };
+        /** @description Entries oldest first; `previous_cursor` pages back in time. `conversations` are those the entries belong to. */
         TimelinePage: {
-            /** Items */
             items: components["schemas"]["EntryView"][];
-            /**
-             * Next Cursor
-             * @default null
-             */
+            /** @default null */
             next_cursor: string | null;
-            /**
-             * Conversations
-             * @default []
-             */
+            /** @default [] */
             conversations: components["schemas"]["ConversationView"][];
         };
-        /**
-         * Transfer
-         * @description To an agent or to a queue, never both. `expected_assignee_id` is what the sender's screen showed.
-         */
+        /** @description To an agent or to a queue, never both. `expected_assignee_id` is what the sender's screen showed. */
         Transfer: {
-            /**
-             * Agent Id
-             * @default null
-             */
+            /** @default null */
             agent_id: number | null;
-            /**
-             * Queue Id
-             * @default null
-             */
+            /** @default null */
             queue_id: number | null;
-            /**
-             * Note
-             * @default null
-             */
+            /** @default null */
             note: string | null;
         };
-        /**
-         * Typing
-         * @description Somebody is typing in a conversation, for the next few seconds. `user_id` is None for the customer.
-         */
+        /** @description Somebody is typing in a conversation, for the next few seconds. `user_id` is None for the customer. */
         Typing: {
-            /** Conversation Id */
             conversation_id: number;
-            /** User Id */
             user_id: number | null;
-            /** Name */
             name: string;
             /**
              * @description discriminator enum property added by openapi-typescript
@@ -2961,158 +1405,83 @@ export interface components {
              */
             kind: "typing";
         };
-        /** UpdateChannel */
+        /**
+         * @description `null` or absent leaves a thing as it is. `settings` replaces all settings; `secrets` replaces those it names and
+         *     leaves the others, an empty text removes one.
+         */
         UpdateChannel: {
-            /**
-             * Name
-             * @default null
-             */
+            /** @default null */
             name: string | null;
-            /**
-             * Queue Id
-             * @default null
-             */
+            /** @default null */
             queue_id: number | null;
-            /**
-             * Enabled
-             * @default null
-             */
+            /** @default null */
             enabled: boolean | null;
-            /**
-             * Settings
-             * @default null
-             */
+            /** @default null */
             settings: {
                 [key: string]: string;
             } | null;
-            /**
-             * Secrets
-             * @default null
-             */
+            /** @default null */
             secrets: {
                 [key: string]: string;
             } | null;
-            /**
-             * Default Region
-             * @default null
-             */
+            /** @default null */
             default_region: string | null;
+            /** @default null */
+            reopen_window_s: number | null;
         };
-        /** UpdateCustomer */
         UpdateCustomer: {
-            /**
-             * Name
-             * @default null
-             */
+            /** @default null */
             name: string | null;
-            /**
-             * Language
-             * @default null
-             */
+            /** @default null */
             language: string | null;
-            /**
-             * Note
-             * @default null
-             */
+            /** @default null */
             note: string | null;
-            /**
-             * Expected Version
-             * @default null
-             */
+            /** @default null */
             expected_version: number | null;
         };
-        /**
-         * UpdateMe
-         * @description `null` or absent leaves a field as it is.
-         */
+        /** @description `null` or absent leaves a field as it is. */
         UpdateMe: {
-            /**
-             * Name
-             * @default null
-             */
+            /** @default null */
             name: string | null;
-            /**
-             * Language
-             * @default null
-             */
+            /** @default null */
             language: string | null;
         };
-        /** UpdateQueue */
         UpdateQueue: {
-            /**
-             * Name
-             * @default null
-             */
+            /** @default null */
             name: string | null;
-            /**
-             * Offer Timeout S
-             * @default null
-             */
+            /** @default null */
             offer_timeout_s: number | null;
-            /**
-             * Member Ids
-             * @default null
-             */
+            /** @default null */
             member_ids: number[] | null;
         };
-        /** UpdateUser */
         UpdateUser: {
-            /**
-             * Name
-             * @default null
-             */
+            /** @default null */
             name: string | null;
             /** @default null */
             role: components["schemas"]["Role"] | null;
-            /**
-             * Active
-             * @default null
-             */
+            /** @default null */
             active: boolean | null;
-            /**
-             * Password
-             * @default null
-             */
+            /** @default null */
             password: string | null;
-            /**
-             * Queue Ids
-             * @default null
-             */
+            /** @default null */
             queue_ids: number[] | null;
-            /**
-             * Capacity
-             * @default null
-             */
+            /** @default null */
             capacity: number | null;
         };
-        /** UserView */
         UserView: {
-            /** Id */
             id: number;
-            /** Email */
             email: string;
-            /** Name */
             name: string;
             role: components["schemas"]["Role"];
-            /** Language */
             language: string;
-            /** Active */
             active: boolean;
-            /** Capacity */
             capacity: number;
-            /** Queue Ids */
             queue_ids: number[];
-            /** Version */
             version: number;
         };
-        /**
-         * Viewing
-         * @description Who has this customer's card open right now, everybody named; an empty list clears it.
-         */
+        /** @description Who has this customer's card open right now, everybody named; an empty list clears it. */
         Viewing: {
-            /** Customer Id */
             customer_id: number;
-            /** User Ids */
             user_ids: number[];
             /**
              * @description discriminator enum property added by openapi-typescript
@@ -3120,27 +1489,14 @@ export interface components {
              */
             kind: "viewing";
         };
-        HubEvent: components["schemas"]["EntryAdded"] | components["schemas"]["EntryChanged"] | components["schemas"]["ConversationChanged"] | components["schemas"]["ConversationHidden"] | components["schemas"]["CustomerChanged"] | components["schemas"]["OfferMade"] | components["schemas"]["OfferEnded"] | components["schemas"]["AgentChanged"] | components["schemas"]["QueueChanged"] | components["schemas"]["ChannelChanged"] | components["schemas"]["NumbersChanged"] | components["schemas"]["AccessChanged"];
         VolatileEvent: components["schemas"]["Typing"] | components["schemas"]["Viewing"];
-        Frame: {
-            prev: string;
-            token: string;
-            events: components["schemas"]["HubEvent"][];
+        /** @description What is so right now and never replayed. */
+        VolatileFrame: {
+            volatile: components["schemas"]["VolatileEvent"][];
         };
-        ChannelKindField: {
-            name: string;
-            description: string;
-            required: boolean;
-        };
-        ChannelKindView: {
-            kind: string;
-            description: string;
-            settings: components["schemas"]["ChannelKindField"][];
-            secrets: components["schemas"]["ChannelKindField"][];
-        };
-        Page_ChannelKindView_: {
-            items: components["schemas"]["ChannelKindView"][];
-            next_cursor: string | null;
+        /** @description The customer card the server takes for open on this screen. */
+        WatchingFrame: {
+            watching: number | null;
         };
     };
     responses: never;
@@ -3150,4 +1506,1582 @@ export interface components {
     pathItems: never;
 }
 export type $defs = Record<string, never>;
-export type operations = Record<string, never>;
+export interface operations {
+    get_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    sign_in: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SignIn"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    sign_out: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    update_me: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UpdateMe"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    change_password: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChangePassword"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_snapshot: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Snapshot"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_conversations: {
+        parameters: {
+            query?: {
+                status?: components["schemas"]["ConversationStatus"];
+                assignee?: string;
+                queue_id?: number;
+                q?: string;
+                limit?: number;
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_ConversationView_"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    open_conversation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewConversation"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConversationView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_conversation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                conversation_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConversationView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_timeline: {
+        parameters: {
+            query?: {
+                limit?: number;
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                conversation_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TimelinePage"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    post_message: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                conversation_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewMessage"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EntryView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    post_note: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                conversation_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewNote"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EntryView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    settle_delivery: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                entry_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SettleDelivery"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EntryView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    post_typing: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                conversation_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    claim: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                conversation_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Claim"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConversationView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    transfer: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                conversation_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Transfer"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConversationView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    release: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                conversation_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConversationView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    resolve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                conversation_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConversationView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    reopen: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                conversation_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConversationView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    accept: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                offer_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConversationView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    decline: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                offer_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_agents: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_AgentView_"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    set_my_state: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SetMyState"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AgentView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_my_numbers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NumbersView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    set_agent_state: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SetAgentState"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AgentView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_customers: {
+        parameters: {
+            query?: {
+                q?: string;
+                limit?: number;
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_CustomerView_"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    create_customer: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewCustomer"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CustomerView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_customer: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                customer_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CustomerCard"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    update_customer: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                customer_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UpdateCustomer"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CustomerView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    add_contact_point: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                customer_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewContactPoint"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CustomerView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_customer_timeline: {
+        parameters: {
+            query?: {
+                limit?: number;
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                customer_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TimelinePage"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    upload: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "multipart/form-data": {
+                    /** Format: binary */
+                    file: string;
+                };
+            };
+        };
+        responses: {
+            /** @description The answer */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AttachmentView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    download: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                attachment_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_users: {
+        parameters: {
+            query?: {
+                limit?: number;
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_UserView_"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    create_user: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewUser"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_user: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    update_user: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UpdateUser"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_queues: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_QueueView_"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    create_queue: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewQueue"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QueueView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_queue: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                queue_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QueueView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    update_queue: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                queue_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UpdateQueue"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QueueView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_channel_kinds: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_ChannelKindInfo_"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_channels: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_ChannelView_"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    create_channel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewChannel"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChannelDetail"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_channel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                channel_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChannelDetail"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    update_channel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                channel_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UpdateChannel"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChannelDetail"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_api_keys: {
+        parameters: {
+            query?: {
+                limit?: number;
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_ApiKey_"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    create_api_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewApiKey"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IssuedApiKey"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    revoke_api_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                key_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+}

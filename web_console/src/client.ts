@@ -158,7 +158,7 @@ export const api = {
   channelKinds: () => take(client.GET("/api/v1/channel-kinds")),
   apiKeys: () => take(client.GET("/api/v1/api-keys")),
   issueApiKey: (body: Schemas["NewApiKey"]) => take(client.POST("/api/v1/api-keys", { body })),
-  revokeApiKey: (id: number) => take(client.DELETE("/api/v1/api-keys/{api_key_id}", { params: { path: { api_key_id: id } } })),
+  revokeApiKey: (id: number) => take(client.DELETE("/api/v1/api-keys/{key_id}", { params: { path: { key_id: id } } })),
 };
 
 function page(cursor?: string) {

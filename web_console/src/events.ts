@@ -8,7 +8,7 @@ type Schemas = components["schemas"];
 
 export type HubEvent = Schemas["HubEvent"];
 export type VolatileEvent = Schemas["VolatileEvent"];
-export type Frame = Schemas["Frame"];
+export type Frame = Schemas["EventsFrame"];
 export type Snapshot = Schemas["Snapshot"];
 
 export type AgentView = Schemas["AgentView"];
@@ -29,10 +29,5 @@ export type ChannelKind = Schemas["ChannelKind"];
 export type Delivery = Schemas["Delivery"];
 export type Role = Schemas["Role"];
 
-/** A socket message of the server, each kind told by the one key it has. */
-export type SocketMessage =
-  | Frame
-  | { volatile: VolatileEvent[] }
-  | { resync: string }
-  | { tick: string }
-  | { watching: number | null };
+/** A message of the socket, each kind told by the one key it has. */
+export type SocketMessage = Schemas["Frame"];

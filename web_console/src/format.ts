@@ -1,11 +1,20 @@
 /* Dates, times, durations and sizes as the reader's language writes them. Pure: locale, zone and now are arguments. */
+import { ownCalendar } from "./calendars";
+
+type Unit = "second" | "minute" | "hour" | "day" | "kilobyte" | "megabyte";
+
+const DAY_MS = 86_400_000;
 
 export function clockTime(at: string | number, locale: string, timeZone: string): string {
   return new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZone }).format(new Date(at));
 }
 
 export function fullTime(at: string | number, locale: string, timeZone: string): string {
-  return new Intl.DateTimeFormat(locale, { dateStyle: "full", timeStyle: "medium", timeZone }).format(new Date(at));
+  const own = ownCalendar(locale);
+  if (!own) return new Intl.DateTimeFormat(locale, { dateStyle: "full", timeStyle: "medium", timeZone }).format(new Date(at));
+  const date = dateIn(at, timeZone);
+  const time = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium", timeZone }).format(new Date(at));
+  return `${own.weekdays[date.weekday]}, ${date.day} ${own.monthsOfDate[date.month]} ${date.year}, ${time}`;
 }
 
 /** The calendar day in the organisation's zone, as a key that sorts: 2026-11-22. */
@@ -13,22 +22,33 @@ export function dayKey(at: string | number, timeZone: string): string {
   return new Intl.DateTimeFormat("en-CA", { timeZone }).format(new Date(at));
 }
 
-/** "Today", "Yesterday", "Monday", or the date, in the reader's language. */
+/** "Today", "Yesterday", "Monday", or the date. */
 export function dayName(at: string | number, now: number, locale: string, timeZone: string): string {
-  const days = Math.round((Date.parse(dayKey(now, timeZone)) - Date.parse(dayKey(at, timeZone))) / 86_400_000);
-  if (days >= 0 && days < 2) return capital(new Intl.RelativeTimeFormat(locale, { numeric: "auto" }).format(-days, "day"), locale);
-  const sameYear = dayKey(at, timeZone).slice(0, 4) === dayKey(now, timeZone).slice(0, 4);
+  const days = daysBetween(at, now, timeZone);
+  const date = dateIn(at, timeZone);
+  const sameYear = date.year === dateIn(now, timeZone).year;
+  const own = ownCalendar(locale);
+  if (own) {
+    if (days === 0) return capital(own.today, locale);
+    if (days === 1) return capital(own.yesterday, locale);
+    if (days > 0 && days < 7) return capital(own.weekdays[date.weekday] ?? "", locale);
+    return `${date.day} ${own.monthsOfDate[date.month]}${sameYear ? "" : ` ${date.year}`}`;
+  }
+  if (days === 0 || days === 1) return capital(new Intl.RelativeTimeFormat(locale, { numeric: "auto" }).format(-days, "day"), locale);
   const options: Intl.DateTimeFormatOptions =
-    days > 0 && days < 7
-      ? { weekday: "long", timeZone }
-      : { day: "numeric", month: "long", ...(sameYear ? {} : { year: "numeric" }), timeZone };
-  return capital(new Intl.DateTimeFormat(locale, options).format(new Date(at)), locale);
+    days > 0 && days < 7 ? { weekday: "long" } : { day: "numeric", month: "long", ...(sameYear ? {} : { year: "numeric" }) };
+  return capital(new Intl.DateTimeFormat(locale, { ...options, timeZone }).format(new Date(at)), locale);
 }
 
 /** As short as a list row wants it: the time today, the weekday this week, else the date. */
 export function shortTime(at: string | number, now: number, locale: string, timeZone: string): string {
-  const days = Math.round((Date.parse(dayKey(now, timeZone)) - Date.parse(dayKey(at, timeZone))) / 86_400_000);
+  const days = daysBetween(at, now, timeZone);
   if (days <= 0) return clockTime(at, locale, timeZone);
+  const own = ownCalendar(locale);
+  if (own) {
+    const date = dateIn(at, timeZone);
+    return days < 7 ? (own.weekdaysShort[date.weekday] ?? "") : `${date.day} ${own.monthsShort[date.month]}`;
+  }
   const options: Intl.DateTimeFormatOptions = days < 7 ? { weekday: "short" } : { day: "numeric", month: "short" };
   return new Intl.DateTimeFormat(locale, { ...options, timeZone }).format(new Date(at));
 }
@@ -36,15 +56,14 @@ export function shortTime(at: string | number, now: number, locale: string, time
 /** Two units at most: "45 s", "3 min", "1 h 20 min", "2 d 4 h". */
 export function duration(seconds: number, locale: string): string {
   const whole = Math.max(0, Math.round(seconds));
-  const unit = (value: number, name: string) =>
-    new Intl.NumberFormat(locale, { style: "unit", unit: name, unitDisplay: "short" }).format(value);
-  if (whole < 60) return unit(whole, "second");
-  if (whole < 3600) return unit(Math.floor(whole / 60), "minute");
-  const [big, small, bigName, smallName] =
+  if (whole < 60) return quantity(whole, "second", locale);
+  if (whole < 3600) return quantity(Math.floor(whole / 60), "minute", locale);
+  const [big, small, bigUnit, smallUnit] =
     whole < 86_400
-      ? [Math.floor(whole / 3600), Math.floor((whole % 3600) / 60), "hour", "minute"]
-      : [Math.floor(whole / 86_400), Math.floor((whole % 86_400) / 3600), "day", "hour"];
-  return small === 0 ? unit(big, bigName) : `${unit(big, bigName)} ${unit(small, smallName)}`;
+      ? ([Math.floor(whole / 3600), Math.floor((whole % 3600) / 60), "hour", "minute"] as const)
+      : ([Math.floor(whole / 86_400), Math.floor((whole % 86_400) / 3600), "day", "hour"] as const);
+  const first = quantity(big, bigUnit, locale);
+  return small === 0 ? first : `${first} ${quantity(small, smallUnit, locale)}`;
 }
 
 /** Minutes and seconds for one's own figures: "1:20", "14:05", "2:03:11". */
@@ -56,15 +75,31 @@ export function stopwatch(seconds: number): string {
 }
 
 export function fileSize(bytes: number, locale: string): string {
-  const [value, unit] = bytes < 1_000_000 ? [bytes / 1000, "kilobyte"] : [bytes / 1_000_000, "megabyte"];
-  return new Intl.NumberFormat(locale, { style: "unit", unit, maximumFractionDigits: value < 10 ? 1 : 0 }).format(value);
+  const [value, unit] = bytes < 1_000_000 ? ([bytes / 1000, "kilobyte"] as const) : ([bytes / 1_000_000, "megabyte"] as const);
+  return quantity(value < 10 ? Math.round(value * 10) / 10 : Math.round(value), unit, locale);
 }
 
+/** One or two letters for a face without a picture. */
 export function initials(name: string): string {
-  const words = name.split(/[\s.@_-]+/u).filter((word) => /^[\p{L}]/u.test(word));
+  const words = name.split(/[\s.@_-]+/u).filter((word) => /^\p{L}/u.test(word));
   if (words.length === 0) return "#";
   const chosen = words.length === 1 ? words : [words[0], words.at(-1)];
   return chosen.map((word) => [...(word ?? "")][0] ?? "").join("").toLocaleUpperCase();
+}
+
+function quantity(value: number, unit: Unit, locale: string): string {
+  const own = ownCalendar(locale);
+  if (own) return `${value} ${own.units[unit]}`;
+  return new Intl.NumberFormat(locale, { style: "unit", unit, unitDisplay: "short" }).format(value);
+}
+
+function daysBetween(at: string | number, now: number, timeZone: string): number {
+  return Math.round((Date.parse(dayKey(now, timeZone)) - Date.parse(dayKey(at, timeZone))) / DAY_MS);
+}
+
+function dateIn(at: string | number, timeZone: string): { year: number; month: number; day: number; weekday: number } {
+  const [year = 0, month = 1, day = 1] = dayKey(at, timeZone).split("-").map(Number);
+  return { year, month: month - 1, day, weekday: new Date(Date.UTC(year, month - 1, day)).getUTCDay() };
 }
 
 function capital(text: string, locale: string): string {

@@ -96,5 +96,7 @@ def _introduce(settings: Settings, *, is_quiet: bool) -> None:
     click.echo(f"    be a customer   {url}/demo       (a handset, +1 500 555 0006)")
     click.echo(f"                    {url}/demo/shop  (a web shop with the chat)")
     click.echo(f"    the API         {url}/api/docs")
-    click.echo(f"    robots          {'none (--quiet)' if is_quiet else 'three agents and some customers, light traffic'}")
+    click.echo(
+        f"    robots          {'none (--quiet)' if is_quiet else 'three agents and some customers, light traffic'}"
+    )
     click.echo(f"    data            {settings.data_dir}\n\n  Stop with Ctrl-C.\n")

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 
 from hub.agents.roster import emit_agents
 from hub.domain.events import Viewing, customer_topic
@@ -101,12 +101,16 @@ def viewing(customer_id: int, user_ids: tuple[int, ...]) -> tuple[Viewing, froze
     return Viewing(customer_id, user_ids), frozenset({customer_topic(customer_id)})
 
 
+# An agent who chose a state but never opened a screen (a program, a page still loading) has the same grace from that choice.
+_gone = func.coalesce(_a.gone_since, _a.state_since)
+
+
 def find_lost(tx: Tx, grace_s: float) -> list[int]:
     """Agents whose grace period is over and who are not offline yet."""
     over = tx.now - timedelta(seconds=grace_s)
     query = (
         select(_a.user_id)
-        .where(~_a.connected, _a.state != AgentState.OFFLINE.value, (_a.gone_since.is_(None)) | (_a.gone_since <= over))
+        .where(~_a.connected, _a.state != AgentState.OFFLINE.value, _gone <= over)
         .order_by(_a.user_id)
     )
     return [row.user_id for row in tx.rows(query)]
@@ -115,9 +119,6 @@ def find_lost(tx: Tx, grace_s: float) -> list[int]:
 def next_loss(tx: Tx, grace_s: float) -> datetime | None:
     """When the next agent's grace period ends."""
     found: datetime | None = tx.scalar(
-        select(_a.gone_since)
-        .where(~_a.connected, _a.state != AgentState.OFFLINE.value, _a.gone_since.is_not(None))
-        .order_by(_a.gone_since)
-        .limit(1)
+        select(func.min(_gone)).where(~_a.connected, _a.state != AgentState.OFFLINE.value)
     )
     return found + timedelta(seconds=grace_s) if found is not None else None

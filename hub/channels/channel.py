@@ -67,12 +67,13 @@ class WebhookAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Media:
-    """A file that came with a message: `url` is where the provider keeps it until we have fetched it, or `content`
-    holds it."""
+    """A file that came with a message: `url` is where the provider keeps it until we have fetched it, `content` holds
+    it, or `stored_id` names a file of the sender's that the hub has already (a chat visitor's upload)."""
 
     media_type: str
     name: str | None = None
     url: str | None = None
+    stored_id: int | None = None
     content: bytes | None = field(default=None, repr=False)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from sqlalchemy import insert, select
+from sqlalchemy import select, update
 
 from hub.agents import accounts, queues
 from hub.demo.pages import Login
@@ -184,8 +184,8 @@ def _fill(tx: Tx, vault: Vault, hub_url: str, password_hash: str) -> bool:
     if accounts.load_users(tx, limit=1):
         _point_channels(tx, vault, hub_url)
         return False
-    if tx.first(select(tables.organisation)) is None:
-        tx.execute(insert(tables.organisation).values(id=1, name=ORGANISATION_NAME, time_zone=TIME_ZONE))
+    tx.insert_new(tables.organisation, [{"id": 1, "name": ORGANISATION_NAME, "time_zone": TIME_ZONE}])
+    tx.execute(update(tables.organisation).values(name=ORGANISATION_NAME, time_zone=TIME_ZONE))
     queue_ids = {
         queue.name: queues.create_queue(tx, name=queue.name, offer_timeout_s=queue.offer_timeout_s).id
         for queue in QUEUES

@@ -24,7 +24,7 @@ import logging
 import queue as thread_queue
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -92,7 +92,7 @@ class _Emitted:
 
 
 @lru_cache(maxsize=64)
-def _encoder(kind: type) -> TypeAdapter[Any]:
+def _encoder(kind: Hashable) -> TypeAdapter[Any]:
     return TypeAdapter(kind)
 
 
@@ -119,8 +119,8 @@ class Tx:
         self, statement: Executable, parameters: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None
     ) -> CursorResult[Any]:
         if parameters is None:
-            return self.connection.execute(statement)  # type: ignore[return-value]
-        return self.connection.execute(statement, parameters)  # type: ignore[return-value]
+            return self.connection.execute(statement)
+        return self.connection.execute(statement, parameters)
 
     def rows(self, statement: Executable, parameters: Mapping[str, Any] | None = None) -> Sequence[Row[Any]]:
         return self.execute(statement, parameters).all()
@@ -133,7 +133,9 @@ class Tx:
 
     def insert(self, table: Table, row: Mapping[str, Any]) -> int:
         """Inserts one row and returns its `id`."""
-        return int(self.execute(insert(table).values(**row)).inserted_primary_key[0])
+        key = self.execute(insert(table).values(**row)).inserted_primary_key
+        assert key is not None
+        return int(key[0])
 
     def insert_many(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> list[int]:
         """Inserts rows that all have the same columns and returns their ids, in the order given."""
@@ -424,10 +426,12 @@ class PostgresDatabase(Database):
         self._running: set[asyncio.Task[Any]] = set()
 
     async def transaction(self, work: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        return await self._shielded(self._transact(lambda tx: work(tx, *args, **kwargs)))
+        value: T = await self._shielded(self._transact(lambda tx: work(tx, *args, **kwargs)))
+        return value
 
     async def read(self, work: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        return await self._shielded(self._read(lambda tx: work(tx, *args, **kwargs)))
+        value: T = await self._shielded(self._read(lambda tx: work(tx, *args, **kwargs)))
+        return value
 
     async def _shielded(self, steps: Any) -> Any:
         # A task that is cancelled in mid-query loses its connection, so the steps run in a task of their own.

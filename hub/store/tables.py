@@ -96,7 +96,7 @@ def _one_of(column: str, *words: str) -> CheckConstraint:
 
 
 # AUTOINCREMENT on SQLite: an id is never used again, so a client that holds an old one never sees another's row.
-_AUTO = {"sqlite_autoincrement": True}
+_AUTO: dict[str, Any] = {"sqlite_autoincrement": True}
 
 # --- what happened ------------------------------------------------------------------------------------------------------
 

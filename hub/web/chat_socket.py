@@ -32,6 +32,7 @@ from hub.channels.chat import ChatChannel
 from hub.domain.events import Typing, conversation_topics, customer_topic, visitor_topic
 from hub.domain.states import AgentState, AttachmentState, Delivery
 from hub.domain.values import ContactKind
+from hub.domain.views import ConversationView
 from hub.errors import CallerError, DatabaseAway, Forbidden, HubError, InvalidInput, NotFound, TooMany, Unauthenticated
 from hub.store import tables
 from hub.store.database import Tx, encode_event
@@ -93,7 +94,7 @@ class _Visit:
 
     contact_point_id: int | None
     name: str | None
-    conversation: conversations.ConversationView | None
+    conversation: ConversationView | None
     agent_name: str | None
     entries: list[dict[str, Any]]
     more: bool
@@ -159,7 +160,7 @@ class _Visitor:
     visitor_id: str
     push: Any
     contact_point_id: int | None = None
-    conversation: conversations.ConversationView | None = None
+    conversation: ConversationView | None = None
     name: str | None = None
     is_live: bool = False
     early: list[dict[str, Any]] = field(default_factory=list)

@@ -65,7 +65,7 @@ def _update(
 @endpoint("PATCH", "/customers/{customer_id}", access=Access.AGENT, summary="Change a customer's card")
 async def update_customer(context: Context, customer_id: int, body: UpdateCustomer) -> CustomerView:
     """With `expected_version`, 409 `version_conflict` when somebody changed the card meanwhile."""
-    values = {
+    values: dict[str, Any] = {
         name: value
         for name in ("name", "language", "note")
         if name in body.model_fields_set and ((value := getattr(body, name)) is not None or name == "language")

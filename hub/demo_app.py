@@ -66,7 +66,7 @@ async def _serve(settings: Settings, host: str, port: int, *, quiet: bool) -> bo
     app = hub_app.make_app(hub, extra_routes=house.routes)
     server = uvicorn.Server(uvicorn.Config(app, **hub_app.server_options(host, port, settings)))
     serving = asyncio.create_task(server.serve(), name="server")
-    while not server.started and not serving.done():
+    while not server.started and not serving.done():  # noqa: ASYNC110 (uvicorn tells it by this flag alone)
         await asyncio.sleep(0.02)
     if serving.done():
         serving.result()

@@ -24,11 +24,10 @@ import logging
 import queue as thread_queue
 import sqlite3
 import threading
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -91,14 +90,15 @@ class _Emitted:
     unless: frozenset[str]
 
 
-@lru_cache(maxsize=64)
-def _encoder(kind: Hashable) -> TypeAdapter[Any]:
-    return TypeAdapter(kind)
+_encoders: dict[type, TypeAdapter[Any]] = {}
 
 
 def encode_event(event: Any) -> str:
     """The JSON of an event: written once, stored, and handed to every screen as these very characters."""
-    return _encoder(type(event)).dump_json(event).decode()
+    encoder = _encoders.get(type(event))
+    if encoder is None:
+        encoder = _encoders[type(event)] = TypeAdapter(type(event))
+    return encoder.dump_json(event).decode()
 
 
 @dataclass(slots=True)

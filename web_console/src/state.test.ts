@@ -1,0 +1,179 @@
+import { describe, expect, it } from "vitest";
+
+import type { AgentView, ConversationView, EntryView, Frame, HubEvent, OfferView, Snapshot, UserView } from "./events";
+import { replay } from "./replay";
+import { apply, applyFrame, canonical, initial, maySee, openConversations, withTimelinePage, withTimelineWanted } from "./state";
+
+const AT = "2026-11-22T10:00:00Z";
+
+const user: UserView = {
+  id: 1, email: "ani@demo.test", name: "Անի", role: "agent", language: "hy", active: true, capacity: 100, queue_ids: [1], version: 1,
+};
+
+function conversation(id: number, changes: Partial<ConversationView> = {}): ConversationView {
+  return {
+    id, customer_id: 7, customer_name: "Արամ", contact_point_id: 3, address: "+37477123456", channel_id: "sms", channel_kind: "sms",
+    queue_id: 1, status: "open", assignee_id: null, assigned_at: null, queued_since: AT, unanswered_since: AT, created_at: AT,
+    last_entry_at: AT, resolved_at: null, reopened_count: 0, priority: 0, preview: "…", preview_direction: "in", version: 1, ...changes,
+  };
+}
+
+function entry(id: number, changes: Partial<EntryView> = {}): EntryView {
+  return {
+    id, conversation_id: 10, customer_id: 7, channel_id: "sms", kind: "message", direction: "in",
+    author: { kind: "customer", name: "Արամ", user_id: null }, text: `text ${id}`, at: new Date(Date.parse(AT) + id * 1000).toISOString(),
+    version: 1, happening: null, data: {}, attachments: [], delivery: null, client_key: null, ...changes,
+  };
+}
+
+function offer(id: number): OfferView {
+  return {
+    id, conversation_id: 10, agent_id: 1, offered_at: AT, expires_at: AT, ended_at: null, outcome: null, customer_name: "Արամ",
+    channel_id: "sms", channel_kind: "sms", queue_id: 1, preview: "…", waiting_since: AT, why: {},
+  };
+}
+
+const agent: AgentView = {
+  user_id: 1, name: "Անի", role: "agent", state: "available", reason: null, state_since: AT, connected: true, load: 0, capacity: 100, version: 4,
+};
+
+function snapshot(changes: Partial<Snapshot> = {}): Snapshot {
+  return {
+    token: "e-1", at: AT, user, organisation: { name: "Demo", time_zone: "Asia/Yerevan" }, agents: [agent], queues: [], channels: [],
+    conversations: [conversation(10)], conversations_complete: true, offers: [],
+    numbers: { user_id: 1, day: "2026-11-22", handled_contacts: 0, first_response_mean_s: null, first_response_count: 0, resolution_median_s: null, resolution_count: 0, as_of_seq: 5 },
+    ...changes,
+  };
+}
+
+const changed = (view: ConversationView): HubEvent => ({ kind: "conversation.changed", conversation: view });
+
+describe("the reducer", () => {
+  it("never lets a view go back to a lower version", () => {
+    const state = apply(initial(snapshot()), changed(conversation(10, { version: 5, assignee_id: 1 })));
+    expect(apply(state, changed(conversation(10, { version: 4 })))).toBe(state);
+    expect(apply(state, { kind: "agent.changed", agent: { ...agent, state: "busy", version: 3 } }).agents[1]?.state).toBe("available");
+    expect(apply(state, { kind: "agent.changed", agent: { ...agent, state: "busy", version: 5 } }).agents[1]?.state).toBe("busy");
+  });
+
+  it("takes a resolved conversation from the open ones and keeps it at hand", () => {
+    const state = apply(initial(snapshot()), changed(conversation(10, { version: 2, status: "resolved" })));
+    expect(openConversations(state)).toEqual([]);
+    expect(state.conversations[10]?.status).toBe("resolved");
+    const late = apply(state, changed(conversation(10, { version: 1 })));
+    expect(openConversations(late)).toEqual([]);
+  });
+
+  it("drops a conversation that is hidden from the viewer", () => {
+    const state = apply(initial(snapshot()), { kind: "conversation.hidden", conversation_id: 10 });
+    expect(state.conversations[10]).toBeUndefined();
+    expect(apply(state, { kind: "conversation.hidden", conversation_id: 10 }).conversations).toBe(state.conversations);
+  });
+
+  it("shows in the lists only what the viewer may see", () => {
+    const foreign = conversation(11, { queue_id: 2 });
+    const state = apply(initial(snapshot()), changed(foreign));
+    expect(openConversations(state).map((each) => each.id)).toEqual([10]);
+    expect(maySee(user, { ...foreign, assignee_id: 1 })).toBe(true);
+    expect(maySee({ ...user, role: "supervisor" }, foreign)).toBe(true);
+  });
+
+  it("removes an offer when it has ended, whatever comes twice", () => {
+    const made: HubEvent = { kind: "offer.made", offer: offer(1) };
+    const ended: HubEvent = { kind: "offer.ended", offer: { ...offer(1), ended_at: AT, outcome: "accepted" } };
+    const state = [made, made, ended, ended].reduce(apply, initial(snapshot()));
+    expect(state.offers).toEqual({});
+  });
+
+  it("changes nothing when the same frame is applied twice", () => {
+    const frame: Frame = {
+      prev: "e-1", token: "e-4",
+      events: [
+        { kind: "entry.added", entry: entry(1), conversation: conversation(10, { version: 2, preview: "text 1" }) },
+        { kind: "agent.changed", agent: { ...agent, load: 20, version: 5 } },
+        { kind: "offer.made", offer: offer(2) },
+      ],
+    };
+    const once = applyFrame(withTimelineWanted(initial(snapshot()), 7), frame);
+    const twice = applyFrame(once, frame);
+    expect(twice).toEqual(once);
+    expect(twice.timelines[7]).toBe(once.timelines[7]);
+    expect(once.token).toBe("e-4");
+  });
+
+  it("asks for a new snapshot when one's own rights change, not when others' do", () => {
+    const state = initial(snapshot());
+    expect(apply(state, { kind: "access.changed", user_id: 1 }).mustResync).toBe(true);
+    expect(apply(state, { kind: "access.changed", user_id: 2 })).toBe(state);
+  });
+
+  it("keeps one's own numbers, the newest", () => {
+    const state = initial(snapshot());
+    const numbers = { ...state.numbers, handled_contacts: 3, as_of_seq: 9 };
+    expect(apply(state, { kind: "numbers.changed", numbers }).numbers.handled_contacts).toBe(3);
+    expect(apply(state, { kind: "numbers.changed", numbers: { ...numbers, user_id: 2 } })).toBe(state);
+    expect(apply(state, { kind: "numbers.changed", numbers: { ...numbers, as_of_seq: 4 } })).toBe(state);
+  });
+
+  it("passes over events that a newer server tells", () => {
+    const state = initial(snapshot());
+    expect(apply(state, { kind: "weather.changed" } as unknown as HubEvent)).toBe(state);
+  });
+});
+
+describe("a timeline", () => {
+  const loaded = (entries: EntryView[], cursor: string | null = null) =>
+    withTimelinePage(withTimelineWanted(initial(snapshot()), 7), 7, { items: entries, next_cursor: cursor }, "newest");
+  const ids = (state: ReturnType<typeof loaded>) => state.timelines[7]?.entries.map((each) => each.id);
+
+  it("orders entries by time, then by number, however they come", () => {
+    const same = entry(1).at;
+    const state = [entry(4, { at: same }), entry(2), entry(1), entry(3, { at: same })].reduce(
+      (before, each) => apply(before, { kind: "entry.changed", entry: each }),
+      loaded([]),
+    );
+    expect(ids(state)).toEqual([1, 3, 4, 2]);
+  });
+
+  it("collects what comes live while its page is on the way", () => {
+    const waiting = apply(withTimelineWanted(initial(snapshot()), 7), { kind: "entry.changed", entry: entry(5) });
+    const state = withTimelinePage(waiting, 7, { items: [entry(3), entry(4)], next_cursor: null }, "newest");
+    expect(ids(state)).toEqual([3, 4, 5]);
+  });
+
+  it("keeps the higher version of an entry", () => {
+    const sent = entry(1, { version: 3, text: "new" });
+    const state = apply(loaded([sent]), { kind: "entry.changed", entry: entry(1, { version: 2, text: "old" }) });
+    expect(state.timelines[7]?.entries[0]?.text).toBe("new");
+  });
+
+  it("leaves entries from before its first page to that page", () => {
+    const state = apply(loaded([entry(8), entry(9)], "older"), { kind: "entry.changed", entry: entry(2) });
+    expect(ids(state)).toEqual([8, 9]);
+    expect(ids(withTimelinePage(state, 7, { items: [entry(2), entry(3)], next_cursor: null }, "older"))).toEqual([2, 3, 8, 9]);
+  });
+
+  it("starts anew when the newest page does not reach back to what is held", () => {
+    const state = withTimelinePage(loaded([entry(1), entry(2)]), 7, { items: [entry(60), entry(61)], next_cursor: "c" }, "newest");
+    expect(ids(state)).toEqual([60, 61]);
+    expect(state.timelines[7]?.olderCursor).toBe("c");
+  });
+
+  it("survives a resync, marked as stale", () => {
+    const state = initial(snapshot({ token: "e-9" }), loaded([entry(1)]));
+    expect(state.timelines[7]).toMatchObject({ stale: true, entries: [{ id: 1 }] });
+  });
+});
+
+describe("replay", () => {
+  it("says the same of a snapshot with frames and of the later snapshot", () => {
+    const view = conversation(12, { version: 3, assignee_id: 1 });
+    const frames: Frame[] = [
+      { prev: "e-1", token: "e-2", events: [changed(conversation(10, { version: 2, status: "resolved" })), changed(view)] },
+      { prev: "e-2", token: "e-3", events: [{ kind: "agent.changed", agent: { ...agent, version: 7, load: 20 } }] },
+    ];
+    const later = snapshot({ token: "e-3", conversations: [view], agents: [{ ...agent, version: 7, load: 20 }] });
+    expect(replay({ snapshot: snapshot(), frames })).toBe(replay({ snapshot: later, frames: [] }));
+    expect(Object.keys(canonical(initial(later)))).toEqual(["agents", "queues", "channels", "conversations", "offers", "numbers"]);
+  });
+});

@@ -162,7 +162,12 @@ def _post_message(
 
 
 @endpoint(
-    "POST", "/conversations/{conversation_id}/messages", access=Access.AGENT, status=201, summary="Answer the customer"
+    "POST",
+    "/conversations/{conversation_id}/messages",
+    access=Access.AGENT,
+    status=201,
+    summary="Answer the customer",
+    idempotent=True,
 )
 async def post_message(context: Context, conversation_id: int, body: NewMessage) -> EntryView:
     """Queued durably when this answers; its delivery follows as events. What nobody holds is yours from then on, and a
@@ -209,7 +214,12 @@ def _post_note(
 
 
 @endpoint(
-    "POST", "/conversations/{conversation_id}/notes", access=Access.AGENT, status=201, summary="Note for colleagues"
+    "POST",
+    "/conversations/{conversation_id}/notes",
+    access=Access.AGENT,
+    status=201,
+    summary="Note for colleagues",
+    idempotent=True,
 )
 async def post_note(context: Context, conversation_id: int, body: NewNote) -> EntryView:
     """Never shown to the customer."""

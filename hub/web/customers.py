@@ -98,7 +98,7 @@ def _load_timeline(
 
 
 @endpoint("GET", "/customers/{customer_id}/timeline", access=Access.AGENT, summary="All that was ever said")
-async def get_timeline(
+async def get_customer_timeline(
     context: Context, customer_id: int, limit: Limit = DEFAULT_LIMIT, cursor: str | None = None
 ) -> TimelinePage:
     """One timeline over all channels and conversations. Oldest first within the page; `next_cursor` leads to older ones."""

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from alembic import command
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, inspect, select, text
+from sqlalchemy import Connection, inspect, select
 
 from hub.errors import DatabaseAway, Misconfigured
 from hub.store import tables
@@ -119,8 +119,8 @@ async def test_migrating_again_keeps_the_stream(empty_url: str) -> None:
 
 async def test_database_of_a_newer_hub_is_left_alone(empty_url: str) -> None:
     await migrate(empty_url)
-    revision = text("UPDATE alembic_version SET version_num = '9999'")
-    await _in_transaction(empty_url, lambda connection: connection.execute(revision) and None)
+    newer = "UPDATE alembic_version SET version_num = '9999'"
+    await _in_transaction(empty_url, lambda connection: connection.exec_driver_sql(newer))
     with pytest.raises(Misconfigured, match="newer hub"):
         await migrate(empty_url)
 

@@ -34,8 +34,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from pydantic import TypeAdapter
 from sqlalchemy import Connection, CursorResult, Executable, Row, Table, create_engine, insert, select, text
 from sqlalchemy import event as engine_event
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Engine, make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -138,18 +137,59 @@ class Tx:
         return int(key[0])
 
     def insert_many(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> list[int]:
-        """Inserts rows that all have the same columns and returns their ids, in the order given."""
+        """Inserts rows that all have the same columns and returns their new ids, in the order given."""
         if not rows:
             return []
-        statement = insert(table).returning(table.c.id, sort_by_parameter_order=True)
-        return list(self.execute(statement, rows).scalars())
+        key = next(iter(table.primary_key))
+        ids = self._new_ids(table, key.name, len(rows))
+        bulk = _bulk(table, (key.name, *rows[0]), self.is_postgresql)
+        self._insert(bulk, [{key.name: row_id, **row} for row_id, row in zip(ids, rows, strict=True)])
+        return ids
 
-    def insert_new(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> int:
-        """Inserts the rows whose key is not there yet; returns how many those were."""
+    def insert_new(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> list[bool]:
+        """Inserts the rows that no constraint of uniqueness forbids; says for each whether it was inserted. Of two equal
+        ones among `rows` the first is. Two transactions that insert one key at once: the second waits for the first."""
         if not rows:
-            return 0
-        maker = postgresql_insert if self.is_postgresql else sqlite_insert
-        return sum(self.execute(maker(table).values(**row).on_conflict_do_nothing()).rowcount for row in rows)
+            return []
+        bulk = _bulk(table, tuple(rows[0]), self.is_postgresql)
+        if not self.is_postgresql:
+            cursor = self.connection.connection.cursor()
+            try:
+                return [cursor.execute(bulk.insert_new, row).rowcount == 1 for row in bulk.bind(rows)]
+            finally:
+                cursor.close()
+        keys = [column.name for column in table.primary_key]
+        inserted = self.connection.exec_driver_sql(bulk.insert_new, bulk.bind_columns(rows))
+        fresh = {tuple(row) for row in inserted}
+        answer = []
+        for row in rows:
+            key = tuple(row[name] for name in keys)
+            answer.append(key in fresh)
+            fresh.discard(key)
+        return answer
+
+    def update_many(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Updates rows by their `id`; all name the same columns."""
+        if not rows:
+            return
+        bulk = _bulk(table, tuple(rows[0]), self.is_postgresql)
+        self.connection.exec_driver_sql(bulk.update, [(*row[1:], row[0]) for row in bulk.bind(rows)])
+
+    def _insert(self, bulk: _Bulk, rows: Sequence[Mapping[str, Any]]) -> None:
+        if self.is_postgresql:
+            self.connection.exec_driver_sql(bulk.insert, bulk.bind_columns(rows))
+        else:
+            self.connection.exec_driver_sql(bulk.insert, bulk.bind(rows))
+
+    def _new_ids(self, table: Table, key: str, count: int) -> list[int]:
+        """Ids nobody else will get, rising."""
+        if self.is_postgresql:
+            query = f"SELECT nextval(pg_get_serial_sequence('{table.name}', '{key}')) FROM generate_series(1, $1)"  # noqa: S608
+            return [int(row[0]) for row in self.connection.exec_driver_sql(query, (count,))]
+        # The one writer holds the database, and AUTOINCREMENT keeps the highest id ever given.
+        query = "SELECT seq FROM sqlite_sequence WHERE name = ?"
+        last = self.connection.exec_driver_sql(query, (table.name,)).scalar() or 0
+        return list(range(last + 1, last + 1 + count))
 
     def lock_routing(self) -> None:
         """First in the lock order: one decider for assignments. On SQLite every transaction is alone anyway."""
@@ -182,7 +222,7 @@ class Tx:
         self._wakes.update(loops)
 
 
-def _store_events(connection: Connection, now: datetime, emitted: Sequence[_Emitted]) -> int:
+def _store_events(tx: Tx, now: datetime, emitted: Sequence[_Emitted]) -> int:
     """Inserts the events under the STREAM lock, which the commit lets go; returns the last seq."""
     rows = [
         {
@@ -194,12 +234,73 @@ def _store_events(connection: Connection, now: datetime, emitted: Sequence[_Emit
         }
         for item in emitted
     ]
-    if connection.dialect.name == "postgresql":
-        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({STREAM_LOCK})")
-        statement = insert(tables.event).returning(tables.event.c.seq, sort_by_parameter_order=True)
-        return int(connection.execute(statement, rows).scalars().all()[-1])
-    connection.execute(insert(tables.event), rows)
-    return int(connection.exec_driver_sql("SELECT last_insert_rowid()").scalar_one())
+    if tx.is_postgresql:
+        tx.connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({STREAM_LOCK})")
+    return tx.insert_many(tables.event, rows)[-1]
+
+
+# --- many rows at once --------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Bulk:
+    """The statements for many rows of one shape, handed to the driver as they are: compiling and binding each row through
+    SQLAlchemy costs several times what the database does with it (docs/performance.md). PostgreSQL gets one array for each
+    column (`unnest`), SQLite a list of tuples; values pass the columns' own processors."""
+
+    columns: tuple[str, ...]
+    processors: tuple[Callable[[Any], Any] | None, ...]
+    insert: str
+    insert_new: str
+    update: str
+
+    def bind(self, rows: Sequence[Mapping[str, Any]]) -> list[tuple[Any, ...]]:
+        pairs = tuple(zip(self.columns, self.processors, strict=True))
+        return [
+            tuple([row[name] if process is None else process(row[name]) for name, process in pairs]) for row in rows
+        ]
+
+    def bind_columns(self, rows: Sequence[Mapping[str, Any]]) -> tuple[list[Any], ...]:
+        return tuple(
+            [row[name] if process is None else process(row[name]) for row in rows]
+            for name, process in zip(self.columns, self.processors, strict=True)
+        )
+
+
+_bulks: dict[tuple[str, tuple[str, ...], bool], _Bulk] = {}
+
+
+def _bulk(table: Table, columns: tuple[str, ...], is_postgresql: bool) -> _Bulk:
+    key = (table.name, columns, is_postgresql)
+    found = _bulks.get(key)
+    if found is None:
+        found = _bulks[key] = _make_bulk(table, columns, is_postgresql)
+    return found
+
+
+def _make_bulk(table: Table, columns: tuple[str, ...], is_postgresql: bool) -> _Bulk:
+    # Names come from the tables of this program, never from outside.
+    dialect = postgresql.asyncpg.dialect() if is_postgresql else sqlite.dialect()
+    types = [table.c[name].type.dialect_impl(dialect) for name in columns]
+    names = ", ".join(columns)
+    keys = ", ".join(column.name for column in table.primary_key)
+    if is_postgresql:
+        arrays = ", ".join(f"${number}::{kind.compile(dialect=dialect)}[]" for number, kind in enumerate(types, 1))
+        source = f"SELECT * FROM unnest({arrays})"  # noqa: S608
+        marks = [f"${number}" for number in range(1, len(columns) + 1)]
+    else:
+        source = f"VALUES ({', '.join('?' * len(columns))})"
+        marks = ["?"] * len(columns)
+    insert_all = f"INSERT INTO {table.name} ({names}) {source}"  # noqa: S608
+    changes = ", ".join(f"{name} = {mark}" for name, mark in zip(columns[1:], marks, strict=False))
+    returning = f" RETURNING {keys}" if is_postgresql else ""
+    return _Bulk(
+        columns=columns,
+        processors=tuple(kind.bind_processor(dialect) for kind in types),
+        insert=insert_all,
+        insert_new=f"{insert_all} ON CONFLICT DO NOTHING{returning}",
+        update=f"UPDATE {table.name} SET {changes} WHERE {columns[0]} = {marks[-1]}",  # noqa: S608
+    )
 
 
 def _translated(error: BaseException) -> BaseException:
@@ -372,7 +473,7 @@ class SqliteDatabase(Database):
                         emitted += tx._emitted
                         wakes |= tx._wakes
                         outcomes.append((job, value, None))
-                    seq = _store_events(connection, self.clock(), emitted) if emitted else None
+                    seq = _store_events(Tx(connection, self.clock()), self.clock(), emitted) if emitted else None
                 if seq is not None or wakes:
                     notice = Notice(seq, frozenset(wakes))
         except Exception as error:
@@ -448,7 +549,7 @@ class PostgresDatabase(Database):
                 tx = Tx(connection, self.clock())
                 value = work(tx)
                 tx.finish()
-                seq = _store_events(connection, tx.now, tx._emitted) if tx._emitted else None
+                seq = _store_events(tx, tx.now, tx._emitted) if tx._emitted else None
                 if seq is not None or tx._wakes:
                     payload = json.dumps({"seq": seq, "wakes": sorted(tx._wakes)})
                     connection.execute(

@@ -31,7 +31,7 @@ def once(tx: Tx, user_id: int, key: str | None, request_hash: str) -> int | None
         return None
     row_key = _row_key(user_id, key)
     row = {"key": row_key, "user_id": user_id, "request_hash": request_hash, "answer_id": None, "at": tx.now}
-    if tx.insert_new(tables.idempotency, [row]):
+    if tx.insert_new(tables.idempotency, [row])[0]:
         return None
     found = tx.first(select(_i.request_hash, _i.answer_id).where(_i.key == row_key))
     if found is None or found.request_hash != request_hash:

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, bindparam, func, select, update
+from sqlalchemy import Row, func, select, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
@@ -39,23 +39,6 @@ _c, _ch = tables.conversation.c, tables.channel.c
 _GROUP_LIMIT = 500
 # A provider's clock may be a little ahead or behind; beyond this its time of a message is not believed.
 _CLOCK_TRUST = timedelta(days=2)
-
-_UPDATE_CONVERSATION = (
-    update(tables.conversation)
-    .where(_c.id == bindparam("conversation_id"))
-    .values(
-        status=bindparam("status"),
-        queue_id=bindparam("queue_id"),
-        queued_since=bindparam("queued_since"),
-        unanswered_since=bindparam("unanswered_since"),
-        last_entry_at=bindparam("last_entry_at"),
-        resolved_at=bindparam("resolved_at"),
-        reopened_count=bindparam("reopened_count"),
-        preview=bindparam("preview"),
-        preview_direction=bindparam("preview_direction"),
-        version=bindparam("version"),
-    )
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,10 +100,8 @@ def _insert_arrivals(tx: Tx, items: Sequence[_Item]) -> set[int]:
                 "received_at": item.arrival.received_at,
                 "raw": item.arrival.raw,
             }
-    a = tables.arrival.c
-    maker = postgresql_insert if tx.is_postgresql else sqlite_insert
-    statement = maker(tables.arrival).on_conflict_do_nothing().returning(a.channel_id, a.provider_id)
-    return {index_of[row.channel_id, row.provider_id] for row in tx.execute(statement, list(rows.values()))}
+    is_new = tx.insert_new(tables.arrival, list(rows.values()))
+    return {index_of[key] for key, new in zip(rows, is_new, strict=True) if new}
 
 
 def _accept_messages(tx: Tx, messages: Sequence[tuple[int, _Item]], outcomes: list[Outcome]) -> None:
@@ -170,12 +151,9 @@ def _accept_messages(tx: Tx, messages: Sequence[tuple[int, _Item]], outcomes: li
     # In the order of arrival, so that ids rise as the customer wrote.
     flat.sort(key=lambda item: item[1])
     ids = tx.insert_many(tables.entry, [entry for _, _, entry, _ in flat])
-    tx.execute(
-        _UPDATE_CONVERSATION,
-        [
-            {name: draft.row[name] for name in _UPDATED} | {"conversation_id": draft.row["id"]}
-            for draft in drafts.values()
-        ],
+    tx.update_many(
+        tables.conversation,
+        [{"id": draft.row["id"], **{name: draft.row[name] for name in _UPDATED}} for draft in drafts.values()],
     )
     attachments = _insert_attachments(tx, zip(ids, flat, strict=True))
     reopened: set[int] = set()

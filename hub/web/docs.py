@@ -28,7 +28,7 @@ def page(document: JsonObject) -> str:
     )
     operations = "".join(
         f'<section class="tag"><h2 id="tag-{escape(tag)}">{escape(_words(tag))}</h2>'
-        f"{''.join(_operation(*operation) for operation in operations)}</section>"
+        f"{''.join(_operation(*operation, schemas) for operation in operations)}</section>"
         for tag, operations in by_tag.items()
     )
     shapes = "".join(_schema(name, schema) for name, schema in schemas.items())
@@ -39,6 +39,7 @@ def page(document: JsonObject) -> str:
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <title>{escape(info["title"])}: API</title>
+<link rel="icon" href="data:,">
 <link rel="stylesheet" href="/api/docs/docs.css">
 <script src="/api/docs/docs.js" defer></script>
 </head>
@@ -85,10 +86,12 @@ def _badge(method: str) -> str:
     return f'<b class="method {escape(method)}">{escape(method.upper())}</b>'
 
 
-def _operation(method: str, path: str, operation: JsonObject) -> str:
+def _operation(method: str, path: str, operation: JsonObject, schemas: JsonObject) -> str:
     parts = [_parameters(operation.get("parameters", []))]
     for media_type, content in operation.get("requestBody", {}).get("content", {}).items():
         parts.append(_content("Body", media_type, content["schema"]))
+        # What to send is wanted right here; what comes back is a link away.
+        parts.append(_fields(schemas.get(content["schema"].get("$ref", "").rpartition("/")[2], {})))
     for status, answer in operation["responses"].items():
         if status != "default":
             contents = answer.get("content", {}).items()
@@ -139,9 +142,13 @@ def _schema(name: str, schema: JsonObject) -> str:
 
 def _shape(schema: JsonObject) -> str:
     """An object's fields as a table; anything else as its type."""
+    return _fields(schema) or f'<p class="type">{_type(schema)} {_limits(schema)}</p>'
+
+
+def _fields(schema: JsonObject) -> str:
     properties = schema.get("properties")
     if not properties:
-        return f'<p class="type">{_type(schema)} {_limits(schema)}</p>'
+        return ""
     required = schema.get("required", ())
     rows = "".join(
         f"<tr><th scope=row><code>{escape(name)}</code>{_star(name in required)}</th>"

@@ -128,8 +128,7 @@ class Snapshot(Answer):
 
 
 class NewMessage(Request):
-    """A reply to the customer. `attachment_ids` come from POST /attachments. `contact_point_id` answers on another of
-    the customer's contact points that this conversation's channel can reach."""
+    """A reply to the customer: text, files, or both. `attachment_ids` come from POST /attachments."""
 
     text: Annotated[str, StringConstraints(strip_whitespace=True, max_length=20_000)] = ""
     attachment_ids: Annotated[list[int], Field(max_length=10)] = []
@@ -140,7 +139,7 @@ class NewNote(Request):
 
 
 class Transfer(Request):
-    """To an agent or to a queue, never both. `expected_assignee_id` is what the sender's screen showed."""
+    """To an agent or to a queue, never both. `note` is left for whoever takes it on."""
 
     agent_id: int | None = None
     queue_id: int | None = None

@@ -39,7 +39,7 @@ def main() -> None:
 
 
 def _told_in_words(command: Callable[P, T]) -> Callable[P, T]:
-    """A HubError ends the command with what it says, not with a traceback."""
+    """A HubError ends the command with what it says, not with a traceback; Ctrl-C ends it without a word."""
 
     @functools.wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> T:
@@ -48,6 +48,8 @@ def _told_in_words(command: Callable[P, T]) -> Callable[P, T]:
         except HubError as error:
             click.echo(f"error: {error.message}", err=True)
             raise SystemExit(1) from None
+        except KeyboardInterrupt:  # Ctrl-C is how one stops a hub: nothing to complain of
+            raise SystemExit(130) from None
 
     return run
 

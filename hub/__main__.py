@@ -1,4 +1,4 @@
-"""The command line: `hub serve | demo | migrate | user | doctor | openapi | bench | backup | restore`.
+"""The command line: `hub serve | demo | migrate | user | kpi | doctor | openapi | bench | backup | restore | new-epoch`.
 
 What a command needs is imported when it runs, so that `hub --help` answers at once.
 """
@@ -195,6 +195,38 @@ def restore(file: Path) -> None:
 
     kept = asyncio.run(backup.restore(_settings(), file))
     click.echo("restored" + (f"; what was there is now {kept}" if kept else ""))
+
+
+@main.command("new-epoch")
+@_told_in_words
+def new_epoch() -> None:
+    """Begin a new life of the stream, after PostgreSQL was restored to an earlier moment: screens start afresh."""
+
+    async def work(database: Database) -> None:
+        from hub.store.stream import create_stream
+
+        await database.transaction(create_stream)
+        click.echo("a new epoch has begun; restart the hub's processes")
+
+    _with_database(work)
+
+
+@main.group()
+def kpi() -> None:
+    """Figures."""
+
+
+@kpi.command("rebuild")
+@_told_in_words
+def rebuild_kpi() -> None:
+    """Project all facts from nothing; every figure comes out the same. Safe beside a running hub."""
+
+    async def work(database: Database) -> None:
+        from hub.kpi.facts import rebuild_facts
+
+        click.echo(f"{await rebuild_facts(database)} facts projected")
+
+    _with_database(work)
 
 
 # --- accounts ---------------------------------------------------------------------------------------------------------

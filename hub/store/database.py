@@ -34,8 +34,8 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from pydantic import TypeAdapter
 from sqlalchemy import Connection, CursorResult, Executable, Row, Table, create_engine, insert, select, text
 from sqlalchemy import event as engine_event
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import Engine, make_url
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.engine import Dialect, Engine, make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -280,7 +280,7 @@ def _bulk(table: Table, columns: tuple[str, ...], is_postgresql: bool) -> _Bulk:
 
 def _make_bulk(table: Table, columns: tuple[str, ...], is_postgresql: bool) -> _Bulk:
     # Names come from the tables of this program, never from outside.
-    dialect = postgresql.asyncpg.dialect() if is_postgresql else sqlite.dialect()
+    dialect: Dialect = make_url("postgresql+asyncpg://").get_dialect()() if is_postgresql else sqlite.dialect()
     types = [table.c[name].type.dialect_impl(dialect) for name in columns]
     names = ", ".join(columns)
     keys = ", ".join(column.name for column in table.primary_key)
@@ -291,7 +291,7 @@ def _make_bulk(table: Table, columns: tuple[str, ...], is_postgresql: bool) -> _
     else:
         source = f"VALUES ({', '.join('?' * len(columns))})"
         marks = ["?"] * len(columns)
-    insert_all = f"INSERT INTO {table.name} ({names}) {source}"  # noqa: S608
+    insert_all = f"INSERT INTO {table.name} ({names}) {source}"
     changes = ", ".join(f"{name} = {mark}" for name, mark in zip(columns[1:], marks, strict=False))
     returning = f" RETURNING {keys}" if is_postgresql else ""
     return _Bulk(

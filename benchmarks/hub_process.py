@@ -29,7 +29,7 @@ _STOP_S = 15.0
 
 
 class HubFailedError(Exception):
-    """The hub did not come up; the message has the end of its log."""
+    """The hub did not come up, or did not stay up; a note has the end of its log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,18 +92,21 @@ def run_hub(agents: int = 0, *, empty: bool = False) -> Iterator[RunningHub]:
                 stderr=subprocess.STDOUT,
             )
         try:
-            ready_s = _await_ready(process, port, begun, log)
+            ready_s = _await_ready(process, port, begun)
             yield RunningHub(process.pid, port, [f"hub_session={token}" for token in tokens], ready_s)
             if process.poll() is not None:
-                raise HubFailedError(f"the hub ended while it was measured:\n{_end_of(log)}")
+                raise HubFailedError("the hub ended while it was measured")
+        except Exception as error:
+            error.add_note(f"the end of the hub's log:\n{_end_of(log)}")
+            raise
         finally:
             _stop(process)
 
 
-def _await_ready(process: subprocess.Popen[bytes], port: int, begun: float, log: Path) -> float:
+def _await_ready(process: subprocess.Popen[bytes], port: int, begun: float) -> float:
     while monotonic() < begun + _READY_S:
         if process.poll() is not None:
-            raise HubFailedError(f"the hub ended with {process.returncode}:\n{_end_of(log)}")
+            raise HubFailedError(f"the hub ended with {process.returncode}")
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
         try:
             connection.request("GET", "/readyz")
@@ -114,7 +117,7 @@ def _await_ready(process: subprocess.Popen[bytes], port: int, begun: float, log:
         finally:
             connection.close()
         sleep(0.005)
-    raise HubFailedError(f"the hub was not ready after {_READY_S:.0f} s:\n{_end_of(log)}")
+    raise HubFailedError(f"the hub was not ready after {_READY_S:.0f} s")
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

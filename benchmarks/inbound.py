@@ -63,6 +63,7 @@ _ENTRY = (
     "text",
     "at",
     "has_attachments",
+    "client_key",
 )
 _EVENT = ("at", "kind", "topics", "unless", "body")
 _CONVERSATION = (

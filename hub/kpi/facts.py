@@ -179,8 +179,11 @@ def _load_facts(tx: Tx, cursor: int, end: int) -> list[FactEvent]:
 
 def _store_facts(tx: Tx, facts: Iterable[FactEvent]) -> None:
     """A fact that has a row already is left alone."""
+    rows: dict[type[Any], list[dict[str, Any]]] = {}
     for fact in facts:
-        tx.insert_new(_TABLES[type(fact)], [_row(fact)])
+        rows.setdefault(type(fact), []).append(_row(fact))
+    for kind, of_kind in rows.items():
+        tx.insert_new(_TABLES[kind], of_kind)
 
 
 def _row(fact: FactEvent) -> dict[str, Any]:

@@ -30,9 +30,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
+from hub.agents import accounts
 from hub.errors import DatabaseAway, Misconfigured
 from hub.kpi.facts import Projector
 from hub.routing.dispatcher import Dispatcher
+from hub.logs import set_up_logging
 from hub.settings import Settings, load_settings
 from hub.store import stream, tables
 from hub.store.database import Database, Tx, open_database
@@ -181,7 +183,7 @@ def _prune(tx: Tx, settings: Settings) -> list[str]:
     arrived = tables.arrival.c.received_at
     tx.execute(delete(tables.arrival).where(arrived < tx.now - timedelta(days=settings.arrival_retention_days)))
     forget_keys(tx, tx.now - _KEY_RETENTION)
-    tx.execute(delete(tables.session).where(tables.session.c.expires_at < tx.now))
+    accounts.forget_expired(tx, settings.session_idle_s)
     a = tables.attachment.c
     abandoned = (a.entry_id.is_(None)) & (a.created_at < tx.now - _UPLOAD_RETENTION)
     keys = [row.file_key for row in tx.rows(select(a.file_key).where(abandoned)) if row.file_key]
@@ -300,8 +302,10 @@ def make_app(hub: Hub, extra_routes: list[BaseRoute] | None = None) -> Any:
 
 def create_app() -> Any:
     """The app of a worker process, from the environment (uvicorn's factory)."""
+    settings = load_settings()
+    set_up_logging(settings.log_level, as_json=settings.log_json)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
-    return make_app(Hub(load_settings()))
+    return make_app(Hub(settings))
 
 
 def server_options(host: str, port: int, settings: Settings) -> dict[str, Any]:

@@ -8,8 +8,9 @@ becomes available and again whenever a piece of work ends.
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import Select, func, select, update
 
 from hub.domain.events import STAFF, AgentChanged
 from hub.domain.states import AGENT, AgentState, check_move
@@ -46,16 +47,20 @@ _AGENTS = (
         _offered.label("offered"),
         _a.capacity,
         _a.version,
+        _u.active,
     )
     .join(tables.user_account, _u.id == _a.user_id)
-    .where(_u.active)
     .order_by(_a.user_id)
 )
 
 
 def load_agent_views(tx: Tx, user_ids: Collection[int] | None = None) -> list[AgentView]:
     """The agents that are active, all or those of `user_ids`, by id. Load counts work held and work that rings."""
-    query = _AGENTS if user_ids is None else _AGENTS.where(_a.user_id.in_(user_ids))
+    query = _AGENTS.where(_u.active)
+    return _load(tx, query if user_ids is None else query.where(_a.user_id.in_(user_ids)))
+
+
+def _load(tx: Tx, query: Select[Any]) -> list[AgentView]:
     return [
         AgentView(
             user_id=row.user_id,
@@ -68,6 +73,7 @@ def load_agent_views(tx: Tx, user_ids: Collection[int] | None = None) -> list[Ag
             load=int(row.assigned) + int(row.offered),
             capacity=row.capacity,
             version=row.version,
+            active=row.active,
         )
         for row in tx.rows(query)
     ]
@@ -82,7 +88,7 @@ def _emit_gathered(tx: Tx, user_ids: set[int]) -> None:
     if not user_ids:
         return
     tx.execute(update(tables.agent).where(_a.user_id.in_(user_ids)).values(version=_a.version + 1))
-    for view in load_agent_views(tx, user_ids):
+    for view in _load(tx, _AGENTS.where(_a.user_id.in_(user_ids))):
         tx.emit(AgentChanged(view), {STAFF})
 
 

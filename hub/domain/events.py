@@ -4,7 +4,7 @@ An event says what is now true (it carries the whole new view), so applying one 
 told, changes nothing. `topics` says who may see it; a viewer holds a set of topics and sees an event when the sets meet:
 
     staff            everybody who is signed in
-    supervisors      supervisors and administrators (they hold every topic below, too)
+    supervisors      supervisors and administrators: stands beside the topics below wherever they may look, too
     queue:ID         members of the queue
     user:ID          that person
     customer:ID      whoever is looking at that customer's card right now

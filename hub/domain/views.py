@@ -140,7 +140,8 @@ class OfferView:
 
 @dataclass(frozen=True, slots=True)
 class AgentView:
-    """An agent as colleagues see them. `load` and `capacity` are in the same weighted units (default budget 100)."""
+    """An agent as colleagues see them. `load` and `capacity` are in the same weighted units (default budget 100).
+    `active` False: works here no longer, drop them."""
 
     user_id: int
     name: str
@@ -152,6 +153,7 @@ class AgentView:
     load: int
     capacity: int
     version: int
+    active: bool = True
 
 
 @dataclass(frozen=True, slots=True)

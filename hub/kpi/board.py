@@ -8,25 +8,37 @@ caller's transaction, so a snapshot shows numbers of the same instant as everyth
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable
-from dataclasses import fields
+from collections.abc import Callable, Collection
 from datetime import datetime
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from sqlalchemy import Column, Table, select
+from sqlalchemy import Select, Table, bindparam, select
 
-from hub.domain.events import ConversationResolved, CustomerAnswered, SegmentEnded
 from hub.domain.views import NumbersView
 from hub.errors import Misconfigured
-from hub.kpi.measures import FIRST_RESPONSE, HANDLED_CONTACTS, RESOLUTION, LocalDay, Measure, local_day
+from hub.kpi.measures import FIRST_RESPONSE, HANDLED_CONTACTS, RESOLUTION, Answered, Held, Measure, Resolved, local_day
 from hub.store import tables
 from hub.store.database import Tx
 
-F = TypeVar("F", SegmentEnded, CustomerAnswered, ConversationResolved)
+F = TypeVar("F", Held, Answered, Resolved)
 
 # The checkpoint of the projector (kpi.facts): the figures tell everything up to there.
 PROJECTION = "facts"
+
+
+def _of_agents(kind: type[F], table: Table, measure: Measure[F, Any]) -> Select[Any]:
+    """The facts of some agents' day, as the measure reads them. Made once: building a statement costs more than running
+    it."""
+    at = table.c[measure.day_by]
+    return select(*(table.c[name] for name in kind._fields)).where(
+        table.c.agent_id.in_(bindparam("agents", expanding=True)), at >= bindparam("start"), at < bindparam("end")
+    )
+
+
+_HELD = _of_agents(Held, tables.fact_segment, HANDLED_CONTACTS)
+_ANSWERED = _of_agents(Answered, tables.fact_response, FIRST_RESPONSE)
+_RESOLVED = _of_agents(Resolved, tables.fact_resolution, RESOLUTION)
 
 
 def load_zone(tx: Tx) -> ZoneInfo:
@@ -51,9 +63,10 @@ def load_numbers_of(tx: Tx, user_ids: Collection[int], now: datetime) -> dict[in
         return {}
     day = local_day(now, load_zone(tx))
     as_of_seq = tx.scalar(select(tables.projection.c.seq).where(tables.projection.c.name == PROJECTION)) or 0
-    segments = _load_facts(tx, SegmentEnded, tables.fact_segment, HANDLED_CONTACTS, user_ids, day)
-    responses = _load_facts(tx, CustomerAnswered, tables.fact_response, FIRST_RESPONSE, user_ids, day)
-    resolutions = _load_facts(tx, ConversationResolved, tables.fact_resolution, RESOLUTION, user_ids, day)
+    wanted = {"agents": list(user_ids), "start": day.start, "end": day.end}
+    segments = _by_agent(tx, Held, _HELD, wanted)
+    responses = _by_agent(tx, Answered, _ANSWERED, wanted)
+    resolutions = _by_agent(tx, Resolved, _RESOLVED, wanted)
     numbers = {}
     for user_id in user_ids:
         first_response = FIRST_RESPONSE.of(responses[user_id])
@@ -85,22 +98,9 @@ def load_agents_between(tx: Tx, start: datetime, end: datetime) -> set[int]:
     return agents
 
 
-def _load_facts(
-    tx: Tx, kind: type[F], table: Table, measure: Measure[F, Any], user_ids: Iterable[int], day: LocalDay
-) -> defaultdict[int, list[F]]:
-    at = table.c[measure.day_by]
-    wanted = (
-        select(*_columns(kind, table))
-        .where(table.c.agent_id.in_(list(user_ids)), at >= day.start, at < day.end)
-        .order_by(at)
-    )
+def _by_agent(tx: Tx, kind: type[F], query: Select[Any], wanted: dict[str, Any]) -> defaultdict[int, list[F]]:
     make: Callable[..., F] = kind
     by_agent: defaultdict[int, list[F]] = defaultdict(list)
-    for row in tx.rows(wanted):
+    for row in tx.rows(query, wanted):
         by_agent[row.agent_id].append(make(*row))
     return by_agent
-
-
-def _columns(kind: type[Any], table: Table) -> list[Column[Any]]:
-    """The columns that hold the fields of a fact, in their order; `kind` itself needs none, the table says it."""
-    return [table.c[field.name] for field in fields(kind) if field.name != "kind"]

@@ -4,7 +4,7 @@ A figure names its measure; a measure names its formula, unit, clock and source.
 function over the same facts, so they cannot differ. A formula is never changed in place: a new version is added beside
 the old one, so that no past figure changes its meaning.
 
-Pure: standard library only, and no clock (`now` is an argument). The facts are the events of hub.domain.events.
+Pure: standard library only, and no clock (`now` is an argument).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from math import fsum
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
 from hub.domain.events import ConversationResolved, CustomerAnswered, SegmentEnded
@@ -84,6 +84,33 @@ def wall_s(since: datetime, until: datetime) -> float:
     return max(0.0, (until - since).total_seconds())
 
 
+# --- facts ------------------------------------------------------------------------------------------------------------
+# What a measure reads of a fact, named as the columns of its table: a day of a busy agent is some hundred of them.
+
+
+class Held(NamedTuple):
+    """An agent's hold on a conversation, over now (fact.segment)."""
+
+    agent_id: int
+    conversation_id: int
+
+
+class Answered(NamedTuple):
+    """A person's answer to the oldest unanswered message (fact.response). `wall_s`: from message to answer."""
+
+    agent_id: int
+    is_first: bool
+    wall_s: float
+
+
+class Resolved(NamedTuple):
+    """A resolution (fact.resolution). `wall_s`: from the beginning of the conversation, reopened or not."""
+
+    agent_id: int | None
+    reopened_count: int
+    wall_s: float
+
+
 # --- the registry ----------------------------------------------------------------------------------------------------
 
 
@@ -114,24 +141,20 @@ class Measure(Generic[F, V]):
     of: Callable[[Iterable[F]], V]
 
 
-def _handled_segments(segments: Iterable[SegmentEnded]) -> int:
+def _handled_segments(segments: Iterable[Held]) -> int:
     return sum(1 for _ in segments)
 
 
-def _handled_contacts(segments: Iterable[SegmentEnded]) -> int:
+def _handled_contacts(segments: Iterable[Held]) -> int:
     return len({segment.conversation_id for segment in segments})
 
 
-def _first_response(responses: Iterable[CustomerAnswered]) -> Spread:
-    return spread(wall_s(response.asked_at, response.answered_at) for response in responses if response.is_first)
+def _first_response(responses: Iterable[Answered]) -> Spread:
+    return spread(response.wall_s for response in responses if response.is_first)
 
 
-def _resolution(resolutions: Iterable[ConversationResolved]) -> Spread:
-    return spread(
-        wall_s(resolution.opened_at, resolution.resolved_at)
-        for resolution in resolutions
-        if resolution.reopened_count == 0
-    )
+def _resolution(resolutions: Iterable[Resolved]) -> Spread:
+    return spread(resolution.wall_s for resolution in resolutions if resolution.reopened_count == 0)
 
 
 HANDLED_SEGMENTS = Measure(

@@ -362,6 +362,8 @@ def _sqlite_engine(path: str, *, read_only: bool) -> Engine:
     engine = create_engine(
         f"sqlite:///{path}",
         poolclass=QueuePool if read_only else StaticPool,
+        # What customers write must not stand in an error's text, and so in a log.
+        hide_parameters=True,
         connect_args={"check_same_thread": False, "timeout": _SQLITE_BUSY_S, "cached_statements": 512},
         **({"pool_size": _SQLITE_READERS, "max_overflow": 0} if read_only else {}),
     )
@@ -513,6 +515,7 @@ class PostgresDatabase(Database):
         self.url = url
         self._engine: AsyncEngine = create_async_engine(
             url,
+            hide_parameters=True,
             pool_size=pool_size,
             max_overflow=4,
             pool_timeout=_CONNECT_TIMEOUT_S,

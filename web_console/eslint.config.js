@@ -25,6 +25,8 @@ export default tseslint.config(
       "vue/block-lang": ["error", { script: { lang: "ts" } }],
       "vue/component-api-style": ["error", ["script-setup"]],
       "vue/multi-word-component-names": "off",
+      // An optional prop is `undefined` when it is not given, as its type says.
+      "vue/require-default-prop": "off",
       // Layout is the writer's.
       "vue/max-attributes-per-line": "off",
       "vue/singleline-html-element-content-newline": "off",

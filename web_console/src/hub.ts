@@ -8,7 +8,7 @@
 import { defineStore } from "pinia";
 import { computed, reactive, ref, shallowRef } from "vue";
 
-import { api, ApiError, setCsrfToken, Unreachable, whenSessionEnds } from "./client";
+import { api, ApiError, setCsrfToken, whenSessionEnds } from "./client";
 import type { ConversationView, HubEvent, OfferView, UserView, VolatileEvent } from "./events";
 import {
   apply,
@@ -60,7 +60,8 @@ export const useHub = defineStore("hub", () => {
         skew_ms.value = Date.parse(snapshot.at) - Date.now();
         state.value = initial(snapshot, state.value ?? undefined);
         user.value = snapshot.user;
-        void refreshWatched();
+        // What fails here is asked for again with the next snapshot; until then the timeline is marked as stale.
+        refreshWatched().catch(() => undefined);
         return snapshot.token;
       },
       apply(frames) {
@@ -71,7 +72,7 @@ export const useHub = defineStore("hub", () => {
         for (const event of arrivals.value) {
           if (event.kind === "entry.added") stopTyping(event.entry.conversation_id, event.entry.author.user_id);
         }
-        if (state.value.mustResync) queueMicrotask(() => void reloadAccess());
+        if (state.value.mustResync) queueMicrotask(() => stream.resync());
       },
       volatile(events) {
         events.forEach(notice);
@@ -155,10 +156,6 @@ export const useHub = defineStore("hub", () => {
     state.value = null;
     user.value = null;
     session.value = "out";
-  }
-
-  async function reloadAccess(): Promise<void> {
-    stream.resync();
   }
 
   // --- the card that is open
@@ -283,10 +280,4 @@ export function byNewestActivity(a: ConversationView, b: ConversationView): numb
 
 export function byLongestWait(a: ConversationView, b: ConversationView): number {
   return Date.parse(a.queued_since ?? a.created_at) - Date.parse(b.queued_since ?? b.created_at) || a.id - b.id;
-}
-
-/** The code of a failed request, for the catalogue's `error.*`; anything unforeseen is rethrown to the console. */
-export function codeOf(error: unknown): string {
-  if (error instanceof ApiError || error instanceof Unreachable) return error.code;
-  throw error;
 }

@@ -30,17 +30,26 @@ export interface Outgoing {
 const RETRY_MIN_MS = 500;
 const RETRY_MAX_MS = 8_000;
 
+/** Nothing was decided about it: no answer, a failure of the hub, too many requests, or a session to be opened again. */
+function isRepeatable(error: unknown): boolean {
+  if (error instanceof Unreachable) return true;
+  return error instanceof ApiError && (error.status >= 500 || error.status === 429 || error.status === 401);
+}
+
 export const useOutgoing = defineStore("outgoing", () => {
   const hub = useHub();
   const storageKey = computed(() => (hub.user ? `hub.outgoing.${hub.user.id}` : null));
   const items = ref<Outgoing[]>([]);
+  /** How often in a row it did not get through, and when it is tried again. */
   const failures = new Map<string, number>();
+  const timers = new Map<string, ReturnType<typeof setTimeout>>();
 
   watch(
     storageKey,
     (key) => {
-      items.value = key ? (JSON.parse(sessionStorage.getItem(key) ?? "[]") as Outgoing[]) : [];
-      items.value.filter((item) => item.state !== "failed").forEach((item) => void send(item.key));
+      const kept = key ? (JSON.parse(sessionStorage.getItem(key) ?? "[]") as Outgoing[]) : [];
+      items.value = kept.map((item) => (item.state === "sending" ? { ...item, state: "waiting" } : item));
+      sendWaiting();
     },
     { immediate: true },
   );
@@ -55,7 +64,7 @@ export const useOutgoing = defineStore("outgoing", () => {
   watch(
     () => hub.live,
     (live) => {
-      if (live) items.value.filter((item) => item.state === "waiting").forEach((item) => void send(item.key));
+      if (live) sendWaiting();
     },
   );
   // The event may come before the answer, or instead of it.
@@ -71,7 +80,7 @@ export const useOutgoing = defineStore("outgoing", () => {
       ...draft,
       key: crypto.randomUUID(),
       at: new Date(Date.now() + hub.skew_ms).toISOString(),
-      state: "sending",
+      state: "waiting",
       code: null,
       detail: null,
     };
@@ -85,13 +94,18 @@ export const useOutgoing = defineStore("outgoing", () => {
     return first !== undefined && first.key !== item.key;
   }
 
+  function sendWaiting(conversationId?: number): void {
+    items.value
+      .filter((item) => item.state === "waiting" && (conversationId ?? item.conversationId) === item.conversationId)
+      .forEach((item) => void send(item.key));
+  }
+
   async function send(key: string): Promise<void> {
     const item = items.value.find((each) => each.key === key);
-    if (!item) return;
-    if (isBlocked(item)) {
-      item.state = "waiting";
-      return;
-    }
+    if (!item || item.state === "sending") return;
+    item.state = "waiting";
+    if (isBlocked(item)) return;
+    clearTimeout(timers.get(key));
     item.state = "sending";
     try {
       arrived(
@@ -103,13 +117,10 @@ export const useOutgoing = defineStore("outgoing", () => {
             }),
       );
     } catch (error) {
-      const repeatable = error instanceof Unreachable || (error instanceof ApiError && (error.status >= 500 || error.status === 429));
-      if (repeatable) retryLater(key, error instanceof ApiError ? error.retryAfterS : null);
-      else fail(key, error);
+      if (isRepeatable(error)) return retryLater(key, error instanceof ApiError ? error.retryAfterS : null);
+      fail(key, error);
     }
-    items.value
-      .filter((each) => each.conversationId === item.conversationId && each.state === "waiting" && !isBlocked(each))
-      .forEach((each) => failures.has(each.key) || void send(each.key));
+    sendWaiting(item.conversationId);
   }
 
   function retryLater(key: string, retryAfterS: number | null): void {
@@ -119,7 +130,7 @@ export const useOutgoing = defineStore("outgoing", () => {
     failures.set(key, failed);
     item.state = "waiting";
     const delay = Math.min(RETRY_MAX_MS, RETRY_MIN_MS * 2 ** failed) * (0.5 + Math.random() / 2);
-    setTimeout(() => void send(key), retryAfterS === null ? delay : retryAfterS * 1000);
+    timers.set(key, setTimeout(() => void send(key), retryAfterS === null ? delay : retryAfterS * 1000));
   }
 
   function fail(key: string, error: unknown): void {
@@ -133,11 +144,13 @@ export const useOutgoing = defineStore("outgoing", () => {
   function arrived(entry: EntryView): void {
     hub.learn({ kind: "entry.changed", entry });
     if (entry.client_key === null) return;
-    failures.delete(entry.client_key);
     discard(entry.client_key);
   }
 
   function discard(key: string): void {
+    failures.delete(key);
+    clearTimeout(timers.get(key));
+    timers.delete(key);
     items.value = items.value.filter((item) => item.key !== key);
   }
 

@@ -85,7 +85,9 @@ export function apply(state: HubState, event: HubEvent): HubState {
     case "offer.ended":
       return { ...state, offers: without(state.offers, event.offer.id) };
     case "agent.changed":
-      return { ...state, agents: newer(state.agents, event.agent.user_id, event.agent) };
+      return event.agent.active
+        ? { ...state, agents: newer(state.agents, event.agent.user_id, event.agent) }
+        : { ...state, agents: without(state.agents, event.agent.user_id) };
     case "queue.changed":
       return { ...state, queues: newer(state.queues, event.queue.id, event.queue) };
     case "channel.changed":
@@ -175,8 +177,7 @@ function newer<T extends { version: number }>(slice: ById<T>, key: string | numb
 
 function without<T>(slice: ById<T>, key: string | number): ById<T> {
   if (!(key in slice)) return slice;
-  const { [key]: _gone, ...rest } = slice;
-  return rest;
+  return Object.fromEntries(Object.entries(slice).filter(([held]) => held !== String(key)));
 }
 
 function withEntry(state: HubState, entry: EntryView): HubState {

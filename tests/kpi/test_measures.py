@@ -7,13 +7,15 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from hub.domain.events import ConversationResolved, CustomerAnswered, SegmentEnded
 from hub.kpi.measures import (
     FIRST_RESPONSE,
     HANDLED_CONTACTS,
     HANDLED_SEGMENTS,
     MEASURES,
     RESOLUTION,
+    Answered,
+    Held,
+    Resolved,
     Spread,
     day_of,
     local_day,
@@ -22,35 +24,27 @@ from hub.kpi.measures import (
     wall_s,
 )
 
-T = datetime(2026, 3, 10, 9, 0, tzinfo=UTC)
+AT = datetime(2026, 3, 10, 9, 0, tzinfo=UTC)
 
 
-def after(seconds: float) -> datetime:
-    return T + timedelta(seconds=seconds)
+def answered(*cases_s: float, is_first: bool = True) -> list[Answered]:
+    return [Answered(1, is_first, wall_s) for wall_s in cases_s]
 
 
-def segment(assignment_id: int, conversation_id: int, end_reason: str = "resolved", agent_id: int = 1) -> SegmentEnded:
-    return SegmentEnded(assignment_id, conversation_id, agent_id, "sms", 1, T, after(60), "offer", end_reason)
-
-
-def response(entry_id: int, seconds: float, *, is_first: bool = True) -> CustomerAnswered:
-    return CustomerAnswered(entry_id, entry_id, 1, "sms", 1, T, after(seconds), is_first)
-
-
-def resolution(entry_id: int, seconds: float, reopened_count: int = 0) -> ConversationResolved:
-    return ConversationResolved(entry_id, entry_id, 1, "sms", 1, T, after(seconds), reopened_count)
+def resolved(*cases_s: float, reopened_count: int = 0) -> list[Resolved]:
+    return [Resolved(1, reopened_count, wall_s) for wall_s in cases_s]
 
 
 def test_a_conversation_transferred_twice_is_three_segments_and_one_contact() -> None:
-    held = [segment(1, 7, "transferred", 1), segment(2, 7, "transferred", 2), segment(3, 7, "resolved", 3)]
+    held = [Held(agent_id, 7) for agent_id in (1, 2, 3)]
     assert HANDLED_SEGMENTS.of(held) == 3
     assert HANDLED_CONTACTS.of(held) == 1
 
 
-def test_segments_count_however_they_ended() -> None:
-    held = [segment(n, n, reason) for n, reason in enumerate(["resolved", "released", "agent_lost", "signed_out"])]
+def test_a_conversation_that_comes_back_to_the_same_agent_is_one_contact() -> None:
+    held = [Held(1, 7), Held(1, 8), Held(1, 7), Held(1, 9)]
     assert HANDLED_SEGMENTS.of(held) == 4
-    assert HANDLED_CONTACTS.of(held) == 4
+    assert HANDLED_CONTACTS.of(held) == 3
 
 
 def test_nothing_handled_is_zero() -> None:
@@ -60,30 +54,30 @@ def test_nothing_handled_is_zero() -> None:
 
 def test_first_response_counts_only_the_first_answer_of_a_conversation() -> None:
     # (30 + 90) / 2; the 5 s are a later answer.
-    answered = [response(1, 30), response(2, 5, is_first=False), response(3, 90)]
-    assert FIRST_RESPONSE.of(answered) == Spread(count=2, mean_s=60.0, median_s=60.0, p90_s=84.0)
+    cases = answered(30, 90) + answered(5, is_first=False)
+    assert FIRST_RESPONSE.of(cases) == Spread(count=2, mean_s=60.0, median_s=60.0, p90_s=84.0)
 
 
 def test_no_answer_has_no_mean() -> None:
-    assert FIRST_RESPONSE.of([response(1, 5, is_first=False)]) == Spread(0, None, None, None)
-
-
-def test_an_answer_before_the_question_by_a_providers_clock_took_no_time() -> None:
-    assert FIRST_RESPONSE.of([response(1, -2.5)]) == Spread(1, 0.0, 0.0, 0.0)
-    assert wall_s(after(2.5), T) == 0.0
+    assert FIRST_RESPONSE.of(answered(5, is_first=False)) == Spread(0, None, None, None)
 
 
 def test_a_later_reopening_neither_rewrites_nor_adds_to_the_first_resolution() -> None:
-    resolved = [resolution(1, 100), resolution(2, 9_000, reopened_count=1)]
-    assert RESOLUTION.of(resolved) == Spread(count=1, mean_s=100.0, median_s=100.0, p90_s=100.0)
+    cases = resolved(100) + resolved(9_000, reopened_count=1)
+    assert RESOLUTION.of(cases) == Spread(count=1, mean_s=100.0, median_s=100.0, p90_s=100.0)
 
 
 def test_resolution_has_median_and_p90_beside_the_mean() -> None:
-    # Ten cases 10, 20 … 90, 1000: mean 1450/10; median (50+60)/2; p90 at position 8.1: 90 + 0.1 · (1000 - 90).
-    resolved = [resolution(n, seconds) for n, seconds in enumerate([10, 20, 30, 40, 50, 60, 70, 80, 90, 1000])]
-    found = RESOLUTION.of(resolved)
+    # Ten cases: mean 1450/10; median (50+60)/2; p90 at position 8.1: 90 + 0.1 · (1000 - 90).
+    found = RESOLUTION.of(resolved(10, 20, 30, 40, 50, 60, 70, 80, 90, 1000))
     assert (found.count, found.mean_s, found.median_s) == (10, 145.0, 55.0)
     assert found.p90_s == pytest.approx(181.0, abs=1e-9)
+
+
+def test_wall_time_is_elapsed_time_and_never_negative() -> None:
+    assert wall_s(AT, AT + timedelta(seconds=2.5)) == 2.5
+    # A provider's clock may run ahead of ours.
+    assert wall_s(AT + timedelta(seconds=2.5), AT) == 0.0
 
 
 @pytest.mark.parametrize(

@@ -784,7 +784,10 @@ export interface components {
          * @enum {string}
          */
         AgentState: "offline" | "available" | "busy" | "away" | "not_responding";
-        /** @description An agent as colleagues see them. `load` and `capacity` are in the same weighted units (default budget 100). */
+        /**
+         * @description An agent as colleagues see them. `load` and `capacity` are in the same weighted units (default budget 100).
+         *     `active` False: works here no longer, drop them.
+         */
         AgentView: {
             user_id: number;
             name: string;
@@ -797,6 +800,8 @@ export interface components {
             load: number;
             capacity: number;
             version: number;
+            /** @default true */
+            active: boolean;
         };
         ApiKey: {
             id: number;
@@ -1158,10 +1163,7 @@ export interface components {
             /** @default null */
             language: string | null;
         };
-        /**
-         * @description A reply to the customer. `attachment_ids` come from POST /attachments. `contact_point_id` answers on another of
-         *     the customer's contact points that this conversation's channel can reach.
-         */
+        /** @description A reply to the customer: text, files, or both. `attachment_ids` come from POST /attachments. */
         NewMessage: {
             /** @default  */
             text: string;
@@ -1385,7 +1387,7 @@ export interface components {
             /** @default [] */
             conversations: components["schemas"]["ConversationView"][];
         };
-        /** @description To an agent or to a queue, never both. `expected_assignee_id` is what the sender's screen showed. */
+        /** @description To an agent or to a queue, never both. `note` is left for whoever takes it on. */
         Transfer: {
             /** @default null */
             agent_id: number | null;
@@ -1826,7 +1828,10 @@ export interface operations {
     post_message: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same key with the same body is carried out once. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 conversation_id: number;
             };
@@ -1861,7 +1866,10 @@ export interface operations {
     post_note: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same key with the same body is carried out once. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 conversation_id: number;
             };

@@ -34,7 +34,7 @@ function offer(id: number): OfferView {
 }
 
 const agent: AgentView = {
-  user_id: 1, name: "Անի", role: "agent", state: "available", reason: null, state_since: AT, connected: true, load: 0, capacity: 100, version: 4,
+  user_id: 1, name: "Անի", role: "agent", state: "available", reason: null, state_since: AT, connected: true, load: 0, capacity: 100, version: 4, active: true,
 };
 
 function snapshot(changes: Partial<Snapshot> = {}): Snapshot {

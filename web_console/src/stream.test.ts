@@ -12,7 +12,11 @@ class FakeSocket {
   readonly sent: unknown[] = [];
   closed = false;
 
-  constructor(readonly url: string) {}
+  readonly url: string;
+
+  constructor(url: string) {
+    this.url = url;
+  }
 
   open(): void {
     this.readyState = 1;

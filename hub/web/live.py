@@ -21,7 +21,7 @@ import json
 import logging
 import secrets
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Coroutine, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -127,6 +127,11 @@ class Live:
         for event in events:
             if event.kind == "access.changed":
                 self._recheck_later({s.viewer.user_id for s in self.screens.values() if s.sees(event)})
+            elif event.kind == "conversation.hidden":
+                # With its last conversation the customer's card may be closed to them, too.
+                for screen in self.screens.values():
+                    if screen.customer_id is not None and screen.sees(event):
+                        self._later(self._recheck_card(screen))
 
     def _broadcast(self, events: list[Stored]) -> None:
         """Sends each screen what it may see of the events. Screens of one group that hold the same position share the
@@ -235,9 +240,17 @@ class Live:
                 self._send_events(screen, [], self._ring[-1].seq)
 
     def _recheck_later(self, user_ids: set[int]) -> None:
-        task = asyncio.create_task(self._recheck(user_ids), name="live recheck")
+        self._later(self._recheck(user_ids))
+
+    def _later(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work, name="live recheck")
         self._rechecks.add(task)
         task.add_done_callback(self._rechecks.discard)
+
+    async def _recheck_card(self, screen: Screen) -> None:
+        """Looks again whether the open card may still be seen; `watch` closes one that may not."""
+        with contextlib.suppress(DatabaseAway):  # every minute all rights are looked at again
+            await self.watch(screen, screen.customer_id)
 
     async def _recheck(self, user_ids: set[int]) -> None:
         """Looks again at who these screens belong to: signed out → closed; other rights → a fresh snapshot."""
@@ -256,6 +269,7 @@ class Live:
                 self._detach(screen)
                 screen.viewer = viewer
                 self._resync(screen, "access_changed")
+                await self._recheck_card(screen)
 
     # --- one screen
 
@@ -301,6 +315,9 @@ class Live:
                 return
             if len(events) < READ_LIMIT and cursor >= self._tail.cursor:
                 break
+        if screen.id not in self.screens:
+            self._detach(screen)  # it closed meanwhile
+            return
         # No await from here on: what the tail delivered up to now is in `missed` or in the ring.
         missed += [event for event in self._ring if event.seq > cursor and screen.sees(event)]
         last = max(cursor, self._ring[-1].seq if self._ring else 0, self._tail.cursor, token.seq)
@@ -316,6 +333,8 @@ class Live:
             except NotFound:
                 customer_id = None
         before = await self._database.transaction(presence.watch, screen.id, customer_id)
+        if screen.id not in self.screens:
+            return  # it closed meanwhile
         self._detach(screen)
         screen.customer_id = customer_id
         self._attach(screen)

@@ -205,8 +205,11 @@ class ChatSockets:
         elif entry["kind"] == "event":
             conversation = body.get("conversation") or {}
             is_resolved = conversation.get("status") == "resolved"
-            name = entry["data"].get("agent_name") if conversation.get("assignee_id") else None
-            messages.append({"type": "agent", "name": name})
+            assignee_id = conversation.get("assignee_id")
+            # Other happenings (the visitor was recognised) say nothing about who is there.
+            if assignee_id is None or entry["data"].get("agent_id") == assignee_id:
+                name = entry["data"].get("agent_name") if assignee_id is not None else None
+                messages.append({"type": "agent", "name": name})
             messages.append(
                 {"type": "state", "waiting": bool(conversation.get("queued_since")), "resolved": is_resolved}
             )

@@ -2,7 +2,7 @@
 import { useI18n } from "vue-i18n";
 
 import { ApiError, Unreachable } from "./client";
-import type { AgentView, EntryView } from "./events";
+import type { AgentView, ConversationView, EntryView } from "./events";
 import { useHub } from "./hub";
 import { useToasts } from "./toasts";
 
@@ -18,6 +18,11 @@ export function useWords() {
 
   function queueName(id: number): string {
     return hub.state?.queues[id]?.name ?? t("common.queue_number", { id });
+  }
+
+  /** Where the customer is reached. A chat visitor's address is a number of ours that says nothing to anybody. */
+  function reach(conversation: Pick<ConversationView, "channel_kind" | "address">): string {
+    return conversation.channel_kind === "chat" ? t("customer.chat_visitor") : conversation.address;
   }
 
   function agentState(agent: Pick<AgentView, "state" | "reason">): string {
@@ -66,5 +71,5 @@ export function useWords() {
     }
   }
 
-  return { agentName, queueName, agentState, failure, attempt, happening };
+  return { agentName, queueName, reach, agentState, failure, attempt, happening };
 }

@@ -1,5 +1,5 @@
 /* One form that is sent: busy while it goes, and what is wrong with which field when it comes back. */
-import { computed, ref } from "vue";
+import { ref } from "vue";
 
 import { ApiError } from "./client";
 import { useWords } from "./words";
@@ -18,7 +18,7 @@ export function useForm() {
       await action();
       return true;
     } catch (error) {
-      fields.value = error instanceof ApiError ? error.fields : {};
+      fields.value = error instanceof ApiError ? worded(error) : {};
       wrong.value = Object.keys(fields.value).length > 0 ? "" : failure(error);
       return false;
     } finally {
@@ -26,14 +26,16 @@ export function useForm() {
     }
   }
 
+  /** A conflict is one thing with a sentence of ours, said at the field it is about; faults of values come in the hub's words. */
+  function worded(error: ApiError): Record<string, string> {
+    if (error.status !== 409) return error.fields;
+    return Object.fromEntries(Object.keys(error.fields).map((name) => [name, failure(error)]));
+  }
+
   function clear(): void {
     fields.value = {};
     wrong.value = "";
   }
 
-  /** Faults of fields the form does not show under their own name. */
-  const others = (shown: readonly string[]) =>
-    computed(() => Object.entries(fields.value).filter(([name]) => !shown.some((each) => name === each)).map(([name, text]) => `${name}: ${text}`));
-
-  return { busy, fields, wrong, submit, clear, others };
+  return { busy, fields, wrong, submit, clear };
 }

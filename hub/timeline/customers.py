@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import phonenumbers
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import bindparam, delete, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
@@ -26,6 +26,13 @@ from hub.store.database import Tx
 from hub.timeline import conversations
 
 _cu, _cp, _c = tables.customer.c, tables.contact_point.c, tables.conversation.c
+
+
+_REACHES = (
+    select(_cp.id, _cp.address, _cp.customer_id, _cp.opted_out_at, _cu.name)
+    .join(tables.customer, _cu.id == _cp.customer_id)
+    .where(_cp.kind == bindparam("kind"), _cp.address.in_(bindparam("addresses", expanding=True)))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,12 +168,7 @@ def find_reaches(tx: Tx, wanted: Collection[tuple[str, str]]) -> dict[tuple[str,
         by_kind.setdefault(kind, []).append(address)
     found: dict[tuple[str, str], Reach] = {}
     for kind, addresses in by_kind.items():
-        query = (
-            select(_cp.id, _cp.address, _cp.customer_id, _cp.opted_out_at, _cu.name)
-            .join(tables.customer, _cu.id == _cp.customer_id)
-            .where(_cp.kind == kind, _cp.address.in_(addresses))
-        )
-        for row in tx.rows(query):
+        for row in tx.rows(_REACHES, {"kind": kind, "addresses": addresses}):
             found[kind, row.address] = Reach(row.id, row.customer_id, row.name, row.opted_out_at is not None)
     return found
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, func, select, update
+from sqlalchemy import Row, bindparam, func, select, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
@@ -39,6 +39,12 @@ _c, _ch = tables.conversation.c, tables.channel.c
 _GROUP_LIMIT = 500
 # A provider's clock may be a little ahead or behind; beyond this its time of a message is not believed.
 _CLOCK_TRUST = timedelta(days=2)
+
+# The open conversations of some contact points, in the order in which everybody locks them.
+_OPEN = conversations.CONVERSATIONS.where(
+    _c.contact_point_id.in_(bindparam("points", expanding=True)), _c.status == "open"
+).order_by(_c.id)
+_LOCK_OPEN = _OPEN.with_for_update(of=tables.conversation)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +117,7 @@ def _accept_messages(tx: Tx, messages: Sequence[tuple[int, _Item]], outcomes: li
         arrival = item.arrival
         assert isinstance(arrival, MessageArrival)
         wanted.setdefault(
-            (arrival.contact_kind.value, arrival.sender), {"name": arrival.sender_name, "language": arrival.language}
+            (arrival.contact_kind, arrival.sender), {"name": arrival.sender_name, "language": arrival.language}
         )
     reaches = customers.ensure_reaches(tx, wanted)
     drafts = _find_conversations(tx, messages, channels, reaches)
@@ -125,10 +131,7 @@ def _accept_messages(tx: Tx, messages: Sequence[tuple[int, _Item]], outcomes: li
         entry = {
             "conversation_id": draft.row["id"],
             "customer_id": reach.customer_id,
-            "kind": EntryKind.MESSAGE.value,
-            "direction": Direction.IN.value,
-            "author_kind": AuthorKind.CUSTOMER.value,
-            "author_id": None,
+            **_FROM_CUSTOMER,
             "author_name": reach.customer_name,
             "text": arrival.text,
             "at": at,
@@ -140,7 +143,7 @@ def _accept_messages(tx: Tx, messages: Sequence[tuple[int, _Item]], outcomes: li
         row["version"] += 1
         row["last_entry_at"] = max(at, row["last_entry_at"])
         row["preview"] = arrival.text[: conversations.PREVIEW_LENGTH]
-        row["preview_direction"] = Direction.IN.value
+        row["preview_direction"] = _FROM_CUSTOMER["direction"]
         # A STOP asks for silence: it is kept, and nobody has to answer it.
         if arrival.consent is not Consent.STOP:
             row["unanswered_since"] = row["unanswered_since"] or at
@@ -192,6 +195,12 @@ _UPDATED = (
     "preview_direction",
     "version",
 )
+_FROM_CUSTOMER: dict[str, Any] = {
+    "kind": EntryKind.MESSAGE.value,
+    "direction": Direction.IN.value,
+    "author_kind": AuthorKind.CUSTOMER.value,
+    "author_id": None,
+}
 _ENTRY_DEFAULTS: dict[str, Any] = {
     "delivery": None,
     "happening": None,
@@ -228,11 +237,8 @@ def _find_conversations(
         reach = reaches[item.arrival.contact_kind.value, item.arrival.sender]
         wanted.setdefault((reach.contact_point_id, item.channel_id), (reach, item.arrival))
     points = sorted({point for point, _ in wanted})
-    locked = conversations.CONVERSATIONS.where(_c.contact_point_id.in_(points), _c.status == "open").order_by(_c.id)
-    if tx.is_postgresql:
-        locked = locked.with_for_update(of=tables.conversation)
     drafts: dict[tuple[int, str], _Draft] = {}
-    for row in tx.rows(locked):
+    for row in tx.rows(_LOCK_OPEN if tx.is_postgresql else _OPEN, {"points": points}):
         if (row.contact_point_id, row.channel_id) in wanted:
             drafts[row.contact_point_id, row.channel_id] = _Draft(dict(row._mapping))
     missing = [key for key in wanted if key not in drafts]
@@ -315,14 +321,10 @@ def _create(
     lost = [key for key in keys if key not in drafts]
     if lost:
         # Another process opened it between our look and our insert (the partial unique index said so): use that one.
-        query = conversations.CONVERSATIONS.where(
-            _c.contact_point_id.in_([point for point, _ in lost]), _c.status == "open"
-        ).order_by(_c.id)
-        if tx.is_postgresql:
-            query = query.with_for_update(of=tables.conversation)
+        open_now = tx.rows(_LOCK_OPEN if tx.is_postgresql else _OPEN, {"points": sorted({point for point, _ in lost})})
         drafts |= {
             (row.contact_point_id, row.channel_id): _Draft(dict(row._mapping))
-            for row in tx.rows(query)
+            for row in open_now
             if (row.contact_point_id, row.channel_id) in lost
         }
     return drafts

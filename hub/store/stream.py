@@ -120,17 +120,30 @@ class Wakes:
 Follower = Callable[[list[Stored]], None]
 
 
+def load_epoch(tx: Tx) -> str:
+    found = tx.scalar(select(tables.stream.c.epoch))
+    if found is None:
+        raise DatabaseAway("the database has no stream yet: run `hub migrate`")
+    return str(found)
+
+
+def _look(tx: Tx, cursor: int) -> tuple[str, list[Stored]]:
+    return load_epoch(tx), load_events(tx, cursor)
+
+
 class Tail:
     """Follows the live end of the stream and hands each batch to its followers, in order, on the event loop.
 
-    A database that is away is waited for; the cursor stays, so nothing is skipped. A follower must not raise and must not
-    wait: it keeps or forwards.
+    A database that is away is waited for; the cursor stays, so nothing is skipped. One that was replaced under the running
+    process (its epoch is another) is followed from its present end, and `on_new_life` callbacks hear of it. A follower must
+    not raise and must not wait: it keeps or forwards.
     """
 
     def __init__(self, database: Database, wakes: Wakes) -> None:
         self._database = database
         self._wakes = wakes
         self._followers: list[Follower] = []
+        self.on_new_life: list[Callable[[], None]] = []
         self.epoch = ""
         self.cursor = 0
         database.on_notice.append(self._noticed)
@@ -152,7 +165,10 @@ class Tail:
     async def run(self) -> None:
         while True:
             try:
-                events = await self._database.read(load_events, self.cursor)
+                epoch, events = await self._database.read(_look, self.cursor)
+                if epoch != self.epoch:
+                    await self._begin_anew()
+                    continue
             except DatabaseAway as error:
                 log.warning("stream.away", extra={"detail": error.message})
                 await asyncio.sleep(_RETRY_S)
@@ -163,3 +179,9 @@ class Tail:
                     follower(events)
             if len(events) < READ_LIMIT:
                 await self._wakes.wait("tail", _LOOK_EVERY_S)
+
+    async def _begin_anew(self) -> None:
+        await self.start()
+        log.warning("stream.new_life", extra={"epoch": self.epoch})
+        for callback in self.on_new_life:
+            callback()

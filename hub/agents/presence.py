@@ -27,6 +27,7 @@ STALE_AFTER = timedelta(seconds=3 * HEARTBEAT_S)
 
 def connect(tx: Tx, connection_id: str, user_id: int, process: str, customer_id: int | None) -> None:
     """A console socket opened."""
+    _lock_agents(tx, [user_id])
     tx.execute(
         insert(tables.connection).values(
             id=connection_id,
@@ -57,19 +58,31 @@ def disconnect(tx: Tx, connection_id: str) -> int | None:
     return int(row.customer_id) if row.customer_id is not None else None
 
 
-def beat(tx: Tx, process: str, connection_ids: Collection[str]) -> None:
-    """Keeps this process's rows fresh, and clears away those of processes that died."""
+def beat(tx: Tx, process: str, connection_ids: Collection[str]) -> list[str]:
+    """Keeps this process's rows fresh, and clears away those of processes that died. Returns whose rows are missing: after
+    a long absence of the database another process may have taken this one for dead, and they must `connect` again."""
+    missing: list[str] = []
     if connection_ids:
         tx.execute(update(tables.connection).where(_k.id.in_(connection_ids)).values(seen_at=tx.now))
+        kept = {row.id for row in tx.rows(select(_k.id).where(_k.id.in_(connection_ids)))}
+        missing = [each for each in connection_ids if each not in kept]
     mine_gone = (_k.process == process) & _k.id.not_in(connection_ids) & (_k.opened_at < tx.now - STALE_AFTER)
     stale = mine_gone | (_k.seen_at < tx.now - STALE_AFTER)
     users = {row.user_id for row in tx.rows(select(_k.user_id).where(stale))}
     if users:
         tx.execute(delete(tables.connection).where(stale))
         _note_gone(tx, users)
+    return missing
+
+
+def _lock_agents(tx: Tx, user_ids: Collection[int]) -> None:
+    """Opening and closing of one agent's sockets one after the other: else, at a reload, the old socket's goodbye does not
+    see the new one's row, the new one still sees an agent who is connected, and the agent ends as gone."""
+    tx.rows(select(_a.user_id).where(_a.user_id.in_(user_ids)).order_by(_a.user_id).with_for_update())
 
 
 def _note_gone(tx: Tx, user_ids: Collection[int]) -> None:
+    _lock_agents(tx, user_ids)
     still_here = select(_k.user_id).where(_k.user_id.in_(user_ids))
     gone = [
         row.user_id

@@ -81,6 +81,8 @@ class Screen:
     is_behind: bool = False
     # Waits for the client to resume after it was told to resync: nothing is sent until then.
     is_paused: bool = False
+    # Its row of presence is committed.
+    is_noted: bool = False
     websocket: WebSocket | None = field(default=None, repr=False)
 
     def sees(self, event: Stored) -> bool:
@@ -104,6 +106,7 @@ class Live:
         self._rechecks: set[asyncio.Task[None]] = set()
         self.hub: HubLike | None = None
         tail.follow(self.follow)
+        tail.on_new_life.append(self._begin_anew)
         notices.listen(self._volatile)
 
     # --- events out
@@ -116,6 +119,13 @@ class Live:
         loop = asyncio.get_running_loop()
         wait_s = self._last_flush + _GATHER_S - loop.time()
         self._flush_handle = loop.call_later(wait_s, self._flush) if wait_s > 0 else loop.call_soon(self._flush)
+
+    def _begin_anew(self) -> None:
+        """The database was replaced: what was remembered and every token belong to its former life."""
+        self._pending.clear()
+        self._ring.clear()
+        for screen in self.screens.values():
+            self._resync(screen, "token_unknown")
 
     def _flush(self) -> None:
         self._flush_handle = None
@@ -212,7 +222,7 @@ class Live:
             if now >= next_beat:
                 next_beat = now + presence.HEARTBEAT_S
                 try:
-                    await self._database.transaction(presence.beat, self.process, list(self.screens))
+                    await self._beat()
                 except DatabaseAway:
                     log.warning("live.heartbeat_away")
             if now >= next_tick:
@@ -225,6 +235,18 @@ class Live:
                 if screen.is_behind and screen.push.unsent_bytes() == 0:
                     self._catch_up(screen)
             await asyncio.sleep(0.25)
+
+    async def _beat(self) -> None:
+        noted = [screen.id for screen in self.screens.values() if screen.is_noted]
+        for screen_id in await self._database.transaction(presence.beat, self.process, noted):
+            if screen_id in self.screens:
+                await self._note(self.screens[screen_id])
+
+    async def _note(self, screen: Screen) -> None:
+        await self._database.transaction(
+            presence.connect, screen.id, screen.viewer.user_id, self.process, screen.customer_id
+        )
+        screen.is_noted = True
 
     def _tick(self) -> None:
         tick = text_frame(json.dumps({"tick": self._database.clock().isoformat()}).encode())
@@ -369,7 +391,7 @@ class Live:
         try:
             try:
                 self.screens[screen.id] = screen
-                await self._database.transaction(presence.connect, screen.id, viewer.user_id, self.process, None)
+                await self._note(screen)
                 if customer.isdecimal() and len(customer) < 16:
                     await self.watch(screen, int(customer))
                 since = websocket.query_params.get("since", "")

@@ -41,7 +41,7 @@ from hub.timeline import channels
 from tests.support.postgres import find_free_port
 
 # Nothing a test waits for takes a second; a machine that is busy may need some.
-PATIENCE_S = 20.0
+PATIENCE_S = 15.0
 SIGNING_KEY = "loopback-key"
 AUTH_TOKEN = "demo-token"
 ACCOUNT_SID = "AC" + "0123456789abcdef" * 2
@@ -105,8 +105,7 @@ class Screen:
 
     async def receive(self) -> Json:
         """The next frame of any kind, filed."""
-        async with asyncio.timeout(PATIENCE_S):
-            frame: Json = json.loads(await self.connection.recv())
+        frame: Json = json.loads(await self.connection.recv())
         if "events" in frame:
             assert frame["prev"] == self.token, "the chain of tokens is broken"
             self.events += frame["events"]
@@ -119,8 +118,9 @@ class Screen:
 
     async def until(self, is_so: Callable[[Screen], Any]) -> None:
         """Reads on until it is so."""
-        while not is_so(self):
-            await self.receive()
+        async with asyncio.timeout(PATIENCE_S):
+            while not is_so(self):
+                await self.receive()
 
     async def until_text(self, text: str) -> Json:
         """Reads on until a line with this text has come; the event that told it."""
@@ -144,6 +144,10 @@ class Screen:
         return [event["entry"]["text"] for event in self.events if event["kind"] == "entry.added"]
 
     @property
+    def happenings(self) -> list[str]:
+        return [event["entry"]["happening"] for event in self.events if event["kind"] == "entry.added"]
+
+    @property
     def kinds(self) -> list[str]:
         return [event["kind"] for event in self.events]
 
@@ -155,19 +159,14 @@ class Widget:
     connection: ClientConnection
     messages: list[Json] = field(default_factory=list)
 
-    async def receive(self) -> Json:
-        async with asyncio.timeout(PATIENCE_S):
-            message: Json = json.loads(await self.connection.recv())
-        self.messages.append(message)
-        return message
-
     async def until(self, **wanted: Any) -> Json:
         """Reads on until a message has come that holds all this; a message is found once."""
-        while True:
-            for index, message in enumerate(self.messages):
-                if all(message.get(name) == value for name, value in wanted.items()):
-                    return self.messages.pop(index)
-            await self.receive()
+        async with asyncio.timeout(PATIENCE_S):
+            while True:
+                for index, message in enumerate(self.messages):
+                    if all(message.get(name) == value for name, value in wanted.items()):
+                        return self.messages.pop(index)
+                self.messages.append(json.loads(await self.connection.recv()))
 
     async def send(self, **message: Any) -> None:
         await self.connection.send(json.dumps(message))
@@ -322,8 +321,9 @@ class House:
         async with self.connect(f"/live?{urlencode(query)}", cookie=person.cookie, **more) as connection:
             screen = Screen(connection, token)
             # The frame that brings it to the present (it may be empty) or a resync says that it is served from now on.
-            while not {"events", "resync"} & (await screen.receive()).keys():
-                pass
+            async with asyncio.timeout(PATIENCE_S):
+                while not {"events", "resync"} & (await screen.receive()).keys():
+                    pass
             yield screen
 
     @contextlib.asynccontextmanager

@@ -31,7 +31,7 @@ from hub.domain.events import STAFF, ChannelChanged
 from hub.domain.states import DELIVERY, ChannelHealth, Delivery, can_move
 from hub.domain.values import Direction, EntryKind
 from hub.domain.views import Author, EntryView
-from hub.errors import Conflict, NotFound, ProviderError, Refused, Unavailable
+from hub.errors import Conflict, NotFound, ProviderError, Refused, Unavailable, Uncertain
 from hub.store import tables
 from hub.store.database import Tx
 from hub.timeline import channels, conversations
@@ -202,6 +202,9 @@ def record(tx: Tx, claimed: Claimed, result: Accepted | ProviderError) -> None:
     row = _lock_outbox(tx, claimed.outbox_id)
     if row is None or row.state != "leased":
         return  # a receipt settled it while we waited for the provider's answer
+    if isinstance(result, Accepted) and _is_anothers(tx, row, result.provider_id):
+        # The same words to the same customer twice: what the provider has is the other one.
+        result = Uncertain("the provider has another message with this text", code="cannot_tell")
     if isinstance(result, Accepted):
         _finish(tx, row.id, provider_id=result.provider_id)
         _raise_delivery(tx, claimed.entry_id, result.state, tx.now, segments=result.segments)
@@ -242,6 +245,14 @@ def record(tx: Tx, claimed: Claimed, result: Accepted | ProviderError) -> None:
         _raise_delivery(tx, claimed.entry_id, Delivery.UNCERTAIN, tx.now, reason=result.code, detail=_words(result))
         note_failure(tx, claimed.channel_id, result)
     tx.wake("outbox")
+
+
+def _is_anothers(tx: Tx, row: Row[Any], provider_id: str | None) -> bool:
+    """Whether the provider's message is known as that of another outbox row already."""
+    if provider_id is None:
+        return False
+    same = (_o.channel_id == row.channel_id) & (_o.provider_id == provider_id)
+    return tx.first(select(_o.id).where(same, _o.id != row.id).limit(1)) is not None
 
 
 def backoff_s(attempts: int, chance: float) -> float:

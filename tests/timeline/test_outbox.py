@@ -162,6 +162,18 @@ async def test_a_lease_that_ran_out_is_reconciled_and_not_sent(scene: Scene, clo
     assert again.message.delivery_id == first.message.delivery_id
 
 
+async def test_the_providers_message_proves_no_other_with_the_same_words(scene: Scene) -> None:
+    """An "ok" that was sent does not stand for a second "ok" whose fate is unknown."""
+    agent, conversation_id = await desk(scene)
+    first, second = [await write(scene, agent, conversation_id, "ok") for _ in range(2)]
+    (claimed,) = await claim(scene)
+    await record(scene, claimed, Accepted("SM1"))
+    (claimed,) = await claim(scene)
+    await record(scene, claimed, Accepted("SM1"))
+    assert await delivery(scene, first) == ("sent", None)
+    assert await delivery(scene, second) == ("uncertain", "cannot_tell")
+
+
 async def test_receipts_raise_the_delivery_in_any_order(scene: Scene) -> None:
     entry_id = await write(scene, *await desk(scene))
     (claimed,) = await claim(scene)

@@ -33,8 +33,8 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 from hub.agents import accounts
 from hub.errors import DatabaseAway, Misconfigured
 from hub.kpi.facts import Projector
-from hub.routing.dispatcher import Dispatcher
 from hub.logs import set_up_logging
+from hub.routing.dispatcher import Dispatcher
 from hub.settings import Settings, load_settings
 from hub.store import stream, tables
 from hub.store.database import Database, Tx, open_database

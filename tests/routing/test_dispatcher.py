@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -25,7 +26,7 @@ async def go(scene: Scene) -> None:
     await scene.database.transaction(dispatcher.dispatch, GRACE_S)
 
 
-async def live_offer(scene: Scene) -> dict[str, object]:
+async def live_offer(scene: Scene) -> dict[str, Any]:
     return await scene.row(tables.offer, ended_at=None)
 
 
@@ -141,7 +142,7 @@ async def test_going_away_withdraws_what_rings_and_is_no_miss(scene: Scene) -> N
 
 async def test_the_loser_of_a_claim_is_told_who_was_faster(scene: Scene) -> None:
     first, second = await scene.agent("Nare"), await scene.agent("Giorgi")
-    conversation_id = (await scene.say()).conversation_id
+    conversation_id = await scene.opened()
     results = await asyncio.gather(
         *(scene.database.transaction(dispatcher.claim, agent, conversation_id, None) for agent in (first, second)),
         return_exceptions=True,
@@ -156,7 +157,7 @@ async def test_the_loser_of_a_claim_is_told_who_was_faster(scene: Scene) -> None
 async def test_an_agent_cannot_take_from_a_colleague_and_a_supervisor_can(scene: Scene) -> None:
     holder, other = await scene.agent(), await scene.agent()
     boss = await scene.agent(role=Role.SUPERVISOR)
-    conversation_id = (await scene.say()).conversation_id
+    conversation_id = await scene.opened()
     await scene.database.transaction(dispatcher.claim, holder, conversation_id, None)
     with pytest.raises(Forbidden):
         await scene.database.transaction(dispatcher.claim, other, conversation_id, holder.user_id)
@@ -166,14 +167,14 @@ async def test_an_agent_cannot_take_from_a_colleague_and_a_supervisor_can(scene:
 
 async def test_transfer_to_an_agent_moves_it_at_once_with_its_note(scene: Scene) -> None:
     holder, other = await scene.agent(), await scene.agent()
-    conversation_id = (await scene.say()).conversation_id
+    conversation_id = await scene.opened()
     await scene.database.transaction(dispatcher.claim, holder, conversation_id, None)
     view = await scene.database.transaction(
         dispatcher.transfer, holder, conversation_id, agent_id=other.user_id, queue_id=None, note="Knows the order"
     )
     assert view.assignee_id == other.user_id
     entries = await scene.rows(tables.entry, happening="transferred")
-    assert entries[0]["data"]["note"] == "Knows the order"  # type: ignore[index]
+    assert entries[0]["data"]["note"] == "Knows the order"
 
 
 async def test_transfer_to_a_queue_keeps_the_original_age_and_hides_it_from_whoever_may_not_see_it(
@@ -182,7 +183,7 @@ async def test_transfer_to_a_queue_keeps_the_original_age_and_hides_it_from_whoe
     sales = await scene.queue("Sales")
     holder = await scene.agent()
     started = clock()
-    conversation_id = (await scene.say()).conversation_id
+    conversation_id = await scene.opened()
     await scene.database.transaction(dispatcher.claim, holder, conversation_id, None)
     clock.advance(300)
     view = await scene.database.transaction(
@@ -197,7 +198,7 @@ async def test_transfer_to_a_queue_keeps_the_original_age_and_hides_it_from_whoe
 
 async def test_transfer_wants_exactly_one_target(scene: Scene) -> None:
     holder = await scene.agent()
-    conversation_id = (await scene.say()).conversation_id
+    conversation_id = await scene.opened()
     with pytest.raises(InvalidInput):
         await scene.database.transaction(
             dispatcher.transfer, holder, conversation_id, agent_id=None, queue_id=None, note=None
@@ -206,7 +207,7 @@ async def test_transfer_wants_exactly_one_target(scene: Scene) -> None:
 
 async def test_resolve_and_reopen(scene: Scene) -> None:
     holder = await scene.agent()
-    conversation_id = (await scene.say()).conversation_id
+    conversation_id = await scene.opened()
     await scene.database.transaction(dispatcher.claim, holder, conversation_id, None)
     resolved = await scene.database.transaction(dispatcher.resolve, holder, conversation_id)
     assert (resolved.status, resolved.assignee_id, resolved.unanswered_since) == ("resolved", None, None)
@@ -218,7 +219,7 @@ async def test_resolve_and_reopen(scene: Scene) -> None:
 
 async def test_reopening_beside_a_newer_open_conversation_is_refused(scene: Scene, clock: FrozenClock) -> None:
     holder = await scene.agent()
-    old = (await scene.say()).conversation_id
+    old = await scene.opened()
     await scene.database.transaction(dispatcher.resolve, holder, old)
     clock.advance(timedelta(days=5).total_seconds())
     await scene.say()
@@ -232,8 +233,8 @@ async def test_a_lost_agents_chat_goes_back_at_its_original_age_and_texts_stay(
     chat = await scene.channel("chat", "chat")
     agent = await scene.agent()
     started = clock()
-    text_id = (await scene.say("text")).conversation_id
-    chat_id = (await scene.say("chat", channel_id=chat, sender="visitor")).conversation_id
+    text_id = await scene.opened("text")
+    chat_id = await scene.opened("chat", channel_id=chat, sender="visitor")
     for conversation_id in (text_id, chat_id):
         await scene.database.transaction(dispatcher.claim, agent, conversation_id, None)
     clock.advance(60)
@@ -252,7 +253,7 @@ async def test_a_lost_agents_chat_goes_back_at_its_original_age_and_texts_stay(
 async def test_coming_back_within_the_grace_period_keeps_everything(scene: Scene, clock: FrozenClock) -> None:
     chat = await scene.channel("chat", "chat")
     agent = await scene.agent()
-    conversation_id = (await scene.say(channel_id=chat)).conversation_id
+    conversation_id = await scene.opened(channel_id=chat)
     await scene.database.transaction(dispatcher.claim, agent, conversation_id, None)
     await scene.database.transaction(presence.disconnect, f"screen-{agent.user_id}")
     clock.advance(5)
@@ -273,7 +274,7 @@ async def test_the_sockets_of_a_dead_process_are_found_gone(scene: Scene, clock:
 async def test_signing_out_releases_live_work_at_once(scene: Scene) -> None:
     chat = await scene.channel("chat", "chat")
     agent = await scene.agent()
-    conversation_id = (await scene.say(channel_id=chat)).conversation_id
+    conversation_id = await scene.opened(channel_id=chat)
     await scene.database.transaction(dispatcher.claim, agent, conversation_id, None)
     await scene.database.transaction(dispatcher.sign_out, agent.user_id)
     assert (await scene.row(tables.conversation))["assignee_id"] is None

@@ -130,7 +130,7 @@ def test_decisions_keep_the_rules_whatever_the_snapshot(works: list[Work], agent
     def shuffled(items: list[Work] | list[Agent]) -> list[object]:
         mixed = list(items)
         chance.shuffle(mixed)  # type: ignore[attr-defined]
-        return mixed  # type: ignore[return-value]
+        return mixed
 
     again: list[Decision] = route(Snapshot(shuffled(works), shuffled(agents), snapshot.queues), NOW)  # type: ignore[arg-type]
     assert again == decisions

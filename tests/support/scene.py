@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 from dataclasses import dataclass, field
+from typing import Any
 
 from sqlalchemy import insert, select, update
 
@@ -115,6 +116,12 @@ class Scene:
         arrival = self.message(text, **message)  # type: ignore[arg-type]
         return (await self.intake.accept(channel_id or self.channel_id, [arrival]))[0]
 
+    async def opened(self, text: str = "Hello", *, channel_id: str | None = None, **message: object) -> int:
+        """A customer writes; the conversation's id."""
+        outcome = await self.say(text, channel_id=channel_id, **message)
+        assert outcome.conversation_id is not None
+        return outcome.conversation_id
+
     async def receipt(
         self, delivery_id: str | None, state: Delivery | None, *, word: str = "", reason: str | None = None
     ) -> None:
@@ -130,8 +137,8 @@ class Scene:
         )
         await self.intake.accept(self.channel_id, [arrival])
 
-    async def rows(self, table: object, **equal: object) -> list[dict[str, object]]:
-        def load(tx: Tx) -> list[dict[str, object]]:
+    async def rows(self, table: object, **equal: object) -> list[dict[str, Any]]:
+        def load(tx: Tx) -> list[dict[str, Any]]:
             query = select(table)  # type: ignore[call-overload]
             for name, value in equal.items():
                 query = query.where(table.c[name] == value)  # type: ignore[attr-defined]
@@ -139,7 +146,7 @@ class Scene:
 
         return await self.database.read(load)
 
-    async def row(self, table: object, **equal: object) -> dict[str, object]:
+    async def row(self, table: object, **equal: object) -> dict[str, Any]:
         (only,) = await self.rows(table, **equal)
         return only
 

@@ -118,9 +118,12 @@ def viewing(customer_id: int, user_ids: tuple[int, ...]) -> tuple[Viewing, froze
 _gone = func.coalesce(_a.gone_since, _a.state_since)
 
 
-def find_lost(tx: Tx, grace_s: float) -> list[int]:
-    """Agents whose grace period is over and who are not offline yet."""
+def find_lost(tx: Tx, grace_s: float, up_since: datetime | None = None) -> list[int]:
+    """Agents whose grace period is over and who are not offline yet. While no hub was up nobody could come back, so the
+    grace of those who were cut off then begins with `up_since`, the start of whoever asks."""
     over = tx.now - timedelta(seconds=grace_s)
+    if up_since is not None and up_since > over:
+        return []
     query = (
         select(_a.user_id)
         .where(~_a.connected, _a.state != AgentState.OFFLINE.value, _gone <= over)
@@ -129,9 +132,11 @@ def find_lost(tx: Tx, grace_s: float) -> list[int]:
     return [row.user_id for row in tx.rows(query)]
 
 
-def next_loss(tx: Tx, grace_s: float) -> datetime | None:
+def next_loss(tx: Tx, grace_s: float, up_since: datetime | None = None) -> datetime | None:
     """When the next agent's grace period ends."""
     found: datetime | None = tx.scalar(
         select(func.min(_gone)).where(~_a.connected, _a.state != AgentState.OFFLINE.value)
     )
-    return found + timedelta(seconds=grace_s) if found is not None else None
+    if found is None:
+        return None
+    return max(found, up_since or found) + timedelta(seconds=grace_s)

@@ -107,17 +107,18 @@ def load_live_offers(tx: Tx, agent_id: int | None = None) -> list[OfferView]:
 # --- one round ----------------------------------------------------------------------------------------------------------
 
 
-def dispatch(tx: Tx, presence_grace_s: float) -> datetime | None:
-    """One round; returns the instant of the nearest deadline, if any is set."""
+def dispatch(tx: Tx, presence_grace_s: float, up_since: datetime | None = None) -> datetime | None:
+    """One round; returns the instant of the nearest deadline, if any is set. Nobody is lost before the hub has been up
+    (`up_since`) for the grace period itself: a restart that takes long must not empty the floor."""
     tx.lock_routing()
-    _lose_agents(tx, presence.find_lost(tx, presence_grace_s))
+    _lose_agents(tx, presence.find_lost(tx, presence_grace_s, up_since))
     _end_offers_that_are_over(tx)
     snapshot, timeouts = _load_snapshot(tx)
     decisions = engine.route(snapshot, tx.now) if snapshot.work and snapshot.agents else []
     _make_offers(tx, decisions, timeouts)
     deadlines = [
         tx.scalar(select(func.min(_o.expires_at)).where(_o.ended_at.is_(None))),
-        presence.next_loss(tx, presence_grace_s),
+        presence.next_loss(tx, presence_grace_s, up_since),
         _next_exclusion_end(tx) if snapshot.work else None,
     ]
     return min((deadline for deadline in deadlines if deadline is not None), default=None)
@@ -691,9 +692,10 @@ class Dispatcher:
         self._presence_grace_s = presence_grace_s
 
     async def run(self) -> None:
+        up_since = self._database.clock()
         while True:
             try:
-                deadline = await self._database.transaction(dispatch, self._presence_grace_s)
+                deadline = await self._database.transaction(dispatch, self._presence_grace_s, up_since)
             except DatabaseAway:
                 await asyncio.sleep(_RETRY_S)
                 continue

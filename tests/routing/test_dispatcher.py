@@ -250,6 +250,24 @@ async def test_a_lost_agents_chat_goes_back_at_its_original_age_and_texts_stay(
     assert (await scene.row(tables.agent))["state"] == "offline"
 
 
+async def test_a_long_restart_of_the_hub_loses_nobody_before_they_could_come_back(
+    scene: Scene, clock: FrozenClock
+) -> None:
+    agent = await scene.agent("Nare")
+    await scene.say("Hello?")
+    await go(scene)
+    conversation_id = await accept(scene, agent)
+    await scene.database.transaction(presence.disconnect, f"screen-{agent.user_id}")
+    up_since = clock.advance(300)
+    deadline = await scene.database.transaction(dispatcher.dispatch, GRACE_S, up_since)
+    assert deadline == up_since + timedelta(seconds=GRACE_S)
+    assert (await scene.row(tables.conversation, id=conversation_id))["assignee_id"] == agent.user_id
+    assert (await scene.row(tables.agent))["state"] == "available"
+    clock.advance(GRACE_S)
+    await scene.database.transaction(dispatcher.dispatch, GRACE_S, up_since)
+    assert (await scene.row(tables.agent))["state"] == "offline"
+
+
 async def test_coming_back_within_the_grace_period_keeps_everything(scene: Scene, clock: FrozenClock) -> None:
     chat = await scene.channel("chat", "chat")
     agent = await scene.agent()

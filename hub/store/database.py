@@ -65,6 +65,22 @@ _SQLITE_READERS = 4
 # A PostgreSQL unit of work is run again this often after a deadlock or a serialisation failure.
 _REPEATS = 4
 _REPEATABLE_SQLSTATES = frozenset({"40001", "40P01"})
+# With these PostgreSQL says that it cannot serve now: connection, resources, operator (it starts or stops), system; and of
+# a write that it is a standby (appendix A of its documentation, version 17). 57014 is a statement somebody cancelled.
+_AWAY_CLASSES = ("08", "53", "57", "58")
+_CANCELLED, _STANDBY = "57014", "25006"
+# The primary result codes with which SQLite says the same of its file; SQLITE_ERROR, say, is a mistake of ours.
+_SQLITE_AWAY = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_PROTOCOL,
+    }
+)
 # Bounds a connection attempt, so a database that is away is told as such and not waited for.
 _CONNECT_TIMEOUT_S = 5.0
 _STATEMENT_TIMEOUT_S = 30.0
@@ -303,21 +319,34 @@ def _make_bulk(table: Table, columns: tuple[str, ...], is_postgresql: bool) -> _
     )
 
 
-def _translated(error: BaseException) -> BaseException:
-    """The driver's word for "the database does not answer" as DatabaseAway; anything else as it is."""
-    if isinstance(error, (OperationalError, InterfaceError, PoolTimeoutError)):
-        away = DatabaseAway("the database does not answer")
-        away.__cause__ = error
-        return away
-    if isinstance(error, DBAPIError) and error.connection_invalidated:
-        away = DatabaseAway("the connection to the database broke")
-        away.__cause__ = error
-        return away
-    if isinstance(error, (ConnectionError, TimeoutError, OSError)):
-        away = DatabaseAway("the database cannot be reached")
-        away.__cause__ = error
-        return away
-    return error
+def _translated(error: BaseException, *, writing: bool = True) -> BaseException:
+    """The driver's word for "the database does not answer" as DatabaseAway; anything else as it is. That it takes no
+    writes is an absence to who came to write; to who came to read it is a mistake of ours."""
+    words = _words_of_absence(error, writing)
+    if words is None:
+        return error
+    away = DatabaseAway(words)
+    away.__cause__ = error
+    return away
+
+
+def _words_of_absence(error: BaseException, writing: bool) -> str | None:
+    if isinstance(error, DBAPIError):
+        result_code = getattr(error.orig, "sqlite_errorcode", None)
+        sqlstate = getattr(error.orig, "sqlstate", None) or ""
+        if result_code == sqlite3.SQLITE_READONLY or sqlstate == _STANDBY:
+            return "the database takes no writes now" if writing else None
+        if result_code is not None:
+            return "the database does not answer" if result_code & 0xFF in _SQLITE_AWAY else None
+        if error.connection_invalidated:
+            return "the connection to the database broke"
+        # Without a statement it is connecting or committing that failed.
+        if error.statement is None or (sqlstate.startswith(_AWAY_CLASSES) and sqlstate != _CANCELLED):
+            return "the database does not answer"
+        return "the database does not answer" if isinstance(error, (OperationalError, InterfaceError)) else None
+    if isinstance(error, (PoolTimeoutError, ConnectionError, TimeoutError, OSError)):
+        return "the database cannot be reached"
+    return None
 
 
 class Database:
@@ -420,7 +449,7 @@ class SqliteDatabase(Database):
                 with self._read_engine.connect() as connection, connection.begin():
                     return work(Tx(connection, self.clock()), *args, **kwargs)
             except Exception as error:
-                raise _translated(error) from error.__cause__
+                raise _translated(error, writing=False) from error.__cause__
 
         return await asyncio.shield(asyncio.get_running_loop().run_in_executor(self._readers, run))
 
@@ -565,7 +594,8 @@ class PostgresDatabase(Database):
                 async with self._engine.connect() as connection, connection.begin():
                     value = await connection.run_sync(run)
             except DBAPIError as error:
-                if getattr(error.orig, "sqlstate", None) in _REPEATABLE_SQLSTATES and attempt < _REPEATS - 1:
+                sqlstate = getattr(error.orig, "sqlstate", None)
+                if sqlstate in _REPEATABLE_SQLSTATES and attempt < _REPEATS - 1:
                     continue
                 raise _translated(error) from error
             except (OSError, TimeoutError, PoolTimeoutError) as error:
@@ -580,7 +610,7 @@ class PostgresDatabase(Database):
             async with self._snapshots.connect() as connection, connection.begin():
                 return await connection.run_sync(lambda sync: work(Tx(sync, self.clock())))
         except (DBAPIError, OSError, TimeoutError, PoolTimeoutError) as error:
-            raise _translated(error) from error
+            raise _translated(error, writing=False) from error
 
     async def close(self) -> None:
         if self._running:

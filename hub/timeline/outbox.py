@@ -80,15 +80,7 @@ def enqueue(
     """Writes the message into the timeline and its outbox row. The caller has asked the channel what it can carry and
     holds the conversation's lock."""
     before = conversations.load_conversation(tx, conversation_id)
-    opted_out = tx.scalar(
-        select(tables.contact_point.c.opted_out_at).where(tables.contact_point.c.id == before.contact_point_id)
-    )
-    if opted_out is not None:
-        raise Conflict(
-            "this customer asked not to be written to here (STOP)",
-            code="opted_out",
-            fields={"text": "the customer opted out of this channel"},
-        )
+    _check_consent(tx, before.contact_point_id)
     entry, view = conversations.add_entry(
         tx,
         before,
@@ -115,6 +107,19 @@ def enqueue(
     )
     tx.wake("outbox")
     return entry
+
+
+def _check_consent(tx: Tx, contact_point_id: int) -> None:
+    """Conflict `opted_out` if whoever is behind the contact point asked for silence."""
+    opted_out = tx.scalar(
+        select(tables.contact_point.c.opted_out_at).where(tables.contact_point.c.id == contact_point_id)
+    )
+    if opted_out is not None:
+        raise Conflict(
+            "this customer asked not to be written to here (STOP)",
+            code="opted_out",
+            fields={"text": "the customer opted out of this channel"},
+        )
 
 
 def claim(tx: Tx, process: str, limit: int = CLAIM_LIMIT) -> list[Claimed]:
@@ -282,6 +287,7 @@ def settle(tx: Tx, entry_id: int, *, retry: bool) -> EntryView:
     if state not in (Delivery.FAILED, Delivery.UNCERTAIN):
         raise Conflict(f"this message is {state.value}", code="delivery_settled")
     if retry:
+        _check_consent(tx, conversations.load_conversation(tx, row.conversation_id).contact_point_id)
         # A new delivery id: receipts of the earlier attempt must not settle this one.
         tx.execute(
             update(tables.outbox)

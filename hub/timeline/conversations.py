@@ -378,6 +378,16 @@ def may_see(viewer: Viewer, view: ConversationView) -> bool:
     return viewer.covers(Role.SUPERVISOR) or view.queue_id in viewer.queue_ids or view.assignee_id == viewer.user_id
 
 
+def access_entry(tx: Tx, viewer: Viewer, entry_id: int, *, lock: bool = False) -> EntryView:
+    """The entry, if the viewer may see its conversation; NotFound in the same words as for an entry that is not there."""
+    entry = load_entry(tx, entry_id)
+    try:
+        access_conversation(tx, viewer, entry.conversation_id, lock=lock)
+    except NotFound:
+        raise NotFound("there is no such entry") from None
+    return entry
+
+
 def access_entry_of(tx: Tx, viewer: Viewer, conversation_id: int) -> ConversationView:
     """Like `access_conversation`, by the rule of the card: whoever may see one conversation of a customer may see what
     stands on that customer's timeline."""

@@ -101,10 +101,14 @@ def _access(tx: Tx, viewer: Viewer, attachment_id: int) -> Row[Any]:
         .outerjoin(tables.entry, e.id == a.entry_id)
         .where(a.id == attachment_id)
     )
+    absent = NotFound("there is no such file")
     if row is None or (row.conversation_id is None and row.uploaded_by != viewer.user_id):
-        raise NotFound("there is no such file")
+        raise absent
     if row.conversation_id is not None:
-        conversations.access_entry_of(tx, viewer, row.conversation_id)
+        try:
+            conversations.access_entry_of(tx, viewer, row.conversation_id)
+        except NotFound:
+            raise absent from None
     return row
 
 

@@ -105,17 +105,16 @@ def timeline_page(newest_first: list[EntryView], limit: int, views: list[Convers
 def _load_target(
     tx: Tx, viewer: Viewer, conversation_id: int, attachment_ids: list[int]
 ) -> tuple[ConversationView, list[Row[Any]]]:
-    view = conversations.access_conversation(tx, viewer, conversation_id)
+    return conversations.access_conversation(tx, viewer, conversation_id), _load_unsent(tx, viewer, attachment_ids)
+
+
+def _load_unsent(tx: Tx, viewer: Viewer, attachment_ids: list[int], *, lock: bool = False) -> list[Row[Any]]:
+    """Those of the files that the viewer uploaded and has not sent yet."""
     a = tables.attachment.c
-    files = tx.rows(
-        select(tables.attachment).where(
-            a.id.in_(attachment_ids), a.uploaded_by == viewer.user_id, a.entry_id.is_(None), a.state == "stored"
-        )
+    query = select(tables.attachment).where(
+        a.id.in_(attachment_ids), a.uploaded_by == viewer.user_id, a.entry_id.is_(None), a.state == "stored"
     )
-    missing = set(attachment_ids) - {file.id for file in files}
-    if missing:
-        raise InvalidInput("no such attachment", fields={"attachment_ids": f"{min(missing)} is not a file of yours"})
-    return view, list(files)
+    return list(tx.rows(query.order_by(a.id).with_for_update() if lock else query)) if attachment_ids else []
 
 
 def _check_channel(channel: Channel, view: ConversationView, text: str, files: list[Row[Any]]) -> None:
@@ -146,6 +145,9 @@ def _post_message(
     earlier = once(tx, viewer.user_id, key, request_hash)
     if earlier is not None:
         return conversations.load_entry(tx, earlier)
+    missing = set(body.attachment_ids) - {file.id for file in _load_unsent(tx, viewer, body.attachment_ids, lock=True)}
+    if missing:
+        raise InvalidInput("no such attachment", fields={"attachment_ids": f"{min(missing)} is not a file of yours"})
     if view.assignee_id is None:
         dispatcher.hold_for_reply(tx, viewer, conversation_id)
     entry = outbox.enqueue(
@@ -175,9 +177,8 @@ async def post_message(context: Context, conversation_id: int, body: NewMessage)
     if not body.text and not body.attachment_ids:
         raise InvalidInput("nothing to send", fields={"text": "write something or attach a file"})
     hub = context.hub
-    # A repeated request finds its files already sent: it is answered before they are looked at.
-    attachment_ids = [] if context.idempotency_key and await _is_known(context) else body.attachment_ids
-    view, files = await hub.database.read(_load_target, context.viewer, conversation_id, attachment_ids)
+    # Files that are not there are told by the transaction: a repeated request finds its own already sent.
+    view, files = await hub.database.read(_load_target, context.viewer, conversation_id, body.attachment_ids)
     channel = await hub.channels.get(view.channel_id)
     if body.text or files:
         _check_channel(channel, view, body.text, files)
@@ -185,12 +186,6 @@ async def post_message(context: Context, conversation_id: int, body: NewMessage)
     return await hub.database.transaction(
         _post_message, context.viewer, conversation_id, body, segments, context.idempotency_key, context.request_hash
     )
-
-
-async def _is_known(context: Context) -> bool:
-    key = f"{context.viewer.user_id}:{context.idempotency_key}"
-    query = select(tables.idempotency.c.key).where(tables.idempotency.c.key == key)
-    return await context.hub.database.read(lambda tx: tx.first(query) is not None)
 
 
 def _post_note(
@@ -229,8 +224,7 @@ async def post_note(context: Context, conversation_id: int, body: NewNote) -> En
 
 
 def _settle(tx: Tx, viewer: Viewer, entry_id: int, action: Literal["retry", "discard"]) -> EntryView:
-    entry = conversations.load_entry(tx, entry_id)
-    conversations.access_conversation(tx, viewer, entry.conversation_id, lock=True)
+    conversations.access_entry(tx, viewer, entry_id, lock=True)
     return outbox.settle(tx, entry_id, retry=action == "retry")
 
 

@@ -20,7 +20,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.machine import describe_machine
+from benchmarks.machine import describe_machine, measure_calm
 from benchmarks.report import Plan, Result, print_machine, print_result, to_json
 
 NAMES = ("inbound", "latency", "fanout", "start")
@@ -36,7 +36,9 @@ def main(name: str | None = None, json_path: Path | None = None, *, quick: bool 
     results: list[Result] = []
     for each in NAMES if name is None else (name,):
         print(f"\n{each} …", file=sys.stderr)
+        calm = measure_calm()
         result = _load(each)(Plan(quick=quick))
+        result.notes.append(f"before: {calm}; after: {measure_calm()}")
         print_result(result)
         results.append(result)
     if json_path is not None:

@@ -64,13 +64,13 @@ class Rounds:
 class Webhook(asyncio.Protocol):
     def __init__(self) -> None:
         self.transport: asyncio.Transport | None = None
-        self.answers: list[bytes] = []
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)  # uvloop's own, which is no subclass of it
 
     def data_received(self, data: bytes) -> None:
-        if not data.startswith(b"HTTP/1.1 200"):
+        # An answer may come in two pieces; the second does not begin with HTTP.
+        if data.startswith(b"HTTP/") and not data.startswith(b"HTTP/1.1 200"):
             raise ConnectionError(f"the hub refused a webhook: {data[:200]!r}")
 
 

@@ -6,11 +6,15 @@ import os
 import platform
 import sqlite3
 import subprocess
+import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.report import Cell
 
-_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+# include/linux/posix-timers_types.h of the kernel.
+_CPUCLOCK_SCHED = 2
+_CALM_TURNS = 5_000_000
 
 
 def describe_machine() -> dict[str, Cell]:
@@ -27,9 +31,36 @@ def describe_machine() -> dict[str, Cell]:
 
 
 def cpu_s(pid: int) -> float:
-    """Processor seconds a process and its threads have used so far, user and system; exact to 10 ms."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / _TICKS_PER_S
+    """Processor seconds a process and its threads have used so far, user and system.
+
+    The clock's number is what clock_getcpuclockid(3) gives on Linux: exact, where /proc counts ticks of 10 ms.
+    """
+    return time.clock_gettime((~pid << 3) | _CPUCLOCK_SCHED)
+
+
+@dataclass(frozen=True, slots=True)
+class Calm:
+    """How quiet the machine is: `turns` are millions of turns of an empty Python loop in a second of processor time (to be
+    compared on one machine), `share` is the part of a core that a lone thread was given."""
+
+    turns: float
+    share: float
+
+    @property
+    def is_quiet(self) -> bool:
+        return self.share > 0.97
+
+    def __str__(self) -> str:
+        words = f"{self.turns:.1f} million loop turns a second of a core, {self.share:.0%} of a core given"
+        return words if self.is_quiet else f"{words}: the machine was busy with other work, figures are too low"
+
+
+def measure_calm() -> Calm:
+    begun, used = time.perf_counter(), time.thread_time()
+    for _ in range(_CALM_TURNS):
+        pass
+    cpu, wall = time.thread_time() - used, time.perf_counter() - begun
+    return Calm(_CALM_TURNS / cpu / 1e6, cpu / wall)
 
 
 def rss_mb(pid: int) -> float:

@@ -25,7 +25,6 @@ from hub.domain.events import (
     SUPERVISORS,
     ConversationResolved,
     OfferEnded,
-    OfferMade,
     SegmentEnded,
     user_topic,
 )
@@ -37,9 +36,10 @@ from hub.domain.states import (
     check_move,
 )
 from hub.domain.values import AuthorKind, ChannelKind, Happening, Role
-from hub.domain.views import Author, ConversationView, OfferView
+from hub.domain.views import Author, ConversationView
 from hub.errors import Conflict, DatabaseAway, Forbidden, InvalidInput, NotFound
-from hub.routing import engine
+from hub.routing import engine, offers
+from hub.routing.offers import OFFERS, offer_view
 from hub.store import tables
 from hub.store.database import Database, Tx
 from hub.store.stream import Wakes
@@ -60,49 +60,6 @@ _WORK_LIMIT = 20_000
 # Missed deadlines are found by the deadline itself; this only bounds the harm of a clock that jumps.
 _LOOK_EVERY_S = 30.0
 _RETRY_S = 0.5
-
-_OFFERS = (
-    select(
-        tables.offer,
-        tables.customer.c.name.label("customer_name"),
-        tables.channel.c.id.label("channel_id"),
-        tables.channel.c.kind.label("channel_kind"),
-        _c.preview,
-        _c.queued_since,
-        _c.created_at.label("conversation_created_at"),
-    )
-    .join(tables.conversation, _c.id == _o.conversation_id)
-    .join(tables.customer, tables.customer.c.id == _c.customer_id)
-    .join(tables.channel, tables.channel.c.id == _c.channel_id)
-)
-
-
-def _offer_view(row: Row[Any]) -> OfferView:
-    return OfferView(
-        id=row.id,
-        conversation_id=row.conversation_id,
-        agent_id=row.agent_id,
-        offered_at=row.offered_at,
-        expires_at=row.expires_at,
-        ended_at=row.ended_at,
-        outcome=OfferOutcome(row.outcome) if row.outcome else None,
-        customer_name=row.customer_name,
-        channel_id=row.channel_id,
-        channel_kind=ChannelKind(row.channel_kind),
-        queue_id=row.queue_id,
-        preview=row.preview,
-        waiting_since=row.queued_since or row.conversation_created_at,
-        why=row.why,
-    )
-
-
-def load_live_offers(tx: Tx, agent_id: int | None = None) -> list[OfferView]:
-    """Offers that ring now, of one agent or of all."""
-    query = _OFFERS.where(_o.ended_at.is_(None)).order_by(_o.id)
-    if agent_id is not None:
-        query = query.where(_o.agent_id == agent_id)
-    return [_offer_view(row) for row in tx.rows(query)]
-
 
 # --- one round ----------------------------------------------------------------------------------------------------------
 
@@ -210,6 +167,8 @@ def _next_exclusion_end(tx: Tx) -> datetime | None:
 def _make_offers(tx: Tx, decisions: Collection[engine.Decision], timeouts: dict[int, int]) -> None:
     if not decisions:
         return
+    # Whoever changes what an offer shows holds this lock and tells the offers there are: none is made beside them.
+    tx.lock_conversations(decision.conversation_id for decision in decisions)
     ids = tx.insert_many(
         tables.offer,
         [
@@ -225,18 +184,20 @@ def _make_offers(tx: Tx, decisions: Collection[engine.Decision], timeouts: dict[
             for decision in decisions
         ],
     )
-    for row in tx.rows(_OFFERS.where(_o.id.in_(ids)).order_by(_o.id)):
-        tx.emit(OfferMade(_offer_view(row)), {user_topic(row.agent_id), SUPERVISORS})
+    for row in tx.rows(OFFERS.where(_o.id.in_(ids)).order_by(_o.id)):
+        offers.tell(tx, row)
     roster.emit_agents(tx, {decision.agent_id for decision in decisions})
 
 
 def _end_offers_that_are_over(tx: Tx) -> None:
     """Expired: a miss, or a lost device if the agent's screen is gone. Agent no longer available: withdrawn, no miss."""
     rows = tx.rows(
-        select(_o.id, _o.expires_at, _a.state, _a.connected)
+        select(_o.id, _o.conversation_id, _o.expires_at, _a.state, _a.connected)
         .join(tables.agent, _a.user_id == _o.agent_id)
         .where(_o.ended_at.is_(None), (_o.expires_at <= tx.now) | (_a.state != AgentState.AVAILABLE.value))
     )
+    # All at once, in the order of their ids, as every locker of several does.
+    tx.lock_conversations(row.conversation_id for row in rows)
     for row in rows:
         if row.expires_at > tx.now:
             _end_offer(tx, row.id, OfferOutcome.WITHDRAWN)
@@ -248,14 +209,16 @@ def _end_offers_that_are_over(tx: Tx) -> None:
 
 def _end_offer(tx: Tx, offer_id: int, outcome: OfferOutcome) -> None:
     """Ends a live offer; the agent's room is free at once. A miss counts against the agent's row of misses."""
+    conversation_id = tx.scalar(select(_o.conversation_id).where(_o.id == offer_id))
+    tx.lock_conversations([conversation_id])
     tx.execute(
         update(tables.offer)
         .where(_o.id == offer_id, _o.ended_at.is_(None))
         .values(ended_at=tx.now, outcome=outcome.value)
     )
-    row = tx.first(_OFFERS.where(_o.id == offer_id))
+    row = tx.first(OFFERS.where(_o.id == offer_id))
     assert row is not None
-    tx.emit(OfferEnded(_offer_view(row)), {user_topic(row.agent_id), SUPERVISORS})
+    tx.emit(OfferEnded(offer_view(row)), {user_topic(row.agent_id), SUPERVISORS})
     if outcome is OfferOutcome.NO_ANSWER:
         limit = int(tx.scalar(select(_q.miss_limit).where(_q.id == row.queue_id)) or 3)
         roster.note_offer_missed(tx, row.agent_id, limit)
@@ -477,7 +440,8 @@ def claim(tx: Tx, viewer: Viewer, conversation_id: int, expected_assignee_id: in
     if before.assignee_id != expected_assignee_id:
         if before.assignee_id is None:
             raise Conflict("nobody holds this conversation any more", code="assignment_changed")
-        raise Conflict(f"already assigned to {_name_of(tx, before.assignee_id)}", code="already_assigned")
+        holder = _name_of(tx, before.assignee_id)
+        raise Conflict(f"already assigned to {holder}", code="already_assigned", fields={"assignee": holder})
     if before.assignee_id is not None and not viewer.covers(Role.SUPERVISOR):
         raise Forbidden("only a supervisor may take work from a colleague")
     if before.status is ConversationStatus.RESOLVED:

@@ -21,6 +21,7 @@ from hub.domain.events import SUPERVISORS, CustomerChanged, customer_topic, queu
 from hub.domain.values import ContactKind, Happening
 from hub.domain.views import ContactPointView, CustomerView
 from hub.errors import Conflict, InvalidInput, NotFound
+from hub.routing import offers
 from hub.store import tables
 from hub.store.database import Tx
 from hub.timeline import conversations
@@ -270,14 +271,18 @@ def _tell_new_name(tx: Tx, customer_id: int) -> None:
     tx.lock_conversations(ids)
     for conversation_id in ids:
         conversations.emit_conversation(tx, conversations.change(tx, conversation_id))
+    offers.retell(tx, ids)
 
 
 def join(tx: Tx, customer_id: int, into_id: int) -> None:
     """Moves everything of one customer to another, who lives on; the empty record points there for ever."""
     ids = [row.id for row in tx.rows(select(_c.id).where(_c.customer_id == customer_id))]
     tx.lock_conversations(ids)
-    tx.execute(update(tables.conversation).where(_c.customer_id == customer_id).values(customer_id=into_id))
-    tx.execute(update(tables.entry).where(tables.entry.c.customer_id == customer_id).values(customer_id=into_id))
+    # A new version with each: a screen that holds them with their former owner must take them as changed.
+    e = tables.entry.c
+    moved = {"customer_id": into_id}
+    tx.execute(update(tables.conversation).where(_c.customer_id == customer_id).values(version=_c.version + 1, **moved))
+    tx.execute(update(tables.entry).where(e.customer_id == customer_id).values(version=e.version + 1, **moved))
     tx.execute(update(tables.contact_point).where(_cp.customer_id == customer_id).values(customer_id=into_id))
     tx.execute(
         update(tables.connection).where(tables.connection.c.customer_id == customer_id).values(customer_id=into_id)
@@ -292,6 +297,9 @@ def join(tx: Tx, customer_id: int, into_id: int) -> None:
         view = conversations.load_conversation(tx, conversation_id)
         if view.status == "open":
             conversations.add_happening(tx, view, Happening.LINKED, conversations.SYSTEM, {"customer_id": into_id})
+        else:
+            conversations.emit_conversation(tx, view)
+    offers.retell(tx, ids)
 
 
 def rename(tx: Tx, customer_id: int, expected_version: int | None, values: Mapping[str, Any]) -> CustomerView:

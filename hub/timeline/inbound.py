@@ -29,6 +29,7 @@ from hub.domain.states import AttachmentState
 from hub.domain.values import AuthorKind, Direction, EntryKind, Happening
 from hub.domain.views import AttachmentView
 from hub.errors import DatabaseAway, NotFound
+from hub.routing import offers
 from hub.store import tables
 from hub.store.database import Database, Tx
 from hub.timeline import conversations, customers, outbox
@@ -179,8 +180,10 @@ def _accept_messages(tx: Tx, messages: Sequence[tuple[int, _Item]], outcomes: li
                     tx, conversations.load_conversation(tx, view.id), happening, conversations.SYSTEM
                 )
                 draft.row["version"] += 1
-    if any(draft.row["queued_since"] is not None for draft in drafts.values()):
+    waiting = [draft.row["id"] for draft in drafts.values() if draft.row["queued_since"] is not None]
+    if waiting:
         tx.wake("routing")
+        offers.retell(tx, waiting)
 
 
 _UPDATED = (

@@ -7,7 +7,7 @@ from hub.agents.viewer import Viewer
 from hub.domain.states import ConversationStatus
 from hub.domain.values import Role
 from hub.kpi.board import load_numbers
-from hub.routing import dispatcher
+from hub.routing import offers
 from hub.store import tables
 from hub.store.database import Tx
 from hub.store.stream import load_token
@@ -44,7 +44,7 @@ def load_snapshot(tx: Tx, viewer: Viewer) -> Snapshot:
         channels=channels.load_channel_views(tx),
         conversations=items[:CONVERSATION_LIMIT],
         conversations_complete=len(items) <= CONVERSATION_LIMIT,
-        offers=dispatcher.load_live_offers(tx, None if viewer.covers(Role.SUPERVISOR) else viewer.user_id),
+        offers=offers.load_live_offers(tx, None if viewer.covers(Role.SUPERVISOR) else viewer.user_id),
         numbers=load_numbers(tx, viewer.user_id, tx.now),
     )
 

@@ -26,7 +26,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy import Select, delete, insert, select, update
 
 from hub.agents import roster
-from hub.agents.queues import emit_access, set_user_queues
+from hub.agents.queues import emit_access, emit_queues, set_user_queues
 from hub.agents.viewer import Viewer, hash_token
 from hub.domain.values import Role
 from hub.domain.views import UserView
@@ -207,6 +207,9 @@ def update_user(
     after = load_user(tx, user_id)
     if (after.role, after.active) != (before.role, before.active) and not changed_queues:
         emit_access(tx, [user_id])
+    if after.active != before.active:
+        # Queues show their active members.
+        emit_queues(tx, after.queue_ids)
     if (after.name, after.role, after.active, after.capacity) != (
         before.name,
         before.role,

@@ -1,0 +1,59 @@
+"""What a console holds, written a second time from the contract alone (API paper: views with a `version` never go back),
+so that the TypeScript reducer is not its own judge. Plain JSON in, plain JSON out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+Json = dict[str, Any]
+
+
+def canonical(snapshot: Json, frames: Iterable[Json]) -> Json:
+    """The part of the state that a later snapshot tells, too, after the frames."""
+    user = snapshot["user"]
+    held: dict[str, dict[Any, Json]] = {
+        "agents": {view["user_id"]: view for view in snapshot["agents"]},
+        **{
+            noun: {view["id"]: view for view in snapshot[noun]}
+            for noun in ("queues", "channels", "conversations", "offers")
+        },
+    }
+    numbers: Json = snapshot["numbers"]
+
+    def put(noun: str, key: Any, view: Json) -> None:
+        if key not in held[noun] or view["version"] > held[noun][key]["version"]:
+            held[noun][key] = view
+
+    token = snapshot["token"]
+    for frame in frames:
+        assert frame["prev"] == token, "a frame does not follow the one before"
+        for event in frame["events"]:
+            match event["kind"]:
+                case "entry.added" | "conversation.changed":
+                    put("conversations", event["conversation"]["id"], event["conversation"])
+                case "conversation.hidden":
+                    held["conversations"].pop(event["conversation_id"], None)
+                case "offer.made":
+                    held["offers"][event["offer"]["id"]] = event["offer"]
+                case "offer.ended":
+                    held["offers"].pop(event["offer"]["id"], None)
+                case "agent.changed":
+                    put("agents", event["agent"]["user_id"], event["agent"])
+                case "queue.changed":
+                    put("queues", event["queue"]["id"], event["queue"])
+                case "channel.changed":
+                    put("channels", event["channel"]["id"], event["channel"])
+                case "numbers.changed" if event["numbers"]["user_id"] == user["id"]:
+                    numbers = max(numbers, event["numbers"], key=lambda each: each["as_of_seq"])
+        token = frame["token"]
+
+    def is_shown(view: Json) -> bool:
+        mine = view["assignee_id"] == user["id"] or view["queue_id"] in user["queue_ids"]
+        return bool(view["status"] == "open" and (user["role"] != "agent" or mine))
+
+    state = {noun: [views[key] for key in sorted(views)] for noun, views in held.items()}
+    state["conversations"] = [view for view in state["conversations"] if is_shown(view)]
+    state["agents"] = [view for view in state["agents"] if view["active"]]
+    # Up to which event the figures were counted is no figure.
+    return {**state, "numbers": {name: value for name, value in numbers.items() if name != "as_of_seq"}}

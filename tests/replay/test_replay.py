@@ -1,0 +1,349 @@
+"""snapshot A + frames = snapshot B, for whoever looks: a long random day at a real hub, watched over real sockets by
+consoles that begin at random moments, lose their line and lose or gain rights; judged by the console's own reducer and by
+one written a second time."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from hub.channels.channel import MessageArrival
+from hub.domain.values import ChannelKind, ContactKind, Role
+from hub.store import tables
+from hub.store.database import Tx
+from hub.timeline import customers
+from tests.replay.console import replay_all
+from tests.replay.recorder import Recorder
+from tests.replay.reducer import canonical
+from tests.support.running_hub import House, Person, run_hub
+
+pytestmark = pytest.mark.anyio
+
+STEPS = 180
+CUSTOMERS = 8
+# So often, on average, somebody opens a console and leaves it open to the end.
+RECORD_EVERY = 10
+PATIENCE_S = 60
+WORDS = ("Hello", "Where is it?", "Thank you", "!refuse", "!unavailable-twice", "!uncertain-unknown", "Բարև")
+
+Json = dict[str, Any]
+
+
+def _column(tx: Tx, query: Any) -> list[Any]:
+    return [row[0] for row in tx.rows(query)]
+
+
+@dataclass
+class Day:
+    """What people do in a company, one thing after the other; while dispatcher, sender and projector do theirs."""
+
+    house: House
+    chance: random.Random
+    agents: list[Person] = field(default_factory=list)
+    supervisor: Person = field(init=False)
+    admin: Person = field(init=False)
+    queue_ids: list[int] = field(default_factory=list)
+    leaver: Person = field(init=False)
+    done: dict[str, int] = field(default_factory=dict)
+
+    async def begin(self) -> None:
+        house = self.house
+        self.queue_ids = [house.queue_id, await house.queue("Sales")]
+        first, second = self.queue_ids
+        await house.channel("loop-sales", queue_id=second)
+        await house.channel("chat", ChannelKind.CHAT, queue_id=second)
+        self.agents = [
+            await house.person("Anna", queue_ids=[first], capacity=60),
+            await house.person("Boris", queue_ids=[second], capacity=60),
+            await house.person("Cara", queue_ids=[first, second], capacity=300),
+        ]
+        self.supervisor = await house.person("Sue", Role.SUPERVISOR, queue_ids=[])
+        self.admin = await house.person("Ada", Role.ADMIN, queue_ids=[])
+        self.leaver = await house.person("Levon", queue_ids=[first])
+
+    @property
+    def viewers(self) -> list[Person]:
+        return [*self.agents, self.supervisor]
+
+    async def ask(self, person: Person, method: str, path: str, body: Json | None = None) -> Any:
+        """Whatever the hub answers, but for a fault of its own: people try what cannot be."""
+        answer = await self.house.api(person).request(method, path, json=body)
+        assert answer.status_code < 500, answer.text
+        return answer
+
+    async def pick(self, query: Any) -> Any:
+        found = await self.house.hub.database.read(_column, query)
+        return self.chance.choice(found) if found else None
+
+    async def conversation(self, *conditions: Any) -> Any:
+        return await self.pick(select(tables.conversation.c.id).where(*conditions).order_by(tables.conversation.c.id))
+
+    def anybody(self) -> Person:
+        return self.chance.choice(self.viewers)
+
+    # --- what customers do
+
+    async def write(self) -> None:
+        sender = f"c{self.chance.randrange(CUSTOMERS)}"
+        channel_id = self.chance.choice(["loop", "loop-sales"])
+        await self.house.write(self.chance.choice(WORDS), sender=sender, channel_id=channel_id)
+
+    async def chat(self) -> None:
+        number = self.chance.randrange(10**9)
+        arrival = MessageArrival(
+            provider_id=f"v{number}",
+            contact_kind=ContactKind.CHAT,
+            sender=f"visitor{number % 4}",
+            text="Hello from the shop",
+            raw="{}",
+            received_at=self.house.hub.database.clock(),
+        )
+        await self.house.hub.intake.accept("chat", [arrival])
+
+    async def identify(self) -> None:
+        p = tables.contact_point.c
+        point = await self.pick(select(p.id).where(p.kind == "chat").order_by(p.id))
+        if point is not None:
+            claims = [(ContactKind.PHONE, f"+3749100000{self.chance.randrange(2)}")]
+            name = self.chance.choice([None, "Lilit"])
+            await self.house.hub.database.transaction(customers.identify, point, name=name, claims=claims)
+
+    async def receipt(self) -> None:
+        o = tables.outbox.c
+        delivery_id = await self.pick(select(o.delivery_id).where(o.state == "done").order_by(o.id))
+        told = {
+            "id": f"r{self.chance.randrange(10**9)}",
+            "delivery_id": delivery_id,
+            "status": self.chance.choice(["delivered", "read", "failed"]),
+        }
+        if delivery_id is not None:
+            await self.house.post_loopback(told, kind="status")
+
+    # --- what agents do
+
+    async def state(self) -> None:
+        state = self.chance.choice(["available", "available", "available", "busy", "away"])
+        await self.ask(self.chance.choice(self.agents), "PUT", "/me/state", {"state": state})
+
+    async def accept(self) -> None:
+        await self._offer("accept")
+
+    async def decline(self) -> None:
+        await self._offer("decline")
+
+    async def _offer(self, verb: str) -> None:
+        o = tables.offer.c
+        offer_id = await self.pick(select(o.id).where(o.ended_at.is_(None)).order_by(o.id))
+        for person in self.agents:
+            await self.ask(person, "POST", f"/offers/{offer_id or 0}/{verb}")
+
+    async def claim(self) -> None:
+        c = tables.conversation.c
+        found = await self.conversation(c.assignee_id.is_(None))
+        await self.ask(self.anybody(), "POST", f"/conversations/{found or 0}/claim", {"expected_assignee_id": None})
+
+    async def reply(self) -> None:
+        c = tables.conversation.c
+        found = await self.conversation(c.assignee_id.is_not(None))
+        body = {"text": self.chance.choice(WORDS)}
+        await self.ask(self.anybody(), "POST", f"/conversations/{found or 0}/messages", body)
+
+    async def note(self) -> None:
+        found = await self.conversation()
+        await self.ask(self.anybody(), "POST", f"/conversations/{found or 0}/notes", {"text": "They called, too."})
+
+    async def transfer(self) -> None:
+        found = await self.conversation(tables.conversation.c.status == "open")
+        to_queue = {"queue_id": self.chance.choice(self.queue_ids)}
+        to_agent = {"agent_id": self.chance.choice(self.agents).user_id}
+        body = self.chance.choice([to_queue, to_agent])
+        await self.ask(self.anybody(), "POST", f"/conversations/{found or 0}/transfer", body)
+
+    async def release(self) -> None:
+        found = await self.conversation(tables.conversation.c.assignee_id.is_not(None))
+        await self.ask(self.supervisor, "POST", f"/conversations/{found or 0}/release")
+
+    async def resolve(self) -> None:
+        found = await self.conversation(tables.conversation.c.status == "open")
+        await self.ask(self.anybody(), "POST", f"/conversations/{found or 0}/resolve")
+
+    async def reopen(self) -> None:
+        found = await self.conversation(tables.conversation.c.status == "resolved")
+        await self.ask(self.anybody(), "POST", f"/conversations/{found or 0}/reopen")
+
+    async def settle(self) -> None:
+        e = tables.entry.c
+        found = await self.pick(select(e.id).where(e.delivery.in_(("failed", "uncertain"))).order_by(e.id))
+        action = self.chance.choice(["retry", "discard"])
+        await self.ask(self.anybody(), "POST", f"/entries/{found or 0}/delivery", {"action": action})
+
+    async def edit_customer(self) -> None:
+        found = await self.pick(select(tables.customer.c.id).order_by(tables.customer.c.id))
+        body = {"name": f"Somebody {self.chance.randrange(100)}"}
+        await self.ask(self.anybody(), "PATCH", f"/customers/{found or 0}", body)
+
+    # --- what the administrator does
+
+    async def rename_agent(self) -> None:
+        person = self.chance.choice(self.agents)
+        await self.ask(
+            self.admin, "PATCH", f"/users/{person.user_id}", {"name": f"{person.name} {self.chance.randrange(9)}"}
+        )
+
+    async def change_rights(self) -> None:
+        person = self.chance.choice(self.agents[1:])
+        queue_ids = self.chance.sample(self.queue_ids, self.chance.randrange(3))
+        role = self.chance.choice(["agent", "agent", "agent", "supervisor"])
+        await self.ask(self.admin, "PATCH", f"/users/{person.user_id}", {"queue_ids": queue_ids, "role": role})
+
+    async def come_and_go(self) -> None:
+        await self.ask(
+            self.admin, "PATCH", f"/users/{self.leaver.user_id}", {"active": self.chance.choice([True, False])}
+        )
+
+    async def change_capacity(self) -> None:
+        person = self.chance.choice(self.agents)
+        await self.ask(
+            self.admin, "PATCH", f"/users/{person.user_id}", {"capacity": self.chance.choice([40, 100, 300])}
+        )
+
+    async def change_queue(self) -> None:
+        queue_id = self.chance.choice(self.queue_ids)
+        await self.ask(self.admin, "PATCH", f"/queues/{queue_id}", {"name": f"Queue {self.chance.randrange(9)}"})
+
+    async def change_channel(self) -> None:
+        await self.ask(self.admin, "PATCH", "/channels/loop", {"name": f"Line {self.chance.randrange(9)}"})
+
+    @property
+    def deeds(self) -> dict[Callable[[], Awaitable[None]], int]:
+        """How often each happens, relatively."""
+        return {
+            self.write: 30,
+            self.chat: 5,
+            self.identify: 3,
+            self.receipt: 8,
+            self.state: 9,
+            self.accept: 14,
+            self.decline: 3,
+            self.claim: 6,
+            self.reply: 16,
+            self.note: 4,
+            self.transfer: 8,
+            self.release: 3,
+            self.resolve: 9,
+            self.reopen: 4,
+            self.settle: 4,
+            self.edit_customer: 5,
+            self.rename_agent: 2,
+            self.change_rights: 3,
+            self.come_and_go: 2,
+            self.change_capacity: 2,
+            self.change_queue: 2,
+            self.change_channel: 2,
+        }
+
+    async def step(self) -> None:
+        deeds = self.deeds
+        (deed,) = self.chance.choices(list(deeds), list(deeds.values()))
+        await deed()
+
+    async def ring(self) -> None:
+        """The day ends with work that rings, and with customers who write on and are renamed while it does."""
+        cara = self.agents[2]
+        await self.ask(self.admin, "PATCH", f"/users/{cara.user_id}", {"queue_ids": self.queue_ids, "capacity": 1000})
+        await self.ask(cara, "PUT", "/me/state", {"state": "available"})
+        await self.ask(self.admin, "PATCH", f"/users/{self.leaver.user_id}", {"active": True})
+        await self.ask(self.admin, "PATCH", f"/users/{self.leaver.user_id}", {"active": False})
+        o, c, p = tables.offer.c, tables.conversation.c, tables.contact_point.c
+        ringing = (
+            select(c.id)
+            .join(tables.offer, o.conversation_id == c.id)
+            .where(o.ended_at.is_(None), c.channel_id.startswith("loop"))
+        )
+        async with asyncio.timeout(PATIENCE_S):
+            while (found := await self.pick(ringing)) is None:
+                await self.house.write("Is anybody there?", sender=f"late{self.chance.randrange(10**9)}")
+        sender = await self.pick(
+            select(p.address).join(tables.conversation, c.contact_point_id == p.id).where(c.id == found)
+        )
+        channel_id = await self.pick(select(c.channel_id).where(c.id == found))
+        await self.house.write("Hello??", sender=sender, channel_id=channel_id)
+        customer_id = await self.pick(select(c.customer_id).where(c.id == found))
+        await self.ask(self.supervisor, "PATCH", f"/customers/{customer_id}", {"name": "Impatient"})
+
+    async def last_word(self) -> None:
+        """Something that everybody is told, so that every console knows how far it is."""
+        await self.change_queue()
+
+
+async def _settle(day: Day, recorders: list[Recorder]) -> dict[int, Json]:
+    """Lets the loops finish, and every console come to the position of one last snapshot for each viewer."""
+    async with asyncio.timeout(PATIENCE_S):
+        while True:
+            await day.last_word()
+            last = {person.user_id: await day.house.snapshot(person) for person in day.viewers}
+            tokens = {snapshot["token"] for snapshot in last.values()}
+            for recorder in recorders:
+                await recorder.until(max(tokens, key=lambda token: int(token.rpartition("-")[2])))
+            if len(tokens | {recorder.token for recorder in recorders}) == 1:
+                return last
+            # A loop wrote something meanwhile: once more.
+            await asyncio.sleep(0.2)
+
+
+@pytest.mark.parametrize(("kind", "seed"), [("sqlite", 2), ("postgresql", 3)])
+async def test_a_snapshot_and_the_frames_since_are_the_later_snapshot(
+    kind: str, seed: int, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    recorders: list[Recorder] = []
+    async with run_hub(request.getfixturevalue(f"{kind}_url"), tmp_path) as house, asyncio.TaskGroup() as group:
+        day = Day(house, random.Random(seed))
+        await day.begin()
+        following: list[asyncio.Task[None]] = []
+
+        async def record(person: Person) -> None:
+            recorder = Recorder(house, person)
+            await recorder.begin()
+            recorders.append(recorder)
+            following.append(group.create_task(recorder.follow()))
+
+        for person in day.viewers:
+            await record(person)
+        for _ in range(STEPS):
+            await day.step()
+            if day.chance.random() < 1 / RECORD_EVERY:
+                await record(day.anybody())
+            if day.chance.random() < 1 / RECORD_EVERY:
+                await day.chance.choice(recorders).cut()
+        await day.ring()
+        last = await _settle(day, recorders)
+        for task in following:
+            task.cancel()
+
+    # Not a proof of nothing: there was work of every kind, and consoles saw much of it.
+    assert sum(len(recorder.frames) for recorder in recorders) > STEPS
+    assert last[day.supervisor.user_id]["conversations"]
+    assert last[day.supervisor.user_id]["offers"]
+
+    by_hand = [canonical(recorder.snapshot, recorder.frames) for recorder in recorders]
+    for recorder, state in zip(recorders, by_hand, strict=True):
+        assert state == canonical(last[recorder.person.user_id], []), f"{recorder.person.name}, by the second reducer"
+
+    viewers = list(last)
+    texts = replay_all(
+        [{"snapshot": last[user_id], "frames": []} for user_id in viewers] + [each.recording for each in recorders],
+        tmp_path,
+    )
+    wanted = dict(zip(viewers, texts, strict=False))
+    for recorder, text in zip(recorders, texts[len(viewers) :], strict=True):
+        assert json.loads(text) == json.loads(wanted[recorder.person.user_id]), f"{recorder.person.name}, by state.ts"
+    for user_id in viewers:
+        assert json.loads(wanted[user_id]) == canonical(last[user_id], [])

@@ -154,13 +154,15 @@ export function openConversations(state: HubState): ConversationView[] {
 
 /** The part of the state that a later snapshot tells, too, in one order: equal states are equal texts. */
 export function canonical(state: HubState): Record<string, unknown> {
+  // Up to which event the figures were counted is no figure: they are the same until something is counted.
+  const { as_of_seq: _position, ...numbers } = state.numbers;
   return {
     agents: sorted(Object.values(state.agents), (agent) => agent.user_id),
     queues: sorted(Object.values(state.queues), (queue) => queue.id),
     channels: sorted(Object.values(state.channels), (channel) => channel.id),
     conversations: sorted(openConversations(state), (conversation) => conversation.id),
     offers: sorted(Object.values(state.offers), (offer) => offer.id),
-    numbers: state.numbers,
+    numbers,
   };
 }
 

@@ -210,26 +210,35 @@ def add_contact_point(
 ) -> CustomerView:
     """Gives a customer one more address; Conflict naming the owner when it is somebody else's already."""
     customer = load_customer(tx, customer_id)
-    row = tx.first(
+    if _insert_contact_point(tx, customer.id, kind, address, verified=verified):
+        tx.execute(update(tables.customer).where(_cu.id == customer.id).values(version=_cu.version + 1))
+        return emit_customer(tx, customer.id)
+    owner = tx.execute(
         select(_cp.customer_id, _cu.name)
         .join(tables.customer, _cu.id == _cp.customer_id)
         .where(_cp.kind == kind.value, _cp.address == address)
+    ).one()
+    if owner.customer_id == customer.id:
+        return customer
+    raise Conflict(
+        f"{address} already belongs to {owner.name}",
+        code="contact_taken",
+        fields={"address": f"belongs to {owner.name}", "owner": owner.name},
     )
-    if row is not None:
-        if row.customer_id == customer.id:
-            return customer
-        raise Conflict(
-            f"{address} already belongs to {row.name}",
-            code="contact_taken",
-            fields={"address": f"belongs to {row.name}"},
-        )
-    tx.execute(
-        insert(tables.contact_point).values(
-            customer_id=customer.id, kind=kind.value, address=address, verified=verified, created_at=tx.now
-        )
-    )
-    tx.execute(update(tables.customer).where(_cu.id == customer.id).values(version=_cu.version + 1))
-    return emit_customer(tx, customer.id)
+
+
+def _insert_contact_point(tx: Tx, customer_id: int, kind: ContactKind, address: str, *, verified: bool) -> bool:
+    """False if somebody has the address, also when they got it at this very moment."""
+    maker = postgresql_insert if tx.is_postgresql else sqlite_insert
+    row = {
+        "customer_id": customer_id,
+        "kind": kind.value,
+        "address": address,
+        "verified": verified,
+        "created_at": tx.now,
+    }
+    inserted = tx.execute(maker(tables.contact_point).values(**row).on_conflict_do_nothing().returning(_cp.id))
+    return inserted.first() is not None
 
 
 def identify(tx: Tx, contact_point_id: int, *, name: str | None, claims: Sequence[tuple[ContactKind, str]]) -> int:
@@ -240,10 +249,11 @@ def identify(tx: Tx, contact_point_id: int, *, name: str | None, claims: Sequenc
         raise NotFound("there is no such visitor")
     customer_id = int(row.customer_id)
     for kind, address in claims:
+        if _insert_contact_point(tx, customer_id, kind, address, verified=False):
+            tx.execute(update(tables.customer).where(_cu.id == customer_id).values(version=_cu.version + 1))
+            continue
         owner = tx.scalar(select(_cp.customer_id).where(_cp.kind == kind.value, _cp.address == address))
-        if owner is None:
-            add_contact_point(tx, customer_id, kind, address)
-        elif owner != customer_id and _is_anonymous(tx, customer_id):
+        if owner != customer_id and _is_anonymous(tx, customer_id):
             join(tx, customer_id, int(owner))
             customer_id = int(owner)
     if name and _is_unnamed(tx, customer_id):

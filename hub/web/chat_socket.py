@@ -123,14 +123,31 @@ def _load_visit(tx: Tx, channel_id: str, visitor_id: str, since: int) -> _Visit:
     agent_name = None
     if view is not None and view.assignee_id is not None:
         agent_name = tx.scalar(select(tables.user_account.c.name).where(tables.user_account.c.id == view.assignee_id))
-    is_default = reach.customer_name == customers.default_name(ContactKind.CHAT, visitor_id)
     return _Visit(
         reach.contact_point_id,
-        None if is_default else reach.customer_name,
+        reach.customer_name if _is_own_card(tx, reach) else None,
         view,
         agent_name,
         entries,
         more=len(rows) > _HISTORY_LIMIT,
+    )
+
+
+def _is_own_card(tx: Tx, reach: customers.Reach) -> bool:
+    """Whether the card is of this visitor's own making and named by them. On a card they were joined to stands what others
+    told, and they proved nothing: to show its name would tell anybody whose phone number it is that they claimed."""
+    p, cu = tables.contact_point.c, tables.customer.c
+    row = tx.first(
+        select(p.address, p.created_at, cu.name, cu.created_at.label("card_created_at"))
+        .join(tables.customer, cu.id == p.customer_id)
+        .where(p.id == reach.contact_point_id)
+    )
+    others = select(p.id).where(p.customer_id == reach.customer_id, p.id != reach.contact_point_id, p.verified)
+    return (
+        row is not None
+        and row.name != customers.default_name(ContactKind.CHAT, row.address)
+        and row.created_at == row.card_created_at
+        and tx.first(others.limit(1)) is None
     )
 
 
@@ -171,29 +188,38 @@ class _Visitor:
 
 
 class ChatSockets:
-    """All visitors of this process, by the topic under which the stream speaks of them."""
+    """All visitors of this process, by the topic under which the stream speaks of them; and those who never wrote a word,
+    by their own id, until the stream tells of their first one (from another window, perhaps in another process)."""
 
     def __init__(self) -> None:
         self.hub: HubLike | None = None
         self._by_topic: dict[str, set[_Visitor]] = {}
+        self._silent: dict[str, set[_Visitor]] = {}
         self._visits: dict[str, deque[float]] = {}
 
     @property
     def count(self) -> int:
-        return sum(len(visitors) for visitors in self._by_topic.values())
+        return sum(len(visitors) for each in (self._by_topic, self._silent) for visitors in each.values())
 
     # --- stream → visitors
 
     def follow(self, events: list[Stored]) -> None:
-        if not self._by_topic:
-            return
         for event in events:
             if event.kind not in ("entry.added", "entry.changed"):
                 continue
+            if self._silent and event.kind == "entry.added":
+                self._meet(event)
             for topic in event.topics & self._by_topic.keys():
                 body = json.loads(event.body)
                 for visitor in self._by_topic[topic]:
                     self._tell(visitor, body)
+
+    def _meet(self, event: Stored) -> None:
+        """Attaches the silent windows of the visitor of whom the event speaks."""
+        if any(topic.startswith("visitor:") for topic in event.topics):
+            conversation = json.loads(event.body)["conversation"]
+            for visitor in list(self._silent.get(conversation["address"], ())):
+                self._attach(visitor, conversation["contact_point_id"])
 
     def _tell(self, visitor: _Visitor, body: dict[str, Any]) -> None:
         entry = body["entry"]
@@ -228,15 +254,20 @@ class ChatSockets:
                         visitor.send({"type": "typing", "name": event["name"]})
 
     def _attach(self, visitor: _Visitor, contact_point_id: int) -> None:
+        self._detach(visitor)
         visitor.contact_point_id = contact_point_id
         self._by_topic.setdefault(visitor_topic(contact_point_id), set()).add(visitor)
 
     def _detach(self, visitor: _Visitor) -> None:
-        if visitor.contact_point_id is not None:
-            topic = visitor_topic(visitor.contact_point_id)
-            self._by_topic.get(topic, set()).discard(visitor)
-            if not self._by_topic.get(topic, True):
-                del self._by_topic[topic]
+        for windows, key in (
+            (self._silent, visitor.visitor_id),
+            (self._by_topic, visitor_topic(visitor.contact_point_id or 0)),
+        ):
+            found = windows.get(key)
+            if found is not None:
+                found.discard(visitor)
+                if not found:
+                    del windows[key]
 
     # --- a visit
 
@@ -284,6 +315,7 @@ class ChatSockets:
 
     async def _greet(self, hub: HubLike, visitor: _Visitor, since: int) -> None:
         """History first, then whatever the stream brought meanwhile (an entry may come twice: the widget knows its id)."""
+        self._silent.setdefault(visitor.visitor_id, set()).add(visitor)
         found = await hub.database.read(customers.find_reaches, [(ContactKind.CHAT.value, visitor.visitor_id)])
         for reach in found.values():
             self._attach(visitor, reach.contact_point_id)
@@ -307,11 +339,14 @@ class ChatSockets:
     async def _take(self, hub: HubLike, channel: Channel, visitor: _Visitor, text: str) -> None:
         client_id = None
         try:
-            self._check_rate(visitor)
+            is_too_fast = self._is_too_fast(visitor)
             frame = chat.parse_frame(text)
+            if isinstance(frame, chat.MessageFrame):
+                client_id = frame.client_id
+            if is_too_fast:
+                raise TooMany("slow down a little", retry_after_s=_WINDOW_S)
             match frame:
                 case chat.MessageFrame():
-                    client_id = frame.client_id
                     await self._message(hub, visitor, frame)
                 case chat.ReceivedFrame(through) | chat.ReadFrame(through):
                     state = Delivery.READ if isinstance(frame, chat.ReadFrame) else Delivery.DELIVERED
@@ -330,14 +365,15 @@ class ChatSockets:
         except CallerError as error:
             visitor.send(_error(error, client_id))
 
-    def _check_rate(self, visitor: _Visitor) -> None:
+    def _is_too_fast(self, visitor: _Visitor) -> bool:
         now = time.monotonic()
         times = visitor.frames_at
         while times and times[0] < now - _WINDOW_S:
             times.popleft()
         if len(times) >= _FRAMES_PER_WINDOW:
-            raise TooMany("slow down a little", retry_after_s=_WINDOW_S)
+            return True
         times.append(now)
+        return False
 
     async def _message(self, hub: HubLike, visitor: _Visitor, frame: chat.MessageFrame) -> None:
         media: tuple[Media, ...] = ()

@@ -53,6 +53,9 @@ class Adapters:
         held = self._live.get(channel_id)
         if held is not None and channel_id not in self._stale:
             return held[1]
+        if not (channel_id.isascii() and channel_id.isprintable()):
+            # It came from a stranger's URL: no account is called so, and PostgreSQL would not even take the question.
+            raise NotFound("there is no such channel")
         row = await self._database.read(_load_account, channel_id)
         if row is None or not row.enabled:
             self._live.pop(channel_id, None)

@@ -117,6 +117,29 @@ def find_postgres_programs() -> Path | None:
 @contextlib.contextmanager
 def run_postgres() -> Iterator[PostgresServer]:
     """Start a server, yield it, stop it and remove all it wrote, also when the session is interrupted."""
+    with stoppable_postgres() as stoppable:
+        yield stoppable.server
+
+
+@dataclass
+class StoppablePostgres:
+    """A server that a test stops and starts again: the same port, the same data."""
+
+    programs: Path
+    home: Path
+    user: pwd.struct_passwd | None
+    process: subprocess.Popen[bytes]
+    server: PostgresServer
+
+    def stop(self) -> None:
+        stop_server(self.process)
+
+    def start(self) -> None:
+        self.process, _ = start_server(self.programs, self.home, self.user, self.server.port)
+
+
+@contextlib.contextmanager
+def stoppable_postgres() -> Iterator[StoppablePostgres]:
     programs = find_postgres_programs()
     if programs is None:
         raise PostgresUnavailableError(
@@ -136,8 +159,9 @@ def run_postgres() -> Iterator[PostgresServer]:
         options = ["--username", SUPERUSER, "--auth", "trust", "--encoding", "UTF8", "--locale", "C.UTF-8", "--no-sync"]
         run_program([f"{programs}/initdb", "--pgdata", f"{home}/data", *options], home, user)
         process, port = start_server(programs, home, user)
-        cleanup.callback(stop_server, process)
-        yield PostgresServer(port)
+        stoppable = StoppablePostgres(programs, home, user, process, PostgresServer(port))
+        cleanup.callback(lambda: stop_server(stoppable.process))
+        yield stoppable
 
 
 def pick_server_user() -> pwd.struct_passwd | None:
@@ -182,7 +206,9 @@ def can_run(programs: Path, home: Path, user: pwd.struct_passwd | None) -> bool:
     return True
 
 
-def start_server(programs: Path, home: Path, user: pwd.struct_passwd | None) -> tuple[subprocess.Popen[bytes], int]:
+def start_server(
+    programs: Path, home: Path, user: pwd.struct_passwd | None, wanted_port: int | None = None
+) -> tuple[subprocess.Popen[bytes], int]:
     """The port is free when we look and may be taken when the server binds it: then it tries another."""
     log = home / "server.log"
     options = [argument for name, value in SERVER_OPTIONS.items() for argument in ("-c", f"{name}={value}")]
@@ -190,7 +216,7 @@ def start_server(programs: Path, home: Path, user: pwd.struct_passwd | None) -> 
     setpriv = shutil.which("setpriv")
     prefix = [setpriv, "--pdeathsig", "INT"] if setpriv else []
     for _ in range(5):
-        port = find_free_port()
+        port = wanted_port or find_free_port()
         with log.open("wb") as output:
             process = subprocess.Popen(
                 [*prefix, f"{programs}/postgres", "-D", f"{home}/data", "-c", f"port={port}", *options],

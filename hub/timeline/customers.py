@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import phonenumbers
-from sqlalchemy import bindparam, delete, func, insert, select, update
+from sqlalchemy import bindparam, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
@@ -30,7 +30,7 @@ _cu, _cp, _c = tables.customer.c, tables.contact_point.c, tables.conversation.c
 
 
 _REACHES = (
-    select(_cp.id, _cp.address, _cp.customer_id, _cp.opted_out_at, _cu.name)
+    select(_cp.id, _cp.address, _cp.customer_id, _cp.opted_out_at, _cp.verified, _cu.name)
     .join(tables.customer, _cu.id == _cp.customer_id)
     .where(_cp.kind == bindparam("kind"), _cp.address.in_(bindparam("addresses", expanding=True)))
 )
@@ -44,6 +44,7 @@ class Reach:
     customer_id: int
     customer_name: str
     opted_out: bool
+    verified: bool
 
 
 def parse_address(kind: ContactKind, text: str, default_region: str | None) -> str:
@@ -77,6 +78,22 @@ def default_name(kind: ContactKind, address: str) -> str:
     if kind is ContactKind.CHAT:
         return f"Visitor {address[:4].upper()}"
     return address
+
+
+def note_written_from(tx: Tx, reaches: Collection[Reach]) -> None:
+    """Somebody wrote from addresses that had only been claimed: those are proven now, and the chat that had claimed them
+    is marked as what it is, a claim."""
+    for reach in reaches:
+        if reach.verified:
+            continue
+        tx.execute(update(tables.contact_point).where(_cp.id == reach.contact_point_id).values(verified=True))
+        tx.execute(
+            update(tables.contact_point)
+            .where(_cp.customer_id == reach.customer_id, _cp.kind == ContactKind.CHAT.value)
+            .values(verified=False)
+        )
+        tx.execute(update(tables.customer).where(_cu.id == reach.customer_id).values(version=_cu.version + 1))
+        emit_customer(tx, reach.customer_id)
 
 
 def load_customers(tx: Tx, ids: Collection[int]) -> dict[int, CustomerView]:
@@ -170,7 +187,9 @@ def find_reaches(tx: Tx, wanted: Collection[tuple[str, str]]) -> dict[tuple[str,
     found: dict[tuple[str, str], Reach] = {}
     for kind, addresses in by_kind.items():
         for row in tx.rows(_REACHES, {"kind": kind, "addresses": addresses}):
-            found[kind, row.address] = Reach(row.id, row.customer_id, row.name, row.opted_out_at is not None)
+            found[kind, row.address] = Reach(
+                row.id, row.customer_id, row.name, row.opted_out_at is not None, row.verified
+            )
     return found
 
 
@@ -181,6 +200,7 @@ def ensure_reaches(tx: Tx, wanted: Mapping[tuple[str, str], Mapping[str, Any]]) 
     missing = [key for key in wanted if key not in found]
     if not missing:
         return found
+    missing.sort()  # in one order everywhere, so that two processes never wait for each other
     customer_ids = tx.insert_many(
         tables.customer,
         [
@@ -247,7 +267,7 @@ def identify(tx: Tx, contact_point_id: int, *, name: str | None, claims: Sequenc
     row = tx.first(select(_cp.customer_id, _cp.kind, _cp.address).where(_cp.id == contact_point_id))
     if row is None:
         raise NotFound("there is no such visitor")
-    customer_id = int(row.customer_id)
+    customer_id = own_id = int(row.customer_id)
     for kind, address in claims:
         if _insert_contact_point(tx, customer_id, kind, address, verified=False):
             tx.execute(update(tables.customer).where(_cu.id == customer_id).values(version=_cu.version + 1))
@@ -256,7 +276,8 @@ def identify(tx: Tx, contact_point_id: int, *, name: str | None, claims: Sequenc
         if owner != customer_id and _is_anonymous(tx, customer_id):
             join(tx, customer_id, int(owner))
             customer_id = int(owner)
-    if name and _is_unnamed(tx, customer_id):
+    # Somebody else's card is not renamed by whoever says that it is theirs.
+    if name and customer_id == own_id and _is_unnamed(tx, customer_id):
         tx.execute(update(tables.customer).where(_cu.id == customer_id).values(name=name, version=_cu.version + 1))
         _tell_new_name(tx, customer_id)
     emit_customer(tx, customer_id)
@@ -293,7 +314,10 @@ def join(tx: Tx, customer_id: int, into_id: int) -> None:
     moved = {"customer_id": into_id}
     tx.execute(update(tables.conversation).where(_c.customer_id == customer_id).values(version=_c.version + 1, **moved))
     tx.execute(update(tables.entry).where(e.customer_id == customer_id).values(version=e.version + 1, **moved))
-    tx.execute(update(tables.contact_point).where(_cp.customer_id == customer_id).values(customer_id=into_id))
+    # What comes along was claimed, not proven.
+    tx.execute(
+        update(tables.contact_point).where(_cp.customer_id == customer_id).values(customer_id=into_id, verified=False)
+    )
     tx.execute(
         update(tables.connection).where(tables.connection.c.customer_id == customer_id).values(customer_id=into_id)
     )

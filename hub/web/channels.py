@@ -67,12 +67,12 @@ async def create_channel(context: Context, body: NewChannel) -> ChannelDetail:
 
     setup = await hub.database.transaction(create)
     await hub.channels.reload(body.id)
-    return _detail(setup)
+    return _detail(hub, setup)
 
 
 @endpoint("GET", "/channels/{channel_id}", access=Access.ADMIN, summary="One channel with its settings")
 async def get_channel(context: Context, channel_id: str) -> ChannelDetail:
-    return _detail(await context.hub.database.read(_load, context.hub, channel_id))
+    return _detail(context.hub, await context.hub.database.read(_load, context.hub, channel_id))
 
 
 @endpoint("PATCH", "/channels/{channel_id}", access=Access.ADMIN, summary="Change a channel")
@@ -97,19 +97,27 @@ async def update_channel(context: Context, channel_id: str, body: UpdateChannel)
 
     setup = await hub.database.transaction(change)
     await hub.channels.reload(channel_id)
-    return _detail(setup)
+    return _detail(hub, setup)
 
 
 def _load(tx: Tx, hub: HubLike, channel_id: str) -> ChannelSetup:
     return channels.load_channel_setup(tx, hub.vault, hub.settings.public_url, channel_id)
 
 
-def _detail(setup: ChannelSetup) -> ChannelDetail:
+def _embed(public_url: str, channel: ChannelView) -> str | None:
+    if channel.kind is not ChannelKind.CHAT:
+        return None
+    # Neither can hold a character that means something in HTML: ids are letters, digits and dashes, the address is a URL.
+    return f'<script src="{public_url}/widget.js" data-channel="{channel.id}" async></script>'
+
+
+def _detail(hub: HubLike, setup: ChannelSetup) -> ChannelDetail:
     return ChannelDetail(
         channel=setup.view,
         settings=setup.settings,
         secrets_set=list(setup.secrets_set),
         webhook_urls=setup.webhook_urls,
+        embed=_embed(hub.settings.public_url, setup.view),
         default_region=setup.default_region,
         reopen_window_s=setup.reopen_window_s,
     )

@@ -32,9 +32,18 @@ async def list_customers(
     return Page(items=items, next_cursor=write_cursor(items[-1].id) if len(items) == limit else None)
 
 
+def _create(tx: Tx, body: NewCustomer) -> CustomerView:
+    view = customers.create_customer(tx, body.name, body.language)
+    if body.phone is None:
+        return view
+    address = customers.parse_address(ContactKind.PHONE, body.phone, customers.load_home_region(tx))
+    return customers.add_contact_point(tx, view.id, ContactKind.PHONE, address)
+
+
 @endpoint("POST", "/customers", access=Access.AGENT, status=201, summary="Add a customer")
 async def create_customer(context: Context, body: NewCustomer) -> CustomerView:
-    return await context.hub.database.transaction(customers.create_customer, body.name, body.language)
+    """409 `contact_taken` names whoever has the number already; then nobody is added."""
+    return await context.hub.database.transaction(_create, body)
 
 
 def _load_card(tx: Tx, viewer: Viewer, customer_id: int) -> CustomerCard:

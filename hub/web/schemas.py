@@ -192,14 +192,19 @@ class UpdateCustomer(Request):
     expected_version: int | None = None
 
 
+# What is no number or mailbox is refused where it is read, in words.
+Address = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=254)]
+
+
 class NewCustomer(Request):
     name: Name
     language: Annotated[str, StringConstraints(max_length=20)] | None = None
+    phone: Address | None = None
 
 
 class NewContactPoint(Request):
     kind: Literal["phone", "email"]
-    address: Annotated[str, StringConstraints(strip_whitespace=True, min_length=3, max_length=254)]
+    address: Address
 
 
 # --- administration ---------------------------------------------------------------------------------------------------
@@ -267,13 +272,14 @@ class UpdateChannel(Request):
 
 
 class ChannelDetail(Answer):
-    """What an administrator sees: settings, which secrets are set (never their values), and the webhook addresses to
-    enter at the provider."""
+    """What an administrator sees: settings, which secrets are set (never their values), the webhook addresses to enter
+    at the provider, and the line that puts a chat into a web page (None for other kinds)."""
 
     channel: ChannelView
     settings: dict[str, str]
     secrets_set: list[str]
     webhook_urls: dict[str, str]
+    embed: str | None
     default_region: str | None
     reopen_window_s: int
 

@@ -454,7 +454,10 @@ export interface paths {
          */
         get: operations["list_customers"];
         put?: never;
-        /** Add a customer */
+        /**
+         * Add a customer
+         * @description 409 `contact_taken` names whoever has the number already; then nobody is added.
+         */
         post: operations["create_customer"];
         delete?: never;
         options?: never;
@@ -852,8 +855,8 @@ export interface components {
             kind: "channel.changed";
         };
         /**
-         * @description What an administrator sees: settings, which secrets are set (never their values), and the webhook addresses to
-         *     enter at the provider.
+         * @description What an administrator sees: settings, which secrets are set (never their values), the webhook addresses to enter
+         *     at the provider, and the line that puts a chat into a web page (None for other kinds).
          */
         ChannelDetail: {
             channel: components["schemas"]["ChannelView"];
@@ -864,6 +867,7 @@ export interface components {
             webhook_urls: {
                 [key: string]: string;
             };
+            embed: string | null;
             default_region: string | null;
             reopen_window_s: number;
         };
@@ -1162,6 +1166,8 @@ export interface components {
             name: string;
             /** @default null */
             language: string | null;
+            /** @default null */
+            phone: string | null;
         };
         /** @description A reply to the customer: text, files, or both. `attachment_ids` come from POST /attachments. */
         NewMessage: {

@@ -134,6 +134,7 @@ export const api = {
   customer: (id: number) => take(client.GET("/api/v1/customers/{customer_id}", ofCustomer(id))),
   customers: (query: { q?: string; limit?: number; cursor?: string }) =>
     take(client.GET("/api/v1/customers", { params: { query } })),
+  addCustomer: (body: Schemas["NewCustomer"]) => take(client.POST("/api/v1/customers", { body })),
   updateCustomer: (id: number, body: Partial<Schemas["UpdateCustomer"]>) =>
     take(client.PATCH("/api/v1/customers/{customer_id}", { ...ofCustomer(id), body: body as Schemas["UpdateCustomer"] })),
   addContactPoint: (id: number, body: Schemas["NewContactPoint"]) =>

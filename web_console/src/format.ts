@@ -84,7 +84,8 @@ export function initials(name: string): string {
   const words = name.split(/[\s.@_-]+/u).filter((word) => /^\p{L}/u.test(word));
   if (words.length === 0) return "#";
   const chosen = words.length === 1 ? words : [words[0], words.at(-1)];
-  return chosen.map((word) => [...(word ?? "")][0] ?? "").join("").toLocaleUpperCase();
+  // Georgian has capitals for whole lines only; a name is never written with them, and many fonts lack them.
+  return chosen.map((word) => [...(word ?? "")][0] ?? "").map((letter) => (/\p{Script=Georgian}/u.test(letter) ? letter : letter.toLocaleUpperCase())).join("");
 }
 
 function quantity(value: number, unit: Unit, locale: string): string {

@@ -2,4 +2,4 @@
 import { defineStore } from "pinia";
 import { ref } from "vue";
 
-export const useOverlays = defineStore("overlays", () => ({ shortcuts: ref(false), palette: ref(false) }));
+export const useOverlays = defineStore("overlays", () => ({ shortcuts: ref(false), palette: ref(false), newCustomer: ref(false) }));

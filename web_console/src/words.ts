@@ -25,6 +25,13 @@ export function useWords() {
     return conversation.channel_kind === "chat" ? t("customer.chat_visitor") : conversation.address;
   }
 
+  /** The newest words. Where there are none it is an attachment, or a conversation of ours in which nothing was said yet. */
+  function preview(conversation: Pick<ConversationView, "preview" | "created_at" | "last_entry_at" | "unanswered_since">): string {
+    if (conversation.preview) return conversation.preview;
+    const isNew = conversation.created_at === conversation.last_entry_at && conversation.unanswered_since === null;
+    return isNew ? t("timeline.empty") : t("conversation.no_text");
+  }
+
   function agentState(agent: Pick<AgentView, "state" | "reason">): string {
     if (agent.state !== "away" || !agent.reason) return t(`state.${agent.state}`);
     return te(`away.${agent.reason}`) ? t(`away.${agent.reason}`) : agent.reason;
@@ -34,9 +41,8 @@ export function useWords() {
   function failure(error: unknown): string {
     if (!(error instanceof ApiError) && !(error instanceof Unreachable)) return t("error.unexpected");
     const key = `error.${error.code}`;
-    if (error instanceof ApiError && (error.code === "already_assigned" || error.code === "contact_taken")) {
-      return error.message;
-    }
+    if (error instanceof ApiError && error.fields["assignee"]) return t("error.already_assigned", { name: error.fields["assignee"] });
+    if (error instanceof ApiError && error.fields["owner"]) return t("error.contact_taken", { name: error.fields["owner"] });
     return te(key) ? t(key) : error.message || t("error.unexpected");
   }
 
@@ -71,5 +77,5 @@ export function useWords() {
     }
   }
 
-  return { agentName, queueName, reach, agentState, failure, attempt, happening };
+  return { agentName, queueName, reach, preview, agentState, failure, attempt, happening };
 }

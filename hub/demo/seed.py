@@ -239,6 +239,10 @@ def _write_past(tx: Tx, past: SeedConversation, queue_id: int, agents: Mapping[s
     began_at = tx.now - past.ago
     last = past.lines[-1]
     ended_at = began_at + last.after
+    cu = tables.customer.c
+    tx.execute(
+        update(tables.customer).where(cu.id == point.customer_id, cu.created_at > began_at).values(created_at=began_at)
+    )
     conversation_id = tx.insert(
         tables.conversation,
         {

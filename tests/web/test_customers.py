@@ -59,6 +59,15 @@ async def test_an_address_of_somebody_else_is_refused_and_they_are_named(nare: A
     assert "Ani" in taken.json()["message"]
 
 
+async def test_a_new_customer_with_a_number_of_somebody_else_is_not_added(nare: Api) -> None:
+    ani = await nare.post("/customers", {"name": "Ani", "phone": "091 23-45-67"})
+    assert [point["address"] for point in ani.json()["contact_points"]] == ["+37491234567"]
+    taken = await nare.post("/customers", {"name": "Besik", "phone": "+37491234567"})
+    assert_told(taken, 409, "contact_taken")
+    assert taken.json()["fields"]["owner"] == "Ani"
+    assert [each["name"] for each in (await nare.get("/customers")).json()["items"]] == ["Ani"]
+
+
 async def test_one_new_address_for_many_at_once_goes_to_one_of_them(nare: Api) -> None:
     ids = [(await nare.post("/customers", {"name": f"C{n}"})).json()["id"] for n in range(6)]
     point = {"kind": "phone", "address": "+37499123456"}

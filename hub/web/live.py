@@ -48,8 +48,6 @@ _GATHER_S = 0.015
 _RING_LIMIT = 5_000
 # Missing more than this, a fresh snapshot is cheaper than catching up.
 _BACKLOG_LIMIT = 2_000
-# A client that has not taken this much is skipped until it has, then catches up from the ring or resyncs.
-_SLOW_BYTES = 1 << 20
 # Every screen hears from us this often: it notices a dead line, and its token keeps up with the stream.
 TICK_S = 10.0
 _RECHECK_S = 60.0
@@ -65,6 +63,7 @@ class Push(Protocol):
     """The raw door to a socket (socket_protocol.PushProtocol)."""
 
     def push(self, frame: bytes) -> bool: ...
+    def write(self, frame: bytes) -> None: ...
     def unsent_bytes(self) -> int: ...
 
 
@@ -81,6 +80,8 @@ class Screen:
     is_behind: bool = False
     # Waits for the client to resume after it was told to resync: nothing is sent until then.
     is_paused: bool = False
+    # Rises with each resync: a resume that runs meanwhile is of no use any more.
+    resyncs: int = 0
     # Its row of presence is committed.
     is_noted: bool = False
     websocket: WebSocket | None = field(default=None, repr=False)
@@ -166,14 +167,14 @@ class Live:
                     # It resumed ahead of the tail: it has some of these already.
                     self._send_events(screen, [event for event in visible if event.seq > screen.seq], last)
                     continue
-                if screen.push.unsent_bytes() > _SLOW_BYTES:
-                    screen.is_behind = True
-                    continue
                 frame = frames.get((screen.seq, key))
                 if frame is None:
                     frame = frames[screen.seq, key] = self._frame(screen.seq, last, visible)
-                screen.push.push(frame)
-                screen.seq = last
+                if screen.push.push(frame):
+                    screen.seq = last
+                else:
+                    # It is slow: it catches up when it has taken what it has.
+                    screen.is_behind = True
 
     def _frame(self, prev: int, seq: int, events: Iterable[Stored]) -> bytes:
         epoch = self._tail.epoch
@@ -183,13 +184,16 @@ class Live:
     def _send_events(self, screen: Screen, events: list[Stored], last: int) -> None:
         if last <= screen.seq:
             return
-        screen.push.push(self._frame(screen.seq, last, events))
-        screen.seq = last
+        if screen.push.push(self._frame(screen.seq, last, events)):
+            screen.seq = last
+        else:
+            screen.is_behind = True
 
     def _resync(self, screen: Screen, reason: str) -> None:
         screen.is_paused = True
         screen.is_behind = False
-        screen.push.push(text_frame(json.dumps({"resync": reason}).encode()))
+        screen.resyncs += 1
+        screen.push.write(text_frame(json.dumps({"resync": reason}).encode()))
 
     def _catch_up(self, screen: Screen) -> None:
         """A slow screen has taken what it had: the ring has the rest, or a fresh snapshot has."""
@@ -280,7 +284,7 @@ class Live:
         for screen in [s for s in self.screens.values() if s.viewer.user_id in user_ids]:
             assert screen.websocket is not None
             try:
-                viewer = await access_viewer(self.hub, screen.websocket)
+                viewer = await access_viewer(self.hub, screen.websocket, is_use=False)
             except DatabaseAway:
                 continue
             if screen.id not in self.screens:
@@ -312,6 +316,7 @@ class Live:
     async def resume(self, screen: Screen, since: str) -> None:
         """Brings a screen from its token to the present and attaches it to the live end, without a gap."""
         token = Token.parse(since)
+        resyncs = screen.resyncs
         head, pruned_to = await self._database.read(load_bounds)
         if token is None or token.epoch != head.epoch or not pruned_to <= token.seq <= head.seq:
             self._resync(screen, "token_unknown")
@@ -337,14 +342,14 @@ class Live:
                 return
             if len(events) < READ_LIMIT and cursor >= self._tail.cursor:
                 break
-        if screen.id not in self.screens:
-            self._detach(screen)  # it closed meanwhile
+        if screen.id not in self.screens or screen.resyncs != resyncs:
+            self._detach(screen)  # it closed meanwhile, or its rights changed: what was read is not for it any more
             return
         # No await from here on: what the tail delivered up to now is in `missed` or in the ring.
         missed += [event for event in self._ring if event.seq > cursor and screen.sees(event)]
         last = max(cursor, self._ring[-1].seq if self._ring else 0, self._tail.cursor, token.seq)
         screen.is_paused = False
-        screen.push.push(self._frame(screen.seq, last, missed))
+        screen.push.write(self._frame(screen.seq, last, missed))
         screen.seq = last
 
     async def watch(self, screen: Screen, customer_id: int | None) -> None:
@@ -360,7 +365,7 @@ class Live:
         self._detach(screen)
         screen.customer_id = customer_id
         self._attach(screen)
-        screen.push.push(text_frame(json.dumps({"watching": customer_id}).encode()))
+        screen.push.write(text_frame(json.dumps({"watching": customer_id}).encode()))
         await self._tell_viewers({before, customer_id} - {None})
 
     async def _tell_viewers(self, customer_ids: Iterable[int | None]) -> None:
@@ -422,7 +427,8 @@ class Live:
             return
         match message.get("type"):
             case "ping":
-                screen.push.push(text_frame(json.dumps({"tick": self._database.clock().isoformat()}).encode()))
+                tick = json.dumps({"tick": self._database.clock().isoformat()})
+                screen.push.push(text_frame(tick.encode()))
             case "watch":
                 customer_id = message.get("customer_id")
                 if customer_id is None or (isinstance(customer_id, int) and 0 < customer_id < 2**63):

@@ -17,6 +17,7 @@ import os
 import secrets
 import signal
 import sys
+import time
 from collections.abc import AsyncIterator, Coroutine
 from datetime import timedelta
 from typing import Any
@@ -43,6 +44,7 @@ from hub.store.idempotency import forget_keys
 from hub.store.notices import Notices
 from hub.store.stream import Tail, Wakes
 from hub.store.vault import Vault
+from hub.timeline import outbox
 from hub.timeline.adapters import Adapters
 from hub.timeline.inbound import Intake
 from hub.timeline.media import MediaFetcher
@@ -73,9 +75,11 @@ from hub.web.socket_protocol import PushProtocol
 log = logging.getLogger(__name__)
 
 _HOUSEKEEPING_EVERY_S = 3600.0
-# Keys of repeated requests are of use for a day; files never sent are somebody's abandoned draft.
-_KEY_RETENTION = timedelta(days=1)
+# A console that slept for weeks sends what it could not send with the same key; files never sent are abandoned drafts.
+_KEY_RETENTION = timedelta(days=30)
 _UPLOAD_RETENTION = timedelta(days=1)
+# Anybody may ask for /metrics: the counts behind it are read this seldom.
+_GAUGES_FOR_S = 5.0
 # How long open requests are let finish at a stop.
 _SHUTDOWN_S = 5
 # Python's default of 5 ms would be felt: the writer thread and the event loop hand the interpreter to each other.
@@ -126,6 +130,8 @@ class Hub:
         self.notices.listen(self.chat_sockets.volatile)
         self._tasks: list[asyncio.Task[None]] = []
         self.is_ready = False
+        self._gauges: dict[str, float] = {}
+        self._gauges_at = float("-inf")
 
     def _loops(self) -> dict[str, Coroutine[Any, Any, None]]:
         return {
@@ -141,6 +147,8 @@ class Hub:
 
     async def start(self) -> None:
         await self.tail.start()
+        if self.settings.is_sqlite:
+            await self.database.transaction(outbox.end_leases)
         for name, loop in self._loops().items():
             task = asyncio.create_task(loop, name=name)
             # The notices loop ends at once on SQLite, where there is nothing to hear.
@@ -166,9 +174,23 @@ class Hub:
         await self.channels.close()
         await self.database.close()
 
+    async def load_gauges(self) -> dict[str, float]:
+        """Counts for /metrics, read at most every few seconds however often they are asked for; empty without database."""
+        now = time.monotonic()
+        if now - self._gauges_at > _GAUGES_FOR_S:
+            self._gauges_at = now
+            try:
+                self._gauges = await self.database.read(_load_gauges)
+            except DatabaseAway:
+                self._gauges = {}
+        return dict(self._gauges)
+
     async def _keep_house(self) -> None:
         while True:
             try:
+                before = self.database.clock() - timedelta(days=self.settings.event_retention_days)
+                while await self.database.transaction(stream.prune, before):
+                    pass  # in bounded steps: nobody waits long for the writer
                 keys = await self.database.transaction(_prune, self.settings)
                 for key in keys:
                     await asyncio.to_thread(self.files.delete, key)
@@ -179,16 +201,14 @@ class Hub:
 
 def _prune(tx: Tx, settings: Settings) -> list[str]:
     """Deletes what has served its time; returns the keys of files to delete after the commit."""
-    stream.prune(tx, tx.now - timedelta(days=settings.event_retention_days))
     arrived = tables.arrival.c.received_at
     tx.execute(delete(tables.arrival).where(arrived < tx.now - timedelta(days=settings.arrival_retention_days)))
     forget_keys(tx, tx.now - _KEY_RETENTION)
     accounts.forget_expired(tx, settings.session_idle_s)
     a = tables.attachment.c
     abandoned = (a.entry_id.is_(None)) & (a.created_at < tx.now - _UPLOAD_RETENTION)
-    keys = [row.file_key for row in tx.rows(select(a.file_key).where(abandoned)) if row.file_key]
-    tx.execute(delete(tables.attachment).where(abandoned))
-    return keys
+    gone = tx.execute(delete(tables.attachment).where(abandoned).returning(a.file_key))
+    return [row.file_key for row in gone if row.file_key]
 
 
 # --- health -------------------------------------------------------------------------------------------------------------
@@ -231,10 +251,7 @@ async def _metrics(request: Request) -> Response:
     hub: Hub = request.app.state.hub
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
-    try:
-        gauges = await hub.database.read(_load_gauges)
-    except DatabaseAway:
-        gauges = {}
+    gauges = await hub.load_gauges()
     gauges["hub_database_up"] = 1.0 if gauges else 0.0
     gauges["hub_console_sockets"] = float(len(hub.live.screens))
     gauges["hub_chat_sockets"] = float(hub.chat_sockets.count)
@@ -269,6 +286,8 @@ def make_app(hub: Hub, extra_routes: list[BaseRoute] | None = None) -> Any:
         # What is there now stays: the collector need not look at it again.
         gc.collect()
         gc.freeze()
+        # Requests make many short-lived objects and few cycles: looking every 700 of them costs more than it finds.
+        gc.set_threshold(50_000, 20, 20)
         try:
             yield
         finally:

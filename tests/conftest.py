@@ -73,6 +73,19 @@ def postgresql_url(postgres_server: PostgresServer, postgres_template: str) -> s
     return postgres_server.create_database(template=postgres_template)
 
 
+# The same for fixtures that keep a whole module, as a running hub.
+
+
+@pytest.fixture(scope="module")
+def module_sqlite_url(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    return f"sqlite:///{shutil.copy(sqlite_template, tmp_path_factory.mktemp('database') / 'hub.db')}"
+
+
+@pytest.fixture(scope="module")
+def module_postgresql_url(postgres_server: PostgresServer, postgres_template: str) -> str:
+    return postgres_server.create_database(template=postgres_template)
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest) -> str:
     url: str = request.getfixturevalue(f"{request.param}_url")

@@ -45,7 +45,8 @@ def connect(tx: Tx, connection_id: str, user_id: int, process: str, customer_id:
     ).rowcount
     if was_gone:
         emit_agents(tx, [user_id])
-        tx.wake("routing")
+        if tx.scalar(select(_a.state).where(_a.user_id == user_id)) == AgentState.AVAILABLE.value:
+            tx.wake("routing")
 
 
 def disconnect(tx: Tx, connection_id: str) -> int | None:

@@ -107,6 +107,8 @@ def change_agent_state(tx: Tx, user_id: int, state: AgentState, reason: str | No
         if before is not state:
             check_move(AGENT, before, state)
         values: dict[str, object] = {"state": state.value, "reason": reason, "state_since": tx.now}
+        if before is AgentState.OFFLINE:
+            values["gone_since"] = None  # an earlier absence is over: the grace begins with this choice
         if state is AgentState.AVAILABLE:
             values |= {"idle_since": tx.now, "missed_in_row": 0}
         tx.execute(update(tables.agent).where(_a.user_id == user_id).values(**values))

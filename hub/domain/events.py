@@ -208,7 +208,7 @@ class CustomerAnswered:
 
 @dataclass(frozen=True, slots=True)
 class ConversationResolved:
-    """`opened_at` is when the conversation began, whatever was reopened since. `agent_id` None: nobody held it."""
+    """`opened_at` is when the conversation began, whatever was reopened since. `agent_id`: who held it, else who resolved it."""
 
     KIND: ClassVar[str] = "fact.resolution"
     entry_id: int

@@ -35,10 +35,10 @@ from pydantic import TypeAdapter
 from sqlalchemy import Connection, CursorResult, Executable, Row, Table, create_engine, insert, select, text
 from sqlalchemy import event as engine_event
 from sqlalchemy.dialects import sqlite
+from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 from sqlalchemy.engine import Dialect, Engine, make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import QueuePool, StaticPool
 
 from hub.domain.events import StreamEvent
@@ -183,6 +183,15 @@ class Tx:
             answer.append(key in fresh)
             fresh.discard(key)
         return answer
+
+    def insert_if_new(self, table: Table) -> Any:
+        """INSERT … ON CONFLICT DO NOTHING in this database's words; `values` and `returning` may be added."""
+        if self.is_postgresql:
+            # Late: importing it takes 100 ms that SQLite need not pay.
+            from sqlalchemy.dialects.postgresql import insert as insert_postgresql
+
+            return insert_postgresql(table).on_conflict_do_nothing()
+        return insert_sqlite(table).on_conflict_do_nothing()
 
     def update_many(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
         """Updates rows by their `id`; all name the same columns."""
@@ -542,6 +551,9 @@ class PostgresDatabase(Database):
     def __init__(self, url: str, clock: Clock, *, pool_size: int = 12) -> None:
         super().__init__(clock)
         self.url = url
+        # Late: it brings the ORM along, 200 ms that SQLite need not pay.
+        from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
         self._engine: AsyncEngine = create_async_engine(
             url,
             hide_parameters=True,

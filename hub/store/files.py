@@ -8,9 +8,13 @@ from __future__ import annotations
 import os
 import re
 import secrets
+import shutil
 from pathlib import Path
 
-from hub.errors import NotFound
+from hub.errors import NotFound, OperatorError
+
+# Files stop here, before the database has no room.
+_FREE_BYTES_LIMIT = 256 << 20
 
 _KEY = re.compile(r"[0-9a-f]{2}/[0-9a-f]{40}")
 
@@ -21,6 +25,10 @@ class Files:
 
     def write(self, content: bytes) -> str:
         """Stores the bytes, durable when it returns, and answers their key."""
+        self._directory.mkdir(parents=True, exist_ok=True)
+        if shutil.disk_usage(self._directory).free < _FREE_BYTES_LIMIT + len(content):
+            # The database needs what is left.
+            raise OperatorError("there is no room for files on this machine", code="storage_full")
         name = secrets.token_hex(20)
         key = f"{name[:2]}/{name}"
         path = self._directory / key

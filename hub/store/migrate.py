@@ -20,7 +20,6 @@ from sqlalchemy import Connection, create_engine, insert, select
 from sqlalchemy import event as engine_event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
-from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
 from hub.errors import DatabaseAway, Misconfigured
@@ -116,6 +115,8 @@ async def _in_transaction(url: str, work: Callable[[Connection], Any], *, lock: 
     try:
         if parsed.get_backend_name() == "sqlite":
             return await asyncio.to_thread(_on_sqlite, parsed.database or "hub.db", work, lock)
+        from sqlalchemy.ext.asyncio import create_async_engine  # late: SQLite has no use for it
+
         engine = create_async_engine(url, poolclass=NullPool, connect_args={"timeout": 5})
         try:
             async with engine.connect() as connection, connection.begin():

@@ -13,7 +13,6 @@ import secrets
 from collections.abc import Callable, Iterable
 from typing import Any
 
-import asyncpg
 from sqlalchemy.engine import make_url
 
 from hub.domain.events import VolatileEvent
@@ -66,10 +65,14 @@ class Notices:
         """Holds the LISTEN connection, coming back after every loss. On SQLite there is nothing to hold."""
         if not isinstance(self._database, PostgresDatabase):
             return
-        dsn = make_url(self._database.url).set(drivername="postgresql").render_as_string(hide_password=False)
+        # The same words as the pool's connections (ssl, passwords, hosts) by the same reading of the address.
+        url = make_url(self._database.url)
+        _, arguments = url.get_dialect()().create_connect_args(url)
+        import asyncpg  # late: SQLite has no use for it
+
         while True:
             try:
-                connection = await asyncpg.connect(dsn, timeout=5)
+                connection = await asyncpg.connect(**arguments, timeout=5)
                 try:
                     await connection.add_listener(NOTICE_CHANNEL, self._received)
                     # What was committed while nobody listened: look once.

@@ -30,6 +30,8 @@ READ_LIMIT = 1_000
 # a notice may have been lost with its connection.
 _LOOK_EVERY_S = 1.0
 _RETRY_S = 0.5
+# How many events one step of pruning looks at.
+_PRUNE_STEP = 5_000
 
 _e = tables.event.c
 _READ = (
@@ -83,14 +85,16 @@ def load_events(tx: Tx, cursor: int, limit: int = READ_LIMIT) -> list[Stored]:
 
 
 def prune(tx: Tx, before: datetime) -> int:
-    """Deletes screen events older than `before`; facts stay, every figure can be recomputed from them. Returns how many
-    went. Tokens up to there end in a resync."""
-    last = tx.scalar(select(func.max(_e.seq)).where(_e.at < before))
+    """Deletes screen events older than `before`, one bounded step; facts stay, every figure can be recomputed from them.
+    Returns how far the step went (0: nothing left to do). Tokens up to there end in a resync."""
+    pruned_to = int(tx.scalar(select(tables.stream.c.pruned_to)) or 0)
+    window = select(_e.seq, _e.at).where(_e.seq > pruned_to).order_by(_e.seq).limit(_PRUNE_STEP).subquery()
+    last = tx.scalar(select(func.max(window.c.seq)).where(window.c.at < before))
     if last is None:
         return 0
-    gone = tx.execute(delete(tables.event).where(_e.seq <= last, _e.kind.not_in(FACT_KINDS))).rowcount
-    tx.execute(update(tables.stream).values(pruned_to=last).where(tables.stream.c.pruned_to < last))
-    return int(gone)
+    tx.execute(delete(tables.event).where(_e.seq > pruned_to, _e.seq <= last, _e.kind.not_in(FACT_KINDS)))
+    tx.execute(update(tables.stream).values(pruned_to=last))
+    return int(last) - pruned_to
 
 
 class Wakes:

@@ -17,6 +17,7 @@ from typing import Any
 
 from sqlalchemy import (
     JSON,
+    TIMESTAMP,
     BigInteger,
     Boolean,
     CheckConstraint,
@@ -34,7 +35,6 @@ from sqlalchemy import (
     text,
     true,
 )
-from sqlalchemy.dialects.postgresql import TIMESTAMP
 from sqlalchemy.engine import Dialect
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -355,6 +355,7 @@ conversation = Table(
         postgresql_where=text("status = 'open'"),
     ),
     Index("ix_conversation_customer_id", "customer_id"),
+    Index("ix_conversation_contact_point_id_channel_id", "contact_point_id", "channel_id", "id"),
     Index("ix_conversation_status_last_entry_at", "status", "last_entry_at", "id"),
     Index(
         "ix_conversation_assignee_id",
@@ -543,6 +544,13 @@ offer = Table(
         postgresql_where=text("ended_at IS NULL"),
     ),
     Index("ix_offer_conversation_id_ended_at", "conversation_id", "ended_at"),
+    # Who is left alone for now: declined or missed lately.
+    Index(
+        "ix_offer_misses",
+        "ended_at",
+        sqlite_where=text("outcome IN ('declined', 'no_answer')"),
+        postgresql_where=text("outcome IN ('declined', 'no_answer')"),
+    ),
     Index("ix_offer_agent_id_ended_at", "agent_id", "ended_at"),
     **_AUTO,
 )

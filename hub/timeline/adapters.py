@@ -10,7 +10,7 @@ from sqlalchemy import Row, select
 from hub.channels.channel import Channel, ChannelAccount
 from hub.channels.registry import create
 from hub.domain.values import ChannelKind
-from hub.errors import NotFound
+from hub.errors import DatabaseAway, NotFound
 from hub.store import tables
 from hub.store.database import Database, Tx
 from hub.store.stream import Stored
@@ -56,11 +56,16 @@ class Adapters:
         if not (channel_id.isascii() and channel_id.isprintable()):
             # It came from a stranger's URL: no account is called so, and PostgreSQL would not even take the question.
             raise NotFound("there is no such channel")
-        row = await self._database.read(_load_account, channel_id)
+        # Before the read: a change that is told while it runs must be looked at again.
+        self._stale.discard(channel_id)
+        try:
+            row = await self._database.read(_load_account, channel_id)
+        except DatabaseAway:
+            self._stale.add(channel_id)
+            raise
         if row is None or not row.enabled:
             self._live.pop(channel_id, None)
             raise NotFound(f"there is no channel {channel_id!r}")
-        self._stale.discard(channel_id)
         fingerprint = (row.kind, tuple(sorted(row.settings.items())), row.secrets, row.default_region)
         held = self._live.get(channel_id)
         if held is not None and held[0] == fingerprint:

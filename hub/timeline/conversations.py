@@ -35,6 +35,13 @@ from hub.store.database import Tx
 
 _c, _e = tables.conversation.c, tables.entry.c
 
+# Looking a word up is several times faster than calling its enumeration, and every message does it seven times.
+_CHANNEL_KIND = {word.value: word for word in ChannelKind}
+_STATUS = {word.value: word for word in ConversationStatus}
+_DIRECTION = {word.value: word for word in Direction}
+_ENTRY_KIND = {word.value: word for word in EntryKind}
+_AUTHOR_KIND = {word.value: word for word in AuthorKind}
+
 # As much of a message as a list shows.
 PREVIEW_LENGTH = 140
 
@@ -61,9 +68,9 @@ def conversation_view(row: Row[Any] | Mapping[str, Any]) -> ConversationView:
         contact_point_id=r["contact_point_id"],
         address=r["address"],
         channel_id=r["channel_id"],
-        channel_kind=ChannelKind(r["channel_kind"]),
+        channel_kind=_CHANNEL_KIND[r["channel_kind"]],
         queue_id=r["queue_id"],
-        status=ConversationStatus(r["status"]),
+        status=_STATUS[r["status"]],
         assignee_id=r["assignee_id"],
         assigned_at=r["assigned_at"],
         queued_since=r["queued_since"],
@@ -74,7 +81,7 @@ def conversation_view(row: Row[Any] | Mapping[str, Any]) -> ConversationView:
         reopened_count=r["reopened_count"],
         priority=r["priority"],
         preview=r["preview"],
-        preview_direction=Direction(r["preview_direction"]),
+        preview_direction=_DIRECTION[r["preview_direction"]],
         version=r["version"],
     )
 
@@ -187,9 +194,9 @@ def entry_view(row: Row[Any] | Mapping[str, Any], attachments: Sequence[Attachme
         conversation_id=r["conversation_id"],
         customer_id=r["customer_id"],
         channel_id=r["channel_id"],
-        kind=EntryKind(r["kind"]),
-        direction=Direction(r["direction"]),
-        author=Author(AuthorKind(r["author_kind"]), r["author_name"], r["author_id"]),
+        kind=_ENTRY_KIND[r["kind"]],
+        direction=_DIRECTION[r["direction"]],
+        author=Author(_AUTHOR_KIND[r["author_kind"]], r["author_name"], r["author_id"]),
         text=r["text"],
         at=r["at"],
         version=r["version"],

@@ -13,8 +13,6 @@ from typing import Any
 
 import phonenumbers
 from sqlalchemy import bindparam, delete, func, select, update
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from hub.agents.viewer import Viewer
 from hub.domain.events import SUPERVISORS, CustomerChanged, customer_topic, queue_topic, user_topic
@@ -139,7 +137,7 @@ def load_customer(tx: Tx, customer_id: int) -> CustomerView:
 
 
 def emit_customer(tx: Tx, customer_id: int) -> CustomerView:
-    """Tells whoever may see the customer: lookers at the card, and all who see an open conversation of theirs."""
+    """Tells whoever may see the customer: lookers at the card, and all who see a conversation of theirs."""
     view = load_customer(tx, customer_id)
     topics = {SUPERVISORS, customer_topic(customer_id)}
     for row in tx.rows(select(_c.queue_id, _c.assignee_id).where(_c.customer_id == customer_id)):
@@ -212,8 +210,7 @@ def ensure_reaches(tx: Tx, wanted: Mapping[tuple[str, str], Mapping[str, Any]]) 
             for key in missing
         ],
     )
-    maker = postgresql_insert if tx.is_postgresql else sqlite_insert
-    statement = maker(tables.contact_point).on_conflict_do_nothing().returning(_cp.kind, _cp.address)
+    statement = tx.insert_if_new(tables.contact_point).returning(_cp.kind, _cp.address)
     rows = [
         {"customer_id": customer_id, "kind": kind, "address": address, "verified": True, "created_at": tx.now}
         for customer_id, (kind, address) in zip(customer_ids, missing, strict=True)
@@ -249,7 +246,6 @@ def add_contact_point(
 
 def _insert_contact_point(tx: Tx, customer_id: int, kind: ContactKind, address: str, *, verified: bool) -> bool:
     """False if somebody has the address, also when they got it at this very moment."""
-    maker = postgresql_insert if tx.is_postgresql else sqlite_insert
     row = {
         "customer_id": customer_id,
         "kind": kind.value,
@@ -257,7 +253,7 @@ def _insert_contact_point(tx: Tx, customer_id: int, kind: ContactKind, address: 
         "verified": verified,
         "created_at": tx.now,
     }
-    inserted = tx.execute(maker(tables.contact_point).values(**row).on_conflict_do_nothing().returning(_cp.id))
+    inserted = tx.execute(tx.insert_if_new(tables.contact_point).values(**row).returning(_cp.id))
     return inserted.first() is not None
 
 

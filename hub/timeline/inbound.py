@@ -20,13 +20,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Row, bindparam, func, select, update
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from hub.channels.channel import Arrival, Consent, MessageArrival, ReceiptArrival
 from hub.domain.events import EntryAdded
 from hub.domain.states import AttachmentState
-from hub.domain.values import AuthorKind, Direction, EntryKind, Happening
+from hub.domain.values import AuthorKind, ContactKind, Direction, EntryKind, Happening
 from hub.domain.views import AttachmentView
 from hub.errors import DatabaseAway, NotFound
 from hub.routing import offers
@@ -41,6 +39,9 @@ _GROUP_LIMIT = 500
 # A provider's clock may be a little ahead or behind; beyond this its time of a message is not believed.
 _CLOCK_TRUST = timedelta(days=2)
 
+_CHANNELS = select(_ch.id, _ch.kind, _ch.queue_id, _ch.reopen_window_s).where(
+    _ch.id.in_(bindparam("ids", expanding=True))
+)
 # The open conversations of some contact points, in the order in which everybody locks them.
 _OPEN = conversations.CONVERSATIONS.where(
     _c.contact_point_id.in_(bindparam("points", expanding=True)), _c.status == "open"
@@ -70,6 +71,8 @@ class _Draft:
 
     row: dict[str, Any]
     is_reopened: bool = False
+    # Only then has the dispatcher anything new to decide: a further message to waiting work changes nothing for it.
+    is_newly_queued: bool = False
     entries: list[tuple[int, dict[str, Any], MessageArrival]] = field(default_factory=list)
 
 
@@ -82,9 +85,12 @@ def accept_group(tx: Tx, items: Sequence[_Item]) -> list[Outcome]:
     ]
     if messages:
         _accept_messages(tx, messages, outcomes)
-    for index, item in enumerate(items):
-        if index in fresh and isinstance(item.arrival, ReceiptArrival):
-            outbox.apply_receipt(tx, item.channel_id, item.arrival)
+    receipts = [
+        (item.channel_id, item.arrival)
+        for index, item in enumerate(items)
+        if index in fresh and isinstance(item.arrival, ReceiptArrival)
+    ]
+    outbox.apply_receipts(tx, receipts)
     return outcomes
 
 
@@ -107,8 +113,10 @@ def _insert_arrivals(tx: Tx, items: Sequence[_Item]) -> set[int]:
                 "received_at": item.arrival.received_at,
                 "raw": item.arrival.raw,
             }
-    is_new = tx.insert_new(tables.arrival, list(rows.values()))
-    return {index_of[key] for key, new in zip(rows, is_new, strict=True) if new}
+    # In one order everywhere, so that two processes that insert the same keys never wait for each other.
+    keys = sorted(rows)
+    is_new = tx.insert_new(tables.arrival, [rows[key] for key in keys])
+    return {index_of[key] for key, new in zip(keys, is_new, strict=True) if new}
 
 
 def _accept_messages(tx: Tx, messages: Sequence[tuple[int, _Item]], outcomes: list[Outcome]) -> None:
@@ -121,6 +129,9 @@ def _accept_messages(tx: Tx, messages: Sequence[tuple[int, _Item]], outcomes: li
             (arrival.contact_kind, arrival.sender), {"name": arrival.sender_name, "language": arrival.language}
         )
     reaches = customers.ensure_reaches(tx, wanted)
+    customers.note_written_from(
+        tx, [reach for (kind, _), reach in reaches.items() if not reach.verified and kind != ContactKind.CHAT]
+    )
     drafts = _find_conversations(tx, messages, channels, reaches)
 
     for index, item in messages:
@@ -150,6 +161,7 @@ def _accept_messages(tx: Tx, messages: Sequence[tuple[int, _Item]], outcomes: li
             row["unanswered_since"] = row["unanswered_since"] or at
             if row["assignee_id"] is None and row["queued_since"] is None and row["status"] == "open":
                 row["queued_since"] = tx.now
+                draft.is_newly_queued = True
 
     flat = [(draft, *entry) for draft in drafts.values() for entry in draft.entries]
     # In the order of arrival, so that ids rise as the customer wrote.
@@ -181,8 +193,9 @@ def _accept_messages(tx: Tx, messages: Sequence[tuple[int, _Item]], outcomes: li
                 )
                 draft.row["version"] += 1
     waiting = [draft.row["id"] for draft in drafts.values() if draft.row["queued_since"] is not None]
-    if waiting:
+    if any(draft.is_newly_queued for draft in drafts.values()):
         tx.wake("routing")
+    if waiting:
         offers.retell(tx, waiting)
 
 
@@ -219,8 +232,7 @@ def _believed_time(arrival: MessageArrival, now: datetime) -> datetime:
 
 
 def _load_channels(tx: Tx, ids: Iterable[str]) -> dict[str, Row[Any]]:
-    query = select(_ch.id, _ch.kind, _ch.queue_id, _ch.reopen_window_s).where(_ch.id.in_(sorted(ids)))
-    channels = {row.id: row for row in tx.rows(query)}
+    channels = {row.id: row for row in tx.rows(_CHANNELS, {"ids": sorted(ids)})}
     for channel_id in ids:
         if channel_id not in channels:
             raise NotFound(f"there is no channel {channel_id!r}")
@@ -238,12 +250,15 @@ def _find_conversations(
     for _, item in messages:
         assert isinstance(item.arrival, MessageArrival)
         reach = reaches[item.arrival.contact_kind.value, item.arrival.sender]
-        wanted.setdefault((reach.contact_point_id, item.channel_id), (reach, item.arrival))
+        key = (reach.contact_point_id, item.channel_id)
+        # A STOP alone wakes nobody; with anything else beside it the customer wants an answer.
+        if key not in wanted or wanted[key][1].consent is Consent.STOP:
+            wanted[key] = (reach, item.arrival)
     points = sorted({point for point, _ in wanted})
     drafts: dict[tuple[int, str], _Draft] = {}
     for row in tx.rows(_LOCK_OPEN if tx.is_postgresql else _OPEN, {"points": points}):
         if (row.contact_point_id, row.channel_id) in wanted:
-            drafts[row.contact_point_id, row.channel_id] = _Draft(dict(row._mapping))
+            drafts[row.contact_point_id, row.channel_id] = _Draft(row._asdict())
     missing = [key for key in wanted if key not in drafts]
     if missing:
         drafts |= _reopen(tx, missing, channels, wanted)
@@ -277,11 +292,11 @@ def _reopen(
             continue
         if wanted[key][1].consent is Consent.STOP:
             # Stays resolved: the STOP is written into it and wakes nobody.
-            drafts[key] = _Draft(dict(row._mapping))
+            drafts[key] = _Draft(row._asdict())
             continue
         if tx.now - row.resolved_at > timedelta(seconds=channels[row.channel_id].reopen_window_s):
             continue
-        values = dict(row._mapping)
+        values = row._asdict()
         values |= {
             "status": "open",
             "resolved_at": None,
@@ -289,7 +304,7 @@ def _reopen(
             "reopened_count": values["reopened_count"] + 1,
             "unanswered_since": None,
         }
-        drafts[key] = _Draft(values, is_reopened=True)
+        drafts[key] = _Draft(values, is_reopened=True, is_newly_queued=True)
     return drafts
 
 
@@ -316,17 +331,19 @@ def _create(
                 "resolved_at": tx.now if is_stop else None,
             }
         )
-    maker = postgresql_insert if tx.is_postgresql else sqlite_insert
-    statement = maker(tables.conversation).on_conflict_do_nothing().returning(_c.id)
+    statement = tx.insert_if_new(tables.conversation).returning(_c.id)
     ids = list(tx.execute(statement, rows).scalars())
     found = conversations.CONVERSATIONS.where(_c.id.in_(ids))
-    drafts = {(row.contact_point_id, row.channel_id): _Draft(dict(row._mapping)) for row in tx.rows(found)}
+    drafts = {
+        (row.contact_point_id, row.channel_id): _Draft(row._asdict(), is_newly_queued=row.queued_since is not None)
+        for row in tx.rows(found)
+    }
     lost = [key for key in keys if key not in drafts]
     if lost:
         # Another process opened it between our look and our insert (the partial unique index said so): use that one.
         open_now = tx.rows(_LOCK_OPEN if tx.is_postgresql else _OPEN, {"points": sorted({point for point, _ in lost})})
         drafts |= {
-            (row.contact_point_id, row.channel_id): _Draft(dict(row._mapping))
+            (row.contact_point_id, row.channel_id): _Draft(row._asdict())
             for row in open_now
             if (row.contact_point_id, row.channel_id) in lost
         }
@@ -382,6 +399,10 @@ class _Waiting:
     items: list[_Item]
     future: asyncio.Future[list[Outcome]]
 
+    @property
+    def kind(self) -> type:
+        return type(self.items[0].arrival)
+
 
 class Intake:
     """The door for arrivals. While one group commits the next gathers; nobody waits for a timer."""
@@ -405,9 +426,16 @@ class Intake:
         while self._waiting:
             group: list[_Waiting] = []
             size = 0
-            while self._waiting and size < _GROUP_LIMIT:
-                size += len(self._waiting[0].items)
-                group.append(self._waiting.pop(0))
+            # Messages and receipts apart: each group can then lock all its conversations at once, in their one order.
+            kind = self._waiting[0].kind
+            rest: list[_Waiting] = []
+            for one in self._waiting:
+                if one.kind is kind and size < _GROUP_LIMIT:
+                    size += len(one.items)
+                    group.append(one)
+                else:
+                    rest.append(one)
+            self._waiting = rest
             await self._store(group)
 
     async def _store(self, group: list[_Waiting]) -> None:

@@ -14,7 +14,7 @@ from sqlalchemy import Row, func, select, update
 
 from hub.channels.channel import Fetched, Media
 from hub.domain.states import AttachmentState
-from hub.errors import DatabaseAway, HubError, ProviderError, Unavailable
+from hub.errors import DatabaseAway, HubError, Refused
 from hub.store import tables
 from hub.store.database import Database, Tx
 from hub.store.files import Files
@@ -110,7 +110,12 @@ class MediaFetcher:
                 "size_bytes": len(fetched.content),
                 "fault": None,
             }
-        except (Unavailable, TimeoutError, OSError) as error:
+        except Refused as error:
+            values = {"state": AttachmentState.FAILED.value, "fault": error.code}
+        except Exception as error:
+            # The provider, the database, the disk, a channel switched off for a moment, a mistake of ours: another time.
+            if not isinstance(error, (HubError, TimeoutError, OSError)):
+                log.exception("media.fetch_failed", extra={"attachment": row.id})
             if row.attempts >= _ATTEMPT_LIMIT:
                 values = {"state": AttachmentState.FAILED.value, "fault": "gave_up"}
             else:
@@ -119,8 +124,6 @@ class MediaFetcher:
                     "next_attempt_at": self._database.clock() + timedelta(seconds=wait_s),
                     "fault": getattr(error, "code", "unavailable"),
                 }
-        except (ProviderError, HubError) as error:
-            values = {"state": AttachmentState.FAILED.value, "fault": error.code}
         try:
             await self._database.transaction(record, row.id, values)
         except DatabaseAway:

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import random
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -64,6 +64,8 @@ class Claimed:
     message: OutgoingMessage
     attempts: int
     created_at: datetime
+    # Whose turn it is: a result counts only while this very lease stands.
+    lease_until: datetime
     is_reconciliation: bool = False
 
 
@@ -122,15 +124,16 @@ def _check_consent(tx: Tx, contact_point_id: int) -> None:
         )
 
 
-def claim(tx: Tx, process: str, limit: int = CLAIM_LIMIT) -> list[Claimed]:
+def claim(tx: Tx, process: str, limit: int = CLAIM_LIMIT, in_flight: Collection[int] = ()) -> list[Claimed]:
     """Takes what is due: of each conversation only its oldest unfinished row. The attempt and the lease are in the
-    database before anything is sent."""
+    database before anything is sent. `in_flight`: rows this process is sending still, whatever the clock says."""
     older = tables.outbox.alias("older")
     due = (
         select(_o.id)
         .join(tables.channel, _ch.id == _o.channel_id)
         .where(
             _ch.enabled,
+            _o.id.not_in(in_flight),
             (_ch.paused_until.is_(None)) | (_ch.paused_until <= tx.now),
             ((_o.state == "queued") & (_o.next_attempt_at <= tx.now))
             | ((_o.state == "leased") & (_o.lease_until <= tx.now)),
@@ -149,14 +152,22 @@ def claim(tx: Tx, process: str, limit: int = CLAIM_LIMIT) -> list[Claimed]:
     if not ids:
         return []
     rows = tx.rows(
-        select(tables.outbox, _e.text, _e.has_attachments, _e.delivery)
+        select(tables.outbox, _e.text, _e.has_attachments, _e.delivery, tables.contact_point.c.opted_out_at)
         .join(tables.entry, _e.id == _o.entry_id)
+        .join(tables.conversation, tables.conversation.c.id == _o.conversation_id)
+        .join(tables.contact_point, tables.contact_point.c.id == tables.conversation.c.contact_point_id)
         .where(_o.id.in_(ids))
         .order_by(_o.id)
     )
     claimed = []
     for row in rows:
         was_leased = row.state == "leased"
+        if row.opted_out_at is not None and not was_leased:
+            # The customer asked for silence while it waited.
+            _finish(tx, row.id)
+            _raise_delivery(tx, row.entry_id, Delivery.FAILED, tx.now, reason="opted_out")
+            tx.wake("outbox")
+            continue
         tx.execute(
             update(tables.outbox)
             .where(_o.id == row.id)
@@ -198,6 +209,7 @@ def _claimed(tx: Tx, row: Row[Any], *, is_reconciliation: bool) -> Claimed:
         ),
         attempts=row.attempts + (0 if is_reconciliation else 1),
         created_at=row.created_at,
+        lease_until=tx.now + LEASE,
         is_reconciliation=is_reconciliation,
     )
 
@@ -205,8 +217,8 @@ def _claimed(tx: Tx, row: Row[Any], *, is_reconciliation: bool) -> Claimed:
 def record(tx: Tx, claimed: Claimed, result: Accepted | ProviderError) -> None:
     """Writes what became of an attempt. A receipt may have come first: rank never falls."""
     row = _lock_outbox(tx, claimed.outbox_id)
-    if row is None or row.state != "leased":
-        return  # a receipt settled it while we waited for the provider's answer
+    if row is None or row.state != "leased" or row.lease_until != claimed.lease_until:
+        return  # a receipt settled it, or somebody else has it in hand by now
     if isinstance(result, Accepted) and _is_anothers(tx, row, result.provider_id):
         # The same words to the same customer twice: what the provider has is the other one.
         result = Uncertain("the provider has another message with this text", code="cannot_tell")
@@ -266,6 +278,12 @@ def backoff_s(attempts: int, chance: float) -> float:
     return base * (1 + _JITTER * (2 * chance - 1))
 
 
+def end_leases(tx: Tx) -> None:
+    """For the only process there is, when it starts: nobody is sending now, so whatever was under way can be asked about at
+    once instead of when its lease runs out."""
+    tx.execute(update(tables.outbox).where(_o.state == "leased").values(lease_until=tx.now))
+
+
 def next_due(tx: Tx) -> datetime | None:
     """The next instant at which something may become claimable by itself; what is claimable now is not counted."""
     moments = (
@@ -316,6 +334,16 @@ def settle(tx: Tx, entry_id: int, *, retry: bool) -> EntryView:
 # --- receipts -----------------------------------------------------------------------------------------------------------
 
 
+def apply_receipts(tx: Tx, receipts: Sequence[tuple[str, ReceiptArrival]]) -> None:
+    """Applies a group, having locked all its conversations at once in their one order."""
+    delivery_ids = [receipt.delivery_id for _, receipt in receipts if receipt.delivery_id is not None]
+    if delivery_ids:
+        known = tx.rows(select(_o.conversation_id).where(_o.delivery_id.in_(delivery_ids)))
+        tx.lock_conversations({row.conversation_id for row in known})
+    for channel_id, receipt in receipts:
+        apply_receipt(tx, channel_id, receipt)
+
+
 def apply_receipt(tx: Tx, channel_id: str, receipt: ReceiptArrival) -> bool:
     """Keeps the receipt, and moves the message on if it says something new. True if it did."""
     row = None
@@ -357,12 +385,17 @@ def note_seen(tx: Tx, contact_point_id: int, channel_id: str, through: int, stat
     earlier = [
         before.value for before, after in DELIVERY.items() if state in after and before is not Delivery.UNCERTAIN
     ]
+    # From their conversations to the entries, by the indexes: a stranger's word must cost next to nothing.
+    theirs = [
+        row.id
+        for row in tx.rows(select(c.id).where(c.contact_point_id == contact_point_id, c.channel_id == channel_id))
+    ]
+    if not theirs:
+        return
     rows = tx.rows(
         select(_e.id, _e.conversation_id)
-        .join(tables.conversation, c.id == _e.conversation_id)
         .where(
-            c.contact_point_id == contact_point_id,
-            c.channel_id == channel_id,
+            _e.conversation_id.in_(theirs),
             _e.id <= through,
             _e.direction == Direction.OUT.value,
             _e.delivery.in_(earlier),

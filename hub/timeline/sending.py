@@ -54,7 +54,7 @@ class Sender:
         self._vault = vault
         self._public_url = public_url
         self._process = process
-        self._in_flight: set[asyncio.Task[None]] = set()
+        self._in_flight: dict[asyncio.Task[None], int] = {}
 
     async def run(self) -> None:
         try:
@@ -66,18 +66,19 @@ class Sender:
         finally:
             # Attempts that run are let finish: their answer is worth more than a quick exit.
             if self._in_flight:
-                await asyncio.wait(self._in_flight, timeout=5)
+                await asyncio.wait(self._in_flight.keys(), timeout=5)
 
     async def _round(self) -> None:
         room = _IN_FLIGHT_LIMIT - len(self._in_flight)
         if room <= 0:
-            await asyncio.wait(self._in_flight, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(self._in_flight.keys(), return_when=asyncio.FIRST_COMPLETED)
             return
-        claimed = await self._database.transaction(outbox.claim, self._process, room)
+        in_flight = set(self._in_flight.values())
+        claimed = await self._database.transaction(outbox.claim, self._process, room, in_flight)
         for item in claimed:
             task = asyncio.create_task(self._deliver(item), name=f"send {item.outbox_id}")
-            self._in_flight.add(task)
-            task.add_done_callback(self._in_flight.discard)
+            self._in_flight[task] = item.outbox_id
+            task.add_done_callback(self._in_flight.pop)
         if not claimed:
             due = await self._database.read(outbox.next_due)
             wait_s = _LOOK_EVERY_S

@@ -160,9 +160,9 @@ class Context:
         return self.found_viewer
 
 
-async def access_viewer(hub: HubLike, connection: HTTPConnection) -> Viewer | None:
+async def access_viewer(hub: HubLike, connection: HTTPConnection, *, is_use: bool = True) -> Viewer | None:
     """Who is behind a request or a websocket: an API key if it carries one, else its session cookie; None for
-    nobody."""
+    nobody. `is_use` False only looks: it does not keep an idle session alive."""
     authorization = connection.headers.get("authorization")
     if authorization is not None:
         scheme, _, token = authorization.partition(" ")
@@ -175,7 +175,7 @@ async def access_viewer(hub: HubLike, connection: HTTPConnection) -> Viewer | No
         if not token:
             return None
         viewer = await hub.database.read(find_viewer_by_session, token, hub.settings.session_idle_s)
-    if viewer is not None and viewer.needs_touch:
+    if is_use and viewer is not None and viewer.needs_touch:
         await hub.database.transaction(touch, viewer)
     return viewer
 

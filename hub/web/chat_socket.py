@@ -15,8 +15,7 @@ import asyncio
 import contextlib
 import json
 import logging
-import time
-from collections import deque
+from collections import Counter
 from dataclasses import dataclass, field
 from http.cookies import SimpleCookie
 from typing import Any
@@ -33,7 +32,7 @@ from hub.domain.events import Typing, conversation_topics, customer_topic, visit
 from hub.domain.states import AgentState, AttachmentState, Delivery
 from hub.domain.values import ContactKind
 from hub.domain.views import ConversationView
-from hub.errors import CallerError, DatabaseAway, Forbidden, HubError, InvalidInput, NotFound, TooMany, Unauthenticated
+from hub.errors import CallerError, DatabaseAway, Forbidden, HubError, InvalidInput, NotFound, Unauthenticated
 from hub.store import tables
 from hub.store.database import Tx, encode_event
 from hub.store.stream import Stored
@@ -41,6 +40,7 @@ from hub.timeline import conversations, customers, outbox
 from hub.web.api import HubLike, error_answer, hub_of
 from hub.web.attachments import read_upload, serve_file
 from hub.web.socket_protocol import EXTENSION, text_frame
+from hub.web.throttle import Throttle
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +58,16 @@ CLOSE_NO_VISITOR = 4401
 CLOSE_ORIGIN = 4403
 CLOSE_NO_CHANNEL = 4404
 CLOSE_AWAY = 1012
+CLOSE_TOO_MANY = 4429
+
+# Pictures one visitor, and one address, may upload in the window.
+_UPLOADS_PER_WINDOW = 20
+_UPLOADS_PER_ADDRESS = 200
+_UPLOAD_WINDOW_S = 600.0
+# Open sockets of one visitor (tabs) and of one address (an office).
+_SOCKET_LIMITS = (10, 500)
+# A widget that has not taken this much is dropped; it comes back and catches up. The longest history is about 3 MB.
+_SLOW_BYTES = 8 << 20
 
 
 # --- what the visitor may see -------------------------------------------------------------------------------------------
@@ -181,10 +191,15 @@ class _Visitor:
     name: str | None = None
     is_live: bool = False
     early: list[dict[str, Any]] = field(default_factory=list)
-    frames_at: deque[float] = field(default_factory=deque)
+    # Up to where the visitor said "received" and "read": saying it again costs nothing.
+    seen: dict[Delivery, int] = field(default_factory=dict)
 
     def send(self, message: dict[str, Any]) -> None:
-        self.push.push(text_frame(json.dumps(message, ensure_ascii=False).encode()))
+        if self.push.unsent_bytes() > _SLOW_BYTES:
+            # It does not read: its history is here when it comes back.
+            self.push.drop()
+            return
+        self.push.write(text_frame(json.dumps(message, ensure_ascii=False).encode()))
 
 
 class ChatSockets:
@@ -195,7 +210,12 @@ class ChatSockets:
         self.hub: HubLike | None = None
         self._by_topic: dict[str, set[_Visitor]] = {}
         self._silent: dict[str, set[_Visitor]] = {}
-        self._visits: dict[str, deque[float]] = {}
+        self.visits = Throttle(_VISITS_PER_WINDOW, _VISIT_WINDOW_S, "too many visits")
+        self.uploads = Throttle(_UPLOADS_PER_WINDOW, _UPLOAD_WINDOW_S, "too many pictures for now")
+        self.uploads_of_address = Throttle(_UPLOADS_PER_ADDRESS, _UPLOAD_WINDOW_S, "too many pictures for now")
+        self._frames = Throttle(_FRAMES_PER_WINDOW, _WINDOW_S)
+        # Open sockets by visitor and by address.
+        self._open: Counter[str] = Counter()
 
     @property
     def count(self) -> int:
@@ -271,18 +291,6 @@ class ChatSockets:
 
     # --- a visit
 
-    def check_visit_rate(self, address: str) -> None:
-        """TooMany when one address makes more new visitors than people would."""
-        now = time.monotonic()
-        if len(self._visits) > 10_000:
-            self._visits.clear()
-        times = self._visits.setdefault(address, deque())
-        while times and times[0] < now - _VISIT_WINDOW_S:
-            times.popleft()
-        if len(times) >= _VISITS_PER_WINDOW:
-            raise TooMany("too many visits", retry_after_s=_VISIT_WINDOW_S)
-        times.append(now)
-
     async def serve(self, websocket: WebSocket) -> None:
         """Runs one visitor's socket to its end."""
         assert self.hub is not None
@@ -300,6 +308,10 @@ class ChatSockets:
             return await _refuse(websocket, CLOSE_NO_VISITOR)
         since_text = websocket.query_params.get("since", "0")
         since = int(since_text) if since_text.isdecimal() and len(since_text) < 19 else 0
+        keys = (f"visitor {visitor_id}", f"address {_address(websocket)}")
+        if any(self._open[key] >= limit for key, limit in zip(keys, _SOCKET_LIMITS, strict=True)):
+            return await _refuse(websocket, CLOSE_TOO_MANY)
+        self._open.update(keys)
         await websocket.accept()
         visitor = _Visitor(channel.account.id, visitor_id, websocket.scope["extensions"][EXTENSION])
         try:
@@ -312,6 +324,10 @@ class ChatSockets:
             pass
         finally:
             self._detach(visitor)
+            self._open.subtract(keys)
+            for key in keys:
+                if not self._open[key]:
+                    del self._open[key]
 
     async def _greet(self, hub: HubLike, visitor: _Visitor, since: int) -> None:
         """History first, then whatever the stream brought meanwhile (an entry may come twice: the widget knows its id)."""
@@ -339,21 +355,20 @@ class ChatSockets:
     async def _take(self, hub: HubLike, channel: Channel, visitor: _Visitor, text: str) -> None:
         client_id = None
         try:
-            is_too_fast = self._is_too_fast(visitor)
             frame = chat.parse_frame(text)
             if isinstance(frame, chat.MessageFrame):
                 client_id = frame.client_id
-            if is_too_fast:
-                raise TooMany("slow down a little", retry_after_s=_WINDOW_S)
+            self._frames.check(visitor.visitor_id)
             match frame:
                 case chat.MessageFrame():
                     await self._message(hub, visitor, frame)
                 case chat.ReceivedFrame(through) | chat.ReadFrame(through):
                     state = Delivery.READ if isinstance(frame, chat.ReadFrame) else Delivery.DELIVERED
-                    if visitor.contact_point_id is not None:
+                    if visitor.contact_point_id is not None and through > visitor.seen.get(state, 0):
                         await hub.database.transaction(
                             outbox.note_seen, visitor.contact_point_id, visitor.channel_id, through, state
                         )
+                        visitor.seen[state] = through
                 case chat.TypingFrame():
                     await self._typing(hub, visitor)
                 case chat.IdentifyFrame():
@@ -364,16 +379,6 @@ class ChatSockets:
             visitor.send(_error(error, client_id))
         except CallerError as error:
             visitor.send(_error(error, client_id))
-
-    def _is_too_fast(self, visitor: _Visitor) -> bool:
-        now = time.monotonic()
-        times = visitor.frames_at
-        while times and times[0] < now - _WINDOW_S:
-            times.popleft()
-        if len(times) >= _FRAMES_PER_WINDOW:
-            return True
-        times.append(now)
-        return False
 
     async def _message(self, hub: HubLike, visitor: _Visitor, frame: chat.MessageFrame) -> None:
         media: tuple[Media, ...] = ()
@@ -462,6 +467,10 @@ def _error(error: HubError, client_id: str | None) -> dict[str, Any]:
     return message
 
 
+def _address(connection: HTTPConnection) -> str:
+    return connection.client.host if connection.client else ""
+
+
 def _read_visitor(hub: HubLike, connection: HTTPConnection) -> str | None:
     token = connection.cookies.get(COOKIE, "")
     return chat.read_visitor(token, key=hub.vault.key("chat-visitor"), now=hub.database.clock()) if token else None
@@ -523,7 +532,7 @@ async def visit(request: Request) -> Response:
         channel = await _checked_channel(request)
         visitor_id = _read_visitor(hub, request)
         if visitor_id is None:
-            hub.chat_sockets.check_visit_rate(request.client.host if request.client else "")
+            hub.chat_sockets.visits.check(_address(request))
             visitor_id = chat.new_visitor_id()
         found = await hub.database.read(_load_visit, channel.account.id, visitor_id, 2**62)
         online = await hub.database.read(_is_somebody_there, channel.account.id)
@@ -594,6 +603,8 @@ async def upload(request: Request) -> Response:
         visitor_id = _read_visitor(hub, request)
         if visitor_id is None:
             raise Unauthenticated("this visitor is not known; visit first")
+        hub.chat_sockets.uploads.check(visitor_id)
+        hub.chat_sockets.uploads_of_address.check(_address(request))
         limit = channel.capabilities.attachment_limit_bytes or hub.settings.upload_limit_bytes
         name, media_type, content = await read_upload(request, limit)
         if media_type not in channel.capabilities.attachment_types:

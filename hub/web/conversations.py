@@ -13,7 +13,7 @@ from hub.domain.events import Typing, conversation_topics, customer_topic, visit
 from hub.domain.states import ConversationStatus
 from hub.domain.values import AuthorKind, ChannelKind, Direction, EntryKind
 from hub.domain.views import Author, ConversationView, EntryView
-from hub.errors import InvalidInput
+from hub.errors import Conflict, InvalidInput
 from hub.routing import dispatcher
 from hub.store import tables
 from hub.store.database import Tx
@@ -145,6 +145,9 @@ def _post_message(
     earlier = once(tx, viewer.user_id, key, request_hash)
     if earlier is not None:
         return conversations.load_entry(tx, earlier)
+    if view.assignee_id is not None and conversations.load_conversation(tx, conversation_id).assignee_id is None:
+        # Released or resolved between the look and the lock; ROUTING can no longer be taken first.
+        raise Conflict("this conversation was let go a moment ago; send it again", code="assignment_changed")
     missing = set(body.attachment_ids) - {file.id for file in _load_unsent(tx, viewer, body.attachment_ids, lock=True)}
     if missing:
         raise InvalidInput("no such attachment", fields={"attachment_ids": f"{min(missing)} is not a file of yours"})

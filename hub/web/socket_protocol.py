@@ -33,11 +33,20 @@ class PushProtocol(WebSocketsSansIOProtocol):
             cast(dict[str, Any], scope["extensions"])[EXTENSION] = self
 
     def push(self, frame: bytes) -> bool:
-        """Writes a frame; False when the socket is not open (any more)."""
-        if not self.handshake_complete or self.close_sent or self.disconnected or self.transport.is_closing():
+        """Writes a frame; False when the client is behind with reading (the transport's high-water mark) or gone."""
+        if self.close_sent or self.disconnected or not self.writable.is_set():
             return False
         self.transport.write(frame)
         return True
+
+    def write(self, frame: bytes) -> None:
+        """Writes a frame however much the client has not taken yet: for the few words it must get."""
+        if not self.close_sent and not self.disconnected:
+            self.transport.write(frame)
+
+    def drop(self) -> None:
+        """Ends a socket whose client does not read, at once and with all it has not taken."""
+        self.transport.abort()
 
     def unsent_bytes(self) -> int:
         """What the client has not taken yet."""

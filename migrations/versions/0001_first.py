@@ -1,5 +1,6 @@
 """The tables of the first release."""
 
+# ruff: noqa: E501
 from __future__ import annotations
 
 import sqlalchemy as sa
@@ -362,6 +363,12 @@ def upgrade() -> None:
         sqlite_where=sa.text("assignee_id IS NOT NULL"),
         postgresql_where=sa.text("assignee_id IS NOT NULL"),
     )
+    op.create_index(
+        "ix_conversation_contact_point_id_channel_id",
+        "conversation",
+        ["contact_point_id", "channel_id", "id"],
+        unique=False,
+    )
     op.create_index("ix_conversation_customer_id", "conversation", ["customer_id"], unique=False)
     op.create_index(
         "ix_conversation_status_last_entry_at", "conversation", ["status", "last_entry_at", "id"], unique=False
@@ -480,6 +487,14 @@ def upgrade() -> None:
     op.create_index("ix_offer_agent_id_ended_at", "offer", ["agent_id", "ended_at"], unique=False)
     op.create_index("ix_offer_conversation_id_ended_at", "offer", ["conversation_id", "ended_at"], unique=False)
     op.create_index(
+        "ix_offer_misses",
+        "offer",
+        ["ended_at"],
+        unique=False,
+        sqlite_where=sa.text("outcome IN ('declined', 'no_answer')"),
+        postgresql_where=sa.text("outcome IN ('declined', 'no_answer')"),
+    )
+    op.create_index(
         "uq_offer_one_live_per_conversation",
         "offer",
         ["conversation_id"],
@@ -586,6 +601,12 @@ def downgrade() -> None:
         sqlite_where=sa.text("ended_at IS NULL"),
         postgresql_where=sa.text("ended_at IS NULL"),
     )
+    op.drop_index(
+        "ix_offer_misses",
+        table_name="offer",
+        sqlite_where=sa.text("outcome IN ('declined', 'no_answer')"),
+        postgresql_where=sa.text("outcome IN ('declined', 'no_answer')"),
+    )
     op.drop_index("ix_offer_conversation_id_ended_at", table_name="offer")
     op.drop_index("ix_offer_agent_id_ended_at", table_name="offer")
     op.drop_table("offer")
@@ -619,6 +640,7 @@ def downgrade() -> None:
     )
     op.drop_index("ix_conversation_status_last_entry_at", table_name="conversation")
     op.drop_index("ix_conversation_customer_id", table_name="conversation")
+    op.drop_index("ix_conversation_contact_point_id_channel_id", table_name="conversation")
     op.drop_index(
         "ix_conversation_assignee_id",
         table_name="conversation",

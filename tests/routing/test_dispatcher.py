@@ -316,3 +316,30 @@ async def test_many_dispatchers_and_agents_at_once_assign_nothing_twice_and_nobo
     assert len({row["conversation_id"] for row in held}) == len(held)
     per_agent = {agent.user_id: sum(row["agent_id"] == agent.user_id for row in held) for agent in agents}
     assert set(per_agent.values()) == {2}
+
+
+async def test_nobody_opens_a_strangers_card_by_writing_to_them_first(scene: Scene) -> None:
+    sales = await scene.queue("Sales")
+    stranger = await scene.agent(queue_ids={sales})
+    await scene.set(tables.channel, {"queue_id": scene.queue_id})
+    await scene.database.transaction(scene._insert_channel, "sales", "loopback", sales)
+    await scene.say("hello")
+    point = await scene.row(tables.contact_point)
+    with pytest.raises(InvalidInput) as refused:
+        await scene.database.transaction(dispatcher.open_conversation, stranger, "sales", point["id"])
+    with pytest.raises(InvalidInput) as nobody:
+        await scene.database.transaction(dispatcher.open_conversation, stranger, "sales", 999_999)
+    assert refused.value.fields == nobody.value.fields
+
+
+async def test_choosing_available_after_an_earlier_absence_has_a_grace_of_its_own(
+    scene: Scene, clock: FrozenClock
+) -> None:
+    agent = await scene.agent()
+    await scene.database.transaction(presence.disconnect, f"screen-{agent.user_id}")
+    clock.advance(GRACE_S)
+    await go(scene)
+    clock.advance(3600)
+    await scene.database.transaction(roster.change_agent_state, agent.user_id, AgentState.AVAILABLE)
+    await go(scene)
+    assert (await scene.row(tables.agent))["state"] == "available"

@@ -37,6 +37,7 @@ from hub.app import Hub, make_app, server_options
 from hub.channels import loopback, twilio
 from hub.domain.values import ChannelKind, Role
 from hub.settings import Settings
+from hub.store import tables
 from hub.store.database import Tx
 from hub.timeline import channels
 from tests.support.postgres import find_free_port
@@ -189,6 +190,22 @@ class House:
     @property
     def socket_url(self) -> str:
         return self.url.replace("http", "ws", 1)
+
+    async def empty(self) -> House:
+        """As it was when it was new: everybody and everything gone, but for the stream, which only grows. Tests of one
+        module share a running hub that way; starting one takes a quarter of a second."""
+
+        def wipe(tx: Tx) -> None:
+            for table in reversed(tables.metadata.sorted_tables):
+                if table not in (tables.event, tables.stream, tables.organisation, tables.projection):
+                    tx.execute(table.delete())
+
+        await self.hub.database.transaction(wipe)
+        sockets = self.hub.chat_sockets
+        for throttle in (sockets.visits, sockets.uploads, sockets.uploads_of_address, sockets._frames):
+            throttle._times.clear()
+        await _furnish(self)
+        return self
 
     # --- who and where
 

@@ -12,6 +12,7 @@ from hub.domain.values import ContactKind
 from hub.errors import NotFound
 from hub.store import tables
 from hub.store.database import Database
+from hub.timeline import customers
 from hub.timeline.inbound import Intake
 from tests.support.clock import FrozenClock
 from tests.support.scene import Scene
@@ -164,3 +165,38 @@ async def test_a_phone_number_is_one_customer_on_every_channel_that_speaks_of_ph
     await scene.say("two", channel_id="sms-b", sender="+37491234567", kind=ContactKind.PHONE)
     customer = await scene.row(tables.customer)
     assert customer["name"] == "+374 91 234567"
+
+
+async def test_a_stop_and_a_question_in_one_group_still_want_an_answer(scene: Scene) -> None:
+    await scene.intake.accept(
+        scene.channel_id, [scene.message("STOP", consent=Consent.STOP), scene.message("Where is my order?")]
+    )
+    conversation = await scene.row(tables.conversation)
+    assert conversation["status"] == "open"
+    assert conversation["queued_since"] is not None
+
+
+async def test_writing_from_a_claimed_number_proves_the_number_and_not_the_chat_that_claimed_it(scene: Scene) -> None:
+    await scene.channel("shop", "chat")
+    await scene.channel("sms-a", "sms")
+    visit = await scene.say("hi", channel_id="shop", sender="visitor-1", kind=ContactKind.CHAT)
+    phone = (ContactKind.PHONE, "+37491234567")
+    assert visit.contact_point_id is not None
+    await scene.database.transaction(customers.identify, visit.contact_point_id, name="Ani", claims=[phone])
+    await scene.say("hello", channel_id="sms-a", sender=phone[1], kind=ContactKind.PHONE)
+    verified = {row["kind"]: row["verified"] for row in await scene.rows(tables.contact_point)}
+    assert verified == {"phone": True, "chat": False}
+    assert len(await scene.rows(tables.customer)) == 1
+
+
+async def test_claiming_somebody_elses_number_joins_the_cards_and_renames_nobody(scene: Scene) -> None:
+    await scene.channel("shop", "chat")
+    await scene.channel("sms-a", "sms")
+    phone = (ContactKind.PHONE, "+37491234567")
+    await scene.say("hello", channel_id="sms-a", sender=phone[1], kind=ContactKind.PHONE)
+    visit = await scene.say("hi", channel_id="shop", sender="visitor-1", kind=ContactKind.CHAT)
+    assert visit.contact_point_id is not None
+    await scene.database.transaction(customers.identify, visit.contact_point_id, name="Mallory", claims=[phone])
+    owner = await scene.row(tables.customer, merged_into=None)
+    assert owner["name"] == "+374 91 234567"
+    assert (await scene.row(tables.contact_point, kind="chat"))["verified"] is False

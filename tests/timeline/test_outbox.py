@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from hub.agents.viewer import Viewer
-from hub.channels.channel import Accepted
+from hub.channels.channel import Accepted, Consent
 from hub.domain.states import Delivery
 from hub.domain.values import AuthorKind
 from hub.domain.views import Author
@@ -256,3 +256,28 @@ async def test_many_senders_claim_each_message_once(scene: Scene) -> None:
 def test_back_off_doubles_up_to_five_minutes_with_jitter(attempts: int, low: float, high: float) -> None:
     assert outbox.backoff_s(attempts, 0.0) == pytest.approx(low)
     assert outbox.backoff_s(attempts, 1.0) == pytest.approx(high)
+
+
+async def test_what_waits_when_the_customer_says_stop_is_not_sent(scene: Scene) -> None:
+    entry_id = await write(scene, *await desk(scene))
+    await scene.say("STOP", consent=Consent.STOP)
+    assert await claim(scene) == []
+    assert await delivery(scene, entry_id) == ("failed", "opted_out")
+
+
+async def test_a_result_counts_only_while_its_own_lease_stands(scene: Scene, clock: FrozenClock) -> None:
+    entry_id = await write(scene, *await desk(scene))
+    (slow,) = await claim(scene)
+    clock.advance(outbox.LEASE.total_seconds())
+    (again,) = await claim(scene)
+    await record(scene, slow, Unavailable("busy"))
+    assert await delivery(scene, entry_id) == ("sending", None)
+    await record(scene, again, Accepted("SM1"))
+    assert await delivery(scene, entry_id) == ("sent", None)
+
+
+async def test_what_this_process_is_sending_still_is_not_claimed_again(scene: Scene, clock: FrozenClock) -> None:
+    await write(scene, *await desk(scene))
+    (claimed,) = await claim(scene)
+    clock.advance(outbox.LEASE.total_seconds())
+    assert await scene.database.transaction(outbox.claim, "test", 10, {claimed.outbox_id}) == []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
@@ -18,10 +17,15 @@ PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 64
 LIMIT_BYTES = 100_000
 
 
-@pytest.fixture
-async def house(sqlite_url: str, tmp_path: Path) -> AsyncIterator[House]:
-    async with run_hub(sqlite_url, tmp_path, upload_limit_bytes=LIMIT_BYTES) as house:
+@pytest.fixture(scope="module")
+async def running(module_sqlite_url: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]:
+    async with run_hub(module_sqlite_url, tmp_path_factory.mktemp("hub"), upload_limit_bytes=LIMIT_BYTES) as house:
         yield house
+
+
+@pytest.fixture
+async def house(running: House) -> House:
+    return await running.empty()
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from sqlalchemy import func, select
 from hub.domain.values import ChannelKind
 from hub.store import tables
 from hub.web import chat_socket
+from hub.web.throttle import Throttle
 from tests.support.running_hub import PATIENCE_S, Api, House, Person, Widget, run_hub
 
 pytestmark = pytest.mark.anyio
@@ -50,11 +51,21 @@ class Shop:
         )
 
 
+@pytest.fixture(scope="module")
+async def running(module_sqlite_url: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]:
+    async with run_hub(module_sqlite_url, tmp_path_factory.mktemp("hub")) as house:
+        yield house
+
+
 @pytest.fixture
-async def shop(sqlite_url: str, tmp_path: Path) -> AsyncIterator[Shop]:
-    async with run_hub(sqlite_url, tmp_path) as house:
-        await house.channel("chat", ChannelKind.CHAT, allowed_origins=SHOP)
-        yield Shop(house, await house.person("Nare"), await house.visit())
+async def house(running: House) -> House:
+    return await running.empty()
+
+
+@pytest.fixture
+async def shop(house: House) -> Shop:
+    await house.channel("chat", ChannelKind.CHAT, allowed_origins=SHOP)
+    return Shop(house, await house.person("Nare"), await house.visit())
 
 
 async def say(widget: Widget, text: str, client_id: str = "c1", **more: Any) -> int:
@@ -349,16 +360,17 @@ async def test_a_visitor_who_names_a_known_phone_is_joined_to_that_customer_and_
         [*form, ("AccountSid", "AC" + "0123456789abcdef" * 2), ("Body", "my secret order")]
     )
     assert texted.status_code == 200, texted.text
-    named = await house.api(shop.nare).patch("/customers/1", {"name": "Ani Known"})
+    (ani,) = (await shop.api.get("/customers")).json()["items"]
+    named = await shop.api.patch(f"/customers/{ani['id']}", {"name": "Ani Known"})
     assert named.status_code == 200, named.text
     async with house.widget(shop.visitor) as widget, house.screen(shop.nare) as screen:
         await say(widget, "Hello")
         await widget.send(type="identify", phone="091 234567", name="Somebody Else")
         await widget.until(type="identified")
         await screen.until(lambda one: "linked" in one.happenings)
-        known = await shop.api.get("/customers/1/timeline")
+        known = await shop.api.get(f"/customers/{ani['id']}/timeline")
         assert {entry["text"] for entry in known.json()["items"]} >= {"my secret order", "Hello"}
-        card = (await shop.api.get("/customers/1")).json()["customer"]
+        card = (await shop.api.get(f"/customers/{ani['id']}")).json()["customer"]
         assert card["name"] == "Ani Known"
         heard = json.dumps(await widget.settle())
         assert "Known" not in heard
@@ -469,7 +481,7 @@ async def test_a_visitor_who_sends_like_a_machine_is_slowed_down(shop: Shop) -> 
 async def test_new_visits_of_one_address_have_a_limit_and_known_visitors_come_back(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(chat_socket, "_VISITS_PER_WINDOW", 3)
+    monkeypatch.setattr(shop.house.hub.chat_sockets, "visits", Throttle(3, 60.0))
     answers = [await shop.house.client.post("/chat/chat/visit", headers={"origin": shop.house.url}) for _ in range(4)]
     assert answers[-1].status_code == 429
     assert int(answers[-1].headers["retry-after"]) > 0

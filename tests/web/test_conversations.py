@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -51,26 +50,43 @@ async def sit_down(house: House, *, sender: str = "ani", channel_id: str = "loop
     return Desk(house, nare, stranger, view["id"], view["customer_id"])
 
 
-@pytest.fixture
-async def desk(sqlite_url: str, tmp_path: Path) -> AsyncIterator[Desk]:
-    async with run_hub(sqlite_url, tmp_path, upload_limit_bytes=100_000) as house:
-        await house.write("Hello")
-        yield await sit_down(house)
+@pytest.fixture(scope="module")
+async def running(module_sqlite_url: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]:
+    async with run_hub(module_sqlite_url, tmp_path_factory.mktemp("hub")) as house:
+        yield house
 
 
 @pytest.fixture
-async def desk_on_both(database_url: str, tmp_path: Path) -> AsyncIterator[Desk]:
-    async with run_hub(database_url, tmp_path) as house:
-        await house.write("Hello")
-        yield await sit_down(house)
+async def house(running: House) -> House:
+    return await running.empty()
 
 
 @pytest.fixture
-async def sms_desk(sqlite_url: str, tmp_path: Path) -> AsyncIterator[Desk]:
-    async with run_hub(sqlite_url, tmp_path) as house:
-        await house.channel("sms", ChannelKind.SMS)
-        await text_from_ani(house, "Hello", "SM1")
-        yield await sit_down(house)
+async def desk(house: House) -> Desk:
+    await house.write("Hello")
+    return await sit_down(house)
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+async def running_on_both(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[House]:
+    url = request.getfixturevalue(f"module_{request.param}_url")
+    async with run_hub(url, tmp_path_factory.mktemp("hub")) as house:
+        yield house
+
+
+@pytest.fixture
+async def desk_on_both(running_on_both: House) -> Desk:
+    await (await running_on_both.empty()).write("Hello")
+    return await sit_down(running_on_both)
+
+
+@pytest.fixture
+async def sms_desk(house: House) -> Desk:
+    await house.channel("sms", ChannelKind.SMS)
+    await text_from_ani(house, "Hello", "SM1")
+    return await sit_down(house)
 
 
 async def text_from_ani(house: House, text: str, sid: str) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import httpx2
 import pytest
@@ -15,11 +14,17 @@ from tests.support.running_hub import NUMBER, Api, House, run_hub
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-async def house(database_url: str, tmp_path: Path) -> AsyncIterator[House]:
-    async with run_hub(database_url, tmp_path) as house:
-        await house.channel("sms", ChannelKind.SMS)
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+async def running(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]:
+    url = request.getfixturevalue(f"module_{request.param}_url")
+    async with run_hub(url, tmp_path_factory.mktemp("hub")) as house:
         yield house
+
+
+@pytest.fixture
+async def house(running: House) -> House:
+    await (await running.empty()).channel("sms", ChannelKind.SMS)
+    return running
 
 
 @pytest.fixture

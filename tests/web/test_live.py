@@ -24,10 +24,15 @@ from tests.support.running_hub import PATIENCE_S, House, Person, Screen, hub_pro
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-async def house(sqlite_url: str, tmp_path: Path) -> AsyncIterator[House]:
-    async with run_hub(sqlite_url, tmp_path) as house:
+@pytest.fixture(scope="module")
+async def running(module_sqlite_url: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]:
+    async with run_hub(module_sqlite_url, tmp_path_factory.mktemp("hub")) as house:
         yield house
+
+
+@pytest.fixture
+async def house(running: House) -> House:
+    return await running.empty()
 
 
 @pytest.fixture
@@ -415,11 +420,14 @@ async def test_a_client_that_fell_too_far_behind_is_told_to_resync_and_goes_on(
 ) -> None:
     monkeypatch.setattr(live, "_BACKLOG_LIMIT", 5)
     async with run_hub(sqlite_url, tmp_path, send_buffer_bytes=16_384) as house:
-        nare, giorgi = await house.person("Nare"), await house.person("Giorgi")
-        async with slow_screen(house, nare) as slow, house.screen(giorgi, max_size=None) as quick:
-            for _ in range(4):
+        sales_id = await house.queue("Sales")
+        await house.channel("sales", queue_id=sales_id)
+        nare, giorgi = await house.person("Nare"), await house.person("Giorgi", queue_ids=[sales_id])
+        async with slow_screen(house, nare) as slow, house.screen(giorgi) as other:
+            for number in range(4):
                 await flood(house, 12)
-            await quick.until(lambda one: len(one.texts) == 48)
+                await house.write(f"round {number} is told", channel_id="sales")
+                await other.until_text(f"round {number} is told")
             assert await slow.until_other("resync") == "too_slow"
             snapshot = await house.snapshot(nare)
             assert len(snapshot["conversations"]) == 12

@@ -20,10 +20,15 @@ pytestmark = pytest.mark.anyio
 PAYLOADS = Path(__file__).parent.parent / "payloads" / "twilio"
 
 
-@pytest.fixture
-async def house(sqlite_url: str, tmp_path: Path) -> AsyncIterator[House]:
-    async with run_hub(sqlite_url, tmp_path, body_limit_bytes=20_000) as house:
+@pytest.fixture(scope="module")
+async def running(module_sqlite_url: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]:
+    async with run_hub(module_sqlite_url, tmp_path_factory.mktemp("hub"), body_limit_bytes=20_000) as house:
         yield house
+
+
+@pytest.fixture
+async def house(running: House) -> House:
+    return await running.empty()
 
 
 def form(name: str, **changes: str) -> list[tuple[str, str]]:

@@ -208,7 +208,7 @@ class CustomerAnswered:
 
 @dataclass(frozen=True, slots=True)
 class ConversationResolved:
-    """`opened_at` is when the conversation began, whatever was reopened since. `agent_id`: who held it, else who resolved it."""
+    """`opened_at` is when the conversation began, whatever was reopened since. `agent_id`: who held it, else the resolver."""
 
     KIND: ClassVar[str] = "fact.resolution"
     entry_id: int

@@ -21,7 +21,7 @@ from hub.store.database import Database, open_database
 from hub.store.migrate import migrate
 from tests.support.chromium import FLAGS, check_chromium
 from tests.support.clock import FrozenClock
-from tests.support.postgres import PostgresServer, run_postgres
+from tests.support.postgres import DISKS, MEMORY, PostgresServer, own_folder, pick_parent, run_postgres
 
 
 @pytest.fixture(scope="session")
@@ -77,8 +77,10 @@ def postgresql_url(postgres_server: PostgresServer, postgres_template: str) -> s
 
 
 @pytest.fixture(scope="module")
-def module_sqlite_url(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
-    return f"sqlite:///{shutil.copy(sqlite_template, tmp_path_factory.mktemp('database') / 'hub.db')}"
+def module_sqlite_url(sqlite_template: Path) -> Iterator[str]:
+    """In memory if there is room: a commit waits for the disk otherwise, and there are thousands of them."""
+    with own_folder(pick_parent(MEMORY, *DISKS), None) as folder:
+        yield f"sqlite:///{shutil.copy(sqlite_template, folder / 'hub.db')}"
 
 
 @pytest.fixture(scope="module")

@@ -47,7 +47,7 @@ def main(arguments: list[str]) -> int:
     text = re.sub(r" *# ### .* ###\n", "", text)
     # SQLite writes booleans as numbers, which PostgreSQL does not take for them.
     text = re.sub(r"(sa\.Boolean\(\), server_default=)sa\.text\('([01])'\)", _boolean, text)
-    if any(len(line) > 120 for line in text.splitlines()):
+    if any(len(line) > 126 for line in text.splitlines()):
         text = text.replace("from __future__", "# ruff: noqa: E501\nfrom __future__", 1)
     path.write_text(text)
     for step in (["check", "--fix-only"], ["format"]):

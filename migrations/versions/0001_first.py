@@ -1,6 +1,5 @@
 """The tables of the first release."""
 
-# ruff: noqa: E501
 from __future__ import annotations
 
 import sqlalchemy as sa

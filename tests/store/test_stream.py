@@ -91,8 +91,8 @@ async def test_pruning_takes_screen_events_and_leaves_facts_and_the_position(
     before, _ = await bounds(database)
     clock.advance(days=8)
     await database.transaction(say, 3)
-    gone = await database.transaction(lambda tx: stream.prune(tx, tx.now - timedelta(days=7)))
-    assert gone == 2
+    went = await database.transaction(lambda tx: stream.prune(tx, tx.now - timedelta(days=7)))
+    assert went == 3  # two screen events and the fact between them, which stays
     kinds = [event.kind for event in await database.read(stream.load_events, 0)]
     assert kinds == ["fact.response", "access.changed"]
     head, pruned_to = await bounds(database)
@@ -112,6 +112,20 @@ async def test_pruning_everything_moves_no_position_back_and_gives_no_number_twi
     await database.transaction(say, 9)
     (event,) = await database.read(stream.load_events, before.seq)
     assert event.seq > before.seq
+
+
+async def test_pruning_goes_in_bounded_steps_up_to_what_is_young(
+    database: Database, clock: FrozenClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream, "_PRUNE_STEP", 2)
+    for number in range(5):
+        await database.transaction(say, number)
+    clock.advance(days=8)
+    await database.transaction(say, 9)
+    steps = [await database.transaction(lambda tx: stream.prune(tx, tx.now - timedelta(days=7))) for _ in range(4)]
+    assert steps == [2, 2, 1, 0]
+    (left,) = await database.read(stream.load_events, 0)
+    assert '"user_id":9,' in left.body
 
 
 async def test_pruning_nothing_changes_nothing(database: Database) -> None:

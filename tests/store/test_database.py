@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import exc, insert, select, text, update
+from sqlalchemy.util import await_only
 
 from hub.domain.events import STAFF, AccessChanged
 from hub.errors import Conflict, DatabaseAway
@@ -16,7 +17,7 @@ from hub.routing import dispatcher
 from hub.store import database as store
 from hub.store import tables
 from hub.store.database import Database, Notice, PostgresDatabase, SqliteDatabase, Tx, open_database
-from hub.store.stream import Stored, load_events
+from hub.store.stream import Stored, load_events, load_token
 from tests.support.clock import FrozenClock
 from tests.support.running_hub import line_to
 from tests.support.scene import Scene
@@ -60,13 +61,14 @@ async def write_and_read(writer: Database, reader: Database, per_writer: int) ->
     """(what a reader with `seq > cursor` saw while twenty wrote, what there was to see), as the numbers told."""
     seen: list[Stored] = []
     finished = asyncio.Event()
+    start = (await reader.read(load_token)).seq
 
     async def write(number: int) -> None:
         for n in range(per_writer):
             await writer.transaction(write_one, number * per_writer + n)
 
     async def read() -> None:
-        cursor = 0
+        cursor = start
         while True:
             is_last = finished.is_set()
             for event in await reader.read(load_events, cursor):
@@ -79,7 +81,7 @@ async def write_and_read(writer: Database, reader: Database, per_writer: int) ->
     await asyncio.gather(*(write(number) for number in range(WRITERS)))
     finished.set()
     await reading
-    everything = await reader.read(load_events, 0, 100_000)
+    everything = await reader.read(load_events, start, 100_000)
     return [event.seq for event in seen], [event.seq for event in everything]
 
 
@@ -104,10 +106,23 @@ async def test_without_the_stream_lock_the_same_reader_misses_events(
     # Each transaction locks a number of its own, which is no lock at all.
     monkeypatch.setattr(store, "STREAM_LOCK", "(random() * 2000000000)::int")
     writer, reader = open_database(postgresql_url), open_database(postgresql_url)
-    seen, everything = await write_and_read(writer, reader, 40)
+    assert await some(loses_events(writer, reader))
     await writer.close()
     await reader.close()
-    assert len(seen) < len(everything)
+
+
+async def loses_events(writer: Database, reader: Database) -> AsyncIterator[bool]:
+    for _ in range(10):
+        seen, everything = await write_and_read(writer, reader, 20)
+        yield seen != everything
+
+
+async def some(outcomes: AsyncIterator[bool]) -> bool:
+    """Whether it came out so once. A race without its lock is lost soon, but nobody knows in which round."""
+    async for outcome in outcomes:
+        if outcome:
+            return True
+    return False
 
 
 async def test_events_stand_in_the_order_in_which_they_were_emitted(database: Database) -> None:
@@ -123,17 +138,16 @@ async def test_events_stand_in_the_order_in_which_they_were_emitted(database: Da
 # --- one decider --------------------------------------------------------------------------------------------------------
 
 
-async def offer_from_two_processes(first: Scene, second: Scene) -> list[BaseException]:
-    """Rounds of two dispatchers at the same moment; the faults that the database had to stop."""
+async def rounds_of_two_processes(first: Scene, second: Scene, rounds: int) -> AsyncIterator[list[BaseException]]:
+    """Two dispatchers twice at the same moment, round after round; the faults that the database had to stop."""
     await asyncio.gather(*(first.agent(capacity=1000) for _ in range(3)))
-    faults: list[BaseException] = []
-    for number in range(15):
+    for number in range(rounds):
         await first.say(sender=f"c{number}")
         results = await asyncio.gather(
             *(scene.database.transaction(dispatcher.dispatch, 15.0) for scene in (first, second, first, second)),
             return_exceptions=True,
         )
-        faults += [result for result in results if isinstance(result, BaseException)]
+        yield [result for result in results if isinstance(result, BaseException)]
         for offer in await first.rows(tables.offer, ended_at=None):
             await first.set(tables.offer, {"ended_at": first.database.clock(), "outcome": "withdrawn"}, id=offer["id"])
             await first.set(
@@ -141,7 +155,6 @@ async def offer_from_two_processes(first: Scene, second: Scene) -> list[BaseExce
                 {"status": "resolved", "queued_since": None, "resolved_at": first.database.clock()},
                 id=offer["conversation_id"],
             )
-    return faults
 
 
 @pytest.fixture
@@ -153,7 +166,7 @@ async def two_processes(postgresql_url: str, clock: FrozenClock) -> AsyncIterato
 
 
 async def test_two_dispatchers_at_once_offer_each_work_once(two_processes: tuple[Scene, Scene]) -> None:
-    assert await offer_from_two_processes(*two_processes) == []
+    assert [faults async for faults in rounds_of_two_processes(*two_processes, 15)] == [[]] * 15
     offers = await two_processes[0].rows(tables.offer)
     assert len(offers) == 15
 
@@ -162,8 +175,8 @@ async def test_without_the_routing_lock_only_the_unique_index_stops_a_second_off
     two_processes: tuple[Scene, Scene], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(store, "ROUTING_LOCK", "(random() * 2000000000)::int")
-    faults = await offer_from_two_processes(*two_processes)
-    assert any("uq_offer_one_live_per_conversation" in str(fault) for fault in faults)
+    rounds = rounds_of_two_processes(*two_processes, 100)
+    assert await some("uq_offer_one_live_per_conversation" in str(faults) async for faults in rounds)
 
 
 # --- sharing commits ----------------------------------------------------------------------------------------------------
@@ -284,18 +297,22 @@ async def test_a_closed_database_is_away(sqlite_url: str) -> None:
 async def test_a_deadlock_is_repeated_and_both_come_through(postgresql_url: str) -> None:
     database = open_database(postgresql_url)
     ids = [await database.transaction(insert_customer, name) for name in ("a", "b")]
+    has_first = {"x": asyncio.Event(), "y": asyncio.Event()}
     runs: list[str] = []
 
-    def lock_both(tx: Tx, mark: str, order: list[int]) -> None:
+    def lock_both(tx: Tx, mark: str, other: str, order: list[int]) -> None:
         runs.append(mark)
         tx.execute(text("SET LOCAL deadlock_timeout = '20ms'"))
+        cu = tables.customer.c
         for customer_id in order:
-            cu = tables.customer.c
             tx.execute(update(tables.customer).where(cu.id == customer_id).values(note=cu.note + mark))
-            tx.execute(text("SELECT pg_sleep(0.05)"))  # the other has its first row, too
+            has_first[mark].set()
+            await_only(has_first[other].wait())
         say(tx, 1)
 
-    await asyncio.gather(database.transaction(lock_both, "x", ids), database.transaction(lock_both, "y", ids[::-1]))
+    await asyncio.gather(
+        database.transaction(lock_both, "x", "y", ids), database.transaction(lock_both, "y", "x", ids[::-1])
+    )
     notes = await database.read(lambda tx: tx.execute(select(tables.customer.c.note)).scalars().all())
     events = await database.read(load_events, 0)
     await database.close()

@@ -31,7 +31,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
-from hub.agents import accounts
+from hub.agents import accounts, presence
 from hub.errors import DatabaseAway, Misconfigured
 from hub.kpi.facts import Projector
 from hub.logs import set_up_logging
@@ -149,6 +149,7 @@ class Hub:
         await self.tail.start()
         if self.settings.is_sqlite:
             await self.database.transaction(outbox.end_leases)
+            await self.database.transaction(presence.forget_all)
         for name, loop in self._loops().items():
             task = asyncio.create_task(loop, name=name)
             # The notices loop ends at once on SQLite, where there is nothing to hear.

@@ -76,6 +76,14 @@ def beat(tx: Tx, process: str, connection_ids: Collection[str]) -> list[str]:
     return missing
 
 
+def forget_all(tx: Tx) -> None:
+    """For the only process there is, when it starts: every socket noted belongs to an earlier life. Their agents are gone
+    until they come back, so nothing rings at a screen that is closed; the grace period keeps what they hold."""
+    users = {row.user_id for row in tx.rows(select(_k.user_id))}
+    tx.execute(delete(tables.connection))
+    _note_gone(tx, users)
+
+
 def _lock_agents(tx: Tx, user_ids: Collection[int]) -> None:
     """Opening and closing of one agent's sockets one after the other: else, at a reload, the old socket's goodbye does not
     see the new one's row, the new one still sees an agent who is connected, and the agent ends as gone."""

@@ -343,3 +343,14 @@ async def test_choosing_available_after_an_earlier_absence_has_a_grace_of_its_ow
     await scene.database.transaction(roster.change_agent_state, agent.user_id, AgentState.AVAILABLE)
     await go(scene)
     assert (await scene.row(tables.agent))["state"] == "available"
+
+
+async def test_after_a_restart_nothing_rings_at_a_screen_of_the_earlier_life(scene: Scene, clock: FrozenClock) -> None:
+    agent = await scene.agent()
+    await scene.database.transaction(presence.forget_all)
+    await scene.say()
+    await go(scene)
+    assert await scene.rows(tables.offer) == []
+    await scene.database.transaction(presence.connect, "again", agent.user_id, "test", None)
+    await go(scene)
+    assert (await live_offer(scene))["agent_id"] == agent.user_id

@@ -378,14 +378,17 @@ def make_settings(database_url: str, folder: Path, port: int, **changes: Any) ->
 
 
 @contextlib.contextmanager
-def _told_of_dead_loops() -> Iterator[list[int]]:
-    """A loop that dies takes its process down by SIGTERM: here it must fail the test and not end the test run."""
+def _surviving_dead_loops(hub: Hub) -> Iterator[None]:
+    """A loop that dies takes its process down by SIGTERM: here it must fail the test and not end the test run. Anybody
+    else's SIGTERM means the run."""
     heard: list[int] = []
     before = signal.signal(signal.SIGTERM, lambda number, _frame: heard.append(number))
     try:
-        yield heard
+        yield
     finally:
         signal.signal(signal.SIGTERM, before)
+        if heard and not hub.has_failed:
+            signal.raise_signal(signal.SIGTERM)
 
 
 @contextlib.asynccontextmanager
@@ -394,12 +397,13 @@ async def run_hub(
 ) -> AsyncIterator[House]:
     """The hub behind a port, as `hub serve` runs it, with a queue and a loopback channel `loop` if the database is new.
     `settings` change those of the hub. It is ready when this is entered."""
-    with socket.create_server(("127.0.0.1", 0)) as listener, _told_of_dead_loops():
+    with socket.create_server(("127.0.0.1", 0)) as listener, contextlib.ExitStack() as stack:
         if send_buffer_bytes is not None:
             # Accepted sockets inherit it; the kernel's own choice would take megabytes for a client that never reads.
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer_bytes)
         port = listener.getsockname()[1]
         hub = Hub(make_settings(database_url, folder, port, **settings))
+        stack.enter_context(_surviving_dead_loops(hub))
         server = uvicorn.Server(uvicorn.Config(make_app(hub), **server_options("127.0.0.1", port, hub.settings)))
         serving = asyncio.create_task(server.serve(sockets=[listener]), name=f"hub on {port}")
         try:

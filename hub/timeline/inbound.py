@@ -94,11 +94,6 @@ def accept_group(tx: Tx, items: Sequence[_Item]) -> list[Outcome]:
     return outcomes
 
 
-def accept_arrivals(tx: Tx, channel_id: str, arrivals: Sequence[Arrival]) -> list[Outcome]:
-    """Stores arrivals of one channel inside a unit of work of the caller's."""
-    return accept_group(tx, [_Item(channel_id, arrival) for arrival in arrivals])
-
-
 def _insert_arrivals(tx: Tx, items: Sequence[_Item]) -> set[int]:
     """The indexes of the arrivals that were never seen before."""
     rows: dict[tuple[str, str], dict[str, Any]] = {}

@@ -101,11 +101,6 @@ class Organisation(Answer):
     time_zone: str
 
 
-class Viewers(Answer):
-    customer_id: int
-    user_ids: list[int]
-
-
 class Snapshot(Answer):
     """All the console shows at once, and the token of the moment it was true. `conversations` holds the open ones the
     viewer may see, newest activity first; `conversations_complete` is false when there were more than it carries (then

@@ -21,6 +21,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
+from hub.domain.mail import IncomingMail, OutgoingMail
 from hub.domain.states import Delivery
 from hub.domain.values import ChannelKind, ContactKind
 
@@ -30,7 +31,8 @@ class ChannelAccount:
     """One configured account of a channel: settings in the open, secrets decrypted, where the world reaches it.
 
     `webhook_url(kind)` is where the provider must post; `default_region` is the two-letter region by which national
-    phone numbers are read.
+    phone numbers are read. `token_key` signs what must come back to this account untouched (the tokens that bring a
+    mail into its conversation); it is derived from the hub's secret key and never leaves the process.
     """
 
     id: str
@@ -39,6 +41,7 @@ class ChannelAccount:
     secrets: Mapping[str, str] = field(repr=False)
     public_url: str = ""
     default_region: str | None = None
+    token_key: bytes = field(default=b"", repr=False)
 
     def webhook_url(self, kind: str) -> str:
         return f"{self.public_url}/webhooks/{self.id}/{kind}"
@@ -67,14 +70,18 @@ class WebhookAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Media:
-    """A file that came with a message: `url` is where the provider keeps it until we have fetched it, `content` holds
-    it, or `stored_id` names a file of the sender's that the hub has already (a chat visitor's upload)."""
+    """A file that came with a message: `url` is where the provider keeps it until we have fetched it, `stored_id` names a
+    file of the sender's that the hub has already (a chat visitor's upload), and `part` is its number inside the raw
+    message that came with it (a mail's attachment)."""
 
     media_type: str
     name: str | None = None
     url: str | None = None
     stored_id: int | None = None
-    content: bytes | None = field(default=None, repr=False)
+    part: int | None = None
+    size_bytes: int | None = None
+    content_id: str | None = None
+    is_inline: bool = False
 
 
 def clean_text(text: str) -> str:
@@ -101,8 +108,9 @@ class Consent(StrEnum):
 class MessageArrival:
     """A customer wrote. `provider_id` is unique within the account: the key of once-only. `sender` is normalised
     (E.164, lower-case mailbox, visitor id). `client_key` is the sender's own mark of the message, given back to them.
-    `occurred_at` is the provider's time, if it tells one. `raw` is the payload
-    as it came, for the record."""
+    `occurred_at` is the provider's time, if it tells one. `raw` is the payload as it came, for the record. A mail brings
+    `mail`, and the message itself as bytes in `message`: the hub keeps it as a file (`message_key`) and `raw` then says
+    only how it came."""
 
     provider_id: str
     contact_kind: ContactKind
@@ -116,13 +124,18 @@ class MessageArrival:
     consent: Consent | None = None
     language: str | None = None
     client_key: str | None = None
+    mail: IncomingMail | None = None
+    message: bytes | None = field(default=None, repr=False)
+    message_key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ReceiptArrival:
     """What became of a message of ours. `delivery_id` is our own id, given to the provider when we sent; `state` None
     means the provider used a word we do not know (kept in `word` and `raw`). `provider_id` is the once-only key of the
-    receipt itself, `message_provider_id` the provider's name of the message."""
+    receipt itself, `message_provider_id` the provider's name of the message. `recipient` is set where a message may have
+    several (mail): a receipt about another than the message's own first recipient does not move the message.
+    `is_complaint`: the recipient called it spam."""
 
     provider_id: str
     delivery_id: str | None
@@ -133,6 +146,8 @@ class ReceiptArrival:
     received_at: datetime
     reason: str | None = None
     detail: str | None = None
+    recipient: str | None = None
+    is_complaint: bool = False
 
 
 Arrival = MessageArrival | ReceiptArrival
@@ -140,12 +155,16 @@ Arrival = MessageArrival | ReceiptArrival
 
 @dataclass(frozen=True, slots=True)
 class OutgoingFile:
-    """A file to send: `url` is a signed address of ours that the provider may fetch for a while."""
+    """A file to send: `url` is a signed address of ours that the provider may fetch for a while. `path` is where the bytes
+    lie on this machine, for channels that carry them themselves (`Capabilities.carries_files`). `id` is how the text
+    names it (`![name](attachment:12)` in a mail)."""
 
     name: str
     media_type: str
     size_bytes: int
     url: str
+    id: int = 0
+    path: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +176,17 @@ class OutgoingMessage:
     text: str
     files: tuple[OutgoingFile, ...] = ()
     attempted_at: datetime | None = None
+    created_at: datetime | None = None
+    mail: OutgoingMail | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedRecipient:
+    """One of several recipients whom the provider did not take, while it took the message for the others."""
+
+    address: str
+    code: str
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,13 +196,15 @@ class Accepted:
     provider_id: str | None
     state: Delivery = Delivery.SENT
     segments: int | None = None
+    refused: tuple[RefusedRecipient, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
     """What the channel can carry. A None limit means there is none. `finds_sent`: find_sent works; `fetches_media`:
-    fetch_media works; `repeatable`: sending twice with one delivery_id reaches the customer once (never true of
-    SMS)."""
+    fetch_media works; `repeatable`: sending twice with one delivery_id reaches the customer once, or harms nobody (mail
+    with one Message-ID; never true of SMS). `carries_files`: the adapter reads `OutgoingFile.path`. A webhook's body may
+    be `webhook_limit_bytes` long where the hub's own limit is too small for the provider's payloads."""
 
     contact_kind: ContactKind
     text_limit: int | None = None
@@ -185,6 +217,8 @@ class Capabilities:
     finds_sent: bool = False
     fetches_media: bool = False
     repeatable: bool = False
+    carries_files: bool = False
+    webhook_limit_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

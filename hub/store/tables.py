@@ -3,8 +3,9 @@
 who works here     user_account ─ session, api_key, agent (state, capacity), connection (open console sockets)
 where it arrives   channel → queue ─ queue_member
 whose it is        customer ─ contact_point
-what was said      conversation ─ entry ─ attachment
+what was said      conversation ─ entry ─ attachment, mail (what an entry has more when it is a mail)
 once only          arrival (the first insert of every inbound transaction), receipt, idempotency
+where we fetch     mailbox (how far each IMAP folder has been read, and who reads it)
 on its way out     outbox (one row per outgoing message)
 who handles it     offer, assignment
 what happened      event (the stream), stream (its epoch), fact_* (KPIs, projected from the stream)
@@ -148,6 +149,8 @@ user_account = Table(
     Column("name", Text, nullable=False),
     Column("role", Text, nullable=False),
     Column("language", Text, nullable=False, server_default="en"),
+    # Below this person's mails.
+    Column("signature", Text, nullable=False, server_default=""),
     Column("password_hash", Text, nullable=False),
     Column("active", Boolean, nullable=False, server_default=true()),
     _at("created_at"),
@@ -242,6 +245,8 @@ queue = Table(
     Column("release_when_lost", Text, nullable=False, server_default="live"),
     # Nothing may overtake work that has waited this long.
     Column("max_wait_s", Integer, nullable=False, server_default=text("3600")),
+    # Below the agent's own signature in every mail of this queue.
+    Column("signature", Text, nullable=False, server_default=""),
     _version(),
     _one_of("release_when_lost", "live", "all"),
     CheckConstraint("offer_timeout_s BETWEEN 5 AND 900", name="offer_timeout_is_sane"),
@@ -277,6 +282,11 @@ channel = Table(
     # The breaker: nothing is sent before this instant.
     _at("paused_until", nullable=True),
     Column("failures_in_row", Integer, nullable=False, server_default=text("0")),
+    # Of fetching what comes in, where the hub has to fetch it (IMAP).
+    Column("inbound_health", Text, nullable=False, server_default="ok"),
+    Column("inbound_code", Text),
+    Column("inbound_detail", Text),
+    _at("inbound_since", nullable=True),
     _version(),
     _one_of("kind", "sms", "chat", "email", "phone", "loopback"),
     _one_of("health", "ok", "degraded", "down"),
@@ -308,6 +318,9 @@ contact_point = Table(
     # False: claimed (typed into a chat form), not yet written from.
     Column("verified", Boolean, nullable=False, server_default=true()),
     _at("opted_out_at", nullable=True),
+    # The last mail to it came back; null again as soon as it is written from.
+    _at("bounced_at", nullable=True),
+    Column("bounce_reason", Text),
     _at("created_at"),
     UniqueConstraint("kind", "address", name="uq_contact_point_belongs_to_one_customer"),
     Index("ix_contact_point_customer_id", "customer_id"),
@@ -325,6 +338,10 @@ conversation = Table(
     _ref("contact_point_id", "contact_point.id"),
     Column("channel_id", Text, ForeignKey("channel.id"), nullable=False),
     _ref("queue_id", "queue.id"),
+    # What it is about, and the unguessable word by which its mails find back (mail only). Other channels have one open
+    # conversation with each contact point, a mailbox has one for each topic.
+    Column("subject", Text),
+    Column("thread", Text, nullable=False, server_default=""),
     Column("status", Text, nullable=False, server_default="open"),
     _ref("assignee_id", "user_account.id", nullable=True),
     _at("assigned_at", nullable=True),
@@ -347,12 +364,20 @@ conversation = Table(
         "status = 'resolved' OR assignee_id IS NOT NULL OR queued_since IS NOT NULL", name="open_is_held_or_waiting"
     ),
     Index(
-        "uq_conversation_one_open_per_contact_and_channel",
+        "uq_conversation_one_open_per_contact_channel_and_thread",
         "contact_point_id",
         "channel_id",
+        "thread",
         unique=True,
         sqlite_where=text("status = 'open'"),
         postgresql_where=text("status = 'open'"),
+    ),
+    Index(
+        "uq_conversation_thread",
+        "thread",
+        unique=True,
+        sqlite_where=text("thread <> ''"),
+        postgresql_where=text("thread <> ''"),
     ),
     Index("ix_conversation_customer_id", "customer_id"),
     Index("ix_conversation_contact_point_id_channel_id", "contact_point_id", "channel_id", "id"),
@@ -419,8 +444,12 @@ attachment = Table(
     Column("state", Text, nullable=False),
     # Where the bytes are in the file store, once they are.
     Column("file_key", Text),
-    # Where the provider keeps it until we have fetched it.
+    # Where the provider keeps it until we have fetched it; a mail's files lie in the mail itself, by their number there.
     Column("source_url", Text),
+    Column("part", Integer),
+    # How the mail's HTML names it, and whether the HTML shows it.
+    Column("content_id", Text),
+    Column("is_inline", Boolean, nullable=False, server_default=false()),
     Column("attempts", Integer, nullable=False, server_default=text("0")),
     _at("next_attempt_at", nullable=True),
     _at("created_at"),
@@ -434,6 +463,63 @@ attachment = Table(
         postgresql_where=text("state = 'fetching'"),
     ),
     **_AUTO,
+)
+
+# What an entry has more when it is a mail, in or out. The events carry the little that the timeline shows of it.
+mail = Table(
+    "mail",
+    metadata,
+    Column("entry_id", BigId, ForeignKey("entry.id"), primary_key=True, autoincrement=False),
+    _ref("conversation_id", "conversation.id"),
+    Column("channel_id", Text, ForeignKey("channel.id"), nullable=False),
+    # in | reply | new | forward | acknowledgement
+    Column("kind", Text, nullable=False),
+    # Without angle brackets. Of an outgoing mail it is known once it was sent.
+    Column("message_id", Text),
+    # In-Reply-To and References, newest last.
+    Column("refs", JSON, nullable=False),
+    Column("subject", Text, nullable=False),
+    # [address, name] pairs.
+    Column("senders", JSON, nullable=False),
+    Column("reply_to", JSON, nullable=False),
+    Column("recipients", JSON, nullable=False),
+    Column("cc", JSON, nullable=False),
+    Column("bcc", JSON, nullable=False),
+    _at("sent_at", nullable=True),
+    # The whole text: [kind, text] pairs, see domain.mail.Span.
+    Column("spans", JSON, nullable=False),
+    # As it came: it is made safe each time it is shown.
+    Column("html", Text),
+    Column("noise", Text, nullable=False, server_default="none"),
+    Column("fault", Text),
+    # The message itself in the file store.
+    Column("raw_key", Text),
+    Column("size_bytes", BigInteger),
+    # The mail an outgoing one quotes; the signature that went below it, as it was then.
+    _ref("quoted_entry_id", "entry.id", nullable=True),
+    Column("signature", Text, nullable=False, server_default=""),
+    # Written by somebody else than the conversation's customer.
+    Column("is_stranger", Boolean, nullable=False, server_default=false()),
+    _one_of("kind", "in", "reply", "new", "forward", "acknowledgement"),
+    Index("ix_mail_channel_id_message_id", "channel_id", "message_id"),
+    Index("ix_mail_conversation_id", "conversation_id"),
+    Index("ix_mail_raw_key", "raw_key"),
+)
+
+# How far an IMAP folder has been read. One process reads it at a time: whoever holds the lease.
+mailbox = Table(
+    "mailbox",
+    metadata,
+    Column("channel_id", Text, ForeignKey("channel.id", ondelete="CASCADE"), primary_key=True),
+    Column("folder", Text, primary_key=True),
+    Column("uid_validity", BigInteger, nullable=False),
+    # Every message with a UID up to this one has been taken.
+    Column("last_uid", BigInteger, nullable=False),
+    # The server's date of the newest message taken: after a change of UIDVALIDITY the search begins shortly before it.
+    _at("newest_at", nullable=True),
+    _at("looked_at"),
+    Column("leased_by", Text),
+    _at("lease_until", nullable=True),
 )
 
 # --- once only ----------------------------------------------------------------------------------------------------------

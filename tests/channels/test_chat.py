@@ -141,7 +141,7 @@ def test_a_text_that_no_database_can_keep_is_mended() -> None:
 
 
 def test_a_message_becomes_an_arrival_that_is_once_only() -> None:
-    media = (Media("image/png", name="a.png", content=b"x"),)
+    media = (Media("image/png", name="a.png", url="https://x.test/a.png"),)
     arrival = message_arrival("visitor-1", MessageFrame("c-1", "Hi", (7,)), received_at=NOW, media=media, language="hy")
     assert arrival.provider_id == "visitor-1:c-1"
     assert (arrival.contact_kind, arrival.sender, arrival.text) == (ContactKind.CHAT, "visitor-1", "Hi")

@@ -141,6 +141,10 @@ def update_channel(
             "health_since": tx.now,
             "paused_until": None,
             "failures_in_row": 0,
+            "inbound_health": ChannelHealth.OK.value,
+            "inbound_code": None,
+            "inbound_detail": None,
+            "inbound_since": None,
         }
     tx.execute(update(tables.channel).where(_ch.id == channel_id).values(version=_ch.version + 1, **values))
     tx.wake("outbox")
@@ -217,4 +221,8 @@ def _view(row: Row[Any]) -> ChannelView:
         health_since=row.health_since,
         capabilities=_capabilities(kind),
         version=row.version,
+        inbound_health=ChannelHealth(row.inbound_health),
+        inbound_code=row.inbound_code,
+        inbound_detail=row.inbound_detail,
+        inbound_since=row.inbound_since,
     )

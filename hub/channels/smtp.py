@@ -35,6 +35,7 @@ import ssl
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import cast
 
 import aiosmtplib
 from aiosmtplib import SMTPResponse
@@ -534,9 +535,10 @@ class _Line:
     """A connection that is signed in. `is_clean` after a mail: another may follow."""
 
     def __init__(self, client: aiosmtplib.SMTP, limits: Limits) -> None:
-        protocol, transport = client.protocol, client.transport
+        protocol = client.protocol
         assert protocol is not None
-        assert isinstance(transport, asyncio.WriteTransport)
+        # What uvloop's transports are, too, without saying so.
+        transport = cast(asyncio.WriteTransport, client.transport)
         self._client = client
         self._limits = limits
         self._protocol = protocol

@@ -54,6 +54,12 @@ async def account(
             await smtp.aclose()
 
 
+@pytest.fixture(params=[False, True], ids=["asyncio", "uvloop"])
+def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, bool]]:
+    """The hub runs on uvloop, whose transports are not asyncio's."""
+    return "asyncio", {"use_uvloop": request.param}
+
+
 # --- the usual --------------------------------------------------------------------------------------------------------
 
 

@@ -177,7 +177,11 @@ async def _post(url: str, form: Mapping[str, str]) -> tuple[int, Mapping[str, An
             # A redirect would take the refresh token to a place nobody entered.
             session.post(url, data=form, headers={"Accept": "application/json"}, allow_redirects=False) as answer,
         ):
-            body = await answer.content.read(_ANSWER_LIMIT_BYTES)
+            body = b""
+            async for piece in answer.content.iter_chunked(_ANSWER_LIMIT_BYTES):
+                body += piece
+                if len(body) > _ANSWER_LIMIT_BYTES:
+                    break
             retry_after = answer.headers.get("Retry-After", "")
             status = answer.status
     except (aiohttp.ClientError, TimeoutError, OSError) as error:

@@ -137,7 +137,7 @@ class EmailChannel:
         self._webhook_key = account.secrets.get("webhook_key", "")
         self._tokens = Tokens(account.token_key, self._address)
         self._can_send = bool(settings.get("smtp_host", "").strip())
-        self._oauth = token_source(settings, account.secrets)
+        self._oauth = token_source(settings, account.secrets, account.keep_secret)
         self._smtp = smtp or (Smtp(server_of(account), tokens=self._oauth, limits=_limits(settings)))
 
     @property

@@ -1,7 +1,6 @@
 """A real IMAP and LMTP server for tests: Debian's dovecot, in a temporary directory of its own, on free ports.
 
-    with run_dovecot() as dovecot:
-        dovecot.add_user("support@hub.test")
+    with run_dovecot({"support@hub.test": PASSWORD}) as dovecot:
         dovecot.deliver("support@hub.test", raw)      by LMTP, as a mail server does
         dovecot.imap_port, dovecot.imaps_port, dovecot.lmtp_port
 
@@ -13,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import grp
 import ipaddress
 import os
 import pwd
@@ -22,7 +22,7 @@ import smtplib
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -83,6 +83,10 @@ protocol lmtp {{
 }}
 service anvil {{
   chroot =
+  # No waiting after a wrong password.
+  unix_listener anvil-auth-penalty {{
+    mode = 0
+  }}
 }}
 service stats {{
   chroot =
@@ -153,11 +157,8 @@ class Dovecot:
         path = self.home / "dovecot.log"
         return path.read_text(errors="replace") if path.exists() else ""
 
-    def add_user(self, address: str, password: str = PASSWORD) -> str:
-        """A new mailbox (an old one of that name is emptied); dovecot reads the list at each sign-in."""
-        users = self.home / "users"
-        lines = [line for line in users.read_text().splitlines() if not line.startswith(f"{address}:")]
-        users.write_text("\n".join([*lines, f"{address}:{password}::::::", ""]))
+    def clear(self, address: str) -> str:
+        """The mailbox as it was when it was new."""
         shutil.rmtree(self.home / "mail" / address, ignore_errors=True)
         return address
 
@@ -235,9 +236,9 @@ class Dovecot:
 
 @contextlib.contextmanager
 def run_dovecot(
-    *, mechanisms: str = "plain login", capability: str = "", tokeninfo_url: str | None = None
+    users: Mapping[str, str], *, mechanisms: str = "plain login", capability: str = "", tokeninfo_url: str | None = None
 ) -> Iterator[Dovecot]:
-    """A running server without users. `capability` replaces what it says it can do (to take IDLE away, say);
+    """A running server with these mailboxes and their passwords. `capability` replaces what it says it can do;
     `tokeninfo_url`: where it asks whose an OAuth2 token is."""
     program = check_dovecot()
     user = pick_server_user()
@@ -246,7 +247,7 @@ def run_dovecot(
         dovecot = Dovecot(program, home, user, find_free_port(), find_free_port(), find_free_port())
         for folder in ("run", "state", "mail"):
             (home / folder).mkdir()
-        (home / "users").touch()
+        (home / "users").write_text("".join(f"{name}:{password}::::::\n" for name, password in users.items()))
         write_certificates(home)
         if tokeninfo_url is not None:
             (home / "oauth2.conf").write_text(
@@ -256,7 +257,7 @@ def run_dovecot(
             CONFIGURATION.format(
                 home=home,
                 user=account.pw_name,
-                group=_group_name(account.pw_gid),
+                group=grp.getgrgid(account.pw_gid).gr_name,
                 uid=account.pw_uid,
                 gid=account.pw_gid,
                 mechanisms=mechanisms,
@@ -275,12 +276,6 @@ def run_dovecot(
             yield dovecot
         finally:
             dovecot.stop()
-
-
-def _group_name(gid: int) -> str:
-    import grp
-
-    return grp.getgrgid(gid).gr_name
 
 
 def write_certificates(folder: Path) -> None:
@@ -305,9 +300,7 @@ def write_certificates(folder: Path) -> None:
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .sign(ca_key, hashes.SHA256())
     )
-    names = x509.SubjectAlternativeName(
-        [x509.IPAddress(ipaddress.ip_address("127.0.0.1")), x509.DNSName("localhost")]
-    )
+    names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1")), x509.DNSName("localhost")])
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
     server = builder(subject, server_key).add_extension(names, critical=False).sign(ca_key, hashes.SHA256())
     pem = serialization.Encoding.PEM

@@ -2,7 +2,8 @@
 
     Settings → Database, Vault, Files → Wakes, Notices, Tail → Intake, Adapters → loops → web
 
-All loops of a process run in one group: tail (stream), notices, dispatcher, sender, media, projector, live, housekeeping.
+All loops of a process run in one group: tail (stream), notices, dispatcher, sender, media, mailboxes, projector, live,
+housekeeping, and the listener for mail where one is set up.
 Each of them waits through a database that is away. One that ends in any other way takes the process down, loudly: a hub
 that answers but routes nothing would be worse than one that is restarted.
 """
@@ -44,9 +45,11 @@ from hub.store.idempotency import forget_keys
 from hub.store.notices import Notices
 from hub.store.stream import Tail, Wakes
 from hub.store.vault import Vault
-from hub.timeline import outbox
+from hub.timeline import mailbox, outbox
 from hub.timeline.adapters import Adapters
+from hub.timeline.fetching import MailFetcher
 from hub.timeline.inbound import Intake
+from hub.timeline.mailroom import Mailroom
 from hub.timeline.media import MediaFetcher
 from hub.timeline.sending import Sender
 from hub.web import (
@@ -118,6 +121,15 @@ class Hub:
             self.database, self.wakes, self.channels, self.vault, public_url=settings.public_url, process=self.process
         )
         self.media = MediaFetcher(self.database, self.wakes, self.channels, self.files)
+        self.mailroom = Mailroom(self.database, self.channels, self.intake)
+        self.mail_fetcher = MailFetcher(
+            self.database,
+            self.wakes,
+            self.channels,
+            self.mailroom,
+            process=self.process,
+            mail_limit_bytes=settings.mail_limit_bytes,
+        )
         self.dispatcher = Dispatcher(self.database, self.wakes, presence_grace_s=settings.presence_grace_s)
         self.projector = Projector(self.database, self.wakes)
         self.live = Live(self.database, self.tail, self.notices, process=self.process)
@@ -126,6 +138,8 @@ class Hub:
         self.chat_sockets.hub = self
         self.tail.follow(self.chat_sockets.follow)
         self.tail.follow(self.channels.follow)
+        self.tail.follow(self.mailroom.follow)
+        self.tail.follow(self.mail_fetcher.follow)
         self.tail.follow(self.projector.follow)
         self.notices.listen(self.chat_sockets.volatile)
         self._tasks: list[asyncio.Task[None]] = []
@@ -140,6 +154,7 @@ class Hub:
             "dispatcher": self.dispatcher.run(),
             "sender": self.sender.run(),
             "media": self.media.run(),
+            "mailboxes": self.mail_fetcher.run(),
             "projector": self.projector.run(),
             "live": self.live.run(),
             "housekeeping": self._keep_house(),
@@ -149,6 +164,7 @@ class Hub:
         await self.tail.start()
         if self.settings.is_sqlite:
             await self.database.transaction(outbox.end_leases)
+            await self.database.transaction(mailbox.end_leases)
             await self.database.transaction(presence.forget_all)
         for name, loop in self._loops().items():
             task = asyncio.create_task(loop, name=name)

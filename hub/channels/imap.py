@@ -44,7 +44,8 @@ _KEEPALIVE_S, _KEEPALIVE_TRIES = 60, 4
 _SEARCH_LIMIT = 80_000
 # RFC 5530: "not now". Everything else that a server says to a sign-in is a refusal.
 _BUSY = re.compile(r"\[(UNAVAILABLE|INUSE|SERVERBUG|LIMIT)\]", re.IGNORECASE)
-# The folder's own headers that a mail without its body is known by.
+_MESSAGE_ID = re.compile(rb"<([^<>\s]+)>")
+# The headers that a mail without its body is known by.
 _MAIN_HEADERS = (
     "FROM SENDER REPLY-TO TO CC SUBJECT DATE MESSAGE-ID IN-REPLY-TO REFERENCES DELIVERED-TO "
     "AUTO-SUBMITTED PRECEDENCE LIST-ID RETURN-PATH"
@@ -93,11 +94,12 @@ class Folder:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A mail in the folder. `arrived_at`: when the server got it (INTERNALDATE)."""
+    """A mail in the folder. `arrived_at`: when the server got it (INTERNALDATE). A server that does not tell one of them
+    leaves 0 and None."""
 
     uid: int
     size_bytes: int
-    arrived_at: datetime
+    arrived_at: datetime | None
 
 
 def read_account(account: ChannelAccount) -> ImapAccount | None:
@@ -266,11 +268,11 @@ class ImapSession:
             return []
         with _told("connection_lost", "imap_error"):
             found = self._connected().fetch(uids, ["RFC822.SIZE", "INTERNALDATE"])
-        listed = [
-            Listed(uid, int(told[b"RFC822.SIZE"]), _aware(told[b"INTERNALDATE"]))
-            for uid, told in found.items()
-            if b"RFC822.SIZE" in told and isinstance(told.get(b"INTERNALDATE"), datetime)
-        ]
+        listed = []
+        for uid, told in found.items():
+            size, at = told.get(b"RFC822.SIZE"), told.get(b"INTERNALDATE")
+            size_bytes = size if isinstance(size, int) else 0
+            listed.append(Listed(uid, size_bytes, _aware(at) if isinstance(at, datetime) else None))
         return sorted(listed, key=lambda mail: mail.uid)
 
     def fetch(self, uids: Sequence[int]) -> dict[int, bytes]:
@@ -287,6 +289,20 @@ class ImapSession:
             if name.startswith(b"BODY[HEADER") and value is not None:
                 return bytes(value)
         return None
+
+    def fetch_message_ids(self, uids: Sequence[int]) -> dict[int, str]:
+        """The Message-IDs, without angle brackets, of those mails that have one."""
+        if not uids:
+            return {}
+        with _told("connection_lost", "imap_error"):
+            found = self._connected().fetch(uids, ["BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)]"])
+        ids: dict[int, str] = {}
+        for uid, told in found.items():
+            for name, value in told.items():
+                match = _MESSAGE_ID.search(value) if name.startswith(b"BODY[HEADER") and value is not None else None
+                if match is not None:
+                    ids[uid] = match.group(1).decode("utf-8", "replace")
+        return ids
 
     # --- writing, only if told to
 

@@ -179,6 +179,8 @@ class ChannelCapabilities:
 
 @dataclass(frozen=True, slots=True)
 class ChannelView:
+    """`health` is that of what goes out, `inbound_health` that of fetching what comes in (IMAP)."""
+
     id: str
     kind: ChannelKind
     name: str
@@ -189,6 +191,9 @@ class ChannelView:
     health_code: str | None
     health_detail: str | None
     health_since: datetime
+    inbound_health: ChannelHealth
+    inbound_code: str | None
+    inbound_detail: str | None
     capabilities: ChannelCapabilities
     version: int
 

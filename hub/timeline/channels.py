@@ -99,7 +99,7 @@ def create_channel(
     if reopen_window_s is not None:
         row["reopen_window_s"] = reopen_window_s
     tx.execute(insert(tables.channel).values(**row))
-    _emit(tx, channel_id)
+    tell(tx, channel_id)
 
 
 def update_channel(
@@ -141,13 +141,18 @@ def update_channel(
             "health_since": tx.now,
             "paused_until": None,
             "failures_in_row": 0,
+            "inbound_health": ChannelHealth.OK.value,
+            "inbound_code": None,
+            "inbound_detail": None,
+            "inbound_since": tx.now,
         }
     tx.execute(update(tables.channel).where(_ch.id == channel_id).values(version=_ch.version + 1, **values))
     tx.wake("outbox")
-    _emit(tx, channel_id)
+    tell(tx, channel_id)
 
 
-def _emit(tx: Tx, channel_id: str) -> None:
+def tell(tx: Tx, channel_id: str) -> None:
+    """Everybody hears how the channel is now."""
     for view in load_channel_views(tx, [channel_id]):
         tx.emit(ChannelChanged(view), {STAFF})
 
@@ -215,6 +220,9 @@ def _view(row: Row[Any]) -> ChannelView:
         health_code=row.health_code,
         health_detail=row.health_detail,
         health_since=row.health_since,
+        inbound_health=ChannelHealth(row.inbound_health),
+        inbound_code=row.inbound_code,
+        inbound_detail=row.inbound_detail,
         capabilities=_capabilities(kind),
         version=row.version,
     )

@@ -30,6 +30,7 @@ _ch = tables.channel.c
 # The setting that says where customers write to, by kind.
 _ADDRESSES: Mapping[ChannelKind, tuple[str, ...]] = {
     ChannelKind.SMS: ("from_number", "messaging_service_sid"),
+    ChannelKind.EMAIL: ("address",),
     ChannelKind.CHAT: ("title",),
 }
 

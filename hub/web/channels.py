@@ -30,6 +30,9 @@ async def list_channel_kinds(context: Context) -> Page[ChannelKindInfo]:
                         secret=field.secret,
                         example=field.example,
                         pattern=field.pattern,
+                        options=list(field.options),
+                        group=field.group,
+                        multiline=field.multiline,
                     )
                     for field in kind.fields
                 ],

@@ -244,7 +244,7 @@ class NewChannel(Request):
     who writes within `reopen_window_s` of the resolution reopens the conversation; later, a new one begins."""
 
     id: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{1,40}$")]
-    kind: Literal["sms", "chat", "loopback"]
+    kind: Literal["sms", "email", "chat", "loopback"]
     name: Name
     queue_id: int
     settings: Values = {}
@@ -281,7 +281,7 @@ class ChannelDetail(Answer):
 
 class ChannelField(Answer):
     """One setting or secret of a kind of channel, as a form asks for it. `pattern` is matched against the whole
-    value."""
+    value. With `options` it is a choice; fields of one `group` stand together under that heading."""
 
     name: str
     label: str
@@ -290,6 +290,9 @@ class ChannelField(Answer):
     secret: bool
     example: str
     pattern: str | None
+    options: list[str]
+    group: str
+    multiline: bool
 
 
 class ChannelKindInfo(Answer):

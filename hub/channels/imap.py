@@ -148,6 +148,7 @@ class ImapSession:
         self._client: IMAPClient | None = None
         self._capabilities: frozenset[str] = frozenset()
         self._folder = Folder(0, 0, 0)
+        self._told_count = 0
         # Something to read on it ends a `wait`.
         self._bell, self._button = socket.socketpair()
         self._bell.setblocking(False)
@@ -247,6 +248,7 @@ class ImapSession:
         client = self._connected()
         with _told("connection_lost", "imap_error"):
             client.noop()
+            self._has_grown()
             first = after_uid + 1
             while True:
                 # In windows as long as there may be more than one answer can hold; then all the rest.
@@ -334,16 +336,35 @@ class ImapSession:
         only the latter two end it."""
         client = self._connected()
         with _told("connection_lost", "imap_error"):
-            if not self.can_idle:
+            # A server tells of new mails at the end of any answer, and then only once: that of the search, say.
+            if self._has_grown():
+                return
+            if not self.can_idle or not self._begin_idle(client):
                 self._listen(client, timeout_s)
                 return
-            client.idle()
             try:
                 # What came right behind the server's "+" lies in imaplib's buffer, where no poll sees it.
-                if not _has_unread(client):
+                if not self._has_grown() and not _has_unread(client):
                     self._listen(client, timeout_s)
             finally:
                 client.idle_done()
+
+    def _begin_idle(self, client: IMAPClient) -> bool:
+        """As imapclient's `idle`, but for servers that have something to tell before their "+", or will not have it."""
+        imap = client._imap
+        client._idle_tag = tag = imap._command("IDLE")
+        while imap._get_response() is not None:
+            if imap.tagged_commands[tag] is not None:
+                self._capabilities -= {"IDLE"}
+                return False
+        return True
+
+    def _has_grown(self) -> bool:
+        """Whether the server said, since the last call, that the folder has another number of mails."""
+        told = self._connected()._imap.response("EXISTS")[1]
+        count = int(told[-1]) if told and told[-1] is not None else self._told_count
+        has_grown, self._told_count = count != self._told_count, count
+        return has_grown
 
     def _listen(self, client: IMAPClient, timeout_s: float) -> None:
         poll = select.poll()

@@ -27,9 +27,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, ParamSpec, TypeVar
 
-from hub.channels.channel import ChannelAccount
+from hub.channels.channel import CheckResult
+from hub.channels.email import EmailChannel
 from hub.channels.imap import AfterTaking, Folder, ImapAccount, ImapSession, Listed, read_account
-from hub.channels.oauth import TokenSource, token_source
+from hub.channels.oauth import TokenSource
 from hub.domain.states import ChannelHealth
 from hub.errors import DatabaseAway, HubError, NotFound, OperatorError, ProviderError
 from hub.store.database import Database
@@ -124,12 +125,12 @@ class MailFetcher:
 
     async def _look(self) -> None:
         """Watchers for the accounts there are now."""
-        wanted: dict[str, tuple[_Watched, ChannelAccount]] = {}
+        wanted: dict[str, tuple[_Watched, EmailChannel]] = {}
         health = await self._database.read(mailbox.load_health)
         for channel_id in await self._database.read(load_mail_channels):
             try:
-                account = (await self._adapters.get(channel_id)).account
-                imap = read_account(account)
+                channel = await self._adapters.get(channel_id)
+                imap = read_account(channel.account)
             except NotFound:
                 continue
             except DatabaseAway:
@@ -137,11 +138,12 @@ class MailFetcher:
             except HubError as error:
                 await self._tell(channel_id, ChannelHealth.DOWN, error.code, error.message)
                 continue
-            if imap is not None:
+            if imap is not None and isinstance(channel, EmailChannel):
+                account = channel.account
                 watched = _Watched(
                     imap, tuple(sorted(account.settings.items())), tuple(sorted(account.secrets.items()))
                 )
-                wanted[channel_id] = (watched, account)
+                wanted[channel_id] = (watched, channel)
         for channel_id, (watched, _, task) in list(self._watchers.items()):
             if channel_id not in wanted or wanted[channel_id][0] != watched or task.done():
                 task.cancel()
@@ -150,7 +152,7 @@ class MailFetcher:
                 if channel_id not in wanted:
                     # Nothing is fetched here any more, so nothing is wrong with it.
                     await self._tell(channel_id, ChannelHealth.OK)
-        for channel_id, (watched, account) in wanted.items():
+        for channel_id, (watched, channel) in wanted.items():
             if channel_id in self._watchers:
                 watcher = self._watchers[channel_id][1]
                 # It fails, and yet its channel is said to be well: somebody saved its settings, and wants to see it work.
@@ -162,7 +164,7 @@ class MailFetcher:
                 self._mailroom,
                 Place(channel_id, watched.imap.folder, self._process),
                 watched.imap,
-                token_source(account.settings, account.secrets) if watched.imap.is_oauth else None,
+                channel.oauth if watched.imap.is_oauth else None,
                 mail_limit_bytes=self._mail_limit_bytes,
             )
             task = asyncio.create_task(watcher.run(), name=f"mailbox {channel_id}")
@@ -258,14 +260,7 @@ class Watcher:
                 await self._database.transaction(mailbox.renew_lease, self._place)
 
     async def _read(self, position: Position) -> None:
-        token = await self._tokens.access_token() if self._tokens is not None else None
-        async with _connected(self._account) as session:
-            try:
-                folder = await _in_thread(session, session.open, token)
-            except ProviderError as error:
-                if error.code == "account_refused" and self._tokens is not None and token is not None:
-                    self._tokens.forget(token)
-                raise
+        async with _connected(self._account, self._tokens) as (session, folder):
             position = await self._find_position(session, folder, position)
             while True:
                 self._complaints.clear()
@@ -495,15 +490,34 @@ def _chunks(items: Sequence[T], size: int) -> list[Sequence[T]]:
     return [items[start : start + size] for start in range(0, len(items), size)]
 
 
+async def check_mailbox(channel: EmailChannel) -> CheckResult | None:
+    """Tries to sign in and to open the folder, changes nothing; None when the account fetches from nowhere."""
+    try:
+        account = read_account(channel.account)
+        if account is None:
+            return None
+        async with _connected(account, channel.oauth if account.is_oauth else None) as (_, folder):
+            return CheckResult("imap", True, "ok", f"{folder.count} mails in {account.folder}")
+    except HubError as error:
+        return CheckResult("imap", False, error.code, error.message)
+
+
 # --- threads ------------------------------------------------------------------------------------------------------------
 
 
 @contextlib.asynccontextmanager
-async def _connected(account: ImapAccount) -> AsyncIterator[ImapSession]:
-    """A session that is signed out at the end, however it comes."""
+async def _connected(account: ImapAccount, tokens: TokenSource | None) -> AsyncIterator[tuple[ImapSession, Folder]]:
+    """A session and its folder, open; signed out at the end, however it comes."""
+    token = await tokens.access_token() if tokens is not None else None
     session = ImapSession(account)
     try:
-        yield session
+        try:
+            folder = await _in_thread(session, session.open, token)
+        except ProviderError as error:
+            if error.code == "account_refused" and tokens is not None and token is not None:
+                tokens.forget(token)
+            raise
+        yield session, folder
     finally:
         await _in_thread(session, session.close)
 

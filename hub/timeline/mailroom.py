@@ -10,16 +10,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from datetime import datetime
-from typing import Protocol, runtime_checkable
 
 from sqlalchemy import select
 
 from hub.channels.channel import Arrival
+from hub.channels.email import EmailChannel
 from hub.domain.values import ChannelKind
 from hub.errors import NotFound
 from hub.store import tables
-from hub.store.database import Clock, Database, Tx
+from hub.store.database import Database, Tx
 from hub.store.stream import Stored
 from hub.timeline.adapters import Adapters
 from hub.timeline.inbound import Intake, Outcome
@@ -30,23 +29,6 @@ _ch = tables.channel.c
 _INLINE_BYTES = 32 << 10
 # Addresses whose account is remembered.
 _FOUND_LIMIT = 1_000
-
-
-@runtime_checkable
-class MailChannel(Protocol):
-    """What the mailroom needs of an e-mail account's adapter."""
-
-    def parse_message(
-        self,
-        raw: bytes,
-        *,
-        received_at: datetime,
-        envelope_to: Sequence[str] = (),
-        envelope_from: str | None = None,
-        via: str,
-    ) -> list[Arrival]: ...
-
-    def answers_to(self, recipient: str) -> bool: ...
 
 
 def load_mail_channels(tx: Tx) -> list[str]:
@@ -62,10 +44,6 @@ class Mailroom:
         self._intake = intake
         self._channel_ids: list[str] | None = None
         self._found: dict[str, str] = {}
-
-    @property
-    def clock(self) -> Clock:
-        return self._database.clock
 
     def follow(self, events: list[Stored]) -> None:
         if any(event.kind == "channel.changed" for event in events):
@@ -117,8 +95,8 @@ class Mailroom:
             self._found[key] = found
         return found
 
-    async def _channel(self, channel_id: str) -> MailChannel:
+    async def _channel(self, channel_id: str) -> EmailChannel:
         channel = await self._adapters.get(channel_id)
-        if not isinstance(channel, MailChannel):
+        if not isinstance(channel, EmailChannel):
             raise NotFound(f"channel {channel_id!r} takes no mail")
         return channel

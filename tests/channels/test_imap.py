@@ -87,6 +87,7 @@ def test_mails_come_as_they_were_sent(dovecot: Dovecot, opened: Callable[..., Im
     assert found[1].endswith(mail("one", "né à la\r\n.\r\nfin"))
     (first, second) = session.list_mails([1, 2])
     assert (first.uid, first.size_bytes) == (1, len(found[1]))
+    assert second.arrived_at is not None
     assert abs(datetime.now(UTC) - second.arrived_at) < timedelta(minutes=1)
 
 
@@ -220,6 +221,20 @@ def test_what_comes_before_the_wait_begins_ends_it_at_once(
         before = time.monotonic()
         session.wait(PATIENCE_S)
         assert time.monotonic() - before < 2
+
+
+def test_what_is_told_at_the_end_of_a_search_is_not_forgotten(
+    dovecot: Dovecot, opened: Callable[..., ImapSession]
+) -> None:
+    session = opened()
+    assert session.search(0) == []
+    dovecot.deliver(BOX, mail("one"))
+    # Any command's answer brings the news, and IDLE does not bring it again.
+    session._connected().search(["UID", "7"])
+    before = time.monotonic()
+    session.wait(PATIENCE_S)
+    assert time.monotonic() - before < 0.3
+    assert session.search(0) == [1]
 
 
 def test_another_thread_ends_the_wait(opened: Callable[..., ImapSession]) -> None:

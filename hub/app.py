@@ -22,6 +22,7 @@ import time
 from collections.abc import AsyncIterator, Coroutine
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 import uvicorn
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
@@ -73,6 +74,7 @@ from hub.web.api import EXCEPTION_HANDLERS, Endpoint, api_routes, endpoints_of
 from hub.web.chat_socket import ChatSockets
 from hub.web.live import Live
 from hub.web.security import SecureAnswers
+from hub.web.smtp_listener import MailListener
 from hub.web.socket_protocol import PushProtocol
 
 log = logging.getLogger(__name__)
@@ -130,6 +132,17 @@ class Hub:
             process=self.process,
             mail_limit_bytes=settings.mail_limit_bytes,
         )
+        self.mail_listener = MailListener(
+            self.mailroom,
+            smtp=settings.smtp_listen,
+            lmtp=settings.lmtp_listen,
+            hostname=urlsplit(settings.public_url).hostname or "localhost",
+            limit_bytes=settings.mail_limit_bytes,
+            tls_cert=settings.smtp_tls_cert,
+            tls_key=settings.smtp_tls_key,
+            # Several processes share a port; of SQLite's one process a second copy must fail, and loudly.
+            reuse_port=not settings.is_sqlite,
+        )
         self.dispatcher = Dispatcher(self.database, self.wakes, presence_grace_s=settings.presence_grace_s)
         self.projector = Projector(self.database, self.wakes)
         self.live = Live(self.database, self.tail, self.notices, process=self.process)
@@ -158,6 +171,7 @@ class Hub:
             "projector": self.projector.run(),
             "live": self.live.run(),
             "housekeeping": self._keep_house(),
+            **({"smtp listener": self.mail_listener.run()} if self.mail_listener.is_wanted else {}),
         }
 
     async def start(self) -> None:

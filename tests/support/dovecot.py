@@ -37,6 +37,7 @@ from tests.support.postgres import DISKS, MEMORY, find_free_port, identity, own_
 PASSWORD = "mail-password"
 # Where Debian puts it; it is not on an ordinary user's PATH.
 PROGRAMS = ("dovecot", "/usr/sbin/dovecot")
+LMTP_PROGRAMS = (Path("/usr/lib/dovecot/lmtp"), Path("/usr/libexec/dovecot/lmtp"))
 START_S = 20.0
 
 CONFIGURATION = """\
@@ -127,10 +128,15 @@ def find_dovecot() -> str | None:
     return next((path for path in map(shutil.which, PROGRAMS) if path is not None), None)
 
 
+def find_dovecot_lmtp() -> Path | None:
+    """Its LMTP server, which Debian has in a package of its own."""
+    return next((path for path in LMTP_PROGRAMS if path.is_file()), None)
+
+
 def check_dovecot() -> str:
     """The program's path. Skips the test where there is none, but never in CI: a test that is not run finds nothing."""
     path = find_dovecot()
-    if path is None:
+    if path is None or find_dovecot_lmtp() is None:
         words = "The tests of real mail need Debian's packages `dovecot-imapd` and `dovecot-lmtpd`."
         if os.environ.get("CI"):
             raise DovecotMissingError(words)

@@ -396,7 +396,9 @@ class EmailChannel:
         results = []
         if self._oauth is not None:
             results.append(await _checked("oauth", self._oauth.access_token()))
-        return [*results, await _checked("smtp", self._smtp.check())]
+        if self._can_send:
+            results.append(await _checked("smtp", self._smtp.check()))
+        return results
 
     async def find_sent(self, message: OutgoingMessage) -> Accepted | None:
         raise Uncertain("A mail server cannot be asked what became of a mail.", code="cannot_tell")

@@ -456,6 +456,7 @@ attachment = Table(
     Column("fault", Text),
     _one_of("state", "fetching", "stored", "failed"),
     Index("ix_attachment_entry_id", "entry_id"),
+    Index("ix_attachment_file_key", "file_key"),
     Index(
         "ix_attachment_fetching",
         "next_attempt_at",
@@ -490,6 +491,9 @@ mail = Table(
     Column("spans", JSON, nullable=False),
     # As it came: it is made safe each time it is shown.
     Column("html", Text),
+    # Told without loading the two above: is there HTML, and is there more text than the entry shows?
+    Column("has_html", Boolean, nullable=False, server_default=false()),
+    Column("has_more", Boolean, nullable=False, server_default=false()),
     Column("noise", Text, nullable=False, server_default="none"),
     Column("fault", Text),
     # The message itself in the file store.

@@ -145,7 +145,7 @@ def update_channel(
             "inbound_health": ChannelHealth.OK.value,
             "inbound_code": None,
             "inbound_detail": None,
-            "inbound_since": tx.now,
+            "inbound_since": None,
         }
     tx.execute(update(tables.channel).where(_ch.id == channel_id).values(version=_ch.version + 1, **values))
     tx.wake("outbox")
@@ -221,9 +221,10 @@ def _view(row: Row[Any]) -> ChannelView:
         health_code=row.health_code,
         health_detail=row.health_detail,
         health_since=row.health_since,
+        capabilities=_capabilities(kind),
+        version=row.version,
         inbound_health=ChannelHealth(row.inbound_health),
         inbound_code=row.inbound_code,
         inbound_detail=row.inbound_detail,
-        capabilities=_capabilities(kind),
-        version=row.version,
+        inbound_since=row.inbound_since,
     )

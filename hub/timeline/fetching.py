@@ -354,19 +354,22 @@ class Watcher:
         return moved
 
     def _batches(self, listed: Sequence[Listed]) -> list[list[Listed]]:
-        """Neighbours that are fetched together. A large mail comes alone: it is read in a thread, and the ones after it
-        must not overtake it."""
+        """Neighbours that are fetched, and stored, together."""
         if self._is_careful:
             return [[mail] for mail in listed]
         batches: list[list[Listed]] = []
         size_bytes = 0
         for mail in listed:
-            is_alone = mail.size_bytes > _ALONE_BYTES
-            if not batches or is_alone or size_bytes + mail.size_bytes > BATCH_BYTES or len(batches[-1]) >= BATCH_COUNT:
+            # One over the limit comes alone, for it does not come at all.
+            if (
+                not batches
+                or size_bytes + mail.size_bytes > min(BATCH_BYTES, self._mail_limit_bytes)
+                or len(batches[-1]) >= BATCH_COUNT
+            ):
                 batches.append([])
                 size_bytes = 0
             batches[-1].append(mail)
-            size_bytes += BATCH_BYTES if is_alone else mail.size_bytes
+            size_bytes += mail.size_bytes
         return batches
 
     async def _take_batch(self, session: ImapSession, batch: Sequence[Listed]) -> None:
@@ -402,16 +405,7 @@ class Watcher:
         )
 
     async def _store(self, raws: Sequence[bytes]) -> None:
-        # At once, so that they share a commit, and begun in their order, which small ones keep.
-        done = await asyncio.gather(
-            *(self._mailroom.take(self._place.channel_id, raw, via="imap") for raw in raws), return_exceptions=True
-        )
-        faults = [fault for fault in done if isinstance(fault, BaseException)]
-        for fault in faults:
-            if isinstance(fault, DatabaseAway):
-                raise fault
-        for fault in faults:
-            raise fault
+        await self._mailroom.take_all(self._place.channel_id, raws, via="imap")
 
     async def _take_note(self, session: ImapSession, mail: Listed) -> None:
         headers = await _in_thread(session, session.fetch_main_headers, mail.uid)
@@ -455,10 +449,6 @@ class Watcher:
             log.info("mailbox.healed", extra={"channel": channel_id})
         else:
             log.warning("mailbox.failing", extra={"channel": channel_id, "health": health.value, "code": code})
-
-
-# A mail of this size is read in a thread (timeline.mailroom).
-_ALONE_BYTES = 32 << 10
 
 
 def backoff_s(failures_in_row: int, chance: float) -> float:

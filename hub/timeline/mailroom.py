@@ -9,6 +9,7 @@ keeps it. Taking the same mail twice stores it once: the arrival's key is the ma
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Sequence
 
 from sqlalchemy import select
@@ -60,6 +61,22 @@ class Mailroom:
         via: str,
     ) -> list[Outcome]:
         """Stores one mail of an account and returns after the commit. NotFound: the account is gone or switched off."""
+        arrivals = await self._parse(channel_id, raw, envelope_to, envelope_from, via)
+        return await self._intake.accept(channel_id, arrivals)
+
+    async def take_all(self, channel_id: str, raws: Sequence[bytes], *, via: str) -> None:
+        """Stores many mails of an account in their order, with few commits; returns after the last of them. When one
+        cannot be stored, it may be that none was."""
+        arrivals: list[Arrival] = []
+        for raw in raws:
+            arrivals += await self._parse(channel_id, raw, (), None, via)
+        # Mails and receipts apart: they lock in different orders (timeline.inbound).
+        for _, same in itertools.groupby(arrivals, key=type):
+            await self._intake.accept(channel_id, list(same))
+
+    async def _parse(
+        self, channel_id: str, raw: bytes, envelope_to: Sequence[str], envelope_from: str | None, via: str
+    ) -> list[Arrival]:
         channel = await self._channel(channel_id)
         received_at = self._database.clock()
 
@@ -68,8 +85,7 @@ class Mailroom:
                 raw, received_at=received_at, envelope_to=envelope_to, envelope_from=envelope_from, via=via
             )
 
-        arrivals = parse() if len(raw) <= _INLINE_BYTES else await asyncio.to_thread(parse)
-        return await self._intake.accept(channel_id, arrivals)
+        return parse() if len(raw) <= _INLINE_BYTES else await asyncio.to_thread(parse)
 
     async def find_channel(self, recipient: str) -> str | None:
         """The account that `recipient` belongs to, by its address, its aliases and what stands behind a plus; None when it

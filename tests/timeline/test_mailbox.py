@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from hub.domain.states import ChannelHealth
 from hub.errors import DatabaseAway
 from hub.store import tables
 from hub.store.database import Database, Tx, open_database
+from hub.store.files import Files
 from hub.store.notices import Notices
 from hub.store.stream import Tail, Wakes, load_events
 from hub.store.vault import Vault
@@ -71,13 +73,14 @@ class Hub:
 
     database: Database
     process: str
+    files_dir: Path
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
     async def start(self, *, limit_bytes: int = 1 << 20) -> None:
         wakes = Wakes()
         tail = Tail(self.database, wakes)
         adapters = Adapters(self.database, Vault(SECRET_KEY), "http://127.0.0.1:9")
-        mailroom = Mailroom(self.database, adapters, Intake(self.database))
+        mailroom = Mailroom(self.database, adapters, Intake(self.database, Files(self.files_dir)))
         fetcher = MailFetcher(
             self.database, wakes, adapters, mailroom, process=self.process, mail_limit_bytes=limit_bytes
         )
@@ -184,9 +187,9 @@ async def lay(database: Database, settings: dict[str, str], password: str = PASS
 
 
 @contextlib.asynccontextmanager
-async def hub_on(url: str, process: str = "one") -> AsyncIterator[Hub]:
+async def hub_on(url: str, files_dir: Path, process: str = "one") -> AsyncIterator[Hub]:
     database = open_database(url)
-    hub = Hub(database, process)
+    hub = Hub(database, process, files_dir)
     try:
         yield hub
         await hub.stop()
@@ -198,9 +201,9 @@ async def hub_on(url: str, process: str = "one") -> AsyncIterator[Hub]:
 
 
 @pytest.fixture
-async def hub(sqlite_url: str, dovecot: Dovecot) -> AsyncIterator[Hub]:
+async def hub(sqlite_url: str, dovecot: Dovecot, tmp_path: Path) -> AsyncIterator[Hub]:
     """With the account `mail` that reads BOX; not started."""
-    async with hub_on(sqlite_url) as made:
+    async with hub_on(sqlite_url, tmp_path) as made:
         await lay(made.database, settings_of(dovecot))
         yield made
 
@@ -466,8 +469,7 @@ async def test_a_mail_that_cannot_be_taken_leaves_a_note_and_holds_up_nobody(hub
     await hub.until_begun()
     await deliver(dovecot, mail("one"), mail("bad", body="POISON"), mail("two"))
     note = "[This mail (0.0 MB) could not be read by the hub. It lies in the mailbox, in the folder INBOX.]"
-    # It comes a little later than it would have.
-    await hub.until_texts("one", "two", note)
+    await hub.until_texts("one", note, "two")
     await hub.until_health(ChannelHealth.OK)
 
 
@@ -552,8 +554,10 @@ async def test_accounts_come_and_go_while_it_runs(hub: Hub, dovecot: Dovecot) ->
 # --- several processes, a database that is away
 
 
-async def test_of_two_processes_one_reads_and_the_other_takes_over(postgresql_url: str, dovecot: Dovecot) -> None:
-    async with hub_on(postgresql_url) as one, hub_on(postgresql_url, "two") as two:
+async def test_of_two_processes_one_reads_and_the_other_takes_over(
+    postgresql_url: str, dovecot: Dovecot, tmp_path: Path
+) -> None:
+    async with hub_on(postgresql_url, tmp_path) as one, hub_on(postgresql_url, tmp_path, "two") as two:
         await lay(one.database, settings_of(dovecot))
         await one.start()
         await one.until_begun()
@@ -575,10 +579,10 @@ async def test_of_two_processes_one_reads_and_the_other_takes_over(postgresql_ur
 
 
 async def test_the_folder_of_a_process_that_died_is_free_when_its_lease_is_over(
-    postgresql_url: str, dovecot: Dovecot, monkeypatch: pytest.MonkeyPatch
+    postgresql_url: str, dovecot: Dovecot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(fetching, "_LEASE_LOOK_S", 0.05)
-    async with hub_on(postgresql_url) as hub:
+    async with hub_on(postgresql_url, tmp_path) as hub:
         await lay(hub.database, settings_of(dovecot))
         dead = Place("mail", "INBOX", "dead")
         await hub.database.transaction(mailbox.take_lease, dead)
@@ -608,8 +612,8 @@ async def test_a_process_that_lost_its_lease_stops_reading(hub: Hub, monkeypatch
     assert row.leased_by == "thief"
 
 
-async def test_mail_waits_for_a_database_that_is_away(postgresql_url: str, dovecot: Dovecot) -> None:
-    async with line_to(postgresql_url) as (line, url), hub_on(url) as hub:
+async def test_mail_waits_for_a_database_that_is_away(postgresql_url: str, dovecot: Dovecot, tmp_path: Path) -> None:
+    async with line_to(postgresql_url) as (line, url), hub_on(url, tmp_path) as hub:
         await lay(hub.database, settings_of(dovecot))
         await hub.start()
         await hub.until_begun()

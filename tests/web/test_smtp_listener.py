@@ -18,6 +18,7 @@ from sqlalchemy import insert, select
 from hub.errors import Misconfigured
 from hub.store import tables
 from hub.store.database import Database, Tx, open_database
+from hub.store.files import Files
 from hub.store.stream import load_events
 from hub.store.vault import Vault
 from hub.timeline import channels
@@ -43,6 +44,11 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(autouse=True)
+def _kept_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Post, "files_dir", tmp_path / "files", raising=False)
+
+
 def mail(subject: str, body: str = "Hello") -> str:
     return f"From: {SENDER}\r\nTo: {SUPPORT}\r\nSubject: {subject}\r\nMessage-ID: <{subject}@x>\r\n\r\n{body}\r\n"
 
@@ -50,10 +56,12 @@ def mail(subject: str, body: str = "Hello") -> str:
 class Post:
     """The listener on a database, without the rest of a hub; and what was stored."""
 
+    files_dir: Path
+
     def __init__(self, database: Database, **listener: Any) -> None:
         self.database = database
         adapters = Adapters(database, Vault(SECRET_KEY), "http://127.0.0.1:9")
-        self.mailroom = Mailroom(database, adapters, Intake(database))
+        self.mailroom = Mailroom(database, adapters, Intake(database, Files(self.files_dir)))
         given: dict[str, Any] = {"smtp": "127.0.0.1:0", "lmtp": "127.0.0.1:0", "limit_bytes": 30 << 20} | listener
         self.listener = MailListener(self.mailroom, **given)
 

@@ -100,7 +100,7 @@ def create_channel(
     if reopen_window_s is not None:
         row["reopen_window_s"] = reopen_window_s
     tx.execute(insert(tables.channel).values(**row))
-    _emit(tx, channel_id)
+    tell(tx, channel_id)
 
 
 def update_channel(
@@ -149,7 +149,7 @@ def update_channel(
         }
     tx.execute(update(tables.channel).where(_ch.id == channel_id).values(version=_ch.version + 1, **values))
     tx.wake("outbox")
-    _emit(tx, channel_id)
+    tell(tx, channel_id)
 
 
 def keep_secret(tx: Tx, vault: Vault, channel_id: str, name: str, value: str) -> None:
@@ -161,7 +161,8 @@ def keep_secret(tx: Tx, vault: Vault, channel_id: str, name: str, value: str) ->
         tx.execute(update(tables.channel).where(_ch.id == channel_id).values(secrets=vault.seal(secrets)))
 
 
-def _emit(tx: Tx, channel_id: str) -> None:
+def tell(tx: Tx, channel_id: str) -> None:
+    """Everybody hears how the channel is now."""
     for view in load_channel_views(tx, [channel_id]):
         tx.emit(ChannelChanged(view), {STAFF})
 

@@ -274,8 +274,9 @@ class EmailChannel:
     def _sender(self, mail: IncomingMail, envelope_from: str | None) -> str:
         sender = mail.senders[0].address if mail.senders else None
         # A form on a web page writes as itself and names the customer in Reply-To.
-        if sender in self._form_senders and mail.reply_to:
-            sender = mail.reply_to[0].address
+        if sender in self._form_senders:
+            customers = [box.address for box in mail.reply_to if not self.answers_to(box.address)]
+            sender = customers[0] if customers else sender
         return sender or normal_address(envelope_from or "") or UNKNOWN_SENDER
 
     def _is_ours(self, mail: IncomingMail) -> bool:

@@ -152,6 +152,15 @@ def test_a_forms_mail_is_its_customers() -> None:
     assert message("form").sender == "forms@shop.example.com"
 
 
+@pytest.mark.parametrize("reply_to", [b"support@example.com", b"support+x@example.com", b"nobody"])
+def test_a_form_that_names_nobody_else_speaks_for_itself(reply_to: bytes) -> None:
+    content = raw("form").replace(b'"Narek" <narek@example.am>', reply_to)
+    form = EmailChannel(email_account(form_senders="forms@shop.example.com"))
+    (arrival,) = form.parse_message(content, received_at=NOW, via="imap")
+    assert isinstance(arrival, MessageArrival)
+    assert arrival.sender == "forms@shop.example.com"
+
+
 def test_a_mail_without_a_sender_arrives_all_the_same() -> None:
     assert message("without_sender").sender == UNKNOWN_SENDER
     (arrival,) = channel.parse_message(

@@ -120,7 +120,9 @@ async def test_a_kept_connection_that_the_server_left_is_replaced() -> None:
         await smtp.deliver(letter())
         mail_server.drop_all()
         await smtp.deliver(letter())
-    assert (len(mail_server.received), mail_server.connections) == (3, 3)
+        mail_server.play("MAIL", "421 4.4.2 Idle for too long")
+        await smtp.deliver(letter())
+    assert (len(mail_server.received), mail_server.connections) == (4, 4)
 
 
 @pytest.mark.anyio
@@ -269,6 +271,18 @@ async def test_a_mail_that_is_too_large_is_refused_before_it_is_sent() -> None:
         await smtp.deliver(letter(content=b"a: b\r\n\r\n"))
     assert mail_server.verbs.count("MAIL") == 1
     assert mail_server.received[0].mail_options == ("SIZE=8",)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("limit", ["0", "", "many", "9" * 5_000])
+async def test_a_limit_that_is_none_stops_nothing(limit: str) -> None:
+    mail_server = MailServer(offers=[f"SIZE {limit}"])
+    mail_server.play("MAIL", "250 OK")
+    async with account(mail_server) as smtp:
+        with pytest.raises(ProviderError):
+            # aiosmtpd heard nothing of this MAIL, hence has no transaction.
+            await smtp.deliver(letter())
+    assert mail_server.verbs.count("MAIL") == 1
 
 
 @pytest.mark.anyio
@@ -536,9 +550,30 @@ def test_whatever_a_server_says_before_a_mail_is_not_about_the_mail() -> None:
     assert (type(error), error.code) == (Unavailable, "blocked")
 
 
+@pytest.mark.parametrize(
+    ("code", "words", "stage", "channel_works"),
+    [
+        (450, "4.2.0 Greylisted", Stage.RECIPIENT, True),
+        (452, "4.2.2 Mailbox full", Stage.RECIPIENT, True),
+        (451, "4.7.1 Greylisted", Stage.CONTENT, True),
+        (452, "4.3.1 No room", Stage.CONTENT, False),
+        (421, "4.3.2 Bye", Stage.RECIPIENT, False),
+        (550, "5.4.5 Daily limit exceeded", Stage.CONTENT, False),
+        (450, "4.3.0 Not now", Stage.SENDER, False),
+        (530, "5.7.0 Authentication required", Stage.RECIPIENT, False),
+        (450, "4.0.0", Stage.SESSION, False),
+    ],
+)
+def test_one_recipients_trouble_is_not_the_channels(code: int, words: str, stage: Stage, channel_works: bool) -> None:
+    error = failure(SMTPResponse(code, words), stage)
+    assert isinstance(error, Unavailable)
+    assert error.channel_works is channel_works
+
+
 def test_a_servers_words_are_kept_and_cut() -> None:
-    error = failure(SMTPResponse(550, "5.1.1 \udcff" + "x" * 10_000), Stage.RECIPIENT)
+    error = failure(SMTPResponse(550, "5.1.1 \udcff\0" + "x" * 10_000), Stage.RECIPIENT)
     error.message.encode()
+    assert "\0" not in error.message
     assert len(error.message) < 600
 
 

@@ -327,7 +327,7 @@ _EMAIL = ChannelType(
     label="E-mail",
     description="A mail box of yours: mails come in and answers go out.",
     factory=EmailChannel,
-    webhooks=("mime", "mailgun"),
+    webhooks=("mime", "mailgun-mime"),
     check=_mail_problems,
     fields=(
         Field(

@@ -333,10 +333,11 @@ class Smtp:
         or Uncertain."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._limits.total_s
+        patience_ends_at = loop.time() + self._limits.patience_s
         envelope = _Envelope.of(letter)
         domain = envelope.recipients[0].rpartition("@")[2]
         try:
-            async with self._pace.turn(domain), self._slot():
+            async with self._pace.turn(domain, patience_ends_at), self._slot(patience_ends_at):
                 return await self._deliver(letter, envelope, domain, deadline)
         except _Lost as lost:
             raise lost.unavailable() from lost
@@ -370,7 +371,7 @@ class Smtp:
         """Connects and signs in. Raises Unavailable."""
         loop = asyncio.get_running_loop()
         try:
-            async with self._slot():
+            async with self._slot(loop.time() + self._limits.patience_s):
                 line = await self._connect(loop.time() + self._limits.total_s)
                 line.leave()
         except _Lost as lost:
@@ -382,9 +383,9 @@ class Smtp:
             self._idle.pop().leave()
 
     @contextlib.asynccontextmanager
-    async def _slot(self) -> AsyncIterator[None]:
+    async def _slot(self, patience_ends_at: float) -> AsyncIterator[None]:
         try:
-            async with asyncio.timeout(self._limits.patience_s):
+            async with asyncio.timeout_at(patience_ends_at):
                 await self._slots.acquire()
         except TimeoutError as error:
             raise Unavailable(
@@ -772,13 +773,13 @@ class _Pace:
         self._free_at[domain] = max(self._free_at.get(domain, 0.0), now + self._limits.domain_rest_s)
 
     @contextlib.asynccontextmanager
-    async def turn(self, domain: str) -> AsyncIterator[None]:
+    async def turn(self, domain: str, patience_ends_at: float) -> AsyncIterator[None]:
         """Waits for this mail's time, or raises Unavailable(paced) when that is too far away."""
         limits = self._limits
         now = asyncio.get_running_loop().time()
         account_at = max(now, self._account_free_at)
         start_at = max(account_at, self._free_at.get(domain, 0.0))
-        if start_at - now > limits.patience_s:
+        if start_at > patience_ends_at:
             raise _paced(start_at - now)
         if limits.per_minute is not None:
             self._account_free_at = account_at + 60.0 / limits.per_minute
@@ -788,7 +789,7 @@ class _Pace:
             await asyncio.sleep(start_at - now)
         async with self._changed:
             try:
-                async with asyncio.timeout(limits.patience_s):
+                async with asyncio.timeout_at(patience_ends_at):
                     await self._changed.wait_for(lambda: self._busy.get(domain, 0) < limits.per_domain)
             except TimeoutError as error:
                 raise _paced(limits.patience_s) from error

@@ -10,8 +10,8 @@ The same message makes the same bytes at every attempt: the date is when it was 
 delivery id, the Message-ID is its token. Everything is 7-bit but the addresses that cannot be (RFC 6531); `is_utf8` says
 so. Whatever stands in a header is one line: a line break in a name or a subject is a space.
 
-Written here and not by the standard library's generator, because that one folds long non-ASCII headers into words that
-some readers join wrongly, draws its boundaries by chance, and takes four times as long.
+Written here and not by the standard library's generator, because that one draws its boundaries by chance and takes thirty
+times as long (3.7 ms against 0.1 ms for an answer with an Armenian subject).
 """
 
 from __future__ import annotations

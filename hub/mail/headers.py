@@ -200,7 +200,9 @@ def from_base64(content: bytes) -> bytes:
     """What can be read of base64: garbage is skipped, a cut end gives what it holds."""
     try:
         # The usual case, in one step in C: it skips what is not base64 and stops at the padding.
-        if b"=" not in content[:-4].rstrip(b"\r\n ="):
+        padding = content.find(b"=")
+        ends = padding + 100 >= len(content) and not content[padding:].strip(b"=\r\n \t")
+        if padding < 0 or ends:
             return binascii.a2b_base64(content)
     except binascii.Error:
         pass

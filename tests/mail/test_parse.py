@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 import pytest
 
 from hub.domain.mail import IncomingMail
+from hub.mail.filenames import NAME_LIMIT
 from hub.mail.invitation import invitation_text
-from hub.mail.parse import NAME_LIMIT, TEXT_LIMIT, MailUnreadable, arrival_key, extract_part, parse_mail
+from hub.mail.parse import TEXT_LIMIT, MailUnreadable, arrival_key, extract_part, parse_mail
 from hub.mail.structure import DEPTH_LIMIT, PART_LIMIT
 from tests.mail.corpus import message
 

@@ -245,9 +245,9 @@ def clients() -> None:
         "Votre commande est partie.",
     )
 
-    text = (
-        "Hi team,\n\nthe second box never arrived. Can you check?\n\nBest regards,\nMark Hill\nPurchasing, Example Ltd."
-    )
+    # A sign-off with a name below it is a signature.
+    written = "Hi team,\n\nthe second box never arrived. Can you check?"
+    text = f"{written}\n\nBest regards,\nMark Hill\nPurchasing, Example Ltd."
     old = (
         "-----Original Message-----\nFrom: Hub Support <support@hub.example>\nSent: Monday, November 2, 2026 10:15 AM\n"
         "To: Mark Hill <mark.hill@example.com>\nSubject: Your order 5521\n\nYour order has left our warehouse."
@@ -266,9 +266,10 @@ def clients() -> None:
         part('text/plain;\n\tcharset="us-ascii"', f"{text}\n\n{old}\n", "7bit"),
         senders=[who("mark.hill@example.com", "Hill, Mark")],
         text=f"{text}\n\n{old}",
-        written=text,
+        written=written,
     )
-    text = "Guten Tag,\n\nbitte stornieren Sie die Bestellung. Größe 42 passt nicht.\n\nMit freundlichen Grüßen\nJürgen Weiß"
+    written = "Guten Tag,\n\nbitte stornieren Sie die Bestellung. Größe 42 passt nicht."
+    text = f"{written}\n\nMit freundlichen Grüßen\nJürgen Weiß"
     old = (
         "Von: Hub Support <support@hub.example>\nGesendet: Montag, 2. November 2026 10:15\nAn: Jürgen Weiß <j.weiss@example.com>\n"
         "Betreff: Ihre Bestellung\n\nIhre Bestellung ist unterwegs."
@@ -295,10 +296,11 @@ def clients() -> None:
         ),
         subject="AW: Ihre Bestellung – Größe",
         senders=[who("j.weiss@example.com", "Jürgen Weiß")],
-        text=f"{text}\n\n{old}",
-        written=text,
+        text_has=[written.partition("\n")[0], "Mit freundlichen Grüßen", "Ihre Bestellung ist unterwegs."],
+        written=written,
     )
-    text = "Bonjour,\n\nje n'ai toujours pas reçu le colis.\n\nCordialement,\nÉmile Zorn"
+    written = "Bonjour,\n\nje n'ai toujours pas reçu le colis."
+    text = f"{written}\n\nCordialement,\nÉmile Zorn"
     old = (
         "________________________________\nDe : Support <support@hub.example>\nEnvoyé : lundi 2 novembre 2026 10:15\n"
         "À : Émile Zorn <emile@example.com>\nObjet : Votre colis\n\nVotre colis est en route."
@@ -316,8 +318,8 @@ def clients() -> None:
             ),
         ),
         senders=[who("emile@example.com", "Émile Zorn")],
-        text=f"{text}\n{old}",
-        written=text,
+        text_has=["je n'ai toujours pas reçu le colis.", "Votre colis est en route."],
+        written=written,
     )
     text = "Merhaba, adresim değişti. Yeni adres: Çiçek Sokağı 5, İzmir."
     old = "________________________________\nGönderen: Destek <support@hub.example>\nGönderildi: Pazartesi, Kasım 2, 2026 10:15\nKime: Ayşe Yılmaz <ayse@example.com>\nKonu: Siparişiniz\n\nSiparişiniz hazır."
@@ -354,10 +356,12 @@ def clients() -> None:
             "Apple-Mail=_8A1B",
             plain(f"{text}\n\n{quoted}\n", "quoted-printable"),
             page(
-                f'<html><body>{text}<br><div><blockquote type="cite"><div>Nous avons remboursé la commande.</div></blockquote></div></body></html>'
+                f'<html><body style="overflow-wrap: break-word;">{text}<br><div><br><blockquote type="cite">'
+                "<div>Le 2 nov. 2026 à 10:15, Support &lt;support@hub.example&gt; a écrit :</div><br>"
+                "<div>Nous avons remboursé la commande.</div></blockquote></div></body></html>"
             ),
         ),
-        text=f"{text}\n\n{quoted}",
+        text_has=[text, "a écrit :", "Nous avons remboursé la commande."],
         written=text,
     )
     mail(
@@ -383,10 +387,12 @@ def clients() -> None:
             "----=_Part_1_2.3",
             plain(f" {text}\n\n    {quoted}\n", "7bit"),
             page(
-                f'<div class="yahoo-style-wrap"><div dir="ltr">{text}</div></div><div id="yahoo_quoted_1" class="yahoo_quoted"><div>On Monday…wrote:</div><div>Would you take another colour?</div></div>'
+                f'<div class="yahoo-style-wrap"><div dir="ltr">{text}</div></div><div id="yahoo_quoted_1" class="yahoo_quoted">'
+                f"<div>{quoted.partition(chr(10))[0].replace('<', '&lt;').replace('>', '&gt;')}</div>"
+                "<div><br></div><div>Would you take another colour?</div></div>"
             ),
         ),
-        text=f" {text}\n\n    {quoted}",
+        text_has=[text, "Would you take another colour?"],
         written=text,
     )
     text = "Dzień dobry,\n\nproszę o fakturę na firmę. Żółta łódź była świetna."
@@ -454,7 +460,7 @@ def clients() -> None:
             ),
         ),
         senders=[who("anna@example.com", "Анна Белова")],
-        text=f"{text}\n\n--\nАнна Белова\n\n{quoted}",
+        text_has=[text, "Анна Белова", "Посылка доставлена?"],
         written=text,
     )
     text = "Спасибо, вопрос решён."

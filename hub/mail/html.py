@@ -234,8 +234,7 @@ def _no_region(_tag: str, _attributes: Mapping[str, str | None]) -> Region | Non
 
 
 def lines_from_html(html: str, classify: Classifier) -> tuple[TextLine, ...]:
-    """The lines of `text_from_html`, each with the region of its first character. A region starts and ends a line; an
-    inner region says nothing within a QUOTE. TAIL and HEADER mark only the first line after the element began."""
+    """The lines of `text_from_html`, each with the region of its first character. An inner region says nothing within a QUOTE. TAIL and HEADER mark only the first line after the element began."""
     tree = LexborHTMLParser(_tame(_clean_text(html[:TEXT_LIMIT])))
     top = tree.body if tree.body is not None else tree.root
     text = _TextBuilder()
@@ -307,7 +306,6 @@ def _enter(tag: str, attributes: Mapping[str, str | None], text: _TextBuilder, c
     region = None if text.region is Region.QUOTE else classify(tag, attributes)
     if region is not None:
         opened.regional = True
-        text.space(1)
         if region in (Region.TAIL, Region.HEADER):
             text.rest_begins = text.rest_begins or region
         else:
@@ -519,7 +517,6 @@ class _TextBuilder:
         elif opened.is_block:
             self.space(1)
         if opened.regional:
-            self.space(1)
             self.region = opened.was_region
         if opened.sized:
             self.is_invisible = opened.was_invisible

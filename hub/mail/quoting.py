@@ -249,7 +249,7 @@ def _wrote() -> re.Pattern[str]:
 _WROTE: Final = _wrote()
 _ADDRESS = re.compile(r"[^\s@]@[^\s@]")
 _TIME = re.compile(r"(?<!\d)\d{1,2}[:.]\d{2}(?!\d)|\d{1,2}\s?(?:시|时|時)|\d{1,2}h\d{2}")
-_DATE = re.compile(r"(?<!\d)(?:19|20|۲۰|۱۳|٢٠)\d{2}(?!\d)|(?<!\d)\d{1,2}[./-]\d{1,2}[./-]\d{2,4}(?!\d)")
+_DATE = re.compile(r"(?<!\d)(?:19|20|۲۰|۱۳|٢٠)\d{2}(?!\d)|(?<!\d)\d{1,2}[./-]\s?\d{1,2}[./-]\s?\d{2,4}(?!\d)")
 
 
 # --- the judgement ----------------------------------------------------------------------------------------------------
@@ -417,7 +417,7 @@ class _Mail:
         for at in range(index, min(index + 10, len(self.lines), _LINE_LIMIT)):
             plain = self.look(at)
             found = _COLON.search(plain, 0, 32)
-            if found is not None and 0 < found.start() and not any(c.isdigit() for c in plain[: found.start()]):
+            if found is not None and found.start() > 0 and not any(c.isdigit() for c in plain[: found.start()]):
                 shaped += 1
                 has_fact = has_fact or _ADDRESS.search(plain) is not None or _TIME.search(plain) is not None
         return shaped >= 3 and has_fact
@@ -527,7 +527,7 @@ class _Mail:
         plain = self.look(rest[0])
         if len(plain) > 60:
             return False
-        head = plain.rstrip(" ,.!;…、。，")
+        head = plain.rstrip(" ,.!;:՝…、。，")
         if head not in _CLOSINGS:
             closing, _, name = head.partition(",")
             if closing.strip() not in _CLOSINGS or not _is_name(name.strip()):

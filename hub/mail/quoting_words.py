@@ -694,11 +694,12 @@ LANGUAGES: Final = (
 
 # What a phone's signature names: the machine or the program. Names are written alike in all languages, or nearly.
 DEVICES: Final = (
-    "iphone", "ipad", "ipod", "galaxy", "samsung", "android", "андроид", "outlook", "yahoo", "gmail", "mail.ru", "mail", "почты",
-    "пошти", "huawei", "honor", "xiaomi", "redmi", "poco", "pixel", "nokia", "blackberry", "windows", "xperia", "sony", "lg",
-    "oneplus", "oppo", "realme", "motorola", "htc", "proton", "protonmail", "spark", "bluemail", "aol", "thunderbird", "k-9",
-    "tutanota", "tuta", "айфон", "айфона", "яндекс", "яндекс.почты", "yandex", "смартфон", "телефон", "планшет", "пристро",
-    "устройств", "mobile", "phone", "tablet", "smartphone", "handy", "mobilgerät", "móvil", "móbil", "celular", "cihaz",
-    "telefon", "هاتف", "手机", "邮箱", "hey", "airmail", "zoho", "gmx", "web.de", "ukr.net", "rambler", "avg", "avast", "www.avast.com",
-    "հեռախոս", "айпад", "icloud", "superhuman", "mailbird", "ტელეფონ",
+    "iphon", "ipad", "ipod", "galaxy", "samsung", "android", "андроид", "outlook", "yahoo", "gmail",
+    "mail.ru", "mail", "почты", "пошти", "huawei", "honor", "xiaomi", "redmi", "poco", "pixel", "nokia",
+    "blackberry", "windows", "xperia", "sony", "lg", "oneplus", "oppo", "realme", "motorola", "htc",
+    "proton", "protonmail", "spark", "bluemail", "aol", "thunderbird", "k-9", "tutanota", "tuta", "айфон",
+    "айфона", "яндекс", "яндекс.почты", "yandex", "смартфон", "телефон", "планшет", "пристро", "устройств",
+    "mobile", "phone", "tablet", "smartphone", "handy", "mobilgerät", "móvil", "móbil", "celular", "cihaz",
+    "telefon", "هاتف", "手机", "邮箱", "hey", "airmail", "zoho", "gmx", "web.de", "ukr.net", "rambler", "avg",
+    "avast", "www.avast.com", "հեռախոս", "айпад", "icloud", "superhuman", "mailbird", "ტელეფონ",
 )  # fmt: skip

@@ -31,7 +31,7 @@ from hub.timeline.fetching import MailFetcher, backoff_s, write_note
 from hub.timeline.inbound import Intake
 from hub.timeline.mailbox import Place
 from hub.timeline.mailroom import Mailroom
-from tests.support.dovecot import PASSWORD, Dovecot, run_dovecot
+from tests.support.dovecot import PASSWORD, Dovecot, make_folder, run_dovecot
 from tests.support.running_hub import SECRET_KEY, Line, line_to
 
 pytestmark = pytest.mark.anyio
@@ -414,7 +414,7 @@ async def test_mails_are_marked_as_read_after_they_are_stored(hub: Hub, dovecot:
 
 
 async def test_mails_are_moved_after_they_are_stored(hub: Hub, dovecot: Dovecot) -> None:
-    await asyncio.to_thread(make_folder, dovecot, "Done")
+    await asyncio.to_thread(make_folder, dovecot, BOX, "Done")
     await hub.change_channel(settings=settings_of(dovecot, imap_after="move", imap_move_to="Done"))
     await hub.start()
     await hub.until_begun()
@@ -655,12 +655,6 @@ def _session(dovecot: Dovecot) -> ImapSession:
     session = ImapSession(ImapAccount("127.0.0.1", dovecot.imap_port, Security.NONE, BOX, PASSWORD))
     session.open()
     return session
-
-
-def make_folder(dovecot: Dovecot, name: str) -> None:
-    session = _session(dovecot)
-    session._connected().create_folder(name)
-    session.close()
 
 
 def append_on(dovecot: Dovecot, days: dict[int, str]) -> None:

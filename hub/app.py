@@ -62,6 +62,7 @@ from hub.web import (
     chat_socket,
     conversations,
     customers,
+    mail_sign_in,
     mails,
     offers,
     openapi,
@@ -107,6 +108,7 @@ ENDPOINTS: list[Endpoint] = endpoints_of(
     users,
     queues,
     channels,
+    mail_sign_in,
     api_keys,
 )
 
@@ -331,6 +333,7 @@ PUBLIC_ROUTES: dict[str, str] = {
     "/metrics": "counts only; keep it inside by the proxy (docs/operations.md)",
     "/webhooks/{channel_id}/{kind}": "providers have no session; each request's signature is checked",
     "/files/{attachment_id}/{signature}": "a provider fetches an outgoing file, a mail's frame a picture; it is signed",
+    "/oauth/callback": "a provider sends an administrator back; checks their session and the signed state itself",
     "/live": "the console socket; checks session and origin itself",
     "/chat/{channel_id}": "the visitor's socket; checks visitor cookie and origin itself",
     "/chat/{channel_id}/visit": "a customer opens the chat; checks the origin",
@@ -358,6 +361,7 @@ def make_app(hub: Hub, extra_routes: list[BaseRoute] | None = None) -> Any:
     app = Starlette(
         routes=[
             Route("/webhooks/{channel_id}/{kind}", webhooks.receive, methods=["POST"]),
+            Route(mail_sign_in.CALLBACK, mail_sign_in.callback, methods=["GET"]),
             WebSocketRoute("/live", hub.live.serve),
             *api_routes(ENDPOINTS),
             *openapi.routes(ENDPOINTS),

@@ -189,25 +189,26 @@ def _mail_problems(values: Mapping[str, str]) -> Mapping[str, str]:
     if has_oauth:
         need("oauth_provider", "choose who signs you in")
         need("oauth_client_id", "is needed to sign in this way")
-        need("oauth_refresh_token", "is needed to sign in this way")
         if given.get("oauth_provider") == "other":
             need("oauth_token_url", "is needed for another provider")
-    for side, neighbour in (("smtp", "smtp"), ("imap", "smtp")):
-        own = {"host", "port", "security", "username", "password"} & {
-            name.removeprefix(f"{side}_") for name in given if name.startswith(f"{side}_")
-        }
-        if own - {"security"}:
+            if "oauth_refresh_token" not in given:
+                need("oauth_authorise_url", "is needed to sign in there, or enter a refresh token")
+    for side in ("smtp", "imap"):
+        if any(f"{side}_{name}" in given for name in ("port", "username", "password")):
             need(f"{side}_host", "is needed for the other settings")
-        has_name = f"{side}_username" in given or f"{neighbour}_username" in given
-        has_password = f"{side}_password" in given or f"{neighbour}_password" in given or has_oauth
-        if f"{side}_username" in given and not has_password:
-            need(f"{side}_password", "is needed with the user name")
-        if f"{side}_password" in given and not has_name:
-            need(f"{side}_username", "is needed with the password")
         if given.get(f"{side}_security") == "none" and not is_loopback(given.get(f"{side}_host", "localhost")):
             problems[f"{side}_security"] = "unencrypted only to this very machine"
-    if "imap_host" in given and not has_oauth and "imap_username" not in given and "smtp_username" not in given:
+    # What is not said for receiving is the same as for sending; with OAuth the address is the user name.
+    has_name = has_oauth or "smtp_username" in given
+    has_password = has_oauth or "smtp_password" in given
+    if "smtp_username" in given and not has_password:
+        need("smtp_password", "is needed with the user name")
+    if "smtp_password" in given and not has_name:
+        need("smtp_username", "is needed with the password")
+    if ("imap_host" in given or "imap_password" in given) and not has_name:
         need("imap_username", "is needed to fetch mails")
+    if "imap_username" in given and not has_password:
+        need("imap_password", "is needed with the user name")
     if given.get("imap_after") == "move":
         need("imap_move_to", "say which folder fetched mails are moved to")
     return problems
@@ -327,7 +328,7 @@ _EMAIL = ChannelType(
     label="E-mail",
     description="A mail box of yours: mails come in and answers go out.",
     factory=EmailChannel,
-    webhooks=("mime", "mailgun"),
+    webhooks=("mime", "mailgun-mime"),
     check=_mail_problems,
     fields=(
         Field(
@@ -484,6 +485,14 @@ _EMAIL = ChannelType(
             group=_SIGN_IN,
         ),
         Field(
+            "oauth_authorise_url",
+            "Sign-in address",
+            help="Leave empty for Google and Microsoft.",
+            example="https://login.example.com/authorize",
+            check=token_url_problem,
+            group=_SIGN_IN,
+        ),
+        Field(
             "oauth_client_id",
             "Client ID",
             help="Of the application you registered there for the hub.",
@@ -494,7 +503,7 @@ _EMAIL = ChannelType(
         Field(
             "oauth_refresh_token",
             "Refresh token",
-            help="What the provider gives once when you allow the hub to use the mail box.",
+            help="Comes by itself when you save this and press \u201cSign in\u201d; or enter one you have.",
             secret=True,
             # Microsoft's are up to some 2,000 characters long.
             limit=8_000,

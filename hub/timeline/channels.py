@@ -152,6 +152,15 @@ def update_channel(
     tell(tx, channel_id)
 
 
+def keep_secret(tx: Tx, vault: Vault, channel_id: str, name: str, value: str) -> None:
+    """A secret that the provider has renewed by itself. Nothing changes for anybody, so nobody is told, and adapters go on
+    with what they hold."""
+    row = tx.first(select(_ch.secrets).where(_ch.id == channel_id).with_for_update())
+    if row is not None:
+        secrets = vault.unseal(row.secrets) | {name: value}
+        tx.execute(update(tables.channel).where(_ch.id == channel_id).values(secrets=vault.seal(secrets)))
+
+
 def tell(tx: Tx, channel_id: str) -> None:
     """Everybody hears how the channel is now."""
     for view in load_channel_views(tx, [channel_id]):

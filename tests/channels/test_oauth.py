@@ -193,11 +193,38 @@ def test_loopback_is_this_very_machine() -> None:
 def test_an_accounts_settings_name_its_token_source() -> None:
     secrets = {"oauth_refresh_token": "refresh", "oauth_client_secret": "secret"}
     assert token_source({}, secrets) is None
-    assert token_source({"oauth_provider": "google", "oauth_client_id": "x"}, {}) is None
     assert token_source({"oauth_provider": "other", "oauth_client_id": "x"}, secrets) is None
     assert token_source({"oauth_provider": "google", "oauth_client_id": "x"}, secrets) is not None
     assert all(token_url_problem(url) is None for url in TOKEN_URLS.values())
     assert "offline_access" in SCOPES["microsoft"]
+
+
+@pytest.mark.anyio
+async def test_an_account_at_which_nobody_has_signed_in_yet_says_so() -> None:
+    tokens = token_source({"oauth_provider": "google", "oauth_client_id": "x"}, {})
+    assert tokens is not None
+    with pytest.raises(Unavailable, match="Nobody has signed in") as refused:
+        await tokens.access_token()
+    assert refused.value.code == "account_refused"
+
+
+@pytest.mark.anyio
+async def test_a_renewed_refresh_token_is_kept_once_a_day() -> None:
+    kept: list[tuple[str, str]] = []
+
+    async def keep(name: str, value: str) -> None:
+        kept.append((name, value))
+
+    async with running_provider() as provider:
+        provider.play(*(granted(f"a{number}", refresh_token=f"r{number}") for number in range(3)))
+        settings = {"oauth_provider": "other", "oauth_client_id": "x", "oauth_token_url": f"{provider.url}/token"}
+        tokens = token_source(settings, {"oauth_refresh_token": "r"}, keep)
+        assert tokens is not None
+        for number in range(3):
+            assert await tokens.access_token() == f"a{number}"
+            tokens.forget(f"a{number}")
+    assert kept == [("oauth_refresh_token", "r0")]
+    assert [dict(seen.form)["refresh_token"] for seen in provider.seen] == ["r", "r0", "r1"]
 
 
 def test_the_words_of_xoauth2() -> None:

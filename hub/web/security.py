@@ -33,7 +33,7 @@ def page_policy(public_url: str) -> str:
     return (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; "
         f"connect-src 'self' {socket}; font-src 'self'; manifest-src 'self'; worker-src 'self'; form-action 'self'; "
-        "base-uri 'none'; frame-ancestors 'none'"
+        "frame-src 'self'; base-uri 'none'; frame-ancestors 'none'"
     )
 
 

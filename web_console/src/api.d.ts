@@ -213,6 +213,38 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/entries/{entry_id}/mail": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["get_mail"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/channels/{channel_id}/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["check_channel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/conversations/{conversation_id}/typing": {
         parameters: {
             query?: never;
@@ -824,6 +856,8 @@ export interface components {
             size_bytes: number | null;
             state: components["schemas"]["AttachmentState"];
             url: string;
+            /** @default false */
+            is_inline: boolean;
         };
         Author: {
             kind: components["schemas"]["AuthorKind"];
@@ -883,6 +917,9 @@ export interface components {
             secret: boolean;
             example: string;
             pattern: string | null;
+            options: string[];
+            group: string;
+            multiline: boolean;
         };
         /**
          * @description OK: works. DEGRADED: failing now and then. DOWN: the breaker is open or the account is refused.
@@ -913,6 +950,9 @@ export interface components {
             health_since: string;
             capabilities: components["schemas"]["ChannelCapabilities"];
             version: number;
+            inbound_health: components["schemas"]["ChannelHealth"];
+            inbound_code: string | null;
+            inbound_detail: string | null;
         };
         /** @description `expected_assignee_id`: who the claimer saw it assigned to; null for nobody. If that is no longer so: 409. */
         Claim: {
@@ -931,6 +971,8 @@ export interface components {
             verified: boolean;
             opted_out: boolean;
             last_seen_at: string | null;
+            bounced_at: string | null;
+            bounce_reason: string | null;
         };
         ConversationChanged: {
             conversation: components["schemas"]["ConversationView"];
@@ -981,6 +1023,7 @@ export interface components {
             preview: string;
             preview_direction: components["schemas"]["Direction"];
             version: number;
+            subject: string | null;
         };
         /** @description A customer with all conversations the card lists, newest first, and who else is looking. */
         CustomerCard: {
@@ -1088,6 +1131,8 @@ export interface components {
             delivery: components["schemas"]["DeliveryView"] | null;
             /** @default null */
             client_key: string | null;
+            /** @default null */
+            mail: components["schemas"]["MailView"] | null;
         };
         ErrorBody: {
             code: string;
@@ -1108,7 +1153,7 @@ export interface components {
          * @description What an EVENT entry tells; the console has the sentence for each in every language.
          * @enum {string}
          */
-        Happening: "offered" | "accepted" | "declined" | "missed" | "claimed" | "transferred" | "released" | "resolved" | "reopened" | "opted_out" | "opted_in" | "linked" | "queued";
+        Happening: "offered" | "accepted" | "declined" | "missed" | "claimed" | "transferred" | "released" | "resolved" | "reopened" | "opted_out" | "opted_in" | "linked" | "queued" | "bounced" | "complained";
         HubEvent: components["schemas"]["EntryAdded"] | components["schemas"]["EntryChanged"] | components["schemas"]["ConversationChanged"] | components["schemas"]["ConversationHidden"] | components["schemas"]["CustomerChanged"] | components["schemas"]["OfferMade"] | components["schemas"]["OfferEnded"] | components["schemas"]["AgentChanged"] | components["schemas"]["QueueChanged"] | components["schemas"]["ChannelChanged"] | components["schemas"]["NumbersChanged"] | components["schemas"]["AccessChanged"];
         /** @description `token` is shown this once; only its hash is kept. */
         IssuedApiKey: {
@@ -1158,9 +1203,81 @@ export interface components {
          * @description The hub writes first: on this channel account to this contact point (one open conversation each: an open one is
          *     used again).
          */
+        Mailbox: {
+            address: string;
+            /** @default  */
+            name: string;
+        };
+        MailView: {
+            kind: "in" | "reply" | "new" | "forward" | "acknowledgement";
+            subject: string;
+            senders: components["schemas"]["Mailbox"][];
+            reply_to: components["schemas"]["Mailbox"][];
+            to: components["schemas"]["Mailbox"][];
+            cc: components["schemas"]["Mailbox"][];
+            bcc: components["schemas"]["Mailbox"][];
+            noise: "none" | "auto_reply" | "automatic" | "list" | "report" | "own";
+            fault: string | null;
+            has_html: boolean;
+            has_more: boolean;
+            has_raw: boolean;
+            is_stranger: boolean;
+        };
+        MailSpan: {
+            kind: "written" | "quoted" | "signature";
+            text: string;
+        };
+        MailDetail: {
+            entry_id: number;
+            message_id: string | null;
+            subject: string;
+            senders: components["schemas"]["Mailbox"][];
+            reply_to: components["schemas"]["Mailbox"][];
+            to: components["schemas"]["Mailbox"][];
+            cc: components["schemas"]["Mailbox"][];
+            bcc: components["schemas"]["Mailbox"][];
+            sent_at: string | null;
+            size_bytes: number;
+            noise: "none" | "auto_reply" | "automatic" | "list" | "report" | "own";
+            noise_word: string | null;
+            fault: string | null;
+            spans: components["schemas"]["MailSpan"][];
+            has_html: boolean;
+            has_raw: boolean;
+            remote_images: number;
+        };
+        NewMail: {
+            /** @default reply */
+            kind: "reply" | "new" | "forward";
+            /** @default null */
+            subject: string | null;
+            /** @default null */
+            to: components["schemas"]["Mailbox"][] | null;
+            /** @default [] */
+            cc: components["schemas"]["Mailbox"][];
+            /** @default [] */
+            bcc: components["schemas"]["Mailbox"][];
+            /** @default null */
+            about_entry_id: number | null;
+            /** @default true */
+            quote: boolean;
+            /** @default [] */
+            forwarded_attachment_ids: number[];
+        };
+        ChannelCheckItem: {
+            what: "smtp" | "imap" | "oauth";
+            ok: boolean;
+            code: string;
+            detail: string;
+        };
+        ChannelCheck: {
+            items: components["schemas"]["ChannelCheckItem"][];
+        };
         NewConversation: {
             channel_id: string;
             contact_point_id: number;
+            /** @default null */
+            subject: string | null;
         };
         NewCustomer: {
             name: string;
@@ -1175,6 +1292,8 @@ export interface components {
             text: string;
             /** @default [] */
             attachment_ids: number[];
+            /** @default null */
+            mail: components["schemas"]["NewMail"] | null;
         };
         NewNote: {
             text: string;
@@ -1185,6 +1304,8 @@ export interface components {
             offer_timeout_s: number;
             /** @default [] */
             member_ids: number[];
+            /** @default  */
+            signature: string;
         };
         NewUser: {
             email: string;
@@ -1324,6 +1445,7 @@ export interface components {
             member_ids: number[];
             offer_timeout_s: number;
             version: number;
+            signature: string;
         };
         /** @description Drop the token and take a fresh snapshot; the text says why. */
         ResyncFrame: {
@@ -1453,6 +1575,8 @@ export interface components {
             name: string | null;
             /** @default null */
             language: string | null;
+            /** @default null */
+            signature: string | null;
         };
         UpdateQueue: {
             /** @default null */
@@ -1461,6 +1585,8 @@ export interface components {
             offer_timeout_s: number | null;
             /** @default null */
             member_ids: number[] | null;
+            /** @default null */
+            signature: string | null;
         };
         UpdateUser: {
             /** @default null */
@@ -1486,6 +1612,7 @@ export interface components {
             capacity: number;
             queue_ids: number[];
             version: number;
+            signature: string;
         };
         /** @description Who has this customer's card open right now, everybody named; an empty list clears it. */
         Viewing: {
@@ -1903,6 +2030,48 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_mail: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                entry_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MailDetail"];
+                };
+            };
+        };
+    };
+    check_channel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                channel_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChannelCheck"];
                 };
             };
         };

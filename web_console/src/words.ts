@@ -56,6 +56,16 @@ export function useWords() {
     }
   }
 
+  /** Why a message did not reach its customer. */
+  function reason(code: string | null): string {
+    return code !== null && te(`reason.${code}`) ? t(`reason.${code}`) : t("reason.unknown");
+  }
+
+  /** A mail's subject, or that it has none. */
+  function subject(text: string | null): string {
+    return text?.trim() || t("mail.no_subject");
+  }
+
   /** The sentence of an event line. Names come with the entry, as they were when it happened. */
   function happening(entry: EntryView): string {
     const { agent_name: agent, queue_name: queue, reason } = entry.data;
@@ -70,6 +80,9 @@ export function useWords() {
           : t("happening.released", { who, queue: String(queue ?? "") });
       case "reopened":
         return t(bySystem ? "happening.reopened_by_customer" : "happening.reopened", { who });
+      case "bounced":
+      case "complained":
+        return t(`happening.${entry.happening}`, { address: String(entry.data["address"] ?? "") });
       case null:
         return t("happening.unknown");
       default:
@@ -77,5 +90,5 @@ export function useWords() {
     }
   }
 
-  return { agentName, queueName, reach, preview, agentState, failure, attempt, happening };
+  return { agentName, queueName, reach, preview, agentState, failure, attempt, reason, subject, happening };
 }

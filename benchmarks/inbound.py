@@ -32,10 +32,11 @@ import uvloop
 
 from benchmarks.report import Plan, Result, Target, median
 from benchmarks.words import CHANNEL_ID, CUSTOMERS, number_of, phone_of, sid_of, text_of
-from benchmarks.world import lay_world
+from benchmarks.world import NO_FILES, lay_world
 from hub.channels.channel import MessageArrival
 from hub.domain.values import ContactKind
 from hub.store.database import Database, Notice, open_database, utc_now
+from hub.store.files import Files
 from hub.store.stream import load_token
 from hub.timeline.inbound import Intake
 from tests.support.postgres import PostgresServer, PostgresUnavailableError
@@ -178,7 +179,7 @@ async def _trial(store: Store, posters: int, seconds: float) -> tuple[float, flo
 
 
 async def _post(database: Database, posters: int, seconds: float) -> Run:
-    intake = Intake(database)
+    intake = Intake(database, Files(NO_FILES))
     commits: list[int] = []
 
     def noticed(notice: Notice) -> None:

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 from benchmarks.words import ACCOUNT_SID, AUTH_TOKEN, CHANNEL_ID, CUSTOMERS, HUB_NUMBER, phone_of
 from hub.agents import accounts, queues
 from hub.channels.channel import MessageArrival
 from hub.domain.values import ChannelKind, ContactKind, Role
 from hub.store.database import Database, Tx, open_database
+from hub.store.files import Files
 from hub.store.migrate import migrate
 from hub.store.vault import Vault
 from hub.timeline import channels
 from hub.timeline.inbound import Intake
 
 SECRET_KEY = "a-secret-key-for-benchmarks-only"
+# No text that is measured comes with a file.
+NO_FILES = Path("/dev/null/files")
 _SESSION_S = 24 * 3600
 
 
@@ -60,7 +64,7 @@ def _lay(tx: Tx, agents: int, password_hash: str) -> list[str]:
 
 
 async def _open_conversations(database: Database) -> None:
-    intake = Intake(database)
+    intake = Intake(database, Files(NO_FILES))
     await asyncio.gather(
         *(
             intake.accept(

@@ -57,6 +57,7 @@ from hub.web import (
     chat_socket,
     conversations,
     customers,
+    mails,
     offers,
     openapi,
     queues,
@@ -93,6 +94,7 @@ ENDPOINTS: list[Endpoint] = endpoints_of(
     agents,
     customers,
     attachments,
+    mails,
     users,
     queues,
     channels,
@@ -112,10 +114,16 @@ class Hub:
         self.wakes = Wakes()
         self.notices = Notices(self.database)
         self.tail = Tail(self.database, self.wakes)
-        self.intake = Intake(self.database)
+        self.intake = Intake(self.database, self.files)
         self.channels = Adapters(self.database, self.vault, settings.public_url)
         self.sender = Sender(
-            self.database, self.wakes, self.channels, self.vault, public_url=settings.public_url, process=self.process
+            self.database,
+            self.wakes,
+            self.channels,
+            self.vault,
+            self.files,
+            public_url=settings.public_url,
+            process=self.process,
         )
         self.media = MediaFetcher(self.database, self.wakes, self.channels, self.files)
         self.dispatcher = Dispatcher(self.database, self.wakes, presence_grace_s=settings.presence_grace_s)
@@ -269,7 +277,7 @@ PUBLIC_ROUTES: dict[str, str] = {
     "/readyz": "an orchestrator's question; says ready or not",
     "/metrics": "counts only; keep it inside by the proxy (docs/operations.md)",
     "/webhooks/{channel_id}/{kind}": "providers have no session; each request's signature is checked",
-    "/files/{attachment_id}/{signature}": "a provider fetches an outgoing file; the address is signed",
+    "/files/{attachment_id}/{signature}": "a provider fetches an outgoing file, a mail's frame a picture; it is signed",
     "/live": "the console socket; checks session and origin itself",
     "/chat/{channel_id}": "the visitor's socket; checks visitor cookie and origin itself",
     "/chat/{channel_id}/visit": "a customer opens the chat; checks the origin",

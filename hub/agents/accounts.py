@@ -89,9 +89,9 @@ def _nobodys_hash() -> str:
 
 # --- people -----------------------------------------------------------------------------------------------------------
 
-_USERS: Select[Any] = select(_u.id, _u.email, _u.name, _u.role, _u.language, _u.active, _u.version, _a.capacity).join(
-    tables.agent, _a.user_id == _u.id
-)
+_USERS: Select[Any] = select(
+    _u.id, _u.email, _u.name, _u.role, _u.language, _u.active, _u.version, _u.signature, _a.capacity
+).join(tables.agent, _a.user_id == _u.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +177,7 @@ def update_user(
     password_hash: str | None = None,
     queue_ids: Collection[int] | None = None,
     capacity: int | None = None,
+    signature: str | None = None,
 ) -> UserView:
     """None leaves a thing as it is. `actor` does it (None: the command line).
 
@@ -194,7 +195,7 @@ def update_user(
             raise Conflict("this is the last administrator", code="last_admin")
     if active is False and before.active:
         _take_everything(tx, actor, user_id)
-    given = {"name": name, "role": role and role.value, "active": active, "language": language}
+    given = {"name": name, "role": role and role.value, "active": active, "language": language, "signature": signature}
     values = {field: value for field, value in given.items() if value is not None}
     if password_hash is not None:
         values["password_hash"] = password_hash
@@ -249,6 +250,7 @@ def _load(tx: Tx, query: Select[Any]) -> list[UserView]:
             capacity=row.capacity,
             queue_ids=tuple(queues.get(row.id, ())),
             version=row.version,
+            signature=row.signature,
         )
         for row in rows
     ]

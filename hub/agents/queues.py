@@ -21,7 +21,7 @@ _q, _m, _u = tables.queue.c, tables.queue_member.c, tables.user_account.c
 
 def load_queue_views(tx: Tx, ids: Collection[int] | None = None) -> list[QueueView]:
     """All queues, or those of `ids`, by id. Members who are not active are not shown."""
-    queues = select(_q.id, _q.name, _q.offer_timeout_s, _q.version).order_by(_q.id)
+    queues = select(_q.id, _q.name, _q.offer_timeout_s, _q.version, _q.signature).order_by(_q.id)
     members = (
         select(_m.queue_id, _m.user_id)
         .join(tables.user_account, _u.id == _m.user_id)
@@ -34,7 +34,7 @@ def load_queue_views(tx: Tx, ids: Collection[int] | None = None) -> list[QueueVi
     for row in tx.rows(members):
         by_queue.setdefault(row.queue_id, []).append(row.user_id)
     return [
-        QueueView(row.id, row.name, tuple(by_queue.get(row.id, ())), row.offer_timeout_s, row.version)
+        QueueView(row.id, row.name, tuple(by_queue.get(row.id, ())), row.offer_timeout_s, row.version, row.signature)
         for row in tx.rows(queues)
     ]
 
@@ -46,10 +46,12 @@ def load_queue(tx: Tx, queue_id: int) -> QueueView:
     return found[0]
 
 
-def create_queue(tx: Tx, *, name: str, offer_timeout_s: int = 20, member_ids: Collection[int] = ()) -> QueueView:
+def create_queue(
+    tx: Tx, *, name: str, offer_timeout_s: int = 20, member_ids: Collection[int] = (), signature: str = ""
+) -> QueueView:
     """Conflict if the name is taken; InvalidInput if a member is not an active user."""
     _check_name(tx, name, None)
-    queue_id = tx.insert(tables.queue, {"name": name, "offer_timeout_s": offer_timeout_s})
+    queue_id = tx.insert(tables.queue, {"name": name, "offer_timeout_s": offer_timeout_s, "signature": signature})
     if not _set_members(tx, queue_id, member_ids):
         emit_queues(tx, [queue_id])
     return load_queue(tx, queue_id)
@@ -62,6 +64,7 @@ def update_queue(
     name: str | None = None,
     offer_timeout_s: int | None = None,
     member_ids: Collection[int] | None = None,
+    signature: str | None = None,
 ) -> QueueView:
     """None leaves a thing as it is."""
     if tx.first(select(_q.id).where(_q.id == queue_id).with_for_update()) is None:
@@ -72,6 +75,8 @@ def update_queue(
         values["name"] = name
     if offer_timeout_s is not None:
         values["offer_timeout_s"] = offer_timeout_s
+    if signature is not None:
+        values["signature"] = signature
     if values:
         tx.execute(update(tables.queue).where(_q.id == queue_id).values(**values))
     if not (member_ids is not None and _set_members(tx, queue_id, member_ids)) and values:

@@ -227,6 +227,17 @@ class Fetched:
     media_type: str = "application/octet-stream"
 
 
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """What trying an account's settings gave, without sending anything. `what` was tried (smtp, imap, oauth); `code` is
+    "ok" or a machine's word for the failure, `detail` the far side's words."""
+
+    what: str
+    ok: bool
+    code: str
+    detail: str = ""
+
+
 class Channel(Protocol):
     """A live adapter of one account. Only `send`, `find_sent`, `fetch_media` and `aclose` may do I/O."""
 

@@ -10,14 +10,20 @@ import ipaddress
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from urllib.parse import urlsplit
 
 from hub.channels.channel import Channel, ChannelAccount
 from hub.channels.chat import ChatChannel, normal_origin
+from hub.channels.email import EmailChannel
 from hub.channels.loopback import LoopbackChannel
+from hub.channels.oauth import is_loopback, token_url_problem
 from hub.channels.sms import SmsChannel
+from hub.channels.smtp import Security
 from hub.domain.values import ChannelKind
 from hub.errors import InvalidInput, Misconfigured
+from hub.mail.addresses import normal_address
+from hub.mail.compose import to_wire, to_wire_host
 
 Problem = str | None
 """What is wrong with a value, in words; None when nothing is."""
@@ -29,7 +35,9 @@ _VALUE_LIMIT = 2_000
 @dataclass(frozen=True, slots=True)
 class Field:
     """One setting or secret of a channel. `pattern` is matched against the whole value (Python and browsers read it
-    alike); `secret` values are write-only: the screen never gets them back."""
+    alike); `secret` values are write-only: the screen never gets them back. With `options` it is a choice of one of them,
+    the first being what an empty value means; fields of one `group` stand together under that heading; `multiline` asks
+    for a text of several lines."""
 
     name: str
     label: str
@@ -39,12 +47,16 @@ class Field:
     example: str = ""
     pattern: str | None = None
     check: Callable[[str], Problem] | None = None
+    options: tuple[str, ...] = ()
+    group: str = ""
+    multiline: bool = False
+    limit: int = _VALUE_LIMIT
 
 
 @dataclass(frozen=True, slots=True)
 class ChannelType:
-    """A kind of channel: how to make one, what it must be told, which webhooks it listens to. `check` looks at the
-    fields together and names the faulty ones."""
+    """A kind of channel: how to make one, what it must be told, which webhooks it listens to. `check` looks at all
+    fields together, settings and secrets, and names the faulty ones."""
 
     kind: ChannelKind
     label: str
@@ -85,7 +97,7 @@ def check_settings(kind: ChannelKind, settings: Mapping[str, str], secrets: Mapp
             if problem is not None:
                 problems[field.name] = problem
     if channel_type.check is not None:
-        for name, problem in channel_type.check(settings).items():
+        for name, problem in channel_type.check({**settings, **secrets}).items():
             problems.setdefault(name, problem)
     if problems:
         raise InvalidInput(f"The settings of the {channel_type.label} channel are wrong.", fields=problems)
@@ -94,8 +106,10 @@ def check_settings(kind: ChannelKind, settings: Mapping[str, str], secrets: Mapp
 def _field_problem(field: Field, value: str) -> Problem:
     if not value.strip():
         return "must not be empty" if field.required else None
-    if len(value) > _VALUE_LIMIT:
-        return f"may have at most {_VALUE_LIMIT} characters"
+    if len(value) > field.limit:
+        return f"may have at most {field.limit} characters"
+    if field.options and value not in field.options:
+        return f"must be one of: {', '.join(field.options)}"
     if field.pattern is not None and not re.fullmatch(field.pattern, value):
         return f"does not look right (example: {field.example})" if field.example else "does not look right"
     return field.check(value) if field.check is not None else None
@@ -116,21 +130,87 @@ def _api_base_problem(value: str) -> Problem:
         return "must be an address such as https://api.example.com"
     if not host or not port_is_fine or parts.query or parts.fragment or parts.username is not None:
         return "must be an address such as https://api.example.com"
-    if parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(host)):
+    if parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host)):
         return None
     return "must begin with https://"
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _origins_problem(value: str) -> Problem:
     wrong = [each for each in value.split() if normal_origin(each) is None or urlsplit(each).path not in ("", "/")]
     return f"{wrong[0][:100]} is not an origin such as https://www.example.com" if wrong else None
+
+
+def _address_problem(value: str) -> Problem:
+    address = normal_address(value)
+    if address is None or address.startswith('"') or not _can_be_written(address):
+        return "is not an e-mail address"
+    return None
+
+
+def _addresses_problem(value: str) -> Problem:
+    wrong = [each for each in re.split(r"[\s,;]+", value.strip()) if _address_problem(each) is not None]
+    return f"{wrong[0][:100]} is not an e-mail address" if wrong else None
+
+
+def _can_be_written(address: str) -> bool:
+    try:
+        to_wire(address)
+    except InvalidInput:
+        return False
+    return True
+
+
+def _host_problem(value: str) -> Problem:
+    try:
+        ipaddress.ip_address(value)
+    except ValueError:
+        return None if to_wire_host(value) is not None else "must be a name such as smtp.example.com"
+    return None
+
+
+def _date_problem(value: str) -> Problem:
+    try:
+        date.fromisoformat(value)
+    except ValueError:
+        return "is not a day of the calendar"
+    return None
+
+
+def _mail_problems(values: Mapping[str, str]) -> Mapping[str, str]:
+    """What does not go together in a mail account's settings and secrets."""
+    given = {name: value.strip() for name, value in values.items() if value.strip()}
+    problems: dict[str, str] = {}
+
+    def need(name: str, problem: str) -> None:
+        if name not in given:
+            problems.setdefault(name, problem)
+
+    has_oauth = any(name.startswith("oauth_") for name in given)
+    if has_oauth:
+        need("oauth_provider", "choose who signs you in")
+        need("oauth_client_id", "is needed to sign in this way")
+        need("oauth_refresh_token", "is needed to sign in this way")
+        if given.get("oauth_provider") == "other":
+            need("oauth_token_url", "is needed for another provider")
+    for side, neighbour in (("smtp", "smtp"), ("imap", "smtp")):
+        own = {"host", "port", "security", "username", "password"} & {
+            name.removeprefix(f"{side}_") for name in given if name.startswith(f"{side}_")
+        }
+        if own - {"security"}:
+            need(f"{side}_host", "is needed for the other settings")
+        has_name = f"{side}_username" in given or f"{neighbour}_username" in given
+        has_password = f"{side}_password" in given or f"{neighbour}_password" in given or has_oauth
+        if f"{side}_username" in given and not has_password:
+            need(f"{side}_password", "is needed with the user name")
+        if f"{side}_password" in given and not has_name:
+            need(f"{side}_username", "is needed with the password")
+        if given.get(f"{side}_security") == "none" and not is_loopback(given.get(f"{side}_host", "localhost")):
+            problems[f"{side}_security"] = "unencrypted only to this very machine"
+    if "imap_host" in given and not has_oauth and "imap_username" not in given and "smtp_username" not in given:
+        need("imap_username", "is needed to fetch mails")
+    if given.get("imap_after") == "move":
+        need("imap_move_to", "say which folder fetched mails are moved to")
+    return problems
 
 
 _SMS = ChannelType(
@@ -238,4 +318,221 @@ _LOOPBACK = ChannelType(
     ),
 )
 
-CHANNEL_TYPES: Mapping[ChannelKind, ChannelType] = {each.kind: each for each in (_SMS, _CHAT, _LOOPBACK)}
+_SENDING, _RECEIVING = "Sending", "Receiving"
+_SIGN_IN, _REPLIES = "Sign in with Google or Microsoft", "Replies"
+_PORT = r"[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]"
+
+_EMAIL = ChannelType(
+    kind=ChannelKind.EMAIL,
+    label="E-mail",
+    description="A mail box of yours: mails come in and answers go out.",
+    factory=EmailChannel,
+    webhooks=("mime", "mailgun"),
+    check=_mail_problems,
+    fields=(
+        Field(
+            "address",
+            "Address",
+            help="The address your customers write to. Answers come from it.",
+            required=True,
+            example="support@example.com",
+            check=_address_problem,
+        ),
+        Field(
+            "display_name",
+            "Name",
+            help="What customers see beside the address: your company or shop. The agent's name stands before it.",
+            example="Example Shop",
+            pattern=r"[^\x00-\x1f]{1,100}",
+        ),
+        Field(
+            "aliases",
+            "Other addresses",
+            help="Further addresses whose mails arrive in this mail box, separated by spaces or commas.",
+            example="sales@example.com info@example.com",
+            check=_addresses_problem,
+        ),
+        Field(
+            "smtp_host",
+            "Server",
+            help="The outgoing mail server (SMTP), as your mail provider names it. Without one, nothing can be answered.",
+            example="smtp.example.com",
+            check=_host_problem,
+            group=_SENDING,
+        ),
+        Field(
+            "smtp_port",
+            "Port",
+            help="Leave empty for the usual one: 587 with STARTTLS, 465 with TLS.",
+            example="587",
+            pattern=_PORT,
+            group=_SENDING,
+        ),
+        Field(
+            "smtp_security",
+            "Encryption",
+            help="Most providers use STARTTLS on port 587 or TLS on port 465. None works only on this very machine.",
+            options=tuple(Security),
+            group=_SENDING,
+        ),
+        Field(
+            "smtp_username",
+            "User name",
+            help="Usually the whole address.",
+            example="support@example.com",
+            group=_SENDING,
+        ),
+        Field(
+            "smtp_password",
+            "Password",
+            help="Many providers want an app password here, which you make in your account's security settings.",
+            secret=True,
+            group=_SENDING,
+        ),
+        Field(
+            "per_minute",
+            "Mails a minute",
+            help="At most so many, if your provider has a limit. Leave empty for none.",
+            example="30",
+            pattern=r"[1-9][0-9]{0,4}",
+            group=_SENDING,
+        ),
+        Field(
+            "imap_host",
+            "Server",
+            help="The incoming mail server (IMAP), as your mail provider names it. "
+            "Leave empty when mails are forwarded to the hub or posted by a provider.",
+            example="imap.example.com",
+            check=_host_problem,
+            group=_RECEIVING,
+        ),
+        Field(
+            "imap_port",
+            "Port",
+            help="Leave empty for the usual one: 993 with TLS, 143 with STARTTLS.",
+            example="993",
+            pattern=_PORT,
+            group=_RECEIVING,
+        ),
+        Field(
+            "imap_security",
+            "Encryption",
+            help="Most providers use TLS on port 993. None works only on this very machine.",
+            options=("tls", "starttls", "none"),
+            group=_RECEIVING,
+        ),
+        Field(
+            "imap_username",
+            "User name",
+            help="Leave empty if it is the same as for sending.",
+            example="support@example.com",
+            group=_RECEIVING,
+        ),
+        Field(
+            "imap_password",
+            "Password",
+            help="Leave empty if it is the same as for sending.",
+            secret=True,
+            group=_RECEIVING,
+        ),
+        Field(
+            "imap_folder",
+            "Folder",
+            help="Where new mails are. Leave empty for the inbox.",
+            example="INBOX",
+            pattern=r"[^\x00-\x1f]{1,200}",
+            group=_RECEIVING,
+        ),
+        Field(
+            "imap_after",
+            "After fetching",
+            help="What becomes of a mail in the mail box once the hub has it: leave it as it is, mark it as read, "
+            "or move it to another folder. Nothing is ever deleted.",
+            options=("leave", "seen", "move"),
+            group=_RECEIVING,
+        ),
+        Field(
+            "imap_move_to",
+            "Folder for fetched mails",
+            help="Only if fetched mails are to be moved.",
+            example="Archive",
+            pattern=r"[^\x00-\x1f]{1,200}",
+            group=_RECEIVING,
+        ),
+        Field(
+            "imap_since",
+            "Fetch mails since",
+            help="Leave empty to begin with what arrives from now on. A day such as 2026-11-01 fetches older mails, too.",
+            example="2026-11-01",
+            pattern=r"[0-9]{4}-[0-9]{2}-[0-9]{2}",
+            check=_date_problem,
+            group=_RECEIVING,
+        ),
+        Field(
+            "oauth_provider",
+            "Provider",
+            help="Only if you sign in by Google or Microsoft instead of a password.",
+            options=("", "google", "microsoft", "other"),
+            group=_SIGN_IN,
+        ),
+        Field(
+            "oauth_token_url",
+            "Token address",
+            help="Leave empty for Google and Microsoft.",
+            example="https://login.example.com/token",
+            check=token_url_problem,
+            group=_SIGN_IN,
+        ),
+        Field(
+            "oauth_client_id",
+            "Client ID",
+            help="Of the application you registered there for the hub.",
+            pattern=r"\S{1,300}",
+            group=_SIGN_IN,
+        ),
+        Field("oauth_client_secret", "Client secret", help="Beside the client ID.", secret=True, group=_SIGN_IN),
+        Field(
+            "oauth_refresh_token",
+            "Refresh token",
+            help="What the provider gives once when you allow the hub to use the mail box.",
+            secret=True,
+            # Microsoft's are up to some 2,000 characters long.
+            limit=8_000,
+            group=_SIGN_IN,
+        ),
+        Field(
+            "plus_addressing",
+            "Addresses with a plus sign",
+            help="Switch on if mail to support+anything@… reaches your mail box. "
+            "Answers and failed deliveries then find their conversation more surely.",
+            options=("off", "on"),
+            group=_REPLIES,
+        ),
+        Field(
+            "form_senders",
+            "Form senders",
+            help="Addresses from which your web site's contact form writes. The customer is then the one whom its mails "
+            "name for the reply.",
+            example="forms@example.com",
+            check=_addresses_problem,
+            group=_REPLIES,
+        ),
+        Field(
+            "acknowledgement",
+            "Automatic answer",
+            help="Sent once when a customer begins a conversation. Leave empty for none.",
+            multiline=True,
+            group=_REPLIES,
+        ),
+        Field(
+            "webhook_key",
+            "Webhook key",
+            help="Only if a mail provider posts mails to the hub: Mailgun's signing key, or a password of your own.",
+            secret=True,
+            pattern=r"\S{8,200}",
+            group=_RECEIVING,
+        ),
+    ),
+)
+
+CHANNEL_TYPES: Mapping[ChannelKind, ChannelType] = {each.kind: each for each in (_SMS, _EMAIL, _CHAT, _LOOPBACK)}

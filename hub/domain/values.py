@@ -75,6 +75,9 @@ class Happening(StrEnum):
     OPTED_IN = "opted_in"
     LINKED = "linked"
     QUEUED = "queued"
+    # A copy of a mail did not reach one of its further recipients; a recipient called a mail spam.
+    BOUNCED = "bounced"
+    COMPLAINED = "complained"
 
 
 # Between the epoch and the number of a token.

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from hub.domain.mail import Mailbox, Noise
 from hub.domain.states import AgentState, AttachmentState, ChannelHealth, ConversationStatus, Delivery, OfferOutcome
 from hub.domain.values import AuthorKind, ChannelKind, ContactKind, Direction, EntryKind, Happening, Role
 
@@ -22,12 +23,15 @@ class Author:
 
 @dataclass(frozen=True, slots=True)
 class AttachmentView:
+    """A file of an entry. `is_inline`: the mail's HTML shows it where it belongs."""
+
     id: int
     name: str
     media_type: str
     size_bytes: int | None
     state: AttachmentState
     url: str
+    is_inline: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +47,30 @@ class DeliveryView:
 
 
 @dataclass(frozen=True, slots=True)
+class MailView:
+    """What an entry shows more when it is a mail. `kind` is in, reply, new, forward or acknowledgement. `has_more`: quoted
+    history, a signature or a longer text stands behind the entry's text (GET /entries/{id}/mail). `is_stranger`: written
+    by somebody else than the conversation's customer. `fault`: it could not be read whole, and why in a machine's word."""
+
+    kind: str
+    subject: str
+    senders: tuple[Mailbox, ...]
+    reply_to: tuple[Mailbox, ...]
+    to: tuple[Mailbox, ...]
+    cc: tuple[Mailbox, ...]
+    bcc: tuple[Mailbox, ...]
+    noise: Noise
+    fault: str | None
+    has_html: bool
+    has_more: bool
+    has_raw: bool
+    is_stranger: bool
+
+
+@dataclass(frozen=True, slots=True)
 class EntryView:
-    """One line of a timeline. `happening` and `data` are set for kind=event, `delivery` for outgoing messages.
+    """One line of a timeline. `happening` and `data` are set for kind=event, `delivery` for outgoing messages, `mail` for
+    mails.
 
     `client_key` is the Idempotency-Key of the request that made it, so that the sender's screen can match its own echo.
     """
@@ -64,6 +90,7 @@ class EntryView:
     attachments: tuple[AttachmentView, ...] = ()
     delivery: DeliveryView | None = None
     client_key: str | None = None
+    mail: MailView | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +98,8 @@ class ConversationView:
     """One request of a customer on one channel account.
 
     `unanswered_since`: when the oldest customer message that nobody has answered came in. `queued_since`: since when it
-    waits for an agent (None while assigned or resolved). `preview` is the start of the newest message.
+    waits for an agent (None while assigned or resolved). `preview` is the start of the newest message. `subject` is what a
+    conversation by mail is about (None on other channels).
     """
 
     id: int
@@ -95,16 +123,21 @@ class ConversationView:
     preview: str
     preview_direction: Direction
     version: int
+    subject: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ContactPointView:
+    """`bounced_at`: the last mail to this address came back, for `bounce_reason` (a machine word)."""
+
     id: int
     kind: ContactKind
     address: str
     verified: bool
     opted_out: bool
     last_seen_at: datetime | None
+    bounced_at: datetime | None = None
+    bounce_reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +196,7 @@ class QueueView:
     member_ids: tuple[int, ...]
     offer_timeout_s: int
     version: int
+    signature: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +213,8 @@ class ChannelCapabilities:
 
 @dataclass(frozen=True, slots=True)
 class ChannelView:
+    """`health` is that of sending; `inbound_health` that of fetching what comes in, where the hub has to fetch it."""
+
     id: str
     kind: ChannelKind
     name: str
@@ -191,6 +227,10 @@ class ChannelView:
     health_since: datetime
     capabilities: ChannelCapabilities
     version: int
+    inbound_health: ChannelHealth = ChannelHealth.OK
+    inbound_code: str | None = None
+    inbound_detail: str | None = None
+    inbound_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +244,7 @@ class UserView:
     capacity: int
     queue_ids: tuple[int, ...]
     version: int
+    signature: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,7 @@ from hub.routing.offers import OFFERS, offer_view
 from hub.store import tables
 from hub.store.database import Database, Tx
 from hub.store.stream import Wakes
-from hub.timeline import conversations, customers
+from hub.timeline import conversations, customers, threads
 
 log = logging.getLogger(__name__)
 
@@ -580,7 +580,10 @@ def _reopen(tx: Tx, viewer: Viewer, before: ConversationView) -> ConversationVie
         select(_c.id).where(
             _c.contact_point_id == before.contact_point_id,
             _c.channel_id == before.channel_id,
+            # By mail there is one for each topic, and a thread is no other's.
+            _c.thread == "",
             _c.status == ConversationStatus.OPEN.value,
+            _c.id != before.id,
         )
     )
     if other is not None:
@@ -610,8 +613,11 @@ def hold_for_reply(tx: Tx, viewer: Viewer, conversation_id: int) -> Conversation
     return view
 
 
-def open_conversation(tx: Tx, viewer: Viewer, channel_id: str, contact_point_id: int) -> ConversationView:
-    """The hub writes first. The open conversation of that contact point on that channel, or a new one held by the viewer."""
+def open_conversation(
+    tx: Tx, viewer: Viewer, channel_id: str, contact_point_id: int, subject: str | None = None
+) -> ConversationView:
+    """The hub writes first. The open conversation of that contact point on that channel, or a new one held by the viewer;
+    by mail always a new one, about `subject`."""
     tx.lock_routing()
     point = tx.first(select(tables.contact_point).where(tables.contact_point.c.id == contact_point_id))
     nobodys = InvalidInput("no such contact point", fields={"contact_point_id": "there is no such contact point"})
@@ -632,13 +638,18 @@ def open_conversation(tx: Tx, viewer: Viewer, channel_id: str, contact_point_id:
             "this channel cannot reach that address",
             fields={"contact_point_id": f"a {channel.kind} channel reaches a {wanted} address, not a {point.kind} one"},
         )
-    found = tx.scalar(
-        select(_c.id).where(
-            _c.contact_point_id == contact_point_id,
-            _c.channel_id == channel_id,
-            _c.status == ConversationStatus.OPEN.value,
+    is_mail = channel.kind == ChannelKind.EMAIL.value
+    if subject is not None and not is_mail:
+        raise InvalidInput("only a mail has a subject", fields={"subject": f"a {channel.kind} channel has none"})
+    found = None
+    if not is_mail:
+        found = tx.scalar(
+            select(_c.id).where(
+                _c.contact_point_id == contact_point_id,
+                _c.channel_id == channel_id,
+                _c.status == ConversationStatus.OPEN.value,
+            )
         )
-    )
     if found is not None:
         return conversations.access_conversation(tx, viewer, int(found))
     conversation_id = tx.insert(
@@ -648,6 +659,8 @@ def open_conversation(tx: Tx, viewer: Viewer, channel_id: str, contact_point_id:
             "contact_point_id": contact_point_id,
             "channel_id": channel_id,
             "queue_id": channel.queue_id,
+            "subject": subject,
+            "thread": threads.new_thread() if is_mail else "",
             "status": ConversationStatus.OPEN.value,
             # Waits for the assignment two lines below: open work is never nobody's.
             "queued_since": tx.now,

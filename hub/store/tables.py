@@ -490,6 +490,9 @@ mail = Table(
     Column("spans", JSON, nullable=False),
     # As it came: it is made safe each time it is shown.
     Column("html", Text),
+    # Told without loading the two above: is there HTML, and is there more text than the entry shows?
+    Column("has_html", Boolean, nullable=False, server_default=false()),
+    Column("has_more", Boolean, nullable=False, server_default=false()),
     Column("noise", Text, nullable=False, server_default="none"),
     Column("fault", Text),
     # The message itself in the file store.

@@ -81,6 +81,7 @@ class Adapters:
                 secrets=self._vault.unseal(row.secrets),
                 public_url=self._public_url,
                 default_region=row.default_region,
+                token_key=self._vault.key(f"channel-tokens/{row.id}"),
             )
         )
         self._live[channel_id] = (fingerprint, channel)

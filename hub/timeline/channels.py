@@ -30,6 +30,7 @@ _ch = tables.channel.c
 # The setting that says where customers write to, by kind.
 _ADDRESSES: Mapping[ChannelKind, tuple[str, ...]] = {
     ChannelKind.SMS: ("from_number", "messaging_service_sid"),
+    ChannelKind.EMAIL: ("address",),
     ChannelKind.CHAT: ("title",),
 }
 
@@ -141,6 +142,10 @@ def update_channel(
             "health_since": tx.now,
             "paused_until": None,
             "failures_in_row": 0,
+            "inbound_health": ChannelHealth.OK.value,
+            "inbound_code": None,
+            "inbound_detail": None,
+            "inbound_since": None,
         }
     tx.execute(update(tables.channel).where(_ch.id == channel_id).values(version=_ch.version + 1, **values))
     tx.wake("outbox")
@@ -217,4 +222,8 @@ def _view(row: Row[Any]) -> ChannelView:
         health_since=row.health_since,
         capabilities=_capabilities(kind),
         version=row.version,
+        inbound_health=ChannelHealth(row.inbound_health),
+        inbound_code=row.inbound_code,
+        inbound_detail=row.inbound_detail,
+        inbound_since=row.inbound_since,
     )

@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, func, select, update
+from sqlalchemy import Row, Select, func, insert, select, update
 
 from hub.agents.viewer import Viewer
 from hub.domain.events import (
@@ -28,10 +28,11 @@ from hub.domain.events import (
 )
 from hub.domain.states import AttachmentState, ConversationStatus, Delivery
 from hub.domain.values import AuthorKind, ChannelKind, Direction, EntryKind, Happening, Role
-from hub.domain.views import AttachmentView, Author, ConversationView, DeliveryView, EntryView
+from hub.domain.views import AttachmentView, Author, ConversationView, DeliveryView, EntryView, MailView
 from hub.errors import NotFound
 from hub.store import tables
 from hub.store.database import Tx
+from hub.timeline.mails import load_mail_views
 
 _c, _e = tables.conversation.c, tables.entry.c
 
@@ -83,6 +84,7 @@ def conversation_view(row: Row[Any] | Mapping[str, Any]) -> ConversationView:
         preview=r["preview"],
         preview_direction=_DIRECTION[r["preview_direction"]],
         version=r["version"],
+        subject=r["subject"],
     )
 
 
@@ -142,6 +144,7 @@ def load_page(
             func.lower(tables.customer.c.name).contains(wanted, autoescape=True)
             | func.lower(tables.contact_point.c.address).contains(wanted, autoescape=True)
             | func.lower(_c.preview).contains(wanted, autoescape=True)
+            | func.lower(_c.subject).contains(wanted, autoescape=True)
         )
     if before is not None:
         at, conversation_id = before
@@ -177,7 +180,9 @@ def emit_hidden(tx: Tx, view: ConversationView, before: ConversationView) -> Non
 # --- entries ------------------------------------------------------------------------------------------------------------
 
 
-def entry_view(row: Row[Any] | Mapping[str, Any], attachments: Sequence[AttachmentView] = ()) -> EntryView:
+def entry_view(
+    row: Row[Any] | Mapping[str, Any], attachments: Sequence[AttachmentView] = (), mail: MailView | None = None
+) -> EntryView:
     r = row._mapping if isinstance(row, Row) else row
     delivery = None
     if r["delivery"] is not None:
@@ -205,10 +210,12 @@ def entry_view(row: Row[Any] | Mapping[str, Any], attachments: Sequence[Attachme
         attachments=tuple(attachments),
         delivery=delivery,
         client_key=r["client_key"],
+        mail=mail,
     )
 
 
-ENTRIES = select(tables.entry, _c.channel_id).join(tables.conversation, _c.id == _e.conversation_id)
+# A conversation by mail has a thread, no other has.
+ENTRIES = select(tables.entry, _c.channel_id, _c.thread).join(tables.conversation, _c.id == _e.conversation_id)
 
 
 def load_attachments(tx: Tx, entry_ids: Collection[int]) -> dict[int, list[AttachmentView]]:
@@ -228,14 +235,16 @@ def attachment_view(row: Row[Any]) -> AttachmentView:
         size_bytes=row.size_bytes,
         state=AttachmentState(row.state),
         url=f"/api/v1/attachments/{row.id}/content",
+        is_inline=row.is_inline,
     )
 
 
 def load_entries(tx: Tx, query: Select[Any]) -> list[EntryView]:
-    """The entries that `query` (built on ENTRIES) finds, in its order, with their attachments."""
+    """The entries that `query` (built on ENTRIES) finds, in its order, with their attachments and mails."""
     rows = tx.rows(query)
     attachments = load_attachments(tx, [row.id for row in rows if row.has_attachments])
-    return [entry_view(row, attachments.get(row.id, ())) for row in rows]
+    mails = load_mail_views(tx, [row.id for row in rows if row.thread and row.kind == EntryKind.MESSAGE.value])
+    return [entry_view(row, attachments.get(row.id, ()), mails.get(row.id)) for row in rows]
 
 
 def load_entry(tx: Tx, entry_id: int) -> EntryView:
@@ -266,10 +275,13 @@ def add_entry(
     segments: int | None = None,
     client_key: str | None = None,
     attachment_ids: Sequence[int] = (),
+    mail_row: Mapping[str, Any] | None = None,
+    answers: bool = True,
     **conversation_values: Any,
 ) -> tuple[EntryView, ConversationView]:
     """Writes one line and what it changes about its conversation, and tells both in one event. The caller holds the
-    conversation's lock. A human's message to the customer answers what was unanswered (a fact for the KPIs)."""
+    conversation's lock. A human's message to the customer answers what was unanswered (a fact for the KPIs), unless
+    `answers` is False: a mail that was passed on to somebody else. `mail_row`: its row of `mail`, but for the id."""
     row: dict[str, Any] = {
         "conversation_id": before.id,
         "customer_id": before.customer_id,
@@ -292,11 +304,13 @@ def add_entry(
     if attachment_ids:
         a = tables.attachment.c
         tx.execute(update(tables.attachment).where(a.id.in_(attachment_ids)).values(entry_id=entry_id))
+    if mail_row is not None:
+        tx.execute(insert(tables.mail).values(entry_id=entry_id, **mail_row))
     values: dict[str, Any] = {"last_entry_at": tx.now, **conversation_values}
     is_message = kind is EntryKind.MESSAGE
     if is_message:
         values |= {"preview": text[:PREVIEW_LENGTH], "preview_direction": direction.value}
-    answered = is_message and direction is Direction.OUT and author.kind is AuthorKind.AGENT
+    answered = answers and is_message and direction is Direction.OUT and author.kind is AuthorKind.AGENT
     if answered:
         values["unanswered_since"] = None
     is_first = False

@@ -94,6 +94,28 @@ def note_written_from(tx: Tx, reaches: Collection[Reach]) -> None:
         emit_customer(tx, reach.customer_id)
 
 
+def note_heard_from(tx: Tx, contact_point_id: int) -> None:
+    """Mail comes from an address that was taken for dead: it is alive."""
+    _set_bounce(tx, contact_point_id, None)
+
+
+def note_bounce(tx: Tx, contact_point_id: int, reason: str) -> None:
+    """What was sent to the address came back, for a reason that lies in the address."""
+    _set_bounce(tx, contact_point_id, reason)
+
+
+def _set_bounce(tx: Tx, contact_point_id: int, reason: str | None) -> None:
+    changed = tx.execute(
+        update(tables.contact_point)
+        .where(_cp.id == contact_point_id, _cp.bounce_reason.is_distinct_from(reason))
+        .values(bounced_at=tx.now if reason else None, bounce_reason=reason)
+    ).rowcount
+    if changed:
+        customer_id = tx.scalar(select(_cp.customer_id).where(_cp.id == contact_point_id))
+        tx.execute(update(tables.customer).where(_cu.id == customer_id).values(version=_cu.version + 1))
+        emit_customer(tx, customer_id)
+
+
 def load_customers(tx: Tx, ids: Collection[int]) -> dict[int, CustomerView]:
     if not ids:
         return {}
@@ -112,6 +134,8 @@ def load_customers(tx: Tx, ids: Collection[int]) -> dict[int, CustomerView]:
                 verified=row.verified,
                 opted_out=row.opted_out_at is not None,
                 last_seen_at=row.last_seen_at,
+                bounced_at=row.bounced_at,
+                bounce_reason=row.bounce_reason,
             )
         )
     return {

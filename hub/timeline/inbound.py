@@ -7,30 +7,34 @@ The arrival row is the first insert and outlives everything: a doubled webhook, 
 `Intake` lets arrivals that wait at the same time share a transaction, and all statements are multi-row, so throughput
 rises with load. One arrival that cannot be stored fails alone: its group is then tried one by one.
 
-A customer has at most one open conversation per contact point and channel account. Writing within the channel's reopen
-window after the resolution reopens the conversation; later, a new one begins.
+A customer has at most one open conversation per contact point and channel account, by mail one per topic
+(timeline.threads). Writing within the channel's reopen window after the resolution reopens the conversation; later, a new
+one begins. A raw message (mail) is a file before the transaction begins and is named by its row; a file whose arrival turns
+out to be known is deleted, one whose commit failed is left to housekeeping, for the commit may have come through.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, bindparam, func, select, update
+from sqlalchemy import Row, bindparam, func, insert, select, update
 
 from hub.channels.channel import Arrival, Consent, MessageArrival, ReceiptArrival
 from hub.domain.events import EntryAdded
+from hub.domain.mail import IncomingMail
 from hub.domain.states import AttachmentState
 from hub.domain.values import AuthorKind, ContactKind, Direction, EntryKind, Happening
-from hub.domain.views import AttachmentView
+from hub.domain.views import AttachmentView, MailView
 from hub.errors import DatabaseAway, NotFound
 from hub.routing import offers
 from hub.store import tables
 from hub.store.database import Database, Tx
-from hub.timeline import conversations, customers, outbox
+from hub.store.files import Files
+from hub.timeline import acknowledgement, conversations, customers, mails, outbox, threads
 
 _c, _ch = tables.conversation.c, tables.channel.c
 
@@ -39,7 +43,7 @@ _GROUP_LIMIT = 500
 # A provider's clock may be a little ahead or behind; beyond this its time of a message is not believed.
 _CLOCK_TRUST = timedelta(days=2)
 
-_CHANNELS = select(_ch.id, _ch.kind, _ch.queue_id, _ch.reopen_window_s).where(
+_CHANNELS = select(_ch.id, _ch.kind, _ch.queue_id, _ch.reopen_window_s, _ch.settings).where(
     _ch.id.in_(bindparam("ids", expanding=True))
 )
 # The open conversations of some contact points, in the order in which everybody locks them.
@@ -64,6 +68,10 @@ class _Item:
     channel_id: str
     arrival: Arrival
 
+    @property
+    def is_mail(self) -> bool:
+        return isinstance(self.arrival, MessageArrival) and self.arrival.mail is not None
+
 
 @dataclass(slots=True)
 class _Draft:
@@ -71,9 +79,21 @@ class _Draft:
 
     row: dict[str, Any]
     is_reopened: bool = False
+    is_new: bool = False
     # Only then has the dispatcher anything new to decide: a further message to waiting work changes nothing for it.
     is_newly_queued: bool = False
     entries: list[tuple[int, dict[str, Any], MessageArrival]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _Placed:
+    """An arrival and the conversation it goes to. `author_name`: who it is from, as the timeline shows it."""
+
+    index: int
+    arrival: MessageArrival
+    draft: _Draft
+    author_name: str
+    is_stranger: bool = False
 
 
 def accept_group(tx: Tx, items: Sequence[_Item]) -> list[Outcome]:
@@ -84,7 +104,14 @@ def accept_group(tx: Tx, items: Sequence[_Item]) -> list[Outcome]:
         (index, item) for index, item in enumerate(items) if index in fresh and isinstance(item.arrival, MessageArrival)
     ]
     if messages:
-        _accept_messages(tx, messages, outcomes)
+        channels = _load_channels(tx, {item.channel_id for _, item in messages})
+        together = [(index, item) for index, item in messages if not item.is_mail]
+        if together:
+            _write(tx, _place(tx, together, channels), outcomes)
+        # One after the other: a mail may belong to the conversation that the one before it has begun.
+        for index, item in messages:
+            if item.is_mail:
+                _write(tx, [_place_mail(tx, index, item, channels[item.channel_id])], outcomes)
     receipts = [
         (item.channel_id, item.arrival)
         for index, item in enumerate(items)
@@ -114,8 +141,8 @@ def _insert_arrivals(tx: Tx, items: Sequence[_Item]) -> set[int]:
     return {index_of[key] for key, new in zip(keys, is_new, strict=True) if new}
 
 
-def _accept_messages(tx: Tx, messages: Sequence[tuple[int, _Item]], outcomes: list[Outcome]) -> None:
-    channels = _load_channels(tx, {item.channel_id for _, item in messages})
+def _place(tx: Tx, messages: Sequence[tuple[int, _Item]], channels: dict[str, Row[Any]]) -> list[_Placed]:
+    """The conversation of each message, all found or made together."""
     wanted: dict[tuple[str, str], dict[str, Any]] = {}
     for _, item in messages:
         arrival = item.arrival
@@ -128,50 +155,125 @@ def _accept_messages(tx: Tx, messages: Sequence[tuple[int, _Item]], outcomes: li
         tx, [reach for (kind, _), reach in reaches.items() if not reach.verified and kind != ContactKind.CHAT]
     )
     drafts = _find_conversations(tx, messages, channels, reaches)
-
+    placed = []
     for index, item in messages:
         arrival = item.arrival
         assert isinstance(arrival, MessageArrival)
         reach = reaches[arrival.contact_kind.value, arrival.sender]
-        draft = drafts[reach.contact_point_id, item.channel_id]
+        placed.append(_Placed(index, arrival, drafts[reach.contact_point_id, item.channel_id], reach.customer_name))
+    return placed
+
+
+def _place_mail(tx: Tx, index: int, item: _Item, channel: Row[Any]) -> _Placed:
+    """The conversation of a mail: the one it answers, reopened if it was resolved lately, or a new one of its sender's."""
+    arrival = item.arrival
+    assert isinstance(arrival, MessageArrival)
+    assert arrival.mail is not None
+    mail, key = arrival.mail, (arrival.contact_kind.value, arrival.sender)
+    reach = customers.find_reaches(tx, [key]).get(key)
+    if reach is not None:
+        customers.note_heard_from(tx, reach.contact_point_id)
+    found = threads.find_conversation(
+        tx, channel.id, mail, arrival.sender, reach.contact_point_id if reach is not None else None
+    )
+    draft: _Draft | None = None
+    if found is not None:
+        if found.status == "open" or not mail.wants_answer:
+            # A machine's note about something resolved is kept there and wakes nobody.
+            draft = _Draft(found._asdict())
+        elif tx.now - found.resolved_at <= timedelta(seconds=channel.reopen_window_s):
+            draft = _reopened(found, tx.now)
+    if draft is not None and (reach is None or reach.customer_id != draft.row["customer_id"]):
+        # Somebody else who takes part: it stays this customer's conversation, and nobody gets a card for a Cc.
+        return _Placed(index, arrival, draft, arrival.sender_name or arrival.sender, is_stranger=True)
+    reach = customers.ensure_reaches(tx, {key: {"name": arrival.sender_name, "language": arrival.language}})[key]
+    customers.note_written_from(tx, [reach])
+    if draft is None:
+        draft = _begin_mail_conversation(tx, reach, channel, mail)
+    return _Placed(index, arrival, draft, reach.customer_name)
+
+
+def _begin_mail_conversation(tx: Tx, reach: customers.Reach, channel: Row[Any], mail: IncomingMail) -> _Draft:
+    waits = mail.wants_answer
+    conversation_id = tx.insert(
+        tables.conversation,
+        {
+            "customer_id": reach.customer_id,
+            "contact_point_id": reach.contact_point_id,
+            "channel_id": channel.id,
+            "queue_id": channel.queue_id,
+            "subject": mail.subject,
+            "thread": threads.new_thread(),
+            "status": "open" if waits else "resolved",
+            "queued_since": tx.now if waits else None,
+            "created_at": tx.now,
+            "last_entry_at": tx.now,
+            "resolved_at": None if waits else tx.now,
+        },
+    )
+    row = tx.first(conversations.CONVERSATIONS.where(_c.id == conversation_id))
+    assert row is not None
+    return _Draft(row._asdict(), is_new=True, is_newly_queued=waits)
+
+
+def _write(tx: Tx, placed: Sequence[_Placed], outcomes: list[Outcome]) -> None:
+    """Entries, what they change about their conversations, and the events."""
+    for one in placed:
+        arrival, draft = one.arrival, one.draft
         at = _believed_time(arrival, tx.now)
         entry = {
             "conversation_id": draft.row["id"],
-            "customer_id": reach.customer_id,
+            "customer_id": draft.row["customer_id"],
             **_FROM_CUSTOMER,
-            "author_name": reach.customer_name,
+            "author_name": one.author_name,
             "text": arrival.text,
             "at": at,
             "has_attachments": bool(arrival.media),
             "client_key": arrival.client_key,
         }
-        draft.entries.append((index, entry, arrival))
+        draft.entries.append((one.index, entry, arrival))
         row = draft.row
         row["version"] += 1
         row["last_entry_at"] = max(at, row["last_entry_at"])
         row["preview"] = arrival.text[: conversations.PREVIEW_LENGTH]
         row["preview_direction"] = _FROM_CUSTOMER["direction"]
-        # A STOP asks for silence: it is kept, and nobody has to answer it.
-        if arrival.consent is not Consent.STOP:
+        # A STOP asks for silence, and a machine's note waits for nothing: they are kept, and nobody has to answer.
+        if arrival.consent is not Consent.STOP and (arrival.mail is None or arrival.mail.wants_answer):
             row["unanswered_since"] = row["unanswered_since"] or at
             if row["assignee_id"] is None and row["queued_since"] is None and row["status"] == "open":
                 row["queued_since"] = tx.now
                 draft.is_newly_queued = True
 
-    flat = [(draft, *entry) for draft in drafts.values() for entry in draft.entries]
+    drafts = list({id(one.draft): one.draft for one in placed}.values())
+    strangers = {one.index for one in placed if one.is_stranger}
+    flat = [(draft, *entry) for draft in drafts for entry in draft.entries]
     # In the order of arrival, so that ids rise as the customer wrote.
     flat.sort(key=lambda item: item[1])
     ids = tx.insert_many(tables.entry, [entry for _, _, entry, _ in flat])
     tx.update_many(
         tables.conversation,
-        [{"id": draft.row["id"], **{name: draft.row[name] for name in _UPDATED}} for draft in drafts.values()],
+        [{"id": draft.row["id"], **{name: draft.row[name] for name in _UPDATED}} for draft in drafts],
     )
+    mail_views: dict[int, MailView] = {}
+    for entry_id, (draft, index, _, arrival) in zip(ids, flat, strict=True):
+        if arrival.mail is not None:
+            mail_row = mails.incoming_row(
+                arrival,
+                entry_id=entry_id,
+                conversation_id=draft.row["id"],
+                channel_id=draft.row["channel_id"],
+                is_stranger=index in strangers,
+            )
+            tx.execute(insert(tables.mail).values(**mail_row))
+            mail_views[entry_id] = mails.mail_view(mail_row)
     attachments = _insert_attachments(tx, zip(ids, flat, strict=True))
     reopened: set[int] = set()
     for entry_id, (draft, index, entry, arrival) in zip(ids, flat, strict=True):
         view = conversations.conversation_view(draft.row)
         entry_view = conversations.entry_view(
-            _ENTRY_DEFAULTS | entry | {"id": entry_id, "channel_id": view.channel_id}, attachments.get(entry_id, ())
+            _ENTRY_DEFAULTS | entry | {"id": entry_id, "channel_id": view.channel_id},
+            attachments.get(entry_id, ()),
+            mail_views.get(entry_id),
         )
         tx.emit(EntryAdded(entry_view, view), conversations.entry_topics(view, to_visitor=True))
         outcomes[index] = Outcome(True, entry_id, view.id, view.contact_point_id)
@@ -187,8 +289,10 @@ def _accept_messages(tx: Tx, messages: Sequence[tuple[int, _Item]], outcomes: li
                     tx, conversations.load_conversation(tx, view.id), happening, conversations.SYSTEM
                 )
                 draft.row["version"] += 1
-    waiting = [draft.row["id"] for draft in drafts.values() if draft.row["queued_since"] is not None]
-    if any(draft.is_newly_queued for draft in drafts.values()):
+        if draft.is_new and arrival.mail is not None:
+            acknowledgement.acknowledge(tx, view, arrival)
+    waiting = [draft.row["id"] for draft in drafts if draft.row["queued_since"] is not None]
+    if any(draft.is_newly_queued for draft in drafts):
         tx.wake("routing")
     if waiting:
         offers.retell(tx, waiting)
@@ -291,16 +395,20 @@ def _reopen(
             continue
         if tx.now - row.resolved_at > timedelta(seconds=channels[row.channel_id].reopen_window_s):
             continue
-        values = row._asdict()
-        values |= {
-            "status": "open",
-            "resolved_at": None,
-            "queued_since": tx.now,
-            "reopened_count": values["reopened_count"] + 1,
-            "unanswered_since": None,
-        }
-        drafts[key] = _Draft(values, is_reopened=True, is_newly_queued=True)
+        drafts[key] = _reopened(row, tx.now)
     return drafts
+
+
+def _reopened(row: Row[Any], now: datetime) -> _Draft:
+    values = row._asdict()
+    values |= {
+        "status": "open",
+        "resolved_at": None,
+        "queued_since": now,
+        "reopened_count": values["reopened_count"] + 1,
+        "unanswered_since": None,
+    }
+    return _Draft(values, is_reopened=True, is_newly_queued=True)
 
 
 def _create(
@@ -376,6 +484,10 @@ def _insert_attachments(
                     "media_type": media.media_type,
                     "state": AttachmentState.FETCHING.value,
                     "source_url": media.url,
+                    "part": media.part,
+                    "size_bytes": media.size_bytes,
+                    "content_id": media.content_id,
+                    "is_inline": media.is_inline,
                     "next_attempt_at": tx.now,
                     "created_at": tx.now,
                 }
@@ -395,22 +507,38 @@ class _Waiting:
     future: asyncio.Future[list[Outcome]]
 
     @property
-    def kind(self) -> type:
-        return type(self.items[0].arrival)
+    def kind(self) -> tuple[type, bool]:
+        return type(self.items[0].arrival), self.items[0].is_mail
 
 
 class Intake:
     """The door for arrivals. While one group commits the next gathers; nobody waits for a timer."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, files: Files) -> None:
         self._database = database
+        self._files = files
         self._waiting: list[_Waiting] = []
         self._flusher: asyncio.Task[None] | None = None
 
     async def accept(self, channel_id: str, arrivals: Sequence[Arrival]) -> list[Outcome]:
-        """Stores the arrivals and returns after the commit; DatabaseAway when it cannot."""
+        """Stores the arrivals and returns after the commit; DatabaseAway when it cannot, OperatorError `storage_full`
+        when there is no room for a message's file."""
         if not arrivals:
             return []
+        arrivals = [await self._keep_message(arrival) for arrival in arrivals]
+        outcomes = await self._accept(channel_id, arrivals)
+        for arrival, outcome in zip(arrivals, outcomes, strict=True):
+            if not outcome.is_new and isinstance(arrival, MessageArrival) and arrival.message_key is not None:
+                await asyncio.to_thread(self._files.delete, arrival.message_key)
+        return outcomes
+
+    async def _keep_message(self, arrival: Arrival) -> Arrival:
+        if not isinstance(arrival, MessageArrival) or arrival.message is None:
+            return arrival
+        key = await asyncio.to_thread(self._files.write, arrival.message)
+        return replace(arrival, message=None, message_key=key)
+
+    async def _accept(self, channel_id: str, arrivals: Sequence[Arrival]) -> list[Outcome]:
         future: asyncio.Future[list[Outcome]] = asyncio.get_running_loop().create_future()
         self._waiting.append(_Waiting([_Item(channel_id, arrival) for arrival in arrivals], future))
         if self._flusher is None or self._flusher.done():
@@ -421,11 +549,11 @@ class Intake:
         while self._waiting:
             group: list[_Waiting] = []
             size = 0
-            # Messages and receipts apart: each group can then lock all its conversations at once, in their one order.
+            # Messages, mails and receipts apart: each group can then lock all its conversations at once, in their one order.
             kind = self._waiting[0].kind
             rest: list[_Waiting] = []
             for one in self._waiting:
-                if one.kind is kind and size < _GROUP_LIMIT:
+                if one.kind == kind and size < _GROUP_LIMIT:
                     size += len(one.items)
                     group.append(one)
                 else:

@@ -1,5 +1,6 @@
 """Fetching the files that came with messages: after the commit, with retries, into the file store.
 
+A provider keeps them until the adapter has fetched them; a mail's files lie in the mail, which the hub has already.
 The entry shows a file as "on its way" from the start; it changes to stored, or to failed with a reason.
 """
 
@@ -14,7 +15,8 @@ from sqlalchemy import Row, func, select, update
 
 from hub.channels.channel import Fetched, Media
 from hub.domain.states import AttachmentState
-from hub.errors import DatabaseAway, HubError, Refused
+from hub.errors import DatabaseAway, HubError, NotFound, Refused
+from hub.mail.parse import MailUnreadable, extract_part
 from hub.store import tables
 from hub.store.database import Database, Tx
 from hub.store.files import Files
@@ -54,7 +56,10 @@ def claim(tx: Tx) -> list[Row[Any]]:
         .where(_a.id.in_(ids))
         .values(attempts=_a.attempts + 1, next_attempt_at=tx.now + _LEASE)
     )
-    return list(tx.rows(select(tables.attachment).where(_a.id.in_(ids)).order_by(_a.id)))
+    query = select(tables.attachment, tables.mail.c.raw_key).outerjoin(
+        tables.mail, tables.mail.c.entry_id == tables.attachment.c.entry_id
+    )
+    return list(tx.rows(query.where(_a.id.in_(ids)).order_by(_a.id)))
 
 
 def record(tx: Tx, attachment_id: int, values: dict[str, Any]) -> None:
@@ -130,6 +135,16 @@ class MediaFetcher:
             log.warning("media.not_recorded", extra={"attachment": row.id})  # its lease runs out, it is fetched again
 
     async def _get(self, row: Row[Any]) -> Fetched:
+        if row.part is not None:
+            return await asyncio.to_thread(self._extract, row.raw_key, row.part)
         channel = await self._adapters.get(row.channel_id)
         async with asyncio.timeout(_ATTEMPT_TIMEOUT_S):
             return await channel.fetch_media(Media(row.media_type, row.name, row.source_url))
+
+    def _extract(self, raw_key: str, part: int) -> Fetched:
+        """A file out of the mail it came in. Runs in a thread: a large mail takes a while to read."""
+        try:
+            _, media_type, content = extract_part(self._files.path(raw_key).read_bytes(), part)
+        except (MailUnreadable, NotFound) as error:
+            raise Refused("the mail does not hold this file", code="media_gone") from error
+        return Fetched(content, media_type)

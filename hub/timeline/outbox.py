@@ -28,13 +28,15 @@ from sqlalchemy import Row, exists, func, insert, select, update
 
 from hub.channels.channel import Accepted, OutgoingFile, OutgoingMessage, ReceiptArrival
 from hub.domain.events import STAFF, ChannelChanged
+from hub.domain.mail import MailKind
 from hub.domain.states import DELIVERY, ChannelHealth, Delivery, can_move
-from hub.domain.values import Direction, EntryKind
+from hub.domain.values import ChannelKind, ContactKind, Direction, EntryKind, Happening
 from hub.domain.views import Author, EntryView
 from hub.errors import Conflict, NotFound, ProviderError, Refused, Unavailable, Uncertain
 from hub.store import tables
 from hub.store.database import Tx
-from hub.timeline import channels, conversations
+from hub.timeline import channels, conversations, customers, mails
+from hub.timeline.mails import MailWish
 
 _o, _e, _ch = tables.outbox.c, tables.entry.c, tables.channel.c
 
@@ -52,6 +54,10 @@ GIVE_UP_AFTER = timedelta(hours=24)
 _BREAKER_LIMIT = 5
 _BREAKER_BASE_S = 5.0
 _BREAKER_MAX_S = 120.0
+# We hold a message back ourselves, to spare the far side: no fault of the channel's.
+PACED = "paced"
+# Refusals that lie in the address: it is marked, so that nobody writes to it in vain.
+_ADDRESS_FAULTS = frozenset({"no_such_mailbox", "mailbox_full", "invalid_address", "bounced"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +84,27 @@ def enqueue(
     attachment_ids: Sequence[int] = (),
     segments: int | None = None,
     client_key: str | None = None,
+    mail: MailWish | None = None,
+    own_addresses: Collection[str] = (),
 ) -> EntryView:
     """Writes the message into the timeline and its outbox row. The caller has asked the channel what it can carry and
-    holds the conversation's lock."""
+    holds the conversation's lock. On a mail channel `mail` says what is asked of the mail (by default a plain answer) and
+    `own_addresses` are the channel's."""
     before = conversations.load_conversation(tx, conversation_id)
     _check_consent(tx, before.contact_point_id)
+    recipient, mail_row = before.address, None
+    if before.channel_kind is ChannelKind.EMAIL:
+        outgoing, quoted_entry_id = mails.draft(
+            tx, before, mail or MailWish(), author_id=author.user_id, author_name=author.name, own=own_addresses
+        )
+        recipient, mail_row = outgoing.to[0].address, mails.outgoing_row(before, outgoing, quoted_entry_id, text)
+        if before.subject is None and outgoing.subject:
+            # A conversation that the hub began without naming it.
+            tx.execute(
+                update(tables.conversation)
+                .where(tables.conversation.c.id == before.id)
+                .values(subject=outgoing.subject)
+            )
     entry, view = conversations.add_entry(
         tx,
         before,
@@ -94,6 +116,8 @@ def enqueue(
         segments=segments,
         client_key=client_key,
         attachment_ids=attachment_ids,
+        mail_row=mail_row,
+        answers=mail is None or mail.kind is not MailKind.FORWARD,
     )
     tx.execute(
         insert(tables.outbox).values(
@@ -101,7 +125,7 @@ def enqueue(
             entry_id=entry.id,
             conversation_id=conversation_id,
             channel_id=view.channel_id,
-            recipient=view.address,
+            recipient=recipient,
             state="queued",
             next_attempt_at=tx.now,
             created_at=tx.now,
@@ -152,7 +176,14 @@ def claim(tx: Tx, process: str, limit: int = CLAIM_LIMIT, in_flight: Collection[
     if not ids:
         return []
     rows = tx.rows(
-        select(tables.outbox, _e.text, _e.has_attachments, _e.delivery, tables.contact_point.c.opted_out_at)
+        select(
+            tables.outbox,
+            _e.text,
+            _e.has_attachments,
+            _e.delivery,
+            tables.contact_point.c.opted_out_at,
+            tables.conversation.c.thread,
+        )
         .join(tables.entry, _e.id == _o.entry_id)
         .join(tables.conversation, tables.conversation.c.id == _o.conversation_id)
         .join(tables.contact_point, tables.contact_point.c.id == tables.conversation.c.contact_point_id)
@@ -192,8 +223,8 @@ def _claimed(tx: Tx, row: Row[Any], *, is_reconciliation: bool) -> Claimed:
     if row.has_attachments:
         a = tables.attachment.c
         files = [
-            # The address is signed and made absolute by the sender (timeline.sending), which knows the public URL.
-            OutgoingFile(part.name, part.media_type, part.size_bytes or 0, str(part.id))
+            # The sender (timeline.sending) signs the address and makes it absolute, and makes the key a path.
+            OutgoingFile(part.name, part.media_type, part.size_bytes or 0, str(part.id), part.id, part.file_key or "")
             for part in tx.rows(select(tables.attachment).where(a.entry_id == row.entry_id).order_by(a.id))
         ]
     return Claimed(
@@ -206,6 +237,8 @@ def _claimed(tx: Tx, row: Row[Any], *, is_reconciliation: bool) -> Claimed:
             text=row.text,
             files=tuple(files),
             attempted_at=row.attempted_at if is_reconciliation else tx.now,
+            created_at=row.created_at,
+            mail=mails.load_outgoing(tx, row.entry_id) if row.thread else None,
         ),
         attempts=row.attempts + (0 if is_reconciliation else 1),
         created_at=row.created_at,
@@ -225,10 +258,19 @@ def record(tx: Tx, claimed: Claimed, result: Accepted | ProviderError) -> None:
     if isinstance(result, Accepted):
         _finish(tx, row.id, provider_id=result.provider_id)
         _raise_delivery(tx, claimed.entry_id, result.state, tx.now, segments=result.segments)
+        if claimed.message.mail is not None:
+            tx.execute(
+                update(tables.mail)
+                .where(tables.mail.c.entry_id == claimed.entry_id)
+                .values(message_id=result.provider_id)
+            )
+        for refused in result.refused:
+            _note_lost_copy(tx, row.conversation_id, refused.address, refused.code, refused.detail)
         note_success(tx, claimed.channel_id)
     elif isinstance(result, Refused):
         _finish(tx, row.id)
         _raise_delivery(tx, claimed.entry_id, Delivery.FAILED, tx.now, reason=result.code, detail=_words(result))
+        _note_bounce(tx, row.recipient, result.code)
         if result.code == "account_refused":
             note_failure(tx, claimed.channel_id, result)
         else:
@@ -238,7 +280,9 @@ def record(tx: Tx, claimed: Claimed, result: Accepted | ProviderError) -> None:
             _finish(tx, row.id)
             _raise_delivery(tx, claimed.entry_id, Delivery.FAILED, tx.now, reason="gave_up", detail=_words(result))
         else:
-            wait_s = max(result.retry_after_s or 0.0, backoff_s(claimed.attempts, random.random()))
+            wait_s = result.retry_after_s or 0.0
+            if result.code != PACED:
+                wait_s = max(wait_s, backoff_s(claimed.attempts, random.random()))
             tx.execute(
                 update(tables.outbox)
                 .where(_o.id == row.id)
@@ -254,7 +298,8 @@ def record(tx: Tx, claimed: Claimed, result: Accepted | ProviderError) -> None:
                 delivery_reason=result.code,
                 delivery_detail=_words(result),
             )
-        note_failure(tx, claimed.channel_id, result)
+        if result.code != PACED:
+            note_failure(tx, claimed.channel_id, result)
     else:
         tx.execute(
             update(tables.outbox).where(_o.id == row.id).values(state="parked", lease_until=None, leased_by=None)
@@ -354,9 +399,16 @@ def apply_receipt(tx: Tx, channel_id: str, receipt: ReceiptArrival) -> bool:
             select(tables.outbox).where(_o.channel_id == channel_id, _o.provider_id == receipt.message_provider_id)
         )
     applied = False
-    if row is not None and receipt.state is not None:
+    if row is not None and (receipt.is_complaint or _is_about_another(receipt, row.recipient)):
+        tx.lock_conversations([row.conversation_id])
+        applied = _apply_further_receipt(tx, row, receipt)
+    elif row is not None and receipt.state is None and receipt.reason is not None:
+        applied = _note_delay(tx, row.entry_id, receipt)
+    elif row is not None and receipt.state is not None:
         tx.lock_conversations([row.conversation_id])
         row = _lock_outbox(tx, row.id) or row
+        if receipt.state is Delivery.FAILED:
+            _note_bounce(tx, row.recipient, receipt.reason)
         applied = _raise_delivery(
             tx, row.entry_id, receipt.state, receipt.received_at, reason=receipt.reason, detail=receipt.detail
         )
@@ -377,6 +429,49 @@ def apply_receipt(tx: Tx, channel_id: str, receipt: ReceiptArrival) -> bool:
         )
     )
     return applied
+
+
+def _is_about_another(receipt: ReceiptArrival, recipient: str) -> bool:
+    return receipt.recipient is not None and receipt.recipient != recipient
+
+
+def _apply_further_receipt(tx: Tx, row: Row[Any], receipt: ReceiptArrival) -> bool:
+    """A mail's copy that did not reach somebody beside the first recipient, or somebody who calls it spam: a line in the
+    timeline, for the message itself has its own fate. What arrived needs no line."""
+    if receipt.is_complaint:
+        view = conversations.load_conversation(tx, row.conversation_id)
+        address = receipt.recipient or row.recipient
+        conversations.add_happening(tx, view, Happening.COMPLAINED, conversations.SYSTEM, {"address": address})
+        return True
+    if receipt.state is Delivery.FAILED and receipt.recipient is not None:
+        _note_lost_copy(tx, row.conversation_id, receipt.recipient, receipt.reason or "bounced", receipt.detail or "")
+        return True
+    return False
+
+
+def _note_lost_copy(tx: Tx, conversation_id: int, address: str, code: str, detail: str) -> None:
+    view = conversations.load_conversation(tx, conversation_id)
+    data = {"address": address, "code": code, "detail": detail[:500]}
+    conversations.add_happening(tx, view, Happening.BOUNCED, conversations.SYSTEM, data)
+    _note_bounce(tx, address, code)
+
+
+def _note_bounce(tx: Tx, address: str, code: str | None) -> None:
+    """Marks the address if the fault lies in it, and if it is a mailbox somebody has here."""
+    if code not in _ADDRESS_FAULTS:
+        return
+    p = tables.contact_point.c
+    point = tx.scalar(select(p.id).where(p.kind == ContactKind.EMAIL.value, p.address == address))
+    if point is not None:
+        customers.note_bounce(tx, int(point), code)
+
+
+def _note_delay(tx: Tx, entry_id: int, receipt: ReceiptArrival) -> bool:
+    """The relay still tries: the message stays where it is, and says so."""
+    if tx.scalar(select(_e.delivery).where(_e.id == entry_id)) != Delivery.SENT.value:
+        return False
+    conversations.change_entry(tx, entry_id, delivery_reason=receipt.reason, delivery_detail=receipt.detail)
+    return True
 
 
 def note_seen(tx: Tx, contact_point_id: int, channel_id: str, through: int, state: Delivery) -> None:

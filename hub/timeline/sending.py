@@ -9,10 +9,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import replace
+from datetime import datetime
 
 from hub.channels.channel import Accepted, Channel, OutgoingFile, OutgoingMessage
 from hub.errors import DatabaseAway, HubError, InvalidInput, NotFound, ProviderError, Refused, Unavailable, Uncertain
 from hub.store.database import Database
+from hub.store.files import Files
 from hub.store.stream import Wakes
 from hub.store.vault import Vault
 from hub.timeline import outbox
@@ -31,27 +33,42 @@ _LOOK_EVERY_S = 30.0
 _RETRY_S = 1.0
 
 
-def file_path(vault: Vault, attachment_id: str) -> str:
-    """The signed path under which a provider may fetch an outgoing file."""
-    return f"/files/{attachment_id}/{vault.sign('outgoing-file', attachment_id)}"
+def file_path(vault: Vault, attachment_id: str, until: datetime | None = None) -> str:
+    """The signed path under which a provider may fetch an outgoing file, or, `until` then, a mail's HTML its picture."""
+    if until is None:
+        return f"/files/{attachment_id}/{vault.sign('outgoing-file', attachment_id)}"
+    moment = str(int(until.timestamp()))
+    return f"/files/{attachment_id}/{moment}.{vault.sign('shown-file', f'{attachment_id} {moment}')}"
 
 
-def is_signed_file(vault: Vault, attachment_id: str, signature: str) -> bool:
-    return (
-        attachment_id.isdecimal()
-        and len(attachment_id) < 19
-        and vault.is_signed("outgoing-file", attachment_id, signature)
-    )
+def is_signed_file(vault: Vault, attachment_id: str, signature: str, now: datetime) -> bool:
+    if not attachment_id.isdecimal() or len(attachment_id) >= 19:
+        return False
+    moment, dot, rest = signature.partition(".")
+    if not dot:
+        return vault.is_signed("outgoing-file", attachment_id, signature)
+    if not moment.isascii() or not moment.isdecimal() or len(moment) > 12:
+        return False
+    return vault.is_signed("shown-file", f"{attachment_id} {moment}", rest) and now.timestamp() < int(moment)
 
 
 class Sender:
     def __init__(
-        self, database: Database, wakes: Wakes, adapters: Adapters, vault: Vault, *, public_url: str, process: str
+        self,
+        database: Database,
+        wakes: Wakes,
+        adapters: Adapters,
+        vault: Vault,
+        files: Files,
+        *,
+        public_url: str,
+        process: str,
     ) -> None:
         self._database = database
         self._wakes = wakes
         self._adapters = adapters
         self._vault = vault
+        self._files = files
         self._public_url = public_url
         self._process = process
         self._in_flight: dict[asyncio.Task[None], int] = {}
@@ -108,8 +125,9 @@ class Sender:
             return Refused("this channel is switched off", code="channel_off")
         except HubError as error:
             return Unavailable(error.message, code=error.code)
-        message = replace(claimed.message, files=tuple(self._public(file) for file in claimed.message.files))
         try:
+            files = tuple(self._ready(file, channel.capabilities.carries_files) for file in claimed.message.files)
+            message = replace(claimed.message, files=files)
             async with asyncio.timeout(_ATTEMPT_TIMEOUT_S):
                 if claimed.is_reconciliation:
                     return await self._reconcile(channel, message)
@@ -124,6 +142,8 @@ class Sender:
             return Uncertain("the provider did not answer in time", code="timed_out")
         except InvalidInput as error:
             return Refused(error.message, code="not_supported")
+        except NotFound:
+            return Refused("a file of this message is gone", code="file_gone")
         except Exception as error:
             # An adapter's bug: whether the message left is not known.
             log.exception("outbox.adapter_failed", extra={"channel": claimed.channel_id})
@@ -147,5 +167,10 @@ class Sender:
             raise Unavailable("the provider never got the message", code="never_arrived", retry_after_s=0.0)
         return found
 
-    def _public(self, file: OutgoingFile) -> OutgoingFile:
-        return replace(file, url=self._public_url + file_path(self._vault, file.url))
+    def _ready(self, file: OutgoingFile, is_carried: bool) -> OutgoingFile:
+        """As the adapter needs it: with the public address, or with the place of its bytes. NotFound if it is gone."""
+        return replace(
+            file,
+            url=self._public_url + file_path(self._vault, file.url),
+            path=str(self._files.path(file.path)) if is_carried else "",
+        )

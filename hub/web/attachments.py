@@ -143,15 +143,18 @@ def _load_public(tx: Tx, attachment_id: int) -> Row[Any] | None:
 
 
 async def public_file(request: Request) -> Response:
-    """`GET /files/{id}/{signature}`: an outgoing file, for a provider that has to fetch it."""
+    """`GET /files/{id}/{signature}`: an outgoing file, for a provider that has to fetch it, or a picture in a mail."""
     hub = hub_of(request)
     attachment_id, signature = request.path_params["attachment_id"], request.path_params["signature"]
     try:
-        if not is_signed_file(hub.vault, attachment_id, signature):
+        if not is_signed_file(hub.vault, attachment_id, signature, hub.database.clock()):
             raise NotFound("there is no such file")
         row = await hub.database.read(_load_public, int(attachment_id))
         if row is None:
             raise NotFound("there is no such file")
-        return serve_file(hub.files, row)
+        answer = serve_file(hub.files, row)
+        # A mail's frame has no origin, so none is the same as ours; whoever has the address was given it.
+        answer.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+        return answer
     except Exception as error:
         return error_answer(request, error)

@@ -3,9 +3,12 @@ out."""
 
 from __future__ import annotations
 
+from hub.channels.channel import CheckResult
+from hub.channels.email import EmailChannel
 from hub.channels.registry import CHANNEL_TYPES
 from hub.domain.values import ChannelKind
 from hub.domain.views import ChannelView
+from hub.errors import Conflict
 from hub.store.database import Tx
 from hub.timeline import channels
 from hub.timeline.channels import ChannelSetup
@@ -30,6 +33,9 @@ async def list_channel_kinds(context: Context) -> Page[ChannelKindInfo]:
                         secret=field.secret,
                         example=field.example,
                         pattern=field.pattern,
+                        options=list(field.options),
+                        group=field.group,
+                        multiline=field.multiline,
                     )
                     for field in kind.fields
                 ],
@@ -73,6 +79,15 @@ async def create_channel(context: Context, body: NewChannel) -> ChannelDetail:
 @endpoint("GET", "/channels/{channel_id}", access=Access.ADMIN, summary="One channel with its settings")
 async def get_channel(context: Context, channel_id: str) -> ChannelDetail:
     return _detail(context.hub, await context.hub.database.read(_load, context.hub, channel_id))
+
+
+@endpoint("POST", "/channels/{channel_id}/check", access=Access.ADMIN, summary="Try a channel's connections")
+async def check_channel(context: Context, channel_id: str) -> Page[CheckResult]:
+    """Signs in where mail is sent and fetched, and sends nothing. 409 `nothing_to_check` for other kinds of channel."""
+    channel = await context.hub.channels.get(channel_id)
+    if not isinstance(channel, EmailChannel):
+        raise Conflict("this kind of channel signs in nowhere by itself", code="nothing_to_check")
+    return Page(await channel.check())
 
 
 @endpoint("PATCH", "/channels/{channel_id}", access=Access.ADMIN, summary="Change a channel")

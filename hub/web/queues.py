@@ -17,7 +17,11 @@ async def list_queues(context: Context) -> Page[QueueView]:
 async def create_queue(context: Context, body: NewQueue) -> QueueView:
     """409 `name_taken` if there is one of this name."""
     return await context.hub.database.transaction(
-        queues.create_queue, name=body.name, offer_timeout_s=body.offer_timeout_s, member_ids=body.member_ids
+        queues.create_queue,
+        name=body.name,
+        offer_timeout_s=body.offer_timeout_s,
+        member_ids=body.member_ids,
+        signature=body.signature,
     )
 
 
@@ -35,4 +39,5 @@ async def update_queue(context: Context, queue_id: int, body: UpdateQueue) -> Qu
         name=body.name,
         offer_timeout_s=body.offer_timeout_s,
         member_ids=body.member_ids,
+        signature=body.signature,
     )

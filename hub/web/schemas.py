@@ -13,6 +13,7 @@ from typing import Annotated, Generic, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from hub.domain.events import HubEvent, VolatileEvent
+from hub.domain.mail import Mailbox, Noise, SpanKind
 from hub.domain.states import AgentState, ConversationStatus
 from hub.domain.values import ChannelKind, Role
 from hub.domain.views import (
@@ -37,6 +38,10 @@ Email = Annotated[
 ]
 Values = Annotated[dict[Annotated[str, StringConstraints(max_length=60)], str], Field(max_length=50)]
 Password = Annotated[str, StringConstraints(min_length=10, max_length=200)]
+
+
+# Below a mail: a few lines.
+Signature = Annotated[str, StringConstraints(strip_whitespace=True, max_length=2_000)]
 
 
 class Request(BaseModel):
@@ -84,6 +89,7 @@ class UpdateMe(Request):
 
     name: Name | None = None
     language: Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[A-Z]{2})?$")] | None = None
+    signature: Signature | None = None
 
 
 class SetMyState(Request):
@@ -122,11 +128,37 @@ class Snapshot(Answer):
 # --- conversations ----------------------------------------------------------------------------------------------------
 
 
+class MailboxIn(Request):
+    address: Annotated[str, StringConstraints(strip_whitespace=True, min_length=3, max_length=254)]
+    name: Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)] = ""
+
+
+# More than any person writes to at once; a list has its own programs.
+Mailboxes = Annotated[list[MailboxIn], Field(max_length=50)]
+
+
+class NewMail(Request):
+    """What a mail says beside its text. `about_entry_id` is the mail that is answered or forwarded (absent: the newest one
+    that came in). Absent recipients of a reply are whoever wrote that mail; a forward must name its own. `quote`: the
+    mail it is about stands below. `forwarded_attachment_ids` are files of this conversation that go along."""
+
+    kind: Literal["reply", "new", "forward"] = "reply"
+    subject: Annotated[str, StringConstraints(strip_whitespace=True, max_length=500)] | None = None
+    to: Mailboxes | None = None
+    cc: Mailboxes = []
+    bcc: Mailboxes = []
+    about_entry_id: int | None = None
+    quote: bool = True
+    forwarded_attachment_ids: Annotated[list[int], Field(max_length=50)] = []
+
+
 class NewMessage(Request):
-    """A reply to the customer: text, files, or both. `attachment_ids` come from POST /attachments."""
+    """A reply to the customer: text, files, or both. `attachment_ids` come from POST /attachments; `mail` is for
+    conversations by mail, where a plain reply needs none."""
 
     text: Annotated[str, StringConstraints(strip_whitespace=True, max_length=20_000)] = ""
     attachment_ids: Annotated[list[int], Field(max_length=10)] = []
+    mail: NewMail | None = None
 
 
 class NewNote(Request):
@@ -149,16 +181,44 @@ class Claim(Request):
 
 class NewConversation(Request):
     """The hub writes first: on this channel account to this contact point (one open conversation each: an open one is
-    used again)."""
+    used again; by mail a new one with its own `subject`)."""
 
     channel_id: str
     contact_point_id: int
+    subject: Annotated[str, StringConstraints(strip_whitespace=True, max_length=500)] | None = None
 
 
 class SettleDelivery(Request):
     """What the agent decides about a message whose fate is unknown or that failed."""
 
     action: Literal["retry", "discard"]
+
+
+class MailSpan(Answer):
+    kind: SpanKind
+    text: str
+
+
+class MailDetail(Answer):
+    """All there is to a mail. The texts of the spans, joined, are its whole text; `remote_images` counts pictures that its
+    HTML would load from elsewhere."""
+
+    entry_id: int
+    message_id: str | None
+    subject: str
+    senders: list[Mailbox]
+    reply_to: list[Mailbox]
+    to: list[Mailbox]
+    cc: list[Mailbox]
+    bcc: list[Mailbox]
+    sent_at: datetime | None
+    size_bytes: int | None
+    noise: Noise
+    fault: str | None
+    spans: list[MailSpan]
+    has_html: bool
+    has_raw: bool
+    remote_images: int
 
 
 class CustomerCard(Answer):
@@ -227,12 +287,14 @@ class NewQueue(Request):
     name: Name
     offer_timeout_s: Annotated[int, Field(ge=5, le=900)] = 20
     member_ids: list[int] = []
+    signature: Signature = ""
 
 
 class UpdateQueue(Request):
     name: Name | None = None
     offer_timeout_s: Annotated[int, Field(ge=5, le=900)] | None = None
     member_ids: list[int] | None = None
+    signature: Signature | None = None
 
 
 # A day is 86,400 s; a year is enough for anybody to remember what it was about.
@@ -244,7 +306,7 @@ class NewChannel(Request):
     who writes within `reopen_window_s` of the resolution reopens the conversation; later, a new one begins."""
 
     id: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{1,40}$")]
-    kind: Literal["sms", "chat", "loopback"]
+    kind: Literal["sms", "email", "chat", "loopback"]
     name: Name
     queue_id: int
     settings: Values = {}
@@ -281,7 +343,7 @@ class ChannelDetail(Answer):
 
 class ChannelField(Answer):
     """One setting or secret of a kind of channel, as a form asks for it. `pattern` is matched against the whole
-    value."""
+    value. With `options` it is a choice; fields of one `group` stand together under that heading."""
 
     name: str
     label: str
@@ -290,6 +352,9 @@ class ChannelField(Answer):
     secret: bool
     example: str
     pattern: str | None
+    options: list[str]
+    group: str
+    multiline: bool
 
 
 class ChannelKindInfo(Answer):

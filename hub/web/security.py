@@ -1,7 +1,8 @@
 """The outermost layer of every answer: security headers, a request id, one line in the log, and a last net.
 
-Plain ASGI. The policy for pages lets nothing in but our own files: no inline script or style, no frame, no foreign
-host. The log tells method, route template, status and time; never a path's values, a query string, a body or a name.
+Plain ASGI. The policy for pages lets nothing in but our own files: no inline script or style, no foreign host, no frame
+but our own (a mail's HTML, which has a stricter policy). The log tells method, route template, status and time; never a
+path's values, a query string, a body or a name.
 """
 
 from __future__ import annotations
@@ -32,8 +33,8 @@ def page_policy(public_url: str) -> str:
     socket = f"{'wss' if parts.scheme == 'https' else 'ws'}://{parts.netloc}"
     return (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; "
-        f"connect-src 'self' {socket}; font-src 'self'; manifest-src 'self'; worker-src 'self'; form-action 'self'; "
-        "frame-src 'self'; base-uri 'none'; frame-ancestors 'none'"
+        f"connect-src 'self' {socket}; font-src 'self'; frame-src 'self'; manifest-src 'self'; worker-src 'self'; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     )
 
 

@@ -58,11 +58,11 @@ async def sign_out(context: Context) -> None:
     set_session_cookie(context, "", 0)
 
 
-@endpoint("PATCH", "/me", access=Access.AGENT, summary="Change your name or language")
+@endpoint("PATCH", "/me", access=Access.AGENT, summary="Change your name, language or signature")
 async def update_me(context: Context, body: UpdateMe) -> UserView:
     viewer = context.viewer
     return await context.hub.database.transaction(
-        accounts.update_user, viewer, viewer.user_id, name=body.name, language=body.language
+        accounts.update_user, viewer, viewer.user_id, name=body.name, language=body.language, signature=body.signature
     )
 
 

@@ -50,6 +50,8 @@ def upgrade() -> None:
         sa.Column("sent_at", INSTANT, nullable=True),
         sa.Column("spans", sa.JSON(), nullable=False),
         sa.Column("html", sa.Text(), nullable=True),
+        sa.Column("has_html", sa.Boolean(), server_default=sa.false(), nullable=False),
+        sa.Column("has_more", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("noise", sa.Text(), server_default="none", nullable=False),
         sa.Column("fault", sa.Text(), nullable=True),
         sa.Column("raw_key", sa.Text(), nullable=True),

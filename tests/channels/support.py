@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hmac
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from hub.channels import loopback, twilio
+from hub.channels import email, loopback, twilio
 from hub.channels.channel import ChannelAccount, OutgoingFile, OutgoingMessage, WebhookRequest
+from hub.domain.mail import Mailbox, MailKind, OutgoingMail
 from hub.domain.values import ChannelKind
 
 PAYLOADS = Path(__file__).parent.parent / "payloads"
@@ -20,6 +22,12 @@ SIGNING_KEY = "loopback-key"
 NUMBER = "+15005550006"
 CUSTOMER = "+37491234567"
 DELIVERY_ID = "d-0123456789"
+ADDRESS = "support@example.com"
+WEBHOOK_KEY = "webhook-key"
+TOKEN_KEY = b"the key of the tests' mail tokens"
+# What the payloads under payloads/mime and payloads/mailgun are about.
+MAIL_DELIVERY_ID = "Zk3v_0aQ-8sT1yWb2LxNcDeF"
+THREAD = "k7m2q9"
 
 
 def sms_account(*, token: str = AUTH_TOKEN, **settings: str) -> ChannelAccount:
@@ -39,6 +47,35 @@ def chat_account(**settings: str) -> ChannelAccount:
 
 def loopback_account(*, key: str = SIGNING_KEY) -> ChannelAccount:
     return ChannelAccount("loopback-demo", ChannelKind.LOOPBACK, {}, {"signing_key": key}, PUBLIC_URL)
+
+
+def email_account(*, key: str = WEBHOOK_KEY, token_key: bytes = TOKEN_KEY, **settings: str) -> ChannelAccount:
+    return ChannelAccount(
+        id="email-demo",
+        kind=ChannelKind.EMAIL,
+        settings={"address": ADDRESS, "smtp_host": "127.0.0.1", "smtp_security": "none", **settings},
+        secrets={"webhook_key": key},
+        public_url=PUBLIC_URL,
+        token_key=token_key,
+    )
+
+
+def mime_request(name: str) -> WebhookRequest:
+    """tests/payloads/mime/{name}.eml, signed."""
+    body = (PAYLOADS / "mime" / f"{name}.eml").read_bytes()
+    request = WebhookRequest("mime", email_account().webhook_url("mime"), {"content-type": "message/rfc822"}, body, NOW)
+    return signed_mime(request)
+
+
+def signed_mime(request: WebhookRequest) -> WebhookRequest:
+    signature = "sha256=" + hmac.digest(WEBHOOK_KEY.encode(), request.body, "sha256").hex()
+    return replace(request, headers={**request.headers, email.SIGNATURE_HEADER: signature})
+
+
+def mailgun_request(name: str) -> WebhookRequest:
+    """tests/payloads/mailgun/{name}.form, signed within itself."""
+    body = (PAYLOADS / "mailgun" / f"{name}.form").read_bytes()
+    return WebhookRequest("mailgun", email_account().webhook_url("mailgun"), {}, body, NOW)
 
 
 def twilio_request(name: str, *, query: str = "") -> WebhookRequest:
@@ -66,6 +103,20 @@ def loopback_request(name: str) -> WebhookRequest:
 
 def outgoing(text: str = "Hello", *files: OutgoingFile, delivery_id: str = DELIVERY_ID) -> OutgoingMessage:
     return OutgoingMessage(delivery_id, CUSTOMER, text, files, attempted_at=NOW)
+
+
+def outgoing_mail(
+    text: str = "Hello",
+    *files: OutgoingFile,
+    to: tuple[Mailbox, ...] = (Mailbox("ani@example.am", "Ani"),),
+    cc: tuple[Mailbox, ...] = (),
+    bcc: tuple[Mailbox, ...] = (),
+    subject: str = "Re: Order 1042",
+    kind: MailKind = MailKind.REPLY,
+) -> OutgoingMessage:
+    mail = OutgoingMail(kind, subject, THREAD, to, cc, bcc)
+    recipient = to[0].address if to else ""
+    return OutgoingMessage(MAIL_DELIVERY_ID, recipient, text, files, attempted_at=NOW, created_at=NOW, mail=mail)
 
 
 def picture(size_bytes: int = 1_000, media_type: str = "image/jpeg") -> OutgoingFile:

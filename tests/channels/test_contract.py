@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import fields, replace
+from dataclasses import fields, is_dataclass, replace
 from urllib.parse import urlencode
 
 import pytest
@@ -16,7 +16,6 @@ from hub.channels import loopback
 from hub.channels.channel import (
     Accepted,
     Channel,
-    Media,
     MessageArrival,
     OutgoingFile,
     OutgoingMessage,
@@ -24,23 +23,31 @@ from hub.channels.channel import (
     WebhookRequest,
 )
 from hub.channels.chat import ChatChannel
+from hub.channels.email import EmailChannel
 from hub.channels.loopback import LoopbackChannel
 from hub.channels.registry import CHANNEL_TYPES, create
 from hub.channels.sms import SmsChannel
+from hub.domain.mail import Mailbox, MailKind
 from hub.domain.states import Delivery
 from hub.domain.values import ChannelKind
 from hub.errors import BadRequest, BadSignature, InvalidInput, ProviderError, Refused, Unavailable, Uncertain
-from tests.channels.provider import Fault, Provider, Reply, running_provider
+from tests.channels.mailserver import Mishap, running_mail_server
+from tests.channels.provider import Fault, Reply, running_provider
 from tests.channels.support import (
     NOW,
     PAYLOADS,
     SIGNING_KEY,
     chat_account,
+    email_account,
     loopback_account,
     loopback_request,
+    mailgun_request,
+    mime_request,
     outgoing,
+    outgoing_mail,
     picture,
     signed_by_twilio,
+    signed_mime,
     sms_account,
     twilio_request,
 )
@@ -49,11 +56,13 @@ from tests.channels.support import (
 
 CHANNELS: dict[str, Callable[[], Channel]] = {
     "sms": lambda: SmsChannel(sms_account()),
+    "email": lambda: EmailChannel(email_account()),
     "chat": lambda: ChatChannel(chat_account()),
     "loopback": lambda: LoopbackChannel(loopback_account()),
 }
 KEYLESS: dict[str, Callable[[], Channel]] = {
     "sms": lambda: SmsChannel(sms_account(token="")),
+    "email": lambda: EmailChannel(email_account(key="")),
     "loopback": lambda: LoopbackChannel(loopback_account(key="")),
 }
 each_channel = pytest.mark.parametrize("name", CHANNELS)
@@ -65,15 +74,24 @@ def _payloads() -> Iterator[tuple[str, WebhookRequest]]:
         yield "sms", twilio_request(path.stem)
     for path in sorted((PAYLOADS / "loopback").glob("*.json")):
         yield "loopback", loopback_request(path.stem)
+    for path in sorted((PAYLOADS / "mime").glob("*.eml")):
+        yield "email", mime_request(path.stem)
 
 
 REQUESTS = list(_payloads())
+# Mailgun signs a time and a token within the body, not the body (tests/channels/test_email.py); it is read like any other.
+MAILGUN = [("email", mailgun_request(path.stem)) for path in sorted((PAYLOADS / "mailgun").glob("*.form"))]
+PAYLOADS_READ = [*REQUESTS, *MAILGUN]
 each_request = pytest.mark.parametrize(
     ("name", "request_"), REQUESTS, ids=[f"{name}-{index}" for index, (name, _) in enumerate(REQUESTS)]
+)
+each_payload = pytest.mark.parametrize(
+    ("name", "request_"), PAYLOADS_READ, ids=[f"{name}-{index}" for index, (name, _) in enumerate(PAYLOADS_READ)]
 )
 
 SIGNERS: dict[str, Callable[[WebhookRequest], WebhookRequest]] = {
     "sms": signed_by_twilio,
+    "email": signed_mime,
     "loopback": lambda request: replace(
         request,
         headers={**request.headers, loopback.SIGNATURE_HEADER: loopback.sign(request.body, SIGNING_KEY)},
@@ -89,7 +107,7 @@ def test_every_kind_of_channel_is_under_this_contract() -> None:
 # --- verify -----------------------------------------------------------------------------------------------------------
 
 
-@each_request
+@each_payload
 def test_a_right_signature_is_accepted(name: str, request_: WebhookRequest) -> None:
     CHANNELS[name]().verify(request_)
 
@@ -134,7 +152,7 @@ def test_web_chat_has_no_webhooks() -> None:
 # --- parse ------------------------------------------------------------------------------------------------------------
 
 
-@each_request
+@each_payload
 def test_parsing_twice_gives_the_same_keys(name: str, request_: WebhookRequest) -> None:
     first, second = CHANNELS[name]().parse(request_), CHANNELS[name]().parse(replace(request_, headers={}))
     assert first == second
@@ -144,7 +162,9 @@ def test_parsing_twice_gives_the_same_keys(name: str, request_: WebhookRequest) 
 @each_webhook_channel
 def test_no_two_payloads_share_a_key(name: str) -> None:
     channel = CHANNELS[name]()
-    keys = [arrival.provider_id for owner, request in REQUESTS if owner == name for arrival in channel.parse(request)]
+    keys = [
+        arrival.provider_id for owner, request in PAYLOADS_READ if owner == name for arrival in channel.parse(request)
+    ]
     assert len(keys) == len(set(keys))
 
 
@@ -153,6 +173,7 @@ def test_no_two_payloads_share_a_key(name: str) -> None:
     [
         ("sms", twilio_request("status_unknown_word", query="?delivery=d-1"), "partially_delivered"),
         ("loopback", loopback_request("status_unknown_word"), "pondering"),
+        ("email", mime_request("report_unknown_word"), "pondering"),
     ],
 )
 def test_an_unknown_word_is_kept_and_means_nothing(name: str, request_: WebhookRequest, word: str) -> None:
@@ -187,10 +208,36 @@ _json_values = st.recursive(
     max_leaves=5,
 )
 _jsons = (st.dictionaries(_json_names, _json_values) | _json_values).map(lambda told: json.dumps(told).encode())
-_bodies = st.binary(max_size=200) | _forms | _jsons | st.sampled_from([b"[" * 100_000, b"9" * 5_000, b"\xef\xbb\xbf{}"])
+_mails = st.lists(
+    st.sampled_from(
+        [
+            *[
+                "From: a@b.am",
+                "From: \0",
+                "To: support@example.com",
+                "Subject: =?x?b?!?=",
+                "Date: 99",
+                "Message-ID: <>",
+            ],
+            *["Content-Type: multipart/report; boundary=b", "--b", "--b--", "", "Action: failed", "body-mime=%00"],
+            *["Content-Type: message/delivery-status", "Final-Recipient: rfc822;a@b.am", "References: <\ud800@x>"],
+        ]
+    )
+    | _text,
+    max_size=12,
+).map(lambda lines: "\r\n".join(lines).encode("utf-8", "surrogatepass"))
+_bodies = (
+    st.binary(max_size=200)
+    | _forms
+    | _mails
+    | _jsons
+    | st.sampled_from([b"[" * 100_000, b"9" * 5_000, b"\xef\xbb\xbf{}"])
+)
 
 
-@given(body=_bodies, kind=st.sampled_from(["message", "status"]), name=st.sampled_from(sorted(KEYLESS)))
+@given(
+    body=_bodies, kind=st.sampled_from(["message", "status", "mime", "mailgun"]), name=st.sampled_from(sorted(KEYLESS))
+)
 def test_any_body_is_either_read_or_a_bad_request(body: bytes, kind: str, name: str) -> None:
     request = WebhookRequest(kind, f"https://hub.example.com/webhooks/x/{kind}?delivery=%00%ff", {}, body, NOW)
     try:
@@ -207,10 +254,10 @@ def check_storable(value: object) -> None:
     for text in [value] if isinstance(value, str) else []:
         assert "\0" not in text
         text.encode()
-    for medium in value if isinstance(value, tuple) else ():
-        assert isinstance(medium, Media)
-        check_storable(medium.url)
-        check_storable(medium.media_type)
+    for inner in value if isinstance(value, tuple) else ():
+        check_storable(inner)
+    for field in fields(value) if is_dataclass(value) else ():
+        check_storable(getattr(value, field.name))
 
 
 @each_request
@@ -235,6 +282,18 @@ def document(media_type: str = "application/x-msdownload", size_bytes: int = 1_0
         ("sms", outgoing("Hi", picture(3_000_000), picture(3_000_000)), "attachments"),
         ("sms", outgoing("Hi", document()), "attachments"),
         ("sms", outgoing("Hi", document("application/pdf", 600 * 1024)), "attachments"),
+        ("email", outgoing_mail(" "), "text"),
+        ("email", outgoing_mail("a" * 100_001), "text"),
+        ("email", outgoing_mail("Hi", picture(11_000_000), picture(11_000_000)), "attachments"),
+        ("email", outgoing_mail("Hi", *[picture()] * 51), "attachments"),
+        ("email", outgoing_mail(subject="s" * 501), "mail.subject"),
+        ("email", outgoing_mail(to=()), "mail.to"),
+        ("email", outgoing_mail(to=(Mailbox("ani"),)), "mail.to"),
+        ("email", outgoing_mail(to=(Mailbox("ani@example.am\r\nRCPT TO:<eve@example.am>"),)), "mail.to"),
+        ("email", outgoing_mail(to=tuple(Mailbox(f"a{number}@example.am") for number in range(101))), "mail.to"),
+        ("email", outgoing_mail(cc=(Mailbox("a b@example.am"),)), "mail.cc"),
+        ("email", outgoing_mail(bcc=(Mailbox("ani@exa mple.am"),)), "mail.bcc"),
+        ("email", outgoing("Hello"), "mail.to"),
         ("chat", outgoing(" \n"), "text"),
         ("chat", outgoing("a" * 4_001), "text"),
         ("chat", outgoing("Hi", document("application/pdf")), "attachments"),
@@ -258,6 +317,12 @@ def test_what_a_channel_cannot_carry_is_said_before_it_is_queued(
         ("sms", outgoing("a" * 1_600)),
         ("sms", outgoing("", *[picture(500_000)] * 10)),
         ("sms", outgoing("Hi", document("application/pdf", 500 * 1024))),
+        ("email", outgoing_mail("a" * 100_000, *[picture(400_000)] * 50)),
+        ("email", outgoing_mail("", picture(20 * 1024 * 1024))),
+        ("email", outgoing_mail(subject="")),
+        ("email", outgoing_mail(to=tuple(Mailbox(f"a{number}@example.am") for number in range(100)))),
+        ("email", outgoing_mail(to=(Mailbox("անի@օրինակ.հայ"), Mailbox('"a b"@example.am')))),
+        ("email", outgoing_mail(kind=MailKind.ACKNOWLEDGEMENT)),
         ("chat", outgoing("a" * 4_000)),
         ("chat", outgoing("", picture(10 * 1024 * 1024, "image/png"))),
         ("loopback", outgoing("a" * 100_000, document())),
@@ -267,17 +332,27 @@ def test_what_a_channel_can_carry_passes(name: str, message: OutgoingMessage) ->
     CHANNELS[name]().check_outgoing(message)
 
 
+Answer = Reply | Fault | Mishap | str
+
+
 @asynccontextmanager
-async def live(name: str, provider: Provider) -> AsyncIterator[Channel]:
-    channel = {
-        "sms": lambda: SmsChannel(sms_account(api_base=provider.url)),
-        "chat": CHANNELS["chat"],
-        "loopback": CHANNELS["loopback"],
-    }[name]()
-    try:
-        yield channel
-    finally:
-        await channel.aclose()
+async def live(name: str, answer: Answer) -> AsyncIterator[Channel]:
+    """The channel `name` before a provider that gives `answer`: over HTTP, or by SMTP when it has the whole mail."""
+    async with running_provider() as provider, running_mail_server() as mail_server:
+        if isinstance(answer, Reply | Fault):
+            provider.play(answer)
+        else:
+            mail_server.play("CONTENT", answer)
+        makers: dict[str, Callable[[], Channel]] = {
+            **CHANNELS,
+            "sms": lambda: SmsChannel(sms_account(api_base=provider.url)),
+            "email": lambda: EmailChannel(email_account(smtp_port=str(mail_server.port))),
+        }
+        channel = makers[name]()
+        try:
+            yield channel
+        finally:
+            await channel.aclose()
 
 
 SENT = Reply.json(201, {"sid": "SM" + "0" * 32, "status": "queued", "num_segments": "1"})
@@ -285,12 +360,17 @@ SENT = Reply.json(201, {"sid": "SM" + "0" * 32, "status": "queued", "num_segment
 
 @pytest.mark.anyio
 @pytest.mark.parametrize(
-    ("name", "answer", "text"), [("sms", SENT, "Hello"), ("chat", SENT, "Hello"), ("loopback", SENT, "Hello")]
+    ("name", "answer", "message"),
+    [
+        ("sms", SENT, outgoing()),
+        ("email", "250 2.0.0 Queued", outgoing_mail()),
+        ("chat", SENT, outgoing()),
+        ("loopback", SENT, outgoing()),
+    ],
 )
-async def test_a_message_is_accepted(name: str, answer: Reply, text: str) -> None:
-    async with running_provider() as provider, live(name, provider) as channel:
-        provider.play(answer)
-        accepted = await channel.send(outgoing(text))
+async def test_a_message_is_accepted(name: str, answer: Answer, message: OutgoingMessage) -> None:
+    async with live(name, answer) as channel:
+        accepted = await channel.send(message)
     assert isinstance(accepted, Accepted)
     assert accepted.state is Delivery.SENT
     assert accepted.provider_id
@@ -298,26 +378,28 @@ async def test_a_message_is_accepted(name: str, answer: Reply, text: str) -> Non
 
 @pytest.mark.anyio
 @pytest.mark.parametrize(
-    ("name", "answer", "text", "expected"),
+    ("name", "answer", "message", "expected"),
     [
-        ("sms", Reply.json(400, {"code": 21610, "message": "opted out", "status": 400}), "Hello", Refused),
-        ("sms", Reply.json(429, {"code": 20429, "message": "slow down", "status": 429}), "Hello", Unavailable),
-        ("sms", Fault.RESET, "Hello", Uncertain),
-        ("loopback", SENT, "please !refuse this", Refused),
-        ("loopback", SENT, "!unavailable", Unavailable),
-        ("loopback", SENT, "!unavailable-twice", Unavailable),
-        ("loopback", SENT, "!uncertain-sent", Uncertain),
-        ("loopback", SENT, "!uncertain-lost", Uncertain),
-        ("loopback", SENT, "!uncertain-unknown", Uncertain),
+        ("sms", Reply.json(400, {"code": 21610, "message": "opted out", "status": 400}), outgoing(), Refused),
+        ("sms", Reply.json(429, {"code": 20429, "message": "slow down", "status": 429}), outgoing(), Unavailable),
+        ("sms", Fault.RESET, outgoing(), Uncertain),
+        ("email", "554 5.7.1 Rejected as spam", outgoing_mail(), Refused),
+        ("email", "451 4.3.0 Try again later", outgoing_mail(), Unavailable),
+        ("email", Mishap.DROP, outgoing_mail(), Uncertain),
+        ("loopback", SENT, outgoing("please !refuse this"), Refused),
+        ("loopback", SENT, outgoing("!unavailable"), Unavailable),
+        ("loopback", SENT, outgoing("!unavailable-twice"), Unavailable),
+        ("loopback", SENT, outgoing("!uncertain-sent"), Uncertain),
+        ("loopback", SENT, outgoing("!uncertain-lost"), Uncertain),
+        ("loopback", SENT, outgoing("!uncertain-unknown"), Uncertain),
     ],
 )
 async def test_each_failure_says_whether_to_try_again(
-    name: str, answer: Reply | Fault, text: str, expected: type[ProviderError]
+    name: str, answer: Answer, message: OutgoingMessage, expected: type[ProviderError]
 ) -> None:
-    async with running_provider() as provider, live(name, provider) as channel:
-        provider.play(answer)
+    async with live(name, answer) as channel:
         with pytest.raises(ProviderError) as caught:
-            await channel.send(outgoing(text))
+            await channel.send(message)
     assert type(caught.value) is expected
     assert caught.value.code
 

@@ -76,7 +76,7 @@ def test_right_settings_pass_and_make_a_channel(
         (ChannelKind.CHAT, {"title": "x" * 61, "greeting": "x" * 301}, {}, {"title", "greeting"}),
         (ChannelKind.LOOPBACK, {}, {}, {"signing_key"}),
         (ChannelKind.LOOPBACK, {}, {"signing_key": "short"}, {"signing_key"}),
-        (ChannelKind.EMAIL, {}, {}, {"kind"}),
+        (ChannelKind.PHONE, {}, {}, {"kind"}),
     ],
 )
 def test_wrong_settings_name_every_faulty_field(
@@ -96,7 +96,7 @@ def test_a_secret_is_never_repeated_in_an_error() -> None:
 
 def test_a_kind_without_an_adapter_is_misconfigured() -> None:
     with pytest.raises(Misconfigured):
-        create(ChannelAccount("x", ChannelKind.EMAIL, {}, {}))
+        create(ChannelAccount("x", ChannelKind.PHONE, {}, {}))
 
 
 @pytest.mark.parametrize("kind", CHANNEL_TYPES)

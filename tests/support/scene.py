@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import insert, select, update
@@ -16,6 +17,7 @@ from hub.domain.states import Delivery
 from hub.domain.values import ContactKind, Role
 from hub.store import tables
 from hub.store.database import Database, Tx
+from hub.store.files import Files
 from hub.store.stream import Stored, load_events
 from hub.timeline.inbound import Intake, Outcome
 
@@ -29,10 +31,14 @@ class Scene:
     database: Database
     queue_id: int = 0
     channel_id: str = "loop"
+    # Where raw messages lie; a scene without mails needs no such place.
+    files_dir: Path = Path("/dev/null/files")
+    files: Files = field(init=False)
     intake: Intake = field(init=False)
 
     def __post_init__(self) -> None:
-        self.intake = Intake(self.database)
+        self.files = Files(self.files_dir)
+        self.intake = Intake(self.database, self.files)
 
     async def set_up(self) -> Scene:
         self.queue_id = await self.database.transaction(self._set_up)

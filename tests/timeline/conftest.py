@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from hub.store.database import Database
@@ -5,5 +7,5 @@ from tests.support.scene import Scene
 
 
 @pytest.fixture
-async def scene(database: Database) -> Scene:
-    return await Scene(database).set_up()
+async def scene(database: Database, tmp_path: Path) -> Scene:
+    return await Scene(database, files_dir=tmp_path / "files").set_up()

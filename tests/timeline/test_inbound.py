@@ -50,7 +50,7 @@ async def test_duplicate_webhook_is_stored_once(scene: Scene) -> None:
 
 async def test_three_hundred_doubled_webhooks_at_once_store_three_hundred_messages(scene: Scene) -> None:
     arrivals = [scene.message(f"text {n}", sender=f"c{n % 40}", provider_id=f"p{n}") for n in range(300)]
-    intakes = [Intake(scene.database) for _ in range(4)]
+    intakes = [Intake(scene.database, scene.files) for _ in range(4)]
     await asyncio.gather(
         *(
             intakes[n % len(intakes)].accept(scene.channel_id, [arrival])

@@ -46,7 +46,7 @@ export interface paths {
         delete?: never;
         options?: never;
         head?: never;
-        /** Change your name or language */
+        /** Change your name, language or signature */
         patch: operations["update_me"];
         trace?: never;
     };
@@ -106,7 +106,8 @@ export interface paths {
         put?: never;
         /**
          * Write to a customer first
-         * @description The open conversation of that contact point on that channel if there is one, else a new one, held by you.
+         * @description The open conversation of that contact point on that channel if there is one, else a new one, held by you. By mail it
+         *     is always a new one.
          */
         post: operations["open_conversation"];
         delete?: never;
@@ -207,38 +208,6 @@ export interface paths {
          * @description For a message that failed or whose fate is unknown: send it again, or leave it be.
          */
         post: operations["settle_delivery"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/entries/{entry_id}/mail": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["get_mail"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/channels/{channel_id}/check": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post: operations["check_channel"];
         delete?: never;
         options?: never;
         head?: never;
@@ -599,6 +568,67 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/entries/{entry_id}/mail": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A mail with all there is to it
+         * @description Its whole text, the quoted history and signatures told apart.
+         */
+        get: operations["get_mail"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/entries/{entry_id}/mail/html": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A mail's HTML, made safe
+         * @description A document for a sandboxed frame. `images`: load pictures from elsewhere, which tells their senders that the mail is
+         *     being read.
+         */
+        get: operations["get_mail_html"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/entries/{entry_id}/mail/raw": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The message as it came
+         * @description A download; mail programs open it.
+         */
+        get: operations["get_mail_raw"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/users": {
         parameters: {
             query?: never;
@@ -746,6 +776,26 @@ export interface paths {
         patch: operations["update_channel"];
         trace?: never;
     };
+    "/api/v1/channels/{channel_id}/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Try a channel's connections
+         * @description Signs in where mail is sent and fetched, and sends nothing. 409 `nothing_to_check` for other kinds of channel.
+         */
+        post: operations["check_channel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/api-keys": {
         parameters: {
             query?: never;
@@ -849,6 +899,7 @@ export interface components {
         };
         /** @enum {string} */
         AttachmentState: "fetching" | "stored" | "failed";
+        /** @description A file of an entry. `is_inline`: the mail's HTML shows it where it belongs. */
         AttachmentView: {
             id: number;
             name: string;
@@ -907,7 +958,7 @@ export interface components {
         };
         /**
          * @description One setting or secret of a kind of channel, as a form asks for it. `pattern` is matched against the whole
-         *     value.
+         *     value. With `options` it is a choice; fields of one `group` stand together under that heading.
          */
         ChannelField: {
             name: string;
@@ -936,6 +987,7 @@ export interface components {
             fields: components["schemas"]["ChannelField"][];
             webhooks: string[];
         };
+        /** @description `health` is that of sending; `inbound_health` that of fetching what comes in, where the hub has to fetch it. */
         ChannelView: {
             id: string;
             kind: components["schemas"]["ChannelKind"];
@@ -950,9 +1002,25 @@ export interface components {
             health_since: string;
             capabilities: components["schemas"]["ChannelCapabilities"];
             version: number;
+            /** @default ok */
             inbound_health: components["schemas"]["ChannelHealth"];
+            /** @default null */
             inbound_code: string | null;
+            /** @default null */
             inbound_detail: string | null;
+            /** @default null */
+            inbound_since: string | null;
+        };
+        /**
+         * @description What trying an account's settings gave, without sending anything. `what` was tried (smtp, imap, oauth); `code` is
+         *     "ok" or a machine's word for the failure, `detail` the far side's words.
+         */
+        CheckResult: {
+            what: string;
+            ok: boolean;
+            code: string;
+            /** @default  */
+            detail: string;
         };
         /** @description `expected_assignee_id`: who the claimer saw it assigned to; null for nobody. If that is no longer so: 409. */
         Claim: {
@@ -964,6 +1032,7 @@ export interface components {
          * @enum {string}
          */
         ContactKind: "phone" | "email" | "chat" | "loopback";
+        /** @description `bounced_at`: the last mail to this address came back, for `bounce_reason` (a machine word). */
         ContactPointView: {
             id: number;
             kind: components["schemas"]["ContactKind"];
@@ -971,7 +1040,9 @@ export interface components {
             verified: boolean;
             opted_out: boolean;
             last_seen_at: string | null;
+            /** @default null */
             bounced_at: string | null;
+            /** @default null */
             bounce_reason: string | null;
         };
         ConversationChanged: {
@@ -997,7 +1068,8 @@ export interface components {
          * @description One request of a customer on one channel account.
          *
          *     `unanswered_since`: when the oldest customer message that nobody has answered came in. `queued_since`: since when it
-         *     waits for an agent (None while assigned or resolved). `preview` is the start of the newest message.
+         *     waits for an agent (None while assigned or resolved). `preview` is the start of the newest message. `subject` is what a
+         *     conversation by mail is about (None on other channels).
          */
         ConversationView: {
             id: number;
@@ -1023,6 +1095,7 @@ export interface components {
             preview: string;
             preview_direction: components["schemas"]["Direction"];
             version: number;
+            /** @default null */
             subject: string | null;
         };
         /** @description A customer with all conversations the card lists, newest first, and who else is looking. */
@@ -1103,7 +1176,8 @@ export interface components {
          */
         EntryKind: "message" | "note" | "event";
         /**
-         * @description One line of a timeline. `happening` and `data` are set for kind=event, `delivery` for outgoing messages.
+         * @description One line of a timeline. `happening` and `data` are set for kind=event, `delivery` for outgoing messages, `mail` for
+         *     mails.
          *
          *     `client_key` is the Idempotency-Key of the request that made it, so that the sender's screen can match its own echo.
          */
@@ -1166,6 +1240,63 @@ export interface components {
             hint: string;
             token: string;
         };
+        /**
+         * @description All there is to a mail. The texts of the spans, joined, are its whole text; `remote_images` counts pictures that its
+         *     HTML would load from elsewhere.
+         */
+        MailDetail: {
+            entry_id: number;
+            message_id: string | null;
+            subject: string;
+            senders: components["schemas"]["Mailbox"][];
+            reply_to: components["schemas"]["Mailbox"][];
+            to: components["schemas"]["Mailbox"][];
+            cc: components["schemas"]["Mailbox"][];
+            bcc: components["schemas"]["Mailbox"][];
+            sent_at: string | null;
+            size_bytes: number | null;
+            noise: components["schemas"]["Noise"];
+            fault: string | null;
+            spans: components["schemas"]["MailSpan"][];
+            has_html: boolean;
+            has_raw: boolean;
+            remote_images: number;
+        };
+        MailSpan: {
+            kind: components["schemas"]["SpanKind"];
+            text: string;
+        };
+        /**
+         * @description What an entry shows more when it is a mail. `kind` is in, reply, new, forward or acknowledgement. `has_more`: quoted
+         *     history, a signature or a longer text stands behind the entry's text (GET /entries/{id}/mail). `is_stranger`: written
+         *     by somebody else than the conversation's customer. `fault`: it could not be read whole, and why in a machine's word.
+         */
+        MailView: {
+            kind: string;
+            subject: string;
+            senders: components["schemas"]["Mailbox"][];
+            reply_to: components["schemas"]["Mailbox"][];
+            to: components["schemas"]["Mailbox"][];
+            cc: components["schemas"]["Mailbox"][];
+            bcc: components["schemas"]["Mailbox"][];
+            noise: components["schemas"]["Noise"];
+            fault: string | null;
+            has_html: boolean;
+            has_more: boolean;
+            has_raw: boolean;
+            is_stranger: boolean;
+        };
+        /** @description Somebody's address, and the name beside it if there was one. */
+        Mailbox: {
+            address: string;
+            /** @default  */
+            name: string;
+        };
+        MailboxIn: {
+            address: string;
+            /** @default  */
+            name: string;
+        };
         NewApiKey: {
             name: string;
             /** @default agent */
@@ -1178,7 +1309,7 @@ export interface components {
         NewChannel: {
             id: string;
             /** @enum {string} */
-            kind: "sms" | "chat" | "loopback";
+            kind: "sms" | "email" | "chat" | "loopback";
             name: string;
             queue_id: number;
             /** @default {} */
@@ -1201,78 +1332,8 @@ export interface components {
         };
         /**
          * @description The hub writes first: on this channel account to this contact point (one open conversation each: an open one is
-         *     used again).
+         *     used again; by mail a new one with its own `subject`).
          */
-        Mailbox: {
-            address: string;
-            /** @default  */
-            name: string;
-        };
-        MailView: {
-            kind: "in" | "reply" | "new" | "forward" | "acknowledgement";
-            subject: string;
-            senders: components["schemas"]["Mailbox"][];
-            reply_to: components["schemas"]["Mailbox"][];
-            to: components["schemas"]["Mailbox"][];
-            cc: components["schemas"]["Mailbox"][];
-            bcc: components["schemas"]["Mailbox"][];
-            noise: "none" | "auto_reply" | "automatic" | "list" | "report" | "own";
-            fault: string | null;
-            has_html: boolean;
-            has_more: boolean;
-            has_raw: boolean;
-            is_stranger: boolean;
-        };
-        MailSpan: {
-            kind: "written" | "quoted" | "signature";
-            text: string;
-        };
-        MailDetail: {
-            entry_id: number;
-            message_id: string | null;
-            subject: string;
-            senders: components["schemas"]["Mailbox"][];
-            reply_to: components["schemas"]["Mailbox"][];
-            to: components["schemas"]["Mailbox"][];
-            cc: components["schemas"]["Mailbox"][];
-            bcc: components["schemas"]["Mailbox"][];
-            sent_at: string | null;
-            size_bytes: number;
-            noise: "none" | "auto_reply" | "automatic" | "list" | "report" | "own";
-            noise_word: string | null;
-            fault: string | null;
-            spans: components["schemas"]["MailSpan"][];
-            has_html: boolean;
-            has_raw: boolean;
-            remote_images: number;
-        };
-        NewMail: {
-            /** @default reply */
-            kind: "reply" | "new" | "forward";
-            /** @default null */
-            subject: string | null;
-            /** @default null */
-            to: components["schemas"]["Mailbox"][] | null;
-            /** @default [] */
-            cc: components["schemas"]["Mailbox"][];
-            /** @default [] */
-            bcc: components["schemas"]["Mailbox"][];
-            /** @default null */
-            about_entry_id: number | null;
-            /** @default true */
-            quote: boolean;
-            /** @default [] */
-            forwarded_attachment_ids: number[];
-        };
-        ChannelCheckItem: {
-            what: "smtp" | "imap" | "oauth";
-            ok: boolean;
-            code: string;
-            detail: string;
-        };
-        ChannelCheck: {
-            items: components["schemas"]["ChannelCheckItem"][];
-        };
         NewConversation: {
             channel_id: string;
             contact_point_id: number;
@@ -1286,7 +1347,36 @@ export interface components {
             /** @default null */
             phone: string | null;
         };
-        /** @description A reply to the customer: text, files, or both. `attachment_ids` come from POST /attachments. */
+        /**
+         * @description What a mail says beside its text. `about_entry_id` is the mail that is answered or forwarded (absent: the newest one
+         *     that came in). Absent recipients of a reply are whoever wrote that mail; a forward must name its own. `quote`: the
+         *     mail it is about stands below. `forwarded_attachment_ids` are files of this conversation that go along.
+         */
+        NewMail: {
+            /**
+             * @default reply
+             * @enum {string}
+             */
+            kind: "reply" | "new" | "forward";
+            /** @default null */
+            subject: string | null;
+            /** @default null */
+            to: components["schemas"]["MailboxIn"][] | null;
+            /** @default [] */
+            cc: components["schemas"]["MailboxIn"][];
+            /** @default [] */
+            bcc: components["schemas"]["MailboxIn"][];
+            /** @default null */
+            about_entry_id: number | null;
+            /** @default true */
+            quote: boolean;
+            /** @default [] */
+            forwarded_attachment_ids: number[];
+        };
+        /**
+         * @description A reply to the customer: text, files, or both. `attachment_ids` come from POST /attachments; `mail` is for
+         *     conversations by mail, where a plain reply needs none.
+         */
         NewMessage: {
             /** @default  */
             text: string;
@@ -1317,6 +1407,18 @@ export interface components {
             /** @default 100 */
             capacity: number;
         };
+        /**
+         * @description What sort of sender it was, by the message's own headers (RFC 3834 and what came before it).
+         *
+         *     NONE        a person, as far as one can tell
+         *     AUTO_REPLY  an out-of-office note or the like: the answer of a machine to a mail of ours
+         *     AUTOMATIC   sent by a machine on its own account (orders, alarms, forms); nobody reads an automatic answer to it
+         *     LIST        came through a mailing list, or is a newsletter
+         *     REPORT      a delivery report or a complaint about a mail that is not known to be ours
+         *     OWN         a mail from one of our own addresses that comes back to us
+         * @enum {string}
+         */
+        Noise: "none" | "auto_reply" | "automatic" | "list" | "report" | "own";
         NumbersChanged: {
             numbers: components["schemas"]["NumbersView"];
             /**
@@ -1408,6 +1510,12 @@ export interface components {
             next_cursor: string | null;
         };
         /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
+        Page_CheckResult_: {
+            items: components["schemas"]["CheckResult"][];
+            /** @default null */
+            next_cursor: string | null;
+        };
+        /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
         Page_ConversationView_: {
             items: components["schemas"]["ConversationView"][];
             /** @default null */
@@ -1445,6 +1553,7 @@ export interface components {
             member_ids: number[];
             offer_timeout_s: number;
             version: number;
+            /** @default  */
             signature: string;
         };
         /** @description Drop the token and take a fresh snapshot; the text says why. */
@@ -1502,6 +1611,8 @@ export interface components {
             offers: components["schemas"]["OfferView"][];
             numbers: components["schemas"]["NumbersView"];
         };
+        /** @enum {string} */
+        SpanKind: "written" | "quoted" | "signature";
         /** @description The server's time, every ten seconds. Nothing for 25 s: the line is dead. */
         TickFrame: {
             /** Format: date-time */
@@ -1612,6 +1723,7 @@ export interface components {
             capacity: number;
             queue_ids: number[];
             version: number;
+            /** @default  */
             signature: string;
         };
         /** @description Who has this customer's card open right now, everybody named; an empty list clears it. */
@@ -2030,48 +2142,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    get_mail: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                entry_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["MailDetail"];
-                };
-            };
-        };
-    };
-    check_channel: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                channel_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ChannelCheck"];
                 };
             };
         };
@@ -2757,6 +2827,101 @@ export interface operations {
             };
         };
     };
+    get_mail: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                entry_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MailDetail"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_mail_html: {
+        parameters: {
+            query?: {
+                images?: boolean;
+            };
+            header?: never;
+            path: {
+                entry_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_mail_raw: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                entry_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "message/rfc822": string;
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     list_users: {
         parameters: {
             query?: {
@@ -3160,6 +3325,37 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ChannelDetail"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    check_channel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                channel_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_CheckResult_"];
                 };
             };
             /** @description It failed; `code` says why */

@@ -1,0 +1,506 @@
+"""Raw mail, read: bytes in, one value out, whatever the bytes are.
+
+    parse_mail(raw)             the message as an IncomingMail
+    extract_part(raw, number)   the content of one of its files
+    arrival_key(raw)            what is the same in every copy of the message: the key of once-only
+
+    raw ─ structure.read_tree ─► Entity ─ _Body ─► texts, HTML, files ─► spans (hub.mail.quoting)
+                                   └─ reports, noise, addresses: from the headers
+
+Bodies: of alternatives the best text and the HTML, of related parts the root, of anything else all texts in order. What
+is no body is a file; attached messages, signatures and calendars are files, too, and are never mixed into the text.
+Files are numbered in the order of the message, those inside a winmail.dat at its place.
+
+Invariants: nothing raises but MailUnreadable; linear time; texts are cut at stated sizes (the raw message is kept
+whole); everything passes clean_text.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_tz
+from typing import Final
+from urllib.parse import unquote
+
+from selectolax.lexbor import LexborHTMLParser
+
+from hub.channels.channel import clean_text
+from hub.domain.mail import IncomingMail, Mailbox, MailPart, Span, SpanKind
+from hub.mail import noise, reports
+from hub.mail.addresses import normal_address, parse_mailboxes
+from hub.mail.charsets import codec_name, decode
+from hub.mail.flowed import unflow
+from hub.mail.headers import Headers, text_of
+from hub.mail.invitation import invitation_text
+from hub.mail.structure import Entity, MailUnreadable, read_head, read_tree
+from hub.mail.tnef import Tnef, TnefFile, TnefUnreadable, read_tnef
+
+__all__ = ["MailUnreadable", "arrival_key", "extract_part", "parse_mail"]
+
+# A book has a million letters; what is behind them can be read in the raw message.
+TEXT_LIMIT = 1_000_000
+HTML_LIMIT = 2_000_000
+# RFC 5322, 2.1.1: a line of 998 characters; no subject needs more.
+SUBJECT_LIMIT = 998
+REFERENCE_LIMIT = 100
+NAME_LIMIT = 120
+# Recipients of one mail that are kept as addresses (a list's own headers may name thousands).
+RECIPIENT_LIMIT = 1_000
+
+# Where transports and forwarders leave the address that a copy was really sent to.
+_RECIPIENT_FIELDS = (
+    *("delivered-to", "x-delivered-to", "x-original-to", "envelope-to", "x-envelope-to", "x-forwarded-to"),
+    *("apparently-to", "to", "cc", "bcc", "resent-to", "resent-cc"),
+)
+
+
+def parse_mail(raw: bytes, *, envelope_to: Sequence[str] = (), own_addresses: Collection[str] = ()) -> IncomingMail:
+    """`raw` as it came from the wire or the mail box. `envelope_to` are the recipients of the SMTP envelope where known,
+    `own_addresses` ours in their normal form: a mail from one of them is Noise.OWN. Raises MailUnreadable."""
+    tree = read_tree(raw)
+    headers = tree.headers
+    body = _Body()
+    body.take(tree)
+    text, html, fault = body.result()
+    report = reports.find_report(tree)
+    senders = _mailboxes(headers, "from") or _mailboxes(headers, "sender")
+    kind, word = noise.judge(
+        headers,
+        senders=senders,
+        own_addresses=own_addresses,
+        is_report=report is not None,
+        is_read_receipt=reports.is_read_receipt(tree),
+    )
+    to, cc = _mailboxes(headers, "to"), _mailboxes(headers, "cc")
+    return IncomingMail(
+        message_id=reports.message_id(headers.text("message-id")),
+        in_reply_to=_message_ids(headers.all("in-reply-to")),
+        references=_message_ids(headers.all("references")),
+        subject=clean_text(headers.text("subject"))[:SUBJECT_LIMIT],
+        senders=senders,
+        reply_to=_mailboxes(headers, "reply-to"),
+        to=to,
+        cc=cc,
+        recipients=_recipients(headers, envelope_to, (*to, *cc)),
+        sent_at=_moment(headers.text("date")),
+        spans=_spans(text, html),
+        html=html,
+        parts=_parts(body.files, html),
+        noise=kind,
+        noise_word=word,
+        report=report,
+        size_bytes=len(raw),
+        fault="header_cut" if headers.is_cut else fault,
+    )
+
+
+def extract_part(raw: bytes, number: int) -> tuple[str, str, bytes]:
+    """Name, media type and content of the file that IncomingMail.parts lists under `number`. Raises MailUnreadable, with
+    the code no_such_part when there is none."""
+    body = _Body()
+    body.take(read_tree(raw))
+    for found in body.files:
+        if found.number == number:
+            return found.name, found.media_type, found.content()
+    raise MailUnreadable(f"the message has no part {number}", code="no_such_part")
+
+
+_KEY_FIELDS = ("message-id", "date", "from", "subject")
+
+
+def arrival_key(raw: bytes) -> str:
+    """The same for every copy of a message, by whichever way it came: its own fields and body, not what transports add
+    on the way, nor how they end lines. Never raises: bytes that are no mail are their own key."""
+    digest = hashlib.sha256()
+    try:
+        whole, headers, start = read_head(raw)
+    except MailUnreadable:
+        digest.update(raw.replace(b"\r\n", b"\n").strip())
+        return "mail:" + digest.hexdigest()
+    for name in _KEY_FIELDS:
+        for value in headers.all(name):
+            digest.update(name.encode() + b":" + b" ".join(value.split()) + b"\n")
+    digest.update(b"\n")
+    # Transports end the last line, or do not.
+    digest.update(whole[start:].replace(b"\r\n", b"\n").rstrip(b"\r\n"))
+    return "mail:" + digest.hexdigest()
+
+
+# --- addresses, ids, dates --------------------------------------------------------------------------------------------
+
+
+def _mailboxes(headers: Headers, name: str) -> tuple[Mailbox, ...]:
+    """The mailboxes of all fields of that name, each address once."""
+    found: dict[str, Mailbox] = {}
+    for value in headers.all(name):
+        for mailbox in parse_mailboxes(value):
+            found.setdefault(mailbox.address, mailbox)
+    return tuple(found.values())
+
+
+def _recipients(headers: Headers, envelope_to: Iterable[str], told: Iterable[Mailbox]) -> tuple[str, ...]:
+    found = {address: None for text in envelope_to if (address := normal_address(text)) is not None}
+    found.update(
+        (mailbox.address, None)
+        for name in _RECIPIENT_FIELDS
+        if name not in ("to", "cc")
+        for mailbox in _mailboxes(headers, name)
+    )
+    found.update((mailbox.address, None) for mailbox in told)
+    return tuple(found)[:RECIPIENT_LIMIT]
+
+
+_IN_BRACKETS = re.compile(r"<([^<>]{1,2000})>")
+
+
+def _message_ids(values: list[bytes]) -> tuple[str, ...]:
+    """Message-IDs in order, each once; of a very long chain its beginning and its end."""
+    text = " ".join(text_of(value) for value in values)
+    found = [re.sub(r"\s+", "", match) for match in _IN_BRACKETS.findall(text)]
+    if not found:
+        # Without brackets: words with an at sign (old clients and some ticket systems).
+        found = [word.strip("<>,;") for word in text.split() if "@" in word]
+    unique = list(dict.fromkeys(word for word in found if word and len(word) <= 990))
+    if len(unique) > REFERENCE_LIMIT:
+        unique = [unique[0], *unique[-(REFERENCE_LIMIT - 1) :]]
+    return tuple(unique)
+
+
+def _moment(value: str) -> datetime | None:
+    """A Date field in UTC; a date without a zone is taken as UTC (RFC 5322, 3.3: "-0000")."""
+    text = value[:100]
+    try:
+        numbers = parsedate_tz(text)
+        if numbers is None:
+            moment = datetime.fromisoformat(text.strip())
+            return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+        year, month, day, hour, minute, second = numbers[:6]
+        moment = datetime(year, month, day, hour, minute, min(second, 59), tzinfo=UTC)
+        return moment - timedelta(seconds=numbers[9] or 0)
+    except (ValueError, OverflowError, IndexError, TypeError):
+        # parsedate_tz raises what its arithmetic raises on odd input (3.11).
+        return None
+
+
+# --- bodies and files -------------------------------------------------------------------------------------------------
+
+_IGNORED_ALTERNATIVES = frozenset(("text/x-amp-html", "text/watch-html", "text/enriched", "text/richtext"))
+_TNEF_TYPES = frozenset(("application/ms-tnef", "application/vnd.ms-tnef"))
+_MESSAGE_TYPES = frozenset(("message/rfc822", "message/global", "message/news"))
+
+
+@dataclass(frozen=True, slots=True)
+class _Segment:
+    """One run of the body: a text, an HTML, or both in two versions."""
+
+    text: str = ""
+    html: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    number: int
+    name: str
+    media_type: str
+    entity: Entity
+    inside: TnefFile | None = None
+    content_id: str | None = None
+
+    def content(self) -> bytes:
+        return self.entity.content() if self.inside is None else self.inside.content
+
+
+@dataclass(slots=True)
+class _Body:
+    """Collects what a message holds, walking its tree once. Numbers count files from 1."""
+
+    segments: list[_Segment] = field(default_factory=list)
+    files: list[_File] = field(default_factory=list)
+    calendars: list[Entity] = field(default_factory=list)
+    letters_left: int = TEXT_LIMIT
+    is_cut: bool = False
+    # No text of a bounce's returned message, of a status report's machine part …
+    fault: str | None = None
+
+    def take(self, entity: Entity) -> None:
+        self.segments.extend(self._segments(entity, has_text=False))
+
+    def _segments(self, entity: Entity, *, has_text: bool) -> list[_Segment]:
+        """The body segments below `entity`; its files are added on the way. `has_text`: a body came before it."""
+        if entity.media_type == "multipart/alternative" and entity.children:
+            return self._alternatives(entity)
+        if entity.media_type == "multipart/related" and entity.children:
+            return self._related(entity, has_text=has_text)
+        if entity.children:
+            segments: list[_Segment] = []
+            for child in entity.children:
+                segments.extend(self._segments(child, has_text=has_text or bool(segments)))
+            return segments
+        if _is_body(entity, has_text=has_text):
+            text = self._text(entity)
+            if entity.media_type == "text/html":
+                return [_Segment(html=text)] if text.strip() else []
+            return [_Segment(text=text)] if text.strip() else []
+        return self._file(entity)
+
+    def _alternatives(self, entity: Entity) -> list[_Segment]:
+        texts: list[_Segment] = []
+        pages: list[_Segment] = []
+        for child in entity.children:
+            if child.media_type in _IGNORED_ALTERNATIVES and child.disposition != "attachment":
+                continue
+            for segment in self._segments(child, has_text=False):
+                (pages if segment.html else texts).append(segment)
+        # The last one is the richest (RFC 2046, 5.1.4); but Apple Mail puts its text between the HTML of a mixed one.
+        text = "\n".join(segment.text for segment in (*texts, *pages) if segment.text.strip())
+        html = "\n".join(segment.html for segment in pages)
+        return [_Segment(text, html)] if text.strip() or html.strip() else []
+
+    def _related(self, entity: Entity, *, has_text: bool) -> list[_Segment]:
+        start = entity.type_parameters.get("start", "").strip("<> ")
+        root = entity.children[0]
+        if start:
+            root = next((child for child in entity.children if _content_id(child) == start), root)
+        segments: list[_Segment] = []
+        for child in entity.children:
+            if child is root:
+                segments.extend(self._segments(child, has_text=has_text))
+            elif child.children:
+                segments.extend(self._segments(child, has_text=True))
+            else:
+                segments.extend(self._file(child))
+        return segments
+
+    def _text(self, entity: Entity) -> str:
+        content = entity.content()
+        limit = HTML_LIMIT if entity.media_type == "text/html" else TEXT_LIMIT
+        # Four bytes a letter at most; what is cut in the middle of one is forgiven.
+        if len(content) > limit * 4:
+            content, self.is_cut = content[: limit * 4], True
+        label = entity.type_parameters.get("charset")
+        if entity.media_type == "text/html" and codec_name(label) in (None, "ascii"):
+            label = _label_in_html(content) or label
+        text = decode(content, label).replace("\r\n", "\n").replace("\r", "\n")
+        if len(text) > limit:
+            text, self.is_cut = text[:limit], True
+        if entity.media_type != "text/html" and entity.type_parameters.get("format", "").lower() == "flowed":
+            text = unflow(text, delsp=entity.type_parameters.get("delsp", "").lower() == "yes")
+        return text
+
+    def _file(self, entity: Entity) -> list[_Segment]:
+        """Adds the file; gives segments only where a winmail.dat holds the text of the mail."""
+        name = _told_name(entity)
+        if entity.media_type in _TNEF_TYPES or name.lower() == "winmail.dat":
+            try:
+                return self._unwrapped(entity, read_tnef(entity.content()))
+            except TnefUnreadable:
+                self.fault = "tnef_unreadable"
+        if entity.media_type == "text/calendar":
+            self.calendars.append(entity)
+        self._add(_file_name(name, entity), entity.media_type, entity, content_id=_content_id(entity))
+        return []
+
+    def _unwrapped(self, entity: Entity, tnef: Tnef) -> list[_Segment]:
+        for file in tnef.files:
+            media_type = (
+                file.media_type.lower() if re.fullmatch(r"[\w.+-]{1,60}/[\w.+-]{1,66}", file.media_type) else ""
+            )
+            media_type = media_type or _TYPES.get(file.name.rpartition(".")[2].lower(), "application/octet-stream")
+            self._add(_safe_name(file.name) or "file", media_type, entity, file, file.content_id)
+        if tnef.rtf and not (tnef.text or tnef.html):
+            self._add("message.rtf.compressed", "application/octet-stream", entity, TnefFile(content=tnef.rtf))
+        return [_Segment(tnef.text, tnef.html)] if tnef.text.strip() or tnef.html.strip() else []
+
+    def _add(
+        self, name: str, media_type: str, entity: Entity, inside: TnefFile | None = None, content_id: str | None = None
+    ) -> None:
+        self.files.append(_File(len(self.files) + 1, name, media_type, entity, inside, content_id))
+
+    def result(self) -> tuple[str, str | None, str | None]:
+        """The whole text, the whole HTML (None without any), and what was wrong with them."""
+        has_html = any(segment.html for segment in self.segments)
+        texts = [segment.text if segment.text.strip() else _text_from_html(segment.html) for segment in self.segments]
+        text = "\n\n".join(kept for text in texts if (kept := text.strip("\n").rstrip()))
+        if not text:
+            told = (
+                invitation_text(decode(part.content(), part.type_parameters.get("charset") or "utf-8"))
+                for part in self.calendars
+            )
+            text = next((found for found in told if found), "")
+        html = None
+        if has_html:
+            html = "\n".join(segment.html or f"<pre>{_escaped(segment.text)}</pre>" for segment in self.segments)
+            if len(html) > HTML_LIMIT:
+                html, self.is_cut = html[:HTML_LIMIT], True
+        if len(text) > TEXT_LIMIT:
+            text, self.is_cut = text[:TEXT_LIMIT], True
+        return clean_text(text), html, "text_cut" if self.is_cut else self.fault
+
+
+def _is_body(entity: Entity, *, has_text: bool) -> bool:
+    if entity.media_type not in ("text/plain", "text/html") or entity.disposition == "attachment":
+        return False
+    if entity.disposition_parameters.keys() & {"filename"}:
+        return False
+    # A name in Content-Type alone: some senders name their bodies, others send files so.
+    return not (has_text and "name" in entity.type_parameters)
+
+
+_META_CHARSET = re.compile(rb"""<meta[^>]{0,200}charset\s*=\s*["']?\s*([A-Za-z0-9_:.-]{2,40})""", re.IGNORECASE)
+
+
+def _label_in_html(content: bytes) -> str | None:
+    found = _META_CHARSET.search(content[:4096])
+    return found[1].decode("ascii") if found else None
+
+
+def _escaped(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+# --- files ------------------------------------------------------------------------------------------------------------
+
+# Names for what comes without one, and types for what comes with a name alone.
+_EXTENSIONS: Final = {
+    "image/jpeg": "jpg",
+    "image/png": "png",
+    "image/gif": "gif",
+    "image/heic": "heic",
+    "image/webp": "webp",
+    "image/svg+xml": "svg",
+    "application/pdf": "pdf",
+    "application/zip": "zip",
+    "application/msword": "doc",
+    "application/vnd.openxmlformats-officedocument.wordprocessingml.document": "docx",
+    "application/vnd.ms-excel": "xls",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "xlsx",
+    "application/rtf": "rtf",
+    "audio/amr": "amr",
+    "audio/mpeg": "mp3",
+    "audio/ogg": "ogg",
+    "video/mp4": "mp4",
+    "text/plain": "txt",
+    "text/html": "html",
+    "text/csv": "csv",
+    "text/calendar": "ics",
+    "text/vcard": "vcf",
+    "text/x-vcard": "vcf",
+    "text/xml": "xml",
+    "message/rfc822": "eml",
+    "message/delivery-status": "txt",
+    "application/pkcs7-mime": "p7m",
+    "application/x-pkcs7-mime": "p7m",
+    "application/pkcs7-signature": "p7s",
+    "application/x-pkcs7-signature": "p7s",
+    "application/pgp-signature": "asc",
+    "application/pgp-encrypted": "asc",
+}
+_TYPES = {extension: media_type for media_type, extension in reversed(_EXTENSIONS.items())}
+_NAMED = {
+    "text/calendar": "invite.ics",
+    "application/pkcs7-mime": "smime.p7m",
+    "application/x-pkcs7-mime": "smime.p7m",
+    "application/pkcs7-signature": "smime.p7s",
+    "application/x-pkcs7-signature": "smime.p7s",
+    "application/pgp-signature": "signature.asc",
+    "application/pgp-encrypted": "version.asc",
+    "message/delivery-status": "delivery-status.txt",
+    "message/feedback-report": "feedback-report.txt",
+    "message/disposition-notification": "disposition-notification.txt",
+    "text/rfc822-headers": "headers.txt",
+}
+
+
+def _told_name(entity: Entity) -> str:
+    """The name that the message gives the file, made safe; "" without one."""
+    for told in (entity.disposition_parameters.get("filename"), entity.type_parameters.get("name")):
+        if told:
+            # Some encode the name like an address in a web page.
+            name = _safe_name(unquote(told) if re.search(r"%[0-9A-Fa-f]{2}", told) and told.isascii() else told)
+            if name:
+                return name
+    return ""
+
+
+def _file_name(told: str, entity: Entity) -> str:
+    if told:
+        return told
+    if entity.media_type in _MESSAGE_TYPES:
+        return (_safe_name(_attached_subject(entity), is_path=False) or "message") + ".eml"
+    if entity.media_type in _NAMED:
+        return _NAMED[entity.media_type]
+    main, _, sub = entity.media_type.partition("/")
+    stem = main if main in ("image", "audio", "video", "text") else "file"
+    extension = _EXTENSIONS.get(entity.media_type) or (sub if re.fullmatch(r"[a-z0-9]{2,5}", sub) else "bin")
+    return f"{stem}.{extension}"
+
+
+def _attached_subject(entity: Entity) -> str:
+    try:
+        return read_head(entity.content()[:100_000])[1].text("subject")[: NAME_LIMIT - 10]
+    except MailUnreadable:
+        return ""
+
+
+def _safe_name(told: str, *, is_path: bool = True) -> str:
+    """A name without folders, control and direction signs, of at most NAME_LIMIT characters, its extension kept."""
+    name = clean_text(told[:4_000]).replace("\\", "/")
+    name = name.rpartition("/")[2] if is_path else name.replace("/", " ")
+    # Cf holds U+202E, which turns "exe.jpg" around; Zl and Zp break lines.
+    name = "".join(sign for sign in name if unicodedata.category(sign) not in ("Cc", "Cf", "Cs", "Zl", "Zp", "Cn"))
+    name = re.sub(r'[<>:"|?*]', "_", " ".join(name.split())).strip(" .")
+    if len(name) > NAME_LIMIT:
+        stem, dot, extension = name.rpartition(".")
+        name = (
+            f"{stem[: NAME_LIMIT - 1 - len(extension)]}.{extension}"
+            if dot and len(extension) <= 12
+            else name[:NAME_LIMIT]
+        )
+    return name
+
+
+def _content_id(entity: Entity) -> str | None:
+    value = entity.headers.text("content-id").strip("<> ")
+    return clean_text(value)[:250] or None
+
+
+_CID = re.compile(r"cid:([^\"'\s<>)]{1,250})", re.IGNORECASE)
+
+
+def _parts(files: list[_File], html: str | None) -> tuple[MailPart, ...]:
+    shown = {unquote(name) for name in _CID.findall(html)} if html else set()
+    return tuple(
+        MailPart(
+            file.number,
+            file.name,
+            file.media_type,
+            len(file.content()),
+            file.content_id,
+            file.content_id is not None and file.content_id in shown,
+        )
+        for file in files
+    )
+
+
+# --- text -------------------------------------------------------------------------------------------------------------
+
+
+def _spans(text: str, html: str | None) -> tuple[Span, ...]:
+    # For the lead: quoting.split_html(html, text) or quoting.split_text(text) once that part has landed.
+    del html
+    return (Span(SpanKind.WRITTEN, text),) if text else ()
+
+
+def _text_from_html(html: str) -> str:
+    # For the lead: hub.mail.html.text_from_html once that part has landed. This one only strips tags.
+    if not html.strip():
+        return ""
+    tree = LexborHTMLParser(html)
+    tree.strip_tags(["script", "style", "head", "title"])
+    lines = tree.body.text(separator="\n") if tree.body else ""
+    return re.sub(r"\n\s*\n+", "\n", lines).strip()

@@ -26,8 +26,12 @@ export function useWords() {
   }
 
   /** The newest words. Where there are none it is an attachment, or a conversation of ours in which nothing was said yet. */
-  function preview(conversation: Pick<ConversationView, "preview" | "created_at" | "last_entry_at" | "unanswered_since">): string {
+  function preview(
+    conversation: Pick<ConversationView, "preview" | "created_at" | "last_entry_at" | "unanswered_since"> & Partial<Pick<ConversationView, "channel_kind" | "subject">>,
+  ): string {
     if (conversation.preview) return conversation.preview;
+    // A mail may have no words at all, and its subject stands beside them.
+    if (conversation.channel_kind === "email") return conversation.subject ? "" : t("mail.no_subject");
     const isNew = conversation.created_at === conversation.last_entry_at && conversation.unanswered_since === null;
     return isNew ? t("timeline.empty") : t("conversation.no_text");
   }

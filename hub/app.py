@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import itertools
 import logging
 import os
 import secrets
@@ -79,6 +80,9 @@ _HOUSEKEEPING_EVERY_S = 3600.0
 # A console that slept for weeks sends what it could not send with the same key; files never sent are abandoned drafts.
 _KEY_RETENTION = timedelta(days=30)
 _UPLOAD_RETENTION = timedelta(days=1)
+# Files without a row are looked for among those of the last days; a hub that was down for longer leaves a few behind.
+_ORPHANS_SINCE = timedelta(days=8)
+_ORPHANS_STEP = 500
 # Anybody may ask for /metrics: the counts behind it are read this seldom.
 _GAUGES_FOR_S = 5.0
 # How long open requests are let finish at a stop.
@@ -194,6 +198,15 @@ class Hub:
                 self._gauges = {}
         return dict(self._gauges)
 
+    async def _find_orphans(self) -> list[str]:
+        """Files of units of work that never committed. A day old, so that nobody is about to name them any more."""
+        now = self.database.clock()
+        written = self.files.written_between(now - _ORPHANS_SINCE, now - _UPLOAD_RETENTION)
+        orphans: list[str] = []
+        while keys := await asyncio.to_thread(list, itertools.islice(written, _ORPHANS_STEP)):
+            orphans += await self.database.read(_without_row, keys)
+        return orphans
+
     async def _keep_house(self) -> None:
         while True:
             try:
@@ -201,11 +214,20 @@ class Hub:
                 while await self.database.transaction(stream.prune, before):
                     pass  # in bounded steps: nobody waits long for the writer
                 keys = await self.database.transaction(_prune, self.settings)
+                keys += await self._find_orphans()
                 for key in keys:
                     await asyncio.to_thread(self.files.delete, key)
             except DatabaseAway:
                 pass  # the next round does it
             await asyncio.sleep(_HOUSEKEEPING_EVERY_S)
+
+
+def _without_row(tx: Tx, keys: list[str]) -> list[str]:
+    """Those of the files that nothing in the database names."""
+    named: set[str] = set()
+    for column in (tables.attachment.c.file_key, tables.mail.c.raw_key):
+        named.update(row[0] for row in tx.rows(select(column).where(column.in_(keys))))
+    return [key for key in keys if key not in named]
 
 
 def _prune(tx: Tx, settings: Settings) -> list[str]:

@@ -23,8 +23,8 @@ from hub.domain.mail import Mailbox
 from hub.mail.charsets import decode
 from hub.mail.headers import decode_words
 
-# A newsletter's own list may name thousands; nobody answers more than these.
-MAILBOX_LIMIT = 5_000
+# A newsletter's own list may name thousands; nobody answers more than these. (Names in punycode cost 0.1 ms each.)
+MAILBOX_LIMIT = 2_000
 # RFC 5321, 4.5.3.1: 64 octets and 255. Bounce addresses of list servers are longer than the first in practice.
 ADDRESS_LIMIT = 320
 NAME_LIMIT = 200
@@ -78,8 +78,8 @@ def _unicode_label(label: str) -> str:
         return label
     try:
         decoded = unicodedata.normalize("NFC", label[4:].encode().decode("punycode"))
-        # What does not come back as it was is a forgery of another name (upper case, forms that are not NFC).
-        return decoded if decoded.encode("punycode").decode() == label[4:] and decoded == decoded.lower() else label
+        # Nobody registers a name of ASCII alone or of capitals in this form: it would forge another one.
+        return label if decoded.isascii() or decoded != decoded.lower() else decoded
     except (UnicodeError, OverflowError, ValueError):
         return label
 
@@ -120,7 +120,8 @@ def _split(text: str, *, has_quotes: bool) -> tuple[list[_Pieces], bool]:
     piece = _Pieces()
     at = depth = angle_at = 0
     in_quote = in_angle = False
-    skip_at = -1
+    skip_at = sign_at = -1
+    is_route = False
     held: list[str] = []  # of a quote or comment
 
     for sign in _SIGN.finditer(text):
@@ -151,19 +152,17 @@ def _split(text: str, *, has_quotes: bool) -> tuple[list[_Pieces], bool]:
                 held, at = [], start + 1
             continue
         if in_angle:
-            content = text[angle_at:start]
-            if mark == '"' and has_quotes and not (piece.angle or content.strip()):
+            if mark == '"' and has_quotes and piece.angle is None and not text[angle_at : angle_at + 2].strip(' "'):
                 at, in_quote = start + 1, True
                 continue
-            is_over = mark == ">" or (
-                mark in ",;<" and "@" in content.lstrip()[1:] and not content.lstrip().startswith("@")
-            )
-            if is_over:
-                piece.angle = (piece.angle or "") + content
+            # A bracket that is not closed ends where the next mailbox begins, unless it holds a route.
+            if mark == ">" or (mark in ",;<" and not is_route and 0 <= sign_at < start):
+                piece.angle = (piece.angle or "") + text[angle_at:start]
                 in_angle, at = False, start + 1
                 if mark == "<":
                     pieces.append(piece)
                     piece, in_angle, angle_at = _Pieces(), True, start + 1
+                    sign_at, is_route = _look_inside(text, angle_at)
                 elif mark != ">":
                     pieces.append(piece)
                     piece = _Pieces()
@@ -180,6 +179,7 @@ def _split(text: str, *, has_quotes: bool) -> tuple[list[_Pieces], bool]:
                 pieces.append(piece)
                 piece = _Pieces()
             in_angle, angle_at = True, start + 1
+            sign_at, is_route = _look_inside(text, angle_at)
         elif mark in ",;":
             piece.words.append(text[at:start])
             pieces.append(piece)
@@ -195,6 +195,13 @@ def _split(text: str, *, has_quotes: bool) -> tuple[list[_Pieces], bool]:
         piece.words.append(text[at:])
     pieces.append(piece)
     return pieces, not (in_quote or depth)
+
+
+def _look_inside(text: str, start: int) -> tuple[int, bool]:
+    """Where the next at sign behind an opening bracket is, and whether a route begins there."""
+    is_route = text[start : start + 10].lstrip().startswith("@")
+    # An address is short: what is further away belongs to another mailbox.
+    return text.find("@", start + 1, start + ADDRESS_LIMIT), is_route
 
 
 def _mailboxes(piece: _Pieces, *, is_inner: bool = False) -> Iterator[Mailbox]:

@@ -16,6 +16,7 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Callable
+from encodings.aliases import aliases
 from functools import lru_cache
 
 from hub.channels.channel import clean_text
@@ -114,8 +115,8 @@ _ALIASES = {
     **dict.fromkeys(("koi8r", "koi", "koi8", "cskoi8r", "koi8-ru"), "koi8-r"),
     **dict.fromkeys(("win", "win1251", "windows1251", "win-1251", "x-cp1251", "ansi-1251", "cyrillic-1251"), "cp1251"),
     **dict.fromkeys(("dos", "dos-866", "alt", "x-cp866", "866"), "cp866"),
-    **dict.fromkeys(("macintosh", "x-mac-roman", "mac"), "mac_roman"),
-    **dict.fromkeys(("x-mac-cyrillic", "x-mac-ukrainian"), "mac_cyrillic"),
+    **dict.fromkeys(("macintosh", "x-mac-roman", "mac"), "mac-roman"),
+    **dict.fromkeys(("x-mac-cyrillic", "x-mac-ukrainian"), "mac-cyrillic"),
     **dict.fromkeys(("armscii8", "arm-scii-8", "x-armscii-8", "ast-34.002", "armscii", "ast34.002"), "armscii-8"),
     **dict.fromkeys(("armscii-8a", "armscii8a", "x-armscii-8a"), "armscii-8a"),
     **dict.fromkeys(
@@ -140,6 +141,16 @@ _WIDE = _names("utf-16 utf-16-le utf-16-be utf-32 utf-32-le utf-32-be")
 _KNOWN = _SINGLE_BYTE | _MULTI_BYTE | _STATEFUL | _WIDE | {"utf-8", "ascii"}
 
 
+# Python's own list of names; asking codecs.lookup for a stranger's label would look for a module of that name on disk.
+_PYTHON_NAMES = {
+    alias.replace("_", "-"): known
+    for alias, module in (*aliases.items(), *((module, module) for module in aliases.values()))
+    for plain in (module.replace("_", "-"),)
+    for known in (_ALIASES.get(plain, module), plain)
+    if known in _KNOWN
+}
+
+
 @lru_cache(maxsize=512)
 def codec_name(label: str | None) -> str | None:
     """The charset that a label stands for, in the names of this file; None when it stands for nothing we know."""
@@ -152,13 +163,9 @@ def codec_name(label: str | None) -> str | None:
     for name in (_ALIASES.get(plain, plain), _ALIASES.get(numbered, numbered)):
         if name in _KNOWN:
             return name
-        try:
-            found = codecs.lookup(name).name
-        except (LookupError, ValueError):  # ValueError: a NUL in the label
-            continue
-        for known in (found, found.replace("_", "-"), _ALIASES.get(found.replace("_", "-"), "")):
-            if known in _KNOWN:
-                return known
+        known = _PYTHON_NAMES.get(name)
+        if known is not None:
+            return known
     return None
 
 

@@ -19,10 +19,12 @@ from dataclasses import dataclass
 
 from hub.mail.charsets import codec_name, decode
 
-# Postfix takes 100 kB of headers by default (header_size_limit), Exchange 256 kB, Gmail 500 kB; what is behind a megabyte
-# was written by nobody.
-HEADER_LIMIT_BYTES = 1024 * 1024
+# Postfix takes 100 kB of headers by default (header_size_limit), Exchange 256 kB, Gmail 500 kB; what is behind that was
+# written by nobody.
+HEADER_LIMIT_BYTES = 512 * 1024
 FIELD_LIMIT = 5_000
+# A field that is read as text: RFC 5322 has lines of 998 characters, encoded words make three of one.
+TEXT_FIELD_LIMIT_BYTES = 20_000
 # RFC 2231 values in pieces (name*0, name*1 …): a name of 10 kB is none.
 PARAMETER_LIMIT = 200
 PARAMETER_HEADER_LIMIT = 20_000
@@ -53,7 +55,7 @@ class Headers:
     def text(self, name: str) -> str:
         """The first value as text, "" without one."""
         value = self.first(name)
-        return "" if value is None else text_of(value)
+        return "" if value is None else text_of(value[:TEXT_FIELD_LIMIT_BYTES])
 
     def word(self, name: str) -> str:
         """The first value as a machine's word: lower case, without comments and parameters."""
@@ -77,6 +79,7 @@ def split(raw: bytes, start: int, end: int) -> tuple[Headers, int]:
     at = 0
     value: list[bytes] = []
     name = ""
+    last_known: int | None = None  # where the last well-known field begins; looked for once
     for line in block.split(b"\n"):
         match = _FIELD.match(line)
         if line.startswith((b" ", b"\t")):
@@ -86,7 +89,9 @@ def split(raw: bytes, start: int, end: int) -> tuple[Headers, int]:
                 fields.append((name, _unfolded(value)))
             name, value = match[1].decode("ascii").lower(), [line[match.end() :]]
         elif not line.startswith((b"From ", b">From ")):
-            if _WELL_KNOWN.search(block, at + len(line)) is None:
+            if last_known is None:
+                last_known = max((known.start() for known in _WELL_KNOWN.finditer(block, at)), default=-1)
+            if last_known < at:
                 # The empty line between header and body is missing.
                 body, is_cut = start + at, False
                 break

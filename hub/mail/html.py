@@ -50,7 +50,9 @@ _VOID: Final = frozenset("area base br col embed hr img input link meta param so
 # Elements whose content is not markup: dropped up to their end tag.
 _RAW: Final = frozenset("iframe noembed noframes script style title xmp".split())
 # Elements with parsing rules of their own, none of which a mail needs: the tag goes, the content stays.
-_ODD: Final = frozenset("body frame frameset head html math option optgroup plaintext select svg template textarea".split())
+_ODD: Final = frozenset(
+    "body frame frameset head html math option optgroup plaintext select svg template textarea".split()
+)
 # A start tag closes the ones named behind it, if they are the innermost.
 _CELL: Final = frozenset({"td", "th", "p", "li"})
 _IMPLIED: Final[Mapping[str, frozenset[str]]] = {
@@ -288,9 +290,7 @@ def _walk(top: LexborNode, text: _TextBuilder, classify: Classifier) -> None:
         node = node.next if node is not None and ends else None
 
 
-def _enter(
-    tag: str, attributes: Mapping[str, str | None], text: _TextBuilder, classify: Classifier
-) -> _Open | None:
+def _enter(tag: str, attributes: Mapping[str, str | None], text: _TextBuilder, classify: Classifier) -> _Open | None:
     """Begins the element; None where nothing of it is read."""
     if tag == "br":
         text.break_line()
@@ -504,7 +504,13 @@ class _TextBuilder:
     def add_alt(self, attributes: Mapping[str, str | None]) -> None:
         alt = " ".join((attributes.get("alt") or "").split())
         is_name = re.search(r"\.[A-Za-z]{3,4}$|^cid:|^https?:", alt[-200:]) is not None
-        if alt and len(alt) <= _ALT_LIMIT and not is_name and alt.lower() not in _NOBODYS_ALTS and not is_pixel(attributes):
+        if (
+            alt
+            and len(alt) <= _ALT_LIMIT
+            and not is_name
+            and alt.lower() not in _NOBODYS_ALTS
+            and not is_pixel(attributes)
+        ):
             self.add(alt)
 
     def leave(self, opened: _Open) -> None:
@@ -557,7 +563,10 @@ def is_pixel(attributes: Mapping[str, str | None]) -> bool:
     for name in ("width", "height"):
         # What the style says wins, as in a browser.
         styled = re.search(rf"(?:^|;){name}:([^;]{{1,20}})", style)
-        size = re.fullmatch(r"0*([01])(?:\.\d{0,6})?(?:px|pt)?(?:!important)?", styled[1] if styled else (attributes.get(name) or "").strip()[:20])
+        size = re.fullmatch(
+            r"0*([01])(?:\.\d{0,6})?(?:px|pt)?(?:!important)?",
+            styled[1] if styled else (attributes.get(name) or "").strip()[:20],
+        )
         sizes.append(size is not None)
     return all(sizes) or "display:none" in style
 

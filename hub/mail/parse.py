@@ -24,10 +24,9 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_tz
+from html import unescape
 from typing import Final
 from urllib.parse import unquote
-
-from selectolax.lexbor import LexborHTMLParser
 
 from hub.channels.channel import clean_text
 from hub.domain.mail import IncomingMail, Mailbox, MailPart, Span, SpanKind
@@ -155,12 +154,14 @@ def _recipients(headers: Headers, envelope_to: Iterable[str], told: Iterable[Mai
     return tuple(found)[:RECIPIENT_LIMIT]
 
 
+# A chain of a thousand ids is longer than any conversation.
+_ID_LIMIT_BYTES = 100_000
 _IN_BRACKETS = re.compile(r"<([^<>]{1,2000})>")
 
 
 def _message_ids(values: list[bytes]) -> tuple[str, ...]:
     """Message-IDs in order, each once; of a very long chain its beginning and its end."""
-    text = " ".join(text_of(value) for value in values)
+    text = " ".join(text_of(value[:_ID_LIMIT_BYTES]) for value in values[:5])
     found = [re.sub(r"\s+", "", match) for match in _IN_BRACKETS.findall(text)]
     if not found:
         # Without brackets: words with an at sign (old clients and some ticket systems).
@@ -498,9 +499,6 @@ def _spans(text: str, html: str | None) -> tuple[Span, ...]:
 
 def _text_from_html(html: str) -> str:
     # For the lead: hub.mail.html.text_from_html once that part has landed. This one only strips tags.
-    if not html.strip():
-        return ""
-    tree = LexborHTMLParser(html)
-    tree.strip_tags(["script", "style", "head", "title"])
-    lines = tree.body.text(separator="\n") if tree.body else ""
-    return re.sub(r"\n\s*\n+", "\n", lines).strip()
+    visible = re.sub(r"(?is)<(script|style|head|title)\b.*?(?:</\1\s*>|\Z)|<!--.*?(?:-->|\Z)", "", html)
+    lines = re.sub(r"(?i)<(?:br|/?p|/?div|/?tr|/?li|/?h[1-6]|/?blockquote)\b[^<>]*>", "\n", visible)
+    return re.sub(r"\s*\n\s*", "\n", unescape(re.sub(r"<[^<>]*>", "", lines))).strip()

@@ -88,6 +88,8 @@ def _delivery(statuses: list[Entity], entities: list[Entity]) -> Report:
     envelope_id: str | None = None
     recipients: list[RecipientReport] = []
     for status in statuses:
+        if len(recipients) >= RECIPIENT_LIMIT:
+            break
         for block in _blocks(status):
             envelope_id = envelope_id or _xtext(block.text("original-envelope-id"))
             recipient = _recipient(block)

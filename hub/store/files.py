@@ -5,10 +5,13 @@ A key is opaque and unguessable; a file is complete or absent (written beside, s
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import secrets
 import shutil
+from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 from hub.errors import NotFound, OperatorError
@@ -17,6 +20,7 @@ from hub.errors import NotFound, OperatorError
 _FREE_BYTES_LIMIT = 256 << 20
 
 _KEY = re.compile(r"[0-9a-f]{2}/[0-9a-f]{40}")
+_KEY_OR_PART = re.compile(r"[0-9a-f]{2}/[0-9a-f]{40}(\.part)?")
 
 
 class Files:
@@ -55,6 +59,14 @@ class Files:
             raise NotFound("there is no such file")
         return path
 
+    def written_between(self, after: datetime, before: datetime) -> Iterator[str]:
+        """Keys of the files that were written in that time; those of unfinished ones end in `.part` and can only be
+        deleted."""
+        for path in self._directory.glob("*/*"):
+            with contextlib.suppress(FileNotFoundError):
+                if after.timestamp() <= path.stat().st_mtime < before.timestamp():
+                    yield f"{path.parent.name}/{path.name}"
+
     def delete(self, key: str) -> None:
-        if _KEY.fullmatch(key):
+        if _KEY_OR_PART.fullmatch(key):
             (self._directory / key).unlink(missing_ok=True)

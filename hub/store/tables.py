@@ -456,6 +456,7 @@ attachment = Table(
     Column("fault", Text),
     _one_of("state", "fetching", "stored", "failed"),
     Index("ix_attachment_entry_id", "entry_id"),
+    Index("ix_attachment_file_key", "file_key"),
     Index(
         "ix_attachment_fetching",
         "next_attempt_at",

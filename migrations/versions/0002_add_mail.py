@@ -79,6 +79,7 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("part", sa.Integer(), nullable=True))
         batch_op.add_column(sa.Column("content_id", sa.Text(), nullable=True))
         batch_op.add_column(sa.Column("is_inline", sa.Boolean(), server_default=sa.false(), nullable=False))
+        batch_op.create_index("ix_attachment_file_key", ["file_key"], unique=False)
 
     with op.batch_alter_table("channel", schema=None) as batch_op:
         batch_op.add_column(sa.Column("inbound_health", sa.Text(), server_default="ok", nullable=False))
@@ -148,6 +149,7 @@ def downgrade() -> None:
         batch_op.drop_column("inbound_health")
 
     with op.batch_alter_table("attachment", schema=None) as batch_op:
+        batch_op.drop_index("ix_attachment_file_key")
         batch_op.drop_column("is_inline")
         batch_op.drop_column("content_id")
         batch_op.drop_column("part")

@@ -47,6 +47,7 @@ PATIENCE_S = 15.0
 SIGNING_KEY = "loopback-key"
 AUTH_TOKEN = "demo-token"
 ACCOUNT_SID = "AC" + "0123456789abcdef" * 2
+MAIL_ADDRESS = "support@shop.test"
 NUMBER = "+15005550006"
 SECRET_KEY = "a-secret-key-for-tests-only"
 
@@ -245,7 +246,12 @@ class House:
             ChannelKind.LOOPBACK: {"signing_key": SIGNING_KEY},
             ChannelKind.SMS: {"auth_token": AUTH_TOKEN},
             ChannelKind.CHAT: {},
+            ChannelKind.EMAIL: {"webhook_key": SIGNING_KEY},
         }[kind]
+        if kind is ChannelKind.EMAIL:
+            # Nobody listens there: what is sent waits.
+            relay = {"smtp_host": "127.0.0.1", "smtp_port": "9", "smtp_security": "none"}
+            settings = {"address": MAIL_ADDRESS} | relay | settings
         if kind is ChannelKind.SMS:
             settings = {"account_sid": ACCOUNT_SID, "from_number": NUMBER, "api_base": "http://127.0.0.1:9"} | settings
         create = functools.partial(
@@ -285,6 +291,11 @@ class House:
         answer = await self.post_loopback(told, channel_id=channel_id)
         assert answer.status_code == 200, answer.text
         return answer
+
+    async def post_mail(self, raw: bytes, *, channel_id: str = "mail", key: str = SIGNING_KEY) -> httpx2.Response:
+        """A mail provider hands over a raw message."""
+        headers = {"content-type": "message/rfc822", "authorization": f"Bearer {key}"}
+        return await self.client.post(f"/webhooks/{channel_id}/mime", content=raw, headers=headers)
 
     async def post_twilio(
         self,

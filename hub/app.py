@@ -2,7 +2,8 @@
 
     Settings → Database, Vault, Files → Wakes, Notices, Tail → Intake, Adapters → loops → web
 
-All loops of a process run in one group: tail (stream), notices, dispatcher, sender, media, projector, live, housekeeping.
+All loops of a process run in one group: tail (stream), notices, dispatcher, sender, media, mailboxes, projector, live,
+housekeeping, and the listener for mail where one is set up.
 Each of them waits through a database that is away. One that ends in any other way takes the process down, loudly: a hub
 that answers but routes nothing would be worse than one that is restarted.
 """
@@ -22,6 +23,7 @@ import time
 from collections.abc import AsyncIterator, Coroutine
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 import uvicorn
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
@@ -45,9 +47,11 @@ from hub.store.idempotency import forget_keys
 from hub.store.notices import Notices
 from hub.store.stream import Tail, Wakes
 from hub.store.vault import Vault
-from hub.timeline import outbox
+from hub.timeline import mailbox, outbox
 from hub.timeline.adapters import Adapters
+from hub.timeline.fetching import MailFetcher
 from hub.timeline.inbound import Intake
+from hub.timeline.mailroom import Mailroom
 from hub.timeline.media import MediaFetcher
 from hub.timeline.sending import Sender
 from hub.web import (
@@ -58,6 +62,7 @@ from hub.web import (
     chat_socket,
     conversations,
     customers,
+    mail_sign_in,
     mails,
     offers,
     openapi,
@@ -72,6 +77,7 @@ from hub.web.api import EXCEPTION_HANDLERS, Endpoint, api_routes, endpoints_of
 from hub.web.chat_socket import ChatSockets
 from hub.web.live import Live
 from hub.web.security import SecureAnswers
+from hub.web.smtp_listener import MailListener
 from hub.web.socket_protocol import PushProtocol
 
 log = logging.getLogger(__name__)
@@ -102,6 +108,7 @@ ENDPOINTS: list[Endpoint] = endpoints_of(
     users,
     queues,
     channels,
+    mail_sign_in,
     api_keys,
 )
 
@@ -130,6 +137,26 @@ class Hub:
             process=self.process,
         )
         self.media = MediaFetcher(self.database, self.wakes, self.channels, self.files)
+        self.mailroom = Mailroom(self.database, self.channels, self.intake)
+        self.mail_fetcher = MailFetcher(
+            self.database,
+            self.wakes,
+            self.channels,
+            self.mailroom,
+            process=self.process,
+            mail_limit_bytes=settings.mail_limit_bytes,
+        )
+        self.mail_listener = MailListener(
+            self.mailroom,
+            smtp=settings.smtp_listen,
+            lmtp=settings.lmtp_listen,
+            hostname=urlsplit(settings.public_url).hostname or "localhost",
+            limit_bytes=settings.mail_limit_bytes,
+            tls_cert=settings.smtp_tls_cert,
+            tls_key=settings.smtp_tls_key,
+            # Several processes share a port; of SQLite's one process a second copy must fail, and loudly.
+            reuse_port=not settings.is_sqlite,
+        )
         self.dispatcher = Dispatcher(self.database, self.wakes, presence_grace_s=settings.presence_grace_s)
         self.projector = Projector(self.database, self.wakes)
         self.live = Live(self.database, self.tail, self.notices, process=self.process)
@@ -138,6 +165,8 @@ class Hub:
         self.chat_sockets.hub = self
         self.tail.follow(self.chat_sockets.follow)
         self.tail.follow(self.channels.follow)
+        self.tail.follow(self.mailroom.follow)
+        self.tail.follow(self.mail_fetcher.follow)
         self.tail.follow(self.projector.follow)
         self.notices.listen(self.chat_sockets.volatile)
         self._tasks: list[asyncio.Task[None]] = []
@@ -152,15 +181,18 @@ class Hub:
             "dispatcher": self.dispatcher.run(),
             "sender": self.sender.run(),
             "media": self.media.run(),
+            "mailboxes": self.mail_fetcher.run(),
             "projector": self.projector.run(),
             "live": self.live.run(),
             "housekeeping": self._keep_house(),
+            **({"smtp listener": self.mail_listener.run()} if self.mail_listener.is_wanted else {}),
         }
 
     async def start(self) -> None:
         await self.tail.start()
         if self.settings.is_sqlite:
             await self.database.transaction(outbox.end_leases)
+            await self.database.transaction(mailbox.end_leases)
             await self.database.transaction(presence.forget_all)
         for name, loop in self._loops().items():
             task = asyncio.create_task(loop, name=name)
@@ -300,6 +332,7 @@ PUBLIC_ROUTES: dict[str, str] = {
     "/metrics": "counts only; keep it inside by the proxy (docs/operations.md)",
     "/webhooks/{channel_id}/{kind}": "providers have no session; each request's signature is checked",
     "/files/{attachment_id}/{signature}": "a provider fetches an outgoing file, a mail's frame a picture; it is signed",
+    "/oauth/callback": "a provider sends an administrator back; checks their session and the signed state itself",
     "/live": "the console socket; checks session and origin itself",
     "/chat/{channel_id}": "the visitor's socket; checks visitor cookie and origin itself",
     "/chat/{channel_id}/visit": "a customer opens the chat; checks the origin",
@@ -327,6 +360,7 @@ def make_app(hub: Hub, extra_routes: list[BaseRoute] | None = None) -> Any:
     app = Starlette(
         routes=[
             Route("/webhooks/{channel_id}/{kind}", webhooks.receive, methods=["POST"]),
+            Route(mail_sign_in.CALLBACK, mail_sign_in.callback, methods=["GET"]),
             WebSocketRoute("/live", hub.live.serve),
             *api_routes(ENDPOINTS),
             *openapi.routes(ENDPOINTS),

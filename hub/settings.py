@@ -21,7 +21,8 @@ _LOG_LEVELS = ("debug", "info", "warning", "error")
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """`public_url` is how customers' browsers and providers reach the hub: scheme and host, no trailing slash."""
+    """`public_url` is how customers' browsers and providers reach the hub: scheme and host, no trailing slash.
+    `smtp_listen` and `lmtp_listen`: where mail may be handed in, host:port or (LMTP) the path of a socket; empty: nowhere."""
 
     data_dir: Path
     database_url: str
@@ -36,6 +37,11 @@ class Settings:
     arrival_retention_days: int = 90
     body_limit_bytes: int = 1 << 20
     upload_limit_bytes: int = 25 << 20
+    mail_limit_bytes: int = 40 << 20
+    smtp_listen: str = ""
+    lmtp_listen: str = ""
+    smtp_tls_cert: Path | None = None
+    smtp_tls_key: Path | None = None
 
     @property
     def secure_cookies(self) -> bool:
@@ -91,7 +97,20 @@ def load_settings(env: Mapping[str, str] = os.environ, *, port: int = 8080) -> S
         "arrival_retention_days": int(number("HUB_ARRIVAL_RETENTION_DAYS", 90, 1, 3650)),
         "body_limit_bytes": int(number("HUB_BODY_LIMIT_BYTES", 1 << 20, 1 << 10, 1 << 28)),
         "upload_limit_bytes": int(number("HUB_UPLOAD_LIMIT_BYTES", 25 << 20, 1 << 10, 1 << 30)),
+        # Providers' own limits are 25 to 35 MB for the files, which base64 makes a third larger.
+        "mail_limit_bytes": int(number("HUB_MAIL_LIMIT_BYTES", 40 << 20, 1 << 10, 1 << 30)),
     }
+    smtp_listen, lmtp_listen = env.get("HUB_SMTP_LISTEN", ""), env.get("HUB_LMTP_LISTEN", "")
+    if smtp_listen and not _is_place(smtp_listen):
+        faults["HUB_SMTP_LISTEN"] = "must look like 127.0.0.1:2525"
+    if lmtp_listen and not lmtp_listen.startswith("/") and not _is_place(lmtp_listen):
+        faults["HUB_LMTP_LISTEN"] = "must look like 127.0.0.1:2424 or be the full path of a socket"
+    tls_files = {name: env.get(name, "") for name in ("HUB_SMTP_TLS_CERT", "HUB_SMTP_TLS_KEY")}
+    for name, path in tls_files.items():
+        if path and not os.access(path, os.R_OK):
+            faults[name] = f"cannot be read: {path}"
+        elif not path and any(tls_files.values()):
+            faults[name] = "must be set, too: a certificate and its key belong together"
     presence_grace_s = number("HUB_PRESENCE_GRACE_S", 15.0, 0.5, 600)
     if faults:
         raise Misconfigured("; ".join(f"{name} {fault}" for name, fault in sorted(faults.items())), fields=faults)
@@ -103,8 +122,17 @@ def load_settings(env: Mapping[str, str] = os.environ, *, port: int = 8080) -> S
         log_level=log_level,
         log_json=env.get("HUB_LOG_JSON", "") in ("1", "true", "yes"),
         presence_grace_s=presence_grace_s,
+        smtp_listen=smtp_listen,
+        lmtp_listen=lmtp_listen,
+        smtp_tls_cert=Path(tls_files["HUB_SMTP_TLS_CERT"]) if tls_files["HUB_SMTP_TLS_CERT"] else None,
+        smtp_tls_key=Path(tls_files["HUB_SMTP_TLS_KEY"]) if tls_files["HUB_SMTP_TLS_KEY"] else None,
         **values,
     )
+
+
+def _is_place(text: str) -> bool:
+    host, _, port = text.rpartition(":")
+    return bool(host) and port.isascii() and port.isdecimal() and 0 <= int(port) < 65536
 
 
 def _kept_secret_key(data_dir: Path) -> str:

@@ -168,6 +168,7 @@ def test_an_adapter_knows_pure_code_and_its_providers_protocol_only(module: str)
         "hub.channels.sms": {"hub.channels.twilio"},
         "hub.channels.phone": {"hub.channels.twilio"},
         "hub.channels.email": {"hub.channels.smtp", "hub.channels.oauth"},
+        "hub.channels.consent": {"hub.channels.oauth"},
         "hub.channels.smtp": {"hub.channels.oauth"},
         "hub.channels.imap": {"hub.channels.oauth"},
     }

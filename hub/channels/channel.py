@@ -15,7 +15,7 @@ channels/registry.py.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -25,6 +25,8 @@ from hub.domain.mail import IncomingMail, OutgoingMail
 from hub.domain.states import Delivery
 from hub.domain.values import ChannelKind, ContactKind
 
+KeepSecret = Callable[[str, str], Awaitable[None]]
+
 
 @dataclass(frozen=True, slots=True)
 class ChannelAccount:
@@ -32,7 +34,8 @@ class ChannelAccount:
 
     `webhook_url(kind)` is where the provider must post; `default_region` is the two-letter region by which national
     phone numbers are read. `token_key` signs what must come back to this account untouched (the tokens that bring a
-    mail into its conversation); it is derived from the hub's secret key and never leaves the process.
+    mail into its conversation); it is derived from the hub's secret key and never leaves the process. `keep_secret` keeps
+    a secret that the provider has changed by itself (a renewed refresh token).
     """
 
     id: str
@@ -42,6 +45,7 @@ class ChannelAccount:
     public_url: str = ""
     default_region: str | None = None
     token_key: bytes = field(default=b"", repr=False)
+    keep_secret: KeepSecret | None = field(default=None, repr=False, compare=False)
 
     def webhook_url(self, kind: str) -> str:
         return f"{self.public_url}/webhooks/{self.id}/{kind}"

@@ -137,7 +137,7 @@ class EmailChannel:
         self._webhook_key = account.secrets.get("webhook_key", "")
         self._tokens = Tokens(account.token_key, self._address)
         self._can_send = bool(settings.get("smtp_host", "").strip())
-        self._oauth = token_source(settings, account.secrets)
+        self._oauth = token_source(settings, account.secrets, account.keep_secret)
         self._smtp = smtp or (Smtp(server_of(account), tokens=self._oauth, limits=_limits(settings)))
 
     @property
@@ -396,7 +396,9 @@ class EmailChannel:
         results = []
         if self._oauth is not None:
             results.append(await _checked("oauth", self._oauth.access_token()))
-        return [*results, await _checked("smtp", self._smtp.check())]
+        if self._can_send:
+            results.append(await _checked("smtp", self._smtp.check()))
+        return results
 
     async def find_sent(self, message: OutgoingMessage) -> Accepted | None:
         raise Uncertain("A mail server cannot be asked what became of a mail.", code="cannot_tell")

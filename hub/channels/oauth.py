@@ -13,15 +13,17 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import functools
 import ipaddress
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from hub.errors import Unavailable
+from hub.channels.channel import KeepSecret
+from hub.errors import DatabaseAway, Unavailable
 
 # developers.google.com/identity/protocols/oauth2/web-server#offline; learn.microsoft.com, "Authenticate an IMAP, POP or
 # SMTP connection using OAuth". Microsoft wants to hear the scopes again; Google does not.
@@ -42,6 +44,7 @@ _DEFAULT_LIFE_S = 3_600.0
 _ANSWER_LIMIT_BYTES = 100_000
 # A refused grant is not asked for again before this, however many mails wait: providers lock those who knock on.
 _REFUSED_FOR_S = 60.0
+_KEEP_EVERY_S = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +54,19 @@ class _Held:
 
 
 class TokenSource:
-    """The access tokens of one account. `scope` is sent along when it is not empty."""
+    """The access tokens of one account. `scope` is sent along when it is not empty. `keep` is told of a refresh token that
+    replaces the one there was, at most once a day: the old one is good for weeks yet."""
 
-    def __init__(self, url: str, client_id: str, client_secret: str, refresh_token: str, *, scope: str = "") -> None:
+    def __init__(
+        self,
+        url: str,
+        client_id: str,
+        client_secret: str,
+        refresh_token: str,
+        *,
+        scope: str = "",
+        keep: Callable[[str], Awaitable[None]] | None = None,
+    ) -> None:
         self._url = url
         self._client_id = client_id
         self._client_secret = client_secret
@@ -62,6 +75,8 @@ class TokenSource:
         self._held: _Held | None = None
         self._refused: tuple[float, Unavailable] | None = None
         self._asking = asyncio.Lock()
+        self._keep = keep
+        self._kept_at = float("-inf")
 
     async def access_token(self) -> str:
         """Raises Unavailable; its code is `account_refused` when only a person can help."""
@@ -76,6 +91,8 @@ class TokenSource:
             self._held = None
 
     async def _ask(self) -> _Held:
+        if not self._refresh_token:
+            raise Unavailable("Nobody has signed in at the provider yet.", code="account_refused")
         if self._refused is not None and time.monotonic() < self._refused[0]:
             raise Unavailable(self._refused[1].message, code=self._refused[1].code)
         form = {
@@ -88,13 +105,13 @@ class TokenSource:
         if self._scope:
             form["scope"] = self._scope
         asked_at = time.monotonic()
-        status, told, retry_after_s = await _post(self._url, form)
+        status, told, retry_after_s = await post_form(self._url, form)
         if status == 200 and isinstance(told.get("access_token"), str) and told["access_token"]:
             rotated = told.get("refresh_token")
             if isinstance(rotated, str) and rotated:
-                # Microsoft hands out a new one each time and takes the old one for some time yet; the account keeps
-                # the one it was set up with, so that nothing of it changes behind the administrator's back.
+                # Microsoft hands out a new one each time; the old one ends after 90 days.
                 self._refresh_token = rotated
+                await self._keep_rotated(rotated)
             life_s = _life(told.get("expires_in"))
             return _Held(told["access_token"], asked_at + max(life_s - _MARGIN_S, life_s / 2))
         word = str(told.get("error") or status)[:60]
@@ -112,14 +129,25 @@ class TokenSource:
             retry_after_s=retry_after_s,
         )
 
+    async def _keep_rotated(self, refresh_token: str) -> None:
+        if self._keep is None or time.monotonic() - self._kept_at < _KEEP_EVERY_S:
+            return
+        try:
+            await self._keep(refresh_token)
+        except DatabaseAway:
+            return  # the next token brings another one
+        self._kept_at = time.monotonic()
 
-def token_source(settings: Mapping[str, str], secrets: Mapping[str, str]) -> TokenSource | None:
+
+def token_source(
+    settings: Mapping[str, str], secrets: Mapping[str, str], keep_secret: KeepSecret | None = None
+) -> TokenSource | None:
     """As the account says (oauth_provider, oauth_token_url, oauth_client_id; oauth_client_secret,
     oauth_refresh_token); None when it signs in by password."""
     provider = settings.get("oauth_provider", "").strip()
     url = settings.get("oauth_token_url", "").strip() or TOKEN_URLS.get(provider, "")
     refresh_token = secrets.get("oauth_refresh_token", "").strip()
-    if not provider or not url or not refresh_token:
+    if not provider or not url:
         return None
     return TokenSource(
         url,
@@ -127,6 +155,7 @@ def token_source(settings: Mapping[str, str], secrets: Mapping[str, str]) -> Tok
         secrets.get("oauth_client_secret", "").strip(),
         refresh_token,
         scope=SCOPES.get(provider, ""),
+        keep=functools.partial(keep_secret, "oauth_refresh_token") if keep_secret is not None else None,
     )
 
 
@@ -163,7 +192,7 @@ def encoded_xoauth2(username: str, access_token: str) -> str:
     return base64.b64encode(xoauth2(username, access_token).encode()).decode()
 
 
-async def _post(url: str, form: Mapping[str, str]) -> tuple[int, Mapping[str, Any], float | None]:
+async def post_form(url: str, form: Mapping[str, str]) -> tuple[int, Mapping[str, Any], float | None]:
     """Status, the JSON object of the answer ({} when it is none), Retry-After in seconds."""
     # A third of a second and many megabytes, which an account with a password need not pay.
     import aiohttp
@@ -177,7 +206,11 @@ async def _post(url: str, form: Mapping[str, str]) -> tuple[int, Mapping[str, An
             # A redirect would take the refresh token to a place nobody entered.
             session.post(url, data=form, headers={"Accept": "application/json"}, allow_redirects=False) as answer,
         ):
-            body = await answer.content.read(_ANSWER_LIMIT_BYTES)
+            body = b""
+            async for piece in answer.content.iter_chunked(_ANSWER_LIMIT_BYTES):
+                body += piece
+                if len(body) > _ANSWER_LIMIT_BYTES:
+                    break
             retry_after = answer.headers.get("Retry-After", "")
             status = answer.status
     except (aiohttp.ClientError, TimeoutError, OSError) as error:

@@ -189,9 +189,10 @@ def _mail_problems(values: Mapping[str, str]) -> Mapping[str, str]:
     if has_oauth:
         need("oauth_provider", "choose who signs you in")
         need("oauth_client_id", "is needed to sign in this way")
-        need("oauth_refresh_token", "is needed to sign in this way")
         if given.get("oauth_provider") == "other":
             need("oauth_token_url", "is needed for another provider")
+            if "oauth_refresh_token" not in given:
+                need("oauth_authorise_url", "is needed to sign in there, or enter a refresh token")
     for side, neighbour in (("smtp", "smtp"), ("imap", "smtp")):
         own = {"host", "port", "security", "username", "password"} & {
             name.removeprefix(f"{side}_") for name in given if name.startswith(f"{side}_")
@@ -484,6 +485,14 @@ _EMAIL = ChannelType(
             group=_SIGN_IN,
         ),
         Field(
+            "oauth_authorise_url",
+            "Sign-in address",
+            help="Leave empty for Google and Microsoft.",
+            example="https://login.example.com/authorize",
+            check=token_url_problem,
+            group=_SIGN_IN,
+        ),
+        Field(
             "oauth_client_id",
             "Client ID",
             help="Of the application you registered there for the hub.",
@@ -494,7 +503,7 @@ _EMAIL = ChannelType(
         Field(
             "oauth_refresh_token",
             "Refresh token",
-            help="What the provider gives once when you allow the hub to use the mail box.",
+            help="Comes by itself when you save this and press \u201cSign in\u201d; or enter one you have.",
             secret=True,
             # Microsoft's are up to some 2,000 characters long.
             limit=8_000,

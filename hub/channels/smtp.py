@@ -35,6 +35,7 @@ import ssl
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import cast
 
 import aiosmtplib
 from aiosmtplib import SMTPResponse
@@ -129,7 +130,6 @@ REASONS: Mapping[str, str] = {
     "1.7": "sender_refused",
     "1.8": "sender_refused",
     "1.10": "no_such_domain",
-    "2.1": "no_such_mailbox",
     "2.2": "mailbox_full",
     "2.3": "too_large",
     "3.1": "unavailable",
@@ -199,6 +199,7 @@ _CODES: Mapping[int, str] = {
     452: "unavailable",
     454: "unavailable",
     455: "unavailable",
+    503: "unavailable",
     500: "not_supported",
     501: "invalid_address",
     502: "not_supported",
@@ -232,6 +233,9 @@ def reason_of(status: str | None, words: str, *, code: int | None = None, stage:
     for reason, phrase in _PHRASE:
         if phrase.search(words):
             return reason
+    if found is not None and found[2] == "2.1":
+        # Disabled; for a while, when the class is 4.
+        return "no_such_mailbox" if found[1] == "5" else "unavailable"
     if found is not None and found[2].startswith("7."):
         return "greylisted" if code in (450, 451) else "blocked"
     if stage is Stage.SENDER and code is not None and code >= 550:
@@ -249,6 +253,8 @@ def reason_of(status: str | None, words: str, *, code: int | None = None, stage:
 # How long to wait where the server does not say. Greylisting lets pass after one to five minutes; who limits rates counts
 # by the minute.
 _RETRY_S: Mapping[str, float] = {"greylisted": 60.0, "rate_limited": 60.0, "mailbox_full": 600.0}
+# Where it says "too many" for good, a quota is used up, and it grows back by the hour.
+_QUOTA_RETRY_S = 900.0
 
 
 def failure(reply: SMTPResponse, stage: Stage) -> ProviderError:
@@ -259,11 +265,14 @@ def failure(reply: SMTPResponse, stage: Stage) -> ProviderError:
     reason = reason_of(status, words, code=reply.code, stage=stage)
     message = f"The mail server said: {reply.code} {words}".strip()
     provider_code = status or str(reply.code)
-    # Who will not have the account, or us at all, has not judged the mail: it waits for better times.
-    is_for_good = 500 <= reply.code < 600 and reason != "account_refused" and stage is not Stage.SESSION
-    if is_for_good:
+    # 503 is about the session ("bad sequence of commands"), and a new one will do better.
+    is_final = 500 <= reply.code < 600 and reply.code != 503
+    # Who will not have the account, or us at all, has not judged the mail: it waits for better times. So does a mail that
+    # is one too many (Gmail says 550 5.4.5 when the day's quota is used up).
+    if is_final and stage is not Stage.SESSION and reason not in ("account_refused", "rate_limited"):
         return Refused(message, code=reason, provider_code=provider_code)
-    return Unavailable(message, code=reason, provider_code=provider_code, retry_after_s=_RETRY_S.get(reason))
+    retry_after_s = _QUOTA_RETRY_S if is_final and reason == "rate_limited" else _RETRY_S.get(reason)
+    return Unavailable(message, code=reason, provider_code=provider_code, retry_after_s=retry_after_s)
 
 
 # --- the account ------------------------------------------------------------------------------------------------------
@@ -312,31 +321,32 @@ class Smtp:
         domain = envelope.recipients[0].rpartition("@")[2]
         try:
             async with self._pace.turn(domain), self._slot():
-                try:
-                    return await self._deliver(letter, envelope, deadline)
-                except ProviderError as error:
-                    if error.code == "rate_limited":
-                        self._pace.rest(domain)
-                    raise
+                return await self._deliver(letter, envelope, domain, deadline)
         except _Lost as lost:
             raise lost.unavailable() from lost
 
-    async def _deliver(self, letter: Letter, envelope: _Envelope, deadline: float) -> tuple[RefusedRecipient, ...]:
+    async def _deliver(
+        self, letter: Letter, envelope: _Envelope, domain: str, deadline: float
+    ) -> tuple[RefusedRecipient, ...]:
         kept = self._take_idle()
         if kept is not None:
             try:
-                return await self._deliver_on(kept, letter, envelope, deadline)
+                return await self._deliver_on(kept, letter, envelope, domain, deadline)
             except _Lost as lost:
                 # The server had left in the meantime, which it may. Nothing of the mail had gone.
                 if lost.is_timeout:
                     raise
-        return await self._deliver_on(await self._connect(deadline), letter, envelope, deadline)
+        return await self._deliver_on(await self._connect(deadline), letter, envelope, domain, deadline)
 
     async def _deliver_on(
-        self, line: _Line, letter: Letter, envelope: _Envelope, deadline: float
+        self, line: _Line, letter: Letter, envelope: _Envelope, domain: str, deadline: float
     ) -> tuple[RefusedRecipient, ...]:
         try:
             return await line.deliver(letter, envelope, deadline)
+        except ProviderError as error:
+            if error.code == "rate_limited":
+                self._pace.rest(domain)
+            raise
         finally:
             self._give_back(line)
 
@@ -387,6 +397,9 @@ class Smtp:
 
     async def _connect(self, deadline: float) -> _Line:
         server, limits = self._server, self._limits
+        if not server.host:
+            # An empty name would be this very machine.
+            raise Unavailable("This account has no server to send through.", code="account_refused")
         if server.security is Security.NONE and not is_loopback(server.host):
             raise Unavailable("Mails and passwords do not leave this machine unencrypted.", code="account_refused")
         if self._tls is None and server.security is not Security.NONE:
@@ -522,14 +535,16 @@ class _Line:
     """A connection that is signed in. `is_clean` after a mail: another may follow."""
 
     def __init__(self, client: aiosmtplib.SMTP, limits: Limits) -> None:
-        protocol, transport = client.protocol, client.transport
+        protocol = client.protocol
         assert protocol is not None
-        assert isinstance(transport, asyncio.WriteTransport)
+        # What uvloop's transports are, too, without saying so.
+        transport = cast(asyncio.WriteTransport, client.transport)
         self._client = client
         self._limits = limits
         self._protocol = protocol
-        # Nothing may be left in our own buffer when the dot is written, so the writer waits until it is empty.
-        transport.set_write_buffer_limits(high=0)
+        # Nothing may be left in our own buffer when the dot is written, so the writer waits until it is empty. (Not high=0:
+        # asyncio's TLS transport would never let it go on.)
+        transport.set_write_buffer_limits(high=1, low=0)
         self._writer = asyncio.StreamWriter(transport, protocol, None, asyncio.get_running_loop())
         self._timer: asyncio.TimerHandle | None = None
         self.mails = 0
@@ -572,7 +587,7 @@ class _Line:
         if reply.code >= 500 and not envelope.sender and envelope.fallback_sender:
             reply = await self._mail(envelope.fallback_sender, mail_options, deadline)
         if reply.code != 250:
-            self.is_clean = reply.code != 421
+            self.is_clean = reply.code not in (421, 503)
             raise failure(reply, Stage.SENDER)
         refused = await self._name_recipients(letter, envelope, recipient_options, deadline)
         reply = await self._command(b"DATA", deadline=deadline)
@@ -627,9 +642,11 @@ class _Line:
     ) -> tuple[RefusedRecipient, ...]:
         refused = []
         for place, (normal, wire) in enumerate(zip(letter.recipients, envelope.recipients, strict=True)):
-            reply = await self._command(
-                f"RCPT TO:<{wire}>".encode(), *(each.encode() for each in options), deadline=deadline
-            )
+            words = [f"RCPT TO:<{wire}>", *options]
+            if options and wire.isascii():
+                # A report then names the address that we wrote to, wherever it was forwarded.
+                words.append(f"ORCPT=rfc822;{xtext(wire)}")
+            reply = await self._command(*(each.encode() for each in words), deadline=deadline)
             if reply.code in (250, 251):
                 continue
             error = failure(reply, Stage.RECIPIENT)
@@ -738,11 +755,12 @@ class _Pace:
         """Waits for this mail's time, or raises Unavailable(paced) when that is too far away."""
         limits = self._limits
         now = asyncio.get_running_loop().time()
-        start_at = max(now, self._account_free_at, self._free_at.get(domain, 0.0))
+        account_at = max(now, self._account_free_at)
+        start_at = max(account_at, self._free_at.get(domain, 0.0))
         if start_at - now > limits.patience_s:
             raise _paced(start_at - now)
         if limits.per_minute is not None:
-            self._account_free_at = start_at + 60.0 / limits.per_minute
+            self._account_free_at = account_at + 60.0 / limits.per_minute
         self._free_at[domain] = start_at + limits.domain_spacing_s
         self._forget_the_past(now)
         if start_at > now:

@@ -43,7 +43,8 @@ QUOTE_LIMIT = 100_000
 # latest. 998 characters are the longest line that every server takes, should somebody unfold them.
 _REFERENCES_KEPT = 20
 _REFERENCES_LENGTH = 900
-_MESSAGE_ID = re.compile(r"[!-;=?-~]{1,250}@[!-;=?-~]{1,250}")
+# What mail programs write is not always an address in form; it is given back as it came.
+_MESSAGE_ID = re.compile(r"[!-;=?-~]{1,500}")
 # A name longer than this is no name.
 _NAME_LIMIT = 200
 _FILE_NAME_LIMIT = 200
@@ -172,9 +173,10 @@ def _headers(
         yield "Auto-Submitted: auto-replied"
         yield "X-Auto-Response-Suppress: All"
     if mail.unsubscribe_url is not None and _URL.fullmatch(mail.unsubscribe_url):
-        # RFC 8058 section 3.1.
         yield _fold("List-Unsubscribe", [f"<{mail.unsubscribe_url}>"])
-        yield "List-Unsubscribe-Post: List-Unsubscribe=One-Click"
+        if mail.unsubscribe_url.startswith("https:"):
+            # RFC 8058 section 3.1: one click only by HTTPS.
+            yield "List-Unsubscribe-Post: List-Unsubscribe=One-Click"
     yield "MIME-Version: 1.0"
 
 
@@ -245,12 +247,19 @@ def _fold(name: str, words: Sequence[str], separator: str = "") -> str:
     line, lines = f"{name}:", []
     for index, word in enumerate(words):
         piece = word + (separator if index + 1 < len(words) else "")
-        for part in piece.split(" ") if len(piece) > 60 and not piece.startswith('"') else [piece]:
+        for part in _parts_of(piece):
             if len(line) + 1 + len(part) > 78 and line.strip() != f"{name}:":
                 lines.append(line)
                 line = ""
             line += f" {part}"
     return "\r\n".join([*lines, line])
+
+
+def _parts_of(piece: str) -> list[str]:
+    """Where a long mailbox may be folded: between encoded words and before the address, never inside quotes."""
+    if len(piece) <= 60:
+        return [piece]
+    return piece.rsplit(" ", 1) if piece.startswith('"') else piece.split(" ")
 
 
 # --- body -------------------------------------------------------------------------------------------------------------

@@ -17,7 +17,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from html import escape, unescape
-from html.entities import html5 as ENTITIES
 from itertools import islice
 from typing import Final
 from urllib.parse import unquote
@@ -30,6 +29,12 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 TEXT_LIMIT: Final = 2_000_000
 # Characters of HTML that are shown. Above it the reader is sent to the text or to the raw message.
 SAFE_LIMIT: Final = 5_000_000
+# Ampersands that are shown. nh3 takes quadratic time over them (1,000,000 times "&amp;": 6 s), so that many references
+# are first turned into the characters themselves.
+REFERENCE_LIMIT: Final = 200_000
+_MANY_REFERENCES: Final = 20_000
+_REFERENCE = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,31});")
+_MARKUP: Final = frozenset("&<>\"'`=")
 TOO_LARGE: Final = "This mail's HTML is too large to be shown here. Read its text, or download the message."
 
 # Up to so many tags no nesting costs either parser more than some 0.2 s (measured: 10,000 open <div> take nh3 0.15 s,
@@ -44,15 +49,17 @@ _ATTRIBUTE_LIMIT: Final = 30
 _LONG_TAG = re.compile(r"<[^<>]{1000}")
 
 
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 # --- taming: balanced and bounded -------------------------------------------------------------------------------------
 
-_VOID: Final = frozenset("area base br col embed hr img input link meta param source track wbr".split())
+_VOID: Final = _words("area base br col embed hr img input link meta param source track wbr")
 # Elements whose content is not markup: dropped up to their end tag.
-_RAW: Final = frozenset("iframe noembed noframes script style title xmp".split())
+_RAW: Final = _words("iframe noembed noframes script style title xmp")
 # Elements with parsing rules of their own, none of which a mail needs: the tag goes, the content stays.
-_ODD: Final = frozenset(
-    "body frame frameset head html math option optgroup plaintext select svg template textarea".split()
-)
+_ODD: Final = _words("body frame frameset head html math option optgroup plaintext select svg template textarea")
 # A start tag closes the ones named behind it, if they are the innermost.
 _CELL: Final = frozenset({"td", "th", "p", "li"})
 _IMPLIED: Final[Mapping[str, frozenset[str]]] = {
@@ -161,21 +168,9 @@ def _start_tag(name: str, attributes: str) -> str:
     return f"<{name}{''.join(pairs)}>"
 
 
-# A mail with more ampersands than this has the bare ones escaped: nh3 takes quadratic time over those (500,000 of them
-# 1.5 s, 5,000,000 minutes), not over whole references such as &amp;.
-_AMPERSAND_LIMIT: Final = 20_000
-_AMPERSAND = re.compile(r"&(#(?:[0-9]{1,7}|[xX][0-9a-fA-F]{1,6});|[a-zA-Z][a-zA-Z0-9]{1,31};)?")
-
-
 def _clean_text(html: str) -> str:
-    """Without lone surrogates, which neither parser can take, and NUL; not too many bare ampersands."""
-    html = html.encode("utf-8", "replace").decode("utf-8").replace("\0", "")
-    return html if html.count("&") <= _AMPERSAND_LIMIT else _AMPERSAND.sub(_whole_reference, html)
-
-
-def _whole_reference(found: re.Match[str]) -> str:
-    name = found[1]
-    return found[0] if name is not None and (name[0] == "#" or name in ENTITIES) else f"&amp;{name or ''}"
+    """Without lone surrogates, which neither parser can take, and NUL."""
+    return html.encode("utf-8", "replace").decode("utf-8").replace("\0", "")
 
 
 # --- text -------------------------------------------------------------------------------------------------------------
@@ -205,23 +200,23 @@ class TextLine:
 # What an element (its tag, its attributes) begins.
 Classifier = Callable[[str, Mapping[str, str | None]], Region | None]
 
-_SKIPPED: Final = frozenset(
+_SKIPPED: Final = _words(
     "-comment applet audio canvas embed head iframe link meta noembed noframes object script style svg template title"
-    " video".split()
+    " video"
 )
-_BLOCKS: Final = frozenset(
+_BLOCKS: Final = _words(
     "address article aside body center dd details dialog dir div dl dt fieldset figcaption figure footer form header hr"
-    " legend li main menu nav ol optgroup option section summary tbody tfoot thead tr ul caption".split()
+    " legend li main menu nav ol optgroup option section summary tbody tfoot thead tr ul caption"
 )
-_PARAGRAPHS: Final = frozenset("p h1 h2 h3 h4 h5 h6 table pre blockquote ul ol dl hr xmp listing".split())
+_PARAGRAPHS: Final = _words("p h1 h2 h3 h4 h5 h6 table pre blockquote ul ol dl hr xmp listing")
 # Fillers of preheaders and of broken lines. ZWNJ and ZWJ mean something within a word (Persian, emoji) and stay there.
 _FILLERS: Final = "\u200b\u200c\u200d\u2060\ufeff\u034f\u00ad\u180e"
 _ALT_LIMIT: Final = 80  # longer ones describe a picture to those who cannot see it; they are nobody's message
 _ADDRESS_LIMIT: Final = 300  # longer ones are trackers' and bury the text; the HTML view has them
 _QUOTE_DEPTH_LIMIT: Final = 20
-_NOBODYS_ALTS: Final = frozenset(
+_NOBODYS_ALTS: Final = _words(
     "image picture photo logo icon banner spacer img pixel header footer photograph imagen bild изображение фото"
-    " картинка логотип зображення նկար".split()
+    " картинка логотип зображення նկար"
 )
 _FONT_SIZE = re.compile(r"(?:^|;)font(?:-size)?:[^;]*?(?<![\d.#-])(\d{1,6}(?:\.\d{0,6})?)(?:px|pt|em|rem|%|;|!|$)")
 
@@ -420,10 +415,9 @@ class _TextBuilder:
         for number, piece in enumerate(text.replace("\r\n", "\n").split("\n")):
             if number:
                 self.break_line()
-            piece = piece.rstrip()
-            if piece:
+            if not piece.isspace() and piece:
                 self.wants_space = False
-                self._put(piece)
+                self._put(piece.rstrip())
 
     def _put(self, text: str) -> None:
         if self.gap:
@@ -584,16 +578,16 @@ class SafeHtml:
     remote: int
 
 
-_TAGS: Final = frozenset(
+_TAGS: Final = _words(
     "a abbr acronym address article aside b bdi bdo big blockquote br caption center cite code col colgroup dd del dfn"
     " div dl dt em figcaption figure font footer h1 h2 h3 h4 h5 h6 header hr i img ins kbd li main mark nobr ol p pre q"
     " rp rt ruby s samp section small span strike strong sub sup table tbody td tfoot th thead time tr tt u ul var"
-    " wbr".split()
+    " wbr"
 )
 # Gone with everything in them.
-_GONE: Final = frozenset(
+_GONE: Final = _words(
     "applet audio canvas datalist embed frame frameset iframe math noembed noframes noscript object script select style"
-    " svg template title video xml".split()
+    " svg template title video xml"
 )
 _TABLE_LOOK: Final = frozenset({"align", "bgcolor", "height", "valign", "width"})
 _ATTRIBUTES: Final[Mapping[str, frozenset[str]]] = {
@@ -616,7 +610,7 @@ _ATTRIBUTES: Final[Mapping[str, frozenset[str]]] = {
     "ul": frozenset({"type"}),
 }
 # What a style attribute may say. Nothing that loads, moves over something else, or is drawn outside its place.
-_PROPERTIES: Final = frozenset(
+_PROPERTIES: Final = _words(
     "background background-color border border-bottom border-bottom-color border-bottom-style border-bottom-width"
     " border-collapse border-color border-left border-left-color border-left-style border-left-width border-radius"
     " border-right border-right-color border-right-style border-right-width border-spacing border-style border-top"
@@ -625,7 +619,7 @@ _PROPERTIES: Final = frozenset(
     " list-style-type margin margin-bottom margin-left margin-right margin-top max-height max-width min-height"
     " min-width opacity overflow overflow-wrap padding padding-bottom padding-left padding-right padding-top"
     " table-layout text-align text-decoration text-indent text-transform unicode-bidi vertical-align visibility"
-    " white-space width word-break word-wrap word-spacing".split()
+    " white-space width word-break word-wrap word-spacing"
 )
 _STYLE_LIMIT: Final = 4000  # characters; Outlook writes some 500
 # Words, numbers, colours, font names. No backslash, colon, at sign, angle bracket or comment can be in it.
@@ -644,10 +638,13 @@ _UNSEEN_IN_URLS: Final = {code: None for code in (*range(0x21), *range(0x7F, 0xA
 def make_safe(html: str, *, inline: Mapping[str, str], show_remote: bool) -> SafeHtml:
     """What may be shown of a mail's HTML. `inline` maps a content id to the URL that shows its part.
 
-    Never raises. What is longer than SAFE_LIMIT characters becomes a note that says so.
+    Never raises. What is longer than SAFE_LIMIT characters, or has more than REFERENCE_LIMIT ampersands, becomes a note
+    that says so.
     """
-    if len(html) > SAFE_LIMIT:
+    if len(html) > SAFE_LIMIT or html.count("&") > REFERENCE_LIMIT:
         return SafeHtml(f"<p>{escape(TOO_LARGE)}</p>", 0, 0)
+    if html.count("&") > _MANY_REFERENCES:
+        html = _REFERENCE.sub(_as_character, html)
     cleaned = nh3.clean(
         _tame(_clean_text(html)),
         tags=set(_TAGS),
@@ -662,6 +659,11 @@ def make_safe(html: str, *, inline: Mapping[str, str], show_remote: bool) -> Saf
     )
     pictures = _Pictures(inline, show_remote)
     return SafeHtml(_CANONICAL_TAG.sub(pictures.settle, cleaned), pictures.blocked, pictures.remote)
+
+
+def _as_character(reference: re.Match[str]) -> str:
+    character = unescape(reference[0])
+    return reference[0] if character in _MARKUP else character
 
 
 def _filter_attribute(tag: str, name: str, value: str) -> str | None:

@@ -30,7 +30,7 @@ _LOOK_AT_MOST = 1_000
 
 _PLAIN = re.compile(r"[a-z0-9]{1,64}")
 _URLSAFE = re.compile(r"[A-Za-z0-9_-]{4,64}")
-_VALUE = r"[abu][a-z0-9]{1,400}"
+_VALUE = r"[abu][a-z0-9]{0,400}"
 _SIGNATURE = r"[a-z2-7]{16}"
 _TAG = re.compile(rf"([bc])-({_VALUE})-({_SIGNATURE})")
 _MESSAGE_ID = re.compile(rf"({_VALUE})\.({_VALUE})\.({_SIGNATURE})")
@@ -75,7 +75,7 @@ class Tokens:
                 return value
         for message_id in _first(message_ids):
             values = self._read_message_id(message_id)
-            if values is not None:
+            if values is not None and values[1]:
                 return values[1]
         return None
 

@@ -521,6 +521,8 @@ mailbox = Table(
     Column("last_uid", BigInteger, nullable=False),
     # The server's date of the newest message taken: after a change of UIDVALIDITY the search begins shortly before it.
     _at("newest_at", nullable=True),
+    # The same of what was there before the hub looked first, which is never taken.
+    _at("began_at", nullable=True),
     _at("looked_at"),
     Column("leased_by", Text),
     _at("lease_until", nullable=True),

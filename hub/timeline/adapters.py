@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 from typing import Any
 
@@ -15,6 +16,7 @@ from hub.store import tables
 from hub.store.database import Database, Tx
 from hub.store.stream import Stored
 from hub.store.vault import Vault
+from hub.timeline import channels
 
 log = logging.getLogger(__name__)
 
@@ -81,11 +83,15 @@ class Adapters:
                 secrets=self._vault.unseal(row.secrets),
                 public_url=self._public_url,
                 default_region=row.default_region,
+                keep_secret=functools.partial(self._keep_secret, row.id),
                 token_key=self._vault.key(f"channel-tokens/{row.id}"),
             )
         )
         self._live[channel_id] = (fingerprint, channel)
         return channel
+
+    async def _keep_secret(self, channel_id: str, name: str, value: str) -> None:
+        await self._database.transaction(channels.keep_secret, self._vault, channel_id, name, value)
 
     async def close(self) -> None:
         for channel in [*self._retired, *(channel for _, channel in self._live.values())]:

@@ -100,7 +100,7 @@ def create_channel(
     if reopen_window_s is not None:
         row["reopen_window_s"] = reopen_window_s
     tx.execute(insert(tables.channel).values(**row))
-    _emit(tx, channel_id)
+    tell(tx, channel_id)
 
 
 def update_channel(
@@ -149,10 +149,20 @@ def update_channel(
         }
     tx.execute(update(tables.channel).where(_ch.id == channel_id).values(version=_ch.version + 1, **values))
     tx.wake("outbox")
-    _emit(tx, channel_id)
+    tell(tx, channel_id)
 
 
-def _emit(tx: Tx, channel_id: str) -> None:
+def keep_secret(tx: Tx, vault: Vault, channel_id: str, name: str, value: str) -> None:
+    """A secret that the provider has renewed by itself. Nothing changes for anybody, so nobody is told, and adapters go on
+    with what they hold."""
+    row = tx.first(select(_ch.secrets).where(_ch.id == channel_id).with_for_update())
+    if row is not None:
+        secrets = vault.unseal(row.secrets) | {name: value}
+        tx.execute(update(tables.channel).where(_ch.id == channel_id).values(secrets=vault.seal(secrets)))
+
+
+def tell(tx: Tx, channel_id: str) -> None:
+    """Everybody hears how the channel is now."""
     for view in load_channel_views(tx, [channel_id]):
         tx.emit(ChannelChanged(view), {STAFF})
 

@@ -12,6 +12,7 @@ from hub.errors import Conflict
 from hub.store.database import Tx
 from hub.timeline import channels
 from hub.timeline.channels import ChannelSetup
+from hub.timeline.fetching import check_mailbox
 from hub.web.api import Access, Context, HubLike, endpoint
 from hub.web.schemas import ChannelDetail, ChannelField, ChannelKindInfo, NewChannel, Page, UpdateChannel
 
@@ -87,7 +88,9 @@ async def check_channel(context: Context, channel_id: str) -> Page[CheckResult]:
     channel = await context.hub.channels.get(channel_id)
     if not isinstance(channel, EmailChannel):
         raise Conflict("this kind of channel signs in nowhere by itself", code="nothing_to_check")
-    return Page(await channel.check())
+    results = await channel.check()
+    mailbox = await check_mailbox(channel)
+    return Page(results if mailbox is None else [*results, mailbox])
 
 
 @endpoint("PATCH", "/channels/{channel_id}", access=Access.ADMIN, summary="Change a channel")

@@ -341,6 +341,12 @@ class ChannelDetail(Answer):
     reopen_window_s: int
 
 
+class SignInAddress(Answer):
+    """The provider's page where an administrator lets the hub into a mailbox."""
+
+    url: str
+
+
 class ChannelField(Answer):
     """One setting or secret of a kind of channel, as a form asks for it. `pattern` is matched against the whole
     value. With `options` it is a choice; fields of one `group` stand together under that heading."""

@@ -25,6 +25,7 @@ def upgrade() -> None:
         sa.Column("uid_validity", sa.BigInteger(), nullable=False),
         sa.Column("last_uid", sa.BigInteger(), nullable=False),
         sa.Column("newest_at", INSTANT, nullable=True),
+        sa.Column("began_at", INSTANT, nullable=True),
         sa.Column("looked_at", INSTANT, nullable=False),
         sa.Column("leased_by", sa.Text(), nullable=True),
         sa.Column("lease_until", INSTANT, nullable=True),

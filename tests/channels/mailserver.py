@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import ssl
+import warnings
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -58,6 +59,7 @@ class MailServer:
     busy: int = 0
     most_busy: int = 0
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
+    left: asyncio.Event = field(default_factory=asyncio.Event)
     hold: asyncio.Event | None = None
     _never: asyncio.Event = field(default_factory=asyncio.Event)
     _sessions: list[_Session] = field(default_factory=list)
@@ -100,7 +102,15 @@ class MailServer:
         self.arrived.set()
         if self.hold is not None:
             await self.hold.wait()
-        return None if await server.intercept("CONTENT") else "250 2.0.0 Taken"
+        answers = self.on.get("CONTENT") or [""]
+        answer = answers[0]
+        if isinstance(answer, str) and answer:
+            answers.pop(0)
+            if answer.startswith("421"):
+                asyncio.get_running_loop().call_soon(server._writer.close)
+            return answer
+        await server.intercept("CONTENT")
+        return "250 2.0.0 Taken"
 
 
 class _Session(SMTP):
@@ -109,25 +119,32 @@ class _Session(SMTP):
     def __init__(self, mail_server: MailServer) -> None:
         self._mail_server = mail_server
         self.options: dict[str, list[str]] = {"MAIL": [], "RCPT": []}
-        super().__init__(
-            mail_server,
-            hostname="mx.test",
-            data_size_limit=mail_server.size_limit,
-            enable_SMTPUTF8=mail_server.offers_utf8,
-            tls_context=None if mail_server.is_tls_at_once else mail_server.tls,
-            require_starttls=mail_server.tls is not None and not mail_server.is_tls_at_once,
-            auth_required=mail_server.must_sign_in,
-            auth_require_tls=False,
-            authenticator=mail_server.authenticate,
-            auth_exclude_mechanism=() if mail_server.access_tokens else ("XOAUTH2",),
-            loop=asyncio.get_running_loop(),
-        )
+        with warnings.catch_warnings():
+            # It says that passwords ought to be encrypted, which is for the client to decide here.
+            warnings.simplefilter("ignore")
+            super().__init__(
+                mail_server,
+                hostname="mx.test",
+                data_size_limit=mail_server.size_limit,
+                enable_SMTPUTF8=mail_server.offers_utf8,
+                tls_context=None if mail_server.is_tls_at_once else mail_server.tls,
+                require_starttls=mail_server.tls is not None and not mail_server.is_tls_at_once,
+                auth_required=mail_server.must_sign_in,
+                auth_require_tls=False,
+                authenticator=mail_server.authenticate,
+                auth_exclude_mechanism=() if mail_server.access_tokens else ("XOAUTH2",),
+                loop=asyncio.get_running_loop(),
+            )
 
     def connection_made(self, transport: Any) -> None:
         if self.transport is None:
             self._mail_server.connections += 1
             self._mail_server._sessions.append(self)
         super().connection_made(transport)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._mail_server.left.set()
+        super().connection_lost(error)
 
     async def intercept(self, verb: str) -> bool:
         """Plays what the test wants at `verb`; whether it did."""

@@ -796,6 +796,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/channels/{channel_id}/sign-in": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Let the hub into a mailbox
+         * @description The provider's page to send the browser to. It comes back to `/oauth/callback`, which must be registered there.
+         */
+        post: operations["begin_sign_in"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/api-keys": {
         parameters: {
             query?: never;
@@ -1591,6 +1611,10 @@ export interface components {
         SignIn: {
             email: string;
             password: string;
+        };
+        /** @description The provider's page where an administrator lets the hub into a mailbox. */
+        SignInAddress: {
+            url: string;
         };
         /**
          * @description All the console shows at once, and the token of the moment it was true. `conversations` holds the open ones the
@@ -3356,6 +3380,37 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Page_CheckResult_"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    begin_sign_in: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                channel_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignInAddress"];
                 };
             };
             /** @description It failed; `code` says why */

@@ -35,7 +35,8 @@ from hub.mail.filenames import TYPES, file_name, safe_name, told_name
 from hub.mail.flowed import unflow
 from hub.mail.headers import Headers, text_of
 from hub.mail.invitation import invitation_text
-from hub.mail.structure import Entity, MailUnreadable, read_head, read_tree
+from hub.mail.rtf import unpack_rtf
+from hub.mail.structure import PART_LIMIT, Entity, MailUnreadable, read_head, read_tree
 from hub.mail.tnef import Tnef, TnefFile, TnefUnreadable, read_tnef
 
 __all__ = ["MailUnreadable", "arrival_key", "extract_part", "parse_mail"]
@@ -227,7 +228,6 @@ class _Body:
     segments: list[_Segment] = field(default_factory=list)
     files: list[_File] = field(default_factory=list)
     calendars: list[Entity] = field(default_factory=list)
-    letters_left: int = TEXT_LIMIT
     is_cut: bool = False
     fault: str | None = None
 
@@ -317,12 +317,19 @@ class _Body:
             media_type = media_type or TYPES.get(file.name.rpartition(".")[2].lower(), "application/octet-stream")
             self._add(safe_name(file.name) or "file", media_type, entity, file, file.content_id)
         if tnef.rtf and not (tnef.text or tnef.html):
-            self._add("message.rtf.compressed", "application/octet-stream", entity, TnefFile(content=tnef.rtf))
+            # The letter itself, in a form that only a word processor reads.
+            rtf = unpack_rtf(tnef.rtf)
+            name, media_type = (
+                ("message.rtf", "application/rtf") if rtf else ("message.rtf.packed", "application/octet-stream")
+            )
+            self._add(name, media_type, entity, TnefFile(content=rtf or tnef.rtf))
         return [_Segment(tnef.text, tnef.html)] if tnef.text.strip() or tnef.html.strip() else []
 
     def _add(
         self, name: str, media_type: str, entity: Entity, inside: TnefFile | None = None, content_id: str | None = None
     ) -> None:
+        if len(self.files) >= PART_LIMIT:
+            raise MailUnreadable(f"the message has over {PART_LIMIT} files", code="too_many_parts")
         self.files.append(_File(len(self.files) + 1, name, media_type, entity, inside, content_id))
 
     def result(self) -> tuple[str, str | None, str | None]:

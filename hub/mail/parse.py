@@ -67,7 +67,11 @@ def parse_mail(raw: bytes, *, envelope_to: Sequence[str] = (), own_addresses: Co
     headers = tree.headers
     body = _Body()
     body.take(tree)
-    text, html, fault = body.result()
+    html = body.page()
+    spans = _spans(body.plain(), html)
+    if not any(span.text.strip() for span in spans):
+        invitation = body.invitation()
+        spans = (Span(SpanKind.WRITTEN, invitation),) if invitation else ()
     report = reports.find_report(tree)
     senders = _mailboxes(headers, "from") or _mailboxes(headers, "sender")
     kind, word = noise.judge(
@@ -89,14 +93,14 @@ def parse_mail(raw: bytes, *, envelope_to: Sequence[str] = (), own_addresses: Co
         cc=cc,
         recipients=_recipients(headers, envelope_to, (*to, *cc)),
         sent_at=_moment(headers.text("date")),
-        spans=_spans(text, html),
+        spans=tuple(Span(span.kind, clean_text(span.text)) for span in spans),
         html=html,
         parts=_parts(body.files, html),
         noise=kind,
         noise_word=word,
         report=report,
         size_bytes=len(raw),
-        fault="header_cut" if headers.is_cut else fault,
+        fault="header_cut" if headers.is_cut else "text_cut" if body.is_cut else body.fault,
     )
 
 
@@ -332,25 +336,31 @@ class _Body:
             raise MailUnreadable(f"the message has over {PART_LIMIT} files", code="too_many_parts")
         self.files.append(_File(len(self.files) + 1, name, media_type, entity, inside, content_id))
 
-    def result(self) -> tuple[str, str | None, str | None]:
-        """The whole text, the whole HTML (None without any), and what was wrong with them."""
-        has_html = any(segment.html for segment in self.segments)
-        texts = [segment.text if segment.text.strip() else _text_from_html(segment.html) for segment in self.segments]
-        text = "\n\n".join(kept for text in texts if (kept := text.strip("\n").rstrip()))
-        if not text:
-            told = (
-                invitation_text(decode(part.content(), part.type_parameters.get("charset") or "utf-8"))
-                for part in self.calendars
-            )
-            text = next((found for found in told if found), "")
-        html = None
-        if has_html:
-            html = "\n".join(segment.html or f"<pre>{_escaped(segment.text)}</pre>" for segment in self.segments)
-            if len(html) > HTML_LIMIT:
-                html, self.is_cut = html[:HTML_LIMIT], True
+    def page(self) -> str | None:
+        """The whole HTML, plain texts between it included; None without any."""
+        if not any(segment.html for segment in self.segments):
+            return None
+        html = "\n".join(segment.html or f"<pre>{_escaped(segment.text)}</pre>" for segment in self.segments)
+        if len(html) > HTML_LIMIT:
+            html, self.is_cut = html[:HTML_LIMIT], True
+        return html
+
+    def plain(self) -> str | None:
+        """The whole text; None where some of it stands in the HTML alone."""
+        if any(segment.html and not segment.text.strip() for segment in self.segments):
+            return None
+        text = "\n\n".join(kept for segment in self.segments if (kept := segment.text.strip("\n").rstrip()))
         if len(text) > TEXT_LIMIT:
             text, self.is_cut = text[:TEXT_LIMIT], True
-        return clean_text(text), html, "text_cut" if self.is_cut else self.fault
+        return clean_text(text)
+
+    def invitation(self) -> str:
+        """The first calendar among the files in a few lines: for mails with nothing else to read."""
+        for part in self.calendars:
+            told = invitation_text(decode(part.content(), part.type_parameters.get("charset") or "utf-8"))
+            if told:
+                return told
+        return ""
 
 
 def _is_body(entity: Entity, *, has_text: bool) -> bool:
@@ -400,14 +410,15 @@ def _parts(files: list[_File], html: str | None) -> tuple[MailPart, ...]:
 # --- text -------------------------------------------------------------------------------------------------------------
 
 
-def _spans(text: str, html: str | None) -> tuple[Span, ...]:
-    # For the lead: quoting.split_html(html, text) or quoting.split_text(text) once that part has landed.
-    del html
-    return (Span(SpanKind.WRITTEN, text),) if text else ()
+def _spans(text: str | None, html: str | None) -> tuple[Span, ...]:
+    # For the lead, once that part has landed:
+    #     return quoting.split_text(text or "") if html is None else quoting.split_html(html, text)
+    whole = _text_from_html(html or "") if text is None else text
+    return (Span(SpanKind.WRITTEN, whole),) if whole else ()
 
 
 def _text_from_html(html: str) -> str:
-    # For the lead: hub.mail.html.text_from_html once that part has landed. This one only strips tags.
+    # For the lead: not needed once `_spans` asks hub.mail.quoting. This one only strips tags.
     visible = re.sub(r"(?is)<(script|style|head|title)\b.*?(?:</\1\s*>|\Z)|<!--.*?(?:-->|\Z)", "", html)
     lines = re.sub(r"(?i)<(?:br|/?p|/?div|/?tr|/?li|/?h[1-6]|/?blockquote)\b[^<>]*>", "\n", visible)
     return re.sub(r"\s*\n\s*", "\n", unescape(re.sub(r"<[^<>]*>", "", lines))).strip()

@@ -635,8 +635,9 @@ _STYLE_LIMIT: Final = 4000  # characters; Outlook writes some 500
 _VALUE = re.compile(r"""[\w\s#%.,()'"!+-]{1,300}+""", re.ASCII)
 _FUNCTION = re.compile(r"([\w-]*)\(", re.ASCII)
 _FUNCTIONS: Final = frozenset({"rgb", "rgba", "hsl", "hsla"})
-# As nh3 writes a tag: attributes are quoted with ", and no " is inside them.
-_CANONICAL_TAG = re.compile(r'<(/?)([a-z][a-z0-9]*+)((?: [^\s=>"]++="[^"]*+")*+)>')
+# As nh3 writes a tag: attributes are quoted with ", and no " is inside them. A < that begins nothing of the kind is not
+# expected; it becomes text, so that no <img> can get past us in another shape.
+_CANONICAL_TAG = re.compile(r'<(/?)([a-z][a-z0-9]*+)((?: [^\s=>"]++="[^"]*+")*+)>|<')
 _CANONICAL_ATTRIBUTE = re.compile(r' ([^\s=>"]++)="([^"]*+)"')
 _PICTURE = re.compile(r"data:image/(?:png|jpeg|gif|webp);base64,[A-Za-z0-9+/=\s]*+", re.IGNORECASE)
 _HTTP = re.compile(r"https?://[^\s/?#]", re.IGNORECASE)
@@ -713,7 +714,7 @@ class _Pictures:
 
     def settle(self, tag: re.Match[str]) -> str:
         if tag[2] != "img":
-            return tag[0]
+            return tag[0] if tag[2] is not None else "&lt;"
         attributes = {name: unescape(value) for name, value in _CANONICAL_ATTRIBUTE.findall(tag[3])}
         source = attributes.pop("src", "").strip()
         alt = attributes.get("alt", "")

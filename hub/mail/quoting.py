@@ -387,8 +387,8 @@ class _Mail:
         return _LABELS.get(self.look(index)[: found.start()].strip(" _|"), frozenset())
 
     def is_header_block(self, index: int) -> bool:
-        """From and at least two more of Date, To, Subject, within a few lines. A journey ("From: … To: … Date: …") has
-        neither a subject nor an address."""
+        """From, Date and one more of To, Subject, within a few lines. A journey ("From: … To: … Date: …") has neither a
+        subject nor an address; a form on a web page ("From: … Subject: … Message: …") has no date."""
         roles: set[str] = set()
         labelled, has_address, stray = 0, False, 0
         for at in range(index, min(index + 14, len(self.lines), _LINE_LIMIT)):
@@ -408,7 +408,7 @@ class _Mail:
                 stray += 1
                 if stray > 3:
                     break
-        return "from" in roles and labelled >= 3 and ("subject" in roles or has_address) and len(roles) >= 3
+        return roles >= {"from", "date"} and labelled >= 3 and ("subject" in roles or has_address) and len(roles) >= 3
 
     def is_header_shape(self, index: int) -> bool:
         """A header block in a language we do not know: three lines of "word: something", with an address or a time.

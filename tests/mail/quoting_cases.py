@@ -255,6 +255,7 @@ ALL_WRITTEN = [
     "Բարև Ձեզ։\nԵրեկ նա գրեց։\nԻսկ ես չեմ ստացել։",
     "Отправлено с опозданием на три дня.",
     "Original message",
+    "A visitor wrote to you.\n\nFrom: Ani <ani@home.test>\nTo: shop\nSubject: Order\n\nWhere is it?",
     "I sent it with subject: hello\nto: nobody\nfrom: me",
 ]  # fmt: skip
 

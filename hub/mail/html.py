@@ -43,6 +43,8 @@ _TAG_LIMIT: Final = 10_000
 # How deep tamed HTML may be. Forty levels are usual in newsletters made of tables, and each further mail in a thread of
 # answers adds three or four.
 _DEPTH_LIMIT: Final = 150
+# What stands behind so many tags is not read as text: a megabyte of nothing but tags would take over a second.
+_TEXT_TAG_LIMIT: Final = 100_000
 _ATTRIBUTE_LIMIT: Final = 30
 # A tag this long may have hundreds of attributes, and both parsers compare each with all before it (100,000 of them in
 # one tag: 17 s in lexbor).
@@ -233,10 +235,14 @@ def _no_region(_tag: str, _attributes: Mapping[str, str | None]) -> Region | Non
     return None
 
 
+def _first_tags(html: str) -> str:
+    return "<".join(html.split("<", _TEXT_TAG_LIMIT)[:_TEXT_TAG_LIMIT])
+
+
 def lines_from_html(html: str, classify: Classifier) -> tuple[TextLine, ...]:
     """The lines of `text_from_html`, each with the region of its first character. An inner region says nothing within a
     QUOTE. TAIL and HEADER mark only the first line after the element began."""
-    tree = LexborHTMLParser(_tame(_clean_text(html[:TEXT_LIMIT])))
+    tree = LexborHTMLParser(_tame(_clean_text(_first_tags(html[:TEXT_LIMIT]))))
     top = tree.body if tree.body is not None else tree.root
     text = _TextBuilder()
     if top is not None:

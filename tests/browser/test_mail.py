@@ -48,7 +48,7 @@ class Outside:
     smtp_port: int = 0
     web_url: str = ""
 
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802 - aiosmtpd's name
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         content = envelope.content
         assert isinstance(content, bytes)
         mail = message_from_bytes(content, policy=policy.default)
@@ -66,7 +66,7 @@ def outside() -> Iterator[Outside]:
     world = Outside(smtp_port=find_free_port())
 
     class Pictures(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:  # noqa: N802 - the library's name
+        def do_GET(self) -> None:
             world.asked_for.append(self.path)
             self.send_response(200)
             self.send_header("Content-Type", "image/gif")
@@ -96,7 +96,9 @@ def call(url: str, body: Any, **headers: str) -> tuple[Any, str]:
     told = {"Content-Type": kind, **{name.replace("_", "-"): value for name, value in headers.items()}}
     with urllib.request.urlopen(urllib.request.Request(url, content, told), timeout=PATIENCE_MS / 1000) as answer:
         text = answer.read().decode()
-        return (json.loads(text) if text.startswith("{") else text), answer.headers.get("Set-Cookie", "").partition(";")[0]
+        return (json.loads(text) if text.startswith("{") else text), answer.headers.get("Set-Cookie", "").partition(
+            ";"
+        )[0]
 
 
 @dataclass

@@ -19,7 +19,7 @@ from hub.mail.parse import MailUnreadable, arrival_key, extract_part, parse_mail
 from tests.mail.corpus import message, names
 
 MEGABYTE = 1_000_000
-LIMIT_S = 3.0
+LIMIT_S = 1.0
 HEAD = b"From: a@example.com\nTo: b@example.com\nSubject: x\n"
 MULTIPART = HEAD + b"Content-Type: multipart/mixed; boundary=a\n\n"
 REPORT = HEAD + b"Content-Type: multipart/report; boundary=a\n\n"

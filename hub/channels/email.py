@@ -105,8 +105,9 @@ SIGNATURE_HEADER = "x-hub-signature"
 # (documentation.mailgun.com/docs/mailgun/user-manual/receive-forward-store/receive-http).
 MAILGUN_KINDS = ("mailgun", "mailgun-mime")
 # documentation.mailgun.com/docs/mailgun/user-manual/webhooks/securing-webhooks: the signature covers time and token only,
-# so an old one is worth nothing.
-_MAILGUN_AGE_S = 15 * 60
+# so an old one is worth nothing. It tries again for eight hours, and what it tries again must not be refused as old; a mail
+# that is posted twice is stored once anyhow.
+_MAILGUN_AGE_S = 9 * 3600
 # Mailgun's has some twenty; the limit bounds the work of a hostile body.
 _FORM_FIELDS_LIMIT = 1_000
 _FIELD_NAME = re.compile(rb'content-disposition:[^\r\n]{0,500}?;\s*name="([^"\r\n]{1,100})"', re.IGNORECASE)

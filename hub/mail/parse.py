@@ -23,17 +23,17 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_tz
-from html import unescape
 from urllib.parse import unquote
 
 from hub.channels.channel import clean_text
-from hub.domain.mail import IncomingMail, Mailbox, MailPart, Span, SpanKind
-from hub.mail import noise, reports
+from hub.domain.mail import IncomingMail, Mailbox, MailPart, Span
+from hub.mail import noise, quoting, reports
 from hub.mail.addresses import normal_address, parse_mailboxes
 from hub.mail.charsets import codec_name, decode
 from hub.mail.filenames import TYPES, file_name, safe_name, told_name
 from hub.mail.flowed import unflow
 from hub.mail.headers import Headers, text_of
+from hub.mail.html import text_from_html
 from hub.mail.invitation import invitation_text
 from hub.mail.structure import Entity, MailUnreadable, read_head, read_tree
 from hub.mail.tnef import Tnef, TnefFile, TnefUnreadable, read_tnef
@@ -328,9 +328,14 @@ class _Body:
     def result(self) -> tuple[str, str | None, str | None]:
         """The whole text, the whole HTML (None without any), and what was wrong with them."""
         has_html = any(segment.html for segment in self.segments)
-        texts = [segment.text if segment.text.strip() else _text_from_html(segment.html) for segment in self.segments]
+        # Where no part is plain text, the text is read out of the HTML once, together with its quotes (see _spans).
+        is_bare = has_html and not any(segment.text.strip() for segment in self.segments)
+        texts = [
+            segment.text if segment.text.strip() or is_bare else text_from_html(segment.html)
+            for segment in self.segments
+        ]
         text = "\n\n".join(kept for text in texts if (kept := text.strip("\n").rstrip()))
-        if not text:
+        if not text and not has_html:
             told = (
                 invitation_text(decode(part.content(), part.type_parameters.get("charset") or "utf-8"))
                 for part in self.calendars
@@ -394,13 +399,4 @@ def _parts(files: list[_File], html: str | None) -> tuple[MailPart, ...]:
 
 
 def _spans(text: str, html: str | None) -> tuple[Span, ...]:
-    # For the lead: quoting.split_html(html, text) or quoting.split_text(text) once that part has landed.
-    del html
-    return (Span(SpanKind.WRITTEN, text),) if text else ()
-
-
-def _text_from_html(html: str) -> str:
-    # For the lead: hub.mail.html.text_from_html once that part has landed. This one only strips tags.
-    visible = re.sub(r"(?is)<(script|style|head|title)\b.*?(?:</\1\s*>|\Z)|<!--.*?(?:-->|\Z)", "", html)
-    lines = re.sub(r"(?i)<(?:br|/?p|/?div|/?tr|/?li|/?h[1-6]|/?blockquote)\b[^<>]*>", "\n", visible)
-    return re.sub(r"\s*\n\s*", "\n", unescape(re.sub(r"<[^<>]*>", "", lines))).strip()
+    return quoting.split_html(html, text) if html else quoting.split_text(text)

@@ -585,7 +585,7 @@ LANGUAGES: Final = (
             "Yönlendirilen ileti",
             "Başlangıç iletilen ileti",
         ),
-        sent_from=("Outlook'u edinin", "Şuradan gönderildi"),
+        sent_from=("iOS için Outlook", "Android için Outlook", "Outlook'u edinin", "Şuradan gönderildi"),
         sent_by=("gönderildi", "gönderilmiştir"),
         closings=("Saygılarımla", "Saygılar", "Saygılarımızla", "İyi çalışmalar", "Sevgiler"),
         disclaimers=("Bu e-posta ve", "Bu mesaj ve ekleri"),

@@ -3,14 +3,32 @@ visitor of the web shop. They do and see what a person does and sees; none of th
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
 
 from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Page, expect
 
 # What a page of a busy machine may take to show what has happened.
 PATIENCE_MS = 15_000
 expect.set_options(timeout=PATIENCE_MS)
+
+# Set it to a folder to look at what the browsers showed.
+PICTURES = os.environ.get("HUB_TEST_PICTURES")
+
+
+class NewPage(Protocol):
+    """Opens somebody's own browser, with cookies, storage and network of its own."""
+
+    def __call__(self, name: str, *, width: int = 1440, height: int = 900) -> Page: ...
+
+
+def show(page: Page, name: str) -> None:
+    if PICTURES is not None and not page.is_closed():
+        page.screenshot(path=Path(PICTURES) / f"{name}.png")
+
 
 # A browser reports a line that is cut, and the one question that is answered with 401 ("is somebody signed in?").
 _CUT = re.compile(r"net::ERR_|WebSocket connection to|status of 50[234]")
@@ -113,6 +131,18 @@ class Agent:
     def answer(self, text: str) -> None:
         self.page.get_by_test_id("composer-text").fill(text)
         self.page.get_by_test_id("composer-send").click()
+
+    def mail(self, text: str, direction: str) -> Locator:
+        """The one mail that says this, which may be folded away later."""
+        mails = self.page.locator(f'[data-testid="entry"][data-mail][data-direction="{direction}"]').filter(has_text=text)
+        expect(mails).to_have_count(1)
+        return self.page.locator(f'[data-entry-id="{mails.get_attribute("data-entry-id")}"]')
+
+    @property
+    def recipients(self) -> list[str]:
+        """To whom the mail that is being written goes, To first, then Cc."""
+        chips = self.page.get_by_test_id("mail-head").locator(".chip")
+        return [text.strip() for text in chips.all_inner_texts()]
 
     def sees_tick(self, text: str, delivery: str) -> None:
         expect(self.entry(text, "out")).to_have_attribute("data-delivery", delivery)

@@ -6,64 +6,16 @@ One demo serves all tests of the file; each has its own customers and agents. At
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from pathlib import Path
-from typing import Protocol
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import expect
 
-from tests.browser.people import Agent, Complaints, Handset, Visitor
+from tests.browser.people import Agent, Complaints, Handset, NewPage, Visitor, show
 from tests.support.hub_process import HubProcess
 
 pytestmark = pytest.mark.browser
-
-# Set it to a folder to look at what the browsers showed.
-PICTURES = os.environ.get("HUB_TEST_PICTURES")
-
-
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HubProcess]:
-    data_dir = tmp_path_factory.mktemp("demo") / "data"
-    with HubProcess(["demo", "--quiet"], data_dir) as hub:
-        yield hub
-    assert "Traceback" not in hub.log
-
-
-@pytest.fixture
-def complaints() -> Iterator[Complaints]:
-    heard = Complaints()
-    yield heard
-    assert heard.said == []
-
-
-class NewPage(Protocol):
-    def __call__(self, name: str, *, width: int = 1440, height: int = 900) -> Page: ...
-
-
-@pytest.fixture
-def new_page(browser: Browser, complaints: Complaints, request: pytest.FixtureRequest) -> Iterator[NewPage]:
-    """Somebody's own browser: cookies, storage and network of its own. Shows the page at the end (PICTURES)."""
-    opened: list[tuple[str, Page]] = []
-
-    def make(name: str, *, width: int = 1440, height: int = 900) -> Page:
-        context = browser.new_context(viewport={"width": width, "height": height}, locale="en-GB")
-        complaints.listen(context)
-        page = context.new_page()
-        opened.append((name, page))
-        return page
-
-    yield make
-    for name, page in opened:
-        show(page, f"{request.node.name}-{name}")
-        page.context.close()
-
-
-def show(page: Page, name: str) -> None:
-    if PICTURES is not None:
-        page.screenshot(path=Path(PICTURES) / f"{name}.png")
 
 
 Cut = AbstractContextManager[None]

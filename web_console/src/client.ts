@@ -111,8 +111,8 @@ export const api = {
   // --- conversations
   conversations: (query: ConversationQuery) => take(client.GET("/api/v1/conversations", { params: { query } })),
   conversation: (id: number) => take(client.GET("/api/v1/conversations/{conversation_id}", ofConversation(id))),
-  startConversation: (channel_id: string, contact_point_id: number) =>
-    take(client.POST("/api/v1/conversations", { body: { channel_id, contact_point_id } })),
+  startConversation: (channel_id: string, contact_point_id: number, subject: string | null = null) =>
+    take(client.POST("/api/v1/conversations", { body: { channel_id, contact_point_id, subject } })),
   sendMessage: (id: number, key: string, body: Schemas["NewMessage"]) =>
     take(client.POST("/api/v1/conversations/{conversation_id}/messages", { ...keyed(id, key), body })),
   addNote: (id: number, key: string, text: string) =>
@@ -127,6 +127,7 @@ export const api = {
   typing: (id: number) => take(client.POST("/api/v1/conversations/{conversation_id}/typing", ofConversation(id))),
   settleDelivery: (entryId: number, action: Schemas["SettleDelivery"]["action"]) =>
     take(client.POST("/api/v1/entries/{entry_id}/delivery", { params: { path: { entry_id: entryId } }, body: { action } })),
+  mail: (entryId: number) => take(client.GET("/api/v1/entries/{entry_id}/mail", { params: { path: { entry_id: entryId } } })),
   acceptOffer: (id: number) => take(client.POST("/api/v1/offers/{offer_id}/accept", ofOffer(id))),
   declineOffer: (id: number) => take(client.POST("/api/v1/offers/{offer_id}/decline", ofOffer(id))),
 
@@ -156,11 +157,39 @@ export const api = {
   addChannel: (body: Schemas["NewChannel"]) => take(client.POST("/api/v1/channels", { body })),
   updateChannel: (id: string, body: Partial<Schemas["UpdateChannel"]>) =>
     take(client.PATCH("/api/v1/channels/{channel_id}", { ...ofChannel(id), body: body as Schemas["UpdateChannel"] })),
+  checkChannel: (id: string) => take(client.POST("/api/v1/channels/{channel_id}/check", ofChannel(id))),
   channelKinds: () => take(client.GET("/api/v1/channel-kinds")),
   apiKeys: () => take(client.GET("/api/v1/api-keys")),
   issueApiKey: (body: Schemas["NewApiKey"]) => take(client.POST("/api/v1/api-keys", { body })),
   revokeApiKey: (id: number) => take(client.DELETE("/api/v1/api-keys/{key_id}", { params: { path: { key_id: id } } })),
 };
+
+/** A mail's HTML, made safe by the hub, for a sandboxed frame. */
+export const mailHtmlUrl = (entryId: number, images: boolean) => `/api/v1/entries/${entryId}/mail/html?images=${String(images)}`;
+/** The mail as it came, to be saved. */
+export const mailRawUrl = (entryId: number) => `/api/v1/entries/${entryId}/mail/raw`;
+export const attachmentUrl = (id: number) => `/api/v1/attachments/${id}/content`;
+
+// What requests that outlive their page may carry, all of them together (Fetch Standard, "inflight keepalive bytes").
+const KEEPALIVE_BYTES = 64 * 1024;
+
+/**
+ * The same request as sendMessage, from a page that is going away: nobody waits for the answer, so it must be asked again with
+ * the same key if the page comes back. False: it is too large to be sent that way (`spent`: bytes of those before it).
+ */
+export function sendAtParting(id: number, key: string, body: Schemas["NewMessage"], spent: number): number | false {
+  const content = JSON.stringify(body);
+  const size = new TextEncoder().encode(content).length;
+  if (spent + size > KEEPALIVE_BYTES) return false;
+  fetch(`/api/v1/conversations/${id}/messages`, {
+    method: "POST",
+    keepalive: true,
+    credentials: "same-origin",
+    headers: { "Content-Type": "application/json", "Idempotency-Key": key, "X-CSRF-Token": csrfToken },
+    body: content,
+  }).catch(() => undefined);
+  return size;
+}
 
 function page(cursor?: string) {
   return { params: { query: cursor === undefined ? { limit: 200 } : { limit: 200, cursor } } };

@@ -228,6 +228,12 @@ export const useHub = defineStore("hub", () => {
       .filter((offer) => offer.agent_id === user.value?.id && offer.ended_at === null)
       .toSorted((a, b) => a.expires_at.localeCompare(b.expires_at)),
   );
+  /** The channels on which this person may write first. */
+  const writableChannels = computed(() =>
+    Object.values(state.value?.channels ?? {}).filter(
+      (channel) => channel.enabled && (isSupervisor.value || user.value?.queue_ids.includes(channel.queue_id)),
+    ),
+  );
   const live = computed(() => status.value === "live");
   const isSupervisor = computed(() => user.value !== null && user.value.role !== "agent");
   const isAdmin = computed(() => user.value?.role === "admin");
@@ -268,7 +274,7 @@ export const useHub = defineStore("hub", () => {
   return {
     session, user, state, status, trueAt, skew_ms, typists, viewers, arrivals, watched,
     resume, signIn, signOut, learn, learnConversations, findConversation, watch, loadOlder, refreshWatched,
-    me, mine, queued, allOpen, myOffers, live, isSupervisor, isAdmin,
+    me, mine, queued, allOpen, myOffers, writableChannels, live, isSupervisor, isAdmin,
     setMyState, acceptOffer, declineOffer, claim, release, resolve, reopen, transfer, settleDelivery,
     reconnect: () => stream.start(),
   };

@@ -109,7 +109,7 @@ export const useLists = defineStore("lists", () => {
 });
 
 export function matches(conversation: ConversationView, words: string): boolean {
-  return [conversation.customer_name, conversation.address, conversation.preview].some((text) =>
+  return [conversation.customer_name, conversation.address, conversation.subject ?? "", conversation.preview].some((text) =>
     text.toLocaleLowerCase().includes(words),
   );
 }

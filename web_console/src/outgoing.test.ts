@@ -2,26 +2,35 @@ import { createPinia, setActivePinia } from "pinia";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 
 import { api, ApiError, Unreachable } from "./client";
+import { findDraft, keepDraft } from "./drafts";
 import type { EntryView, UserView } from "./events";
 import { useHub } from "./hub";
-import { useOutgoing } from "./outgoing";
+import { freshDraft } from "./mail";
+import { HOLD_MS, useOutgoing } from "./outgoing";
 
 const DRAFT = { kind: "message", conversationId: 10, customerId: 7, channelId: "sms", text: "Բարև", attachments: [] } as const;
 
 const stored = (key: string) => ({ id: 1, customer_id: 7, client_key: key, version: 1 }) as EntryView;
 const settle = () => vi.advanceTimersByTimeAsync(0);
 
+const pages: ReturnType<typeof useOutgoing>[] = [];
+
 function setUp() {
   setActivePinia(createPinia());
   useHub().user = { id: 1 } as UserView;
+  pages.push(useOutgoing());
   return useOutgoing();
 }
 
 beforeEach(() => {
   vi.useFakeTimers();
   sessionStorage.clear();
+  localStorage.clear();
 });
-afterEach(() => vi.useRealTimers());
+afterEach(() => {
+  pages.splice(0).forEach((page) => page.$dispose());
+  vi.useRealTimers();
+});
 
 describe("what is on its way", () => {
   it("goes again with the same key when the answer was lost, and leaves when it is stored", async () => {
@@ -77,5 +86,92 @@ describe("what is on its way", () => {
     await settle();
     expect(after.items).toEqual([]);
     expect(api.sendMessage).toHaveBeenLastCalledWith(10, key, expect.anything());
+  });
+});
+
+const MAIL = { ...DRAFT, channelId: "email", text: "The answer", attachments: [], mail: freshDraft({ address: "aram@x.am", name: "Արամ" }, "Order") };
+
+describe("a mail", () => {
+  function sends() {
+    const sent: { key: string; text: string }[] = [];
+    vi.spyOn(api, "sendMessage").mockImplementation((_id, key, body) => {
+      sent.push({ key, text: body.text });
+      return Promise.resolve(stored(key));
+    });
+    return sent;
+  }
+
+  it("is held for some seconds, then sent with its head", async () => {
+    const sent = sends();
+    const outgoing = setUp();
+    outgoing.add(MAIL);
+    await vi.advanceTimersByTimeAsync(HOLD_MS - 1);
+    expect(outgoing.items).toMatchObject([{ state: "held" }]);
+    expect(sent).toEqual([]);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(sent).toHaveLength(1);
+    expect(api.sendMessage).toHaveBeenCalledWith(10, sent[0]?.key, expect.objectContaining({ mail: expect.objectContaining({ kind: "new", subject: "Order" }) }));
+    expect(outgoing.items).toEqual([]);
+  });
+
+  it("that is undone goes back into its draft, above what was begun since, and is never sent", async () => {
+    const sent = sends();
+    const outgoing = setUp();
+    outgoing.add(MAIL);
+    keepDraft(1, 10, { text: "begun", note: "a note", attachments: [], mail: null });
+    expect(outgoing.undo()).toMatchObject({ text: "The answer" });
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(sent).toEqual([]);
+    expect(outgoing.items).toEqual([]);
+    expect(findDraft(1, 10)).toEqual({ text: "The answer\n\nbegun", note: "a note", attachments: [], mail: MAIL.mail });
+    expect(outgoing.returned).toMatchObject({ conversationId: 10 });
+    expect(outgoing.undo()).toBeNull();
+  });
+
+  it("leaves at once when something else is written after it, and in that order", async () => {
+    const sent = sends();
+    const outgoing = setUp();
+    outgoing.add(MAIL);
+    outgoing.add({ ...MAIL, text: "one more thing" });
+    await settle();
+    expect(sent.map((each) => each.text)).toEqual(["The answer"]);
+    await vi.advanceTimersByTimeAsync(HOLD_MS);
+    expect(sent.map((each) => each.text)).toEqual(["The answer", "one more thing"]);
+  });
+
+  it("is sent when the page goes away, and asked for again with the same key when it comes back", async () => {
+    const sent = sends();
+    const fetched = vi.spyOn(globalThis, "fetch").mockResolvedValue(new Response("{}"));
+    const before = setUp();
+    const { key } = before.add(MAIL);
+    window.dispatchEvent(new Event("pagehide"));
+    const [url, request] = fetched.mock.calls.at(-1) as [string, RequestInit];
+    expect(url).toBe("/api/v1/conversations/10/messages");
+    expect(request).toMatchObject({ keepalive: true, headers: { "Idempotency-Key": key } });
+    const after = setUp();
+    await settle();
+    expect(sent).toEqual([{ key, text: "The answer" }]);
+    expect(after.items).toEqual([]);
+  });
+
+  it("that is too large to be sent in parting goes back into its draft", () => {
+    const fetched = vi.spyOn(globalThis, "fetch").mockResolvedValue(new Response("{}"));
+    const outgoing = setUp();
+    outgoing.add({ ...MAIL, text: "ա".repeat(40_000) });
+    window.dispatchEvent(new Event("pagehide"));
+    expect(fetched).not.toHaveBeenCalled();
+    expect(outgoing.items).toEqual([]);
+    expect(findDraft(1, 10).text).toHaveLength(40_000);
+  });
+
+  it("that was refused can be changed", async () => {
+    vi.spyOn(api, "sendMessage").mockRejectedValue(new ApiError(422, "invalid", "no", { "mail.to": "is not an address" }, null));
+    const outgoing = setUp();
+    const { key } = outgoing.add(MAIL);
+    await outgoing.flush();
+    expect(outgoing.items).toMatchObject([{ state: "failed", detail: "is not an address" }]);
+    outgoing.undo(key);
+    expect(outgoing.items).toEqual([]);
+    expect(findDraft(1, 10).text).toBe("The answer");
   });
 });

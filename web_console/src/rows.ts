@@ -1,9 +1,11 @@
 /*
  * What a timeline shows, line by line: entries, what is still on its way, and the lines between (a new day, the start of a
- * conversation). Pure; the component only draws. Messages of one author within GROUP_MS stand together under one name.
+ * conversation). Pure; the component only draws. Messages of one author within GROUP_MS stand together under one name; a mail
+ * stands by itself, and says its subject where that is another than the mail's before it.
  */
 import type { EntryView } from "./events";
 import { dayKey } from "./format";
+import { bareSubject, isMail, type MailEntry } from "./mail";
 import type { Outgoing } from "./outgoing";
 
 export type Row =
@@ -11,6 +13,7 @@ export type Row =
   | { kind: "start"; key: string; conversationId: number }
   | { kind: "event"; key: string; entry: EntryView }
   | { kind: "entry"; key: string; entry: EntryView; leads: boolean }
+  | { kind: "mail"; key: string; entry: MailEntry; saysSubject: boolean }
   | { kind: "outgoing"; key: string; item: Outgoing; leads: boolean };
 
 const GROUP_MS = 5 * 60_000;
@@ -23,6 +26,7 @@ export function timelineRows(
 ): Row[] {
   const rows: Row[] = [];
   const begun = new Set<number>();
+  const subjects = new Map<number, string>();
   let day = "";
   let previous: EntryView | null = null;
   for (const entry of entries) {
@@ -32,7 +36,11 @@ export function timelineRows(
     const begins = !begun.has(entry.conversation_id) && (previous !== null || reachesBeginning);
     if (begins) rows.push({ kind: "start", key: `start-${entry.conversation_id}`, conversationId: entry.conversation_id });
     begun.add(entry.conversation_id);
-    if (entry.kind === "event") rows.push({ kind: "event", key: keyOf(entry), entry });
+    if (isMail(entry)) {
+      const subject = bareSubject(entry.mail.subject);
+      rows.push({ kind: "mail", key: keyOf(entry), entry, saysSubject: subject !== subjects.get(entry.conversation_id) });
+      subjects.set(entry.conversation_id, subject);
+    } else if (entry.kind === "event") rows.push({ kind: "event", key: keyOf(entry), entry });
     else rows.push({ kind: "entry", key: keyOf(entry), entry, leads: begins || itsDay !== day || !continues(previous, entry) });
     day = itsDay;
     previous = entry;
@@ -53,6 +61,7 @@ function continues(previous: EntryView | null, entry: EntryView): boolean {
   return (
     previous !== null &&
     previous.kind === entry.kind &&
+    !isMail(previous) &&
     previous.direction === entry.direction &&
     previous.channel_id === entry.channel_id &&
     previous.author.user_id === entry.author.user_id &&

@@ -7,14 +7,14 @@ import { apply, applyFrame, canonical, initial, maySee, openConversations, withT
 const AT = "2026-11-22T10:00:00Z";
 
 const user: UserView = {
-  id: 1, email: "ani@demo.test", name: "Անի", role: "agent", language: "hy", active: true, capacity: 100, queue_ids: [1], version: 1,
+  id: 1, email: "ani@demo.test", name: "Անի", role: "agent", language: "hy", active: true, capacity: 100, queue_ids: [1], version: 1, signature: "",
 };
 
 function conversation(id: number, changes: Partial<ConversationView> = {}): ConversationView {
   return {
     id, customer_id: 7, customer_name: "Արամ", contact_point_id: 3, address: "+37477123456", channel_id: "sms", channel_kind: "sms",
     queue_id: 1, status: "open", assignee_id: null, assigned_at: null, queued_since: AT, unanswered_since: AT, created_at: AT,
-    last_entry_at: AT, resolved_at: null, reopened_count: 0, priority: 0, preview: "…", preview_direction: "in", version: 1, ...changes,
+    last_entry_at: AT, resolved_at: null, reopened_count: 0, priority: 0, preview: "…", preview_direction: "in", version: 1, subject: null, ...changes,
   };
 }
 
@@ -22,7 +22,7 @@ function entry(id: number, changes: Partial<EntryView> = {}): EntryView {
   return {
     id, conversation_id: 10, customer_id: 7, channel_id: "sms", kind: "message", direction: "in",
     author: { kind: "customer", name: "Արամ", user_id: null }, text: `text ${id}`, at: new Date(Date.parse(AT) + id * 1000).toISOString(),
-    version: 1, happening: null, data: {}, attachments: [], delivery: null, client_key: null, ...changes,
+    version: 1, happening: null, data: {}, attachments: [], delivery: null, client_key: null, mail: null, ...changes,
   };
 }
 

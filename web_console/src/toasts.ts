@@ -6,7 +6,7 @@ export interface Toast {
   id: number;
   text: string;
   tone: "plain" | "bad" | "good";
-  action?: { label: string; run: () => void };
+  action?: { label: string; run: () => void; keys?: string };
 }
 
 const STAYS_MS = { plain: 6_000, good: 3_500, bad: 9_000 };
@@ -15,10 +15,11 @@ export const useToasts = defineStore("toasts", () => {
   const items = ref<Toast[]>([]);
   let last = 0;
 
-  function show(text: string, tone: Toast["tone"] = "plain", action?: Toast["action"]): void {
+  function show(text: string, tone: Toast["tone"] = "plain", action?: Toast["action"], stays_ms = STAYS_MS[tone]): number {
     const id = ++last;
     items.value = [...items.value.slice(-3), action ? { id, text, tone, action } : { id, text, tone }];
-    setTimeout(() => close(id), STAYS_MS[tone]);
+    setTimeout(() => close(id), stays_ms);
+    return id;
   }
 
   function close(id: number): void {

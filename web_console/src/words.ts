@@ -26,8 +26,12 @@ export function useWords() {
   }
 
   /** The newest words. Where there are none it is an attachment, or a conversation of ours in which nothing was said yet. */
-  function preview(conversation: Pick<ConversationView, "preview" | "created_at" | "last_entry_at" | "unanswered_since">): string {
+  function preview(
+    conversation: Pick<ConversationView, "preview" | "created_at" | "last_entry_at" | "unanswered_since"> & Partial<Pick<ConversationView, "channel_kind" | "subject">>,
+  ): string {
     if (conversation.preview) return conversation.preview;
+    // A mail may have no words at all, and its subject stands beside them.
+    if (conversation.channel_kind === "email") return conversation.subject ? "" : t("mail.no_subject");
     const isNew = conversation.created_at === conversation.last_entry_at && conversation.unanswered_since === null;
     return isNew ? t("timeline.empty") : t("conversation.no_text");
   }
@@ -56,6 +60,16 @@ export function useWords() {
     }
   }
 
+  /** Why a message did not reach its customer. */
+  function reason(code: string | null): string {
+    return code !== null && te(`reason.${code}`) ? t(`reason.${code}`) : t("reason.unknown");
+  }
+
+  /** A mail's subject, or that it has none. */
+  function subject(text: string | null): string {
+    return text?.trim() || t("mail.no_subject");
+  }
+
   /** The sentence of an event line. Names come with the entry, as they were when it happened. */
   function happening(entry: EntryView): string {
     const { agent_name: agent, queue_name: queue, reason } = entry.data;
@@ -70,6 +84,9 @@ export function useWords() {
           : t("happening.released", { who, queue: String(queue ?? "") });
       case "reopened":
         return t(bySystem ? "happening.reopened_by_customer" : "happening.reopened", { who });
+      case "bounced":
+      case "complained":
+        return t(`happening.${entry.happening}`, { address: String(entry.data["address"] ?? "") });
       case null:
         return t("happening.unknown");
       default:
@@ -77,5 +94,5 @@ export function useWords() {
     }
   }
 
-  return { agentName, queueName, reach, preview, agentState, failure, attempt, happening };
+  return { agentName, queueName, reach, preview, agentState, failure, attempt, reason, subject, happening };
 }

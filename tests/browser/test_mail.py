@@ -1,0 +1,307 @@
+"""Mails as people see and write them: a customer with a mailbox, an agent at the console, a mail server between them.
+
+The customer's mails come to the hub by its webhook, its answers leave by SMTP to a server of this file; what a mail's HTML
+loads from elsewhere would be seen by that server's other door.
+"""
+
+from __future__ import annotations
+
+import base64
+import http.server
+import json
+import queue
+import re
+import threading
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from importlib.util import find_spec
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, Envelope, Session
+from playwright.sync_api import expect
+
+from tests.browser.people import PATIENCE_MS, Agent, NewPage, show
+from tests.support.hub_process import HubProcess
+from tests.support.postgres import find_free_port
+
+pytestmark = pytest.mark.browser
+
+SUPPORT = "support@beanhouse.test"
+WEBHOOK_KEY = "the-key-of-the-webhook"
+# Nothing can be run in the frame, not even by the one who drives the browser: what it shows is read on its way there.
+IN_FRAME = re.compile(r"/mail/html\?")
+PIXEL = base64.b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
+
+
+@dataclass
+class Outside:
+    """The world beyond the hub: mailboxes that are written to, and web servers that pictures come from."""
+
+    mails: queue.Queue[tuple[list[str], EmailMessage]] = field(default_factory=queue.Queue)
+    asked_for: list[str] = field(default_factory=list)
+    smtp_port: int = 0
+    web_url: str = ""
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802 - aiosmtpd's name
+        content = envelope.content
+        assert isinstance(content, bytes)
+        mail = message_from_bytes(content, policy=policy.default)
+        assert isinstance(mail, EmailMessage)
+        self.mails.put((envelope.rcpt_tos, mail))
+        return "250 OK"
+
+    def receive(self) -> tuple[list[str], EmailMessage]:
+        """The next mail that reaches anybody: to whom, and what."""
+        return self.mails.get(timeout=PATIENCE_MS / 1000)
+
+
+@pytest.fixture(scope="module")
+def outside() -> Iterator[Outside]:
+    world = Outside(smtp_port=find_free_port())
+
+    class Pictures(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:  # noqa: N802 - the library's name
+            world.asked_for.append(self.path)
+            self.send_response(200)
+            self.send_header("Content-Type", "image/gif")
+            self.end_headers()
+            self.wfile.write(PIXEL)
+
+        def log_message(self, format: str, *args: Any) -> None:
+            pass
+
+    web = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Pictures)
+    world.web_url = f"http://127.0.0.1:{web.server_port}"
+    serving = threading.Thread(target=web.serve_forever)
+    serving.start()
+    mail = Controller(world, hostname="127.0.0.1", port=world.smtp_port)
+    mail.start()
+    yield world
+    mail.stop()
+    web.shutdown()
+    serving.join()
+    web.server_close()
+
+
+def call(url: str, body: Any, **headers: str) -> tuple[Any, str]:
+    """The answer, and the cookie that came with it."""
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    kind = "message/rfc822" if isinstance(body, bytes) else "application/json"
+    told = {"Content-Type": kind, **{name.replace("_", "-"): value for name, value in headers.items()}}
+    with urllib.request.urlopen(urllib.request.Request(url, content, told), timeout=PATIENCE_MS / 1000) as answer:
+        text = answer.read().decode()
+        return (json.loads(text) if text.startswith("{") else text), answer.headers.get("Set-Cookie", "").partition(";")[0]
+
+
+@dataclass
+class Correspondent:
+    """Somebody who writes to us."""
+
+    url: str
+    address: str
+    name: str
+
+    def write(self, text: str, *, subject: str, html: str | None = None, **headers: str) -> None:
+        mail = EmailMessage(policy=policy.SMTP)
+        mail["From"] = f"{self.name} <{self.address}>"
+        mail["To"] = SUPPORT
+        mail["Subject"] = subject
+        mail["Message-ID"] = f"<{hash((text, subject)) & 0xFFFFFFFF:x}@{self.address.partition('@')[2]}>"
+        for name, value in headers.items():
+            mail[name.replace("_", "-")] = value
+        mail.set_content(text)
+        if html is not None:
+            mail.add_alternative(html, subtype="html")
+        self.post(mail.as_bytes())
+
+    def post(self, raw: bytes) -> None:
+        password = base64.b64encode(f"mime:{WEBHOOK_KEY}".encode()).decode()
+        call(f"{self.url}/webhooks/mail/mime", raw, Authorization=f"Basic {password}")
+
+
+@pytest.fixture(scope="module")
+def mail_hub(demo: HubProcess, outside: Outside) -> HubProcess:
+    """The demo with a mail account."""
+    session, cookie = call(f"{demo.url}/api/v1/session", {"email": "admin@demo.test", "password": "demo"})
+    account = {
+        "id": "mail",
+        "kind": "email",
+        "name": "Support mail",
+        "queue_id": 1,
+        "settings": {
+            "address": SUPPORT,
+            "display_name": "Bean House",
+            "smtp_host": "127.0.0.1",
+            "smtp_port": str(outside.smtp_port),
+            "smtp_security": "none",
+        },
+        "secrets": {"webhook_key": WEBHOOK_KEY},
+    }
+    call(f"{demo.url}/api/v1/channels", account, Cookie=cookie, X_CSRF_Token=session["csrf_token"])
+    return demo
+
+
+def test_a_mail_is_read_looked_at_and_answered_to_all_after_a_second_thought(
+    mail_hub: HubProcess, outside: Outside, new_page: NewPage
+) -> None:
+    agent = Agent(new_page("agent"), "agent1@demo.test").sign_in(mail_hub.url).become_available()
+    aram = Correspondent(mail_hub.url, "aram@yeraz.test", "Aram")
+    page = agent.page
+    aram.write(
+        "Two grinders are broken.",
+        subject="Order 4711",
+        html=f'<p>Two <b>grinders</b> are broken.</p><img src="{outside.web_url}/pixel.gif" width="40" height="40">',
+        Cc="Nare <nare@yeraz.test>",
+    )
+    agent.accept("Two grinders are broken.")
+    mail = agent.mail("Two grinders are broken.", "in")
+    expect(mail.get_by_test_id("mail-subject")).to_have_text("Order 4711")
+    expect(mail.get_by_test_id("mail-people")).to_contain_text("Cc Nare")
+    expect(page.get_by_test_id("conversation-subject")).to_have_text("Order 4711")
+
+    with page.expect_response(IN_FRAME) as shown:
+        mail.get_by_test_id("mail-original").click()
+    assert "<b>grinders</b>" in shown.value.text()
+    expect(mail.get_by_test_id("mail-pictures")).to_be_visible()
+    assert outside.asked_for == []
+    with page.expect_response(f"{outside.web_url}/pixel.gif"):
+        mail.get_by_test_id("mail-pictures").click()
+    assert outside.asked_for == ["/pixel.gif"]
+    expect(mail.get_by_test_id("mail-pictures")).to_have_count(0)
+    show(page, "mail-original")
+
+    page.get_by_test_id("conversation-subject").click()
+    page.keyboard.press("a")
+    text = page.get_by_test_id("composer-text")
+    expect(text).to_be_focused()
+    assert agent.recipients == ["Aram", "Nare"]
+    expect(page.get_by_test_id("mail-subject-input")).to_have_value("Re: Order 4711")
+    page.keyboard.type("We send **two** new ones, see the attached note.")
+    page.keyboard.press("Control+Enter")
+    expect(page.get_by_test_id("mail-doubt")).to_contain_text("no file is attached")
+    text.fill("We send **two** new ones.")
+    text.press("Control+Enter")
+    held = page.get_by_test_id("outgoing")
+    expect(held).to_have_attribute("data-state", "held")
+    show(page, "mail-held")
+    page.get_by_test_id("undo-send").click()
+    expect(text).to_have_value("We send **two** new ones.")
+    assert agent.recipients == ["Aram", "Nare"]
+    text.press("Control+Enter")
+    held.get_by_test_id("send-now").click()
+
+    recipients, answer = outside.receive()
+    assert sorted(recipients) == ["aram@yeraz.test", "nare@yeraz.test"]
+    assert answer["Subject"] == "Re: Order 4711"
+    assert answer["In-Reply-To"].endswith("@yeraz.test>")
+    body = answer.get_body(("plain",))
+    assert body is not None and "We send" in body.get_content()
+    ours = agent.mail("We send two new ones.", "out")
+    expect(ours.locator("strong", has_text="two")).to_have_count(1)
+    expect(ours).to_have_attribute("data-delivery", "sent")
+    assert outside.mails.empty()
+    agent.resolve()
+
+
+# To be taken out when the hub tells the quoted part from the rest.
+@pytest.mark.skipif(find_spec("hub.mail.quoting") is None, reason="the hub does not fold quoted text yet")
+def test_what_a_mail_quotes_is_one_click_away(mail_hub: HubProcess, new_page: NewPage) -> None:
+    agent = Agent(new_page("agent"), "agent1@demo.test").sign_in(mail_hub.url).become_available()
+    Correspondent(mail_hub.url, "nino@fosta.test", "Nino").write(
+        "It came.\n\nOn 20 November 2026, Bean House wrote:\n> Your order is on its way.\n", subject="Re: Order 12"
+    )
+    agent.accept("It came.")
+    mail = agent.mail("It came.", "in")
+    expect(mail).not_to_contain_text("on its way")
+    mail.get_by_test_id("mail-fold").click()
+    expect(mail.get_by_test_id("mail-whole").locator(".quoted")).to_contain_text("Your order is on its way.")
+    mail.get_by_test_id("mail-fold").click()
+    expect(mail).not_to_contain_text("on its way")
+    agent.resolve()
+
+
+def test_a_mail_that_is_held_leaves_when_the_page_is_closed(
+    mail_hub: HubProcess, outside: Outside, new_page: NewPage
+) -> None:
+    agent = Agent(new_page("agent"), "agent1@demo.test").sign_in(mail_hub.url).become_available()
+    Correspondent(mail_hub.url, "tanya@poshta.test", "Тетяна").write("Де моє замовлення?", subject="Замовлення")
+    agent.accept("Де моє замовлення?")
+    agent.mail("Де моє замовлення?", "in")
+    agent.answer("Завтра.")
+    expect(agent.page.get_by_test_id("outgoing")).to_have_attribute("data-state", "held")
+    agent.page.goto("about:blank")
+    recipients, answer = outside.receive()
+    assert recipients == ["tanya@poshta.test"]
+    assert answer["Subject"] == "Re: Замовлення"
+    agent.page.go_back()
+    agent.mail("Завтра.", "out")
+    expect(agent.page.get_by_test_id("outgoing")).to_have_count(0)
+    assert outside.mails.empty()
+    agent.resolve()
+
+
+HOSTILE = """<script>parent.document.title='stolen'</script><img src=x onerror="top.document.title='stolen'">
+<form action="{url}/steal"><input name=a><button>Go</button></form><a href="javascript:alert(1)">here</a>
+<style>@import url({url}/style.css); body {{ background: url({url}/back.gif) }}</style>
+<meta http-equiv="refresh" content="0;url={url}/away"><iframe src="{url}/frame"></iframe><p>Hello</p>"""
+
+
+def test_a_hostile_mail_acts_nowhere_and_a_broken_one_is_shown_as_such(
+    mail_hub: HubProcess, outside: Outside, new_page: NewPage
+) -> None:
+    agent = Agent(new_page("agent"), "agent1@demo.test").sign_in(mail_hub.url).become_available()
+    page = agent.page
+    asked_before = len(outside.asked_for)
+    eve = Correspondent(mail_hub.url, "eve@evil.test", "<b>Eve</b>")
+    eve.write("Hello", subject="<img src=x onerror=alert(1)>", html=HOSTILE.format(url=outside.web_url))
+    agent.accept("Hello")
+    mail = agent.mail("Hello", "in")
+    expect(mail.get_by_test_id("mail-subject")).to_have_text("<img src=x onerror=alert(1)>")
+    with page.expect_response(IN_FRAME) as shown:
+        mail.get_by_test_id("mail-original").click()
+    html = shown.value.text()
+    assert "<p>Hello</p>" in html
+    assert re.search(r"<script|<form|<iframe|<meta[^>]*refresh|javascript:|onerror|@import", html) is None
+    sandbox = mail.get_by_test_id("mail-frame").get_attribute("sandbox") or ""
+    assert "allow-scripts" not in sandbox
+    assert "allow-same-origin" not in sandbox
+    assert "stolen" not in page.title()
+    assert len(outside.asked_for) == asked_before
+    agent.resolve()
+
+    parts = b"".join(b"--x\r\nContent-Type: text/plain\r\n\r\n%d\r\n" % number for number in range(3000))
+    head = b"From: eve@evil.test\r\nTo: support@beanhouse.test\r\nSubject: Parts\r\nMessage-ID: <parts@evil.test>\r\n"
+    eve.post(head + b'MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary="x"\r\n\r\n' + parts + b"--x--\r\n")
+    page.get_by_test_id("offer-accept").click()
+    expect(page.get_by_test_id("mail-fault")).to_contain_text("too many parts")
+    show(page, "mail-broken")
+    agent.resolve()
+
+
+def test_a_mail_is_begun_from_the_customers_card(mail_hub: HubProcess, outside: Outside, new_page: NewPage) -> None:
+    agent = Agent(new_page("agent"), "agent1@demo.test").sign_in(mail_hub.url).become_available()
+    page = agent.page
+    Correspondent(mail_hub.url, "maria@nova.test", "Maria").write("Do you have it again?", subject="Grinder")
+    agent.accept("Do you have it again?")
+    agent.mail("Do you have it again?", "in")
+    page.locator(".contact", has_text="maria@nova.test").hover()
+    page.get_by_test_id("mail-to-point").click()
+    page.get_by_test_id("new-mail-subject").fill("Your grinder is back")
+    page.get_by_test_id("new-mail-begin").click()
+    expect(page.get_by_test_id("conversation-subject")).to_have_text("Your grinder is back")
+    expect(page.get_by_test_id("mail-subject-input")).to_have_value("Your grinder is back")
+    expect(page.get_by_test_id("composer-text")).to_be_focused()
+    agent.answer("Come and see it.")
+    page.get_by_test_id("send-now").click()
+    recipients, mail = outside.receive()
+    assert recipients == ["maria@nova.test"]
+    assert mail["Subject"] == "Your grinder is back"
+    assert mail["In-Reply-To"] is None
+    assert re.fullmatch(r"/conversations/\d+", urlsplit(page.url).path)
+    expect(page.get_by_test_id("row-subject").filter(has_text="Your grinder is back")).to_have_count(1)

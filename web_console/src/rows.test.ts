@@ -1,0 +1,29 @@
+import { describe, expect, it } from "vitest";
+
+import type { EntryView, MailView } from "./events";
+import { timelineRows } from "./rows";
+
+const MAIL: MailView = {
+  kind: "in", subject: "", senders: [], reply_to: [], to: [], cc: [], bcc: [], noise: "none", fault: null, has_html: false, has_more: false, has_raw: false, is_stranger: false,
+};
+
+function entry(id: number, subject: string | null, conversation_id = 10): EntryView {
+  return {
+    id, conversation_id, customer_id: 7, channel_id: "email", kind: "message", direction: "in", author: { kind: "customer", name: "Արամ", user_id: null },
+    text: "…", at: new Date(Date.parse("2026-11-22T10:00:00Z") + id * 1000).toISOString(), version: 1, happening: null, data: {}, attachments: [], delivery: null,
+    client_key: null, mail: subject === null ? null : { ...MAIL, subject },
+  };
+}
+
+describe("the lines of a timeline", () => {
+  it("say a mail's subject where it is another than before in its conversation", () => {
+    const entries = [entry(1, "Order"), entry(2, "RE: Order"), entry(3, "Invoice", 11), entry(4, "Re: order"), entry(5, "Re: Order"), entry(6, "Re: Invoice", 11)];
+    const said = timelineRows(entries, [], "UTC", true).flatMap((row) => (row.kind === "mail" ? [row.saysSubject] : []));
+    expect(said).toEqual([true, false, true, true, true, false]);
+  });
+
+  it("let a message after a mail begin anew", () => {
+    const rows = timelineRows([entry(1, "Order"), entry(2, null), entry(3, null)], [], "UTC", false);
+    expect(rows.flatMap((row) => (row.kind === "entry" ? [row.leads] : []))).toEqual([true, false]);
+  });
+});

@@ -508,6 +508,8 @@ async def check_mailbox(channel: EmailChannel) -> CheckResult | None:
 @contextlib.asynccontextmanager
 async def _connected(account: ImapAccount, tokens: TokenSource | None) -> AsyncIterator[tuple[ImapSession, Folder]]:
     """A session and its folder, open; signed out at the end, however it comes."""
+    if account.is_oauth and tokens is None:
+        raise Unavailable("nobody has signed in at the mail provider yet", code="account_refused")
     token = await tokens.access_token() if tokens is not None else None
     session = ImapSession(account)
     try:

@@ -682,6 +682,15 @@ async def test_an_account_is_tried_without_touching_it(hub: Hub, dovecot: Doveco
     assert (wrong.ok, wrong.code) == (False, "account_refused")
     assert await check_mailbox(EmailChannel(replace(account, settings={"address": BOX}))) is None
     assert dovecot.flags(BOX) == [""]
+    # Google's sign-in was begun and not finished: there is no token to show, and dovecot is not bothered.
+    unfinished = await check_mailbox(
+        EmailChannel(replace(account, settings=settings_of(dovecot, oauth_provider="google")))
+    )
+    assert unfinished is not None
+    assert (unfinished.code, unfinished.detail) == (
+        "account_refused",
+        "nobody has signed in at the mail provider yet",
+    )
 
 
 # --- parts

@@ -302,6 +302,7 @@ def _load_gauges(tx: Tx) -> dict[str, float]:
         "hub_outbox_parked": select(func.count()).where(o.state == "parked"),
         "hub_agents_available": select(func.count()).where(a.state == "available", a.connected),
         "hub_channels_down": select(func.count()).where(ch.health == "down"),
+        "hub_mailboxes_down": select(func.count()).where(ch.inbound_health == "down"),
     }
     gauges = {name: float(tx.scalar(query)) for name, query in counts.items()}
     gauges["hub_longest_wait_seconds"] = (tx.now - oldest).total_seconds() if oldest else 0.0

@@ -115,11 +115,12 @@ async def _examine_database(settings: Settings) -> list[Finding]:
 
 
 async def _examine_contents(database: Database, vault: Vault) -> list[Finding]:
-    sealed, health, administrators, newest, database_now = await database.read(_load)
+    sealed, health, mailboxes, administrators, newest, database_now = await database.read(_load)
     found = [_secrets(vault, sealed), _clock(newest, database_now)]
     for channel_id, code, detail in health:
         words = f"is not healthy: {code or 'unknown'}" + (f" ({detail})" if detail else "")
         found.append(Finding(Level.NOTE, f"channel {channel_id}", words))
+    found.extend(_mailbox(*row) for row in mailboxes)
     if administrators:
         found.append(Finding(Level.OK, "accounts", f"{administrators} active administrator(s)"))
     else:
@@ -128,19 +129,44 @@ async def _examine_contents(database: Database, vault: Vault) -> list[Finding]:
     return found
 
 
-_Loaded = tuple[list[tuple[str, str]], list[tuple[str, str | None, str | None]], int, datetime | None, datetime | None]
+_Loaded = tuple[
+    list[tuple[str, str]],
+    list[tuple[str, str | None, str | None]],
+    list[tuple[str, str, str | None, str | None, datetime | None]],
+    int,
+    datetime | None,
+    datetime | None,
+]
 
 
 def _load(tx: Tx) -> _Loaded:
     ch, u = tables.channel.c, tables.user_account.c
     channels = tx.rows(select(ch.id, ch.secrets, ch.health, ch.health_code, ch.health_detail).order_by(ch.id))
+    m = tables.mailbox.c
+    looked = select(m.channel_id, func.max(m.looked_at).label("looked_at")).group_by(m.channel_id).subquery()
+    mailboxes = tx.rows(
+        select(ch.id, ch.inbound_health, ch.inbound_code, ch.inbound_detail, looked.c.looked_at)
+        .join(looked, looked.c.channel_id == ch.id, isouter=True)
+        .where(ch.enabled, looked.c.looked_at.is_not(None) | (ch.inbound_health != "ok"))
+        .order_by(ch.id)
+    )
     return (
         [(row.id, row.secrets) for row in channels],
         [(row.id, row.health_code, row.health_detail) for row in channels if row.health != "ok"],
+        [(row.id, row.inbound_health, row.inbound_code, row.inbound_detail, row.looked_at) for row in mailboxes],
         int(tx.scalar(select(func.count()).where(u.role == "admin", u.active))),
         tx.scalar(select(func.max(tables.event.c.at))),
         tx.scalar(text("SELECT clock_timestamp()")) if tx.is_postgresql else None,
     )
+
+
+def _mailbox(channel_id: str, health: str, code: str | None, detail: str | None, looked_at: datetime | None) -> Finding:
+    """Of an account that is fetched from, or was until something went wrong."""
+    about = f"mailbox of {channel_id}"
+    if health != "ok":
+        words = f"cannot be read as it should: {code or 'unknown'}" + (f" ({detail})" if detail else "")
+        return Finding(Level.NOTE, about, words)
+    return Finding(Level.OK, about, f"was looked at last at {looked_at:%Y-%m-%d %H:%M:%S} UTC")
 
 
 def _secrets(vault: Vault, sealed: list[tuple[str, str]]) -> Finding:

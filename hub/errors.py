@@ -137,6 +137,9 @@ class Refused(ProviderError):
 
 
 class Unavailable(ProviderError):
+    """`channel_works`: only this message has to wait (its recipient's mail box is full, its turn has not come); the channel
+    itself is well, and nothing of it should count against its health."""
+
     code = "unavailable"
 
     def __init__(
@@ -146,9 +149,11 @@ class Unavailable(ProviderError):
         retry_after_s: float | None = None,
         code: str | None = None,
         provider_code: str | None = None,
+        channel_works: bool = False,
     ) -> None:
         super().__init__(message, code=code, provider_code=provider_code)
         self.retry_after_s = retry_after_s
+        self.channel_works = channel_works
 
 
 class Uncertain(ProviderError):

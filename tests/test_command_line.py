@@ -85,6 +85,12 @@ def test_doctor_is_content_with_a_hub_that_can_run(terminal: Terminal) -> None:
         ({"HUB_SECRET_KEY": "short"}, "at least 22 characters"),
         ({"HUB_DATABASE_URL": "mysql://x"}, "HUB_DATABASE_URL"),
         ({"HUB_DATA_DIR": "/proc/nothing"}, "HUB_DATA_DIR"),
+        ({"HUB_SMTP_LISTEN": "2525"}, "must look like 127.0.0.1:2525"),
+        ({"HUB_SMTP_LISTEN": "/run/hub/smtp"}, "must look like 127.0.0.1:2525"),
+        ({"HUB_LMTP_LISTEN": "run/hub/lmtp"}, "the full path of a socket"),
+        ({"HUB_SMTP_TLS_CERT": "/proc/nothing"}, "cannot be read"),
+        ({"HUB_SMTP_TLS_KEY": "/dev/null"}, "belong together"),
+        ({"HUB_MAIL_LIMIT_BYTES": "12"}, "must be between"),
         (
             {"HUB_DATABASE_URL": "postgresql://x@127.0.0.1:1/x", "HUB_SECRET_KEY": "long enough for a secret key"},
             "does not answer",
@@ -108,6 +114,31 @@ def test_doctor_notices_another_secret_key(terminal: Terminal, tmp_path: Path) -
     found = terminal.run("doctor")
     assert found.exit_code == 1
     assert "does not open the secrets of sms" in found.output
+
+
+def test_doctor_says_how_mailboxes_fare(terminal: Terminal, tmp_path: Path) -> None:
+    terminal.run("migrate")
+    with closing(sqlite3.connect(tmp_path / "data" / "hub.db", isolation_level=None)) as database:
+        database.execute("INSERT INTO queue (name) VALUES ('q')")
+        for channel_id, health, code in (
+            ("good", "ok", None),
+            ("bad", "down", "account_refused"),
+            ("none", "ok", None),
+        ):
+            database.execute(
+                "INSERT INTO channel"
+                " (id, kind, name, queue_id, settings, secrets, health_since, inbound_health, inbound_code)"
+                " VALUES (?, 'email', 'e', 1, '{}', '', 0, ?, ?)",
+                (channel_id, health, code),
+            )
+        database.execute(
+            "INSERT INTO mailbox (channel_id, folder, uid_validity, last_uid, looked_at) VALUES ('good', 'INBOX', 1, 1, 0)"
+        )
+    found = [" ".join(line.split()) for line in terminal.run("doctor").output.splitlines() if "mailbox of" in line]
+    assert found == [
+        "note mailbox of bad cannot be read as it should: account_refused",
+        "ok mailbox of good was looked at last at 1970-01-01 00:00:00 UTC",
+    ]
 
 
 def test_restored_database_has_a_new_epoch(terminal: Terminal, tmp_path: Path) -> None:

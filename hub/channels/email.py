@@ -2,7 +2,7 @@
 
 In:   IMAP and the hub's own SMTP listener (channels.imap, and the listener beside it)   → parse_message
       POST /webhooks/{channel_id}/mime      the raw message, signed or with a password   → parse → parse_message
-      POST /webhooks/{channel_id}/mailgun   Mailgun's form with `body-mime`              → parse → parse_message
+      POST /webhooks/{channel_id}/mailgun-mime   Mailgun's form with `body-mime`         → parse → parse_message
 Out:  hub.mail.compose writes the mail, channels.smtp hands it over
 
 Every raw message becomes arrivals, whatever is in it: what cannot be read is stored as it came and shown as such
@@ -101,9 +101,13 @@ STATES: Mapping[ReportAction, Delivery] = {
 }
 
 SIGNATURE_HEADER = "x-hub-signature"
+# Mailgun posts the raw message only to an address that ends with "mime", so that is the one we tell
+# (documentation.mailgun.com/docs/mailgun/user-manual/receive-forward-store/receive-http).
+MAILGUN_KINDS = ("mailgun", "mailgun-mime")
 # documentation.mailgun.com/docs/mailgun/user-manual/webhooks/securing-webhooks: the signature covers time and token only,
-# so an old one is worth nothing.
-_MAILGUN_AGE_S = 15 * 60
+# so an old one is worth nothing. It tries again for eight hours, and what it tries again must not be refused as old; a mail
+# that is posted twice is stored once anyhow.
+_MAILGUN_AGE_S = 9 * 3600
 # Mailgun's has some twenty; the limit bounds the work of a hostile body.
 _FORM_FIELDS_LIMIT = 1_000
 _FIELD_NAME = re.compile(rb'content-disposition:[^\r\n]{0,500}?;\s*name="([^"\r\n]{1,100})"', re.IGNORECASE)
@@ -172,7 +176,7 @@ class EmailChannel:
         # An empty key would make every signature anybody's to compute.
         if not self._webhook_key:
             raise BadSignature("This account takes no mails by webhook: it has no webhook key.")
-        is_right = self._is_mailguns(request) if request.kind == "mailgun" else self._is_signed(request)
+        is_right = self._is_mailguns(request) if request.kind in MAILGUN_KINDS else self._is_signed(request)
         if not is_right:
             raise BadSignature("The signature does not match.")
 
@@ -182,11 +186,14 @@ class EmailChannel:
                 if not request.body.strip():
                     raise BadRequest("The body is empty.")
                 return self.parse_message(request.body, received_at=request.received_at, via="webhook")
-            case "mailgun":
+            case "mailgun" | "mailgun-mime":
                 form = _form(request.body)
                 raw = _field(form, "body-mime")
                 if not raw.strip():
-                    raise BadRequest("The form has no mail.", fields={"body-mime": "must be the raw message"})
+                    raise BadRequest(
+                        "The form has no raw mail. Mailgun posts one only to an address that ends with mime.",
+                        fields={"body-mime": "must be the raw message"},
+                    )
                 return self.parse_message(
                     raw,
                     received_at=request.received_at,
@@ -274,8 +281,9 @@ class EmailChannel:
     def _sender(self, mail: IncomingMail, envelope_from: str | None) -> str:
         sender = mail.senders[0].address if mail.senders else None
         # A form on a web page writes as itself and names the customer in Reply-To.
-        if sender in self._form_senders and mail.reply_to:
-            sender = mail.reply_to[0].address
+        if sender in self._form_senders:
+            customers = [box.address for box in mail.reply_to if not self.answers_to(box.address)]
+            sender = customers[0] if customers else sender
         return sender or normal_address(envelope_from or "") or UNKNOWN_SENDER
 
     def _is_ours(self, mail: IncomingMail) -> bool:

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from hub.channels.channel import KeepSecret
+from hub.channels.channel import KeepSecret, clean_text
 from hub.errors import DatabaseAway, Unavailable
 
 # developers.google.com/identity/protocols/oauth2/web-server#offline; learn.microsoft.com, "Authenticate an IMAP, POP or
@@ -114,7 +114,7 @@ class TokenSource:
                 await self._keep_rotated(rotated)
             life_s = _life(told.get("expires_in"))
             return _Held(told["access_token"], asked_at + max(life_s - _MARGIN_S, life_s / 2))
-        word = str(told.get("error") or status)[:60]
+        word = clean_text(str(told.get("error") or status))[:60]
         if status in (400, 401, 403) or (400 <= status < 500 and status not in (408, 425, 429)):
             refusal = Unavailable(
                 f"The sign-in was refused ({word}). Sign in again and enter the new refresh token.",

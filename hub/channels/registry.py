@@ -193,22 +193,22 @@ def _mail_problems(values: Mapping[str, str]) -> Mapping[str, str]:
             need("oauth_token_url", "is needed for another provider")
             if "oauth_refresh_token" not in given:
                 need("oauth_authorise_url", "is needed to sign in there, or enter a refresh token")
-    for side, neighbour in (("smtp", "smtp"), ("imap", "smtp")):
-        own = {"host", "port", "security", "username", "password"} & {
-            name.removeprefix(f"{side}_") for name in given if name.startswith(f"{side}_")
-        }
-        if own - {"security"}:
+    for side in ("smtp", "imap"):
+        if any(f"{side}_{name}" in given for name in ("port", "username", "password")):
             need(f"{side}_host", "is needed for the other settings")
-        has_name = f"{side}_username" in given or f"{neighbour}_username" in given
-        has_password = f"{side}_password" in given or f"{neighbour}_password" in given or has_oauth
-        if f"{side}_username" in given and not has_password:
-            need(f"{side}_password", "is needed with the user name")
-        if f"{side}_password" in given and not has_name:
-            need(f"{side}_username", "is needed with the password")
         if given.get(f"{side}_security") == "none" and not is_loopback(given.get(f"{side}_host", "localhost")):
             problems[f"{side}_security"] = "unencrypted only to this very machine"
-    if "imap_host" in given and not has_oauth and "imap_username" not in given and "smtp_username" not in given:
+    # What is not said for receiving is the same as for sending; with OAuth the address is the user name.
+    has_name = has_oauth or "smtp_username" in given
+    has_password = has_oauth or "smtp_password" in given
+    if "smtp_username" in given and not has_password:
+        need("smtp_password", "is needed with the user name")
+    if "smtp_password" in given and not has_name:
+        need("smtp_username", "is needed with the password")
+    if ("imap_host" in given or "imap_password" in given) and not has_name:
         need("imap_username", "is needed to fetch mails")
+    if "imap_username" in given and not has_password:
+        need("imap_password", "is needed with the user name")
     if given.get("imap_after") == "move":
         need("imap_move_to", "say which folder fetched mails are moved to")
     return problems
@@ -328,7 +328,7 @@ _EMAIL = ChannelType(
     label="E-mail",
     description="A mail box of yours: mails come in and answers go out.",
     factory=EmailChannel,
-    webhooks=("mime", "mailgun"),
+    webhooks=("mime", "mailgun-mime"),
     check=_mail_problems,
     fields=(
         Field(

@@ -24,6 +24,8 @@ Words for why (`code`; `reason_of` is the table, RFC 3463 is its source; receipt
     unavailable, no_answer, tls_failed, certificate                  the server or the way to it
     paced                                                            our own limits: nobody's fault, try later
     refused                                                          it does not say
+
+`Unavailable.channel_works` says that only this mail has to wait: `paced`, and what a server says about one recipient.
 """
 
 from __future__ import annotations
@@ -40,7 +42,7 @@ from typing import cast
 import aiosmtplib
 from aiosmtplib import SMTPResponse
 
-from hub.channels.channel import RefusedRecipient
+from hub.channels.channel import RefusedRecipient, clean_text
 from hub.channels.oauth import TokenSource, encoded_xoauth2, is_loopback
 from hub.errors import InvalidInput, ProviderError, Refused, Unavailable, Uncertain
 from hub.mail.compose import to_wire
@@ -259,7 +261,7 @@ _QUOTA_RETRY_S = 900.0
 
 def failure(reply: SMTPResponse, stage: Stage) -> ProviderError:
     """What the server's answer means for the mail."""
-    words = " ".join(reply.message.encode("utf-8", "replace").decode().split())[:_WORDS_LIMIT]
+    words = _told(reply.message)
     enhanced = _ENHANCED.match(words)
     status = f"{enhanced[1]}.{enhanced[2]}" if enhanced else None
     reason = reason_of(status, words, code=reply.code, stage=stage)
@@ -272,7 +274,21 @@ def failure(reply: SMTPResponse, stage: Stage) -> ProviderError:
     if is_final and stage is not Stage.SESSION and reason not in ("account_refused", "rate_limited"):
         return Refused(message, code=reason, provider_code=provider_code)
     retry_after_s = _QUOTA_RETRY_S if is_final and reason == "rate_limited" else _RETRY_S.get(reason)
-    return Unavailable(message, code=reason, provider_code=provider_code, retry_after_s=retry_after_s)
+    # 421 ends the session, whatever was asked (RFC 5321 section 3.8).
+    is_about_us = is_final or reply.code == 421 or reason == "account_refused"
+    is_about_recipient = stage is Stage.RECIPIENT or (stage is Stage.CONTENT and reason in _RETRY_S)
+    return Unavailable(
+        message,
+        code=reason,
+        provider_code=provider_code,
+        retry_after_s=retry_after_s,
+        channel_works=is_about_recipient and not is_about_us,
+    )
+
+
+def _told(words: str) -> str:
+    """A server's words on one line, as they can be kept."""
+    return " ".join(clean_text(words).split())[:_WORDS_LIMIT]
 
 
 # --- the account ------------------------------------------------------------------------------------------------------
@@ -317,10 +333,11 @@ class Smtp:
         or Uncertain."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._limits.total_s
+        patience_ends_at = loop.time() + self._limits.patience_s
         envelope = _Envelope.of(letter)
         domain = envelope.recipients[0].rpartition("@")[2]
         try:
-            async with self._pace.turn(domain), self._slot():
+            async with self._pace.turn(domain, patience_ends_at), self._slot(patience_ends_at):
                 return await self._deliver(letter, envelope, domain, deadline)
         except _Lost as lost:
             raise lost.unavailable() from lost
@@ -354,7 +371,7 @@ class Smtp:
         """Connects and signs in. Raises Unavailable."""
         loop = asyncio.get_running_loop()
         try:
-            async with self._slot():
+            async with self._slot(loop.time() + self._limits.patience_s):
                 line = await self._connect(loop.time() + self._limits.total_s)
                 line.leave()
         except _Lost as lost:
@@ -366,13 +383,16 @@ class Smtp:
             self._idle.pop().leave()
 
     @contextlib.asynccontextmanager
-    async def _slot(self) -> AsyncIterator[None]:
+    async def _slot(self, patience_ends_at: float) -> AsyncIterator[None]:
         try:
-            async with asyncio.timeout(self._limits.patience_s):
+            async with asyncio.timeout_at(patience_ends_at):
                 await self._slots.acquire()
         except TimeoutError as error:
             raise Unavailable(
-                "All connections to the mail server are busy.", code="paced", retry_after_s=self._limits.patience_s
+                "All connections to the mail server are busy.",
+                code="paced",
+                retry_after_s=self._limits.patience_s,
+                channel_works=True,
             ) from error
         try:
             yield
@@ -492,9 +512,8 @@ async def _xoauth2(client: aiosmtplib.SMTP, username: str, token: str) -> None:
 def _sign_in_failure(error: aiosmtplib.SMTPAuthenticationError) -> ProviderError:
     if 400 <= error.code < 500:
         return failure(SMTPResponse(error.code, error.message), Stage.SESSION)
-    words = " ".join(error.message.encode("utf-8", "replace").decode().split())[:_WORDS_LIMIT]
     return Unavailable(
-        f"The mail server did not accept the sign-in: {error.code} {words}",
+        f"The mail server did not accept the sign-in: {error.code} {_told(error.message)}",
         code="account_refused",
         provider_code=str(error.code),
     )
@@ -584,6 +603,9 @@ class _Line:
         self.is_clean = False
         mail_options, recipient_options = self._options(letter)
         reply = await self._mail(envelope.sender, mail_options, deadline)
+        if reply.code == 421 and self.mails > 1:
+            # It had been about to close the idle connection: a new one will do.
+            raise _Lost(is_timeout=False)
         if reply.code >= 500 and not envelope.sender and envelope.fallback_sender:
             reply = await self._mail(envelope.fallback_sender, mail_options, deadline)
         if reply.code != 250:
@@ -607,7 +629,7 @@ class _Line:
         if offers("size"):
             limit = self._client.esmtp_extensions.get("size", "").strip()
             # RFC 1870 section 4: 0, or nothing, is no limit.
-            if limit.isascii() and limit.isdecimal() and 0 < int(limit) < len(letter.content):
+            if re.fullmatch(r"[0-9]{1,18}", limit) and 0 < int(limit) < len(letter.content):
                 self.is_clean = True
                 raise Refused(
                     f"The mail server takes at most {int(limit):,} bytes.", code="too_large", provider_code=limit
@@ -751,13 +773,13 @@ class _Pace:
         self._free_at[domain] = max(self._free_at.get(domain, 0.0), now + self._limits.domain_rest_s)
 
     @contextlib.asynccontextmanager
-    async def turn(self, domain: str) -> AsyncIterator[None]:
+    async def turn(self, domain: str, patience_ends_at: float) -> AsyncIterator[None]:
         """Waits for this mail's time, or raises Unavailable(paced) when that is too far away."""
         limits = self._limits
         now = asyncio.get_running_loop().time()
         account_at = max(now, self._account_free_at)
         start_at = max(account_at, self._free_at.get(domain, 0.0))
-        if start_at - now > limits.patience_s:
+        if start_at > patience_ends_at:
             raise _paced(start_at - now)
         if limits.per_minute is not None:
             self._account_free_at = account_at + 60.0 / limits.per_minute
@@ -767,7 +789,7 @@ class _Pace:
             await asyncio.sleep(start_at - now)
         async with self._changed:
             try:
-                async with asyncio.timeout(limits.patience_s):
+                async with asyncio.timeout_at(patience_ends_at):
                     await self._changed.wait_for(lambda: self._busy.get(domain, 0) < limits.per_domain)
             except TimeoutError as error:
                 raise _paced(limits.patience_s) from error
@@ -787,4 +809,4 @@ class _Pace:
 
 
 def _paced(wait_s: float) -> Unavailable:
-    return Unavailable("The mail waits for its turn.", code="paced", retry_after_s=wait_s)
+    return Unavailable("The mail waits for its turn.", code="paced", retry_after_s=wait_s, channel_works=True)

@@ -79,7 +79,8 @@ def _unicode_label(label: str) -> str:
     try:
         decoded = unicodedata.normalize("NFC", label[4:].encode().decode("punycode"))
         # Nobody registers a name of ASCII alone or of capitals in this form: it would forge another one.
-        return label if decoded.isascii() or decoded != decoded.lower() else decoded
+        is_forged = decoded.isascii() or decoded != decoded.lower() or not _DOMAIN.fullmatch(decoded)
+        return label if is_forged else decoded
     except (UnicodeError, OverflowError, ValueError):
         return label
 
@@ -137,7 +138,9 @@ def _split(text: str, *, has_quotes: bool) -> tuple[list[_Pieces], bool]:
         if in_quote:
             if mark == '"':
                 held.append(text[at:start])
-                piece.words.append("".join(held) if not in_angle else '"' + "".join(held) + '"')
+                # Quotes before an at sign belong to the address, others only hold a name together.
+                is_local = in_angle or text.startswith("@", start + 1)
+                piece.words.append('"' + "".join(held) + '"' if is_local else "".join(held))
                 held, at, in_quote = [], start + 1, False
                 if in_angle:
                     held_angle = piece.words.pop()
@@ -186,7 +189,9 @@ def _split(text: str, *, has_quotes: bool) -> tuple[list[_Pieces], bool]:
             piece, at = _Pieces(), start + 1
         elif mark == ":" and "@" not in text[at:start] and piece.angle is None:
             # What stands before a colon names a group ("undisclosed-recipients:;") or a scheme ("mailto:").
-            piece, at = _Pieces(), start + 1
+            at = start + 1
+            if piece.words or piece.comments:
+                piece = _Pieces()
         if len(pieces) > MAILBOX_LIMIT * 2:
             return pieces, True
     if in_angle and not in_quote:
@@ -215,6 +220,10 @@ def _mailboxes(piece: _Pieces, *, is_inner: bool = False) -> Iterator[Mailbox]:
             return
     words = "".join(piece.words)
     if "@" in words:
+        whole = normal_address(words) if words.lstrip().startswith('"') else None
+        if whole is not None:
+            yield Mailbox(whole, _cleaned("".join(piece.comments)))
+            return
         # No brackets: the word with the at sign is the address, the others are the name.
         for word in words.split():
             address = normal_address(word.strip("[]'\"“”«»,.")) or normal_address(word)

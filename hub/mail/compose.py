@@ -10,8 +10,8 @@ The same message makes the same bytes at every attempt: the date is when it was 
 delivery id, the Message-ID is its token. Everything is 7-bit but the addresses that cannot be (RFC 6531); `is_utf8` says
 so. Whatever stands in a header is one line: a line break in a name or a subject is a space.
 
-Written here and not by the standard library's generator, because that one folds long non-ASCII headers into words that
-some readers join wrongly, draws its boundaries by chance, and takes four times as long.
+Written here and not by the standard library's generator, because that one draws its boundaries by chance and takes thirty
+times as long (3.7 ms against 0.1 ms for an answer with an Armenian subject).
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ from hub.channels.channel import OutgoingFile, OutgoingMessage, clean_text
 from hub.domain.mail import Mailbox, MailKind, OutgoingMail, QuotedMail
 from hub.errors import InvalidInput
 from hub.mail import markup
+from hub.mail.html import make_safe
 from hub.mail.tokens import Tokens
 
 # What an answer carries of the mail below it. A newsletter of megabytes need not travel back and forth.
@@ -57,6 +58,7 @@ _LITERAL = re.compile(r"\[(?:[0-9]{1,3}(?:\.[0-9]{1,3}){3}|ipv6:[0-9a-f:.]{2,45}
 _MEDIA_TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,126}/[a-z0-9][a-z0-9!#$&^_.+-]{0,126}")
 _URL = re.compile(r"https?://[!#-;=?-~]{1,900}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+_PICTURE_WITHOUT_SOURCE = re.compile(r"<img(?! src=)[^<>]*>")
 _OCTETS = "application/octet-stream"
 
 
@@ -124,6 +126,8 @@ def to_wire(address: str) -> str:
 def to_wire_host(host: str) -> str | None:
     """A domain in A-labels (RFC 5891), or None when it cannot be one."""
     host = host.lower()
+    if len(host) > 253:
+        return None
     if host.isascii():
         wire = host
     else:
@@ -415,7 +419,11 @@ def _html_quote(quoted: QuotedMail, mail: OutgoingMail) -> str:
 
 
 def quoted_html(quoted: QuotedMail) -> str:
-    """The quoted mail's own look, made safe; for now its text."""
+    """The quoted mail as it looked, made safe, without its pictures: those from elsewhere would tell who reads the answer.
+    Its text where it has no HTML, or so much that nobody would want it back."""
+    if quoted.html is not None and len(quoted.html) <= QUOTE_LIMIT:
+        safe = make_safe(quoted.html, inline={}, show_remote=False).html
+        return f"<div>{_PICTURE_WITHOUT_SOURCE.sub('', safe)}</div>\n"
     return markup.plain_to_html(_tidy(quoted.text)[:QUOTE_LIMIT].rstrip())
 
 

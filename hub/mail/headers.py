@@ -15,8 +15,9 @@ from __future__ import annotations
 import binascii
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from hub.channels.channel import clean_text
 from hub.mail.charsets import codec_name, decode
 
 # Postfix takes 100 kB of headers by default (header_size_limit), Exchange 256 kB, Gmail 500 kB; what is behind that was
@@ -41,16 +42,17 @@ _WELL_KNOWN = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Headers:
-    """All fields in their order: lower-case name and raw value, unfolded (line ends removed, white space kept)."""
+    """Raw values by lower-case name, each name's in their order, unfolded (line ends removed, white space kept)."""
 
-    fields: tuple[tuple[str, bytes], ...] = ()
+    fields: dict[str, list[bytes]] = field(default_factory=dict)
     is_cut: bool = False
 
     def first(self, name: str) -> bytes | None:
-        return next((value for known, value in self.fields if known == name), None)
+        values = self.fields.get(name)
+        return values[0] if values else None
 
     def all(self, name: str) -> list[bytes]:
-        return [value for known, value in self.fields if known == name]
+        return self.fields.get(name, [])
 
     def text(self, name: str) -> str:
         """The first value as text, "" without one."""
@@ -59,11 +61,13 @@ class Headers:
 
     def word(self, name: str) -> str:
         """The first value as a machine's word: lower case, without comments and parameters."""
-        value = self.first(name) or b""
+        value = self.first(name)
+        if value is None:
+            return ""
         return value[:200].decode("ascii", "replace").partition(";")[0].partition("(")[0].strip().lower()
 
     def __contains__(self, name: str) -> bool:
-        return any(known == name for known, _ in self.fields)
+        return name in self.fields
 
 
 def split(raw: bytes, start: int, end: int) -> tuple[Headers, int]:
@@ -75,8 +79,8 @@ def split(raw: bytes, start: int, end: int) -> tuple[Headers, int]:
     is_cut = block_end - start > HEADER_LIMIT_BYTES
     block = raw[start : min(block_end, start + HEADER_LIMIT_BYTES)]
 
-    fields: list[tuple[str, bytes]] = []
-    at = 0
+    fields: dict[str, list[bytes]] = {}
+    at = count = 0
     value: list[bytes] = []
     name = ""
     last_known: int | None = None  # where the last well-known field begins; looked for once
@@ -86,7 +90,8 @@ def split(raw: bytes, start: int, end: int) -> tuple[Headers, int]:
             value.append(line)
         elif match:
             if name:
-                fields.append((name, _unfolded(value)))
+                fields.setdefault(name, []).append(_unfolded(value))
+                count += 1
             name, value = match[1].decode("ascii").lower(), [line[match.end() :]]
         elif not line.startswith((b"From ", b">From ")):
             if last_known is None:
@@ -97,12 +102,12 @@ def split(raw: bytes, start: int, end: int) -> tuple[Headers, int]:
                 break
             value.append(b" " + line)
         at += len(line) + 1
-        if len(fields) > FIELD_LIMIT:
+        if count > FIELD_LIMIT:
             is_cut = True
             break
     if name:
-        fields.append((name, _unfolded(value)))
-    return Headers(tuple(fields), is_cut), min(body, end)
+        fields.setdefault(name, []).append(_unfolded(value))
+    return Headers(fields, is_cut), min(body, end)
 
 
 def _unfolded(lines: list[bytes]) -> bytes:
@@ -117,9 +122,9 @@ _Q_CODE = re.compile(rb"=([0-9A-Fa-f]{2})")
 
 
 def text_of(value: bytes, label: str | None = None) -> str:
-    """A raw header value as text on one line. `label` is the charset of bytes that are not encoded at all."""
+    """A raw header value as text on one line that can be stored. `label` is the charset of bytes that are not encoded."""
     text = value.decode("ascii") if value.isascii() and b"\x1b" not in value else decode(value, label)
-    return _SPACE.sub(" ", decode_words(text)).strip()
+    return clean_text(_SPACE.sub(" ", decode_words(text)).strip())
 
 
 def decode_words(text: str) -> str:
@@ -200,7 +205,9 @@ def from_base64(content: bytes) -> bytes:
     """What can be read of base64: garbage is skipped, a cut end gives what it holds."""
     try:
         # The usual case, in one step in C: it skips what is not base64 and stops at the padding.
-        if b"=" not in content[:-4].rstrip(b"\r\n ="):
+        padding = content.find(b"=")
+        ends = padding + 100 >= len(content) and not content[padding:].strip(b"=\r\n \t")
+        if padding < 0 or ends:
             return binascii.a2b_base64(content)
     except binascii.Error:
         pass

@@ -181,13 +181,15 @@ class Region(StrEnum):
 
     ATTRIBUTION  the line that says who is quoted
     QUOTE        what was quoted or forwarded: this element
-    TAIL         quoted from here to the end of the mail, if it looks like a header block
+    TAIL         quoted from here to the end of the mail
+    HEADER       the same, if what follows looks like a header block
     SIGNATURE    a signature
     """
 
     ATTRIBUTION = "attribution"
     QUOTE = "quote"
     TAIL = "tail"
+    HEADER = "header"
     SIGNATURE = "signature"
 
 
@@ -232,8 +234,7 @@ def _no_region(_tag: str, _attributes: Mapping[str, str | None]) -> Region | Non
 
 
 def lines_from_html(html: str, classify: Classifier) -> tuple[TextLine, ...]:
-    """The lines of `text_from_html`, each with the region of its first character. A region starts and ends a line; an
-    inner region says nothing within a QUOTE. TAIL marks only the first line after the element began."""
+    """The lines of `text_from_html`, each with the region of its first character. An inner region says nothing within a QUOTE. TAIL and HEADER mark only the first line after the element began."""
     tree = LexborHTMLParser(_tame(_clean_text(html[:TEXT_LIMIT])))
     top = tree.body if tree.body is not None else tree.root
     text = _TextBuilder()
@@ -305,9 +306,8 @@ def _enter(tag: str, attributes: Mapping[str, str | None], text: _TextBuilder, c
     region = None if text.region is Region.QUOTE else classify(tag, attributes)
     if region is not None:
         opened.regional = True
-        text.space(1)
-        if region is Region.TAIL:
-            text.tail_begins = True
+        if region in (Region.TAIL, Region.HEADER):
+            text.rest_begins = text.rest_begins or region
         else:
             text.region = region
     if style and (sized := _FONT_SIZE.search(style)):
@@ -381,7 +381,7 @@ class _TextBuilder:
     pre: int = 0
     is_invisible: bool = False
     region: Region | None = None
-    tail_begins: bool = False
+    rest_begins: Region | None = None
     lists: list[int | None] = field(default_factory=list)
     link: tuple[str, list[str]] | None = None
     # Of the line that is being collected.
@@ -426,9 +426,9 @@ class _TextBuilder:
             self.begun += 1
             self.line_quote = min(self.quote, _QUOTE_DEPTH_LIMIT)
             self.line_region = self.region
-            if self.tail_begins and self.region is not Region.QUOTE:
-                self.line_region = Region.TAIL
-            self.tail_begins = False
+            if self.rest_begins is not None and self.region is not Region.QUOTE:
+                self.line_region = self.rest_begins
+            self.rest_begins = None
             if self.bullet:
                 self.words.append(self.bullet)
                 self.bullet = ""
@@ -517,7 +517,6 @@ class _TextBuilder:
         elif opened.is_block:
             self.space(1)
         if opened.regional:
-            self.space(1)
             self.region = opened.was_region
         if opened.sized:
             self.is_invisible = opened.was_invisible

@@ -42,7 +42,7 @@ _QUOTE_STYLE = "margin:0 0 0 0.8ex;border-left:1px solid #ccc;padding-left:1ex"
 def to_html(text: str, image_address: ImageAddress | None = None) -> str:
     """The text as an HTML fragment. A picture that `image_address` does not know stays as [name]."""
     if len(text) > MARKUP_LIMIT:
-        return plain_to_html(text)
+        return plain_to_html(to_plain(text))
     html: str = _markdown().render(text, {"image_address": image_address or (lambda _: None)})
     return html
 

@@ -19,22 +19,21 @@ from __future__ import annotations
 
 import hashlib
 import re
-import unicodedata
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_tz
-from html import unescape
-from typing import Final
 from urllib.parse import unquote
 
 from hub.channels.channel import clean_text
-from hub.domain.mail import IncomingMail, Mailbox, MailPart, Span, SpanKind
-from hub.mail import noise, reports
+from hub.domain.mail import IncomingMail, Mailbox, MailPart, Span
+from hub.mail import noise, quoting, reports
 from hub.mail.addresses import normal_address, parse_mailboxes
 from hub.mail.charsets import codec_name, decode
+from hub.mail.filenames import TYPES, file_name, safe_name, told_name
 from hub.mail.flowed import unflow
 from hub.mail.headers import Headers, text_of
+from hub.mail.html import text_from_html
 from hub.mail.invitation import invitation_text
 from hub.mail.structure import Entity, MailUnreadable, read_head, read_tree
 from hub.mail.tnef import Tnef, TnefFile, TnefUnreadable, read_tnef
@@ -47,7 +46,9 @@ HTML_LIMIT = 2_000_000
 # RFC 5322, 2.1.1: a line of 998 characters; no subject needs more.
 SUBJECT_LIMIT = 998
 REFERENCE_LIMIT = 100
-NAME_LIMIT = 120
+# All fields of one name together: some thousand mailboxes with their names. (Signs without an address in them cost 0.6 µs
+# each: half a second for a header block full of them.)
+ADDRESSES_LIMIT_BYTES = 200_000
 # Recipients of one mail that are kept as addresses (a list's own headers may name thousands).
 RECIPIENT_LIMIT = 1_000
 
@@ -80,7 +81,7 @@ def parse_mail(raw: bytes, *, envelope_to: Sequence[str] = (), own_addresses: Co
         message_id=reports.message_id(headers.text("message-id")),
         in_reply_to=_message_ids(headers.all("in-reply-to")),
         references=_message_ids(headers.all("references")),
-        subject=clean_text(headers.text("subject"))[:SUBJECT_LIMIT],
+        subject=headers.text("subject")[:SUBJECT_LIMIT],
         senders=senders,
         reply_to=_mailboxes(headers, "reply-to"),
         to=to,
@@ -136,9 +137,13 @@ def arrival_key(raw: bytes) -> str:
 def _mailboxes(headers: Headers, name: str) -> tuple[Mailbox, ...]:
     """The mailboxes of all fields of that name, each address once."""
     found: dict[str, Mailbox] = {}
+    room = ADDRESSES_LIMIT_BYTES
     for value in headers.all(name):
-        for mailbox in parse_mailboxes(value):
+        for mailbox in parse_mailboxes(value[:room]):
             found.setdefault(mailbox.address, mailbox)
+        room -= len(value)
+        if room <= 0:
+            break
     return tuple(found.values())
 
 
@@ -192,7 +197,6 @@ def _moment(value: str) -> datetime | None:
 
 _IGNORED_ALTERNATIVES = frozenset(("text/x-amp-html", "text/watch-html", "text/enriched", "text/richtext"))
 _TNEF_TYPES = frozenset(("application/ms-tnef", "application/vnd.ms-tnef"))
-_MESSAGE_TYPES = frozenset(("message/rfc822", "message/global", "message/news"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +229,6 @@ class _Body:
     calendars: list[Entity] = field(default_factory=list)
     letters_left: int = TEXT_LIMIT
     is_cut: bool = False
-    # No text of a bounce's returned message, of a status report's machine part …
     fault: str | None = None
 
     def take(self, entity: Entity) -> None:
@@ -295,7 +298,7 @@ class _Body:
 
     def _file(self, entity: Entity) -> list[_Segment]:
         """Adds the file; gives segments only where a winmail.dat holds the text of the mail."""
-        name = _told_name(entity)
+        name = told_name(entity)
         if entity.media_type in _TNEF_TYPES or name.lower() == "winmail.dat":
             try:
                 return self._unwrapped(entity, read_tnef(entity.content()))
@@ -303,7 +306,7 @@ class _Body:
                 self.fault = "tnef_unreadable"
         if entity.media_type == "text/calendar":
             self.calendars.append(entity)
-        self._add(_file_name(name, entity), entity.media_type, entity, content_id=_content_id(entity))
+        self._add(file_name(name, entity), entity.media_type, entity, content_id=_content_id(entity))
         return []
 
     def _unwrapped(self, entity: Entity, tnef: Tnef) -> list[_Segment]:
@@ -311,8 +314,8 @@ class _Body:
             media_type = (
                 file.media_type.lower() if re.fullmatch(r"[\w.+-]{1,60}/[\w.+-]{1,66}", file.media_type) else ""
             )
-            media_type = media_type or _TYPES.get(file.name.rpartition(".")[2].lower(), "application/octet-stream")
-            self._add(_safe_name(file.name) or "file", media_type, entity, file, file.content_id)
+            media_type = media_type or TYPES.get(file.name.rpartition(".")[2].lower(), "application/octet-stream")
+            self._add(safe_name(file.name) or "file", media_type, entity, file, file.content_id)
         if tnef.rtf and not (tnef.text or tnef.html):
             self._add("message.rtf.compressed", "application/octet-stream", entity, TnefFile(content=tnef.rtf))
         return [_Segment(tnef.text, tnef.html)] if tnef.text.strip() or tnef.html.strip() else []
@@ -325,9 +328,14 @@ class _Body:
     def result(self) -> tuple[str, str | None, str | None]:
         """The whole text, the whole HTML (None without any), and what was wrong with them."""
         has_html = any(segment.html for segment in self.segments)
-        texts = [segment.text if segment.text.strip() else _text_from_html(segment.html) for segment in self.segments]
+        # Where no part is plain text, the text is read out of the HTML once, together with its quotes (see _spans).
+        is_bare = has_html and not any(segment.text.strip() for segment in self.segments)
+        texts = [
+            segment.text if segment.text.strip() or is_bare else text_from_html(segment.html)
+            for segment in self.segments
+        ]
         text = "\n\n".join(kept for text in texts if (kept := text.strip("\n").rstrip()))
-        if not text:
+        if not text and not has_html:
             told = (
                 invitation_text(decode(part.content(), part.type_parameters.get("charset") or "utf-8"))
                 for part in self.calendars
@@ -364,110 +372,9 @@ def _escaped(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-# --- files ------------------------------------------------------------------------------------------------------------
-
-# Names for what comes without one, and types for what comes with a name alone.
-_EXTENSIONS: Final = {
-    "image/jpeg": "jpg",
-    "image/png": "png",
-    "image/gif": "gif",
-    "image/heic": "heic",
-    "image/webp": "webp",
-    "image/svg+xml": "svg",
-    "application/pdf": "pdf",
-    "application/zip": "zip",
-    "application/msword": "doc",
-    "application/vnd.openxmlformats-officedocument.wordprocessingml.document": "docx",
-    "application/vnd.ms-excel": "xls",
-    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "xlsx",
-    "application/rtf": "rtf",
-    "audio/amr": "amr",
-    "audio/mpeg": "mp3",
-    "audio/ogg": "ogg",
-    "video/mp4": "mp4",
-    "text/plain": "txt",
-    "text/html": "html",
-    "text/csv": "csv",
-    "text/calendar": "ics",
-    "text/vcard": "vcf",
-    "text/x-vcard": "vcf",
-    "text/xml": "xml",
-    "message/rfc822": "eml",
-    "message/delivery-status": "txt",
-    "application/pkcs7-mime": "p7m",
-    "application/x-pkcs7-mime": "p7m",
-    "application/pkcs7-signature": "p7s",
-    "application/x-pkcs7-signature": "p7s",
-    "application/pgp-signature": "asc",
-    "application/pgp-encrypted": "asc",
-}
-_TYPES = {extension: media_type for media_type, extension in reversed(_EXTENSIONS.items())}
-_NAMED = {
-    "text/calendar": "invite.ics",
-    "application/pkcs7-mime": "smime.p7m",
-    "application/x-pkcs7-mime": "smime.p7m",
-    "application/pkcs7-signature": "smime.p7s",
-    "application/x-pkcs7-signature": "smime.p7s",
-    "application/pgp-signature": "signature.asc",
-    "application/pgp-encrypted": "version.asc",
-    "message/delivery-status": "delivery-status.txt",
-    "message/feedback-report": "feedback-report.txt",
-    "message/disposition-notification": "disposition-notification.txt",
-    "text/rfc822-headers": "headers.txt",
-}
-
-
-def _told_name(entity: Entity) -> str:
-    """The name that the message gives the file, made safe; "" without one."""
-    for told in (entity.disposition_parameters.get("filename"), entity.type_parameters.get("name")):
-        if told:
-            # Some encode the name like an address in a web page.
-            name = _safe_name(unquote(told) if re.search(r"%[0-9A-Fa-f]{2}", told) and told.isascii() else told)
-            if name:
-                return name
-    return ""
-
-
-def _file_name(told: str, entity: Entity) -> str:
-    if told:
-        return told
-    if entity.media_type in _MESSAGE_TYPES:
-        return (_safe_name(_attached_subject(entity), is_path=False) or "message") + ".eml"
-    if entity.media_type in _NAMED:
-        return _NAMED[entity.media_type]
-    main, _, sub = entity.media_type.partition("/")
-    stem = main if main in ("image", "audio", "video", "text") else "file"
-    extension = _EXTENSIONS.get(entity.media_type) or (sub if re.fullmatch(r"[a-z0-9]{2,5}", sub) else "bin")
-    return f"{stem}.{extension}"
-
-
-def _attached_subject(entity: Entity) -> str:
-    try:
-        return read_head(entity.content()[:100_000])[1].text("subject")[: NAME_LIMIT - 10]
-    except MailUnreadable:
-        return ""
-
-
-def _safe_name(told: str, *, is_path: bool = True) -> str:
-    """A name without folders, control and direction signs, of at most NAME_LIMIT characters, its extension kept."""
-    name = clean_text(told[:4_000]).replace("\\", "/")
-    name = name.rpartition("/")[2] if is_path else name.replace("/", " ")
-    # Cf holds U+202E, which turns "exe.jpg" around; Zl and Zp break lines.
-    name = "".join(sign for sign in name if unicodedata.category(sign) not in ("Cc", "Cf", "Cs", "Zl", "Zp", "Cn"))
-    name = re.sub(r'[<>:"|?*]', "_", " ".join(name.split())).strip(" .")
-    if len(name) > NAME_LIMIT:
-        stem, dot, extension = name.rpartition(".")
-        name = (
-            f"{stem[: NAME_LIMIT - 1 - len(extension)]}.{extension}"
-            if dot and len(extension) <= 12
-            else name[:NAME_LIMIT]
-        )
-    return name
-
-
 def _content_id(entity: Entity) -> str | None:
     value = entity.headers.text("content-id").strip("<> ")
-    return clean_text(value)[:250] or None
+    return value[:250] or None
 
 
 _CID = re.compile(r"cid:([^\"'\s<>)]{1,250})", re.IGNORECASE)
@@ -492,13 +399,4 @@ def _parts(files: list[_File], html: str | None) -> tuple[MailPart, ...]:
 
 
 def _spans(text: str, html: str | None) -> tuple[Span, ...]:
-    # For the lead: quoting.split_html(html, text) or quoting.split_text(text) once that part has landed.
-    del html
-    return (Span(SpanKind.WRITTEN, text),) if text else ()
-
-
-def _text_from_html(html: str) -> str:
-    # For the lead: hub.mail.html.text_from_html once that part has landed. This one only strips tags.
-    visible = re.sub(r"(?is)<(script|style|head|title)\b.*?(?:</\1\s*>|\Z)|<!--.*?(?:-->|\Z)", "", html)
-    lines = re.sub(r"(?i)<(?:br|/?p|/?div|/?tr|/?li|/?h[1-6]|/?blockquote)\b[^<>]*>", "\n", visible)
-    return re.sub(r"\s*\n\s*", "\n", unescape(re.sub(r"<[^<>]*>", "", lines))).strip()
+    return quoting.split_html(html, text) if html else quoting.split_text(text)

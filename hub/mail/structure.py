@@ -30,6 +30,10 @@ CANDIDATE_LIMIT = 20_000
 BOUNDARY_LIMIT = 250
 
 
+# RFC 6838, section 4.2.
+_MEDIA_TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,126}/[a-z0-9][a-z0-9!#$&^_.+-]{0,126}")
+
+
 class MailUnreadable(InvalidInput):
     """The message cannot be taken apart. `code`: empty, no_headers, too_many_parts, too_deep, no_such_part, unreadable."""
 
@@ -108,14 +112,10 @@ class _Reader:
 
     def entity(self, headers: Headers, start: int, end: int, default_type: str, depth: int) -> Entity:
         media_type, type_parameters = parameters(headers.first("content-type"))
-        if (
-            media_type.count("/") != 1
-            or media_type.startswith("/")
-            or media_type.endswith("/")
-            or len(media_type) > 127
-        ):
-            # "text" alone was legal once, "*/*" is what some phones say.
-            media_type = "text/plain" if media_type == "text" else default_type
+        if not _MEDIA_TYPE.fullmatch(media_type):
+            # "text" alone was legal once, "*/*" is what some phones say; a file under such a type is just bytes.
+            is_file = depth > 0 and bool(media_type) and media_type != "text" and "name" in type_parameters
+            media_type = "application/octet-stream" if is_file else default_type
         disposition, disposition_parameters = parameters(headers.first("content-disposition"))
         children: tuple[Entity, ...] = ()
         if media_type.startswith("multipart/"):

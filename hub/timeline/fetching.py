@@ -32,7 +32,7 @@ from hub.channels.email import EmailChannel
 from hub.channels.imap import AfterTaking, Folder, ImapAccount, ImapSession, Listed, read_account
 from hub.channels.oauth import TokenSource
 from hub.domain.states import ChannelHealth
-from hub.errors import DatabaseAway, HubError, NotFound, OperatorError, ProviderError
+from hub.errors import DatabaseAway, HubError, NotFound, OperatorError, ProviderError, Unavailable
 from hub.store.database import Database
 from hub.store.stream import Stored, Wakes
 from hub.timeline import mailbox
@@ -126,6 +126,7 @@ class MailFetcher:
     async def _look(self) -> None:
         """Watchers for the accounts there are now."""
         wanted: dict[str, tuple[_Watched, EmailChannel]] = {}
+        faulty: set[str] = set()
         health = await self._database.read(mailbox.load_health)
         for channel_id in await self._database.read(load_mail_channels):
             try:
@@ -136,6 +137,7 @@ class MailFetcher:
             except DatabaseAway:
                 raise
             except HubError as error:
+                faulty.add(channel_id)
                 await self._tell(channel_id, ChannelHealth.DOWN, error.code, error.message)
                 continue
             if imap is not None and isinstance(channel, EmailChannel):
@@ -149,7 +151,7 @@ class MailFetcher:
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)
                 del self._watchers[channel_id]
-                if channel_id not in wanted:
+                if channel_id not in wanted and channel_id not in faulty:
                     # Nothing is fetched here any more, so nothing is wrong with it.
                     await self._tell(channel_id, ChannelHealth.OK)
         for channel_id, (watched, channel) in wanted.items():
@@ -380,8 +382,7 @@ class Watcher:
             ):
                 await self._take_note(session, batch[0])
             else:
-                raws = await _in_thread(session, session.fetch, [mail.uid for mail in batch])
-                await self._store([raws[mail.uid] for mail in batch if mail.uid in raws])
+                await self._store(await self._fetch(session, [mail.uid for mail in batch]))
         except (DatabaseAway, OperatorError, LeaseLostError):
             raise
         except Exception as error:
@@ -396,6 +397,15 @@ class Watcher:
                 raise
             log.exception("mailbox.mail_passed_over", extra={"channel": self._place.channel_id, "uid": uid})
         await self._after_taking(session, [mail.uid for mail in batch])
+
+    async def _fetch(self, session: ImapSession, uids: Sequence[int]) -> list[bytes]:
+        """The mails that are still there, in their order."""
+        raws = await _in_thread(session, session.fetch, uids)
+        missing = [uid for uid in uids if uid not in raws]
+        still_there = await _in_thread(session, session.list_mails, missing)
+        if still_there:
+            raise Unavailable("the mail server lists a mail and does not give it", code="imap_error")
+        return [raws[uid] for uid in uids if uid in raws]
 
     def _may_be_the_mail(self, error: Exception) -> bool:
         """Whether it is this mail's fault. A line that breaks says nothing of the kind, unless it does so again and again
@@ -487,7 +497,7 @@ async def check_mailbox(channel: EmailChannel) -> CheckResult | None:
         if account is None:
             return None
         async with _connected(account, channel.oauth if account.is_oauth else None) as (_, folder):
-            return CheckResult("imap", True, "ok", f"{folder.count} mails in {account.folder}")
+            return CheckResult("imap", True, "ok", f"{account.folder} holds {folder.count} mail(s)")
     except HubError as error:
         return CheckResult("imap", False, error.code, error.message)
 

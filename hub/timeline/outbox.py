@@ -281,13 +281,19 @@ def record(tx: Tx, claimed: Claimed, result: Accepted | ProviderError) -> None:
             _raise_delivery(tx, claimed.entry_id, Delivery.FAILED, tx.now, reason="gave_up", detail=_words(result))
         else:
             wait_s = result.retry_after_s or 0.0
-            if result.code != PACED:
+            is_paced = result.code == PACED
+            if not is_paced:
                 wait_s = max(wait_s, backoff_s(claimed.attempts, random.random()))
             tx.execute(
                 update(tables.outbox)
                 .where(_o.id == row.id)
                 .values(
-                    state="queued", lease_until=None, leased_by=None, next_attempt_at=tx.now + timedelta(seconds=wait_s)
+                    state="queued",
+                    lease_until=None,
+                    leased_by=None,
+                    # Nobody was asked: no attempt was made.
+                    attempts=_o.attempts - (1 if is_paced else 0),
+                    next_attempt_at=tx.now + timedelta(seconds=wait_s),
                 )
             )
             conversations.change_entry(
@@ -295,10 +301,10 @@ def record(tx: Tx, claimed: Claimed, result: Accepted | ProviderError) -> None:
                 claimed.entry_id,
                 delivery=Delivery.QUEUED.value,
                 delivery_at=tx.now,
-                delivery_reason=result.code,
-                delivery_detail=_words(result),
+                delivery_reason=None if is_paced else result.code,
+                delivery_detail=None if is_paced else _words(result),
             )
-        if result.code != PACED:
+        if not result.channel_works:
             note_failure(tx, claimed.channel_id, result)
     else:
         tx.execute(

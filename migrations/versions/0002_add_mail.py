@@ -79,8 +79,9 @@ def upgrade() -> None:
     with op.batch_alter_table("attachment", schema=None) as batch_op:
         batch_op.add_column(sa.Column("part", sa.Integer(), nullable=True))
         batch_op.add_column(sa.Column("content_id", sa.Text(), nullable=True))
-        batch_op.add_column(sa.Column("is_inline", sa.Boolean(), server_default=sa.false(), nullable=False))
         batch_op.create_index("ix_attachment_file_key", ["file_key"], unique=False)
+    # Not in a batch: for such a default it would build the table anew on SQLite, without its AUTOINCREMENT.
+    op.add_column("attachment", sa.Column("is_inline", sa.Boolean(), server_default=sa.false(), nullable=False))
 
     with op.batch_alter_table("channel", schema=None) as batch_op:
         batch_op.add_column(sa.Column("inbound_health", sa.Text(), server_default="ok", nullable=False))
@@ -119,46 +120,41 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    with op.batch_alter_table("user_account", schema=None) as batch_op:
-        batch_op.drop_column("signature")
+    # Not in batches: they would build the tables anew on SQLite, without their AUTOINCREMENT.
+    op.drop_column("user_account", "signature")
 
-    with op.batch_alter_table("queue", schema=None) as batch_op:
-        batch_op.drop_column("signature")
+    op.drop_column("queue", "signature")
 
-    with op.batch_alter_table("conversation", schema=None) as batch_op:
-        batch_op.drop_index("uq_conversation_one_open_per_contact_channel_and_thread")
-        batch_op.drop_index("uq_conversation_thread")
-        # Fails while somebody has two open conversations by mail: resolve all but one of them first.
-        batch_op.create_index(
-            "uq_conversation_one_open_per_contact_and_channel",
-            ["contact_point_id", "channel_id"],
-            unique=True,
-            sqlite_where=sa.text("status = 'open'"),
-            postgresql_where=sa.text("status = 'open'"),
-        )
-        batch_op.drop_column("thread")
-        batch_op.drop_column("subject")
+    op.drop_index("uq_conversation_one_open_per_contact_channel_and_thread", "conversation")
+    op.drop_index("uq_conversation_thread", "conversation")
+    # Fails while somebody has two open conversations by mail: resolve all but one of them first.
+    op.create_index(
+        "uq_conversation_one_open_per_contact_and_channel",
+        "conversation",
+        ["contact_point_id", "channel_id"],
+        unique=True,
+        sqlite_where=sa.text("status = 'open'"),
+        postgresql_where=sa.text("status = 'open'"),
+    )
+    op.drop_column("conversation", "thread")
+    op.drop_column("conversation", "subject")
 
-    with op.batch_alter_table("contact_point", schema=None) as batch_op:
-        batch_op.drop_column("bounce_reason")
-        batch_op.drop_column("bounced_at")
+    op.drop_column("contact_point", "bounce_reason")
+    op.drop_column("contact_point", "bounced_at")
 
-    with op.batch_alter_table("channel", schema=None) as batch_op:
-        batch_op.drop_column("inbound_since")
-        batch_op.drop_column("inbound_detail")
-        batch_op.drop_column("inbound_code")
-        batch_op.drop_column("inbound_health")
+    op.drop_column("channel", "inbound_since")
+    op.drop_column("channel", "inbound_detail")
+    op.drop_column("channel", "inbound_code")
+    op.drop_column("channel", "inbound_health")
 
-    with op.batch_alter_table("attachment", schema=None) as batch_op:
-        batch_op.drop_index("ix_attachment_file_key")
-        batch_op.drop_column("is_inline")
-        batch_op.drop_column("content_id")
-        batch_op.drop_column("part")
+    op.drop_index("ix_attachment_file_key", "attachment")
+    op.drop_column("attachment", "is_inline")
+    op.drop_column("attachment", "content_id")
+    op.drop_column("attachment", "part")
 
-    with op.batch_alter_table("mail", schema=None) as batch_op:
-        batch_op.drop_index("ix_mail_raw_key")
-        batch_op.drop_index("ix_mail_conversation_id")
-        batch_op.drop_index("ix_mail_channel_id_message_id")
+    op.drop_index("ix_mail_raw_key", "mail")
+    op.drop_index("ix_mail_conversation_id", "mail")
+    op.drop_index("ix_mail_channel_id_message_id", "mail")
 
     op.drop_table("mail")
     op.drop_table("mailbox")

@@ -44,6 +44,7 @@ class MailServer:
     refused: dict[str, str] = field(default_factory=dict)
     offers_dsn: bool = False
     offers_utf8: bool = False
+    offers: list[str] = field(default_factory=list)
     size_limit: int | None = None
     tls: ssl.SSLContext | None = None
     is_tls_at_once: bool = False
@@ -170,8 +171,9 @@ class _Session(SMTP):
 
     async def push(self, status: AnyStr) -> None:
         # aiosmtpd knows no DSN: it is offered before the last line of the answer to EHLO.
-        if status == "250 HELP" and self._mail_server.offers_dsn:
-            await super().push("250-DSN")
+        if status == "250 HELP":
+            for offer in [*(["DSN"] if self._mail_server.offers_dsn else []), *self._mail_server.offers]:
+                await super().push(f"250-{offer}")
         await super().push(status)
 
     async def smtp_MAIL(self, arg: str) -> None:

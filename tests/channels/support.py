@@ -75,7 +75,7 @@ def signed_mime(request: WebhookRequest) -> WebhookRequest:
 def mailgun_request(name: str) -> WebhookRequest:
     """tests/payloads/mailgun/{name}.form, signed within itself."""
     body = (PAYLOADS / "mailgun" / f"{name}.form").read_bytes()
-    return WebhookRequest("mailgun", email_account().webhook_url("mailgun"), {}, body, NOW)
+    return WebhookRequest("mailgun-mime", email_account().webhook_url("mailgun-mime"), {}, body, NOW)
 
 
 def twilio_request(name: str, *, query: str = "") -> WebhookRequest:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -420,3 +423,51 @@ def test_an_account_is_read_whole() -> None:
 def test_an_account_that_is_set_up_wrong_is_told(settings: dict[str, str]) -> None:
     with pytest.raises(Misconfigured):
         read_account(account(**settings))
+
+
+# --- OAuth 2
+
+
+class _Authority(BaseHTTPRequestHandler):
+    """Tells dovecot whose a token is, as Google's tokeninfo does: `token-of-<user>` is a good one."""
+
+    def do_GET(self) -> None:
+        token = parse_qs(urlsplit(self.path).query)["token"][0]
+        is_good = token.startswith("token-of-")
+        body = json.dumps({"email": token.removeprefix("token-of-"), "aud": "hub", "expires_in": 3600}).encode()
+        self.send_response(200 if is_good else 400)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_more: object) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def oauth_dovecot() -> Iterator[Dovecot]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Authority) as authority:
+        thread = threading.Thread(target=authority.serve_forever)
+        thread.start()
+        url = f"http://127.0.0.1:{authority.server_address[1]}/tokeninfo?token="
+        try:
+            with run_dovecot({BOX: PASSWORD}, mechanisms="plain xoauth2", tokeninfo_url=url) as server:
+                yield server
+        finally:
+            authority.shutdown()
+            thread.join()
+
+
+def test_a_token_signs_in_where_no_password_does(oauth_dovecot: Dovecot) -> None:
+    account = ImapAccount("127.0.0.1", oauth_dovecot.imap_port, Security.NONE, BOX, "", is_oauth=True)
+    session = ImapSession(account)
+    assert session.open(f"token-of-{BOX}").count == 0
+    session.close()
+
+
+def test_a_token_that_is_no_longer_good_is_told(oauth_dovecot: Dovecot) -> None:
+    account = ImapAccount("127.0.0.1", oauth_dovecot.imap_port, Security.NONE, BOX, "", is_oauth=True)
+    with pytest.raises(Unavailable) as caught:
+        ImapSession(account).open("an old one")
+    assert caught.value.code == "account_refused"

@@ -14,6 +14,11 @@ from tests.channels.support import ACCOUNT_SID, AUTH_TOKEN, NUMBER, SERVICE_SID
 
 SMS = {"account_sid": ACCOUNT_SID, "from_number": NUMBER}
 TOKEN = {"auth_token": AUTH_TOKEN}
+EMAIL = {"address": "support@example.com", "smtp_host": "smtp.example.com", "smtp_username": "support@example.com"}
+PASSWORD = {"smtp_password": "secret"}
+IMAP = {"imap_host": "imap.example.com"}
+OAUTH = {"oauth_provider": "google", "oauth_client_id": "client"}
+REFRESH = {"oauth_refresh_token": "refresh"}
 
 
 @pytest.mark.parametrize(
@@ -33,6 +38,32 @@ TOKEN = {"auth_token": AUTH_TOKEN}
             {},
         ),
         (ChannelKind.LOOPBACK, {}, {"signing_key": "12345678"}),
+        (ChannelKind.EMAIL, {"address": "support@example.com"}, {}),
+        (ChannelKind.EMAIL, EMAIL, PASSWORD),
+        (ChannelKind.EMAIL, {**EMAIL, "smtp_security": "tls", "smtp_port": "465", "per_minute": "30"}, PASSWORD),
+        (ChannelKind.EMAIL, {**EMAIL, "smtp_host": "127.0.0.1", "smtp_security": "none"}, PASSWORD),
+        (ChannelKind.EMAIL, {**EMAIL, **IMAP}, PASSWORD),
+        (ChannelKind.EMAIL, {**EMAIL, **IMAP, "imap_username": "other"}, {**PASSWORD, "imap_password": "other"}),
+        (ChannelKind.EMAIL, {**EMAIL, **IMAP, "imap_after": "move", "imap_move_to": "Archive"}, PASSWORD),
+        (ChannelKind.EMAIL, {**EMAIL, **IMAP, "imap_since": "2026-11-01", "imap_folder": "Поддержка"}, PASSWORD),
+        (ChannelKind.EMAIL, {"address": "support@example.com", "imap_host": "imap.gmail.com", **OAUTH}, REFRESH),
+        (
+            ChannelKind.EMAIL,
+            {**EMAIL, **OAUTH, "oauth_provider": "other", "oauth_token_url": "https://a.am/t"},
+            REFRESH,
+        ),
+        (
+            ChannelKind.EMAIL,
+            {
+                "address": "օգնություն@օրինակ.հայ",
+                "display_name": "Խանութ",
+                "aliases": "a@example.com, b@example.com c@example.com",
+                "form_senders": "forms@example.com",
+                "plus_addressing": "on",
+                "acknowledgement": "Thank you.\nWe have your mail.",
+            },
+            {"webhook_key": "12345678"},
+        ),
     ],
 )
 def test_right_settings_pass_and_make_a_channel(
@@ -77,6 +108,38 @@ def test_right_settings_pass_and_make_a_channel(
         (ChannelKind.LOOPBACK, {}, {}, {"signing_key"}),
         (ChannelKind.LOOPBACK, {}, {"signing_key": "short"}, {"signing_key"}),
         (ChannelKind.PHONE, {}, {}, {"kind"}),
+        (ChannelKind.EMAIL, {}, {}, {"address"}),
+        (ChannelKind.EMAIL, {"address": "support"}, {}, {"address"}),
+        (ChannelKind.EMAIL, {"address": "Support <support@example.com>"}, {}, {"address"}),
+        (ChannelKind.EMAIL, {"address": "a@example.com b@example.com"}, {}, {"address"}),
+        (ChannelKind.EMAIL, {**EMAIL, "display_name": "x\r\nBcc: y"}, PASSWORD, {"display_name"}),
+        (ChannelKind.EMAIL, {**EMAIL, "aliases": "a@example.com nonsense"}, PASSWORD, {"aliases"}),
+        (ChannelKind.EMAIL, {**EMAIL, "smtp_host": "smtp example"}, PASSWORD, {"smtp_host"}),
+        (ChannelKind.EMAIL, {**EMAIL, "smtp_host": "https://smtp.example.com"}, PASSWORD, {"smtp_host"}),
+        (ChannelKind.EMAIL, {**EMAIL, "smtp_host": ""}, PASSWORD, {"smtp_host"}),
+        (ChannelKind.EMAIL, {**EMAIL, "smtp_port": "65536"}, PASSWORD, {"smtp_port"}),
+        (ChannelKind.EMAIL, {**EMAIL, "smtp_port": "0"}, PASSWORD, {"smtp_port"}),
+        (ChannelKind.EMAIL, {**EMAIL, "smtp_security": "ssl"}, PASSWORD, {"smtp_security"}),
+        (ChannelKind.EMAIL, {**EMAIL, "smtp_security": "none"}, PASSWORD, {"smtp_security"}),
+        (ChannelKind.EMAIL, {**EMAIL, **IMAP, "imap_security": "none"}, PASSWORD, {"imap_security"}),
+        (ChannelKind.EMAIL, EMAIL, {}, {"smtp_password"}),
+        (ChannelKind.EMAIL, {**EMAIL, "smtp_username": ""}, PASSWORD, {"smtp_username"}),
+        (ChannelKind.EMAIL, {**EMAIL, "per_minute": "0"}, PASSWORD, {"per_minute"}),
+        (ChannelKind.EMAIL, {"address": "a@example.com", **IMAP}, {}, {"imap_username"}),
+        (ChannelKind.EMAIL, {"address": "a@example.com", **IMAP, "imap_username": "x"}, {}, {"imap_password"}),
+        (ChannelKind.EMAIL, {**EMAIL, "imap_port": "993"}, PASSWORD, {"imap_host"}),
+        (ChannelKind.EMAIL, {**EMAIL, **IMAP, "imap_after": "delete"}, PASSWORD, {"imap_after"}),
+        (ChannelKind.EMAIL, {**EMAIL, **IMAP, "imap_after": "move"}, PASSWORD, {"imap_move_to"}),
+        (ChannelKind.EMAIL, {**EMAIL, **IMAP, "imap_since": "2026-02-30"}, PASSWORD, {"imap_since"}),
+        (ChannelKind.EMAIL, {**EMAIL, **IMAP, "imap_since": "yesterday"}, PASSWORD, {"imap_since"}),
+        (ChannelKind.EMAIL, {**EMAIL, **OAUTH}, {}, {"oauth_refresh_token"}),
+        (ChannelKind.EMAIL, {**EMAIL, **OAUTH, "oauth_client_id": ""}, REFRESH, {"oauth_client_id"}),
+        (ChannelKind.EMAIL, {**EMAIL, **OAUTH, "oauth_provider": "other"}, REFRESH, {"oauth_token_url"}),
+        (ChannelKind.EMAIL, {**EMAIL, **OAUTH, "oauth_provider": ""}, REFRESH, {"oauth_provider"}),
+        (ChannelKind.EMAIL, {**EMAIL, **OAUTH, "oauth_token_url": "http://a.am/t"}, REFRESH, {"oauth_token_url"}),
+        (ChannelKind.EMAIL, {**EMAIL, "form_senders": "nobody"}, PASSWORD, {"form_senders"}),
+        (ChannelKind.EMAIL, {**EMAIL, "plus_addressing": "yes"}, PASSWORD, {"plus_addressing"}),
+        (ChannelKind.EMAIL, EMAIL, {**PASSWORD, "webhook_key": "short"}, {"webhook_key"}),
     ],
 )
 def test_wrong_settings_name_every_faulty_field(
@@ -106,5 +169,6 @@ def test_every_field_can_be_shown(kind: ChannelKind) -> None:
     assert len(names) == len(set(names))
     for field in channel_type.fields:
         assert field.label
+        assert not (field.options and (field.pattern or field.multiline))
         assert re.fullmatch(field.pattern or ".*", field.example) or not field.example
         assert not (field.check and field.example and field.check(field.example))

@@ -71,6 +71,10 @@ def _age(tx: Tx) -> None:
     for row in tx.rows(select(o.id, o.attempted_at, o.lease_until).where(o.state == "leased")):
         aged = {"attempted_at": row.attempted_at - DEAD, "lease_until": row.lease_until - DEAD}
         tx.execute(update(tables.outbox).where(o.id == row.id).values(**aged))
+    m = tables.mailbox.c
+    for row in tx.rows(select(m.channel_id, m.lease_until).where(m.lease_until.is_not(None))):
+        aged = {"lease_until": row.lease_until - DEAD}
+        tx.execute(update(tables.mailbox).where(m.channel_id == row.channel_id).values(**aged))
     for row in tx.rows(select(k.id, k.opened_at, k.seen_at)):
         aged = {"opened_at": row.opened_at - DEAD, "seen_at": row.seen_at - DEAD}
         tx.execute(update(tables.connection).where(k.id == row.id).values(**aged))
@@ -110,15 +114,22 @@ def _lay(tx: Tx, api_base: str, agents: int) -> list[Person]:
 
 @contextlib.asynccontextmanager
 async def running_world(
-    database_url: str, folder: Path, *, api_base: str = "http://127.0.0.1:9", agents: int = 0, grace_s: float = 15
+    database_url: str,
+    folder: Path,
+    *,
+    api_base: str = "http://127.0.0.1:9",
+    agents: int = 0,
+    grace_s: float = 15,
+    **settings: str,
 ) -> AsyncIterator[World]:
-    """The hub is started after this is entered, by `world.start()`."""
+    """The hub is started after this is entered, by `world.start()`. `settings`: further ones of HubProcess."""
     hub = HubProcess(
         ["serve"],
         folder / "data",
         database_url=database_url,
         secret_key=SECRET_KEY,
         presence_grace_s=str(grace_s),
+        **settings,
     )
     database = open_database(database_url)
     try:

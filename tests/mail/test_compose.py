@@ -341,6 +341,21 @@ def test_a_quoted_script_does_not_act() -> None:
     assert "<img" not in html
 
 
+def test_a_quoted_mail_keeps_its_look_and_loses_its_pictures() -> None:
+    look = '<p style="color:red">Red</p><img src="https://evil.example/p" width="9"><img src="cid:x">'
+    html = text_of(composed("Hello", replace(MAIL, quoted=replace(QUOTED, html=look))), "html")
+    assert '<p style="color:red">Red</p>' in html
+    assert "evil.example" not in html
+    assert "<img" not in html
+
+
+def test_a_quoted_mail_cannot_close_what_it_stands_in() -> None:
+    look = "</blockquote></div></body></html><p>outside</p><!--"
+    html = text_of(composed("Hello", replace(MAIL, quoted=replace(QUOTED, html=look))), "html")
+    assert html.index("outside") < html.index("</blockquote>")
+    assert html.count("</body>") == 1
+
+
 # --- round trips ------------------------------------------------------------------------------------------------------
 
 _words = st.text(max_size=120)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from alembic import command
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, inspect, select
+from sqlalchemy import Connection, inspect, select, text
 
 from hub.errors import DatabaseAway, Misconfigured
 from hub.store import tables
@@ -39,6 +39,14 @@ def _empty_url(request: pytest.FixtureRequest, tmp_path: Path, name: str, kind: 
     return server.create_database()
 
 
+def is_autoincrement(connection: Connection, table: str) -> bool:
+    """On SQLite: whether an id is never used again. The inspector does not tell."""
+    if connection.dialect.name != "sqlite":
+        return True
+    query = text("SELECT sql FROM sqlite_master WHERE type = 'table' AND name = :name")
+    return "AUTOINCREMENT" in str(connection.execute(query, {"name": table}).scalar())
+
+
 def describe(connection: Connection) -> dict[str, Any]:
     """All that the database itself knows of its tables; Alembic's own comparison leaves out the checks."""
     inspector = inspect(connection)
@@ -48,6 +56,7 @@ def describe(connection: Connection) -> dict[str, Any]:
 
     return {
         name: {
+            "autoincrement": is_autoincrement(connection, name),
             "columns": ordered({**column, "type": repr(column["type"])} for column in inspector.get_columns(name)),
             "key": inspector.get_pk_constraint(name),
             "foreign": ordered(inspector.get_foreign_keys(name)),

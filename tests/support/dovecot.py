@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import datetime
 import grp
+import imaplib
 import ipaddress
 import os
 import pwd
@@ -238,6 +239,12 @@ class Dovecot:
                 self._process.wait(10)
                 break
         self._process = None
+
+
+def make_folder(dovecot: Dovecot, address: str, name: str, password: str = PASSWORD) -> None:
+    with imaplib.IMAP4("127.0.0.1", dovecot.imap_port) as client:
+        client.login(address, password)
+        client.create(name)
 
 
 @contextlib.contextmanager

@@ -150,6 +150,12 @@ class Mta:
         line = f"Envelope-to: {address}\n".encode()
         return [raw for raw in (path.read_bytes() for path in paths) if line in raw]
 
+    def clear(self) -> None:
+        """No customer has any mail, and nobody is told to come again."""
+        self.defer(False)
+        for path in (self.home / "customers" / "new").glob("*"):
+            path.unlink()
+
     def defer(self, is_on: bool) -> None:
         """Whether later…@ is told to come again."""
         if is_on:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import email
+import imaplib
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,11 @@ from typing import Any
 import pytest
 from sqlalchemy import insert, select, update
 
+from hub.channels.channel import ChannelAccount, CheckResult
 from hub.channels.email import EmailChannel
 from hub.channels.imap import ImapAccount, ImapSession, Security
 from hub.domain.states import ChannelHealth
+from hub.domain.values import ChannelKind
 from hub.errors import DatabaseAway
 from hub.store import tables
 from hub.store.database import Database, Tx, open_database
@@ -27,11 +30,11 @@ from hub.store.stream import Tail, Wakes, load_events
 from hub.store.vault import Vault
 from hub.timeline import channels, fetching, mailbox
 from hub.timeline.adapters import Adapters
-from hub.timeline.fetching import MailFetcher, backoff_s, write_note
+from hub.timeline.fetching import MailFetcher, backoff_s, check_mailbox, write_note
 from hub.timeline.inbound import Intake
 from hub.timeline.mailbox import Place
 from hub.timeline.mailroom import Mailroom
-from tests.support.dovecot import PASSWORD, Dovecot, run_dovecot
+from tests.support.dovecot import PASSWORD, Dovecot, make_folder, run_dovecot
 from tests.support.running_hub import SECRET_KEY, Line, line_to
 
 pytestmark = pytest.mark.anyio
@@ -414,7 +417,7 @@ async def test_mails_are_marked_as_read_after_they_are_stored(hub: Hub, dovecot:
 
 
 async def test_mails_are_moved_after_they_are_stored(hub: Hub, dovecot: Dovecot) -> None:
-    await asyncio.to_thread(make_folder, dovecot, "Done")
+    await asyncio.to_thread(make_folder, dovecot, BOX, "Done")
     await hub.change_channel(settings=settings_of(dovecot, imap_after="move", imap_move_to="Done"))
     await hub.start()
     await hub.until_begun()
@@ -448,6 +451,47 @@ async def test_a_mail_over_the_limit_leaves_a_note_and_stays_where_it_is(hub: Hu
     note = "[This mail is too large for the hub: 0.2 MB, and the limit is 0 MB. It lies in the mailbox, in the folder INBOX.]"
     await hub.until_texts("one", note, "two")
     assert len(dovecot.mails(BOX)) == 3
+
+
+async def test_a_mail_that_the_server_lists_and_does_not_give_leaves_a_note(
+    hub: Hub, dovecot: Dovecot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetch = ImapSession.fetch
+    monkeypatch.setattr(
+        ImapSession, "fetch", lambda self, uids: {uid: raw for uid, raw in fetch(self, uids).items() if uid != 2}
+    )
+    await hub.start()
+    await hub.until_begun()
+    await deliver(dovecot, mail("one"), mail("withheld"), mail("three"))
+    note = "[This mail (0.0 MB) could not be read by the hub. It lies in the mailbox, in the folder INBOX.]"
+    await hub.until_texts("one", note, "three")
+
+
+async def test_a_mail_that_is_gone_before_it_is_fetched_is_passed_over(
+    hub: Hub, dovecot: Dovecot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody deletes it between our look at the list and our asking for it."""
+    fetch, asked = ImapSession.fetch, 0
+
+    def delete_first(self: ImapSession, uids: Sequence[int]) -> dict[int, bytes]:
+        nonlocal asked
+        asked += 1
+        if asked == 1:
+            with imaplib.IMAP4("127.0.0.1", dovecot.imap_port) as client:
+                client.login(BOX, PASSWORD)
+                client.select()
+                client.uid("STORE", "2", "+FLAGS", r"(\Deleted)")
+                client.expunge()
+        return fetch(self, uids)
+
+    monkeypatch.setattr(ImapSession, "fetch", delete_first)
+    await hub.start()
+    await hub.until_begun()
+    await hub.stop()
+    await deliver(dovecot, mail("one"), mail("deleted"), mail("three"))
+    await hub.start()
+    await hub.until_texts("one", "three")
+    await hub.until_uid(3)
 
 
 @pytest.fixture
@@ -626,6 +670,20 @@ async def test_mail_waits_for_a_database_that_is_away(postgresql_url: str, dovec
         await hub.until_texts("one", "two", "three")
 
 
+# --- the administrator's test button
+
+
+async def test_an_account_is_tried_without_touching_it(hub: Hub, dovecot: Dovecot) -> None:
+    await deliver(dovecot, mail("one"))
+    account = ChannelAccount("mail", ChannelKind.EMAIL, settings_of(dovecot), {"imap_password": PASSWORD})
+    assert await check_mailbox(EmailChannel(account)) == CheckResult("imap", True, "ok", "INBOX holds 1 mail(s)")
+    wrong = await check_mailbox(EmailChannel(replace(account, secrets={"imap_password": "wrong"})))
+    assert wrong is not None
+    assert (wrong.ok, wrong.code) == (False, "account_refused")
+    assert await check_mailbox(EmailChannel(replace(account, settings={"address": BOX}))) is None
+    assert dovecot.flags(BOX) == [""]
+
+
 # --- parts
 
 
@@ -655,12 +713,6 @@ def _session(dovecot: Dovecot) -> ImapSession:
     session = ImapSession(ImapAccount("127.0.0.1", dovecot.imap_port, Security.NONE, BOX, PASSWORD))
     session.open()
     return session
-
-
-def make_folder(dovecot: Dovecot, name: str) -> None:
-    session = _session(dovecot)
-    session._connected().create_folder(name)
-    session.close()
 
 
 def append_on(dovecot: Dovecot, days: dict[int, str]) -> None:

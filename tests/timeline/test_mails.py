@@ -525,7 +525,9 @@ async def test_a_message_that_is_paced_is_no_fault_of_the_channels(post: Scene, 
     agent = await post.agent()
     await answer(post, agent, await opened(post))
     (claimed,) = await post.database.transaction(outbox.claim, "test")
-    await post.database.transaction(outbox.record, claimed, Unavailable("later", code=outbox.PACED, retry_after_s=20))
+    await post.database.transaction(
+        outbox.record, claimed, Unavailable("later", code=outbox.PACED, retry_after_s=20, channel_works=True)
+    )
     assert (await post.row(tables.channel, id=CHANNEL))["health"] == "ok"
     clock.advance(21)
     assert len(await post.database.transaction(outbox.claim, "test")) == 1

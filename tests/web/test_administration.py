@@ -226,7 +226,10 @@ async def test_channel_id_is_taken_once(as_admin: Caller, people: People) -> Non
 
 async def test_kinds_tell_what_they_need(as_admin: Caller) -> None:
     kinds = {kind["kind"]: kind for kind in (await as_admin.get("/channel-kinds")).json()["items"]}
-    assert set(kinds) >= {"sms", "chat", "loopback"}
+    assert set(kinds) >= {"sms", "email", "chat", "loopback"}
+    fields = {field["name"]: field for field in kinds["email"]["fields"]}
+    assert (fields["smtp_security"]["group"], fields["smtp_security"]["options"][0]) == ("Sending", "starttls")
+    assert fields["acknowledgement"]["multiline"]
     (token,) = [field for field in kinds["sms"]["fields"] if field["name"] == "auth_token"]
     assert (token["secret"], token["required"]) == (True, True)
 

@@ -15,7 +15,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from email.message import EmailMessage
-from importlib.util import find_spec
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -209,8 +208,6 @@ def test_a_mail_is_read_looked_at_and_answered_to_all_after_a_second_thought(
     agent.resolve()
 
 
-# To be taken out when the hub tells the quoted part from the rest.
-@pytest.mark.skipif(find_spec("hub.mail.quoting") is None, reason="the hub does not fold quoted text yet")
 def test_what_a_mail_quotes_is_one_click_away(mail_hub: HubProcess, new_page: NewPage) -> None:
     agent = Agent(new_page("agent"), "agent1@demo.test").sign_in(mail_hub.url).become_available()
     Correspondent(mail_hub.url, "nino@fosta.test", "Nino").write(

@@ -1,6 +1,6 @@
-"""`hub demo`: the hub of `hub serve` with a company in it, and beside it a carrier that speaks Twilio, pages to be the
-customer, and robots. Everything listens on one address; the carrier and the robots reach the hub over real HTTP like
-anybody else.
+"""`hub demo`: the hub of `hub serve` with a company in it, and beside it a carrier that speaks Twilio, a post office that
+speaks SMTP, pages to be the customer, and robots. Everything listens on one address, but for mail, which has free ports of
+this machine; the carrier, the post office and the robots reach the hub over real HTTP and SMTP like anybody else.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ from hub.settings import Settings, load_settings
 from hub.store.migrate import migrate
 
 DEFAULT_DATA_DIR = Path("data") / "demo"
+# The hub's door for mail: a free port, which the post office is told.
+DEFAULT_SMTP_LISTEN = "127.0.0.1:0"
 # Marks a directory as a demo's, which the next demo may empty.
 _MARK = ".hub-demo"
 
@@ -33,6 +35,8 @@ def run_demo(host: str, port: int, *, quiet: bool, keep: bool) -> None:
     """Runs until stopped; exits with 1 when a loop died. A fresh company each time, unless `keep`; `quiet`: no robots."""
     os.environ.setdefault("HUB_DATA_DIR", str(DEFAULT_DATA_DIR))
     os.environ.setdefault("HUB_LOG_LEVEL", "warning")
+    if not os.environ.get("HUB_SMTP_LISTEN"):
+        os.environ["HUB_SMTP_LISTEN"] = DEFAULT_SMTP_LISTEN
     prepare_directory(Path(os.environ["HUB_DATA_DIR"]).absolute(), keep=keep)
     settings = load_settings(port=port)
     set_up_logging(settings.log_level, as_json=settings.log_json)
@@ -71,6 +75,12 @@ async def _serve(settings: Settings, host: str, port: int, *, quiet: bool) -> bo
     if serving.done():
         serving.result()
         return True
+    listening = asyncio.create_task(hub.mail_listener.listening.wait(), name="mail listener")
+    await asyncio.wait((serving, listening), return_when=asyncio.FIRST_COMPLETED)
+    if not listening.done():
+        listening.cancel()
+        return True
+    house.hub_takes_mail_at(hub.mail_listener.smtp_port)
     _introduce(settings, is_quiet=quiet)
     living = asyncio.create_task(house.run(), name="demo house")
 
@@ -94,6 +104,7 @@ def _introduce(settings: Settings, *, is_quiet: bool) -> None:
         click.echo(f"    {login.role:<15} {login.email}")
     click.echo(f"    {'password of all':<15} {seed.password()}\n")
     click.echo(f"    be a customer   {url}/demo       (a handset, +1 500 555 0006)")
+    click.echo(f"                    {url}/demo/mail  (a mail box, writes to {seed.MAIL_ADDRESS})")
     click.echo(f"                    {url}/demo/shop  (a web shop with the chat)")
     click.echo(f"    the API         {url}/api/docs")
     click.echo(

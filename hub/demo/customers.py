@@ -1,8 +1,9 @@
 """Robot customers: light traffic, so that a board that nobody touches is alive.
 
-They text through the carrier, as a handset does, from numbers of their own (people.CALLERS): a phone that a person plays
-on /demo is never used. Each goes through one of the dialogues of their language: a line, then the next a while after the
-answer, sometimes a word of thanks at the end. Nobody answers? They give up after a few minutes, as people do.
+They text through the carrier, as a handset does, and write mails through the post office, from numbers and boxes of
+their own (people.CALLERS): what a person plays on /demo is never used. Each goes through one of the dialogues of their
+language: a line, then the next a while after the answer, sometimes a word of thanks at the end. Nobody answers? They give
+up after a few minutes, as people do.
 
 `Robots` holds customers and agents (robot_agents.py) together and can be paused while the demo runs.
 """
@@ -16,6 +17,7 @@ from typing import Any
 
 from hub.demo.carrier import Carrier, Message
 from hub.demo.people import CALLERS, Caller, Dialogue, dialogues_of
+from hub.demo.post_office import Letter, PostOffice
 from hub.demo.robot_agents import RobotAgent
 
 # About three new dialogues a minute, two or three texts each: six to ten texts a minute in all.
@@ -24,12 +26,15 @@ AT_ONCE = 6
 READS_AND_TYPES_S = (5.0, 14.0)
 WAITS_FOR_AN_ANSWER_S = 240.0
 SAYS_THANKS = 0.7
+# Of the dialogues so many are mails; the rest are texts.
+BY_MAIL = 0.25
 
 
 class Robots:
     """All robots of a demo. Give `run()` a task of its own; set `running` to pause and resume.
 
-    `hub_url` is the root of the hub ("http://127.0.0.1:8080"), `agents` the e-mail addresses robots sign in with.
+    `number` and `mail_address` are where the hub is texted and written to, `hub_url` is its root
+    ("http://127.0.0.1:8080"), `agents` the e-mail addresses robots sign in with.
     """
 
     def __init__(
@@ -37,6 +42,8 @@ class Robots:
         *,
         carrier: Carrier,
         number: str,
+        post_office: PostOffice,
+        mail_address: str,
         hub_url: str,
         password: str,
         agents: Sequence[str] = ("agent2@demo.test", "agent3@demo.test", "agent4@demo.test"),
@@ -44,6 +51,8 @@ class Robots:
     ) -> None:
         self._carrier = carrier
         self._number = number
+        self._post_office = post_office
+        self._mail_address = mail_address
         self._speed = speed
         self._go = asyncio.Event()
         self._go.set()
@@ -79,15 +88,13 @@ class Robots:
                 continue
             caller = random.choice(free)
             self._busy.add(caller.phone)
-            job: Coroutine[Any, Any, None] = self._talk(caller, random.choice(dialogues_of(caller.language)))
+            talk = self.correspond if random.random() < BY_MAIL else self._text
+            job: Coroutine[Any, Any, None] = talk(caller, random.choice(dialogues_of(caller.language)))
             group.create_task(job, name=f"robot {caller.phone}")
 
-    async def _talk(self, caller: Caller, dialogue: Dialogue) -> None:
+    async def _text(self, caller: Caller, dialogue: Dialogue) -> None:
         try:
-            lines = dialogue.lines
-            if len(lines) > 2 and random.random() > SAYS_THANKS:
-                lines = lines[:-1]
-            for line in lines:
+            for line in _said(dialogue):
                 await self._go.wait()
                 sent = self._carrier.text(caller.phone, self._number, line)
                 if not await self._hears_back(sent):
@@ -95,6 +102,41 @@ class Robots:
                 await self._sleep(random.uniform(*READS_AND_TYPES_S))
         finally:
             self._busy.discard(caller.phone)
+
+    async def correspond(self, caller: Caller, dialogue: Dialogue) -> None:
+        """The dialogue as mails: each but the first answers the hub's last."""
+        try:
+            answered: Letter | None = None
+            for line in _said(dialogue):
+                await self._go.wait()
+                sent = self._post_office.write(
+                    caller.email,
+                    to=self._post_office.read(answered).reply_to[1] if answered else self._mail_address,
+                    subject=f"Re: {dialogue.subject}" if answered else dialogue.subject,
+                    text=f"{line}\n\n{caller.name}",
+                    answers=answered.id if answered else None,
+                )
+                answered = await self._gets_answer(sent)
+                if answered is None:
+                    return
+                self._post_office.mark_read(answered)
+                await self._sleep(random.uniform(*READS_AND_TYPES_S))
+        finally:
+            self._busy.discard(caller.phone)
+
+    async def _gets_answer(self, sent: Letter) -> Letter | None:
+        """The mail by which somebody, no machine, has answered in time."""
+        office = self._post_office
+        try:
+            async with asyncio.timeout(WAITS_FOR_AN_ANSWER_S / self._speed):
+                while True:
+                    changed = office.changed
+                    for letter in reversed(office.box(sent.owner)):
+                        if letter.folder == "inbox" and letter.at > sent.at and not letter.is_automatic:
+                            return letter
+                    await changed.wait()
+        except TimeoutError:
+            return None
 
     async def _hears_back(self, sent: Message) -> bool:
         """Whether an answer to the text reached the phone in time."""
@@ -117,3 +159,9 @@ class Robots:
 
     async def _sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds / self._speed)
+
+
+def _said(dialogue: Dialogue) -> Sequence[str]:
+    """The lines of a dialogue; not everybody says thanks at the end."""
+    has_thanks = len(dialogue.lines) <= 2 or random.random() <= SAYS_THANKS
+    return dialogue.lines if has_thanks else dialogue.lines[:-1]

@@ -1,15 +1,17 @@
-"""The demo's customers: names, numbers and what they have on their minds. Invented; nobody answers at these numbers."""
+"""The demo's customers: names, numbers, mail addresses and what they have on their minds. Invented; nobody answers there."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 
 @dataclass(frozen=True, slots=True)
 class Dialogue:
     """What a customer writes, line by line: the first on their own account, each further one after an answer. `replies`
-    are what a robot agent answers to each line, in the same order."""
+    are what a robot agent answers to each line, in the same order; `subject` is what stands over it in a mail."""
 
+    subject: str
     lines: tuple[str, ...]
     replies: tuple[str, ...]
 
@@ -20,6 +22,7 @@ class Person:
 
     name: str
     phone: str
+    email: str
     language: str
     opener: str
     dialogues: tuple[Dialogue, ...]
@@ -29,10 +32,12 @@ PEOPLE: tuple[Person, ...] = (
     Person(
         "Անի Սարգսյան",
         "+37491204518",
+        "ani.sargsyan@mail.demo.test",
         "hy",
         "Բարև Ձեզ, իմ պատվերը դեռ չի հասել։",
         (
             Dialogue(
+                "Պատվեր 20417",
                 (
                     "Բարև Ձեզ։ Երեկ սուրճ էի պատվիրել, ե՞րբ կհասնի։",
                     "Պատվերի համարը 20417 է։",
@@ -45,6 +50,7 @@ PEOPLE: tuple[Person, ...] = (
                 ),
             ),
             Dialogue(
+                "Աղացած սուրճ ջազվեի համար",
                 ("Կարելի՞ է հատիկավոր սուրճն աղալ ջազվեի համար։", "Լավ, ուրեմն 500 գրամ կվերցնեմ։"),
                 (
                     "Իհարկե, պատվերի մեկնաբանության մեջ գրեք «ջազվե», և մենք մանր կաղանք։",
@@ -56,10 +62,12 @@ PEOPLE: tuple[Person, ...] = (
     Person(
         "ნინო ბერიძე",
         "+995555123418",
+        "nino.beridze@mail.demo.test",
         "ka",
         "გამარჯობა, გაქვთ მიწოდება თბილისში?",
         (
             Dialogue(
+                "მიწოდება თბილისში",
                 (
                     "გამარჯობა! თბილისში თუ აგზავნით შეკვეთებს?",
                     "და რამდენი დღე სჭირდება?",
@@ -72,6 +80,7 @@ PEOPLE: tuple[Person, ...] = (
                 ),
             ),
             Dialogue(
+                "დაზიანებული ნაკრები",
                 ("ჩაის ნაკრები დაზიანებული მოვიდა, კოლოფი გახეულია.", "დიახ, შეცვლა მირჩევნია."),
                 (
                     "ძალიან ვწუხვართ! შეგიძლიათ აირჩიოთ: თანხის დაბრუნება თუ შეცვლა?",
@@ -83,10 +92,12 @@ PEOPLE: tuple[Person, ...] = (
     Person(
         "Олена Коваленко",
         "+380671240519",
+        "olena.kovalenko@mail.demo.test",
         "uk",
         "Добрий день, чи є безкофеїнова кава?",
         (
             Dialogue(
+                "Кава без кофеїну",
                 (
                     "Добрий день! Чи є у вас кава без кофеїну?",
                     "А яка м’якша на смак?",
@@ -99,6 +110,7 @@ PEOPLE: tuple[Person, ...] = (
                 ),
             ),
             Dialogue(
+                "Помилка під час оплати",
                 ("Не можу оплатити карткою, пише помилку.", "Так, зараз вийшло. Дякую!"),
                 (
                     "Перепрошую за незручності. Спробуйте, будь ласка, ще раз: щойно оновили сторінку оплати.",
@@ -110,10 +122,12 @@ PEOPLE: tuple[Person, ...] = (
     Person(
         "Leyla Məmmədova",
         "+994502130417",
+        "leyla.mammadova@mail.demo.test",
         "az",
         "Salam, hədiyyə qutusu sifariş etmək istəyirəm.",
         (
             Dialogue(
+                "Hədiyyə qutusu, Bakıya",
                 (
                     "Salam! Hədiyyə qutusu sifariş etmək istəyirəm, Bakıya çatdırırsınız?",
                     "Bəs üzərinə açıqca yazmaq olar?",
@@ -130,10 +144,12 @@ PEOPLE: tuple[Person, ...] = (
     Person(
         "Tom Ashworth",
         "+447700900318",
+        "tom.ashworth@mail.demo.test",
         "en",
         "Hi, my grinder makes a strange noise.",
         (
             Dialogue(
+                "Grinder makes a rattling noise",
                 (
                     "Hi, the grinder I bought last week makes a rattling noise.",
                     "Only when it's empty. With beans it's fine.",
@@ -146,6 +162,7 @@ PEOPLE: tuple[Person, ...] = (
                 ),
             ),
             Dialogue(
+                "Opening hours this weekend",
                 ("Could you tell me your opening hours this weekend?", "Perfect, see you then."),
                 (
                     "Of course: Saturday 9 to 20, Sunday 10 to 18, at 14 Abovyan Street.",
@@ -157,10 +174,12 @@ PEOPLE: tuple[Person, ...] = (
     Person(
         "Դավիթ Հակոբյան",
         "+37499340127",
+        "davit.hakobyan@mail.demo.test",
         "hy",
         "Ողջույն, գրասենյակի համար սուրճ է պետք։",
         (
             Dialogue(
+                "Սուրճ գրասենյակի համար, ամսական 10 կգ",
                 (
                     "Ողջույն, գրասենյակի համար ամսական 10 կգ սուրճ է պետք։ Զեղչ կա՞։",
                     "Հաշիվ-ապրանքագիր կարո՞ղ եք տալ։",
@@ -179,29 +198,75 @@ PEOPLE: tuple[Person, ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """A robot customer: never one of PEOPLE, whose phones are for the people who try the demo."""
+    """A robot customer: never one of PEOPLE, whose phones and mail boxes are for the people who try the demo."""
 
     name: str
     phone: str
+    email: str
     language: str
 
 
 CALLERS: tuple[Caller, ...] = (
-    Caller("Մարիամ Պետրոսյան", "+37494118203", "hy"),
-    Caller("Արամ Գրիգորյան", "+37477520461", "hy"),
-    Caller("Լուսինե Մկրտչյան", "+37455307719", "hy"),
-    Caller("Տիգրան Ավետիսյան", "+37498460235", "hy"),
-    Caller("Հասմիկ Վարդանյան", "+37443251876", "hy"),
-    Caller("გიორგი კაპანაძე", "+995599204167", "ka"),
-    Caller("თამარ ლომიძე", "+995577318240", "ka"),
-    Caller("ლევან მაისურაძე", "+995593472015", "ka"),
-    Caller("Андрій Шевченко", "+380503172846", "uk"),
-    Caller("Ірина Бондаренко", "+380931840527", "uk"),
-    Caller("Тарас Мельник", "+380982640173", "uk"),
-    Caller("Orxan Əliyev", "+994553084127", "az"),
-    Caller("Günel Hüseynova", "+994702516384", "az"),
-    Caller("Hannah Clarke", "+447700900542", "en"),
-    Caller("James Okafor", "+447700900677", "en"),
+    Caller("Մարիամ Պետրոսյան", "+37494118203", "mariam.petrosyan@mail.demo.test", "hy"),
+    Caller("Արամ Գրիգորյան", "+37477520461", "aram.grigoryan@mail.demo.test", "hy"),
+    Caller("Լուսինե Մկրտչյան", "+37455307719", "lusine.mkrtchyan@mail.demo.test", "hy"),
+    Caller("Տիգրան Ավետիսյան", "+37498460235", "tigran.avetisyan@mail.demo.test", "hy"),
+    Caller("Հասմիկ Վարդանյան", "+37443251876", "hasmik.vardanyan@mail.demo.test", "hy"),
+    Caller("გიორგი კაპანაძე", "+995599204167", "giorgi.kapanadze@mail.demo.test", "ka"),
+    Caller("თამარ ლომიძე", "+995577318240", "tamar.lomidze@mail.demo.test", "ka"),
+    Caller("ლევან მაისურაძე", "+995593472015", "levan.maisuradze@mail.demo.test", "ka"),
+    Caller("Андрій Шевченко", "+380503172846", "andrii.shevchenko@mail.demo.test", "uk"),
+    Caller("Ірина Бондаренко", "+380931840527", "iryna.bondarenko@mail.demo.test", "uk"),
+    Caller("Тарас Мельник", "+380982640173", "taras.melnyk@mail.demo.test", "uk"),
+    Caller("Orxan Əliyev", "+994553084127", "orxan.aliyev@mail.demo.test", "az"),
+    Caller("Günel Hüseynova", "+994702516384", "gunel.huseynova@mail.demo.test", "az"),
+    Caller("Hannah Clarke", "+447700900542", "hannah.clarke@mail.demo.test", "en"),
+    Caller("James Okafor", "+447700900677", "james.okafor@mail.demo.test", "en"),
+)
+
+
+class Habit(StrEnum):
+    """What becomes of a mail to somebody: it is read; the box is full, and it comes back; a note says that they are away."""
+
+    READS = "reads"
+    FULL = "full"
+    AWAY = "away"
+
+
+@dataclass(frozen=True, slots=True)
+class Correspondent:
+    """Somebody who has a mail box. `opener`: a first mail to suggest, subject and text."""
+
+    name: str
+    email: str
+    language: str
+    habit: Habit = Habit.READS
+    opener: tuple[str, str] = ("", "")
+
+
+# Those whose boxes a person can open at /demo/mail. The last two show what goes wrong with mail.
+CORRESPONDENTS: tuple[Correspondent, ...] = (
+    *(
+        Correspondent(person.name, person.email, person.language, opener=(person.dialogues[0].subject, person.opener))
+        for person in PEOPLE
+    ),
+    Correspondent(
+        "Marcus Bell",
+        "marcus.bell@mail.demo.test",
+        "en",
+        Habit.FULL,
+        ("Invoice for September", "Hello, could you send me the invoice for September once more?"),
+    ),
+    Correspondent(
+        "ელენე გელაშვილი",
+        "elene.gelashvili@mail.demo.test",
+        "ka",
+        Habit.AWAY,
+        ("საჩუქრის ბარათი", "გამარჯობა, შესაძლებელია საჩუქრის ბარათის შეკვეთა?"),
+    ),
+)
+ROBOT_CORRESPONDENTS: tuple[Correspondent, ...] = tuple(
+    Correspondent(caller.name, caller.email, caller.language) for caller in CALLERS
 )
 
 
@@ -234,8 +299,9 @@ def dialogues_of(language: str) -> tuple[Dialogue, ...]:
 
 
 def find_reply(text: str) -> Reply:
-    """The script's answer to a line of a dialogue (or to the start of one, as previews hold); else a polite one."""
-    text = text.strip()
+    """The script's answer to a line of a dialogue (or to the start of one, as previews hold); else a polite one. In a mail
+    the line stands first, a greeting below it."""
+    text = text.strip().partition("\n")[0].strip()
     if text in _REPLIES:
         return _REPLIES[text]
     start = text.rstrip("…")

@@ -6,26 +6,30 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from sqlalchemy import select, update
+from sqlalchemy import insert, select, update
 
 from hub.agents import accounts, queues
 from hub.demo.pages import Login
-from hub.demo.people import CALLERS, PEOPLE
+from hub.demo.past_mails import PastThread
+from hub.demo.people import CALLERS, CORRESPONDENTS, PEOPLE
+from hub.domain.mail import MailKind, SpanKind
 from hub.domain.states import ConversationStatus, Delivery
 from hub.domain.values import AuthorKind, ChannelKind, ContactKind, Direction, EntryKind, Role
 from hub.store import tables
 from hub.store.database import Database, Tx
 from hub.store.vault import Vault
 from hub.timeline import channels as timeline_channels
-from hub.timeline import customers
+from hub.timeline import customers, threads
 
 SMS_NUMBER = "+15005550006"  # Twilio's magic number that may send
 ACCOUNT_SID = "AC" + "5e7a0c0ffee0de305e7a0c0ffee0de30"  # the shape of one; nobody's
 CARRIER_PATH = "/demo/carrier"
+MAIL_DOMAIN = "shop.demo.test"
+MAIL_ADDRESS = f"support@{MAIL_DOMAIN}"
 ORGANISATION_NAME = "Sevan Coffee"
 TIME_ZONE = "Asia/Yerevan"
 
@@ -45,6 +49,7 @@ class SeedUser:
     role: Role
     language: str
     queues: tuple[str, ...]
+    signature: str = ""
 
 
 SUPPORT, SALES = "Support", "Sales"
@@ -52,10 +57,17 @@ SUPPORT, SALES = "Support", "Sales"
 USERS: tuple[SeedUser, ...] = (
     SeedUser("admin@demo.test", "Նարեկ Սահակյան", Role.ADMIN, "en", ()),
     SeedUser("supervisor@demo.test", "Gayane Harutyunyan", Role.SUPERVISOR, "en", (SUPPORT, SALES)),
-    SeedUser("agent1@demo.test", "Արփի Մելքոնյան", Role.AGENT, "en", (SUPPORT, SALES)),
-    SeedUser("agent2@demo.test", "ეკა ჯაფარიძე", Role.AGENT, "en", (SUPPORT, SALES)),
-    SeedUser("agent3@demo.test", "Богдан Ткаченко", Role.AGENT, "en", (SUPPORT,)),
-    SeedUser("agent4@demo.test", "Aysel Quliyeva", Role.AGENT, "en", (SUPPORT, SALES)),
+    SeedUser(
+        "agent1@demo.test",
+        "Արփի Մելքոնյան",
+        Role.AGENT,
+        "en",
+        (SUPPORT, SALES),
+        "Արփի Մելքոնյան\nՀաճախորդների սպասարկում",
+    ),
+    SeedUser("agent2@demo.test", "ეკა ჯაფარიძე", Role.AGENT, "en", (SUPPORT, SALES), "ეკა ჯაფარიძე"),
+    SeedUser("agent3@demo.test", "Богдан Ткаченко", Role.AGENT, "en", (SUPPORT,), "Богдан Ткаченко"),
+    SeedUser("agent4@demo.test", "Aysel Quliyeva", Role.AGENT, "en", (SUPPORT, SALES), "Aysel Quliyeva"),
 )
 
 ROBOT_AGENTS = ("agent2@demo.test", "agent3@demo.test", "agent4@demo.test")
@@ -73,9 +85,15 @@ def logins() -> list[Login]:
 class SeedQueue:
     name: str
     offer_timeout_s: int
+    signature: str
 
 
-QUEUES: tuple[SeedQueue, ...] = (SeedQueue(SUPPORT, 25), SeedQueue(SALES, 25))
+SIGNATURE = f"{ORGANISATION_NAME}, 14 Abovyan Street, Yerevan\n+1 500 555 0006"
+QUEUES: tuple[SeedQueue, ...] = (SeedQueue(SUPPORT, 25, SIGNATURE), SeedQueue(SALES, 25, SIGNATURE))
+ACKNOWLEDGEMENT = (
+    "Շնորհակալություն նամակի համար։ Այն ստացվել է, շուտով Ձեզ կպատասխանի մեր աշխատակիցը։\n\n"
+    "Thank you for your mail. It has arrived, and one of us will answer you soon. Your number is {number}."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +109,9 @@ class SeedChannel:
     default_region: str | None = None
 
 
-def channels(hub_url: str) -> tuple[SeedChannel, ...]:
-    """The demo's channel accounts for a hub that answers at `hub_url`; e-mail and phone come with their own issues."""
+def channels(hub_url: str, smtp_port: int) -> tuple[SeedChannel, ...]:
+    """The demo's channel accounts for a hub that answers at `hub_url` and hands its mails to the post office's port; the
+    phone comes with its own issue."""
     return (
         SeedChannel(
             "sms-demo",
@@ -114,7 +133,26 @@ def channels(hub_url: str) -> tuple[SeedChannel, ...]:
                 "colour": "#0f766e",
             },
         ),
+        SeedChannel(
+            "email-demo",
+            ChannelKind.EMAIL,
+            "Mail",
+            SUPPORT,
+            {
+                "address": MAIL_ADDRESS,
+                "display_name": ORGANISATION_NAME,
+                "smtp_host": "127.0.0.1",
+                "smtp_port": str(smtp_port),
+                "smtp_security": "none",
+                "plus_addressing": "on",
+                "acknowledgement": ACKNOWLEDGEMENT,
+            },
+        ),
     )
+
+
+# What depends on where the demo runs this time; the rest of a kept channel is as it was left.
+_PLACES = ("api_base", "smtp_port")
 
 
 # --- the past ----------------------------------------------------------------------------------------------------------
@@ -163,31 +201,50 @@ PAST: tuple[SeedConversation, ...] = (
     _scripted(CALLERS[8].phone, "uk", 0, "agent3@demo.test", timedelta(days=4, hours=2)),
 )
 
-# Known customers: phone → (name, language).
-CUSTOMERS: dict[str, tuple[str, str]] = {
-    **{person.phone: (person.name, person.language) for person in PEOPLE},
-    **{caller.phone: (caller.name, caller.language) for caller in CALLERS},
-}
+
+@dataclass(frozen=True, slots=True)
+class SeedCustomer:
+    name: str
+    language: str
+    phone: str | None
+    email: str
+
+
+# Known customers.
+CUSTOMERS: tuple[SeedCustomer, ...] = (
+    *(SeedCustomer(person.name, person.language, person.phone, person.email) for person in PEOPLE),
+    *(SeedCustomer(caller.name, caller.language, caller.phone, caller.email) for caller in CALLERS),
+    *(
+        SeedCustomer(someone.name, someone.language, None, someone.email)
+        for someone in CORRESPONDENTS
+        if someone.email not in {person.email for person in PEOPLE}
+    ),
+)
+_NAMES: dict[str, str] = {customer.phone: customer.name for customer in CUSTOMERS if customer.phone}
 
 
 # --- filling -----------------------------------------------------------------------------------------------------------
 
 
-async def seed(database: Database, vault: Vault, *, hub_url: str) -> bool:
-    """Fills an empty hub, in one transaction. In one that has users already only the demo's channel accounts are pointed
-    at `hub_url` (the port may be another this time); False then."""
+async def seed(
+    database: Database, vault: Vault, *, hub_url: str, smtp_port: int, mails: Sequence[PastThread] = ()
+) -> bool:
+    """Fills an empty hub, in one transaction, with `mails` among its past. In one that has users already only the demo's
+    channel accounts are pointed at `hub_url` and `smtp_port` (they may be others this time); False then."""
     password_hash = await accounts.hash_password(password())
-    return await database.transaction(_fill, vault, hub_url, password_hash)
+    return await database.transaction(_fill, vault, channels(hub_url, smtp_port), password_hash, mails)
 
 
-def _fill(tx: Tx, vault: Vault, hub_url: str, password_hash: str) -> bool:
+def _fill(tx: Tx, vault: Vault, wanted: Sequence[SeedChannel], password_hash: str, mails: Sequence[PastThread]) -> bool:
     if accounts.load_users(tx, limit=1):
-        _point_channels(tx, vault, hub_url)
+        _point_channels(tx, vault, wanted)
         return False
     tx.insert_new(tables.organisation, [{"id": 1, "name": ORGANISATION_NAME, "time_zone": TIME_ZONE}])
     tx.execute(update(tables.organisation).values(name=ORGANISATION_NAME, time_zone=TIME_ZONE))
     queue_ids = {
-        queue.name: queues.create_queue(tx, name=queue.name, offer_timeout_s=queue.offer_timeout_s).id
+        queue.name: queues.create_queue(
+            tx, name=queue.name, offer_timeout_s=queue.offer_timeout_s, signature=queue.signature
+        ).id
         for queue in QUEUES
     }
     users = {
@@ -202,7 +259,10 @@ def _fill(tx: Tx, vault: Vault, hub_url: str, password_hash: str) -> bool:
         )
         for user in USERS
     }
-    for channel in channels(hub_url):
+    for user in USERS:
+        if user.signature:
+            accounts.update_user(tx, None, users[user.email].id, signature=user.signature)
+    for channel in wanted:
         timeline_channels.create_channel(
             tx,
             vault,
@@ -214,32 +274,89 @@ def _fill(tx: Tx, vault: Vault, hub_url: str, password_hash: str) -> bool:
             secrets=channel.secrets,
             default_region=channel.default_region,
         )
-    for phone, (name, language) in CUSTOMERS.items():
-        customer = customers.create_customer(tx, name, language)
-        customers.add_contact_point(tx, customer.id, ContactKind.PHONE, phone, verified=True)
+    for known in CUSTOMERS:
+        customer = customers.create_customer(tx, known.name, known.language)
+        if known.phone is not None:
+            customers.add_contact_point(tx, customer.id, ContactKind.PHONE, known.phone, verified=True)
+        customers.add_contact_point(tx, customer.id, ContactKind.EMAIL, known.email, verified=True)
+    agents = {email: (user.id, user.name) for email, user in users.items()}
     for past in PAST:
-        _write_past(tx, past, queue_ids[SUPPORT], {email: (user.id, user.name) for email, user in users.items()})
+        _write_past(tx, past, queue_ids[SUPPORT], agents)
+    for thread in mails:
+        _write_past_mails(tx, thread, queue_ids[SUPPORT], agents)
     return True
 
 
-def _point_channels(tx: Tx, vault: Vault, hub_url: str) -> None:
+def _point_channels(tx: Tx, vault: Vault, wanted: Sequence[SeedChannel]) -> None:
     kept = {view.id for view in timeline_channels.load_channel_views(tx)}
-    for channel in channels(hub_url):
-        if channel.id in kept and "api_base" in channel.settings:
-            timeline_channels.update_channel(tx, vault, channel.id, settings=channel.settings, secrets=channel.secrets)
+    for channel in wanted:
+        places = {name: channel.settings[name] for name in _PLACES if name in channel.settings}
+        if channel.id in kept and places:
+            kept_settings = timeline_channels.load_channel_setup(tx, vault, "", channel.id).settings
+            timeline_channels.update_channel(
+                tx, vault, channel.id, settings={**kept_settings, **places}, secrets=channel.secrets
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """A message of the past, whichever way it went. `agent` None: the customer's."""
+
+    at: datetime
+    text: str
+    agent: tuple[int, str] | None
 
 
 def _write_past(tx: Tx, past: SeedConversation, queue_id: int, agents: Mapping[str, tuple[int, str]]) -> None:
-    """Rows alone, with their old times: history to read, not work that happened, so no event tells of it and no figure
-    counts it."""
-    p = tables.contact_point.c
-    point = tx.first(select(p.id, p.customer_id).where(p.kind == ContactKind.PHONE.value, p.address == past.phone))
-    if point is None:
-        return
     began_at = tx.now - past.ago
-    last = past.lines[-1]
-    ended_at = began_at + last.after
-    cu = tables.customer.c
+    lines = [_Line(began_at + line.after, line.text, agents[line.agent] if line.agent else None) for line in past.lines]
+    _write_lines(tx, "sms-demo", (ContactKind.PHONE, past.phone), _NAMES[past.phone], queue_id, lines)
+
+
+def _write_past_mails(tx: Tx, past: PastThread, queue_id: int, agents: Mapping[str, tuple[int, str]]) -> None:
+    lines = [_Line(mail.at, mail.text, agents[mail.agent] if mail.agent else None) for mail in past.mails]
+    conversation_id, entry_ids = _write_lines(
+        tx, "email-demo", (ContactKind.EMAIL, past.owner), past.name, queue_id, lines, subject=past.subject
+    )
+    for entry_id, mail in zip(entry_ids, past.mails, strict=True):
+        reading = mail.reading
+        tx.execute(
+            insert(tables.mail).values(
+                entry_id=entry_id,
+                conversation_id=conversation_id,
+                channel_id="email-demo",
+                kind=MailKind.REPLY.value if mail.agent else "in",
+                message_id=reading.message_id.strip("<>"),
+                refs=[each.strip("<>") for each in reading.references],
+                subject=reading.subject,
+                senders=[] if mail.agent else [[past.owner, past.name]],
+                reply_to=[],
+                recipients=[[past.owner, past.name]] if mail.agent else [[MAIL_ADDRESS, ORGANISATION_NAME]],
+                cc=[],
+                bcc=[],
+                sent_at=None if mail.agent else mail.at,
+                spans=[[SpanKind.WRITTEN.value, mail.text]],
+                size_bytes=len(mail.content),
+            )
+        )
+
+
+def _write_lines(
+    tx: Tx,
+    channel_id: str,
+    contact: tuple[ContactKind, str],
+    name: str,
+    queue_id: int,
+    lines: Sequence[_Line],
+    *,
+    subject: str | None = None,
+) -> tuple[int, list[int]]:
+    """A resolved conversation and its entries. Rows alone, with their old times: history to read, not work that happened,
+    so no event tells of it and no figure counts it."""
+    p, cu = tables.contact_point.c, tables.customer.c
+    point = tx.first(select(p.id, p.customer_id).where(p.kind == contact[0].value, p.address == contact[1]))
+    assert point is not None
+    began_at, last = lines[0].at, lines[-1]
     tx.execute(
         update(tables.customer).where(cu.id == point.customer_id, cu.created_at > began_at).values(created_at=began_at)
     )
@@ -248,39 +365,43 @@ def _write_past(tx: Tx, past: SeedConversation, queue_id: int, agents: Mapping[s
         {
             "customer_id": point.customer_id,
             "contact_point_id": point.id,
-            "channel_id": "sms-demo",
+            "channel_id": channel_id,
             "queue_id": queue_id,
+            "subject": subject,
+            "thread": "" if subject is None else threads.new_thread(),
             "status": ConversationStatus.RESOLVED.value,
             "created_at": began_at,
-            "last_entry_at": ended_at,
-            "resolved_at": ended_at,
+            "last_entry_at": last.at,
+            "resolved_at": last.at,
             "preview": last.text[:140],
             "preview_direction": (Direction.OUT if last.agent else Direction.IN).value,
         },
     )
-    for line in past.lines:
+    entry_ids: list[int] = []
+    for line in lines:
         row: dict[str, object] = {
             "conversation_id": conversation_id,
             "customer_id": point.customer_id,
             "kind": EntryKind.MESSAGE.value,
             "text": line.text,
-            "at": began_at + line.after,
+            "at": line.at,
         }
         if line.agent is None:
             row |= {
                 "direction": Direction.IN.value,
                 "author_kind": AuthorKind.CUSTOMER.value,
-                "author_name": CUSTOMERS[past.phone][0],
+                "author_name": name,
             }
         else:
-            author_id, author_name = agents[line.agent]
+            author_id, author_name = line.agent
             row |= {
                 "direction": Direction.OUT.value,
                 "author_kind": AuthorKind.AGENT.value,
                 "author_id": author_id,
                 "author_name": author_name,
-                "delivery": Delivery.DELIVERED.value,
-                "delivery_at": began_at + line.after,
+                "delivery": Delivery.DELIVERED.value if subject is None else Delivery.SENT.value,
+                "delivery_at": line.at,
                 "attempts": 1,
             }
-        tx.insert(tables.entry, row)
+        entry_ids.append(tx.insert(tables.entry, row))
+    return conversation_id, entry_ids

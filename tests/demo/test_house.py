@@ -3,49 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import aiohttp
 import pytest
-import uvicorn
 from sqlalchemy import select
 
-from hub.app import Hub, make_app, server_options
 from hub.demo import seed
-from hub.demo.house import DemoHouse
 from hub.demo.people import CALLERS, PEOPLE, dialogues_of, find_reply
 from hub.domain.states import Delivery
-from hub.settings import load_settings
 from hub.store import tables
 from hub.store.database import Database, Tx
 from hub.store.vault import Vault
+from tests.demo.house import demo
 
 pytestmark = pytest.mark.anyio
-
-
-@asynccontextmanager
-async def demo(sqlite_url: str, data_dir: Path, port: int, *, quiet: bool) -> AsyncIterator[tuple[Hub, DemoHouse, str]]:
-    url = f"http://127.0.0.1:{port}"
-    settings = load_settings({"HUB_DATA_DIR": str(data_dir), "HUB_DATABASE_URL": sqlite_url, "HUB_PUBLIC_URL": url})
-    hub = Hub(settings)
-    house = DemoHouse(hub_url=url, data_dir=data_dir, quiet=quiet, speed=20)
-    await house.seed(hub.database, hub.vault)
-    options = server_options("127.0.0.1", port, settings) | {"loop": "none"}
-    server = uvicorn.Server(uvicorn.Config(make_app(hub, house.routes), **options))
-    serving = asyncio.create_task(server.serve())
-    async with asyncio.timeout(10):
-        while not server.started:  # noqa: ASYNC110 - uvicorn offers no event
-            await asyncio.sleep(0.02)
-    running = asyncio.create_task(house.run())
-    try:
-        yield hub, house, url
-    finally:
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
-        server.should_exit = True
-        await serving
 
 
 async def test_a_robot_customer_is_answered_by_a_robot_agent(sqlite_url: str, tmp_path: Path, unused_port: int) -> None:
@@ -84,7 +56,7 @@ async def test_the_pages_allow_nothing_inline_and_nothing_foreign(
         demo(sqlite_url, tmp_path / "data", unused_port, quiet=True) as (_, _, url),
         aiohttp.ClientSession() as http,
     ):
-        for path in ("/demo", "/demo/shop"):
+        for path in ("/demo", "/demo/mail", "/demo/shop"):
             async with http.get(url + path) as answer:
                 page = await answer.text()
                 policy = answer.headers["Content-Security-Policy"]
@@ -99,15 +71,19 @@ async def test_the_pages_allow_nothing_inline_and_nothing_foreign(
 
 async def test_the_seed_is_sown_once(database: Database) -> None:
     vault = Vault("x" * 40)
-    assert await seed.seed(database, vault, hub_url="http://127.0.0.1:8080") is True
-    assert await seed.seed(database, vault, hub_url="http://127.0.0.1:9090") is False
+    assert await seed.seed(database, vault, hub_url="http://127.0.0.1:8080", smtp_port=2525) is True
+    assert await seed.seed(database, vault, hub_url="http://127.0.0.1:9090", smtp_port=2626) is False
 
-    def counts(tx: Tx) -> tuple[int, int, str]:
+    def counts(tx: Tx) -> tuple[int, int, str, str]:
         read = tx.rows
         base = read(select(tables.channel.c.settings).where(tables.channel.c.id == "sms-demo"))[0].settings["api_base"]
-        return len(read(select(tables.user_account.c.id))), len(read(select(tables.conversation.c.id))), base
+        mail = read(select(tables.channel.c.settings).where(tables.channel.c.id == "email-demo"))[0].settings[
+            "smtp_port"
+        ]
+        return len(read(select(tables.user_account.c.id))), len(read(select(tables.conversation.c.id))), base, mail
 
-    assert await database.read(counts) == (len(seed.USERS), len(seed.PAST), "http://127.0.0.1:9090/demo/carrier")
+    places = ("http://127.0.0.1:9090/demo/carrier", "2626")
+    assert await database.read(counts) == (len(seed.USERS), len(seed.PAST), *places)
 
 
 def test_every_line_has_its_reply_and_every_caller_a_dialogue() -> None:

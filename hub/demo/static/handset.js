@@ -25,7 +25,9 @@ async function api(path, options) {
 
 // --- who ---------------------------------------------------------------------------------------------------------------
 
-const initials = (name) => name.split(/\s+/).slice(0, 2).map((part) => [...part][0] ?? "").join("").toUpperCase();
+// Georgian is written without capitals; few fonts have the ones that Unicode knows.
+const capital = (letter) => (/[\u10d0-\u10ff]/.test(letter) ? letter : letter.toUpperCase());
+const initials = (name) => name.split(/\s+/).slice(0, 2).map((part) => capital([...part][0] ?? "")).join("");
 const GROUPS = [/^(\+374)(\d{2})(\d{3})(\d+)$/, /^(\+995)(\d{3})(\d{3})(\d+)$/, /^(\+994)(\d{2})(\d{3})(\d+)$/, /^(\+380)(\d{2})(\d{3})(\d+)$/, /^(\+44)(\d{4})(\d{3})(\d+)$/, /^(\+1)(\d{3})(\d{3})(\d+)$/];
 const spaced = (number) => GROUPS.map((group) => group.exec(number)).find(Boolean)?.slice(1).join(" ") ?? number;
 const compact = (number) => number.replace(/[\s().-]/g, "");

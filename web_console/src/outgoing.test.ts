@@ -164,11 +164,21 @@ describe("a mail", () => {
     expect(findDraft(1, 10).text).toHaveLength(40_000);
   });
 
+  it("leaves before its conversation is resolved, and others stay", async () => {
+    const sent = sends();
+    const outgoing = setUp();
+    outgoing.add(MAIL);
+    outgoing.add({ ...MAIL, conversationId: 11, text: "elsewhere" });
+    expect(await outgoing.flush(10)).toBe(true);
+    expect(sent.map((each) => each.text)).toEqual(["The answer"]);
+    expect(outgoing.items).toMatchObject([{ text: "elsewhere", state: "held" }]);
+  });
+
   it("that was refused can be changed", async () => {
     vi.spyOn(api, "sendMessage").mockRejectedValue(new ApiError(422, "invalid", "no", { "mail.to": "is not an address" }, null));
     const outgoing = setUp();
     const { key } = outgoing.add(MAIL);
-    await outgoing.flush();
+    expect(await outgoing.flush()).toBe(false);
     expect(outgoing.items).toMatchObject([{ state: "failed", detail: "is not an address" }]);
     outgoing.undo(key);
     expect(outgoing.items).toEqual([]);

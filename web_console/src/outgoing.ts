@@ -139,9 +139,14 @@ export const useOutgoing = defineStore("outgoing", () => {
     return back;
   }
 
-  /** Sends what is held now, and waits for it. */
-  async function flush(): Promise<void> {
-    await Promise.all(held().map((item) => send(item.key)));
+  /**
+   * Sends now what is held, all of it or that of one conversation: whoever resolves it or hands it on has had the second
+   * thought, and a mail that came after would open it again. Whether everything got through.
+   */
+  async function flush(conversationId?: number): Promise<boolean> {
+    const keys = held().filter((item) => (conversationId ?? item.conversationId) === item.conversationId).map((item) => item.key);
+    await Promise.all(keys.map(send));
+    return items.value.every((item) => !keys.includes(item.key));
   }
 
   /** The page goes away, perhaps for good. */

@@ -30,6 +30,8 @@ SNIPPET_LENGTH = 140
 
 # Every server takes what has seven bits.
 _WIRE = policy.SMTP.clone(cte_type="7bit")
+# Headers in one line each: where the standard library folds a name that is partly ASCII, it puts a space into its words.
+_UNFOLDED = _WIRE.clone(max_line_length=0)
 # A body, if there is one; else the whole is its inside.
 _BODY = re.compile(r"<body\b[^>]*>(.*?)(?:</body\s*>|\Z)", re.IGNORECASE | re.DOTALL)
 _TAG = re.compile(r"<(style|script|head)\b.*?</\1\s*>|<[^>]{0,2000}>", re.IGNORECASE | re.DOTALL)
@@ -137,7 +139,7 @@ def write(
             continue
         main, _, subtype = file.media_type.partition("/")
         mail.add_attachment(file.content, maintype=main, subtype=subtype or "octet-stream", filename=file.name)
-    return mail.as_bytes()
+    return mail.as_bytes(policy=_UNFOLDED)
 
 
 def write_away(*, author: tuple[str, str], to: str, about: Reading, text: str, at: datetime) -> bytes:
@@ -149,7 +151,7 @@ def write_away(*, author: tuple[str, str], to: str, about: Reading, text: str, a
     mail["Auto-Submitted"] = "auto-replied"
     mail["Precedence"] = "bulk"
     mail.set_content(text.strip() + "\n")
-    return mail.as_bytes()
+    return mail.as_bytes(policy=_UNFOLDED)
 
 
 @dataclass(frozen=True, slots=True)

@@ -213,7 +213,8 @@ class ChannelCapabilities:
 
 @dataclass(frozen=True, slots=True)
 class ChannelView:
-    """`health` is that of sending; `inbound_health` that of fetching what comes in, where the hub has to fetch it."""
+    """`health` is that of sending; `inbound_health` that of fetching what comes in, where the hub has to fetch it.
+    `own_addresses`: of a mail account, its address and aliases; no answer goes to them."""
 
     id: str
     kind: ChannelKind
@@ -231,6 +232,7 @@ class ChannelView:
     inbound_code: str | None = None
     inbound_detail: str | None = None
     inbound_since: datetime | None = None
+    own_addresses: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ import phonenumbers
 from sqlalchemy import Row, insert, select, update
 
 from hub.channels.channel import ChannelAccount
+from hub.channels.email import addresses_in
 from hub.channels.registry import CHANNEL_TYPES, check_settings, create
 from hub.domain.events import STAFF, ChannelChanged
 from hub.domain.states import ChannelHealth
@@ -152,6 +153,11 @@ def update_channel(
     tell(tx, channel_id)
 
 
+def own_addresses(settings: Mapping[str, str]) -> tuple[str, ...]:
+    """Of a mail account: its address and aliases, in normal form."""
+    return addresses_in(f"{settings.get('address', '')} {settings.get('aliases', '')}")
+
+
 def keep_secret(tx: Tx, vault: Vault, channel_id: str, name: str, value: str) -> None:
     """A secret that the provider has renewed by itself. Nothing changes for anybody, so nobody is told, and adapters go on
     with what they hold."""
@@ -236,4 +242,5 @@ def _view(row: Row[Any]) -> ChannelView:
         inbound_code=row.inbound_code,
         inbound_detail=row.inbound_detail,
         inbound_since=row.inbound_since,
+        own_addresses=own_addresses(row.settings) if kind is ChannelKind.EMAIL else (),
     )

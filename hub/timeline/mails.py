@@ -308,7 +308,13 @@ def _answered(about: Row[Any] | None, own: Collection[str]) -> tuple[Mailbox, ..
     if about is None:
         return ()
     asked = about.recipients if about.kind != "in" else about.reply_to or about.senders
-    return tuple(mailbox for mailbox in mailboxes(asked) if mailbox.address not in own)
+    return tuple(mailbox for mailbox in mailboxes(asked) if not _is_own(mailbox.address, own))
+
+
+def _is_own(address: str, own: Collection[str]) -> bool:
+    """With or without the tag that our answers carry (`name+tag@`)."""
+    local, _, host = address.rpartition("@")
+    return address in own or f"{local.partition('+')[0]}@{host}" in own
 
 
 def _load_quoted(tx: Tx, entry_id: int) -> QuotedMail | None:

@@ -20,7 +20,7 @@ from hub.routing import dispatcher
 from hub.store import tables
 from hub.store.database import Tx
 from hub.store.idempotency import once, record_answer
-from hub.timeline import conversations, mails, outbox
+from hub.timeline import channels, conversations, mails, outbox
 from hub.timeline.mails import MailWish
 from hub.web.api import DEFAULT_LIMIT, Access, Context, Limit, endpoint, read_cursor, write_cursor
 from hub.web.schemas import (
@@ -201,8 +201,11 @@ def _wish(mail: NewMail) -> MailWish:
 
 def _own_addresses(tx: Tx, channel_id: str) -> frozenset[str]:
     """A mail channel's own addresses: its answers go to nobody there."""
-    settings = tx.scalar(select(tables.channel.c.settings).where(tables.channel.c.id == channel_id)) or {}
-    return frozenset([settings.get("address", ""), *settings.get("aliases", "").replace(",", " ").split()])
+    return frozenset(
+        channels.own_addresses(
+            tx.scalar(select(tables.channel.c.settings).where(tables.channel.c.id == channel_id)) or {}
+        )
+    )
 
 
 def _post_message(

@@ -1007,7 +1007,10 @@ export interface components {
             fields: components["schemas"]["ChannelField"][];
             webhooks: string[];
         };
-        /** @description `health` is that of sending; `inbound_health` that of fetching what comes in, where the hub has to fetch it. */
+        /**
+         * @description `health` is that of sending; `inbound_health` that of fetching what comes in, where the hub has to fetch it.
+         *     `own_addresses`: of a mail account, its address and aliases; no answer goes to them.
+         */
         ChannelView: {
             id: string;
             kind: components["schemas"]["ChannelKind"];
@@ -1030,6 +1033,8 @@ export interface components {
             inbound_detail: string | null;
             /** @default null */
             inbound_since: string | null;
+            /** @default [] */
+            own_addresses: string[];
         };
         /**
          * @description What trying an account's settings gave, without sending anything. `what` was tried (smtp, imap, oauth); `code` is

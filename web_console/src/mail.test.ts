@@ -53,6 +53,12 @@ describe("whom an answer goes to", () => {
     expect(hasOthers(mail(), OWN)).toBe(false);
   });
 
+  it("is never ourselves by the tag that our own answers carry", () => {
+    const reply = mail({ to: [box("support+c-0a1b-2c3d@hub.test")], cc: [box("boss+work@x.am")] });
+    expect(recipients(reply, true, OWN)).toEqual({ to: [box("aram@x.am", "Արամ")], cc: [box("boss+work@x.am")] });
+    expect(hasOthers(mail({ to: [box("support+c-0a1b-2c3d@hub.test")] }), OWN)).toBe(false);
+  });
+
   it("is again whom we wrote to when the mail was ours", () => {
     const ours = mail({ kind: "reply", senders: [box("support@hub.test")], to: [box("aram@x.am")], cc: [box("nare@x.am")] });
     expect(recipients(ours, false, OWN)).toEqual({ to: [box("aram@x.am")], cc: [] });

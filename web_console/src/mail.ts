@@ -110,17 +110,26 @@ export function written(mailbox: Mailbox): string {
 /** The mail that an answer in this conversation is about: the customer's newest, else our own newest. */
 export function newestMail(entries: readonly EntryView[], conversationId: number): MailEntry | null {
   const mails = entries.filter(isMail).filter((entry) => entry.conversation_id === conversationId);
-  return mails.findLast((entry) => entry.direction === "in") ?? mails.at(-1) ?? null;
+  const incoming = mails.filter((entry) => entry.direction === "in");
+  // As the hub does it: a plain answer is the customer's, even when somebody else has written last.
+  return incoming.findLast((entry) => !entry.mail.is_stranger) ?? incoming.at(-1) ?? mails.at(-1) ?? null;
 }
 
 /** Whom an answer goes to. `own` are our addresses: they are never written to, unless nobody else is there. */
 export function recipients(mail: MailView, all: boolean, own: readonly string[]): { to: Mailbox[]; cc: Mailbox[] } {
   const theirs = mail.kind === "in";
   const wished = theirs ? (mail.reply_to.length > 0 ? mail.reply_to : mail.senders) : mail.to;
-  const others = distinct(wished, own);
+  const foreign = (mailboxes: readonly Mailbox[]) => mailboxes.filter((each) => !isOwn(each, own));
+  const others = distinct(foreign(wished));
   const to = others.length > 0 ? others : distinct(wished);
   if (!all) return { to, cc: [] };
-  return { to, cc: distinct([...(theirs ? mail.to : []), ...mail.cc], [...own, ...to.map(keyOf)]) };
+  return { to, cc: distinct(foreign([...(theirs ? mail.to : []), ...mail.cc]), to.map(keyOf)) };
+}
+
+/** Whether mail to it comes to us: one of our addresses, with or without the tag that our answers carry (`name+tag@`). */
+function isOwn(mailbox: Mailbox, own: readonly string[]): boolean {
+  const key = keyOf(mailbox);
+  return own.includes(key) || own.includes(key.replace(/\+[^@]*@/u, "@"));
 }
 
 /** Would "reply all" reach more people than "reply"? */

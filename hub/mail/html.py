@@ -43,6 +43,8 @@ _TAG_LIMIT: Final = 10_000
 # How deep tamed HTML may be. Forty levels are usual in newsletters made of tables, and each further mail in a thread of
 # answers adds three or four.
 _DEPTH_LIMIT: Final = 150
+# What stands behind so many tags is not read as text: a megabyte of nothing but tags would take over a second.
+_TEXT_TAG_LIMIT: Final = 100_000
 _ATTRIBUTE_LIMIT: Final = 30
 # A tag this long may have hundreds of attributes, and both parsers compare each with all before it (100,000 of them in
 # one tag: 17 s in lexbor).
@@ -233,9 +235,14 @@ def _no_region(_tag: str, _attributes: Mapping[str, str | None]) -> Region | Non
     return None
 
 
+def _first_tags(html: str) -> str:
+    return "<".join(html.split("<", _TEXT_TAG_LIMIT)[:_TEXT_TAG_LIMIT])
+
+
 def lines_from_html(html: str, classify: Classifier) -> tuple[TextLine, ...]:
-    """The lines of `text_from_html`, each with the region of its first character. An inner region says nothing within a QUOTE. TAIL and HEADER mark only the first line after the element began."""
-    tree = LexborHTMLParser(_tame(_clean_text(html[:TEXT_LIMIT])))
+    """The lines of `text_from_html`, each with the region of its first character. An inner region says nothing within a
+    QUOTE. TAIL and HEADER mark only the first line after the element began."""
+    tree = LexborHTMLParser(_tame(_clean_text(_first_tags(html[:TEXT_LIMIT]))))
     top = tree.body if tree.body is not None else tree.root
     text = _TextBuilder()
     if top is not None:
@@ -249,6 +256,7 @@ class _Open:
 
     is_paragraph: bool = False
     is_block: bool = False
+    is_cell: bool = False
     quote: bool = False
     pre: bool = False
     is_list: bool = False
@@ -300,6 +308,7 @@ def _enter(tag: str, attributes: Mapping[str, str | None], text: _TextBuilder, c
     opened = _Open(
         is_paragraph=tag in _PARAGRAPHS and not (text.lists and tag in ("ul", "ol")),
         is_block=tag in _BLOCKS,
+        is_cell=tag in ("td", "th"),
         was_invisible=text.is_invisible,
         was_region=text.region,
     )
@@ -458,15 +467,16 @@ class _TextBuilder:
         self.wants_space = False
 
     def space(self, gap: int) -> None:
-        """A break of at least this size comes before the next word."""
-        self.gap = max(self.gap, gap)
-        self.cell_tab = False
+        """A break of at least this size comes before the next word; not at the head of a cell that goes on in a line."""
+        if not self.cell_tab:
+            self.gap = max(self.gap, gap)
 
     def break_line(self) -> None:
         if not self.is_invisible:
             self.gap = min(self.gap + 1, 2)
 
     def begin_row(self) -> None:
+        self.end_cell()
         self.cell_line = 0
 
     def begin_cell(self) -> None:
@@ -476,6 +486,10 @@ class _TextBuilder:
         else:
             self.space(1)
             self.cell_line = self.begun + 1
+
+    def end_cell(self) -> None:
+        self.cell_tab = False
+        self.space(1)
 
     def begin_list(self, start: int | None) -> None:
         self.lists.append(start)
@@ -512,7 +526,9 @@ class _TextBuilder:
             href, words = self.link
             self.link = None
             self._add_address(href, " ".join(words))
-        if opened.is_paragraph:
+        if opened.is_cell:
+            self.end_cell()
+        elif opened.is_paragraph:
             self.space(2)
         elif opened.is_block:
             self.space(1)
@@ -625,8 +641,9 @@ _STYLE_LIMIT: Final = 4000  # characters; Outlook writes some 500
 _VALUE = re.compile(r"""[\w\s#%.,()'"!+-]{1,300}+""", re.ASCII)
 _FUNCTION = re.compile(r"([\w-]*)\(", re.ASCII)
 _FUNCTIONS: Final = frozenset({"rgb", "rgba", "hsl", "hsla"})
-# As nh3 writes a tag: attributes are quoted with ", and no " is inside them.
-_CANONICAL_TAG = re.compile(r'<(/?)([a-z][a-z0-9]*+)((?: [^\s=>"]++="[^"]*+")*+)>')
+# As nh3 writes a tag: attributes are quoted with ", and no " is inside them. A < that begins nothing of the kind is not
+# expected; it becomes text, so that no <img> can get past us in another shape.
+_CANONICAL_TAG = re.compile(r'<(/?)([a-z][a-z0-9]*+)((?: [^\s=>"]++="[^"]*+")*+)>|<')
 _CANONICAL_ATTRIBUTE = re.compile(r' ([^\s=>"]++)="([^"]*+)"')
 _PICTURE = re.compile(r"data:image/(?:png|jpeg|gif|webp);base64,[A-Za-z0-9+/=\s]*+", re.IGNORECASE)
 _HTTP = re.compile(r"https?://[^\s/?#]", re.IGNORECASE)
@@ -703,7 +720,7 @@ class _Pictures:
 
     def settle(self, tag: re.Match[str]) -> str:
         if tag[2] != "img":
-            return tag[0]
+            return tag[0] if tag[2] is not None else "&lt;"
         attributes = {name: unescape(value) for name, value in _CANONICAL_ATTRIBUTE.findall(tag[3])}
         source = attributes.pop("src", "").strip()
         alt = attributes.get("alt", "")

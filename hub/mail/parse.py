@@ -26,16 +26,16 @@ from email.utils import parsedate_tz
 from urllib.parse import unquote
 
 from hub.channels.channel import clean_text
-from hub.domain.mail import IncomingMail, Mailbox, MailPart, Span
+from hub.domain.mail import IncomingMail, Mailbox, MailPart, Span, SpanKind
 from hub.mail import noise, quoting, reports
 from hub.mail.addresses import normal_address, parse_mailboxes
 from hub.mail.charsets import codec_name, decode
 from hub.mail.filenames import TYPES, file_name, safe_name, told_name
 from hub.mail.flowed import unflow
 from hub.mail.headers import Headers, text_of
-from hub.mail.html import text_from_html
 from hub.mail.invitation import invitation_text
-from hub.mail.structure import Entity, MailUnreadable, read_head, read_tree
+from hub.mail.rtf import unpack_rtf
+from hub.mail.structure import PART_LIMIT, Entity, MailUnreadable, read_head, read_tree
 from hub.mail.tnef import Tnef, TnefFile, TnefUnreadable, read_tnef
 
 __all__ = ["MailUnreadable", "arrival_key", "extract_part", "parse_mail"]
@@ -66,7 +66,11 @@ def parse_mail(raw: bytes, *, envelope_to: Sequence[str] = (), own_addresses: Co
     headers = tree.headers
     body = _Body()
     body.take(tree)
-    text, html, fault = body.result()
+    html = body.page()
+    spans = _spans(body.plain(), html)
+    if not any(span.text.strip() for span in spans):
+        invitation = body.invitation()
+        spans = (Span(SpanKind.WRITTEN, invitation),) if invitation else ()
     report = reports.find_report(tree)
     senders = _mailboxes(headers, "from") or _mailboxes(headers, "sender")
     kind, word = noise.judge(
@@ -88,14 +92,14 @@ def parse_mail(raw: bytes, *, envelope_to: Sequence[str] = (), own_addresses: Co
         cc=cc,
         recipients=_recipients(headers, envelope_to, (*to, *cc)),
         sent_at=_moment(headers.text("date")),
-        spans=_spans(text, html),
+        spans=tuple(Span(span.kind, clean_text(span.text)) for span in spans),
         html=html,
         parts=_parts(body.files, html),
         noise=kind,
         noise_word=word,
         report=report,
         size_bytes=len(raw),
-        fault="header_cut" if headers.is_cut else fault,
+        fault="header_cut" if headers.is_cut else "text_cut" if body.is_cut else body.fault,
     )
 
 
@@ -227,7 +231,6 @@ class _Body:
     segments: list[_Segment] = field(default_factory=list)
     files: list[_File] = field(default_factory=list)
     calendars: list[Entity] = field(default_factory=list)
-    letters_left: int = TEXT_LIMIT
     is_cut: bool = False
     fault: str | None = None
 
@@ -317,38 +320,46 @@ class _Body:
             media_type = media_type or TYPES.get(file.name.rpartition(".")[2].lower(), "application/octet-stream")
             self._add(safe_name(file.name) or "file", media_type, entity, file, file.content_id)
         if tnef.rtf and not (tnef.text or tnef.html):
-            self._add("message.rtf.compressed", "application/octet-stream", entity, TnefFile(content=tnef.rtf))
+            # The letter itself, in a form that only a word processor reads.
+            rtf = unpack_rtf(tnef.rtf)
+            name, media_type = (
+                ("message.rtf", "application/rtf") if rtf else ("message.rtf.packed", "application/octet-stream")
+            )
+            self._add(name, media_type, entity, TnefFile(content=rtf or tnef.rtf))
         return [_Segment(tnef.text, tnef.html)] if tnef.text.strip() or tnef.html.strip() else []
 
     def _add(
         self, name: str, media_type: str, entity: Entity, inside: TnefFile | None = None, content_id: str | None = None
     ) -> None:
+        if len(self.files) >= PART_LIMIT:
+            raise MailUnreadable(f"the message has over {PART_LIMIT} files", code="too_many_parts")
         self.files.append(_File(len(self.files) + 1, name, media_type, entity, inside, content_id))
 
-    def result(self) -> tuple[str, str | None, str | None]:
-        """The whole text, the whole HTML (None without any), and what was wrong with them."""
-        has_html = any(segment.html for segment in self.segments)
-        # Where no part is plain text, the text is read out of the HTML once, together with its quotes (see _spans).
-        is_bare = has_html and not any(segment.text.strip() for segment in self.segments)
-        texts = [
-            segment.text if segment.text.strip() or is_bare else text_from_html(segment.html)
-            for segment in self.segments
-        ]
-        text = "\n\n".join(kept for text in texts if (kept := text.strip("\n").rstrip()))
-        if not text and not has_html:
-            told = (
-                invitation_text(decode(part.content(), part.type_parameters.get("charset") or "utf-8"))
-                for part in self.calendars
-            )
-            text = next((found for found in told if found), "")
-        html = None
-        if has_html:
-            html = "\n".join(segment.html or f"<pre>{_escaped(segment.text)}</pre>" for segment in self.segments)
-            if len(html) > HTML_LIMIT:
-                html, self.is_cut = html[:HTML_LIMIT], True
+    def page(self) -> str | None:
+        """The whole HTML, plain texts between it included; None without any."""
+        if not any(segment.html for segment in self.segments):
+            return None
+        html = "\n".join(segment.html or f"<pre>{_escaped(segment.text)}</pre>" for segment in self.segments)
+        if len(html) > HTML_LIMIT:
+            html, self.is_cut = html[:HTML_LIMIT], True
+        return html
+
+    def plain(self) -> str | None:
+        """The whole text; None where some of it stands in the HTML alone."""
+        if any(segment.html and not segment.text.strip() for segment in self.segments):
+            return None
+        text = "\n\n".join(kept for segment in self.segments if (kept := segment.text.strip("\n").rstrip()))
         if len(text) > TEXT_LIMIT:
             text, self.is_cut = text[:TEXT_LIMIT], True
-        return clean_text(text), html, "text_cut" if self.is_cut else self.fault
+        return clean_text(text)
+
+    def invitation(self) -> str:
+        """The first calendar among the files in a few lines: for mails with nothing else to read."""
+        for part in self.calendars:
+            told = invitation_text(decode(part.content(), part.type_parameters.get("charset") or "utf-8"))
+            if told:
+                return told
+        return ""
 
 
 def _is_body(entity: Entity, *, has_text: bool) -> bool:
@@ -398,5 +409,6 @@ def _parts(files: list[_File], html: str | None) -> tuple[MailPart, ...]:
 # --- text -------------------------------------------------------------------------------------------------------------
 
 
-def _spans(text: str, html: str | None) -> tuple[Span, ...]:
-    return quoting.split_html(html, text) if html else quoting.split_text(text)
+def _spans(text: str | None, html: str | None) -> tuple[Span, ...]:
+    """`text` is None where some of it stands in the HTML alone."""
+    return quoting.split_html(html, text) if html is not None else quoting.split_text(text or "")

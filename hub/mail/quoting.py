@@ -25,7 +25,7 @@ from typing import Final
 
 from hub.domain.mail import Span, SpanKind
 from hub.mail.html import Region, TextLine, is_indentation, lines_from_html
-from hub.mail.quoting_words import DEVICES, LANGUAGES, Language
+from hub.mail.quoting_words import DEVICES, LANGUAGES, PHONE_WORDS, Language
 
 # Lines beyond it share the fate of the last one before. Long threads have some thousand lines, most of them quoted.
 _LINE_LIMIT: Final = 20_000
@@ -387,8 +387,8 @@ class _Mail:
         return _LABELS.get(self.look(index)[: found.start()].strip(" _|"), frozenset())
 
     def is_header_block(self, index: int) -> bool:
-        """From and at least two more of Date, To, Subject, within a few lines. A journey ("From: … To: … Date: …") has
-        neither a subject nor an address."""
+        """From, Date and one more of To, Subject, within a few lines. A journey ("From: … To: … Date: …") has neither a
+        subject nor an address; a form on a web page ("From: … Subject: … Message: …") has no date."""
         roles: set[str] = set()
         labelled, has_address, stray = 0, False, 0
         for at in range(index, min(index + 14, len(self.lines), _LINE_LIMIT)):
@@ -408,7 +408,7 @@ class _Mail:
                 stray += 1
                 if stray > 3:
                     break
-        return "from" in roles and labelled >= 3 and ("subject" in roles or has_address) and len(roles) >= 3
+        return roles >= {"from", "date"} and labelled >= 3 and ("subject" in roles or has_address) and len(roles) >= 3
 
     def is_header_shape(self, index: int) -> bool:
         """A header block in a language we do not know: three lines of "word: something", with an address or a time.
@@ -464,7 +464,7 @@ class _Mail:
                 best = start
                 if begins:
                     break
-        if best is None and is_weak and _facts(self.look(index)).is_weak:
+        if best is None and is_weak and _is_weak_attribution(self.look(index)):
             best = index
         return best
 
@@ -528,10 +528,8 @@ class _Mail:
         if len(plain) > 60:
             return False
         head = plain.rstrip(" ,.!;:՝…、。，")
-        if head not in _CLOSINGS:
-            closing, _, name = head.partition(",")
-            if closing.strip() not in _CLOSINGS or not _is_name(name.strip()):
-                return False
+        if head not in _CLOSINGS and not self.is_closing_with_name(rest[0], head):
+            return False
         names = 0
         for place, index in enumerate(rest[1:], start=1):
             if self.kinds[index] is _SIGNATURE or self.is_mobile_signature(index):
@@ -543,6 +541,19 @@ class _Mail:
             names += 1
         # Longer than a name, a post, a firm, an address and three ways to reach somebody: more than a signature.
         return names <= 8
+
+    def is_closing_with_name(self, index: int, head: str) -> bool:
+        """ "Best regards, Ani", or without the comma and with a capital: "Best regards Ani"."""
+        closing, _, name = head.partition(",")
+        if name:
+            return closing.strip() in _CLOSINGS and _is_name(name.strip())
+        words = head.split()
+        raw = self.lines[index].text.split()
+        return any(
+            " ".join(words[:-count]) in _CLOSINGS and all(word[:1].isupper() for word in raw[-count:])
+            for count in (1, 2, 3)
+            if count < len(words) == len(raw)
+        )
 
     def begins_disclaimer(self, rest: Sequence[int]) -> bool:
         plain = self.look(rest[0])
@@ -599,9 +610,12 @@ class _Facts:
         """A date, and two of: a verb, an address, a time."""
         return self.has_date and self.has_verb + self.has_address + self.has_time >= 2
 
-    @property
-    def is_weak(self) -> bool:
-        return self.has_verb or self.has_address or (self.has_date and self.has_time)
+
+def _is_weak_attribution(plain: str) -> bool:
+    """Enough where a quote follows: an address, a date with a time, or somebody "wrote" and few words beside it ("Ani
+    wrote:"; not "I ask you to look again at what you wrote:")."""
+    facts = _facts(plain)
+    return facts.has_address or (facts.has_date and facts.has_time) or (facts.has_verb and plain.count(" ") < 5)
 
 
 def _facts(plain: str) -> _Facts:
@@ -621,8 +635,8 @@ def _is_sentence_end(plain: str) -> bool:
     return _SENTENCE_END.search(plain[-20:]) is not None
 
 
-# What may be a name, a post, a firm, a telephone number, a web address. Other digits may be an order's number.
-_PHONE = re.compile(r"[^\d+]{0,20}\+?[\d\s().,/-]{6,30}(?:[a-zа-я. ]{0,8}\d{0,6})?")
+# Digits belong to a telephone or a web address, or they may be an order's number.
+_PHONE = re.compile(r"[+(]?[\d\s().,/+-]{6,40}(?:[a-zа-я. ]{1,8}\d{0,6})?")
 _REACH = re.compile(r"@|https?://|www\.|\.(?:com|am|ru|ge|az|ua|de|org|net|eu)(?:$|[/\s])")
 
 
@@ -633,7 +647,11 @@ def _is_name(plain: str) -> bool:
         return False
     if not any(c.isdigit() for c in plain):
         return not (plain.endswith((".", "։", "。")) and plain.count(" ") > 3)
-    return _PHONE.fullmatch(plain) is not None or _REACH.search(plain) is not None
+    if _REACH.search(plain) is not None:
+        return True
+    word = re.split(r"[\s.:/+(]", plain, maxsplit=1)[0]
+    number = plain.removeprefix(word).lstrip(" .:/") if word in PHONE_WORDS else plain
+    return _PHONE.fullmatch(number) is not None and (word in PHONE_WORDS or number.startswith(("+", "(", "0")))
 
 
 def _names_device(plain: str) -> bool:

@@ -703,3 +703,12 @@ DEVICES: Final = (
     "telefon", "هاتف", "手机", "邮箱", "hey", "airmail", "zoho", "gmx", "web.de", "ukr.net", "rambler", "avg",
     "avast", "www.avast.com", "հեռախոս", "айпад", "icloud", "superhuman", "mailbird", "ტელეფონ",
 )  # fmt: skip
+
+# What stands before a telephone number in a signature, lower case.
+PHONE_WORDS: Final = frozenset(
+    {
+        "tel", "telefon", "telephone", "téléphone", "teléfono", "phone", "mobile", "mob", "mobil", "handy",
+        "cell", "fax", "office", "t", "m", "p", "f", "w", "whatsapp", "viber", "telegram", "тел", "телефон",
+        "моб", "факс", "հեռ", "բջջ", "ტელ", "მობ",
+    }
+)  # fmt: skip

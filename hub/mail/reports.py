@@ -47,8 +47,8 @@ _MACHINE_SENDER = re.compile(rb"(?:mailer-?daemon|postmaster|mail delivery (?:su
 
 def is_read_receipt(tree: Entity) -> bool:
     """RFC 8098: "your message was displayed", which is no delivery report."""
-    return tree.type_parameters.get("report-type", "").lower() == "disposition-notification" or any(
-        entity.media_type == "message/disposition-notification" for entity in tree.walk() if tree.is_multipart
+    return tree.media_type == "multipart/report" and any(
+        entity.media_type == "message/disposition-notification" for entity in tree.children
     )
 
 

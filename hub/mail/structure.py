@@ -101,6 +101,9 @@ def _without_wrapping(raw: bytes) -> bytes:
     raw = raw[before.end() :] if before and before.end() else raw
     if b"\r" in raw[:4096] and b"\n" not in raw:
         raw = raw.replace(b"\r", b"\n")
+    elif b"\r\r\n" in raw[:4096]:
+        # Sent through a gateway that made CRLF of the LF in a CRLF.
+        raw = raw.replace(b"\r\r\n", b"\r\n")
     return raw
 
 

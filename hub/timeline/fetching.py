@@ -69,6 +69,8 @@ _TRIES = 3
 _LASTING = frozenset(
     {"account_refused", "no_such_folder", "folder_read_only", "tls_failed", "misconfigured", "tls_required"}
 )
+# Providers renew it by themselves, again and again: that is no reason to begin anew.
+_RENEWED = frozenset({"oauth_refresh_token"})
 # The server's fault with one mail and not with the line.
 _OF_ONE_MAIL = frozenset({"imap_error"})
 _DOWN_AFTER = 5
@@ -141,9 +143,11 @@ class MailFetcher:
                 await self._tell(channel_id, ChannelHealth.DOWN, error.code, error.message)
                 continue
             if imap is not None and isinstance(channel, EmailChannel):
-                account = channel.account
+                settings, secrets = channel.account.settings, channel.account.secrets
                 watched = _Watched(
-                    imap, tuple(sorted(account.settings.items())), tuple(sorted(account.secrets.items()))
+                    imap,
+                    tuple(sorted(settings.items())),
+                    tuple(sorted((name, value) for name, value in secrets.items() if name not in _RENEWED)),
                 )
                 wanted[channel_id] = (watched, channel)
         for channel_id, (watched, _, task) in list(self._watchers.items()):
@@ -157,6 +161,7 @@ class MailFetcher:
         for channel_id, (watched, channel) in wanted.items():
             if channel_id in self._watchers:
                 watcher = self._watchers[channel_id][1]
+                watcher.tokens = channel.oauth
                 # It fails, and yet its channel is said to be well: somebody saved its settings, and wants to see it work.
                 if not watcher.is_failing or health.get(channel_id) == ChannelHealth.OK.value:
                     watcher.kick()
@@ -166,7 +171,7 @@ class MailFetcher:
                 self._mailroom,
                 Place(channel_id, watched.imap.folder, self._process),
                 watched.imap,
-                channel.oauth if watched.imap.is_oauth else None,
+                channel.oauth,
                 mail_limit_bytes=self._mail_limit_bytes,
             )
             task = asyncio.create_task(watcher.run(), name=f"mailbox {channel_id}")
@@ -196,7 +201,8 @@ class Watcher:
         self._mailroom = mailroom
         self._place = place
         self._account = account
-        self._tokens = tokens
+        # The adapter's of now: a new adapter is made when its account was changed in whatever way.
+        self.tokens = tokens
         self._mail_limit_bytes = mail_limit_bytes
         self._kicked = asyncio.Event()
         self._failures_in_row = 0
@@ -262,7 +268,7 @@ class Watcher:
                 await self._database.transaction(mailbox.renew_lease, self._place)
 
     async def _read(self, position: Position) -> None:
-        async with _connected(self._account, self._tokens) as (session, folder):
+        async with _connected(self._account, self.tokens) as (session, folder):
             position = await self._find_position(session, folder, position)
             while True:
                 self._complaints.clear()
@@ -496,7 +502,7 @@ async def check_mailbox(channel: EmailChannel) -> CheckResult | None:
         account = read_account(channel.account)
         if account is None:
             return None
-        async with _connected(account, channel.oauth if account.is_oauth else None) as (_, folder):
+        async with _connected(account, channel.oauth) as (_, folder):
             return CheckResult("imap", True, "ok", f"{account.folder} holds {folder.count} mail(s)")
     except HubError as error:
         return CheckResult("imap", False, error.code, error.message)
@@ -508,7 +514,9 @@ async def check_mailbox(channel: EmailChannel) -> CheckResult | None:
 @contextlib.asynccontextmanager
 async def _connected(account: ImapAccount, tokens: TokenSource | None) -> AsyncIterator[tuple[ImapSession, Folder]]:
     """A session and its folder, open; signed out at the end, however it comes."""
-    token = await tokens.access_token() if tokens is not None else None
+    if account.is_oauth and tokens is None:
+        raise Unavailable("nobody has signed in at the mail provider yet", code="account_refused")
+    token = await tokens.access_token() if account.is_oauth and tokens is not None else None
     session = ImapSession(account)
     try:
         try:

@@ -525,7 +525,8 @@ class Intake:
         when there is no room for a message's file."""
         if not arrivals:
             return []
-        arrivals = [await self._keep_message(arrival) for arrival in arrivals]
+        # Together: each file waits for the disk to have it.
+        arrivals = await asyncio.gather(*map(self._keep_message, arrivals))
         outcomes = await self._accept(channel_id, arrivals)
         for arrival, outcome in zip(arrivals, outcomes, strict=True):
             if not outcome.is_new and isinstance(arrival, MessageArrival) and arrival.message_key is not None:

@@ -134,7 +134,9 @@ class Agent:
 
     def mail(self, text: str, direction: str) -> Locator:
         """The one mail that says this, which may be folded away later."""
-        mails = self.page.locator(f'[data-testid="entry"][data-mail][data-direction="{direction}"]').filter(has_text=text)
+        mails = self.page.locator(f'[data-testid="entry"][data-mail][data-direction="{direction}"]').filter(
+            has_text=text
+        )
         expect(mails).to_have_count(1)
         return self.page.locator(f'[data-entry-id="{mails.get_attribute("data-entry-id")}"]')
 

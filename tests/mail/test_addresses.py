@@ -129,7 +129,7 @@ def test_written_mailboxes_are_read_again(addresses: list[str], name: str) -> No
 def test_half_a_megabyte_of_one_sign_is_read_in_time(piece: str) -> None:
     started = time.process_time()
     parse_mailboxes("x" + piece * (500_000 // len(piece)))
-    assert time.process_time() - started < 2
+    assert time.process_time() - started < 3
 
 
 def test_thousands_of_addresses_are_cut_at_a_stated_number() -> None:

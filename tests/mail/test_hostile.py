@@ -1,7 +1,8 @@
 """What a hostile or broken sender does: nothing raises but MailUnreadable, and a megabyte of anything is read in time.
 
-Times are of this process alone (another test's load does not count), and the bound is the promise, 1 s for 1 MB; the
-slowest case takes about a quarter of that on a slow core.
+The promise is 1 s for 1 MB on a quiet core, where the slowest case takes a quarter of it. Times are of this process alone,
+and the bound is three times the promise: neighbours on the same core make even those longer, while what these tests are
+for, a step that is quadratic, takes minutes.
 """
 
 import random

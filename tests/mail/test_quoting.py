@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sized
 from itertools import pairwise
 
 import pytest
@@ -181,15 +182,28 @@ def test_nothing_is_lost_and_neighbours_differ(text: str) -> None:
 
 
 TAGS = st.sampled_from(
-    ["<p>", "</p>", "<div>", "</div>", "<br>", "<hr id=stopSpelling>", "<blockquote type=cite>", "</blockquote>"]
-    + [
-        "<div class=gmail_quote>",
-        "<div class=gmail_attr>",
-        "<div id=divRplyFwdMsg>",
-        "<div id=Signature>",
-        "<blockquote>",
+    [
+        *[
+            "<p>",
+            "</p>",
+            "<div>",
+            "</div>",
+            "<br>",
+            "<hr id=stopSpelling>",
+            "<blockquote type=cite>",
+            "</blockquote>",
+            "<li>",
+        ],
+        *[
+            "<div class=gmail_quote>",
+            "<div class=gmail_attr>",
+            "<div id=divRplyFwdMsg>",
+            "<div id=Signature>",
+            "<blockquote>",
+        ],
+        *["<div style='border-top:solid #E1E1E1 1pt'>", "<table><tr><td>", "<pre>", "</pre>", "<td>", "a", " b "],
+        *["<span class=gmail_signature_prefix>", "</span>", "</td>", "</table>"],
     ]
-    + ["<div style='border-top:solid #E1E1E1 1pt'>", "<table><tr><td>", "<pre>", "</pre>", "<td>", "a", " b ", "<li>"]
 )
 
 
@@ -279,5 +293,14 @@ def test_each_language_stands_once_and_has_its_labels() -> None:
 
 
 def test_there_are_many_cases() -> None:
-    tables = [ATTRIBUTIONS, HEADERS, SEPARATORS, MOBILE_SIGNATURES, SIGNATURES, ALL_WRITTEN, MAILS, HTML_MAILS]
-    assert sum(map(len, tables)) >= 250
+    tables: list[Sized] = [
+        ATTRIBUTIONS,
+        HEADERS,
+        SEPARATORS,
+        MOBILE_SIGNATURES,
+        SIGNATURES,
+        ALL_WRITTEN,
+        MAILS,
+        HTML_MAILS,
+    ]
+    assert sum(len(table) for table in tables) >= 250

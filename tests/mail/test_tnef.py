@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.mail.parse import extract_part, parse_mail
+from hub.mail.parse import MailUnreadable, extract_part, parse_mail
+from hub.mail.rtf import unpack_rtf
 from hub.mail.tnef import TnefUnreadable, read_tnef
 from tests.mail.corpus import message
 
@@ -98,3 +99,40 @@ def test_no_flipped_byte_raises_anything_else() -> None:
             read_tnef(bytes(broken))
         except TnefUnreadable:
             continue
+
+
+# MS-OXRTFCP, sections 3.1 and 3.2: a plain example, and one whose run repeats itself.
+SIMPLE = bytes.fromhex(
+    "2d0000002b0000004c5a4675f1c5c7a703000a007263706731323542320af32068656c090020627705b06c647d0a800fa0"
+)
+REPEATING = bytes.fromhex("1a0000001c0000004c5a4675e2d44b51410004205758595a0d6e7d010eb0")
+
+
+def test_a_rich_text_letter_is_unpacked() -> None:
+    assert unpack_rtf(SIMPLE) == b"{\\rtf1\\ansi\\ansicpg1252\\pard hello world}\r\n"
+    assert unpack_rtf(REPEATING) == b"{\\rtf1 WXYZWXYZWXYZWXYZWXYZ}"
+
+
+def test_a_rich_text_letter_is_a_file_that_word_processors_read() -> None:
+    properties = struct.pack("<I", 1) + struct.pack("<HHII", 0x0102, 0x1009, 1, len(SIMPLE)) + SIMPLE
+    raw = (
+        b"From: a@example.com\nContent-Type: application/ms-tnef\n\n"
+        + HEAD
+        + attribute(0x00069003, properties + b"\0" * 3)
+    )
+    assert [(part.name, part.media_type) for part in parse_mail(raw).parts] == [("message.rtf", "application/rtf")]
+    assert extract_part(raw, 1)[2].startswith(b"{\\rtf1")
+
+
+@given(st.binary(max_size=300))
+def test_no_packed_bytes_raise(content: bytes) -> None:
+    unpack_rtf(content)
+    unpack_rtf(struct.pack("<IIII", len(content), 5_000, 0x75465A4C, 0) + content)
+
+
+def test_a_wrapping_of_thousands_of_files_is_refused() -> None:
+    stream_of_many = HEAD + attribute(0x00069002, b"") * 199
+    parts = b"".join(b"--b\nContent-Type: application/ms-tnef\n\n" + stream_of_many + b"\n" for _ in range(40))
+    with pytest.raises(MailUnreadable) as caught:
+        parse_mail(b"From: a@example.com\nContent-Type: multipart/mixed; boundary=b\n\n" + parts)
+    assert caught.value.code == "too_many_parts"

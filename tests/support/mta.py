@@ -197,7 +197,17 @@ def run_mta(*, lmtp_port: int, mailboxes: Sequence[str]) -> Iterator[Mta]:
         with (home / "output.log").open("ab") as output:
             # It is installed setuid root: it must not become root for us. Should the tests be killed, it goes with them.
             process = subprocess.Popen(
-                ["setpriv", "--no-new-privs", program, "-C", str(home / "exim.conf"), "-bdf", "-q1s"],
+                [
+                    "setpriv",
+                    "--no-new-privs",
+                    "--pdeathsig",
+                    "TERM",
+                    program,
+                    "-C",
+                    str(home / "exim.conf"),
+                    "-bdf",
+                    "-q1s",
+                ],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,

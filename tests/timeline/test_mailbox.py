@@ -595,6 +595,21 @@ async def test_accounts_come_and_go_while_it_runs(hub: Hub, dovecot: Dovecot) ->
     await hub.until_texts("one")
 
 
+async def test_a_token_that_the_provider_renews_ends_no_connection(hub: Hub, dovecot: Dovecot) -> None:
+    await hub.start()
+    await hub.until_begun()
+    await deliver(dovecot, mail("one"))
+    await hub.until_texts("one")
+    signed_in = dovecot.log.count("Login: user=")
+    renewed = {"imap_password": PASSWORD, "oauth_refresh_token": "another"}
+    await hub.change_channel(secrets=Vault(SECRET_KEY).seal(renewed))
+    await deliver(dovecot, mail("two"))
+    await hub.until_texts("one", "two")
+    assert dovecot.log.count("Login: user=") == signed_in
+    await hub.change_channel(secrets=Vault(SECRET_KEY).seal({**renewed, "imap_password": "wrong"}))
+    await hub.until_health(ChannelHealth.DOWN, "account_refused")
+
+
 # --- several processes, a database that is away
 
 
@@ -682,6 +697,12 @@ async def test_an_account_is_tried_without_touching_it(hub: Hub, dovecot: Doveco
     assert (wrong.ok, wrong.code) == (False, "account_refused")
     assert await check_mailbox(EmailChannel(replace(account, settings={"address": BOX}))) is None
     assert dovecot.flags(BOX) == [""]
+    # Google's sign-in was begun and not finished: there is no token to show, and dovecot is not bothered.
+    unfinished = await check_mailbox(
+        EmailChannel(replace(account, settings=settings_of(dovecot, oauth_provider="google")))
+    )
+    assert unfinished is not None
+    assert unfinished.code == "account_refused"
 
 
 # --- parts

@@ -158,6 +158,7 @@ export const api = {
   updateChannel: (id: string, body: Partial<Schemas["UpdateChannel"]>) =>
     take(client.PATCH("/api/v1/channels/{channel_id}", { ...ofChannel(id), body: body as Schemas["UpdateChannel"] })),
   checkChannel: (id: string) => take(client.POST("/api/v1/channels/{channel_id}/check", ofChannel(id))),
+  signInAtProvider: (id: string) => take(client.POST("/api/v1/channels/{channel_id}/sign-in", ofChannel(id))),
   channelKinds: () => take(client.GET("/api/v1/channel-kinds")),
   apiKeys: () => take(client.GET("/api/v1/api-keys")),
   issueApiKey: (body: Schemas["NewApiKey"]) => take(client.POST("/api/v1/api-keys", { body })),

@@ -21,6 +21,14 @@ describe("the signs of a mail's text", () => {
     expect(blocks[3]).toEqual({ kind: "lines", pieces: [{ kind: "text", text: "\nbye" }] });
   });
 
+  it("set quoted lines and code apart", () => {
+    expect(parseBlocks("Yes:\n> is it `4711`?\n> sure\nIt is.")).toEqual([
+      { kind: "lines", pieces: [{ kind: "text", text: "Yes:" }] },
+      { kind: "quote", pieces: [{ kind: "text", text: "is it " }, { kind: "code", text: "4711" }, { kind: "text", text: "?\nsure" }] },
+      { kind: "lines", pieces: [{ kind: "text", text: "It is." }] },
+    ]);
+  });
+
   it("lose a picture whose file is taken away", () => {
     const text = "see\n![a](attachment:7)\nand ![b](attachment:71)";
     expect(picturesIn(text)).toEqual([7, 71]);

@@ -1200,6 +1200,12 @@ def structures() -> None:
         text="One\nTwo",
     )
     write(
+        "line_ends_doubled_by_a_gateway",
+        b"From: rita@example.com\r\r\nSubject: Doubled\r\r\n\r\r\nOne\r\r\nTwo\r\r\n",
+        subject="Doubled",
+        text="One\nTwo",
+    )
+    write(
         "mbox_line_first",
         b"From rita@example.com Mon Nov  2 10:15:00 2026\nFrom: rita@example.com\nSubject: Box\n\nHi\n",
         subject="Box",

@@ -202,7 +202,7 @@ class RobotAgent:
                     await self._resolve(desk, conversation_id)
                     return
                 continue
-            asked = self._last_text.get(conversation_id) or await self._load_question(desk, conversation)
+            asked = self._last_text.get(conversation_id) or conversation["preview"]
             reply = find_reply(asked)
             await self._sleep(*ANSWERS_AFTER_S)
             await self._call(desk, "POST", f"/conversations/{conversation_id}/typing", allowed=(404, 409, 429))
@@ -224,13 +224,6 @@ class RobotAgent:
         """Whether the customer has written something this robot has not answered."""
         since = conversation["unanswered_since"]
         return since is not None and self._answered.get(conversation["id"]) != since
-
-    async def _load_question(self, desk: _Desk, conversation: Json) -> str:
-        """What the customer wrote last; the newest line may be the hub's own, that a mail has arrived."""
-        path = f"/conversations/{conversation['id']}/timeline"
-        page = await self._call(desk, "GET", path, allowed=(403, 404))
-        lines = [entry["text"] for entry in (page or {"items": []})["items"] if entry["direction"] == "in"]
-        return str(lines[-1]) if lines else str(conversation["preview"])
 
     async def _writes_again(self, conversation_id: int) -> bool:
         """Waits for the customer's next line; False when none comes or the conversation has gone."""

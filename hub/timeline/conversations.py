@@ -308,7 +308,8 @@ def add_entry(
         tx.execute(insert(tables.mail).values(entry_id=entry_id, **mail_row))
     values: dict[str, Any] = {"last_entry_at": tx.now, **conversation_values}
     is_message = kind is EntryKind.MESSAGE
-    if is_message:
+    # What the hub says by itself (an acknowledgement) hides nobody's words: a ringing offer shows what was asked.
+    if is_message and author.kind is not AuthorKind.SYSTEM:
         values |= {"preview": text[:PREVIEW_LENGTH], "preview_direction": direction.value}
     answered = answers and is_message and direction is Direction.OUT and author.kind is AuthorKind.AGENT
     if answered:

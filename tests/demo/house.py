@@ -16,9 +16,7 @@ from hub.settings import load_settings
 
 
 @asynccontextmanager
-async def demo(
-    sqlite_url: str, data_dir: Path, port: int, *, quiet: bool, speed: float = 20
-) -> AsyncIterator[tuple[Hub, DemoHouse, str]]:
+async def demo(sqlite_url: str, data_dir: Path, port: int, *, quiet: bool) -> AsyncIterator[tuple[Hub, DemoHouse, str]]:
     """The hub, the house and their root address."""
     url = f"http://127.0.0.1:{port}"
     environment = {
@@ -29,7 +27,7 @@ async def demo(
     }
     settings = load_settings(environment)
     hub = Hub(settings)
-    house = DemoHouse(hub_url=url, data_dir=data_dir, quiet=quiet, speed=speed)
+    house = DemoHouse(hub_url=url, data_dir=data_dir, quiet=quiet, speed=20)
     await house.seed(hub.database, hub.vault)
     options = server_options("127.0.0.1", port, settings) | {"loop": "none"}
     server = uvicorn.Server(uvicorn.Config(make_app(hub, house.routes), **options))

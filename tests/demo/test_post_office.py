@@ -375,7 +375,7 @@ async def test_what_is_wrong_with_a_mail_is_told_by_field(desk: Desk) -> None:
 
 
 async def test_a_robot_corresponds_with_a_robot_agent(sqlite_url: str, tmp_path: Path, unused_port: int) -> None:
-    async with demo(sqlite_url, tmp_path / "data", unused_port, quiet=False, speed=80) as (_, house, _):
+    async with demo(sqlite_url, tmp_path / "data", unused_port, quiet=False) as (_, house, _):
         assert house.robots is not None
         caller = CALLERS[-1]
         dialogue = dialogues_of("en")[1]

@@ -285,8 +285,10 @@ async def test_a_first_mail_is_acknowledged_once(post: Scene) -> None:
     claimed = await sent(post)
     assert claimed.message.mail is not None
     assert (claimed.message.mail.kind, claimed.message.mail.quoted) == (MailKind.ACKNOWLEDGEMENT, None)
-    # An automatic answer answers nothing: somebody still has to.
-    assert (await post.row(tables.conversation))["unanswered_since"] is not None
+    # An automatic answer answers nothing: somebody still has to, and sees what was asked.
+    conversation = await post.row(tables.conversation)
+    assert conversation["unanswered_since"] is not None
+    assert conversation["preview_direction"] == "in"
 
 
 @pytest.mark.parametrize("noise", [noise for noise in Noise if noise is not Noise.NONE])

@@ -49,6 +49,7 @@ from hub.channels.channel import (
 from hub.channels.oauth import TokenSource, token_source
 from hub.channels.smtp import Letter, Limits, Security, Server, Smtp, reason_of
 from hub.domain.mail import (
+    UNKNOWN_SENDER,
     IncomingMail,
     Mailbox,
     MailKind,
@@ -116,7 +117,6 @@ _CRUDE_FROM = re.compile(
     rb"^from:[^\r\n]{0,500}?<?([a-z0-9._%+=-]{1,64}@[a-z0-9.-]{1,189})>?", re.IGNORECASE | re.MULTILINE
 )
 _CRUDE_HEAD_BYTES = 65_536
-UNKNOWN_SENDER = "unknown@invalid"
 # A hostile report may name thousands of recipients.
 _RECEIPTS_LIMIT = 200
 # The date of a message that does not know its own; such a one is made in tests only.

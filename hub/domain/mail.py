@@ -19,6 +19,10 @@ class Mailbox:
     name: str = ""
 
 
+# Who wrote, when a mail names nobody.
+UNKNOWN_SENDER = "unknown@invalid"
+
+
 class Noise(StrEnum):
     """What sort of sender it was, by the message's own headers (RFC 3834 and what came before it).
 

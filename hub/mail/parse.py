@@ -1,7 +1,7 @@
 """Raw mail, read: bytes in, one value out, whatever the bytes are.
 
     parse_mail(raw)             the message as an IncomingMail
-    extract_part(raw, number)   the content of one of its files
+    extract_part(raw, number)   the content of one of its files (extract_parts: of several, read once)
     arrival_key(raw)            what is the same in every copy of the message: the key of once-only
 
     raw ─ structure.read_tree ─► Entity ─ _Body ─► texts, HTML, files ─► spans (hub.mail.quoting)
@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_tz
@@ -38,7 +38,7 @@ from hub.mail.rtf import unpack_rtf
 from hub.mail.structure import PART_LIMIT, Entity, MailUnreadable, read_head, read_tree
 from hub.mail.tnef import Tnef, TnefFile, TnefUnreadable, read_tnef
 
-__all__ = ["MailUnreadable", "arrival_key", "extract_part", "parse_mail"]
+__all__ = ["MailUnreadable", "arrival_key", "extract_part", "extract_parts", "parse_mail"]
 
 # A book has a million letters; what is behind them can be read in the raw message.
 TEXT_LIMIT = 1_000_000
@@ -106,12 +106,20 @@ def parse_mail(raw: bytes, *, envelope_to: Sequence[str] = (), own_addresses: Co
 def extract_part(raw: bytes, number: int) -> tuple[str, str, bytes]:
     """Name, media type and content of the file that IncomingMail.parts lists under `number`. Raises MailUnreadable, with
     the code no_such_part when there is none."""
+    for found, name, media_type, content in extract_parts(raw, (number,)):
+        if found == number:
+            return name, media_type, content
+    raise MailUnreadable(f"the message has no part {number}", code="no_such_part")
+
+
+def extract_parts(raw: bytes, numbers: Collection[int]) -> Iterator[tuple[int, str, str, bytes]]:
+    """Number, name, media type and content of each of these files that there is, having read the message once. Raises
+    MailUnreadable."""
     body = _Body()
     body.take(read_tree(raw))
     for found in body.files:
-        if found.number == number:
-            return found.name, found.media_type, found.content()
-    raise MailUnreadable(f"the message has no part {number}", code="no_such_part")
+        if found.number in numbers:
+            yield found.number, found.name, found.media_type, found.content()
 
 
 _KEY_FIELDS = ("message-id", "date", "from", "subject")
@@ -175,7 +183,7 @@ def _message_ids(values: list[bytes]) -> tuple[str, ...]:
     if not found:
         # Without brackets: words with an at sign (old clients and some ticket systems).
         found = [word.strip("<>,;") for word in text.split() if "@" in word]
-    unique = list(dict.fromkeys(word for word in found if word and len(word) <= 990))
+    unique = list(dict.fromkeys(word for word in found if word and len(word.encode()) <= reports.ID_LIMIT_BYTES))
     if len(unique) > REFERENCE_LIMIT:
         unique = [unique[0], *unique[-(REFERENCE_LIMIT - 1) :]]
     return tuple(unique)

@@ -150,11 +150,15 @@ def _original_id(entities: list[Entity]) -> str | None:
     return None if returned is None else message_id(returned.text("message-id"))
 
 
+# A line of a header has 998 bytes (RFC 5322, 2.1.1); what is longer names nothing, and no index of a database takes it.
+ID_LIMIT_BYTES = 990
+
+
 def message_id(value: str) -> str | None:
     """The Message-ID in `value` without its brackets."""
     found = re.search(r"<([^<>]+)>", value)
     text = re.sub(r"\s+", "", found[1] if found else value.partition(" ")[0].strip("<>"))
-    return text if text and len(text) <= 990 else None
+    return text if text and len(text.encode()) <= ID_LIMIT_BYTES else None
 
 
 # --- complaints -------------------------------------------------------------------------------------------------------

@@ -502,6 +502,9 @@ mail = Table(
     # The mail an outgoing one quotes; the signature that went below it, as it was then.
     _ref("quoted_entry_id", "entry.id", nullable=True),
     Column("signature", Text, nullable=False, server_default=""),
+    # In which language and time zone an outgoing one speaks of the mail it quotes, at every attempt.
+    Column("language", Text),
+    Column("zone", Text),
     # Written by somebody else than the conversation's customer.
     Column("is_stranger", Boolean, nullable=False, server_default=false()),
     _one_of("kind", "in", "reply", "new", "forward", "acknowledgement"),

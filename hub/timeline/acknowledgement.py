@@ -12,7 +12,7 @@ from datetime import timedelta
 from sqlalchemy import func, select
 
 from hub.channels.channel import MessageArrival
-from hub.domain.mail import Mailbox, MailKind, Noise
+from hub.domain.mail import UNKNOWN_SENDER, Mailbox, MailKind, Noise
 from hub.domain.values import AuthorKind
 from hub.domain.views import Author, ConversationView
 from hub.store import tables
@@ -46,7 +46,9 @@ def acknowledge(tx: Tx, view: ConversationView, arrival: MessageArrival) -> None
 def _is_wanted(arrival: MessageArrival) -> bool:
     assert arrival.mail is not None
     local = arrival.sender.rpartition("@")[0]
-    return arrival.mail.noise is Noise.NONE and arrival.mail.fault is None and local not in _NOBODY
+    if arrival.sender == UNKNOWN_SENDER or local in _NOBODY:
+        return False
+    return arrival.mail.noise is Noise.NONE and arrival.mail.fault is None
 
 
 def _is_due(tx: Tx, view: ConversationView) -> bool:

@@ -103,7 +103,7 @@ def load_conversation(tx: Tx, conversation_id: int) -> ConversationView:
 
 
 def lock_conversation(tx: Tx, conversation_id: int) -> ConversationView:
-    """The conversation, locked until the commit (second in the lock order)."""
+    """The conversation, locked until the commit (third in the lock order)."""
     tx.lock_conversations([conversation_id])
     return load_conversation(tx, conversation_id)
 

@@ -19,6 +19,7 @@ from hub.domain.events import SUPERVISORS, CustomerChanged, customer_topic, queu
 from hub.domain.values import ContactKind, Happening
 from hub.domain.views import ContactPointView, CustomerView
 from hub.errors import Conflict, InvalidInput, NotFound
+from hub.mail.addresses import normal_address
 from hub.routing import offers
 from hub.store import tables
 from hub.store.database import Tx
@@ -58,10 +59,10 @@ def parse_address(kind: ContactKind, text: str, default_region: str | None) -> s
             raise InvalidInput("not a phone number", fields={"address": "has too few or too many digits"})
         return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
     if kind is ContactKind.EMAIL:
-        local, at, host = text.rpartition("@")
-        if not at or not local or "." not in host or any(c.isspace() for c in text):
+        address = normal_address(text)
+        if address is None or "." not in address.rpartition("@")[2]:
             raise InvalidInput("not an e-mail address", fields={"address": "is not an e-mail address"})
-        return f"{local.lower()}@{host.lower()}"
+        return address
     return text
 
 

@@ -38,8 +38,9 @@ from hub.timeline import acknowledgement, conversations, customers, mails, outbo
 
 _c, _ch = tables.conversation.c, tables.channel.c
 
-# How many arrivals share a transaction at most.
+# How many arrivals share a transaction at most; a mail costs some ten times a text, and others wait for the writer.
 _GROUP_LIMIT = 500
+_MAIL_GROUP_LIMIT = 40
 # A provider's clock may be a little ahead or behind; beyond this its time of a message is not believed.
 _CLOCK_TRUST = timedelta(days=2)
 
@@ -108,10 +109,12 @@ def accept_group(tx: Tx, items: Sequence[_Item]) -> list[Outcome]:
         together = [(index, item) for index, item in messages if not item.is_mail]
         if together:
             _write(tx, _place(tx, together, channels), outcomes)
+        mails_ = [(index, item) for index, item in messages if item.is_mail]
+        if mails_:
+            _lock_for_mails(tx, [item for _, item in mails_])
         # One after the other: a mail may belong to the conversation that the one before it has begun.
-        for index, item in messages:
-            if item.is_mail:
-                _write(tx, [_place_mail(tx, index, item, channels[item.channel_id])], outcomes)
+        for index, item in mails_:
+            _write(tx, [_place_mail(tx, index, item, channels[item.channel_id])], outcomes)
     receipts = [
         (item.channel_id, item.arrival)
         for index, item in enumerate(items)
@@ -164,6 +167,21 @@ def _place(tx: Tx, messages: Sequence[tuple[int, _Item]], channels: dict[str, Ro
     return placed
 
 
+def _lock_for_mails(tx: Tx, items: Sequence[_Item]) -> None:
+    """All conversations that these mails may belong to, at once and in their one order, before anything else is written.
+    What a mail begins itself is nobody else's yet."""
+    tx.lock_mail()
+    known: set[int] = set()
+    for item in items:
+        arrival = item.arrival
+        assert isinstance(arrival, MessageArrival)
+        assert arrival.mail is not None
+        found = threads.find_conversation_id(tx, item.channel_id, arrival.mail, arrival.sender)
+        if found is not None:
+            known.add(found)
+    tx.lock_conversations(known)
+
+
 def _place_mail(tx: Tx, index: int, item: _Item, channel: Row[Any]) -> _Placed:
     """The conversation of a mail: the one it answers, reopened if it was resolved lately, or a new one of its sender's."""
     arrival = item.arrival
@@ -171,11 +189,9 @@ def _place_mail(tx: Tx, index: int, item: _Item, channel: Row[Any]) -> _Placed:
     assert arrival.mail is not None
     mail, key = arrival.mail, (arrival.contact_kind.value, arrival.sender)
     reach = customers.find_reaches(tx, [key]).get(key)
+    found = threads.find_conversation(tx, channel.id, mail, arrival.sender)
     if reach is not None:
         customers.note_heard_from(tx, reach.contact_point_id)
-    found = threads.find_conversation(
-        tx, channel.id, mail, arrival.sender, reach.contact_point_id if reach is not None else None
-    )
     draft: _Draft | None = None
     if found is not None:
         if found.status == "open" or not mail.wants_answer:
@@ -501,24 +517,29 @@ def _insert_attachments(
 # --- sharing commits ----------------------------------------------------------------------------------------------------
 
 
+# The type of an arrival, and whether it is a mail.
+_Kind = tuple[type, bool]
+
+
 @dataclass(slots=True)
 class _Waiting:
     items: list[_Item]
     future: asyncio.Future[list[Outcome]]
 
     @property
-    def kind(self) -> tuple[type, bool]:
+    def kind(self) -> _Kind:
         return type(self.items[0].arrival), self.items[0].is_mail
 
 
 class Intake:
-    """The door for arrivals. While one group commits the next gathers; nobody waits for a timer."""
+    """The door for arrivals. While one group commits the next gathers; nobody waits for a timer. Messages, mails and
+    receipts go apart: each group can then lock all its conversations at once, and a text never waits for mails."""
 
     def __init__(self, database: Database, files: Files) -> None:
         self._database = database
         self._files = files
-        self._waiting: list[_Waiting] = []
-        self._flusher: asyncio.Task[None] | None = None
+        self._waiting: dict[_Kind, list[_Waiting]] = {}
+        self._flushers: dict[_Kind, asyncio.Task[None]] = {}
 
     async def accept(self, channel_id: str, arrivals: Sequence[Arrival]) -> list[Outcome]:
         """Stores the arrivals and returns after the commit; DatabaseAway when it cannot, OperatorError `storage_full`
@@ -527,7 +548,9 @@ class Intake:
             return []
         # Together: each file waits for the disk to have it.
         arrivals = await asyncio.gather(*map(self._keep_message, arrivals))
-        outcomes = await self._accept(channel_id, arrivals)
+        outcomes: list[Outcome] = []
+        for start in range(0, len(arrivals), _MAIL_GROUP_LIMIT):
+            outcomes += await self._accept(channel_id, arrivals[start : start + _MAIL_GROUP_LIMIT])
         for arrival, outcome in zip(arrivals, outcomes, strict=True):
             if not outcome.is_new and isinstance(arrival, MessageArrival) and arrival.message_key is not None:
                 await asyncio.to_thread(self._files.delete, arrival.message_key)
@@ -541,41 +564,55 @@ class Intake:
 
     async def _accept(self, channel_id: str, arrivals: Sequence[Arrival]) -> list[Outcome]:
         future: asyncio.Future[list[Outcome]] = asyncio.get_running_loop().create_future()
-        self._waiting.append(_Waiting([_Item(channel_id, arrival) for arrival in arrivals], future))
-        if self._flusher is None or self._flusher.done():
-            self._flusher = asyncio.create_task(self._flush(), name="intake")
+        one = _Waiting([_Item(channel_id, arrival) for arrival in arrivals], future)
+        self._waiting.setdefault(one.kind, []).append(one)
+        flusher = self._flushers.get(one.kind)
+        if flusher is None or flusher.done():
+            self._flushers[one.kind] = asyncio.create_task(self._flush(one.kind), name="intake")
         return await asyncio.shield(future)
 
-    async def _flush(self) -> None:
-        while self._waiting:
-            group: list[_Waiting] = []
-            size = 0
-            # Messages, mails and receipts apart: each group can then lock all its conversations at once, in their one order.
-            kind = self._waiting[0].kind
-            rest: list[_Waiting] = []
-            for one in self._waiting:
-                if one.kind == kind and size < _GROUP_LIMIT:
-                    size += len(one.items)
-                    group.append(one)
-                else:
-                    rest.append(one)
-            self._waiting = rest
-            await self._store(group)
+    async def _flush(self, kind: _Kind) -> None:
+        limit = _MAIL_GROUP_LIMIT if kind[1] else _GROUP_LIMIT
+        while waiting := self._waiting.get(kind):
+            size, count = 0, 0
+            while count < len(waiting) and size < limit:
+                size += len(waiting[count].items)
+                count += 1
+            self._waiting[kind] = waiting[count:]
+            await self._store(waiting[:count])
 
     async def _store(self, group: list[_Waiting]) -> None:
         try:
             outcomes = await self._database.transaction(accept_group, [item for one in group for item in one.items])
         except Exception as error:
-            if len(group) == 1 or isinstance(error, DatabaseAway):
+            if isinstance(error, DatabaseAway) or (len(group) == 1 and len(group[0].items) == 1):
                 for one in group:
                     if not one.future.done():
                         one.future.set_exception(error)
-                return
-            for one in group:
-                await self._store([one])
+            elif len(group) == 1:
+                await self._store_each(group[0])
+            else:
+                for one in group:
+                    await self._store([one])
             return
         position = 0
         for one in group:
             if not one.future.done():
                 one.future.set_result(outcomes[position : position + len(one.items)])
             position += len(one.items)
+
+    async def _store_each(self, waiting: _Waiting) -> None:
+        """What cannot be stored together is stored one by one, as far as it can be; whoever tries again finds it known."""
+        outcomes: list[Outcome] = []
+        fault: Exception | None = None
+        for item in waiting.items:
+            try:
+                outcomes += await self._database.transaction(accept_group, [item])
+            except Exception as error:
+                fault = fault or error
+        if waiting.future.done():
+            return
+        if fault is not None:
+            waiting.future.set_exception(fault)
+        else:
+            waiting.future.set_result(outcomes)

@@ -58,6 +58,11 @@ _VIEW = select(
     _m.is_stranger,
 )
 
+# A subject of ours; what comes in may be longer.
+SUBJECT_LIMIT = 500
+# More than an answer to all can have.
+PEOPLE_SHOWN = 50
+
 Pairs = list[list[str]]
 
 
@@ -71,15 +76,16 @@ def mailboxes(kept: Iterable[Sequence[str]]) -> tuple[Mailbox, ...]:
 
 
 def mail_view(row: Row[Any] | Mapping[str, Any]) -> MailView:
+    """The view goes to many screens again and again: of a mail to thousands it names the first."""
     r = row._mapping if isinstance(row, Row) else row
     return MailView(
         kind=r["kind"],
         subject=r["subject"],
-        senders=mailboxes(r["senders"]),
-        reply_to=mailboxes(r["reply_to"]),
-        to=mailboxes(r["recipients"]),
-        cc=mailboxes(r["cc"]),
-        bcc=mailboxes(r["bcc"]),
+        senders=mailboxes(r["senders"][:PEOPLE_SHOWN]),
+        reply_to=mailboxes(r["reply_to"][:PEOPLE_SHOWN]),
+        to=mailboxes(r["recipients"][:PEOPLE_SHOWN]),
+        cc=mailboxes(r["cc"][:PEOPLE_SHOWN]),
+        bcc=mailboxes(r["bcc"][:PEOPLE_SHOWN]),
         noise=Noise(r["noise"]),
         fault=r["fault"],
         has_html=r["has_html"],
@@ -128,6 +134,8 @@ def incoming_row(
         "size_bytes": mail.size_bytes,
         "quoted_entry_id": None,
         "signature": "",
+        "language": None,
+        "zone": None,
         "is_stranger": is_stranger,
     }
 
@@ -191,6 +199,7 @@ def draft(
     if subject is None:
         base = about.subject if about is not None else view.subject or ""
         subject = {MailKind.REPLY: reply_subject, MailKind.FORWARD: forward_subject}.get(wish.kind, str)(base)
+        subject = subject[:SUBJECT_LIMIT]
     references: list[str] = []
     if about is not None and wish.kind is not MailKind.FORWARD:
         references = [*about.refs, *([about.message_id] if about.message_id else [])][-REFERENCES_LIMIT:]
@@ -241,6 +250,8 @@ def outgoing_row(view: ConversationView, mail: OutgoingMail, quoted_entry_id: in
         "size_bytes": None,
         "quoted_entry_id": quoted_entry_id,
         "signature": mail.signature,
+        "language": mail.language,
+        "zone": mail.zone,
         "is_stranger": False,
     }
 
@@ -248,14 +259,13 @@ def outgoing_row(view: ConversationView, mail: OutgoingMail, quoted_entry_id: in
 def load_outgoing(tx: Tx, entry_id: int) -> OutgoingMail | None:
     """What is to be sent with an entry; None if it is no mail."""
     row = tx.first(
-        select(tables.mail, _c.thread, _e.author_name, _e.customer_id)
+        select(tables.mail, _c.thread, _e.author_name)
         .join(tables.conversation, _c.id == _m.conversation_id)
         .join(tables.entry, _e.id == _m.entry_id)
         .where(_m.entry_id == entry_id)
     )
     if row is None:
         return None
-    frame = _frame(tx, row.customer_id)
     return OutgoingMail(
         kind=MailKind(row.kind),
         subject=row.subject,
@@ -268,9 +278,17 @@ def load_outgoing(tx: Tx, entry_id: int) -> OutgoingMail | None:
         in_reply_to=row.refs[-1] if row.refs else None,
         references=tuple(row.refs),
         quoted=_load_quoted(tx, row.quoted_entry_id) if row.quoted_entry_id is not None else None,
-        language=frame.language or "en",
-        zone=frame.time_zone or "UTC",
+        language=row.language,
+        zone=row.zone,
     )
+
+
+def load_recipients(tx: Tx, entry_id: int) -> frozenset[str]:
+    """Everybody to whom a mail of ours went."""
+    row = tx.first(select(_m.recipients, _m.cc, _m.bcc).where(_m.entry_id == entry_id))
+    if row is None:
+        return frozenset()
+    return frozenset(address for field in (row.recipients, row.cc, row.bcc) for address, _ in field)
 
 
 def _checked(wanted: Iterable[Mailbox], field: str) -> tuple[Mailbox, ...]:
@@ -364,9 +382,12 @@ def _frame(tx: Tx, customer_id: int) -> _Frame:
 
 @dataclass(frozen=True, slots=True)
 class WholeMail:
-    """All of a mail's row. `inline`: content id → attachment id, of the files the HTML may show."""
+    """All of a mail's row. `inline`: content id → attachment id, of the files the HTML may show. `to` and `cc` hold
+    everybody, the view the first of them."""
 
     view: MailView
+    to: tuple[Mailbox, ...]
+    cc: tuple[Mailbox, ...]
     message_id: str | None
     sent_at: datetime | None
     spans: tuple[Span, ...]
@@ -387,6 +408,8 @@ def load_whole(tx: Tx, entry_id: int) -> WholeMail:
     )
     return WholeMail(
         view=mail_view(row),
+        to=mailboxes(row.recipients),
+        cc=mailboxes(row.cc),
         message_id=row.message_id,
         sent_at=row.sent_at,
         spans=tuple(Span(SpanKind(kind), text) for kind, text in row.spans),

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import random
 import secrets
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -265,7 +265,9 @@ def record(tx: Tx, claimed: Claimed, result: Accepted | ProviderError) -> None:
                 .values(message_id=result.provider_id)
             )
         for refused in result.refused:
-            _note_lost_copy(tx, row.conversation_id, refused.address, refused.code, refused.detail)
+            told = {"code": refused.code, "detail": refused.detail[:500]}
+            if _tell_once(tx, row, Happening.BOUNCED, refused.address, told):
+                _note_bounce(tx, refused.address, refused.code)
         note_success(tx, claimed.channel_id)
     elif isinstance(result, Refused):
         _finish(tx, row.id)
@@ -405,7 +407,7 @@ def apply_receipt(tx: Tx, channel_id: str, receipt: ReceiptArrival) -> bool:
             select(tables.outbox).where(_o.channel_id == channel_id, _o.provider_id == receipt.message_provider_id)
         )
     applied = False
-    if row is not None and (receipt.is_complaint or _is_about_another(receipt, row.recipient)):
+    if row is not None and (receipt.is_complaint or _is_about_another(tx, row, receipt)):
         tx.lock_conversations([row.conversation_id])
         applied = _apply_further_receipt(tx, row, receipt)
     elif row is not None and receipt.state is None and receipt.reason is not None:
@@ -437,29 +439,43 @@ def apply_receipt(tx: Tx, channel_id: str, receipt: ReceiptArrival) -> bool:
     return applied
 
 
-def _is_about_another(receipt: ReceiptArrival, recipient: str) -> bool:
-    return receipt.recipient is not None and receipt.recipient != recipient
+def _is_about_another(tx: Tx, row: Row[Any], receipt: ReceiptArrival) -> bool:
+    """Whether it tells of one of the mail's further recipients. An address that we did not write to is where the first
+    one's mail was passed on to: then the message itself is meant."""
+    if receipt.recipient is None or receipt.recipient == row.recipient:
+        return False
+    return receipt.recipient in mails.load_recipients(tx, row.entry_id)
 
 
 def _apply_further_receipt(tx: Tx, row: Row[Any], receipt: ReceiptArrival) -> bool:
     """A mail's copy that did not reach somebody beside the first recipient, or somebody who calls it spam: a line in the
     timeline, for the message itself has its own fate. What arrived needs no line."""
     if receipt.is_complaint:
-        view = conversations.load_conversation(tx, row.conversation_id)
-        address = receipt.recipient or row.recipient
-        conversations.add_happening(tx, view, Happening.COMPLAINED, conversations.SYSTEM, {"address": address})
-        return True
+        # Who says so may be anybody who was shown the mail; the line names whom we wrote to.
+        return _tell_once(tx, row, Happening.COMPLAINED, row.recipient, {})
     if receipt.state is Delivery.FAILED and receipt.recipient is not None:
-        _note_lost_copy(tx, row.conversation_id, receipt.recipient, receipt.reason or "bounced", receipt.detail or "")
-        return True
+        code = receipt.reason or "bounced"
+        told = {"code": code, "detail": (receipt.detail or "")[:500]}
+        if _tell_once(tx, row, Happening.BOUNCED, receipt.recipient, told):
+            _note_bounce(tx, receipt.recipient, code)
+            return True
     return False
 
 
-def _note_lost_copy(tx: Tx, conversation_id: int, address: str, code: str, detail: str) -> None:
-    view = conversations.load_conversation(tx, conversation_id)
-    data = {"address": address, "code": code, "detail": detail[:500]}
-    conversations.add_happening(tx, view, Happening.BOUNCED, conversations.SYSTEM, data)
-    _note_bounce(tx, address, code)
+def _tell_once(tx: Tx, row: Row[Any], happening: Happening, address: str, told: Mapping[str, str]) -> bool:
+    """Once for each message, address and happening, however many reports there are: anybody who got a mail of ours could
+    write them."""
+    earlier = tx.rows(
+        select(_e.data).where(
+            _e.conversation_id == row.conversation_id, _e.happening == happening.value, _e.id > row.entry_id
+        )
+    )
+    if any(each.data.get("entry_id") == row.entry_id and each.data.get("address") == address for each in earlier):
+        return False
+    view = conversations.load_conversation(tx, row.conversation_id)
+    data: dict[str, str | int | None] = {"address": address, "entry_id": int(row.entry_id), **told}
+    conversations.add_happening(tx, view, happening, conversations.SYSTEM, data)
+    return True
 
 
 def _note_bounce(tx: Tx, address: str, code: str | None) -> None:
@@ -538,7 +554,7 @@ def _raise_delivery(
 
 
 def _lock_outbox(tx: Tx, outbox_id: int) -> Row[Any] | None:
-    """The row, locked (third in the lock order: the conversation's lock comes before)."""
+    """The row, locked (fourth in the lock order: the conversation's lock comes before)."""
     query = select(tables.outbox).where(_o.id == outbox_id)
     if tx.is_postgresql:
         query = query.with_for_update()

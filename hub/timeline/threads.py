@@ -13,12 +13,14 @@ A number in the subject or the text is never looked at: it could be guessed.
 from __future__ import annotations
 
 import secrets
+from collections.abc import Collection
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, func, select
 
-from hub.domain.mail import IncomingMail
+from hub.domain.mail import UNKNOWN_SENDER, IncomingMail
+from hub.domain.values import ContactKind
 from hub.mail.subjects import base_subject
 from hub.store import tables
 from hub.store.database import Tx
@@ -30,6 +32,9 @@ _c, _m, _cp = tables.conversation.c, tables.mail.c, tables.contact_point.c
 SUBJECT_WINDOW = timedelta(days=7)
 # How many of a customer's latest conversations are compared by subject.
 _SUBJECT_CANDIDATES = 20
+# Some programs give all their mails one Message-ID: what refers to it must not cost the more the more of them there are.
+_REFERENCE_CANDIDATES = 20
+_MAILS_LOOKED_AT = 200
 
 
 def new_thread() -> str:
@@ -37,39 +42,36 @@ def new_thread() -> str:
     return secrets.token_hex(10)
 
 
-def find_conversation(
-    tx: Tx, channel_id: str, mail: IncomingMail, sender: str, contact_point_id: int | None
-) -> Row[Any] | None:
-    """A row of CONVERSATIONS, locked; None if the mail begins a new one. `contact_point_id` is the sender's, if known."""
-    found = _find_id(tx, channel_id, mail, sender, contact_point_id)
+def find_conversation(tx: Tx, channel_id: str, mail: IncomingMail, sender: str) -> Row[Any] | None:
+    """A row of CONVERSATIONS, locked; None if the mail begins a new one."""
+    found = find_conversation_id(tx, channel_id, mail, sender)
     if found is None:
         return None
     tx.lock_conversations([found])
     return tx.first(conversations.CONVERSATIONS.where(_c.id == found))
 
 
-def _find_id(tx: Tx, channel_id: str, mail: IncomingMail, sender: str, contact_point_id: int | None) -> int | None:
+def find_conversation_id(tx: Tx, channel_id: str, mail: IncomingMail, sender: str) -> int | None:
+    """Its id, with no lock taken."""
     if mail.thread:
         found = tx.scalar(select(_c.id).where(_c.thread == mail.thread, _c.channel_id == channel_id))
         if found is not None:
             return int(found)
     references = mails.references_of(mail)
     if references:
-        candidates = tx.rows(
-            select(_m.conversation_id)
-            .where(_m.channel_id == channel_id, _m.message_id.in_(references))
-            .order_by(_m.entry_id.desc())
-        )
-        for conversation_id in dict.fromkeys(row.conversation_id for row in candidates):
-            if _takes_part(tx, conversation_id, sender):
-                return int(conversation_id)
+        found = _find_by_references(tx, channel_id, references, sender)
+        if found is not None:
+            return found
     subject = base_subject(mail.subject)
-    if not subject or contact_point_id is None:
+    # Those whose mails name no sender have nothing in common.
+    if not subject or sender == UNKNOWN_SENDER:
         return None
     latest = tx.rows(
         select(_c.id, _c.subject)
+        .join(tables.contact_point, _cp.id == _c.contact_point_id)
         .where(
-            _c.contact_point_id == contact_point_id,
+            _cp.kind == ContactKind.EMAIL.value,
+            _cp.address == sender,
             _c.channel_id == channel_id,
             _c.last_entry_at > tx.now - SUBJECT_WINDOW,
         )
@@ -80,19 +82,38 @@ def _find_id(tx: Tx, channel_id: str, mail: IncomingMail, sender: str, contact_p
     return next(same, None)
 
 
-def _takes_part(tx: Tx, conversation_id: int, address: str) -> bool:
-    """Whether the address is the customer's in that conversation, or one of its mails came from it or went to it."""
-    own = tx.scalar(
-        select(_cp.id)
-        .join(tables.conversation, _c.customer_id == _cp.customer_id)
-        .where(_c.id == conversation_id, _cp.kind == "email", _cp.address == address)
-    )
-    if own is not None:
-        return True
+def _find_by_references(tx: Tx, channel_id: str, references: Collection[str], sender: str) -> int | None:
+    """The newest conversation that one of these messages stands in and the sender takes part in: as its customer, or
+    because one of its mails came from that address or went to it."""
+    newest = func.max(_m.entry_id)
     rows = tx.rows(
-        select(_m.senders, _m.recipients, _m.cc, _m.bcc)
-        .where(_m.conversation_id == conversation_id)
-        .order_by(_m.entry_id.desc())
-        .limit(100)
+        select(_m.conversation_id)
+        .where(_m.channel_id == channel_id, _m.message_id.in_(references))
+        .group_by(_m.conversation_id)
+        .order_by(newest.desc())
+        .limit(_REFERENCE_CANDIDATES)
     )
-    return any(address == known for row in rows for field in row for known, _ in field)
+    candidates = [int(row.conversation_id) for row in rows]
+    if not candidates:
+        return None
+    theirs = {
+        row.id
+        for row in tx.rows(
+            select(_c.id)
+            .join(tables.contact_point, _cp.customer_id == _c.customer_id)
+            .where(_c.id.in_(candidates), _cp.kind == ContactKind.EMAIL.value, _cp.address == sender)
+        )
+    }
+    if not theirs.intersection(candidates):
+        people = tx.rows(
+            select(_m.conversation_id, _m.senders, _m.recipients, _m.cc, _m.bcc)
+            .where(_m.conversation_id.in_(candidates))
+            .order_by(_m.entry_id.desc())
+            .limit(_MAILS_LOOKED_AT)
+        )
+        theirs = {row.conversation_id for row in people if _names(row, sender)}
+    return next((candidate for candidate in candidates if candidate in theirs), None)
+
+
+def _names(row: Row[Any], address: str) -> bool:
+    return any(known == address for kept in (row.senders, row.recipients, row.cc, row.bcc) for known, _ in kept)

@@ -59,6 +59,8 @@ def upgrade() -> None:
         sa.Column("size_bytes", sa.BigInteger(), nullable=True),
         sa.Column("quoted_entry_id", BIG_ID, nullable=True),
         sa.Column("signature", sa.Text(), server_default="", nullable=False),
+        sa.Column("language", sa.Text(), nullable=True),
+        sa.Column("zone", sa.Text(), nullable=True),
         sa.Column("is_stranger", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.CheckConstraint(
             "kind IN ('in', 'reply', 'new', 'forward', 'acknowledgement')", name=op.f("ck_mail_kind_is_known")

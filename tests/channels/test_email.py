@@ -29,14 +29,13 @@ from hub.channels.channel import (
 from hub.channels.email import (
     MAILGUN_KINDS,
     SHOWN_TEXT_LIMIT,
-    UNKNOWN_SENDER,
     EmailChannel,
     addresses_in,
     server_of,
 )
 from hub.channels.registry import CHANNEL_TYPES
 from hub.channels.smtp import Security, Server
-from hub.domain.mail import Mailbox, MailKind, Noise
+from hub.domain.mail import UNKNOWN_SENDER, Mailbox, MailKind, Noise
 from hub.domain.states import Delivery
 from hub.domain.values import ChannelKind, ContactKind
 from hub.errors import BadRequest, BadSignature, InvalidInput, Refused, Unavailable, Uncertain

@@ -338,3 +338,9 @@ def test_an_invitation_is_told_in_a_few_lines(lines: str, text: str) -> None:
 
 def test_what_is_no_calendar_is_told_as_nothing() -> None:
     assert invitation_text("SUMMARY:outside\nhello") == ""
+
+
+def test_a_message_id_that_no_database_can_index_names_nothing() -> None:
+    long = "国" * 400 + "@x"
+    mail = parse_mail(f"Message-ID: <{long}>\nReferences: <{long}> <a@x>\nFrom: a@b.test\n\nHi".encode())
+    assert (mail.message_id, mail.references) == (None, ("a@x",))

@@ -1,5 +1,7 @@
 """Mails in the timeline: each finds its conversation, nobody gets into another's, and what becomes of an answer is told."""
 
+import asyncio
+import dataclasses
 import itertools
 from collections.abc import Callable
 from datetime import timedelta
@@ -9,7 +11,7 @@ import pytest
 
 from hub.agents.viewer import Viewer
 from hub.channels.channel import Accepted, Media, MessageArrival, ReceiptArrival, RefusedRecipient
-from hub.domain.mail import IncomingMail, Mailbox, MailKind, Noise, Span, SpanKind
+from hub.domain.mail import UNKNOWN_SENDER, IncomingMail, Mailbox, MailKind, Noise, Span, SpanKind
 from hub.domain.states import Delivery
 from hub.domain.values import AuthorKind, ContactKind, Role
 from hub.domain.views import Author
@@ -18,7 +20,7 @@ from hub.routing import dispatcher
 from hub.store import tables
 from hub.store.database import Tx
 from hub.timeline import acknowledgement, conversations, mails, outbox, threads
-from hub.timeline.inbound import Outcome
+from hub.timeline.inbound import Intake, Outcome
 from hub.timeline.mails import MailWish
 from tests.support.clock import FrozenClock
 from tests.support.scene import Scene
@@ -238,6 +240,43 @@ async def test_a_mail_soon_after_the_resolution_reopens_it_and_a_late_one_begins
     assert await opened(post, thread=thread) != first
 
 
+async def test_a_message_id_that_hundreds_of_mails_share_stays_cheap_and_leads_to_the_newest(post: Scene) -> None:
+    for number in range(60):
+        await opened(post, sender=f"c{number}@example.com", subject=f"S{number}", message_id="same@x")
+    again = await opened(post, sender="c59@example.com", subject="Other", in_reply_to=("same@x",))
+    assert again == (await post.row(tables.conversation, subject="S59"))["id"]
+
+
+async def test_mails_that_name_no_sender_share_no_conversation(post: Scene) -> None:
+    assert await opened(post, sender=UNKNOWN_SENDER, name="") != await opened(post, sender=UNKNOWN_SENDER, name="")
+
+
+async def test_processes_that_take_the_same_customers_mails_in_other_orders_do_not_lock_each_other_out(
+    post: Scene,
+) -> None:
+    senders = [f"c{number}@example.com" for number in range(20)]
+    for sender in senders[:10]:
+        await opened(post, sender=sender)
+    intakes = [Intake(post.database, post.files) for _ in range(3)]
+    async with asyncio.timeout(20):
+        for _ in range(3):
+            await asyncio.gather(
+                *(
+                    intake.accept(CHANNEL, [arrival(sender=sender)(post) for sender in order])
+                    for intake, order in zip(intakes, (senders, senders[::-1], senders[5:] + senders[:5]), strict=True)
+                )
+            )
+    assert len(await post.rows(tables.conversation)) == 20
+    assert len(await post.rows(tables.entry, direction="in")) == 10 + 3 * 3 * 20
+
+
+async def test_one_mail_that_cannot_be_stored_takes_none_of_its_batch_along(post: Scene) -> None:
+    broken = dataclasses.replace(arrival(subject="Broken")(post), contact_kind="nonsense")  # type: ignore[arg-type]
+    with pytest.raises(Exception, match=r"."):
+        await post.intake.accept(CHANNEL, [arrival(subject="A")(post), broken, arrival(subject="B")(post)])
+    assert {row["subject"] for row in await post.rows(tables.conversation)} == {"A", "B"}
+
+
 # --- machines -----------------------------------------------------------------------------------------------------------
 
 
@@ -298,7 +337,7 @@ async def test_a_machine_is_never_acknowledged(post: Scene, noise: Noise) -> Non
     assert await acknowledgements(post) == 0
 
 
-@pytest.mark.parametrize("sender", ["mailer-daemon@example.com", "no-reply@shop.example"])
+@pytest.mark.parametrize("sender", ["mailer-daemon@example.com", "no-reply@shop.example", UNKNOWN_SENDER])
 async def test_an_address_that_nobody_reads_is_never_acknowledged(post: Scene, sender: str) -> None:
     await acknowledging(post)
     await take(post, arrival(sender=sender))
@@ -491,6 +530,28 @@ async def test_a_copy_that_the_relay_refuses_is_told(post: Scene) -> None:
     assert [row["data"]["code"] for row in await post.rows(tables.entry, happening="bounced")] == ["no_such_mailbox"]
 
 
+async def test_a_forged_report_marks_nobody_and_is_told_once(post: Scene) -> None:
+    """Whoever got a mail of ours knows its ids and can write reports about it."""
+    agent = await post.agent()
+    await opened(post, sender="victim@example.com", subject="Other matter")
+    entry_id = await answer(post, agent, await opened(post), cc=(Mailbox("boss@example.com"),))
+    delivery_id = (await sent(post)).message.delivery_id
+    now = post.database.clock()
+    forged = [
+        receipt(delivery_id, Delivery.FAILED, reason="no_such_mailbox", recipient=name, received_at=now)
+        for name in ["victim@example.com", *["boss@example.com"] * 5]
+    ]
+    complaints = [receipt(delivery_id, None, is_complaint=True, recipient=f"c{n}@x", received_at=now) for n in range(5)]
+    for one in (*forged, *complaints):
+        await post.intake.accept(CHANNEL, [one])
+    points = {row["address"]: row["bounced_at"] for row in await post.rows(tables.contact_point)}
+    assert points["victim@example.com"] is None
+    assert len(await post.rows(tables.entry, happening="bounced")) == 1
+    assert len(await post.rows(tables.entry, happening="complained")) == 1
+    # An address that we never wrote to can only be where the mail was passed on to: it is about the message.
+    assert (await post.row(tables.entry, id=entry_id))["delivery"] == "failed"
+
+
 async def test_a_refused_address_is_marked(post: Scene) -> None:
     agent = await post.agent()
     await answer(post, agent, await opened(post))
@@ -533,6 +594,36 @@ async def test_a_message_that_is_paced_is_no_fault_of_the_channels(post: Scene, 
     assert (await post.row(tables.channel, id=CHANNEL))["health"] == "ok"
     clock.advance(21)
     assert len(await post.database.transaction(outbox.claim, "test")) == 1
+
+
+async def test_a_mail_to_thousands_makes_no_event_of_thousands(post: Scene) -> None:
+    crowd = tuple(Mailbox(f"c{number}@example.com", f"Customer {number}") for number in range(2_000))
+    media = tuple(Media("text/plain", f"{number}.txt", part=number) for number in range(1, 101))
+    outcome = await take(post, arrival(to=crowd, cc=crowd, reply_to=crowd, media=media))
+    assert outcome.entry_id is not None
+    (told,) = [event for event in await post.events() if event.kind == "entry.added"]
+    assert len(told.body) < 60_000
+    assert len((await post.database.read(mails.load_whole, outcome.entry_id)).to) == 2_000
+
+
+async def test_what_a_mail_says_of_the_one_it_quotes_is_the_same_at_every_attempt(
+    post: Scene, clock: FrozenClock
+) -> None:
+    agent = await post.agent()
+    await answer(post, agent, await opened(post))
+    (first,) = await post.database.transaction(outbox.claim, "test")
+    await post.set(tables.customer, {"language": "hy"})
+    clock.advance(outbox.LEASE.total_seconds() + 1)
+    (second,) = await post.database.transaction(outbox.claim, "test")
+    assert first.message.mail == second.message.mail
+
+
+async def test_a_long_subject_is_answered_with_a_shorter_one(post: Scene) -> None:
+    agent = await post.agent()
+    await answer(post, agent, await opened(post, subject="x" * 990))
+    mail = (await sent(post)).message.mail
+    assert mail is not None
+    assert len(mail.subject) == mails.SUBJECT_LIMIT
 
 
 async def test_a_view_of_a_mail_carries_its_head_and_not_its_body(post: Scene) -> None:

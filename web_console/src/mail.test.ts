@@ -126,6 +126,9 @@ describe("a draft", () => {
     expect(newestMail(entries, 10)?.id).toBe(2);
     expect(newestMail(entries.slice(2, 3), 10)?.id).toBe(3);
     expect(newestMail([], 10)).toBeNull();
+    expect(newestMail([entry(1), entry(2, { is_stranger: true })], 10)?.id).toBe(1);
+    expect(newestMail([entry(2, { is_stranger: true })], 10)?.id).toBe(2);
+    expect(answerSubject("x".repeat(990), "reply")).toHaveLength(500);
   });
 
   it("of a forward goes to nobody yet and takes the files along", () => {

@@ -42,11 +42,14 @@ export function bareSubject(subject: string): string {
 }
 
 /** Latin "Re:" and "Fwd:" in every language: only these are understood by every mail program. */
+const SUBJECT_LIMIT = 500;
+
 export function answerSubject(subject: string, kind: "reply" | "forward"): string {
   const held = subject.trim();
   if (held === "") return "";
-  if (kind === "reply") return REPLY.test(held) ? held : `Re: ${held}`;
-  return FORWARD.test(held) ? held : `Fwd: ${held}`;
+  const mark = kind === "reply" ? { known: REPLY, ours: "Re: " } : { known: FORWARD, ours: "Fwd: " };
+  // Longer ones come in; the hub sends none.
+  return (mark.known.test(held) ? held : mark.ours + held).slice(0, SUBJECT_LIMIT);
 }
 
 // --- addresses

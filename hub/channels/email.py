@@ -47,12 +47,12 @@ from hub.channels.channel import (
     clean_text,
 )
 from hub.channels.oauth import TokenSource, token_source
-from hub.channels.smtp import Letter, Limits, Security, Server, Smtp, reason_of
+from hub.channels.smtp import Letter, Limits, Server, Smtp, reason_of
+from hub.channels.tls import Security
 from hub.domain.mail import (
     IncomingMail,
     Mailbox,
     MailKind,
-    Noise,
     OutgoingMail,
     RecipientReport,
     Report,
@@ -240,8 +240,6 @@ class EmailChannel:
             receipts = self._receipts(key, mail, mail.report, envelope_to, received_at, told)
             if receipts:
                 return receipts
-            if mail.noise is Noise.NONE:
-                mail = replace(mail, noise=Noise.REPORT)
         elif self._is_ours(mail):
             return []
         thread = self._tokens.find_thread(

@@ -39,6 +39,7 @@ from hub.timeline import mailbox
 from hub.timeline.adapters import Adapters
 from hub.timeline.mailbox import LeaseLostError, Place, Position
 from hub.timeline.mailroom import Mailroom, load_mail_channels
+from hub.timeline.outbox import backoff_s
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +49,6 @@ T = TypeVar("T")
 # RFC 2177 allows 29 minutes; routers forget a silent connection sooner (often after ten), so IDLE is begun anew earlier.
 IDLE_S = 9 * 60.0
 POLL_S = 30.0
-BACKOFF_FIRST_S, BACKOFF_LAST_S = 2.0, 300.0
 # Three renewals may fail before a lease runs out.
 RENEW_S = mailbox.LEASE.total_seconds() / 4
 # How soon another process notices that a folder has become free without having been given up (that one wakes everybody).
@@ -465,12 +465,6 @@ class Watcher:
             log.info("mailbox.healed", extra={"channel": channel_id})
         else:
             log.warning("mailbox.failing", extra={"channel": channel_id, "health": health.value, "code": code})
-
-
-def backoff_s(failures_in_row: int, chance: float) -> float:
-    """2 s … 5 min, doubled each time, and up to a half more, so that many do not come at once. `chance`: 0 … 1."""
-    wait_s = min(BACKOFF_FIRST_S * 2.0 ** min(failures_in_row - 1, 16), BACKOFF_LAST_S / 1.5)
-    return wait_s * (1 + chance / 2)
 
 
 def write_note(headers: bytes, folder: str, size_bytes: int, limit_bytes: int | None) -> bytes:

@@ -135,7 +135,7 @@ class Sender:
                     return await channel.send(message)
                 except Uncertain:
                     await asyncio.sleep(_FIND_AFTER_S)
-                    return await self._reconcile(channel, replace(message, attempted_at=message.attempted_at))
+                    return await self._reconcile(channel, message)
         except ProviderError as error:
             return error
         except TimeoutError:

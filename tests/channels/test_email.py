@@ -35,7 +35,8 @@ from hub.channels.email import (
     server_of,
 )
 from hub.channels.registry import CHANNEL_TYPES
-from hub.channels.smtp import Security, Server
+from hub.channels.smtp import Server
+from hub.channels.tls import Security
 from hub.domain.mail import Mailbox, MailKind, Noise
 from hub.domain.states import Delivery
 from hub.domain.values import ChannelKind, ContactKind

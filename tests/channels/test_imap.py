@@ -15,7 +15,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from hub.channels.channel import ChannelAccount
-from hub.channels.imap import AfterTaking, ImapAccount, ImapSession, Security, read_account
+from hub.channels.imap import AfterTaking, ImapAccount, ImapSession, read_account
+from hub.channels.tls import Security
 from hub.domain.values import ChannelKind
 from hub.errors import Misconfigured, Unavailable
 from tests.support.dovecot import PASSWORD, Dovecot, run_dovecot

@@ -53,6 +53,7 @@ from hub.domain.mail import (
     IncomingMail,
     Mailbox,
     MailKind,
+    Noise,
     OutgoingMail,
     RecipientReport,
     Report,
@@ -245,8 +246,12 @@ class EmailChannel:
         thread = self._tokens.find_thread(
             (*envelope_to, *mail.recipients), (*mail.in_reply_to, *reversed(mail.references))
         )
-        mail = replace(mail, thread=thread)
-        return [self._message(raw, key, mail, self._sender(mail, envelope_from), received_at, told)]
+        sender = self._sender(mail, envelope_from)
+        if mail.noise is Noise.OWN and mail.senders[0].address in self._form_senders - {sender}:
+            # A form that writes as ourselves: it is its customer's mail, unless another sign says otherwise.
+            judged = parse_mail(raw, envelope_to=envelope_to)
+            mail = replace(mail, noise=judged.noise, noise_word=judged.noise_word)
+        return [self._message(raw, key, replace(mail, thread=thread), sender, received_at, told)]
 
     def _message(
         self, raw: bytes, key: str, mail: IncomingMail, sender: str, received_at: datetime, told: Mapping[str, Any]

@@ -45,7 +45,6 @@ _KEEPALIVE_S, _KEEPALIVE_TRIES = 60, 4
 _SEARCH_LIMIT = 80_000
 # RFC 5530: "not now". Everything else that a server says to a sign-in is a refusal.
 _BUSY = re.compile(r"\[(UNAVAILABLE|INUSE|SERVERBUG|LIMIT)\]", re.IGNORECASE)
-_MESSAGE_ID = re.compile(rb"<([^<>\s]+)>")
 # The headers that a mail without its body is known by.
 _MAIN_HEADERS = (
     "FROM SENDER REPLY-TO TO CC SUBJECT DATE MESSAGE-ID IN-REPLY-TO REFERENCES DELIVERED-TO "
@@ -271,28 +270,18 @@ class ImapSession:
             found = self._connected().fetch(uids, ["BODY.PEEK[]"])
         return {uid: bytes(told[b"BODY[]"]) for uid, told in found.items() if told.get(b"BODY[]") is not None}
 
-    def fetch_main_headers(self, uid: int) -> bytes | None:
-        """The headers by which a mail is known, without the rest of it; None when it is no longer there."""
-        with _told("connection_lost", "imap_error"):
-            found = self._connected().fetch([uid], [f"BODY.PEEK[HEADER.FIELDS ({_MAIN_HEADERS})]"])
-        for name, value in found.get(uid, {}).items():
-            if name.startswith(b"BODY[HEADER") and value is not None:
-                return bytes(value)
-        return None
-
-    def fetch_message_ids(self, uids: Sequence[int]) -> dict[int, str]:
-        """The Message-IDs, without angle brackets, of those mails that have one."""
+    def fetch_main_headers(self, uids: Sequence[int]) -> dict[int, bytes]:
+        """The headers by which mails are known, without the rest of them, of those that are still there."""
         if not uids:
             return {}
         with _told("connection_lost", "imap_error"):
-            found = self._connected().fetch(uids, ["BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)]"])
-        ids: dict[int, str] = {}
-        for uid, told in found.items():
-            for name, value in told.items():
-                match = _MESSAGE_ID.search(value) if name.startswith(b"BODY[HEADER") and value is not None else None
-                if match is not None:
-                    ids[uid] = match.group(1).decode("utf-8", "replace")
-        return ids
+            found = self._connected().fetch(uids, [f"BODY.PEEK[HEADER.FIELDS ({_MAIN_HEADERS})]"])
+        return {
+            uid: bytes(value)
+            for uid, told in found.items()
+            for name, value in told.items()
+            if name.startswith(b"BODY[HEADER") and value is not None
+        }
 
     # --- writing, only if told to
 

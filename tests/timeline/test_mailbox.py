@@ -70,6 +70,10 @@ def mail(subject: str, *, message_id: str = "", body: str = "") -> bytes:
     return f"{head}\r\n\r\n{subject}{body}\r\n".encode()
 
 
+def dated(raw: bytes, date: str) -> bytes:
+    return f"Date: {date}\r\n".encode() + raw
+
+
 @dataclass
 class Hub:
     """One process' part that fetches mail."""
@@ -333,6 +337,46 @@ async def test_new_uids_import_nothing_twice_and_lose_nothing(hub: Hub, dovecot:
     await hub.until_texts("one", "two", "three", "four")
     await hub.until_uid(5)
     assert (await hub.rows(tables.mailbox))[0].uid_validity != before
+
+
+async def test_new_uids_hide_no_new_mail_behind_an_old_ones_message_id(hub: Hub, dovecot: Dovecot) -> None:
+    """Some senders give every mail the same one."""
+    same = {"message_id": "1@shop.test"}
+    await hub.start()
+    await hub.until_begun()
+    await deliver(
+        dovecot, dated(mail("order one", **same), "Mon, 4 May 2026 10:00:00 +0400"), mail("undated one", **same)
+    )
+    await hub.until_texts("order one", "undated one")
+    await hub.stop()
+    await uid_validity_changed(hub, dovecot)
+    await deliver(
+        dovecot, dated(mail("order two", **same), "Mon, 4 May 2026 11:00:00 +0400"), mail("undated two", **same)
+    )
+    await hub.start()
+    await hub.until_texts("order one", "undated one", "order two", "undated two")
+
+
+async def test_new_uids_bring_nothing_over_again_that_is_surely_known(
+    hub: Hub, dovecot: Dovecot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await hub.start()
+    await hub.until_begun()
+    await deliver(dovecot, dated(mail("one"), "Mon, 4 May 2026 10:00:00 +0400"))
+    await hub.until_texts("one")
+    await hub.stop()
+    await uid_validity_changed(hub, dovecot)
+    await deliver(dovecot, dated(mail("two"), "Mon, 4 May 2026 10:00:00 +0400"))
+    fetch, fetched = ImapSession.fetch, list[int]()
+
+    def note(self: ImapSession, uids: Sequence[int]) -> dict[int, bytes]:
+        fetched.extend(uids)
+        return fetch(self, uids)
+
+    monkeypatch.setattr(ImapSession, "fetch", note)
+    await hub.start()
+    await hub.until_texts("one", "two")
+    assert len(fetched) == 1
 
 
 async def test_new_uids_under_an_open_connection_are_noticed(hub: Hub, dovecot: Dovecot) -> None:

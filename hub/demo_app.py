@@ -81,7 +81,7 @@ async def _serve(settings: Settings, host: str, port: int, *, quiet: bool) -> bo
         listening.cancel()
         return True
     house.hub_takes_mail_at(hub.mail_listener.smtp_port)
-    _introduce(settings, is_quiet=quiet)
+    _introduce(settings, smtp_port=hub.mail_listener.smtp_port, is_quiet=quiet)
     living = asyncio.create_task(house.run(), name="demo house")
 
     def stop(task: asyncio.Task[None]) -> None:
@@ -97,7 +97,7 @@ async def _serve(settings: Settings, host: str, port: int, *, quiet: bool) -> bo
     return has_died or hub.has_failed
 
 
-def _introduce(settings: Settings, *, is_quiet: bool) -> None:
+def _introduce(settings: Settings, *, smtp_port: int | None, is_quiet: bool) -> None:
     url = settings.public_url
     click.echo(f"\n  The hub's demo is running: {url}/\n")
     for login in seed.logins():
@@ -106,6 +106,7 @@ def _introduce(settings: Settings, *, is_quiet: bool) -> None:
     click.echo(f"    be a customer   {url}/demo       (a handset, +1 500 555 0006)")
     click.echo(f"                    {url}/demo/mail  (a mail box, writes to {seed.MAIL_ADDRESS})")
     click.echo(f"                    {url}/demo/shop  (a web shop with the chat)")
+    click.echo(f"    mail comes in   127.0.0.1:{smtp_port}  (SMTP, for {seed.MAIL_ADDRESS})")
     click.echo(f"    the API         {url}/api/docs")
     click.echo(
         f"    robots          {'none (--quiet)' if is_quiet else 'three agents and some customers, light traffic'}"

@@ -9,11 +9,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from sqlalchemy import func, select, text
 
+from hub.channels.tls import is_loopback
 from hub.errors import DatabaseAway, HubError, Misconfigured
 from hub.settings import Settings, load_settings
 from hub.store import tables
@@ -74,18 +74,11 @@ def _public_url(settings: Settings) -> Finding:
     parts = urlsplit(settings.public_url)
     if parts.scheme == "https":
         return Finding(Level.OK, about, f"{settings.public_url}; providers must post to this very address")
-    if _is_this_machine(parts.hostname or ""):
+    if is_loopback(parts.hostname or ""):
         words = f"{settings.public_url} is this machine only: set it to the https address by which the world comes in"
         return Finding(Level.NOTE, about, words)
     words = f"{settings.public_url} is not https: passwords and customers' words would travel in the clear"
     return Finding(Level.FAULT, about, words)
-
-
-def _is_this_machine(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 async def _examine_database(settings: Settings) -> list[Finding]:

@@ -163,14 +163,15 @@ def test_pure_code_does_not_wait(module: str) -> None:
 
 @pytest.mark.parametrize("module", [module for module in modules_of("adapters") if not module.endswith(".registry")])
 def test_an_adapter_knows_pure_code_and_its_providers_protocol_only(module: str) -> None:
-    # What channels of one provider share is a file of its own, named after the provider.
+    # What channels of one provider share is a file of its own, named after the provider; what protocols share, after that.
     shared = {
         "hub.channels.sms": {"hub.channels.twilio"},
         "hub.channels.phone": {"hub.channels.twilio"},
-        "hub.channels.email": {"hub.channels.smtp", "hub.channels.oauth"},
+        "hub.channels.email": {"hub.channels.smtp", "hub.channels.oauth", "hub.channels.tls"},
         "hub.channels.consent": {"hub.channels.oauth"},
-        "hub.channels.smtp": {"hub.channels.oauth"},
-        "hub.channels.imap": {"hub.channels.oauth"},
+        "hub.channels.oauth": {"hub.channels.tls"},
+        "hub.channels.smtp": {"hub.channels.oauth", "hub.channels.tls"},
+        "hub.channels.imap": {"hub.channels.oauth", "hub.channels.tls"},
     }
     strangers = {name for name in own_imports(module) if layer(name) not in ("pure", "formats")}
     strangers -= shared.get(module, set())

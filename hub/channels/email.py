@@ -47,7 +47,8 @@ from hub.channels.channel import (
     clean_text,
 )
 from hub.channels.oauth import TokenSource, token_source
-from hub.channels.smtp import Letter, Limits, Security, Server, Smtp, reason_of
+from hub.channels.smtp import Letter, Limits, Server, Smtp, reason_of
+from hub.channels.tls import Security
 from hub.domain.mail import (
     UNKNOWN_SENDER,
     IncomingMail,
@@ -240,15 +241,17 @@ class EmailChannel:
             receipts = self._receipts(key, mail, mail.report, envelope_to, received_at, told)
             if receipts:
                 return receipts
-            if mail.noise is Noise.NONE:
-                mail = replace(mail, noise=Noise.REPORT)
         elif self._is_ours(mail):
             return []
         thread = self._tokens.find_thread(
             (*envelope_to, *mail.recipients), (*mail.in_reply_to, *reversed(mail.references))
         )
-        mail = replace(mail, thread=thread)
-        return [self._message(raw, key, mail, self._sender(mail, envelope_from), received_at, told)]
+        sender = self._sender(mail, envelope_from)
+        if mail.noise is Noise.OWN and mail.senders[0].address != sender:
+            # A form that writes as ourselves: it is its customer's mail, unless another sign says otherwise.
+            judged = parse_mail(raw, envelope_to=envelope_to)
+            mail = replace(mail, noise=judged.noise, noise_word=judged.noise_word)
+        return [self._message(raw, key, replace(mail, thread=thread), sender, received_at, told)]
 
     def _message(
         self, raw: bytes, key: str, mail: IncomingMail, sender: str, received_at: datetime, told: Mapping[str, Any]
@@ -280,8 +283,8 @@ class EmailChannel:
 
     def _sender(self, mail: IncomingMail, envelope_from: str | None) -> str:
         sender = mail.senders[0].address if mail.senders else None
-        # A form on a web page writes as itself and names the customer in Reply-To.
-        if sender in self._form_senders:
+        # A form on a web page writes as itself, or as us, and names the customer in Reply-To.
+        if sender in self._form_senders or sender in self._own:
             customers = [box.address for box in mail.reply_to if not self.answers_to(box.address)]
             sender = customers[0] if customers else sender
         return sender or normal_address(envelope_from or "") or UNKNOWN_SENDER

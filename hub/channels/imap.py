@@ -14,7 +14,6 @@ mail (RFC 6851, RFC 4315) keeps the original, marked as deleted, beside the copy
 from __future__ import annotations
 
 import contextlib
-import ipaddress
 import logging
 import os
 import re
@@ -30,6 +29,8 @@ from imapclient import IMAPClient, SocketTimeout
 from imapclient.exceptions import IMAPClientAbortError, IMAPClientError, IMAPClientReadOnlyError, LoginError
 
 from hub.channels.channel import ChannelAccount
+from hub.channels.oauth import xoauth2
+from hub.channels.tls import Security, is_loopback
 from hub.errors import HubError, Misconfigured, Unavailable
 
 # imapclient writes every line of the protocol at debug level: what customers wrote.
@@ -44,18 +45,11 @@ _KEEPALIVE_S, _KEEPALIVE_TRIES = 60, 4
 _SEARCH_LIMIT = 80_000
 # RFC 5530: "not now". Everything else that a server says to a sign-in is a refusal.
 _BUSY = re.compile(r"\[(UNAVAILABLE|INUSE|SERVERBUG|LIMIT)\]", re.IGNORECASE)
-_MESSAGE_ID = re.compile(rb"<([^<>\s]+)>")
 # The headers that a mail without its body is known by.
 _MAIN_HEADERS = (
     "FROM SENDER REPLY-TO TO CC SUBJECT DATE MESSAGE-ID IN-REPLY-TO REFERENCES DELIVERED-TO "
     "AUTO-SUBMITTED PRECEDENCE LIST-ID RETURN-PATH"
 )
-
-
-class Security(StrEnum):
-    TLS = "tls"
-    STARTTLS = "starttls"
-    NONE = "none"
 
 
 class AfterTaking(StrEnum):
@@ -115,7 +109,7 @@ def read_account(account: ChannelAccount) -> ImapAccount | None:
         since = date.fromisoformat(settings["imap_since"]) if settings.get("imap_since") else None
     except ValueError as error:
         raise Misconfigured(f"the mailbox is not set up right: {error}") from error
-    if security is Security.NONE and not _is_loopback(host):
+    if security is Security.NONE and not is_loopback(host):
         raise Misconfigured("a mailbox without TLS may only be on this very machine", code="tls_required")
     if after is AfterTaking.MOVE and not settings.get("imap_move_to"):
         raise Misconfigured("the mailbox is told to move mails, but not where to")
@@ -131,13 +125,6 @@ def read_account(account: ChannelAccount) -> ImapAccount | None:
         since=since,
         is_oauth=bool(settings.get("oauth_provider")),
     )
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 class ImapSession:
@@ -200,7 +187,7 @@ class ImapSession:
         try:
             with _told("connection_lost"):
                 if account.is_oauth:
-                    client.sasl_login("XOAUTH2", _Once(f"user={account.username}\1auth=Bearer {access_token}\1\1"))
+                    client.sasl_login("XOAUTH2", _Once(xoauth2(account.username, access_token or "")))
                 elif client.has_capability("AUTH=PLAIN"):
                     # Carries passwords in any script; LOGIN knows ASCII only.
                     client.sasl_login("PLAIN", _Once(f"\0{account.username}\0{account.password}"))
@@ -283,28 +270,18 @@ class ImapSession:
             found = self._connected().fetch(uids, ["BODY.PEEK[]"])
         return {uid: bytes(told[b"BODY[]"]) for uid, told in found.items() if told.get(b"BODY[]") is not None}
 
-    def fetch_main_headers(self, uid: int) -> bytes | None:
-        """The headers by which a mail is known, without the rest of it; None when it is no longer there."""
-        with _told("connection_lost", "imap_error"):
-            found = self._connected().fetch([uid], [f"BODY.PEEK[HEADER.FIELDS ({_MAIN_HEADERS})]"])
-        for name, value in found.get(uid, {}).items():
-            if name.startswith(b"BODY[HEADER") and value is not None:
-                return bytes(value)
-        return None
-
-    def fetch_message_ids(self, uids: Sequence[int]) -> dict[int, str]:
-        """The Message-IDs, without angle brackets, of those mails that have one."""
+    def fetch_main_headers(self, uids: Sequence[int]) -> dict[int, bytes]:
+        """The headers by which mails are known, without the rest of them, of those that are still there."""
         if not uids:
             return {}
         with _told("connection_lost", "imap_error"):
-            found = self._connected().fetch(uids, ["BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)]"])
-        ids: dict[int, str] = {}
-        for uid, told in found.items():
-            for name, value in told.items():
-                match = _MESSAGE_ID.search(value) if name.startswith(b"BODY[HEADER") and value is not None else None
-                if match is not None:
-                    ids[uid] = match.group(1).decode("utf-8", "replace")
-        return ids
+            found = self._connected().fetch(uids, [f"BODY.PEEK[HEADER.FIELDS ({_MAIN_HEADERS})]"])
+        return {
+            uid: bytes(value)
+            for uid, told in found.items()
+            for name, value in told.items()
+            if name.startswith(b"BODY[HEADER") and value is not None
+        }
 
     # --- writing, only if told to
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import functools
-import ipaddress
 import json
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -23,6 +22,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from hub.channels.channel import KeepSecret, clean_text
+from hub.channels.tls import is_loopback
 from hub.errors import DatabaseAway, Unavailable
 
 # developers.google.com/identity/protocols/oauth2/web-server#offline; learn.microsoft.com, "Authenticate an IMAP, POP or
@@ -44,7 +44,9 @@ _DEFAULT_LIFE_S = 3_600.0
 _ANSWER_LIMIT_BYTES = 100_000
 # A refused grant is not asked for again before this, however many mails wait: providers lock those who knock on.
 _REFUSED_FOR_S = 60.0
-_KEEP_EVERY_S = 86_400.0
+# Google's and Microsoft's old refresh tokens live on for weeks, so the new one is written once a day. Others may take each
+# token once only (RFC 6749 section 6): theirs is written at once.
+_KEEP_EVERY_S: Mapping[str, float] = {"google": 86_400.0, "microsoft": 86_400.0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,8 @@ class _Held:
 
 class TokenSource:
     """The access tokens of one account. `scope` is sent along when it is not empty. `keep` is told of a refresh token that
-    replaces the one there was, at most once a day: the old one is good for weeks yet."""
+    replaces the one there was: at once, or, where the old one is good for long yet, every `keep_every_s` at most. While
+    the database is away it is told again with each token that is asked for."""
 
     def __init__(
         self,
@@ -66,6 +69,7 @@ class TokenSource:
         *,
         scope: str = "",
         keep: Callable[[str], Awaitable[None]] | None = None,
+        keep_every_s: float = 0.0,
     ) -> None:
         self._url = url
         self._client_id = client_id
@@ -76,13 +80,17 @@ class TokenSource:
         self._refused: tuple[float, Unavailable] | None = None
         self._asking = asyncio.Lock()
         self._keep = keep
+        self._keep_every_s = keep_every_s
         self._kept_at = float("-inf")
+        self._unkept: str | None = None
 
     async def access_token(self) -> str:
         """Raises Unavailable; its code is `account_refused` when only a person can help."""
         async with self._asking:
             if self._held is None or time.monotonic() >= self._held.until:
                 self._held = await self._ask()
+            if self._unkept is not None:
+                await self._keep_rotated(self._unkept)
             return self._held.token
 
     def forget(self, token: str) -> None:
@@ -110,8 +118,7 @@ class TokenSource:
             rotated = told.get("refresh_token")
             if isinstance(rotated, str) and rotated:
                 # Microsoft hands out a new one each time; the old one ends after 90 days.
-                self._refresh_token = rotated
-                await self._keep_rotated(rotated)
+                self._refresh_token = self._unkept = rotated
             life_s = _life(told.get("expires_in"))
             return _Held(told["access_token"], asked_at + max(life_s - _MARGIN_S, life_s / 2))
         word = clean_text(str(told.get("error") or status))[:60]
@@ -130,13 +137,13 @@ class TokenSource:
         )
 
     async def _keep_rotated(self, refresh_token: str) -> None:
-        if self._keep is None or time.monotonic() - self._kept_at < _KEEP_EVERY_S:
+        if self._keep is None or time.monotonic() - self._kept_at < self._keep_every_s:
             return
         try:
             await self._keep(refresh_token)
         except DatabaseAway:
-            return  # the next token brings another one
-        self._kept_at = time.monotonic()
+            return
+        self._kept_at, self._unkept = time.monotonic(), None
 
 
 def token_source(
@@ -156,6 +163,7 @@ def token_source(
         refresh_token,
         scope=SCOPES.get(provider, ""),
         keep=functools.partial(keep_secret, "oauth_refresh_token") if keep_secret is not None else None,
+        keep_every_s=_KEEP_EVERY_S.get(provider, 0.0),
     )
 
 
@@ -172,14 +180,6 @@ def token_url_problem(url: str) -> str | None:
     if parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host)):
         return None
     return "must begin with https://"
-
-
-def is_loopback(host: str) -> bool:
-    """Whether `host` is this very machine."""
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host.lower() == "localhost"
 
 
 def xoauth2(username: str, access_token: str) -> str:

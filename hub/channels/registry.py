@@ -17,9 +17,9 @@ from hub.channels.channel import Channel, ChannelAccount
 from hub.channels.chat import ChatChannel, normal_origin
 from hub.channels.email import EmailChannel
 from hub.channels.loopback import LoopbackChannel
-from hub.channels.oauth import is_loopback, token_url_problem
+from hub.channels.oauth import token_url_problem
 from hub.channels.sms import SmsChannel
-from hub.channels.smtp import Security
+from hub.channels.tls import Security, is_loopback
 from hub.domain.values import ChannelKind
 from hub.errors import InvalidInput, Misconfigured
 from hub.mail.addresses import normal_address

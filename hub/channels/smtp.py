@@ -43,15 +43,10 @@ import aiosmtplib
 from aiosmtplib import SMTPResponse
 
 from hub.channels.channel import RefusedRecipient, clean_text
-from hub.channels.oauth import TokenSource, encoded_xoauth2, is_loopback
+from hub.channels.oauth import TokenSource, encoded_xoauth2
+from hub.channels.tls import Security, is_loopback
 from hub.errors import InvalidInput, ProviderError, Refused, Unavailable, Uncertain
 from hub.mail.compose import to_wire
-
-
-class Security(StrEnum):
-    STARTTLS = "starttls"
-    TLS = "tls"
-    NONE = "none"
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,10 @@ class Mailbox:
 UNKNOWN_SENDER = "unknown@invalid"
 
 
+# Faults of a mail whose sender and text were read all the same.
+PARTLY_READ = frozenset({"header_cut", "text_cut", "tnef_unreadable"})
+
+
 class Noise(StrEnum):
     """What sort of sender it was, by the message's own headers (RFC 3834 and what came before it).
 
@@ -107,7 +111,8 @@ class IncomingMail:
 
     `spans` are the text: what was written this time, what was quoted, signatures. `html` is the HTML body as it came,
     decoded and NOT made safe. `recipients` are all addresses this mail is known to have been sent to (envelope,
-    Delivered-To, To, Cc …). `noise_word` is the header that betrayed the machine. `thread` is the conversation whose
+    Delivered-To, To, Cc …). `noise_word` is the header that betrayed the machine; `refuses_automatic_answers`: whoever wrote,
+    person or machine, wants none. `thread` is the conversation whose
     signed token the mail carries (set by the adapter, which alone can check the signature).
     """
 
@@ -126,6 +131,7 @@ class IncomingMail:
     parts: tuple[MailPart, ...] = ()
     noise: Noise = Noise.NONE
     noise_word: str | None = None
+    refuses_automatic_answers: bool = False
     report: Report | None = None
     size_bytes: int = 0
     fault: str | None = None

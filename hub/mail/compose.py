@@ -513,8 +513,8 @@ def attribution(quoted: QuotedMail, language: str, zone: str) -> str:
 def _forwarded_lines(quoted: QuotedMail, mail: OutgoingMail) -> Iterable[str]:
     yield f"From: {_shown(quoted.sender)}"
     if quoted.sent_at is not None:
-        words = _LANGUAGES.get(mail.language.partition("-")[0].lower(), _LANGUAGES["en"])
-        yield f"Date: {_moment(quoted.sent_at, words, mail.zone)}"
+        # In the language of the lines around it.
+        yield f"Date: {_moment(quoted.sent_at, _LANGUAGES['en'], mail.zone)}"
     yield f"Subject: {one_line(quoted.subject)}"
     if quoted.to:
         yield f"To: {', '.join(_shown(box) for box in quoted.to[:50])}"

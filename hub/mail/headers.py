@@ -196,7 +196,6 @@ def _from_q(payload: str) -> bytes:
 
 _BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="
 _NOT_BASE64 = bytes(code for code in range(256) if code not in _BASE64)
-_NOT_BASE64_OR_PAD = _NOT_BASE64 + b"="
 # Several base64 texts behind one another happen (each with its own padding); a thousand of them are garbage.
 _BASE64_PIECES = 1_000
 

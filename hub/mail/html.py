@@ -719,6 +719,8 @@ class _Pictures:
     remote: int = 0
 
     def settle(self, tag: re.Match[str]) -> str:
+        if tag[2] == "a" and not tag[1]:
+            return _signposted(tag[0], tag[3])
         if tag[2] != "img":
             return tag[0] if tag[2] is not None else "&lt;"
         attributes = {name: unescape(value) for name, value in _CANONICAL_ATTRIBUTE.findall(tag[3])}
@@ -743,6 +745,12 @@ class _Pictures:
         """By the id as it stands, and as a URL writes it (RFC 2392: percent-encoded)."""
         plain = content_id.strip().strip("<>")
         return self.inline.get(plain) or self.inline.get(unquote(plain))
+
+
+def _signposted(tag: str, attributes: str) -> str:
+    """A link says where it leads when the pointer rests on it: its words may say something else."""
+    address = next((value for name, value in _CANONICAL_ATTRIBUTE.findall(attributes) if name == "href"), None)
+    return tag if address is None else f'{tag[:-1]} title="{address}">'
 
 
 def _image(attributes: Mapping[str, str], source: str | None) -> str:

@@ -39,11 +39,15 @@ _AFTER_ADDRESS = ".,;:!?'*_)]}»”’…։"
 _QUOTE_STYLE = "margin:0 0 0 0.8ex;border-left:1px solid #ccc;padding-left:1ex"
 
 
+# A line below a quote without its mark would belong to the quote by Markdown's rules; nobody means that.
+_QUOTE_ENDS = re.compile(r"^(>[^\n]*\n)(?=[^>\s])", re.MULTILINE)
+
+
 def to_html(text: str, image_address: ImageAddress | None = None) -> str:
     """The text as an HTML fragment. A picture that `image_address` does not know stays as [name]."""
     if len(text) > MARKUP_LIMIT:
         return plain_to_html(to_plain(text))
-    html: str = _markdown().render(text, {"image_address": image_address or (lambda _: None)})
+    html: str = _markdown().render(_QUOTE_ENDS.sub(r"\1\n", text), {"image_address": image_address or (lambda _: None)})
     return html
 
 

@@ -44,6 +44,15 @@ _MACHINE_NAMES = re.compile(
     r"(?:mailer-?daemon|mail-daemon|postmaster|(?:do-?)?not?-?_?reply|do_not_reply|donotreply|autoresponder)"
 )
 _NO = frozenset(("no", "false", "0", ""))
+# Of the words of X-Auto-Response-Suppress those that are about answers (learn.microsoft.com, MS-OXCMAIL);
+# the others (DR, NDR, RN, NRN) are about reports and receipts.
+_NO_ANSWERS = frozenset(("all", "autoreply", "oof"))
+
+
+def refuses_automatic_answers(headers: Headers) -> bool:
+    """Whether the sender wants no automatic answer; people's programs say it, too, and they are no machines for that."""
+    words = headers.text("x-auto-response-suppress")[:200].lower()
+    return not _NO_ANSWERS.isdisjoint(re.split(r"[\s,;]+", words))
 
 
 def judge(

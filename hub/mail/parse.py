@@ -97,6 +97,7 @@ def parse_mail(raw: bytes, *, envelope_to: Sequence[str] = (), own_addresses: Co
         parts=_parts(body.files, html),
         noise=kind,
         noise_word=word,
+        refuses_automatic_answers=noise.refuses_automatic_answers(headers),
         report=report,
         size_bytes=len(raw),
         fault="header_cut" if headers.is_cut else "text_cut" if body.is_cut else body.fault,

@@ -194,7 +194,6 @@ def _complaint(entity: Entity, entities: list[Entity]) -> Report:
 _QMAIL_START = re.compile(rb"\s*Hi\. This is the ", re.IGNORECASE)
 # qmail: the address in brackets at the start of a line with a colon, the reason below; then the message itself.
 _QMAIL_RECIPIENT = re.compile(r"^<([^<>\n]{3,320})>:[ \t]*\n((?:[^\n]*\S[^\n]*\n?){1,12})", re.MULTILINE)
-_EXIM_START = re.compile(rb"This message was created automatically by mail delivery software", re.IGNORECASE)
 _RETURNED_BELOW = re.compile(
     r"^-{2,}[^\n]*(?:copy of (?:the|your) (?:message|original)|original message|returned message|below this line)[^\n]*$",
     re.MULTILINE | re.IGNORECASE,

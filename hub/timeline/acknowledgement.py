@@ -12,7 +12,7 @@ from datetime import timedelta
 from sqlalchemy import func, select
 
 from hub.channels.channel import MessageArrival
-from hub.domain.mail import UNKNOWN_SENDER, Mailbox, MailKind, Noise
+from hub.domain.mail import PARTLY_READ, UNKNOWN_SENDER, Mailbox, MailKind, Noise
 from hub.domain.values import AuthorKind
 from hub.domain.views import Author, ConversationView
 from hub.store import tables
@@ -48,7 +48,11 @@ def _is_wanted(arrival: MessageArrival) -> bool:
     local = arrival.sender.rpartition("@")[0]
     if arrival.sender == UNKNOWN_SENDER or local in _NOBODY:
         return False
-    return arrival.mail.noise is Noise.NONE and arrival.mail.fault is None
+    mail = arrival.mail
+    if mail.noise is not Noise.NONE or mail.refuses_automatic_answers:
+        return False
+    # One of which a part could not be read is a person's all the same.
+    return mail.fault is None or mail.fault in PARTLY_READ
 
 
 def _is_due(tx: Tx, view: ConversationView) -> bool:

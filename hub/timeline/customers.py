@@ -16,6 +16,7 @@ from sqlalchemy import bindparam, delete, func, select, update
 
 from hub.agents.viewer import Viewer
 from hub.domain.events import SUPERVISORS, CustomerChanged, customer_topic, queue_topic, user_topic
+from hub.domain.mail import UNKNOWN_SENDER
 from hub.domain.values import ContactKind, Happening
 from hub.domain.views import ContactPointView, CustomerView
 from hub.errors import Conflict, InvalidInput, NotFound
@@ -237,7 +238,14 @@ def ensure_reaches(tx: Tx, wanted: Mapping[tuple[str, str], Mapping[str, Any]]) 
     )
     statement = tx.insert_if_new(tables.contact_point).returning(_cp.kind, _cp.address)
     rows = [
-        {"customer_id": customer_id, "kind": kind, "address": address, "verified": True, "created_at": tx.now}
+        {
+            "customer_id": customer_id,
+            "kind": kind,
+            "address": address,
+            # Nobody is behind the address that stands for none.
+            "verified": address != UNKNOWN_SENDER,
+            "created_at": tx.now,
+        }
         for customer_id, (kind, address) in zip(customer_ids, missing, strict=True)
     ]
     made = {(row.kind, row.address) for row in tx.execute(statement, rows)}

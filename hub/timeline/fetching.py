@@ -5,8 +5,9 @@
 Catching up takes the mails above the last UID in their order. Each is stored and committed, then marked or moved if the
 account says so, and only then does the last UID move on: whatever dies in between, the mail is fetched again, and the
 intake knows it. Nothing is skipped while the database is away, and nothing is taken twice when the server numbers its
-mails anew (UIDVALIDITY): then the folder is searched by date from a day before the newest mail taken, and what is known
-already, by Message-ID or by its arrival, is left out.
+mails anew (UIDVALIDITY): then the folder is searched by date from a day before the newest mail taken, and what is surely
+known already, by Message-ID, date and sender together, is left out; of everything else the intake knows whether it came
+before.
 
 A mail that is too large, or that three attempts could not bring over, is not lost and does not hold up the others: a
 short one with its headers takes its place and says where the whole of it lies.
@@ -22,7 +23,7 @@ import logging
 import random
 import threading
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, ParamSpec, TypeVar
@@ -33,12 +34,14 @@ from hub.channels.imap import AfterTaking, Folder, ImapAccount, ImapSession, Lis
 from hub.channels.oauth import TokenSource
 from hub.domain.states import ChannelHealth
 from hub.errors import DatabaseAway, HubError, NotFound, OperatorError, ProviderError, Unavailable
+from hub.mail.parse import MailUnreadable, parse_mail
 from hub.store.database import Database
 from hub.store.stream import Stored, Wakes
 from hub.timeline import mailbox
 from hub.timeline.adapters import Adapters
-from hub.timeline.mailbox import LeaseLostError, Place, Position
+from hub.timeline.mailbox import LeaseLostError, Marks, Place, Position
 from hub.timeline.mailroom import Mailroom, load_mail_channels
+from hub.timeline.outbox import backoff_s
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +51,6 @@ T = TypeVar("T")
 # RFC 2177 allows 29 minutes; routers forget a silent connection sooner (often after ten), so IDLE is begun anew earlier.
 IDLE_S = 9 * 60.0
 POLL_S = 30.0
-BACKOFF_FIRST_S, BACKOFF_LAST_S = 2.0, 300.0
 # Three renewals may fail before a lease runs out.
 RENEW_S = mailbox.LEASE.total_seconds() / 4
 # How soon another process notices that a folder has become free without having been given up (that one wakes everybody).
@@ -324,11 +326,10 @@ class Watcher:
                     if mail.arrived_at is None
                     or (mail.arrived_at >= floor and (position.began_at is None or mail.arrived_at > position.began_at))
                 ]
-                message_ids = await _in_thread(session, session.fetch_message_ids, [mail.uid for mail in listed])
-                known = await self._database.read(
-                    mailbox.find_known, self._place.channel_id, frozenset(message_ids.values())
-                )
-                unknown = [mail for mail in listed if message_ids.get(mail.uid) not in known]
+                headers = await _in_thread(session, session.fetch_main_headers, [mail.uid for mail in listed])
+                marks = await asyncio.to_thread(_read_marks, headers)
+                known = await self._database.read(mailbox.find_known, self._place.channel_id, frozenset(marks.values()))
+                unknown = [mail for mail in listed if marks.get(mail.uid) not in known]
                 for batch in self._batches(unknown):
                     await self._take_batch(session, batch)
                 newest_at = max([newest_at, *(mail.arrived_at for mail in unknown if mail.arrived_at is not None)])
@@ -424,7 +425,7 @@ class Watcher:
         await self._mailroom.take_all(self._place.channel_id, raws, via="imap")
 
     async def _take_note(self, session: ImapSession, mail: Listed) -> None:
-        headers = await _in_thread(session, session.fetch_main_headers, mail.uid)
+        headers = (await _in_thread(session, session.fetch_main_headers, [mail.uid])).get(mail.uid)
         if headers is None:
             return
         is_too_large = mail.size_bytes > self._mail_limit_bytes
@@ -467,10 +468,16 @@ class Watcher:
             log.warning("mailbox.failing", extra={"channel": channel_id, "health": health.value, "code": code})
 
 
-def backoff_s(failures_in_row: int, chance: float) -> float:
-    """2 s … 5 min, doubled each time, and up to a half more, so that many do not come at once. `chance`: 0 … 1."""
-    wait_s = min(BACKOFF_FIRST_S * 2.0 ** min(failures_in_row - 1, 16), BACKOFF_LAST_S / 1.5)
-    return wait_s * (1 + chance / 2)
+def _read_marks(headers: Mapping[int, bytes]) -> dict[int, Marks]:
+    """Of those mails that have all three."""
+    marks: dict[int, Marks] = {}
+    for uid, head in headers.items():
+        # What cannot be read has no marks, and is fetched.
+        with contextlib.suppress(MailUnreadable):
+            mail = parse_mail(head)
+            if mail.message_id and mail.sent_at and mail.senders:
+                marks[uid] = Marks(mail.message_id, mail.sent_at, mail.senders[0].address)
+    return marks
 
 
 def write_note(headers: bytes, folder: str, size_bytes: int, limit_bytes: int | None) -> bytes:

@@ -25,7 +25,7 @@ from sqlalchemy import Row, bindparam, func, insert, select, update
 
 from hub.channels.channel import Arrival, Consent, MessageArrival, ReceiptArrival
 from hub.domain.events import EntryAdded
-from hub.domain.mail import IncomingMail
+from hub.domain.mail import UNKNOWN_SENDER, IncomingMail
 from hub.domain.states import AttachmentState
 from hub.domain.values import AuthorKind, ContactKind, Direction, EntryKind, Happening
 from hub.domain.views import AttachmentView, MailView
@@ -203,7 +203,8 @@ def _place_mail(tx: Tx, index: int, item: _Item, channel: Row[Any]) -> _Placed:
         # Somebody else who takes part: it stays this customer's conversation, and nobody gets a card for a Cc.
         return _Placed(index, arrival, draft, arrival.sender_name or arrival.sender, is_stranger=True)
     reach = customers.ensure_reaches(tx, {key: {"name": arrival.sender_name, "language": arrival.language}})[key]
-    customers.note_written_from(tx, [reach])
+    if arrival.sender != UNKNOWN_SENDER:
+        customers.note_written_from(tx, [reach])
     if draft is None:
         draft = _begin_mail_conversation(tx, reach, channel, mail)
     return _Placed(index, arrival, draft, reach.customer_name)

@@ -50,6 +50,15 @@ class Position:
     began_at: datetime | None
 
 
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """What a mail is surely known by without reading it: a Message-ID alone is no proof, since some senders repeat them."""
+
+    message_id: str
+    sent_at: datetime
+    sender: str
+
+
 def take_lease(tx: Tx, place: Place) -> Position | None:
     """Where to go on reading; None while another process reads the folder."""
     key = {"channel_id": place.channel_id, "folder": place.folder}
@@ -111,11 +120,16 @@ def note_look(tx: Tx, place: Place) -> None:
     _write(tx, place, looked_at=tx.now)
 
 
-def find_known(tx: Tx, channel_id: str, message_ids: Collection[str]) -> set[str]:
-    """Those Message-IDs that a mail of this account bears already."""
+def find_known(tx: Tx, channel_id: str, marks: Collection[Marks]) -> set[Marks]:
+    """Those that a mail of this account bears already."""
     mail = tables.mail.c
-    query = select(mail.message_id).where(mail.channel_id == channel_id, mail.message_id.in_(sorted(message_ids)))
-    return {row.message_id for row in tx.rows(query)}
+    query = select(mail.message_id, mail.sent_at, mail.senders).where(
+        mail.channel_id == channel_id,
+        mail.message_id.in_(sorted({each.message_id for each in marks})),
+        mail.sent_at.is_not(None),
+    )
+    found = (Marks(row.message_id, row.sent_at, row.senders[0][0]) for row in tx.rows(query) if row.senders)
+    return set(marks).intersection(found)
 
 
 def load_health(tx: Tx) -> dict[str, str]:

@@ -60,6 +60,8 @@ _VIEW = select(
 
 # A subject of ours; what comes in may be longer.
 SUBJECT_LIMIT = 500
+# What no answer is about unless an agent says so.
+_NOBODYS_WORDS = tuple(noise.value for noise in (Noise.AUTO_REPLY, Noise.REPORT, Noise.OWN))
 # More than an answer to all can have.
 PEOPLE_SHOWN = 50
 
@@ -316,8 +318,9 @@ def _load_about(tx: Tx, conversation_id: int, wish: MailWish) -> Row[Any] | None
         if row is None:
             raise InvalidInput("no such mail", fields={"mail.about_entry_id": "is not a mail of this conversation"})
         return row
-    # A plain answer is the customer's, even when somebody else has written last.
-    incoming = tx.first(query.where(_m.kind == "in", ~_m.is_stranger).order_by(_m.entry_id.desc()).limit(1))
+    # A plain answer is the customer's own words', even when somebody else or a machine of theirs has written last.
+    theirs = (_m.kind == "in") & ~_m.is_stranger & _m.noise.not_in(_NOBODYS_WORDS)
+    incoming = tx.first(query.where(theirs).order_by(_m.entry_id.desc()).limit(1))
     return incoming or tx.first(query.order_by(_m.entry_id.desc()).limit(1))
 
 
@@ -360,7 +363,7 @@ def _load_signature(tx: Tx, author_id: int | None, queue_id: int) -> str:
     if author_id is not None:
         own = tx.scalar(select(tables.user_account.c.signature).where(tables.user_account.c.id == author_id))
     shared = tx.scalar(select(tables.queue.c.signature).where(tables.queue.c.id == queue_id))
-    return "\n".join(part for part in (own, shared) if part)
+    return "\n\n".join(part for part in (own, shared) if part)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,9 @@
 
 Nothing here holds a transaction while a provider is spoken to. When the process dies between claim and record, the lease
 runs out and whoever claims the row next asks the provider (or parks it) instead of sending it again.
+
+Where repeating is harmless (`Capabilities.repeatable`: mail) an attempt whose fate is not known goes back into the queue and
+is made again, whole, with its own lease; a server that never says whether it has the mail is not sent it for ever.
 """
 
 from __future__ import annotations
@@ -29,6 +32,9 @@ _IN_FLIGHT_LIMIT = 50
 _ATTEMPT_TIMEOUT_S = 75.0
 # A provider lists a message a moment after it took it.
 _FIND_AFTER_S = 3.0
+# A server that takes longer over a mail than we wait (RFC 5321 section 4.5.3.2.6 would have us wait for ten minutes) may
+# deliver it each time, and not every mail box shows it once. Then an agent decides.
+_REPEAT_LIMIT = 3
 _LOOK_EVERY_S = 30.0
 _RETRY_S = 1.0
 
@@ -125,21 +131,27 @@ class Sender:
             return Refused("this channel is switched off", code="channel_off")
         except HubError as error:
             return Unavailable(error.message, code=error.code)
+        is_repeatable = channel.capabilities.repeatable
         try:
             files = tuple(self._ready(file, channel.capabilities.carries_files) for file in claimed.message.files)
             message = replace(claimed.message, files=files)
             async with asyncio.timeout(_ATTEMPT_TIMEOUT_S):
-                if claimed.is_reconciliation:
+                if claimed.is_reconciliation and not is_repeatable:
                     return await self._reconcile(channel, message)
                 try:
                     return await channel.send(message)
                 except Uncertain:
+                    if is_repeatable:
+                        raise
                     await asyncio.sleep(_FIND_AFTER_S)
-                    return await self._reconcile(channel, replace(message, attempted_at=message.attempted_at))
+                    return await self._reconcile(channel, message)
+        except Uncertain as error:
+            return _again(error, claimed) if is_repeatable else error
         except ProviderError as error:
             return error
         except TimeoutError:
-            return Uncertain("the provider did not answer in time", code="timed_out")
+            hung = Uncertain("the provider did not answer in time", code="timed_out")
+            return _again(hung, claimed) if is_repeatable else hung
         except InvalidInput as error:
             return Refused(error.message, code="not_supported")
         except NotFound:
@@ -153,8 +165,6 @@ class Sender:
 
     async def _reconcile(self, channel: Channel, message: OutgoingMessage) -> Accepted:
         """Settles a message that may have left. Raises a ProviderError when it cannot say Accepted."""
-        if channel.capabilities.repeatable:
-            return await channel.send(message)
         if not channel.capabilities.finds_sent:
             raise Uncertain("the message may have been sent; the provider cannot be asked", code="fate_unknown")
         try:
@@ -174,3 +184,11 @@ class Sender:
             url=self._public_url + file_path(self._vault, file.url),
             path=str(self._files.path(file.path)) if is_carried else "",
         )
+
+
+def _again(error: Uncertain, claimed: Claimed) -> ProviderError:
+    """What an attempt of a repeatable message comes to that nobody knows the fate of: another one, soon, if there were not
+    too many."""
+    if claimed.attempts >= _REPEAT_LIMIT:
+        return error
+    return Unavailable(error.message, code=error.code, provider_code=error.provider_code)

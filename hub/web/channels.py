@@ -8,9 +8,9 @@ from hub.channels.email import EmailChannel
 from hub.channels.registry import CHANNEL_TYPES
 from hub.domain.values import ChannelKind
 from hub.domain.views import ChannelView
-from hub.errors import Conflict
+from hub.errors import Conflict, Unavailable
 from hub.store.database import Tx
-from hub.timeline import channels
+from hub.timeline import channels, outbox
 from hub.timeline.channels import ChannelSetup
 from hub.timeline.fetching import check_mailbox
 from hub.web.api import Access, Context, HubLike, endpoint
@@ -84,13 +84,24 @@ async def get_channel(context: Context, channel_id: str) -> ChannelDetail:
 
 @endpoint("POST", "/channels/{channel_id}/check", access=Access.ADMIN, summary="Try a channel's connections")
 async def check_channel(context: Context, channel_id: str) -> Page[CheckResult]:
-    """Signs in where mail is sent and fetched, and sends nothing. 409 `nothing_to_check` for other kinds of channel."""
+    """Signs in where mail is sent and fetched, and sends nothing; the channel's health is what it found. 409
+    `nothing_to_check` for other kinds of channel."""
     channel = await context.hub.channels.get(channel_id)
     if not isinstance(channel, EmailChannel):
         raise Conflict("this kind of channel signs in nowhere by itself", code="nothing_to_check")
     results = await channel.check()
+    await context.hub.database.transaction(_note_check, channel_id, results)
     mailbox = await check_mailbox(channel)
     return Page(results if mailbox is None else [*results, mailbox])
+
+
+def _note_check(tx: Tx, channel_id: str, results: list[CheckResult]) -> None:
+    """Of sending alone: whoever fetches looks after the health of fetching."""
+    failed = next((result for result in results if not result.ok), None)
+    if failed is None:
+        outbox.note_success(tx, channel_id)
+    else:
+        outbox.note_failure(tx, channel_id, Unavailable(failed.detail, code=failed.code))
 
 
 @endpoint("PATCH", "/channels/{channel_id}", access=Access.ADMIN, summary="Change a channel")

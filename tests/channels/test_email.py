@@ -34,7 +34,8 @@ from hub.channels.email import (
     server_of,
 )
 from hub.channels.registry import CHANNEL_TYPES
-from hub.channels.smtp import Security, Server
+from hub.channels.smtp import Server
+from hub.channels.tls import Security
 from hub.domain.mail import UNKNOWN_SENDER, Mailbox, MailKind, Noise
 from hub.domain.states import Delivery
 from hub.domain.values import ChannelKind, ContactKind
@@ -166,6 +167,30 @@ def test_a_form_that_names_nobody_else_speaks_for_itself(reply_to: bytes) -> Non
     (arrival,) = form.parse_message(content, received_at=NOW, via="imap")
     assert isinstance(arrival, MessageArrival)
     assert arrival.sender == "forms@shop.example.com"
+
+
+@pytest.mark.parametrize(
+    ("field", "noise"), [(b"", Noise.NONE), (b"List-Id: <forms.example.com>\r\n", Noise.LIST)], ids=["person", "list"]
+)
+@pytest.mark.parametrize("form_senders", [ADDRESS, ""])
+def test_a_form_that_writes_as_ourselves_brings_its_customers_question(
+    field: bytes, noise: Noise, form_senders: str
+) -> None:
+    form = EmailChannel(email_account(form_senders=form_senders))
+    content = field + raw("form").replace(b"forms@shop.example.com", ADDRESS.encode(), 1)
+    (arrival,) = form.parse_message(content, received_at=NOW, via="imap")
+    assert isinstance(arrival, MessageArrival)
+    assert arrival.mail is not None
+    assert (arrival.sender, arrival.mail.noise) == ("narek@example.am", noise)
+
+
+def test_a_form_that_writes_as_ourselves_and_names_nobody_is_ourselves() -> None:
+    form = EmailChannel(email_account(form_senders=ADDRESS))
+    content = raw("form").replace(b"forms@shop.example.com", ADDRESS.encode()).replace(b"Reply-To", b"X-Reply-To")
+    (arrival,) = form.parse_message(content, received_at=NOW, via="imap")
+    assert isinstance(arrival, MessageArrival)
+    assert arrival.mail is not None
+    assert (arrival.sender, arrival.mail.noise) == (ADDRESS, Noise.OWN)
 
 
 def test_a_mail_without_a_sender_arrives_all_the_same() -> None:

@@ -15,7 +15,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from hub.channels.channel import ChannelAccount
-from hub.channels.imap import AfterTaking, ImapAccount, ImapSession, Security, read_account
+from hub.channels.imap import AfterTaking, ImapAccount, ImapSession, read_account
+from hub.channels.tls import Security
 from hub.domain.values import ChannelKind
 from hub.errors import Misconfigured, Unavailable
 from tests.support.dovecot import PASSWORD, Dovecot, run_dovecot
@@ -105,14 +106,14 @@ def test_a_mail_that_is_gone_meanwhile_is_not_listed(dovecot: Dovecot, opened: C
     session.search(0)
     assert [listed.uid for listed in session.list_mails([1, 2])] == [2]
     assert list(session.fetch([1, 2])) == [2]
-    assert session.fetch_main_headers(1) is None
+    assert session.fetch_main_headers([1]) == {}
 
 
 def test_the_main_headers_come_without_the_body(dovecot: Dovecot, opened: Callable[..., ImapSession]) -> None:
     session = opened()
     dovecot.deliver(BOX, mail("Large", "x" * 100_000))
     session.search(0)
-    headers = session.fetch_main_headers(1)
+    headers = session.fetch_main_headers([1])[1]
     assert headers is not None
     assert b"Subject: Large" in headers
     assert len(headers) < 1_000

@@ -12,12 +12,12 @@ from hub.channels.oauth import (
     TOKEN_URLS,
     TokenSource,
     encoded_xoauth2,
-    is_loopback,
     token_source,
     token_url_problem,
     xoauth2,
 )
-from hub.errors import Unavailable
+from hub.channels.tls import is_loopback
+from hub.errors import DatabaseAway, Unavailable
 from tests.channels.provider import Fault, Provider, Reply, running_provider
 
 SECRET = "client secret"
@@ -209,7 +209,12 @@ async def test_an_account_at_which_nobody_has_signed_in_yet_says_so() -> None:
 
 
 @pytest.mark.anyio
-async def test_a_renewed_refresh_token_is_kept_once_a_day() -> None:
+@pytest.mark.parametrize(
+    ("provider_name", "kept_tokens"), [("google", ["r0"]), ("microsoft", ["r0"]), ("other", ["r0", "r1", "r2"])]
+)
+async def test_a_renewed_refresh_token_is_kept_once_a_day_or_at_once_where_each_is_good_for_once(
+    provider_name: str, kept_tokens: list[str]
+) -> None:
     kept: list[tuple[str, str]] = []
 
     async def keep(name: str, value: str) -> None:
@@ -217,14 +222,35 @@ async def test_a_renewed_refresh_token_is_kept_once_a_day() -> None:
 
     async with running_provider() as provider:
         provider.play(*(granted(f"a{number}", refresh_token=f"r{number}") for number in range(3)))
-        settings = {"oauth_provider": "other", "oauth_client_id": "x", "oauth_token_url": f"{provider.url}/token"}
+        settings = {"oauth_provider": provider_name, "oauth_client_id": "x", "oauth_token_url": f"{provider.url}/token"}
         tokens = token_source(settings, {"oauth_refresh_token": "r"}, keep)
         assert tokens is not None
         for number in range(3):
             assert await tokens.access_token() == f"a{number}"
             tokens.forget(f"a{number}")
-    assert kept == [("oauth_refresh_token", "r0")]
+    assert kept == [("oauth_refresh_token", token) for token in kept_tokens]
     assert [dict(seen.form)["refresh_token"] for seen in provider.seen] == ["r", "r0", "r1"]
+
+
+@pytest.mark.anyio
+async def test_a_renewed_refresh_token_that_could_not_be_kept_is_kept_when_the_database_is_back() -> None:
+    kept: list[str] = []
+    is_away = [True]
+
+    async def keep(_name: str, value: str) -> None:
+        if is_away.pop():
+            raise DatabaseAway("away")
+        kept.append(value)
+
+    async with running_provider() as provider:
+        provider.play(granted("a", refresh_token="only once"))
+        settings = {"oauth_provider": "other", "oauth_client_id": "x", "oauth_token_url": f"{provider.url}/token"}
+        tokens = token_source(settings, {"oauth_refresh_token": "r"}, keep)
+        assert tokens is not None
+        assert await tokens.access_token() == "a"
+        is_away.append(False)
+        assert await tokens.access_token() == "a"
+    assert kept == ["only once"]
 
 
 def test_the_words_of_xoauth2() -> None:

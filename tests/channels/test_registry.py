@@ -18,6 +18,7 @@ EMAIL = {"address": "support@example.com", "smtp_host": "smtp.example.com", "smt
 PASSWORD = {"smtp_password": "secret"}
 IMAP = {"imap_host": "imap.example.com"}
 OAUTH = {"oauth_provider": "google", "oauth_client_id": "client"}
+OTHER = {"oauth_provider": "other", "oauth_client_id": "client", "oauth_token_url": "https://login.example.com/token"}
 REFRESH = {"oauth_refresh_token": "refresh"}
 
 
@@ -47,11 +48,10 @@ REFRESH = {"oauth_refresh_token": "refresh"}
         (ChannelKind.EMAIL, {**EMAIL, **IMAP, "imap_after": "move", "imap_move_to": "Archive"}, PASSWORD),
         (ChannelKind.EMAIL, {**EMAIL, **IMAP, "imap_since": "2026-11-01", "imap_folder": "Поддержка"}, PASSWORD),
         (ChannelKind.EMAIL, {"address": "support@example.com", "imap_host": "imap.gmail.com", **OAUTH}, REFRESH),
-        (
-            ChannelKind.EMAIL,
-            {**EMAIL, **OAUTH, "oauth_provider": "other", "oauth_token_url": "https://a.am/t"},
-            REFRESH,
-        ),
+        # One signs in after saving.
+        (ChannelKind.EMAIL, {**EMAIL, **OAUTH}, {}),
+        (ChannelKind.EMAIL, {**EMAIL, **OTHER, "oauth_authorise_url": "https://login.example.com/in"}, {}),
+        (ChannelKind.EMAIL, {**EMAIL, **OTHER}, REFRESH),
         (
             ChannelKind.EMAIL,
             {
@@ -132,7 +132,7 @@ def test_right_settings_pass_and_make_a_channel(
         (ChannelKind.EMAIL, {**EMAIL, **IMAP, "imap_after": "move"}, PASSWORD, {"imap_move_to"}),
         (ChannelKind.EMAIL, {**EMAIL, **IMAP, "imap_since": "2026-02-30"}, PASSWORD, {"imap_since"}),
         (ChannelKind.EMAIL, {**EMAIL, **IMAP, "imap_since": "yesterday"}, PASSWORD, {"imap_since"}),
-        (ChannelKind.EMAIL, {**EMAIL, **OAUTH}, {}, {"oauth_refresh_token"}),
+        (ChannelKind.EMAIL, {**EMAIL, **OTHER}, {}, {"oauth_authorise_url"}),
         (ChannelKind.EMAIL, {**EMAIL, **OAUTH, "oauth_client_id": ""}, REFRESH, {"oauth_client_id"}),
         (ChannelKind.EMAIL, {**EMAIL, **OAUTH, "oauth_provider": "other"}, REFRESH, {"oauth_token_url"}),
         (ChannelKind.EMAIL, {**EMAIL, **OAUTH, "oauth_provider": ""}, REFRESH, {"oauth_provider"}),

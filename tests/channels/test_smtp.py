@@ -18,7 +18,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from hub.channels.oauth import TokenSource
-from hub.channels.smtp import Letter, Limits, Security, Server, Smtp, Stage, failure, reason_of, stuffed, xtext
+from hub.channels.smtp import Letter, Limits, Server, Smtp, Stage, failure, reason_of, stuffed, xtext
+from hub.channels.tls import Security
 from hub.errors import ProviderError, Refused, Unavailable, Uncertain
 from tests.channels.mailserver import MailServer, Mishap, running_mail_server
 from tests.channels.provider import Reply, running_provider

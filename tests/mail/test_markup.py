@@ -131,3 +131,9 @@ def test_a_hostile_text_takes_no_more_than_a_moment(piece: str) -> None:
     to_plain(piece * 50_000)
     # The slowest takes 0.4 s on a quiet machine.
     assert time.perf_counter() - started < 4
+
+
+def test_a_line_below_a_quote_is_no_part_of_it() -> None:
+    html = to_html("> You asked\nYes.\n> And\n> this?\n![a](attachment:1)")
+    assert html.count("<blockquote") == 2
+    assert "Yes." not in html.partition("<blockquote")[2].partition("</blockquote>")[0]

@@ -52,6 +52,24 @@ def test_headers_tell_machines_from_people(fields: tuple[str, ...], noise: Noise
 
 
 @pytest.mark.parametrize(
+    ("words", "refuses"),
+    [
+        ("All", True),
+        ("OOF", True),
+        ("DR, RN, NRN, OOF, AutoReply", True),
+        ("dr,autoreply", True),
+        ("None", False),
+        ("DR, NDR, RN, NRN", False),
+        ("", False),
+    ],
+)
+def test_a_person_may_want_no_automatic_answer(words: str, refuses: bool) -> None:
+    raw = f"From: ann@example.com\r\nX-Auto-Response-Suppress: {words}\r\n\r\nHello"
+    mail = parse_mail(raw.encode(), own_addresses=OWN)
+    assert (mail.noise, mail.refuses_automatic_answers) == (Noise.NONE, refuses)
+
+
+@pytest.mark.parametrize(
     "subject",
     [
         "Automatic reply: Order",

@@ -18,7 +18,8 @@ from sqlalchemy import insert, select, update
 
 from hub.channels.channel import ChannelAccount, CheckResult
 from hub.channels.email import EmailChannel
-from hub.channels.imap import ImapAccount, ImapSession, Security
+from hub.channels.imap import ImapAccount, ImapSession
+from hub.channels.tls import Security
 from hub.domain.states import ChannelHealth
 from hub.domain.values import ChannelKind
 from hub.errors import DatabaseAway
@@ -30,7 +31,7 @@ from hub.store.stream import Tail, Wakes, load_events
 from hub.store.vault import Vault
 from hub.timeline import channels, fetching, mailbox
 from hub.timeline.adapters import Adapters
-from hub.timeline.fetching import MailFetcher, backoff_s, check_mailbox, write_note
+from hub.timeline.fetching import MailFetcher, check_mailbox, write_note
 from hub.timeline.inbound import Intake
 from hub.timeline.mailbox import Place
 from hub.timeline.mailroom import Mailroom
@@ -57,8 +58,7 @@ def dovecot_without_idle() -> Iterator[Dovecot]:
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch, dovecot: Dovecot) -> None:
-    monkeypatch.setattr(fetching, "BACKOFF_FIRST_S", 0.05)
-    monkeypatch.setattr(fetching, "BACKOFF_LAST_S", 0.2)
+    monkeypatch.setattr(fetching, "backoff_s", lambda failures, chance: min(0.05 * failures, 0.2))
     monkeypatch.setattr(fetching, "POLL_S", 0.1)
     monkeypatch.setattr(fetching, "_RETRY_S", 0.05)
     dovecot.clear(BOX)
@@ -68,6 +68,10 @@ def mail(subject: str, *, message_id: str = "", body: str = "") -> bytes:
     message_id = message_id or f"{subject.replace(' ', '.')}@elsewhere.test"
     head = f"From: ani@elsewhere.test\r\nTo: {BOX}\r\nSubject: {subject}\r\nMessage-ID: <{message_id}>"
     return f"{head}\r\n\r\n{subject}{body}\r\n".encode()
+
+
+def dated(raw: bytes, date: str) -> bytes:
+    return f"Date: {date}\r\n".encode() + raw
 
 
 @dataclass
@@ -333,6 +337,46 @@ async def test_new_uids_import_nothing_twice_and_lose_nothing(hub: Hub, dovecot:
     await hub.until_texts("one", "two", "three", "four")
     await hub.until_uid(5)
     assert (await hub.rows(tables.mailbox))[0].uid_validity != before
+
+
+async def test_new_uids_hide_no_new_mail_behind_an_old_ones_message_id(hub: Hub, dovecot: Dovecot) -> None:
+    """Some senders give every mail the same one."""
+    same = {"message_id": "1@shop.test"}
+    await hub.start()
+    await hub.until_begun()
+    await deliver(
+        dovecot, dated(mail("order one", **same), "Mon, 4 May 2026 10:00:00 +0400"), mail("undated one", **same)
+    )
+    await hub.until_texts("order one", "undated one")
+    await hub.stop()
+    await uid_validity_changed(hub, dovecot)
+    await deliver(
+        dovecot, dated(mail("order two", **same), "Mon, 4 May 2026 11:00:00 +0400"), mail("undated two", **same)
+    )
+    await hub.start()
+    await hub.until_texts("order one", "undated one", "order two", "undated two")
+
+
+async def test_new_uids_bring_nothing_over_again_that_is_surely_known(
+    hub: Hub, dovecot: Dovecot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await hub.start()
+    await hub.until_begun()
+    await deliver(dovecot, dated(mail("one"), "Mon, 4 May 2026 10:00:00 +0400"))
+    await hub.until_texts("one")
+    await hub.stop()
+    await uid_validity_changed(hub, dovecot)
+    await deliver(dovecot, dated(mail("two"), "Mon, 4 May 2026 10:00:00 +0400"))
+    fetch, fetched = ImapSession.fetch, list[int]()
+
+    def note(self: ImapSession, uids: Sequence[int]) -> dict[int, bytes]:
+        fetched.extend(uids)
+        return fetch(self, uids)
+
+    monkeypatch.setattr(ImapSession, "fetch", note)
+    await hub.start()
+    await hub.until_texts("one", "two")
+    assert len(fetched) == 1
 
 
 async def test_new_uids_under_an_open_connection_are_noticed(hub: Hub, dovecot: Dovecot) -> None:
@@ -706,17 +750,6 @@ async def test_an_account_is_tried_without_touching_it(hub: Hub, dovecot: Doveco
 
 
 # --- parts
-
-
-@pytest.mark.parametrize(
-    ("failures", "chance", "wait_s"), [(1, 0.0, 2.0), (2, 0.0, 4.0), (3, 1.0, 12.0), (50, 0.0, 200.0), (50, 1.0, 300.0)]
-)
-def test_the_pauses_between_attempts_grow_up_to_five_minutes(
-    monkeypatch: pytest.MonkeyPatch, failures: int, chance: float, wait_s: float
-) -> None:
-    monkeypatch.setattr(fetching, "BACKOFF_FIRST_S", 2.0)
-    monkeypatch.setattr(fetching, "BACKOFF_LAST_S", 300.0)
-    assert backoff_s(failures, chance) == pytest.approx(wait_s)
 
 
 def test_a_note_keeps_the_headers_that_bring_it_to_its_place() -> None:

@@ -330,6 +330,18 @@ async def test_a_first_mail_is_acknowledged_once(post: Scene) -> None:
     assert conversation["preview_direction"] == "in"
 
 
+@pytest.mark.parametrize(
+    ("facts", "count"),
+    [({"fault": "tnef_unreadable"}, 1), ({"fault": "too_deep"}, 0), ({"refuses_automatic_answers": True}, 0)],
+)
+async def test_what_a_person_wrote_is_acknowledged_unless_they_want_it_otherwise(
+    post: Scene, facts: dict[str, Any], count: int
+) -> None:
+    await acknowledging(post)
+    await take(post, arrival(**facts))
+    assert await acknowledgements(post) == count
+
+
 @pytest.mark.parametrize("noise", [noise for noise in Noise if noise is not Noise.NONE])
 async def test_a_machine_is_never_acknowledged(post: Scene, noise: Noise) -> None:
     await acknowledging(post)
@@ -380,6 +392,17 @@ async def test_an_answer_goes_where_the_mail_asks_and_names_its_ancestors(post: 
     assert mail.quoted.text == "Hello"
 
 
+async def test_an_answer_is_about_the_customers_words_not_about_their_machines_note(post: Scene) -> None:
+    agent = await post.agent()
+    conversation_id = await opened(post, subject="Invoice please", message_id="b@x")
+    away = arrival("I am away", subject="Auto: Re: Invoice please", in_reply_to=("b@x",), noise=Noise.AUTO_REPLY)
+    await take(post, away)
+    await answer(post, agent, conversation_id)
+    mail = (await sent(post)).message.mail
+    assert mail is not None
+    assert (mail.subject, mail.in_reply_to) == ("Re: Invoice please", "b@x")
+
+
 async def test_our_own_sent_mails_are_ancestors_too(post: Scene) -> None:
     agent = await post.agent()
     conversation_id = await opened(post, message_id="b@x")
@@ -401,7 +424,7 @@ async def test_signatures_of_the_agent_and_the_queue_stand_below_as_they_were_wh
     await post.set(tables.queue, {"signature": "changed"})
     mail = (await sent(post)).message.mail
     assert mail is not None
-    assert mail.signature == "Mara, Support\nThe Shop\nYerevan"
+    assert mail.signature == "Mara, Support\n\nThe Shop\nYerevan"
 
 
 async def test_a_forward_goes_to_others_and_answers_nobody(post: Scene) -> None:

@@ -294,7 +294,8 @@ def test_images(html: str, show_remote: bool, safe: SafeHtml) -> None:
 
 def test_links_open_elsewhere_and_tell_nobody() -> None:
     assert make_safe("<a href='https://a.test/?a=1&amp;b=2' class=x id=y>x</a>", inline={}, show_remote=False).html == (
-        '<a href="https://a.test/?a=1&amp;b=2" target="_blank" rel="noopener noreferrer nofollow">x</a>'
+        '<a href="https://a.test/?a=1&amp;b=2" target="_blank" rel="noopener noreferrer nofollow"'
+        ' title="https://a.test/?a=1&amp;b=2">x</a>'
     )
 
 

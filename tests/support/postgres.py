@@ -15,6 +15,7 @@ import contextlib
 import importlib.util
 import os
 import pwd
+import random
 import shutil
 import signal
 import socket
@@ -262,11 +263,17 @@ def stop_server(process: subprocess.Popen[bytes]) -> None:
             return
 
 
+# Below the ports that Linux gives to outgoing connections and to `bind(0)` (32768 and up): what is free there stays so until
+# its program listens, and again while it is killed and started anew.
+_PORTS = range(20_000, 32_000)
+
+
 def find_free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
+    while True:
+        port = random.choice(_PORTS)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind((HOST, port))
+            return port
 
 
 def run_program(command: Sequence[str], home: Path, user: pwd.struct_passwd | None) -> None:

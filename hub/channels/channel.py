@@ -186,11 +186,13 @@ class OutgoingMessage:
 
 @dataclass(frozen=True, slots=True)
 class RefusedRecipient:
-    """One of several recipients whom the provider did not take, while it took the message for the others."""
+    """One of several recipients whom the provider did not take, while it took the message for the others. Not `is_final`:
+    it would take them later (`code` is "deferred"); nothing is wrong with the address."""
 
     address: str
     code: str
     detail: str = ""
+    is_final: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ Words for why (`code`; `reason_of` is the table, RFC 3463 is its source; receipt
     relay_denied, sender_refused, account_refused                    our account at this server
     unavailable, no_answer, tls_failed, certificate                  the server or the way to it
     paced                                                            our own limits: nobody's fault, try later
+    deferred                                                         a further recipient would be taken later
     refused                                                          it does not say
 
 `Unavailable.channel_works` says that only this mail has to wait: `paced`, and what a server says about one recipient.
@@ -324,8 +325,8 @@ class Smtp:
         self._is_closed = False
 
     async def deliver(self, letter: Letter) -> tuple[RefusedRecipient, ...]:
-        """Everybody but the first recipient who was refused. Raises Refused, Unavailable (code `paced`: our own limits)
-        or Uncertain."""
+        """Everybody but the first recipient who was refused or deferred. Raises Refused, Unavailable (code `paced`: our own
+        limits) or Uncertain."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._limits.total_s
         patience_ends_at = loop.time() + self._limits.patience_s
@@ -545,6 +546,20 @@ class _Envelope:
             raise Refused(error.message, code="invalid_address") from error
 
 
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """What the server said to the recipients of one mail. `too_many`: it takes no more at once (address, and as the wire
+    has it)."""
+
+    accepted: int
+    refused: tuple[RefusedRecipient, ...]
+    too_many: tuple[tuple[str, str], ...]
+
+
+def _deferred(address: str, words: str) -> RefusedRecipient:
+    return RefusedRecipient(address, "deferred", words, is_final=False)
+
+
 class _Line:
     """A connection that is signed in. `is_clean` after a mail: another may follow."""
 
@@ -593,6 +608,31 @@ class _Line:
 
     async def deliver(self, letter: Letter, envelope: _Envelope, deadline: float) -> tuple[RefusedRecipient, ...]:
         """Raises what Smtp.deliver does, and _Lost while nothing of the mail has gone."""
+        everybody = tuple(zip(letter.recipients, envelope.recipients, strict=True))
+        named = await self._transact(letter, envelope, everybody, deadline, is_own_needed=True)
+        refused = named.refused
+        # RFC 5321 section 4.5.3.1.10: those who were too many at once get a mail of their own, right behind.
+        while named.too_many and named.accepted:
+            try:
+                named = await self._transact(letter, envelope, named.too_many, deadline)
+            except ProviderError as error:
+                return (*refused, *(_deferred(normal, error.message) for normal, _ in named.too_many))
+            except _Lost as lost:
+                words = lost.unavailable().message
+                return (*refused, *(_deferred(normal, words) for normal, _ in named.too_many))
+            refused = (*refused, *named.refused)
+        return (*refused, *(_deferred(normal, "Too many recipients.") for normal, _ in named.too_many))
+
+    async def _transact(
+        self,
+        letter: Letter,
+        envelope: _Envelope,
+        recipients: Sequence[tuple[str, str]],
+        deadline: float,
+        *,
+        is_own_needed: bool = False,
+    ) -> _Named:
+        """One mail to those of `recipients` whom the server takes. `is_own_needed`: to nobody without the first."""
         self.mails += 1
         # Whatever stops this half-way leaves the connection in a state nobody knows.
         self.is_clean = False
@@ -606,7 +646,10 @@ class _Line:
         if reply.code != 250:
             self.is_clean = reply.code not in (421, 503)
             raise failure(reply, Stage.SENDER)
-        refused = await self._name_recipients(letter, envelope, recipient_options, deadline)
+        named = await self._name_recipients(recipients, recipient_options, deadline, is_own_needed=is_own_needed)
+        if not named.accepted:
+            await self._reset(deadline)
+            return named
         reply = await self._command(b"DATA", deadline=deadline)
         if reply.code != 354:
             await self._reset(deadline)
@@ -615,7 +658,7 @@ class _Line:
         self.is_clean = reply.code != 421
         if not 200 <= reply.code < 300:
             raise failure(reply, Stage.CONTENT)
-        return refused
+        return named
 
     def _options(self, letter: Letter) -> tuple[list[str], list[str]]:
         offers = self._client.supports_extension
@@ -655,25 +698,31 @@ class _Line:
         )
 
     async def _name_recipients(
-        self, letter: Letter, envelope: _Envelope, options: list[str], deadline: float
-    ) -> tuple[RefusedRecipient, ...]:
-        refused = []
-        for place, (normal, wire) in enumerate(zip(letter.recipients, envelope.recipients, strict=True)):
+        self, recipients: Sequence[tuple[str, str]], options: list[str], deadline: float, *, is_own_needed: bool
+    ) -> _Named:
+        accepted, refused, too_many = 0, list[RefusedRecipient](), list[tuple[str, str]]()
+        for place, (normal, wire) in enumerate(recipients):
             words = [f"RCPT TO:<{wire}>", *options]
             if options and wire.isascii():
                 # A report then names the address that we wrote to, wherever it was forwarded.
                 words.append(f"ORCPT=rfc822;{xtext(wire)}")
             reply = await self._command(*(each.encode() for each in words), deadline=deadline)
             if reply.code in (250, 251):
+                accepted += 1
                 continue
             error = failure(reply, Stage.RECIPIENT)
             if reply.code == 421:
                 raise error
-            if place == 0:
+            if place == 0 and is_own_needed:
                 await self._reset(deadline)
                 raise error
-            refused.append(RefusedRecipient(normal, error.code, error.message))
-        return tuple(refused)
+            if isinstance(error, Refused):
+                refused.append(RefusedRecipient(normal, error.code, error.message))
+            elif reply.code == 452 and error.code == "rate_limited":
+                too_many.append((normal, wire))
+            else:
+                refused.append(_deferred(normal, error.message))
+        return _Named(accepted, tuple(refused), tuple(too_many))
 
     async def _reset(self, deadline: float) -> None:
         """Ready for the next mail, or not clean."""

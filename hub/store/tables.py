@@ -529,6 +529,9 @@ mailbox = Table(
     _at("looked_at"),
     Column("leased_by", Text),
     _at("lease_until", nullable=True),
+    # The last mail that could not be taken in any way, in words for the administrator.
+    Column("passed_over", Text),
+    _at("passed_over_at", nullable=True),
 )
 
 # --- once only ----------------------------------------------------------------------------------------------------------

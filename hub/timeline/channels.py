@@ -148,6 +148,8 @@ def update_channel(
             "inbound_detail": None,
             "inbound_since": None,
         }
+        passed_over = {"passed_over": None, "passed_over_at": None}
+        tx.execute(update(tables.mailbox).where(tables.mailbox.c.channel_id == channel_id).values(**passed_over))
     tx.execute(update(tables.channel).where(_ch.id == channel_id).values(version=_ch.version + 1, **values))
     tx.wake("outbox")
     tell(tx, channel_id)

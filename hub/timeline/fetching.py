@@ -10,7 +10,9 @@ known already, by Message-ID, date and sender together, is left out; of everythi
 before.
 
 A mail that is too large, or that three attempts could not bring over, is not lost and does not hold up the others: a
-short one with its headers takes its place and says where the whole of it lies.
+short one with its headers takes its place and says where the whole of it lies. Where not even that can be stored, the mail
+is passed over: it stays as it is in the mailbox, neither marked nor moved, and the account's health says so for two weeks
+or until its settings are saved again.
 
 How an account fares is written to its channel when it changes, and logged then: once when it breaks, once when it heals.
 """
@@ -25,7 +27,7 @@ import threading
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, ParamSpec, TypeVar
 
 from hub.channels.channel import CheckResult
@@ -382,7 +384,8 @@ class Watcher:
         return batches
 
     async def _take_batch(self, session: ImapSession, batch: Sequence[Listed]) -> None:
-        """Every mail of the batch is stored, and then marked or moved, when this returns."""
+        """Every mail of the batch is stored, and then marked or moved, when this returns. But one that cannot be stored at
+        all stays as it is, and the account says so."""
         try:
             if len(batch) == 1 and (
                 batch[0].size_bytes > self._mail_limit_bytes or self._tries[batch[0].uid] >= _TRIES
@@ -403,7 +406,16 @@ class Watcher:
             if self._tries[uid] < 2 * _TRIES:
                 raise
             log.exception("mailbox.mail_passed_over", extra={"channel": self._place.channel_id, "uid": uid})
+            await self._database.transaction(mailbox.note_passed_over, self._place, self._passed_over_words(batch[0]))
+            return
         await self._after_taking(session, [mail.uid for mail in batch])
+
+    def _passed_over_words(self, mail: Listed) -> str:
+        came_at = (mail.arrived_at or self._database.clock()).astimezone(UTC)
+        return (
+            f"The mail that came at {came_at:%Y-%m-%d %H:%M:%S} UTC could not be taken into the hub, nor could a note about "
+            f"it. It lies untouched in the folder {self._account.folder} of the mailbox: read it there."
+        )
 
     async def _fetch(self, session: ImapSession, uids: Sequence[int]) -> list[bytes]:
         """The mails that are still there, in their order."""
@@ -460,11 +472,10 @@ class Watcher:
 
     async def _tell(self, health: ChannelHealth, code: str | None = None, detail: str | None = None) -> None:
         channel_id = self._place.channel_id
-        if not await self._database.transaction(mailbox.set_health, channel_id, health, code, detail):
-            return
-        if health is ChannelHealth.OK:
+        told = await self._database.transaction(mailbox.set_health, channel_id, health, code, detail)
+        if told is ChannelHealth.OK:
             log.info("mailbox.healed", extra={"channel": channel_id})
-        else:
+        elif told is not None and health is not ChannelHealth.OK:
             log.warning("mailbox.failing", extra={"channel": channel_id, "health": health.value, "code": code})
 
 

@@ -25,6 +25,11 @@ from hub.timeline import channels
 
 _m, _ch = tables.mailbox.c, tables.channel.c
 
+# A mail that was passed over is said to be for so long, unless an administrator changes the account before: whoever looks
+# after it may be on leave for two weeks, and a complaint that stood for longer would hide the next one from nobody who reads.
+PASSED_OVER_SHOWN = timedelta(days=14)
+PASSED_OVER = "mail_passed_over"
+
 # A process that dies leaves its folders alone after so long; the lease is renewed well before.
 LEASE = timedelta(seconds=60)
 
@@ -132,6 +137,27 @@ def find_known(tx: Tx, channel_id: str, marks: Collection[Marks]) -> set[Marks]:
     return set(marks).intersection(found)
 
 
+def note_passed_over(tx: Tx, place: Place, words: str) -> None:
+    """A mail of the folder stays there and cannot be taken: `words` say which one, without anybody's address."""
+    before = tx.first(select(_m.passed_over, _m.passed_over_at).where(_is(place)))
+    if before is not None and _is_shown(tx, before.passed_over_at):
+        words += " It was not the first one."
+    _write(tx, place, passed_over=words, passed_over_at=tx.now)
+
+
+def _find_passed_over(tx: Tx, channel_id: str) -> str | None:
+    rows = tx.rows(
+        select(_m.passed_over, _m.passed_over_at)
+        .where(_m.channel_id == channel_id, _m.passed_over.is_not(None))
+        .order_by(_m.passed_over_at.desc())
+    )
+    return next((row.passed_over for row in rows if _is_shown(tx, row.passed_over_at)), None)
+
+
+def _is_shown(tx: Tx, passed_over_at: datetime | None) -> bool:
+    return passed_over_at is not None and tx.now - passed_over_at < PASSED_OVER_SHOWN
+
+
 def load_health(tx: Tx) -> dict[str, str]:
     """How fetching fares, by channel."""
     return {row.id: row.inbound_health for row in tx.rows(select(_ch.id, _ch.inbound_health))}
@@ -139,11 +165,18 @@ def load_health(tx: Tx) -> dict[str, str]:
 
 def set_health(
     tx: Tx, channel_id: str, health: ChannelHealth, code: str | None = None, detail: str | None = None
-) -> bool:
-    """Tells everybody how fetching fares, if that is news; says whether it was."""
-    row = tx.first(select(_ch.inbound_health, _ch.inbound_code).where(_ch.id == channel_id).with_for_update())
-    if row is None or (row.inbound_health, row.inbound_code) == (health.value, code):
-        return False
+) -> ChannelHealth | None:
+    """Tells everybody how fetching fares, if that is news; returns what was told. OK is said only when no mail was passed
+    over lately."""
+    if health is ChannelHealth.OK and (words := _find_passed_over(tx, channel_id)):
+        health, code, detail = ChannelHealth.DEGRADED, PASSED_OVER, words
+    row = tx.first(
+        select(_ch.inbound_health, _ch.inbound_code, _ch.inbound_detail).where(_ch.id == channel_id).with_for_update()
+    )
+    # A server may put the same fault into other words each time; one mail more that was passed over is news.
+    is_known = row is not None and (row.inbound_health, row.inbound_code) == (health.value, code)
+    if row is None or (is_known and (code != PASSED_OVER or row.inbound_detail == detail)):
+        return None
     values: dict[str, Any] = {
         "inbound_health": health.value,
         "inbound_code": code,
@@ -154,7 +187,7 @@ def set_health(
         values["inbound_since"] = tx.now
     tx.execute(update(tables.channel).where(_ch.id == channel_id).values(**values))
     channels.tell(tx, channel_id)
-    return True
+    return health
 
 
 def _is(place: Place) -> Any:

@@ -41,11 +41,15 @@ class MailServer:
     the mail has come whole, MIDWAY when its first line has."""
 
     on: dict[str, list[str | Mishap]] = field(default_factory=dict)
+    later: dict[str, list[str | Mishap]] = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)
     offers_dsn: bool = False
     offers_utf8: bool = False
     offers: list[str] = field(default_factory=list)
     size_limit: int | None = None
+    # More recipients of one mail than so many are answered with `too_many`.
+    recipients_limit: int = 1_000
+    too_many: str = ""
     tls: ssl.SSLContext | None = None
     is_tls_at_once: bool = False
     accounts: dict[str, str] = field(default_factory=dict)
@@ -67,6 +71,10 @@ class MailServer:
 
     def play(self, verb: str, *answers: str | Mishap) -> None:
         self.on[verb] = list(answers)
+
+    def play_later(self, verb: str, *answers: str | Mishap) -> None:
+        """As `play`, once the first mail has come whole."""
+        self.later[verb] = list(answers)
 
     def drop_all(self) -> None:
         """The server closes every connection, as servers do when nothing was said for a while."""
@@ -111,6 +119,8 @@ class MailServer:
                 asyncio.get_running_loop().call_soon(server._writer.close)
             return answer
         await server.intercept("CONTENT")
+        self.on |= self.later
+        self.later = {}
         return "250 2.0.0 Taken"
 
 
@@ -185,6 +195,8 @@ class _Session(SMTP):
         if refusal is not None:
             self._mail_server.verbs.append("RCPT")
             await self.push(refusal)
+        elif self.envelope is not None and len(self.envelope.rcpt_tos) >= self._mail_server.recipients_limit:
+            await self.push(self._mail_server.too_many)
         elif not await self.intercept("RCPT"):
             await super().smtp_RCPT(self._take_options("RCPT", arg, ("NOTIFY=", "ORCPT=")))
 

@@ -154,9 +154,73 @@ async def test_other_recipients_who_are_refused_are_told() -> None:
     mail_server = MailServer(refused={DAVIT: "552 5.2.2 Mailbox full", NAREK: "450 4.2.1 Try later"})
     async with account(mail_server) as smtp:
         refused = await smtp.deliver(letter(ANI, DAVIT, NAREK))
-    assert [(each.address, each.code) for each in refused] == [(DAVIT, "mailbox_full"), (NAREK, "unavailable")]
+    told = [(each.address, each.code, each.is_final) for each in refused]
+    assert told == [(DAVIT, "mailbox_full", True), (NAREK, "deferred", False)]
     assert all(each.detail for each in refused)
     assert mail_server.received[0].recipients == (ANI,)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    "answer", ["452 4.2.2 Mailbox full", "450 4.2.0 Greylisted", "451 4.7.1 Later", "450 4.7.28 Too many messages"]
+)
+async def test_a_further_recipient_whom_the_server_would_take_later_is_not_refused(answer: str) -> None:
+    mail_server = MailServer(refused={DAVIT: answer})
+    async with account(mail_server) as smtp:
+        (deferred,) = await smtp.deliver(letter(ANI, DAVIT))
+    assert (deferred.address, deferred.code, deferred.is_final) == (DAVIT, "deferred", False)
+    assert answer in deferred.detail
+    assert [each.recipients for each in mail_server.received] == [(ANI,)]
+
+
+MANY = tuple(f"r{number}@example.am" for number in range(5))
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("answer", ["452 4.5.3 Error: too many recipients", "452 Too many recipients"])
+async def test_recipients_who_are_too_many_at_once_get_the_mail_in_turn(answer: str) -> None:
+    mail_server = MailServer(recipients_limit=2, too_many=answer)
+    async with account(mail_server) as smtp:
+        assert await smtp.deliver(letter(*MANY)) == ()
+    assert [each.recipients for each in mail_server.received] == [MANY[:2], MANY[2:4], MANY[4:]]
+    assert len({each.content for each in mail_server.received}) == 1
+    assert mail_server.connections == 1
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("verb", "answer"),
+    [
+        ("MAIL", "451 4.3.0 Not now"),
+        ("MAIL", "421 4.3.2 Shutting down"),
+        ("MAIL", Mishap.DROP),
+        ("CONTENT", "554 5.7.1 Spam after all"),
+        ("CONTENT", Mishap.DROP),
+    ],
+)
+async def test_what_fails_in_the_second_turn_repeats_nothing_of_the_first(verb: str, answer: str | Mishap) -> None:
+    mail_server = MailServer(recipients_limit=3, too_many="452 4.5.3 Too many recipients")
+    mail_server.play_later(verb, answer)
+    async with account(mail_server) as smtp:
+        deferred = await smtp.deliver(letter(*MANY))
+    assert [(each.address, each.code) for each in deferred] == [(MANY[3], "deferred"), (MANY[4], "deferred")]
+    assert [each.recipients for each in mail_server.received].count(MANY[:3]) == 1
+
+
+@pytest.mark.anyio
+async def test_of_those_who_were_too_many_each_has_an_answer_of_its_own() -> None:
+    mail_server = MailServer(recipients_limit=2, too_many="452 4.5.3 Too many recipients")
+    mail_server.refused = {MANY[3]: "550 5.1.1 Unknown", MANY[4]: "450 4.2.0 Greylisted"}
+    async with account(mail_server) as smtp:
+        refused = await smtp.deliver(letter(*MANY))
+        assert sorted((each.address, each.code) for each in refused) == [
+            (MANY[3], "no_such_mailbox"),
+            (MANY[4], "deferred"),
+        ]
+        # The connection is as good as new.
+        await smtp.deliver(letter())
+    assert [each.recipients for each in mail_server.received] == [MANY[:2], MANY[2:3], (ANI,)]
+    assert mail_server.connections == 1
 
 
 # --- what fails how ---------------------------------------------------------------------------------------------------

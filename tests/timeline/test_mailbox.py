@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import email
 import imaplib
+import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -35,6 +36,7 @@ from hub.timeline.fetching import MailFetcher, check_mailbox, write_note
 from hub.timeline.inbound import Intake
 from hub.timeline.mailbox import Place
 from hub.timeline.mailroom import Mailroom
+from tests.support.clock import FrozenClock
 from tests.support.dovecot import PASSWORD, Dovecot, make_folder, run_dovecot
 from tests.support.running_hub import SECRET_KEY, Line, line_to
 
@@ -562,13 +564,63 @@ async def test_a_mail_that_cannot_be_taken_leaves_a_note_and_holds_up_nobody(hub
 
 
 @pytest.mark.usefixtures("_poisonous")
-async def test_a_mail_whose_note_cannot_be_taken_either_is_passed_over(hub: Hub, dovecot: Dovecot) -> None:
+async def test_a_mail_whose_note_cannot_be_taken_either_stays_where_it_is_and_the_channel_says_so(
+    hub: Hub, dovecot: Dovecot
+) -> None:
+    await asyncio.to_thread(make_folder, dovecot, BOX, "Done")
+    settings = settings_of(dovecot, imap_after="move", imap_move_to="Done")
+    await hub.change_channel(settings=settings)
     await hub.start()
     await hub.until_begun()
     await deliver(dovecot, mail("one"), mail("POISON"), mail("two"))
     await hub.until_texts("one", "two")
     await hub.until_uid(3)
+    await hub.until_health(ChannelHealth.DEGRADED, "mail_passed_over")
+    (row,) = await hub.rows(tables.channel)
+    assert re.search(r"came at \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC .* the folder INBOX ", row.inbound_detail)
+    assert "@" not in row.inbound_detail
+    assert len(dovecot.mails(BOX, "Done")) == 2
+    (left,) = dovecot.mails(BOX)
+    assert b"POISON" in left
+
+    # Neither the next mail nor a new beginning makes one forget it; an administrator who saves the settings does.
+    await deliver(dovecot, mail("three"))
+    await hub.until_texts("one", "two", "three")
+    await hub.restart()
+    await deliver(dovecot, mail("four"))
+    await hub.until_texts("one", "two", "three", "four")
+    await hub.until_uid(5)
+    await hub.until_health(ChannelHealth.DEGRADED, "mail_passed_over")
+    await hub.database.transaction(
+        channels.update_channel, vault=Vault(SECRET_KEY), channel_id="mail", settings=settings, secrets={}
+    )
+    await deliver(dovecot, mail("five"))
+    await hub.until_uid(6)
     await hub.until_health(ChannelHealth.OK)
+
+
+async def test_a_mail_passed_over_is_said_for_two_weeks_and_after_worse_things(
+    database: Database, clock: FrozenClock
+) -> None:
+    place = Place("mail", "INBOX", "one")
+
+    async def health(told: ChannelHealth, code: str | None = None) -> tuple[str, str | None, str | None]:
+        await database.transaction(mailbox.set_health, "mail", told, code)
+        (row,) = await database.read(lambda tx: tx.rows(select(tables.channel)))
+        return row.inbound_health, row.inbound_code, row.inbound_detail
+
+    await lay(database, {"address": BOX})
+    await database.transaction(mailbox.take_lease, place)
+    await database.transaction(mailbox.note_passed_over, place, "The first lies there.")
+    assert await health(ChannelHealth.OK) == ("degraded", "mail_passed_over", "The first lies there.")
+    assert await health(ChannelHealth.DOWN, "account_refused") == ("down", "account_refused", None)
+    clock.advance(86_400)
+    await database.transaction(mailbox.take_lease, place)
+    await database.transaction(mailbox.note_passed_over, place, "The second lies there.")
+    second = "The second lies there. It was not the first one."
+    assert await health(ChannelHealth.OK) == ("degraded", "mail_passed_over", second)
+    clock.advance(14 * 86_400)
+    assert await health(ChannelHealth.OK) == ("ok", None, None)
 
 
 # --- servers and lines that come and go

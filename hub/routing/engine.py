@@ -12,8 +12,9 @@ Order of work: a supervisor's pin first (a person decided that); then whatever h
 oldest first; then, rank by rank of the queues among an agent's queues, by wait plus priority (each point is a minute).
 
 The hard bound: younger work is never offered to an agent who could be offered overdue work that goes without; whatever
-queues the two stand in, whatever their priorities. In a queue that `makes_room` this also holds for an agent who merely has
-no room yet: small work is kept away from them until they have.
+queues the two stand in, whatever their priorities. Where nobody has room, a queue that `makes_room` keeps one agent for each
+such piece of work, the one with the least to do, away from everything else until they have room (else a call could wait
+for ever behind texts).
 
 Choice of agent: whoever meets more of the wishes, then as the work's own queue says (`Choice`), then the lower id.
 
@@ -155,8 +156,8 @@ class Overflow:
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """`ewt_s`: the estimated wait as measured now, None if it is not known. `makes_room`: for overdue work agents are
-    kept from smaller work until they have room (else a call could wait for ever behind texts)."""
+    """`ewt_s`: the estimated wait as measured now, None if it is not known. `makes_room`: an agent is kept from other
+    work for each overdue piece that finds nobody with room."""
 
     id: int
     max_wait_s: float

@@ -22,9 +22,10 @@ A pin chooses the agent and the turn. It overrides queues, wishes and the agent'
 skills, room or a fresh miss: those are what the engine promises everybody. Whoever wants work handed over past capacity
 transfers it by hand (dispatcher.transfer), which does not ask the engine.
 
-How it is fast: agents are bits of an integer, so "members with these skills and room" is three ANDs. Work that the same
-agents may take forms one line, which is judged once; a heap holds the heads of the lines, and only work that is offered is
-ever taken off it.
+How it is fast: agents are bits of an integer, so "members with these skills and room" is three ANDs. Each piece of work is
+looked at once, and most fall out there, because nobody who is free is in their queues with their skills. The rest stands
+on a heap, from which no more is taken than it needs to give the free agents away; what the same agents may take (a line)
+is judged once.
 """
 
 from __future__ import annotations
@@ -466,6 +467,7 @@ class _Floor:
             bit <<= 1
         self.everybody = bit - 1
         self.ranks = sorted(self.by_rank)
+        self.of_rank = {rank: self._members(members, members) for rank, members in self.by_rank.items()}
 
     @staticmethod
     def _members(members: Mapping[int, int], queue_ids: Iterable[int]) -> int:
@@ -473,6 +475,14 @@ class _Floor:
         for queue_id in queue_ids:
             found |= members.get(queue_id, 0)
         return found
+
+    def keep(self, eligible: int) -> None:
+        """Keeps the one with the least to do of these who are idle away from everything else."""
+        near = eligible & self.idle & ~self.kept & ~self.taken
+        if near:
+            least = min(self.of(near), key=lambda each: (each[1].load, each[0]))[0]
+            self.free &= ~least
+            self.kept |= least
 
     def bits(self, user_ids: Iterable[int]) -> int:
         found = 0
@@ -543,7 +553,9 @@ class _Floor:
 
 
 # What makes two pieces of work the same to every agent.
-_Kin = tuple[int, ChannelKind | None, int, tuple[Skill, ...], tuple[Wish, ...], frozenset[int], int, int]
+_Kin = tuple[
+    tuple[int, ...], ChannelKind | None, int, tuple[Skill, ...], tuple[Wish, ...], frozenset[int], int | None, int
+]
 
 
 class _Line:
@@ -555,18 +567,14 @@ class _Line:
         "insisted",
         "masks",
         "members",
-        "overdue",
         "queue",
         "queue_ids",
         "room",
-        "waiting",
     )
 
     def __init__(self, floor: _Floor, item: Work, queue: Queue, waited_s: float) -> None:
         self.queue = queue
         self.queue_ids = _opened(queue, waited_s)
-        self.overdue: list[tuple[float, int, Work]] = []
-        self.waiting: list[tuple[float, int, Work]] = []
         if item.pinned_agent_id is None:
             self.masks, self.members = floor.standing(self.queue_ids)
         else:
@@ -661,120 +669,107 @@ def _queue_of(item: Work, queues: Mapping[int, Queue]) -> Queue:
 def _route(snapshot: Snapshot, now: datetime) -> tuple[list[Decision], _Floor]:
     floor = _Floor(snapshot)
     decisions: list[Decision] = []
-    if not floor.free or not snapshot.work:  # who is kept for overdue work would be offered nothing anyway
+    if not floor.free or not snapshot.work:
+        # Who would be kept for overdue work is offered nothing anyway.
         return decisions, floor
-    pinned, lines = _form_lines(floor, snapshot, now)
+    queues = {queue.id: queue for queue in snapshot.queues}
+    pinned, overdue, waiting = _in_question(floor, snapshot, now)
+    lines: dict[_Kin, _Line] = {}
 
-    for item, line in pinned:
+    for _, _, item in sorted(pinned):
+        line = _line_of(floor, item, queues, now, lines)
         candidates = line.eligible & line.room & floor.free
         if candidates:
             decisions.append(_decide(floor, line, item, now, candidates))
-    decisions += _serve(floor, [(line, line.overdue, line.eligible) for line in lines if line.overdue], now, True)
-    for index in range(len(floor.ranks)):
-        ranked = [(line, line.waiting, line.eligible & line.masks[index]) for line in lines if line.waiting]
-        decisions += _serve(floor, ranked, now, False)
+
+    heapq.heapify(overdue)
+    while overdue and floor.free:
+        item = heapq.heappop(overdue)[2]
+        line = _line_of(floor, item, queues, now, lines)
+        candidates = line.eligible & line.room & floor.free
+        if candidates:
+            decisions.append(_decide(floor, line, item, now, candidates))
+        elif line.queue.makes_room:
+            floor.keep(line.eligible)
+
+    heapq.heapify(waiting)
+    offered: set[int] = set()
+    for index, rank in enumerate(floor.ranks):
+        # A copy of a heap is a heap; what is served at one rank is not in question at the next.
+        heap = waiting if index == len(floor.ranks) - 1 else waiting.copy()
+        while heap and floor.free & floor.of_rank[rank]:
+            _, number, item = heapq.heappop(heap)
+            line = _line_of(floor, item, queues, now, lines)
+            candidates = line.eligible & line.room & line.masks[index] & floor.free
+            if candidates and number not in offered:
+                decisions.append(_decide(floor, line, item, now, candidates))
+                offered.add(number)
     return decisions, floor
 
 
-def _form_lines(floor: _Floor, snapshot: Snapshot, now: datetime) -> tuple[list[tuple[Work, _Line]], list[_Line]]:
-    """(pinned work in its order, lines that somebody who is free could serve or must be kept free for)."""
-    queues = {queue.id: queue for queue in snapshot.queues}
-    # Queue → the free agents it reaches, by how many marks of its overflow have passed; most work ends here.
-    marks = {
-        queue.id: sorted(step.after_s for step in queue.overflow if step.after_s is not None)
-        for queue in snapshot.queues
-    }
+# (what comes first is smallest, conversation, work)
+_Entry = tuple[float, int, Work]
+
+
+def _in_question(floor: _Floor, snapshot: Snapshot, now: datetime) -> tuple[list[_Entry], list[_Entry], list[_Entry]]:
+    """(pinned, overdue, the rest): work that somebody who is free could serve by queue and skills, or must be kept free
+    for. One look at each piece of work, and the only one that all of it gets."""
+    marks = _marks(snapshot.queues)
+    max_wait_s = {queue.id: queue.max_wait_s for queue in snapshot.queues}
     reached: dict[int, list[int]] = {}
     for queue in snapshot.queues:
         asked = floor.idle if queue.makes_room else floor.free
-        stages = [0.0, *marks[queue.id]]
-        reached[queue.id] = [asked & floor.members_of(_opened(queue, waited_s)) for waited_s in stages]
-    groups: dict[_Kin, list[Work]] = {}
-    pinned: list[Work] = []
+        stages = (0.0, *marks[queue.id])
+        reached[queue.id] = [asked & floor.standing(_opened(queue, stage))[1] for stage in stages]
+    pinned: list[_Entry] = []
+    overdue: list[_Entry] = []
+    waiting: list[_Entry] = []
     able = floor.able
     for item in snapshot.work:
-        if item.pinned_agent_id is not None:
-            pinned.append(item)
-            continue
         queue_id = item.queue_id
+        if item.pinned_agent_id is not None:
+            pinned.append(((item.queued_since - now).total_seconds(), item.conversation_id, item))
+            continue
         masks = reached.get(queue_id)
-        if masks is None:  # a queue the snapshot does not describe: members, but no bound and no overflow
-            masks = reached[queue_id] = [floor.free & floor.members_of((queue_id,))]
-        opened = insisted = 0
-        waited_s = -1.0
-        if len(masks) > 1:
-            waited_s = (now - item.queued_since).total_seconds()
-            opened = bisect_right(marks[queue_id], waited_s)
+        if masks is None:  # a queue that the snapshot does not describe has members, but no bound and no overflow
+            masks = reached[queue_id] = [floor.free & floor.standing((queue_id,))[1]]
+            max_wait_s[queue_id] = _FOREVER
         required = item.required
-        if not (masks[opened] & able(required) if required else masks[opened]):
-            continue
-        wishes = item.wishes
-        if wishes:
-            if waited_s < 0:
-                waited_s = (now - item.queued_since).total_seconds()
-            for wish in wishes:
-                insisted = insisted * 2 + (waited_s < wish.until_s)
-        kin = (queue_id, item.kind, item.weight, required, wishes, item.excluded, opened, insisted)
-        group = groups.get(kin)
-        if group is None:
-            groups[kin] = [item]
-        else:
-            group.append(item)
-
-    lines = []
-    for group in groups.values():
-        first = group[0]
-        line = _Line(floor, first, _queue_of(first, queues), (now - first.queued_since).total_seconds())
-        if not line.eligible & (floor.idle if line.queue.makes_room else line.room & floor.free):
-            continue
-        max_wait_s = line.queue.max_wait_s
-        for item in group:
+        if len(masks) == 1:
+            if not (masks[0] & able(required) if required else masks[0]):
+                continue
             waited_s = (now - item.queued_since).total_seconds()
-            if waited_s >= max_wait_s:
-                line.overdue.append((-waited_s, item.conversation_id, item))
-            else:
-                urgency = waited_s + (item.priority + item.tier_priority) * _SECONDS_PER_PRIORITY
-                line.waiting.append((-urgency, item.conversation_id, item))
-        heapq.heapify(line.overdue)
-        heapq.heapify(line.waiting)
-        lines.append(line)
-
-    pinned.sort(key=lambda item: (item.queued_since, item.conversation_id))
-    pinned_lines = [
-        (item, _Line(floor, item, _queue_of(item, queues), (now - item.queued_since).total_seconds()))
-        for item in pinned
-    ]
-    return pinned_lines, lines
-
-
-def _serve(
-    floor: _Floor, lines: list[tuple[_Line, list[tuple[float, int, Work]], int]], now: datetime, is_overdue: bool
-) -> list[Decision]:
-    """Serves the heads of the lines in their order; each line comes with its heap and the agents it may ask."""
-    decisions = []
-    heads = [(heap[0][0], heap[0][1], number) for number, (_, heap, _) in enumerate(lines) if heap]
-    heapq.heapify(heads)
-    while heads and floor.free:
-        number = heads[0][2]
-        line, heap, eligible = lines[number]
-        candidates = eligible & line.room & floor.free
-        if candidates:
-            decisions.append(_decide(floor, line, heapq.heappop(heap)[2], now, candidates))
-        elif is_overdue and line.queue.makes_room and eligible & floor.idle & ~floor.kept & ~floor.taken:
-            # Nobody has room. The agent who is nearest to it gets nothing else until this is served.
-            near = eligible & floor.idle & ~floor.kept & ~floor.taken
-            least = min(floor.of(near), key=lambda each: (each[1].load, each[0]))[0]
-            floor.free &= ~least
-            floor.kept |= least
-            heapq.heappop(heap)
         else:
-            heapq.heappop(heads)
-            continue
-        if heap:
-            heapq.heapreplace(heads, (heap[0][0], heap[0][1], number))
+            waited_s = (now - item.queued_since).total_seconds()
+            mask = masks[bisect_right(marks[queue_id], waited_s)]
+            if not (mask & able(required) if required else mask):
+                continue
+        if waited_s >= max_wait_s[queue_id]:
+            overdue.append((-waited_s, item.conversation_id, item))
         else:
-            heapq.heappop(heads)
-    return decisions
+            urgency = waited_s + (item.priority + item.tier_priority) * _SECONDS_PER_PRIORITY
+            waiting.append((-urgency, item.conversation_id, item))
+    return pinned, overdue, waiting
+
+
+def _marks(queues: Iterable[Queue]) -> dict[int, list[float]]:
+    """Queue → the waits at which its overflow opens, in order: work that has passed the same marks stands in the same
+    queues."""
+    return {queue.id: sorted(step.after_s for step in queue.overflow if step.after_s is not None) for queue in queues}
+
+
+def _line_of(floor: _Floor, item: Work, queues: Mapping[int, Queue], now: datetime, lines: dict[_Kin, _Line]) -> _Line:
+    queue = _queue_of(item, queues)
+    waited_s = (now - item.queued_since).total_seconds()
+    opened = _opened(queue, waited_s) if queue.overflow else (queue.id,)
+    insisted = 0
+    for wish in item.wishes:
+        insisted = insisted * 2 + (waited_s < wish.until_s)
+    kin = (opened, item.kind, item.weight, item.required, item.wishes, item.excluded, item.pinned_agent_id, insisted)
+    line = lines.get(kin)
+    if line is None:
+        line = lines[kin] = _Line(floor, item, queue, waited_s)
+    return line
 
 
 def _decide(floor: _Floor, line: _Line, item: Work, now: datetime, candidates: int) -> Decision:

@@ -492,7 +492,7 @@ FULL_WORKS = st.lists(
         queue_id=st.integers(1, 4),
         weight=st.sampled_from([10, 20, 25, 100]),
         kind=st.none() | KINDS,
-        priority=st.integers(-5, 60),
+        priority=st.sampled_from([-5, 0, 2, 600]),
         tier_priority=st.sampled_from([0, 10]),
         excluded=st.frozensets(st.integers(1, 8), max_size=2),
         required=st.lists(SKILLS, max_size=2).map(tuple),

@@ -139,6 +139,13 @@ def test_a_change_of_policy_counts_from_when_it_was_made(
     assert told(changed, at(20)) == expected
 
 
+def test_what_ends_at_the_very_instant_was_due_for_whoever_asked_just_then() -> None:
+    ladder = policy(step("page", 1))
+    stopped = history(Segment(START, "queued", ALWAYS, ladder), runs=[Run(Clock.WAITING, 1, START, at(1))])
+    replaced = history(Segment(START, "queued", ALWAYS, ladder), Segment(at(1), "queued", ALWAYS, policy(version=2)))
+    assert told(stopped, at(9)) == told(replaced, at(9)) == [("page", at(1))]
+
+
 def test_a_step_of_a_policy_that_no_longer_holds_is_not_due_and_time_without_a_policy_counts() -> None:
     changed = history(
         Segment(START, "queued", ALWAYS, policy(step("old", 2))),

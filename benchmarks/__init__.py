@@ -1,4 +1,4 @@
-"""Benchmarks of the hub: `hub bench [inbound|latency|fanout|mail|start]`.
+"""Benchmarks of the hub: `hub bench [inbound|latency|fanout|mail|routing|start]`.
 
 Every figure stands beside a floor that was measured in the same run on the same machine (the bare driver, the bare
 `websockets` library), because a ratio travels and an absolute figure does not. All traffic stays on 127.0.0.1; every
@@ -8,6 +8,7 @@ process that is started here is stopped here; every run is bounded in time.
     latency   signed webhook → 50 console sockets, real processes    p50, p99, max at 100, 500 and 1,000 messages/s
     fanout    one event to 1,000 console sockets                     against `websockets.broadcast` to 1,000 sockets
     mail      mails a second, read and stored                        against the standard library's bare parse
+    routing   one round of the routing engine, 10,000 waiting     against looking at every piece of work once
     start     `hub serve` until /readyz is 200, and idle memory
 
 docs/performance.md explains the method and holds the figures.
@@ -24,7 +25,7 @@ from pathlib import Path
 from benchmarks.machine import describe_machine, measure_calm
 from benchmarks.report import Plan, Result, print_machine, print_result, to_json
 
-NAMES = ("inbound", "latency", "fanout", "mail", "start")
+NAMES = ("inbound", "latency", "fanout", "mail", "routing", "start")
 
 
 def main(name: str | None = None, json_path: Path | None = None, *, quick: bool = False) -> int:

@@ -1,4 +1,4 @@
-"""The command line: `hub serve | demo | migrate | user | kpi | doctor | openapi | bench | backup | restore | new-epoch`.
+"""The command line: `hub serve | demo | migrate | user | kpi | doctor | openapi | bench | simulate | backup | restore | …`.
 
 What a command needs is imported when it runs, so that `hub --help` answers at once.
 """
@@ -173,6 +173,62 @@ def bench(name: str | None, json_path: Path | None, quick: bool) -> None:
         raise SystemExit(benchmarks.main(name, json_path, quick=quick))
     except ValueError as error:
         raise click.ClickException(str(error)) from None
+
+
+@main.command()
+@click.argument("file", required=False, type=click.Path(path_type=Path, dir_okay=False, exists=True))
+@click.option("--example", is_flag=False, flag_value="call-centre", help="A built-in scenario instead of FILE.")
+@click.option("--policy", "policies", multiple=True, help="Only this one of the scenario's policies; may be repeated.")
+@click.option("--print", "print_only", is_flag=True, help="Print the example's file, to begin one's own from.")
+@click.option("--replications", type=click.IntRange(1, 1000), help="Instead of the scenario's number.")
+@click.option("--seed", type=int, help="Instead of the scenario's seed.")
+@click.option("--svg", "svg_path", type=click.Path(path_type=Path, dir_okay=False), help="Write a chart there.")
+@click.option("--html", "html_path", type=click.Path(path_type=Path, dir_okay=False), help="Write a page there.")
+@_told_in_words
+def simulate(
+    file: Path | None,
+    example: str | None,
+    policies: tuple[str, ...],
+    print_only: bool,
+    replications: int | None,
+    seed: int | None,
+    svg_path: Path | None,
+    html_path: Path | None,
+) -> None:
+    """Try a floor out: drive the real routing engine with made-up customers, and compare policies.
+
+    FILE is a scenario, TOML or JSON; `--example` runs a built-in one and `--example NAME --print` shows it.
+    """
+    import tomllib
+
+    from hub.errors import InvalidInput
+    from hub.routing import scenario as scenarios
+    from hub.routing import simulate as simulation
+    from hub.routing import simulation_report
+
+    if (file is None) == (example is None):
+        names = ", ".join(scenarios.example_names())
+        raise click.UsageError(f"give a scenario's FILE, or --example with one of {names}")
+    if example is not None and print_only:
+        click.echo(scenarios.example_text(example), nl=False)
+        return
+    values = scenarios.read_file(file) if file else tomllib.loads(scenarios.example_text(example or ""))
+    values |= {} if replications is None else {"replications": replications}
+    values |= {} if seed is None else {"seed": seed}
+    given = scenarios.check_scenario(_checked(scenarios.Scenario, values))
+    for name in policies:
+        if name not in given.policies:
+            raise InvalidInput(f"there is no policy {name!r}: there are {', '.join(given.policies) or 'none'}")
+    compared = {name: given.policies[name] for name in policies or given.policies}
+    results = [simulation.simulate(scenarios.under(given, policy), name) for name, policy in compared.items()] or [
+        simulation.simulate(given)
+    ]
+    click.echo(f"{given.name}: {given.replications} replications of {given.hours:g} h, seed {given.seed}\n")
+    click.echo(simulation_report.table(results))
+    if svg_path is not None:
+        svg_path.write_text(simulation_report.svg(given.name, results) + "\n", encoding="utf-8")
+    if html_path is not None:
+        html_path.write_text(simulation_report.page(given.name, results), encoding="utf-8")
 
 
 @main.command()

@@ -28,6 +28,7 @@ LAYERS: tuple[tuple[str, str], ...] = (
     ("hub.routing.calendar", "pure"),
     ("hub.kpi.measures", "pure"),
     ("hub.mail", "formats"),
+    ("hub.routing.holidays", "formats"),
     ("hub.settings", "store"),
     ("hub.store", "store"),
     ("hub.channels", "adapters"),

@@ -128,6 +128,7 @@ def _load_snapshot(tx: Tx) -> tuple[engine.Snapshot, dict[int, int]]:
                     conversation_id=row.id,
                     queue_id=row.queue_id,
                     weight=engine.WEIGHTS[ChannelKind(row.kind)],
+                    kind=ChannelKind(row.kind),
                     queued_since=row.queued_since,
                     priority=row.priority,
                     excluded=frozenset(excluded.get(row.id, ())),

@@ -14,6 +14,8 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14; 
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 PORT ?= 8080
 ARGS ?=
+# How many tests run at once. Each process starts a PostgreSQL of its own, and some tests drive a browser: one a core.
+JOBS ?= 2
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -50,7 +52,7 @@ bench: $(VENV)/.test console ## Measure the hub on this machine (ARGS)
 test: $(VENV)/.test console ## Run all tests, installing what they need (ARGS go to pytest)
 	@$(BIN)/python -m tests.support.programs
 	@$(BIN)/python hatch_build.py npm run --silent test
-	@exec $(BIN)/python -m pytest $(ARGS)
+	@exec $(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile $(ARGS)
 
 # All of them, however many fail: a list of everything that is wrong is worth more than the first of it.
 .PHONY: check check-format check-style check-types check-console check-audit

@@ -14,6 +14,7 @@
     │   └── TooMany                slow down; `retry_after_s` says how     429
     ├── OperatorError          whoever runs the hub must act               5xx
     │   ├── Misconfigured          a setting or a secret is wrong          500
+    │   ├── Overloaded             more at once than this process holds    503
     │   └── DatabaseAway           the database does not answer            503
     └── ProviderError          a provider (Twilio, a mail relay …) failed; each answers "again?"
         ├── Refused                surely not sent, and never will be: do not repeat
@@ -114,6 +115,17 @@ class OperatorError(HubError):
 
 class Misconfigured(OperatorError):
     code = "misconfigured"
+
+
+class Overloaded(OperatorError):
+    """Whoever asked may come again after `retry_after_s`."""
+
+    code = "overloaded"
+    status = 503
+
+    def __init__(self, message: str, *, retry_after_s: float) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
 
 
 class DatabaseAway(OperatorError):

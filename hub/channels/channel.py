@@ -1,8 +1,9 @@
 """What a channel is to the hub: a translator between a provider's protocol and our values.
 
-An adapter knows one provider's words and nothing of the hub: no database, no other adapter, no clock. It has three
+An adapter knows one provider's words and nothing of the hub: no database, no other adapter, no clock. It has four
 verbs:
 
+    check_head(…)     no need to read the body of whom the headers betray: BadSignature
     verify(request)   the provider's signature is right, or BadSignature
     parse(request)    the provider's payload as a list of Arrivals (no I/O)
     send(message)     hand one message over: Accepted, or Refused / Unavailable / Uncertain (see hub.errors)
@@ -252,6 +253,10 @@ class Channel(Protocol):
 
     @property
     def capabilities(self) -> Capabilities: ...
+
+    def check_head(self, kind: str, headers: Mapping[str, str]) -> None:
+        """Asked of a webhook before its body is read: raises BadSignature when the headers alone say that `verify` will.
+        Worth it where bodies may be long (`Capabilities.webhook_limit_bytes`); elsewhere it does nothing."""
 
     def verify(self, request: WebhookRequest) -> None:
         """Raises BadSignature."""

@@ -173,10 +173,16 @@ class EmailChannel:
 
     # --- in
 
-    def verify(self, request: WebhookRequest) -> None:
+    def check_head(self, kind: str, headers: Mapping[str, str]) -> None:
         # An empty key would make every signature anybody's to compute.
         if not self._webhook_key:
             raise BadSignature("This account takes no mails by webhook: it has no webhook key.")
+        # Mailgun's signature stands in the body, and so much of it must be read; ours is in a header.
+        if kind not in MAILGUN_KINDS and not headers.get(SIGNATURE_HEADER) and not self._knows_key(headers):
+            raise BadSignature("The request is not signed, and its password is not the webhook key.")
+
+    def verify(self, request: WebhookRequest) -> None:
+        self.check_head(request.kind, request.headers)
         is_right = self._is_mailguns(request) if request.kind in MAILGUN_KINDS else self._is_signed(request)
         if not is_right:
             raise BadSignature("The signature does not match.")
@@ -340,7 +346,11 @@ class EmailChannel:
         if signature:
             expected = "sha256=" + hmac.digest(key, request.body, "sha256").hex()
             return hmac.compare_digest(expected.encode(), signature.encode("utf-8", "replace"))
-        return hmac.compare_digest(key, _password(request.headers.get("authorization", "")).encode("utf-8", "replace"))
+        return self._knows_key(request.headers)
+
+    def _knows_key(self, headers: Mapping[str, str]) -> bool:
+        given = _password(headers.get("authorization", ""))
+        return hmac.compare_digest(self._webhook_key.encode(), given.encode("utf-8", "replace"))
 
     def _is_mailguns(self, request: WebhookRequest) -> bool:
         try:

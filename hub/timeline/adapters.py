@@ -11,7 +11,7 @@ from sqlalchemy import Row, select
 from hub.channels.channel import Channel, ChannelAccount
 from hub.channels.registry import create
 from hub.domain.values import ChannelKind
-from hub.errors import DatabaseAway, NotFound
+from hub.errors import NotFound
 from hub.store import tables
 from hub.store.database import Database, Tx
 from hub.store.stream import Stored
@@ -40,33 +40,33 @@ class Adapters:
         self._vault = vault
         self._public_url = public_url
         self._live: dict[str, tuple[tuple[object, ...], Channel]] = {}
-        self._stale: set[str] = set()
+        # How often anything was changed, and what that was when each account was read.
+        self._changes = 0
+        self._read_at: dict[str, int] = {}
         self._retired: list[Channel] = []
 
     def follow(self, events: list[Stored]) -> None:
         if any(event.kind == "channel.changed" for event in events):
-            self._stale.update(self._live)
+            self._changes += 1
 
     async def reload(self, channel_id: str) -> None:
         """The account was changed here: its next use reads it again."""
-        self._stale.add(channel_id)
+        self._changes += 1
 
     async def get(self, channel_id: str) -> Channel:
         held = self._live.get(channel_id)
-        if held is not None and channel_id not in self._stale:
+        if held is not None and self._read_at.get(channel_id) == self._changes:
             return held[1]
         if not (channel_id.isascii() and channel_id.isprintable()):
             # It came from a stranger's URL: no account is called so, and PostgreSQL would not even take the question.
             raise NotFound("there is no such channel")
-        # Before the read: a change that is told while it runs must be looked at again.
-        self._stale.discard(channel_id)
-        try:
-            row = await self._database.read(_load_account, channel_id)
-        except DatabaseAway:
-            self._stale.add(channel_id)
-            raise
+        # From before the read: a change that is told while it runs must be looked at again.
+        changes = self._changes
+        row = await self._database.read(_load_account, channel_id)
+        self._read_at[channel_id] = changes
         if row is None or not row.enabled:
             self._live.pop(channel_id, None)
+            self._read_at.pop(channel_id, None)
             raise NotFound(f"there is no channel {channel_id!r}")
         fingerprint = (row.kind, tuple(sorted(row.settings.items())), row.secrets, row.default_region)
         held = self._live.get(channel_id)

@@ -38,7 +38,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError,
 from pydantic_core import ErrorDetails, from_json
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
-from starlette.requests import HTTPConnection, Request
+from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
@@ -51,6 +51,7 @@ from hub.errors import (
     HubError,
     InvalidInput,
     NotFound,
+    Overloaded,
     TooLarge,
     TooMany,
     Unauthenticated,
@@ -192,17 +193,24 @@ def check_csrf(hub: HubLike, viewer: Viewer, connection: HTTPConnection) -> None
         raise Forbidden("this request comes from another site", code="csrf")
 
 
-async def read_body(request: Request, limit_bytes: int) -> bytes:
-    """The whole body; TooLarge as soon as it is known to be longer than the limit, so that nothing larger is held."""
+async def read_body(request: Request, limit_bytes: int, on_growth: Callable[[int], None] | None = None) -> bytes:
+    """The whole body; TooLarge as soon as it is known to be longer than the limit, so that nothing larger is held.
+    `on_growth` hears how many bytes of it are held by now, before each part is, and may raise."""
     told = request.headers.get("content-length", "")
     if told.isdecimal() and int(told) > limit_bytes:
         raise TooLarge(f"the body is longer than {limit_bytes} bytes")
     parts, size = [], 0
-    async for part in request.stream():
-        size += len(part)
-        if size > limit_bytes:
-            raise TooLarge(f"the body is longer than {limit_bytes} bytes")
-        parts.append(part)
+    try:
+        async for part in request.stream():
+            size += len(part)
+            if size > limit_bytes:
+                raise TooLarge(f"the body is longer than {limit_bytes} bytes")
+            if on_growth is not None:
+                on_growth(size)
+            parts.append(part)
+    except ClientDisconnect as error:
+        # Nobody reads the answer; and it is no fault of ours, to be logged with all its circumstances.
+        raise BadRequest("the body broke off", code="broken_off") from error
     return b"".join(parts)
 
 
@@ -560,7 +568,7 @@ def error_answer(request: HTTPConnection, error: Exception) -> Response:
     answer = _error(error_body(error), error.status)
     if isinstance(error, DatabaseAway):
         answer.headers["Retry-After"] = str(_AWAY_RETRY_S)
-    elif isinstance(error, (TooMany, Unavailable)) and error.retry_after_s is not None:
+    elif isinstance(error, (TooMany, Overloaded, Unavailable)) and error.retry_after_s is not None:
         answer.headers["Retry-After"] = str(max(1, math.ceil(error.retry_after_s)))
     elif isinstance(error, Unauthenticated):
         answer.headers["WWW-Authenticate"] = "Bearer"

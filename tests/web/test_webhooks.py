@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 from urllib.parse import parse_qsl
 
@@ -13,7 +14,10 @@ from sqlalchemy import Table, func, select
 
 from hub.domain.values import ChannelKind, Role
 from hub.store import tables
-from tests.support.running_hub import House, line_to, run_hub
+from hub.timeline import channels
+from hub.web import webhooks
+from hub.web.webhooks import long_bodies
+from tests.support.running_hub import SIGNING_KEY, House, line_to, run_hub
 
 pytestmark = pytest.mark.anyio
 
@@ -158,6 +162,88 @@ async def test_a_body_that_does_not_tell_its_length_is_cut_at_the_limit(house: H
 
     answer = await house.client.post("/webhooks/loop/message", content=endless())
     assert_error(answer, 413, "too_large")
+
+
+# --- long bodies: mails -------------------------------------------------------------------------------------------------
+
+MAIL = b"From: ani@example.am\r\nSubject: Order\r\n\r\n"
+KEY_AS_PASSWORD = {"Authorization": f"Bearer {SIGNING_KEY}"}
+
+
+@asynccontextmanager
+async def posting(
+    house: House, path: str, headers: Mapping[str, str], body: bytes = b""
+) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    """A request that promises 30 MB, sends `body`, and stops."""
+    base = house.client.base_url
+    reader, writer = await asyncio.open_connection(base.host, base.port)
+    try:
+        head = {"Host": "hub.test", "Content-Length": "30000000", **headers}
+        lines = "".join(f"{name}: {value}\r\n" for name, value in head.items())
+        writer.write(f"POST {path} HTTP/1.1\r\n{lines}\r\n".encode() + body)
+        yield reader, writer
+    finally:
+        writer.close()
+
+
+@pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer wrong"}, {"Authorization": "Basic aHViOndyb25n"}])
+@pytest.mark.parametrize("kind", ["mime", "anything"])
+async def test_a_strangers_mail_is_refused_before_it_is_read(
+    house: House, kind: str, headers: Mapping[str, str]
+) -> None:
+    await house.channel("mail", ChannelKind.EMAIL)
+    async with posting(house, f"/webhooks/mail/{kind}", headers) as (reader, _), asyncio.timeout(5):
+        assert (await reader.readline()).startswith(b"HTTP/1.1 403")
+
+
+@pytest.mark.parametrize("headers", [{}, {"X-Hub-Signature": "sha256=00"}, KEY_AS_PASSWORD])
+@pytest.mark.parametrize("kind", ["mime", "mailgun-mime"])
+async def test_an_account_without_a_key_reads_no_mail_at_all(
+    house: House, kind: str, headers: Mapping[str, str]
+) -> None:
+    await house.channel("mail", ChannelKind.EMAIL)
+    await house.hub.database.transaction(
+        channels.update_channel, vault=house.hub.vault, channel_id="mail", secrets={"webhook_key": ""}
+    )
+    await house.hub.channels.reload("mail")
+    async with posting(house, f"/webhooks/mail/{kind}", headers) as (reader, _), asyncio.timeout(5):
+        assert (await reader.readline()).startswith(b"HTTP/1.1 403")
+
+
+async def test_too_many_long_bodies_at_once_come_again_and_keep_no_text_out(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(webhooks, "LONG_BODIES_BYTES", 400_000)
+    await house.channel("mail", ChannelKind.EMAIL)
+    mail = MAIL + b"x" * 200_000
+    async with posting(house, "/webhooks/mail/mailgun-mime", {}, b"x" * 400_000):
+        async with asyncio.timeout(5):
+            while long_bodies.held_bytes < 330_000:  # noqa: ASYNC110 - a socket rings no bell here
+                await asyncio.sleep(0.01)
+        refused = await house.client.post("/webhooks/mail/mime", content=mail, headers=KEY_AS_PASSWORD)
+        assert_error(refused, 503, "overloaded")
+        assert int(refused.headers["Retry-After"]) > 0
+        assert (await house.write("a text")).status_code == 200
+        small = await house.client.post("/webhooks/mail/mime", content=MAIL + b"Hi", headers=KEY_AS_PASSWORD)
+        assert small.status_code == 200
+    async with asyncio.timeout(5):
+        while long_bodies.held_bytes:  # noqa: ASYNC110 - see above
+            await asyncio.sleep(0.01)
+    for _ in range(3):
+        taken = await house.client.post("/webhooks/mail/mime", content=mail, headers=KEY_AS_PASSWORD)
+        assert taken.status_code == 200
+    assert long_bodies.held_bytes == 0
+
+
+async def test_a_long_body_that_does_not_come_is_not_waited_for(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(webhooks, "LONG_BODY_S", 0.1)
+    await house.channel("mail", ChannelKind.EMAIL)
+    async with posting(house, "/webhooks/mail/mime", KEY_AS_PASSWORD, b"x" * 100_000) as (reader, _):
+        async with asyncio.timeout(5):
+            answer = await reader.readuntil(b"}")
+    assert answer.startswith(b"HTTP/1.1 400")
+    assert b"too_slow" in answer
+    assert long_bodies.held_bytes == 0
 
 
 async def test_what_cannot_be_stored_is_replaced_and_the_message_kept(house: House) -> None:

@@ -30,7 +30,7 @@ _cu, _cp, _c = tables.customer.c, tables.contact_point.c, tables.conversation.c
 
 
 _REACHES = (
-    select(_cp.id, _cp.address, _cp.customer_id, _cp.opted_out_at, _cp.verified, _cu.name)
+    select(_cp.id, _cp.address, _cp.customer_id, _cp.opted_out_at, _cp.bounced_at, _cp.verified, _cu.name)
     .join(tables.customer, _cu.id == _cp.customer_id)
     .where(_cp.kind == bindparam("kind"), _cp.address.in_(bindparam("addresses", expanding=True)))
 )
@@ -45,6 +45,7 @@ class Reach:
     customer_name: str
     opted_out: bool
     verified: bool
+    bounced: bool = False
 
 
 def parse_address(kind: ContactKind, text: str, default_region: str | None) -> str:
@@ -212,7 +213,12 @@ def find_reaches(tx: Tx, wanted: Collection[tuple[str, str]]) -> dict[tuple[str,
     for kind, addresses in by_kind.items():
         for row in tx.rows(_REACHES, {"kind": kind, "addresses": addresses}):
             found[kind, row.address] = Reach(
-                row.id, row.customer_id, row.name, row.opted_out_at is not None, row.verified
+                row.id,
+                row.customer_id,
+                row.name,
+                row.opted_out_at is not None,
+                row.verified,
+                row.bounced_at is not None,
             )
     return found
 

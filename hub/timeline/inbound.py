@@ -21,7 +21,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, bindparam, func, insert, select, update
+from sqlalchemy import Row, bindparam, func, select, update
 
 from hub.channels.channel import Arrival, Consent, MessageArrival, ReceiptArrival
 from hub.domain.events import EntryAdded
@@ -169,7 +169,9 @@ def _place(tx: Tx, messages: Sequence[tuple[int, _Item]], channels: dict[str, Ro
 
 def _lock_for_mails(tx: Tx, items: Sequence[_Item]) -> None:
     """All conversations that these mails may belong to, at once and in their one order, before anything else is written.
-    What a mail begins itself is nobody else's yet."""
+    What a mail begins itself is nobody else's yet. On SQLite every transaction is alone anyway."""
+    if not tx.is_postgresql:
+        return
     tx.lock_mail()
     known: set[int] = set()
     for item in items:
@@ -190,7 +192,7 @@ def _place_mail(tx: Tx, index: int, item: _Item, channel: Row[Any]) -> _Placed:
     mail, key = arrival.mail, (arrival.contact_kind.value, arrival.sender)
     reach = customers.find_reaches(tx, [key]).get(key)
     found = threads.find_conversation(tx, channel.id, mail, arrival.sender)
-    if reach is not None:
+    if reach is not None and reach.bounced:
         customers.note_heard_from(tx, reach.contact_point_id)
     draft: _Draft | None = None
     if found is not None:
@@ -202,7 +204,8 @@ def _place_mail(tx: Tx, index: int, item: _Item, channel: Row[Any]) -> _Placed:
     if draft is not None and (reach is None or reach.customer_id != draft.row["customer_id"]):
         # Somebody else who takes part: it stays this customer's conversation, and nobody gets a card for a Cc.
         return _Placed(index, arrival, draft, arrival.sender_name or arrival.sender, is_stranger=True)
-    reach = customers.ensure_reaches(tx, {key: {"name": arrival.sender_name, "language": arrival.language}})[key]
+    if reach is None:
+        reach = customers.ensure_reaches(tx, {key: {"name": arrival.sender_name, "language": arrival.language}})[key]
     if arrival.sender != UNKNOWN_SENDER:
         customers.note_written_from(tx, [reach])
     if draft is None:
@@ -281,7 +284,7 @@ def _write(tx: Tx, placed: Sequence[_Placed], outcomes: list[Outcome]) -> None:
                 channel_id=draft.row["channel_id"],
                 is_stranger=index in strangers,
             )
-            tx.execute(insert(tables.mail).values(**mail_row))
+            tx.insert_new(tables.mail, [mail_row])
             mail_views[entry_id] = mails.mail_view(mail_row)
     attachments = _insert_attachments(tx, zip(ids, flat, strict=True))
     reopened: set[int] = set()

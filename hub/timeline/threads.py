@@ -17,7 +17,7 @@ from collections.abc import Collection
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Row, func, select
+from sqlalchemy import Row, bindparam, func, select
 
 from hub.domain.mail import UNKNOWN_SENDER, IncomingMail
 from hub.domain.values import ContactKind
@@ -37,6 +37,39 @@ _REFERENCE_CANDIDATES = 20
 _MAILS_LOOKED_AT = 200
 
 
+# Built once: building a statement anew costs as much as running it.
+_BY_ID = conversations.CONVERSATIONS.where(_c.id == bindparam("id"))
+_BY_THREAD = select(_c.id).where(_c.thread == bindparam("thread"), _c.channel_id == bindparam("channel_id"))
+_BY_SUBJECT = (
+    select(_c.id, _c.subject)
+    .join(tables.contact_point, _cp.id == _c.contact_point_id)
+    .where(
+        _cp.kind == ContactKind.EMAIL.value,
+        _cp.address == bindparam("sender"),
+        _c.channel_id == bindparam("channel_id"),
+        _c.last_entry_at > bindparam("since"),
+    )
+    .order_by(_c.id.desc())
+    .limit(_SUBJECT_CANDIDATES)
+)
+_BY_REFERENCES = (
+    select(_m.conversation_id)
+    .where(_m.channel_id == bindparam("channel_id"), _m.message_id.in_(bindparam("references", expanding=True)))
+    .group_by(_m.conversation_id)
+    .order_by(func.max(_m.entry_id).desc())
+    .limit(_REFERENCE_CANDIDATES)
+)
+_THEIRS = (
+    select(_c.id)
+    .join(tables.contact_point, _cp.customer_id == _c.customer_id)
+    .where(
+        _c.id.in_(bindparam("candidates", expanding=True)),
+        _cp.kind == ContactKind.EMAIL.value,
+        _cp.address == bindparam("sender"),
+    )
+)
+
+
 def new_thread() -> str:
     """The word by which a conversation's mails find back. Mail programs change the case of addresses, so it has none."""
     return secrets.token_hex(10)
@@ -48,13 +81,13 @@ def find_conversation(tx: Tx, channel_id: str, mail: IncomingMail, sender: str) 
     if found is None:
         return None
     tx.lock_conversations([found])
-    return tx.first(conversations.CONVERSATIONS.where(_c.id == found))
+    return tx.first(_BY_ID, {"id": found})
 
 
 def find_conversation_id(tx: Tx, channel_id: str, mail: IncomingMail, sender: str) -> int | None:
     """Its id, with no lock taken."""
     if mail.thread:
-        found = tx.scalar(select(_c.id).where(_c.thread == mail.thread, _c.channel_id == channel_id))
+        found = tx.scalar(_BY_THREAD, {"thread": mail.thread, "channel_id": channel_id})
         if found is not None:
             return int(found)
     references = mails.references_of(mail)
@@ -66,18 +99,8 @@ def find_conversation_id(tx: Tx, channel_id: str, mail: IncomingMail, sender: st
     # Those whose mails name no sender have nothing in common.
     if not subject or sender == UNKNOWN_SENDER:
         return None
-    latest = tx.rows(
-        select(_c.id, _c.subject)
-        .join(tables.contact_point, _cp.id == _c.contact_point_id)
-        .where(
-            _cp.kind == ContactKind.EMAIL.value,
-            _cp.address == sender,
-            _c.channel_id == channel_id,
-            _c.last_entry_at > tx.now - SUBJECT_WINDOW,
-        )
-        .order_by(_c.id.desc())
-        .limit(_SUBJECT_CANDIDATES)
-    )
+    about = {"sender": sender, "channel_id": channel_id, "since": tx.now - SUBJECT_WINDOW}
+    latest = tx.rows(_BY_SUBJECT, about)
     same = (row.id for row in latest if row.subject and base_subject(row.subject) == subject)
     return next(same, None)
 
@@ -85,25 +108,11 @@ def find_conversation_id(tx: Tx, channel_id: str, mail: IncomingMail, sender: st
 def _find_by_references(tx: Tx, channel_id: str, references: Collection[str], sender: str) -> int | None:
     """The newest conversation that one of these messages stands in and the sender takes part in: as its customer, or
     because one of its mails came from that address or went to it."""
-    newest = func.max(_m.entry_id)
-    rows = tx.rows(
-        select(_m.conversation_id)
-        .where(_m.channel_id == channel_id, _m.message_id.in_(references))
-        .group_by(_m.conversation_id)
-        .order_by(newest.desc())
-        .limit(_REFERENCE_CANDIDATES)
-    )
+    rows = tx.rows(_BY_REFERENCES, {"channel_id": channel_id, "references": list(references)})
     candidates = [int(row.conversation_id) for row in rows]
     if not candidates:
         return None
-    theirs = {
-        row.id
-        for row in tx.rows(
-            select(_c.id)
-            .join(tables.contact_point, _cp.customer_id == _c.customer_id)
-            .where(_c.id.in_(candidates), _cp.kind == ContactKind.EMAIL.value, _cp.address == sender)
-        )
-    }
+    theirs = {row.id for row in tx.rows(_THEIRS, {"candidates": candidates, "sender": sender})}
     if not theirs.intersection(candidates):
         people = tx.rows(
             select(_m.conversation_id, _m.senders, _m.recipients, _m.cc, _m.bcc)

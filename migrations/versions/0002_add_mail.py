@@ -26,6 +26,8 @@ def upgrade() -> None:
         sa.Column("last_uid", sa.BigInteger(), nullable=False),
         sa.Column("newest_at", INSTANT, nullable=True),
         sa.Column("began_at", INSTANT, nullable=True),
+        sa.Column("passed_over", sa.Text(), nullable=True),
+        sa.Column("passed_over_at", INSTANT, nullable=True),
         sa.Column("looked_at", INSTANT, nullable=False),
         sa.Column("leased_by", sa.Text(), nullable=True),
         sa.Column("lease_until", INSTANT, nullable=True),

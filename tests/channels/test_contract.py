@@ -109,6 +109,7 @@ def test_every_kind_of_channel_is_under_this_contract() -> None:
 
 @each_payload
 def test_a_right_signature_is_accepted(name: str, request_: WebhookRequest) -> None:
+    CHANNELS[name]().check_head(request_.kind, request_.headers)
     CHANNELS[name]().verify(request_)
 
 

@@ -29,6 +29,7 @@ from hub.channels.channel import (
 from hub.channels.email import (
     MAILGUN_KINDS,
     SHOWN_TEXT_LIMIT,
+    SIGNATURE_HEADER,
     EmailChannel,
     addresses_in,
     server_of,
@@ -335,6 +336,32 @@ def test_a_report_with_a_forged_token_moves_nothing() -> None:
 
 def _basic(user: str, password: str) -> str:
     return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+
+
+@pytest.mark.parametrize("kind", ["mime", "mailgun", "mailgun-mime", "anything"])
+def test_without_a_key_the_head_is_enough_to_refuse(kind: str) -> None:
+    with pytest.raises(BadSignature):
+        EmailChannel(email_account(key="")).check_head(kind, {"authorization": "Bearer ", SIGNATURE_HEADER: "x"})
+
+
+@pytest.mark.parametrize(
+    ("kind", "headers"),
+    [
+        ("mime", {"authorization": f"Bearer {WEBHOOK_KEY}"}),
+        ("mime", {SIGNATURE_HEADER: "sha256=to be seen when the body is read"}),
+        # Its signature stands in the body.
+        ("mailgun", {}),
+        ("mailgun-mime", {}),
+    ],
+)
+def test_a_head_that_betrays_nobody_passes(kind: str, headers: Mapping[str, str]) -> None:
+    channel.check_head(kind, headers)
+
+
+@pytest.mark.parametrize("authorization", ["", "Bearer wrong", "Basic !!!", f"Digest {WEBHOOK_KEY}"])
+def test_a_head_with_neither_signature_nor_key_is_refused(authorization: str) -> None:
+    with pytest.raises(BadSignature):
+        channel.check_head("mime", {"authorization": authorization})
 
 
 @pytest.mark.parametrize(

@@ -341,7 +341,7 @@ _EMAIL = ChannelType(
         ),
         Field(
             "display_name",
-            "Name",
+            "Sender name",
             help="What customers see beside the address: your company or shop. The agent's name stands before it.",
             example="Example Shop",
             pattern=r"[^\x00-\x1f]{1,100}",
@@ -529,7 +529,8 @@ _EMAIL = ChannelType(
         Field(
             "acknowledgement",
             "Automatic answer",
-            help="Sent once when a customer begins a conversation. Leave empty for none.",
+            help="Sent once when a customer begins a conversation. {subject} in it becomes the mail's subject, {number} the "
+            "conversation's number. Leave empty for none.",
             multiline=True,
             group=_REPLIES,
         ),

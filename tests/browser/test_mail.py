@@ -95,7 +95,8 @@ class Correspondent:
     address: str
     name: str
 
-    def write(self, text: str, *, subject: str, html: str | None = None, **headers: str) -> None:
+    def write(self, text: str, *, subject: str, html: str | None = None, **headers: str) -> str:
+        """The Message-ID it went with."""
         mail = EmailMessage(policy=policy.SMTP)
         mail["From"] = f"{self.name} <{self.address}>"
         mail["To"] = SUPPORT
@@ -107,6 +108,7 @@ class Correspondent:
         if html is not None:
             mail.add_alternative(html, subtype="html")
         self.post(mail.as_bytes())
+        return str(mail["Message-ID"])
 
     def post(self, raw: bytes) -> None:
         answer = httpx2.post(
@@ -163,9 +165,14 @@ def test_a_mail_is_read_looked_at_and_answered_to_all_after_a_second_thought(
     expect(mail.get_by_test_id("mail-people")).to_contain_text("Cc Nare")
     expect(page.get_by_test_id("conversation-subject")).to_have_text("Order 4711")
 
+    head = mail.bounding_box()
     with page.expect_response(IN_FRAME) as shown:
         mail.get_by_test_id("mail-original").click()
     assert "<b>grinders</b>" in shown.value.text()
+    opened = mail.bounding_box()
+    assert head is not None
+    assert opened is not None
+    assert opened["y"] == pytest.approx(head["y"], abs=2)
     expect(mail.get_by_test_id("mail-pictures")).to_be_visible()
     assert outside.asked_for == []
     with page.expect_response(f"{outside.web_url}/pixel.gif"):
@@ -175,7 +182,7 @@ def test_a_mail_is_read_looked_at_and_answered_to_all_after_a_second_thought(
     show(page, "mail-original")
 
     page.get_by_test_id("conversation-subject").click()
-    page.keyboard.press("a")
+    page.keyboard.press("Shift+R")
     text = page.get_by_test_id("composer-text")
     expect(text).to_be_focused()
     assert agent.recipients == ["Aram", "Nare"]
@@ -304,3 +311,124 @@ def test_a_mail_is_begun_from_the_customers_card(mail_hub: HubProcess, outside: 
     assert mail["In-Reply-To"] is None
     assert re.fullmatch(r"/conversations/\d+", urlsplit(page.url).path)
     expect(page.get_by_test_id("row-subject").filter(has_text="Your grinder is back")).to_have_count(1)
+
+
+def test_conversations_that_run_into_each_other_are_headed_and_opened_at_their_own_newest_mail(
+    mail_hub: HubProcess, new_page: NewPage
+) -> None:
+    agent = Agent(new_page("agent"), "admin@demo.test").sign_in(mail_hub.url)
+    page = agent.page
+    ani = Correspondent(mail_hub.url, "ani@sevan.test", "Ani")
+    beans = ani.write("Do you have Ethiopian beans?", subject="Beans")
+    grinder = ani.write("My grinder does not start.", subject="Grinder")
+    ani.write("More about beans.", subject="Re: Beans", In_Reply_To=beans, References=beans)
+    ani.write("The grinder smells.\n" * 40, subject="Re: Grinder", In_Reply_To=grinder, References=grinder)
+
+    page.get_by_role("tab", name="All open").click()
+    page.get_by_test_id("conversation-row").filter(has_text="Beans").filter(has_text="Ani").click()
+    expect(agent.mail("More about beans.", "in")).to_be_in_viewport(ratio=1)
+    headings = page.get_by_test_id("timeline-heading")
+    expect(headings).to_contain_text(["Beans", "Grinder", "Beans", "Grinder"])
+    expect(agent.mail("More about beans.", "in")).not_to_have_class(re.compile("aside"))
+    expect(agent.mail("The grinder smells.", "in")).to_have_class(re.compile("aside"))
+    show(page, "mail-headings")
+
+    page.get_by_test_id("conversation-row").filter(has_text="Grinder").filter(has_text="Ani").click()
+    expect(agent.mail("The grinder smells.", "in")).not_to_have_class(re.compile("aside"))
+    expect(agent.mail("The grinder smells.", "in")).to_be_in_viewport()
+    expect(agent.mail("More about beans.", "in")).to_have_class(re.compile("aside"))
+    agent.resolve()
+    page.get_by_test_id("conversation-row").filter(has_text="Beans").filter(has_text="Ani").click()
+    agent.resolve()
+
+
+def test_a_draft_that_was_sent_from_another_tab_is_gone_in_the_first(mail_hub: HubProcess, new_page: NewPage) -> None:
+    agent = Agent(new_page("agent"), "agent1@demo.test").sign_in(mail_hub.url).become_available()
+    Correspondent(mail_hub.url, "lusine@ararat.test", "Lusine").write("When do you open?", subject="Hours")
+    agent.accept("When do you open?")
+    agent.page.get_by_test_id("composer-text").fill("At nine.")
+    other = agent.page.context.new_page()
+    other.goto(agent.page.url)
+    field = other.get_by_test_id("composer-text")
+    expect(field).to_have_value("At nine.")
+    field.fill("At ten.")
+    expect(agent.page.get_by_test_id("composer-text")).to_have_value("At ten.")
+    other.get_by_test_id("composer-send").click()
+    expect(agent.page.get_by_test_id("composer-text")).to_have_value("")
+    other.get_by_test_id("undo-send").click()
+    expect(agent.page.get_by_test_id("composer-text")).to_have_value("At ten.")
+    field.fill("")
+    agent.resolve()
+
+
+def test_the_field_for_a_mail_is_made_larger_and_what_is_suggested_covers_nothing(
+    mail_hub: HubProcess, new_page: NewPage
+) -> None:
+    agent = Agent(new_page("agent", width=390, height=800), "agent1@demo.test").sign_in(mail_hub.url)
+    agent.become_available()
+    page = agent.page
+    crowd = "Nare <nare@crowd.test>, Vahan <vahan@crowd.test>"
+    Correspondent(mail_hub.url, "gor@crowd.test", "Gor").write("Hello all.", subject="Crowd", Cc=crowd)
+    agent.accept("Hello all.")
+    page.get_by_test_id("mail-ask-cc").click()
+    suggestions = page.get_by_role("listbox")
+    expect(suggestions.get_by_role("option")).to_have_count(2)
+    place, fields = suggestions.bounding_box(), page.get_by_test_id("mail-head").bounding_box()
+    assert place is not None
+    assert fields is not None
+    assert place["x"] >= 0
+    assert place["x"] + place["width"] <= 390
+    assert place["y"] + place["height"] <= fields["y"]
+    page.keyboard.press("Escape")
+    expect(suggestions).to_have_count(0)
+    page.keyboard.type("nare")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    assert agent.recipients == ["Gor", "Nare"]
+    expect(suggestions).to_have_count(0)
+
+    text = page.get_by_test_id("composer-text")
+    before = text.bounding_box()
+    page.keyboard.press("Alt+L")
+    expect(page.get_by_test_id("composer-larger")).to_have_attribute("aria-pressed", "true")
+    after = text.bounding_box()
+    assert before is not None
+    assert after is not None
+    assert after["height"] > before["height"] + 150
+    show(page, "mail-large")
+    text.fill("Hello.")
+    page.get_by_test_id("composer-send").click()
+    expect(page.get_by_test_id("composer-larger")).to_have_attribute("aria-pressed", "false")
+    expect(page.get_by_test_id("mail-cc")).to_have_count(0)
+    page.get_by_test_id("send-now").click()
+    agent.resolve()
+
+
+def test_the_form_of_a_channel_shows_what_is_wrong_and_asks_before_it_throws_away(
+    mail_hub: HubProcess, new_page: NewPage
+) -> None:
+    admin = Agent(new_page("admin"), "admin@demo.test").sign_in(mail_hub.url)
+    page = admin.page
+    expect(page.get_by_test_id("my-state")).to_be_visible()
+    page.goto(f"{mail_hub.url}/admin/channels")
+    page.get_by_test_id("add-channel").click()
+    page.get_by_role("radio", name="E-mail").click()
+    page.get_by_label("Name", exact=True).fill("Sales")
+    page.get_by_label("Identifier").fill("Sales mail")
+    page.get_by_label("Port", exact=True).last.fill("imap")
+    page.get_by_test_id("channel-save").click()
+    expect(page.get_by_test_id("channel-faults")).to_have_text("3 fields are wrong.")
+    expect(page.get_by_label("Identifier")).to_be_focused()
+    expect(page.get_by_label("Identifier")).to_be_in_viewport()
+    show(page, "channel-faults")
+
+    page.keyboard.press("Escape")
+    expect(page.get_by_test_id("channel-leave")).to_be_visible()
+    page.get_by_role("button", name="Keep editing").click()
+    expect(page.get_by_label("Name", exact=True)).to_have_value("Sales")
+    page.keyboard.press("Escape")
+    page.get_by_test_id("channel-throw-away").click()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    page.get_by_test_id("add-channel").click()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)

@@ -11,6 +11,7 @@ export interface Draft {
 }
 
 const key = (userId: number, conversationId: number) => `hub.draft.${userId}.${conversationId}`;
+const isEmpty = (draft: Draft) => draft.text === "" && draft.note === "" && draft.attachments.length === 0 && draft.mail === null;
 const EMPTY: Draft = { text: "", note: "", attachments: [], mail: null };
 
 export function findDraft(userId: number, conversationId: number): Draft {
@@ -19,9 +20,17 @@ export function findDraft(userId: number, conversationId: number): Draft {
   return { ...EMPTY, ...(kept ? (JSON.parse(kept) as Partial<Draft>) : {}) };
 }
 
+/**
+ * Another tab has kept, sent or dropped the draft of this conversation. Whether the one held here, as it is, is the one that was
+ * there: then it follows. What was written here meanwhile stays.
+ */
+export function isOvertaken(userId: number, conversationId: number, held: Draft, event: Pick<StorageEvent, "key" | "oldValue" | "newValue">): boolean {
+  if (event.key !== key(userId, conversationId) || event.oldValue === event.newValue) return false;
+  return isEmpty(held) ? event.oldValue === null : event.oldValue === JSON.stringify(held);
+}
+
 export function keepDraft(userId: number, conversationId: number, draft: Draft): void {
-  const empty = draft.text === "" && draft.note === "" && draft.attachments.length === 0 && draft.mail === null;
-  if (empty) localStorage.removeItem(key(userId, conversationId));
+  if (isEmpty(draft)) localStorage.removeItem(key(userId, conversationId));
   else localStorage.setItem(key(userId, conversationId), JSON.stringify(draft));
 }
 

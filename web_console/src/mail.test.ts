@@ -59,6 +59,18 @@ describe("whom an answer goes to", () => {
     expect(hasOthers(mail({ to: [box("support+c-0a1b-2c3d@hub.test")] }), OWN)).toBe(false);
   });
 
+  it("keeps the customer when somebody else wrote without them and all are answered", () => {
+    const customer = box("aram@x.am", "Արամ");
+    const strange = mail({ senders: [box("courier@post.am")], is_stranger: true });
+    expect(recipients(strange, true, OWN, customer)).toEqual({ to: [box("courier@post.am")], cc: [customer] });
+    expect(recipients(strange, false, OWN, customer).cc).toEqual([]);
+    expect(recipients({ ...strange, cc: [box("Aram@X.am")] }, true, OWN, customer).cc).toEqual([box("Aram@X.am")]);
+    expect(hasOthers(strange, OWN, customer)).toBe(true);
+    expect(hasOthers(mail({ senders: [box("aram@home.am")] }), OWN, customer)).toBe(false);
+    const handedOn = mail({ kind: "forward", senders: [box("support@hub.test")], to: [box("courier@post.am")] });
+    expect(recipients(handedOn, true, OWN, customer).cc).toEqual([]);
+  });
+
   it("is again whom we wrote to when the mail was ours", () => {
     const ours = mail({ kind: "reply", senders: [box("support@hub.test")], to: [box("aram@x.am")], cc: [box("nare@x.am")] });
     expect(recipients(ours, false, OWN)).toEqual({ to: [box("aram@x.am")], cc: [] });
@@ -129,6 +141,15 @@ describe("a draft", () => {
     expect(newestMail([entry(1), entry(2, { is_stranger: true })], 10)?.id).toBe(1);
     expect(newestMail([entry(2, { is_stranger: true })], 10)?.id).toBe(2);
     expect(answerSubject("x".repeat(990), "reply")).toHaveLength(500);
+  });
+
+  it("answers no absence note, no report and no mail of our own, unless there is nothing else", () => {
+    const noisy = (id: number) => (["auto_reply", "report", "own"] as const).map((noise, index) => entry(id + index, { noise }));
+    expect(newestMail([entry(1), ...noisy(2)], 10)?.id).toBe(1);
+    expect(newestMail([entry(1, { is_stranger: true }), ...noisy(2)], 10)?.id).toBe(1);
+    expect(newestMail([entry(1, { kind: "new" }), ...noisy(2)], 10)?.id).toBe(1);
+    expect(newestMail(noisy(2), 10)?.id).toBe(4);
+    expect(newestMail([entry(1), entry(2, { noise: "list" })], 10)?.id).toBe(2);
   });
 
   it("of a forward goes to nobody yet and takes the files along", () => {

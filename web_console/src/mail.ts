@@ -2,7 +2,7 @@
  * What an agent's mail needs before it can be sent, all of it pure: whom an answer goes to, its subject, the addresses somebody
  * has typed or pasted, and what a careful colleague would ask before it leaves.
  */
-import type { AttachmentView, EntryView, Mailbox, MailView, NewMail } from "./events";
+import type { AttachmentView, ConversationView, EntryView, Mailbox, MailView, NewMail } from "./events";
 
 /** The head of a mail that is being written. `all`: the answer goes to everybody who got the mail, too. */
 export interface MailDraft {
@@ -110,23 +110,37 @@ export function written(mailbox: Mailbox): string {
 
 // --- answers
 
-/** The mail that an answer in this conversation is about: the customer's newest, else our own newest. */
+/** Nobody waits for an answer to these: a note that somebody is away, a report of a delivery, what we wrote ourselves. */
+const UNANSWERABLE: ReadonlySet<MailView["noise"]> = new Set(["auto_reply", "report", "own"]);
+
+/** The mail that an answer in this conversation is about: the customer's newest, else our own newest, else what there is. */
 export function newestMail(entries: readonly EntryView[], conversationId: number): MailEntry | null {
   const mails = entries.filter(isMail).filter((entry) => entry.conversation_id === conversationId);
-  const incoming = mails.filter((entry) => entry.direction === "in");
+  const answerable = mails.filter((entry) => !UNANSWERABLE.has(entry.mail.noise));
+  const incoming = answerable.filter((entry) => entry.direction === "in");
   // As the hub does it: a plain answer is the customer's, even when somebody else has written last.
-  return incoming.findLast((entry) => !entry.mail.is_stranger) ?? incoming.at(-1) ?? mails.at(-1) ?? null;
+  return incoming.findLast((entry) => !entry.mail.is_stranger) ?? incoming.at(-1) ?? answerable.at(-1) ?? mails.at(-1) ?? null;
 }
 
-/** Whom an answer goes to. `own` are our addresses: they are never written to, unless nobody else is there. */
-export function recipients(mail: MailView, all: boolean, own: readonly string[]): { to: Mailbox[]; cc: Mailbox[] } {
+/** Whom a conversation by mail is held with. */
+export function customerMailbox(conversation: Pick<ConversationView, "address" | "customer_name">): Mailbox {
+  const { address, customer_name } = conversation;
+  return { address, name: customer_name === address ? "" : customer_name };
+}
+
+/**
+ * Whom an answer goes to. `own` are our addresses: they are never written to, unless nobody else is there. To all means to the
+ * `customer`, too, when somebody else wrote the mail and left them out.
+ */
+export function recipients(mail: MailView, all: boolean, own: readonly string[], customer: Mailbox | null = null): { to: Mailbox[]; cc: Mailbox[] } {
   const theirs = mail.kind === "in";
   const wished = theirs ? (mail.reply_to.length > 0 ? mail.reply_to : mail.senders) : mail.to;
   const foreign = (mailboxes: readonly Mailbox[]) => mailboxes.filter((each) => !isOwn(each, own));
   const others = distinct(foreign(wished));
   const to = others.length > 0 ? others : distinct(wished);
   if (!all) return { to, cc: [] };
-  return { to, cc: distinct(foreign([...(theirs ? mail.to : []), ...mail.cc]), to.map(keyOf)) };
+  const forgotten = theirs && mail.is_stranger && customer !== null ? [customer] : [];
+  return { to, cc: distinct(foreign([...(theirs ? mail.to : []), ...mail.cc, ...forgotten]), to.map(keyOf)) };
 }
 
 /** Whether mail to it comes to us: one of our addresses, with or without the tag that our answers carry (`name+tag@`). */
@@ -136,17 +150,17 @@ function isOwn(mailbox: Mailbox, own: readonly string[]): boolean {
 }
 
 /** Would "reply all" reach more people than "reply"? */
-export function hasOthers(mail: MailView, own: readonly string[]): boolean {
-  return recipients(mail, true, own).cc.length > 0;
+export function hasOthers(mail: MailView, own: readonly string[], customer: Mailbox | null = null): boolean {
+  return recipients(mail, true, own, customer).cc.length > 0;
 }
 
-export function answerDraft(about: MailEntry, kind: AnswerKind, own: readonly string[]): MailDraft {
+export function answerDraft(about: MailEntry, kind: AnswerKind, own: readonly string[], customer: Mailbox | null = null): MailDraft {
   const isForward = kind === "forward";
   return {
     kind: isForward ? "forward" : "reply",
     all: kind === "reply_all",
     subject: answerSubject(about.mail.subject, isForward ? "forward" : "reply"),
-    ...(isForward ? { to: [], cc: [] } : recipients(about.mail, kind === "reply_all", own)),
+    ...(isForward ? { to: [], cc: [] } : recipients(about.mail, kind === "reply_all", own, customer)),
     bcc: [],
     aboutId: about.id,
     quote: true,

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 
 import type { EntryView, MailView } from "./events";
-import { timelineRows } from "./rows";
+import type { Outgoing } from "./outgoing";
+import { conversationOf, timelineRows } from "./rows";
 
 const MAIL: MailView = {
   kind: "in", subject: "", senders: [], reply_to: [], to: [], cc: [], bcc: [], noise: "none", fault: null, has_html: false, has_more: false, has_raw: false, is_stranger: false,
@@ -18,12 +19,23 @@ function entry(id: number, subject: string | null, conversation_id = 10): EntryV
 describe("the lines of a timeline", () => {
   it("say a mail's subject where it is another than before in its conversation", () => {
     const entries = [entry(1, "Order"), entry(2, "RE: Order"), entry(3, "Invoice", 11), entry(4, "Re: order"), entry(5, "Re: Order"), entry(6, "Re: Invoice", 11)];
-    const said = timelineRows(entries, [], "UTC", true).flatMap((row) => (row.kind === "mail" ? [row.saysSubject] : []));
+    const said = timelineRows(entries, [], "UTC").flatMap((row) => (row.kind === "mail" ? [row.saysSubject] : []));
     expect(said).toEqual([true, false, true, true, true, false]);
   });
 
   it("let a message after a mail begin anew", () => {
-    const rows = timelineRows([entry(1, "Order"), entry(2, null), entry(3, null)], [], "UTC", false);
+    const rows = timelineRows([entry(1, "Order"), entry(2, null), entry(3, null)], [], "UTC");
     expect(rows.flatMap((row) => (row.kind === "entry" ? [row.leads] : []))).toEqual([true, false]);
+  });
+
+  it("are headed wherever another conversation goes on, so that none stands below the name of another", () => {
+    const entries = [entry(1, "Beans", 10), entry(2, "Grinder", 11), entry(3, "More about beans", 10), entry(4, "Re: More about beans", 10)];
+    const waiting = { key: "k", conversationId: 11 } as Outgoing;
+    const rows = timelineRows(entries, [waiting], "UTC").filter((row) => row.kind !== "day");
+    expect(rows.map((row) => [row.kind, conversationOf(row)])).toEqual([
+      ["heading", 10], ["mail", 10], ["heading", 11], ["mail", 11], ["heading", 10], ["mail", 10], ["mail", 10], ["heading", 11], ["outgoing", 11],
+    ]);
+    expect(rows.flatMap((row) => (row.kind === "heading" ? [row.again] : []))).toEqual([false, false, true, true]);
+    expect(new Set(rows.map((row) => row.key)).size).toBe(rows.length);
   });
 });

@@ -1,7 +1,8 @@
 /*
- * What a timeline shows, line by line: entries, what is still on its way, and the lines between (a new day, the start of a
- * conversation). Pure; the component only draws. Messages of one author within GROUP_MS stand together under one name; a mail
- * stands by itself, and says its subject where that is another than the mail's before it.
+ * What a timeline shows, line by line: entries, what is still on its way, and the lines between (a new day, another
+ * conversation). Pure; the component only draws. The conversations of a customer run into each other, so every change from one
+ * to the other is headed: whatever stands below a heading belongs to it. Messages of one author within GROUP_MS stand together
+ * under one name; a mail stands by itself, and says its subject where that is another than the mail's before it.
  */
 import type { EntryView } from "./events";
 import { dayKey } from "./format";
@@ -10,7 +11,8 @@ import type { Outgoing } from "./outgoing";
 
 export type Row =
   | { kind: "day"; key: string; at: string }
-  | { kind: "start"; key: string; conversationId: number }
+  /** `again`: it was headed further up already. */
+  | { kind: "heading"; key: string; conversationId: number; again: boolean }
   | { kind: "event"; key: string; entry: EntryView }
   | { kind: "entry"; key: string; entry: EntryView; leads: boolean }
   | { kind: "mail"; key: string; entry: MailEntry; saysSubject: boolean }
@@ -22,34 +24,48 @@ export function timelineRows(
   entries: readonly EntryView[],
   outgoing: readonly Outgoing[],
   timeZone: string,
-  reachesBeginning: boolean,
 ): Row[] {
   const rows: Row[] = [];
-  const begun = new Set<number>();
+  const headed = new Set<number>();
   const subjects = new Map<number, string>();
   let day = "";
   let previous: EntryView | null = null;
+  const head = (conversationId: number, key: string) => {
+    rows.push({ kind: "heading", key: `heading-${key}`, conversationId, again: headed.has(conversationId) });
+    headed.add(conversationId);
+  };
   for (const entry of entries) {
     const itsDay = dayKey(entry.at, timeZone);
     if (itsDay !== day) rows.push({ kind: "day", key: `day-${itsDay}`, at: entry.at });
-    // Of the oldest loaded entry it is not known whether its conversation begins there.
-    const begins = !begun.has(entry.conversation_id) && (previous !== null || reachesBeginning);
-    if (begins) rows.push({ kind: "start", key: `start-${entry.conversation_id}`, conversationId: entry.conversation_id });
-    begun.add(entry.conversation_id);
+    const changes = previous?.conversation_id !== entry.conversation_id;
+    if (changes) head(entry.conversation_id, keyOf(entry));
     if (isMail(entry)) {
       const subject = bareSubject(entry.mail.subject);
       rows.push({ kind: "mail", key: keyOf(entry), entry, saysSubject: subject !== subjects.get(entry.conversation_id) });
       subjects.set(entry.conversation_id, subject);
     } else if (entry.kind === "event") rows.push({ kind: "event", key: keyOf(entry), entry });
-    else rows.push({ kind: "entry", key: keyOf(entry), entry, leads: begins || itsDay !== day || !continues(previous, entry) });
+    else rows.push({ kind: "entry", key: keyOf(entry), entry, leads: changes || itsDay !== day || !continues(previous, entry) });
     day = itsDay;
     previous = entry;
   }
   const arrived = new Set(entries.map((entry) => entry.client_key));
+  let last = previous?.conversation_id;
   outgoing
     .filter((item) => !arrived.has(item.key))
-    .forEach((item, index) => rows.push({ kind: "outgoing", key: item.key, item, leads: index === 0 }));
+    .forEach((item, index) => {
+      const changes = last !== item.conversationId;
+      if (changes) head(item.conversationId, item.key);
+      rows.push({ kind: "outgoing", key: item.key, item, leads: changes || index === 0 });
+      last = item.conversationId;
+    });
   return rows;
+}
+
+/** Whose line it is; a day is nobody's. */
+export function conversationOf(row: Row): number | null {
+  if (row.kind === "day") return null;
+  if (row.kind === "heading") return row.conversationId;
+  return row.kind === "outgoing" ? row.item.conversationId : row.entry.conversation_id;
 }
 
 /** One's own echo takes the place of what was on its way, without a flash. */

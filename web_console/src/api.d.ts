@@ -787,7 +787,8 @@ export interface paths {
         put?: never;
         /**
          * Try a channel's connections
-         * @description Signs in where mail is sent and fetched, and sends nothing. 409 `nothing_to_check` for other kinds of channel.
+         * @description Signs in where mail is sent and fetched, and sends nothing; the channel's health is what it found. 409
+         *     `nothing_to_check` for other kinds of channel.
          */
         post: operations["check_channel"];
         delete?: never;

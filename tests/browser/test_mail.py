@@ -22,7 +22,7 @@ import httpx2
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
-from playwright.sync_api import expect
+from playwright.sync_api import Locator, expect
 
 from tests.browser.people import PATIENCE_MS, Agent, NewPage, show
 from tests.support.hub_process import HubProcess
@@ -165,14 +165,10 @@ def test_a_mail_is_read_looked_at_and_answered_to_all_after_a_second_thought(
     expect(mail.get_by_test_id("mail-people")).to_contain_text("Cc Nare")
     expect(page.get_by_test_id("conversation-subject")).to_have_text("Order 4711")
 
-    head = mail.bounding_box()
     with page.expect_response(IN_FRAME) as shown:
         mail.get_by_test_id("mail-original").click()
     assert "<b>grinders</b>" in shown.value.text()
-    opened = mail.bounding_box()
-    assert head is not None
-    assert opened is not None
-    assert opened["y"] == pytest.approx(head["y"], abs=2)
+    expect(mail.get_by_test_id("mail-subject")).to_be_in_viewport()
     expect(mail.get_by_test_id("mail-pictures")).to_be_visible()
     assert outside.asked_for == []
     with page.expect_response(f"{outside.web_url}/pixel.gif"):
@@ -313,6 +309,12 @@ def test_a_mail_is_begun_from_the_customers_card(mail_hub: HubProcess, outside: 
     expect(page.get_by_test_id("row-subject").filter(has_text="Your grinder is back")).to_have_count(1)
 
 
+def _top(mail: Locator) -> float:
+    box = mail.bounding_box()
+    assert box is not None
+    return box["y"]
+
+
 def test_conversations_that_run_into_each_other_are_headed_and_opened_at_their_own_newest_mail(
     mail_hub: HubProcess, new_page: NewPage
 ) -> None:
@@ -321,8 +323,10 @@ def test_conversations_that_run_into_each_other_are_headed_and_opened_at_their_o
     ani = Correspondent(mail_hub.url, "ani@sevan.test", "Ani")
     beans = ani.write("Do you have Ethiopian beans?", subject="Beans")
     grinder = ani.write("My grinder does not start.", subject="Grinder")
-    ani.write("More about beans.", subject="Re: Beans", In_Reply_To=beans, References=beans)
-    ani.write("The grinder smells.\n" * 40, subject="Re: Grinder", In_Reply_To=grinder, References=grinder)
+    html = "<p>More about <b>beans</b>.</p>" * 6
+    ani.write("More about beans.", subject="Re: Beans", html=html, In_Reply_To=beans, References=beans)
+    smell, html = "The grinder smells.\n" * 40, "<p>The grinder <b>smells</b>.</p>" * 40
+    ani.write(smell, subject="Re: Grinder", html=html, In_Reply_To=grinder, References=grinder)
 
     page.get_by_role("tab", name="All open").click()
     page.get_by_test_id("conversation-row").filter(has_text="Beans").filter(has_text="Ani").click()
@@ -332,11 +336,21 @@ def test_conversations_that_run_into_each_other_are_headed_and_opened_at_their_o
     expect(agent.mail("More about beans.", "in")).not_to_have_class(re.compile("aside"))
     expect(agent.mail("The grinder smells.", "in")).to_have_class(re.compile("aside"))
     show(page, "mail-headings")
+    top = _top(agent.mail("More about beans.", "in"))
+    agent.mail("More about beans.", "in").get_by_test_id("mail-original").click()
+    expect(page.get_by_test_id("mail-frame")).to_be_visible()
+    # Its text is in the frame now, where nothing is looked for.
+    assert _top(page.locator("article", has=page.get_by_test_id("mail-frame"))) == pytest.approx(top, abs=2)
+    page.get_by_test_id("mail-original").and_(page.get_by_role("button", pressed=True)).click()
 
     page.get_by_test_id("conversation-row").filter(has_text="Grinder").filter(has_text="Ani").click()
     expect(agent.mail("The grinder smells.", "in")).not_to_have_class(re.compile("aside"))
     expect(agent.mail("The grinder smells.", "in")).to_be_in_viewport()
     expect(agent.mail("More about beans.", "in")).to_have_class(re.compile("aside"))
+    agent.mail("The grinder smells.", "in").get_by_test_id("mail-original").click()
+    expect(
+        page.locator("article", has=page.get_by_test_id("mail-frame")).get_by_text("Ani", exact=True)
+    ).to_be_in_viewport()
     agent.resolve()
     page.get_by_test_id("conversation-row").filter(has_text="Beans").filter(has_text="Ani").click()
     agent.resolve()

@@ -22,13 +22,14 @@ pytestmark = pytest.mark.anyio
 
 async def test_a_robot_customer_is_answered_by_a_robot_agent(sqlite_url: str, tmp_path: Path, unused_port: int) -> None:
     async with demo(sqlite_url, tmp_path / "data", unused_port, quiet=False) as (hub, house, url):
-        caller = CALLERS[0]
-        dialogue = dialogues_of(caller.language)[0]
-        house.carrier.text(caller.phone, seed.SMS_NUMBER, dialogue.lines[0])
+        # A number that no robot uses: with another line of a robot's in between, this one would get no answer of its own.
+        phone = "+37410999001"
+        dialogue = dialogues_of("hy")[0]
+        house.carrier.text(phone, seed.SMS_NUMBER, dialogue.lines[0])
         async with asyncio.timeout(30):
             while True:
                 changed = house.carrier.changed
-                thread = house.carrier.conversation(caller.phone, seed.SMS_NUMBER)
+                thread = house.carrier.conversation(phone, seed.SMS_NUMBER)
                 if any(m.body == dialogue.replies[0] and m.status == "delivered" for m in thread):
                     break
                 await changed.wait()

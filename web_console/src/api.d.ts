@@ -4,6 +4,72 @@
  */
 
 export interface paths {
+    "/api/v1/skills": {
+        parameters: { query?: never; header?: never; path?: never; cookie?: never };
+        get: {
+            parameters: { query?: never; header?: never; path?: never; cookie?: never };
+            requestBody?: never;
+            responses: { 200: { headers: { [name: string]: unknown }; content: { "application/json": { items: components["schemas"]["SkillView"][]; next_cursor: string | null } } } };
+        };
+        post: {
+            parameters: { query?: never; header?: never; path?: never; cookie?: never };
+            requestBody: { content: { "application/json": { name: string } } };
+            responses: { 201: { headers: { [name: string]: unknown }; content: { "application/json": components["schemas"]["SkillView"] } } };
+        };
+    };
+    "/api/v1/skills/matrix": {
+        parameters: { query?: never; header?: never; path?: never; cookie?: never };
+        get: {
+            parameters: { query?: never; header?: never; path?: never; cookie?: never };
+            requestBody?: never;
+            responses: { 200: { headers: { [name: string]: unknown }; content: { "application/json": components["schemas"]["SkillMatrix"] } } };
+        };
+    };
+    "/api/v1/skills/{skill_id}": {
+        parameters: { query?: never; header?: never; path?: never; cookie?: never };
+        patch: {
+            parameters: { query?: never; header?: never; path: { skill_id: number }; cookie?: never };
+            requestBody: { content: { "application/json": { name: string } } };
+            responses: { 200: { headers: { [name: string]: unknown }; content: { "application/json": components["schemas"]["SkillView"] } } };
+        };
+        delete: {
+            parameters: { query?: never; header?: never; path: { skill_id: number }; cookie?: never };
+            requestBody?: never;
+            responses: { 204: { headers: { [name: string]: unknown }; content?: never } };
+        };
+    };
+    "/api/v1/users/{user_id}/skills": {
+        parameters: { query?: never; header?: never; path?: never; cookie?: never };
+        put: {
+            parameters: { query?: never; header?: never; path: { user_id: number }; cookie?: never };
+            requestBody: { content: { "application/json": { levels: { [key: string]: number } } } };
+            responses: { 200: { headers: { [name: string]: unknown }; content: { "application/json": components["schemas"]["SkillRow"] } } };
+        };
+    };
+    "/api/v1/conversations/{conversation_id}/routing": {
+        parameters: { query?: never; header?: never; path?: never; cookie?: never };
+        patch: {
+            parameters: { query?: never; header?: never; path: { conversation_id: number }; cookie?: never };
+            requestBody: { content: { "application/json": { priority?: number; pinned_agent_id?: number | null } } };
+            responses: { 200: { headers: { [name: string]: unknown }; content: { "application/json": components["schemas"]["ConversationView"] } } };
+        };
+    };
+    "/api/v1/conversations/{conversation_id}/why": {
+        parameters: { query?: never; header?: never; path?: never; cookie?: never };
+        get: {
+            parameters: { query?: never; header?: never; path: { conversation_id: number }; cookie?: never };
+            requestBody?: never;
+            responses: { 200: { headers: { [name: string]: unknown }; content: { "application/json": components["schemas"]["WhyConversation"] } } };
+        };
+    };
+    "/api/v1/offers/{offer_id}/why": {
+        parameters: { query?: never; header?: never; path?: never; cookie?: never };
+        get: {
+            parameters: { query?: never; header?: never; path: { offer_id: number }; cookie?: never };
+            requestBody?: never;
+            responses: { 200: { headers: { [name: string]: unknown }; content: { "application/json": components["schemas"]["Explanation"] } } };
+        };
+    };
     "/api/v1/session": {
         parameters: {
             query?: never;
@@ -1122,6 +1188,8 @@ export interface components {
             version: number;
             /** @default null */
             subject: string | null;
+            /** @default null */
+            pinned_agent_id: number | null;
         };
         /** @description A customer with all conversations the card lists, newest first, and who else is looking. */
         CustomerCard: {
@@ -1146,6 +1214,8 @@ export interface components {
             created_at: string;
             contact_points: components["schemas"]["ContactPointView"][];
             version: number;
+            /** @default 0 */
+            tier: number;
         };
         /**
          * @description Where an outgoing message is.
@@ -1252,7 +1322,7 @@ export interface components {
          * @description What an EVENT entry tells; the console has the sentence for each in every language.
          * @enum {string}
          */
-        Happening: "offered" | "accepted" | "declined" | "missed" | "claimed" | "transferred" | "released" | "resolved" | "reopened" | "opted_out" | "opted_in" | "linked" | "queued" | "bounced" | "complained";
+        Happening: "offered" | "accepted" | "declined" | "missed" | "claimed" | "transferred" | "released" | "resolved" | "reopened" | "opted_out" | "opted_in" | "linked" | "queued" | "bounced" | "complained" | "prioritised" | "pinned";
         HubEvent: components["schemas"]["EntryAdded"] | components["schemas"]["EntryChanged"] | components["schemas"]["ConversationChanged"] | components["schemas"]["ConversationHidden"] | components["schemas"]["CustomerChanged"] | components["schemas"]["OfferMade"] | components["schemas"]["OfferEnded"] | components["schemas"]["AgentChanged"] | components["schemas"]["QueueChanged"] | components["schemas"]["ChannelChanged"] | components["schemas"]["NumbersChanged"] | components["schemas"]["AccessChanged"];
         /** @description `token` is shown this once; only its hash is kept. */
         IssuedApiKey: {
@@ -1421,6 +1491,20 @@ export interface components {
             member_ids: number[];
             /** @default  */
             signature: string;
+            choice: components["schemas"]["QueueChoice"];
+            overflow: components["schemas"]["OverflowStep"][];
+            makes_room: boolean;
+            ring_s: {
+                [key: string]: number;
+            };
+            max_wait_s: number;
+            exclusion_s: number;
+            miss_limit: number;
+            release_when_lost: "live" | "all";
+            language_wish_s: number | null;
+            last_agent_days: number | null;
+            last_agent_wish_s: number | null;
+            required: components["schemas"]["SkillLevel"][];
         };
         NewUser: {
             email: string;
@@ -1580,6 +1664,21 @@ export interface components {
             version: number;
             /** @default  */
             signature: string;
+            choice: components["schemas"]["QueueChoice"];
+            overflow: components["schemas"]["OverflowStep"][];
+            makes_room: boolean;
+            ring_s: {
+                [key: string]: number;
+            };
+            max_wait_s: number;
+            exclusion_s: number;
+            miss_limit: number;
+            release_when_lost: "live" | "all";
+            language_wish_s: number | null;
+            last_agent_days: number | null;
+            last_agent_wish_s: number | null;
+            required: components["schemas"]["SkillLevel"][];
+            unservable: number;
         };
         /** @description Drop the token and take a fresh snapshot; the text says why. */
         ResyncFrame: {
@@ -1708,6 +1807,8 @@ export interface components {
             note: string | null;
             /** @default null */
             expected_version: number | null;
+            /** @default null */
+            tier: number | null;
         };
         /** @description `null` or absent leaves a field as it is. */
         UpdateMe: {
@@ -1727,6 +1828,90 @@ export interface components {
             member_ids: number[] | null;
             /** @default null */
             signature: string | null;
+            choice: components["schemas"]["QueueChoice"];
+            overflow: components["schemas"]["OverflowStep"][];
+            makes_room: boolean;
+            ring_s: {
+                [key: string]: number;
+            };
+            max_wait_s: number;
+            exclusion_s: number;
+            miss_limit: number;
+            release_when_lost: "live" | "all";
+            language_wish_s: number | null;
+            last_agent_days: number | null;
+            last_agent_wish_s: number | null;
+            required: components["schemas"]["SkillLevel"][];
+        };
+        QueueChoice: "least_loaded" | "longest_idle" | "best_skilled";
+        OverflowStep: {
+            queue_ids: number[];
+            after_s: number;
+        };
+        SkillLevel: {
+            skill_id: number;
+            level: number;
+        };
+        SkillView: {
+            id: number;
+            name: string;
+            version: number;
+        };
+        SkillRow: {
+            user_id: number;
+            name: string;
+            levels: {
+                [key: string]: number;
+            };
+        };
+        SkillMatrix: {
+            skills: components["schemas"]["SkillView"][];
+            agents: components["schemas"]["SkillRow"][];
+        };
+        Explanation: {
+            rule: string;
+            rule_version: number;
+            waited_s: number;
+            score_s: number;
+            is_overdue: boolean;
+            is_pinned: boolean;
+            is_unservable: boolean;
+            queue_ids: number[];
+            chosen_agent_id: number | null;
+            candidates: components["schemas"]["CandidateView"][];
+            candidate_count: number;
+            filtered: components["schemas"]["FilteredView"][];
+            insisted: string[];
+            relaxed: string[];
+        };
+        CandidateView: {
+            agent_id: number;
+            name: string;
+            rank: number;
+            wishes_met: number;
+            load: number;
+            idle_s: number;
+            skill: number;
+        };
+        FilteredView: {
+            agent_id: number;
+            name: string;
+            reasons: string[];
+        };
+        WhyOffer: {
+            offer_id: number;
+            agent_id: number;
+            agent_name: string;
+            /** Format: date-time */
+            offered_at: string;
+            ended_at: string | null;
+            outcome: components["schemas"]["OfferOutcome"] | null;
+            explanation: components["schemas"]["Explanation"] | null;
+        };
+        WhyConversation: {
+            conversation_id: number;
+            now: components["schemas"]["Explanation"] | null;
+            offers: components["schemas"]["WhyOffer"][];
         };
         UpdateUser: {
             /** @default null */

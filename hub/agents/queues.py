@@ -6,22 +6,65 @@ to those it concerns (AccessChanged: take a fresh snapshot), and the dispatcher 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import Any, Final, Literal
 
 from sqlalchemy import delete, select, update
 
+from hub.agents import skills
 from hub.domain.events import STAFF, AccessChanged, QueueChanged, user_topic
-from hub.domain.views import QueueView
+from hub.domain.values import AgentChoice, ChannelKind
+from hub.domain.views import OverflowView, QueueView, RequirementView
 from hub.errors import Conflict, InvalidInput, NotFound
+from hub.routing import engine
 from hub.store import tables
 from hub.store.database import Tx
 
 _q, _m, _u = tables.queue.c, tables.queue_member.c, tables.user_account.c
 
 
+class _Keep(Enum):
+    KEEP = "keep"
+
+
+# Where None is a value of its own, this leaves a thing as it is.
+KEEP: Final = _Keep.KEEP
+Keep = Literal[_Keep.KEEP]
+
+# Columns that are written as they are given.
+_PLAIN_SETTINGS = (
+    *("name", "offer_timeout_s", "signature", "choice", "makes_room"),
+    *("max_wait_s", "exclusion_s", "miss_limit", "release_when_lost"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class QueueSettings:
+    """What of a queue is set. None leaves a thing as it is, and so does KEEP where None switches it off."""
+
+    name: str | None = None
+    offer_timeout_s: int | None = None
+    member_ids: Collection[int] | None = None
+    signature: str | None = None
+    choice: AgentChoice | None = None
+    overflow: Collection[OverflowView] | None = None
+    makes_room: bool | None = None
+    ring_s: Mapping[str, int] | None = None
+    max_wait_s: int | None = None
+    exclusion_s: int | None = None
+    miss_limit: int | None = None
+    release_when_lost: str | None = None
+    language_wish_s: int | Keep | None = KEEP
+    last_agent_days: int | Keep | None = KEEP
+    last_agent_wish_s: int | Keep | None = KEEP
+    required: Collection[RequirementView] | None = None
+
+
 def load_queue_views(tx: Tx, ids: Collection[int] | None = None) -> list[QueueView]:
     """All queues, or those of `ids`, by id. Members who are not active are not shown."""
-    queues = select(_q.id, _q.name, _q.offer_timeout_s, _q.version, _q.signature).order_by(_q.id)
+    queues = select(tables.queue).order_by(_q.id)
     members = (
         select(_m.queue_id, _m.user_id)
         .join(tables.user_account, _u.id == _m.user_id)
@@ -33,10 +76,36 @@ def load_queue_views(tx: Tx, ids: Collection[int] | None = None) -> list[QueueVi
     by_queue: dict[int, list[int]] = {}
     for row in tx.rows(members):
         by_queue.setdefault(row.queue_id, []).append(row.user_id)
+    required = skills.load_requirements(tx, ids)
     return [
-        QueueView(row.id, row.name, tuple(by_queue.get(row.id, ())), row.offer_timeout_s, row.version, row.signature)
+        QueueView(
+            id=row.id,
+            name=row.name,
+            member_ids=tuple(by_queue.get(row.id, ())),
+            offer_timeout_s=row.offer_timeout_s,
+            version=row.version,
+            signature=row.signature,
+            choice=AgentChoice(row.choice),
+            overflow=read_overflow(row.overflow),
+            makes_room=row.makes_room,
+            ring_s={ChannelKind(kind): ring_s for kind, ring_s in (row.ring_s or {}).items()},
+            max_wait_s=row.max_wait_s,
+            exclusion_s=row.exclusion_s,
+            miss_limit=row.miss_limit,
+            release_when_lost=row.release_when_lost,
+            language_wish_s=row.language_wish_s,
+            last_agent_days=row.last_agent_days,
+            last_agent_wish_s=row.last_agent_wish_s,
+            required=required.get(row.id, ()),
+            unservable=row.unservable,
+        )
         for row in tx.rows(queues)
     ]
+
+
+def read_overflow(stored: Any) -> tuple[OverflowView, ...]:
+    """The steps as they stand in the table (None for none)."""
+    return tuple(OverflowView(tuple(step["queue_ids"]), step["after_s"]) for step in stored or ())
 
 
 def load_queue(tx: Tx, queue_id: int) -> QueueView:
@@ -47,41 +116,79 @@ def load_queue(tx: Tx, queue_id: int) -> QueueView:
 
 
 def create_queue(
-    tx: Tx, *, name: str, offer_timeout_s: int = 20, member_ids: Collection[int] = (), signature: str = ""
+    tx: Tx,
+    *,
+    name: str,
+    offer_timeout_s: int = 20,
+    member_ids: Collection[int] = (),
+    signature: str = "",
+    settings: QueueSettings | None = None,
 ) -> QueueView:
-    """Conflict if the name is taken; InvalidInput if a member is not an active user."""
+    """`settings` holds whatever else is not as usual. Conflict if the name is taken; InvalidInput naming what is wrong."""
     _check_name(tx, name, None)
     queue_id = tx.insert(tables.queue, {"name": name, "offer_timeout_s": offer_timeout_s, "signature": signature})
+    if settings is not None:
+        _write_settings(tx, queue_id, replace(settings, name=None, offer_timeout_s=None, signature=None))
     if not _set_members(tx, queue_id, member_ids):
         emit_queues(tx, [queue_id])
     return load_queue(tx, queue_id)
 
 
-def update_queue(
-    tx: Tx,
-    queue_id: int,
-    *,
-    name: str | None = None,
-    offer_timeout_s: int | None = None,
-    member_ids: Collection[int] | None = None,
-    signature: str | None = None,
-) -> QueueView:
-    """None leaves a thing as it is."""
+def update_queue(tx: Tx, queue_id: int, settings: QueueSettings) -> QueueView:
+    """Conflict if the name is taken; InvalidInput naming what is wrong. What waits already is looked at anew."""
     if tx.first(select(_q.id).where(_q.id == queue_id).with_for_update()) is None:
         raise NotFound("there is no such queue")
-    values: dict[str, object] = {}
-    if name is not None:
-        _check_name(tx, name, queue_id)
-        values["name"] = name
-    if offer_timeout_s is not None:
-        values["offer_timeout_s"] = offer_timeout_s
-    if signature is not None:
-        values["signature"] = signature
-    if values:
-        tx.execute(update(tables.queue).where(_q.id == queue_id).values(**values))
-    if not (member_ids is not None and _set_members(tx, queue_id, member_ids)) and values:
+    changed = _write_settings(tx, queue_id, settings)
+    moved = settings.member_ids is not None and _set_members(tx, queue_id, settings.member_ids)
+    if changed and not moved:
         emit_queues(tx, [queue_id])
     return load_queue(tx, queue_id)
+
+
+def _write_settings(tx: Tx, queue_id: int, settings: QueueSettings) -> bool:
+    """All but the members; True if anything was given."""
+    values: dict[str, object] = {
+        name: value for name in _PLAIN_SETTINGS if (value := getattr(settings, name)) is not None
+    }
+    for name in ("language_wish_s", "last_agent_days", "last_agent_wish_s"):
+        if (value := getattr(settings, name)) is not KEEP:
+            values[name] = value
+    if settings.name is not None:
+        _check_name(tx, settings.name, queue_id)
+    if settings.ring_s is not None:
+        _check_kinds(settings.ring_s)
+        values["ring_s"] = dict(settings.ring_s)
+    if settings.overflow is not None:
+        _check_overflow(tx, queue_id, settings.overflow)
+        values["overflow"] = [
+            {"queue_ids": list(step.queue_ids), "after_s": step.after_s} for step in settings.overflow
+        ]
+    if values:
+        tx.execute(update(tables.queue).where(_q.id == queue_id).values(**values))
+    requires = settings.required is not None and skills.set_requirements(tx, queue_id, settings.required)
+    return bool(values) or requires
+
+
+def _check_kinds(ring_s: Mapping[str, int]) -> None:
+    unknown = ", ".join(kind for kind in ring_s if kind not in list(ChannelKind))
+    if unknown:
+        known = ", ".join(ChannelKind)
+        raise InvalidInput("no such kind of channel", fields={"ring_s": f"{unknown}: there are {known}"})
+
+
+def _check_overflow(tx: Tx, queue_id: int, overflow: Collection[OverflowView]) -> None:
+    """InvalidInput naming `overflow` if a target is not there, is the queue itself, or leads back to it."""
+    # All of them, in one order: two changes at once could else make a circle of which each is one half.
+    rows = tx.rows(select(_q.id, _q.overflow).order_by(_q.id).with_for_update())
+    steps = {row.id: read_overflow(row.overflow) for row in rows} | {queue_id: tuple(overflow)}
+    faults = engine.overflow_faults(
+        engine.Queue(
+            number, max_wait_s=0, overflow=tuple(engine.Overflow(step.queue_ids, step.after_s) for step in taken)
+        )
+        for number, taken in steps.items()
+    )
+    if queue_id in faults:
+        raise InvalidInput("the overflow cannot be so", fields={"overflow": faults[queue_id]})
 
 
 def set_user_queues(tx: Tx, user_id: int, queue_ids: Collection[int]) -> bool:

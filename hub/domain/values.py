@@ -30,6 +30,18 @@ class ChannelKind(StrEnum):
     LOOPBACK = "loopback"
 
 
+class AgentChoice(StrEnum):
+    """How a queue chooses among those who may be offered its work (routing.engine.Choice says how it goes on)."""
+
+    LEAST_LOADED = "least_loaded"
+    LONGEST_IDLE = "longest_idle"
+    BEST_SKILLED = "best_skilled"
+
+
+# A customer's tier is 0 to 3; each is worth so many minutes of waiting.
+TIER_PRIORITY = 10
+
+
 class ContactKind(StrEnum):
     """What sort of address a contact point is. A phone number serves SMS and calls alike."""
 
@@ -75,6 +87,9 @@ class Happening(StrEnum):
     OPTED_IN = "opted_in"
     LINKED = "linked"
     QUEUED = "queued"
+    # A supervisor changed its priority; gave it to an agent in advance, or took that back (`agent_id` None).
+    PRIORITISED = "prioritised"
+    PINNED = "pinned"
     # A copy of a mail did not reach one of its further recipients; a recipient called a mail spam.
     BOUNCED = "bounced"
     COMPLAINED = "complained"

@@ -8,10 +8,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Literal
 
 from hub.domain.mail import Mailbox, Noise
 from hub.domain.states import AgentState, AttachmentState, ChannelHealth, ConversationStatus, Delivery, OfferOutcome
-from hub.domain.values import AuthorKind, ChannelKind, ContactKind, Direction, EntryKind, Happening, Role
+from hub.domain.values import (
+    AgentChoice,
+    AuthorKind,
+    ChannelKind,
+    ContactKind,
+    Direction,
+    EntryKind,
+    Happening,
+    Role,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +109,8 @@ class ConversationView:
 
     `unanswered_since`: when the oldest customer message that nobody has answered came in. `queued_since`: since when it
     waits for an agent (None while assigned or resolved). `preview` is the start of the newest message. `subject` is what a
-    conversation by mail is about (None on other channels).
+    conversation by mail is about (None on other channels). `priority` counts in minutes of waiting. `pinned_agent_id`: a
+    supervisor chose who shall have it (None once somebody has it).
     """
 
     id: int
@@ -124,6 +135,7 @@ class ConversationView:
     preview_direction: Direction
     version: int
     subject: str | None = None
+    pinned_agent_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +154,8 @@ class ContactPointView:
 
 @dataclass(frozen=True, slots=True)
 class CustomerView:
+    """`tier`: 0 to 3, each worth ten minutes of waiting."""
+
     id: int
     name: str
     language: str | None
@@ -149,6 +163,7 @@ class CustomerView:
     created_at: datetime
     contact_points: tuple[ContactPointView, ...]
     version: int
+    tier: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,13 +205,56 @@ class AgentView:
 
 
 @dataclass(frozen=True, slots=True)
+class SkillView:
+    """A language is a skill like any other, by the name `language:hy`."""
+
+    id: int
+    name: str
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class OverflowView:
+    """Work stands in these queues too once it has waited `after_s`."""
+
+    queue_ids: tuple[int, ...]
+    after_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class RequirementView:
+    """All work of the queue requires the skill, at this level (1 to 5) or above."""
+
+    skill_id: int
+    level: int
+
+
+@dataclass(frozen=True, slots=True)
 class QueueView:
+    """`ring_s`: kind of channel → how long an offer rings, where it is not `offer_timeout_s`. `language_wish_s`: so long
+    its work waits for somebody who speaks the customer's language; `last_agent_wish_s`: for whoever had the customer
+    within `last_agent_days` (null: that is not looked at). `unservable`: so much of its waiting work nobody could ever
+    be offered, whoever were at work."""
+
     id: int
     name: str
     member_ids: tuple[int, ...]
     offer_timeout_s: int
     version: int
     signature: str = ""
+    choice: AgentChoice = AgentChoice.LEAST_LOADED
+    overflow: tuple[OverflowView, ...] = ()
+    makes_room: bool = False
+    ring_s: dict[ChannelKind, int] = field(default_factory=dict)
+    max_wait_s: int = 3600
+    exclusion_s: int = 60
+    miss_limit: int = 3
+    release_when_lost: Literal["live", "all"] = "live"
+    language_wish_s: int | None = None
+    last_agent_days: int | None = None
+    last_agent_wish_s: int | None = None
+    required: tuple[RequirementView, ...] = ()
+    unservable: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -154,6 +154,15 @@ def _load_snapshot(tx: Tx) -> tuple[engine.Snapshot, dict[int, int]]:
     )
 
 
+def explain_now(tx: Tx, conversation_id: int) -> engine.Explanation | None:
+    """What the engine would decide about this work at this moment, and why; None if it does not wait (or rings already)."""
+    snapshot, _ = _load_snapshot(tx)
+    try:
+        return engine.explain(snapshot, tx.now, conversation_id)
+    except NotFound:
+        return None
+
+
 # In the words of the partial index ix_offer_misses, so that it is used.
 _MISSED = text("offer.outcome IN ('declined', 'no_answer')")
 
@@ -323,6 +332,7 @@ def _assign(
         assignee_id=agent_id,
         assigned_at=tx.now,
         queued_since=None,
+        pinned_agent_id=None,
         **values,
     )
     conversations.emit_hidden(tx, view, before)
@@ -390,6 +400,7 @@ def _release(
         assigned_at=None,
         queue_id=target,
         queued_since=_original_age(tx, before),
+        pinned_agent_id=None,
     )
     conversations.emit_hidden(tx, view, before)
     if agent_id is not None:
@@ -515,6 +526,51 @@ def transfer(
     return view
 
 
+def change_turn(
+    tx: Tx,
+    viewer: Viewer,
+    conversation_id: int,
+    *,
+    priority: int | None,
+    pinned_agent_id: int | None,
+    changes_pin: bool,
+) -> ConversationView:
+    """A supervisor's hand on waiting work: its priority (minutes; None leaves it), and, if `changes_pin`, who shall have it
+    (None: whoever may). Work that rings at somebody else is taken back from there. A pin is spent once somebody has the
+    work, so work that is held cannot be given one: Conflict `not_waiting`."""
+    before = _access(tx, viewer, conversation_id)
+    if before.status is ConversationStatus.RESOLVED:
+        raise Conflict("this conversation is resolved", code="resolved")
+    if priority is not None and priority != before.priority:
+        data: dict[str, str | int | None] = {"priority": priority, "before": before.priority}
+        _, before = conversations.add_happening(
+            tx, before, Happening.PRIORITISED, _author(viewer), data, priority=priority
+        )
+        tx.wake("routing")
+    if not changes_pin or pinned_agent_id == before.pinned_agent_id:
+        return before
+    if pinned_agent_id is None:
+        return _pin(tx, before, None, _author(viewer))
+    if not roster.load_agent_views(tx, [pinned_agent_id]):
+        raise InvalidInput("no such agent", fields={"pinned_agent_id": "there is no such agent"})
+    if before.queued_since is None:
+        raise Conflict("somebody holds this conversation; transfer it", code="not_waiting")
+    ringing = tx.first(select(_o.id, _o.agent_id).where(_o.conversation_id == before.id, _o.ended_at.is_(None)))
+    if ringing is not None and ringing.agent_id != pinned_agent_id:
+        _end_offer(tx, ringing.id, OfferOutcome.WITHDRAWN)
+    return _pin(tx, conversations.load_conversation(tx, before.id), pinned_agent_id, _author(viewer))
+
+
+def _pin(tx: Tx, before: ConversationView, agent_id: int | None, author: Author) -> ConversationView:
+    data: dict[str, str | int | None] = {
+        "agent_id": agent_id,
+        "agent_name": _name_of(tx, agent_id) if agent_id is not None else None,
+    }
+    _, view = conversations.add_happening(tx, before, Happening.PINNED, author, data, pinned_agent_id=agent_id)
+    tx.wake("routing")
+    return view
+
+
 def release(tx: Tx, viewer: Viewer, conversation_id: int) -> ConversationView:
     """Back to its queue, at its original age."""
     before = _access(tx, viewer, conversation_id)
@@ -545,6 +601,7 @@ def resolve(tx: Tx, viewer: Viewer, conversation_id: int) -> ConversationView:
         assignee_id=None,
         assigned_at=None,
         queued_since=None,
+        pinned_agent_id=None,
         unanswered_since=None,
         resolved_at=tx.now,
     )

@@ -2,6 +2,7 @@
 
 who works here     user_account ─ session, api_key, agent (state, capacity), connection (open console sockets)
 where it arrives   channel → queue ─ queue_member
+who can do what    skill ─ agent_skill, queue_skill (what the work of a queue requires)
 whose it is        customer ─ contact_point
 what was said      conversation ─ entry ─ attachment, mail (what an entry has more when it is a mail)
 once only          arrival (the first insert of every inbound transaction), receipt, idempotency
@@ -247,6 +248,21 @@ queue = Table(
     Column("max_wait_s", Integer, nullable=False, server_default=text("3600")),
     # Below the agent's own signature in every mail of this queue.
     Column("signature", Text, nullable=False, server_default=""),
+    # Whom of several its work is offered to: domain.values.AgentChoice.
+    Column("choice", Text, nullable=False, server_default="least_loaded"),
+    # Where its work may go too: [{"queue_ids": [2, 3], "after_s": 60}, …], each step from then on; null is none.
+    Column("overflow", JSON),
+    # An agent is kept from other work for each piece of its work that is overdue and finds nobody with room.
+    Column("makes_room", Boolean, nullable=False, server_default=false()),
+    # Kind of channel → how long an offer rings; other kinds ring for offer_timeout_s.
+    Column("ring_s", JSON),
+    # So long work waits for somebody who speaks the customer's language; null: that is not looked at.
+    Column("language_wish_s", Integer),
+    # So long work waits for whoever had the customer within so many days; null in either: that is not looked at.
+    Column("last_agent_days", Integer),
+    Column("last_agent_wish_s", Integer),
+    # How many pieces of its waiting work nobody could ever be offered, as the dispatcher counted last.
+    Column("unservable", Integer, nullable=False, server_default=text("0")),
     _version(),
     _one_of("release_when_lost", "live", "all"),
     CheckConstraint("offer_timeout_s BETWEEN 5 AND 900", name="offer_timeout_is_sane"),
@@ -259,6 +275,39 @@ queue_member = Table(
     Column("queue_id", BigId, ForeignKey("queue.id", ondelete="CASCADE"), primary_key=True),
     Column("user_id", BigId, ForeignKey("user_account.id", ondelete="CASCADE"), primary_key=True),
     Index("ix_queue_member_user_id", "user_id"),
+)
+
+skill = Table(
+    "skill",
+    metadata,
+    _id(),
+    Column("name", Text, nullable=False),
+    # The name without its case: two that differ in nothing else are one.
+    Column("folded_name", Text, nullable=False, unique=True),
+    _at("created_at"),
+    _version(),
+    **_AUTO,
+)
+
+agent_skill = Table(
+    "agent_skill",
+    metadata,
+    Column("user_id", BigId, ForeignKey("user_account.id", ondelete="CASCADE"), primary_key=True),
+    Column("skill_id", BigId, ForeignKey("skill.id", ondelete="CASCADE"), primary_key=True),
+    Column("level", Integer, nullable=False),
+    CheckConstraint("level BETWEEN 1 AND 5", name="level_is_1_to_5"),
+    Index("ix_agent_skill_skill_id", "skill_id"),
+)
+
+# What all work of a queue requires. No CASCADE: a skill that is required is not removed.
+queue_skill = Table(
+    "queue_skill",
+    metadata,
+    Column("queue_id", BigId, ForeignKey("queue.id", ondelete="CASCADE"), primary_key=True),
+    Column("skill_id", BigId, ForeignKey("skill.id"), primary_key=True),
+    Column("level", Integer, nullable=False),
+    CheckConstraint("level BETWEEN 1 AND 5", name="level_is_1_to_5"),
+    Index("ix_queue_skill_skill_id", "skill_id"),
 )
 
 channel = Table(
@@ -302,6 +351,8 @@ customer = Table(
     Column("language", Text),
     Column("note", Text, nullable=False, server_default=""),
     _at("created_at"),
+    # How much it matters that this customer is served soon, 0 to 3: domain.values.TIER_PRIORITY.
+    Column("tier", Integer, nullable=False, server_default=text("0")),
     # Set when this record was found to be the same person as another; readers follow it.
     _ref("merged_into", "customer.id", nullable=True),
     _version(),
@@ -353,6 +404,9 @@ conversation = Table(
     _at("resolved_at", nullable=True),
     Column("reopened_count", Integer, nullable=False, server_default=text("0")),
     Column("priority", Integer, nullable=False, server_default=text("0")),
+    # The agent to whom a supervisor gave it while it waits; once somebody holds it, the pin is spent. No foreign key: people
+    # are never removed, and SQLite would have to build the table anew for it.
+    Column("pinned_agent_id", BigId),
     Column("preview", Text, nullable=False, server_default=""),
     Column("preview_direction", Text, nullable=False, server_default="in"),
     _version(),
@@ -621,8 +675,10 @@ offer = Table(
     _at("ended_at", nullable=True),
     Column("outcome", Text),
     Column("weight", Integer, nullable=False),
-    # The engine's record of the decision: candidates, who was filtered out and why, scores, rule version.
+    # The engine's short record of the decision, which travels with the offer; and the whole: candidates, who was filtered
+    # out and why, scores, rule version.
     Column("why", JSON, nullable=False),
+    Column("explanation", JSON),
     _one_of(
         "outcome",
         "accepted",
@@ -675,6 +731,8 @@ assignment = Table(
         sqlite_where=text("ended_at IS NULL"),
         postgresql_where=text("ended_at IS NULL"),
     ),
+    # Who had this customer last.
+    Index("ix_assignment_conversation_id_assigned_at", "conversation_id", "assigned_at"),
     Index(
         "ix_assignment_live_by_agent",
         "agent_id",

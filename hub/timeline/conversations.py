@@ -85,6 +85,7 @@ def conversation_view(row: Row[Any] | Mapping[str, Any]) -> ConversationView:
         preview_direction=_DIRECTION[r["preview_direction"]],
         version=r["version"],
         subject=r["subject"],
+        pinned_agent_id=r["pinned_agent_id"],
     )
 
 

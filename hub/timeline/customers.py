@@ -149,6 +149,7 @@ def load_customers(tx: Tx, ids: Collection[int]) -> dict[int, CustomerView]:
             created_at=row.created_at,
             contact_points=tuple(points.get(row.id, ())),
             version=row.version,
+            tier=row.tier,
         )
         for row in tx.rows(select(tables.customer).where(_cu.id.in_(ids)))
     }
@@ -366,7 +367,7 @@ def join(tx: Tx, customer_id: int, into_id: int) -> None:
 
 
 def rename(tx: Tx, customer_id: int, expected_version: int | None, values: Mapping[str, Any]) -> CustomerView:
-    """Changes name, language or note; Conflict `version_conflict` if somebody changed the card meanwhile."""
+    """Changes name, language, note or tier; Conflict `version_conflict` if somebody changed the card meanwhile."""
     row = tx.first(select(_cu.version, _cu.merged_into).where(_cu.id == customer_id).with_for_update())
     if row is None or row.merged_into is not None:
         raise NotFound("there is no such customer")
@@ -376,6 +377,8 @@ def rename(tx: Tx, customer_id: int, expected_version: int | None, values: Mappi
         tx.execute(update(tables.customer).where(_cu.id == customer_id).values(version=_cu.version + 1, **values))
         if "name" in values:
             _tell_new_name(tx, customer_id)
+        if "tier" in values or "language" in values:
+            tx.wake("routing")
     return emit_customer(tx, customer_id)
 
 

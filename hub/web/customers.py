@@ -76,7 +76,7 @@ async def update_customer(context: Context, customer_id: int, body: UpdateCustom
     """With `expected_version`, 409 `version_conflict` when somebody changed the card meanwhile."""
     values: dict[str, Any] = {
         name: value
-        for name in ("name", "language", "note")
+        for name in ("name", "language", "note", "tier")
         if name in body.model_fields_set and ((value := getattr(body, name)) is not None or name == "language")
     }
     return await context.hub.database.transaction(_update, context.viewer, customer_id, body.expected_version, values)

@@ -14,8 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from hub.domain.events import HubEvent, VolatileEvent
 from hub.domain.mail import Mailbox, Noise, SpanKind
-from hub.domain.states import AgentState, ConversationStatus
-from hub.domain.values import ChannelKind, Role
+from hub.domain.states import AgentState, ConversationStatus, OfferOutcome
+from hub.domain.values import AgentChoice, ChannelKind, Role
 from hub.domain.views import (
     AgentView,
     ChannelView,
@@ -26,6 +26,7 @@ from hub.domain.views import (
     NumbersView,
     OfferView,
     QueueView,
+    SkillView,
     UserView,
 )
 
@@ -179,6 +180,77 @@ class Claim(Request):
     expected_assignee_id: int | None = None
 
 
+class ChangeRouting(Request):
+    """Absent leaves a thing as it is. `priority` counts in minutes of waiting; `pinned_agent_id` chooses who shall have
+    waiting work, null takes that back."""
+
+    priority: Annotated[int, Field(ge=-60, le=600)] | None = None
+    pinned_agent_id: int | None = None
+
+
+class WhyCandidate(Answer):
+    """Somebody who may be offered the work, with what the choice looks at. `skill` is the sum of their levels in all that
+    is required or wished; `rank` that of the queue among theirs."""
+
+    agent_id: int
+    name: str
+    rank: int
+    wishes_met: int
+    load: int
+    idle_s: float
+    skill: int
+
+
+class WhyFiltered(Answer):
+    """Somebody who may not, and why (docs/routing.md lists the words)."""
+
+    agent_id: int
+    name: str
+    reasons: list[str]
+
+
+class Explanation(Answer):
+    """Why a piece of work goes where it goes, or why to nobody. `candidates`: the best few, best first, of
+    `candidate_count`. `score_s`: seconds waited and what priorities are worth. `insisted`: wishes that are still hard,
+    `relaxed`: those that only rank."""
+
+    rule: str
+    rule_version: int
+    waited_s: float
+    score_s: float
+    is_overdue: bool
+    is_pinned: bool
+    is_unservable: bool
+    queue_ids: list[int]
+    chosen_agent_id: int | None
+    candidates: list[WhyCandidate]
+    candidate_count: int
+    filtered: list[WhyFiltered]
+    insisted: list[str]
+    relaxed: list[str]
+
+
+class WhyOffer(Answer):
+    """An offer there was. `explanation` is null for those made before such records were kept."""
+
+    offer_id: int
+    agent_id: int
+    agent_name: str
+    offered_at: datetime
+    ended_at: datetime | None
+    outcome: OfferOutcome | None
+    explanation: Explanation | None
+
+
+class WhyConversation(Answer):
+    """`now`: what would be decided at this moment (null when the work does not wait); `offers`: those there were, newest
+    first."""
+
+    conversation_id: int
+    now: Explanation | None
+    offers: list[WhyOffer]
+
+
 class NewConversation(Request):
     """The hub writes first: on this channel account to this contact point (one open conversation each: an open one is
     used again; by mail a new one with its own `subject`)."""
@@ -244,6 +316,7 @@ class UpdateCustomer(Request):
     name: Name | None = None
     language: Annotated[str, StringConstraints(max_length=20)] | None = None
     note: Annotated[str, StringConstraints(max_length=4_000)] | None = None
+    tier: Annotated[int, Field(ge=0, le=3)] | None = None
     expected_version: int | None = None
 
 
@@ -283,18 +356,91 @@ class UpdateUser(Request):
     capacity: Annotated[int, Field(ge=0, le=1000)] | None = None
 
 
-class NewQueue(Request):
-    name: Name
-    offer_timeout_s: Annotated[int, Field(ge=5, le=900)] = 20
-    member_ids: list[int] = []
-    signature: Signature = ""
+# How long an offer rings: the bounds of the table.
+RingTime = Annotated[int, Field(ge=5, le=900)]
+# A day is 86,400 s. What waits longer than a month waits for something else than an agent.
+Wait = Annotated[int, Field(ge=0, le=31 * 86_400)]
+
+
+class OverflowIn(Request):
+    queue_ids: Annotated[list[int], Field(min_length=1, max_length=20)]
+    after_s: Wait
+
+
+class RequirementIn(Request):
+    skill_id: int
+    level: Annotated[int, Field(ge=1, le=5)]
+
+
+Overflows = Annotated[list[OverflowIn], Field(max_length=10)]
+# By the kind's word: what is no kind is refused where it is read.
+RingTimes = dict[Annotated[str, StringConstraints(max_length=20)], RingTime]
+Requirements = Annotated[list[RequirementIn], Field(max_length=20)]
 
 
 class UpdateQueue(Request):
+    """Absent leaves a thing as it is, and so does `null`, but for the three that `null` switches off: `language_wish_s`,
+    `last_agent_days`, `last_agent_wish_s`. Lists replace what there was."""
+
     name: Name | None = None
-    offer_timeout_s: Annotated[int, Field(ge=5, le=900)] | None = None
+    offer_timeout_s: RingTime | None = None
     member_ids: list[int] | None = None
     signature: Signature | None = None
+    choice: AgentChoice | None = None
+    overflow: Overflows | None = None
+    makes_room: bool | None = None
+    ring_s: RingTimes | None = None
+    max_wait_s: Annotated[int, Field(ge=1, le=31 * 86_400)] | None = None
+    exclusion_s: Annotated[int, Field(ge=0, le=86_400)] | None = None
+    miss_limit: Annotated[int, Field(ge=1, le=100)] | None = None
+    release_when_lost: Literal["live", "all"] | None = None
+    language_wish_s: Wait | None = None
+    last_agent_days: Annotated[int, Field(ge=1, le=366)] | None = None
+    last_agent_wish_s: Wait | None = None
+    required: Requirements | None = None
+
+
+class NewQueue(UpdateQueue):
+    """What is absent is as usual."""
+
+    name: Name
+
+
+SkillName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=60)]
+
+
+class NewSkill(Request):
+    """A language is `language:` and its two letters."""
+
+    name: SkillName
+
+
+class UpdateSkill(Request):
+    """Absent leaves it as it is."""
+
+    name: SkillName | None = None
+
+
+class SetSkills(Request):
+    """Skill's id → level, 1 to 5. Replaces all that the person had."""
+
+    levels: Annotated[
+        dict[Annotated[str, StringConstraints(max_length=20)], Annotated[int, Field(ge=1, le=5)]],
+        Field(max_length=500),
+    ]
+
+
+class AgentSkills(Answer):
+    """A row of the matrix; `levels`: skill's id → level. A skill that is not named is not there."""
+
+    user_id: int
+    name: str
+    levels: dict[int, int]
+
+
+class SkillMatrix(Answer):
+    skills: list[SkillView]
+    agents: list[AgentSkills]
 
 
 # A day is 86,400 s; a year is enough for anybody to remember what it was about.

@@ -4,72 +4,6 @@
  */
 
 export interface paths {
-    "/api/v1/skills": {
-        parameters: { query?: never; header?: never; path?: never; cookie?: never };
-        get: {
-            parameters: { query?: never; header?: never; path?: never; cookie?: never };
-            requestBody?: never;
-            responses: { 200: { headers: { [name: string]: unknown }; content: { "application/json": { items: components["schemas"]["SkillView"][]; next_cursor: string | null } } } };
-        };
-        post: {
-            parameters: { query?: never; header?: never; path?: never; cookie?: never };
-            requestBody: { content: { "application/json": { name: string } } };
-            responses: { 201: { headers: { [name: string]: unknown }; content: { "application/json": components["schemas"]["SkillView"] } } };
-        };
-    };
-    "/api/v1/skills/matrix": {
-        parameters: { query?: never; header?: never; path?: never; cookie?: never };
-        get: {
-            parameters: { query?: never; header?: never; path?: never; cookie?: never };
-            requestBody?: never;
-            responses: { 200: { headers: { [name: string]: unknown }; content: { "application/json": components["schemas"]["SkillMatrix"] } } };
-        };
-    };
-    "/api/v1/skills/{skill_id}": {
-        parameters: { query?: never; header?: never; path?: never; cookie?: never };
-        patch: {
-            parameters: { query?: never; header?: never; path: { skill_id: number }; cookie?: never };
-            requestBody: { content: { "application/json": { name: string } } };
-            responses: { 200: { headers: { [name: string]: unknown }; content: { "application/json": components["schemas"]["SkillView"] } } };
-        };
-        delete: {
-            parameters: { query?: never; header?: never; path: { skill_id: number }; cookie?: never };
-            requestBody?: never;
-            responses: { 204: { headers: { [name: string]: unknown }; content?: never } };
-        };
-    };
-    "/api/v1/users/{user_id}/skills": {
-        parameters: { query?: never; header?: never; path?: never; cookie?: never };
-        put: {
-            parameters: { query?: never; header?: never; path: { user_id: number }; cookie?: never };
-            requestBody: { content: { "application/json": { levels: { [key: string]: number } } } };
-            responses: { 200: { headers: { [name: string]: unknown }; content: { "application/json": components["schemas"]["SkillRow"] } } };
-        };
-    };
-    "/api/v1/conversations/{conversation_id}/routing": {
-        parameters: { query?: never; header?: never; path?: never; cookie?: never };
-        patch: {
-            parameters: { query?: never; header?: never; path: { conversation_id: number }; cookie?: never };
-            requestBody: { content: { "application/json": { priority?: number; pinned_agent_id?: number | null } } };
-            responses: { 200: { headers: { [name: string]: unknown }; content: { "application/json": components["schemas"]["ConversationView"] } } };
-        };
-    };
-    "/api/v1/conversations/{conversation_id}/why": {
-        parameters: { query?: never; header?: never; path?: never; cookie?: never };
-        get: {
-            parameters: { query?: never; header?: never; path: { conversation_id: number }; cookie?: never };
-            requestBody?: never;
-            responses: { 200: { headers: { [name: string]: unknown }; content: { "application/json": components["schemas"]["WhyConversation"] } } };
-        };
-    };
-    "/api/v1/offers/{offer_id}/why": {
-        parameters: { query?: never; header?: never; path?: never; cookie?: never };
-        get: {
-            parameters: { query?: never; header?: never; path: { offer_id: number }; cookie?: never };
-            requestBody?: never;
-            responses: { 200: { headers: { [name: string]: unknown }; content: { "application/json": components["schemas"]["Explanation"] } } };
-        };
-    };
     "/api/v1/session": {
         parameters: {
             query?: never;
@@ -434,6 +368,67 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/conversations/{conversation_id}/routing": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Change its turn
+         * @description Its priority, and who shall have it while it waits. 409 `resolved`; 409 `not_waiting` for a pin on what somebody
+         *     holds.
+         */
+        patch: operations["change_routing"];
+        trace?: never;
+    };
+    "/api/v1/conversations/{conversation_id}/why": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Why it went where it went
+         * @description What would be decided now, if it waits, and why each offer was made.
+         */
+        get: operations["get_conversation_why"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/offers/{offer_id}/why": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Why me?
+         * @description Why an offer of your own was made to you.
+         */
+        get: operations["get_offer_why"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/agents": {
         parameters: {
             query?: never;
@@ -753,7 +748,7 @@ export interface paths {
         put?: never;
         /**
          * Create a queue
-         * @description 409 `name_taken` if there is one of this name.
+         * @description 409 `name_taken` if there is one of this name. What is absent is as usual.
          */
         post: operations["create_queue"];
         delete?: never;
@@ -778,9 +773,95 @@ export interface paths {
         head?: never;
         /**
          * Change a queue
-         * @description `null` or absent leaves a thing as it is; `member_ids` replaces the members.
+         * @description Absent leaves a thing as it is, and so does `null` but for the wishes; lists replace what there was. Work that waits
+         *     already is looked at anew at once.
          */
         patch: operations["update_queue"];
+        trace?: never;
+    };
+    "/api/v1/skills": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * All skills
+         * @description By name.
+         */
+        get: operations["list_skills"];
+        put?: never;
+        /**
+         * Create a skill
+         * @description 409 `name_taken` if there is one of this name, in small or capital letters.
+         */
+        post: operations["create_skill"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/skills/matrix": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who can do what */
+        get: operations["get_skill_matrix"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/skills/{skill_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Remove a skill
+         * @description Nobody has it any more. 409 `in_use`, naming them, while queues require it.
+         */
+        delete: operations["delete_skill"];
+        options?: never;
+        head?: never;
+        /**
+         * Rename a skill
+         * @description Everybody keeps their levels of it.
+         */
+        patch: operations["rename_skill"];
+        trace?: never;
+    };
+    "/api/v1/users/{user_id}/skills": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Say what somebody can do
+         * @description Replaces all; work that waits already is looked at anew at once.
+         */
+        put: operations["set_user_skills"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/v1/channel-kinds": {
@@ -853,7 +934,8 @@ export interface paths {
         put?: never;
         /**
          * Try a channel's connections
-         * @description Signs in where mail is sent and fetched, and sends nothing. 409 `nothing_to_check` for other kinds of channel.
+         * @description Signs in where mail is sent and fetched, and sends nothing; the channel's health is what it found. 409
+         *     `nothing_to_check` for other kinds of channel.
          */
         post: operations["check_channel"];
         delete?: never;
@@ -949,6 +1031,19 @@ export interface components {
             kind: "agent.changed";
         };
         /**
+         * @description How a queue chooses among those who may be offered its work (routing.engine.Choice says how it goes on).
+         * @enum {string}
+         */
+        AgentChoice: "least_loaded" | "longest_idle" | "best_skilled";
+        /** @description A row of the matrix; `levels`: skill's id → level. A skill that is not named is not there. */
+        AgentSkills: {
+            user_id: number;
+            name: string;
+            levels: {
+                [key: string]: number;
+            };
+        };
+        /**
          * @description What an agent has said about themselves, or (OFFLINE, NOT_RESPONDING) what the hub has seen.
          *
          *     Only AVAILABLE is offered work. AWAY carries a reason (break, lunch, training …).
@@ -1007,6 +1102,16 @@ export interface components {
         ChangePassword: {
             current_password: string;
             new_password: string;
+        };
+        /**
+         * @description Absent leaves a thing as it is. `priority` counts in minutes of waiting; `pinned_agent_id` chooses who shall have
+         *     waiting work, null takes that back.
+         */
+        ChangeRouting: {
+            /** @default null */
+            priority: number | null;
+            /** @default null */
+            pinned_agent_id: number | null;
         };
         /** @description What a channel can carry, told to the composer before anything is queued. None means no limit of ours. */
         ChannelCapabilities: {
@@ -1160,7 +1265,8 @@ export interface components {
          *
          *     `unanswered_since`: when the oldest customer message that nobody has answered came in. `queued_since`: since when it
          *     waits for an agent (None while assigned or resolved). `preview` is the start of the newest message. `subject` is what a
-         *     conversation by mail is about (None on other channels).
+         *     conversation by mail is about (None on other channels). `priority` counts in minutes of waiting. `pinned_agent_id`: a
+         *     supervisor chose who shall have it (None once somebody has it).
          */
         ConversationView: {
             id: number;
@@ -1205,6 +1311,7 @@ export interface components {
              */
             kind: "customer.changed";
         };
+        /** @description `tier`: 0 to 3, each worth ten minutes of waiting. */
         CustomerView: {
             id: number;
             name: string;
@@ -1317,12 +1424,33 @@ export interface components {
             token: string;
             events: components["schemas"]["HubEvent"][];
         };
+        /**
+         * @description Why a piece of work goes where it goes, or why to nobody. `candidates`: the best few, best first, of
+         *     `candidate_count`. `score_s`: seconds waited and what priorities are worth. `insisted`: wishes that are still hard,
+         *     `relaxed`: those that only rank.
+         */
+        Explanation: {
+            rule: string;
+            rule_version: number;
+            waited_s: number;
+            score_s: number;
+            is_overdue: boolean;
+            is_pinned: boolean;
+            is_unservable: boolean;
+            queue_ids: number[];
+            chosen_agent_id: number | null;
+            candidates: components["schemas"]["WhyCandidate"][];
+            candidate_count: number;
+            filtered: components["schemas"]["WhyFiltered"][];
+            insisted: string[];
+            relaxed: string[];
+        };
         Frame: components["schemas"]["EventsFrame"] | components["schemas"]["VolatileFrame"] | components["schemas"]["ResyncFrame"] | components["schemas"]["TickFrame"] | components["schemas"]["WatchingFrame"];
         /**
          * @description What an EVENT entry tells; the console has the sentence for each in every language.
          * @enum {string}
          */
-        Happening: "offered" | "accepted" | "declined" | "missed" | "claimed" | "transferred" | "released" | "resolved" | "reopened" | "opted_out" | "opted_in" | "linked" | "queued" | "bounced" | "complained" | "prioritised" | "pinned";
+        Happening: "offered" | "accepted" | "declined" | "missed" | "claimed" | "transferred" | "released" | "resolved" | "reopened" | "opted_out" | "opted_in" | "linked" | "queued" | "prioritised" | "pinned" | "bounced" | "complained";
         HubEvent: components["schemas"]["EntryAdded"] | components["schemas"]["EntryChanged"] | components["schemas"]["ConversationChanged"] | components["schemas"]["ConversationHidden"] | components["schemas"]["CustomerChanged"] | components["schemas"]["OfferMade"] | components["schemas"]["OfferEnded"] | components["schemas"]["AgentChanged"] | components["schemas"]["QueueChanged"] | components["schemas"]["ChannelChanged"] | components["schemas"]["NumbersChanged"] | components["schemas"]["AccessChanged"];
         /** @description `token` is shown this once; only its hash is kept. */
         IssuedApiKey: {
@@ -1483,28 +1611,45 @@ export interface components {
         NewNote: {
             text: string;
         };
+        /** @description What is absent is as usual. */
         NewQueue: {
             name: string;
-            /** @default 20 */
-            offer_timeout_s: number;
-            /** @default [] */
-            member_ids: number[];
-            /** @default  */
-            signature: string;
-            choice: components["schemas"]["QueueChoice"];
-            overflow: components["schemas"]["OverflowStep"][];
-            makes_room: boolean;
+            /** @default null */
+            offer_timeout_s: number | null;
+            /** @default null */
+            member_ids: number[] | null;
+            /** @default null */
+            signature: string | null;
+            /** @default null */
+            choice: components["schemas"]["AgentChoice"] | null;
+            /** @default null */
+            overflow: components["schemas"]["OverflowIn"][] | null;
+            /** @default null */
+            makes_room: boolean | null;
+            /** @default null */
             ring_s: {
                 [key: string]: number;
-            };
-            max_wait_s: number;
-            exclusion_s: number;
-            miss_limit: number;
-            release_when_lost: "live" | "all";
+            } | null;
+            /** @default null */
+            max_wait_s: number | null;
+            /** @default null */
+            exclusion_s: number | null;
+            /** @default null */
+            miss_limit: number | null;
+            /** @default null */
+            release_when_lost: ("live" | "all") | null;
+            /** @default null */
             language_wish_s: number | null;
+            /** @default null */
             last_agent_days: number | null;
+            /** @default null */
             last_agent_wish_s: number | null;
-            required: components["schemas"]["SkillLevel"][];
+            /** @default null */
+            required: components["schemas"]["RequirementIn"][] | null;
+        };
+        /** @description A language is `language:` and its two letters. */
+        NewSkill: {
+            name: string;
         };
         NewUser: {
             email: string;
@@ -1594,6 +1739,15 @@ export interface components {
             name: string;
             time_zone: string;
         };
+        OverflowIn: {
+            queue_ids: number[];
+            after_s: number;
+        };
+        /** @description Work stands in these queues too once it has waited `after_s`. */
+        OverflowView: {
+            queue_ids: number[];
+            after_s: number;
+        };
         /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
         Page_AgentView_: {
             items: components["schemas"]["AgentView"][];
@@ -1643,6 +1797,12 @@ export interface components {
             next_cursor: string | null;
         };
         /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
+        Page_SkillView_: {
+            items: components["schemas"]["SkillView"][];
+            /** @default null */
+            next_cursor: string | null;
+        };
+        /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
         Page_UserView_: {
             items: components["schemas"]["UserView"][];
             /** @default null */
@@ -1656,6 +1816,12 @@ export interface components {
              */
             kind: "queue.changed";
         };
+        /**
+         * @description `ring_s`: kind of channel → how long an offer rings, where it is not `offer_timeout_s`. `language_wish_s`: so long
+         *     its work waits for somebody who speaks the customer's language; `last_agent_wish_s`: for whoever had the customer
+         *     within `last_agent_days` (null: that is not looked at). `unservable`: so much of its waiting work nobody could ever
+         *     be offered, whoever were at work.
+         */
         QueueView: {
             id: number;
             name: string;
@@ -1664,21 +1830,45 @@ export interface components {
             version: number;
             /** @default  */
             signature: string;
-            choice: components["schemas"]["QueueChoice"];
-            overflow: components["schemas"]["OverflowStep"][];
+            /** @default least_loaded */
+            choice: components["schemas"]["AgentChoice"];
+            /** @default [] */
+            overflow: components["schemas"]["OverflowView"][];
+            /** @default false */
             makes_room: boolean;
             ring_s: {
                 [key: string]: number;
             };
+            /** @default 3600 */
             max_wait_s: number;
+            /** @default 60 */
             exclusion_s: number;
+            /** @default 3 */
             miss_limit: number;
+            /**
+             * @default live
+             * @enum {string}
+             */
             release_when_lost: "live" | "all";
+            /** @default null */
             language_wish_s: number | null;
+            /** @default null */
             last_agent_days: number | null;
+            /** @default null */
             last_agent_wish_s: number | null;
-            required: components["schemas"]["SkillLevel"][];
+            /** @default [] */
+            required: components["schemas"]["RequirementView"][];
+            /** @default 0 */
             unservable: number;
+        };
+        RequirementIn: {
+            skill_id: number;
+            level: number;
+        };
+        /** @description All work of the queue requires the skill, at this level (1 to 5) or above. */
+        RequirementView: {
+            skill_id: number;
+            level: number;
         };
         /** @description Drop the token and take a fresh snapshot; the text says why. */
         ResyncFrame: {
@@ -1707,6 +1897,12 @@ export interface components {
             /** @default null */
             reason: string | null;
         };
+        /** @description Skill's id → level, 1 to 5. Replaces all that the person had. */
+        SetSkills: {
+            levels: {
+                [key: string]: number;
+            };
+        };
         /** @description What the agent decides about a message whose fate is unknown or that failed. */
         SettleDelivery: {
             /** @enum {string} */
@@ -1719,6 +1915,16 @@ export interface components {
         /** @description The provider's page where an administrator lets the hub into a mailbox. */
         SignInAddress: {
             url: string;
+        };
+        SkillMatrix: {
+            skills: components["schemas"]["SkillView"][];
+            agents: components["schemas"]["AgentSkills"][];
+        };
+        /** @description A language is a skill like any other, by the name `language:hy`. */
+        SkillView: {
+            id: number;
+            name: string;
+            version: number;
         };
         /**
          * @description All the console shows at once, and the token of the moment it was true. `conversations` holds the open ones the
@@ -1806,9 +2012,9 @@ export interface components {
             /** @default null */
             note: string | null;
             /** @default null */
-            expected_version: number | null;
-            /** @default null */
             tier: number | null;
+            /** @default null */
+            expected_version: number | null;
         };
         /** @description `null` or absent leaves a field as it is. */
         UpdateMe: {
@@ -1819,6 +2025,10 @@ export interface components {
             /** @default null */
             signature: string | null;
         };
+        /**
+         * @description Absent leaves a thing as it is, and so does `null`, but for the three that `null` switches off: `language_wish_s`,
+         *     `last_agent_days`, `last_agent_wish_s`. Lists replace what there was.
+         */
         UpdateQueue: {
             /** @default null */
             name: string | null;
@@ -1828,90 +2038,37 @@ export interface components {
             member_ids: number[] | null;
             /** @default null */
             signature: string | null;
-            choice: components["schemas"]["QueueChoice"];
-            overflow: components["schemas"]["OverflowStep"][];
-            makes_room: boolean;
+            /** @default null */
+            choice: components["schemas"]["AgentChoice"] | null;
+            /** @default null */
+            overflow: components["schemas"]["OverflowIn"][] | null;
+            /** @default null */
+            makes_room: boolean | null;
+            /** @default null */
             ring_s: {
                 [key: string]: number;
-            };
-            max_wait_s: number;
-            exclusion_s: number;
-            miss_limit: number;
-            release_when_lost: "live" | "all";
+            } | null;
+            /** @default null */
+            max_wait_s: number | null;
+            /** @default null */
+            exclusion_s: number | null;
+            /** @default null */
+            miss_limit: number | null;
+            /** @default null */
+            release_when_lost: ("live" | "all") | null;
+            /** @default null */
             language_wish_s: number | null;
+            /** @default null */
             last_agent_days: number | null;
+            /** @default null */
             last_agent_wish_s: number | null;
-            required: components["schemas"]["SkillLevel"][];
+            /** @default null */
+            required: components["schemas"]["RequirementIn"][] | null;
         };
-        QueueChoice: "least_loaded" | "longest_idle" | "best_skilled";
-        OverflowStep: {
-            queue_ids: number[];
-            after_s: number;
-        };
-        SkillLevel: {
-            skill_id: number;
-            level: number;
-        };
-        SkillView: {
-            id: number;
-            name: string;
-            version: number;
-        };
-        SkillRow: {
-            user_id: number;
-            name: string;
-            levels: {
-                [key: string]: number;
-            };
-        };
-        SkillMatrix: {
-            skills: components["schemas"]["SkillView"][];
-            agents: components["schemas"]["SkillRow"][];
-        };
-        Explanation: {
-            rule: string;
-            rule_version: number;
-            waited_s: number;
-            score_s: number;
-            is_overdue: boolean;
-            is_pinned: boolean;
-            is_unservable: boolean;
-            queue_ids: number[];
-            chosen_agent_id: number | null;
-            candidates: components["schemas"]["CandidateView"][];
-            candidate_count: number;
-            filtered: components["schemas"]["FilteredView"][];
-            insisted: string[];
-            relaxed: string[];
-        };
-        CandidateView: {
-            agent_id: number;
-            name: string;
-            rank: number;
-            wishes_met: number;
-            load: number;
-            idle_s: number;
-            skill: number;
-        };
-        FilteredView: {
-            agent_id: number;
-            name: string;
-            reasons: string[];
-        };
-        WhyOffer: {
-            offer_id: number;
-            agent_id: number;
-            agent_name: string;
-            /** Format: date-time */
-            offered_at: string;
-            ended_at: string | null;
-            outcome: components["schemas"]["OfferOutcome"] | null;
-            explanation: components["schemas"]["Explanation"] | null;
-        };
-        WhyConversation: {
-            conversation_id: number;
-            now: components["schemas"]["Explanation"] | null;
-            offers: components["schemas"]["WhyOffer"][];
+        /** @description Absent leaves it as it is. */
+        UpdateSkill: {
+            /** @default null */
+            name: string | null;
         };
         UpdateUser: {
             /** @default null */
@@ -1958,6 +2115,45 @@ export interface components {
         /** @description The customer card the server takes for open on this screen. */
         WatchingFrame: {
             watching: number | null;
+        };
+        /**
+         * @description Somebody who may be offered the work, with what the choice looks at. `skill` is the sum of their levels in all that
+         *     is required or wished; `rank` that of the queue among theirs.
+         */
+        WhyCandidate: {
+            agent_id: number;
+            name: string;
+            rank: number;
+            wishes_met: number;
+            load: number;
+            idle_s: number;
+            skill: number;
+        };
+        /**
+         * @description `now`: what would be decided at this moment (null when the work does not wait); `offers`: those there were, newest
+         *     first.
+         */
+        WhyConversation: {
+            conversation_id: number;
+            now: components["schemas"]["Explanation"] | null;
+            offers: components["schemas"]["WhyOffer"][];
+        };
+        /** @description Somebody who may not, and why (docs/routing.md lists the words). */
+        WhyFiltered: {
+            agent_id: number;
+            name: string;
+            reasons: string[];
+        };
+        /** @description An offer there was. `explanation` is null for those made before such records were kept. */
+        WhyOffer: {
+            offer_id: number;
+            agent_id: number;
+            agent_name: string;
+            /** Format: date-time */
+            offered_at: string;
+            ended_at: string | null;
+            outcome: components["schemas"]["OfferOutcome"] | null;
+            explanation: components["schemas"]["Explanation"] | null;
         };
     };
     responses: never;
@@ -2635,6 +2831,103 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    change_routing: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                conversation_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChangeRouting"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConversationView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_conversation_why: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                conversation_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WhyConversation"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_offer_why: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                offer_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Explanation"];
+                };
             };
             /** @description It failed; `code` says why */
             default: {
@@ -3382,6 +3675,196 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["QueueView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_skills: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_SkillView_"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    create_skill: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewSkill"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SkillView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_skill_matrix: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SkillMatrix"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    delete_skill: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                skill_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    rename_skill: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                skill_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UpdateSkill"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SkillView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    set_user_skills: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SetSkills"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AgentSkills"];
                 };
             };
             /** @description It failed; `code` says why */

@@ -99,11 +99,8 @@ export interface ConversationQuery {
   cursor?: string;
 }
 
-/** What a supervisor decides about waiting work: minutes that count as waited, and who is to have it. */
-export interface RoutingChange {
-  priority?: number;
-  pinned_agent_id?: number | null;
-}
+/** What a supervisor decides about waiting work; what is absent stays as it is, and no pin is null. */
+export type RoutingChange = Partial<Schemas["ChangeRouting"]>;
 
 export const api = {
   // --- session and me
@@ -132,7 +129,8 @@ export const api = {
   release: (id: number) => take(client.POST("/api/v1/conversations/{conversation_id}/release", ofConversation(id))),
   resolve: (id: number) => take(client.POST("/api/v1/conversations/{conversation_id}/resolve", ofConversation(id))),
   reopen: (id: number) => take(client.POST("/api/v1/conversations/{conversation_id}/reopen", ofConversation(id))),
-  setRouting: (id: number, body: RoutingChange) => take(client.PATCH("/api/v1/conversations/{conversation_id}/routing", { ...ofConversation(id), body })),
+  setRouting: (id: number, body: RoutingChange) =>
+    take(client.PATCH("/api/v1/conversations/{conversation_id}/routing", { ...ofConversation(id), body: body as Schemas["ChangeRouting"] })),
   why: (id: number) => take(client.GET("/api/v1/conversations/{conversation_id}/why", ofConversation(id))),
   whyOffer: (id: number) => take(client.GET("/api/v1/offers/{offer_id}/why", ofOffer(id))),
   typing: (id: number) => take(client.POST("/api/v1/conversations/{conversation_id}/typing", ofConversation(id))),

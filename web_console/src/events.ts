@@ -28,14 +28,14 @@ export type NumbersView = Schemas["NumbersView"];
 export type OfferView = Schemas["OfferView"];
 export type QueueView = Schemas["QueueView"];
 export type SkillMatrix = Schemas["SkillMatrix"];
-export type SkillRow = Schemas["SkillRow"];
+export type SkillRow = Schemas["AgentSkills"];
 export type SkillView = Schemas["SkillView"];
 export type UserView = Schemas["UserView"];
 
 export type AgentState = Schemas["AgentState"];
 export type ChannelKind = Schemas["ChannelKind"];
 export type Delivery = Schemas["Delivery"];
-export type OverflowStep = Schemas["OverflowStep"];
+export type OverflowStep = Schemas["OverflowView"];
 export type Role = Schemas["Role"];
 
 /** A message of the socket, each kind told by the one key it has. */

@@ -1,0 +1,126 @@
+"""Why work goes where it goes, and a supervisor's hand on its turn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import select
+
+from hub.agents.viewer import Viewer
+from hub.domain.states import OfferOutcome
+from hub.domain.views import ConversationView
+from hub.errors import NotFound
+from hub.routing import dispatcher
+from hub.store import tables
+from hub.store.database import Tx
+from hub.timeline import conversations
+from hub.web.api import Access, Context, endpoint
+from hub.web.schemas import (
+    ChangeRouting,
+    Explanation,
+    WhyCandidate,
+    WhyConversation,
+    WhyFiltered,
+    WhyOffer,
+)
+
+_o, _u = tables.offer.c, tables.user_account.c
+# A conversation that was offered more often than this is looked into in another way.
+_OFFERS_TOLD = 50
+
+
+@endpoint("PATCH", "/conversations/{conversation_id}/routing", access=Access.SUPERVISOR, summary="Change its turn")
+async def change_routing(context: Context, conversation_id: int, body: ChangeRouting) -> ConversationView:
+    """Its priority, and who shall have it while it waits. 409 `resolved`; 409 `not_waiting` for a pin on what somebody
+    holds."""
+    return await context.hub.database.transaction(
+        dispatcher.change_turn,
+        context.viewer,
+        conversation_id,
+        priority=body.priority,
+        pinned_agent_id=body.pinned_agent_id,
+        changes_pin="pinned_agent_id" in body.model_fields_set,
+    )
+
+
+def _load_why(tx: Tx, viewer: Viewer, conversation_id: int) -> WhyConversation:
+    view = conversations.access_conversation(tx, viewer, conversation_id)
+    rows = tx.rows(
+        select(tables.offer, _u.name)
+        .join(tables.user_account, _u.id == _o.agent_id)
+        .where(_o.conversation_id == view.id)
+        .order_by(_o.id.desc())
+        .limit(_OFFERS_TOLD)
+    )
+    explained = dispatcher.explain_now(tx, view.id)
+    now = explained.record() if explained is not None else None
+    names = _load_names(tx, [record for record in (now, *(row.explanation for row in rows)) if record])
+    return WhyConversation(
+        conversation_id=view.id,
+        now=_explanation(now, names) if now else None,
+        offers=[
+            WhyOffer(
+                offer_id=row.id,
+                agent_id=row.agent_id,
+                agent_name=row.name,
+                offered_at=row.offered_at,
+                ended_at=row.ended_at,
+                outcome=OfferOutcome(row.outcome) if row.outcome else None,
+                explanation=_explanation(row.explanation, names) if row.explanation else None,
+            )
+            for row in rows
+        ],
+    )
+
+
+@endpoint("GET", "/conversations/{conversation_id}/why", access=Access.AGENT, summary="Why it went where it went")
+async def get_conversation_why(context: Context, conversation_id: int) -> WhyConversation:
+    """What would be decided now, if it waits, and why each offer was made."""
+    return await context.hub.database.read(_load_why, context.viewer, conversation_id)
+
+
+def _load_offer_why(tx: Tx, viewer: Viewer, offer_id: int) -> Explanation:
+    row = tx.first(select(_o.explanation).where(_o.id == offer_id, _o.agent_id == viewer.user_id))
+    if row is None or not row.explanation:
+        raise NotFound("there is no such offer")
+    return _explanation(row.explanation, _load_names(tx, [row.explanation]))
+
+
+@endpoint("GET", "/offers/{offer_id}/why", access=Access.AGENT, summary="Why me?")
+async def get_offer_why(context: Context, offer_id: int) -> Explanation:
+    """Why an offer of your own was made to you."""
+    return await context.hub.database.read(_load_offer_why, context.viewer, offer_id)
+
+
+def _load_names(tx: Tx, records: Iterable[dict[str, Any]]) -> dict[int, str]:
+    ids: set[int] = set()
+    for record in records:
+        ids.update(each["agent_id"] for each in record["candidates"])
+        for word in record["filtered"].values():
+            ids.update(word)
+    return {row.id: row.name for row in tx.rows(select(_u.id, _u.name).where(_u.id.in_(ids)))} if ids else {}
+
+
+def _explanation(record: dict[str, Any], names: dict[int, str]) -> Explanation:
+    """The engine's record (routing.engine.Explanation.record) with names; whoever was kept out, with all their reasons."""
+    reasons: dict[int, list[str]] = {}
+    for word, ids in record["filtered"].items():
+        for agent_id in ids:
+            reasons.setdefault(agent_id, []).append(word)
+    told = {name: record[name] for name in _AS_RECORDED}
+    return Explanation(
+        **told,
+        chosen_agent_id=record["agent_id"],
+        candidates=[WhyCandidate(**each, name=names.get(each["agent_id"], "")) for each in record["candidates"]],
+        filtered=[
+            WhyFiltered(agent_id=agent_id, name=names.get(agent_id, ""), reasons=words)
+            for agent_id, words in sorted(reasons.items())
+        ],
+    )
+
+
+_AS_RECORDED = (
+    *("rule", "rule_version", "waited_s", "score_s", "is_overdue", "is_pinned", "is_unservable"),
+    *("queue_ids", "candidate_count", "insisted", "relaxed"),
+)

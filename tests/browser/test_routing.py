@@ -1,5 +1,5 @@
-"""Skills decide whom work rings at, and everybody can read why: two agents, one of whom has the skill; a decline, a skill that
-is given, an offer that nobody answers; and work that nobody can serve, which is told of and not lost."""
+"""Skills decide whom work rings at, and everybody can read why: two agents, one of whom has the skill; a decline, a
+skill that is given, an offer that nobody answers; and work that nobody can serve, which is told of and not lost."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import re
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.people import Agent, Handset, NewPage, Visitor, show
+from tests.browser.people import Agent, Complaints, Handset, NewPage, Visitor, show
 from tests.support.hub_process import HubProcess
 
 pytestmark = pytest.mark.browser
@@ -156,7 +156,9 @@ def test_work_that_nobody_can_serve_is_told_of_and_rings_once_somebody_can(demo:
     eka.resolve()
 
 
-def test_an_overflow_that_leads_back_is_refused_beside_the_steps(demo: HubProcess, new_page: NewPage) -> None:
+def test_an_overflow_that_leads_back_is_refused_beside_the_steps(
+    demo: HubProcess, new_page: NewPage, complaints: Complaints
+) -> None:
     admin = Administrator(new_page("admin"), demo.url)
     page = admin.page
     for name, other in (("Support", "Sales"), ("Sales", "Support")):
@@ -165,6 +167,8 @@ def test_an_overflow_that_leads_back_is_refused_beside_the_steps(demo: HubProces
         page.get_by_test_id("overflow-step").get_by_label(other).check()
         expect(page.get_by_test_id("queue-story")).to_contain_text(f"After 2 min, {other} may take it, too.")
         page.get_by_test_id("queue-save").click()
-    expect(page.get_by_test_id("overflow-fault")).to_be_visible()
+    expect(page.get_by_test_id("overflow-circle")).to_have_text("This leads back here: Sales → Support → Sales.")
+    expect(page.get_by_role("alert").filter(has_text="not right")).to_be_visible()
     expect(page.get_by_test_id("queue-save")).to_be_enabled()
     show(page, "overflow-refused")
+    assert "status of 422" in complaints.said.pop()

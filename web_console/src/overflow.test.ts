@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { asItHappens, faultUnder, overflowFaults } from "./overflow";
+import { asItHappens, circleOf, faultUnder, overflowFaults } from "./overflow";
 
 describe("an overflow step", () => {
   it("needs queues other than its own, and a time of its own", () => {
@@ -25,6 +25,25 @@ describe("an overflow step", () => {
       { queue_ids: [2], after_s: 120 },
       { queue_ids: [3], after_s: 300 },
     ]);
+  });
+});
+
+describe("a circle of overflows", () => {
+  const to = (...queue_ids: number[]) => [{ queue_ids, after_s: 60 }];
+  const queues = [
+    { id: 2, overflow: to(3) },
+    { id: 3, overflow: to(1, 4) },
+    { id: 4, overflow: to(2) },
+  ];
+
+  it("is told by the way back", () => {
+    expect(circleOf(to(2), 1, queues)).toEqual([1, 2, 3, 1]);
+  });
+
+  it("of others, or none, is not the queue's own", () => {
+    expect(circleOf(to(4), 9, queues)).toBeNull();
+    expect(circleOf(to(1), 1, queues)).toBeNull();
+    expect(circleOf([], 1, queues)).toBeNull();
   });
 });
 

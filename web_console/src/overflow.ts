@@ -1,6 +1,6 @@
 /*
- * A queue's overflow steps while they are edited: after so long, further queues may take its work. Pure. Circles are the hub's to
- * refuse, which knows every queue as it is now; what is wrong with the step itself is said while it is written.
+ * A queue's overflow steps while they are edited: after so long, further queues may take its work. Pure. What is wrong with them is
+ * said while they are written; it is the hub that refuses, which knows every queue as it is now.
  */
 import type { OverflowStep } from "./events";
 
@@ -14,6 +14,28 @@ export function overflowFaults(steps: readonly OverflowStep[], queueId: number |
     if (!(step.after_s > 0)) return "no_time";
     return steps.slice(0, index).some((before) => before.after_s === step.after_s) ? "same_time" : null;
   });
+}
+
+/** The way back to the queue itself, from it over its steps and those of the others; null: they lead nowhere back. */
+export function circleOf(
+  steps: readonly OverflowStep[],
+  queueId: number,
+  queues: readonly { id: number; overflow: readonly OverflowStep[] }[],
+): number[] | null {
+  const targets = (of: readonly OverflowStep[]) => of.flatMap((step) => step.queue_ids);
+  const seen = new Set<number>();
+  // Depth first, each queue once: what did not lead back will not the second time.
+  function back(ids: readonly number[], way: readonly number[]): number[] | null {
+    for (const id of ids) {
+      if (id === queueId) return [...way, id];
+      if (seen.has(id)) continue;
+      seen.add(id);
+      const found = back(targets(queues.find((queue) => queue.id === id)?.overflow ?? []), [...way, id]);
+      if (found) return found;
+    }
+    return null;
+  }
+  return back(targets(steps).filter((id) => id !== queueId), [queueId]);
 }
 
 /** As it happens: by time; a queue that is open already is not named again. */

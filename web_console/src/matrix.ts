@@ -7,15 +7,14 @@ import { onScopeDispose, reactive, ref, shallowRef } from "vue";
 import { api } from "./client";
 import type { SkillRow, SkillView } from "./events";
 import { withLevel } from "./skills";
-import { useWords } from "./words";
 
 const REST_MS = 600;
 const SAYS_SAVED_MS = 2_500;
 
 export type RowState = "waits" | "saving" | "saved" | "failed";
 
-export function useMatrix() {
-  const { failure } = useWords();
+/** `failure`: why a request failed, in words. */
+export function useMatrix(failure: (error: unknown) => string) {
   const skills = shallowRef<SkillView[]>([]);
   const rows = shallowRef<SkillRow[] | null>(null);
   const failed = ref(false);

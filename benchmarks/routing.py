@@ -1,4 +1,5 @@
-"""The routing engine alone: one round over a busy floor. 500 agents, 50 skills, 20 queues, 10,000 pieces of work waiting.
+"""The routing engine alone, then the dispatcher with its tables (routing_floor.py): one round over a busy floor. 500 agents,
+50 skills, 20 queues, 10,000 pieces of work waiting.
 
 Every round is a snapshot of its own making (seeded), as the dispatcher would load it: each agent is a member of five
 queues and has five skills; each piece of work requires one skill in five of ten cases, two in one of ten, and wishes a
@@ -17,6 +18,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from time import thread_time
 
+from benchmarks import routing_floor
 from benchmarks.report import Plan, Result, Target, median, percentile
 from hub.domain.states import AgentState
 from hub.domain.values import ChannelKind
@@ -43,6 +45,8 @@ _FREE = (0, 1, 5, 20, 100)
 _ROUNDS = 100
 # design.md and issue 4: a round of the engine alone, when few are free, and when a hundred are.
 _USUAL_MS, _CROWD_MS = 20.0, 60.0
+# The same of "agent free → offer committed".
+_COMMITTED_MS = 100.0
 
 
 def make_snapshot(seed: int, free: int) -> Snapshot:
@@ -91,7 +95,10 @@ def _make_work(chance: random.Random, number: int) -> Work:
 
 
 def run(plan: Plan) -> Result:
-    result = Result("routing", "one round of the pure engine, milliseconds of processor time; the commit is not in it")
+    result = Result(
+        "routing",
+        "one round of the pure engine, milliseconds of processor time; of the dispatcher from the call to the commit",
+    )
     rounds = 10 if plan.quick else _ROUNDS
     floor_ms = median(_times(_least, [make_snapshot(0, 0)] * 5, rounds // 5))
     usual = crowd = 0.0
@@ -105,6 +112,7 @@ def run(plan: Plan) -> Result:
         crowd = max(crowd, p99)
         result.rows.append(
             {
+                "what": "engine",
                 "free_agents": free,
                 "offers": round(offers),
                 "p50_ms": round(p50, 2),
@@ -113,6 +121,21 @@ def run(plan: Plan) -> Result:
                 "of_the_floor": round(p50 / floor_ms, 1),
             }
         )
+    for measured in routing_floor.measure(plan):
+        figures = measured.row()
+        row = {
+            "what": measured.database,
+            "free_agents": 1,
+            "offers": round(measured.offers / len(measured.with_offers)),
+            **figures,
+            "of_the_floor": None,
+        }
+        result.rows.append(row)
+        empty = sorted(measured.without)
+        told = f"p50 {median(empty):.1f} ms, p99 {percentile(empty, 0.99):.1f} ms"
+        result.notes.append(f"a round of the dispatcher that finds nothing to offer, {measured.database}: {told}")
+        name = f"p99 from an agent who becomes free to the committed offer, {measured.database}"
+        result.targets.append(Target(name, _COMMITTED_MS, figures["p99_ms"], "ms", is_ceiling=True))
     asked = make_snapshot(0, 20)
     others: dict[str, Callable[[Snapshot], object]] = {
         "explain": lambda each: explain(each, _NOW, _WAITING // 2),

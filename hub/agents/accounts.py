@@ -226,6 +226,7 @@ def _take_everything(tx: Tx, actor: Viewer | None, user_id: int) -> None:
     """Sessions end, the agent goes offline, and all work goes back, SMS and mail too: nobody will come back for it."""
     end_sessions(tx, user_id)
     dispatcher.sign_out(tx, user_id)
+    dispatcher.unpin_from(tx, user_id)
     user = load_user(tx, user_id)
     releaser = actor or Viewer(user.id, user.role, user.name, user.language, frozenset(user.queue_ids))
     for conversation_id in tx.execute(select(_c.id).where(_c.assignee_id == user_id).order_by(_c.id)).scalars().all():

@@ -4,8 +4,9 @@ Each takes the ROUTING lock first, then the conversation's (the one lock order),
 processes: automatic offers, accept, decline, manual claim, transfer, release, resolve, reopen, sign-out, a lost agent.
 Partial unique indexes (one live offer and one live assignment per conversation) are the backstop.
 
-`dispatch` is one round: end what is over (expired offers, agents who are gone), then ask the pure engine what to offer.
-`Dispatcher.run` makes a round when somebody wakes it ("routing") or when the nearest deadline comes; it does not poll.
+`dispatch` is one round: end what is over (expired offers, agents who are gone), load the floor (routing.floor), then ask the
+pure engine what to offer. `Dispatcher.run` makes a round when somebody wakes it ("routing") or when the nearest deadline
+comes; it does not poll. After rounds it counts, seldom, what nobody could ever be offered.
 """
 
 from __future__ import annotations
@@ -14,11 +15,13 @@ import asyncio
 import logging
 from collections.abc import Collection
 from datetime import datetime, timedelta
+from time import monotonic
 from typing import Any
 
-from sqlalchemy import Row, func, insert, select, text, update
+from sqlalchemy import Row, func, insert, select, update
 
 from hub.agents import presence, roster
+from hub.agents.queues import emit_queues
 from hub.agents.viewer import Viewer
 from hub.domain.events import (
     FACTS,
@@ -38,7 +41,7 @@ from hub.domain.states import (
 from hub.domain.values import AuthorKind, ChannelKind, Happening, Role
 from hub.domain.views import Author, ConversationView
 from hub.errors import Conflict, DatabaseAway, Forbidden, InvalidInput, NotFound
-from hub.routing import engine, offers
+from hub.routing import engine, floor, offers
 from hub.routing.offers import OFFERS, offer_view
 from hub.store import tables
 from hub.store.database import Database, Tx
@@ -55,13 +58,11 @@ _c, _o, _as, _q, _a = (
     tables.agent.c,
 )
 
-# One round looks at no more waiting work than this; the rest has its turn when agents become free.
-_WORK_LIMIT = 20_000
 # Missed deadlines are found by the deadline itself; this only bounds the harm of a clock that jumps.
 _LOOK_EVERY_S = 30.0
+# What nobody could ever be offered is counted this often at most, apart from the rounds: these must be quick.
+_COUNT_EVERY_S = 1.0
 _RETRY_S = 0.5
-
-_SOMETHING_WAITS = select(_c.id).where(_c.queued_since.is_not(None)).limit(1)
 
 # --- one round ----------------------------------------------------------------------------------------------------------
 
@@ -72,129 +73,40 @@ def dispatch(tx: Tx, presence_grace_s: float, up_since: datetime | None = None) 
     tx.lock_routing()
     _lose_agents(tx, presence.find_lost(tx, presence_grace_s, up_since))
     _end_offers_that_are_over(tx)
-    snapshot, timeouts = _load_snapshot(tx)
-    decisions = engine.route(snapshot, tx.now) if snapshot.work and snapshot.agents else []
-    _make_offers(tx, decisions, timeouts)
+    loaded = floor.load_snapshot(tx)
+    decisions = engine.route(loaded.snapshot, tx.now) if loaded.snapshot.work else []
+    _make_offers(tx, decisions, loaded)
     deadlines = [
         tx.scalar(select(func.min(_o.expires_at)).where(_o.ended_at.is_(None))),
         presence.next_loss(tx, presence_grace_s, up_since),
-        _next_exclusion_end(tx) if snapshot.work else None,
+        floor.next_change(loaded, decisions, tx.now),
     ]
     return min((deadline for deadline in deadlines if deadline is not None), default=None)
 
 
-def _load_snapshot(tx: Tx) -> tuple[engine.Snapshot, dict[int, int]]:
-    """What waits and who could take it, as the engine wants it; and each queue's ring time in seconds. Work is loaded only
-    for queues in which somebody is free: on a full floor a round costs next to nothing, however much waits."""
-    nothing = engine.Snapshot([], [], [])
-    if tx.first(_SOMETHING_WAITS) is None:
-        return nothing, {}
-    queues = tx.rows(select(_q.id, _q.max_wait_s, _q.offer_timeout_s, _q.exclusion_s))
-    timeouts = {queue.id: queue.offer_timeout_s for queue in queues}
-    members: dict[int, set[int]] = {}
-    for row in tx.rows(select(tables.queue_member.c.queue_id, tables.queue_member.c.user_id)):
-        members.setdefault(row.user_id, set()).add(row.queue_id)
-    ringing_agents = {row.agent_id for row in tx.rows(select(_o.agent_id).where(_o.ended_at.is_(None)))}
-    agents = [view for view in roster.load_agent_views(tx) if view.user_id in members]
-    open_queues = {
-        queue_id
-        for view in agents
-        if view.state is AgentState.AVAILABLE
-        and view.connected
-        and view.load < view.capacity
-        and view.user_id not in ringing_agents
-        for queue_id in members[view.user_id]
-    }
-    if not open_queues:
-        return nothing, timeouts
-    ringing = select(_o.conversation_id).where(_o.ended_at.is_(None))
-    waiting = tx.rows(
-        select(_c.id, _c.queue_id, _c.queued_since, _c.priority, tables.channel.c.kind)
-        .join(tables.channel, tables.channel.c.id == _c.channel_id)
-        .where(_c.queued_since.is_not(None), _c.queue_id.in_(open_queues), _c.id.not_in(ringing))
-        .order_by(_c.queued_since, _c.id)
-        .limit(_WORK_LIMIT)
-    )
-    if not waiting:
-        return nothing, timeouts
-    excluded: dict[int, set[int]] = {}
-    for row in tx.rows(_exclusions(tx)):
-        excluded.setdefault(row.conversation_id, set()).add(row.agent_id)
-    idle_since = {row.user_id: row.idle_since for row in tx.rows(select(_a.user_id, _a.idle_since))}
-    return (
-        engine.Snapshot(
-            work=[
-                engine.Work(
-                    conversation_id=row.id,
-                    queue_id=row.queue_id,
-                    weight=engine.WEIGHTS[ChannelKind(row.kind)],
-                    kind=ChannelKind(row.kind),
-                    queued_since=row.queued_since,
-                    priority=row.priority,
-                    excluded=frozenset(excluded.get(row.id, ())),
-                )
-                for row in waiting
-            ],
-            agents=[
-                engine.Agent(
-                    user_id=view.user_id,
-                    state=view.state,
-                    is_connected=view.connected,
-                    capacity=view.capacity,
-                    load=view.load,
-                    idle_since=idle_since[view.user_id],
-                    queue_ids=frozenset(members.get(view.user_id, ())),
-                    is_ringing=view.user_id in ringing_agents,
-                )
-                for view in agents
-            ],
-            queues=[engine.Queue(queue.id, queue.max_wait_s) for queue in queues],
-        ),
-        timeouts,
-    )
-
-
 def explain_now(tx: Tx, conversation_id: int) -> engine.Explanation | None:
-    """What the engine would decide about this work at this moment, and why; None if it does not wait (or rings already)."""
-    snapshot, _ = _load_snapshot(tx)
+    """What would be decided about this work at this moment, and why; None if it does not wait, or rings already."""
+    loaded = floor.load_snapshot(tx, conversation_id)
     try:
-        return engine.explain(snapshot, tx.now, conversation_id)
+        return engine.explain(loaded.snapshot, tx.now, conversation_id)
     except NotFound:
         return None
 
 
-# In the words of the partial index ix_offer_misses, so that it is used.
-_MISSED = text("offer.outcome IN ('declined', 'no_answer')")
+def count_unservable(tx: Tx) -> None:
+    """Counts the waiting work that nobody could ever be offered, and tells the queues for which that has changed."""
+    tx.lock_routing()
+    counts = floor.count_unservable(tx)
+    changed = [row for row in tx.rows(select(_q.id, _q.unservable)) if row.unservable != counts.get(row.id, 0)]
+    for row in changed:
+        tx.execute(update(tables.queue).where(_q.id == row.id).values(unservable=counts.get(row.id, 0)))
+    emit_queues(tx, [row.id for row in changed])
 
 
-def _exclusions(tx: Tx) -> Any:
-    """(conversation, agent) pairs to leave alone for now: the agent declined or missed that work lately."""
-    horizon = tx.now - timedelta(seconds=int(tx.scalar(select(func.max(_q.exclusion_s))) or 0))
-    # Each queue has its own span; the join keeps the arithmetic of instants in Python's hands.
-    pairs = tx.rows(
-        select(_o.id, _o.ended_at, _q.exclusion_s)
-        .join(tables.queue, _q.id == _o.queue_id)
-        .where(_MISSED, _o.ended_at > horizon)
-    )
-    live = [row.id for row in pairs if row.ended_at + timedelta(seconds=row.exclusion_s) > tx.now]
-    return select(_o.conversation_id, _o.agent_id).where(_o.id.in_(live))
-
-
-def _next_exclusion_end(tx: Tx) -> datetime | None:
-    """When the next pair that is left alone may be tried again."""
-    longest = int(tx.scalar(select(func.max(_q.exclusion_s))) or 0)
-    pairs = tx.rows(
-        select(_o.ended_at, _q.exclusion_s)
-        .join(tables.queue, _q.id == _o.queue_id)
-        .where(_MISSED, _o.ended_at > tx.now - timedelta(seconds=longest))
-    )
-    ends = [row.ended_at + timedelta(seconds=row.exclusion_s) for row in pairs]
-    return min((end for end in ends if end > tx.now), default=None)
-
-
-def _make_offers(tx: Tx, decisions: Collection[engine.Decision], timeouts: dict[int, int]) -> None:
+def _make_offers(tx: Tx, decisions: Collection[engine.Decision], loaded: floor.Loaded) -> None:
     if not decisions:
         return
+    kinds = {item.conversation_id: item.kind for item in loaded.snapshot.work}
     # Whoever changes what an offer shows holds this lock and tells the offers there are: none is made beside them.
     tx.lock_conversations(decision.conversation_id for decision in decisions)
     ids = tx.insert_many(
@@ -205,9 +117,11 @@ def _make_offers(tx: Tx, decisions: Collection[engine.Decision], timeouts: dict[
                 "agent_id": decision.agent_id,
                 "queue_id": decision.queue_id,
                 "offered_at": tx.now,
-                "expires_at": tx.now + timedelta(seconds=timeouts[decision.queue_id]),
+                "expires_at": tx.now
+                + timedelta(seconds=loaded.queues[decision.queue_id].ring_time_s(kinds[decision.conversation_id])),
                 "weight": decision.weight,
                 "why": decision.why,
+                "explanation": decision.explanation.record(),
             }
             for decision in decisions
         ],
@@ -571,6 +485,14 @@ def _pin(tx: Tx, before: ConversationView, agent_id: int | None, author: Author)
     return view
 
 
+def unpin_from(tx: Tx, agent_id: int) -> None:
+    """Work that was to be this agent's, who will not come back, is for whoever may have it."""
+    tx.lock_routing()
+    waiting = select(_c.id).where(_c.queued_since.is_not(None), _c.pinned_agent_id == agent_id).order_by(_c.id)
+    for row in tx.rows(waiting):
+        _pin(tx, conversations.lock_conversation(tx, row.id), None, conversations.SYSTEM)
+
+
 def release(tx: Tx, viewer: Viewer, conversation_id: int) -> ConversationView:
     """Back to its queue, at its original age."""
     before = _access(tx, viewer, conversation_id)
@@ -751,13 +673,20 @@ class Dispatcher:
 
     async def run(self) -> None:
         up_since = self._database.clock()
+        count_due = monotonic()
         while True:
             try:
                 deadline = await self._database.transaction(dispatch, self._presence_grace_s, up_since)
+                has_counted = monotonic() >= count_due
+                if has_counted:
+                    await self._database.transaction(count_unservable)
+                    count_due = monotonic() + _COUNT_EVERY_S
             except DatabaseAway:
                 await asyncio.sleep(_RETRY_S)
                 continue
             wait_s = _LOOK_EVERY_S
             if deadline is not None:
                 wait_s = min(max((deadline - self._database.clock()).total_seconds(), 0.005), _LOOK_EVERY_S)
+            if not has_counted:
+                wait_s = min(wait_s, max(count_due - monotonic(), 0.0))
             await self._wakes.wait("routing", wait_s)

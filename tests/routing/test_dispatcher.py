@@ -6,13 +6,16 @@ from typing import Any
 
 import pytest
 
-from hub.agents import presence, roster
+from hub.agents import presence, queues, roster, skills
+from hub.agents.queues import QueueSettings
 from hub.agents.viewer import Viewer
 from hub.domain.states import AgentState
 from hub.domain.values import Role
+from hub.domain.views import RequirementView
 from hub.errors import Conflict, Forbidden, InvalidInput, NotFound
 from hub.routing import dispatcher
 from hub.store import tables
+from hub.store.database import Tx
 from hub.timeline import conversations
 from tests.support.clock import FrozenClock
 from tests.support.scene import Scene
@@ -299,10 +302,21 @@ async def test_signing_out_releases_live_work_at_once(scene: Scene) -> None:
     assert (await scene.row(tables.agent))["state"] == "offline"
 
 
-async def test_many_dispatchers_and_agents_at_once_assign_nothing_twice_and_nobody_above_capacity(
+async def test_many_dispatchers_and_agents_at_once_assign_nothing_twice_and_nobody_above_capacity_or_without_the_skill(
     scene: Scene, clock: FrozenClock
 ) -> None:
-    agents = [await scene.agent(capacity=40) for _ in range(5)]
+    agents = [await scene.agent(capacity=40) for _ in range(7)]
+    able, unable = agents[:5], agents[5:]
+
+    def require(tx: Tx) -> None:
+        skill = skills.create_skill(tx, "billing").id
+        queues.update_queue(tx, scene.queue_id, QueueSettings(required=[RequirementView(skill, 3)]))
+        for agent in able:
+            skills.set_agent_skills(tx, agent.user_id, {skill: 3})
+        for agent in unable:
+            skills.set_agent_skills(tx, agent.user_id, {skill: 2})
+
+    await scene.database.transaction(require)
     await asyncio.gather(*(scene.say(sender=f"c{n}") for n in range(20)))
 
     async def work(agent: Viewer) -> None:
@@ -315,7 +329,8 @@ async def test_many_dispatchers_and_agents_at_once_assign_nothing_twice_and_nobo
     held = await scene.rows(tables.assignment, ended_at=None)
     assert len({row["conversation_id"] for row in held}) == len(held)
     per_agent = {agent.user_id: sum(row["agent_id"] == agent.user_id for row in held) for agent in agents}
-    assert set(per_agent.values()) == {2}
+    assert per_agent == {agent.user_id: 2 for agent in able} | {agent.user_id: 0 for agent in unable}
+    assert {row["agent_id"] for row in await scene.rows(tables.offer)} == {agent.user_id for agent in able}
 
 
 async def test_nobody_opens_a_strangers_card_by_writing_to_them_first(scene: Scene) -> None:

@@ -1,0 +1,536 @@
+"""The floor as the engine wants to see it: what waits, who could take it, and what is set of the queues.
+
+`load_snapshot` asks in the order in which the answers are cheap, and stops at the first that says that there is nothing to
+decide: does anything wait, is anybody idle, has anybody room, is there work that one of them could take. So on a full floor
+a round costs next to nothing, however much waits. What could change no decision is not loaded:
+
+    work that nobody who is free could be offered, by its queues, its kind, what it requires and its age
+    of work that is the same to everybody but for its age, all but the oldest pieces: as many as there are free agents, each
+    of whom is offered one. If one of them goes without, so would all that are younger.
+
+`tests/routing/test_floor.py` holds that against the whole floor. Reads only: what is decided, and when it is asked again, is
+routing.dispatcher's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Row, and_, case, func, or_, select, text, true
+
+from hub.agents import skills
+from hub.agents.queues import read_overflow
+from hub.domain.states import AgentState
+from hub.domain.values import TIER_PRIORITY, AgentChoice, ChannelKind
+from hub.routing import engine
+from hub.store import tables
+from hub.store.database import Tx
+
+_c, _o, _as, _q, _a, _u, _m = (
+    tables.conversation.c,
+    tables.offer.c,
+    tables.assignment.c,
+    tables.queue.c,
+    tables.agent.c,
+    tables.user_account.c,
+    tables.queue_member.c,
+)
+_s, _h, _r = tables.skill.c, tables.agent_skill.c, tables.queue_skill.c
+_k, _cu = tables.channel.c, tables.customer.c
+
+# Mails and texts can wait for minutes, a caller cannot. Calls suffer nothing live beside them, as the engine has it.
+RULES = engine.Rules(
+    interrupts={ChannelKind.PHONE: frozenset({ChannelKind.EMAIL, ChannelKind.SMS, ChannelKind.LOOPBACK})}
+)
+# One round looks at no more waiting work than this; the rest has its turn when agents become free.
+_WORK_LIMIT = 20_000
+_KIND = {word.value: word for word in ChannelKind}
+_STATE = {word.value: word for word in AgentState}
+_CHOICE = {
+    AgentChoice.LEAST_LOADED.value: engine.Choice.LEAST_LOADED,
+    AgentChoice.LONGEST_IDLE.value: engine.Choice.LONGEST_IDLE,
+    AgentChoice.BEST_SKILLED.value: engine.Choice.BEST_SKILLED,
+}
+_FOREVER = float("inf")
+
+_SOMETHING_WAITS = select(_c.id).where(_c.queued_since.is_not(None)).limit(1)
+_RINGING_AGENTS = select(_o.agent_id).where(_o.ended_at.is_(None))
+_RINGING_WORK = select(_o.conversation_id).where(_o.ended_at.is_(None))
+_AGENTS = (
+    select(_a.user_id, _a.state, _a.connected, _a.capacity, _a.idle_since)
+    .join(tables.user_account, _u.id == _a.user_id)
+    .where(_u.active)
+)
+_IDLE = _AGENTS.where(
+    _a.state == AgentState.AVAILABLE.value, _a.connected, _a.user_id.not_in(_RINGING_AGENTS.scalar_subquery())
+)
+# What is held and what rings. By kind only where calls are taken: no other kind interrupts another or excludes one.
+_ASSIGNED = (
+    select(_as.agent_id, func.sum(_as.weight).label("load")).where(_as.ended_at.is_(None)).group_by(_as.agent_id)
+)
+_OFFERED = select(_o.agent_id, func.sum(_o.weight).label("load")).where(_o.ended_at.is_(None)).group_by(_o.agent_id)
+_WITH_KIND = (
+    _ASSIGNED.add_columns(_k.kind)
+    .join(tables.conversation, _c.id == _as.conversation_id)
+    .join(tables.channel, _k.id == _c.channel_id)
+    .group_by(_k.kind),
+    _OFFERED.add_columns(_k.kind)
+    .join(tables.conversation, _c.id == _o.conversation_id)
+    .join(tables.channel, _k.id == _c.channel_id)
+    .group_by(_k.kind),
+)
+_CALLS_ARE_TAKEN = select(_k.id).where(_k.kind.in_(sorted({*RULES.interrupts, *RULES.exclusive}))).limit(1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """Agent → the weight of what they hold and what rings at them; and of which kinds, where that matters."""
+
+    load: Mapping[int, int]
+    kinds: Mapping[int, Mapping[ChannelKind, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class QueueRules:
+    """What is set of a queue: as the engine wants it, and what only the making of an offer needs."""
+
+    queue: engine.Queue
+    required: tuple[engine.Skill, ...]
+    offer_timeout_s: int
+    ring_s: Mapping[str, int]
+    language_wish_s: int | None
+    last_agent_days: int | None
+    last_agent_wish_s: int | None
+
+    @property
+    def wishes_last_agent(self) -> bool:
+        return self.last_agent_days is not None and self.last_agent_wish_s is not None
+
+    def ring_time_s(self, kind: ChannelKind | None) -> int:
+        return self.offer_timeout_s if kind is None else self.ring_s.get(kind.value, self.offer_timeout_s)
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A snapshot with what made it. `free`: who can be offered anything; `opens_at`: when overflow next brings work, which
+    the snapshot does not hold, to one of them."""
+
+    snapshot: engine.Snapshot
+    queues: Mapping[int, QueueRules] = field(default_factory=dict)
+    free: frozenset[int] = frozenset()
+    opens_at: datetime | None = None
+
+
+_NOTHING = Loaded(engine.Snapshot([], [], []))
+
+
+def load_snapshot(tx: Tx, asked: int | None = None, *, whole: bool = False) -> Loaded:
+    """What may be decided now. `asked`: this work and all agents are in it in any case, if it waits and does not ring.
+    `whole`: nothing is left out that waits."""
+    if tx.first(_SOMETHING_WAITS) is None:
+        return _NOTHING
+    is_needed = asked is not None or whole
+    idle = tx.rows(_IDLE)
+    if not idle and not is_needed:
+        return _NOTHING
+    held = _load_held(tx)
+    with_room = [row for row in idle if _has_any_room(row, held)]
+    if not with_room and not is_needed:
+        return _NOTHING
+    queues = load_queues(tx)
+    free = _load_agents(tx, with_room, held, queues.values())
+    open_work, opens_at = _find_open_work(tx, free, queues)
+    if whole:
+        open_work = [true()]
+    elif asked is not None:
+        open_work.append(_c.id == asked)
+    excluded = _load_exclusions(tx) if open_work else {}
+    alone = {*excluded, asked} - {None}
+    limits = None if whole else _Limits(len(free), len(idle), alone)
+    waiting = _load_waiting(tx, or_(*open_work), queues, limits) if open_work else []
+    free_ids = frozenset(agent.user_id for agent in free)
+    if not waiting:
+        return Loaded(engine.Snapshot([], [], []), queues, free_ids, opens_at)
+    return Loaded(
+        engine.Snapshot(
+            work=_load_work(tx, waiting, queues, excluded),
+            agents=_load_agents(tx, tx.rows(_AGENTS), held, queues.values()),
+            queues=[rules.queue for rules in queues.values()],
+            rules=RULES,
+        ),
+        queues,
+        free_ids,
+        opens_at,
+    )
+
+
+def next_change(loaded: Loaded, decisions: Iterable[engine.Decision], now: datetime) -> datetime | None:
+    """The first instant at which time alone may bring an offer: a wish relaxes, overflow opens, an exclusion ends. While
+    nobody is free there is none. Work that becomes overdue is not waited for: what it overtakes is looked at when an
+    agent is free for either, and then its age is known."""
+    taken = {decision.agent_id for decision in decisions}
+    if loaded.free <= taken:
+        return None
+    offered = {decision.conversation_id for decision in decisions}
+    left = replace(
+        loaded.snapshot,
+        work=[item for item in loaded.snapshot.work if item.conversation_id not in offered],
+        queues=[replace(queue, max_wait_s=_FOREVER) for queue in loaded.snapshot.queues],
+    )
+    moments = (engine.next_change(left, now), loaded.opens_at)
+    return min((moment for moment in moments if moment is not None), default=None)
+
+
+def count_unservable(tx: Tx) -> dict[int, int]:
+    """Queue → how much of its waiting work nobody could ever be offered, whoever were at work and idle; for every queue
+    in which something waits."""
+    alike = tx.rows(
+        select(_c.queue_id, _k.kind, _c.pinned_agent_id, func.count().label("pieces"))
+        .join(tables.channel, _k.id == _c.channel_id)
+        .where(_c.queued_since.is_not(None))
+        .group_by(_c.queue_id, _k.kind, _c.pinned_agent_id)
+    )
+    if not alike:
+        return {}
+    queues = load_queues(tx)
+    # One piece of work stands for all that are the same to everybody.
+    snapshot = engine.Snapshot(
+        work=[
+            engine.Work(
+                conversation_id=number,
+                queue_id=row.queue_id,
+                weight=engine.WEIGHTS[_KIND[row.kind]],
+                queued_since=tx.now,
+                kind=_KIND[row.kind],
+                required=queues[row.queue_id].required,
+                pinned_agent_id=row.pinned_agent_id,
+            )
+            for number, row in enumerate(alike)
+        ],
+        agents=_load_agents(tx, tx.rows(_AGENTS), _Held({}, {}), queues.values()),
+        queues=[rules.queue for rules in queues.values()],
+        rules=RULES,
+    )
+    counts = dict.fromkeys((row.queue_id for row in alike), 0)
+    for number in engine.find_unservable(snapshot):
+        counts[alike[number].queue_id] += alike[number].pieces
+    return counts
+
+
+# --- agents -------------------------------------------------------------------------------------------------------------
+
+
+def _load_held(tx: Tx) -> _Held:
+    by_kind = tx.first(_CALLS_ARE_TAKEN) is not None
+    load: dict[int, int] = {}
+    kinds: dict[int, dict[ChannelKind, int]] = {}
+    for query in _WITH_KIND if by_kind else (_ASSIGNED, _OFFERED):
+        for row in tx.rows(query):
+            load[row.agent_id] = load.get(row.agent_id, 0) + int(row.load)
+            if by_kind:
+                theirs = kinds.setdefault(row.agent_id, {})
+                theirs[_KIND[row.kind]] = theirs.get(_KIND[row.kind], 0) + int(row.load)
+    return _Held(load, kinds)
+
+
+_YIELDING = frozenset(kind for kinds in RULES.interrupts.values() for kind in kinds)
+
+
+def _has_any_room(row: Row[Any], held: _Held) -> bool:
+    load = held.load.get(row.user_id, 0)
+    return load - sum(held.kinds.get(row.user_id, {}).get(kind, 0) for kind in _YIELDING) < int(row.capacity)
+
+
+def _load_agents(tx: Tx, rows: Collection[Row[Any]], held: _Held, queues: Collection[QueueRules]) -> list[engine.Agent]:
+    """The agents of these rows of _AGENTS. Of their skills those that some queue requires, or wishes as a language."""
+    if not rows:
+        return []
+    few = [row.user_id for row in rows] if len(rows) <= _NAMED_LIMIT else None
+    members = select(_m.user_id, _m.queue_id)
+    belongs: dict[int, list[int]] = {}
+    for row in tx.rows(members.where(_m.user_id.in_(few)) if few else members):
+        belongs.setdefault(row.user_id, []).append(row.queue_id)
+    names = {skill.name for rules in queues for skill in rules.required}
+    wanted: list[Any] = [_s.name.in_(names)] if names else []
+    if any(rules.language_wish_s is not None for rules in queues):
+        wanted.append(_s.name.startswith(skills.LANGUAGE_PREFIX, autoescape=True))
+    levels: dict[int, dict[str, int]] = {}
+    known = {row.id: row.name for row in tx.rows(select(_s.id, _s.name).where(or_(*wanted)))} if wanted else {}
+    if known:
+        has = select(_h.user_id, _h.skill_id, _h.level).where(_h.skill_id.in_(known))
+        for row in tx.rows(has.where(_h.user_id.in_(few)) if few else has):
+            levels.setdefault(row.user_id, {})[known[row.skill_id]] = row.level
+    ringing = {row.agent_id for row in tx.rows(_RINGING_AGENTS)}
+    return [
+        engine.Agent(
+            user_id=row.user_id,
+            state=_STATE[row.state],
+            is_connected=row.connected,
+            capacity=row.capacity,
+            load=held.load.get(row.user_id, 0),
+            idle_since=row.idle_since,
+            queue_ids=frozenset(belongs.get(row.user_id, ())),
+            is_ringing=row.user_id in ringing,
+            skills=levels.get(row.user_id, _NONE),
+            held=held.kinds.get(row.user_id, _NONE),
+        )
+        for row in rows
+    ]
+
+
+_NONE: dict[Any, int] = {}
+# So many agents are named in a query; of more, everybody's rows are taken.
+_NAMED_LIMIT = 50
+
+
+# --- queues -------------------------------------------------------------------------------------------------------------
+
+
+_REQUIRED = (
+    select(_r.queue_id, _s.name, _r.level).join(tables.skill, _s.id == _r.skill_id).order_by(_r.queue_id, _r.skill_id)
+)
+
+
+def load_queues(tx: Tx) -> dict[int, QueueRules]:
+    """All queues by id."""
+    required: dict[int, list[engine.Skill]] = {}
+    for row in tx.rows(_REQUIRED):
+        required.setdefault(row.queue_id, []).append(engine.Skill(row.name, row.level))
+    return {
+        row.id: QueueRules(
+            queue=engine.Queue(
+                id=row.id,
+                max_wait_s=row.max_wait_s,
+                choice=_CHOICE[row.choice],
+                overflow=tuple(
+                    engine.Overflow(step.queue_ids, after_s=step.after_s) for step in read_overflow(row.overflow)
+                ),
+                makes_room=row.makes_room,
+            ),
+            required=tuple(required.get(row.id, ())),
+            offer_timeout_s=row.offer_timeout_s,
+            ring_s=row.ring_s or {},
+            language_wish_s=row.language_wish_s,
+            last_agent_days=row.last_agent_days,
+            last_agent_wish_s=row.last_agent_wish_s,
+        )
+        for row in tx.rows(select(tables.queue).order_by(_q.id))
+    }
+
+
+# --- work ---------------------------------------------------------------------------------------------------------------
+
+
+def _find_open_work(
+    tx: Tx, free: Collection[engine.Agent], queues: Mapping[int, QueueRules]
+) -> tuple[list[Any], datetime | None]:
+    """(conditions on `conversation` and `channel` of which one holds for work that one of those who are free could be
+    offered, or that may keep one of them from other work; when the next piece comes to be so by its age alone)."""
+    kinds_of = {agent.user_id: _kinds_with_room(agent) for agent in free}
+    members: dict[int, list[engine.Agent]] = {}
+    for agent in free:
+        for queue_id in agent.queue_ids:
+            members.setdefault(queue_id, []).append(agent)
+    at_once: dict[frozenset[str], list[int]] = {}
+    conditions: list[Any] = []
+    opens_at: list[datetime] = []
+    for queue_id, rules in queues.items():
+        required = rules.required
+
+        def takes(queue_ids: Iterable[int], required: tuple[engine.Skill, ...] = required) -> frozenset[str]:
+            return frozenset().union(
+                *(
+                    kinds_of[agent.user_id]
+                    for each in queue_ids
+                    for agent in members.get(each, ())
+                    if all(agent.skills.get(skill.name, 0) >= skill.level for skill in required)
+                )
+            )
+
+        taken = takes([queue_id])
+        if taken:
+            at_once.setdefault(taken, []).append(queue_id)
+        for step in rules.queue.overflow:
+            assert step.after_s is not None
+            more = takes(step.queue_ids) - taken
+            if more:
+                opened = tx.now - timedelta(seconds=step.after_s)
+                theirs = and_(_c.queue_id == queue_id, _k.kind.in_(sorted(more)), _c.pinned_agent_id.is_(None))
+                conditions.append(and_(theirs, _c.queued_since <= opened))
+                oldest = tx.scalar(_OLDEST_FIRST.where(theirs, _c.queued_since > opened))
+                if oldest is not None:
+                    opens_at.append(oldest + timedelta(seconds=step.after_s))
+        if rules.queue.makes_room and free:
+            overdue = tx.now - timedelta(seconds=rules.queue.max_wait_s)
+            conditions.append(and_(_c.queue_id == queue_id, _c.queued_since <= overdue, _c.pinned_agent_id.is_(None)))
+    for kinds, queue_ids in at_once.items():
+        conditions.append(and_(_c.queue_id.in_(queue_ids), _k.kind.in_(sorted(kinds)), _c.pinned_agent_id.is_(None)))
+    if free:
+        conditions.append(_c.pinned_agent_id.in_([agent.user_id for agent in free]))
+    return conditions, min(opens_at, default=None)
+
+
+_OLDEST_FIRST = (
+    select(_c.queued_since)
+    .join(tables.channel, _k.id == _c.channel_id)
+    .where(_c.queued_since.is_not(None))
+    .order_by(_c.queued_since)
+    .limit(1)
+)
+
+
+def _kinds_with_room(agent: engine.Agent) -> frozenset[str]:
+    found = []
+    for kind, weight in engine.WEIGHTS.items():
+        item = engine.Work(0, 0, weight, agent.idle_since, kind=kind)
+        if engine.has_room(agent, item, RULES) and not engine.is_kept_apart(agent, kind, RULES):
+            found.append(kind.value)
+    return frozenset(found)
+
+
+@dataclass(frozen=True, slots=True)
+class _Limits:
+    """Of work that is the same to everybody the `free` oldest pieces are looked at, where a queue makes room the `idle`
+    oldest: each may keep somebody apart. `alone`: work that is the same as no other."""
+
+    free: int
+    idle: int
+    alone: Collection[int | None]
+
+
+def _load_waiting(
+    tx: Tx, condition: Any, queues: Mapping[int, QueueRules], limits: _Limits | None
+) -> Sequence[Row[Any]]:
+    found = (
+        select(
+            _c.id,
+            _c.queue_id,
+            _c.queued_since,
+            _c.priority,
+            _c.pinned_agent_id,
+            _c.customer_id,
+            _k.kind,
+            _cu.language,
+            _cu.tier,
+        )
+        .join(tables.channel, _k.id == _c.channel_id)
+        .join(tables.customer, _cu.id == _c.customer_id)
+        .where(_c.queued_since.is_not(None), condition, _c.id.not_in(_RINGING_WORK))
+    )
+    if limits is None:
+        return tx.rows(found.order_by(_c.queued_since, _c.id))
+    speaking = [queue_id for queue_id, rules in queues.items() if rules.language_wish_s is not None]
+    knowing = [queue_id for queue_id, rules in queues.items() if rules.wishes_last_agent]
+    making = [queue_id for queue_id, rules in queues.items() if rules.queue.makes_room]
+    is_alone = _c.pinned_agent_id.is_not(None) | _c.queue_id.in_(knowing) | _c.id.in_(limits.alone)
+    alike = [
+        _c.queue_id,
+        _k.kind,
+        _c.priority,
+        _cu.tier,
+        case((_c.queue_id.in_(speaking), _cu.language), else_=""),
+        case((is_alone, _c.id), else_=0),
+    ]
+    place = func.row_number().over(partition_by=alike, order_by=(_c.queued_since, _c.id))
+    placed = found.add_columns(place.label("place")).subquery()
+    p = placed.c
+    enough = case((p.queue_id.in_(making), limits.idle), else_=limits.free) if making else limits.free
+    return tx.rows(select(placed).where(p.place <= enough).order_by(p.queued_since, p.id).limit(_WORK_LIMIT))
+
+
+def _load_work(
+    tx: Tx,
+    waiting: Collection[Row[Any]],
+    queues: Mapping[int, QueueRules],
+    excluded: Mapping[int, Mapping[int, datetime]],
+) -> list[engine.Work]:
+    knowing = {row.customer_id for row in waiting if queues[row.queue_id].wishes_last_agent}
+    last_agents = _load_last_agents(tx, sorted(knowing), queues.values())
+    languages = {row.name for row in tx.rows(select(_s.name)) if row.name.startswith(skills.LANGUAGE_PREFIX)}
+    spoken: dict[str | None, str | None] = {}
+    work = []
+    for row in waiting:
+        rules = queues[row.queue_id]
+        wishes: tuple[engine.Wish, ...] = ()
+        if rules.last_agent_days is not None and rules.last_agent_wish_s is not None:
+            last = last_agents.get(row.customer_id)
+            if last is not None and last[1] >= tx.now - timedelta(days=rules.last_agent_days):
+                wishes = (engine.AgentWish(last[0], rules.last_agent_wish_s),)
+        if rules.language_wish_s is not None:
+            if row.language not in spoken:
+                name = skills.language_skill(row.language)
+                spoken[row.language] = name if name in languages else None
+            language = spoken[row.language]
+            if language is not None:
+                wishes = (*wishes, engine.SkillWish(engine.Skill(language), rules.language_wish_s))
+        left_alone = excluded.get(row.id)
+        work.append(
+            engine.Work(
+                conversation_id=row.id,
+                queue_id=row.queue_id,
+                weight=engine.WEIGHTS[_KIND[row.kind]],
+                queued_since=row.queued_since,
+                priority=row.priority,
+                excluded=frozenset(left_alone) if left_alone else frozenset(),
+                kind=_KIND[row.kind],
+                tier_priority=row.tier * TIER_PRIORITY,
+                required=rules.required,
+                wishes=wishes,
+                pinned_agent_id=row.pinned_agent_id,
+                exclusion_ends=min(left_alone.values()) if left_alone else None,
+            )
+        )
+    return work
+
+
+# In the words of the partial index ix_offer_misses, so that it is used.
+_MISSED = text("offer.outcome IN ('declined', 'no_answer')")
+
+
+def _load_exclusions(tx: Tx) -> dict[int, dict[int, datetime]]:
+    """Conversation → the agents who declined or missed it lately → until when they are left alone with it."""
+    longest = int(tx.scalar(select(func.max(_q.exclusion_s))) or 0)
+    # Each queue has its own span; the join keeps the arithmetic of instants in Python's hands.
+    missed = (
+        select(_o.conversation_id, _o.agent_id, _o.ended_at, _q.exclusion_s)
+        .join(tables.queue, _q.id == _o.queue_id)
+        .where(_MISSED, _o.ended_at > tx.now - timedelta(seconds=longest))
+    )
+    found: dict[int, dict[int, datetime]] = {}
+    for row in tx.rows(missed):
+        end = row.ended_at + timedelta(seconds=row.exclusion_s)
+        if end > tx.now:
+            theirs = found.setdefault(row.conversation_id, {})
+            theirs[row.agent_id] = max(end, theirs.get(row.agent_id, end))
+    return found
+
+
+def _load_last_agents(
+    tx: Tx, customer_ids: Sequence[int], queues: Collection[QueueRules]
+) -> dict[int, tuple[int, datetime]]:
+    """Customer → who held a conversation of theirs last, and did not give it away; and when that ended (now, if it has
+    not)."""
+    days = max((rules.last_agent_days or 0 for rules in queues), default=0)
+    since = tx.now - timedelta(days=days)
+    found: dict[int, tuple[int, datetime]] = {}
+    for start in range(0, len(customer_ids), _IDS_LIMIT):
+        held = (
+            select(_c.customer_id, _as.agent_id, _as.ended_at)
+            .join(tables.conversation, _c.id == _as.conversation_id)
+            .where(
+                _c.customer_id.in_(customer_ids[start : start + _IDS_LIMIT]),
+                _as.ended_at.is_(None) | (_as.ended_at >= since),
+                _as.end_reason.is_(None) | _as.end_reason.not_in(("transferred", "released")),
+            )
+            .order_by(_as.assigned_at, _as.id)
+        )
+        for row in tx.rows(held):
+            found[row.customer_id] = (row.agent_id, row.ended_at or tx.now)
+    return found
+
+
+# So many ids stand in one query: SQLite takes 32,766 parameters (its limits page, 3.32 and later), PostgreSQL 32,767.
+_IDS_LIMIT = 10_000

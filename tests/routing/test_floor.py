@@ -1,0 +1,653 @@
+"""What is set of queues, agents and customers, as the dispatcher obeys it: who is offered what, when, and what is told."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+
+import pytest
+from sqlalchemy import insert
+
+from hub.agents import accounts, presence, queues, roster, skills
+from hub.agents.queues import QueueSettings
+from hub.agents.viewer import Viewer
+from hub.domain.states import AgentState
+from hub.domain.values import AgentChoice, ChannelKind, ContactKind, Role
+from hub.domain.views import OverflowView, RequirementView
+from hub.errors import Conflict, InvalidInput
+from hub.routing import dispatcher, engine, floor
+from hub.routing.dispatcher import Dispatcher
+from hub.store import tables
+from hub.store.database import Notice, Tx
+from hub.store.stream import Wakes
+from tests.support.clock import FrozenClock
+from tests.support.scene import Scene
+
+pytestmark = pytest.mark.anyio
+
+GRACE_S = 15.0
+
+
+async def go(scene: Scene) -> datetime | None:
+    return await scene.database.transaction(dispatcher.dispatch, GRACE_S)
+
+
+async def ringing_at(scene: Scene) -> dict[int, int]:
+    """Conversation → the agent at whom it rings."""
+    return {row["conversation_id"]: row["agent_id"] for row in await scene.rows(tables.offer, ended_at=None)}
+
+
+async def give(scene: Scene, agent: Viewer, **levels: int) -> None:
+    """Makes the skills there are not, and says that the agent has exactly these. `language_hy` is language:hy."""
+
+    def write(tx: Tx) -> None:
+        known = {view.name: view.id for view in skills.load_skills(tx)}
+        wanted = {name.replace("_", ":"): level for name, level in levels.items()}
+        ids = {name: known.get(name) or skills.create_skill(tx, name).id for name in wanted}
+        skills.set_agent_skills(tx, agent.user_id, {ids[name]: level for name, level in wanted.items()})
+
+    await scene.database.transaction(write)
+
+
+async def require(scene: Scene, name: str, level: int = 1) -> None:
+    def write(tx: Tx) -> None:
+        known = {view.name: view.id for view in skills.load_skills(tx)}
+        skill_id = known.get(name) or skills.create_skill(tx, name).id
+        queues.update_queue(tx, scene.queue_id, QueueSettings(required=[RequirementView(skill_id, level)]))
+
+    await scene.database.transaction(write)
+
+
+async def change(scene: Scene, settings: QueueSettings, queue_id: int | None = None) -> None:
+    await scene.database.transaction(queues.update_queue, queue_id or scene.queue_id, settings)
+
+
+async def hold(scene: Scene, agent: Viewer, conversation_id: int) -> None:
+    await scene.database.transaction(dispatcher.claim, agent, conversation_id, None)
+
+
+# --- skills -------------------------------------------------------------------------------------------------------------
+
+
+async def test_work_goes_to_whoever_has_the_skill_at_its_level(scene: Scene, clock: FrozenClock) -> None:
+    await require(scene, "billing", 3)
+    nobody, beginner, master = await scene.agent(), await scene.agent(), await scene.agent()
+    await give(scene, beginner, billing=2)
+    await give(scene, master, billing=3)
+    conversation_id = await scene.opened()
+    await go(scene)
+    assert await ringing_at(scene) == {conversation_id: master.user_id}
+    record = (await scene.row(tables.offer))["explanation"]
+    assert record["filtered"] == {"lacks_skill:billing<3": [nobody.user_id, beginner.user_id]}
+    assert [each["agent_id"] for each in record["candidates"]] == [master.user_id]
+
+
+async def test_work_that_nobody_may_do_waits_until_somebody_learns_it(scene: Scene) -> None:
+    await require(scene, "billing")
+    agent = await scene.agent()
+    conversation_id = await scene.opened()
+    await go(scene)
+    assert await ringing_at(scene) == {}
+    await give(scene, agent, billing=1)
+    await go(scene)
+    assert await ringing_at(scene) == {conversation_id: agent.user_id}
+
+
+async def test_a_queue_that_begins_to_require_a_skill_asks_only_those_who_have_it_from_then_on(scene: Scene) -> None:
+    await scene.agent()
+    await require(scene, "billing")
+    await scene.say()
+    await go(scene)
+    assert await ringing_at(scene) == {}
+    await change(scene, QueueSettings(required=[]))
+    await go(scene)
+    assert len(await ringing_at(scene)) == 1
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda tx, scene, agent, skill_id: skills.set_agent_skills(tx, agent.user_id, {skill_id: 5}),
+        lambda tx, scene, agent, skill_id: queues.update_queue(tx, scene.queue_id, QueueSettings(required=[])),
+    ],
+    ids=["a skill is given", "a requirement falls"],
+)
+async def test_a_change_reaches_work_that_waits_already_at_once(
+    scene: Scene, act: Callable[[Tx, Scene, Viewer, int], object]
+) -> None:
+    await require(scene, "billing")
+    agent = await scene.agent()
+    await scene.say()
+    wakes, happened = Wakes(), asyncio.Event()
+
+    def hear(notice: Notice) -> None:
+        happened.set()
+        for name in notice.wakes:
+            wakes.set(name)
+
+    async def wait_for(is_so: Callable[[], Awaitable[bool]]) -> None:
+        async with asyncio.timeout(5):
+            while not await is_so():
+                await happened.wait()
+                happened.clear()
+
+    async def is_unservable() -> bool:
+        return bool((await scene.row(tables.queue))["unservable"])
+
+    async def rings() -> bool:
+        return list((await ringing_at(scene)).values()) == [agent.user_id]
+
+    scene.database.on_notice.append(hear)
+    running = asyncio.create_task(Dispatcher(scene.database, wakes, presence_grace_s=GRACE_S).run())
+    # Once the queue says that nobody can do it, the dispatcher has looked, and waits for something to happen.
+    await wait_for(is_unservable)
+    (skill,) = await scene.rows(tables.skill)
+    await scene.database.transaction(act, scene, agent, skill["id"])
+    await wait_for(rings)
+    running.cancel()
+
+
+async def test_what_nobody_could_ever_be_offered_is_told_and_heals(scene: Scene) -> None:
+    agent = await scene.agent()
+    await scene.database.transaction(roster.change_agent_state, agent.user_id, AgentState.AWAY)
+    await require(scene, "billing")
+    for sender in ("ani", "ben"):
+        await scene.say(sender=sender)
+    before = len(await scene.events())
+    await scene.database.transaction(dispatcher.count_unservable)
+    await scene.database.transaction(dispatcher.count_unservable)
+    told = [json.loads(event.body)["queue"] for event in (await scene.events())[before:]]
+    assert [queue["unservable"] for queue in told] == [2]
+    # Away is not unable.
+    await give(scene, agent, billing=1)
+    await scene.database.transaction(dispatcher.count_unservable)
+    assert (await scene.row(tables.queue))["unservable"] == 0
+
+
+async def test_a_queue_without_members_has_work_that_nobody_can_do_unless_it_overflows(scene: Scene) -> None:
+    other = await scene.queue("Other")
+    await scene.agent(queue_ids={other})
+    await scene.say()
+    await scene.database.transaction(dispatcher.count_unservable)
+    assert (await scene.row(tables.queue, id=scene.queue_id))["unservable"] == 1
+    await change(scene, QueueSettings(overflow=[OverflowView((other,), 3_600)]))
+    await scene.database.transaction(dispatcher.count_unservable)
+    assert (await scene.row(tables.queue, id=scene.queue_id))["unservable"] == 0
+
+
+async def test_the_best_skilled_is_asked_first_where_the_queue_says_so(scene: Scene, clock: FrozenClock) -> None:
+    await require(scene, "billing")
+    first = await scene.agent()
+    clock.advance(60)
+    second = await scene.agent()
+    await give(scene, first, billing=2)
+    await give(scene, second, billing=4)
+    conversation_id = await scene.opened()
+    await change(scene, QueueSettings(choice=AgentChoice.BEST_SKILLED))
+    await go(scene)
+    assert await ringing_at(scene) == {conversation_id: second.user_id}
+
+
+async def test_the_longest_idle_is_asked_first_where_the_queue_says_so(scene: Scene, clock: FrozenClock) -> None:
+    laden = await scene.agent()
+    await hold(scene, laden, await scene.opened(sender="ben"))
+    clock.advance(60)
+    unladen = await scene.agent()
+    await scene.opened()
+    await change(scene, QueueSettings(choice=AgentChoice.LONGEST_IDLE))
+    await go(scene)
+    assert list((await ringing_at(scene)).values()) == [laden.user_id]
+    assert unladen.user_id != laden.user_id
+
+
+# --- wishes -------------------------------------------------------------------------------------------------------------
+
+
+async def speak(scene: Scene, language: str) -> None:
+    await scene.set(tables.customer, {"language": language})
+
+
+async def test_a_language_is_waited_for_and_then_only_ranks(scene: Scene, clock: FrozenClock) -> None:
+    await change(scene, QueueSettings(language_wish_s=30))
+    speaker, other = await scene.agent(), await scene.agent()
+    await give(scene, speaker, language_hy=2)
+    await scene.database.transaction(roster.change_agent_state, speaker.user_id, AgentState.BUSY)
+    conversation_id = await scene.opened()
+    await speak(scene, "hy-AM")
+    assert await go(scene) == clock() + timedelta(seconds=30)
+    assert await ringing_at(scene) == {}
+    clock.advance(30)
+    await go(scene)
+    assert await ringing_at(scene) == {conversation_id: other.user_id}
+    assert (await scene.row(tables.offer))["explanation"]["relaxed"] == ["wish:language:hy<1"]
+
+
+async def test_whoever_speaks_the_language_is_asked_first(scene: Scene, clock: FrozenClock) -> None:
+    await change(scene, QueueSettings(language_wish_s=30))
+    await scene.agent()
+    clock.advance(1)
+    speaker = await scene.agent()
+    await give(scene, speaker, language_hy=1)
+    await scene.opened()
+    await speak(scene, "HY")
+    await go(scene)
+    assert list((await ringing_at(scene)).values()) == [speaker.user_id]
+
+
+@pytest.mark.parametrize("language", ["hy", "ka", "", "klingon", None])
+async def test_a_language_that_nobody_at_work_speaks_is_not_waited_for(scene: Scene, language: str) -> None:
+    await change(scene, QueueSettings(language_wish_s=30))
+    away = await scene.agent()
+    await give(scene, away, language_hy=5)
+    await scene.database.transaction(roster.change_agent_state, away.user_id, AgentState.AWAY)
+    agent = await scene.agent()
+    await scene.opened()
+    await speak(scene, language)
+    await go(scene)
+    assert list((await ringing_at(scene)).values()) == [agent.user_id]
+
+
+async def _had_once(scene: Scene, clock: FrozenClock, act: Callable[..., object]) -> tuple[Viewer, Viewer]:
+    """(who had ani's conversation until a day ago and ended it by `act`, another who has been idle for longer)."""
+    known = await scene.agent("Known")
+    conversation_id = await scene.opened()
+    await hold(scene, known, conversation_id)
+    await scene.database.transaction(act, known, conversation_id)
+    await scene.database.transaction(roster.change_agent_state, known.user_id, AgentState.AWAY)
+    other = await scene.agent("Other")
+    clock.advance(days=1)
+    await scene.database.transaction(presence.beat, "test", [f"screen-{known.user_id}", f"screen-{other.user_id}"])
+    await scene.database.transaction(roster.change_agent_state, known.user_id, AgentState.AVAILABLE)
+    return known, other
+
+
+async def test_the_agent_who_had_the_customer_last_is_asked_first(scene: Scene, clock: FrozenClock) -> None:
+    await change(scene, QueueSettings(last_agent_days=7, last_agent_wish_s=60))
+    known, other = await _had_once(scene, clock, dispatcher.resolve)
+    await scene.opened("again")
+    await go(scene)
+    assert list((await ringing_at(scene)).values()) == [known.user_id]
+    assert other.user_id != known.user_id
+
+
+@pytest.mark.parametrize(
+    ("settings", "act"),
+    [
+        (QueueSettings(), dispatcher.resolve),
+        (QueueSettings(last_agent_days=7), dispatcher.resolve),
+        (QueueSettings(last_agent_days=None, last_agent_wish_s=60), dispatcher.resolve),
+        (QueueSettings(last_agent_days=7, last_agent_wish_s=60), dispatcher.release),
+    ],
+    ids=["not set", "no time", "no days", "gave it away"],
+)
+async def test_the_last_agent_is_nothing_special_otherwise(
+    scene: Scene, clock: FrozenClock, settings: QueueSettings, act: Callable[..., object]
+) -> None:
+    await change(scene, settings)
+    _, other = await _had_once(scene, clock, act)
+    await scene.opened("again")
+    await go(scene)
+    assert list((await ringing_at(scene)).values()) == [other.user_id]
+
+
+async def test_the_last_agent_of_long_ago_is_forgotten(scene: Scene, clock: FrozenClock) -> None:
+    await change(scene, QueueSettings(last_agent_days=1, last_agent_wish_s=60))
+    _, other = await _had_once(scene, clock, dispatcher.resolve)
+    clock.advance(1)
+    await scene.opened("again")
+    await go(scene)
+    assert list((await ringing_at(scene)).values()) == [other.user_id]
+
+
+# --- overflow -----------------------------------------------------------------------------------------------------------
+
+
+async def test_overflow_opens_in_time_though_nothing_else_happens(scene: Scene, clock: FrozenClock) -> None:
+    other = await scene.queue("Other")
+    helper = await scene.agent(queue_ids={other})
+    await change(scene, QueueSettings(overflow=[OverflowView((other,), 60)]))
+    conversation_id = await scene.opened()
+    clock.advance(10)
+    assert await go(scene) == clock() + timedelta(seconds=50)
+    clock.advance(49.9)
+    await go(scene)
+    assert await ringing_at(scene) == {}
+    clock.advance(0.1)
+    await go(scene)
+    assert await ringing_at(scene) == {conversation_id: helper.user_id}
+    offer = await scene.row(tables.offer)
+    assert (offer["queue_id"], offer["explanation"]["queue_ids"]) == (other, [scene.queue_id, other])
+
+
+async def test_overflow_asks_no_more_than_its_own_queue_of_its_work_requires(scene: Scene) -> None:
+    other = await scene.queue("Other")
+    await require(scene, "billing")
+    unable, able = await scene.agent(queue_ids={other}), await scene.agent(queue_ids={other})
+    await give(scene, able, billing=1)
+    await change(scene, QueueSettings(overflow=[OverflowView((other,), 0)]))
+    await scene.opened()
+    await go(scene)
+    assert list((await ringing_at(scene)).values()) == [able.user_id]
+    assert unable.user_id != able.user_id
+
+
+async def test_the_dispatcher_sleeps_while_time_changes_nothing(scene: Scene, clock: FrozenClock) -> None:
+    other = await scene.queue("Other")
+    await change(
+        scene, QueueSettings(overflow=[OverflowView((other,), 60)], language_wish_s=30, max_wait_s=40, makes_room=True)
+    )
+    await scene.opened()
+    assert await go(scene) is None, "nobody is there"
+    busy = await scene.agent(capacity=10, queue_ids={other})
+    assert await go(scene) is None, "nobody has room"
+    await scene.agent(queue_ids=set())
+    assert await go(scene) is None, "whoever has room is nowhere a member"
+    await scene.set(tables.agent, {"capacity": 100}, user_id=busy.user_id)
+    assert await go(scene) == clock() + timedelta(seconds=60)
+
+
+async def test_an_exclusion_that_ends_is_waited_for(scene: Scene, clock: FrozenClock) -> None:
+    agent = await scene.agent()
+    await change(scene, QueueSettings(exclusion_s=45))
+    await scene.opened()
+    await go(scene)
+    (offer,) = await scene.rows(tables.offer)
+    await scene.database.transaction(dispatcher.decline_offer, agent, offer["id"])
+    assert await go(scene) == clock() + timedelta(seconds=45)
+    clock.advance(45)
+    await go(scene)
+    assert list((await ringing_at(scene)).values()) == [agent.user_id]
+
+
+# --- turns --------------------------------------------------------------------------------------------------------------
+
+
+async def test_a_tier_is_worth_ten_minutes_of_waiting(scene: Scene, clock: FrozenClock) -> None:
+    old = await scene.opened(sender="old")
+    clock.advance(599)
+    loyal = await scene.opened(sender="loyal")
+    customer = (await scene.row(tables.conversation, id=loyal))["customer_id"]
+    await scene.set(tables.customer, {"tier": 1}, id=customer)
+    agent = await scene.agent()
+    await go(scene)
+    assert await ringing_at(scene) == {loyal: agent.user_id}
+    await scene.database.transaction(dispatcher.accept_offer, agent, (await scene.row(tables.offer))["id"])
+    await go(scene)
+    assert await ringing_at(scene) == {old: agent.user_id}
+
+
+async def set_turn(scene: Scene, boss: Viewer, conversation_id: int, **values: int | None) -> None:
+    await scene.database.transaction(
+        dispatcher.change_turn,
+        boss,
+        conversation_id,
+        priority=values.get("priority"),
+        pinned_agent_id=values.get("pinned_agent_id"),
+        changes_pin="pinned_agent_id" in values,
+    )
+
+
+async def test_a_supervisor_puts_work_forward(scene: Scene, clock: FrozenClock) -> None:
+    boss = await scene.agent(role=Role.SUPERVISOR, queue_ids=set())
+    await scene.opened(sender="first")
+    clock.advance(60)
+    second = await scene.opened(sender="second")
+    await set_turn(scene, boss, second, priority=2)
+    await scene.agent()
+    await go(scene)
+    assert list(await ringing_at(scene)) == [second]
+    (told,) = await scene.rows(tables.entry, happening="prioritised")
+    assert told["data"] == {"priority": 2, "before": 0}
+
+
+async def test_pinned_work_rings_at_its_agent_and_at_nobody_else(scene: Scene, clock: FrozenClock) -> None:
+    boss = await scene.agent(role=Role.SUPERVISOR, queue_ids=set())
+    outsider = await scene.agent(queue_ids=set())
+    await scene.database.transaction(roster.change_agent_state, outsider.user_id, AgentState.BUSY)
+    await scene.agent()
+    conversation_id = await scene.opened()
+    await set_turn(scene, boss, conversation_id, pinned_agent_id=outsider.user_id)
+    await go(scene)
+    assert await ringing_at(scene) == {}
+    await scene.database.transaction(roster.change_agent_state, outsider.user_id, AgentState.AVAILABLE)
+    await go(scene)
+    assert await ringing_at(scene) == {conversation_id: outsider.user_id}
+    await scene.database.transaction(dispatcher.accept_offer, outsider, (await scene.row(tables.offer))["id"])
+    row = await scene.row(tables.conversation)
+    assert (row["assignee_id"], row["pinned_agent_id"]) == (outsider.user_id, None)
+
+
+async def test_a_pin_takes_back_what_rings_elsewhere(scene: Scene, clock: FrozenClock) -> None:
+    boss = await scene.agent(role=Role.SUPERVISOR, queue_ids=set())
+    first = await scene.agent()
+    clock.advance(1)
+    second = await scene.agent()
+    conversation_id = await scene.opened()
+    await go(scene)
+    assert await ringing_at(scene) == {conversation_id: first.user_id}
+    await set_turn(scene, boss, conversation_id, pinned_agent_id=second.user_id)
+    await go(scene)
+    assert await ringing_at(scene) == {conversation_id: second.user_id}
+    await set_turn(scene, boss, conversation_id, pinned_agent_id=None)
+    assert [entry["data"]["agent_id"] for entry in await scene.rows(tables.entry, happening="pinned")] == [
+        second.user_id,
+        None,
+    ]
+
+
+async def test_a_pin_is_for_what_waits_and_to_somebody_who_works_here(scene: Scene) -> None:
+    boss = await scene.agent(role=Role.SUPERVISOR, queue_ids=set())
+    agent = await scene.agent()
+    conversation_id = await scene.opened()
+    with pytest.raises(InvalidInput) as refused:
+        await set_turn(scene, boss, conversation_id, pinned_agent_id=999_999)
+    assert list(refused.value.fields) == ["pinned_agent_id"]
+    await hold(scene, agent, conversation_id)
+    with pytest.raises(Conflict) as held:
+        await set_turn(scene, boss, conversation_id, pinned_agent_id=boss.user_id)
+    assert held.value.code == "not_waiting"
+    await scene.database.transaction(dispatcher.resolve, agent, conversation_id)
+    with pytest.raises(Conflict) as resolved:
+        await set_turn(scene, boss, conversation_id, priority=5)
+    assert resolved.value.code == "resolved"
+
+
+async def test_work_pinned_to_somebody_who_leaves_for_good_is_for_everybody(scene: Scene) -> None:
+    boss = await scene.agent(role=Role.ADMIN, queue_ids=set())
+    leaver, stayer = await scene.agent(), await scene.agent()
+    conversation_id = await scene.opened()
+    await set_turn(scene, boss, conversation_id, pinned_agent_id=leaver.user_id)
+
+    def leave(tx: Tx) -> None:
+        accounts.update_user(tx, boss, leaver.user_id, active=False)
+
+    await scene.database.transaction(leave)
+    await go(scene)
+    assert await ringing_at(scene) == {conversation_id: stayer.user_id}
+
+
+# --- kinds of work ------------------------------------------------------------------------------------------------------
+
+
+async def test_an_offer_rings_as_long_as_its_queue_says_for_its_kind(scene: Scene, clock: FrozenClock) -> None:
+    chat = await scene.channel("chat", "chat")
+    await change(scene, QueueSettings(ring_s={ChannelKind.CHAT: 8}, offer_timeout_s=45))
+    await scene.agent()
+    await scene.agent()
+    of_chat = await scene.opened(channel_id=chat, sender="v", kind=ContactKind.CHAT)
+    of_text = await scene.opened()
+    await go(scene)
+    rings = {row["conversation_id"]: row["expires_at"] - clock() for row in await scene.rows(tables.offer)}
+    assert rings == {of_chat: timedelta(seconds=8), of_text: timedelta(seconds=45)}
+
+
+# (what an agent of capacity 100 holds, what comes then, whether it rings)
+BESIDE = [
+    (["email"] * 10, "phone", True),
+    (["loop"] * 5, "phone", True),
+    (["email"] * 5 + ["loop"] * 2, "phone", True),
+    (["chat"], "phone", False),
+    (["phone"], "chat", False),
+    (["phone"], "email", False),
+    (["chat"] * 3, "loop", True),
+    (["chat"] * 4, "loop", False),
+    (["loop"] * 4, "chat", False),
+    (["email"] * 10, "chat", False),
+]
+
+
+@pytest.mark.parametrize(("held", "comes", "rings"), BESIDE)
+async def test_a_call_interrupts_mails_and_texts_and_suffers_nothing_live_beside_it(
+    scene: Scene, held: list[str], comes: str, rings: bool
+) -> None:
+    for kind in ("email", "chat", "phone"):
+        await scene.channel(kind, kind)
+    agent = await scene.agent()
+    for number, channel_id in enumerate(held):
+        await hold(scene, agent, await scene.opened(channel_id=channel_id, sender=f"c{number}"))
+    await scene.opened(channel_id=comes, sender="new")
+    await go(scene)
+    assert (len(await ringing_at(scene)) == 1) is rings
+
+
+async def test_what_rings_takes_room_like_what_is_held(scene: Scene) -> None:
+    agent = await scene.agent(capacity=40)
+    for sender in ("a", "b", "c"):
+        await scene.opened(sender=sender)
+    for _ in range(3):
+        await go(scene)
+        for offer in await scene.rows(tables.offer, ended_at=None):
+            await scene.database.transaction(dispatcher.accept_offer, agent, offer["id"])
+    assert len(await scene.rows(tables.assignment, ended_at=None)) == 2
+
+
+# --- explained ----------------------------------------------------------------------------------------------------------
+
+
+async def test_what_waits_is_explained_though_it_rings_at_nobody(scene: Scene, clock: FrozenClock) -> None:
+    agent = await scene.agent(capacity=10)
+    conversation_id = await scene.opened()
+    clock.advance(5)
+    await go(scene)
+    told = await scene.database.read(dispatcher.explain_now, conversation_id)
+    assert told is not None
+    assert (told.agent_id, told.waited_s, dict(told.filtered)) == (None, 5.0, {"full": (agent.user_id,)})
+    assert told.is_unservable
+    await scene.database.transaction(dispatcher.claim, agent, conversation_id, None)
+    assert await scene.database.read(dispatcher.explain_now, conversation_id) is None
+
+
+# --- narrowing ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_what_is_left_out_of_a_snapshot_changes_no_decision(scene: Scene, clock: FrozenClock, seed: int) -> None:
+    """Random floors, with every setting there is: the narrowed snapshot and the whole one decide the same."""
+    chance = random.Random(seed)
+    await scene.database.transaction(_lay_random_floor, scene.queue_id, chance, clock.now)
+
+    def decide(tx: Tx, *, whole: bool) -> list[tuple[int, int, int]]:
+        decisions = engine.route(floor.load_snapshot(tx, whole=whole).snapshot, tx.now)
+        return [(each.conversation_id, each.agent_id, each.queue_id) for each in decisions]
+
+    def move(tx: Tx) -> datetime | None:
+        loaded = floor.load_snapshot(tx)
+        decisions = engine.route(loaded.snapshot, tx.now)
+        dispatcher._make_offers(tx, decisions, loaded)
+        return floor.next_change(loaded, decisions, tx.now)
+
+    whole = await scene.database.read(lambda tx: decide(tx, whole=True))
+    assert whole
+    assert await scene.database.read(lambda tx: decide(tx, whole=False)) == whole
+    wakes_at = await scene.database.transaction(move) or clock.now + timedelta(hours=2)
+    # And nobody is woken too late: until then the whole floor has nothing to offer.
+    for share in (0.2, 0.5, 0.999):
+        clock.now = clock.now + share * (wakes_at - clock.now)
+        assert await scene.database.read(lambda tx: decide(tx, whole=True)) == [], share
+
+
+def _lay_random_floor(tx: Tx, first_queue: int, chance: random.Random, now: datetime) -> None:
+    queue_ids = [first_queue, *(tx.insert(tables.queue, {"name": f"Q{n}"}) for n in range(3))]
+    skill_ids = [skills.create_skill(tx, name).id for name in ("a", "b", "language:hy", "language:ka")]
+    kinds = ("loopback", "email", "chat", "phone") if chance.random() < 0.5 else ("loopback", "email", "chat")
+    for queue_id in queue_ids:
+        later = [each for each in queue_ids if each > queue_id]
+        queues.update_queue(
+            tx,
+            queue_id,
+            QueueSettings(
+                choice=chance.choice(list(AgentChoice)),
+                max_wait_s=chance.choice((300, 3_600)),
+                makes_room=chance.random() < 0.3,
+                overflow=[OverflowView((chance.choice(later),), chance.choice((0, 100, 400)))] if later else [],
+                language_wish_s=chance.choice((None, 200)),
+                last_agent_days=chance.choice((None, 5)),
+                last_agent_wish_s=150,
+                required=[RequirementView(chance.choice(skill_ids[:2]), 2)] if chance.random() < 0.4 else [],
+            ),
+        )
+        for kind in kinds:
+            values = {"id": f"{kind}-{queue_id}", "kind": kind, "name": kind, "queue_id": queue_id}
+            tx.execute(insert(tables.channel).values(**values, settings={}, secrets="", health_since=now))
+    agents = []
+    for number in range(8):
+        person = {"email": f"r{number}", "name": f"R{number}", "role": "agent", "password_hash": "", "created_at": now}
+        agents.append(tx.insert(tables.user_account, person))
+        tx.execute(
+            insert(tables.agent).values(
+                user_id=agents[-1],
+                state=chance.choice(("available", "available", "available", "busy", "away")),
+                connected=True,
+                state_since=now,
+                idle_since=now - timedelta(seconds=chance.randrange(500)),
+                capacity=chance.choice((30, 100)),
+            )
+        )
+        for queue_id in chance.sample(queue_ids, 2):
+            tx.execute(insert(tables.queue_member).values(queue_id=queue_id, user_id=agents[-1]))
+        skills.set_agent_skills(tx, agents[-1], {each: chance.randint(1, 4) for each in chance.sample(skill_ids, 3)})
+    for number in range(60):
+        queue_id = chance.choice(queue_ids)
+        kind = chance.choice(kinds)
+        language = chance.choice(("hy", "ka", None))
+        customer = {"name": "c", "language": language, "tier": chance.choice((0, 0, 1)), "created_at": now}
+        customer_id = tx.insert(tables.customer, customer)
+        point = {"customer_id": customer_id, "kind": "loopback", "address": f"a{number}", "created_at": now}
+        since = now - timedelta(seconds=chance.randrange(700))
+        work = {
+            "customer_id": customer_id,
+            "contact_point_id": tx.insert(tables.contact_point, point),
+            "channel_id": f"{kind}-{queue_id}",
+            "queue_id": queue_id,
+            "created_at": since,
+            "last_entry_at": since,
+        }
+        # One in eight is held; the same agent had one in three of the customers before.
+        holder = chance.choice(agents)
+        is_held = chance.random() < 0.12
+        waits = {"assignee_id": holder} if is_held else {"queued_since": since, "priority": chance.choice((0, 0, 9))}
+        conversation_id = tx.insert(tables.conversation, work | waits)
+        segment = {
+            "agent_id": holder,
+            "assigned_at": since,
+            "how": "offer",
+            "weight": engine.WEIGHTS[ChannelKind(kind)],
+        }
+        if is_held:
+            tx.insert(tables.assignment, segment | {"conversation_id": conversation_id})
+        elif chance.random() < 0.33:
+            ended = {"ended_at": now - timedelta(days=chance.choice((1, 9))), "end_reason": "agent_lost"}
+            tx.insert(tables.assignment, segment | ended | {"conversation_id": conversation_id})
+        elif chance.random() < 0.1:
+            missed = {"offered_at": since, "expires_at": now, "ended_at": now, "outcome": "declined"}
+            offer = {"conversation_id": conversation_id, "agent_id": holder, "queue_id": queue_id, "weight": 10}
+            tx.insert(tables.offer, offer | missed | {"why": {}})
+        elif chance.random() < 0.05:
+            tx.execute(
+                tables.conversation.update()
+                .where(tables.conversation.c.id == conversation_id)
+                .values(pinned_agent_id=holder)
+            )

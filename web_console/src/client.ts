@@ -82,6 +82,8 @@ const ofConversation = (conversation_id: number) => ({ params: { path: { convers
 const ofCustomer = (customer_id: number) => ({ params: { path: { customer_id } } });
 const ofOffer = (offer_id: number) => ({ params: { path: { offer_id } } });
 const ofUser = (user_id: number) => ({ params: { path: { user_id } } });
+const ofSkill = (skill_id: number) => ({ params: { path: { skill_id } } });
+const ofQueue = (queue_id: number) => ({ params: { path: { queue_id } } });
 const ofChannel = (channel_id: string) => ({ params: { path: { channel_id } } });
 const keyed = (conversation_id: number, key: string) => ({
   params: { path: { conversation_id } },
@@ -96,6 +98,9 @@ export interface ConversationQuery {
   limit?: number;
   cursor?: string;
 }
+
+/** What a supervisor decides about waiting work; what is absent stays as it is, and no pin is null. */
+export type RoutingChange = Partial<Schemas["ChangeRouting"]>;
 
 export const api = {
   // --- session and me
@@ -124,6 +129,10 @@ export const api = {
   release: (id: number) => take(client.POST("/api/v1/conversations/{conversation_id}/release", ofConversation(id))),
   resolve: (id: number) => take(client.POST("/api/v1/conversations/{conversation_id}/resolve", ofConversation(id))),
   reopen: (id: number) => take(client.POST("/api/v1/conversations/{conversation_id}/reopen", ofConversation(id))),
+  setRouting: (id: number, body: RoutingChange) =>
+    take(client.PATCH("/api/v1/conversations/{conversation_id}/routing", { ...ofConversation(id), body: body as Schemas["ChangeRouting"] })),
+  why: (id: number) => take(client.GET("/api/v1/conversations/{conversation_id}/why", ofConversation(id))),
+  whyOffer: (id: number) => take(client.GET("/api/v1/offers/{offer_id}/why", ofOffer(id))),
   typing: (id: number) => take(client.POST("/api/v1/conversations/{conversation_id}/typing", ofConversation(id))),
   settleDelivery: (entryId: number, action: Schemas["SettleDelivery"]["action"]) =>
     take(client.POST("/api/v1/entries/{entry_id}/delivery", { params: { path: { entry_id: entryId } }, body: { action } })),
@@ -152,7 +161,14 @@ export const api = {
     take(client.PATCH("/api/v1/users/{user_id}", { ...ofUser(id), body: body as Schemas["UpdateUser"] })),
   addQueue: (body: Schemas["NewQueue"]) => take(client.POST("/api/v1/queues", { body })),
   updateQueue: (id: number, body: Partial<Schemas["UpdateQueue"]>) =>
-    take(client.PATCH("/api/v1/queues/{queue_id}", { params: { path: { queue_id: id } }, body: body as Schemas["UpdateQueue"] })),
+    take(client.PATCH("/api/v1/queues/{queue_id}", { ...ofQueue(id), body: body as Schemas["UpdateQueue"] })),
+  skills: () => take(client.GET("/api/v1/skills")),
+  addSkill: (name: string) => take(client.POST("/api/v1/skills", { body: { name } })),
+  renameSkill: (id: number, name: string) => take(client.PATCH("/api/v1/skills/{skill_id}", { ...ofSkill(id), body: { name } })),
+  deleteSkill: (id: number) => take(client.DELETE("/api/v1/skills/{skill_id}", ofSkill(id))),
+  skillMatrix: () => take(client.GET("/api/v1/skills/matrix")),
+  setSkills: (user_id: number, levels: Record<string, number>) =>
+    take(client.PUT("/api/v1/users/{user_id}/skills", { ...ofUser(user_id), body: { levels } })),
   channel: (id: string) => take(client.GET("/api/v1/channels/{channel_id}", ofChannel(id))),
   addChannel: (body: Schemas["NewChannel"]) => take(client.POST("/api/v1/channels", { body })),
   updateChannel: (id: string, body: Partial<Schemas["UpdateChannel"]>) =>

@@ -20,17 +20,22 @@ export type CustomerView = Schemas["CustomerView"];
 export type DeliveryView = Schemas["DeliveryView"];
 export type EntryView = Schemas["EntryView"];
 export type Mailbox = Schemas["Mailbox"];
+export type Explanation = Schemas["Explanation"];
 export type MailDetail = Schemas["MailDetail"];
 export type MailView = Schemas["MailView"];
 export type NewMail = NonNullable<Schemas["NewMessage"]["mail"]>;
 export type NumbersView = Schemas["NumbersView"];
 export type OfferView = Schemas["OfferView"];
 export type QueueView = Schemas["QueueView"];
+export type SkillMatrix = Schemas["SkillMatrix"];
+export type SkillRow = Schemas["AgentSkills"];
+export type SkillView = Schemas["SkillView"];
 export type UserView = Schemas["UserView"];
 
 export type AgentState = Schemas["AgentState"];
 export type ChannelKind = Schemas["ChannelKind"];
 export type Delivery = Schemas["Delivery"];
+export type OverflowStep = Schemas["OverflowView"];
 export type Role = Schemas["Role"];
 
 /** A message of the socket, each kind told by the one key it has. */

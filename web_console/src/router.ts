@@ -18,9 +18,12 @@ export const router = createRouter({
       component: () => import("./views/Admin.vue"),
       meta: { role: "admin" },
       children: [
-        { path: "", redirect: "/admin/channels" },
+        { path: "", redirect: () => (useHub().isAdmin ? "/admin/channels" : "/admin/skills") },
         { path: "channels", name: "admin-channels", component: () => import("./views/AdminChannels.vue") },
         { path: "queues", name: "admin-queues", component: () => import("./views/AdminQueues.vue") },
+        { path: "queues/new", name: "admin-new-queue", component: () => import("./views/AdminQueue.vue") },
+        { path: "queues/:queueId(\\d+)", name: "admin-queue", component: () => import("./views/AdminQueue.vue") },
+        { path: "skills", name: "admin-skills", component: () => import("./views/AdminSkills.vue"), meta: { role: "supervisor", wide: true } },
         { path: "users", name: "admin-users", component: () => import("./views/AdminUsers.vue") },
         { path: "api-keys", name: "admin-api-keys", component: () => import("./views/AdminApiKeys.vue") },
       ],
@@ -34,7 +37,8 @@ router.beforeEach(async (to) => {
   if (hub.session === "unknown") await hub.resume();
   if (to.meta["open"]) return hub.session === "in" ? backTo(to.query["next"]) : true;
   if (hub.session === "out") return { name: "sign-in", query: { next: to.fullPath } };
-  if (to.meta["role"] === "admin" && hub.session === "in" && !hub.isAdmin) return { name: "not-found", params: { rest: ["admin"] } };
+  const mayOpen = to.meta["role"] === "admin" ? hub.isAdmin : to.meta["role"] !== "supervisor" || hub.isSupervisor;
+  if (hub.session === "in" && !mayOpen) return { name: "not-found", params: { rest: ["admin"] } };
   return true;
 });
 

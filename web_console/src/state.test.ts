@@ -14,7 +14,8 @@ function conversation(id: number, changes: Partial<ConversationView> = {}): Conv
   return {
     id, customer_id: 7, customer_name: "Արամ", contact_point_id: 3, address: "+37477123456", channel_id: "sms", channel_kind: "sms",
     queue_id: 1, status: "open", assignee_id: null, assigned_at: null, queued_since: AT, unanswered_since: AT, created_at: AT,
-    last_entry_at: AT, resolved_at: null, reopened_count: 0, priority: 0, preview: "…", preview_direction: "in", version: 1, subject: null, ...changes,
+    last_entry_at: AT, resolved_at: null, reopened_count: 0, priority: 0, preview: "…", preview_direction: "in", version: 1, subject: null,
+    pinned_agent_id: null, ...changes,
   };
 }
 

@@ -4,6 +4,7 @@ import { useI18n } from "vue-i18n";
 import { ApiError, Unreachable } from "./client";
 import type { AgentView, ConversationView, EntryView } from "./events";
 import { useHub } from "./hub";
+import { languageOf } from "./skills";
 import { useToasts } from "./toasts";
 
 export function useWords() {
@@ -18,6 +19,12 @@ export function useWords() {
 
   function queueName(id: number): string {
     return hub.state?.queues[id]?.name ?? t("common.queue_number", { id });
+  }
+
+  /** A language is a skill by the name "language:hy". */
+  function skillName(name: string): string {
+    const code = languageOf(name);
+    return code !== null && te(`language.${code}`) ? t(`language.${code}`) : name;
   }
 
   /** Where the customer is reached. A chat visitor's address is a number of ours that says nothing to anybody. */
@@ -84,6 +91,10 @@ export function useWords() {
           : t("happening.released", { who, queue: String(queue ?? "") });
       case "reopened":
         return t(bySystem ? "happening.reopened_by_customer" : "happening.reopened", { who });
+      case "pinned":
+        return agent === undefined || agent === null ? t("happening.unpinned", { who }) : t("happening.pinned", { who, to: String(agent) });
+      case "prioritised":
+        return t("happening.prioritised", { who, priority: Number(entry.data["priority"] ?? 0) });
       case "bounced":
       case "complained":
         return t(`happening.${entry.happening}`, { address: String(entry.data["address"] ?? "") });
@@ -94,5 +105,5 @@ export function useWords() {
     }
   }
 
-  return { agentName, queueName, reach, preview, agentState, failure, attempt, reason, subject, happening };
+  return { agentName, queueName, skillName, reach, preview, agentState, failure, attempt, reason, subject, happening };
 }

@@ -1,0 +1,49 @@
+import { describe, expect, it } from "vitest";
+
+import type { ConversationView } from "./events";
+import { waitingIn, withinRange } from "./waiting";
+
+const NOW = Date.parse("2026-11-25T10:00:00Z");
+const QUEUE = { id: 1, max_wait_s: 3600 };
+const nobodySpecial = () => 0;
+
+function waiting(id: number, minutes: number, changes: Partial<ConversationView> = {}): ConversationView {
+  const since = new Date(NOW - minutes * 60_000).toISOString();
+  return {
+    id, customer_id: id, customer_name: "Արամ", contact_point_id: 3, address: "+37477123456", channel_id: "sms", channel_kind: "sms", queue_id: 1,
+    status: "open", assignee_id: null, assigned_at: null, queued_since: since, unanswered_since: since, created_at: since, last_entry_at: since,
+    resolved_at: null, reopened_count: 0, priority: 0, preview: "…", preview_direction: "in", version: 1, subject: null, pinned_agent_id: null, ...changes,
+  };
+}
+
+const order = (conversations: ConversationView[], tierOf: (id: number) => number = nobodySpecial) =>
+  waitingIn(QUEUE, conversations, tierOf, NOW).map((each) => each.conversation.id);
+
+describe("the waiting work of a queue", () => {
+  it("stands by wait, priority and tier counting as minutes", () => {
+    expect(order([waiting(1, 20), waiting(2, 30), waiting(3, 5, { priority: 26 })])).toEqual([3, 2, 1]);
+    expect(order([waiting(1, 20), waiting(2, 30)], (id) => (id === 1 ? 2 : 0))).toEqual([1, 2]);
+  });
+
+  it("is overtaken by nothing but a pin once it is overdue", () => {
+    const rows = waitingIn(QUEUE, [waiting(1, 61), waiting(2, 70), waiting(3, 5, { priority: 600 }), waiting(4, 1, { pinned_agent_id: 9 })], nobodySpecial, NOW);
+    expect(rows.map((row) => [row.position, row.conversation.id, row.isOverdue])).toEqual([
+      [1, 4, false],
+      [2, 2, true],
+      [3, 1, true],
+      [4, 3, false],
+    ]);
+  });
+
+  it("has no work of other queues, of somebody's, or done", () => {
+    expect(order([waiting(1, 1, { queue_id: 2 }), waiting(2, 1, { assignee_id: 4 }), waiting(3, 1, { status: "resolved" }), waiting(4, 1)])).toEqual([4]);
+  });
+
+  it("stands by number where all else is the same", () => {
+    expect(order([waiting(2, 5), waiting(1, 5)])).toEqual([1, 2]);
+  });
+});
+
+it("a priority stays in what the hub takes", () => {
+  expect([-70, 601, 10].map(withinRange)).toEqual([-60, 600, 10]);
+});

@@ -1,0 +1,43 @@
+/*
+ * The waiting work of a queue in the order in which it will be served, as hub/routing/engine.py orders it (`order_of_work`): what a
+ * supervisor pinned, oldest first; what is overdue, oldest first; the rest by wait plus priority. Pure.
+ */
+import type { ConversationView, QueueView } from "./events";
+
+/** How many minutes of waiting one step of a customer's tier is worth (the hub's own figure). */
+export const TIER_MINUTES = 10;
+/** What the hub takes as priority, in minutes. */
+export const PRIORITY_RANGE = { least: -60, most: 600 } as const;
+/** What one press of + or − adds. */
+export const PRIORITY_STEP = 10;
+
+export interface Waiting {
+  conversation: ConversationView;
+  position: number;
+  waited_s: number;
+  isOverdue: boolean;
+}
+
+export const isWaiting = (conversation: ConversationView): boolean => conversation.status === "open" && conversation.assignee_id === null;
+
+export const withinRange = (priority: number): number => Math.max(PRIORITY_RANGE.least, Math.min(PRIORITY_RANGE.most, Math.round(priority)));
+
+/** `tierOf`: what is known of the customer's tier; `now` in ms. */
+export function waitingIn(
+  queue: Pick<QueueView, "id" | "max_wait_s">,
+  conversations: readonly ConversationView[],
+  tierOf: (customerId: number) => number,
+  now: number,
+): Waiting[] {
+  return conversations
+    .filter((each) => isWaiting(each) && each.queue_id === queue.id)
+    .map((conversation) => {
+      const waited_s = (now - Date.parse(conversation.queued_since ?? conversation.created_at)) / 1000;
+      const isOverdue = waited_s >= queue.max_wait_s;
+      const turn = conversation.pinned_agent_id !== null ? 0 : isOverdue ? 1 : 2;
+      const extra_s = turn === 2 ? (conversation.priority + tierOf(conversation.customer_id) * TIER_MINUTES) * 60 : 0;
+      return { conversation, waited_s, isOverdue, turn, score_s: waited_s + extra_s };
+    })
+    .toSorted((a, b) => a.turn - b.turn || b.score_s - a.score_s || a.conversation.id - b.conversation.id)
+    .map(({ conversation, waited_s, isOverdue }, index) => ({ conversation, waited_s, isOverdue, position: index + 1 }));
+}

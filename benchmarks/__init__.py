@@ -8,7 +8,7 @@ process that is started here is stopped here; every run is bounded in time.
     latency   signed webhook → 50 console sockets, real processes    p50, p99, max at 100, 500 and 1,000 messages/s
     fanout    one event to 1,000 console sockets                     against `websockets.broadcast` to 1,000 sockets
     mail      mails a second, read and stored                        against the standard library's bare parse
-    routing   one round of the routing engine, 10,000 waiting     against looking at every piece of work once
+    routing   agent free → offer committed, 10,000 waiting           the engine alone against looking at all work once
     start     `hub serve` until /readyz is 200, and idle memory
 
 docs/performance.md explains the method and holds the figures.

@@ -19,7 +19,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import Any
 
 from sqlalchemy import select
@@ -49,6 +49,8 @@ class Times:
 
     database: str
     with_offers: list[float] = field(default_factory=list)
+    # Of the same rounds, what they took of this process's cores: what they would take on a machine without other work.
+    worked: list[float] = field(default_factory=list)
     without: list[float] = field(default_factory=list)
     offers: int = 0
 
@@ -122,11 +124,13 @@ async def _time_rounds(name: str, database: Database, rounds: int) -> Times:
 
 async def _round(database: Database, times: Times) -> int:
     """One timed round; its offers are accepted. Returns how many there were."""
-    begun = perf_counter()
+    begun, begun_work = perf_counter(), process_time()
     await database.transaction(dispatcher.dispatch, _GRACE_S)
-    taken_ms = (perf_counter() - begun) * 1_000
+    taken_ms, worked_ms = (perf_counter() - begun) * 1_000, (process_time() - begun_work) * 1_000
     offers = await database.read(_load_offers)
     (times.with_offers if offers else times.without).append(taken_ms)
+    if offers:
+        times.worked.append(worked_ms)
     times.offers += len(offers)
     for offer_id, agent_id in offers:
         await database.transaction(dispatcher.accept_offer, _viewer(agent_id), offer_id)

@@ -96,11 +96,21 @@ def explain_now(tx: Tx, conversation_id: int) -> engine.Explanation | None:
 def count_unservable(tx: Tx) -> None:
     """Counts the waiting work that nobody could ever be offered, and tells the queues for which that has changed."""
     tx.lock_routing()
+    changed = _other_unservable(tx)
+    for queue_id, count in changed.items():
+        tx.execute(update(tables.queue).where(_q.id == queue_id).values(unservable=count))
+    emit_queues(tx, changed)
+
+
+def _other_unservable(tx: Tx) -> dict[int, int]:
+    """Queue → how much nobody could be offered, where that is not what the queue says."""
     counts = floor.count_unservable(tx)
-    changed = [row for row in tx.rows(select(_q.id, _q.unservable)) if row.unservable != counts.get(row.id, 0)]
-    for row in changed:
-        tx.execute(update(tables.queue).where(_q.id == row.id).values(unservable=counts.get(row.id, 0)))
-    emit_queues(tx, [row.id for row in changed])
+    told = tx.rows(select(_q.id, _q.unservable))
+    return {row.id: counts.get(row.id, 0) for row in told if row.unservable != counts.get(row.id, 0)}
+
+
+def _has_other_unservable(tx: Tx) -> bool:
+    return bool(_other_unservable(tx))
 
 
 def _make_offers(tx: Tx, decisions: Collection[engine.Decision], loaded: floor.Loaded) -> None:
@@ -679,7 +689,9 @@ class Dispatcher:
                 deadline = await self._database.transaction(dispatch, self._presence_grace_s, up_since)
                 has_counted = monotonic() >= count_due
                 if has_counted:
-                    await self._database.transaction(count_unservable)
+                    # Counting takes its time, and mostly finds what was found before: the lock is taken only to tell.
+                    if await self._database.read(_has_other_unservable):
+                        await self._database.transaction(count_unservable)
                     count_due = monotonic() + _COUNT_EVERY_S
             except DatabaseAway:
                 await asyncio.sleep(_RETRY_S)

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, and_, case, func, or_, select, text, true
+from sqlalchemy import Row, and_, case, func, or_, select, text
 
 from hub.agents import skills
 from hub.agents.queues import read_overflow
@@ -142,15 +142,12 @@ def load_snapshot(tx: Tx, asked: int | None = None, *, whole: bool = False) -> L
         return _NOTHING
     queues = load_queues(tx)
     free = _load_agents(tx, with_room, held, queues.values())
-    open_work, opens_at = _find_open_work(tx, free, queues)
+    openings, opens_at = _find_openings(tx, free, queues, len(idle))
+    excluded = _load_exclusions(tx)
     if whole:
-        open_work = [true()]
-    elif asked is not None:
-        open_work.append(_c.id == asked)
-    excluded = _load_exclusions(tx) if open_work else {}
-    alone = {*excluded, asked} - {None}
-    limits = None if whole else _Limits(len(free), len(idle), alone)
-    waiting = _load_waiting(tx, or_(*open_work), queues, limits) if open_work else []
+        waiting = tx.rows(_WAITING.order_by(_c.queued_since, _c.id))
+    else:
+        waiting = [*_load_pinned(tx, with_room, asked), *_load_open(tx, openings, queues, excluded, asked)]
     free_ids = frozenset(agent.user_id for agent in free)
     if not waiting:
         return Loaded(engine.Snapshot([], [], []), queues, free_ids, opens_at)
@@ -324,53 +321,63 @@ def load_queues(tx: Tx) -> dict[int, QueueRules]:
 # --- work ---------------------------------------------------------------------------------------------------------------
 
 
-def _find_open_work(
-    tx: Tx, free: Collection[engine.Agent], queues: Mapping[int, QueueRules]
-) -> tuple[list[Any], datetime | None]:
-    """(conditions on `conversation` and `channel` of which one holds for work that one of those who are free could be
-    offered, or that may keep one of them from other work; when the next piece comes to be so by its age alone)."""
+@dataclass(frozen=True, slots=True)
+class _Openings:
+    """Conditions on `conversation` and `channel` of which one holds for work that somebody who is free could be offered, or
+    that may keep one of them from other work; and queue → of how many pieces of work that are the same to everybody: each
+    is offered to one of those who could take it, or keeps one of the idle apart."""
+
+    conditions: list[Any]
+    enough: dict[int, int]
+
+
+def _find_openings(
+    tx: Tx, free: Collection[engine.Agent], queues: Mapping[int, QueueRules], idle: int
+) -> tuple[_Openings, datetime | None]:
+    """And when the next piece of further work comes to be so by its age alone."""
     kinds_of = {agent.user_id: _kinds_with_room(agent) for agent in free}
     members: dict[int, list[engine.Agent]] = {}
     for agent in free:
         for queue_id in agent.queue_ids:
             members.setdefault(queue_id, []).append(agent)
     at_once: dict[frozenset[str], list[int]] = {}
-    conditions: list[Any] = []
+    openings = _Openings([], {})
     opens_at: list[datetime] = []
     for queue_id, rules in queues.items():
-        required = rules.required
 
-        def takes(queue_ids: Iterable[int], required: tuple[engine.Skill, ...] = required) -> frozenset[str]:
-            return frozenset().union(
-                *(
-                    kinds_of[agent.user_id]
-                    for each in queue_ids
-                    for agent in members.get(each, ())
-                    if all(agent.skills.get(skill.name, 0) >= skill.level for skill in required)
-                )
-            )
+        def takers(queue_ids: Iterable[int], required: tuple[engine.Skill, ...] = rules.required) -> set[int]:
+            return {
+                agent.user_id
+                for each in queue_ids
+                for agent in members.get(each, ())
+                if kinds_of[agent.user_id] and all(agent.skills.get(skill.name, 0) >= skill.level for skill in required)
+            }
 
-        taken = takes([queue_id])
-        if taken:
-            at_once.setdefault(taken, []).append(queue_id)
+        able = takers([queue_id])
+        kinds = frozenset().union(*(kinds_of[user_id] for user_id in able))
+        if kinds:
+            at_once.setdefault(kinds, []).append(queue_id)
         for step in rules.queue.overflow:
             assert step.after_s is not None
-            more = takes(step.queue_ids) - taken
+            helpers = takers(step.queue_ids)
+            able |= helpers
+            more = frozenset().union(*(kinds_of[user_id] for user_id in helpers)) - kinds
+            opened = tx.now - timedelta(seconds=step.after_s)
+            theirs = and_(_c.queue_id == queue_id, _k.kind.in_(sorted(more)))
             if more:
-                opened = tx.now - timedelta(seconds=step.after_s)
-                theirs = and_(_c.queue_id == queue_id, _k.kind.in_(sorted(more)), _c.pinned_agent_id.is_(None))
-                conditions.append(and_(theirs, _c.queued_since <= opened))
+                openings.conditions.append(and_(theirs, _c.queued_since <= opened))
                 oldest = tx.scalar(_OLDEST_FIRST.where(theirs, _c.queued_since > opened))
                 if oldest is not None:
                     opens_at.append(oldest + timedelta(seconds=step.after_s))
         if rules.queue.makes_room and free:
             overdue = tx.now - timedelta(seconds=rules.queue.max_wait_s)
-            conditions.append(and_(_c.queue_id == queue_id, _c.queued_since <= overdue, _c.pinned_agent_id.is_(None)))
+            openings.conditions.append(and_(_c.queue_id == queue_id, _c.queued_since <= overdue))
+            openings.enough[queue_id] = idle
+        elif able:
+            openings.enough[queue_id] = len(able)
     for kinds, queue_ids in at_once.items():
-        conditions.append(and_(_c.queue_id.in_(queue_ids), _k.kind.in_(sorted(kinds)), _c.pinned_agent_id.is_(None)))
-    if free:
-        conditions.append(_c.pinned_agent_id.in_([agent.user_id for agent in free]))
-    return conditions, min(opens_at, default=None)
+        openings.conditions.append(and_(_c.queue_id.in_(queue_ids), _k.kind.in_(sorted(kinds))))
+    return openings, min(opens_at, default=None)
 
 
 _OLDEST_FIRST = (
@@ -391,53 +398,62 @@ def _kinds_with_room(agent: engine.Agent) -> frozenset[str]:
     return frozenset(found)
 
 
-@dataclass(frozen=True, slots=True)
-class _Limits:
-    """Of work that is the same to everybody the `free` oldest pieces are looked at, where a queue makes room the `idle`
-    oldest: each may keep somebody apart. `alone`: work that is the same as no other."""
-
-    free: int
-    idle: int
-    alone: Collection[int | None]
-
-
-def _load_waiting(
-    tx: Tx, condition: Any, queues: Mapping[int, QueueRules], limits: _Limits | None
-) -> Sequence[Row[Any]]:
-    found = (
-        select(
-            _c.id,
-            _c.queue_id,
-            _c.queued_since,
-            _c.priority,
-            _c.pinned_agent_id,
-            _c.customer_id,
-            _k.kind,
-            _cu.language,
-            _cu.tier,
-        )
-        .join(tables.channel, _k.id == _c.channel_id)
-        .join(tables.customer, _cu.id == _c.customer_id)
-        .where(_c.queued_since.is_not(None), condition, _c.id.not_in(_RINGING_WORK))
+_WAITING = (
+    select(
+        _c.id,
+        _c.queue_id,
+        _c.queued_since,
+        _c.priority,
+        _c.pinned_agent_id,
+        _c.customer_id,
+        _k.kind,
+        _cu.language,
+        _cu.tier,
     )
-    if limits is None:
-        return tx.rows(found.order_by(_c.queued_since, _c.id))
-    speaking = [queue_id for queue_id, rules in queues.items() if rules.language_wish_s is not None]
-    knowing = [queue_id for queue_id, rules in queues.items() if rules.wishes_last_agent]
-    making = [queue_id for queue_id, rules in queues.items() if rules.queue.makes_room]
-    is_alone = _c.pinned_agent_id.is_not(None) | _c.queue_id.in_(knowing) | _c.id.in_(limits.alone)
+    .join(tables.channel, _k.id == _c.channel_id)
+    .join(tables.customer, _cu.id == _c.customer_id)
+    .where(_c.queued_since.is_not(None), _c.id.not_in(_RINGING_WORK))
+)
+
+
+def _load_pinned(tx: Tx, with_room: Collection[Row[Any]], asked: int | None) -> Sequence[Row[Any]]:
+    """Work that is for one of these; and the work that is asked about."""
+    theirs = _c.pinned_agent_id.in_([row.user_id for row in with_room])
+    if asked is None:
+        return tx.rows(_WAITING.where(_c.pinned_agent_id.is_not(None), theirs))
+    return tx.rows(_WAITING.where((_c.pinned_agent_id.is_not(None) & theirs) | (_c.id == asked)))
+
+
+def _load_open(
+    tx: Tx, openings: _Openings, queues: Mapping[int, QueueRules], excluded: Collection[int], asked: int | None
+) -> Sequence[Row[Any]]:
+    """Of work that is the same to everybody but for its age the oldest pieces, as many as are enough. Work that somebody is
+    excluded from is the same as no other."""
+    if not openings.conditions:
+        return []
+    speaking = [queue_id for queue_id in openings.enough if queues[queue_id].language_wish_s is not None]
+    knowing = [queue_id for queue_id in openings.enough if queues[queue_id].wishes_last_agent]
     alike = [
         _c.queue_id,
         _k.kind,
         _c.priority,
         _cu.tier,
         case((_c.queue_id.in_(speaking), _cu.language), else_=""),
-        case((is_alone, _c.id), else_=0),
+        case((_c.queue_id.in_(knowing) | _c.id.in_(excluded), _c.id), else_=0),
     ]
-    place = func.row_number().over(partition_by=alike, order_by=(_c.queued_since, _c.id))
-    placed = found.add_columns(place.label("place")).subquery()
+    place = func.row_number().over(partition_by=alike, order_by=(_c.queued_since, _c.id)).label("place")
+    placed = (
+        _WAITING.add_columns(place)
+        .where(
+            _c.queue_id.in_(openings.enough),
+            _c.pinned_agent_id.is_(None),
+            _c.id != (asked or 0),
+            or_(*openings.conditions),
+        )
+        .subquery()
+    )
     p = placed.c
-    enough = case((p.queue_id.in_(making), limits.idle), else_=limits.free) if making else limits.free
+    enough = case(openings.enough, value=p.queue_id)
     return tx.rows(select(placed).where(p.place <= enough).order_by(p.queued_since, p.id).limit(_WORK_LIMIT))
 
 

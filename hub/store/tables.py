@@ -443,10 +443,17 @@ conversation = Table(
         postgresql_where=text("assignee_id IS NOT NULL"),
     ),
     Index(
-        "ix_conversation_waiting",
+        "ix_conversation_waiting_in_queue",
+        "queue_id",
         "queued_since",
         sqlite_where=text("queued_since IS NOT NULL"),
         postgresql_where=text("queued_since IS NOT NULL"),
+    ),
+    Index(
+        "ix_conversation_pinned_agent_id",
+        "pinned_agent_id",
+        sqlite_where=text("pinned_agent_id IS NOT NULL"),
+        postgresql_where=text("pinned_agent_id IS NOT NULL"),
     ),
     **_AUTO,
 )

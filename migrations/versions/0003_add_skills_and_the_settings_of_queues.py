@@ -63,6 +63,21 @@ def upgrade() -> None:
     op.create_index("ix_assignment_conversation_id_assigned_at", "assignment", ["conversation_id", "assigned_at"])
 
     op.add_column("conversation", sa.Column("pinned_agent_id", BIG_ID, nullable=True))
+    op.drop_index("ix_conversation_waiting", "conversation")
+    op.create_index(
+        "ix_conversation_waiting_in_queue",
+        "conversation",
+        ["queue_id", "queued_since"],
+        sqlite_where=sa.text("queued_since IS NOT NULL"),
+        postgresql_where=sa.text("queued_since IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_conversation_pinned_agent_id",
+        "conversation",
+        ["pinned_agent_id"],
+        sqlite_where=sa.text("pinned_agent_id IS NOT NULL"),
+        postgresql_where=sa.text("pinned_agent_id IS NOT NULL"),
+    )
 
     op.add_column("customer", sa.Column("tier", sa.Integer(), server_default=sa.text("0"), nullable=False))
 
@@ -92,6 +107,15 @@ def downgrade() -> None:
 
     op.drop_column("customer", "tier")
 
+    op.drop_index("ix_conversation_pinned_agent_id", "conversation")
+    op.drop_index("ix_conversation_waiting_in_queue", "conversation")
+    op.create_index(
+        "ix_conversation_waiting",
+        "conversation",
+        ["queued_since"],
+        sqlite_where=sa.text("queued_since IS NOT NULL"),
+        postgresql_where=sa.text("queued_since IS NOT NULL"),
+    )
     op.drop_column("conversation", "pinned_agent_id")
 
     op.drop_index("ix_assignment_conversation_id_assigned_at", "assignment")

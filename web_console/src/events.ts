@@ -27,6 +27,7 @@ export type NewMail = NonNullable<Schemas["NewMessage"]["mail"]>;
 export type NumbersView = Schemas["NumbersView"];
 export type OfferView = Schemas["OfferView"];
 export type QueueView = Schemas["QueueView"];
+export type RequirementView = Schemas["RequirementView"];
 export type SkillMatrix = Schemas["SkillMatrix"];
 export type SkillRow = Schemas["AgentSkills"];
 export type SkillView = Schemas["SkillView"];

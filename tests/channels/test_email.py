@@ -272,7 +272,8 @@ def test_a_mail_that_the_parser_gives_up_says_why() -> None:
 def test_no_message_is_lost_whatever_is_in_it(lines: list[bytes], to: list[str], sender: str | None) -> None:
     content = b"\r\n".join(lines)
     arrivals = channel.parse_message(content, received_at=NOW, envelope_to=to, envelope_from=sender, via="smtp")
-    assert arrivals
+    # But a mail of ours that comes back: it stands in the timeline already.
+    assert arrivals or TOKENS.message_id(MAIL_DELIVERY_ID, THREAD).encode() in content
     assert len({arrival.provider_id for arrival in arrivals}) == len(arrivals)
     json.dumps([arrival.raw for arrival in arrivals]).encode()
 

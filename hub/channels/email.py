@@ -154,11 +154,6 @@ class EmailChannel:
         return CAPABILITIES
 
     @property
-    def own_addresses(self) -> frozenset[str]:
-        """The address and its aliases, in normal form."""
-        return self._own
-
-    @property
     def oauth(self) -> TokenSource | None:
         """Where access tokens come from, when the account signs in by OAuth: sending and fetching share it."""
         return self._oauth

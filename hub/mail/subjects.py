@@ -76,11 +76,6 @@ def base_subject(subject: str) -> str:
     return unicodedata.normalize("NFKC", _without_marks(subject)).casefold()
 
 
-def is_reply_subject(subject: str) -> bool:
-    """Whether a mail program marked it as an answer or a forward."""
-    return _without_marks(subject) != " ".join(subject.split())
-
-
 def reply_subject(subject: str) -> str:
     bare = _without_marks(subject)
     return f"Re: {bare}" if bare else "Re:"

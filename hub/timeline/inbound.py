@@ -44,7 +44,7 @@ _MAIL_GROUP_LIMIT = 40
 # A provider's clock may be a little ahead or behind; beyond this its time of a message is not believed.
 _CLOCK_TRUST = timedelta(days=2)
 
-_CHANNELS = select(_ch.id, _ch.kind, _ch.queue_id, _ch.reopen_window_s, _ch.settings).where(
+_CHANNELS = select(_ch.id, _ch.kind, _ch.queue_id, _ch.reopen_window_s).where(
     _ch.id.in_(bindparam("ids", expanding=True))
 )
 # The open conversations of some contact points, in the order in which everybody locks them.
@@ -109,11 +109,11 @@ def accept_group(tx: Tx, items: Sequence[_Item]) -> list[Outcome]:
         together = [(index, item) for index, item in messages if not item.is_mail]
         if together:
             _write(tx, _place(tx, together, channels), outcomes)
-        mails_ = [(index, item) for index, item in messages if item.is_mail]
-        if mails_:
-            _lock_for_mails(tx, [item for _, item in mails_])
+        posted = [(index, item) for index, item in messages if item.is_mail]
+        if posted:
+            _lock_for_mails(tx, [item for _, item in posted])
         # One after the other: a mail may belong to the conversation that the one before it has begun.
-        for index, item in mails_:
+        for index, item in posted:
             _write(tx, [_place_mail(tx, index, item, channels[item.channel_id])], outcomes)
     receipts = [
         (item.channel_id, item.arrival)

@@ -28,7 +28,7 @@ from sqlalchemy import Row, exists, func, insert, select, update
 
 from hub.channels.channel import Accepted, OutgoingFile, OutgoingMessage, ReceiptArrival
 from hub.domain.events import STAFF, ChannelChanged
-from hub.domain.mail import MailKind
+from hub.domain.mail import MailKind, ReportAction
 from hub.domain.states import DELIVERY, ChannelHealth, Delivery, can_move
 from hub.domain.values import ChannelKind, ContactKind, Direction, EntryKind, Happening
 from hub.domain.views import Author, EntryView
@@ -249,6 +249,9 @@ def _claimed(tx: Tx, row: Row[Any], *, is_reconciliation: bool) -> Claimed:
 
 def record(tx: Tx, claimed: Claimed, result: Accepted | ProviderError) -> None:
     """Writes what became of an attempt. A receipt may have come first: rank never falls."""
+    if isinstance(result, Accepted) and result.refused:
+        # Their lines change the conversation, whose lock comes before the outbox row's.
+        tx.lock_conversations([tx.scalar(select(_o.conversation_id).where(_o.id == claimed.outbox_id))])
     row = _lock_outbox(tx, claimed.outbox_id)
     if row is None or row.state != "leased" or row.lease_until != claimed.lease_until:
         return  # a receipt settled it, or somebody else has it in hand by now
@@ -410,7 +413,7 @@ def apply_receipt(tx: Tx, channel_id: str, receipt: ReceiptArrival) -> bool:
     if row is not None and (receipt.is_complaint or _is_about_another(tx, row, receipt)):
         tx.lock_conversations([row.conversation_id])
         applied = _apply_further_receipt(tx, row, receipt)
-    elif row is not None and receipt.state is None and receipt.reason is not None:
+    elif row is not None and receipt.state is None and receipt.word == ReportAction.DELAYED.value:
         applied = _note_delay(tx, row.entry_id, receipt)
     elif row is not None and receipt.state is not None:
         tx.lock_conversations([row.conversation_id])

@@ -148,6 +148,9 @@ async def test_a_mail_that_surely_did_not_leave_is_sent_once(sqlite_url: str, tm
                 "/api/v1/conversations/1/messages", json={"text": "Yes."}, headers=person.headers
             ) as answered:
                 assert answered.status == 201, await answered.text()
+            async with asyncio.timeout(PATIENCE_S):
+                while "RCPT" not in server.verbs:  # noqa: ASYNC110 - another process, which rings no bell
+                    await asyncio.sleep(0.01)
             await until_it_is(world, "queued")
             await world.kill_and_restart()
             await world.database.transaction(_make_due)

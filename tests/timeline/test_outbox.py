@@ -207,7 +207,7 @@ async def test_unknown_words_and_strangers_receipts_are_kept_and_change_nothing(
     entry_id = await write(scene, *await desk(scene))
     (claimed,) = await claim(scene)
     await record(scene, claimed, Accepted("SM1"))
-    await scene.receipt(claimed.message.delivery_id, None, word="teleported")
+    await scene.receipt(claimed.message.delivery_id, None, word="teleported", reason="for a reason")
     await scene.receipt("nobody's", Delivery.DELIVERED)
     assert await delivery(scene, entry_id) == ("sent", None)
     assert [row["word"] for row in await scene.rows(tables.receipt)] == ["teleported", "delivered"]

@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import secrets
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -28,7 +28,7 @@ from sqlalchemy import Select, delete, insert, select, update
 from hub.agents import roster
 from hub.agents.queues import emit_access, emit_queues, set_user_queues
 from hub.agents.viewer import Viewer, hash_token
-from hub.domain.values import Role
+from hub.domain.values import ChannelKind, Role
 from hub.domain.views import UserView
 from hub.errors import Conflict, NotFound, TooMany
 from hub.routing import dispatcher
@@ -90,7 +90,7 @@ def _nobodys_hash() -> str:
 # --- people -----------------------------------------------------------------------------------------------------------
 
 _USERS: Select[Any] = select(
-    _u.id, _u.email, _u.name, _u.role, _u.language, _u.active, _u.version, _u.signature, _a.capacity
+    _u.id, _u.email, _u.name, _u.role, _u.language, _u.active, _u.version, _u.signature, _a.capacity, _a.weights
 ).join(tables.agent, _a.user_id == _u.id)
 
 
@@ -178,8 +178,11 @@ def update_user(
     queue_ids: Collection[int] | None = None,
     capacity: int | None = None,
     signature: str | None = None,
+    weights: Mapping[ChannelKind, int] | None = None,
+    expected_version: int | None = None,
 ) -> UserView:
-    """None leaves a thing as it is. `actor` does it (None: the command line).
+    """None leaves a thing as it is. `actor` does it (None: the command line). Conflict `version_conflict` if somebody
+    changed it since `expected_version`.
 
     Whoever is deactivated is signed out everywhere and all their work goes back to its queues; a new password ends
     their sessions but the actor's own. Conflict `last_admin` if nobody would be left to administer the hub.
@@ -188,6 +191,8 @@ def update_user(
     # once.
     tx.lock_routing()
     before = load_user(tx, user_id)
+    if expected_version is not None and expected_version != before.version:
+        raise Conflict("somebody changed this user meanwhile", code="version_conflict")
     loses_admin = before.role is Role.ADMIN and (active is False or (role is not None and role is not Role.ADMIN))
     if before.active and loses_admin:
         others = select(_u.id).where(_u.role == Role.ADMIN.value, _u.active, _u.id != user_id).limit(1)
@@ -201,10 +206,14 @@ def update_user(
         values["password_hash"] = password_hash
         end_sessions(tx, user_id, keep=actor.session_hash if actor is not None else None)
     changed_queues = queue_ids is not None and set_user_queues(tx, user_id, queue_ids)
-    if values or changed_queues or capacity is not None:
+    if values or changed_queues or capacity is not None or weights is not None:
         tx.execute(update(tables.user_account).where(_u.id == user_id).values(version=_u.version + 1, **values))
     if capacity is not None and capacity != before.capacity:
         tx.execute(update(tables.agent).where(_a.user_id == user_id).values(capacity=capacity))
+    if weights is not None and dict(weights) != before.weights:
+        stored = {kind.value: weight for kind, weight in sorted(weights.items())} or None
+        tx.execute(update(tables.agent).where(_a.user_id == user_id).values(weights=stored))
+        tx.wake("routing")
     after = load_user(tx, user_id)
     if (after.role, after.active) != (before.role, before.active) and not changed_queues:
         emit_access(tx, [user_id])
@@ -252,6 +261,7 @@ def _load(tx: Tx, query: Select[Any]) -> list[UserView]:
             queue_ids=tuple(queues.get(row.id, ())),
             version=row.version,
             signature=row.signature,
+            weights={ChannelKind(kind): weight for kind, weight in (row.weights or {}).items()},
         )
         for row in rows
     ]

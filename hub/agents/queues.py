@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any, Final, Literal
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import Table, delete, select, update
 
 from hub.agents import skills
 from hub.domain.events import STAFF, AccessChanged, QueueChanged, user_topic
@@ -36,13 +36,20 @@ Keep = Literal[_Keep.KEEP]
 # Columns that are written as they are given.
 _PLAIN_SETTINGS = (
     *("name", "offer_timeout_s", "signature", "choice", "makes_room"),
-    *("max_wait_s", "exclusion_s", "miss_limit", "release_when_lost"),
+    *("max_wait_s", "exclusion_s", "miss_limit", "release_when_lost", "connect_timeout_s"),
+    *("tells_place", "offers_callback", "callback_gap_s", "callback_attempts"),
+)
+# Columns that None switches off.
+_SWITCHED_OFF_BY_NONE = (
+    *("language_wish_s", "last_agent_days", "last_agent_wish_s", "owner_wish_s"),
+    *("calendar_id", "policy_id"),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class QueueSettings:
-    """What of a queue is set. None leaves a thing as it is, and so does KEEP where None switches it off."""
+    """What of a queue is set. None leaves a thing as it is, and so does KEEP where None switches it off. `expected_version`:
+    what the writer saw (None: whatever it is)."""
 
     name: str | None = None
     offer_timeout_s: int | None = None
@@ -60,13 +67,24 @@ class QueueSettings:
     last_agent_days: int | Keep | None = KEEP
     last_agent_wish_s: int | Keep | None = KEEP
     required: Collection[RequirementView] | None = None
+    owner_wish_s: int | Keep | None = KEEP
+    ranks: Mapping[int, int] | None = None
+    auto_accept: Collection[ChannelKind] | None = None
+    connect_timeout_s: int | None = None
+    calendar_id: int | Keep | None = KEEP
+    policy_id: int | Keep | None = KEEP
+    tells_place: bool | None = None
+    offers_callback: bool | None = None
+    callback_gap_s: int | None = None
+    callback_attempts: int | None = None
+    expected_version: int | None = None
 
 
 def load_queue_views(tx: Tx, ids: Collection[int] | None = None) -> list[QueueView]:
     """All queues, or those of `ids`, by id. Members who are not active are not shown."""
     queues = select(tables.queue).order_by(_q.id)
     members = (
-        select(_m.queue_id, _m.user_id)
+        select(_m.queue_id, _m.user_id, _m.rank)
         .join(tables.user_account, _u.id == _m.user_id)
         .where(_u.active)
         .order_by(_m.user_id)
@@ -74,8 +92,11 @@ def load_queue_views(tx: Tx, ids: Collection[int] | None = None) -> list[QueueVi
     if ids is not None:
         queues, members = queues.where(_q.id.in_(ids)), members.where(_m.queue_id.in_(ids))
     by_queue: dict[int, list[int]] = {}
+    ranks: dict[int, dict[int, int]] = {}
     for row in tx.rows(members):
         by_queue.setdefault(row.queue_id, []).append(row.user_id)
+        if row.rank:
+            ranks.setdefault(row.queue_id, {})[row.user_id] = row.rank
     required = skills.load_requirements(tx, ids)
     return [
         QueueView(
@@ -98,6 +119,16 @@ def load_queue_views(tx: Tx, ids: Collection[int] | None = None) -> list[QueueVi
             last_agent_wish_s=row.last_agent_wish_s,
             required=required.get(row.id, ()),
             unservable=row.unservable,
+            owner_wish_s=row.owner_wish_s,
+            ranks=ranks.get(row.id, {}),
+            auto_accept=tuple(ChannelKind(kind) for kind in row.auto_accept or ()),
+            connect_timeout_s=row.connect_timeout_s,
+            calendar_id=row.calendar_id,
+            policy_id=row.policy_id,
+            tells_place=row.tells_place,
+            offers_callback=row.offers_callback,
+            callback_gap_s=row.callback_gap_s,
+            callback_attempts=row.callback_attempts,
         )
         for row in tx.rows(queues)
     ]
@@ -105,7 +136,9 @@ def load_queue_views(tx: Tx, ids: Collection[int] | None = None) -> list[QueueVi
 
 def read_overflow(stored: Any) -> tuple[OverflowView, ...]:
     """The steps as they stand in the table (None for none)."""
-    return tuple(OverflowView(tuple(step["queue_ids"]), step["after_s"]) for step in stored or ())
+    return tuple(
+        OverflowView(tuple(step["queue_ids"]), step.get("after_s"), step.get("ewt_over_s")) for step in stored or ()
+    )
 
 
 def load_queue(tx: Tx, queue_id: int) -> QueueView:
@@ -129,18 +162,26 @@ def create_queue(
     queue_id = tx.insert(tables.queue, {"name": name, "offer_timeout_s": offer_timeout_s, "signature": signature})
     if settings is not None:
         _write_settings(tx, queue_id, replace(settings, name=None, offer_timeout_s=None, signature=None))
-    if not _set_members(tx, queue_id, member_ids):
+    moved = _set_members(tx, queue_id, member_ids)
+    ranked = settings is not None and settings.ranks is not None and _set_ranks(tx, queue_id, settings.ranks)
+    if not moved or ranked:
         emit_queues(tx, [queue_id])
     return load_queue(tx, queue_id)
 
 
 def update_queue(tx: Tx, queue_id: int, settings: QueueSettings) -> QueueView:
-    """Conflict if the name is taken; InvalidInput naming what is wrong. What waits already is looked at anew."""
-    if tx.first(select(_q.id).where(_q.id == queue_id).with_for_update()) is None:
+    """Conflict if the name is taken, or `version_conflict` if somebody changed it meanwhile; InvalidInput naming what is
+    wrong. What waits already is looked at anew."""
+    row = tx.first(select(_q.version).where(_q.id == queue_id).with_for_update())
+    if row is None:
         raise NotFound("there is no such queue")
+    if settings.expected_version is not None and settings.expected_version != row.version:
+        raise Conflict("somebody changed this queue meanwhile", code="version_conflict")
     changed = _write_settings(tx, queue_id, settings)
     moved = settings.member_ids is not None and _set_members(tx, queue_id, settings.member_ids)
-    if changed and not moved:
+    # After the members: those who are new may have a rank, too.
+    ranked = settings.ranks is not None and _set_ranks(tx, queue_id, settings.ranks)
+    if ranked or (changed and not moved):
         emit_queues(tx, [queue_id])
     return load_queue(tx, queue_id)
 
@@ -150,7 +191,7 @@ def _write_settings(tx: Tx, queue_id: int, settings: QueueSettings) -> bool:
     values: dict[str, object] = {
         name: value for name in _PLAIN_SETTINGS if (value := getattr(settings, name)) is not None
     }
-    for name in ("language_wish_s", "last_agent_days", "last_agent_wish_s"):
+    for name in _SWITCHED_OFF_BY_NONE:
         if (value := getattr(settings, name)) is not KEEP:
             values[name] = value
     if settings.name is not None:
@@ -161,12 +202,42 @@ def _write_settings(tx: Tx, queue_id: int, settings: QueueSettings) -> bool:
     if settings.overflow is not None:
         _check_overflow(tx, queue_id, settings.overflow)
         values["overflow"] = [
-            {"queue_ids": list(step.queue_ids), "after_s": step.after_s} for step in settings.overflow
+            {
+                "queue_ids": list(step.queue_ids),
+                **({"after_s": step.after_s} if step.after_s is not None else {}),
+                **({"ewt_over_s": step.ewt_over_s} if step.ewt_over_s is not None else {}),
+            }
+            for step in settings.overflow
         ]
+    if settings.auto_accept is not None:
+        values["auto_accept"] = sorted(set(settings.auto_accept)) or None
+    _check_exists(tx, tables.calendar, "calendar_id", settings.calendar_id)
+    _check_exists(tx, tables.escalation_policy, "policy_id", settings.policy_id)
     if values:
         tx.execute(update(tables.queue).where(_q.id == queue_id).values(**values))
     requires = settings.required is not None and skills.set_requirements(tx, queue_id, settings.required)
     return bool(values) or requires
+
+
+def _check_exists(tx: Tx, table: Table, name: str, row_id: int | Keep | None) -> None:
+    """InvalidInput naming the field if there is no such row. Locked, so that it is not removed meanwhile."""
+    if row_id is KEEP or row_id is None:
+        return
+    if tx.first(select(table.c.id).where(table.c.id == row_id).with_for_update(key_share=True)) is None:
+        thing = table.name.replace("_", " ")
+        raise InvalidInput(f"no such {thing}", fields={name: f"there is no such {thing}"})
+
+
+def _set_ranks(tx: Tx, queue_id: int, ranks: Mapping[int, int]) -> bool:
+    """Of exactly these members; all others have 0. True if that changed anything."""
+    held = {row.user_id: row.rank for row in tx.rows(select(_m.user_id, _m.rank).where(_m.queue_id == queue_id))}
+    if ranks.keys() - held.keys():
+        unknown = ", ".join(str(user_id) for user_id in sorted(ranks.keys() - held.keys()))
+        raise InvalidInput("no such member", fields={"ranks": f"{unknown}: not a member of this queue"})
+    changed = {user_id: ranks.get(user_id, 0) for user_id, rank in held.items() if ranks.get(user_id, 0) != rank}
+    for user_id, rank in changed.items():
+        tx.execute(update(tables.queue_member).where(_m.queue_id == queue_id, _m.user_id == user_id).values(rank=rank))
+    return bool(changed)
 
 
 def _check_kinds(ring_s: Mapping[str, int]) -> None:
@@ -183,7 +254,9 @@ def _check_overflow(tx: Tx, queue_id: int, overflow: Collection[OverflowView]) -
     steps = {row.id: read_overflow(row.overflow) for row in rows} | {queue_id: tuple(overflow)}
     faults = engine.overflow_faults(
         engine.Queue(
-            number, max_wait_s=0, overflow=tuple(engine.Overflow(step.queue_ids, step.after_s) for step in taken)
+            number,
+            max_wait_s=0,
+            overflow=tuple(engine.Overflow(step.queue_ids, step.after_s, step.ewt_over_s) for step in taken),
         )
         for number, taken in steps.items()
     )

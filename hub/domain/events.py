@@ -23,13 +23,16 @@ from typing import ClassVar, Literal
 
 from hub.domain.views import (
     AgentView,
+    AlertView,
     ChannelView,
     ConversationView,
     CustomerView,
     EntryView,
+    EstimateView,
     NumbersView,
     OfferView,
     QueueView,
+    TopicView,
 )
 
 STAFF = "staff"
@@ -132,6 +135,13 @@ class QueueChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class EstimateChanged:
+    KIND: ClassVar[str] = "estimate.changed"
+    estimate: EstimateView
+    kind: Literal["estimate.changed"] = "estimate.changed"
+
+
+@dataclass(frozen=True, slots=True)
 class ChannelChanged:
     KIND: ClassVar[str] = "channel.changed"
     channel: ChannelView
@@ -143,6 +153,22 @@ class NumbersChanged:
     KIND: ClassVar[str] = "numbers.changed"
     numbers: NumbersView
     kind: Literal["numbers.changed"] = "numbers.changed"
+
+
+@dataclass(frozen=True, slots=True)
+class TopicChanged:
+    KIND: ClassVar[str] = "topic.changed"
+    topic: TopicView
+    kind: Literal["topic.changed"] = "topic.changed"
+
+
+@dataclass(frozen=True, slots=True)
+class AlertChanged:
+    """Raised, or seen: then it is to be dropped."""
+
+    KIND: ClassVar[str] = "alert.changed"
+    alert: AlertView
+    kind: Literal["alert.changed"] = "alert.changed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,8 +190,11 @@ HubEvent = (
     | OfferEnded
     | AgentChanged
     | QueueChanged
+    | EstimateChanged
     | ChannelChanged
     | NumbersChanged
+    | TopicChanged
+    | AlertChanged
     | AccessChanged
 )
 

@@ -110,7 +110,9 @@ class ConversationView:
     `unanswered_since`: when the oldest customer message that nobody has answered came in. `queued_since`: since when it
     waits for an agent (None while assigned or resolved). `preview` is the start of the newest message. `subject` is what a
     conversation by mail is about (None on other channels). `priority` counts in minutes of waiting. `pinned_agent_id`: a
-    supervisor chose who shall have it (None once somebody has it).
+    supervisor chose who shall have it (None once somebody has it). `parked_until`: put aside until then. `next_step_at`:
+    when the next step of its escalation policy is due if nothing happens; `escalated`: how many have fired since it was
+    opened last.
     """
 
     id: int
@@ -136,6 +138,55 @@ class ConversationView:
     version: int
     subject: str | None = None
     pinned_agent_id: int | None = None
+    topic_id: int | None = None
+    tags: tuple[str, ...] = ()
+    customer_tier: int = 0
+    parked_until: datetime | None = None
+    next_step_at: datetime | None = None
+    escalated: int = 0
+    callback: CallbackView | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CallbackView:
+    """The customer wants to be called at `address` instead of waiting. `state`: waiting (in its place in the queue, tried
+    again at `next_attempt_at` if that is set) or calling (somebody has it in hand); `attempts` have been made so far."""
+
+    address: str
+    state: Literal["waiting", "calling"]
+    attempts: int
+    next_attempt_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class TopicView:
+    """What conversations are about. Those about a complaint stay in sight until they are solved. Work of a topic goes to
+    `queue_id` and `owner_id`, the department and the person who handle such matters (null: wherever it is)."""
+
+    id: int
+    name: str
+    is_complaint: bool
+    queue_id: int | None
+    owner_id: int | None
+    policy_id: int | None
+    active: bool
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class AlertView:
+    """Something that `user_id` must look at, until `seen_at`. `page` stands before everything. `reason` is a machine word
+    the console has a sentence for, `data` what stands in it."""
+
+    id: int
+    user_id: int
+    conversation_id: int | None
+    level: Literal["notify", "page"]
+    reason: str
+    data: dict[str, str | int | None]
+    at: datetime
+    seen_at: datetime | None
+    version: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +205,7 @@ class ContactPointView:
 
 @dataclass(frozen=True, slots=True)
 class CustomerView:
-    """`tier`: 0 to 3, each worth ten minutes of waiting."""
+    """`tier`: 0 to 3, each worth ten minutes of waiting. `owner_id`: the colleague who looks after this customer."""
 
     id: int
     name: str
@@ -164,6 +215,7 @@ class CustomerView:
     contact_points: tuple[ContactPointView, ...]
     version: int
     tier: int = 0
+    owner_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,10 +267,12 @@ class SkillView:
 
 @dataclass(frozen=True, slots=True)
 class OverflowView:
-    """Work stands in these queues too once it has waited `after_s`."""
+    """Work stands in these queues too once it has waited `after_s`, or while its queue's estimated wait is above
+    `ewt_over_s`: one of the two or both."""
 
     queue_ids: tuple[int, ...]
-    after_s: int
+    after_s: int | None = None
+    ewt_over_s: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,8 +287,13 @@ class RequirementView:
 class QueueView:
     """`ring_s`: kind of channel → how long an offer rings, where it is not `offer_timeout_s`. `language_wish_s`: so long
     its work waits for somebody who speaks the customer's language; `last_agent_wish_s`: for whoever had the customer
-    within `last_agent_days` (null: that is not looked at). `unservable`: so much of its waiting work nobody could ever
-    be offered, whoever were at work."""
+    within `last_agent_days`; `owner_wish_s`: for the owner of the customer's account (null: that is not looked at).
+    `unservable`: so much of its waiting work nobody could ever be offered, whoever were at work.
+
+    `ranks`: member → rank, of those who have another than 0. `auto_accept`: kinds whose offers are accepted by themselves.
+    `calendar_id`: when it is open (null: always); `policy_id`: its escalation policy. `tells_place`: waiting customers
+    are told their place and the estimated wait; `offers_callback`: they may ask to be called back instead, which is tried
+    `callback_attempts` times, `callback_gap_s` apart."""
 
     id: int
     name: str
@@ -255,6 +314,28 @@ class QueueView:
     last_agent_wish_s: int | None = None
     required: tuple[RequirementView, ...] = ()
     unservable: int = 0
+    owner_wish_s: int | None = None
+    ranks: dict[int, int] = field(default_factory=dict)
+    auto_accept: tuple[ChannelKind, ...] = ()
+    connect_timeout_s: int = 30
+    calendar_id: int | None = None
+    policy_id: int | None = None
+    tells_place: bool = True
+    offers_callback: bool = False
+    callback_gap_s: int = 900
+    callback_attempts: int = 3
+
+
+@dataclass(frozen=True, slots=True)
+class EstimateView:
+    """The estimated wait in a queue of whoever joins it now (null: nothing can be said yet), and how far such estimates
+    were off lately: the mean of the absolute error over so many samples (null while there is none)."""
+
+    queue_id: int
+    ewt_s: float | None
+    error_s: float | None
+    samples: int
+    version: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,6 +386,8 @@ class UserView:
     queue_ids: tuple[int, ...]
     version: int
     signature: str = ""
+    # Kind of channel → what a piece of such work costs this person, where it is not as usual.
+    weights: dict[ChannelKind, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

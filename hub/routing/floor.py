@@ -303,7 +303,8 @@ def load_queues(tx: Tx) -> dict[int, QueueRules]:
                 max_wait_s=row.max_wait_s,
                 choice=_CHOICE[row.choice],
                 overflow=tuple(
-                    engine.Overflow(step.queue_ids, after_s=step.after_s) for step in read_overflow(row.overflow)
+                    engine.Overflow(step.queue_ids, step.after_s, step.ewt_over_s)
+                    for step in read_overflow(row.overflow)
                 ),
                 makes_room=row.makes_room,
             ),
@@ -358,7 +359,8 @@ def _find_openings(
         if kinds:
             at_once.setdefault(kinds, []).append(queue_id)
         for step in rules.queue.overflow:
-            assert step.after_s is not None
+            if step.after_s is None:
+                continue
             helpers = takers(step.queue_ids)
             able |= helpers
             more = frozenset().union(*(kinds_of[user_id] for user_id in helpers)) - kinds

@@ -3,12 +3,16 @@
 who works here     user_account ─ session, api_key, agent (state, capacity), connection (open console sockets)
 where it arrives   channel → queue ─ queue_member
 who can do what    skill ─ agent_skill, queue_skill (what the work of a queue requires)
+when we are there  calendar ─ calendar_version
+what it is about   topic (a complaint is one); rule_set (what places new work)
 whose it is        customer ─ contact_point
 what was said      conversation ─ entry ─ attachment, mail (what an entry has more when it is a mail)
 once only          arrival (the first insert of every inbound transaction), receipt, idempotency
 where we fetch     mailbox (how far each IMAP folder has been read, and who reads it)
 on its way out     outbox (one row per outgoing message)
-who handles it     offer, assignment
+who handles it     offer, assignment; wait_estimate (what was foretold), callback (who is to be called back)
+what must not wait escalation_policy ─ escalation_policy_version; escalation_segment, _run, _fired (a conversation's clocks);
+                   alert (what somebody must look at)
 what happened      event (the stream), stream (its epoch), fact_* (KPIs, projected from the stream)
 """
 
@@ -139,6 +143,8 @@ organisation = Table(
     Column("id", Integer, primary_key=True),
     Column("name", Text, nullable=False),
     Column("time_zone", Text, nullable=False),
+    # What may interrupt what, where it is not as usual: {"interrupts": {kind: [kind, …]}, "exclusive": [kind, …]}.
+    Column("routing", JSON(none_as_null=True)),
     CheckConstraint("id = 1", name="only_one_row"),
 )
 
@@ -210,6 +216,8 @@ agent = Table(
     # Longest idle first: since the last work ended, or since the agent became available, whichever is later.
     _at("idle_since"),
     Column("capacity", Integer, nullable=False, server_default=text("100")),
+    # Kind of channel → what a piece of such work costs this agent, where it is not as usual.
+    Column("weights", JSON(none_as_null=True)),
     Column("missed_in_row", Integer, nullable=False, server_default=text("0")),
     _version(),
     _one_of("state", "offline", "available", "busy", "away", "not_responding"),
@@ -261,6 +269,26 @@ queue = Table(
     # So long work waits for whoever had the customer within so many days; null in either: that is not looked at.
     Column("last_agent_days", Integer),
     Column("last_agent_wish_s", Integer),
+    # So long work waits for the owner of the customer's account; null: that is not looked at.
+    Column("owner_wish_s", Integer),
+    # Kinds of channel whose offers are accepted by themselves.
+    Column("auto_accept", JSON(none_as_null=True)),
+    # Accepted work whose line has to be set up (a call) must be connected within so long.
+    Column("connect_timeout_s", Integer, nullable=False, server_default=text("30")),
+    # When it is open, and what happens to what waits too long. No foreign keys: SQLite would have to build the table anew;
+    # what is in use is not removed (routing.calendars, routing.policies).
+    Column("calendar_id", BigId),
+    Column("policy_id", BigId),
+    # Whether waiting customers are told their place and the estimated wait, and may ask to be called back instead.
+    Column("tells_place", Boolean, nullable=False, server_default=true()),
+    Column("offers_callback", Boolean, nullable=False, server_default=false()),
+    Column("callback_gap_s", Integer, nullable=False, server_default=text("900")),
+    Column("callback_attempts", Integer, nullable=False, server_default=text("3")),
+    # The estimated wait of whoever joins now, and how far such estimates were off lately (mean of the absolute error).
+    Column("ewt_s", Float),
+    Column("ewt_error_s", Float),
+    Column("ewt_samples", Integer, nullable=False, server_default=text("0")),
+    Column("ewt_version", Integer, nullable=False, server_default=text("0")),
     # How many pieces of its waiting work nobody could ever be offered, as the dispatcher counted last.
     Column("unservable", Integer, nullable=False, server_default=text("0")),
     _version(),
@@ -274,6 +302,8 @@ queue_member = Table(
     metadata,
     Column("queue_id", BigId, ForeignKey("queue.id", ondelete="CASCADE"), primary_key=True),
     Column("user_id", BigId, ForeignKey("user_account.id", ondelete="CASCADE"), primary_key=True),
+    # Of all that a member could have, work of rank 0 comes before any of rank 1.
+    Column("rank", Integer, nullable=False, server_default=text("0")),
     Index("ix_queue_member_user_id", "user_id"),
 )
 
@@ -353,6 +383,8 @@ customer = Table(
     _at("created_at"),
     # How much it matters that this customer is served soon, 0 to 3: domain.values.TIER_PRIORITY.
     Column("tier", Integer, nullable=False, server_default=text("0")),
+    # The colleague who looks after this customer. No foreign key, as with pinned_agent_id.
+    Column("owner_id", BigId),
     # Set when this record was found to be the same person as another; readers follow it.
     _ref("merged_into", "customer.id", nullable=True),
     _version(),
@@ -407,6 +439,20 @@ conversation = Table(
     # The agent to whom a supervisor gave it while it waits; once somebody holds it, the pin is spent. No foreign key: people
     # are never removed, and SQLite would have to build the table anew for it.
     Column("pinned_agent_id", BigId),
+    # What it is about. No foreign key, as above: topics are switched off, never removed.
+    Column("topic_id", BigId),
+    Column("tags", JSON(none_as_null=True)),
+    # What it requires beyond its queue, as `name<level` lines in order (equal requirements are equal texts), and by how many
+    # levels all that is required has been lowered since.
+    Column("required", Text, nullable=False, server_default=""),
+    Column("lowered", Integer, nullable=False, server_default=text("0")),
+    # Until then nobody is offered it (it waits), or it costs whoever holds it nothing (they put it aside).
+    _at("parked_until", nullable=True),
+    # When the next step of its escalation policy is due; how many steps have fired since it was opened last.
+    _at("next_step_at", nullable=True),
+    Column("escalated", Integer, nullable=False, server_default=text("0")),
+    # The live row of `callback` as screens see it.
+    Column("callback", JSON(none_as_null=True)),
     Column("preview", Text, nullable=False, server_default=""),
     Column("preview_direction", Text, nullable=False, server_default="in"),
     _version(),
@@ -454,6 +500,18 @@ conversation = Table(
         "pinned_agent_id",
         sqlite_where=text("pinned_agent_id IS NOT NULL"),
         postgresql_where=text("pinned_agent_id IS NOT NULL"),
+    ),
+    Index(
+        "ix_conversation_next_step_at",
+        "next_step_at",
+        sqlite_where=text("next_step_at IS NOT NULL"),
+        postgresql_where=text("next_step_at IS NOT NULL"),
+    ),
+    Index(
+        "ix_conversation_parked_until",
+        "parked_until",
+        sqlite_where=text("parked_until IS NOT NULL"),
+        postgresql_where=text("parked_until IS NOT NULL"),
     ),
     **_AUTO,
 )
@@ -726,9 +784,12 @@ assignment = Table(
     _at("ended_at", nullable=True),
     # offer | claim | transfer | reopen
     Column("how", Text, nullable=False),
-    # resolved | transferred | released | agent_lost | signed_out
+    # resolved | transferred | released | agent_lost | signed_out | setup_failed
     Column("end_reason", Text),
     Column("weight", Integer, nullable=False),
+    # Of a call: by when the line must stand, and since when it does. Other work is connected when it is accepted.
+    _at("connect_by", nullable=True),
+    _at("connected_at", nullable=True),
     _one_of("how", "offer", "claim", "transfer", "reopen"),
     CheckConstraint("(ended_at IS NULL) = (end_reason IS NULL)", name="ended_has_a_reason"),
     Index(
@@ -746,6 +807,208 @@ assignment = Table(
         sqlite_where=text("ended_at IS NULL"),
         postgresql_where=text("ended_at IS NULL"),
     ),
+    **_AUTO,
+)
+
+# What whoever joined a queue was told, and how long it took: the estimates are held to account (routing.estimates).
+wait_estimate = Table(
+    "wait_estimate",
+    metadata,
+    _id(),
+    _ref("conversation_id", "conversation.id"),
+    _ref("queue_id", "queue.id"),
+    _at("made_at"),
+    Column("position", Integer, nullable=False),
+    # Null: nothing could be said yet.
+    Column("ewt_s", Float),
+    _at("ended_at", nullable=True),
+    # answered | left | moved | resolved
+    Column("end_reason", Text),
+    Column("waited_s", Float),
+    CheckConstraint("(ended_at IS NULL) = (end_reason IS NULL)", name="ended_has_a_reason"),
+    Index(
+        "uq_wait_estimate_one_live_per_conversation",
+        "conversation_id",
+        unique=True,
+        sqlite_where=text("ended_at IS NULL"),
+        postgresql_where=text("ended_at IS NULL"),
+    ),
+    Index("ix_wait_estimate_queue_id_ended_at", "queue_id", "ended_at"),
+    **_AUTO,
+)
+
+# A customer who keeps a place in the queue without waiting on the line.
+callback = Table(
+    "callback",
+    metadata,
+    _id(),
+    _ref("conversation_id", "conversation.id"),
+    # Where they want to be called.
+    Column("address", Text, nullable=False),
+    _at("requested_at"),
+    # Since when they had waited then: their place.
+    _at("place_since"),
+    Column("state", Text, nullable=False),
+    Column("attempts", Integer, nullable=False, server_default=text("0")),
+    _at("next_attempt_at", nullable=True),
+    _at("ended_at", nullable=True),
+    _one_of("state", "waiting", "calling", "reached", "given_up", "cancelled"),
+    CheckConstraint("(ended_at IS NULL) = (state IN ('waiting', 'calling'))", name="live_has_not_ended"),
+    Index(
+        "uq_callback_one_live_per_conversation",
+        "conversation_id",
+        unique=True,
+        sqlite_where=text("ended_at IS NULL"),
+        postgresql_where=text("ended_at IS NULL"),
+    ),
+    **_AUTO,
+)
+
+# --- when we are there, what it is about, where it goes ------------------------------------------------------------------
+
+calendar = Table(
+    "calendar",
+    metadata,
+    _id(),
+    Column("name", Text, nullable=False, unique=True),
+    _version(),
+    **_AUTO,
+)
+
+# Append-only: clocks are read by the calendar of their time.
+calendar_version = Table(
+    "calendar_version",
+    metadata,
+    Column("calendar_id", BigId, ForeignKey("calendar.id", ondelete="CASCADE"), primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    _at("since"),
+    Column("body", JSON, nullable=False),
+)
+
+escalation_policy = Table(
+    "escalation_policy",
+    metadata,
+    _id(),
+    Column("name", Text, nullable=False, unique=True),
+    _version(),
+    **_AUTO,
+)
+
+# Append-only, as calendars are.
+escalation_policy_version = Table(
+    "escalation_policy_version",
+    metadata,
+    Column("policy_id", BigId, ForeignKey("escalation_policy.id", ondelete="CASCADE"), primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    _at("since"),
+    Column("body", JSON, nullable=False),
+)
+
+topic = Table(
+    "topic",
+    metadata,
+    _id(),
+    Column("name", Text, nullable=False),
+    # The name without its case: two that differ in nothing else are one.
+    Column("folded_name", Text, nullable=False, unique=True),
+    # Stays before the eyes of whoever holds it and of supervisors until it is solved.
+    Column("is_complaint", Boolean, nullable=False, server_default=false()),
+    # The department and the person who handle such matters; null: wherever it is.
+    _ref("queue_id", "queue.id", nullable=True),
+    _ref("owner_id", "user_account.id", nullable=True),
+    # Goes before the queue's.
+    _ref("policy_id", "escalation_policy.id", nullable=True),
+    Column("active", Boolean, nullable=False, server_default=true()),
+    _version(),
+    **_AUTO,
+)
+
+# The rules that place new work, whole, in each of their versions; at most one is in force.
+rule_set = Table(
+    "rule_set",
+    metadata,
+    Column("version", BigId, primary_key=True, autoincrement=True),
+    # first: the first rule that fits; all: every rule that fits, in order.
+    Column("mode", Text, nullable=False),
+    Column("rules", JSON, nullable=False),
+    _ref("created_by", "user_account.id", nullable=True),
+    _at("created_at"),
+    _at("activated_at", nullable=True),
+    Column("active", Boolean, nullable=False, server_default=false()),
+    _one_of("mode", "first", "all"),
+    Index(
+        "uq_rule_set_one_is_active",
+        "active",
+        unique=True,
+        sqlite_where=text("active"),
+        postgresql_where=text("active"),
+    ),
+    **_AUTO,
+)
+
+# --- what must not wait --------------------------------------------------------------------------------------------------
+
+# From `start` on, until the next one: what a conversation's clocks have to know (routing.escalation.Segment).
+escalation_segment = Table(
+    "escalation_segment",
+    metadata,
+    Column("conversation_id", BigId, ForeignKey("conversation.id", ondelete="CASCADE"), primary_key=True),
+    Column("start", Instant(), primary_key=True),
+    Column("state", Text, nullable=False),
+    # Null: always open; no policy.
+    Column("calendar_id", BigInteger),
+    Column("calendar_version", Integer),
+    Column("policy_id", BigInteger),
+    Column("policy_version", Integer),
+)
+
+escalation_run = Table(
+    "escalation_run",
+    metadata,
+    Column("conversation_id", BigId, ForeignKey("conversation.id", ondelete="CASCADE"), primary_key=True),
+    Column("clock", Text, primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    _at("started_at"),
+    _at("stopped_at", nullable=True),
+)
+
+# Each step once in each run of its clock, whatever becomes of policies and processes.
+escalation_fired = Table(
+    "escalation_fired",
+    metadata,
+    Column("conversation_id", BigId, ForeignKey("conversation.id", ondelete="CASCADE"), primary_key=True),
+    Column("step_id", Text, primary_key=True),
+    Column("run", Integer, primary_key=True, autoincrement=False),
+    Column("clock", Text, nullable=False),
+    Column("policy_id", BigInteger, nullable=False),
+    Column("policy_version", Integer, nullable=False),
+    _at("due_at"),
+    _at("fired_at"),
+)
+
+alert = Table(
+    "alert",
+    metadata,
+    _id(),
+    _ref("user_id", "user_account.id", ondelete="CASCADE"),
+    _ref("conversation_id", "conversation.id", nullable=True),
+    # notify: stands in the list; page: stands before everything and sounds until it is seen.
+    Column("level", Text, nullable=False),
+    # A machine word the console has a sentence for, and what stands in the sentence.
+    Column("reason", Text, nullable=False),
+    Column("data", JSON, nullable=False),
+    _at("at"),
+    _at("seen_at", nullable=True),
+    _version(),
+    _one_of("level", "notify", "page"),
+    Index(
+        "ix_alert_unseen",
+        "user_id",
+        "id",
+        sqlite_where=text("seen_at IS NULL"),
+        postgresql_where=text("seen_at IS NULL"),
+    ),
+    Index("ix_alert_conversation_id", "conversation_id"),
     **_AUTO,
 )
 

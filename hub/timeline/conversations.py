@@ -28,7 +28,7 @@ from hub.domain.events import (
 )
 from hub.domain.states import AttachmentState, ConversationStatus, Delivery
 from hub.domain.values import AuthorKind, ChannelKind, Direction, EntryKind, Happening, Role
-from hub.domain.views import AttachmentView, Author, ConversationView, DeliveryView, EntryView, MailView
+from hub.domain.views import AttachmentView, Author, CallbackView, ConversationView, DeliveryView, EntryView, MailView
 from hub.errors import NotFound
 from hub.store import tables
 from hub.store.database import Tx
@@ -50,6 +50,7 @@ CONVERSATIONS = (
     select(
         tables.conversation,
         tables.customer.c.name.label("customer_name"),
+        tables.customer.c.tier.label("customer_tier"),
         tables.contact_point.c.address,
         tables.channel.c.kind.label("channel_kind"),
     )
@@ -86,6 +87,24 @@ def conversation_view(row: Row[Any] | Mapping[str, Any]) -> ConversationView:
         version=r["version"],
         subject=r["subject"],
         pinned_agent_id=r["pinned_agent_id"],
+        topic_id=r["topic_id"],
+        tags=tuple(r["tags"] or ()),
+        customer_tier=r["customer_tier"],
+        parked_until=r["parked_until"],
+        next_step_at=r["next_step_at"],
+        escalated=r["escalated"],
+        callback=_callback_view(r["callback"]) if r["callback"] else None,
+    )
+
+
+def _callback_view(stored: Mapping[str, Any]) -> CallbackView:
+    """As it stands in the column; an instant there is ISO text."""
+    at = stored["next_attempt_at"]
+    return CallbackView(
+        address=stored["address"],
+        state=stored["state"],
+        attempts=stored["attempts"],
+        next_attempt_at=datetime.fromisoformat(at) if at else None,
     )
 
 

@@ -151,6 +151,7 @@ def load_customers(tx: Tx, ids: Collection[int]) -> dict[int, CustomerView]:
             contact_points=tuple(points.get(row.id, ())),
             version=row.version,
             tier=row.tier,
+            owner_id=row.owner_id,
         )
         for row in tx.rows(select(tables.customer).where(_cu.id.in_(ids)))
     }
@@ -373,17 +374,22 @@ def join(tx: Tx, customer_id: int, into_id: int) -> None:
 
 
 def rename(tx: Tx, customer_id: int, expected_version: int | None, values: Mapping[str, Any]) -> CustomerView:
-    """Changes name, language, note or tier; Conflict `version_conflict` if somebody changed the card meanwhile."""
+    """Changes name, language, note, tier or owner. InvalidInput if there is no such owner; Conflict `version_conflict` if
+    somebody changed the card meanwhile."""
     row = tx.first(select(_cu.version, _cu.merged_into).where(_cu.id == customer_id).with_for_update())
     if row is None or row.merged_into is not None:
         raise NotFound("there is no such customer")
     if expected_version is not None and row.version != expected_version:
         raise Conflict("somebody changed this customer meanwhile", code="version_conflict")
+    if values.get("owner_id") is not None:
+        u = tables.user_account.c
+        if tx.first(select(u.id).where(u.id == values["owner_id"], u.active)) is None:
+            raise InvalidInput("there is no such colleague", fields={"owner_id": "there is no such active user"})
     if values:
         tx.execute(update(tables.customer).where(_cu.id == customer_id).values(version=_cu.version + 1, **values))
-        if "name" in values:
+        if values.keys() & {"name", "tier"}:
             _tell_new_name(tx, customer_id)
-        if "tier" in values or "language" in values:
+        if values.keys() & {"tier", "language", "owner_id"}:
             tx.wake("routing")
     return emit_customer(tx, customer_id)
 

@@ -64,6 +64,9 @@ async def get_customer(context: Context, customer_id: int) -> CustomerCard:
     return await context.hub.database.read(_load_card, context.viewer, customer_id)
 
 
+_NULL_IS_A_VALUE = ("language", "owner_id")
+
+
 def _update(
     tx: Tx, viewer: Viewer, customer_id: int, expected_version: int | None, values: dict[str, Any]
 ) -> CustomerView:
@@ -76,8 +79,8 @@ async def update_customer(context: Context, customer_id: int, body: UpdateCustom
     """With `expected_version`, 409 `version_conflict` when somebody changed the card meanwhile."""
     values: dict[str, Any] = {
         name: value
-        for name in ("name", "language", "note", "tier")
-        if name in body.model_fields_set and ((value := getattr(body, name)) is not None or name == "language")
+        for name in ("name", "language", "note", "tier", "owner_id")
+        if name in body.model_fields_set and ((value := getattr(body, name)) is not None or name in _NULL_IS_A_VALUE)
     }
     return await context.hub.database.transaction(_update, context.viewer, customer_id, body.expected_version, values)
 

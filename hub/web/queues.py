@@ -11,7 +11,10 @@ from hub.web.api import Access, Context, endpoint
 from hub.web.schemas import NewQueue, Page, UpdateQueue
 
 # `null` is a value of these; what is absent is left alone.
-_SWITCHED_OFF_BY_NULL = ("language_wish_s", "last_agent_days", "last_agent_wish_s")
+_SWITCHED_OFF_BY_NULL = (
+    *("language_wish_s", "last_agent_days", "last_agent_wish_s", "owner_wish_s"),
+    *("calendar_id", "policy_id"),
+)
 
 
 @endpoint("GET", "/queues", access=Access.AGENT, summary="All queues")
@@ -56,7 +59,7 @@ def _settings(body: UpdateQueue) -> QueueSettings:
         member_ids=body.member_ids,
         signature=body.signature,
         choice=body.choice,
-        overflow=[OverflowView(tuple(step.queue_ids), step.after_s) for step in overflow]
+        overflow=[OverflowView(tuple(step.queue_ids), step.after_s, step.ewt_over_s) for step in overflow]
         if overflow is not None
         else None,
         makes_room=body.makes_room,
@@ -66,5 +69,13 @@ def _settings(body: UpdateQueue) -> QueueSettings:
         miss_limit=body.miss_limit,
         release_when_lost=body.release_when_lost,
         required=[RequirementView(each.skill_id, each.level) for each in required] if required is not None else None,
+        ranks=body.ranks,
+        auto_accept=body.auto_accept,
+        connect_timeout_s=body.connect_timeout_s,
+        tells_place=body.tells_place,
+        offers_callback=body.offers_callback,
+        callback_gap_s=body.callback_gap_s,
+        callback_attempts=body.callback_attempts,
+        expected_version=body.expected_version,
         **wishes,
     )

@@ -18,15 +18,18 @@ from hub.domain.states import AgentState, ConversationStatus, OfferOutcome
 from hub.domain.values import AgentChoice, ChannelKind, Role
 from hub.domain.views import (
     AgentView,
+    AlertView,
     ChannelView,
     ContactPointView,
     ConversationView,
     CustomerView,
     EntryView,
+    EstimateView,
     NumbersView,
     OfferView,
     QueueView,
     SkillView,
+    TopicView,
     UserView,
 )
 
@@ -124,6 +127,10 @@ class Snapshot(Answer):
     conversations_complete: bool
     offers: list[OfferView]
     numbers: NumbersView
+    topics: list[TopicView]
+    estimates: list[EstimateView]
+    # One's own that have not been seen.
+    alerts: list[AlertView]
 
 
 # --- conversations ----------------------------------------------------------------------------------------------------
@@ -317,6 +324,7 @@ class UpdateCustomer(Request):
     language: Annotated[str, StringConstraints(max_length=20)] | None = None
     note: Annotated[str, StringConstraints(max_length=4_000)] | None = None
     tier: Annotated[int, Field(ge=0, le=3)] | None = None
+    owner_id: int | None = None
     expected_version: int | None = None
 
 
@@ -348,12 +356,16 @@ class NewUser(Request):
 
 
 class UpdateUser(Request):
+    """`weights`: kind of channel → what a piece of such work costs this person; replaces all that were set."""
+
     name: Name | None = None
     role: Role | None = None
     active: bool | None = None
     password: Password | None = None
     queue_ids: list[int] | None = None
     capacity: Annotated[int, Field(ge=0, le=1000)] | None = None
+    weights: Annotated[dict[ChannelKind, Annotated[int, Field(ge=0, le=1000)]], Field(max_length=10)] | None = None
+    expected_version: int | None = None
 
 
 # How long an offer rings: the bounds of the table.
@@ -363,8 +375,11 @@ Wait = Annotated[int, Field(ge=0, le=31 * 86_400)]
 
 
 class OverflowIn(Request):
+    """When: after so long, while the estimated wait is above so much, or either; at least one is wanted."""
+
     queue_ids: Annotated[list[int], Field(min_length=1, max_length=20)]
-    after_s: Wait
+    after_s: Wait | None = None
+    ewt_over_s: Wait | None = None
 
 
 class RequirementIn(Request):
@@ -379,8 +394,9 @@ Requirements = Annotated[list[RequirementIn], Field(max_length=20)]
 
 
 class UpdateQueue(Request):
-    """Absent leaves a thing as it is, and so does `null`, but for the three that `null` switches off: `language_wish_s`,
-    `last_agent_days`, `last_agent_wish_s`. Lists replace what there was."""
+    """Absent leaves a thing as it is, and so does `null`, but for those that `null` switches off: `language_wish_s`,
+    `last_agent_days`, `last_agent_wish_s`, `owner_wish_s`, `calendar_id`, `policy_id`. Lists and tables replace what there
+    was. With `expected_version`, 409 `version_conflict` when somebody changed the queue meanwhile."""
 
     name: Name | None = None
     offer_timeout_s: RingTime | None = None
@@ -398,6 +414,18 @@ class UpdateQueue(Request):
     last_agent_days: Annotated[int, Field(ge=1, le=366)] | None = None
     last_agent_wish_s: Wait | None = None
     required: Requirements | None = None
+    owner_wish_s: Wait | None = None
+    # Member's id → rank.
+    ranks: Annotated[dict[int, Annotated[int, Field(ge=0, le=9)]], Field(max_length=5_000)] | None = None
+    auto_accept: Annotated[list[ChannelKind], Field(max_length=10)] | None = None
+    connect_timeout_s: Annotated[int, Field(ge=5, le=300)] | None = None
+    calendar_id: int | None = None
+    policy_id: int | None = None
+    tells_place: bool | None = None
+    offers_callback: bool | None = None
+    callback_gap_s: Annotated[int, Field(ge=60, le=7 * 86_400)] | None = None
+    callback_attempts: Annotated[int, Field(ge=1, le=20)] | None = None
+    expected_version: int | None = None
 
 
 class NewQueue(UpdateQueue):

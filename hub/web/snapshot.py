@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from hub.agents import accounts, queues, roster
+from hub.agents import accounts, alerts, queues, roster
 from hub.agents.viewer import Viewer
 from hub.domain.states import ConversationStatus
 from hub.domain.values import Role
 from hub.kpi.board import load_numbers
-from hub.routing import offers
+from hub.routing import estimates, offers
 from hub.store import tables
 from hub.store.database import Tx
 from hub.store.stream import load_token
-from hub.timeline import channels, conversations
+from hub.timeline import channels, conversations, topics
 from hub.web.api import Access, Context, endpoint
 from hub.web.schemas import Organisation, Snapshot
 
@@ -46,6 +46,9 @@ def load_snapshot(tx: Tx, viewer: Viewer) -> Snapshot:
         conversations_complete=len(items) <= CONVERSATION_LIMIT,
         offers=offers.load_live_offers(tx, None if viewer.covers(Role.SUPERVISOR) else viewer.user_id),
         numbers=load_numbers(tx, viewer.user_id, tx.now),
+        topics=topics.load_topics(tx),
+        estimates=estimates.load_estimates(tx),
+        alerts=alerts.load_unseen(tx, viewer.user_id),
     )
 
 

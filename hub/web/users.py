@@ -48,6 +48,8 @@ async def update_user(context: Context, user_id: int, body: UpdateUser) -> UserV
         name=body.name,
         role=body.role,
         active=body.active,
+        weights=body.weights,
+        expected_version=body.expected_version,
         password_hash=password_hash,
         queue_ids=body.queue_ids,
         capacity=body.capacity,

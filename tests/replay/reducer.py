@@ -14,9 +14,10 @@ def canonical(snapshot: Json, frames: Iterable[Json]) -> Json:
     user = snapshot["user"]
     held: dict[str, dict[Any, Json]] = {
         "agents": {view["user_id"]: view for view in snapshot["agents"]},
+        "estimates": {view["queue_id"]: view for view in snapshot["estimates"]},
         **{
             noun: {view["id"]: view for view in snapshot[noun]}
-            for noun in ("queues", "channels", "conversations", "offers")
+            for noun in ("queues", "channels", "conversations", "offers", "topics", "alerts")
         },
     }
     numbers: Json = snapshot["numbers"]
@@ -44,6 +45,14 @@ def canonical(snapshot: Json, frames: Iterable[Json]) -> Json:
                     put("queues", event["queue"]["id"], event["queue"])
                 case "channel.changed":
                     put("channels", event["channel"]["id"], event["channel"])
+                case "estimate.changed":
+                    put("estimates", event["estimate"]["queue_id"], event["estimate"])
+                case "topic.changed":
+                    put("topics", event["topic"]["id"], event["topic"])
+                case "alert.changed" if event["alert"]["seen_at"] is None:
+                    put("alerts", event["alert"]["id"], event["alert"])
+                case "alert.changed":
+                    held["alerts"].pop(event["alert"]["id"], None)
                 case "numbers.changed" if event["numbers"]["user_id"] == user["id"]:
                     numbers = max(numbers, event["numbers"], key=lambda each: each["as_of_seq"])
         token = frame["token"]

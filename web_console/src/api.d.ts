@@ -1069,6 +1069,34 @@ export interface components {
             /** @default true */
             active: boolean;
         };
+        /** @description Raised, or seen: then it is to be dropped. */
+        AlertChanged: {
+            alert: components["schemas"]["AlertView"];
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "alert.changed";
+        };
+        /**
+         * @description Something that `user_id` must look at, until `seen_at`. `page` stands before everything. `reason` is a machine word
+         *     the console has a sentence for, `data` what stands in it.
+         */
+        AlertView: {
+            id: number;
+            user_id: number;
+            conversation_id: number | null;
+            /** @enum {string} */
+            level: "notify" | "page";
+            reason: string;
+            data: {
+                [key: string]: string | number | null;
+            };
+            /** Format: date-time */
+            at: string;
+            seen_at: string | null;
+            version: number;
+        };
         ApiKey: {
             id: number;
             name: string;
@@ -1099,6 +1127,17 @@ export interface components {
         };
         /** @enum {string} */
         AuthorKind: "customer" | "agent" | "system";
+        /**
+         * @description The customer wants to be called at `address` instead of waiting. `state`: waiting (in its place in the queue, tried
+         *     again at `next_attempt_at` if that is set) or calling (somebody has it in hand); `attempts` have been made so far.
+         */
+        CallbackView: {
+            address: string;
+            /** @enum {string} */
+            state: "waiting" | "calling";
+            attempts: number;
+            next_attempt_at: string | null;
+        };
         ChangePassword: {
             current_password: string;
             new_password: string;
@@ -1266,7 +1305,9 @@ export interface components {
          *     `unanswered_since`: when the oldest customer message that nobody has answered came in. `queued_since`: since when it
          *     waits for an agent (None while assigned or resolved). `preview` is the start of the newest message. `subject` is what a
          *     conversation by mail is about (None on other channels). `priority` counts in minutes of waiting. `pinned_agent_id`: a
-         *     supervisor chose who shall have it (None once somebody has it).
+         *     supervisor chose who shall have it (None once somebody has it). `parked_until`: put aside until then. `next_step_at`:
+         *     when the next step of its escalation policy is due if nothing happens; `escalated`: how many have fired since it was
+         *     opened last.
          */
         ConversationView: {
             id: number;
@@ -1296,6 +1337,20 @@ export interface components {
             subject: string | null;
             /** @default null */
             pinned_agent_id: number | null;
+            /** @default null */
+            topic_id: number | null;
+            /** @default [] */
+            tags: string[];
+            /** @default 0 */
+            customer_tier: number;
+            /** @default null */
+            parked_until: string | null;
+            /** @default null */
+            next_step_at: string | null;
+            /** @default 0 */
+            escalated: number;
+            /** @default null */
+            callback: components["schemas"]["CallbackView"] | null;
         };
         /** @description A customer with all conversations the card lists, newest first, and who else is looking. */
         CustomerCard: {
@@ -1311,7 +1366,7 @@ export interface components {
              */
             kind: "customer.changed";
         };
-        /** @description `tier`: 0 to 3, each worth ten minutes of waiting. */
+        /** @description `tier`: 0 to 3, each worth ten minutes of waiting. `owner_id`: the colleague who looks after this customer. */
         CustomerView: {
             id: number;
             name: string;
@@ -1323,6 +1378,8 @@ export interface components {
             version: number;
             /** @default 0 */
             tier: number;
+            /** @default null */
+            owner_id: number | null;
         };
         /**
          * @description Where an outgoing message is.
@@ -1418,6 +1475,25 @@ export interface components {
                 [key: string]: string;
             } | null;
         };
+        EstimateChanged: {
+            estimate: components["schemas"]["EstimateView"];
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "estimate.changed";
+        };
+        /**
+         * @description The estimated wait in a queue of whoever joins it now (null: nothing can be said yet), and how far such estimates
+         *     were off lately: the mean of the absolute error over so many samples (null while there is none).
+         */
+        EstimateView: {
+            queue_id: number;
+            ewt_s: number | null;
+            error_s: number | null;
+            samples: number;
+            version: number;
+        };
         /** @description Apply all events in their order, then keep `token`. `prev` must be the token that is held; otherwise resync. */
         EventsFrame: {
             prev: string;
@@ -1451,7 +1527,7 @@ export interface components {
          * @enum {string}
          */
         Happening: "offered" | "accepted" | "declined" | "missed" | "claimed" | "transferred" | "released" | "resolved" | "reopened" | "opted_out" | "opted_in" | "linked" | "queued" | "prioritised" | "pinned" | "bounced" | "complained";
-        HubEvent: components["schemas"]["EntryAdded"] | components["schemas"]["EntryChanged"] | components["schemas"]["ConversationChanged"] | components["schemas"]["ConversationHidden"] | components["schemas"]["CustomerChanged"] | components["schemas"]["OfferMade"] | components["schemas"]["OfferEnded"] | components["schemas"]["AgentChanged"] | components["schemas"]["QueueChanged"] | components["schemas"]["ChannelChanged"] | components["schemas"]["NumbersChanged"] | components["schemas"]["AccessChanged"];
+        HubEvent: components["schemas"]["EntryAdded"] | components["schemas"]["EntryChanged"] | components["schemas"]["ConversationChanged"] | components["schemas"]["ConversationHidden"] | components["schemas"]["CustomerChanged"] | components["schemas"]["OfferMade"] | components["schemas"]["OfferEnded"] | components["schemas"]["AgentChanged"] | components["schemas"]["QueueChanged"] | components["schemas"]["EstimateChanged"] | components["schemas"]["ChannelChanged"] | components["schemas"]["NumbersChanged"] | components["schemas"]["TopicChanged"] | components["schemas"]["AlertChanged"] | components["schemas"]["AccessChanged"];
         /** @description `token` is shown this once; only its hash is kept. */
         IssuedApiKey: {
             id: number;
@@ -1646,6 +1722,30 @@ export interface components {
             last_agent_wish_s: number | null;
             /** @default null */
             required: components["schemas"]["RequirementIn"][] | null;
+            /** @default null */
+            owner_wish_s: number | null;
+            /** @default null */
+            ranks: {
+                [key: string]: number;
+            } | null;
+            /** @default null */
+            auto_accept: components["schemas"]["ChannelKind"][] | null;
+            /** @default null */
+            connect_timeout_s: number | null;
+            /** @default null */
+            calendar_id: number | null;
+            /** @default null */
+            policy_id: number | null;
+            /** @default null */
+            tells_place: boolean | null;
+            /** @default null */
+            offers_callback: boolean | null;
+            /** @default null */
+            callback_gap_s: number | null;
+            /** @default null */
+            callback_attempts: number | null;
+            /** @default null */
+            expected_version: number | null;
         };
         /** @description A language is `language:` and its two letters. */
         NewSkill: {
@@ -1739,14 +1839,24 @@ export interface components {
             name: string;
             time_zone: string;
         };
+        /** @description When: after so long, while the estimated wait is above so much, or either; at least one is wanted. */
         OverflowIn: {
             queue_ids: number[];
-            after_s: number;
+            /** @default null */
+            after_s: number | null;
+            /** @default null */
+            ewt_over_s: number | null;
         };
-        /** @description Work stands in these queues too once it has waited `after_s`. */
+        /**
+         * @description Work stands in these queues too once it has waited `after_s`, or while its queue's estimated wait is above
+         *     `ewt_over_s`: one of the two or both.
+         */
         OverflowView: {
             queue_ids: number[];
-            after_s: number;
+            /** @default null */
+            after_s: number | null;
+            /** @default null */
+            ewt_over_s: number | null;
         };
         /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
         Page_AgentView_: {
@@ -1819,8 +1929,13 @@ export interface components {
         /**
          * @description `ring_s`: kind of channel → how long an offer rings, where it is not `offer_timeout_s`. `language_wish_s`: so long
          *     its work waits for somebody who speaks the customer's language; `last_agent_wish_s`: for whoever had the customer
-         *     within `last_agent_days` (null: that is not looked at). `unservable`: so much of its waiting work nobody could ever
-         *     be offered, whoever were at work.
+         *     within `last_agent_days`; `owner_wish_s`: for the owner of the customer's account (null: that is not looked at).
+         *     `unservable`: so much of its waiting work nobody could ever be offered, whoever were at work.
+         *
+         *     `ranks`: member → rank, of those who have another than 0. `auto_accept`: kinds whose offers are accepted by themselves.
+         *     `calendar_id`: when it is open (null: always); `policy_id`: its escalation policy. `tells_place`: waiting customers
+         *     are told their place and the estimated wait; `offers_callback`: they may ask to be called back instead, which is tried
+         *     `callback_attempts` times, `callback_gap_s` apart.
          */
         QueueView: {
             id: number;
@@ -1860,6 +1975,27 @@ export interface components {
             required: components["schemas"]["RequirementView"][];
             /** @default 0 */
             unservable: number;
+            /** @default null */
+            owner_wish_s: number | null;
+            ranks: {
+                [key: string]: number;
+            };
+            /** @default [] */
+            auto_accept: components["schemas"]["ChannelKind"][];
+            /** @default 30 */
+            connect_timeout_s: number;
+            /** @default null */
+            calendar_id: number | null;
+            /** @default null */
+            policy_id: number | null;
+            /** @default true */
+            tells_place: boolean;
+            /** @default false */
+            offers_callback: boolean;
+            /** @default 900 */
+            callback_gap_s: number;
+            /** @default 3 */
+            callback_attempts: number;
         };
         RequirementIn: {
             skill_id: number;
@@ -1944,6 +2080,9 @@ export interface components {
             conversations_complete: boolean;
             offers: components["schemas"]["OfferView"][];
             numbers: components["schemas"]["NumbersView"];
+            topics: components["schemas"]["TopicView"][];
+            estimates: components["schemas"]["EstimateView"][];
+            alerts: components["schemas"]["AlertView"][];
         };
         /** @enum {string} */
         SpanKind: "written" | "quoted" | "signature";
@@ -1959,6 +2098,28 @@ export interface components {
             next_cursor: string | null;
             /** @default [] */
             conversations: components["schemas"]["ConversationView"][];
+        };
+        TopicChanged: {
+            topic: components["schemas"]["TopicView"];
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "topic.changed";
+        };
+        /**
+         * @description What conversations are about. Those about a complaint stay in sight until they are solved. Work of a topic goes to
+         *     `queue_id` and `owner_id`, the department and the person who handle such matters (null: wherever it is).
+         */
+        TopicView: {
+            id: number;
+            name: string;
+            is_complaint: boolean;
+            queue_id: number | null;
+            owner_id: number | null;
+            policy_id: number | null;
+            active: boolean;
+            version: number;
         };
         /** @description To an agent or to a queue, never both. `note` is left for whoever takes it on. */
         Transfer: {
@@ -2014,6 +2175,8 @@ export interface components {
             /** @default null */
             tier: number | null;
             /** @default null */
+            owner_id: number | null;
+            /** @default null */
             expected_version: number | null;
         };
         /** @description `null` or absent leaves a field as it is. */
@@ -2026,8 +2189,9 @@ export interface components {
             signature: string | null;
         };
         /**
-         * @description Absent leaves a thing as it is, and so does `null`, but for the three that `null` switches off: `language_wish_s`,
-         *     `last_agent_days`, `last_agent_wish_s`. Lists replace what there was.
+         * @description Absent leaves a thing as it is, and so does `null`, but for those that `null` switches off: `language_wish_s`,
+         *     `last_agent_days`, `last_agent_wish_s`, `owner_wish_s`, `calendar_id`, `policy_id`. Lists and tables replace what there
+         *     was. With `expected_version`, 409 `version_conflict` when somebody changed the queue meanwhile.
          */
         UpdateQueue: {
             /** @default null */
@@ -2064,12 +2228,37 @@ export interface components {
             last_agent_wish_s: number | null;
             /** @default null */
             required: components["schemas"]["RequirementIn"][] | null;
+            /** @default null */
+            owner_wish_s: number | null;
+            /** @default null */
+            ranks: {
+                [key: string]: number;
+            } | null;
+            /** @default null */
+            auto_accept: components["schemas"]["ChannelKind"][] | null;
+            /** @default null */
+            connect_timeout_s: number | null;
+            /** @default null */
+            calendar_id: number | null;
+            /** @default null */
+            policy_id: number | null;
+            /** @default null */
+            tells_place: boolean | null;
+            /** @default null */
+            offers_callback: boolean | null;
+            /** @default null */
+            callback_gap_s: number | null;
+            /** @default null */
+            callback_attempts: number | null;
+            /** @default null */
+            expected_version: number | null;
         };
         /** @description Absent leaves it as it is. */
         UpdateSkill: {
             /** @default null */
             name: string | null;
         };
+        /** @description `weights`: kind of channel → what a piece of such work costs this person; replaces all that were set. */
         UpdateUser: {
             /** @default null */
             name: string | null;
@@ -2083,6 +2272,12 @@ export interface components {
             queue_ids: number[] | null;
             /** @default null */
             capacity: number | null;
+            /** @default null */
+            weights: {
+                [key: string]: number;
+            } | null;
+            /** @default null */
+            expected_version: number | null;
         };
         UserView: {
             id: number;
@@ -2096,6 +2291,9 @@ export interface components {
             version: number;
             /** @default  */
             signature: string;
+            weights: {
+                [key: string]: number;
+            };
         };
         /** @description Who has this customer's card open right now, everybody named; an empty list clears it. */
         Viewing: {

@@ -12,7 +12,9 @@ export type Frame = Schemas["EventsFrame"];
 export type Snapshot = Schemas["Snapshot"];
 
 export type AgentView = Schemas["AgentView"];
+export type AlertView = Schemas["AlertView"];
 export type AttachmentView = Schemas["AttachmentView"];
+export type CallbackView = Schemas["CallbackView"];
 export type ChannelView = Schemas["ChannelView"];
 export type ContactPointView = Schemas["ContactPointView"];
 export type ConversationView = Schemas["ConversationView"];
@@ -20,6 +22,7 @@ export type CustomerView = Schemas["CustomerView"];
 export type DeliveryView = Schemas["DeliveryView"];
 export type EntryView = Schemas["EntryView"];
 export type Mailbox = Schemas["Mailbox"];
+export type EstimateView = Schemas["EstimateView"];
 export type Explanation = Schemas["Explanation"];
 export type MailDetail = Schemas["MailDetail"];
 export type MailView = Schemas["MailView"];
@@ -31,6 +34,7 @@ export type RequirementView = Schemas["RequirementView"];
 export type SkillMatrix = Schemas["SkillMatrix"];
 export type SkillRow = Schemas["AgentSkills"];
 export type SkillView = Schemas["SkillView"];
+export type TopicView = Schemas["TopicView"];
 export type UserView = Schemas["UserView"];
 
 export type AgentState = Schemas["AgentState"];

@@ -5,21 +5,23 @@ import { asItHappens, circleOf, faultUnder, overflowFaults } from "./overflow";
 describe("an overflow step", () => {
   it("needs queues other than its own, and a time of its own", () => {
     const steps = [
-      { queue_ids: [2], after_s: 120 },
-      { queue_ids: [], after_s: 60 },
-      { queue_ids: [2, 1], after_s: 90 },
-      { queue_ids: [3], after_s: 0 },
-      { queue_ids: [3], after_s: 120 },
+      { queue_ids: [2], after_s: 120, ewt_over_s: null },
+      { queue_ids: [], after_s: 60, ewt_over_s: null },
+      { queue_ids: [2, 1], after_s: 90, ewt_over_s: null },
+      { queue_ids: [3], after_s: 0, ewt_over_s: null },
+      { queue_ids: [3], after_s: null, ewt_over_s: null },
+      { queue_ids: [3], after_s: null, ewt_over_s: 300 },
+      { queue_ids: [3], after_s: 120, ewt_over_s: null },
     ];
-    expect(overflowFaults(steps, 1)).toEqual([null, "no_queue", "itself", "no_time", "same_time"]);
+    expect(overflowFaults(steps, 1)).toEqual([null, "no_queue", "itself", "no_time", "no_time", null, "same_time"]);
     expect(overflowFaults(steps, null)[2]).toBeNull();
   });
 
   it("is told in the order in which it happens, each queue once", () => {
     const steps = [
-      { queue_ids: [3, 2], after_s: 300 },
-      { queue_ids: [2], after_s: 120 },
-      { queue_ids: [2], after_s: 600 },
+      { queue_ids: [3, 2], after_s: 300, ewt_over_s: null },
+      { queue_ids: [2], after_s: 120, ewt_over_s: null },
+      { queue_ids: [2], after_s: 600, ewt_over_s: null },
     ];
     expect(asItHappens(steps)).toEqual([
       { queue_ids: [2], after_s: 120 },
@@ -29,7 +31,7 @@ describe("an overflow step", () => {
 });
 
 describe("a circle of overflows", () => {
-  const to = (...queue_ids: number[]) => [{ queue_ids, after_s: 60 }];
+  const to = (...queue_ids: number[]) => [{ queue_ids, after_s: 60, ewt_over_s: null }];
   const queues = [
     { id: 2, overflow: to(3) },
     { id: 3, overflow: to(1, 4) },

@@ -11,8 +11,9 @@ export function overflowFaults(steps: readonly OverflowStep[], queueId: number |
   return steps.map((step, index) => {
     if (step.queue_ids.length === 0) return "no_queue";
     if (queueId !== null && step.queue_ids.includes(queueId)) return "itself";
-    if (!(step.after_s > 0)) return "no_time";
-    return steps.slice(0, index).some((before) => before.after_s === step.after_s) ? "same_time" : null;
+    const { after_s, ewt_over_s } = step;
+    if ((after_s === null && ewt_over_s === null) || after_s === 0 || ewt_over_s === 0) return "no_time";
+    return steps.slice(0, index).some((before) => before.after_s === after_s && before.ewt_over_s === ewt_over_s) ? "same_time" : null;
   });
 }
 
@@ -38,10 +39,11 @@ export function circleOf(
   return back(targets(steps).filter((id) => id !== queueId), [queueId]);
 }
 
-/** As it happens: by time; a queue that is open already is not named again. */
-export function asItHappens(steps: readonly OverflowStep[]): OverflowStep[] {
+/** As it happens by time alone; a queue that is open already is not named again. */
+export function asItHappens(steps: readonly OverflowStep[]): { after_s: number; queue_ids: number[] }[] {
   const opened = new Set<number>();
   return steps
+    .flatMap(({ after_s, queue_ids }) => (after_s === null ? [] : [{ after_s, queue_ids }]))
     .toSorted((a, b) => a.after_s - b.after_s)
     .map((step) => {
       const fresh = step.queue_ids.filter((id) => !opened.has(id));

@@ -10,16 +10,19 @@
  */
 import type {
   AgentView,
+  AlertView,
   ChannelView,
   ConversationView,
   CustomerView,
   EntryView,
+  EstimateView,
   Frame,
   HubEvent,
   NumbersView,
   OfferView,
   QueueView,
   Snapshot,
+  TopicView,
   UserView,
 } from "./events";
 import { EMPTY_TIMELINE, upsert, type Timeline, withNewestPage, withOlderPage } from "./timeline";
@@ -39,6 +42,11 @@ export interface HubState {
   readonly customers: ById<CustomerView>;
   readonly offers: ById<OfferView>;
   readonly numbers: NumbersView;
+  readonly topics: ById<TopicView>;
+  /** By queue. */
+  readonly estimates: ById<EstimateView>;
+  /** One's own that have not been seen. */
+  readonly alerts: ById<AlertView>;
   /** Loaded timelines by customer. */
   readonly timelines: ById<Timeline>;
   /** The viewer's rights have changed: what is here may be too much or too little until a new snapshot. */
@@ -61,6 +69,9 @@ export function initial(snapshot: Snapshot, before?: HubState): HubState {
     customers: same?.customers ?? {},
     offers: index(snapshot.offers, (offer) => offer.id),
     numbers: snapshot.numbers,
+    topics: index(snapshot.topics, (topic) => topic.id),
+    estimates: index(snapshot.estimates, (estimate) => estimate.queue_id),
+    alerts: index(snapshot.alerts, (alert) => alert.id),
     timelines: Object.fromEntries(
       Object.entries(same?.timelines ?? {}).map(([customerId, timeline]) => [customerId, { ...timeline, stale: true }]),
     ),
@@ -90,10 +101,18 @@ export function apply(state: HubState, event: HubEvent): HubState {
         : { ...state, agents: without(state.agents, event.agent.user_id) };
     case "queue.changed":
       return { ...state, queues: newer(state.queues, event.queue.id, event.queue) };
+    case "estimate.changed":
+      return { ...state, estimates: newer(state.estimates, event.estimate.queue_id, event.estimate) };
     case "channel.changed":
       return { ...state, channels: newer(state.channels, event.channel.id, event.channel) };
     case "numbers.changed":
       return withNumbers(state, event.numbers);
+    case "topic.changed":
+      return { ...state, topics: newer(state.topics, event.topic.id, event.topic) };
+    case "alert.changed":
+      return event.alert.seen_at === null
+        ? { ...state, alerts: newer(state.alerts, event.alert.id, event.alert) }
+        : { ...state, alerts: without(state.alerts, event.alert.id) };
     case "access.changed":
       return event.user_id === state.user.id ? { ...state, mustResync: true } : state;
     default:
@@ -163,6 +182,9 @@ export function canonical(state: HubState): Record<string, unknown> {
     conversations: sorted(openConversations(state), (conversation) => conversation.id),
     offers: sorted(Object.values(state.offers), (offer) => offer.id),
     numbers,
+    estimates: sorted(Object.values(state.estimates), (estimate) => estimate.queue_id),
+    topics: sorted(Object.values(state.topics), (topic) => topic.id),
+    alerts: sorted(Object.values(state.alerts), (alert) => alert.id),
   };
 }
 

@@ -12,7 +12,9 @@ function waiting(id: number, minutes: number, changes: Partial<ConversationView>
   return {
     id, customer_id: id, customer_name: "Արամ", contact_point_id: 3, address: "+37477123456", channel_id: "sms", channel_kind: "sms", queue_id: 1,
     status: "open", assignee_id: null, assigned_at: null, queued_since: since, unanswered_since: since, created_at: since, last_entry_at: since,
-    resolved_at: null, reopened_count: 0, priority: 0, preview: "…", preview_direction: "in", version: 1, subject: null, pinned_agent_id: null, ...changes,
+    resolved_at: null, reopened_count: 0, priority: 0, preview: "…", preview_direction: "in", version: 1, subject: null, pinned_agent_id: null,
+    topic_id: null, tags: [], customer_tier: 0, parked_until: null,
+    next_step_at: null, escalated: 0, callback: null, ...changes,
   };
 }
 

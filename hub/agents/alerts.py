@@ -1,0 +1,95 @@
+"""Alerts: what somebody must look at, until they have.
+
+Raised by whatever has a reason (an escalation step, today); told to whom it is for, and to nobody else. A page stands
+before everything on the screen and sounds until it is seen; a notice stands in the list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal
+
+from sqlalchemy import Row, select, update
+
+from hub.domain.events import AlertChanged, user_topic
+from hub.domain.views import AlertView
+from hub.errors import NotFound
+from hub.store import tables
+from hub.store.database import Tx
+
+_al = tables.alert.c
+# Whoever has more unseen than this has stopped looking; the oldest come first.
+_UNSEEN_LIMIT = 200
+
+
+def load_unseen(tx: Tx, user_id: int) -> list[AlertView]:
+    """One's own that have not been seen, oldest first."""
+    unseen = select(tables.alert).where(_al.user_id == user_id, _al.seen_at.is_(None))
+    return [_view(row) for row in tx.rows(unseen.order_by(_al.id).limit(_UNSEEN_LIMIT))]
+
+
+def raise_alert(
+    tx: Tx,
+    user_ids: Iterable[int],
+    *,
+    level: Literal["notify", "page"],
+    reason: str,
+    conversation_id: int | None,
+    data: Mapping[str, str | int | None],
+) -> None:
+    """One for each of these people. `reason`: a machine word the console has a sentence for, `data` what stands in it."""
+    for user_id in sorted(set(user_ids)):
+        alert_id = tx.insert(
+            tables.alert,
+            {
+                "user_id": user_id,
+                "conversation_id": conversation_id,
+                "level": level,
+                "reason": reason,
+                "data": dict(data),
+                "at": tx.now,
+            },
+        )
+        _tell(tx, alert_id)
+
+
+def see_alert(tx: Tx, user_id: int, alert_id: int) -> AlertView:
+    """The person has looked at it. Twice is the same as once; NotFound for whoever it is not for."""
+    row = tx.first(select(tables.alert).where(_al.id == alert_id, _al.user_id == user_id).with_for_update())
+    if row is None:
+        raise NotFound("there is no such alert")
+    return _view(row) if row.seen_at is not None else _see(tx, alert_id)
+
+
+def end_alerts(tx: Tx, conversation_id: int) -> None:
+    """There is nothing left to look at: the conversation is solved."""
+    unseen = select(_al.id).where(_al.conversation_id == conversation_id, _al.seen_at.is_(None)).order_by(_al.id)
+    for row in tx.rows(unseen.with_for_update()):
+        _see(tx, row.id)
+
+
+def _see(tx: Tx, alert_id: int) -> AlertView:
+    tx.execute(update(tables.alert).where(_al.id == alert_id).values(seen_at=tx.now, version=_al.version + 1))
+    return _tell(tx, alert_id)
+
+
+def _tell(tx: Tx, alert_id: int) -> AlertView:
+    row = tx.first(select(tables.alert).where(_al.id == alert_id))
+    assert row is not None
+    view = _view(row)
+    tx.emit(AlertChanged(view), {user_topic(view.user_id)})
+    return view
+
+
+def _view(row: Row[Any]) -> AlertView:
+    return AlertView(
+        id=row.id,
+        user_id=row.user_id,
+        conversation_id=row.conversation_id,
+        level=row.level,
+        reason=row.reason,
+        data=row.data,
+        at=row.at,
+        seen_at=row.seen_at,
+        version=row.version,
+    )

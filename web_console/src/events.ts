@@ -29,6 +29,22 @@ export type MailView = Schemas["MailView"];
 export type NewMail = NonNullable<Schemas["NewMessage"]["mail"]>;
 export type NumbersView = Schemas["NumbersView"];
 export type OfferView = Schemas["OfferView"];
+// TEMPORARY until the API has it
+export type EscalationAction =
+  | { kind: "raise_priority"; minutes: number } | { kind: "widen_skills"; levels: number } | { kind: "move_to_queue"; queue_id: number }
+  | { kind: "notify_user"; user_id: number } | { kind: "notify_role"; role: "agent" | "supervisor" | "admin" } | { kind: "assign_to"; user_id: number }
+  | { kind: "page_supervisor" } | { kind: "tag"; name: string } | { kind: "auto_reply"; text: string };
+export type EscalationClock = "waiting" | "first_response" | "next_response" | "resolution" | "idle";
+export type PolicyView = {
+  id: number; name: string; version: number; targets: Partial<Record<EscalationClock, number>>; paused_in: string[];
+  steps: { id: string; clock: EscalationClock; after_s: number | null; share: number | null; in_states: string[]; actions: EscalationAction[] }[];
+};
+export type EscalationView = {
+  policy: { id: number; name: string; version: number } | null; state: string; calendar_id: number | null;
+  clocks: { clock: EscalationClock; elapsed_s: number; target_s: number | null; started_at: string; is_paused: boolean }[];
+  fired: { step_id: string; clock: EscalationClock; run: number; due_at: string; fired_at: string; actions: EscalationAction[] }[];
+  next: { step_id: string; clock: EscalationClock; due_at: string; actions: EscalationAction[] } | null;
+};
 export type QueueView = Schemas["QueueView"];
 export type RequirementView = Schemas["RequirementView"];
 export type SkillMatrix = Schemas["SkillMatrix"];

@@ -1,0 +1,21 @@
+/* An alert in the reader's words: what is the matter, and where. */
+import { useI18n } from "vue-i18n";
+
+import type { AlertView } from "./events";
+import { CLOCKS } from "./ladder";
+
+export function useAlertWords() {
+  const { t } = useI18n();
+  const text = (alert: AlertView, name: string) => String(alert.data[name] ?? "");
+
+  function headline(alert: AlertView): string {
+    const customer = text(alert, "customer");
+    const clock = CLOCKS.find((each) => each === alert.data["clock"]);
+    return alert.reason === "escalation" && clock ? t(`alert.${clock}`, { customer }) : t("alert.other", { customer });
+  }
+
+  /** The queue it is in and the ladder that says so. */
+  const detail = (alert: AlertView): string => [text(alert, "queue"), text(alert, "policy")].filter(Boolean).join(" · ");
+
+  return { headline, detail };
+}

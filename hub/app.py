@@ -56,12 +56,14 @@ from hub.timeline.media import MediaFetcher
 from hub.timeline.sending import Sender
 from hub.web import (
     agents,
+    alerts,
     api_keys,
     attachments,
     channels,
     chat_socket,
     conversations,
     customers,
+    escalation,
     mail_sign_in,
     mails,
     offers,
@@ -72,6 +74,7 @@ from hub.web import (
     skills,
     snapshot,
     static,
+    topics,
     users,
     webhooks,
 )
@@ -114,6 +117,9 @@ ENDPOINTS: list[Endpoint] = endpoints_of(
     channels,
     mail_sign_in,
     api_keys,
+    topics,
+    escalation,
+    alerts,
 )
 
 

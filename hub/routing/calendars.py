@@ -27,10 +27,11 @@ def load_calendar(tx: Tx, calendar_id: int | None, version: int | None = None) -
     body = tx.scalar(query if version is None else query.where(_cv.version == version))
     if body is None:
         raise NotFound("there is no such calendar")
-    return _read(body)
+    return read_stored(body)
 
 
-def _read(body: Mapping[str, Any]) -> Calendar:
+def read_stored(body: Mapping[str, Any]) -> Calendar:
+    """The calendar that a stored body is."""
     week = [[(opens, closes) for opens, closes in day] for day in body["week"]]
     special = [
         SpecialDayText(each["day"], [(opens, closes) for opens, closes in each["hours"]], each["name"], each["source"])

@@ -8,7 +8,7 @@ Timeline order is (at, id): `at` is the provider's time of a message where it te
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -30,6 +30,7 @@ from hub.domain.states import AttachmentState, ConversationStatus, Delivery
 from hub.domain.values import AuthorKind, ChannelKind, Direction, EntryKind, Happening, Role
 from hub.domain.views import AttachmentView, Author, CallbackView, ConversationView, DeliveryView, EntryView, MailView
 from hub.errors import NotFound
+from hub.routing import clocks
 from hub.store import tables
 from hub.store.database import Tx
 from hub.timeline.mails import load_mail_views
@@ -176,7 +177,19 @@ def load_page(
 def change(tx: Tx, conversation_id: int, **values: Any) -> ConversationView:
     """Writes new values and the next version; tells nobody (the caller emits what happened)."""
     tx.execute(update(tables.conversation).where(_c.id == conversation_id).values(version=_c.version + 1, **values))
+    keep_clocks(tx, [conversation_id])
     return load_conversation(tx, conversation_id)
+
+
+def keep_clocks(tx: Tx, conversation_ids: Iterable[int]) -> None:
+    """These conversations have changed: at the end of the unit of work their clocks are brought up to date, and screens
+    told if their next step is due at another time. Whoever writes to the table without `change` says so here."""
+    tx.gather("clocks", conversation_ids, _keep_gathered)
+
+
+def _keep_gathered(tx: Tx, conversation_ids: set[int]) -> None:
+    for view in load_conversations(tx, clocks.keep(tx, conversation_ids)).values():
+        emit_conversation(tx, view)
 
 
 def _topics(view: ConversationView) -> frozenset[str]:

@@ -316,6 +316,7 @@ def _write(tx: Tx, placed: Sequence[_Placed], outcomes: list[Outcome]) -> None:
         tx.wake("routing")
     if waiting:
         offers.retell(tx, waiting)
+    conversations.keep_clocks(tx, [draft.row["id"] for draft in drafts])
 
 
 _UPDATED = (
@@ -326,6 +327,7 @@ _UPDATED = (
     "last_entry_at",
     "resolved_at",
     "reopened_count",
+    "escalated",
     "preview",
     "preview_direction",
     "version",
@@ -427,6 +429,7 @@ def _reopened(row: Row[Any], now: datetime) -> _Draft:
         "queued_since": now,
         "reopened_count": values["reopened_count"] + 1,
         "unanswered_since": None,
+        "escalated": 0,
     }
     return _Draft(values, is_reopened=True, is_newly_queued=True)
 

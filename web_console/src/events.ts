@@ -51,6 +51,7 @@ export type SkillMatrix = Schemas["SkillMatrix"];
 export type SkillRow = Schemas["AgentSkills"];
 export type SkillView = Schemas["SkillView"];
 export type TopicView = Schemas["TopicView"];
+export type PolicyView = Schemas["PolicyView"];
 export type UserView = Schemas["UserView"];
 
 export type AgentState = Schemas["AgentState"];

@@ -14,6 +14,10 @@ export function useLadderWords() {
   /** A state that a newer hub knows stays its word. */
   const stateName = (state: string) => (te(`work_state.${state}`) ? t(`work_state.${state}`) : state);
 
+  /** The same within a sentence. */
+  const statesWords = (states: readonly string[]) =>
+    states.map(stateName).map((name) => name.slice(0, 1).toLocaleLowerCase(locale.value) + name.slice(1)).join(", ");
+
   function actionWords(action: Action): string {
     switch (action.kind) {
       case "raise_priority":
@@ -47,7 +51,7 @@ export function useLadderWords() {
     return t(`ladder.share_${step.clock}`, { share: Number.isFinite(share) ? share : "…", time: seconds === null ? "…" : time(seconds) });
   }
 
-  const only = (step: Step) => (step.in_states.length > 0 ? t("ladder.only_while", { states: step.in_states.map(stateName).join(", ") }) : "");
+  const only = (step: Step) => (step.in_states.length > 0 ? t("ladder.only_while", { states: statesWords(step.in_states) }) : "");
 
-  return { time, clockName, stateName, actionWords, actionsWords, moment, only };
+  return { time, clockName, stateName, statesWords, actionWords, actionsWords, moment, only };
 }

@@ -72,33 +72,31 @@ _ANY_POLICY = text(
     "SELECT EXISTS (SELECT 1 FROM queue WHERE policy_id IS NOT NULL)"
     " OR EXISTS (SELECT 1 FROM topic WHERE policy_id IS NOT NULL)"
 )
-_policy_id = func.coalesce(_t.policy_id, _q.policy_id)
 _is_tracked = exists().where(_s.conversation_id == _c.id)
 # What a conversation's clocks depend on, as it is now.
-_ROWS = (
-    select(
-        _c.id,
-        _c.status,
-        _c.queue_id,
-        _c.assignee_id,
-        _c.queued_since,
-        _c.unanswered_since,
-        _c.created_at,
-        _c.parked_until,
-        _c.next_step_at,
-        _c.version,
-        _p.id.label("policy_id"),
-        _p.name.label("policy_name"),
-        _p.version.label("policy_version"),
-        _k.id.label("calendar_id"),
-        _k.version.label("calendar_version"),
-    )
-    .select_from(tables.conversation)
-    .join(tables.queue, _q.id == _c.queue_id)
+_SOURCE = (
+    tables.conversation.join(tables.queue, _q.id == _c.queue_id)
     .outerjoin(tables.topic, _t.id == _c.topic_id)
-    .outerjoin(tables.escalation_policy, _p.id == _policy_id)
+    .outerjoin(tables.escalation_policy, _p.id == func.coalesce(_t.policy_id, _q.policy_id))
     .outerjoin(tables.calendar, _k.id == _q.calendar_id)
 )
+_ROWS = select(
+    _c.id,
+    _c.status,
+    _c.queue_id,
+    _c.assignee_id,
+    _c.queued_since,
+    _c.unanswered_since,
+    _c.created_at,
+    _c.parked_until,
+    _c.next_step_at,
+    _c.version,
+    _p.id.label("policy_id"),
+    _p.name.label("policy_name"),
+    _p.version.label("policy_version"),
+    _k.id.label("calendar_id"),
+    _k.version.label("calendar_version"),
+).select_from(_SOURCE)
 
 # (id, version) of a policy or a calendar; None for neither.
 _Version = tuple[int, int]
@@ -436,8 +434,8 @@ def find_stale(tx: Tx, limit: int, after_id: int = 0) -> list[int]:
         latest.c.calendar_version.is_distinct_from(_k.version),
     )
     query = (
-        _ROWS.with_only_columns(_c.id, maintain_column_froms=True)
-        .outerjoin(latest, and_(latest.c.conversation_id == _c.id, latest.c.start == last_start))
+        select(_c.id)
+        .select_from(_SOURCE.outerjoin(latest, and_(latest.c.conversation_id == _c.id, latest.c.start == last_start)))
         .where(_c.status == "open", _c.id > after_id, differs, or_(_p.id.is_not(None), latest.c.start.is_not(None)))
         .order_by(_c.id)
         .limit(limit)

@@ -181,14 +181,23 @@ def change(tx: Tx, conversation_id: int, **values: Any) -> ConversationView:
     return load_conversation(tx, conversation_id)
 
 
-def keep_clocks(tx: Tx, conversation_ids: Iterable[int]) -> None:
+def keep_clocks(tx: Tx, conversation_ids: Iterable[int], *, afresh: bool = False) -> None:
     """These conversations have changed: at the end of the unit of work their clocks are brought up to date, and screens
-    told if their next step is due at another time. Whoever writes to the table without `change` says so here."""
-    tx.gather("clocks", conversation_ids, _keep_gathered)
+    told if their next step is due at another time. Whoever writes to the table without `change` says so here. `afresh`:
+    also where no policy is in force any more; the first call of a unit of work says it for all."""
+    tx.gather("clocks", conversation_ids, _keep_afresh if afresh else _keep_gathered)
 
 
 def _keep_gathered(tx: Tx, conversation_ids: set[int]) -> None:
-    for view in load_conversations(tx, clocks.keep(tx, conversation_ids)).values():
+    _tell_kept(tx, clocks.keep(tx, conversation_ids))
+
+
+def _keep_afresh(tx: Tx, conversation_ids: set[int]) -> None:
+    _tell_kept(tx, clocks.keep(tx, conversation_ids, afresh=True))
+
+
+def _tell_kept(tx: Tx, changed: Sequence[int]) -> None:
+    for view in load_conversations(tx, changed).values():
         emit_conversation(tx, view)
 
 

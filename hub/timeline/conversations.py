@@ -146,9 +146,10 @@ def load_page(
     words: str | None,
     before: tuple[datetime, int] | None,
     limit: int,
+    is_troubled: bool = False,
 ) -> list[ConversationView]:
     """Newest activity first, as far as the viewer may see. `assignee` is me, none, any or a user's id; `before` is the
-    (last_entry_at, id) of the last one already held."""
+    (last_entry_at, id) of the last one already held; `is_troubled`: only complaints and what has escalated."""
     query = CONVERSATIONS.where(_c.status == status.value)
     visible = visible_to(viewer.role, viewer.user_id, viewer.queue_ids)
     if visible is not None:
@@ -159,6 +160,9 @@ def load_page(
         query = query.where(_c.assignee_id == (viewer.user_id if assignee == "me" else int(assignee)))
     if queue_id is not None:
         query = query.where(_c.queue_id == queue_id)
+    if is_troubled:
+        complaints = select(tables.topic.c.id).where(tables.topic.c.is_complaint)
+        query = query.where((_c.escalated > 0) | _c.topic_id.in_(complaints))
     if words and words.strip():
         wanted = words.strip().lower()
         query = query.where(

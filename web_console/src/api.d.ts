@@ -100,7 +100,7 @@ export interface paths {
         /**
          * List conversations
          * @description Newest activity first, as far as you may see them. `assignee` is `me`, `none`, `any` or a user's id; `q` looks in
-         *     the customer's name, the address and the newest message.
+         *     the customer's name, the address and the newest message; `troubled`: only complaints and what has escalated.
          */
         get: operations["list_conversations"];
         put?: never;
@@ -2966,6 +2966,7 @@ export interface operations {
                 assignee?: string;
                 queue_id?: number;
                 q?: string;
+                troubled?: boolean;
                 limit?: number;
                 cursor?: string;
             };

@@ -97,6 +97,8 @@ export interface ConversationQuery {
   assignee?: string;
   queue_id?: number;
   q?: string;
+  /** Only complaints and what has escalated. */
+  troubled?: boolean;
   limit?: number;
   cursor?: string;
 }

@@ -9,7 +9,7 @@ import { defineStore } from "pinia";
 import { computed, reactive, ref, shallowRef } from "vue";
 
 import { newestFirst, pagesAmong } from "./alerts";
-import { api, ApiError, setCsrfToken, whenSessionEnds } from "./client";
+import { api, ApiError, everything, setCsrfToken, whenSessionEnds } from "./client";
 import { byUrgency } from "./deadlines";
 import type { AlertView, ConversationView, HubEvent, OfferView, UserView, VolatileEvent } from "./events";
 import {
@@ -65,6 +65,8 @@ export const useHub = defineStore("hub", () => {
         user.value = snapshot.user;
         // What fails here is asked for again with the next snapshot; until then the timeline is marked as stale.
         refreshWatched().catch(() => undefined);
+        // Of very much open work the snapshot carries the newest; complaints and what burns are never left out.
+        if (!snapshot.conversations_complete) loadTroubled().catch(() => undefined);
         return snapshot.token;
       },
       apply(frames) {
@@ -199,6 +201,10 @@ export const useHub = defineStore("hub", () => {
     const page = await api.customerTimeline(customerId, { limit: TIMELINE_PAGE, cursor });
     if (!state.value) return;
     state.value = withTimelinePage(withConversations(state.value, page.conversations), customerId, page, "older");
+  }
+
+  async function loadTroubled(): Promise<void> {
+    learnConversations(await everything((cursor) => api.conversations({ troubled: true, limit: 200, ...(cursor === undefined ? {} : { cursor }) })));
   }
 
   function learnConversations(conversations: readonly ConversationView[]): void {

@@ -70,7 +70,8 @@ export const useLists = defineStore("lists", () => {
   function query(): ConversationQuery {
     const assignee = name.value === "mine" ? "me" : name.value === "queue" ? "none" : "any";
     const q = search.value.trim();
-    return { status: name.value === "resolved" ? "resolved" : "open", assignee, limit: PAGE, ...(q === "" ? {} : { q }) };
+    const troubled = name.value === "complaints";
+    return { status: name.value === "resolved" ? "resolved" : "open", assignee, limit: PAGE, ...(q === "" ? {} : { q }), ...(troubled ? { troubled } : {}) };
   }
 
   async function load(more = false): Promise<void> {

@@ -96,7 +96,7 @@ export function useWords() {
       const because = te(`happening.why_${reason}`) ? t(`happening.why_${reason}`) : reason;
       return t("happening.could_not", { what: t(`ladder.kind_${kind}`), why: because });
     });
-    return `${why}: ${[...did, ...could_not].join("; ") || "–"}`;
+    return t("happening.escalated", { why, what: [...did, ...could_not].join("; ") || "–" });
   }
 
   /** The sentence of an event line. Names come with the entry, as they were when it happened. */

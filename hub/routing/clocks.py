@@ -15,7 +15,8 @@ and writes what is new: a segment when the policy, the calendar, a version of ei
 the policy has changed; runs that began or ended. Then `conversation.next_step_at` is when the next step is due (or was).
 
 A conversation is kept track of from the moment a policy holds for it: its topic's, else its queue's. While no queue and no
-topic has one, `keep` is one look at two small tables. What was before a conversation's first policy is one segment, open by
+topic has one, `keep` is one look at two small tables; where one has, a line more in a conversation costs no more than that
+either, unless a policy counts by the clock IDLE. What was before a conversation's first policy is one segment, open by
 the calendar of the moment the policy came.
 
 Policies, calendars and queues change for many conversations at once: `find_stale` finds those whose last segment is not of
@@ -31,7 +32,7 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Row, Text, and_, cast, exists, func, or_, select, text, update
+from sqlalchemy import BindParameter, Row, Select, Text, and_, bindparam, cast, exists, func, or_, select, update
 
 from hub.routing.calendar import ALWAYS, Calendar
 from hub.routing.calendars import read_stored
@@ -68,11 +69,11 @@ LOOK_EVERY_S = 30.0
 _SOON = timedelta(seconds=2 * LOOK_EVERY_S)
 _DAWN = datetime(1970, 1, 1, tzinfo=UTC)
 
-_ANY_POLICY = text(
-    "SELECT EXISTS (SELECT 1 FROM queue WHERE policy_id IS NOT NULL)"
-    " OR EXISTS (SELECT 1 FROM topic WHERE policy_id IS NOT NULL)"
+# What of a conversation's columns its clocks depend on; of all that changes beside them, only IDLE sees anything.
+MATTERS = frozenset(
+    {"status", "queue_id", "assignee_id", "queued_since", "unanswered_since", "parked_until", "topic_id"}
 )
-_is_tracked = exists().where(_s.conversation_id == _c.id)
+
 # What a conversation's clocks depend on, as it is now.
 _SOURCE = (
     tables.conversation.join(tables.queue, _q.id == _c.queue_id)
@@ -97,6 +98,51 @@ _ROWS = select(
     _k.id.label("calendar_id"),
     _k.version.label("calendar_version"),
 ).select_from(_SOURCE)
+_ids: BindParameter[Any] = bindparam("ids", expanding=True)
+_TRACKED = _ROWS.where(_c.id.in_(_ids), or_(_p.id.is_not(None), exists().where(_s.conversation_id == _c.id))).order_by(
+    _c.id
+)
+_SEGMENTS = select(tables.escalation_segment).where(_s.conversation_id.in_(_ids)).order_by(_s.conversation_id, _s.start)
+# Of runs that are over the last of each clock, and those in which a step may still have to be told of: the next step was not
+# due later than they ended.
+_later = tables.escalation_run.alias("later")
+_RUNS = (
+    select(tables.escalation_run)
+    .join(tables.conversation, _c.id == _r.conversation_id)
+    .where(
+        _r.conversation_id.in_(_ids),
+        or_(
+            _r.stopped_at.is_(None),
+            _r.stopped_at >= _c.next_step_at,
+            ~exists().where(
+                _later.c.conversation_id == _r.conversation_id,
+                _later.c.clock == _r.clock,
+                _later.c.number > _r.number,
+            ),
+        ),
+    )
+    .order_by(_r.conversation_id, _r.clock, _r.number)
+)
+_FIRED = select(_f.conversation_id, _f.step_id, _f.run).where(_f.conversation_id.in_(_ids))
+_ANSWERED = select(_c.id).where(
+    _c.id.in_(_ids),
+    exists().where(_e.conversation_id == _c.id, _e.kind == "message", _e.direction == "out", _e.author_kind == "agent"),
+)
+_TOUCHED = (
+    select(_e.id, _e.at)
+    .where(_e.conversation_id == bindparam("id"), _e.author_kind != "system")
+    .order_by(_e.at.desc(), _e.id.desc())
+    .limit(1)
+)
+# Bodies as text: each is read once, however often it is asked for.
+_POLICIES = select(_pv.policy_id.label("key"), _pv.version, cast(_pv.body, Text).label("body"))
+_CALENDARS = select(_kv.calendar_id.label("key"), _kv.version, cast(_kv.body, Text).label("body"))
+_IN_FORCE = _POLICIES.join(tables.escalation_policy, (_p.id == _pv.policy_id) & (_p.version == _pv.version)).where(
+    or_(
+        _p.id.in_(select(_q.policy_id).where(_q.policy_id.is_not(None))),
+        _p.id.in_(select(_t.policy_id).where(_t.policy_id.is_not(None))),
+    )
+)
 
 # (id, version) of a policy or a calendar; None for neither.
 _Version = tuple[int, int]
@@ -131,25 +177,27 @@ class _Versions:
 # --- keeping ------------------------------------------------------------------------------------------------------------
 
 
-def keep(tx: Tx, conversation_ids: Collection[int], *, afresh: bool = False) -> list[int]:
+def keep(tx: Tx, changed: Collection[int], touched: Collection[int] = (), *, afresh: bool = False) -> list[int]:
     """Brings what is kept up to date with the conversations' rows, and returns those whose `next_step_at` that changed
-    (they have a new version, and nobody has been told). The caller holds their locks. `afresh`: also where no policy is
-    in force any more."""
-    if not conversation_ids or not (afresh or tx.scalar(_ANY_POLICY)):
+    (they have a new version, and nobody has been told). The caller holds their locks. `touched`: in these something
+    happened, but nothing of what MATTERS changed. `afresh`: also where no policy is in force any more."""
+    known = {(row.key, row.version): _read_policy(row.key, row.version, row.body) for row in tx.rows(_IN_FORCE)}
+    if not (known or afresh):
         return []
-    changed: list[int] = []
-    ids = sorted(conversation_ids)
+    counts_idle = any(step.clock is Clock.IDLE for policy in known.values() for step in policy.steps)
+    ids = sorted({*changed, *touched} if counts_idle else changed)
+    moved: list[int] = []
     for start in range(0, len(ids), _TOGETHER):
-        changed += _keep(tx, ids[start : start + _TOGETHER])
-    return changed
+        moved += _keep(tx, ids[start : start + _TOGETHER], known)
+    return moved
 
 
-def _keep(tx: Tx, ids: Sequence[int]) -> list[int]:
-    rows = tx.rows(_ROWS.where(_c.id.in_(ids), or_(_p.id.is_not(None), _is_tracked)).order_by(_c.id))
+def _keep(tx: Tx, ids: Sequence[int], known: Mapping[_Version, Policy]) -> list[int]:
+    rows = tx.rows(_TRACKED, {"ids": ids})
     if not rows:
         return []
     kept = _load(tx, rows)
-    versions = _load_versions(tx, kept.values())
+    versions = _load_versions(tx, kept.values(), known)
     answered = _load_answered(tx, kept.values())
     _write_segments(tx, kept.values(), versions)
     _write_runs(tx, kept.values(), answered)
@@ -281,29 +329,15 @@ def _change_run(tx: Tx, run: dict[str, Any], stopped_at: datetime | None) -> Non
 
 def _load(tx: Tx, rows: Sequence[Row[Any]]) -> dict[int, _Kept]:
     kept = {row.id: _Kept(row) for row in rows}
-    by_id = _c.id.in_(kept)
-    for row in tx.rows(select(tables.escalation_segment).where(_s.conversation_id.in_(kept)).order_by(_s.start)):
+    for row in tx.rows(_SEGMENTS, {"ids": list(kept)}):
         kept[row.conversation_id].segments.append(row._asdict())
-    # Of runs that are over only those in which a step may still have to be told of: next_step_at was not later then.
-    newest = (
-        select(func.max(_inner.c.number))
-        .where(_inner.c.conversation_id == _r.conversation_id, _inner.c.clock == _r.clock)
-        .scalar_subquery()
-    )
-    runs = (
-        select(tables.escalation_run)
-        .join(tables.conversation, _c.id == _r.conversation_id)
-        .where(by_id, or_(_r.stopped_at.is_(None), _r.stopped_at >= _c.next_step_at, _r.number == newest))
-        .order_by(_r.conversation_id, _r.clock, _r.number)
-    )
-    for row in tx.rows(runs):
-        kept[row.conversation_id].runs.append(row._asdict())
-    for row in tx.rows(select(_f.conversation_id, _f.step_id, _f.run).where(_f.conversation_id.in_(kept))):
-        kept[row.conversation_id].fired.add((row.step_id, row.run))
+    begun = [each.row.id for each in kept.values() if each.segments]
+    if begun:
+        for row in tx.rows(_RUNS, {"ids": begun}):
+            kept[row.conversation_id].runs.append(row._asdict())
+        for row in tx.rows(_FIRED, {"ids": begun}):
+            kept[row.conversation_id].fired.add((row.step_id, row.run))
     return kept
-
-
-_inner = tables.escalation_run.alias("inner_run")
 
 
 def _load_answered(tx: Tx, kept: Iterable[_Kept]) -> set[int]:
@@ -315,12 +349,7 @@ def _load_answered(tx: Tx, kept: Iterable[_Kept]) -> set[int]:
         and each.row.created_at < tx.now
         and not any(run["clock"] == Clock.FIRST_RESPONSE for run in each.runs)
     ]
-    if not asked:
-        return set()
-    written = exists().where(
-        _e.conversation_id == _c.id, _e.kind == "message", _e.direction == "out", _e.author_kind == "agent"
-    )
-    return {row.id for row in tx.rows(select(_c.id).where(_c.id.in_(asked), written))}
+    return {row.id for row in tx.rows(_ANSWERED, {"ids": asked})} if asked else set()
 
 
 def _load_touched(tx: Tx, kept: Iterable[_Kept], versions: _Versions) -> None:
@@ -329,18 +358,12 @@ def _load_touched(tx: Tx, kept: Iterable[_Kept], versions: _Versions) -> None:
         policy = versions.policy(each.row.policy_id, each.row.policy_version)
         if policy is None or each.row.status != "open" or all(step.clock is not Clock.IDLE for step in policy.steps):
             continue
-        newest = (
-            select(_e.id, _e.at)
-            .where(_e.conversation_id == each.row.id, _e.author_kind != "system")
-            .order_by(_e.at.desc(), _e.id.desc())
-            .limit(1)
-        )
-        row = tx.first(newest)
+        row = tx.first(_TOUCHED, {"id": each.row.id})
         # Nobody has done anything yet: since it began.
         each.touched = (row.id, row.at) if row is not None else (0, each.row.created_at)
 
 
-def _load_versions(tx: Tx, kept: Iterable[_Kept]) -> _Versions:
+def _load_versions(tx: Tx, kept: Iterable[_Kept], known: Mapping[_Version, Policy]) -> _Versions:
     policies: set[_Version] = set()
     calendars: set[_Version] = set()
     for each in kept:
@@ -351,23 +374,22 @@ def _load_versions(tx: Tx, kept: Iterable[_Kept]) -> _Versions:
             if part["calendar_id"] is not None:
                 calendars.add((part["calendar_id"], part["calendar_version"]))
     return _Versions(
-        {version: _read_policy(*version, body) for version, body in _load_bodies(tx, _POLICIES, policies)},
-        {version: _read_calendar(body) for version, body in _load_bodies(tx, _CALENDARS, calendars)},
+        {**known, **_load_policies(tx, policies - known.keys())},
+        {(row.key, row.version): _read_calendar(row.body) for row in _load_bodies(tx, _CALENDARS, calendars)},
     )
 
 
-# As text: it is read once, however often it is asked for.
-_POLICIES = (_pv.policy_id, _pv.version, cast(_pv.body, Text).label("body"))
-_CALENDARS = (_kv.calendar_id, _kv.version, cast(_kv.body, Text).label("body"))
+def _load_policies(tx: Tx, wanted: Collection[_Version]) -> dict[_Version, Policy]:
+    rows = _load_bodies(tx, _POLICIES, wanted)
+    return {(row.key, row.version): _read_policy(row.key, row.version, row.body) for row in rows}
 
 
-def _load_bodies(tx: Tx, columns: tuple[Any, Any, Any], wanted: Collection[_Version]) -> list[tuple[_Version, str]]:
+def _load_bodies(tx: Tx, query: Select[Any], wanted: Collection[_Version]) -> list[Row[Any]]:
     if not wanted:
         return []
-    key, version, body = columns
-    query = select(key.label("key"), version, body).where(key.in_({each for each, _ in wanted}))
-    query = query.where(version.in_({each for _, each in wanted}))
-    return [((row.key, row.version), row.body) for row in tx.rows(query) if (row.key, row.version) in wanted]
+    key, version, _ = query.selected_columns
+    query = query.where(key.in_({each for each, _ in wanted}), version.in_({each for _, each in wanted}))
+    return [row for row in tx.rows(query) if (row.key, row.version) in wanted]
 
 
 # A hub has a few policies, and of each the last versions matter.
@@ -409,7 +431,7 @@ def _load_one(tx: Tx, conversation_id: int) -> tuple[_Kept, _Versions]:
     row = tx.first(_ROWS.where(_c.id == conversation_id))
     assert row is not None
     kept = _load(tx, [row])[conversation_id]
-    versions = _load_versions(tx, [kept])
+    versions = _load_versions(tx, [kept], {})
     _load_touched(tx, [kept], versions)
     return kept, versions
 
@@ -509,7 +531,7 @@ def load_standing(tx: Tx, conversation_id: int) -> Standing:
         .limit(_FIRED_TOLD)
     )
     wanted = {(each.policy_id, each.policy_version) for each in fired}
-    then = {version: _read_policy(*version, body) for version, body in _load_bodies(tx, _POLICIES, wanted)}
+    then = _load_policies(tx, wanted)
     return Standing(
         state=state_of(row),
         policy_id=row.policy_id,

@@ -35,6 +35,8 @@ from hub.routing.engine import Skill
 _MAX_STEPS = 50
 # Ten years of business time: a longer threshold is a slip of the keyboard.
 _LONGEST_S = 315_360_000.0
+# Sums of seconds are rounded, instants are exact: nearer than this, the instant decides.
+_NEAR_S = 1.0
 
 
 class Clock(StrEnum):
@@ -299,13 +301,15 @@ def _due(history: History, run: Run, step_id: str) -> Due | None:
         if not counts:
             continue
         threshold_s = policy.threshold_s(step) if policy and step and step.clock is run.clock else None
-        if policy and step and threshold_s is not None:
+        lasts_s = open_seconds(segment.calendar, begins, ends) if ends is not None else 0.0
+        # A piece that surely ends before is not searched for the instant: that may walk through weeks of hours.
+        is_near = threshold_s is not None and (ends is None or passed_s + lasts_s > threshold_s - _NEAR_S)
+        if policy and step and threshold_s is not None and is_near:
             due_at = add_open_seconds(segment.calendar, begins, threshold_s - passed_s)
             # At the very end still counts: whoever asked at that instant, before it ended, was told so.
             if due_at is not None and (ends is None or due_at <= ends):
                 return Due(step, run, due_at, policy.id, policy.version, run.stopped_at is not None)
-        if ends is not None:
-            passed_s += open_seconds(segment.calendar, begins, ends)
+        passed_s += lasts_s
     return None
 
 

@@ -181,28 +181,28 @@ def load_page(
 def change(tx: Tx, conversation_id: int, **values: Any) -> ConversationView:
     """Writes new values and the next version; tells nobody (the caller emits what happened)."""
     tx.execute(update(tables.conversation).where(_c.id == conversation_id).values(version=_c.version + 1, **values))
-    keep_clocks(tx, [conversation_id])
+    keep_clocks(tx, [conversation_id], touched_only=values.keys().isdisjoint(clocks.MATTERS))
     return load_conversation(tx, conversation_id)
 
 
-def keep_clocks(tx: Tx, conversation_ids: Iterable[int], *, afresh: bool = False) -> None:
+def keep_clocks(tx: Tx, conversation_ids: Iterable[int], *, touched_only: bool = False, afresh: bool = False) -> None:
     """These conversations have changed: at the end of the unit of work their clocks are brought up to date, and screens
-    told if their next step is due at another time. Whoever writes to the table without `change` says so here. `afresh`:
-    also where no policy is in force any more; the first call of a unit of work says it for all."""
-    tx.gather("clocks", conversation_ids, _keep_afresh if afresh else _keep_gathered)
+    told if their next step is due at another time. Whoever writes to the table without `change` says so here.
+    `touched_only`: nothing changed of what clocks.MATTERS. `afresh`: also where no policy is in force any more; the first
+    call of a unit of work says it for all."""
+    items = ((conversation_id, touched_only) for conversation_id in conversation_ids)
+    tx.gather("clocks", items, _keep_afresh if afresh else _keep_gathered)
 
 
-def _keep_gathered(tx: Tx, conversation_ids: set[int]) -> None:
-    _tell_kept(tx, clocks.keep(tx, conversation_ids))
-
-
-def _keep_afresh(tx: Tx, conversation_ids: set[int]) -> None:
-    _tell_kept(tx, clocks.keep(tx, conversation_ids, afresh=True))
-
-
-def _tell_kept(tx: Tx, changed: Sequence[int]) -> None:
-    for view in load_conversations(tx, changed).values():
+def _keep_gathered(tx: Tx, items: set[tuple[int, bool]], *, afresh: bool = False) -> None:
+    changed = {conversation_id for conversation_id, touched_only in items if not touched_only}
+    touched = {conversation_id for conversation_id, _ in items} - changed
+    for view in load_conversations(tx, clocks.keep(tx, changed, touched, afresh=afresh)).values():
         emit_conversation(tx, view)
+
+
+def _keep_afresh(tx: Tx, items: set[tuple[int, bool]]) -> None:
+    _keep_gathered(tx, items, afresh=True)
 
 
 def _topics(view: ConversationView) -> frozenset[str]:

@@ -83,6 +83,8 @@ class _Draft:
     is_new: bool = False
     # Only then has the dispatcher anything new to decide: a further message to waiting work changes nothing for it.
     is_newly_queued: bool = False
+    # The customer waits for an answer and did not before.
+    is_asking: bool = False
     entries: list[tuple[int, dict[str, Any], MessageArrival]] = field(default_factory=list)
 
 
@@ -259,6 +261,7 @@ def _write(tx: Tx, placed: Sequence[_Placed], outcomes: list[Outcome]) -> None:
         row["preview_direction"] = _FROM_CUSTOMER["direction"]
         # A STOP asks for silence, and a machine's note waits for nothing: they are kept, and nobody has to answer.
         if arrival.consent is not Consent.STOP and (arrival.mail is None or arrival.mail.wants_answer):
+            draft.is_asking = draft.is_asking or row["unanswered_since"] is None
             row["unanswered_since"] = row["unanswered_since"] or at
             if row["assignee_id"] is None and row["queued_since"] is None and row["status"] == "open":
                 row["queued_since"] = tx.now
@@ -316,7 +319,8 @@ def _write(tx: Tx, placed: Sequence[_Placed], outcomes: list[Outcome]) -> None:
         tx.wake("routing")
     if waiting:
         offers.retell(tx, waiting)
-    conversations.keep_clocks(tx, [draft.row["id"] for draft in drafts])
+    for draft in drafts:
+        conversations.keep_clocks(tx, [draft.row["id"]], touched_only=not draft.is_asking)
 
 
 _UPDATED = (

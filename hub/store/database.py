@@ -63,9 +63,10 @@ _SHARED_COMMIT_LIMIT = 256
 # How long a SQLite writer waits for another process (the command line, a backup) to finish its write.
 _SQLITE_BUSY_S = 10.0
 _SQLITE_READERS = 4
-# A PostgreSQL unit of work is run again this often after a deadlock or a serialisation failure.
+# A PostgreSQL unit of work is run this often at most: again after a serialisation failure, a deadlock, or when another made
+# what it wanted to make between its look and its insert (a unique violation): the second look finds it and says so.
 _REPEATS = 4
-_REPEATABLE_SQLSTATES = frozenset({"40001", "40P01"})
+_REPEATABLE_SQLSTATES = frozenset({"40001", "40P01", "23505"})
 # With these PostgreSQL says that it cannot serve now: connection, resources, operator (it starts or stops), system; and of
 # a write that it is a standby (appendix A of its documentation, version 17). 57014 is a statement somebody cancelled.
 _AWAY_CLASSES = ("08", "53", "57", "58")

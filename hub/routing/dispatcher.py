@@ -86,6 +86,9 @@ def dispatch(tx: Tx, presence_grace_s: float, up_since: datetime | None = None) 
 
 def explain_now(tx: Tx, conversation_id: int) -> engine.Explanation | None:
     """What would be decided about this work at this moment, and why; None if it does not wait, or rings already."""
+    rings = select(_o.id).where(_o.conversation_id == conversation_id, _o.ended_at.is_(None))
+    if tx.scalar(select(_c.queued_since).where(_c.id == conversation_id)) is None or tx.first(rings) is not None:
+        return None
     loaded = floor.load_snapshot(tx, conversation_id)
     try:
         return engine.explain(loaded.snapshot, tx.now, conversation_id)

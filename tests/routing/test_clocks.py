@@ -316,7 +316,8 @@ async def test_clocks_stand_still_in_the_states_that_the_policy_names(scene: Sce
     clock.advance(1_000)
     await scene.say("It is broken again")
     assert await next_step_at(scene, conversation_id) == clock() + timedelta(seconds=90)
-    await scene.database.transaction(conversations.change, conversation_id, parked_until=clock() + timedelta(hours=1))
+    until = clock() + timedelta(hours=1)
+    await scene.database.transaction(lambda tx: conversations.change(tx, conversation_id, parked_until=until))
     clock.advance(1_000)
     (reading,) = [each for each in (await standing(scene, conversation_id)).readings if each.clock is Clock.RESOLUTION]
     assert (reading.elapsed_s, reading.is_paused) == (10, True)
@@ -430,7 +431,7 @@ async def test_a_topic_s_policy_goes_before_the_queue_s(scene: Scene, clock: Fro
 
     topic_id = await scene.database.transaction(make)
     conversation_id = await scene.opened()
-    await scene.database.transaction(conversations.change, conversation_id, topic_id=topic_id)
+    await scene.database.transaction(lambda tx: conversations.change(tx, conversation_id, topic_id=topic_id))
     assert await next_step_at(scene, conversation_id) == clock() + timedelta(seconds=60)
     assert (await standing(scene, conversation_id)).policy_name == "Strict"
 

@@ -6,6 +6,10 @@ from typing import Any
 
 import pytest
 
+from hub.app import Hub
+from tests.routing.stair import fire
+from tests.support.clock import FrozenClock
+from tests.support.scene import Scene
 from tests.web.conftest import Call, Caller, People
 
 pytestmark = pytest.mark.anyio
@@ -139,3 +143,110 @@ async def test_what_is_not_there_is_told_so(as_admin: Caller, people: People) ->
         await as_admin.post("/alerts/99/seen"),
     ):
         assert answer.status_code == 404
+
+
+# --- where a conversation stands ------------------------------------------------------------------------------------------
+
+
+async def test_where_a_conversation_stands_is_told(
+    hub: Hub, as_admin: Caller, as_anna: Caller, call: Call, people: People, clock: FrozenClock
+) -> None:
+    steps = [
+        {"id": "page-after-ten", "clock": "waiting", "after_s": 600, "actions": [{"kind": "page_supervisor"}]},
+        {"id": "half-time", "clock": "resolution", "share": 0.5, "actions": [{"kind": "tag", "name": "slow"}]},
+    ]
+    given = policy(targets={"resolution": 7_200}, steps=steps)
+    made = (await as_admin.post("/escalation-policies", given)).json()
+    await as_admin.patch(f"/queues/{people.sales_id}", {"policy_id": made["id"]})
+    scene = Scene(hub.database, queue_id=people.sales_id)
+    await scene.channel("loop", "loopback")
+    conversation_id = await scene.opened()
+    clock.advance(600)
+    await fire(scene)
+    clock.advance(60)
+    shown = (await as_anna.get(f"/conversations/{conversation_id}/escalation")).json()
+    assert shown["policy"] == {"id": made["id"], "name": "Support", "version": 1}
+    assert (shown["state"], shown["calendar_id"]) == ("waiting", None)
+    clocks = {each["clock"]: each for each in shown["clocks"]}
+    assert list(clocks) == ["waiting", "first_response", "next_response", "resolution"]
+    assert clocks["resolution"] == {
+        "clock": "resolution",
+        "elapsed_s": 660,
+        "target_s": 7_200,
+        "started_at": "2026-03-02T09:00:00Z",
+        "is_paused": False,
+    }
+    (fired,) = shown["fired"]
+    assert (fired["step_id"], fired["run"], fired["is_over"]) == ("page-after-ten", 1, False)
+    assert (fired["due_at"], fired["fired_at"]) == ("2026-03-02T09:10:00Z", "2026-03-02T09:10:00Z")
+    assert fired["actions"] == [{"kind": "page_supervisor"}]
+    assert shown["next"] == {
+        "step_id": "half-time",
+        "clock": "resolution",
+        "due_at": "2026-03-02T10:00:00Z",
+        "actions": [{"kind": "tag", "name": "slow"}],
+    }
+    view = (await as_anna.get(f"/conversations/{conversation_id}")).json()
+    assert (view["escalated"], view["next_step_at"]) == (1, "2026-03-02T10:00:00Z")
+
+    boss = await call(people.supervisor)
+    (alert,) = (await boss.get("/snapshot")).json()["alerts"]
+    assert (alert["level"], alert["reason"], alert["conversation_id"]) == ("page", "escalation", conversation_id)
+    assert (await as_anna.post(f"/alerts/{alert['id']}/seen")).status_code == 404
+    seen = (await boss.post(f"/alerts/{alert['id']}/seen")).json()
+    assert (seen["seen_at"], seen["version"]) == ("2026-03-02T09:11:00Z", 2)
+    assert (await boss.post(f"/alerts/{alert['id']}/seen")).json() == seen
+    assert (await boss.get("/snapshot")).json()["alerts"] == []
+    stranger = await call(people.bert)
+    assert (await stranger.get(f"/conversations/{conversation_id}/escalation")).status_code == 404
+
+
+async def test_without_a_policy_there_is_nothing_to_tell(hub: Hub, as_anna: Caller, people: People) -> None:
+    scene = Scene(hub.database, queue_id=people.sales_id)
+    await scene.channel("loop", "loopback")
+    conversation_id = await scene.opened()
+    shown = (await as_anna.get(f"/conversations/{conversation_id}/escalation")).json()
+    nothing: Json = {"policy": None, "calendar_id": None, "clocks": [], "fired": [], "next": None}
+    assert shown == {"state": "waiting", **nothing}
+
+
+# --- topics and tags ------------------------------------------------------------------------------------------------------
+
+
+async def test_topics_and_tags_by_the_api(hub: Hub, as_admin: Caller, as_anna: Caller, people: People) -> None:
+    made = (await as_admin.post("/topics", {"name": "Complaint", "is_complaint": True})).json()
+    changed = await as_admin.patch(f"/topics/{made['id']}", {"owner_id": people.anna.id, "expected_version": 1})
+    assert (changed.json()["owner_id"], changed.json()["version"]) == (people.anna.id, 2)
+    kept = await as_admin.patch(f"/topics/{made['id']}", {"name": "Complaints"})
+    assert kept.json()["owner_id"] == people.anna.id
+    off = await as_admin.patch(f"/topics/{made['id']}", {"owner_id": None})
+    assert off.json()["owner_id"] is None
+    assert (await as_anna.get("/topics")).json() == {"items": [off.json()], "next_cursor": None}
+    assert (await as_anna.get("/snapshot")).json()["topics"] == [off.json()]
+
+    scene = Scene(hub.database, queue_id=people.sales_id)
+    await scene.channel("loop", "loopback")
+    conversation_id = await scene.opened()
+    about = await as_anna.put(f"/conversations/{conversation_id}/topic", {"topic_id": made["id"]})
+    assert about.json()["topic_id"] == made["id"]
+    tagged = await as_anna.put(f"/conversations/{conversation_id}/tags", {"tags": ["late", "vip"]})
+    assert tagged.json()["tags"] == ["late", "vip"]
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "field"),
+    [
+        ("/conversations/ID/topic", {"topic_id": 99}, "topic_id"),
+        ("/conversations/ID/topic", {}, "topic_id"),
+        ("/conversations/ID/tags", {"tags": [""]}, "tags.0"),
+        ("/conversations/ID/tags", {"tags": ["x" * 51]}, "tags.0"),
+        ("/conversations/ID/tags", {"tags": [str(number) for number in range(21)]}, "tags"),
+    ],
+)
+async def test_what_cannot_be_said_of_a_conversation_is_named(
+    hub: Hub, as_anna: Caller, people: People, path: str, body: Json, field: str
+) -> None:
+    scene = Scene(hub.database, queue_id=people.sales_id)
+    await scene.channel("loop", "loopback")
+    answer = await as_anna.put(path.replace("ID", str(await scene.opened())), body)
+    assert (answer.status_code, list(answer.json()["fields"])) == (422, [field])

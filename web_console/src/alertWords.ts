@@ -11,6 +11,8 @@ export function useAlertWords() {
   function headline(alert: AlertView): string {
     const customer = text(alert, "customer");
     const clock = CLOCKS.find((each) => each === alert.data["clock"]);
+    // A step at nought seconds says that it came, not that it waited.
+    if (Number(alert.data["elapsed_s"] ?? 1) < 1) return t("alert.came", { customer, topic: text(alert, "topic") || text(alert, "queue") });
     return alert.reason === "escalation" && clock ? t(`alert.${clock}`, { customer }) : t("alert.other", { customer });
   }
 

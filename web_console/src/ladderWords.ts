@@ -46,6 +46,7 @@ export function useLadderWords() {
   /** "After 5 min in the queue", "At 80 % of the target for a first answer (12 min)". */
   function moment(step: Step, draft: Pick<Draft, "targets">): string {
     const seconds = thresholdOf(step, draft);
+    if (step.after_s === 0) return t("ladder.at_once");
     if (step.after_s !== null) return t(`ladder.after_${step.clock}`, { time: time(step.after_s) });
     const share = Math.round((step.share ?? 0) * 1000) / 10;
     return t(`ladder.share_${step.clock}`, { share: Number.isFinite(share) ? share : "…", time: seconds === null ? "…" : time(seconds) });

@@ -83,7 +83,8 @@ export function useWords() {
   function escalated(entry: EntryView): string {
     const { data } = entry;
     const { clock, elapsed_s, done, failed } = readEscalated(data);
-    const why = clock === null ? t("matter.escalated") : t(`happening.because_${clock}`, { time: duration(elapsed_s, locale.value) });
+    // A step at nought seconds says that it came, not that it waited.
+    const why = elapsed_s < 1 ? t("happening.because_it_came") : clock === null ? t("matter.escalated") : t(`happening.because_${clock}`, { time: duration(elapsed_s, locale.value) });
     const named = {
       priority: Number(data["priority"] ?? 0), queue: String(data["queue_name"] ?? ""), name: String(data["notified"] ?? ""), agent: String(data["agent_name"] ?? ""), tag: String(data["tag"] ?? ""),
     };

@@ -16,8 +16,8 @@ export function useAlertWords() {
     return alert.reason === "escalation" && clock ? t(`alert.${clock}`, { customer }) : t("alert.other", { customer });
   }
 
-  /** The queue it is in and the ladder that says so. */
-  const detail = (alert: AlertView): string => [text(alert, "queue"), text(alert, "policy")].filter(Boolean).join(" · ");
+  /** What it is about, the queue it is in, and the ladder that says so. */
+  const detail = (alert: AlertView): string => [text(alert, "topic"), text(alert, "queue"), text(alert, "policy")].filter(Boolean).join(" · ");
 
   return { headline, detail };
 }

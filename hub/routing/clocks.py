@@ -26,6 +26,7 @@ what holds now, and routing.ladder keeps them in bounded steps.
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -55,6 +56,8 @@ from hub.routing.escalation import (
 from hub.routing.policies import stored
 from hub.store import tables
 from hub.store.database import Tx
+
+log = logging.getLogger(__name__)
 
 _c, _q, _t, _e = tables.conversation.c, tables.queue.c, tables.topic.c, tables.entry.c
 _p, _pv = tables.escalation_policy.c, tables.escalation_policy_version.c
@@ -400,7 +403,13 @@ def _read_policy(policy_id: int, version: int, body: str) -> Policy:
 
 @lru_cache(maxsize=256)
 def _read_calendar(body: str) -> Calendar:
-    return read_stored(json.loads(body))
+    """Always open if it cannot be read any more (its time zone has gone from the machine's database): messages come in all
+    the same, and clocks that run too fast forget nothing."""
+    try:
+        return read_stored(json.loads(body))
+    except ValueError:
+        log.exception("calendar.unreadable")
+        return ALWAYS
 
 
 def _history(kept: _Kept, versions: _Versions) -> History:

@@ -347,6 +347,13 @@ async def test_a_step_that_has_fired_does_not_fire_again_after_a_restart(
     assert len(await scene.rows(tables.entry, happening="escalated")) == 2
 
 
+async def test_an_instant_that_nothing_stands_behind_is_forgotten(scene: Scene, clock: FrozenClock) -> None:
+    await scene.say()
+    await scene.set(tables.conversation, {"next_step_at": clock()})
+    assert await fire(scene) == 1
+    assert (await conversation(scene))["next_step_at"] is None
+
+
 async def test_a_step_fires_again_in_the_next_run_of_its_clock(scene: Scene, clock: FrozenClock) -> None:
     await put_policy(scene, {"steps": [step("only", "next_response", WAIT_S)]})
     agent = await scene.agent()

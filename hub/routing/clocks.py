@@ -430,18 +430,16 @@ def _history(kept: _Kept, versions: _Versions) -> History:
     )
 
 
-def load_history(tx: Tx, conversation_id: int) -> tuple[History, set[Fired]]:
-    """What is kept of one conversation, and which of its steps have fired."""
-    kept, versions = _load_one(tx, conversation_id)
-    return _history(kept, versions), kept.fired
+def load_histories(tx: Tx, conversation_ids: Collection[int]) -> dict[int, tuple[History, set[Fired]]]:
+    """What is kept of each, and which of its steps have fired."""
+    kept, versions = _load_all(tx, conversation_ids)
+    return {each.row.id: (_history(each, versions), each.fired) for each in kept.values()}
 
 
-def _load_one(tx: Tx, conversation_id: int) -> tuple[_Kept, _Versions]:
-    row = tx.first(_ROWS.where(_c.id == conversation_id))
-    assert row is not None
-    kept = _load(tx, [row])[conversation_id]
-    versions = _load_versions(tx, [kept], {})
-    _load_touched(tx, [kept], versions)
+def _load_all(tx: Tx, conversation_ids: Collection[int]) -> tuple[dict[int, _Kept], _Versions]:
+    kept = _load(tx, tx.rows(_ROWS.where(_c.id.in_(conversation_ids))))
+    versions = _load_versions(tx, kept.values(), {})
+    _load_touched(tx, kept.values(), versions)
     return kept, versions
 
 
@@ -519,7 +517,8 @@ _FIRED_TOLD = 100
 
 def load_standing(tx: Tx, conversation_id: int) -> Standing:
     """Where a conversation stands on its ladder now. Clocks that nobody has set a step or a target for are told, too."""
-    kept, versions = _load_one(tx, conversation_id)
+    loaded, versions = _load_all(tx, [conversation_id])
+    kept = loaded[conversation_id]
     row, history = kept.row, _history(kept, versions)
     policy = versions.policy(row.policy_id, row.policy_version)
     readings = [

@@ -26,6 +26,7 @@ what holds now, and routing.ladder keeps them in bounded steps.
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -55,6 +56,8 @@ from hub.routing.escalation import (
 from hub.routing.policies import stored
 from hub.store import tables
 from hub.store.database import Tx
+
+log = logging.getLogger(__name__)
 
 _c, _q, _t, _e = tables.conversation.c, tables.queue.c, tables.topic.c, tables.entry.c
 _p, _pv = tables.escalation_policy.c, tables.escalation_policy_version.c
@@ -400,7 +403,13 @@ def _read_policy(policy_id: int, version: int, body: str) -> Policy:
 
 @lru_cache(maxsize=256)
 def _read_calendar(body: str) -> Calendar:
-    return read_stored(json.loads(body))
+    """Always open if it cannot be read any more (its time zone has gone from the machine's database): messages come in all
+    the same, and clocks that run too fast forget nothing."""
+    try:
+        return read_stored(json.loads(body))
+    except ValueError:
+        log.exception("calendar.unreadable")
+        return ALWAYS
 
 
 def _history(kept: _Kept, versions: _Versions) -> History:
@@ -421,18 +430,16 @@ def _history(kept: _Kept, versions: _Versions) -> History:
     )
 
 
-def load_history(tx: Tx, conversation_id: int) -> tuple[History, set[Fired]]:
-    """What is kept of one conversation, and which of its steps have fired."""
-    kept, versions = _load_one(tx, conversation_id)
-    return _history(kept, versions), kept.fired
+def load_histories(tx: Tx, conversation_ids: Collection[int]) -> dict[int, tuple[History, set[Fired]]]:
+    """What is kept of each, and which of its steps have fired."""
+    kept, versions = _load_all(tx, conversation_ids)
+    return {each.row.id: (_history(each, versions), each.fired) for each in kept.values()}
 
 
-def _load_one(tx: Tx, conversation_id: int) -> tuple[_Kept, _Versions]:
-    row = tx.first(_ROWS.where(_c.id == conversation_id))
-    assert row is not None
-    kept = _load(tx, [row])[conversation_id]
-    versions = _load_versions(tx, [kept], {})
-    _load_touched(tx, [kept], versions)
+def _load_all(tx: Tx, conversation_ids: Collection[int]) -> tuple[dict[int, _Kept], _Versions]:
+    kept = _load(tx, tx.rows(_ROWS.where(_c.id.in_(conversation_ids))))
+    versions = _load_versions(tx, kept.values(), {})
+    _load_touched(tx, kept.values(), versions)
     return kept, versions
 
 
@@ -510,7 +517,8 @@ _FIRED_TOLD = 100
 
 def load_standing(tx: Tx, conversation_id: int) -> Standing:
     """Where a conversation stands on its ladder now. Clocks that nobody has set a step or a target for are told, too."""
-    kept, versions = _load_one(tx, conversation_id)
+    loaded, versions = _load_all(tx, [conversation_id])
+    kept = loaded[conversation_id]
     row, history = kept.row, _history(kept, versions)
     policy = versions.policy(row.policy_id, row.policy_version)
     readings = [

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from hub.agents import alerts, roster
 from hub.domain.states import AgentState, ConversationStatus
@@ -42,6 +42,7 @@ from hub.routing.escalation import (
     Tag,
     WidenSkills,
     due_steps,
+    elapsed_s,
 )
 from hub.store import tables
 from hub.store.database import Database, Tx
@@ -51,8 +52,8 @@ from hub.timeline.conversations import SYSTEM
 
 _c, _q, _u, _m = tables.conversation.c, tables.queue.c, tables.user_account.c, tables.queue_member.c
 
-# So many conversations in one transaction: after a long outage nobody waits long for ROUTING.
-_FIRE_STEP = 20
+# So many conversations in one transaction, some milliseconds each: after a long outage nobody waits long for ROUTING.
+_FIRE_STEP = 10
 _KEEP_STEP = 200
 # A wake that was lost with its connection harms for no longer: a change of a policy waits for people, not for seconds.
 _KEEP_EVERY_S = 60.0
@@ -76,15 +77,21 @@ def fire_due(tx: Tx) -> int:
     """Fires what is due, of the conversations that have waited longest for it; returns of how many. None is left when it
     is 0."""
     tx.lock_routing()
-    due = select(_c.id).where(_c.next_step_at <= tx.now).order_by(_c.next_step_at, _c.id).limit(_FIRE_STEP)
-    ids = [row.id for row in tx.rows(due)]
+    waiting = select(_c.id).where(_c.next_step_at <= tx.now).order_by(_c.next_step_at, _c.id).limit(_FIRE_STEP)
+    ids = [row.id for row in tx.rows(waiting)]
+    if not ids:
+        return 0
     tx.lock_conversations(ids)
     # Also where no policy is in force any more: then nothing is due, and that is to be written down.
     conversations.keep_clocks(tx, ids, afresh=True)
+    histories = clocks.load_histories(tx, ids)
     for conversation_id in ids:
-        history, fired = clocks.load_history(tx, conversation_id)
-        for step in due_steps(history, fired, tx.now):
-            _fire(tx, conversation_id, step)
+        history, fired = histories[conversation_id]
+        if not history.segments:
+            # Nothing is kept of it, so nothing can be due; else it would be asked for for ever.
+            tx.execute(update(tables.conversation).where(_c.id == conversation_id).values(next_step_at=None))
+        for due in due_steps(history, fired, tx.now):
+            _fire(tx, conversation_id, due, elapsed_s(history, due.run, tx.now))
     return len(ids)
 
 
@@ -94,7 +101,7 @@ def keep_stale(tx: Tx, conversation_ids: Sequence[int]) -> None:
     conversations.keep_clocks(tx, conversation_ids, afresh=True)
 
 
-def _fire(tx: Tx, conversation_id: int, due: Due) -> None:
+def _fire(tx: Tx, conversation_id: int, due: Due, elapsed_s: float) -> None:
     row = {
         "conversation_id": conversation_id,
         "step_id": due.step.id,
@@ -108,7 +115,7 @@ def _fire(tx: Tx, conversation_id: int, due: Due) -> None:
     }
     (is_new,) = tx.insert_new(tables.escalation_fired, [row])
     if is_new and not due.is_over:
-        _apply(tx, conversations.load_conversation(tx, conversation_id), due)
+        _apply(tx, conversations.load_conversation(tx, conversation_id), due, round(elapsed_s))
 
 
 # --- actions ------------------------------------------------------------------------------------------------------------
@@ -141,10 +148,10 @@ class _Plan:
         self.failed.append(f"{action.kind}:{reason}")
 
 
-def _apply(tx: Tx, before: ConversationView, due: Due) -> None:
+def _apply(tx: Tx, before: ConversationView, due: Due, elapsed_s: int) -> None:
     if before.status is ConversationStatus.RESOLVED:
         return
-    about = _describe(tx, before, due)
+    about = _describe(tx, before, due) | {"elapsed_s": elapsed_s}
     plan = _Plan(before, before.queue_id, about)
     for action in due.step.actions:
         _PLANS[type(action)](tx, plan, action)
@@ -154,7 +161,7 @@ def _apply(tx: Tx, before: ConversationView, due: Due) -> None:
         "step": due.step.id,
         "clock": due.step.clock.value,
         "due_at": due.due_at.isoformat(),
-        "elapsed_s": about["elapsed_s"],
+        "elapsed_s": elapsed_s,
         "actions": ",".join(plan.done) or None,
         "failed": ",".join(plan.failed) or None,
         **plan.details,
@@ -175,7 +182,6 @@ def _describe(tx: Tx, view: ConversationView, due: Due) -> dict[str, str | int |
         "policy": tx.scalar(select(policy.name).where(policy.id == int(due.policy_id))) or "",
         "step": due.step.id,
         "clock": due.step.clock.value,
-        "elapsed_s": int((tx.now - due.run.started_at).total_seconds()),
         "customer": view.customer_name,
         "queue": _queue_name(tx, view.queue_id),
         "topic": tx.scalar(select(topic.name).where(topic.id == view.topic_id)) if view.topic_id is not None else None,

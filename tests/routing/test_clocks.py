@@ -375,6 +375,15 @@ async def test_business_hours_are_those_of_the_queue_s_calendar(scene: Scene, cl
     assert (reading.elapsed_s, reading.is_paused) == (5 * 3600, True)
 
 
+async def test_a_calendar_that_cannot_be_read_any_more_stops_nothing(scene: Scene, clock: FrozenClock) -> None:
+    calendar_id = await put_calendar(scene, [["10:00", "18:00"]])
+    body = {"zone": "Lost/Atlantis", "week": [[]] * 7, "special": []}
+    await scene.set(tables.calendar_version, {"body": body}, calendar_id=calendar_id)
+    await put_policy(scene, {"steps": [step("a", "waiting", 60)]})
+    conversation_id = await scene.opened()
+    assert await next_step_at(scene, conversation_id) == clock() + timedelta(seconds=60)
+
+
 async def test_a_changed_calendar_is_right_for_what_was_and_what_comes(scene: Scene, clock: FrozenClock) -> None:
     calendar_id = await put_calendar(scene, [["10:00", "18:00"]])
     await put_policy(scene, {"steps": [step("a", "waiting", 6 * 3600)]})

@@ -319,7 +319,7 @@ async def test_two_processes_at_once_fire_each_step_once(scene: Scene, database_
     clock.advance(WAIT_S)
     other = open_database(database_url, clock)
     try:
-        rounds = [each.transaction(ladder.fire_due) for each in (scene.database, other) * 3]
+        rounds = [each.transaction(ladder.fire_due) for each in (scene.database, other) * 4]
         await asyncio.gather(*rounds)
     finally:
         await other.close()
@@ -345,6 +345,13 @@ async def test_a_step_that_has_fired_does_not_fire_again_after_a_restart(
         await again.close()
     assert [row["step_id"] for row in await scene.rows(tables.escalation_fired)] == ["a", "b"]
     assert len(await scene.rows(tables.entry, happening="escalated")) == 2
+
+
+async def test_an_instant_that_nothing_stands_behind_is_forgotten(scene: Scene, clock: FrozenClock) -> None:
+    await scene.say()
+    await scene.set(tables.conversation, {"next_step_at": clock()})
+    assert await fire(scene) == 1
+    assert (await conversation(scene))["next_step_at"] is None
 
 
 async def test_a_step_fires_again_in_the_next_run_of_its_clock(scene: Scene, clock: FrozenClock) -> None:
@@ -407,7 +414,7 @@ async def test_a_long_queue_of_due_steps_is_fired_in_bounded_rounds(scene: Scene
     arrivals = [scene.message(sender=f"customer {number}") for number in range(45)]
     await scene.intake.accept(scene.channel_id, arrivals)
     clock.advance(WAIT_S)
-    assert await fire(scene) == 3
+    assert await fire(scene) == 5
     assert len(await scene.rows(tables.escalation_fired)) == 45
 
 

@@ -39,6 +39,7 @@ from hub.errors import DatabaseAway, Misconfigured
 from hub.kpi.facts import Projector
 from hub.logs import set_up_logging
 from hub.routing.dispatcher import Dispatcher
+from hub.routing.estimates import Estimator, forget_estimates
 from hub.settings import Settings, load_settings
 from hub.store import stream, tables
 from hub.store.database import Database, Tx, open_database
@@ -162,6 +163,7 @@ class Hub:
             reuse_port=not settings.is_sqlite,
         )
         self.dispatcher = Dispatcher(self.database, self.wakes, presence_grace_s=settings.presence_grace_s)
+        self.estimator = Estimator(self.database, self.wakes)
         self.projector = Projector(self.database, self.wakes)
         self.live = Live(self.database, self.tail, self.notices, process=self.process)
         self.chat_sockets = ChatSockets()
@@ -183,6 +185,7 @@ class Hub:
             "tail": self.tail.run(),
             "notices": self.notices.run(),
             "dispatcher": self.dispatcher.run(),
+            "estimator": self.estimator.run(),
             "sender": self.sender.run(),
             "media": self.media.run(),
             "mailboxes": self.mail_fetcher.run(),
@@ -272,6 +275,7 @@ def _prune(tx: Tx, settings: Settings) -> list[str]:
     tx.execute(delete(tables.arrival).where(arrived < tx.now - timedelta(days=settings.arrival_retention_days)))
     forget_keys(tx, tx.now - _KEY_RETENTION)
     accounts.forget_expired(tx, settings.session_idle_s)
+    forget_estimates(tx)
     a = tables.attachment.c
     abandoned = (a.entry_id.is_(None)) & (a.created_at < tx.now - _UPLOAD_RETENTION)
     gone = tx.execute(delete(tables.attachment).where(abandoned).returning(a.file_key))

@@ -87,7 +87,7 @@ async def test_whoever_joins_is_foretold_a_place_and_a_wait(scene: Scene, clock:
     assert rows[first]["made_at"] == clock.now
     # And whoever comes next would be the third.
     assert await told(scene) == pytest.approx(3 * HANDLE_S)
-    assert await place(scene, second) == PlaceView(2, pytest.approx(2 * HANDLE_S), None)
+    assert await place(scene, second) == PlaceView(2, 2.0 * HANDLE_S, None)
 
 
 async def test_where_somebody_has_room_the_wait_is_nothing(scene: Scene) -> None:
@@ -174,7 +174,9 @@ async def test_outside_business_hours_nothing_is_foretold_but_when_it_opens(scen
     assert await place(scene, conversation_id) == PlaceView(1, None, noon)
     clock.now = noon
     await estimate(scene)
-    assert await place(scene, conversation_id) == PlaceView(1, pytest.approx(HANDLE_S, rel=0.6), None)
+    open_now = await place(scene, conversation_id)
+    assert (open_now.position, open_now.opens_at) == (1, None)
+    assert open_now.ewt_s == pytest.approx(HANDLE_S, rel=0.6)
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -187,12 +189,9 @@ async def test_places_are_those_of_the_engines_order(scene: Scene, clock: Frozen
         work = []
         for conversation_id in ids:
             since = tx.now - timedelta(seconds=chance.choice((0, 60, 60, 119, 120, 600, 4_000, 5_000)))
-            values = {
-                "queued_since": since,
-                "priority": chance.choice((0, 0, 1, 2, -5, 60)),
-                "pinned_agent_id": chance.choice((None, None, None, 7)),
-            }
-            tx.execute(update(tables.conversation).where(c.id == conversation_id).values(**values))
+            priority, pinned = chance.choice((0, 0, 1, 2, -5, 60)), chance.choice((None, None, None, 7))
+            written = {"queued_since": since, "priority": priority, "pinned_agent_id": pinned}
+            tx.execute(update(tables.conversation).where(c.id == conversation_id).values(**written))
             tier = chance.choice((0, 0, 1, 3))
             whose = select(c.customer_id).where(c.id == conversation_id).scalar_subquery()
             tx.execute(update(tables.customer).where(tables.customer.c.id == whose).values(tier=tier))
@@ -202,9 +201,9 @@ async def test_places_are_those_of_the_engines_order(scene: Scene, clock: Frozen
                     scene.queue_id,
                     20,
                     since,
-                    priority=values["priority"],
+                    priority=priority,
                     tier_priority=tier * 10,
-                    pinned_agent_id=values["pinned_agent_id"],
+                    pinned_agent_id=pinned,
                 )
             )
         return work

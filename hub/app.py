@@ -193,6 +193,7 @@ class Hub:
             "mailboxes": self.mail_fetcher.run(),
             "projector": self.projector.run(),
             "live": self.live.run(),
+            "places": self.chat_sockets.run(),
             "housekeeping": self._keep_house(),
             **({"smtp listener": self.mail_listener.run()} if self.mail_listener.is_wanted else {}),
         }

@@ -435,11 +435,14 @@ def write_changes(tx: Tx, changes: Changes) -> None:
     """Writes what `find_changes` found, as far as nobody has meanwhile."""
     # First what ends: of a conversation that was moved there is a new one at once, and one lives at a time.
     tx.update_many(tables.wait_estimate, changes.ended)
-    if changes.joined:
-        tx.execute(tx.insert_if_new(tables.wait_estimate), changes.joined)
+    joined = _still_there(tx, changes.joined)
+    if joined:
+        tx.execute(tx.insert_if_new(tables.wait_estimate), joined)
     told = {row.id: row for row in tx.rows(select(_q.id, _q.ewt_error_s, _q.ewt_samples, _q.ewt_s, _q.ewt_version))}
     for queue_id in sorted(changes.estimates.keys() | changes.error_queue_ids):
-        row = told[queue_id]
+        row = told.get(queue_id)
+        if row is None:
+            continue
         ewt_s, version = changes.estimates.get(queue_id, (row.ewt_s, row.ewt_version))
         error_s, samples = row.ewt_error_s, row.ewt_samples
         if queue_id in changes.error_queue_ids:
@@ -460,6 +463,16 @@ def write_changes(tx: Tx, changes: Changes) -> None:
     tx.wake("places")
 
 
+def _still_there(tx: Tx, joined: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Of conversations that wait still: one may have been removed since it was seen, and must not be until the commit."""
+    ids = [row["conversation_id"] for row in joined]
+    if not ids:
+        return []
+    waits = select(_c.id).where(_c.id.in_(ids), _c.queued_since.is_not(None)).order_by(_c.id)
+    found = {row.id for row in tx.rows(waits.with_for_update(read=True, key_share=True))}
+    return [row for row in joined if row["conversation_id"] in found]
+
+
 def _crosses_a_bound(tx: Tx, changes: Changes, told: Mapping[int, Row[Any]]) -> bool:
     if not changes.estimates:
         return False
@@ -468,6 +481,7 @@ def _crosses_a_bound(tx: Tx, changes: Changes, told: Mapping[int, Row[Any]]) -> 
         step.ewt_over_s is not None
         and _is_over(told[queue_id].ewt_s, step.ewt_over_s) != _is_over(ewt_s, step.ewt_over_s)
         for queue_id, (ewt_s, _) in changes.estimates.items()
+        if queue_id in queues
         for step in queues[queue_id].queue.overflow
     )
 
@@ -508,8 +522,10 @@ class Estimator:
         database.on_notice.append(self._noticed)
 
     def _noticed(self, notice: Notice) -> None:
+        # Whatever moves work moves places, too: the chat sockets look again.
         if "routing" in notice.wakes:
             self._wakes.set("estimates")
+            self._wakes.set("places")
 
     async def run(self) -> None:
         habits, habits_due = Habits(), monotonic()

@@ -29,6 +29,7 @@ export type MailView = Schemas["MailView"];
 export type NewMail = NonNullable<Schemas["NewMessage"]["mail"]>;
 export type NumbersView = Schemas["NumbersView"];
 export type OfferView = Schemas["OfferView"];
+export type PlaceView = Schemas["PlaceView"];
 export type QueueView = Schemas["QueueView"];
 export type RequirementView = Schemas["RequirementView"];
 export type SkillMatrix = Schemas["SkillMatrix"];

@@ -23,7 +23,7 @@ from datetime import datetime, timedelta
 from time import monotonic
 from typing import Any
 
-from sqlalchemy import BigInteger, Row, and_, case, delete, func, or_, select, type_coerce, union_all, update
+from sqlalchemy import BigInteger, Row, and_, bindparam, case, delete, func, or_, select, type_coerce, update
 
 from hub.domain.events import STAFF, EstimateChanged
 from hub.domain.states import AgentState
@@ -52,7 +52,7 @@ _HABITS_FOR_S = 30.0
 _ERROR_SAMPLES = 200
 _ERROR_DAYS = 7
 # Of as many of a queue's last departures the pace is made; more would lie beyond its window, or tell the same.
-_VISITS = 100
+_VISITS = 50
 # The last assignments that ended, of all queues together, and how many of them are looked at of one.
 _HANDLED, _HANDLED_OF_QUEUE, _HANDLED_DAYS = 2_000, 200, 7
 # More who come or go at once are noted in the next pass: nobody shall wait long for the writer.
@@ -390,38 +390,36 @@ def _serving(
     return free, [waiting.Server(queue_ids, slots, count) for (queue_ids, slots), count in servers.items()]
 
 
+# An agent was found for it when the offer was made that they accepted; what came after was ringing.
+_DEPARTED = (
+    select(_w.made_at, _w.ended_at, _w.end_reason, _o.offered_at)
+    .outerjoin(
+        tables.offer,
+        and_(_o.conversation_id == _w.conversation_id, _o.ended_at == _w.ended_at, _o.outcome == "accepted"),
+    )
+    .where(_w.queue_id == bindparam("of_queue"), _w.ended_at > bindparam("since"))
+    .order_by(_w.ended_at.desc())
+    .limit(_VISITS)
+)
+
+
 def _load_paces(tx: Tx, queue_ids: Collection[int]) -> dict[int, waiting.Pace]:
     """How these queues moved lately: from each one's last departures, and from whoever waits in it."""
     if not queue_ids:
         return {}
     since = tx.now - timedelta(seconds=waiting.WINDOW_S)
-    left = union_all(
-        *(
-            select(
-                select(tables.wait_estimate)
-                .where(_w.queue_id == queue_id, _w.ended_at > since)
-                .order_by(_w.ended_at.desc())
-                .limit(_VISITS)
-                .subquery()
-            )
-            for queue_id in sorted(queue_ids)
-        )
-    ).subquery()
-    # An agent was found for it when the offer was made that they accepted; what came after was ringing.
-    taken = and_(_o.conversation_id == left.c.conversation_id, _o.ended_at == left.c.ended_at, _o.outcome == "accepted")
-    departed = select(left.c.queue_id, left.c.made_at, left.c.ended_at, left.c.end_reason, _o.offered_at).select_from(
-        left.outerjoin(tables.offer, taken)
-    )
     visits: dict[int, list[waiting.Visit]] = {}
-    for row in tx.rows(departed):
-        taken_at = min(row.offered_at or row.ended_at, row.ended_at)
-        visits.setdefault(row.queue_id, []).append(
-            waiting.Visit(
-                (tx.now - row.made_at).total_seconds(),
-                (tx.now - taken_at).total_seconds(),
-                row.end_reason == "answered",
+    for queue_id in queue_ids:
+        # One by one, each by its index: the last of every queue together are found by reading all.
+        for row in tx.rows(_DEPARTED, {"of_queue": queue_id, "since": since}):
+            taken_at = min(row.offered_at or row.ended_at, row.ended_at)
+            visits.setdefault(queue_id, []).append(
+                waiting.Visit(
+                    (tx.now - row.made_at).total_seconds(),
+                    (tx.now - taken_at).total_seconds(),
+                    row.end_reason == "answered",
+                )
             )
-        )
     still = select(_w.queue_id, func.min(_w.made_at).label("since")).where(
         _w.ended_at.is_(None), _w.queue_id.in_(queue_ids), _w.conversation_id.not_in(_RINGING)
     )

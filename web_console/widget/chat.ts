@@ -360,6 +360,8 @@ export class Chat {
       case "state":
         this.waiting = frame.waiting;
         this.resolved = frame.resolved;
+        // The hub says so itself within a second; whoever is served should not read of a line until then.
+        if (!frame.waiting && this.place?.callback === null) this.place = null;
         break;
       case "place":
         this.place = frame.place;

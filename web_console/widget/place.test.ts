@@ -48,7 +48,6 @@ describe("the bar above the composer", () => {
     const at = (name: string) => bar.element.querySelector<HTMLElement>(`[data-testid="${name}"]`) as HTMLInputElement;
     bar.render();
     expect(bar.element.hidden).toBe(true);
-    chat.waiting = true;
     chat.place = PLACE;
     bar.render();
     expect(bar.element.hidden).toBe(false);
@@ -63,9 +62,7 @@ describe("the bar above the composer", () => {
     chat.place = { ...PLACE, callback: { address: "+37410123456", state: "waiting", again_at: null } };
     bar.render();
     expect([form.hidden, at("chat-call-me").hidden, at("chat-call-cancel").hidden]).toEqual([true, true, false]);
-    // Whoever is served without a callback has no place any more.
-    chat.waiting = false;
-    chat.place = PLACE;
+    chat.place = null;
     bar.render();
     expect(bar.element.hidden).toBe(true);
   });

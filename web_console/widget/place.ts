@@ -46,13 +46,13 @@ export class PlaceBar {
         make("button", { type: "button", class: "cancel", onclick: () => this.open(false) }, words.cancel),
       ),
     );
-    const said = make("div", { class: "said", role: "status", "aria-live": "polite" }, this.text, this.more);
+    const said = make("div", { class: "said", role: "status", "aria-live": "polite" }, this.text, " ", this.more);
     this.element = make("div", { class: "place", hidden: true, "data-testid": "chat-place" }, said, this.ask, this.stop, this.form);
   }
 
   render(): void {
-    const { place, waiting } = this.chat;
-    const shown = place !== null && (waiting || place.callback !== null);
+    const { place } = this.chat;
+    const shown = place !== null;
     const [text, more] = shown ? placeWords(place, this.words, this.language, Date.now()) : ["", ""];
     put(this.text, text);
     put(this.more, more);

@@ -93,7 +93,7 @@ header :focus-visible { outline-color: var(--on-accent); outline-offset: -2px }
 
 .place { padding: 10px 16px; border-top: 1px solid var(--rule); background: var(--soft); font-size: 13.5px; display: flex; flex-wrap: wrap; align-items: center; gap: 4px 12px }
 .place .said { flex: 1 1 55% }
-.place strong { font-weight: 600; margin-inline-end: 6px }
+.place strong { font-weight: 600 }
 .place .link { display: inline-flex; align-items: center; gap: 6px; min-height: 32px; color: var(--link); font-weight: 550; text-decoration: underline; text-underline-offset: 2px }
 .place .link svg { width: 16px; height: 16px }
 .place form { flex: 1 1 100%; padding: 6px 0 2px; gap: 8px; overflow: visible }

@@ -26,6 +26,7 @@ LAYERS: tuple[tuple[str, str], ...] = (
     ("hub.routing.engine", "pure"),
     ("hub.routing.escalation", "pure"),
     ("hub.routing.calendar", "pure"),
+    ("hub.routing.waiting", "pure"),
     ("hub.kpi.measures", "pure"),
     ("hub.mail", "formats"),
     ("hub.routing.holidays", "formats"),

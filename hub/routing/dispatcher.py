@@ -34,6 +34,7 @@ from hub.domain.events import (
 from hub.domain.states import (
     CONVERSATION,
     AgentState,
+    CallbackState,
     ConversationStatus,
     OfferOutcome,
     check_move,
@@ -41,7 +42,7 @@ from hub.domain.states import (
 from hub.domain.values import AuthorKind, ChannelKind, Happening, Role
 from hub.domain.views import Author, ConversationView
 from hub.errors import Conflict, DatabaseAway, Forbidden, InvalidInput, NotFound
-from hub.routing import engine, floor, offers
+from hub.routing import callbacks, engine, floor, offers
 from hub.routing.offers import OFFERS, offer_view
 from hub.store import tables
 from hub.store.database import Database, Tx
@@ -73,6 +74,7 @@ def dispatch(tx: Tx, presence_grace_s: float, up_since: datetime | None = None) 
     tx.lock_routing()
     _lose_agents(tx, presence.find_lost(tx, presence_grace_s, up_since))
     _end_offers_that_are_over(tx)
+    callbacks.bring_back(tx)
     loaded = floor.load_snapshot(tx)
     decisions = engine.route(loaded.snapshot, tx.now) if loaded.snapshot.work else []
     _make_offers(tx, decisions, loaded)
@@ -80,6 +82,7 @@ def dispatch(tx: Tx, presence_grace_s: float, up_since: datetime | None = None) 
         tx.scalar(select(func.min(_o.expires_at)).where(_o.ended_at.is_(None))),
         presence.next_loss(tx, presence_grace_s, up_since),
         floor.next_change(loaded, decisions, tx.now),
+        callbacks.next_return(tx),
     ]
     return min((deadline for deadline in deadlines if deadline is not None), default=None)
 
@@ -262,6 +265,8 @@ def _assign(
         assigned_at=tx.now,
         queued_since=None,
         pinned_agent_id=None,
+        parked_until=None,
+        **callbacks.take(tx, before),
         **values,
     )
     conversations.emit_hidden(tx, view, before)
@@ -314,10 +319,13 @@ def _release(
     *,
     queue_id: int | None = None,
     note: str | None = None,
+    again_at: datetime | None = None,
 ) -> ConversationView:
-    """Back to a queue, at its original age."""
+    """Back to a queue, at its original age. `again_at`: a customer who did not answer is left alone until then."""
     agent_id = _end_assignment(tx, before, "transferred" if reason == "transferred" else reason)
-    happening = Happening.TRANSFERRED if reason == "transferred" else Happening.RELEASED
+    happening = _SAID_OF_RELEASE.get(reason, Happening.RELEASED)
+    place = {"queued_since": _original_age(tx, before, reason), "parked_until": None}
+    place |= callbacks.put_back(tx, before, again_at)
     target = queue_id or before.queue_id
     _, view = conversations.add_happening(
         tx,
@@ -331,19 +339,34 @@ def _release(
             "queue_id": target,
             "queue_name": tx.scalar(select(_q.name).where(_q.id == target)),
             "note": note,
+            **(_told_of_callback(before, again_at) if again_at else {}),
         },
         assignee_id=None,
         assigned_at=None,
         queue_id=target,
-        queued_since=_original_age(tx, before, reason),
         # A supervisor's word about waiting work outlasts its way to the queue that it stands in.
         pinned_agent_id=before.pinned_agent_id if target == before.queue_id else None,
+        **place,
     )
     conversations.emit_hidden(tx, view, before)
     if agent_id is not None:
         roster.emit_agents(tx, [agent_id])
     tx.wake("routing")
     return view
+
+
+# What a release is told as, if not as one.
+_SAID_OF_RELEASE = {"transferred": Happening.TRANSFERRED, "no_answer": Happening.CALLBACK}
+
+
+def _told_of_callback(before: ConversationView, again_at: datetime) -> dict[str, str | int | None]:
+    assert before.callback is not None
+    return {
+        "state": "no_answer",
+        "address": before.callback.address,
+        "attempts": before.callback.attempts + 1,
+        "again_at": again_at.isoformat(),
+    }
 
 
 def _check_holds(viewer: Viewer, view: ConversationView) -> None:
@@ -534,6 +557,23 @@ def release(tx: Tx, viewer: Viewer, conversation_id: int) -> ConversationView:
     return _release(tx, before, _author(viewer), "released")
 
 
+def settle_callback(tx: Tx, viewer: Viewer, conversation_id: int, *, reached: bool) -> ConversationView:
+    """Whoever has a callback in hand says what became of the call. Not reached: back to the queue, to its place, and
+    offered to nobody for a while; after the last attempt it is given up, and the conversation stays. Conflict
+    `no_callback` when nobody is being called (any more)."""
+    before = _access(tx, viewer, conversation_id)
+    if before.callback is None or before.assignee_id is None:
+        raise Conflict("nobody is being called back here", code="no_callback")
+    _check_holds(viewer, before)
+    author = _author(viewer)
+    if reached:
+        return callbacks.end(tx, before, CallbackState.REACHED, author)
+    again_at = callbacks.next_try(tx, before)
+    if again_at is None:
+        return callbacks.end(tx, before, CallbackState.GIVEN_UP, author)
+    return _release(tx, before, author, "no_answer", again_at=again_at)
+
+
 def resolve(tx: Tx, viewer: Viewer, conversation_id: int) -> ConversationView:
     """The request is done. Resolving twice is the same as once."""
     before = _access(tx, viewer, conversation_id)
@@ -558,6 +598,7 @@ def resolve(tx: Tx, viewer: Viewer, conversation_id: int) -> ConversationView:
         priority=0,
         unanswered_since=None,
         resolved_at=tx.now,
+        **callbacks.drop(tx, before),
     )
     tx.emit(
         ConversationResolved(

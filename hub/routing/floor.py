@@ -56,6 +56,8 @@ _CHOICE = {
 }
 _FOREVER = float("inf")
 
+# Waiting work that is parked keeps its age and is offered to nobody until the round that brings it back.
+_IS_NOT_PARKED = _c.parked_until.is_(None)
 _SOMETHING_WAITS = select(_c.id).where(_c.queued_since.is_not(None)).limit(1)
 _RINGING_AGENTS = select(_o.agent_id).where(_o.ended_at.is_(None))
 _RINGING_WORK = select(_o.conversation_id).where(_o.ended_at.is_(None))
@@ -217,6 +219,12 @@ def count_unservable(tx: Tx) -> dict[int, int]:
     return counts
 
 
+def load_staff(tx: Tx) -> tuple[list[engine.Agent], dict[int, QueueRules]]:
+    """Everybody who works here as the engine sees them, and all queues."""
+    queues = load_queues(tx)
+    return _load_agents(tx, tx.rows(_AGENTS), _load_held(tx), queues.values()), queues
+
+
 # --- agents -------------------------------------------------------------------------------------------------------------
 
 
@@ -306,6 +314,7 @@ def load_queues(tx: Tx) -> dict[int, QueueRules]:
                     engine.Overflow(step.queue_ids, step.after_s, step.ewt_over_s)
                     for step in read_overflow(row.overflow)
                 ),
+                ewt_s=row.ewt_s,
                 makes_room=row.makes_room,
             ),
             required=tuple(required.get(row.id, ())),
@@ -359,14 +368,17 @@ def _find_openings(
         if kinds:
             at_once.setdefault(kinds, []).append(queue_id)
         for step in rules.queue.overflow:
-            if step.after_s is None:
+            is_open = engine.opens_by_estimate(step, rules.queue)
+            if step.after_s is None and not is_open:
                 continue
             helpers = takers(step.queue_ids)
             able |= helpers
             more = frozenset().union(*(kinds_of[user_id] for user_id in helpers)) - kinds
-            opened = tx.now - timedelta(seconds=step.after_s)
             theirs = and_(_c.queue_id == queue_id, _k.kind.in_(sorted(more)))
-            if more:
+            if more and is_open:
+                openings.conditions.append(theirs)
+            elif more and step.after_s is not None:
+                opened = tx.now - timedelta(seconds=step.after_s)
                 openings.conditions.append(and_(theirs, _c.queued_since <= opened))
                 oldest = tx.scalar(_OLDEST_FIRST.where(theirs, _c.queued_since > opened))
                 if oldest is not None:
@@ -385,7 +397,7 @@ def _find_openings(
 _OLDEST_FIRST = (
     select(_c.queued_since)
     .join(tables.channel, _k.id == _c.channel_id)
-    .where(_c.queued_since.is_not(None))
+    .where(_c.queued_since.is_not(None), _IS_NOT_PARKED)
     .order_by(_c.queued_since)
     .limit(1)
 )
@@ -414,7 +426,7 @@ _WAITING = (
     )
     .join(tables.channel, _k.id == _c.channel_id)
     .join(tables.customer, _cu.id == _c.customer_id)
-    .where(_c.queued_since.is_not(None), _c.id.not_in(_RINGING_WORK))
+    .where(_c.queued_since.is_not(None), _IS_NOT_PARKED, _c.id.not_in(_RINGING_WORK))
 )
 
 

@@ -824,3 +824,16 @@ __all__ = [
     "ContactPointView",
     "ConversationStatus",
 ]
+
+
+# --- callbacks ----------------------------------------------------------------------------------------------------------
+
+
+class NewCallback(Request):
+    """Where the customer wants to be called, as it was said: a national number is read by the region of the channels."""
+
+    address: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=40)]
+
+
+class CallbackOutcome(Request):
+    outcome: Literal["reached", "no_answer"]

@@ -569,6 +569,10 @@ async def test_what_is_left_out_of_a_snapshot_changes_no_decision(scene: Scene, 
         assert await scene.database.read(lambda tx: decide(tx, whole=True)) == [], share
 
 
+# (after_s, ewt_over_s) of a step of overflow.
+_OPENS = ((0, None), (100, None), (400, None), (None, 60), (400, 60))
+
+
 def _lay_random_floor(tx: Tx, first_queue: int, chance: random.Random, now: datetime) -> None:
     queue_ids = [first_queue, *(tx.insert(tables.queue, {"name": f"Q{n}"}) for n in range(3))]
     skill_ids = [skills.create_skill(tx, name).id for name in ("a", "b", "language:hy", "language:ka")]
@@ -582,13 +586,15 @@ def _lay_random_floor(tx: Tx, first_queue: int, chance: random.Random, now: date
                 choice=chance.choice(list(AgentChoice)),
                 max_wait_s=chance.choice((300, 3_600)),
                 makes_room=chance.random() < 0.3,
-                overflow=[OverflowView((chance.choice(later),), chance.choice((0, 100, 400)))] if later else [],
+                overflow=[OverflowView((chance.choice(later),), *chance.choice(_OPENS))] if later else [],
                 language_wish_s=chance.choice((None, 200)),
                 last_agent_days=chance.choice((None, 5)),
                 last_agent_wish_s=150,
                 required=[RequirementView(chance.choice(skill_ids[:2]), 2)] if chance.random() < 0.4 else [],
             ),
         )
+        estimated = tables.queue.update().where(tables.queue.c.id == queue_id)
+        tx.execute(estimated.values(ewt_s=chance.choice((None, 30.0, 90.0))))
         for kind in kinds:
             values = {"id": f"{kind}-{queue_id}", "kind": kind, "name": kind, "queue_id": queue_id}
             tx.execute(insert(tables.channel).values(**values, settings={}, secrets="", health_since=now))
@@ -629,7 +635,8 @@ def _lay_random_floor(tx: Tx, first_queue: int, chance: random.Random, now: date
         holder = chance.choice(agents)
         is_held = chance.random() < 0.12
         waits = {"assignee_id": holder} if is_held else {"queued_since": since, "priority": chance.choice((0, 0, 9))}
-        conversation_id = tx.insert(tables.conversation, work | waits)
+        parked = {"parked_until": now + timedelta(seconds=chance.randrange(900)) if chance.random() < 0.1 else None}
+        conversation_id = tx.insert(tables.conversation, work | waits | parked)
         segment = {
             "agent_id": holder,
             "assigned_at": since,

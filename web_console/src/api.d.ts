@@ -429,6 +429,72 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/conversations/{conversation_id}/place": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Its place in the queue
+         * @description And the estimated wait from now on, as a waiting customer is told them.
+         */
+        get: operations["get_place"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/conversations/{conversation_id}/callback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Call the customer back
+         * @description Enters where the customer wants to be called; work that waits keeps its place. Another number replaces the one there
+         *     was. 409 `resolved`.
+         */
+        post: operations["ask_for_callback"];
+        /**
+         * Cancel a callback
+         * @description Nobody is to be called any more; the conversation goes on as any other.
+         */
+        delete: operations["cancel_callback"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/conversations/{conversation_id}/callback/outcome": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * What became of the call
+         * @description By whoever holds the conversation. `no_answer`: back to its place in the queue, offered again after the queue's gap;
+         *     after the last attempt it is given up and stays with you. 409 `no_callback`.
+         */
+        post: operations["settle_callback"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/agents": {
         parameters: {
             query?: never;
@@ -1311,6 +1377,10 @@ export interface components {
             kind: "auto_reply";
             text: string;
         };
+        CallbackOutcome: {
+            /** @enum {string} */
+            outcome: "reached" | "no_answer";
+        };
         /**
          * @description The customer wants to be called at `address` instead of waiting. `state`: waiting (in its place in the queue, tried
          *     again at `next_attempt_at` if that is set) or calling (somebody has it in hand); `attempts` have been made so far.
@@ -1765,7 +1835,7 @@ export interface components {
          * @description What an EVENT entry tells; the console has the sentence for each in every language.
          * @enum {string}
          */
-        Happening: "offered" | "accepted" | "declined" | "missed" | "claimed" | "transferred" | "released" | "resolved" | "reopened" | "opted_out" | "opted_in" | "linked" | "queued" | "prioritised" | "pinned" | "bounced" | "complained" | "topic" | "tagged" | "escalated";
+        Happening: "offered" | "accepted" | "declined" | "missed" | "claimed" | "transferred" | "released" | "resolved" | "reopened" | "opted_out" | "opted_in" | "linked" | "queued" | "prioritised" | "pinned" | "callback" | "bounced" | "complained" | "topic" | "tagged" | "escalated";
         HubEvent: components["schemas"]["EntryAdded"] | components["schemas"]["EntryChanged"] | components["schemas"]["ConversationChanged"] | components["schemas"]["ConversationHidden"] | components["schemas"]["CustomerChanged"] | components["schemas"]["OfferMade"] | components["schemas"]["OfferEnded"] | components["schemas"]["AgentChanged"] | components["schemas"]["QueueChanged"] | components["schemas"]["EstimateChanged"] | components["schemas"]["ChannelChanged"] | components["schemas"]["NumbersChanged"] | components["schemas"]["TopicChanged"] | components["schemas"]["AlertChanged"] | components["schemas"]["AccessChanged"];
         /** @description `token` is shown this once; only its hash is kept. */
         IssuedApiKey: {
@@ -1847,6 +1917,10 @@ export interface components {
             name: string;
             /** @default agent */
             role: components["schemas"]["Role"];
+        };
+        /** @description Where the customer wants to be called, as it was said: a national number is read by the region of the channels. */
+        NewCallback: {
+            address: string;
         };
         /**
          * @description `settings` and `secrets` depend on the kind; GET /channel-kinds lists them with their descriptions. A customer
@@ -2236,6 +2310,15 @@ export interface components {
             items: components["schemas"]["UserView"][];
             /** @default null */
             next_cursor: string | null;
+        };
+        /**
+         * @description Where waiting work stands: its place in the queue (1 is next) and the estimated wait from now on; null where it does
+         *     not stand in line or nothing can be said. `opens_at`: the queue is closed until then.
+         */
+        PlaceView: {
+            position: number | null;
+            ewt_s: number | null;
+            opens_at: string | null;
         };
         PolicyName: {
             id: number;
@@ -3548,6 +3631,138 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Explanation"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_place: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                conversation_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlaceView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    ask_for_callback: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                conversation_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewCallback"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConversationView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    cancel_callback: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                conversation_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConversationView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    settle_callback: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                conversation_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CallbackOutcome"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConversationView"];
                 };
             };
             /** @description It failed; `code` says why */

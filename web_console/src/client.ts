@@ -135,6 +135,10 @@ export const api = {
   reopen: (id: number) => take(client.POST("/api/v1/conversations/{conversation_id}/reopen", ofConversation(id))),
   setRouting: (id: number, body: RoutingChange) =>
     take(client.PATCH("/api/v1/conversations/{conversation_id}/routing", { ...ofConversation(id), body: body as Schemas["ChangeRouting"] })),
+  askForCallback: (id: number, address: string) => take(client.POST("/api/v1/conversations/{conversation_id}/callback", { ...ofConversation(id), body: { address } })),
+  settleCallback: (id: number, outcome: Schemas["CallbackOutcome"]["outcome"]) =>
+    take(client.POST("/api/v1/conversations/{conversation_id}/callback/outcome", { ...ofConversation(id), body: { outcome } })),
+  cancelCallback: (id: number) => take(client.DELETE("/api/v1/conversations/{conversation_id}/callback", ofConversation(id))),
   why: (id: number) => take(client.GET("/api/v1/conversations/{conversation_id}/why", ofConversation(id))),
   whyOffer: (id: number) => take(client.GET("/api/v1/offers/{offer_id}/why", ofOffer(id))),
   setTopic: (id: number, body: Schemas["SetTopic"]) =>

@@ -102,7 +102,7 @@ export function useWords() {
 
   /** The sentence of an event line. Names come with the entry, as they were when it happened. */
   function happening(entry: EntryView): string {
-    const { agent_name: agent, queue_name: queue, reason } = entry.data;
+    const { agent_name: agent, queue_name: queue, reason, state } = entry.data;
     const bySystem = entry.author.kind === "system";
     const who = bySystem ? String(agent ?? t("common.system")) : entry.author.name;
     switch (entry.happening) {
@@ -127,6 +127,8 @@ export function useWords() {
           entry.data["added"] ? t("happening.tagged", { who, tags: String(entry.data["added"]) }) : "",
           entry.data["removed"] ? t("happening.untagged", { who, tags: String(entry.data["removed"]) }) : "",
         ].filter(Boolean).join(" · ");
+      case "callback":
+        return t(`callback.happened_${state}`, { who, address: String(entry.data["address"] ?? ""), n: Number(entry.data["attempts"] ?? 0) });
       case "bounced":
       case "complained":
         return t(`happening.${entry.happening}`, { address: String(entry.data["address"] ?? "") });

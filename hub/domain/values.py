@@ -90,6 +90,11 @@ class Happening(StrEnum):
     # A supervisor changed its priority; gave it to an agent in advance, or took that back (`agent_id` None).
     PRIORITISED = "prioritised"
     PINNED = "pinned"
+    # Whoever holds it put it aside `until` an instant; it came back by itself, by hand or because the customer wrote.
+    PARKED = "parked"
+    UNPARKED = "unparked"
+    # It was accepted, and no line to the agent could be set up in time.
+    SETUP_FAILED = "setup_failed"
     # A copy of a mail did not reach one of its further recipients; a recipient called a mail spam.
     BOUNCED = "bounced"
     COMPLAINED = "complained"

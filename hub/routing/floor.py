@@ -19,13 +19,13 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, and_, case, func, or_, select, text
+from sqlalchemy import Row, and_, bindparam, case, func, or_, select, text
 
 from hub.agents import skills
 from hub.agents.queues import read_overflow
 from hub.domain.states import AgentState
 from hub.domain.values import TIER_PRIORITY, AgentChoice, ChannelKind
-from hub.routing import engine
+from hub.routing import engine, interruption
 from hub.store import tables
 from hub.store.database import Tx
 
@@ -41,10 +41,6 @@ _c, _o, _as, _q, _a, _u, _m = (
 _s, _h, _r = tables.skill.c, tables.agent_skill.c, tables.queue_skill.c
 _k, _cu = tables.channel.c, tables.customer.c
 
-# Mails and texts can wait for minutes, a caller cannot. Calls suffer nothing live beside them, as the engine has it.
-RULES = engine.Rules(
-    interrupts={ChannelKind.PHONE: frozenset({ChannelKind.EMAIL, ChannelKind.SMS, ChannelKind.LOOPBACK})}
-)
 # One round looks at no more waiting work than this; the rest has its turn when agents become free.
 _WORK_LIMIT = 20_000
 _KIND = {word.value: word for word in ChannelKind}
@@ -60,14 +56,14 @@ _SOMETHING_WAITS = select(_c.id).where(_c.queued_since.is_not(None)).limit(1)
 _RINGING_AGENTS = select(_o.agent_id).where(_o.ended_at.is_(None))
 _RINGING_WORK = select(_o.conversation_id).where(_o.ended_at.is_(None))
 _AGENTS = (
-    select(_a.user_id, _a.state, _a.connected, _a.capacity, _a.idle_since)
+    select(_a.user_id, _a.state, _a.connected, _a.capacity, _a.weights, _a.idle_since)
     .join(tables.user_account, _u.id == _a.user_id)
     .where(_u.active)
 )
 _IDLE = _AGENTS.where(
     _a.state == AgentState.AVAILABLE.value, _a.connected, _a.user_id.not_in(_RINGING_AGENTS.scalar_subquery())
 )
-# What is held and what rings. By kind only where calls are taken: no other kind interrupts another or excludes one.
+# What is held and what rings. By kind only where a kind is taken that interrupts others or excludes them.
 _ASSIGNED = (
     select(_as.agent_id, func.sum(_as.weight).label("load")).where(_as.ended_at.is_(None)).group_by(_as.agent_id)
 )
@@ -82,7 +78,7 @@ _WITH_KIND = (
     .join(tables.channel, _k.id == _c.channel_id)
     .group_by(_k.kind),
 )
-_CALLS_ARE_TAKEN = select(_k.id).where(_k.kind.in_(sorted({*RULES.interrupts, *RULES.exclusive}))).limit(1)
+_IS_TAKEN = select(_k.id).where(_k.kind.in_(bindparam("kinds", expanding=True))).limit(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +100,8 @@ class QueueRules:
     language_wish_s: int | None
     last_agent_days: int | None
     last_agent_wish_s: int | None
+    owner_wish_s: int | None
+    auto_accept: frozenset[ChannelKind]
 
     @property
     def wishes_last_agent(self) -> bool:
@@ -136,13 +134,14 @@ def load_snapshot(tx: Tx, asked: int | None = None, *, whole: bool = False) -> L
     idle = tx.rows(_IDLE)
     if not idle and not is_needed:
         return _NOTHING
-    held = _load_held(tx)
-    with_room = [row for row in idle if _has_any_room(row, held)]
+    rules = interruption.load_rules(tx)
+    held = _load_held(tx, rules)
+    with_room = [row for row in idle if _has_any_room(row, held, rules)]
     if not with_room and not is_needed:
         return _NOTHING
     queues = load_queues(tx)
     free = _load_agents(tx, with_room, held, queues.values())
-    openings, opens_at = _find_openings(tx, free, queues, len(idle))
+    openings, opens_at = _find_openings(tx, free, queues, rules, len(idle))
     excluded = _load_exclusions(tx)
     if whole:
         waiting = tx.rows(_WAITING.order_by(_c.queued_since, _c.id))
@@ -155,8 +154,8 @@ def load_snapshot(tx: Tx, asked: int | None = None, *, whole: bool = False) -> L
         engine.Snapshot(
             work=_load_work(tx, waiting, queues, excluded),
             agents=_load_agents(tx, tx.rows(_AGENTS), held, queues.values()),
-            queues=[rules.queue for rules in queues.values()],
-            rules=RULES,
+            queues=[each.queue for each in queues.values()],
+            rules=rules,
         ),
         queues,
         free_ids,
@@ -209,7 +208,6 @@ def count_unservable(tx: Tx) -> dict[int, int]:
         ],
         agents=_load_agents(tx, tx.rows(_AGENTS), _Held({}, {}), queues.values()),
         queues=[rules.queue for rules in queues.values()],
-        rules=RULES,
     )
     counts = dict.fromkeys((row.queue_id for row in alike), 0)
     for number in engine.find_unservable(snapshot):
@@ -220,8 +218,9 @@ def count_unservable(tx: Tx) -> dict[int, int]:
 # --- agents -------------------------------------------------------------------------------------------------------------
 
 
-def _load_held(tx: Tx) -> _Held:
-    by_kind = tx.first(_CALLS_ARE_TAKEN) is not None
+def _load_held(tx: Tx, rules: engine.Rules) -> _Held:
+    telling = sorted({*rules.interrupts, *rules.exclusive})
+    by_kind = tx.first(_IS_TAKEN, {"kinds": telling}) is not None
     load: dict[int, int] = {}
     kinds: dict[int, dict[ChannelKind, int]] = {}
     for query in _WITH_KIND if by_kind else (_ASSIGNED, _OFFERED):
@@ -233,12 +232,10 @@ def _load_held(tx: Tx) -> _Held:
     return _Held(load, kinds)
 
 
-_YIELDING = frozenset(kind for kinds in RULES.interrupts.values() for kind in kinds)
-
-
-def _has_any_room(row: Row[Any], held: _Held) -> bool:
+def _has_any_room(row: Row[Any], held: _Held, rules: engine.Rules) -> bool:
+    yielding = {kind for kinds in rules.interrupts.values() for kind in kinds}
     load = held.load.get(row.user_id, 0)
-    return load - sum(held.kinds.get(row.user_id, {}).get(kind, 0) for kind in _YIELDING) < int(row.capacity)
+    return load - sum(held.kinds.get(row.user_id, {}).get(kind, 0) for kind in yielding) < int(row.capacity)
 
 
 def _load_agents(tx: Tx, rows: Collection[Row[Any]], held: _Held, queues: Collection[QueueRules]) -> list[engine.Agent]:
@@ -246,10 +243,13 @@ def _load_agents(tx: Tx, rows: Collection[Row[Any]], held: _Held, queues: Collec
     if not rows:
         return []
     few = [row.user_id for row in rows] if len(rows) <= _NAMED_LIMIT else None
-    members = select(_m.user_id, _m.queue_id)
+    members = select(_m.user_id, _m.queue_id, _m.rank)
     belongs: dict[int, list[int]] = {}
+    ranks: dict[int, dict[int, int]] = {}
     for row in tx.rows(members.where(_m.user_id.in_(few)) if few else members):
         belongs.setdefault(row.user_id, []).append(row.queue_id)
+        if row.rank:
+            ranks.setdefault(row.user_id, {})[row.queue_id] = row.rank
     names = {skill.name for rules in queues for skill in rules.required}
     wanted: list[Any] = [_s.name.in_(names)] if names else []
     if any(rules.language_wish_s is not None for rules in queues):
@@ -273,9 +273,16 @@ def _load_agents(tx: Tx, rows: Collection[Row[Any]], held: _Held, queues: Collec
             is_ringing=row.user_id in ringing,
             skills=levels.get(row.user_id, _NONE),
             held=held.kinds.get(row.user_id, _NONE),
+            weights=read_weights(row.weights),
+            ranks=ranks.get(row.user_id, _NONE),
         )
         for row in rows
     ]
+
+
+def read_weights(stored: Mapping[str, int] | None) -> Mapping[ChannelKind, int]:
+    """An agent's own weights as they stand in the column."""
+    return {_KIND[kind]: weight for kind, weight in stored.items()} if stored else _NONE
 
 
 _NONE: dict[Any, int] = {}
@@ -314,6 +321,8 @@ def load_queues(tx: Tx) -> dict[int, QueueRules]:
             language_wish_s=row.language_wish_s,
             last_agent_days=row.last_agent_days,
             last_agent_wish_s=row.last_agent_wish_s,
+            owner_wish_s=row.owner_wish_s,
+            auto_accept=frozenset(_KIND[kind] for kind in row.auto_accept or ()),
         )
         for row in tx.rows(select(tables.queue).order_by(_q.id))
     }
@@ -333,10 +342,14 @@ class _Openings:
 
 
 def _find_openings(
-    tx: Tx, free: Collection[engine.Agent], queues: Mapping[int, QueueRules], idle: int
+    tx: Tx,
+    free: Collection[engine.Agent],
+    queues: Mapping[int, QueueRules],
+    interruptions: engine.Rules,
+    idle: int,
 ) -> tuple[_Openings, datetime | None]:
     """And when the next piece of further work comes to be so by its age alone."""
-    kinds_of = {agent.user_id: _kinds_with_room(agent) for agent in free}
+    kinds_of = {agent.user_id: _kinds_with_room(agent, interruptions) for agent in free}
     members: dict[int, list[engine.Agent]] = {}
     for agent in free:
         for queue_id in agent.queue_ids:
@@ -391,11 +404,11 @@ _OLDEST_FIRST = (
 )
 
 
-def _kinds_with_room(agent: engine.Agent) -> frozenset[str]:
+def _kinds_with_room(agent: engine.Agent, rules: engine.Rules) -> frozenset[str]:
     found = []
     for kind, weight in engine.WEIGHTS.items():
         item = engine.Work(0, 0, weight, agent.idle_since, kind=kind)
-        if engine.has_room(agent, item, RULES) and not engine.is_kept_apart(agent, kind, RULES):
+        if engine.has_room(agent, item, rules) and not engine.is_kept_apart(agent, kind, rules):
             found.append(kind.value)
     return frozenset(found)
 
@@ -411,6 +424,7 @@ _WAITING = (
         _k.kind,
         _cu.language,
         _cu.tier,
+        _cu.owner_id,
     )
     .join(tables.channel, _k.id == _c.channel_id)
     .join(tables.customer, _cu.id == _c.customer_id)
@@ -435,12 +449,14 @@ def _load_open(
         return []
     speaking = [queue_id for queue_id in openings.enough if queues[queue_id].language_wish_s is not None]
     knowing = [queue_id for queue_id in openings.enough if queues[queue_id].wishes_last_agent]
+    owned = [queue_id for queue_id in openings.enough if queues[queue_id].owner_wish_s is not None]
     alike = [
         _c.queue_id,
         _k.kind,
         _c.priority,
         _cu.tier,
         case((_c.queue_id.in_(speaking), _cu.language), else_=""),
+        case((_c.queue_id.in_(owned), _cu.owner_id), else_=0),
         case((_c.queue_id.in_(knowing) | _c.id.in_(excluded), _c.id), else_=0),
     ]
     place = func.row_number().over(partition_by=alike, order_by=(_c.queued_since, _c.id)).label("place")
@@ -477,6 +493,8 @@ def _load_work(
             last = last_agents.get(row.customer_id)
             if last is not None and last[1] >= tx.now - timedelta(days=rules.last_agent_days):
                 wishes = (engine.AgentWish(last[0], rules.last_agent_wish_s),)
+        if rules.owner_wish_s is not None and row.owner_id is not None:
+            wishes = (*wishes, engine.AgentWish(row.owner_id, rules.owner_wish_s, "owner"))
         if rules.language_wish_s is not None:
             if row.language not in spoken:
                 name = skills.language_skill(row.language)
@@ -505,7 +523,7 @@ def _load_work(
 
 
 # In the words of the partial index ix_offer_misses, so that it is used.
-_MISSED = text("offer.outcome IN ('declined', 'no_answer')")
+_MISSED = text("offer.outcome IN ('declined', 'no_answer', 'setup_failed')")
 
 
 def _load_exclusions(tx: Tx) -> dict[int, dict[int, datetime]]:

@@ -1,7 +1,7 @@
 """What one process of a race does, and what is looked for afterwards in what all of them left behind.
 
 Each process runs rounds of the dispatcher beside the storm that makes them necessary: customers write, agents accept,
-decline, resolve, hand back and leave, one takes by hand. Its first round stops in its middle, at a barrier that all processes share:
+decline, resolve, hand back and leave, one takes by hand. Its first round stops in its middle, at a barrier that all share:
 with the ROUTING lock nobody else can be there, and it goes on after a moment; without it all are, and decide the same twice.
 
 `find_violations` reads the stream, whose order is that of the commits.

@@ -265,6 +265,8 @@ export const useHub = defineStore("hub", () => {
   const release = async (id: number) => changed(await api.release(id));
   const resolve = async (id: number) => changed(await api.resolve(id));
   const reopen = async (id: number) => changed(await api.reopen(id));
+  const park = async (id: number, until: Date) => changed(await api.park(id, until));
+  const unpark = async (id: number) => changed(await api.unpark(id));
   const transfer = async (id: number, to: Parameters<typeof api.transfer>[1]) => changed(await api.transfer(id, to));
 
   async function settleDelivery(entryId: number, action: "retry" | "discard"): Promise<void> {
@@ -275,7 +277,7 @@ export const useHub = defineStore("hub", () => {
     session, user, state, status, trueAt, skew_ms, typists, viewers, arrivals, watched,
     resume, signIn, signOut, learn, learnConversations, findConversation, watch, loadOlder, refreshWatched,
     me, mine, queued, allOpen, myOffers, writableChannels, live, isSupervisor, isAdmin,
-    setMyState, acceptOffer, declineOffer, claim, release, resolve, reopen, transfer, settleDelivery,
+    setMyState, acceptOffer, declineOffer, claim, release, resolve, reopen, park, unpark, transfer, settleDelivery,
     reconnect: () => stream.start(),
   };
 });

@@ -3,12 +3,13 @@ import { useI18n } from "vue-i18n";
 
 import { ApiError, Unreachable } from "./client";
 import type { AgentView, ConversationView, EntryView } from "./events";
+import { clockTime, dayName } from "./format";
 import { useHub } from "./hub";
 import { languageOf } from "./skills";
 import { useToasts } from "./toasts";
 
 export function useWords() {
-  const { t, te } = useI18n();
+  const { t, te, locale } = useI18n();
   const hub = useHub();
   const toasts = useToasts();
 
@@ -95,6 +96,17 @@ export function useWords() {
         return agent === undefined || agent === null ? t("happening.unpinned", { who }) : t("happening.pinned", { who, to: String(agent) });
       case "prioritised":
         return t("happening.prioritised", { who, priority: Number(entry.data["priority"] ?? 0) });
+      case "accepted":
+        return t(entry.data["auto"] ? "happening.accepted_auto" : "happening.accepted", { who });
+      case "parked": {
+        const until = String(entry.data["until"] ?? "");
+        const zone = hub.state?.organisation.time_zone ?? "UTC";
+        return t("happening.parked", { who, when: `${dayName(until, Date.parse(entry.at), locale.value, zone)}, ${clockTime(until, locale.value, zone)}` });
+      }
+      case "unparked":
+        return t(reason === "customer" ? "happening.unparked_by_customer" : reason === "hand" ? "happening.unparked" : "happening.unparked_by_itself", { who });
+      case "setup_failed":
+        return t("happening.setup_failed", { who, queue: String(queue ?? "") });
       case "bounced":
       case "complained":
         return t(`happening.${entry.happening}`, { address: String(entry.data["address"] ?? "") });

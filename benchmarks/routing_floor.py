@@ -29,7 +29,7 @@ from benchmarks.report import Plan, median, percentile
 from hub.agents.viewer import Viewer
 from hub.app import SWITCH_INTERVAL_S
 from hub.domain.values import ChannelKind, Role
-from hub.routing import dispatcher
+from hub.routing import dispatcher, floor
 from hub.routing.engine import WEIGHTS
 from hub.store import tables
 from hub.store.database import Database, Tx, open_database
@@ -113,19 +113,20 @@ async def _time_rounds(name: str, database: Database, rounds: int) -> Times:
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     times = Times(name)
     chance = random.Random(1)
-    await _round(database, Times(name))
+    known = floor.Known()
+    await _round(database, Times(name), known)
     while len(times.with_offers) < rounds:
         agent_id, conversation_id = await database.read(_pick_held, chance)
         await database.transaction(dispatcher.resolve, _viewer(agent_id), conversation_id)
-        while await _round(database, times):
+        while await _round(database, times, known):
             pass
     return times
 
 
-async def _round(database: Database, times: Times) -> int:
+async def _round(database: Database, times: Times, known: floor.Known) -> int:
     """One timed round; its offers are accepted. Returns how many there were."""
     begun, begun_work = perf_counter(), process_time()
-    await database.transaction(dispatcher.dispatch, _GRACE_S)
+    await database.transaction(dispatcher.dispatch, _GRACE_S, None, known)
     taken_ms, worked_ms = (perf_counter() - begun) * 1_000, (process_time() - begun_work) * 1_000
     offers = await database.read(_load_offers)
     (times.with_offers if offers else times.without).append(taken_ms)

@@ -68,15 +68,18 @@ _RETRY_S = 0.5
 # --- one round ----------------------------------------------------------------------------------------------------------
 
 
-def dispatch(tx: Tx, presence_grace_s: float, up_since: datetime | None = None) -> datetime | None:
+def dispatch(
+    tx: Tx, presence_grace_s: float, up_since: datetime | None = None, known: floor.Known | None = None
+) -> datetime | None:
     """One round; returns the instant of the nearest deadline, if any is set. Nobody is lost before the hub has been up
-    (`up_since`) for the grace period itself: a restart that takes long must not empty the floor."""
+    (`up_since`) for the grace period itself: a restart that takes long must not empty the floor. `known`: what rounds
+    before this one read, and this one need not if it is still so."""
     tx.lock_routing()
     _lose_agents(tx, presence.find_lost(tx, presence_grace_s, up_since))
     _end_offers_that_are_over(tx)
     _end_what_did_not_connect(tx)
     _bring_back(tx, parking.find_due(tx))
-    loaded = floor.load_snapshot(tx)
+    loaded = floor.load_snapshot(tx, known=known)
     decisions = engine.route(loaded.snapshot, tx.now) if loaded.snapshot.work else []
     _make_offers(tx, decisions, loaded)
     deadlines = [
@@ -842,9 +845,10 @@ class Dispatcher:
     async def run(self) -> None:
         up_since = self._database.clock()
         count_due = monotonic()
+        known = floor.Known()
         while True:
             try:
-                deadline = await self._database.transaction(dispatch, self._presence_grace_s, up_since)
+                deadline = await self._database.transaction(dispatch, self._presence_grace_s, up_since, known)
                 has_counted = monotonic() >= count_due
                 if has_counted:
                     # Counting takes its time, and mostly finds what was found before: the lock is taken only to tell.
@@ -852,6 +856,8 @@ class Dispatcher:
                         await self._database.transaction(count_unservable)
                     count_due = monotonic() + _COUNT_EVERY_S
             except DatabaseAway:
+                # What was read may have been taken back with the rest.
+                known = floor.Known()
                 await asyncio.sleep(_RETRY_S)
                 continue
             wait_s = _LOOK_EVERY_S

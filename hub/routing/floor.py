@@ -14,7 +14,7 @@ routing.dispatcher's.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -53,16 +53,9 @@ _CHOICE = {
 _FOREVER = float("inf")
 
 _SOMETHING_WAITS = select(_c.id).where(_c.queued_since.is_not(None)).limit(1)
-_RINGING_AGENTS = select(_o.agent_id).where(_o.ended_at.is_(None))
 _RINGING_WORK = select(_o.conversation_id).where(_o.ended_at.is_(None))
-_AGENTS = (
-    select(_a.user_id, _a.state, _a.connected, _a.capacity, _a.weights, _a.idle_since)
-    .join(tables.user_account, _u.id == _a.user_id)
-    .where(_u.active)
-)
-_IDLE = _AGENTS.where(
-    _a.state == AgentState.AVAILABLE.value, _a.connected, _a.user_id.not_in(_RINGING_AGENTS.scalar_subquery())
-)
+_AGENTS = select(_a.user_id, _a.state, _a.connected, _a.idle_since)
+_AT_WORK = _AGENTS.where(_a.state == AgentState.AVAILABLE.value, _a.connected)
 # What is held and what rings. By kind only where a kind is taken that interrupts others or excludes them.
 _ASSIGNED = (
     select(_as.agent_id, func.sum(_as.weight).label("load")).where(_as.ended_at.is_(None)).group_by(_as.agent_id)
@@ -83,10 +76,12 @@ _IS_TAKEN = select(_k.id).where(_k.kind.in_(bindparam("kinds", expanding=True)))
 
 @dataclass(frozen=True, slots=True)
 class _Held:
-    """Agent → the weight of what they hold and what rings at them; and of which kinds, where that matters."""
+    """Agent → the weight of what they hold and what rings at them; and of which kinds, where that matters. `ringing`: at
+    whom something rings."""
 
     load: Mapping[int, int]
     kinds: Mapping[int, Mapping[ChannelKind, int]]
+    ringing: Set[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +107,37 @@ class QueueRules:
 
 
 @dataclass(frozen=True, slots=True)
+class Person:
+    """What is set of somebody who works here. `lightest`: what the lightest piece of work there is costs them."""
+
+    capacity: int
+    weights: Mapping[ChannelKind, int]
+    queue_ids: frozenset[int]
+    ranks: Mapping[int, int]
+    skills: Mapping[str, int]
+
+    @property
+    def lightest(self) -> int:
+        return min(self.weights.get(kind, weight) for kind, weight in engine.WEIGHTS.items())
+
+
+# Count, sum of versions, highest id: no change of the rows leaves all three as they were. Versions rise with every change,
+# and an id is never given twice.
+_Mark = tuple[int | None, ...]
+
+
+@dataclass(slots=True)
+class Known:
+    """What is set of queues and people, as somebody read it last. What has another mark by now is read again, so it is
+    never older than the transaction that uses it. Whoever keeps one lets it go when a transaction of theirs fails."""
+
+    queues: Mapping[int, QueueRules] = field(default_factory=dict)
+    queues_mark: _Mark | None = None
+    people: Mapping[int, Person] = field(default_factory=dict)
+    people_mark: _Mark | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Loaded:
     """A snapshot with what made it. `free`: who can be offered anything; `opens_at`: when overflow next brings work, which
     the snapshot does not hold, to one of them."""
@@ -125,22 +151,22 @@ class Loaded:
 _NOTHING = Loaded(engine.Snapshot([], [], []))
 
 
-def load_snapshot(tx: Tx, asked: int | None = None, *, whole: bool = False) -> Loaded:
+def load_snapshot(tx: Tx, asked: int | None = None, *, whole: bool = False, known: Known | None = None) -> Loaded:
     """What may be decided now. `asked`: this work and all agents are in it in any case, if it waits and does not ring.
-    `whole`: nothing is left out that waits."""
+    `whole`: nothing is left out that waits. `known`: what needs not be read again if it has not changed."""
     if tx.first(_SOMETHING_WAITS) is None:
         return _NOTHING
     is_needed = asked is not None or whole
-    idle = tx.rows(_IDLE)
-    if not idle and not is_needed:
+    at_work = tx.rows(_AT_WORK)
+    if not at_work and not is_needed:
         return _NOTHING
-    rules = interruption.load_rules(tx)
+    rules, queues, people = _load_settings(tx, known or Known())
     held = _load_held(tx, rules)
-    with_room = [row for row in idle if _has_any_room(row, held, rules)]
+    idle = [row for row in at_work if row.user_id in people and row.user_id not in held.ringing]
+    with_room = [row for row in idle if _has_any_room(people[row.user_id], row.user_id, held, rules)]
     if not with_room and not is_needed:
         return _NOTHING
-    queues = load_queues(tx)
-    free = _load_agents(tx, with_room, held, queues.values())
+    free = _make_agents(with_room, held, people)
     openings, opens_at = _find_openings(tx, free, queues, rules, len(idle))
     excluded = _load_exclusions(tx)
     if whole:
@@ -153,7 +179,7 @@ def load_snapshot(tx: Tx, asked: int | None = None, *, whole: bool = False) -> L
     return Loaded(
         engine.Snapshot(
             work=_load_work(tx, waiting, queues, excluded),
-            agents=_load_agents(tx, tx.rows(_AGENTS), held, queues.values()),
+            agents=_make_agents(tx.rows(_AGENTS), held, people),
             queues=[each.queue for each in queues.values()],
             rules=rules,
         ),
@@ -206,7 +232,7 @@ def count_unservable(tx: Tx) -> dict[int, int]:
             )
             for number, row in enumerate(alike)
         ],
-        agents=_load_agents(tx, tx.rows(_AGENTS), _Held({}, {}), queues.values()),
+        agents=_make_agents(tx.rows(_AGENTS), _Held({}, {}), load_people(tx)),
         queues=[rules.queue for rules in queues.values()],
     )
     counts = dict.fromkeys((row.queue_id for row in alike), 0)
@@ -223,61 +249,46 @@ def _load_held(tx: Tx, rules: engine.Rules) -> _Held:
     by_kind = tx.first(_IS_TAKEN, {"kinds": telling}) is not None
     load: dict[int, int] = {}
     kinds: dict[int, dict[ChannelKind, int]] = {}
-    for query in _WITH_KIND if by_kind else (_ASSIGNED, _OFFERED):
-        for row in tx.rows(query):
-            load[row.agent_id] = load.get(row.agent_id, 0) + int(row.load)
-            if by_kind:
-                theirs = kinds.setdefault(row.agent_id, {})
-                theirs[_KIND[row.kind]] = theirs.get(_KIND[row.kind], 0) + int(row.load)
-    return _Held(load, kinds)
+    assigned, offered = (tx.rows(query) for query in (_WITH_KIND if by_kind else (_ASSIGNED, _OFFERED)))
+    for row in (*assigned, *offered):
+        load[row.agent_id] = load.get(row.agent_id, 0) + int(row.load)
+        if by_kind:
+            theirs = kinds.setdefault(row.agent_id, {})
+            theirs[_KIND[row.kind]] = theirs.get(_KIND[row.kind], 0) + int(row.load)
+    return _Held(load, kinds, {row.agent_id for row in offered})
 
 
-def _has_any_room(row: Row[Any], held: _Held, rules: engine.Rules) -> bool:
-    yielding = {kind for kinds in rules.interrupts.values() for kind in kinds}
-    load = held.load.get(row.user_id, 0)
-    return load - sum(held.kinds.get(row.user_id, {}).get(kind, 0) for kind in yielding) < int(row.capacity)
+def _has_any_room(person: Person, user_id: int, held: _Held, rules: engine.Rules) -> bool:
+    """Whether the lightest work there is would fit, if it interrupts all that anything interrupts."""
+    load = held.load.get(user_id, 0)
+    if kinds := held.kinds.get(user_id):
+        load -= sum(kinds.get(kind, 0) for kind in {kind for others in rules.interrupts.values() for kind in others})
+    return load < person.capacity and load + person.lightest <= person.capacity
 
 
-def _load_agents(tx: Tx, rows: Collection[Row[Any]], held: _Held, queues: Collection[QueueRules]) -> list[engine.Agent]:
-    """The agents of these rows of _AGENTS. Of their skills those that some queue requires, or wishes as a language."""
-    if not rows:
-        return []
-    few = [row.user_id for row in rows] if len(rows) <= _NAMED_LIMIT else None
-    members = select(_m.user_id, _m.queue_id, _m.rank)
-    belongs: dict[int, list[int]] = {}
-    ranks: dict[int, dict[int, int]] = {}
-    for row in tx.rows(members.where(_m.user_id.in_(few)) if few else members):
-        belongs.setdefault(row.user_id, []).append(row.queue_id)
-        if row.rank:
-            ranks.setdefault(row.user_id, {})[row.queue_id] = row.rank
-    names = {skill.name for rules in queues for skill in rules.required}
-    wanted: list[Any] = [_s.name.in_(names)] if names else []
-    if any(rules.language_wish_s is not None for rules in queues):
-        wanted.append(_s.name.startswith(skills.LANGUAGE_PREFIX, autoescape=True))
-    levels: dict[int, dict[str, int]] = {}
-    known = {row.id: row.name for row in tx.rows(select(_s.id, _s.name).where(or_(*wanted)))} if wanted else {}
-    if known:
-        has = select(_h.user_id, _h.skill_id, _h.level).where(_h.skill_id.in_(known))
-        for row in tx.rows(has.where(_h.user_id.in_(few)) if few else has):
-            levels.setdefault(row.user_id, {})[known[row.skill_id]] = row.level
-    ringing = {row.agent_id for row in tx.rows(_RINGING_AGENTS)}
-    return [
-        engine.Agent(
-            user_id=row.user_id,
-            state=_STATE[row.state],
-            is_connected=row.connected,
-            capacity=row.capacity,
-            load=held.load.get(row.user_id, 0),
-            idle_since=row.idle_since,
-            queue_ids=frozenset(belongs.get(row.user_id, ())),
-            is_ringing=row.user_id in ringing,
-            skills=levels.get(row.user_id, _NONE),
-            held=held.kinds.get(row.user_id, _NONE),
-            weights=read_weights(row.weights),
-            ranks=ranks.get(row.user_id, _NONE),
-        )
-        for row in rows
-    ]
+def _make_agents(rows: Iterable[Sequence[Any]], held: _Held, people: Mapping[int, Person]) -> list[engine.Agent]:
+    """The agents of these rows of _AGENTS, but for those who work here no longer."""
+    made = []
+    for user_id, state, is_connected, idle_since in rows:
+        person = people.get(user_id)
+        if person is not None:
+            made.append(
+                engine.Agent(
+                    user_id=user_id,
+                    state=_STATE[state],
+                    is_connected=is_connected,
+                    capacity=person.capacity,
+                    load=held.load.get(user_id, 0),
+                    idle_since=idle_since,
+                    queue_ids=person.queue_ids,
+                    is_ringing=user_id in held.ringing,
+                    skills=person.skills,
+                    held=held.kinds.get(user_id, _NONE),
+                    weights=person.weights,
+                    ranks=person.ranks,
+                )
+            )
+    return made
 
 
 def read_weights(stored: Mapping[str, int] | None) -> Mapping[ChannelKind, int]:
@@ -286,8 +297,58 @@ def read_weights(stored: Mapping[str, int] | None) -> Mapping[ChannelKind, int]:
 
 
 _NONE: dict[Any, int] = {}
-# So many agents are named in a query; of more, everybody's rows are taken.
-_NAMED_LIMIT = 50
+
+# --- what is set ----------------------------------------------------------------------------------------------------------
+
+
+def _mark(table: Any) -> tuple[Any, ...]:
+    columns = (func.count(), func.sum(table.c.version), func.max(table.c.id))
+    return tuple(select(each).select_from(table).scalar_subquery() for each in columns)
+
+
+_MARKS = select(
+    select(tables.organisation.c.routing).scalar_subquery(),
+    *_mark(tables.queue),
+    *_mark(tables.skill),
+    *_mark(tables.user_account),
+    select(func.sum(_q.ewt_version)).scalar_subquery(),
+)
+
+
+def _load_settings(tx: Tx, known: Known) -> tuple[engine.Rules, Mapping[int, QueueRules], Mapping[int, Person]]:
+    row: Sequence[Any] = tx.rows(_MARKS)[0]
+    routing, *mark, estimates = row
+    # A mark is read before what it stands for: what changes meanwhile is read once more, never missed.
+    queues_mark, people_mark = (*mark[:6], estimates), tuple(mark)
+    if known.queues_mark != queues_mark:
+        known.queues, known.queues_mark = load_queues(tx), queues_mark
+    if known.people_mark != people_mark:
+        known.people, known.people_mark = load_people(tx), people_mark
+    return interruption.read_rules(routing), known.queues, known.people
+
+
+def load_people(tx: Tx) -> dict[int, Person]:
+    """Everybody who works here, by id, with all their queues and skills."""
+    belongs: dict[int, list[int]] = {}
+    ranks: dict[int, dict[int, int]] = {}
+    for row in tx.rows(select(_m.user_id, _m.queue_id, _m.rank)):
+        belongs.setdefault(row.user_id, []).append(row.queue_id)
+        if row.rank:
+            ranks.setdefault(row.user_id, {})[row.queue_id] = row.rank
+    levels: dict[int, dict[str, int]] = {}
+    for row in tx.rows(select(_h.user_id, _s.name, _h.level).join(tables.skill, _s.id == _h.skill_id)):
+        levels.setdefault(row.user_id, {})[row.name] = row.level
+    working = select(_a.user_id, _a.capacity, _a.weights).join(tables.user_account, _u.id == _a.user_id)
+    return {
+        row.user_id: Person(
+            capacity=row.capacity,
+            weights=read_weights(row.weights),
+            queue_ids=frozenset(belongs.get(row.user_id, ())),
+            ranks=ranks.get(row.user_id, _NONE),
+            skills=levels.get(row.user_id, _NONE),
+        )
+        for row in tx.rows(working.where(_u.active))
+    }
 
 
 # --- queues -------------------------------------------------------------------------------------------------------------

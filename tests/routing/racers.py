@@ -60,8 +60,10 @@ def race(url: str, cast: Cast, number: int, start: Barrier, middle: Barrier, is_
 def _meet_in_the_first_round(barrier: Barrier, patience_s: float) -> None:
     load, has_met = floor.load_snapshot, threading.Event()
 
-    def load_and_meet(tx: Tx, asked: int | None = None, *, whole: bool = False) -> floor.Loaded:
-        loaded = load(tx, asked, whole=whole)
+    def load_and_meet(
+        tx: Tx, asked: int | None = None, *, whole: bool = False, known: floor.Known | None = None
+    ) -> floor.Loaded:
+        loaded = load(tx, asked, whole=whole, known=known)
         if not has_met.is_set():
             has_met.set()
             with contextlib.suppress(threading.BrokenBarrierError):
@@ -87,8 +89,9 @@ async def _race(url: str, cast: Cast, number: int) -> None:
 
 
 async def _dispatch(database: Database) -> None:
+    known = floor.Known()
     for _ in range(_ROUNDS):
-        await database.transaction(dispatcher.dispatch, GRACE_S)
+        await database.transaction(dispatcher.dispatch, GRACE_S, None, known)
 
 
 async def _write(database: Database, cast: Cast, number: int) -> None:

@@ -97,6 +97,7 @@ class QueueRules:
     last_agent_wish_s: int | None
     owner_wish_s: int | None
     auto_accept: frozenset[ChannelKind]
+    exclusion_s: int
 
     @property
     def wishes_last_agent(self) -> bool:
@@ -168,7 +169,7 @@ def load_snapshot(tx: Tx, asked: int | None = None, *, whole: bool = False, know
         return _NOTHING
     free = _make_agents(with_room, held, people)
     openings, opens_at = _find_openings(tx, free, queues, rules, len(idle))
-    excluded = _load_exclusions(tx)
+    excluded = _load_exclusions(tx, queues)
     if whole:
         waiting = tx.rows(_WAITING.order_by(_c.queued_since, _c.id))
     else:
@@ -384,6 +385,7 @@ def load_queues(tx: Tx) -> dict[int, QueueRules]:
             last_agent_wish_s=row.last_agent_wish_s,
             owner_wish_s=row.owner_wish_s,
             auto_accept=frozenset(_KIND[kind] for kind in row.auto_accept or ()),
+            exclusion_s=row.exclusion_s,
         )
         for row in tx.rows(select(tables.queue).order_by(_q.id))
     }
@@ -587,18 +589,13 @@ def _load_work(
 _MISSED = text("offer.outcome IN ('declined', 'no_answer', 'setup_failed')")
 
 
-def _load_exclusions(tx: Tx) -> dict[int, dict[int, datetime]]:
+def _load_exclusions(tx: Tx, queues: Mapping[int, QueueRules]) -> dict[int, dict[int, datetime]]:
     """Conversation → the agents who declined or missed it lately → until when they are left alone with it."""
-    longest = int(tx.scalar(select(func.max(_q.exclusion_s))) or 0)
-    # Each queue has its own span; the join keeps the arithmetic of instants in Python's hands.
-    missed = (
-        select(_o.conversation_id, _o.agent_id, _o.ended_at, _q.exclusion_s)
-        .join(tables.queue, _q.id == _o.queue_id)
-        .where(_MISSED, _o.ended_at > tx.now - timedelta(seconds=longest))
-    )
+    longest = max((rules.exclusion_s for rules in queues.values()), default=0)
+    missed = select(_o.conversation_id, _o.agent_id, _o.queue_id, _o.ended_at)
     found: dict[int, dict[int, datetime]] = {}
-    for row in tx.rows(missed):
-        end = row.ended_at + timedelta(seconds=row.exclusion_s)
+    for row in tx.rows(missed.where(_MISSED, _o.ended_at > tx.now - timedelta(seconds=longest))):
+        end = row.ended_at + timedelta(seconds=queues[row.queue_id].exclusion_s)
         if end > tx.now:
             theirs = found.setdefault(row.conversation_id, {})
             theirs[row.agent_id] = max(end, theirs.get(row.agent_id, end))

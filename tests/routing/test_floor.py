@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import insert, select
 
 from hub.agents import accounts, presence, queues, roster, skills
 from hub.agents.queues import QueueSettings
@@ -764,6 +764,65 @@ async def test_what_is_left_out_of_a_snapshot_changes_no_decision(scene: Scene, 
     for share in (0.2, 0.5, 0.999):
         clock.now = clock.now + share * (wakes_at - clock.now)
         assert await scene.database.read(lambda tx: decide(tx, whole=True)) == [], share
+
+
+# --- what is known from before ------------------------------------------------------------------------------------------
+
+
+def _user(tx: Tx, name: str) -> int:
+    return int(tx.scalar(select(tables.user_account.c.id).where(tables.user_account.c.name == name)))
+
+
+def _skill(tx: Tx, name: str) -> int:
+    return int(tx.scalar(select(tables.skill.c.id).where(tables.skill.c.name == name)))
+
+
+def _queue(tx: Tx) -> int:
+    return int(tx.scalar(select(tables.queue.c.id).where(tables.queue.c.name == "Support")))
+
+
+def _remake_skill(tx: Tx) -> None:
+    skills.delete_skill(tx, _skill(tx, "spare"))
+    skills.set_agent_skills(tx, _user(tx, "Nare"), {skills.create_skill(tx, "other").id: 1})
+
+
+# Each by the function that the API calls.
+CHANGES: dict[str, Callable[[Tx], object]] = {
+    "a setting": lambda tx: queues.update_queue(tx, _queue(tx), QueueSettings(max_wait_s=7)),
+    "a rank": lambda tx: queues.update_queue(tx, _queue(tx), QueueSettings(ranks={_user(tx, "Nare"): 2})),
+    "members": lambda tx: queues.update_queue(tx, _queue(tx), QueueSettings(member_ids=[_user(tx, "Nare")])),
+    "queues of somebody": lambda tx: accounts.update_user(tx, None, _user(tx, "Nare"), queue_ids=[]),
+    "capacity": lambda tx: accounts.update_user(tx, None, _user(tx, "Nare"), capacity=31),
+    "weights": lambda tx: accounts.update_user(tx, None, _user(tx, "Nare"), weights={ChannelKind.LOOPBACK: 9}),
+    "somebody who leaves": lambda tx: accounts.update_user(tx, None, _user(tx, "Nare"), active=False),
+    "skills": lambda tx: skills.set_agent_skills(tx, _user(tx, "Nare"), {_skill(tx, "spare"): 5}),
+    "a skill's name": lambda tx: skills.rename_skill(tx, _skill(tx, "wanted"), "needed"),
+    "a skill for another": _remake_skill,
+    "what is required": lambda tx: queues.update_queue(tx, _queue(tx), QueueSettings(required=[])),
+    "what may interrupt what": lambda tx: interruption.set_rules(tx, {}, []),
+}
+
+
+@pytest.mark.parametrize("change_it", CHANGES.values(), ids=CHANGES.keys())
+async def test_a_round_that_knows_what_was_set_before_sees_every_change(
+    scene: Scene, change_it: Callable[[Tx], object]
+) -> None:
+    nare = await scene.agent("Nare")
+    await scene.agent("Giorgi")
+    await require(scene, "wanted")
+    await give(scene, nare, wanted=3, spare=2)
+    await scene.opened()
+    known = floor.Known()
+
+    def look(tx: Tx, known: floor.Known | None = None) -> floor.Loaded:
+        return floor.load_snapshot(tx, whole=True, known=known)
+
+    before = await scene.database.read(look, known)
+    assert before == await scene.database.read(look)
+    await scene.database.transaction(change_it)
+    after = await scene.database.read(look, known)
+    assert after == await scene.database.read(look)
+    assert after != before
 
 
 def _lay_random_floor(tx: Tx, first_queue: int, chance: random.Random, now: datetime) -> None:

@@ -663,7 +663,7 @@ def _unpark(tx: Tx, before: ConversationView, author: Author, reason: str) -> Co
     _, view = conversations.add_happening(tx, before, Happening.UNPARKED, author, data, parked_until=None)
     # The customer's words tell of themselves, and so does one's own hand.
     if reason != "customer" and author.user_id != holder:
-        told: dict[str, str | int | None] = {"customer_name": view.customer_name, "why": reason}
+        told: dict[str, str | int | None] = {"customer": view.customer_name, "why": reason}
         alerts.raise_alert(tx, [holder], level="notify", reason="unparked", conversation_id=view.id, data=told)
     roster.emit_agents(tx, [holder])
     tx.wake("routing")

@@ -116,10 +116,7 @@ class Person:
     queue_ids: frozenset[int]
     ranks: Mapping[int, int]
     skills: Mapping[str, int]
-
-    @property
-    def lightest(self) -> int:
-        return min(self.weights.get(kind, weight) for kind, weight in engine.WEIGHTS.items())
+    lightest: int
 
 
 # Count, sum of versions, highest id: no change of the rows leaves all three as they were. Versions rise with every change,
@@ -164,7 +161,8 @@ def load_snapshot(tx: Tx, asked: int | None = None, *, whole: bool = False, know
     rules, queues, people = _load_settings(tx, known or Known())
     held = _load_held(tx, rules)
     idle = [row for row in at_work if row.user_id in people and row.user_id not in held.ringing]
-    with_room = [row for row in idle if _has_any_room(people[row.user_id], row.user_id, held, rules)]
+    yielding = frozenset(kind for kinds in rules.interrupts.values() for kind in kinds)
+    with_room = [row for row in idle if _has_any_room(people[row.user_id], row.user_id, held, yielding)]
     if not with_room and not is_needed:
         return _NOTHING
     free = _make_agents(with_room, held, people)
@@ -259,11 +257,11 @@ def _load_held(tx: Tx, rules: engine.Rules) -> _Held:
     return _Held(load, kinds, {row.agent_id for row in offered})
 
 
-def _has_any_room(person: Person, user_id: int, held: _Held, rules: engine.Rules) -> bool:
+def _has_any_room(person: Person, user_id: int, held: _Held, yielding: Collection[ChannelKind]) -> bool:
     """Whether the lightest work there is would fit, if it interrupts all that anything interrupts."""
     load = held.load.get(user_id, 0)
     if kinds := held.kinds.get(user_id):
-        load -= sum(kinds.get(kind, 0) for kind in {kind for others in rules.interrupts.values() for kind in others})
+        load -= sum(kinds.get(kind, 0) for kind in yielding)
     return load < person.capacity and load + person.lightest <= person.capacity
 
 
@@ -340,16 +338,18 @@ def load_people(tx: Tx) -> dict[int, Person]:
     for row in tx.rows(select(_h.user_id, _s.name, _h.level).join(tables.skill, _s.id == _h.skill_id)):
         levels.setdefault(row.user_id, {})[row.name] = row.level
     working = select(_a.user_id, _a.capacity, _a.weights).join(tables.user_account, _u.id == _a.user_id)
-    return {
-        row.user_id: Person(
+    people = {}
+    for row in tx.rows(working.where(_u.active)):
+        weights = read_weights(row.weights)
+        people[row.user_id] = Person(
             capacity=row.capacity,
-            weights=read_weights(row.weights),
+            weights=weights,
             queue_ids=frozenset(belongs.get(row.user_id, ())),
             ranks=ranks.get(row.user_id, _NONE),
             skills=levels.get(row.user_id, _NONE),
+            lightest=min(weights.get(kind, weight) for kind, weight in engine.WEIGHTS.items()),
         )
-        for row in tx.rows(working.where(_u.active))
-    }
+    return people
 
 
 # --- queues -------------------------------------------------------------------------------------------------------------

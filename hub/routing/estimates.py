@@ -332,14 +332,15 @@ class _Outlook:
 def _load_outlooks(
     tx: Tx, habits: Habits, lengths: Mapping[int, int], queue_ids: Collection[int]
 ) -> dict[int, _Outlook]:
-    agents, queues = floor.load_staff(tx)
+    agents, queues, interruptions = floor.load_staff(tx)
     at_work = [agent for agent in agents if agent.is_connected and agent.state in _AT_WORK]
     members: dict[int, list[engine.Agent]] = {}
     for agent in at_work:
         for queue_id in agent.queue_ids:
             members.setdefault(queue_id, []).append(agent)
     serving = {
-        queue_id: _serving(queues[queue_id], members, habits.kinds.get(queue_id), tx.now) for queue_id in queue_ids
+        queue_id: _serving(queues[queue_id], members, habits.kinds.get(queue_id), interruptions, tx.now)
+        for queue_id in queue_ids
     }
     # Where there is room for whoever joins the past does not matter.
     full = [
@@ -365,7 +366,11 @@ _AT_WORK = (AgentState.AVAILABLE, AgentState.BUSY)
 
 
 def _serving(
-    rules: QueueRules, members: Mapping[int, Iterable[engine.Agent]], kind: ChannelKind | None, now: datetime
+    rules: QueueRules,
+    members: Mapping[int, Iterable[engine.Agent]],
+    kind: ChannelKind | None,
+    interruptions: engine.Rules,
+    now: datetime,
 ) -> tuple[int, list[waiting.Server]]:
     """(how many pieces of the queue's usual work there is room for now, who may serve it). Where overflow stands open, those
     it leads to serve it, too."""
@@ -383,9 +388,9 @@ def _serving(
     for agent in able.values():
         cost = max(engine.weight_for(agent, item), 1)
         servers[agent.queue_ids, agent.capacity // cost] += 1
-        if agent.state is not AgentState.AVAILABLE or engine.is_kept_apart(agent, kind, floor.RULES):
+        if agent.state is not AgentState.AVAILABLE or engine.is_kept_apart(agent, kind, interruptions):
             continue
-        if engine.has_room(agent, item, floor.RULES):
+        if engine.has_room(agent, item, interruptions):
             free += max((agent.capacity - agent.load) // cost, 1)
     return free, [waiting.Server(queue_ids, slots, count) for (queue_ids, slots), count in servers.items()]
 

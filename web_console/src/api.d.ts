@@ -291,6 +291,31 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/conversations/{conversation_id}/park": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Put it aside
+         * @description It stays whose it is and costs them no capacity until then; it comes back earlier when the customer writes. 409
+         *     `not_held` for what nobody holds, `customer_waits` for a chat or a call.
+         */
+        post: operations["park"];
+        /**
+         * Take it up again
+         * @description What is not put aside stays as it is.
+         */
+        delete: operations["unpark"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/conversations/{conversation_id}/resolve": {
         parameters: {
             query?: never;
@@ -387,6 +412,27 @@ export interface paths {
          *     holds.
          */
         patch: operations["change_routing"];
+        trace?: never;
+    };
+    "/api/v1/routing/interruptions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What may interrupt what */
+        get: operations["get_interruptions"];
+        /**
+         * Say what may interrupt what
+         * @description Work that waits already is looked at anew at once. A kind that interrupts itself, and a circle, are refused.
+         */
+        put: operations["set_interruptions"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/v1/conversations/{conversation_id}/why": {
@@ -905,7 +951,7 @@ export interface paths {
         head?: never;
         /**
          * Rename a skill
-         * @description Everybody keeps their levels of it.
+         * @description Everybody keeps their levels of it. 409 `version_conflict` if somebody changed it meanwhile.
          */
         patch: operations["rename_skill"];
         trace?: never;
@@ -1276,6 +1322,7 @@ export interface components {
             levels: {
                 [key: string]: number;
             };
+            version: number;
         };
         /**
          * @description What an agent has said about themselves, or (OFFLINE, NOT_RESPONDING) what the hub has seen.
@@ -1835,8 +1882,22 @@ export interface components {
          * @description What an EVENT entry tells; the console has the sentence for each in every language.
          * @enum {string}
          */
-        Happening: "offered" | "accepted" | "declined" | "missed" | "claimed" | "transferred" | "released" | "resolved" | "reopened" | "opted_out" | "opted_in" | "linked" | "queued" | "prioritised" | "pinned" | "callback" | "bounced" | "complained" | "topic" | "tagged" | "escalated";
-        HubEvent: components["schemas"]["EntryAdded"] | components["schemas"]["EntryChanged"] | components["schemas"]["ConversationChanged"] | components["schemas"]["ConversationHidden"] | components["schemas"]["CustomerChanged"] | components["schemas"]["OfferMade"] | components["schemas"]["OfferEnded"] | components["schemas"]["AgentChanged"] | components["schemas"]["QueueChanged"] | components["schemas"]["EstimateChanged"] | components["schemas"]["ChannelChanged"] | components["schemas"]["NumbersChanged"] | components["schemas"]["TopicChanged"] | components["schemas"]["AlertChanged"] | components["schemas"]["AccessChanged"];
+        Happening: "offered" | "accepted" | "declined" | "missed" | "claimed" | "transferred" | "released" | "resolved" | "reopened" | "opted_out" | "opted_in" | "linked" | "queued" | "prioritised" | "pinned" | "callback" | "parked" | "unparked" | "setup_failed" | "bounced" | "complained" | "topic" | "tagged" | "escalated";
+        HubEvent: components["schemas"]["EntryAdded"] | components["schemas"]["EntryChanged"] | components["schemas"]["ConversationChanged"] | components["schemas"]["ConversationHidden"] | components["schemas"]["CustomerChanged"] | components["schemas"]["OfferMade"] | components["schemas"]["OfferEnded"] | components["schemas"]["AgentChanged"] | components["schemas"]["QueueChanged"] | components["schemas"]["EstimateChanged"] | components["schemas"]["ChannelChanged"] | components["schemas"]["NumbersChanged"] | components["schemas"]["TopicChanged"] | components["schemas"]["AlertChanged"] | components["schemas"]["SkillsChanged"] | components["schemas"]["AccessChanged"];
+        InterruptionRules: {
+            interrupts: {
+                [key: string]: components["schemas"]["ChannelKind"][];
+            };
+            exclusive: components["schemas"]["ChannelKind"][];
+        };
+        /** @description The rules in force, and the usual ones. */
+        Interruptions: {
+            interrupts: {
+                [key: string]: components["schemas"]["ChannelKind"][];
+            };
+            exclusive: components["schemas"]["ChannelKind"][];
+            usual: components["schemas"]["InterruptionRules"];
+        };
         /** @description `token` is shown this once; only its hash is kept. */
         IssuedApiKey: {
             id: number;
@@ -2311,6 +2372,11 @@ export interface components {
             /** @default null */
             next_cursor: string | null;
         };
+        /** @description Put aside until this instant, 90 days ahead at most. */
+        Park: {
+            /** Format: date-time */
+            until: string;
+        };
         /**
          * @description Where waiting work stands: its place in the queue (1 is next) and the estimated wait from now on; null where it does
          *     not stand in line or nothing can be said. `opens_at`: the queue is closed until then.
@@ -2455,6 +2521,16 @@ export interface components {
             /** @default null */
             reason: string | null;
         };
+        /**
+         * @description `interrupts`: kind of work → kinds whose load does not stand in its way; `exclusive`: kinds that suffer no other live
+         *     work beside them. Replaces what was set.
+         */
+        SetInterruptions: {
+            interrupts: {
+                [key: string]: components["schemas"]["ChannelKind"][];
+            };
+            exclusive: components["schemas"]["ChannelKind"][];
+        };
         /** @description `reason` goes with `away` (break, lunch, meeting, training …). */
         SetMyState: {
             /** @enum {string} */
@@ -2462,8 +2538,13 @@ export interface components {
             /** @default null */
             reason: string | null;
         };
-        /** @description Skill's id → level, 1 to 5. Replaces all that the person had. */
+        /**
+         * @description Skill's id → level, 1 to 5. Replaces all that the person had. With `expected_version` (that of the row), 409
+         *     `version_conflict` when somebody changed the person meanwhile.
+         */
         SetSkills: {
+            /** @default null */
+            expected_version: number | null;
             levels: {
                 [key: string]: number;
             };
@@ -2503,6 +2584,15 @@ export interface components {
             id: number;
             name: string;
             version: number;
+        };
+        /** @description What this person can do changed, or (null) which skills there are: whoever looks at them asks again. */
+        SkillsChanged: {
+            user_id: number | null;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "skills.changed";
         };
         /**
          * @description All the console shows at once, and the token of the moment it was true. `conversations` holds the open ones the
@@ -2715,10 +2805,12 @@ export interface components {
             /** @default null */
             expected_version: number | null;
         };
-        /** @description Absent leaves it as it is. */
+        /** @description Absent leaves it as it is. With `expected_version`, 409 `version_conflict` when somebody changed it meanwhile. */
         UpdateSkill: {
             /** @default null */
             name: string | null;
+            /** @default null */
+            expected_version: number | null;
         };
         /**
          * @description Absent leaves a thing as it is, and so does `null`, but for those that `null` switches off: `queue_id`, `owner_id`,
@@ -3425,6 +3517,72 @@ export interface operations {
             };
         };
     };
+    park: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                conversation_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Park"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConversationView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    unpark: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                conversation_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConversationView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     resolve: {
         parameters: {
             query?: never;
@@ -3569,6 +3727,68 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ConversationView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_interruptions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Interruptions"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    set_interruptions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SetInterruptions"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Interruptions"];
                 };
             };
             /** @description It failed; `code` says why */

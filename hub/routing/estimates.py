@@ -16,6 +16,7 @@ While a queue's calendar is closed nothing is foretold; customers are told when 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -29,14 +30,16 @@ from hub.domain.events import STAFF, EstimateChanged
 from hub.domain.states import AgentState
 from hub.domain.values import TIER_PRIORITY, ChannelKind
 from hub.domain.views import EstimateView, PlaceView
-from hub.errors import DatabaseAway
+from hub.errors import DatabaseAway, NotFound
 from hub.routing import engine, floor, waiting
-from hub.routing.calendar import Calendar, is_open, next_opening
+from hub.routing.calendar import ALWAYS, Calendar, is_open, next_opening
 from hub.routing.calendars import load_calendar
 from hub.routing.floor import QueueRules
 from hub.store import tables
 from hub.store.database import Database, Notice, Tx
 from hub.store.stream import Wakes
+
+log = logging.getLogger(__name__)
 
 _c, _q, _k, _cu = tables.conversation.c, tables.queue.c, tables.channel.c, tables.customer.c
 _w, _o, _as = tables.wait_estimate.c, tables.offer.c, tables.assignment.c
@@ -100,7 +103,7 @@ def load_places(tx: Tx, conversation_ids: Collection[int]) -> dict[int, PlaceVie
     queue_ids = {row.queue_id for row in asked}
     turns = {row.id: row for row in _load_turns(tx, queue_ids, {row.id for row in asked})}
     lengths = _load_lengths(tx, queue_ids)
-    opens = {row.queue_id: _opens_at(load_calendar(tx, row.calendar_id), tx.now) for row in asked if row.calendar_id}
+    opens = {row.queue_id: _opens_at(_load_hours(tx, row.calendar_id), tx.now) for row in asked if row.calendar_id}
     places: dict[int, PlaceView] = {}
     for row in asked:
         opens_at = opens.get(row.queue_id)
@@ -115,6 +118,15 @@ def load_places(tx: Tx, conversation_ids: Collection[int]) -> dict[int, PlaceVie
             ewt_s = waiting.at_position(row.ewt_s, turn.line, lengths.get(row.queue_id, 0))
             places[row.id] = PlaceView(turn.position, ewt_s, None)
     return places
+
+
+def _load_hours(tx: Tx, calendar_id: int) -> Calendar:
+    """Hours that cannot be read (their zone is gone from the machine, say) are none: nobody's place is lost over them."""
+    try:
+        return load_calendar(tx, calendar_id)
+    except (NotFound, ValueError):
+        log.warning("estimates.calendar_unreadable", extra={"calendar_id": calendar_id})
+        return ALWAYS
 
 
 def _opens_at(calendar: Calendar, now: datetime) -> datetime | None:
@@ -207,7 +219,7 @@ def load_habits(tx: Tx) -> Habits:
         kinds={queue_id: ChannelKind(counts.most_common(1)[0][0]) for queue_id, counts in kinds.items()},
         handle_s={queue_id: sum(times) / len(times) for queue_id, times in handled.items()},
         calendars={
-            row.id: load_calendar(tx, row.calendar_id)
+            row.id: _load_hours(tx, row.calendar_id)
             for row in tx.rows(select(_q.id, _q.calendar_id).where(_q.calendar_id.is_not(None)))
         },
     )

@@ -179,6 +179,22 @@ async def test_outside_business_hours_nothing_is_foretold_but_when_it_opens(scen
     assert open_now.ewt_s == pytest.approx(HANDLE_S, rel=0.6)
 
 
+@pytest.mark.parametrize("calendar_id", [1, 999])
+async def test_hours_that_cannot_be_read_stop_nothing(scene: Scene, clock: FrozenClock, calendar_id: int) -> None:
+    await practised(scene, clock)
+
+    def spoil(tx: Tx) -> None:
+        tx.insert(tables.calendar, {"name": "Elsewhere"})
+        body = CLOSED_NOW | {"zone": "Europe/Atlantis"}
+        tx.execute(insert(tables.calendar_version).values(calendar_id=1, version=1, since=tx.now, body=body))
+
+    await scene.database.transaction(spoil)
+    await scene.set(tables.queue, {"calendar_id": calendar_id}, id=scene.queue_id)
+    conversation_id = await scene.opened()
+    await estimate(scene)
+    assert await place(scene, conversation_id) == PlaceView(1, 1.0 * HANDLE_S, None)
+
+
 @pytest.mark.parametrize("seed", range(4))
 async def test_places_are_those_of_the_engines_order(scene: Scene, clock: FrozenClock, seed: int) -> None:
     chance = random.Random(seed)

@@ -755,10 +755,9 @@ def resolve(tx: Tx, viewer: Viewer, conversation_id: int) -> ConversationView:
         pinned_agent_id=None,
         # Its urgency is over with it: what the customer writes next is weighed anew.
         priority=0,
-        parked_until=None,
         unanswered_since=None,
         resolved_at=tx.now,
-        **callbacks.drop(tx, before),
+        **{"parked_until": None} | callbacks.drop(tx, before),
     )
     tx.emit(
         ConversationResolved(

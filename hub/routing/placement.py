@@ -12,7 +12,7 @@ who inserts it is timeline.inbound, which tells what was done (`placed`) and sen
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -246,11 +246,13 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class Directory:
-    """What rules name, as far as it is there now. `topics`: rows of `topic`, those that are switched on."""
+    """What rules name, as far as it is there now. `topics`: rows of `topic`, those that are switched on; `owners`: who of
+    their owners work here."""
 
     queues: Mapping[int, str]
     skills: Mapping[int, str]
     topics: Mapping[int, Row[Any]]
+    owners: frozenset[int]
     calendars: Mapping[int, Calendar]
 
     def open_at(self, at: datetime) -> frozenset[int]:
@@ -328,11 +330,14 @@ def load_directory(tx: Tx, rules: RuleSet) -> Directory:
     topics = tx.rows(select(tables.topic).where(_t.id.in_(named["topic"]), _t.active)) if named["topic"] else []
     queue_ids = named["queue"] | {row.queue_id for row in topics if row.queue_id is not None}
     queues = tx.rows(select(_q.id, _q.name).where(_q.id.in_(queue_ids))) if queue_ids else []
+    owner_ids = {row.owner_id for row in topics if row.owner_id is not None}
+    owners = tx.rows(select(_u.id).where(_u.id.in_(owner_ids), _u.active)) if owner_ids else []
     skills = tx.rows(select(_s.id, _s.name).where(_s.id.in_(named["skill"]))) if named["skill"] else []
     return Directory(
         queues={row.id: row.name for row in queues},
         skills={row.id: row.name for row in skills},
         topics={row.id: row for row in topics},
+        owners=frozenset(row.id for row in owners),
         calendars=calendars.load_current(tx, named["calendar"]),
     )
 
@@ -382,7 +387,7 @@ def _start(tx: Tx, in_force: _InForce, newcomer: Newcomer, customer: Row[Any]) -
         return None
     directory = in_force.directory
     directed = direct(placed, newcomer.queue_id, directory)
-    owner_id = _access_owner(tx, directed.owner_id)
+    directed = replace(directed, owner_id=_access_owner(tx, directed.owner_id))
     calendar = directory.calendars.get(placed.reply_calendar_id) if placed.reply_calendar_id is not None else None
     return Start(
         values={
@@ -391,7 +396,7 @@ def _start(tx: Tx, in_force: _InForce, newcomer: Newcomer, customer: Row[Any]) -
             "required": directed.required,
             "tags": list(directed.tags) or None,
             "topic_id": directed.topic_id,
-            "pinned_agent_id": owner_id,
+            "pinned_agent_id": directed.owner_id,
         },
         told=_told(in_force, placed, directed, newcomer.queue_id),
         auto_reply=AutoReply(placed.auto_reply, calendar, customer.language) if placed.auto_reply else None,
@@ -402,20 +407,20 @@ def direct(placed: Placement, queue_id: int, directory: Directory) -> Directed:
     """What follows from what the rules say. `queue_id`: the channel's. A topic directs where no rule names a queue."""
     topic = directory.topics.get(placed.topic_id) if placed.topic_id is not None else None
     by_topic = topic if placed.queue_id is None else None
-    own = by_topic.queue_id if by_topic is not None else None
+    own, owner_id = (by_topic.queue_id, by_topic.owner_id) if by_topic is not None else (None, None)
     return Directed(
         queue_id=placed.queue_id or own or queue_id,
         priority=placed.priority or 0,
         required=write_required(placed.required),
         tags=placed.tags,
         topic_id=placed.topic_id,
-        owner_id=by_topic.owner_id if by_topic is not None else None,
+        owner_id=owner_id if owner_id in directory.owners else None,
         has_auto_reply=placed.auto_reply is not None,
     )
 
 
 def _access_owner(tx: Tx, user_id: int | None) -> int | None:
-    """The owner of a topic if they work here, and go on doing so until the commit: whoever leaves is unpinned then."""
+    """The owner of a topic if they work here still, and go on doing so until the commit: whoever leaves is unpinned then."""
     if user_id is None:
         return None
     query = select(_u.id).where(_u.id == user_id, _u.active).with_for_update(read=True)

@@ -1,8 +1,9 @@
 """Rules tried out on conversations that were: where would they have begun, and where did they.
 
-Reads only, a page at a time and each page in a read of its own, so that nobody waits for it; the newest conversations come
-first. What is compared is how they began: the line `placed` tells what rules did then, and where there is none the channel's
-queue (as it is today) took them. What the past does not tell is taken as it is today, and each example says so:
+Reads only, a page at a time and each page in a read of its own, and thinks beside the loop that serves everybody else; the
+newest conversations come first. What is compared is how they began: the line `placed` tells what rules did then, and where
+there is none the channel's queue (as it is today) took them. What the past does not tell is taken as it is today, and each
+example says so:
 
     tier_today       a rule that fits asks for the customer's tier
     language_today   … or for their language
@@ -11,6 +12,7 @@ queue (as it is today) took them. What the past does not tell is taken as it is 
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -30,7 +32,7 @@ from hub.routing.placement import (
     load_directory,
     sender_domain,
 )
-from hub.routing.rules import Facts, RuleSet, place
+from hub.routing.rules import TEXT_LENGTH, Facts, RuleSet, place
 from hub.store import tables
 from hub.store.database import Database, Tx
 from hub.timeline.conversations import PREVIEW_LENGTH
@@ -80,16 +82,16 @@ async def try_rules(database: Database, mode: str, rules: object, *, days: int, 
     before: int | None = None
     seen = 0
     while seen < limit:
-        rows = await database.read(_load_page, since, before, min(_PAGE, limit - seen))
-        if not rows:
+        page = await database.read(_load_page, since, before, min(_PAGE, limit - seen))
+        if not page.rows:
             break
-        for matched, example in await database.read(_try_page, read, directory, rows):
+        for matched, example in await asyncio.to_thread(_try_page, read, directory, page):
             trial.looked_at += 1
             trial.by_rule.update(matched)
             if example is not None:
                 trial.changed += 1
                 trial.examples += [example] if len(trial.examples) < _EXAMPLES else []
-        seen, before = seen + len(rows), rows[-1].id
+        seen, before = seen + len(page.rows), page.rows[-1].id
     return trial
 
 
@@ -98,7 +100,18 @@ def _prepare(tx: Tx, mode: str, rules: object, days: int) -> tuple[RuleSet, Dire
     return read, load_directory(tx, read), tx.now - timedelta(days=days)
 
 
-def _load_page(tx: Tx, since: datetime, before: int | None, limit: int) -> Sequence[Row[Any]]:
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """Conversations, and by id the first message of each, what its line `placed` says, and the first conversation of each
+    customer."""
+
+    rows: Sequence[Row[Any]]
+    firsts: Mapping[int, Row[Any]]
+    told: Mapping[int, Mapping[str, Any]]
+    oldest: Mapping[int, int]
+
+
+def _load_page(tx: Tx, since: datetime, before: int | None, limit: int) -> _Page:
     query = (
         select(
             _c.id,
@@ -122,24 +135,26 @@ def _load_page(tx: Tx, since: datetime, before: int | None, limit: int) -> Seque
         .order_by(_c.id.desc())
         .limit(limit)
     )
-    return tx.rows(query if before is None else query.where(_c.id < before))
+    rows = tx.rows(query if before is None else query.where(_c.id < before))
+    ids = [row.id for row in rows]
+    return _Page(
+        rows,
+        _load_first_messages(tx, ids),
+        _load_placed(tx, ids),
+        _load_first_conversations(tx, sorted({row.customer_id for row in rows})),
+    )
 
 
-def _try_page(
-    tx: Tx, rules: RuleSet, directory: Directory, rows: Sequence[Row[Any]]
-) -> list[tuple[tuple[str, ...], Example | None]]:
+def _try_page(rules: RuleSet, directory: Directory, page: _Page) -> list[tuple[tuple[str, ...], Example | None]]:
     """For each conversation that rules would have placed: which fit, and what would have been otherwise."""
-    firsts = _load_first_messages(tx, [row.id for row in rows])
-    placed_then = _load_placed(tx, [row.id for row in rows])
-    oldest = _load_first_conversations(tx, sorted({row.customer_id for row in rows}))
     tried: list[tuple[tuple[str, ...], Example | None]] = []
-    for row in rows:
-        first = firsts.get(row.id)
+    for row in page.rows:
+        first = page.firsts.get(row.id)
         # Where the hub wrote first, or a machine's note was put by, nothing was placed.
         if first is None or first.direction != Direction.IN.value or first.noise in _UNANSWERED:
             continue
         kind = ChannelKind(row.kind)
-        was_here = oldest[row.customer_id] < row.id
+        was_here = page.oldest[row.customer_id] < row.id
         facts = Facts(
             channel_id=row.channel_id,
             kind=kind,
@@ -153,7 +168,7 @@ def _try_page(
         )
         placed = place(rules, facts)
         after = direct(placed, row.queue_id, directory)
-        before = _began(placed_then.get(row.id, {}), row.queue_id, row.required)
+        before = _began(page.told.get(row.id, {}), row.queue_id, row.required)
         example = None
         if after != before:
             example = Example(
@@ -179,7 +194,7 @@ def _load_first_messages(tx: Tx, ids: Sequence[int]) -> dict[int, Row[Any]]:
         .subquery()
     )
     query = (
-        select(_e.conversation_id, _e.direction, _e.text, _m.noise)
+        select(_e.conversation_id, _e.direction, func.substr(_e.text, 1, TEXT_LENGTH).label("text"), _m.noise)
         .join(first, first.c.id == _e.id)
         .outerjoin(tables.mail, _m.entry_id == _e.id)
     )

@@ -271,6 +271,19 @@ async def test_what_nobody_could_ever_do_is_counted_by_what_each_requires(scene:
     assert (told.is_unservable, dict(told.filtered)) == (True, {"lacks_skill:billing<5": (agent.user_id,)})
 
 
+async def test_what_few_can_take_does_not_hide_what_stands_behind_it(scene: Scene, clock: FrozenClock) -> None:
+    expert, clerk = await scene.agent(), await scene.agent()
+    await give(scene, expert, billing=5)
+    hard = []
+    for sender in ("a", "b", "c"):
+        hard.append(await scene.opened(sender=sender))
+        await set_own(scene, hard[-1], billing=5)
+        clock.advance(1)
+    plain = await scene.opened(sender="d")
+    await go(scene)
+    assert await ringing_at(scene) == {hard[0]: expert.user_id, plain: clerk.user_id}
+
+
 async def test_a_skill_that_is_renamed_is_still_required_and_one_that_is_removed_no_more(scene: Scene) -> None:
     agent = await scene.agent()
     await give(scene, agent, billing=1)
@@ -627,7 +640,7 @@ async def test_what_waits_is_explained_though_it_rings_at_nobody(scene: Scene, c
 # --- narrowing ----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("seed", "lines_limit"), [*((seed, 100) for seed in range(6)), (6, 3), (7, 3)])
+@pytest.mark.parametrize(("seed", "lines_limit"), [*((seed, 100) for seed in (*range(6), 50)), (6, 3), (7, 3)])
 async def test_what_is_left_out_of_a_snapshot_changes_no_decision(
     scene: Scene, clock: FrozenClock, monkeypatch: pytest.MonkeyPatch, seed: int, lines_limit: int
 ) -> None:
@@ -680,17 +693,18 @@ def _lay_random_floor(tx: Tx, first_queue: int, chance: random.Random, now: date
             values = {"id": f"{kind}-{queue_id}", "kind": kind, "name": kind, "queue_id": queue_id}
             tx.execute(insert(tables.channel).values(**values, settings={}, secrets="", health_since=now))
     agents = []
-    for number in range(8):
+    for number in range(chance.choice((3, 8))):
         person = {"email": f"r{number}", "name": f"R{number}", "role": "agent", "password_hash": "", "created_at": now}
         agents.append(tx.insert(tables.user_account, person))
         tx.execute(
             insert(tables.agent).values(
                 user_id=agents[-1],
-                state=chance.choice(("available", "available", "available", "busy", "away")),
+                # Somebody is there in any case.
+                state=chance.choice(("available", "available", "available", "busy", "away")) if number else "available",
                 connected=True,
                 state_since=now,
                 idle_since=now - timedelta(seconds=chance.randrange(500)),
-                capacity=chance.choice((30, 100)),
+                capacity=chance.choice((30, 100)) if number else 200,
             )
         )
         for queue_id in chance.sample(queue_ids, 2):

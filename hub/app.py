@@ -2,8 +2,8 @@
 
     Settings → Database, Vault, Files → Wakes, Notices, Tail → Intake, Adapters → loops → web
 
-All loops of a process run in one group: tail (stream), notices, dispatcher, sender, media, mailboxes, projector, live,
-housekeeping, and the listener for mail where one is set up.
+All loops of a process run in one group: tail (stream), notices, dispatcher, escalations, clocks, sender, media, mailboxes,
+projector, live, housekeeping, and the listener for mail where one is set up.
 Each of them waits through a database that is away. One that ends in any other way takes the process down, loudly: a hub
 that answers but routes nothing would be worse than one that is restarted.
 """
@@ -39,6 +39,7 @@ from hub.errors import DatabaseAway, Misconfigured
 from hub.kpi.facts import Projector
 from hub.logs import set_up_logging
 from hub.routing.dispatcher import Dispatcher
+from hub.routing.ladder import Escalations
 from hub.settings import Settings, load_settings
 from hub.store import stream, tables
 from hub.store.database import Database, Tx, open_database
@@ -56,6 +57,7 @@ from hub.timeline.media import MediaFetcher
 from hub.timeline.sending import Sender
 from hub.web import (
     agents,
+    alerts,
     api_keys,
     attachments,
     calendars,
@@ -63,6 +65,7 @@ from hub.web import (
     chat_socket,
     conversations,
     customers,
+    escalation,
     mail_sign_in,
     mails,
     offers,
@@ -74,6 +77,7 @@ from hub.web import (
     skills,
     snapshot,
     static,
+    topics,
     users,
     webhooks,
 )
@@ -118,6 +122,9 @@ ENDPOINTS: list[Endpoint] = endpoints_of(
     channels,
     mail_sign_in,
     api_keys,
+    topics,
+    escalation,
+    alerts,
 )
 
 
@@ -166,6 +173,7 @@ class Hub:
             reuse_port=not settings.is_sqlite,
         )
         self.dispatcher = Dispatcher(self.database, self.wakes, presence_grace_s=settings.presence_grace_s)
+        self.escalations = Escalations(self.database, self.wakes)
         self.projector = Projector(self.database, self.wakes)
         self.live = Live(self.database, self.tail, self.notices, process=self.process)
         self.chat_sockets = ChatSockets()
@@ -187,6 +195,8 @@ class Hub:
             "tail": self.tail.run(),
             "notices": self.notices.run(),
             "dispatcher": self.dispatcher.run(),
+            "escalations": self.escalations.run(),
+            "clocks": self.escalations.keep_up(),
             "sender": self.sender.run(),
             "media": self.media.run(),
             "mailboxes": self.mail_fetcher.run(),

@@ -215,6 +215,8 @@ def _write_settings(tx: Tx, queue_id: int, settings: QueueSettings) -> bool:
     _check_exists(tx, tables.escalation_policy, "policy_id", settings.policy_id)
     if values:
         tx.execute(update(tables.queue).where(_q.id == queue_id).values(**values))
+    if values.keys() & {"calendar_id", "policy_id"}:
+        tx.wake("clocks")
     requires = settings.required is not None and skills.set_requirements(tx, queue_id, settings.required)
     return bool(values) or requires
 

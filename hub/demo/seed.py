@@ -1,4 +1,4 @@
-"""What a fresh demo holds, as data: people, queues, channel accounts and a few days of past.
+"""What a fresh demo holds, as data: people, queues, topics, ladders, channel accounts and a few days of past.
 
 `seed` puts it into an empty hub; one that has users is left as it is, but for the address of the carrier.
 """
@@ -22,13 +22,14 @@ from hub.domain.mail import MailKind, SpanKind
 from hub.domain.states import ConversationStatus, Delivery
 from hub.domain.values import AuthorKind, ChannelKind, ContactKind, Direction, EntryKind, Role
 from hub.routing import calendars, holidays, placement
+from hub.routing import policies as escalation_policies
 from hub.routing.calendar import SpecialDay, SpecialDayText
 from hub.routing.calendars import CalendarText
 from hub.store import tables
 from hub.store.database import Database, Tx
 from hub.store.vault import Vault
 from hub.timeline import channels as timeline_channels
-from hub.timeline import customers, threads
+from hub.timeline import customers, threads, topics
 
 SMS_NUMBER = "+15005550006"  # Twilio's magic number that may send
 ACCOUNT_SID = "AC" + "5e7a0c0ffee0de305e7a0c0ffee0de30"  # the shape of one; nobody's
@@ -93,6 +94,56 @@ class SeedQueue:
     signature: str
 
 
+@dataclass(frozen=True, slots=True)
+class SeedTopic:
+    name: str
+    is_complaint: bool = False
+    queue: str | None = None
+    owner: str | None = None
+    policy: str | None = None
+
+
+NOTHING_WAITS, COMPLAINTS = "Nothing waits for long", "Complaints"
+
+
+def policies(supervisor_id: int) -> dict[str, Mapping[str, object]]:
+    """Name → ladder (hub.routing.escalation.read_policy). Minutes, so that whoever tries the demo sees it happen."""
+    return {
+        NOTHING_WAITS: {
+            "targets": {"first_response": 300.0, "resolution": 86_400.0},
+            "paused_in": ["pending_customer", "parked"],
+            "steps": [
+                _step("waits-2-minutes", "waiting", after_s=120.0, kind="raise_priority", minutes=15),
+                _step("first-answer-due", "first_response", share=1.0, kind="notify_role", role=Role.SUPERVISOR.value),
+                _step("solution-due", "resolution", share=1.0, kind="tag", name="overdue"),
+            ],
+        },
+        COMPLAINTS: {
+            "targets": {"first_response": 120.0, "resolution": 14_400.0},
+            "paused_in": ["parked"],
+            "steps": [
+                _step("complaint-comes", "resolution", after_s=0.0, kind="notify_user", user_id=supervisor_id),
+                _step("complaint-unheard", "first_response", share=1.0, kind="page_supervisor"),
+                _step("complaint-unsolved", "resolution", share=1.0, kind="page_supervisor"),
+            ],
+        },
+    }
+
+
+def _step(
+    step_id: str, clock: str, *, after_s: float | None = None, share: float | None = None, **action: object
+) -> dict[str, object]:
+    return {"id": step_id, "clock": clock, "after_s": after_s, "share": share, "actions": [action]}
+
+
+QUEUE_POLICIES = {SUPPORT: NOTHING_WAITS}
+ORDER = "Order"
+TOPICS: tuple[SeedTopic, ...] = (
+    SeedTopic(ORDER),
+    SeedTopic("Delivery"),
+    SeedTopic("Complaint", is_complaint=True, queue=SUPPORT, owner="supervisor@demo.test", policy=COMPLAINTS),
+)
+
 SIGNATURE = f"{ORGANISATION_NAME}, 14 Abovyan Street, Yerevan\n+1 500 555 0006"
 QUEUES: tuple[SeedQueue, ...] = (SeedQueue(SUPPORT, 25, SIGNATURE), SeedQueue(SALES, 25, SIGNATURE))
 ACKNOWLEDGEMENT = (
@@ -102,7 +153,6 @@ ACKNOWLEDGEMENT = (
 
 
 WORKING_WEEK = [[("09:00", "18:00")]] * 5 + [[], []]
-COMPLAINT = "Complaint"
 # What people write when they want their money back, in the languages of those who write here.
 REFUND_WORDS = (
     "refund*",
@@ -295,6 +345,7 @@ def _fill(
     for user in USERS:
         if user.signature:
             accounts.update_user(tx, None, users[user.email].id, signature=user.signature)
+    _lay_ladders(tx, queue_ids, {email: user.id for email, user in users.items()})
     for channel in wanted:
         timeline_channels.create_channel(
             tx,
@@ -332,13 +383,13 @@ def _write_hours(tx: Tx, queue_id: int, closed: Sequence[SpecialDay]) -> int:
 
 def _write_rules(tx: Tx, calendar_id: int, user_id: int) -> None:
     """Two that show what rules are for. The one for closed hours answers where an acknowledgement would go out anyway."""
-    topic = {"name": COMPLAINT, "folded_name": COMPLAINT.casefold(), "is_complaint": True}
+    order = next(topic.id for topic in topics.load_topics(tx) if topic.name == ORDER)
     rules = [
         {
             "id": "refunds1",
             "name": "Money back",
             "when": {"words": {"any": REFUND_WORDS}},
-            "then": {"topic_id": tx.insert(tables.topic, topic), "priority": 15, "tags": ["refund"]},
+            "then": {"topic_id": order, "priority": 15, "tags": ["refund"]},
         },
         {
             "id": "closed01",
@@ -349,6 +400,25 @@ def _write_rules(tx: Tx, calendar_id: int, user_id: int) -> None:
     ]
     version = placement.create_version(tx, user_id, "all", rules, expected_version=None).version
     placement.activate(tx, version)
+
+
+def _lay_ladders(tx: Tx, queue_ids: Mapping[str, int], user_ids: Mapping[str, int]) -> None:
+    """Escalation policies, the queues they hold for, and topics."""
+    made = {
+        name: escalation_policies.create_policy(tx, name, given).id
+        for name, given in policies(user_ids["supervisor@demo.test"]).items()
+    }
+    for queue, policy in QUEUE_POLICIES.items():
+        queues.update_queue(tx, queue_ids[queue], queues.QueueSettings(policy_id=made[policy]))
+    for topic in TOPICS:
+        topics.create_topic(
+            tx,
+            name=topic.name,
+            is_complaint=topic.is_complaint,
+            queue_id=queue_ids[topic.queue] if topic.queue else None,
+            owner_id=user_ids[topic.owner] if topic.owner else None,
+            policy_id=made[topic.policy] if topic.policy else None,
+        )
 
 
 def _point_channels(tx: Tx, vault: Vault, wanted: Sequence[SeedChannel]) -> None:

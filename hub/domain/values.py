@@ -95,6 +95,11 @@ class Happening(StrEnum):
     # A copy of a mail did not reach one of its further recipients; a recipient called a mail spam.
     BOUNCED = "bounced"
     COMPLAINED = "complained"
+    # What it is about, and its tags, were changed by somebody.
+    TOPIC = "topic"
+    TAGGED = "tagged"
+    # A step of its escalation policy fired.
+    ESCALATED = "escalated"
 
 
 # Between the epoch and the number of a token.

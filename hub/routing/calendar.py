@@ -18,6 +18,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from itertools import pairwise
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -276,6 +277,8 @@ def _spans(calendar: Calendar, start: datetime) -> Iterator[tuple[datetime, date
         day += timedelta(days=1)
 
 
+# The same few days are asked for again and again; some months of them, for a few calendars.
+@lru_cache(maxsize=4096)
 def _instant(zone: ZoneInfo, day: date, minutes: int, *, is_last: bool) -> datetime:
     """When the clock on the wall shows it: of two such moments the first or the last, of none the jump over it."""
     wall = datetime.combine(day, time()) + timedelta(minutes=minutes)

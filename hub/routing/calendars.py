@@ -2,7 +2,7 @@
 
 The body of a version is what people typed: `{"zone", "week": [[["09:00", "18:00"], …], … seven days], "special": [{"day",
 "hours", "name", "source"}, …]}`, read by routing.calendar. A calendar that queues, rules in force or the clocks of open
-conversations go by is not removed. Whatever goes by one that changes looks again (`_tell_change`).
+conversations go by is not removed. Whoever saves one tells the clocks, which read calendars (clocks.calendar_changed).
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ def create_calendar(tx: Tx, text: CalendarText) -> CalendarView:
 
 def save_calendar(tx: Tx, calendar_id: int, text: CalendarText, *, expected_version: int | None = None) -> CalendarView:
     """A new version. Conflict if the name is taken, or `version_conflict` if somebody changed it meanwhile; InvalidInput
-    naming every fault. Whatever goes by it looks again."""
+    naming every fault."""
     _check(text)
     row = tx.first(select(_cal.version).where(_cal.id == calendar_id).with_for_update())
     if row is None:
@@ -103,7 +103,7 @@ def save_calendar(tx: Tx, calendar_id: int, text: CalendarText, *, expected_vers
     version = row.version + 1
     tx.execute(update(tables.calendar).where(_cal.id == calendar_id).values(name=text.name, version=version))
     _write_version(tx, calendar_id, version, text)
-    _tell_change(tx, calendar_id)
+    tx.wake("routing")
     return load_calendar_view(tx, calendar_id)
 
 
@@ -127,11 +127,6 @@ def delete_calendar(tx: Tx, calendar_id: int) -> None:
     if used:
         raise Conflict(f"in use by {'; '.join(used.values())}", code="in_use", fields=used)
     tx.execute(delete(tables.calendar).where(_cal.id == calendar_id))
-
-
-def _tell_change(tx: Tx, calendar_id: int) -> None:
-    """The one place that says: this calendar is another from now on."""
-    tx.wake("routing")
 
 
 def _check(text: CalendarText) -> None:

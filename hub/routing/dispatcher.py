@@ -20,7 +20,7 @@ from typing import Any
 
 from sqlalchemy import Row, func, insert, select, update
 
-from hub.agents import presence, roster
+from hub.agents import alerts, presence, roster
 from hub.agents.queues import emit_queues
 from hub.agents.viewer import Viewer
 from hub.domain.events import (
@@ -573,6 +573,7 @@ def resolve(tx: Tx, viewer: Viewer, conversation_id: int) -> ConversationView:
         {FACTS},
     )
     conversations.emit_hidden(tx, view, before)
+    alerts.end_alerts(tx, view.id)
     if agent_id is not None:
         roster.emit_agents(tx, [agent_id])
     return view
@@ -611,6 +612,7 @@ def _reopen(tx: Tx, viewer: Viewer, before: ConversationView) -> ConversationVie
         status=ConversationStatus.OPEN.value,
         resolved_at=None,
         reopened_count=before.reopened_count + 1,
+        escalated=0,
     )
 
 
@@ -690,6 +692,54 @@ def sign_out(tx: Tx, user_id: int) -> None:
     state = tx.scalar(select(_a.state).where(_a.user_id == user_id))
     if state is not None and state != AgentState.OFFLINE.value:
         _take_away(tx, user_id, OfferOutcome.WITHDRAWN, "signed_out")
+
+
+# --- what a topic or an escalation does with work -------------------------------------------------------------------------
+
+
+def direct(
+    tx: Tx, before: ConversationView, author: Author, *, queue_id: int | None = None, agent_id: int | None = None
+) -> ConversationView:
+    """Passes open work on, whoever holds it or is rung at: to a queue, at its original age, and there to an agent by a
+    pin. Work that is there already stays, and so does what that very agent holds. The caller holds ROUTING and the
+    conversation's lock."""
+    if agent_id is not None and before.assignee_id == agent_id:
+        return before
+    is_elsewhere = queue_id is not None and queue_id != before.queue_id
+    is_held_by_another = before.assignee_id is not None and agent_id is not None
+    view = before
+    if is_elsewhere or is_held_by_another:
+        _end_live_offer_of(tx, view.id)
+        view = conversations.load_conversation(tx, view.id)
+        view = _release(tx, view, author, "transferred", queue_id=queue_id)
+    if agent_id is None or view.queued_since is None or view.pinned_agent_id == agent_id:
+        return view
+    ringing = tx.first(select(_o.id, _o.agent_id).where(_o.conversation_id == view.id, _o.ended_at.is_(None)))
+    if ringing is not None and ringing.agent_id != agent_id:
+        _end_offer(tx, ringing.id, OfferOutcome.WITHDRAWN)
+        view = conversations.load_conversation(tx, view.id)
+    return _pin(tx, view, agent_id, author)
+
+
+def give(tx: Tx, before: ConversationView, author: Author, agent_id: int) -> ConversationView:
+    """Gives open work to an agent at once, whoever holds it or is rung at. The caller holds ROUTING and the conversation's
+    lock, and has looked whether the agent may have it."""
+    if before.assignee_id == agent_id:
+        return before
+    _end_live_offer_of(tx, before.id)
+    previous = _end_assignment(tx, before, "transferred")
+    view = _assign(
+        tx,
+        conversations.load_conversation(tx, before.id),
+        agent_id,
+        "transfer",
+        Happening.TRANSFERRED,
+        author,
+        {"reason": "transferred", "note": None},
+    )
+    if previous is not None:
+        roster.emit_agents(tx, [previous])
+    return view
 
 
 # --- the loop -----------------------------------------------------------------------------------------------------------

@@ -28,13 +28,15 @@ from itertools import pairwise
 from typing import ClassVar
 
 from hub.domain.values import Role
-from hub.routing.calendar import Calendar, Faults, add_open_seconds, open_seconds
+from hub.routing.calendar import Calendar, Faults, add_open_seconds, is_open, open_seconds
 from hub.routing.engine import Skill
 
 # More rungs than anybody can keep in mind; a policy with more is a mistake.
 _MAX_STEPS = 50
 # Ten years of business time: a longer threshold is a slip of the keyboard.
 _LONGEST_S = 315_360_000.0
+# Sums of seconds are rounded, instants are exact: nearer than this, the instant decides.
+_NEAR_S = 1.0
 
 
 class Clock(StrEnum):
@@ -46,6 +48,17 @@ class Clock(StrEnum):
     NEXT_RESPONSE = "next_response"
     RESOLUTION = "resolution"
     IDLE = "idle"
+
+
+class WorkState(StrEnum):
+    """WAITING: in a queue. WITH_AGENT: held, and the customer waits for an answer. PENDING_CUSTOMER: held, with nothing
+    unanswered. PARKED: put aside."""
+
+    WAITING = "waiting"
+    WITH_AGENT = "with_agent"
+    PENDING_CUSTOMER = "pending_customer"
+    PARKED = "parked"
+    RESOLVED = "resolved"
 
 
 # --- actions --------------------------------------------------------------------------------------------------------------
@@ -229,9 +242,28 @@ def due_steps(history: History, fired: Collection[Fired], now: datetime) -> list
     return [due for due in _all_due(history) if due.due_at <= now and due.fired not in fired]
 
 
+def next_step(history: History, fired: Collection[Fired], now: datetime) -> Due | None:
+    """The step that will be due next if nothing happens; None: none. What is due already is due_steps' affair."""
+    return next((due for due in _all_due(history) if due.due_at > now and due.fired not in fired), None)
+
+
 def next_due(history: History, fired: Collection[Fired], now: datetime) -> datetime | None:
-    """When the next step will be due if nothing happens; None: never. What is due already is due_steps' affair."""
-    return next((due.due_at for due in _all_due(history) if due.due_at > now and due.fired not in fired), None)
+    """When that is."""
+    due = next_step(history, fired, now)
+    return due.due_at if due is not None else None
+
+
+def is_paused(segment: Segment, clock: Clock, now: datetime) -> bool:
+    """Whether the clock stands still at an instant of this segment: paused in its state, or out of hours."""
+    return not _counts(segment, clock, frozenset()) or not is_open(segment.calendar, now)
+
+
+def tells_apart(policy: Policy | None, state: str, other: str) -> bool:
+    """Whether it makes any difference to a clock in which of two states the work is while this policy holds."""
+    if policy is None or state == other:
+        return False
+    named = [policy.paused_in, *(step.in_states for step in policy.steps if step.in_states)]
+    return any((state in states) != (other in states) for states in named)
 
 
 def elapsed_s(history: History, run: Run, at: datetime) -> float:
@@ -269,13 +301,15 @@ def _due(history: History, run: Run, step_id: str) -> Due | None:
         if not counts:
             continue
         threshold_s = policy.threshold_s(step) if policy and step and step.clock is run.clock else None
-        if policy and step and threshold_s is not None:
+        lasts_s = open_seconds(segment.calendar, begins, ends) if ends is not None else 0.0
+        # A piece that surely ends before is not searched for the instant: that may walk through weeks of hours.
+        is_near = threshold_s is not None and (ends is None or passed_s + lasts_s > threshold_s - _NEAR_S)
+        if policy and step and threshold_s is not None and is_near:
             due_at = add_open_seconds(segment.calendar, begins, threshold_s - passed_s)
             # At the very end still counts: whoever asked at that instant, before it ended, was told so.
             if due_at is not None and (ends is None or due_at <= ends):
                 return Due(step, run, due_at, policy.id, policy.version, run.stopped_at is not None)
-        if ends is not None:
-            passed_s += open_seconds(segment.calendar, begins, ends)
+        passed_s += lasts_s
     return None
 
 

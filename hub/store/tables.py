@@ -987,12 +987,15 @@ escalation_fired = Table(
     metadata,
     Column("conversation_id", BigId, ForeignKey("conversation.id", ondelete="CASCADE"), primary_key=True),
     Column("step_id", Text, primary_key=True),
-    Column("run", Integer, primary_key=True, autoincrement=False),
+    # The run's number; of the clock IDLE, which keeps no runs, the entry since which nothing happened.
+    Column("run", BigInteger, primary_key=True, autoincrement=False),
     Column("clock", Text, nullable=False),
     Column("policy_id", BigInteger, nullable=False),
     Column("policy_version", Integer, nullable=False),
     _at("due_at"),
     _at("fired_at"),
+    # It fired late, when the run was over by then: nothing was done.
+    Column("is_over", Boolean, nullable=False),
 )
 
 alert = Table(

@@ -37,7 +37,7 @@ def acknowledge(tx: Tx, view: ConversationView, arrival: MessageArrival) -> None
     """Queues the acknowledgement of a conversation that this mail has just begun, if there is one to send."""
     settings = tx.scalar(select(tables.channel.c.settings).where(tables.channel.c.id == view.channel_id))
     text = (settings or {}).get("acknowledgement", "")
-    if not text or not _is_wanted(arrival) or not _is_due(tx, view):
+    if not text or not _is_wanted(arrival) or not is_due(tx, view):
         return
     text = text.replace("{number}", str(view.id)).replace("{subject}", view.subject or "")
     wish = mails.MailWish(MailKind.ACKNOWLEDGEMENT, to=(Mailbox(view.address, view.customer_name),), quote=False)
@@ -53,7 +53,7 @@ def reply(tx: Tx, view: ConversationView, arrival: MessageArrival, text: str) ->
         return False
     author = Author(AuthorKind.SYSTEM, "")
     if arrival.mail is not None:
-        if not _is_wanted(arrival) or not _is_due(tx, view):
+        if not _is_wanted(arrival) or not is_due(tx, view):
             return False
         wish = mails.MailWish(MailKind.ACKNOWLEDGEMENT, to=(Mailbox(view.address, view.customer_name),), quote=False)
         outbox.enqueue(tx, view.id, author, text, mail=wish)
@@ -75,10 +75,14 @@ def reply(tx: Tx, view: ConversationView, arrival: MessageArrival, text: str) ->
     return True
 
 
+def is_nobodys(address: str) -> bool:
+    """Whether nobody reads what comes there."""
+    return address.rpartition("@")[0] in _NOBODY
+
+
 def _is_wanted(arrival: MessageArrival) -> bool:
     assert arrival.mail is not None
-    local = arrival.sender.rpartition("@")[0]
-    if arrival.sender == UNKNOWN_SENDER or local in _NOBODY:
+    if arrival.sender == UNKNOWN_SENDER or is_nobodys(arrival.sender):
         return False
     mail = arrival.mail
     if mail.noise is not Noise.NONE or mail.refuses_automatic_answers:
@@ -87,7 +91,8 @@ def _is_wanted(arrival: MessageArrival) -> bool:
     return mail.fault is None or mail.fault in PARTLY_READ
 
 
-def _is_due(tx: Tx, view: ConversationView) -> bool:
+def is_due(tx: Tx, view: ConversationView) -> bool:
+    """Whether this address may have one more automatic mail now."""
     sent = tx.first(
         select(func.count().label("sent_count"), func.max(_e.at).label("last"))
         .select_from(tables.mail)

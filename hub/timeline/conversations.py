@@ -8,7 +8,7 @@ Timeline order is (at, id): `at` is the provider's time of a message where it te
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -30,6 +30,7 @@ from hub.domain.states import AttachmentState, ConversationStatus, Delivery
 from hub.domain.values import AuthorKind, ChannelKind, Direction, EntryKind, Happening, Role
 from hub.domain.views import AttachmentView, Author, CallbackView, ConversationView, DeliveryView, EntryView, MailView
 from hub.errors import NotFound
+from hub.routing import clocks
 from hub.store import tables
 from hub.store.database import Tx
 from hub.timeline.mails import load_mail_views
@@ -145,9 +146,10 @@ def load_page(
     words: str | None,
     before: tuple[datetime, int] | None,
     limit: int,
+    is_troubled: bool = False,
 ) -> list[ConversationView]:
     """Newest activity first, as far as the viewer may see. `assignee` is me, none, any or a user's id; `before` is the
-    (last_entry_at, id) of the last one already held."""
+    (last_entry_at, id) of the last one already held; `is_troubled`: only complaints and what has escalated."""
     query = CONVERSATIONS.where(_c.status == status.value)
     visible = visible_to(viewer.role, viewer.user_id, viewer.queue_ids)
     if visible is not None:
@@ -158,6 +160,9 @@ def load_page(
         query = query.where(_c.assignee_id == (viewer.user_id if assignee == "me" else int(assignee)))
     if queue_id is not None:
         query = query.where(_c.queue_id == queue_id)
+    if is_troubled:
+        complaints = select(tables.topic.c.id).where(tables.topic.c.is_complaint)
+        query = query.where((_c.escalated > 0) | _c.topic_id.in_(complaints))
     if words and words.strip():
         wanted = words.strip().lower()
         query = query.where(
@@ -176,7 +181,28 @@ def load_page(
 def change(tx: Tx, conversation_id: int, **values: Any) -> ConversationView:
     """Writes new values and the next version; tells nobody (the caller emits what happened)."""
     tx.execute(update(tables.conversation).where(_c.id == conversation_id).values(version=_c.version + 1, **values))
+    keep_clocks(tx, [conversation_id], touched_only=values.keys().isdisjoint(clocks.MATTERS))
     return load_conversation(tx, conversation_id)
+
+
+def keep_clocks(tx: Tx, conversation_ids: Iterable[int], *, touched_only: bool = False, afresh: bool = False) -> None:
+    """These conversations have changed: at the end of the unit of work their clocks are brought up to date, and screens
+    told if their next step is due at another time. Whoever writes to the table without `change` says so here.
+    `touched_only`: nothing changed of what clocks.MATTERS. `afresh`: also where no policy is in force any more; the first
+    call of a unit of work says it for all."""
+    items = ((conversation_id, touched_only) for conversation_id in conversation_ids)
+    tx.gather("clocks", items, _keep_afresh if afresh else _keep_gathered)
+
+
+def _keep_gathered(tx: Tx, items: set[tuple[int, bool]], *, afresh: bool = False) -> None:
+    changed = {conversation_id for conversation_id, touched_only in items if not touched_only}
+    touched = {conversation_id for conversation_id, _ in items} - changed
+    for view in load_conversations(tx, clocks.keep(tx, changed, touched, afresh=afresh)).values():
+        emit_conversation(tx, view)
+
+
+def _keep_afresh(tx: Tx, items: set[tuple[int, bool]]) -> None:
+    _keep_gathered(tx, items, afresh=True)
 
 
 def _topics(view: ConversationView) -> frozenset[str]:

@@ -87,6 +87,8 @@ class _Draft:
     is_newly_queued: bool = False
     # Rules placed it; told once.
     start: Start | None = None
+    # The customer waits for an answer and did not before.
+    is_asking: bool = False
     entries: list[tuple[int, dict[str, Any], MessageArrival]] = field(default_factory=list)
 
 
@@ -284,6 +286,7 @@ def _write(tx: Tx, placed: Sequence[_Placed], outcomes: list[Outcome]) -> None:
         row["preview_direction"] = _FROM_CUSTOMER["direction"]
         # A STOP asks for silence, and a machine's note waits for nothing: they are kept, and nobody has to answer.
         if arrival.consent is not Consent.STOP and (arrival.mail is None or arrival.mail.wants_answer):
+            draft.is_asking = draft.is_asking or row["unanswered_since"] is None
             row["unanswered_since"] = row["unanswered_since"] or at
             if row["assignee_id"] is None and row["queued_since"] is None and row["status"] == "open":
                 row["queued_since"] = tx.now
@@ -346,6 +349,8 @@ def _write(tx: Tx, placed: Sequence[_Placed], outcomes: list[Outcome]) -> None:
         tx.wake("routing")
     if waiting:
         offers.retell(tx, waiting)
+    for draft in drafts:
+        conversations.keep_clocks(tx, [draft.row["id"]], touched_only=not draft.is_asking)
 
 
 def _tell_starts(tx: Tx, drafts: Sequence[_Draft]) -> None:
@@ -382,6 +387,7 @@ _UPDATED = (
     "last_entry_at",
     "resolved_at",
     "reopened_count",
+    "escalated",
     "preview",
     "preview_direction",
     "version",
@@ -494,6 +500,7 @@ def _reopened(row: Row[Any], now: datetime) -> _Draft:
         "queued_since": now,
         "reopened_count": values["reopened_count"] + 1,
         "unanswered_since": None,
+        "escalated": 0,
     }
     return _Draft(values, is_reopened=True, is_newly_queued=True)
 

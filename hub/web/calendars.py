@@ -7,9 +7,10 @@ from collections.abc import Iterable, Sequence
 
 from hub.domain.views import CalendarView, SpecialDayView
 from hub.errors import InvalidInput
-from hub.routing import calendars, holidays
+from hub.routing import calendars, clocks, holidays
 from hub.routing.calendar import SpecialDay, SpecialDayText, clock_text
 from hub.routing.calendars import CalendarText
+from hub.store.database import Tx
 from hub.web.api import Access, Context, endpoint
 from hub.web.schemas import (
     CountryHolidays,
@@ -75,9 +76,13 @@ async def get_calendar(context: Context, calendar_id: int) -> CalendarView:
 @endpoint("PUT", "/calendars/{calendar_id}", access=Access.ADMIN, summary="Save a calendar")
 async def save_calendar(context: Context, calendar_id: int, body: SaveCalendar) -> CalendarView:
     """Replaces it by a new version. What was before counts as it was then; what goes by it looks again at once."""
-    return await context.hub.database.transaction(
-        calendars.save_calendar, calendar_id, _text(body), expected_version=body.expected_version
-    )
+
+    def save(tx: Tx) -> CalendarView:
+        view = calendars.save_calendar(tx, calendar_id, _text(body), expected_version=body.expected_version)
+        clocks.calendar_changed(tx, calendar_id)
+        return view
+
+    return await context.hub.database.transaction(save)
 
 
 @endpoint("DELETE", "/calendars/{calendar_id}", access=Access.ADMIN, summary="Remove a calendar")

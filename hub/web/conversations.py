@@ -44,11 +44,12 @@ async def list_conversations(
     assignee: str = "any",
     queue_id: int | None = None,
     q: str | None = None,
+    troubled: bool = False,
     limit: Limit = DEFAULT_LIMIT,
     cursor: str | None = None,
 ) -> Page[ConversationView]:
     """Newest activity first, as far as you may see them. `assignee` is `me`, `none`, `any` or a user's id; `q` looks in
-    the customer's name, the address and the newest message."""
+    the customer's name, the address and the newest message; `troubled`: only complaints and what has escalated."""
     before = read_cursor(cursor, datetime, int)
     if assignee not in ("me", "none", "any") and not (assignee.isdecimal() and len(assignee) < 18):
         raise InvalidInput("bad assignee", fields={"assignee": "must be me, none, any or a user's id"})
@@ -61,6 +62,7 @@ async def list_conversations(
         words=q,
         before=before,
         limit=limit,
+        is_troubled=troubled,
     )
     more = write_cursor(items[-1].last_entry_at, items[-1].id) if len(items) == limit else None
     return Page(items=items, next_cursor=more)

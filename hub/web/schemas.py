@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Annotated, Generic, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, SkipValidation, StringConstraints
 
 from hub.domain.events import HubEvent, VolatileEvent
 from hub.domain.mail import Mailbox, Noise, SpanKind
@@ -34,6 +34,7 @@ from hub.domain.views import (
     TopicView,
     UserView,
 )
+from hub.routing.escalation import Clock, WorkState
 from hub.routing.rules import Rule
 
 T = TypeVar("T")
@@ -587,8 +588,8 @@ class SetAgentState(Request):
 
 
 # What is no time, date or zone is refused where calendars are read, in words.
-Clock = Annotated[str, StringConstraints(strip_whitespace=True, max_length=10)]
-HoursIn = Annotated[list[tuple[Clock, Clock]], Field(max_length=24)]
+ClockText = Annotated[str, StringConstraints(strip_whitespace=True, max_length=10)]
+HoursIn = Annotated[list[tuple[ClockText, ClockText]], Field(max_length=24)]
 
 
 class SpecialDayIn(Request):
@@ -804,6 +805,206 @@ class RuleTrial(Answer):
     changed: int
     by_rule: list[RuleCount]
     examples: list[RuleExample]
+
+
+# --- what it is about ---------------------------------------------------------------------------------------------------
+
+
+class NewTopic(Request):
+    """`queue_id` and `owner_id`: the department and the person who handle such matters; `policy_id` goes before the
+    queue's escalation policy. A complaint stays in sight until it is solved."""
+
+    name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=60)]
+    is_complaint: bool = False
+    queue_id: int | None = None
+    owner_id: int | None = None
+    policy_id: int | None = None
+
+
+class UpdateTopic(Request):
+    """Absent leaves a thing as it is, and so does `null`, but for those that `null` switches off: `queue_id`, `owner_id`,
+    `policy_id`. A topic is switched off (`active`), never removed. 409 `version_conflict` with an `expected_version` that
+    is no longer so."""
+
+    name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=60)] | None = None
+    is_complaint: bool | None = None
+    queue_id: int | None = None
+    owner_id: int | None = None
+    policy_id: int | None = None
+    active: bool | None = None
+    expected_version: int | None = None
+
+
+class SetTopic(Request):
+    """What a conversation is about; null: nothing in particular. `direct`: also work that somebody holds is passed on to
+    the department and person of the topic; work that waits always is."""
+
+    topic_id: int | None
+    direct: bool = False
+
+
+class SetTags(Request):
+    """Replaces all tags."""
+
+    tags: Annotated[
+        list[Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=50)]],
+        Field(max_length=20),
+    ]
+
+
+# --- escalation ---------------------------------------------------------------------------------------------------------
+
+
+class RaisePriorityAction(Answer):
+    kind: Literal["raise_priority"]
+    minutes: Annotated[int, Field(ge=1, le=10_000)]
+
+
+class WidenSkillsAction(Answer):
+    """Lower every required skill by so many levels."""
+
+    kind: Literal["widen_skills"]
+    levels: Annotated[int, Field(ge=1, le=5)]
+
+
+class MoveToQueueAction(Answer):
+    kind: Literal["move_to_queue"]
+    queue_id: int
+
+
+class NotifyUserAction(Answer):
+    kind: Literal["notify_user"]
+    user_id: int
+
+
+class NotifyRoleAction(Answer):
+    """Everybody of that role among the queue's people."""
+
+    kind: Literal["notify_role"]
+    role: Role
+
+
+class AssignToAction(Answer):
+    kind: Literal["assign_to"]
+    user_id: int
+
+
+class PageSupervisorAction(Answer):
+    kind: Literal["page_supervisor"]
+
+
+class TagAction(Answer):
+    kind: Literal["tag"]
+    name: Annotated[str, StringConstraints(min_length=1, max_length=50)]
+
+
+class AutoReplyAction(Answer):
+    kind: Literal["auto_reply"]
+    text: Annotated[str, StringConstraints(min_length=1, max_length=2_000)]
+
+
+EscalationAction = Annotated[
+    RaisePriorityAction
+    | WidenSkillsAction
+    | MoveToQueueAction
+    | NotifyUserAction
+    | NotifyRoleAction
+    | AssignToAction
+    | PageSupervisorAction
+    | TagAction
+    | AutoReplyAction,
+    Field(discriminator="kind"),
+]
+
+
+class EscalationStep(Answer):
+    """`id` is made by the client (random, 8 characters or more) and kept for ever: a step is known by it through all
+    versions. `after_s`, or `share` of the clock's target: exactly one. `in_states`: the clock counts for this step only
+    in these; empty: in all."""
+
+    id: Annotated[str, StringConstraints(min_length=1, max_length=64)]
+    clock: Clock
+    after_s: float | None
+    share: float | None
+    in_states: list[WorkState]
+    actions: list[EscalationAction]
+
+
+class PolicyView(Answer):
+    """A ladder of steps. `targets`: clock → seconds of business time. `paused_in`: states in which all clocks but `idle`
+    stand still."""
+
+    id: int
+    name: str
+    version: int
+    targets: dict[Clock, float]
+    paused_in: list[WorkState]
+    steps: list[EscalationStep]
+
+
+class NewPolicy(Request):
+    """Every fault is named by its field, as `steps.2.actions.0.queue_id`. Of a step `in_states` and the one of `after_s` and
+    `share` that is not meant may be absent."""
+
+    name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=60)]
+    # What is in them is read by routing.escalation, which names each fault in the same words wherever it comes from.
+    targets: SkipValidation[dict[Clock, float]] = {}
+    paused_in: SkipValidation[list[WorkState]] = []
+    steps: SkipValidation[list[EscalationStep]]
+
+
+class UpdatePolicy(NewPolicy):
+    """Replaces all. 409 `version_conflict` if somebody changed it meanwhile."""
+
+    expected_version: int
+
+
+class PolicyName(Answer):
+    id: int
+    name: str
+    version: int
+
+
+class ClockReading(Answer):
+    """A clock that runs. `elapsed_s`: business time it shows; `is_paused`: it stands still in the present state or out of
+    hours."""
+
+    clock: Clock
+    elapsed_s: float
+    target_s: float | None
+    started_at: datetime
+    is_paused: bool
+
+
+class FiredStep(Answer):
+    """A step that has fired, newest first. `is_over`: the answer had come by then, so nothing was done. `actions` are
+    those of the policy's version of then."""
+
+    step_id: str
+    clock: Clock
+    run: int
+    due_at: datetime
+    fired_at: datetime
+    is_over: bool
+    actions: list[EscalationAction]
+
+
+class NextStep(Answer):
+    step_id: str
+    clock: Clock
+    due_at: datetime
+    actions: list[EscalationAction]
+
+
+class ConversationEscalation(Answer):
+    """Where a conversation stands on its ladder. `policy`: what holds for it, its topic's or its queue's."""
+
+    policy: PolicyName | None
+    state: WorkState
+    calendar_id: int | None
+    clocks: list[ClockReading]
+    fired: list[FiredStep]
+    next: NextStep | None
 
 
 # --- the live socket --------------------------------------------------------------------------------------------------

@@ -12,9 +12,11 @@ from sqlalchemy import select
 from hub.demo import seed
 from hub.demo.people import CALLERS, PEOPLE, dialogues_of, find_reply
 from hub.domain.states import Delivery
+from hub.routing import policies
 from hub.store import tables
 from hub.store.database import Database, Tx
 from hub.store.vault import Vault
+from hub.timeline import topics
 from tests.demo.house import demo
 
 pytestmark = pytest.mark.anyio
@@ -85,6 +87,15 @@ async def test_the_seed_is_sown_once(database: Database) -> None:
 
     places = ("http://127.0.0.1:9090/demo/carrier", "2626")
     assert await database.read(counts) == (len(seed.USERS), len(seed.PAST), *places)
+
+
+async def test_the_seed_has_topics_and_ladders(database: Database) -> None:
+    await seed.seed(database, Vault("x" * 40), hub_url="http://127.0.0.1:8080", smtp_port=2525)
+    known = {topic.name: topic for topic in await database.read(topics.load_topics)}
+    assert list(known) == [topic.name for topic in seed.TOPICS]
+    assert known["Complaint"].is_complaint
+    assert known["Complaint"].owner_id is not None
+    assert {each.name for each in await database.read(policies.load_policies)} == {seed.NOTHING_WAITS, seed.COMPLAINTS}
 
 
 def test_every_line_has_its_reply_and_every_caller_a_dialogue() -> None:

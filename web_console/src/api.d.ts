@@ -100,7 +100,7 @@ export interface paths {
         /**
          * List conversations
          * @description Newest activity first, as far as you may see them. `assignee` is `me`, `none`, `any` or a user's id; `q` looks in
-         *     the customer's name, the address and the newest message.
+         *     the customer's name, the address and the newest message; `troubled`: only complaints and what has escalated.
          */
         get: operations["list_conversations"];
         put?: never;
@@ -1218,6 +1218,174 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/topics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * All topics
+         * @description Also those that are switched off: old conversations are about them.
+         */
+        get: operations["list_topics"];
+        put?: never;
+        /**
+         * Create a topic
+         * @description 409 `name_taken` if there is one of this name, in small or capital letters.
+         */
+        post: operations["create_topic"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/topics/{topic_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Change a topic */
+        patch: operations["update_topic"];
+        trace?: never;
+    };
+    "/api/v1/conversations/{conversation_id}/topic": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Say what it is about
+         * @description Work that waits goes to the topic's department and person, at its original age; work that is held only with
+         *     `direct`.
+         */
+        put: operations["set_topic"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/conversations/{conversation_id}/tags": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Set its tags */
+        put: operations["set_tags"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/escalation-policies": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * All escalation policies
+         * @description By name.
+         */
+        get: operations["list_policies"];
+        put?: never;
+        /**
+         * Create an escalation policy
+         * @description 409 `name_taken` if there is one of this name. It holds once a queue or a topic has it.
+         */
+        post: operations["create_policy"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/escalation-policies/{policy_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One escalation policy */
+        get: operations["get_policy"];
+        /**
+         * Change an escalation policy
+         * @description A new version, which holds for all open work at once. What had become due before stays as it was.
+         */
+        put: operations["update_policy"];
+        post?: never;
+        /**
+         * Remove an escalation policy
+         * @description 409 `in_use`, naming them, while queues or topics have it.
+         */
+        delete: operations["delete_policy"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/conversations/{conversation_id}/escalation": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Where it stands on its ladder
+         * @description What its clocks show now, which steps have fired, and the next one if nothing happens.
+         */
+        get: operations["get_escalation"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/alerts/{alert_id}/seen": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * You have looked at it
+         * @description One of your own. Twice is the same as once.
+         */
+        post: operations["see_alert"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -1320,6 +1488,14 @@ export interface components {
             last_used_at: string | null;
             hint: string;
         };
+        AssignToAction: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "assign_to";
+            user_id: number;
+        };
         /** @enum {string} */
         AttachmentState: "fetching" | "stored" | "failed";
         /** @description A file of an entry. `is_inline`: the mail's HTML shows it where it belongs. */
@@ -1341,6 +1517,14 @@ export interface components {
         };
         /** @enum {string} */
         AuthorKind: "customer" | "agent" | "system";
+        AutoReplyAction: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "auto_reply";
+            text: string;
+        };
         /** @description Who goes by a calendar: queues, and rules of the set in force, by name. */
         CalendarUseView: {
             queue_ids: number[];
@@ -1500,6 +1684,24 @@ export interface components {
             expected_assignee_id: number | null;
         };
         /**
+         * @description WAITING: in a queue. FIRST_RESPONSE: until the first human answer. NEXT_RESPONSE: since the oldest customer message
+         *     that nobody has answered. RESOLUTION: since it was opened. IDLE: since anything happened to it.
+         * @enum {string}
+         */
+        Clock: "waiting" | "first_response" | "next_response" | "resolution" | "idle";
+        /**
+         * @description A clock that runs. `elapsed_s`: business time it shows; `is_paused`: it stands still in the present state or out of
+         *     hours.
+         */
+        ClockReading: {
+            clock: components["schemas"]["Clock"];
+            elapsed_s: number;
+            target_s: number | null;
+            /** Format: date-time */
+            started_at: string;
+            is_paused: boolean;
+        };
+        /**
          * @description What sort of address a contact point is. A phone number serves SMS and calls alike.
          * @enum {string}
          */
@@ -1524,6 +1726,15 @@ export interface components {
              * @enum {string}
              */
             kind: "conversation.changed";
+        };
+        /** @description Where a conversation stands on its ladder. `policy`: what holds for it, its topic's or its queue's. */
+        ConversationEscalation: {
+            policy: components["schemas"]["PolicyName"] | null;
+            state: components["schemas"]["WorkState"];
+            calendar_id: number | null;
+            clocks: components["schemas"]["ClockReading"][];
+            fired: components["schemas"]["FiredStep"][];
+            next: components["schemas"]["NextStep"] | null;
         };
         /** @description The viewer may no longer see this conversation: drop it. */
         ConversationHidden: {
@@ -1719,6 +1930,19 @@ export interface components {
                 [key: string]: string;
             } | null;
         };
+        /**
+         * @description `id` is made by the client (random, 8 characters or more) and kept for ever: a step is known by it through all
+         *     versions. `after_s`, or `share` of the clock's target: exactly one. `in_states`: the clock counts for this step only
+         *     in these; empty: in all.
+         */
+        EscalationStep: {
+            id: string;
+            clock: components["schemas"]["Clock"];
+            after_s: number | null;
+            share: number | null;
+            in_states: components["schemas"]["WorkState"][];
+            actions: (components["schemas"]["RaisePriorityAction"] | components["schemas"]["WidenSkillsAction"] | components["schemas"]["MoveToQueueAction"] | components["schemas"]["NotifyUserAction"] | components["schemas"]["NotifyRoleAction"] | components["schemas"]["AssignToAction"] | components["schemas"]["PageSupervisorAction"] | components["schemas"]["TagAction"] | components["schemas"]["AutoReplyAction"])[];
+        };
         EstimateChanged: {
             estimate: components["schemas"]["EstimateView"];
             /**
@@ -1765,12 +1989,27 @@ export interface components {
             insisted: string[];
             relaxed: string[];
         };
+        /**
+         * @description A step that has fired, newest first. `is_over`: the answer had come by then, so nothing was done. `actions` are
+         *     those of the policy's version of then.
+         */
+        FiredStep: {
+            step_id: string;
+            clock: components["schemas"]["Clock"];
+            run: number;
+            /** Format: date-time */
+            due_at: string;
+            /** Format: date-time */
+            fired_at: string;
+            is_over: boolean;
+            actions: (components["schemas"]["RaisePriorityAction"] | components["schemas"]["WidenSkillsAction"] | components["schemas"]["MoveToQueueAction"] | components["schemas"]["NotifyUserAction"] | components["schemas"]["NotifyRoleAction"] | components["schemas"]["AssignToAction"] | components["schemas"]["PageSupervisorAction"] | components["schemas"]["TagAction"] | components["schemas"]["AutoReplyAction"])[];
+        };
         Frame: components["schemas"]["EventsFrame"] | components["schemas"]["VolatileFrame"] | components["schemas"]["ResyncFrame"] | components["schemas"]["TickFrame"] | components["schemas"]["WatchingFrame"];
         /**
          * @description What an EVENT entry tells; the console has the sentence for each in every language.
          * @enum {string}
          */
-        Happening: "offered" | "accepted" | "declined" | "missed" | "claimed" | "transferred" | "released" | "resolved" | "reopened" | "opted_out" | "opted_in" | "linked" | "queued" | "prioritised" | "pinned" | "placed" | "bounced" | "complained";
+        Happening: "offered" | "accepted" | "declined" | "missed" | "claimed" | "transferred" | "released" | "resolved" | "reopened" | "opted_out" | "opted_in" | "linked" | "queued" | "prioritised" | "pinned" | "placed" | "bounced" | "complained" | "topic" | "tagged" | "escalated";
         HolidayCountry: {
             code: string;
             subdivisions: string[];
@@ -1851,6 +2090,14 @@ export interface components {
             address: string;
             /** @default  */
             name: string;
+        };
+        MoveToQueueAction: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "move_to_queue";
+            queue_id: number;
         };
         NewApiKey: {
             name: string;
@@ -1957,6 +2204,20 @@ export interface components {
         NewNote: {
             text: string;
         };
+        /**
+         * @description Every fault is named by its field, as `steps.2.actions.0.queue_id`. Of a step `in_states` and the one of `after_s` and
+         *     `share` that is not meant may be absent.
+         */
+        NewPolicy: {
+            name: string;
+            /** @default {} */
+            targets: {
+                [key: string]: number;
+            };
+            /** @default [] */
+            paused_in: components["schemas"]["WorkState"][];
+            steps: components["schemas"]["EscalationStep"][];
+        };
         /** @description What is absent is as usual. */
         NewQueue: {
             name: string;
@@ -2032,6 +2293,21 @@ export interface components {
         NewSkill: {
             name: string;
         };
+        /**
+         * @description `queue_id` and `owner_id`: the department and the person who handle such matters; `policy_id` goes before the
+         *     queue's escalation policy. A complaint stays in sight until it is solved.
+         */
+        NewTopic: {
+            name: string;
+            /** @default false */
+            is_complaint: boolean;
+            /** @default null */
+            queue_id: number | null;
+            /** @default null */
+            owner_id: number | null;
+            /** @default null */
+            policy_id: number | null;
+        };
         NewUser: {
             email: string;
             name: string;
@@ -2041,6 +2317,13 @@ export interface components {
             queue_ids: number[];
             /** @default 100 */
             capacity: number;
+        };
+        NextStep: {
+            step_id: string;
+            clock: components["schemas"]["Clock"];
+            /** Format: date-time */
+            due_at: string;
+            actions: (components["schemas"]["RaisePriorityAction"] | components["schemas"]["WidenSkillsAction"] | components["schemas"]["MoveToQueueAction"] | components["schemas"]["NotifyUserAction"] | components["schemas"]["NotifyRoleAction"] | components["schemas"]["AssignToAction"] | components["schemas"]["PageSupervisorAction"] | components["schemas"]["TagAction"] | components["schemas"]["AutoReplyAction"])[];
         };
         /**
          * @description What sort of sender it was, by the message's own headers (RFC 3834 and what came before it).
@@ -2054,6 +2337,23 @@ export interface components {
          * @enum {string}
          */
         Noise: "none" | "auto_reply" | "automatic" | "list" | "report" | "own";
+        /** @description Everybody of that role among the queue's people. */
+        NotifyRoleAction: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "notify_role";
+            role: components["schemas"]["Role"];
+        };
+        NotifyUserAction: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "notify_user";
+            user_id: number;
+        };
         NumbersChanged: {
             numbers: components["schemas"]["NumbersView"];
             /**
@@ -2139,6 +2439,13 @@ export interface components {
             /** @default null */
             ewt_over_s: number | null;
         };
+        PageSupervisorAction: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "page_supervisor";
+        };
         /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
         Page_AgentView_: {
             items: components["schemas"]["AgentView"][];
@@ -2194,6 +2501,12 @@ export interface components {
             next_cursor: string | null;
         };
         /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
+        Page_PolicyView_: {
+            items: components["schemas"]["PolicyView"][];
+            /** @default null */
+            next_cursor: string | null;
+        };
+        /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
         Page_QueueView_: {
             items: components["schemas"]["QueueView"][];
             /** @default null */
@@ -2206,10 +2519,35 @@ export interface components {
             next_cursor: string | null;
         };
         /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
+        Page_TopicView_: {
+            items: components["schemas"]["TopicView"][];
+            /** @default null */
+            next_cursor: string | null;
+        };
+        /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
         Page_UserView_: {
             items: components["schemas"]["UserView"][];
             /** @default null */
             next_cursor: string | null;
+        };
+        PolicyName: {
+            id: number;
+            name: string;
+            version: number;
+        };
+        /**
+         * @description A ladder of steps. `targets`: clock → seconds of business time. `paused_in`: states in which all clocks but `idle`
+         *     stand still.
+         */
+        PolicyView: {
+            id: number;
+            name: string;
+            version: number;
+            targets: {
+                [key: string]: number;
+            };
+            paused_in: components["schemas"]["WorkState"][];
+            steps: components["schemas"]["EscalationStep"][];
         };
         QueueChanged: {
             queue: components["schemas"]["QueueView"];
@@ -2289,6 +2627,14 @@ export interface components {
             callback_gap_s: number;
             /** @default 3 */
             callback_attempts: number;
+        };
+        RaisePriorityAction: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "raise_priority";
+            minutes: number;
         };
         /** @description The whole-day events of a file from `first` to `last` (at most 50 years). */
         ReadIcal: {
@@ -2580,6 +2926,19 @@ export interface components {
                 [key: string]: number;
             };
         };
+        /** @description Replaces all tags. */
+        SetTags: {
+            tags: string[];
+        };
+        /**
+         * @description What a conversation is about; null: nothing in particular. `direct`: also work that somebody holds is passed on to
+         *     the department and person of the topic; work that waits always is.
+         */
+        SetTopic: {
+            topic_id: number | null;
+            /** @default false */
+            direct: boolean;
+        };
         /** @description What the agent decides about a message whose fate is unknown or that failed. */
         SettleDelivery: {
             /** @enum {string} */
@@ -2649,6 +3008,14 @@ export interface components {
             ][];
             name: string;
             source: string;
+        };
+        TagAction: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "tag";
+            name: string;
         };
         /** @description The server's time, every ten seconds. Nothing for 25 s: the line is dead. */
         TickFrame: {
@@ -2762,6 +3129,18 @@ export interface components {
             /** @default null */
             signature: string | null;
         };
+        /** @description Replaces all. 409 `version_conflict` if somebody changed it meanwhile. */
+        UpdatePolicy: {
+            name: string;
+            /** @default {} */
+            targets: {
+                [key: string]: number;
+            };
+            /** @default [] */
+            paused_in: components["schemas"]["WorkState"][];
+            steps: components["schemas"]["EscalationStep"][];
+            expected_version: number;
+        };
         /**
          * @description Absent leaves a thing as it is, and so does `null`, but for those that `null` switches off: `language_wish_s`,
          *     `last_agent_days`, `last_agent_wish_s`, `owner_wish_s`, `calendar_id`, `policy_id`. Lists and tables replace what there
@@ -2831,6 +3210,27 @@ export interface components {
         UpdateSkill: {
             /** @default null */
             name: string | null;
+        };
+        /**
+         * @description Absent leaves a thing as it is, and so does `null`, but for those that `null` switches off: `queue_id`, `owner_id`,
+         *     `policy_id`. A topic is switched off (`active`), never removed. 409 `version_conflict` with an `expected_version` that
+         *     is no longer so.
+         */
+        UpdateTopic: {
+            /** @default null */
+            name: string | null;
+            /** @default null */
+            is_complaint: boolean | null;
+            /** @default null */
+            queue_id: number | null;
+            /** @default null */
+            owner_id: number | null;
+            /** @default null */
+            policy_id: number | null;
+            /** @default null */
+            active: boolean | null;
+            /** @default null */
+            expected_version: number | null;
         };
         /** @description `weights`: kind of channel → what a piece of such work costs this person; replaces all that were set. */
         UpdateUser: {
@@ -2934,6 +3334,21 @@ export interface components {
             outcome: components["schemas"]["OfferOutcome"] | null;
             explanation: components["schemas"]["Explanation"] | null;
         };
+        /** @description Lower every required skill by so many levels. */
+        WidenSkillsAction: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "widen_skills";
+            levels: number;
+        };
+        /**
+         * @description WAITING: in a queue. WITH_AGENT: held, and the customer waits for an answer. PENDING_CUSTOMER: held, with nothing
+         *     unanswered. PARKED: put aside.
+         * @enum {string}
+         */
+        WorkState: "waiting" | "with_agent" | "pending_customer" | "parked" | "resolved";
     };
     responses: never;
     parameters: never;
@@ -3132,6 +3547,7 @@ export interface operations {
                 assignee?: string;
                 queue_id?: number;
                 q?: string;
+                troubled?: boolean;
                 limit?: number;
                 cursor?: string;
             };
@@ -5400,6 +5816,392 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_topics: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_TopicView_"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    create_topic: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewTopic"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TopicView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    update_topic: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                topic_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UpdateTopic"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TopicView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    set_topic: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                conversation_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SetTopic"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConversationView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    set_tags: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                conversation_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SetTags"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConversationView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_policies: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_PolicyView_"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    create_policy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewPolicy"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PolicyView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_policy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                policy_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PolicyView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    update_policy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                policy_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UpdatePolicy"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PolicyView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    delete_policy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                policy_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_escalation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                conversation_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConversationEscalation"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    see_alert: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                alert_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertView"];
+                };
             };
             /** @description It failed; `code` says why */
             default: {

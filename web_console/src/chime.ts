@@ -1,17 +1,22 @@
-/* The sound of an offer: two soft notes made by WebAudio, so there is no file to load. Silent until the browser allows it. */
+/* The sounds of an offer and of a page: a few soft notes made by WebAudio, so there is no file to load. Silent until the browser allows it. */
 let context: AudioContext | undefined;
 
 // A rising fifth, D5 to A5: heard over talk, and not alarming.
-const NOTES_HZ = [587.33, 880];
+const OFFER_HZ = [587.33, 880];
+// Three times the same, A5, and then lower, E5: not to be taken for an offer, and heard by whoever is in a talk.
+const PAGE_HZ = [880, 880, 880, 659.25];
 const NOTE_S = 0.16;
 const VOLUME = 0.12;
 
-export function chime(): void {
+export const chime = (): void => play(OFFER_HZ);
+export const pageTone = (): void => play(PAGE_HZ);
+
+function play(notes_hz: readonly number[]): void {
   if (!navigator.userActivation.hasBeenActive) return;
   context ??= new AudioContext();
   if (context.state === "suspended") void context.resume();
   const start = context.currentTime + 0.02;
-  NOTES_HZ.forEach((frequency, index) => {
+  notes_hz.forEach((frequency, index) => {
     if (!context) return;
     const oscillator = context.createOscillator();
     const gain = context.createGain();

@@ -84,6 +84,8 @@ const ofOffer = (offer_id: number) => ({ params: { path: { offer_id } } });
 const ofUser = (user_id: number) => ({ params: { path: { user_id } } });
 const ofSkill = (skill_id: number) => ({ params: { path: { skill_id } } });
 const ofQueue = (queue_id: number) => ({ params: { path: { queue_id } } });
+const ofPolicy = (policy_id: number) => ({ params: { path: { policy_id } } });
+const ofTopic = (topic_id: number) => ({ params: { path: { topic_id } } });
 const ofChannel = (channel_id: string) => ({ params: { path: { channel_id } } });
 const keyed = (conversation_id: number, key: string) => ({
   params: { path: { conversation_id } },
@@ -95,6 +97,8 @@ export interface ConversationQuery {
   assignee?: string;
   queue_id?: number;
   q?: string;
+  /** Only complaints and what has escalated. */
+  troubled?: boolean;
   limit?: number;
   cursor?: string;
 }
@@ -133,6 +137,11 @@ export const api = {
     take(client.PATCH("/api/v1/conversations/{conversation_id}/routing", { ...ofConversation(id), body: body as Schemas["ChangeRouting"] })),
   why: (id: number) => take(client.GET("/api/v1/conversations/{conversation_id}/why", ofConversation(id))),
   whyOffer: (id: number) => take(client.GET("/api/v1/offers/{offer_id}/why", ofOffer(id))),
+  setTopic: (id: number, body: Schemas["SetTopic"]) =>
+    take(client.PUT("/api/v1/conversations/{conversation_id}/topic", { ...ofConversation(id), body })),
+  setTags: (id: number, tags: string[]) => take(client.PUT("/api/v1/conversations/{conversation_id}/tags", { ...ofConversation(id), body: { tags } })),
+  escalation: (id: number) => take(client.GET("/api/v1/conversations/{conversation_id}/escalation", ofConversation(id))),
+  seeAlert: (id: number) => take(client.POST("/api/v1/alerts/{alert_id}/seen", { params: { path: { alert_id: id } } })),
   typing: (id: number) => take(client.POST("/api/v1/conversations/{conversation_id}/typing", ofConversation(id))),
   settleDelivery: (entryId: number, action: Schemas["SettleDelivery"]["action"]) =>
     take(client.POST("/api/v1/entries/{entry_id}/delivery", { params: { path: { entry_id: entryId } }, body: { action } })),
@@ -169,6 +178,15 @@ export const api = {
   skillMatrix: () => take(client.GET("/api/v1/skills/matrix")),
   setSkills: (user_id: number, levels: Record<string, number>) =>
     take(client.PUT("/api/v1/users/{user_id}/skills", { ...ofUser(user_id), body: { levels } })),
+  policies: () => take(client.GET("/api/v1/escalation-policies")),
+  policy: (id: number) => take(client.GET("/api/v1/escalation-policies/{policy_id}", ofPolicy(id))),
+  addPolicy: (body: Schemas["NewPolicy"]) => take(client.POST("/api/v1/escalation-policies", { body })),
+  replacePolicy: (id: number, body: Schemas["UpdatePolicy"]) =>
+    take(client.PUT("/api/v1/escalation-policies/{policy_id}", { ...ofPolicy(id), body })),
+  deletePolicy: (id: number) => take(client.DELETE("/api/v1/escalation-policies/{policy_id}", ofPolicy(id))),
+  addTopic: (body: Schemas["NewTopic"]) => take(client.POST("/api/v1/topics", { body })),
+  updateTopic: (id: number, body: Partial<Schemas["UpdateTopic"]>) =>
+    take(client.PATCH("/api/v1/topics/{topic_id}", { ...ofTopic(id), body: body as Schemas["UpdateTopic"] })),
   channel: (id: string) => take(client.GET("/api/v1/channels/{channel_id}", ofChannel(id))),
   addChannel: (body: Schemas["NewChannel"]) => take(client.POST("/api/v1/channels", { body })),
   updateChannel: (id: string, body: Partial<Schemas["UpdateChannel"]>) =>

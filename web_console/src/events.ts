@@ -24,6 +24,7 @@ export type CustomerView = Schemas["CustomerView"];
 export type DeliveryView = Schemas["DeliveryView"];
 export type EntryView = Schemas["EntryView"];
 export type Mailbox = Schemas["Mailbox"];
+export type EscalationView = Schemas["ConversationEscalation"];
 export type EstimateView = Schemas["EstimateView"];
 export type Explanation = Schemas["Explanation"];
 export type MailDetail = Schemas["MailDetail"];
@@ -31,6 +32,7 @@ export type MailView = Schemas["MailView"];
 export type NewMail = NonNullable<Schemas["NewMessage"]["mail"]>;
 export type NumbersView = Schemas["NumbersView"];
 export type OfferView = Schemas["OfferView"];
+export type PolicyView = Schemas["PolicyView"];
 export type QueueView = Schemas["QueueView"];
 export type RequirementView = Schemas["RequirementView"];
 export type RuleSetView = Schemas["RuleSetView"];
@@ -45,6 +47,7 @@ export type AgentState = Schemas["AgentState"];
 export type ChannelKind = Schemas["ChannelKind"];
 export type Delivery = Schemas["Delivery"];
 export type OverflowStep = Schemas["OverflowView"];
+export type WorkState = Schemas["WorkState"];
 export type Role = Schemas["Role"];
 
 /** A message of the socket, each kind told by the one key it has. */

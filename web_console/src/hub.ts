@@ -8,8 +8,10 @@
 import { defineStore } from "pinia";
 import { computed, reactive, ref, shallowRef } from "vue";
 
-import { api, ApiError, setCsrfToken, whenSessionEnds } from "./client";
-import type { ConversationView, HubEvent, OfferView, UserView, VolatileEvent } from "./events";
+import { newestFirst, pagesAmong } from "./alerts";
+import { api, ApiError, everything, setCsrfToken, whenSessionEnds } from "./client";
+import { byUrgency } from "./deadlines";
+import type { AlertView, ConversationView, HubEvent, OfferView, UserView, VolatileEvent } from "./events";
 import {
   apply,
   applyFrame,
@@ -22,6 +24,7 @@ import {
   withTimelineWanted,
 } from "./state";
 import { createStream, SignedOut, type Stream, type StreamStatus } from "./stream";
+import { complaintsAmong } from "./topics";
 
 /** How long somebody counts as typing after the last word of it: they tell every 3 s. */
 const TYPING_MS = 5_000;
@@ -62,6 +65,8 @@ export const useHub = defineStore("hub", () => {
         user.value = snapshot.user;
         // What fails here is asked for again with the next snapshot; until then the timeline is marked as stale.
         refreshWatched().catch(() => undefined);
+        // Of very much open work the snapshot carries the newest; complaints and what burns are never left out.
+        if (!snapshot.conversations_complete) loadTroubled().catch(() => undefined);
         return snapshot.token;
       },
       apply(frames) {
@@ -198,6 +203,10 @@ export const useHub = defineStore("hub", () => {
     state.value = withTimelinePage(withConversations(state.value, page.conversations), customerId, page, "older");
   }
 
+  async function loadTroubled(): Promise<void> {
+    learnConversations(await everything((cursor) => api.conversations({ troubled: true, limit: 200, ...(cursor === undefined ? {} : { cursor }) })));
+  }
+
   function learnConversations(conversations: readonly ConversationView[]): void {
     if (state.value) state.value = withConversations(state.value, conversations);
   }
@@ -222,6 +231,10 @@ export const useHub = defineStore("hub", () => {
       .filter((each) => each.assignee_id === null && user.value?.queue_ids.includes(each.queue_id))
       .toSorted(byLongestWait),
   );
+  /** Of all that one may see; each stays until it is solved. What has escalated most stands first. */
+  const complaints = computed(() => complaintsAmong(state.value?.topics ?? {}, open.value).toSorted(byUrgency));
+  const pages = computed(() => pagesAmong(state.value?.alerts ?? {}));
+  const alerts = computed(() => newestFirst(state.value?.alerts ?? {}));
   const allOpen = computed(() => open.value.toSorted(byNewestActivity));
   const myOffers = computed<OfferView[]>(() =>
     Object.values(state.value?.offers ?? {})
@@ -267,6 +280,10 @@ export const useHub = defineStore("hub", () => {
   const reopen = async (id: number) => changed(await api.reopen(id));
   const transfer = async (id: number, to: Parameters<typeof api.transfer>[1]) => changed(await api.transfer(id, to));
 
+  async function seeAlert(alert: AlertView): Promise<void> {
+    learn({ kind: "alert.changed", alert: await api.seeAlert(alert.id) });
+  }
+
   async function settleDelivery(entryId: number, action: "retry" | "discard"): Promise<void> {
     learn({ kind: "entry.changed", entry: await api.settleDelivery(entryId, action) });
   }
@@ -274,8 +291,8 @@ export const useHub = defineStore("hub", () => {
   return {
     session, user, state, status, trueAt, skew_ms, typists, viewers, arrivals, watched,
     resume, signIn, signOut, learn, learnConversations, findConversation, watch, loadOlder, refreshWatched,
-    me, mine, queued, allOpen, myOffers, writableChannels, live, isSupervisor, isAdmin,
-    setMyState, acceptOffer, declineOffer, claim, release, resolve, reopen, transfer, settleDelivery,
+    me, mine, queued, complaints, pages, alerts, allOpen, myOffers, writableChannels, live, isSupervisor, isAdmin,
+    setMyState, acceptOffer, declineOffer, claim, release, resolve, reopen, transfer, seeAlert, settleDelivery,
     reconnect: () => stream.start(),
   };
 });

@@ -1,5 +1,5 @@
 /*
- * The four lists of the left pane. Open conversations come live from the state; resolved ones, and what a search finds beyond
+ * The lists of the left pane. Open conversations come live from the state; resolved ones, and what a search finds beyond
  * them, are paged from the hub and then kept live like all others.
  */
 import { defineStore } from "pinia";
@@ -10,8 +10,8 @@ import type { ConversationView } from "./events";
 import { byNewestActivity, useHub } from "./hub";
 import { maySee } from "./state";
 
-export type ListName = "mine" | "queue" | "all" | "resolved";
-export const LIST_NAMES: readonly ListName[] = ["mine", "queue", "all", "resolved"];
+export type ListName = "mine" | "queue" | "complaints" | "all" | "resolved";
+export const LIST_NAMES: readonly ListName[] = ["mine", "queue", "complaints", "all", "resolved"];
 
 const SEARCH_WAIT_MS = 250;
 const PAGE = 50;
@@ -47,12 +47,22 @@ export const useLists = defineStore("lists", () => {
   });
 
   function inList(list: ListName): ConversationView[] {
-    return list === "mine" ? hub.mine : list === "queue" ? hub.queued : hub.allOpen;
+    switch (list) {
+      case "mine":
+        return hub.mine;
+      case "queue":
+        return hub.queued;
+      case "complaints":
+        return hub.complaints;
+      default:
+        return hub.allOpen;
+    }
   }
 
   const counts = computed<Record<ListName, number>>(() => ({
     mine: hub.mine.length,
     queue: hub.queued.length,
+    complaints: hub.complaints.length,
     all: hub.allOpen.length,
     resolved: 0,
   }));
@@ -60,7 +70,8 @@ export const useLists = defineStore("lists", () => {
   function query(): ConversationQuery {
     const assignee = name.value === "mine" ? "me" : name.value === "queue" ? "none" : "any";
     const q = search.value.trim();
-    return { status: name.value === "resolved" ? "resolved" : "open", assignee, limit: PAGE, ...(q === "" ? {} : { q }) };
+    const troubled = name.value === "complaints";
+    return { status: name.value === "resolved" ? "resolved" : "open", assignee, limit: PAGE, ...(q === "" ? {} : { q }), ...(troubled ? { troubled } : {}) };
   }
 
   async function load(more = false): Promise<void> {

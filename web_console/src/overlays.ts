@@ -4,12 +4,24 @@ import { ref } from "vue";
 
 import type { EntryView } from "./events";
 
-export const useOverlays = defineStore("overlays", () => ({
-  shortcuts: ref(false),
-  palette: ref(false),
-  newCustomer: ref(false),
+export const useOverlays = defineStore("overlays", () => {
+  const shortcuts = ref(false);
+  const palette = ref(false);
+  const newCustomer = ref(false);
   /** Why a conversation waits or went to whom it went; `entry`: the line of the timeline that was asked about. */
-  why: ref<{ conversationId: number; entry?: EntryView } | null>(null),
+  const why = ref<{ conversationId: number; entry?: EntryView } | null>(null);
+  /** How far the escalation of this conversation is. */
+  const escalation = ref<number | null>(null);
+  /** The list of one's alerts. */
+  const alerts = ref(false);
   /** A mail is begun to this customer, at this address of theirs if one was chosen. */
-  newMail: ref<{ customerId: number; pointId: number | null } | null>(null),
-}));
+  const newMail = ref<{ customerId: number; pointId: number | null } | null>(null);
+
+  /** Before what is more urgent is shown. A mail that is begun stays: it would be lost. */
+  function closeAll(): void {
+    shortcuts.value = palette.value = newCustomer.value = alerts.value = false;
+    why.value = escalation.value = null;
+  }
+
+  return { shortcuts, palette, newCustomer, why, escalation, alerts, newMail, closeAll };
+});

@@ -1,5 +1,5 @@
 /*
- * How this person likes this machine's screen: theme, sound, panel. Kept in the browser, per user; the language is kept by
+ * How this person likes this machine's screen: theme, sound, notices, panel. Kept in the browser, per user; the language is kept by
  * the hub, since it goes with the person.
  */
 import { defineStore } from "pinia";
@@ -10,10 +10,12 @@ import { useHub } from "./hub";
 interface Preferences {
   theme: "system" | "light" | "dark";
   sound: boolean;
+  /** Notices of the system's own while the page is not looked at. */
+  desktop: boolean;
   customerPanel: boolean;
 }
 
-const DEFAULTS: Preferences = { theme: "system", sound: true, customerPanel: true };
+const DEFAULTS: Preferences = { theme: "system", sound: true, desktop: false, customerPanel: true };
 
 export const usePreferences = defineStore("preferences", () => {
   const hub = useHub();

@@ -2,13 +2,15 @@
 import { useI18n } from "vue-i18n";
 
 import { ApiError, Unreachable } from "./client";
+import { readEscalated } from "./escalated";
 import type { AgentView, ConversationView, EntryView } from "./events";
+import { duration } from "./format";
 import { useHub } from "./hub";
 import { languageOf } from "./skills";
 import { useToasts } from "./toasts";
 
 export function useWords() {
-  const { t, te } = useI18n();
+  const { t, te, locale } = useI18n();
   const hub = useHub();
   const toasts = useToasts();
 
@@ -77,6 +79,27 @@ export function useWords() {
     return text?.trim() || t("mail.no_subject");
   }
 
+  /** "Waited 5 min in the queue: priority 10; supervisors were told." Names come with the entry, as they were then. */
+  function escalated(entry: EntryView): string {
+    const { data } = entry;
+    const { clock, elapsed_s, done, failed } = readEscalated(data);
+    // A step at nought seconds says that it came, not that it waited.
+    const why = elapsed_s < 1 ? t("happening.because_it_came") : clock === null ? t("matter.escalated") : t(`happening.because_${clock}`, { time: duration(elapsed_s, locale.value) });
+    const named = {
+      priority: Number(data["priority"] ?? 0), queue: String(data["queue_name"] ?? ""), name: String(data["notified"] ?? ""), agent: String(data["agent_name"] ?? ""), tag: String(data["tag"] ?? ""),
+    };
+    const did = done.map((kind) => {
+      if (kind === "notify_role") return t(`happening.did_notify_${String(data["role"] ?? "supervisor")}s`, Number(data["notified_count"] ?? 1));
+      if (kind === "page_supervisor") return t("happening.did_page_supervisor", Number(data["paged_count"] ?? 1));
+      return t(`happening.did_${kind}`, named);
+    });
+    const could_not = failed.map(({ kind, reason }) => {
+      const because = te(`happening.why_${reason}`) ? t(`happening.why_${reason}`) : reason;
+      return t("happening.could_not", { what: t(`ladder.kind_${kind}`), why: because });
+    });
+    return t("happening.escalated", { why, what: [...did, ...could_not].join("; ") || "–" });
+  }
+
   /** The sentence of an event line. Names come with the entry, as they were when it happened. */
   function happening(entry: EntryView): string {
     const { agent_name: agent, queue_name: queue, reason } = entry.data;
@@ -95,6 +118,15 @@ export function useWords() {
         return agent === undefined || agent === null ? t("happening.unpinned", { who }) : t("happening.pinned", { who, to: String(agent) });
       case "prioritised":
         return t("happening.prioritised", { who, priority: Number(entry.data["priority"] ?? 0) });
+      case "topic":
+        return entry.data["topic"] ? t("happening.topic", { who, topic: String(entry.data["topic"]) }) : t("happening.topic_none", { who });
+      case "escalated":
+        return escalated(entry);
+      case "tagged":
+        return [
+          entry.data["added"] ? t("happening.tagged", { who, tags: String(entry.data["added"]) }) : "",
+          entry.data["removed"] ? t("happening.untagged", { who, tags: String(entry.data["removed"]) }) : "",
+        ].filter(Boolean).join(" · ");
       case "bounced":
       case "complained":
         return t(`happening.${entry.happening}`, { address: String(entry.data["address"] ?? "") });

@@ -1,0 +1,91 @@
+"""What a conversation is about, and to whom that directs it.
+
+A topic may name the department (a queue) and the person who handle such matters. Work that waits goes there when it gets
+the topic, at its original age; work that somebody holds stays with them unless they pass it on. Tags only say something.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import select
+
+from hub.agents.viewer import Viewer
+from hub.domain.states import ConversationStatus
+from hub.domain.values import AuthorKind, Happening, Role
+from hub.domain.views import Author, ConversationView, TopicView
+from hub.errors import Forbidden, InvalidInput
+from hub.routing import dispatcher
+from hub.store import tables
+from hub.store.database import Tx
+from hub.timeline import conversations
+from hub.timeline.topics import load_topics
+
+
+def set_topic(tx: Tx, viewer: Viewer, conversation_id: int, topic_id: int | None, *, direct: bool) -> ConversationView:
+    """What it is about from now on (None: nothing in particular). `direct`: work that is held is passed on, too. InvalidInput
+    naming `topic_id` for one that is not there or is switched off."""
+    tx.lock_routing()
+    before = conversations.access_conversation(tx, viewer, conversation_id, lock=True)
+    topic = _find_topic(tx, before, topic_id)
+    if direct and before.assignee_id not in (None, viewer.user_id) and not viewer.covers(Role.SUPERVISOR):
+        raise Forbidden("this conversation is assigned to somebody else")
+    author = Author(AuthorKind.AGENT, viewer.name, viewer.user_id)
+    view = before
+    if topic_id != before.topic_id:
+        known = {each.id: each.name for each in load_topics(tx, [before.topic_id])} if before.topic_id else {}
+        data: dict[str, str | int | None] = {
+            "topic_id": topic_id,
+            "topic": topic.name if topic is not None else None,
+            "before_id": before.topic_id,
+            "before": known.get(before.topic_id) if before.topic_id is not None else None,
+        }
+        _, view = conversations.add_happening(tx, before, Happening.TOPIC, author, data, topic_id=topic_id)
+    elif not direct:
+        return before
+    if topic is None or view.status is ConversationStatus.RESOLVED or (view.assignee_id is not None and not direct):
+        return view
+    return direct_to_topic(tx, view, topic, author)
+
+
+def direct_to_topic(tx: Tx, view: ConversationView, topic: TopicView, author: Author) -> ConversationView:
+    """Passes open work on to the department and person of its topic. The caller holds ROUTING and its lock."""
+    return dispatcher.direct(tx, view, author, queue_id=topic.queue_id, agent_id=_active(tx, topic.owner_id))
+
+
+def _find_topic(tx: Tx, before: ConversationView, topic_id: int | None) -> TopicView | None:
+    if topic_id is None:
+        return None
+    found = load_topics(tx, [topic_id])
+    if not found:
+        raise InvalidInput("no such topic", fields={"topic_id": "there is no such topic"})
+    if not found[0].active and topic_id != before.topic_id:
+        raise InvalidInput("this topic is switched off", fields={"topic_id": "is switched off"})
+    return found[0]
+
+
+def _active(tx: Tx, user_id: int | None) -> int | None:
+    """Nobody waits for a person who is gone."""
+    u = tables.user_account.c
+    if user_id is None:
+        return None
+    is_active = tx.scalar(select(u.active).where(u.id == user_id))
+    return user_id if is_active else None
+
+
+def set_tags(tx: Tx, viewer: Viewer, conversation_id: int, tags: Sequence[str]) -> ConversationView:
+    """Replaces all; each once, in the order given."""
+    before = conversations.access_conversation(tx, viewer, conversation_id, lock=True)
+    wanted = tuple(dict.fromkeys(" ".join(tag.split()) for tag in tags))
+    unfit = [number for number, tag in enumerate(wanted) if not tag.isprintable() or not tag]
+    if unfit:
+        raise InvalidInput("not a tag", fields={f"tags.{number}": "must be visible characters" for number in unfit})
+    if wanted == before.tags:
+        return before
+    data: dict[str, str | int | None] = {
+        "added": ", ".join(tag for tag in wanted if tag not in before.tags) or None,
+        "removed": ", ".join(tag for tag in before.tags if tag not in wanted) or None,
+    }
+    author = Author(AuthorKind.AGENT, viewer.name, viewer.user_id)
+    _, view = conversations.add_happening(tx, before, Happening.TAGGED, author, data, tags=list(wanted) or None)
+    return view

@@ -39,6 +39,7 @@ from hub.errors import DatabaseAway, Misconfigured
 from hub.kpi.facts import Projector
 from hub.logs import set_up_logging
 from hub.routing.dispatcher import Dispatcher
+from hub.routing.estimates import Estimator, forget_estimates
 from hub.routing.ladder import Escalations
 from hub.settings import Settings, load_settings
 from hub.store import stream, tables
@@ -61,6 +62,7 @@ from hub.web import (
     api_keys,
     attachments,
     calendars,
+    callbacks,
     channels,
     chat_socket,
     conversations,
@@ -110,6 +112,7 @@ ENDPOINTS: list[Endpoint] = endpoints_of(
     conversations,
     offers,
     routing,
+    callbacks,
     agents,
     customers,
     attachments,
@@ -174,6 +177,7 @@ class Hub:
         )
         self.dispatcher = Dispatcher(self.database, self.wakes, presence_grace_s=settings.presence_grace_s)
         self.escalations = Escalations(self.database, self.wakes)
+        self.estimator = Estimator(self.database, self.wakes)
         self.projector = Projector(self.database, self.wakes)
         self.live = Live(self.database, self.tail, self.notices, process=self.process)
         self.chat_sockets = ChatSockets()
@@ -197,11 +201,13 @@ class Hub:
             "dispatcher": self.dispatcher.run(),
             "escalations": self.escalations.run(),
             "clocks": self.escalations.keep_up(),
+            "estimator": self.estimator.run(),
             "sender": self.sender.run(),
             "media": self.media.run(),
             "mailboxes": self.mail_fetcher.run(),
             "projector": self.projector.run(),
             "live": self.live.run(),
+            "places": self.chat_sockets.run(),
             "housekeeping": self._keep_house(),
             **({"smtp listener": self.mail_listener.run()} if self.mail_listener.is_wanted else {}),
         }
@@ -286,6 +292,7 @@ def _prune(tx: Tx, settings: Settings) -> list[str]:
     tx.execute(delete(tables.arrival).where(arrived < tx.now - timedelta(days=settings.arrival_retention_days)))
     forget_keys(tx, tx.now - _KEY_RETENTION)
     accounts.forget_expired(tx, settings.session_idle_s)
+    forget_estimates(tx)
     a = tables.attachment.c
     abandoned = (a.entry_id.is_(None)) & (a.created_at < tx.now - _UPLOAD_RETENTION)
     gone = tx.execute(delete(tables.attachment).where(abandoned).returning(a.file_key))

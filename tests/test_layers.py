@@ -29,6 +29,7 @@ LAYERS: tuple[tuple[str, str], ...] = (
     ("hub.routing.rules", "pure"),
     ("hub.routing.requirements", "pure"),
     ("hub.routing.spoken_times", "pure"),
+    ("hub.routing.waiting", "pure"),
     ("hub.kpi.measures", "pure"),
     ("hub.mail", "formats"),
     ("hub.routing.holidays", "formats"),

@@ -13,6 +13,7 @@ from unicodedata import normalize
 
 from sqlalchemy import delete, select, update
 
+from hub.domain.events import STAFF, SkillsChanged
 from hub.domain.views import RequirementView, SkillView
 from hub.errors import Conflict, InvalidInput, NotFound
 from hub.routing.rules_in_force import rules_naming
@@ -28,11 +29,12 @@ _LANGUAGE = re.compile(r"language:[a-z]{2,3}")
 
 @dataclass(frozen=True, slots=True)
 class SkillRow:
-    """What one person can do: skill's id → level."""
+    """What one person can do: skill's id → level. `version` is that of the person's account."""
 
     user_id: int
     name: str
     levels: dict[int, int]
+    version: int
 
 
 def language_skill(language: str | None) -> str | None:
@@ -64,21 +66,24 @@ def create_skill(tx: Tx, name: str) -> SkillView:
     row = tx.first(tx.insert_if_new(tables.skill).values(**values).returning(_s.id))
     if row is None:  # somebody made it at this very moment
         raise _taken()
+    _tell(tx)
     return load_skill(tx, row.id)
 
 
-def rename_skill(tx: Tx, skill_id: int, name: str | None) -> SkillView:
-    """None leaves the name as it is."""
-    before = tx.first(select(_s.name).where(_s.id == skill_id).with_for_update())
+def rename_skill(tx: Tx, skill_id: int, name: str | None, expected_version: int | None = None) -> SkillView:
+    """None leaves the name as it is. Conflict `version_conflict` if somebody changed it since `expected_version`."""
+    before = tx.first(select(_s.name, _s.version).where(_s.id == skill_id).with_for_update())
     if before is None:
         raise NotFound("there is no such skill")
+    if expected_version is not None and expected_version != before.version:
+        raise Conflict("somebody changed this skill meanwhile", code="version_conflict")
     if name is not None and before.name != (name := _check_name(tx, name, skill_id)):
         tx.execute(
             update(tables.skill)
             .where(_s.id == skill_id)
             .values(name=name, folded_name=name.casefold(), version=_s.version + 1)
         )
-        tx.wake("routing")
+        _tell(tx)
     return load_skill(tx, skill_id)
 
 
@@ -96,6 +101,12 @@ def delete_skill(tx: Tx, skill_id: int) -> None:
     if used:
         raise Conflict(f"required by {'; '.join(used.values())}", code="in_use", fields=used)
     tx.execute(delete(tables.skill).where(_s.id == skill_id))
+    _tell(tx)
+
+
+def _tell(tx: Tx, user_id: int | None = None) -> None:
+    """Open matrices look again, and so does the dispatcher."""
+    tx.emit(SkillsChanged(user_id), {STAFF})
     tx.wake("routing")
 
 
@@ -125,21 +136,25 @@ def _taken() -> Conflict:
 
 def load_matrix(tx: Tx, user_ids: Collection[int] | None = None) -> list[SkillRow]:
     """What everybody who works here can do, or those of `user_ids`, by id."""
-    people = select(_u.id, _u.name).join(tables.agent, _a.user_id == _u.id).where(_u.active).order_by(_u.id)
+    people = select(_u.id, _u.name, _u.version).join(tables.agent, _a.user_id == _u.id).where(_u.active).order_by(_u.id)
     held = select(_h.user_id, _h.skill_id, _h.level).order_by(_h.skill_id)
     if user_ids is not None:
         people, held = people.where(_u.id.in_(user_ids)), held.where(_h.user_id.in_(user_ids))
     levels: dict[int, dict[int, int]] = {}
     for row in tx.rows(held):
         levels.setdefault(row.user_id, {})[row.skill_id] = row.level
-    return [SkillRow(row.id, row.name, levels.get(row.id, {})) for row in tx.rows(people)]
+    return [SkillRow(row.id, row.name, levels.get(row.id, {}), row.version) for row in tx.rows(people)]
 
 
-def set_agent_skills(tx: Tx, user_id: int, levels: Mapping[int, int]) -> SkillRow:
-    """Replaces all that a person can do. InvalidInput naming `levels.ID` for what is no skill."""
-    person = select(_a.user_id).join(tables.user_account, _u.id == _a.user_id).where(_a.user_id == user_id, _u.active)
-    if tx.first(person.with_for_update()) is None:
+def set_agent_skills(tx: Tx, user_id: int, levels: Mapping[int, int], expected_version: int | None = None) -> SkillRow:
+    """Replaces all that a person can do. InvalidInput naming `levels.ID` for what is no skill; Conflict `version_conflict`
+    if somebody changed the person since `expected_version`."""
+    person = select(_u.version).join(tables.agent, _u.id == _a.user_id).where(_a.user_id == user_id, _u.active)
+    row = tx.first(person.with_for_update())
+    if row is None:
         raise NotFound("there is no such user")
+    if expected_version is not None and expected_version != row.version:
+        raise Conflict("somebody changed this person's skills meanwhile", code="version_conflict")
     _check_known(tx, {skill_id: f"levels.{skill_id}" for skill_id in levels})
     held = {row.skill_id: row.level for row in tx.rows(select(_h.skill_id, _h.level).where(_h.user_id == user_id))}
     if held != dict(levels):
@@ -148,7 +163,8 @@ def set_agent_skills(tx: Tx, user_id: int, levels: Mapping[int, int]) -> SkillRo
             tables.agent_skill,
             [{"user_id": user_id, "skill_id": skill_id, "level": level} for skill_id, level in sorted(levels.items())],
         )
-        tx.wake("routing")
+        tx.execute(update(tables.user_account).where(_u.id == user_id).values(version=_u.version + 1))
+        _tell(tx, user_id)
     return load_matrix(tx, [user_id])[0]
 
 

@@ -7,6 +7,8 @@ The visitor's page sends frames, one JSON object each (`parse_frame`):
     {"type": "read", "through": 41}                                                   has seen them
     {"type": "typing"}
     {"type": "identify", "name": "Ani", "phone": "+374…", "email": "ani@example.com"}
+    {"type": "callback", "phone": "+374…"}                                            wants to be called instead of waiting
+    {"type": "cancel_callback"}
     {"type": "ping"}
 
 A message frame becomes a MessageArrival as any other channel's (`message_arrival`), so a page that lost its answer
@@ -112,11 +114,32 @@ class IdentifyFrame:
 
 
 @dataclass(frozen=True, slots=True)
+class CallbackFrame:
+    """The visitor wants to be called at `phone`, as it was typed, and keeps the place in the queue."""
+
+    phone: str
+
+
+@dataclass(frozen=True, slots=True)
+class CancelCallbackFrame:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
 class PingFrame:
     pass
 
 
-Frame = MessageFrame | ReceivedFrame | ReadFrame | TypingFrame | IdentifyFrame | PingFrame
+Frame = (
+    MessageFrame
+    | ReceivedFrame
+    | ReadFrame
+    | TypingFrame
+    | IdentifyFrame
+    | CallbackFrame
+    | CancelCallbackFrame
+    | PingFrame
+)
 
 _CLIENT_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]{1,189}")
@@ -202,12 +225,25 @@ def _read_identify(told: dict[str, Any], problems: dict[str, str]) -> Frame:
     return IdentifyFrame(name, phone, email.lower() if email else None)
 
 
+def _read_callback(told: dict[str, Any], problems: dict[str, str]) -> Frame:
+    phone = _read_claim(told, "phone", problems, limit=40)
+    if not problems and (phone is None or not _PHONE.fullmatch(phone)):
+        problems["phone"] = "must be a phone number"
+    return CallbackFrame(phone or "")
+
+
+def _read_cancel_callback(told: dict[str, Any], problems: dict[str, str]) -> Frame:
+    return CancelCallbackFrame()
+
+
 _READERS: Mapping[str, Callable[[dict[str, Any], dict[str, str]], Frame]] = {
     "message": _read_message,
     "received": _read_received,
     "read": _read_read,
     "typing": _read_typing,
     "identify": _read_identify,
+    "callback": _read_callback,
+    "cancel_callback": _read_cancel_callback,
     "ping": _read_ping,
 }
 

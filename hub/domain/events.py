@@ -172,6 +172,15 @@ class AlertChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class SkillsChanged:
+    """What this person can do changed, or (null) which skills there are: whoever looks at them asks again."""
+
+    KIND: ClassVar[str] = "skills.changed"
+    user_id: int | None
+    kind: Literal["skills.changed"] = "skills.changed"
+
+
+@dataclass(frozen=True, slots=True)
 class AccessChanged:
     """The viewer's own rights changed (role, queues, deactivated): the console takes a fresh snapshot."""
 
@@ -195,6 +204,7 @@ HubEvent = (
     | NumbersChanged
     | TopicChanged
     | AlertChanged
+    | SkillsChanged
     | AccessChanged
 )
 

@@ -64,6 +64,28 @@ class OfferOutcome(StrEnum):
     WITHDRAWN = "withdrawn"
 
 
+class CallbackState(StrEnum):
+    """Where a queued callback is: in its place in the queue, in somebody's hands, or over."""
+
+    WAITING = "waiting"
+    CALLING = "calling"
+    REACHED = "reached"
+    GIVEN_UP = "given_up"
+    CANCELLED = "cancelled"
+
+
+CALLBACK: Mapping[CallbackState, frozenset[CallbackState]] = {
+    CallbackState.WAITING: frozenset({CallbackState.CALLING, CallbackState.CANCELLED}),
+    # WAITING: the customer did not answer, or whoever had it in hand passed it on.
+    CallbackState.CALLING: frozenset(
+        {CallbackState.WAITING, CallbackState.REACHED, CallbackState.GIVEN_UP, CallbackState.CANCELLED}
+    ),
+    CallbackState.REACHED: frozenset(),
+    CallbackState.GIVEN_UP: frozenset(),
+    CallbackState.CANCELLED: frozenset(),
+}
+
+
 class Delivery(StrEnum):
     """Where an outgoing message is.
 

@@ -92,6 +92,13 @@ class Happening(StrEnum):
     PINNED = "pinned"
     # Rules placed it when it began.
     PLACED = "placed"
+    # Of a queued callback: requested, changed, no_answer, reached, given_up or cancelled (`state`).
+    CALLBACK = "callback"
+    # Whoever holds it put it aside `until` an instant; it came back by itself, by hand or because the customer wrote.
+    PARKED = "parked"
+    UNPARKED = "unparked"
+    # It was accepted, and no line to the agent could be set up in time.
+    SETUP_FAILED = "setup_failed"
     # A copy of a mail did not reach one of its further recipients; a recipient called a mail spam.
     BOUNCED = "bounced"
     COMPLAINED = "complained"

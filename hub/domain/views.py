@@ -339,6 +339,16 @@ class EstimateView:
 
 
 @dataclass(frozen=True, slots=True)
+class PlaceView:
+    """Where waiting work stands: its place in the queue (1 is next) and the estimated wait from now on; null where it does
+    not stand in line or nothing can be said. `opens_at`: the queue is closed until then."""
+
+    position: int | None
+    ewt_s: float | None
+    opens_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class ChannelCapabilities:
     """What a channel can carry, told to the composer before anything is queued. None means no limit of ours."""
 

@@ -1,12 +1,13 @@
 """The single writer of assignments. Everything that gives work to somebody, or takes it away, is a function of this file.
 
 Each takes the ROUTING lock first, then the conversation's (the one lock order), so there is one decider at a time in all
-processes: automatic offers, accept, decline, manual claim, transfer, release, resolve, reopen, sign-out, a lost agent.
+processes: automatic offers, accept, decline, manual claim, transfer, park, release, resolve, reopen, sign-out, a lost agent.
 Partial unique indexes (one live offer and one live assignment per conversation) are the backstop.
 
-`dispatch` is one round: end what is over (expired offers, agents who are gone), load the floor (routing.floor), then ask the
-pure engine what to offer. `Dispatcher.run` makes a round when somebody wakes it ("routing") or when the nearest deadline
-comes; it does not poll. After rounds it counts, seldom, what nobody could ever be offered.
+`dispatch` is one round: end what is over (expired offers, agents who are gone, calls that did not connect, work put aside
+until now), load the floor (routing.floor), then ask the pure engine what to offer. `Dispatcher.run` makes a round when
+somebody wakes it ("routing") or when the nearest deadline comes; it does not poll. After rounds it counts, seldom, what
+nobody could ever be offered.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from hub.domain.events import (
 from hub.domain.states import (
     CONVERSATION,
     AgentState,
+    CallbackState,
     ConversationStatus,
     OfferOutcome,
     check_move,
@@ -41,7 +43,7 @@ from hub.domain.states import (
 from hub.domain.values import AuthorKind, ChannelKind, Happening, Role
 from hub.domain.views import Author, ConversationView
 from hub.errors import Conflict, DatabaseAway, Forbidden, InvalidInput, NotFound
-from hub.routing import engine, floor, offers
+from hub.routing import callbacks, connecting, engine, floor, offers, parking
 from hub.routing.offers import OFFERS, offer_view
 from hub.store import tables
 from hub.store.database import Database, Tx
@@ -67,21 +69,35 @@ _RETRY_S = 0.5
 # --- one round ----------------------------------------------------------------------------------------------------------
 
 
-def dispatch(tx: Tx, presence_grace_s: float, up_since: datetime | None = None) -> datetime | None:
+def dispatch(
+    tx: Tx, presence_grace_s: float, up_since: datetime | None = None, known: floor.Known | None = None
+) -> datetime | None:
     """One round; returns the instant of the nearest deadline, if any is set. Nobody is lost before the hub has been up
-    (`up_since`) for the grace period itself: a restart that takes long must not empty the floor."""
+    (`up_since`) for the grace period itself: a restart that takes long must not empty the floor. `known`: what rounds
+    before this one read, and this one need not if it is still so."""
     tx.lock_routing()
     _lose_agents(tx, presence.find_lost(tx, presence_grace_s, up_since))
     _end_offers_that_are_over(tx)
-    loaded = floor.load_snapshot(tx)
+    callbacks.bring_back(tx)
+    _end_what_did_not_connect(tx)
+    _bring_back(tx, parking.find_due(tx))
+    loaded = floor.load_snapshot(tx, known=known)
     decisions = engine.route(loaded.snapshot, tx.now) if loaded.snapshot.work else []
     _make_offers(tx, decisions, loaded)
     deadlines = [
-        tx.scalar(select(func.min(_o.expires_at)).where(_o.ended_at.is_(None))),
+        *tx.rows(_DEADLINES)[0],
         presence.next_loss(tx, presence_grace_s, up_since),
         floor.next_change(loaded, decisions, tx.now),
+        callbacks.next_return(tx),
     ]
     return min((deadline for deadline in deadlines if deadline is not None), default=None)
+
+
+_DEADLINES = select(
+    select(func.min(_o.expires_at)).where(_o.ended_at.is_(None)).scalar_subquery(),
+    connecting.next_deadline,
+    parking.next_due,
+)
 
 
 def explain_now(tx: Tx, conversation_id: int) -> engine.Explanation | None:
@@ -122,6 +138,15 @@ def _make_offers(tx: Tx, decisions: Collection[engine.Decision], loaded: floor.L
     kinds = {item.conversation_id: item.kind for item in loaded.snapshot.work}
     # Whoever changes what an offer shows holds this lock and tells the offers there are: none is made beside them.
     tx.lock_conversations(decision.conversation_id for decision in decisions)
+    given = {
+        decision.conversation_id
+        for decision in decisions
+        if kinds[decision.conversation_id] in loaded.queues[decision.queue_id].auto_accept
+    }
+    if given:
+        here = _lock_who_is_here(tx, {each.agent_id for each in decisions if each.conversation_id in given})
+        # Whoever has just left wakes the next round, which finds somebody else.
+        decisions = [each for each in decisions if each.conversation_id not in given or each.agent_id in here]
     ids = tx.insert_many(
         tables.offer,
         [
@@ -132,6 +157,8 @@ def _make_offers(tx: Tx, decisions: Collection[engine.Decision], loaded: floor.L
                 "offered_at": tx.now,
                 "expires_at": tx.now
                 + timedelta(seconds=loaded.queues[decision.queue_id].ring_time_s(kinds[decision.conversation_id])),
+                "ended_at": tx.now if decision.conversation_id in given else None,
+                "outcome": OfferOutcome.ACCEPTED.value if decision.conversation_id in given else None,
                 "weight": decision.weight,
                 "why": decision.why,
                 "explanation": decision.explanation.record(),
@@ -140,8 +167,26 @@ def _make_offers(tx: Tx, decisions: Collection[engine.Decision], loaded: floor.L
         ],
     )
     for row in tx.rows(OFFERS.where(_o.id.in_(ids)).order_by(_o.id)):
-        offers.tell(tx, row)
+        if row.ended_at is None:
+            offers.tell(tx, row)
+        else:
+            _give(tx, row)
     roster.emit_agents(tx, {decision.agent_id for decision in decisions})
+
+
+def _give(tx: Tx, row: Row[Any]) -> None:
+    """What the hub accepts in the agent's place, at once (a row of OFFERS); they are told of work, not of a ring."""
+    before = conversations.load_conversation(tx, row.conversation_id)
+    data: dict[str, str | int | None] = {"offer_id": row.id, "auto": 1}
+    _assign(tx, before, row.agent_id, "offer", Happening.ACCEPTED, conversations.SYSTEM, data)
+    # With other work they may have room for more.
+    tx.wake("routing")
+
+
+def _lock_who_is_here(tx: Tx, user_ids: Collection[int]) -> set[int]:
+    """Those who are available with a screen, and are so until the commit."""
+    here = (_a.user_id.in_(user_ids), _a.connected, _a.state == AgentState.AVAILABLE.value)
+    return {row.user_id for row in tx.rows(select(_a.user_id).where(*here).order_by(_a.user_id).with_for_update())}
 
 
 def _end_offers_that_are_over(tx: Tx) -> None:
@@ -182,7 +227,11 @@ def _end_offer(tx: Tx, offer_id: int, outcome: OfferOutcome) -> None:
         happening = Happening.MISSED if outcome is OfferOutcome.NO_ANSWER else Happening.DECLINED
         name = tx.scalar(select(tables.user_account.c.name).where(tables.user_account.c.id == row.agent_id))
         conversations.add_happening(
-            tx, view, happening, conversations.SYSTEM, {"agent_id": row.agent_id, "agent_name": name}
+            tx,
+            view,
+            happening,
+            conversations.SYSTEM,
+            {"agent_id": row.agent_id, "agent_name": name, "offer_id": row.id},
         )
     roster.emit_agents(tx, [row.agent_id])
     tx.wake("routing")
@@ -192,6 +241,33 @@ def _end_live_offer_of(tx: Tx, conversation_id: int, outcome: OfferOutcome = Off
     offer_id = tx.scalar(select(_o.id).where(_o.conversation_id == conversation_id, _o.ended_at.is_(None)))
     if offer_id is not None:
         _end_offer(tx, offer_id, outcome)
+
+
+def _end_what_did_not_connect(tx: Tx) -> None:
+    """Accepted, but no line came to stand in time: back at its original age, and not to this agent for a while; no miss."""
+    overdue = connecting.find_overdue(tx)
+    tx.lock_conversations(row.conversation_id for row in overdue)
+    for row in overdue:
+        of_theirs = (_o.conversation_id == row.conversation_id, _o.agent_id == row.agent_id)
+        accepted = select(func.max(_o.id)).where(*of_theirs, _o.outcome == OfferOutcome.ACCEPTED.value)
+        failed = {"outcome": OfferOutcome.SETUP_FAILED.value, "ended_at": tx.now}
+        offer_id = tx.scalar(accepted)
+        if offer_id is not None:
+            tx.execute(update(tables.offer).where(_o.id == offer_id).values(**failed))
+            told = tx.first(OFFERS.where(_o.id == offer_id))
+            assert told is not None
+            tx.emit(OfferEnded(offer_view(told)), {user_topic(row.agent_id), SUPERVISORS})
+        view = conversations.load_conversation(tx, row.conversation_id)
+        _release(tx, view, conversations.SYSTEM, "setup_failed", since=row.queued_since, offer_id=offer_id)
+
+
+def _bring_back(tx: Tx, conversation_ids: Collection[int]) -> None:
+    """Put aside until now, or until the customer wrote."""
+    tx.lock_conversations(conversation_ids)
+    for conversation_id in conversation_ids:
+        view = conversations.load_conversation(tx, conversation_id)
+        reason = "customer" if parking.has_customer_written(tx, conversation_id) else "time"
+        _unpark(tx, view, conversations.SYSTEM, reason)
 
 
 def _lose_agents(tx: Tx, user_ids: Collection[int]) -> None:
@@ -243,13 +319,20 @@ def _assign(
 ) -> ConversationView:
     """Gives the conversation to an agent; the caller holds ROUTING and the conversation's lock, and has ended whatever
     assignment there was."""
+    connect_by = None
+    if connecting.needs_line(before, how):
+        timeout_s = tx.scalar(select(_q.connect_timeout_s).where(_q.id == before.queue_id))
+        connect_by = tx.now + timedelta(seconds=int(timeout_s))
     tx.execute(
         insert(tables.assignment).values(
             conversation_id=before.id,
             agent_id=agent_id,
             assigned_at=tx.now,
             how=how,
-            weight=engine.WEIGHTS[before.channel_kind],
+            weight=_weight_for(tx, agent_id, before.channel_kind),
+            connect_by=connect_by,
+            connected_at=tx.now if connect_by is None else None,
+            queued_since=before.queued_since,
         )
     )
     _, view = conversations.add_happening(
@@ -262,11 +345,19 @@ def _assign(
         assigned_at=tx.now,
         queued_since=None,
         pinned_agent_id=None,
+        parked_until=None,
+        **callbacks.take(tx, before),
         **values,
     )
     conversations.emit_hidden(tx, view, before)
     roster.emit_agents(tx, [agent_id])
     return view
+
+
+def _weight_for(tx: Tx, agent_id: int, kind: ChannelKind) -> int:
+    """What a piece of such work costs this agent."""
+    own = floor.read_weights(tx.scalar(select(_a.weights).where(_a.user_id == agent_id)))
+    return own.get(kind, engine.WEIGHTS[kind])
 
 
 def _end_assignment(tx: Tx, view: ConversationView, reason: str) -> int | None:
@@ -275,20 +366,22 @@ def _end_assignment(tx: Tx, view: ConversationView, reason: str) -> int | None:
     if row is None:
         return None
     tx.execute(update(tables.assignment).where(_as.id == row.id).values(ended_at=tx.now, end_reason=reason))
-    tx.emit(
-        SegmentEnded(
-            assignment_id=row.id,
-            conversation_id=view.id,
-            agent_id=row.agent_id,
-            channel_id=view.channel_id,
-            queue_id=view.queue_id,
-            connected_at=row.assigned_at,
-            ended_at=tx.now,
-            how=row.how,
-            end_reason=reason,
-        ),
-        {FACTS},
-    )
+    # What was never connected was never worked on.
+    if row.connect_by is None or row.connected_at is not None:
+        tx.emit(
+            SegmentEnded(
+                assignment_id=row.id,
+                conversation_id=view.id,
+                agent_id=row.agent_id,
+                channel_id=view.channel_id,
+                queue_id=view.queue_id,
+                connected_at=row.connected_at or row.assigned_at,
+                ended_at=tx.now,
+                how=row.how,
+                end_reason=reason,
+            ),
+            {FACTS},
+        )
     roster.note_work_ended(tx, [row.agent_id])
     tx.wake("routing")
     return int(row.agent_id)
@@ -314,10 +407,16 @@ def _release(
     *,
     queue_id: int | None = None,
     note: str | None = None,
+    again_at: datetime | None = None,
+    since: datetime | None = None,
+    offer_id: int | None = None,
 ) -> ConversationView:
-    """Back to a queue, at its original age."""
-    agent_id = _end_assignment(tx, before, "transferred" if reason == "transferred" else reason)
-    happening = Happening.TRANSFERRED if reason == "transferred" else Happening.RELEASED
+    """Back to a queue, at its original age: `since`, if that is known, else what its messages say. `offer_id`: the offer
+    that came to nothing. `again_at`: a customer who did not answer is left alone until then."""
+    agent_id = _end_assignment(tx, before, reason)
+    happening = _HAPPENING_OF_RELEASE.get(reason, Happening.RELEASED)
+    place: dict[str, Any] = {"queued_since": since or _original_age(tx, before, reason), "parked_until": None}
+    place |= callbacks.put_back(tx, before, again_at)
     target = queue_id or before.queue_id
     _, view = conversations.add_happening(
         tx,
@@ -331,19 +430,39 @@ def _release(
             "queue_id": target,
             "queue_name": tx.scalar(select(_q.name).where(_q.id == target)),
             "note": note,
+            **(_told_of_callback(before, again_at) if again_at else {}),
+            **({"offer_id": offer_id} if offer_id is not None else {}),
         },
         assignee_id=None,
         assigned_at=None,
         queue_id=target,
-        queued_since=_original_age(tx, before, reason),
         # A supervisor's word about waiting work outlasts its way to the queue that it stands in.
         pinned_agent_id=before.pinned_agent_id if target == before.queue_id else None,
+        **place,
     )
     conversations.emit_hidden(tx, view, before)
     if agent_id is not None:
         roster.emit_agents(tx, [agent_id])
     tx.wake("routing")
     return view
+
+
+# What a release is told as, if not as one.
+_HAPPENING_OF_RELEASE = {
+    "transferred": Happening.TRANSFERRED,
+    "setup_failed": Happening.SETUP_FAILED,
+    "no_answer": Happening.CALLBACK,
+}
+
+
+def _told_of_callback(before: ConversationView, again_at: datetime) -> dict[str, str | int | None]:
+    assert before.callback is not None
+    return {
+        "state": "no_answer",
+        "address": before.callback.address,
+        "attempts": before.callback.attempts + 1,
+        "again_at": again_at.isoformat(),
+    }
 
 
 def _check_holds(viewer: Viewer, view: ConversationView) -> None:
@@ -375,7 +494,20 @@ def accept_offer(tx: Tx, viewer: Viewer, offer_id: int) -> ConversationView:
         raise Conflict("this offer is over", code="offer_ended")
     _end_offer(tx, offer_id, OfferOutcome.ACCEPTED)
     roster.note_offer_answered(tx, viewer.user_id)
-    return _assign(tx, view, viewer.user_id, "offer", Happening.ACCEPTED, _author(viewer))
+    return _assign(tx, view, viewer.user_id, "offer", Happening.ACCEPTED, _author(viewer), {"offer_id": offer_id})
+
+
+def connected(tx: Tx, agent_id: int, conversation_id: int) -> None:
+    """The line between the customer and this agent stands. Twice is the same as once; Conflict `not_held` when the work is
+    not theirs any more (its deadline passed, somebody took it)."""
+    tx.lock_routing()
+    tx.lock_conversations([conversation_id])
+    held = (_as.conversation_id == conversation_id, _as.agent_id == agent_id, _as.ended_at.is_(None))
+    row = tx.first(select(_as.id, _as.connected_at).where(*held))
+    if row is None:
+        raise Conflict("this work is not theirs any more", code="not_held")
+    if row.connected_at is None:
+        tx.execute(update(tables.assignment).where(_as.id == row.id).values(connected_at=tx.now))
 
 
 def decline_offer(tx: Tx, viewer: Viewer, offer_id: int) -> None:
@@ -534,6 +666,73 @@ def release(tx: Tx, viewer: Viewer, conversation_id: int) -> ConversationView:
     return _release(tx, before, _author(viewer), "released")
 
 
+def settle_callback(tx: Tx, viewer: Viewer, conversation_id: int, *, reached: bool) -> ConversationView:
+    """Whoever has a callback in hand says what became of the call. Not reached: back to the queue, to its place, and
+    offered to nobody for a while; after the last attempt it is given up, and the conversation stays. Conflict
+    `no_callback` when nobody is being called (any more)."""
+    before = _access(tx, viewer, conversation_id)
+    if before.callback is None or before.assignee_id is None:
+        raise Conflict("nobody is being called back here", code="no_callback")
+    _check_holds(viewer, before)
+    author = _author(viewer)
+    if reached:
+        return callbacks.end(tx, before, CallbackState.REACHED, author)
+    again_at = callbacks.next_try(tx, before)
+    if again_at is None:
+        return callbacks.end(tx, before, CallbackState.GIVEN_UP, author)
+    return _release(tx, before, author, "no_answer", again_at=again_at)
+
+
+def park(tx: Tx, viewer: Viewer, conversation_id: int, until: datetime) -> ConversationView:
+    """Puts held work aside until an instant: it stays whose it is and costs them nothing meanwhile. Conflict `not_held`;
+    `customer_waits` for a chat or a call; InvalidInput for an instant that is past or too far."""
+    parking.check_until(tx.now, until)
+    before = _access(tx, viewer, conversation_id)
+    parking.check_may_be_parked(before)
+    _check_holds(viewer, before)
+    if before.parked_until == until:
+        return before
+    tx.execute(
+        update(tables.assignment).where(_as.conversation_id == before.id, _as.ended_at.is_(None)).values(weight=0)
+    )
+    data: dict[str, str | int | None] = {"until": until.isoformat(), "agent_id": before.assignee_id}
+    _, view = conversations.add_happening(tx, before, Happening.PARKED, _author(viewer), data, parked_until=until)
+    roster.emit_agents(tx, _holder(view))
+    tx.wake("routing")
+    return view
+
+
+def unpark(tx: Tx, viewer: Viewer, conversation_id: int) -> ConversationView:
+    """Back at once; what is not put aside stays as it is."""
+    before = _access(tx, viewer, conversation_id)
+    if before.parked_until is None or before.assignee_id is None:
+        return before
+    _check_holds(viewer, before)
+    return _unpark(tx, before, _author(viewer), "hand")
+
+
+def _unpark(tx: Tx, before: ConversationView, author: Author, reason: str) -> ConversationView:
+    """`reason`: time, customer or hand. Whoever holds it has it on their hands again, whatever else they hold by now."""
+    (holder,) = _holder(before)
+    weight = _weight_for(tx, holder, before.channel_kind)
+    tx.execute(
+        update(tables.assignment).where(_as.conversation_id == before.id, _as.ended_at.is_(None)).values(weight=weight)
+    )
+    data: dict[str, str | int | None] = {"reason": reason, "agent_id": holder, "agent_name": _name_of(tx, holder)}
+    _, view = conversations.add_happening(tx, before, Happening.UNPARKED, author, data, parked_until=None)
+    # The customer's words tell of themselves, and so does one's own hand.
+    if reason != "customer" and author.user_id != holder:
+        told: dict[str, str | int | None] = {"customer": view.customer_name, "why": reason}
+        alerts.raise_alert(tx, [holder], level="notify", reason="unparked", conversation_id=view.id, data=told)
+    roster.emit_agents(tx, [holder])
+    tx.wake("routing")
+    return view
+
+
+def _holder(view: ConversationView) -> list[int]:
+    return [view.assignee_id] if view.assignee_id is not None else []
+
+
 def resolve(tx: Tx, viewer: Viewer, conversation_id: int) -> ConversationView:
     """The request is done. Resolving twice is the same as once."""
     before = _access(tx, viewer, conversation_id)
@@ -558,6 +757,7 @@ def resolve(tx: Tx, viewer: Viewer, conversation_id: int) -> ConversationView:
         priority=0,
         unanswered_since=None,
         resolved_at=tx.now,
+        **callbacks.drop(tx, before),
     )
     tx.emit(
         ConversationResolved(
@@ -756,9 +956,10 @@ class Dispatcher:
     async def run(self) -> None:
         up_since = self._database.clock()
         count_due = monotonic()
+        known = floor.Known()
         while True:
             try:
-                deadline = await self._database.transaction(dispatch, self._presence_grace_s, up_since)
+                deadline = await self._database.transaction(dispatch, self._presence_grace_s, up_since, known)
                 has_counted = monotonic() >= count_due
                 if has_counted:
                     # Counting takes its time, and mostly finds what was found before: the lock is taken only to tell.
@@ -766,6 +967,8 @@ class Dispatcher:
                         await self._database.transaction(count_unservable)
                     count_due = monotonic() + _COUNT_EVERY_S
             except DatabaseAway:
+                # What was read may have been taken back with the rest.
+                known = floor.Known()
                 await asyncio.sleep(_RETRY_S)
                 continue
             wait_s = _LOOK_EVERY_S

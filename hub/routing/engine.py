@@ -317,12 +317,14 @@ def queues_of(item: Work, queue: Queue, now: datetime) -> tuple[int, ...]:
 def _opened(queue: Queue, waited_s: float) -> tuple[int, ...]:
     ids = [queue.id]
     for step in queue.overflow:
-        is_open = (step.after_s is not None and waited_s >= step.after_s) or (
-            step.ewt_over_s is not None and queue.ewt_s is not None and queue.ewt_s > step.ewt_over_s
-        )
-        if is_open:
+        if (step.after_s is not None and waited_s >= step.after_s) or opens_by_estimate(step, queue):
             ids.extend(queue_id for queue_id in step.queue_ids if queue_id not in ids)
     return tuple(ids)
+
+
+def opens_by_estimate(step: Overflow, queue: Queue) -> bool:
+    """Whether the estimated wait alone opens this step of the queue's overflow, whatever its work's age."""
+    return step.ewt_over_s is not None and queue.ewt_s is not None and queue.ewt_s > step.ewt_over_s
 
 
 def next_change(snapshot: Snapshot, now: datetime) -> datetime | None:

@@ -14,18 +14,18 @@ routing.dispatcher's.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, and_, case, func, or_, select, text
+from sqlalchemy import Row, and_, bindparam, case, func, or_, select, text
 
 from hub.agents import skills
 from hub.agents.queues import read_overflow
 from hub.domain.states import AgentState
 from hub.domain.values import TIER_PRIORITY, AgentChoice, ChannelKind
-from hub.routing import engine
+from hub.routing import engine, interruption
 from hub.routing.requirements import read_required, required_of
 from hub.store import tables
 from hub.store.database import Tx
@@ -42,10 +42,6 @@ _c, _o, _as, _q, _a, _u, _m = (
 _s, _h, _r = tables.skill.c, tables.agent_skill.c, tables.queue_skill.c
 _k, _cu = tables.channel.c, tables.customer.c
 
-# Mails and texts can wait for minutes, a caller cannot. Calls suffer nothing live beside them, as the engine has it.
-RULES = engine.Rules(
-    interrupts={ChannelKind.PHONE: frozenset({ChannelKind.EMAIL, ChannelKind.SMS, ChannelKind.LOOPBACK})}
-)
 # One round looks at no more waiting work than this; the rest has its turn when agents become free.
 _WORK_LIMIT = 20_000
 _KIND = {word.value: word for word in ChannelKind}
@@ -57,18 +53,13 @@ _CHOICE = {
 }
 _FOREVER = float("inf")
 
+# Waiting work that is parked keeps its age and is offered to nobody until the round that brings it back.
+_IS_NOT_PARKED = _c.parked_until.is_(None)
 _SOMETHING_WAITS = select(_c.id).where(_c.queued_since.is_not(None)).limit(1)
-_RINGING_AGENTS = select(_o.agent_id).where(_o.ended_at.is_(None))
 _RINGING_WORK = select(_o.conversation_id).where(_o.ended_at.is_(None))
-_AGENTS = (
-    select(_a.user_id, _a.state, _a.connected, _a.capacity, _a.idle_since)
-    .join(tables.user_account, _u.id == _a.user_id)
-    .where(_u.active)
-)
-_IDLE = _AGENTS.where(
-    _a.state == AgentState.AVAILABLE.value, _a.connected, _a.user_id.not_in(_RINGING_AGENTS.scalar_subquery())
-)
-# What is held and what rings. By kind only where calls are taken: no other kind interrupts another or excludes one.
+_AGENTS = select(_a.user_id, _a.state, _a.connected, _a.idle_since)
+_AT_WORK = _AGENTS.where(_a.state == AgentState.AVAILABLE.value, _a.connected)
+# What is held and what rings. By kind only where a kind is taken that interrupts others or excludes them.
 _ASSIGNED = (
     select(_as.agent_id, func.sum(_as.weight).label("load")).where(_as.ended_at.is_(None)).group_by(_as.agent_id)
 )
@@ -83,15 +74,17 @@ _WITH_KIND = (
     .join(tables.channel, _k.id == _c.channel_id)
     .group_by(_k.kind),
 )
-_CALLS_ARE_TAKEN = select(_k.id).where(_k.kind.in_(sorted({*RULES.interrupts, *RULES.exclusive}))).limit(1)
+_IS_TAKEN = select(_k.id).where(_k.kind.in_(bindparam("kinds", expanding=True))).limit(1)
 
 
 @dataclass(frozen=True, slots=True)
 class _Held:
-    """Agent → the weight of what they hold and what rings at them; and of which kinds, where that matters."""
+    """Agent → the weight of what they hold and what rings at them; and of which kinds, where that matters. `ringing`: at
+    whom something rings."""
 
     load: Mapping[int, int]
     kinds: Mapping[int, Mapping[ChannelKind, int]]
+    ringing: Set[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +98,9 @@ class QueueRules:
     language_wish_s: int | None
     last_agent_days: int | None
     last_agent_wish_s: int | None
+    owner_wish_s: int | None
+    auto_accept: frozenset[ChannelKind]
+    exclusion_s: int
 
     @property
     def wishes_last_agent(self) -> bool:
@@ -112,6 +108,34 @@ class QueueRules:
 
     def ring_time_s(self, kind: ChannelKind | None) -> int:
         return self.offer_timeout_s if kind is None else self.ring_s.get(kind.value, self.offer_timeout_s)
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """What is set of somebody who works here. `lightest`: what the lightest piece of work there is costs them."""
+
+    capacity: int
+    weights: Mapping[ChannelKind, int]
+    queue_ids: frozenset[int]
+    ranks: Mapping[int, int]
+    skills: Mapping[str, int]
+    lightest: int
+
+
+# Count, sum of versions, highest id: no change of the rows leaves all three as they were. Versions rise with every change,
+# and an id is never given twice.
+_Mark = tuple[int | None, ...]
+
+
+@dataclass(slots=True)
+class Known:
+    """What is set of queues and people, as somebody read it last. What has another mark by now is read again, so it is
+    never older than the transaction that uses it. Whoever keeps one lets it go when a transaction of theirs fails."""
+
+    queues: Mapping[int, QueueRules] = field(default_factory=dict)
+    queues_mark: _Mark | None = None
+    people: Mapping[int, Person] = field(default_factory=dict)
+    people_mark: _Mark | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,24 +152,26 @@ class Loaded:
 _NOTHING = Loaded(engine.Snapshot([], [], []))
 
 
-def load_snapshot(tx: Tx, asked: int | None = None, *, whole: bool = False) -> Loaded:
+def load_snapshot(tx: Tx, asked: int | None = None, *, whole: bool = False, known: Known | None = None) -> Loaded:
     """What may be decided now. `asked`: this work and all agents are in it in any case, if it waits and does not ring.
-    `whole`: nothing is left out that waits."""
+    `whole`: nothing is left out that waits. `known`: what needs not be read again if it has not changed."""
     if tx.first(_SOMETHING_WAITS) is None:
         return _NOTHING
     is_needed = asked is not None or whole
-    idle = tx.rows(_IDLE)
-    if not idle and not is_needed:
+    at_work = tx.rows(_AT_WORK)
+    if not at_work and not is_needed:
         return _NOTHING
-    held = _load_held(tx)
-    with_room = [row for row in idle if _has_any_room(row, held)]
+    rules, queues, people = _load_settings(tx, known or Known())
+    held = _load_held(tx, rules)
+    idle = [row for row in at_work if row.user_id in people and row.user_id not in held.ringing]
+    yielding = frozenset(kind for kinds in rules.interrupts.values() for kind in kinds)
+    with_room = [row for row in idle if _has_any_room(people[row.user_id], row.user_id, held, yielding)]
     if not with_room and not is_needed:
         return _NOTHING
-    queues = load_queues(tx)
+    free = _make_agents(with_room, held, people)
     particular = _load_particular(tx)
-    free = _load_agents(tx, with_room, held, queues.values(), particular)
-    openings, opens_at = _find_openings(tx, free, queues, len(idle), particular)
-    excluded = _load_exclusions(tx)
+    openings, opens_at = _find_openings(tx, free, queues, rules, len(idle), particular)
+    excluded = _load_exclusions(tx, queues)
     if whole:
         waiting = tx.rows(_WAITING.order_by(_c.queued_since, _c.id))
     else:
@@ -156,9 +182,9 @@ def load_snapshot(tx: Tx, asked: int | None = None, *, whole: bool = False) -> L
     return Loaded(
         engine.Snapshot(
             work=_load_work(tx, waiting, queues, excluded, particular),
-            agents=_load_agents(tx, tx.rows(_AGENTS), held, queues.values(), particular),
-            queues=[rules.queue for rules in queues.values()],
-            rules=RULES,
+            agents=_make_agents(tx.rows(_AGENTS), held, people),
+            queues=[each.queue for each in queues.values()],
+            rules=rules,
         ),
         queues,
         free_ids,
@@ -210,9 +236,8 @@ def count_unservable(tx: Tx) -> dict[int, int]:
             )
             for number, row in enumerate(alike)
         ],
-        agents=_load_agents(tx, tx.rows(_AGENTS), _Held({}, {}), queues.values(), particular),
+        agents=_make_agents(tx.rows(_AGENTS), _Held({}, {}), load_people(tx)),
         queues=[rules.queue for rules in queues.values()],
-        rules=RULES,
     )
     counts = dict.fromkeys((row.queue_id for row in alike), 0)
     for number in engine.find_unservable(snapshot):
@@ -220,73 +245,122 @@ def count_unservable(tx: Tx) -> dict[int, int]:
     return counts
 
 
+def load_staff(tx: Tx) -> tuple[list[engine.Agent], Mapping[int, QueueRules], engine.Rules]:
+    """Everybody who works here as the engine sees them, all queues, and what may interrupt what."""
+    rules, queues, people = _load_settings(tx, Known())
+    return _make_agents(tx.rows(_AGENTS), _load_held(tx, rules), people), queues, rules
+
+
 # --- agents -------------------------------------------------------------------------------------------------------------
 
 
-def _load_held(tx: Tx) -> _Held:
-    by_kind = tx.first(_CALLS_ARE_TAKEN) is not None
+def _load_held(tx: Tx, rules: engine.Rules) -> _Held:
+    telling = sorted({*rules.interrupts, *rules.exclusive})
+    by_kind = tx.first(_IS_TAKEN, {"kinds": telling}) is not None
     load: dict[int, int] = {}
     kinds: dict[int, dict[ChannelKind, int]] = {}
-    for query in _WITH_KIND if by_kind else (_ASSIGNED, _OFFERED):
-        for row in tx.rows(query):
-            load[row.agent_id] = load.get(row.agent_id, 0) + int(row.load)
-            if by_kind:
-                theirs = kinds.setdefault(row.agent_id, {})
-                theirs[_KIND[row.kind]] = theirs.get(_KIND[row.kind], 0) + int(row.load)
-    return _Held(load, kinds)
+    assigned, offered = (tx.rows(query) for query in (_WITH_KIND if by_kind else (_ASSIGNED, _OFFERED)))
+    for row in (*assigned, *offered):
+        load[row.agent_id] = load.get(row.agent_id, 0) + int(row.load)
+        if by_kind:
+            theirs = kinds.setdefault(row.agent_id, {})
+            theirs[_KIND[row.kind]] = theirs.get(_KIND[row.kind], 0) + int(row.load)
+    return _Held(load, kinds, {row.agent_id for row in offered})
 
 
-_YIELDING = frozenset(kind for kinds in RULES.interrupts.values() for kind in kinds)
+def _has_any_room(person: Person, user_id: int, held: _Held, yielding: Collection[ChannelKind]) -> bool:
+    """Whether the lightest work there is would fit, if it interrupts all that anything interrupts."""
+    load = held.load.get(user_id, 0)
+    if kinds := held.kinds.get(user_id):
+        load -= sum(kinds.get(kind, 0) for kind in yielding)
+    return load < person.capacity and load + person.lightest <= person.capacity
 
 
-def _has_any_room(row: Row[Any], held: _Held) -> bool:
-    load = held.load.get(row.user_id, 0)
-    return load - sum(held.kinds.get(row.user_id, {}).get(kind, 0) for kind in _YIELDING) < int(row.capacity)
+def _make_agents(rows: Iterable[Sequence[Any]], held: _Held, people: Mapping[int, Person]) -> list[engine.Agent]:
+    """The agents of these rows of _AGENTS, but for those who work here no longer."""
+    made = []
+    for user_id, state, is_connected, idle_since in rows:
+        person = people.get(user_id)
+        if person is not None:
+            made.append(
+                engine.Agent(
+                    user_id=user_id,
+                    state=_STATE[state],
+                    is_connected=is_connected,
+                    capacity=person.capacity,
+                    load=held.load.get(user_id, 0),
+                    idle_since=idle_since,
+                    queue_ids=person.queue_ids,
+                    is_ringing=user_id in held.ringing,
+                    skills=person.skills,
+                    held=held.kinds.get(user_id, _NONE),
+                    weights=person.weights,
+                    ranks=person.ranks,
+                )
+            )
+    return made
 
 
-def _load_agents(
-    tx: Tx, rows: Collection[Row[Any]], held: _Held, queues: Collection[QueueRules], particular: _Particular
-) -> list[engine.Agent]:
-    """The agents of these rows of _AGENTS. Of their skills those that some queue or single work requires, or that a queue
-    wishes as a language."""
-    if not rows:
-        return []
-    few = [row.user_id for row in rows] if len(rows) <= _NAMED_LIMIT else None
-    members = select(_m.user_id, _m.queue_id)
-    belongs: dict[int, list[int]] = {}
-    for row in tx.rows(members.where(_m.user_id.in_(few)) if few else members):
-        belongs.setdefault(row.user_id, []).append(row.queue_id)
-    names = {skill.name for rules in queues for skill in rules.required} | set(particular.names.values())
-    wanted: list[Any] = [_s.name.in_(names)] if names else []
-    if any(rules.language_wish_s is not None for rules in queues):
-        wanted.append(_s.name.startswith(skills.LANGUAGE_PREFIX, autoescape=True))
-    levels: dict[int, dict[str, int]] = {}
-    known = {row.id: row.name for row in tx.rows(select(_s.id, _s.name).where(or_(*wanted)))} if wanted else {}
-    if known:
-        has = select(_h.user_id, _h.skill_id, _h.level).where(_h.skill_id.in_(known))
-        for row in tx.rows(has.where(_h.user_id.in_(few)) if few else has):
-            levels.setdefault(row.user_id, {})[known[row.skill_id]] = row.level
-    ringing = {row.agent_id for row in tx.rows(_RINGING_AGENTS)}
-    return [
-        engine.Agent(
-            user_id=row.user_id,
-            state=_STATE[row.state],
-            is_connected=row.connected,
-            capacity=row.capacity,
-            load=held.load.get(row.user_id, 0),
-            idle_since=row.idle_since,
-            queue_ids=frozenset(belongs.get(row.user_id, ())),
-            is_ringing=row.user_id in ringing,
-            skills=levels.get(row.user_id, _NONE),
-            held=held.kinds.get(row.user_id, _NONE),
-        )
-        for row in rows
-    ]
+def read_weights(stored: Mapping[str, int] | None) -> Mapping[ChannelKind, int]:
+    """An agent's own weights as they stand in the column."""
+    return {_KIND[kind]: weight for kind, weight in stored.items()} if stored else _NONE
 
 
 _NONE: dict[Any, int] = {}
-# So many agents are named in a query; of more, everybody's rows are taken.
-_NAMED_LIMIT = 50
+
+# --- what is set ----------------------------------------------------------------------------------------------------------
+
+
+def _mark(table: Any) -> tuple[Any, ...]:
+    columns = (func.count(), func.sum(table.c.version), func.max(table.c.id))
+    return tuple(select(each).select_from(table).scalar_subquery() for each in columns)
+
+
+_MARKS = select(
+    select(tables.organisation.c.routing).scalar_subquery(),
+    *_mark(tables.queue),
+    *_mark(tables.skill),
+    *_mark(tables.user_account),
+    select(func.sum(_q.ewt_version)).scalar_subquery(),
+)
+
+
+def _load_settings(tx: Tx, known: Known) -> tuple[engine.Rules, Mapping[int, QueueRules], Mapping[int, Person]]:
+    row: Sequence[Any] = tx.rows(_MARKS)[0]
+    routing, *mark, estimates = row
+    # A mark is read before what it stands for: what changes meanwhile is read once more, never missed.
+    queues_mark, people_mark = (*mark[:6], estimates), tuple(mark)
+    if known.queues_mark != queues_mark:
+        known.queues, known.queues_mark = load_queues(tx), queues_mark
+    if known.people_mark != people_mark:
+        known.people, known.people_mark = load_people(tx), people_mark
+    return interruption.read_rules(routing), known.queues, known.people
+
+
+def load_people(tx: Tx) -> dict[int, Person]:
+    """Everybody who works here, by id, with all their queues and skills."""
+    belongs: dict[int, list[int]] = {}
+    ranks: dict[int, dict[int, int]] = {}
+    for row in tx.rows(select(_m.user_id, _m.queue_id, _m.rank)):
+        belongs.setdefault(row.user_id, []).append(row.queue_id)
+        if row.rank:
+            ranks.setdefault(row.user_id, {})[row.queue_id] = row.rank
+    levels: dict[int, dict[str, int]] = {}
+    for row in tx.rows(select(_h.user_id, _s.name, _h.level).join(tables.skill, _s.id == _h.skill_id)):
+        levels.setdefault(row.user_id, {})[row.name] = row.level
+    working = select(_a.user_id, _a.capacity, _a.weights).join(tables.user_account, _u.id == _a.user_id)
+    people = {}
+    for row in tx.rows(working.where(_u.active)):
+        weights = read_weights(row.weights)
+        people[row.user_id] = Person(
+            capacity=row.capacity,
+            weights=weights,
+            queue_ids=frozenset(belongs.get(row.user_id, ())),
+            ranks=ranks.get(row.user_id, _NONE),
+            skills=levels.get(row.user_id, _NONE),
+            lightest=min(weights.get(kind, weight) for kind, weight in engine.WEIGHTS.items()),
+        )
+    return people
 
 
 # --- queues -------------------------------------------------------------------------------------------------------------
@@ -312,6 +386,7 @@ def load_queues(tx: Tx) -> dict[int, QueueRules]:
                     engine.Overflow(step.queue_ids, step.after_s, step.ewt_over_s)
                     for step in read_overflow(row.overflow)
                 ),
+                ewt_s=row.ewt_s,
                 makes_room=row.makes_room,
             ),
             required=tuple(required.get(row.id, ())),
@@ -320,6 +395,9 @@ def load_queues(tx: Tx) -> dict[int, QueueRules]:
             language_wish_s=row.language_wish_s,
             last_agent_days=row.last_agent_days,
             last_agent_wish_s=row.last_agent_wish_s,
+            owner_wish_s=row.owner_wish_s,
+            auto_accept=frozenset(_KIND[kind] for kind in row.auto_accept or ()),
+            exclusion_s=row.exclusion_s,
         )
         for row in tx.rows(select(tables.queue).order_by(_q.id))
     }
@@ -373,10 +451,15 @@ class _Openings:
 
 
 def _find_openings(
-    tx: Tx, free: Collection[engine.Agent], queues: Mapping[int, QueueRules], idle: int, particular: _Particular
+    tx: Tx,
+    free: Collection[engine.Agent],
+    queues: Mapping[int, QueueRules],
+    interruptions: engine.Rules,
+    idle: int,
+    particular: _Particular,
 ) -> tuple[_Openings, datetime | None]:
     """And when the next piece of further work comes to be so by its age alone."""
-    kinds_of = {agent.user_id: _kinds_with_room(agent) for agent in free}
+    kinds_of = {agent.user_id: _kinds_with_room(agent, interruptions) for agent in free}
     members: dict[int, list[engine.Agent]] = {}
     for agent in free:
         for queue_id in agent.queue_ids:
@@ -403,14 +486,17 @@ def _find_openings(
             elif kinds:
                 openings.conditions.append(and_(here, _k.kind.in_(sorted(kinds))))
             for step in rules.queue.overflow:
-                if step.after_s is None:
+                is_open = engine.opens_by_estimate(step, rules.queue)
+                if step.after_s is None and not is_open:
                     continue
                 helpers = takers(step.queue_ids)
                 able |= helpers
                 more = frozenset().union(*(kinds_of[user_id] for user_id in helpers)) - kinds
-                opened = tx.now - timedelta(seconds=step.after_s)
                 theirs = and_(here, _k.kind.in_(sorted(more)))
-                if more:
+                if more and is_open:
+                    openings.conditions.append(theirs)
+                elif more and step.after_s is not None:
+                    opened = tx.now - timedelta(seconds=step.after_s)
                     openings.conditions.append(and_(theirs, _c.queued_since <= opened))
                     oldest = tx.scalar(_OLDEST_FIRST.where(theirs, _c.queued_since > opened))
                     if oldest is not None:
@@ -448,17 +534,17 @@ def _lines_of(queue_id: int, rules: QueueRules, particular: _Particular) -> list
 _OLDEST_FIRST = (
     select(_c.queued_since)
     .join(tables.channel, _k.id == _c.channel_id)
-    .where(_c.queued_since.is_not(None))
+    .where(_c.queued_since.is_not(None), _IS_NOT_PARKED)
     .order_by(_c.queued_since)
     .limit(1)
 )
 
 
-def _kinds_with_room(agent: engine.Agent) -> frozenset[str]:
+def _kinds_with_room(agent: engine.Agent, rules: engine.Rules) -> frozenset[str]:
     found = []
     for kind, weight in engine.WEIGHTS.items():
         item = engine.Work(0, 0, weight, agent.idle_since, kind=kind)
-        if engine.has_room(agent, item, RULES) and not engine.is_kept_apart(agent, kind, RULES):
+        if engine.has_room(agent, item, rules) and not engine.is_kept_apart(agent, kind, rules):
             found.append(kind.value)
     return frozenset(found)
 
@@ -476,10 +562,11 @@ _WAITING = (
         _k.kind,
         _cu.language,
         _cu.tier,
+        _cu.owner_id,
     )
     .join(tables.channel, _k.id == _c.channel_id)
     .join(tables.customer, _cu.id == _c.customer_id)
-    .where(_c.queued_since.is_not(None), _c.id.not_in(_RINGING_WORK))
+    .where(_c.queued_since.is_not(None), _IS_NOT_PARKED, _c.id.not_in(_RINGING_WORK))
 )
 
 
@@ -505,12 +592,14 @@ def _load_open(
         return []
     speaking = [queue_id for queue_id in openings.enough if queues[queue_id].language_wish_s is not None]
     knowing = [queue_id for queue_id in openings.enough if queues[queue_id].wishes_last_agent]
+    owned = [queue_id for queue_id in openings.enough if queues[queue_id].owner_wish_s is not None]
     alike = [
         _c.queue_id,
         _k.kind,
         _c.priority,
         _cu.tier,
         case((_c.queue_id.in_(speaking), _cu.language), else_=""),
+        case((_c.queue_id.in_(owned), _cu.owner_id), else_=0),
         case((_c.queue_id.in_(knowing) | _c.id.in_(excluded), _c.id), else_=0),
     ]
     if particular.lines:
@@ -550,6 +639,8 @@ def _load_work(
             last = last_agents.get(row.customer_id)
             if last is not None and last[1] >= tx.now - timedelta(days=rules.last_agent_days):
                 wishes = (engine.AgentWish(last[0], rules.last_agent_wish_s),)
+        if rules.owner_wish_s is not None and row.owner_id is not None:
+            wishes = (*wishes, engine.AgentWish(row.owner_id, rules.owner_wish_s, "owner"))
         if rules.language_wish_s is not None:
             if row.language not in spoken:
                 name = skills.language_skill(row.language)
@@ -578,22 +669,20 @@ def _load_work(
 
 
 # In the words of the partial index ix_offer_misses, so that it is used.
-_MISSED = text("offer.outcome IN ('declined', 'no_answer')")
+_MISSED = text("offer.outcome IN ('declined', 'no_answer', 'setup_failed')")
 
 
-def _load_exclusions(tx: Tx) -> dict[int, dict[int, datetime]]:
+def _load_exclusions(tx: Tx, queues: Mapping[int, QueueRules]) -> dict[int, dict[int, datetime]]:
     """Conversation → the agents who declined or missed it lately → until when they are left alone with it."""
-    longest = int(tx.scalar(select(func.max(_q.exclusion_s))) or 0)
-    # Each queue has its own span; the join keeps the arithmetic of instants in Python's hands.
+    longest = max((rules.exclusion_s for rules in queues.values()), default=0)
     missed = (
-        select(_o.conversation_id, _o.agent_id, _o.ended_at, _q.exclusion_s)
-        .join(tables.queue, _q.id == _o.queue_id)
+        select(_o.conversation_id, _o.agent_id, _o.queue_id, _o.ended_at)
         .join(tables.conversation, _c.id == _o.conversation_id)
-        .where(_MISSED, _o.ended_at > tx.now - timedelta(seconds=longest), _c.queued_since.is_not(None))
+        .where(_c.queued_since.is_not(None))
     )
     found: dict[int, dict[int, datetime]] = {}
-    for row in tx.rows(missed):
-        end = row.ended_at + timedelta(seconds=row.exclusion_s)
+    for row in tx.rows(missed.where(_MISSED, _o.ended_at > tx.now - timedelta(seconds=longest))):
+        end = row.ended_at + timedelta(seconds=queues[row.queue_id].exclusion_s)
         if end > tx.now:
             theirs = found.setdefault(row.conversation_id, {})
             theirs[row.agent_id] = max(end, theirs.get(row.agent_id, end))

@@ -64,8 +64,11 @@ class WishPart(_Part):
 
 
 class OverflowPart(_Part):
+    """From `after_s` on, while the estimated wait is above `ewt_over_s`, or both."""
+
     to: list[str] = Field(min_length=1, max_length=20)
-    after_s: float = Field(ge=0, le=86_400)
+    after_s: float | None = Field(default=None, ge=0, le=86_400)
+    ewt_over_s: float | None = Field(default=None, gt=0, le=86_400)
 
 
 class QueuePart(_Part):
@@ -166,6 +169,8 @@ def check_scenario(scenario: Scenario) -> Scenario:
     missing = "there is no such queue"
     for number, queue in enumerate(scenario.queues):
         for step_number, step in enumerate(queue.overflow):
+            if step.after_s is None and step.ewt_over_s is None:
+                faults[f"queues.{number}.overflow.{step_number}.after_s"] = "give after_s, ewt_over_s or both"
             for each in step.to:
                 if each not in queues or each == queue.name:
                     faults[f"queues.{number}.overflow.{step_number}.to"] = f"{missing} to go to: {each}"

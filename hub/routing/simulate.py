@@ -12,6 +12,9 @@ A replication ends its arrivals after `hours` and then serves or loses whoever s
 not counted. Replications are independent, so an interval of confidence is Student's, over their figures; percentiles are
 taken over all waits together, never averaged.
 
+What each contact would have been told on its arrival (routing.waiting, from the simulated past alone) is held against what it
+then waited. Overflow by estimated wait looks at the same estimate, for whoever joins now.
+
 Service level is the first formula of metrics.md: answered within T ÷ (offered - abandoned within 5 s). Waits are of those who
 were answered; `mean_wait_all_s` is of everybody, as theory has it. Occupancy is the share of an agent's time with any work.
 """
@@ -22,14 +25,14 @@ import heapq
 import math
 import random
 from array import array
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from statistics import fmean, stdev
 
 from hub.domain.states import AgentState
 from hub.domain.values import ChannelKind
-from hub.routing import engine
+from hub.routing import engine, waiting
 from hub.routing.scenario import ArrivalsPart, Duration, Scenario
 
 # A caller who hangs up at once was no customer who lost patience (metrics.md).
@@ -82,6 +85,15 @@ class QueueTally:
     overtakes: int = 0
     waits: array[float] = field(default_factory=lambda: array("d"))
     wait_all_s: float = 0.0
+    # Of those who had to wait and were answered: what they were told on arrival, and what they waited.
+    told: array[float] = field(default_factory=lambda: array("d"))
+    told_waited: array[float] = field(default_factory=lambda: array("d"))
+
+    @property
+    def estimate_error_s(self) -> float | None:
+        """The mean of the absolute error of what was told."""
+        pairs = zip(self.told, self.told_waited, strict=True)
+        return fmean(abs(told - waited) for told, waited in pairs) if self.told else None
 
     @property
     def service_level(self) -> float | None:
@@ -113,6 +125,10 @@ class QueueFigures:
     p90_wait_s: float | None
     longest_wait_s: float | None
     overtakes_share: float | None
+    # Of those who had to wait: the mean of what they were told and of what they waited, and of the absolute difference.
+    told_mean_s: Estimate = Estimate(None, None)
+    told_waited_mean_s: Estimate = Estimate(None, None)
+    estimate_error_s: Estimate = Estimate(None, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +173,11 @@ def simulate(scenario: Scenario, policy: str = "as written") -> Figures:
                 p90_wait_s=percentile(pooled, 0.9),
                 longest_wait_s=pooled[-1] if pooled else None,
                 overtakes_share=sum(tally.overtakes for tally in tallies) / len(pooled) if pooled else None,
+                told_mean_s=Estimate.of([fmean(tally.told) if tally.told else None for tally in tallies]),
+                told_waited_mean_s=Estimate.of(
+                    [fmean(tally.told_waited) if tally.told_waited else None for tally in tallies]
+                ),
+                estimate_error_s=Estimate.of([tally.estimate_error_s for tally in tallies]),
             )
         )
     staff = []
@@ -195,6 +216,36 @@ class _Contact:
     stream: int
     arrived_s: float
     handle_s: float
+    told_s: float | None = None
+
+
+@dataclass(slots=True)
+class _Line:
+    """A queue as its estimate sees it: who serves it, how it moved, how long its work takes."""
+
+    queue_id: int
+    servers: tuple[waiting.Server, ...]
+    length: int = 0
+    pace: waiting.Pace = field(default_factory=waiting.Pace)
+    paced_s: float = 0.0
+    handled_s: float = 0.0
+    handled: int = 0
+
+    def move(self, at_s: float, by: int) -> None:
+        """Somebody joins or goes; so far it was as it stood."""
+        self.pace = self.pace.after(at_s - self.paced_s, something_waited=self.length > 0)
+        self.paced_s = at_s
+        self.length += by
+
+    def estimate_s(self, at_s: float, position: int, lengths: Mapping[int, int]) -> float | None:
+        """For somebody at this position while nobody has room."""
+        return waiting.estimate_wait_s(
+            position,
+            0,
+            self.pace.after(at_s - self.paced_s, something_waited=self.length > 0),
+            waiting.shared_slots(self.queue_id, self.servers, lengths),
+            self.handled_s / self.handled if self.handled else None,
+        )
 
 
 _ARRIVAL, _DONE, _LEFT, _WAKE = range(4)
@@ -214,7 +265,7 @@ class _Floor:
                 max_wait_s=queue.max_wait_s,
                 choice=queue.choice,
                 overflow=tuple(
-                    engine.Overflow(tuple(ids[name] for name in step.to), after_s=step.after_s)
+                    engine.Overflow(tuple(ids[name] for name in step.to), step.after_s, step.ewt_over_s)
                     for step in queue.overflow
                 ),
                 makes_room=queue.makes_room,
@@ -229,6 +280,11 @@ class _Floor:
         self._has_wishes = any(self._wishes)
         self._time_decides = self._has_wishes or any(queue.overflow for queue in self._queues)
         self._makes_room = any(queue.makes_room for queue in self._queues)
+        self._looks_at_estimates = any(step.ewt_over_s is not None for queue in self._queues for step in queue.overflow)
+        self._has_priorities = len({arrivals.priority for arrivals in scenario.arrivals}) > 1
+        self._lines = [
+            _Line(number, _servers(scenario, queue.name, ids)) for number, queue in enumerate(scenario.queues)
+        ]
         self._chances = [random.Random(f"{scenario.seed}/{replication}/{n}") for n in range(len(scenario.arrivals))]
         self._seats: list[_Seat] = []
         for index, group in enumerate(scenario.staff):
@@ -269,6 +325,9 @@ class _Floor:
             if what == _ARRIVAL:
                 self._arrive(one, at_s)
                 self._push(next(arrivals[one], math.inf), _ARRIVAL, one, 0)
+                self._route(at_s)
+                self._tell(self._contacts, at_s)
+                continue
             elif what == _DONE:
                 self._finish(one, other, at_s)
             elif what == _LEFT:
@@ -323,13 +382,32 @@ class _Floor:
             wishes=self._wishes[index],
         )
         self._waiting[contact_id] = _Contact(work, index, at_s, _draw(stream.handle, chance))
+        self._lines[work.queue_id].move(at_s, 1)
         if stream.patience is not None:
             self._push(at_s + _draw(stream.patience, chance), _LEFT, contact_id, 0)
         if at_s >= self._warm_s:
             self.tallies[work.queue_id].offered += 1
 
+    def _tell(self, contact_id: int, at_s: float) -> None:
+        """Foretells the wait of somebody who has just come, unless they were served at once."""
+        contact = self._waiting.get(contact_id)
+        if contact is None or contact.arrived_s < self._warm_s:
+            return
+        line = self._lines[contact.work.queue_id]
+        position = line.length
+        if self._has_priorities:
+            now = contact.work.queued_since
+            mine = engine.score_s(contact.work, now)
+            theirs = (each.work for each in self._waiting.values() if each.work.queue_id == contact.work.queue_id)
+            position = sum(engine.score_s(work, now) >= mine for work in theirs)
+        contact.told_s = line.estimate_s(at_s, position, self._lengths())
+
+    def _lengths(self) -> dict[int, int]:
+        return {line.queue_id: line.length for line in self._lines}
+
     def _leave(self, contact_id: int, at_s: float) -> None:
         contact = self._waiting.pop(contact_id)
+        self._lines[contact.work.queue_id].move(at_s, -1)
         if contact.arrived_s < self._warm_s:
             return
         tally = self.tallies[contact.work.queue_id]
@@ -341,20 +419,23 @@ class _Floor:
 
     def _finish(self, contact_id: int, seat_id: int, at_s: float) -> None:
         contact, _, weight = self._held.pop(contact_id)
+        line = self._lines[contact.work.queue_id]
+        line.handled += 1
+        line.handled_s += contact.handle_s
         self._load(self._seats[seat_id], contact.work.kind, -weight, at_s)
 
     def _route(self, at_s: float) -> None:
         if not self._waiting or not self._free:
             return
         now = _EPOCH + timedelta(seconds=at_s)
-        snapshot = self._snapshot()
+        snapshot = self._snapshot(at_s)
         # An offer is accepted at once, so whoever got one may be offered more.
         while decisions := engine.route(snapshot, now):
             for decision in decisions:
                 self._answer(decision, at_s)
             if not self._waiting or not self._free:
                 return
-            snapshot = self._snapshot()
+            snapshot = self._snapshot(at_s)
         if self._time_decides:
             change = engine.next_change(snapshot, now)
             if change is not None:
@@ -363,19 +444,30 @@ class _Floor:
                     self._next_wake_s = wake_s
                     self._push(wake_s, _WAKE, 0, 0)
 
-    def _snapshot(self) -> engine.Snapshot:
+    def _snapshot(self, at_s: float) -> engine.Snapshot:
         # Who is busy matters where wishes ask who is at work, or room is made for the overdue; else it only costs time.
         if self._has_wishes or self._makes_room:
             agents = [seat.agent for seat in self._seats]
         else:
             agents = [self._seats[number].agent for number in self._free]
-        return engine.Snapshot([contact.work for contact in self._waiting.values()], agents, self._queues)
+        queues: Sequence[engine.Queue] = self._queues
+        if self._looks_at_estimates:
+            lengths = self._lengths()
+            queues = [
+                replace(queue, ewt_s=line.estimate_s(at_s, line.length + 1, lengths))
+                for queue, line in zip(queues, self._lines, strict=True)
+            ]
+        return engine.Snapshot([contact.work for contact in self._waiting.values()], agents, queues)
 
     def _answer(self, decision: engine.Decision, at_s: float) -> None:
         contact = self._waiting.pop(decision.conversation_id)
         self._held[decision.conversation_id] = (contact, decision.agent_id, decision.weight)
         self._load(self._seats[decision.agent_id], contact.work.kind, decision.weight, at_s)
         self._push(at_s + contact.handle_s, _DONE, decision.conversation_id, decision.agent_id)
+        line = self._lines[contact.work.queue_id]
+        line.move(at_s, -1)
+        if at_s - contact.arrived_s >= waiting.MUST_WAIT_S:
+            line.pace = line.pace.departed()
         if contact.arrived_s < self._warm_s:
             return
         tally = self.tallies[contact.work.queue_id]
@@ -383,6 +475,9 @@ class _Floor:
         tally.answered += 1
         tally.waits.append(waited_s)
         tally.wait_all_s += waited_s
+        if contact.told_s is not None:
+            tally.told.append(contact.told_s)
+            tally.told_waited.append(waited_s)
         if waited_s <= self._scenario.service_level_s:
             tally.answered_in_time += 1
         # The waiting are in the order of their arrival.
@@ -424,6 +519,22 @@ class _Floor:
 
     def _count_busy(self, seat: _Seat, at_s: float) -> None:
         seat.busy_s += max(0.0, min(at_s, self._end_s) - max(seat.busy_since, self._warm_s))
+
+
+def _servers(scenario: Scenario, name: str, ids: Mapping[str, int]) -> tuple[waiting.Server, ...]:
+    """Who serves a queue: the groups in it that have the skills for some of its work, with room for pieces of the mean
+    weight."""
+    streams = [arrivals for arrivals in scenario.arrivals if arrivals.queue == name]
+    units = fmean([stream.units for stream in streams]) if streams else 100.0
+
+    def is_able(skills: Mapping[str, int]) -> bool:
+        return any(all(skills.get(skill, 0) >= level for skill, level in stream.skills.items()) for stream in streams)
+
+    return tuple(
+        waiting.Server(frozenset(ids[each] for each in group.queues), group.capacity // units, group.count)
+        for group in scenario.staff
+        if name in group.queues and is_able(group.skills)
+    )
 
 
 def _draw(duration: Duration, chance: random.Random) -> float:

@@ -34,6 +34,7 @@ def table(results: Sequence[Figures]) -> str:
                 "p90",
                 "longest",
                 "overtakes",
+                "EWT off by",
             ]
         ]
         for result in results:
@@ -49,6 +50,7 @@ def table(results: Sequence[Figures]) -> str:
                     _plain(each.p90_wait_s),
                     _plain(each.longest_wait_s),
                     "–" if each.overtakes_share is None else f"{each.overtakes_share:.1%}",
+                    _seconds(each.estimate_error_s),
                 ]
             )
         blocks.append(_aligned(lines))

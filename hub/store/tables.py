@@ -772,12 +772,12 @@ offer = Table(
         postgresql_where=text("ended_at IS NULL"),
     ),
     Index("ix_offer_conversation_id_ended_at", "conversation_id", "ended_at"),
-    # Who is left alone for now: declined or missed lately.
+    # Who is left alone for now: declined or missed lately, or no line to them could be set up.
     Index(
         "ix_offer_misses",
         "ended_at",
-        sqlite_where=text("outcome IN ('declined', 'no_answer')"),
-        postgresql_where=text("outcome IN ('declined', 'no_answer')"),
+        sqlite_where=text("outcome IN ('declined', 'no_answer', 'setup_failed')"),
+        postgresql_where=text("outcome IN ('declined', 'no_answer', 'setup_failed')"),
     ),
     Index("ix_offer_agent_id_ended_at", "agent_id", "ended_at"),
     **_AUTO,
@@ -799,6 +799,8 @@ assignment = Table(
     # Of a call: by when the line must stand, and since when it does. Other work is connected when it is accepted.
     _at("connect_by", nullable=True),
     _at("connected_at", nullable=True),
+    # The age it had as it was given: with that it goes back if no line can be set up.
+    _at("queued_since", nullable=True),
     _one_of("how", "offer", "claim", "transfer", "reopen"),
     CheckConstraint("(ended_at IS NULL) = (end_reason IS NULL)", name="ended_has_a_reason"),
     Index(
@@ -815,6 +817,12 @@ assignment = Table(
         "agent_id",
         sqlite_where=text("ended_at IS NULL"),
         postgresql_where=text("ended_at IS NULL"),
+    ),
+    Index(
+        "ix_assignment_connecting",
+        "connect_by",
+        sqlite_where=text("connect_by IS NOT NULL AND connected_at IS NULL AND ended_at IS NULL"),
+        postgresql_where=text("connect_by IS NOT NULL AND connected_at IS NULL AND ended_at IS NULL"),
     ),
     **_AUTO,
 )

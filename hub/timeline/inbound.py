@@ -89,6 +89,8 @@ class _Draft:
     start: Start | None = None
     # The customer waits for an answer and did not before.
     is_asking: bool = False
+    # Somebody had put it aside: the dispatcher gives it back to them.
+    comes_back: bool = False
     entries: list[tuple[int, dict[str, Any], MessageArrival]] = field(default_factory=list)
 
 
@@ -291,6 +293,9 @@ def _write(tx: Tx, placed: Sequence[_Placed], outcomes: list[Outcome]) -> None:
             if row["assignee_id"] is None and row["queued_since"] is None and row["status"] == "open":
                 row["queued_since"] = tx.now
                 draft.is_newly_queued = True
+            if row["assignee_id"] is not None and row["parked_until"] is not None:
+                row["parked_until"] = tx.now
+                draft.comes_back = True
 
     drafts = list({id(one.draft): one.draft for one in placed}.values())
     begun = [draft for draft in drafts if draft.start is not None]
@@ -345,7 +350,7 @@ def _write(tx: Tx, placed: Sequence[_Placed], outcomes: list[Outcome]) -> None:
             acknowledgement.acknowledge(tx, view, arrival)
     _tell_starts(tx, begun)
     waiting = [draft.row["id"] for draft in drafts if draft.row["queued_since"] is not None]
-    if any(draft.is_newly_queued for draft in drafts):
+    if any(draft.is_newly_queued or draft.comes_back for draft in drafts):
         tx.wake("routing")
     if waiting:
         offers.retell(tx, waiting)
@@ -388,6 +393,7 @@ _UPDATED = (
     "resolved_at",
     "reopened_count",
     "escalated",
+    "parked_until",
     "preview",
     "preview_direction",
     "version",

@@ -1,12 +1,16 @@
 """The customer's side of web chat: who comes back, the visitor's socket, and their pictures.
 
     POST /chat/{channel_id}/visit        sets the signed visitor cookie; how the channel looks and whether somebody is there
-    WS   /chat/{channel_id}?since=ID     frames of channels.chat in; history, entries, acks, typing and states out
+    WS   /chat/{channel_id}?since=ID     frames of channels.chat in; history, entries, acks, typing, states and places out
     POST /chat/{channel_id}/attachments  a picture to send;  GET /chat/{channel_id}/attachments/{id}  one to see
 
 A visitor sees the messages of their own conversations on this channel and nothing else: no notes, no events, no other
 channel of the same customer, whoever they claim to be. What a visitor sends is acked after the commit and may be sent again
 with the same client_id. What the hub sends is read from the stream, so it comes after a reconnect, too.
+
+A waiting visitor is told the place in the queue and the estimated wait (if the queue tells them), when the queue opens, and
+what stands about a callback. That is no event: with each departure every place moves. Each process looks, once a second at
+most, where its own waiting visitors stand, and tells those for whom it has changed.
 """
 
 from __future__ import annotations
@@ -16,11 +20,13 @@ import contextlib
 import json
 import logging
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from http.cookies import SimpleCookie
+from time import monotonic
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, or_, select
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse, Response
 from starlette.websockets import WebSocket, WebSocketDisconnect
@@ -32,7 +38,9 @@ from hub.domain.events import Typing, conversation_topics, customer_topic, visit
 from hub.domain.states import AgentState, AttachmentState, Delivery
 from hub.domain.values import ContactKind
 from hub.domain.views import ConversationView
-from hub.errors import CallerError, DatabaseAway, Forbidden, HubError, InvalidInput, NotFound, Unauthenticated
+from hub.errors import CallerError, Conflict, DatabaseAway, Forbidden, HubError, InvalidInput, NotFound, Unauthenticated
+from hub.routing import callbacks, estimates
+from hub.routing.waiting import rounded_wait_s
 from hub.store import tables
 from hub.store.database import Tx, encode_event
 from hub.store.stream import Stored
@@ -64,6 +72,9 @@ CLOSE_TOO_MANY = 4429
 _UPLOADS_PER_WINDOW = 20
 _UPLOADS_PER_ADDRESS = 200
 _UPLOAD_WINDOW_S = 600.0
+# Places are looked at this often at most; and without any news so often while somebody waits, because hours begin.
+_PLACES_EVERY_S = 1.0
+_PLACES_AT_REST_S = 15.0
 # Open sockets of one visitor (tabs) and of one address (an office).
 _SOCKET_LIMITS = (10, 500)
 # A widget that has not taken this much is dropped; it comes back and catches up. The longest history is about 3 MB.
@@ -143,6 +154,36 @@ def _load_visit(tx: Tx, channel_id: str, visitor_id: str, since: int) -> _Visit:
     )
 
 
+def _load_places(tx: Tx, points: Collection[tuple[int, str]]) -> dict[tuple[int, str], dict[str, Any]]:
+    """What waiting visitors are told of their place, by contact point and channel; nothing of those who do not wait and are
+    not to be called."""
+    c, q = tables.conversation.c, tables.queue.c
+    rows = tx.rows(
+        select(c.id, c.contact_point_id, c.channel_id, c.queued_since, c.callback, q.tells_place, q.offers_callback)
+        .join(tables.queue, q.id == c.queue_id)
+        .where(
+            c.contact_point_id.in_({point for point, _ in points}),
+            c.status == "open",
+            or_(c.queued_since.is_not(None), c.callback.is_not(None)),
+        )
+    )
+    rows = [row for row in rows if (row.contact_point_id, row.channel_id) in points]
+    places = estimates.load_places(tx, [row.id for row in rows if row.queued_since is not None and row.tells_place])
+    told = {}
+    for row in rows:
+        place = places.get(row.id, estimates.NOWHERE)
+        callback = row.callback
+        told[row.contact_point_id, row.channel_id] = {
+            "position": place.position,
+            "wait_s": None if place.ewt_s is None else rounded_wait_s(place.ewt_s),
+            "opens_at": place.opens_at.isoformat() if place.opens_at else None,
+            "offers_callback": row.offers_callback and row.queued_since is not None,
+            "callback": callback
+            and {"address": callback["address"], "state": callback["state"], "again_at": callback["next_attempt_at"]},
+        }
+    return told
+
+
 def _is_own_card(tx: Tx, reach: customers.Reach) -> bool:
     """Whether the card is of this visitor's own making and named by them. On a card they were joined to stands what others
     told, and they proved nothing: to show its name would tell anybody whose phone number it is that they claimed."""
@@ -191,6 +232,9 @@ class _Visitor:
     name: str | None = None
     is_live: bool = False
     early: list[dict[str, Any]] = field(default_factory=list)
+    # Whether the stream said that it waits, or is to be called; and what it was told of its place last.
+    has_place: bool = False
+    place: dict[str, Any] | None = None
     # Up to where the visitor said "received" and "read": saying it again costs nothing.
     seen: dict[Delivery, int] = field(default_factory=dict)
 
@@ -245,6 +289,8 @@ class ChatSockets:
         entry = body["entry"]
         if entry["channel_id"] != visitor.channel_id:
             return
+        if body.get("conversation"):
+            self._note_place(visitor, bool(body["conversation"]["queued_since"] or body["conversation"]["callback"]))
         messages: list[dict[str, Any]] = []
         if entry["kind"] == "message":
             messages.append({"type": "entry", "entry": visitor_entry(visitor.channel_id, entry)})
@@ -272,6 +318,41 @@ class ChatSockets:
                 for visitor in self._by_topic[topic]:
                     if visitor.is_live:
                         visitor.send({"type": "typing", "name": event["name"]})
+
+    # --- places
+
+    def _note_place(self, visitor: _Visitor, has_place: bool) -> None:
+        visitor.has_place = has_place
+        if self.hub is not None and (has_place or visitor.place is not None):
+            self.hub.wakes.set("places")
+
+    async def run(self) -> None:
+        """Tells visitors where they stand, at most once a second."""
+        assert self.hub is not None
+        while True:
+            began = monotonic()
+            due = [
+                visitor
+                for visitors in self._by_topic.values()
+                for visitor in visitors
+                if visitor.is_live and (visitor.has_place or visitor.place is not None)
+            ]
+            with contextlib.suppress(DatabaseAway):  # the next look does it
+                await self._tell_places(due)
+            await self.hub.wakes.wait("places", _PLACES_AT_REST_S if due else None)
+            await asyncio.sleep(max(_PLACES_EVERY_S - (monotonic() - began), 0.0))
+
+    async def _tell_places(self, visitors: Collection[_Visitor]) -> None:
+        """To each of them what has changed of its place."""
+        points = {(visitor.contact_point_id or 0, visitor.channel_id) for visitor in visitors}
+        if not points or self.hub is None:
+            return
+        places = await self.hub.database.read(_load_places, points)
+        for visitor in visitors:
+            place = places.get((visitor.contact_point_id or 0, visitor.channel_id))
+            if place != visitor.place:
+                visitor.place = place
+                visitor.send({"type": "place", "place": place})
 
     def _attach(self, visitor: _Visitor, contact_point_id: int) -> None:
         self._detach(visitor)
@@ -351,6 +432,9 @@ class ChatSockets:
         for message in visitor.early:
             visitor.send(message)
         visitor.early.clear()
+        if view is not None and (view.queued_since is not None or view.callback is not None):
+            visitor.has_place = True
+            await self._tell_places([visitor])
 
     async def _take(self, hub: HubLike, channel: Channel, visitor: _Visitor, text: str) -> None:
         client_id = None
@@ -373,6 +457,14 @@ class ChatSockets:
                     await self._typing(hub, visitor)
                 case chat.IdentifyFrame():
                     await self._identify(hub, channel, visitor, frame)
+                case chat.CallbackFrame(phone):
+                    await self._call_back(hub, visitor, phone)
+                case chat.CancelCallbackFrame():
+                    if visitor.contact_point_id is not None:
+                        await hub.database.transaction(
+                            callbacks.cancel_as_visitor, visitor.contact_point_id, visitor.channel_id
+                        )
+                        await self._tell_places([visitor])
                 case chat.PingFrame():
                     visitor.send({"type": "pong"})
         except DatabaseAway as error:
@@ -430,6 +522,17 @@ class ChatSockets:
             self._attach(visitor, contact_point_id)
         visitor.name = frame.name or visitor.name
         visitor.send({"type": "identified"})
+
+    async def _call_back(self, hub: HubLike, visitor: _Visitor, phone: str) -> None:
+        if visitor.contact_point_id is None:
+            raise Conflict("nobody waits in this chat", code="not_waiting")
+        try:
+            await hub.database.transaction(
+                callbacks.ask_as_visitor, visitor.contact_point_id, visitor.channel_id, phone
+            )
+        except InvalidInput as error:
+            raise InvalidInput(error.message, fields={"phone": next(iter(error.fields.values()))}) from error
+        await self._tell_places([visitor])
 
 
 def _find_entry(tx: Tx, contact_point_id: int | None, client_key: str) -> int | None:

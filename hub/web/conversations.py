@@ -31,6 +31,7 @@ from hub.web.schemas import (
     NewMessage,
     NewNote,
     Page,
+    Park,
     SettleDelivery,
     TimelinePage,
     Transfer,
@@ -363,6 +364,19 @@ async def transfer(context: Context, conversation_id: int, body: Transfer) -> Co
 @endpoint("POST", "/conversations/{conversation_id}/release", access=Access.AGENT, summary="Back to the queue")
 async def release(context: Context, conversation_id: int) -> ConversationView:
     return await context.hub.database.transaction(dispatcher.release, context.viewer, conversation_id)
+
+
+@endpoint("POST", "/conversations/{conversation_id}/park", access=Access.AGENT, summary="Put it aside")
+async def park(context: Context, conversation_id: int, body: Park) -> ConversationView:
+    """It stays whose it is and costs them no capacity until then; it comes back earlier when the customer writes. 409
+    `not_held` for what nobody holds, `customer_waits` for a chat or a call."""
+    return await context.hub.database.transaction(dispatcher.park, context.viewer, conversation_id, body.until)
+
+
+@endpoint("DELETE", "/conversations/{conversation_id}/park", access=Access.AGENT, summary="Take it up again")
+async def unpark(context: Context, conversation_id: int) -> ConversationView:
+    """What is not put aside stays as it is."""
+    return await context.hub.database.transaction(dispatcher.unpark, context.viewer, conversation_id)
 
 
 @endpoint("POST", "/conversations/{conversation_id}/resolve", access=Access.AGENT, summary="It is done")

@@ -1,4 +1,4 @@
-"""Why work goes where it goes, and a supervisor's hand on its turn."""
+"""Why work goes where it goes, a supervisor's hand on its turn, and what may interrupt what."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hub.domain.states import OfferOutcome
 from hub.domain.values import Role
 from hub.domain.views import ConversationView
 from hub.errors import NotFound
-from hub.routing import dispatcher
+from hub.routing import dispatcher, engine, interruption
 from hub.store import tables
 from hub.store.database import Tx
 from hub.timeline import conversations
@@ -20,6 +20,9 @@ from hub.web.api import Access, Context, endpoint
 from hub.web.schemas import (
     ChangeRouting,
     Explanation,
+    InterruptionRules,
+    Interruptions,
+    SetInterruptions,
     WhyAgent,
     WhyCandidate,
     WhyConversation,
@@ -43,6 +46,30 @@ async def change_routing(context: Context, conversation_id: int, body: ChangeRou
         priority=body.priority,
         pinned_agent_id=body.pinned_agent_id,
         changes_pin="pinned_agent_id" in body.model_fields_set,
+    )
+
+
+@endpoint("GET", "/routing/interruptions", access=Access.ADMIN, summary="What may interrupt what")
+async def get_interruptions(context: Context) -> Interruptions:
+    return _interruptions(await context.hub.database.read(interruption.load_rules))
+
+
+@endpoint("PUT", "/routing/interruptions", access=Access.ADMIN, summary="Say what may interrupt what")
+async def set_interruptions(context: Context, body: SetInterruptions) -> Interruptions:
+    """Work that waits already is looked at anew at once. A kind that interrupts itself, and a circle, are refused."""
+    rules = await context.hub.database.transaction(interruption.set_rules, body.interrupts, body.exclusive)
+    return _interruptions(rules)
+
+
+def _interruptions(rules: engine.Rules) -> Interruptions:
+    told, usual = _rules(rules), _rules(interruption.USUAL)
+    return Interruptions(interrupts=told.interrupts, exclusive=told.exclusive, usual=usual)
+
+
+def _rules(rules: engine.Rules) -> InterruptionRules:
+    return InterruptionRules(
+        interrupts={kind: sorted(others) for kind, others in sorted(rules.interrupts.items())},
+        exclusive=sorted(rules.exclusive),
     )
 
 

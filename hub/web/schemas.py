@@ -191,6 +191,12 @@ class Claim(Request):
     expected_assignee_id: int | None = None
 
 
+class Park(Request):
+    """Put aside until this instant, 90 days ahead at most."""
+
+    until: datetime
+
+
 class ChangeRouting(Request):
     """Absent leaves a thing as it is. `priority` counts in minutes of waiting; `pinned_agent_id` chooses who shall have
     waiting work, null takes that back."""
@@ -454,13 +460,17 @@ class NewSkill(Request):
 
 
 class UpdateSkill(Request):
-    """Absent leaves it as it is."""
+    """Absent leaves it as it is. With `expected_version`, 409 `version_conflict` when somebody changed it meanwhile."""
 
     name: SkillName | None = None
+    expected_version: int | None = None
 
 
 class SetSkills(Request):
-    """Skill's id → level, 1 to 5. Replaces all that the person had."""
+    """Skill's id → level, 1 to 5. Replaces all that the person had. With `expected_version` (that of the row), 409
+    `version_conflict` when somebody changed the person meanwhile."""
+
+    expected_version: int | None = None
 
     levels: Annotated[
         dict[Annotated[str, StringConstraints(max_length=20)], Annotated[int, Field(ge=1, le=5)]],
@@ -474,11 +484,34 @@ class AgentSkills(Answer):
     user_id: int
     name: str
     levels: dict[int, int]
+    version: int
 
 
 class SkillMatrix(Answer):
     skills: list[SkillView]
     agents: list[AgentSkills]
+
+
+Kinds = Annotated[list[ChannelKind], Field(max_length=10)]
+
+
+class SetInterruptions(Request):
+    """`interrupts`: kind of work → kinds whose load does not stand in its way; `exclusive`: kinds that suffer no other live
+    work beside them. Replaces what was set."""
+
+    interrupts: Annotated[dict[ChannelKind, Kinds], Field(max_length=10)]
+    exclusive: Kinds
+
+
+class InterruptionRules(Answer):
+    interrupts: dict[ChannelKind, list[ChannelKind]]
+    exclusive: list[ChannelKind]
+
+
+class Interruptions(InterruptionRules):
+    """The rules in force, and the usual ones."""
+
+    usual: InterruptionRules
 
 
 # A day is 86,400 s; a year is enough for anybody to remember what it was about.
@@ -1050,3 +1083,16 @@ __all__ = [
     "ContactPointView",
     "ConversationStatus",
 ]
+
+
+# --- callbacks ----------------------------------------------------------------------------------------------------------
+
+
+class NewCallback(Request):
+    """Where the customer wants to be called, as it was said: a national number is read by the region of the channels."""
+
+    address: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=40)]
+
+
+class CallbackOutcome(Request):
+    outcome: Literal["reached", "no_answer"]

@@ -28,7 +28,7 @@ def _load_matrix(tx: Tx) -> SkillMatrix:
 
 
 def _row(row: SkillRow) -> AgentSkills:
-    return AgentSkills(user_id=row.user_id, name=row.name, levels=row.levels)
+    return AgentSkills(user_id=row.user_id, name=row.name, levels=row.levels, version=row.version)
 
 
 # Before the paths with an id: routes are tried in their order.
@@ -39,8 +39,8 @@ async def get_skill_matrix(context: Context) -> SkillMatrix:
 
 @endpoint("PATCH", "/skills/{skill_id}", access=Access.ADMIN, summary="Rename a skill")
 async def rename_skill(context: Context, skill_id: int, body: UpdateSkill) -> SkillView:
-    """Everybody keeps their levels of it."""
-    return await context.hub.database.transaction(skills.rename_skill, skill_id, body.name)
+    """Everybody keeps their levels of it. 409 `version_conflict` if somebody changed it meanwhile."""
+    return await context.hub.database.transaction(skills.rename_skill, skill_id, body.name, body.expected_version)
 
 
 @endpoint("DELETE", "/skills/{skill_id}", access=Access.ADMIN, summary="Remove a skill")
@@ -61,4 +61,5 @@ async def set_user_skills(context: Context, user_id: int, body: SetSkills) -> Ag
     if strange:
         raise InvalidInput("no such skill", fields={f"levels.{key}": fault for key, fault in strange.items()})
     levels = {int(key): level for key, level in body.levels.items()}
-    return _row(await context.hub.database.transaction(skills.set_agent_skills, user_id, levels))
+    row = await context.hub.database.transaction(skills.set_agent_skills, user_id, levels, body.expected_version)
+    return _row(row)

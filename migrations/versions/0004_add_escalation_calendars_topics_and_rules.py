@@ -254,6 +254,21 @@ def upgrade() -> None:
 
     op.add_column("assignment", sa.Column("connect_by", INSTANT, nullable=True))
     op.add_column("assignment", sa.Column("connected_at", INSTANT, nullable=True))
+    op.add_column("assignment", sa.Column("queued_since", INSTANT, nullable=True))
+    connecting = sa.text("connect_by IS NOT NULL AND connected_at IS NULL AND ended_at IS NULL")
+    op.create_index(
+        "ix_assignment_connecting",
+        "assignment",
+        ["connect_by"],
+        unique=False,
+        sqlite_where=connecting,
+        postgresql_where=connecting,
+    )
+    misses = sa.text("outcome IN ('declined', 'no_answer', 'setup_failed')")
+    op.drop_index("ix_offer_misses", "offer")
+    op.create_index(
+        "ix_offer_misses", "offer", ["ended_at"], unique=False, sqlite_where=misses, postgresql_where=misses
+    )
 
     op.add_column("conversation", sa.Column("topic_id", BIG_ID, nullable=True))
     op.add_column("conversation", sa.Column("tags", sa.JSON(none_as_null=True), nullable=True))
@@ -342,6 +357,13 @@ def downgrade() -> None:
     op.drop_column("conversation", "tags")
     op.drop_column("conversation", "topic_id")
 
+    misses = sa.text("outcome IN ('declined', 'no_answer')")
+    op.drop_index("ix_offer_misses", "offer")
+    op.create_index(
+        "ix_offer_misses", "offer", ["ended_at"], unique=False, sqlite_where=misses, postgresql_where=misses
+    )
+    op.drop_index("ix_assignment_connecting", "assignment")
+    op.drop_column("assignment", "queued_since")
     op.drop_column("assignment", "connected_at")
     op.drop_column("assignment", "connect_by")
 

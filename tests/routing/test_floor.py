@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import insert, select
 
 from hub.agents import accounts, presence, queues, roster, skills
 from hub.agents.queues import QueueSettings
@@ -18,7 +18,7 @@ from hub.domain.states import AgentState
 from hub.domain.values import AgentChoice, ChannelKind, ContactKind, Role
 from hub.domain.views import OverflowView, RequirementView
 from hub.errors import Conflict, InvalidInput
-from hub.routing import dispatcher, engine, floor
+from hub.routing import dispatcher, engine, floor, interruption
 from hub.routing.dispatcher import Dispatcher
 from hub.routing.requirements import write_required
 from hub.store import tables
@@ -621,6 +621,203 @@ async def test_what_rings_takes_room_like_what_is_held(scene: Scene) -> None:
     assert len(await scene.rows(tables.assignment, ended_at=None)) == 2
 
 
+async def test_what_a_piece_of_work_costs_is_the_agents_own(scene: Scene) -> None:
+    agent = await scene.agent(capacity=100)
+    await scene.set(tables.agent, {"weights": {"loopback": 60}}, user_id=agent.user_id)
+    await scene.opened(sender="a")
+    await scene.opened(sender="b")
+    await go(scene)
+    offer = await scene.row(tables.offer)
+    assert offer["weight"] == 60
+    await scene.database.transaction(dispatcher.accept_offer, agent, offer["id"])
+    assert (await scene.row(tables.assignment))["weight"] == 60
+    await go(scene)
+    assert await ringing_at(scene) == {}, "60 more would be too much"
+    (view,) = await scene.database.read(roster.load_agent_views)
+    assert view.load == 60
+
+
+async def test_what_one_costs_nobody_else_pays(scene: Scene) -> None:
+    careful, other = await scene.agent(), await scene.agent()
+    await scene.set(tables.agent, {"weights": {"loopback": 90}}, user_id=careful.user_id)
+    conversation_id = await scene.opened()
+    await hold(scene, other, conversation_id)
+    await scene.database.transaction(
+        dispatcher.transfer, other, conversation_id, agent_id=careful.user_id, queue_id=None, note=None
+    )
+    assert [row["weight"] for row in await scene.rows(tables.assignment)] == [20, 90]
+
+
+# --- owners and ranks ---------------------------------------------------------------------------------------------------
+
+
+async def own(scene: Scene, conversation_id: int, owner: Viewer) -> None:
+    customer_id = (await scene.row(tables.conversation, id=conversation_id))["customer_id"]
+    await scene.set(tables.customer, {"owner_id": owner.user_id}, id=customer_id)
+
+
+async def test_work_waits_for_the_owner_of_its_account_and_then_for_nobody(scene: Scene, clock: FrozenClock) -> None:
+    await change(scene, QueueSettings(owner_wish_s=40))
+    owner = await scene.agent()
+    other = await scene.agent()
+    await scene.database.transaction(roster.change_agent_state, owner.user_id, AgentState.BUSY)
+    conversation_id = await scene.opened()
+    await own(scene, conversation_id, owner)
+    assert await go(scene) == clock() + timedelta(seconds=40)
+    assert await ringing_at(scene) == {}
+    told = await scene.database.read(dispatcher.explain_now, conversation_id)
+    assert told is not None
+    assert (told.insisted, dict(told.filtered)["wish:owner"]) == (("wish:owner",), (other.user_id,))
+    clock.advance(40)
+    await go(scene)
+    assert await ringing_at(scene) == {conversation_id: other.user_id}
+
+
+async def test_the_last_agent_is_asked_before_the_owner(scene: Scene, clock: FrozenClock) -> None:
+    await change(scene, QueueSettings(owner_wish_s=60, last_agent_days=30, last_agent_wish_s=60))
+    last, owner = await scene.agent(), await scene.agent()
+    conversation_id = await scene.opened()
+    await own(scene, conversation_id, owner)
+    await hold(scene, last, conversation_id)
+    await scene.database.transaction(dispatcher.resolve, last, conversation_id)
+    clock.advance(3_600)
+    await scene.say("Once more")
+    await go(scene)
+    assert await ringing_at(scene) == {conversation_id: last.user_id}
+
+
+async def test_an_owner_who_works_here_no_longer_is_not_waited_for(scene: Scene) -> None:
+    await change(scene, QueueSettings(owner_wish_s=600))
+    owner, other = await scene.agent(), await scene.agent()
+    conversation_id = await scene.opened()
+    await own(scene, conversation_id, owner)
+    await scene.set(tables.user_account, {"active": False}, id=owner.user_id)
+    await go(scene)
+    assert await ringing_at(scene) == {conversation_id: other.user_id}
+
+
+async def test_an_agent_serves_the_queues_of_their_first_rank_first(scene: Scene, clock: FrozenClock) -> None:
+    second = await scene.queue("Second")
+    agent = await scene.agent(queue_ids={scene.queue_id, second})
+    await change(scene, QueueSettings(ranks={agent.user_id: 1}))
+    older = await scene.opened(sender="older")
+    clock.advance(30)
+    await scene.database.transaction(scene._insert_channel, "other", "loopback", second)
+    younger = await scene.opened(channel_id="other", sender="younger")
+    await go(scene)
+    assert await ringing_at(scene) == {younger: agent.user_id}
+    await scene.database.transaction(dispatcher.accept_offer, agent, (await scene.row(tables.offer))["id"])
+    await go(scene)
+    assert await ringing_at(scene) == {older: agent.user_id}
+
+
+# --- what may interrupt what --------------------------------------------------------------------------------------------
+
+
+async def test_the_organisation_says_what_may_interrupt_what(scene: Scene) -> None:
+    for kind in ("chat", "email"):
+        await scene.channel(kind, kind)
+    agent = await scene.agent(capacity=40)
+    for number in range(4):
+        await hold(scene, agent, await scene.opened(channel_id="email", sender=f"c{number}"))
+    waiting = await scene.opened(channel_id="chat", sender="new")
+    await go(scene)
+    assert await ringing_at(scene) == {}
+    told = {ChannelKind.CHAT: [ChannelKind.EMAIL]}
+    await scene.database.transaction(interruption.set_rules, told, [ChannelKind.PHONE])
+    await go(scene)
+    assert await ringing_at(scene) == {waiting: agent.user_id}
+
+
+async def test_a_chat_can_be_made_exclusive(scene: Scene) -> None:
+    await scene.channel("chat", "chat")
+    agent = await scene.agent()
+    await scene.database.transaction(interruption.set_rules, {}, [ChannelKind.CHAT])
+    await hold(scene, agent, await scene.opened(channel_id="chat", sender="one"))
+    await scene.opened(channel_id="chat", sender="two")
+    await go(scene)
+    assert await ringing_at(scene) == {}
+
+
+MAIL, CHAT, TEXT = ChannelKind.EMAIL, ChannelKind.CHAT, ChannelKind.SMS
+# (interrupts, exclusive, the field that is wrong)
+SENSELESS = [
+    ({MAIL: [MAIL]}, [], "interrupts.email"),
+    ({MAIL: [CHAT], CHAT: [MAIL]}, [], "interrupts.chat"),
+    ({MAIL: [CHAT], CHAT: [TEXT], TEXT: [MAIL]}, [], "interrupts.sms"),
+    ({}, [MAIL], "exclusive"),
+]
+
+
+@pytest.mark.parametrize(("interrupts", "exclusive", "field"), SENSELESS)
+async def test_rules_under_which_capacity_would_mean_nothing_are_refused(
+    scene: Scene, interrupts: dict[ChannelKind, list[ChannelKind]], exclusive: list[ChannelKind], field: str
+) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        await scene.database.transaction(interruption.set_rules, interrupts, exclusive)
+    assert field in refused.value.fields
+    assert await scene.database.read(interruption.load_rules) == interruption.USUAL
+
+
+# --- accepted by itself -------------------------------------------------------------------------------------------------
+
+
+async def test_what_is_accepted_by_itself_rings_at_nobody_and_is_recorded_like_any_offer(scene: Scene) -> None:
+    await change(scene, QueueSettings(auto_accept=[ChannelKind.LOOPBACK]))
+    agent = await scene.agent("Nare")
+    conversation_id = await scene.opened()
+    await go(scene)
+    offer = await scene.row(tables.offer)
+    assert (offer["outcome"], offer["agent_id"]) == ("accepted", agent.user_id)
+    assert offer["explanation"]["candidate_count"] == 1
+    row = await scene.row(tables.conversation)
+    assert (row["assignee_id"], row["queued_since"]) == (agent.user_id, None)
+    assert (await scene.row(tables.assignment))["how"] == "offer"
+    (accepted,) = await scene.rows(tables.entry, happening="accepted")
+    told = {"agent_id": agent.user_id, "agent_name": "Nare", "offer_id": offer["id"], "auto": 1}
+    assert accepted["data"] == told
+    assert "offer.made" not in [event.kind for event in await scene.events()]
+    assert conversation_id == offer["conversation_id"]
+
+
+async def test_only_the_kinds_that_the_queue_names_are_accepted_by_themselves(scene: Scene) -> None:
+    await scene.channel("mail", "email")
+    await change(scene, QueueSettings(auto_accept=[ChannelKind.EMAIL]))
+    first, second = await scene.agent(), await scene.agent()
+    text = await scene.opened()
+    mail = await scene.opened(channel_id="mail", sender="m@hub.test", kind=ContactKind.EMAIL)
+    await go(scene)
+    assert list(await ringing_at(scene)) == [text]
+    held = (await scene.row(tables.conversation, id=mail))["assignee_id"]
+    assert held in (first.user_id, second.user_id)
+
+
+async def test_work_is_accepted_by_itself_until_its_agent_is_full_and_no_further(scene: Scene) -> None:
+    await change(scene, QueueSettings(auto_accept=[ChannelKind.LOOPBACK]))
+    agent = await scene.agent(capacity=60)
+    for number in range(5):
+        await scene.opened(sender=f"c{number}")
+    for _ in range(5):
+        await go(scene)
+    assert [row["agent_id"] for row in await scene.rows(tables.assignment)] == [agent.user_id] * 3
+
+
+async def test_nothing_is_accepted_for_an_agent_who_left_while_it_was_decided(scene: Scene) -> None:
+    await change(scene, QueueSettings(auto_accept=[ChannelKind.LOOPBACK]))
+    agent = await scene.agent()
+    await scene.opened()
+
+    def decide_too_late(tx: Tx) -> None:
+        loaded = floor.load_snapshot(tx)
+        decisions = engine.route(loaded.snapshot, tx.now)
+        presence.disconnect(tx, f"screen-{agent.user_id}")
+        dispatcher._make_offers(tx, decisions, loaded)
+
+    await scene.database.transaction(decide_too_late)
+    assert await scene.rows(tables.offer) == []
+    assert (await scene.row(tables.conversation))["assignee_id"] is None
+
+
 # --- explained ----------------------------------------------------------------------------------------------------------
 
 
@@ -669,10 +866,74 @@ async def test_what_is_left_out_of_a_snapshot_changes_no_decision(
         assert await scene.database.read(lambda tx: decide(tx, whole=True)) == [], share
 
 
+# (after_s, ewt_over_s) of a step of overflow.
+_OPENS = ((0, None), (100, None), (400, None), (None, 60), (400, 60))
+# --- what is known from before ------------------------------------------------------------------------------------------
+
+
+def _user(tx: Tx, name: str) -> int:
+    return int(tx.scalar(select(tables.user_account.c.id).where(tables.user_account.c.name == name)))
+
+
+def _skill(tx: Tx, name: str) -> int:
+    return int(tx.scalar(select(tables.skill.c.id).where(tables.skill.c.name == name)))
+
+
+def _queue(tx: Tx) -> int:
+    return int(tx.scalar(select(tables.queue.c.id).where(tables.queue.c.name == "Support")))
+
+
+def _remake_skill(tx: Tx) -> None:
+    skills.delete_skill(tx, _skill(tx, "spare"))
+    skills.set_agent_skills(tx, _user(tx, "Nare"), {skills.create_skill(tx, "other").id: 1})
+
+
+# Each by the function that the API calls.
+CHANGES: dict[str, Callable[[Tx], object]] = {
+    "a setting": lambda tx: queues.update_queue(tx, _queue(tx), QueueSettings(max_wait_s=7)),
+    "a rank": lambda tx: queues.update_queue(tx, _queue(tx), QueueSettings(ranks={_user(tx, "Nare"): 2})),
+    "members": lambda tx: queues.update_queue(tx, _queue(tx), QueueSettings(member_ids=[_user(tx, "Nare")])),
+    "queues of somebody": lambda tx: accounts.update_user(tx, None, _user(tx, "Nare"), queue_ids=[]),
+    "capacity": lambda tx: accounts.update_user(tx, None, _user(tx, "Nare"), capacity=31),
+    "weights": lambda tx: accounts.update_user(tx, None, _user(tx, "Nare"), weights={ChannelKind.LOOPBACK: 9}),
+    "somebody who leaves": lambda tx: accounts.update_user(tx, None, _user(tx, "Nare"), active=False),
+    "skills": lambda tx: skills.set_agent_skills(tx, _user(tx, "Nare"), {_skill(tx, "spare"): 5}),
+    "a skill's name": lambda tx: skills.rename_skill(tx, _skill(tx, "wanted"), "needed"),
+    "a skill for another": _remake_skill,
+    "what is required": lambda tx: queues.update_queue(tx, _queue(tx), QueueSettings(required=[])),
+    "what may interrupt what": lambda tx: interruption.set_rules(tx, {}, []),
+}
+
+
+@pytest.mark.parametrize("change_it", CHANGES.values(), ids=CHANGES.keys())
+async def test_a_round_that_knows_what_was_set_before_sees_every_change(
+    scene: Scene, change_it: Callable[[Tx], object]
+) -> None:
+    nare = await scene.agent("Nare")
+    await scene.agent("Giorgi")
+    await require(scene, "wanted")
+    await give(scene, nare, wanted=3, spare=2)
+    await scene.opened()
+    known = floor.Known()
+
+    def look(tx: Tx, known: floor.Known | None = None) -> floor.Loaded:
+        return floor.load_snapshot(tx, whole=True, known=known)
+
+    before = await scene.database.read(look, known)
+    assert before == await scene.database.read(look)
+    await scene.database.transaction(change_it)
+    after = await scene.database.read(look, known)
+    assert after == await scene.database.read(look)
+    assert after != before
+
+
 def _lay_random_floor(tx: Tx, first_queue: int, chance: random.Random, now: datetime) -> None:
     queue_ids = [first_queue, *(tx.insert(tables.queue, {"name": f"Q{n}"}) for n in range(3))]
     skill_ids = [skills.create_skill(tx, name).id for name in ("a", "b", "language:hy", "language:ka")]
     kinds = ("loopback", "email", "chat", "phone") if chance.random() < 0.5 else ("loopback", "email", "chat")
+    if chance.random() < 0.5:
+        urgent, patient = chance.sample([ChannelKind(kind) for kind in kinds], 2)
+        interruption.set_rules(tx, {urgent: [patient]}, chance.sample([ChannelKind.CHAT, ChannelKind.PHONE], 1))
     for queue_id in queue_ids:
         later = [each for each in queue_ids if each > queue_id]
         queues.update_queue(
@@ -682,13 +943,16 @@ def _lay_random_floor(tx: Tx, first_queue: int, chance: random.Random, now: date
                 choice=chance.choice(list(AgentChoice)),
                 max_wait_s=chance.choice((300, 3_600)),
                 makes_room=chance.random() < 0.3,
-                overflow=[OverflowView((chance.choice(later),), chance.choice((0, 100, 400)))] if later else [],
+                overflow=[OverflowView((chance.choice(later),), *chance.choice(_OPENS))] if later else [],
                 language_wish_s=chance.choice((None, 200)),
                 last_agent_days=chance.choice((None, 5)),
                 last_agent_wish_s=150,
+                owner_wish_s=chance.choice((None, 250)),
                 required=[RequirementView(chance.choice(skill_ids[:2]), 2)] if chance.random() < 0.4 else [],
             ),
         )
+        estimated = tables.queue.update().where(tables.queue.c.id == queue_id)
+        tx.execute(estimated.values(ewt_s=chance.choice((None, 30.0, 90.0))))
         for kind in kinds:
             values = {"id": f"{kind}-{queue_id}", "kind": kind, "name": kind, "queue_id": queue_id}
             tx.execute(insert(tables.channel).values(**values, settings={}, secrets="", health_since=now))
@@ -705,16 +969,19 @@ def _lay_random_floor(tx: Tx, first_queue: int, chance: random.Random, now: date
                 state_since=now,
                 idle_since=now - timedelta(seconds=chance.randrange(500)),
                 capacity=chance.choice((30, 100)) if number else 200,
+                weights={chance.choice(kinds): chance.choice((0, 15, 60))} if chance.random() < 0.4 else None,
             )
         )
         for queue_id in chance.sample(queue_ids, 2):
-            tx.execute(insert(tables.queue_member).values(queue_id=queue_id, user_id=agents[-1]))
+            belongs = {"queue_id": queue_id, "user_id": agents[-1], "rank": chance.choice((0, 0, 1, 2))}
+            tx.execute(insert(tables.queue_member).values(**belongs))
         skills.set_agent_skills(tx, agents[-1], {each: chance.randint(1, 4) for each in chance.sample(skill_ids, 3)})
     for number in range(60):
         queue_id = chance.choice(queue_ids)
         kind = chance.choice(kinds)
         language = chance.choice(("hy", "ka", None))
         customer = {"name": "c", "language": language, "tier": chance.choice((0, 0, 1)), "created_at": now}
+        customer |= {"owner_id": chance.choice((None, None, chance.choice(agents)))}
         customer_id = tx.insert(tables.customer, customer)
         point = {"customer_id": customer_id, "kind": "loopback", "address": f"a{number}", "created_at": now}
         since = now - timedelta(seconds=chance.randrange(700))
@@ -733,12 +1000,14 @@ def _lay_random_floor(tx: Tx, first_queue: int, chance: random.Random, now: date
         # One in three requires something of its own, one in five has been widened.
         needed = [RequirementView(chance.choice(skill_ids), chance.randint(1, 4))] if chance.random() < 0.33 else []
         work |= {"required": write_required(needed), "lowered": chance.choice((0, 0, 0, 0, 1))}
-        conversation_id = tx.insert(tables.conversation, work | waits)
+        parked = {"parked_until": now + timedelta(seconds=chance.randrange(900)) if chance.random() < 0.1 else None}
+        conversation_id = tx.insert(tables.conversation, work | waits | parked)
         segment = {
             "agent_id": holder,
             "assigned_at": since,
             "how": "offer",
-            "weight": engine.WEIGHTS[ChannelKind(kind)],
+            # One in five of what is held is put aside.
+            "weight": engine.WEIGHTS[ChannelKind(kind)] if chance.random() < 0.8 else 0,
         }
         if is_held:
             tx.insert(tables.assignment, segment | {"conversation_id": conversation_id})

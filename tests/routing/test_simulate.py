@@ -119,6 +119,24 @@ def test_overflow_helps_the_queue_that_flows_over() -> None:
     assert with_it.queues[1].service_level.mean is None
 
 
+def test_overflow_by_estimated_wait_helps_when_waits_are_long_and_not_before() -> None:
+    busy = CALL | {"per_hour": 100}
+    queues: list[dict[str, Any]] = [{"name": "calls"}, {"name": "other"}]
+    staff = [CREW, {"name": "others", "count": 2, "queues": ["other"]}]
+
+    def waited(ewt_over_s: float | None, arrivals: dict[str, Any]) -> float:
+        step = [{"to": ["other"], "ewt_over_s": ewt_over_s}] if ewt_over_s else []
+        return mean(
+            figures(queues=[queues[0] | {"overflow": step}, queues[1]], arrivals=[arrivals], staff=staff)
+            .queues[0]
+            .mean_wait_s
+        )
+
+    assert waited(60, busy) < waited(600, busy) < waited(None, busy) / 2
+    quiet = CALL | {"per_hour": 20}
+    assert waited(86_400, quiet) == waited(None, quiet)
+
+
 def test_a_wish_is_waited_for_and_then_given_up() -> None:
     wish = {"skill": "hy", "level": 1, "until_s": 40}
     crew = [CREW | {"count": 3}, CREW | {"name": "speaker", "count": 1, "skills": {"hy": 3}}]
@@ -219,6 +237,7 @@ def test_a_scenario_may_be_json_and_have_no_policies(tmp_path: Path) -> None:
         ({"arrivals": [CALL | {"handle": {"mean_s": 0}}]}, "arrivals.0.handle.mean_s"),
         ({"arrivals": [CALL | {"handle": {"mean_s": 1, "shape": "bell"}}]}, "arrivals.0.handle.shape"),
         ({"arrivals": [CALL | {"skills": {"tea": 9}}]}, "arrivals.0.skills.tea"),
+        ({"queues": [{"name": "calls", "overflow": [{"to": ["calls"]}]}]}, "queues.0.overflow.0.after_s"),
         ({"staff": [CREW | {"count": 0}]}, "staff.0.count"),
         ({"staff": [CREW | {"queues": ["nowhere"]}]}, "staff.0.queues"),
         ({"policies": {"x": {"staff": {"nobody": 1}}}}, "policies.x.staff.nobody"),

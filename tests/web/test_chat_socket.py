@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,11 @@ import httpx2
 import pytest
 from sqlalchemy import func, select
 
+from hub.agents import queues
+from hub.agents.queues import QueueSettings
 from hub.domain.values import ChannelKind
 from hub.store import tables
+from hub.store.database import Tx
 from hub.web import chat_socket
 from hub.web.throttle import Throttle
 from tests.support.running_hub import PATIENCE_S, Api, House, Person, Widget, run_hub
@@ -486,3 +490,117 @@ async def test_new_visits_of_one_address_have_a_limit_and_known_visitors_come_ba
     assert answers[-1].status_code == 429
     assert int(answers[-1].headers["retry-after"]) > 0
     await shop.house.visit(cookie=shop.visitor)
+
+
+# --- the place in the queue, and callbacks --------------------------------------------------------------------------------
+
+
+async def place_where(widget: Widget, **wanted: Any) -> dict[str, Any]:
+    """Reads on until the visitor is told a place like that."""
+    while True:
+        place: dict[str, Any] = (await widget.until(type="place"))["place"] or {}
+        if all(place.get(name) == value for name, value in wanted.items()):
+            return place
+
+
+async def set_queue(shop: Shop, **values: Any) -> None:
+    settings = QueueSettings(**values)
+    await shop.house.hub.database.transaction(queues.update_queue, shop.house.queue_id, settings)
+
+
+async def test_a_waiting_visitor_is_told_the_place_and_that_it_has_moved_up(shop: Shop) -> None:
+    other = await shop.house.visit()
+    async with shop.house.widget(other) as first, shop.house.widget(shop.visitor) as second:
+        await say(first, "I was first")
+        await place_where(first, position=1)
+        await say(second, "Hello")
+        told = await place_where(second, position=2)
+        # Nobody is at work: nothing can be said of the wait.
+        assert (told["wait_s"], told["opens_at"], told["callback"]) == (None, None, None)
+        items = (await shop.api.get("/conversations")).json()["items"]
+        (ahead,) = [view["id"] for view in items if view["preview"] == "I was first"]
+        await shop.api.post(f"/conversations/{ahead}/claim", {})
+        await place_where(second, position=1)
+        # Whoever is served has no place any more.
+        assert (await first.until(type="place"))["place"] is None
+
+
+async def test_a_visitor_who_comes_back_is_told_the_place_at_once(shop: Shop) -> None:
+    async with shop.house.widget(shop.visitor) as widget:
+        await say(widget, "Hello")
+    async with shop.house.widget(shop.visitor) as again:
+        messages = await again.settle()
+        assert [message["place"]["position"] for message in messages if message["type"] == "place"] == [1]
+
+
+async def test_outside_hours_a_visitor_is_told_when_it_opens(shop: Shop) -> None:
+    opens = (shop.house.hub.database.clock() + timedelta(days=40)).date()
+
+    def close(tx: Tx) -> None:
+        calendar_id = tx.insert(tables.calendar, {"name": "Soon"})
+        body = {
+            "zone": "UTC",
+            "week": [[]] * 7,
+            "special": [{"day": opens.isoformat(), "hours": [["09:00", "17:00"]], "name": "Opening", "source": ""}],
+        }
+        row = {"calendar_id": calendar_id, "version": 1, "since": tx.now, "body": body}
+        tx.execute(tables.calendar_version.insert().values(**row))
+        queues.update_queue(tx, shop.house.queue_id, QueueSettings(calendar_id=calendar_id))
+
+    await shop.house.hub.database.transaction(close)
+    async with shop.house.widget(shop.visitor) as widget:
+        await say(widget, "Hello")
+        await place_where(widget, opens_at=f"{opens}T09:00:00+00:00", wait_s=None)
+
+
+async def test_a_visitor_asks_to_be_called_and_everybody_is_told(shop: Shop) -> None:
+    await set_queue(shop, offers_callback=True)
+    async with shop.house.widget(shop.visitor) as widget, shop.house.screen(shop.nare) as screen:
+        await say(widget, "Hello")
+        await place_where(widget, offers_callback=True)
+        await widget.send(type="callback", phone="+374 10 123456")
+        told = await place_where(widget, callback={"address": "+37410123456", "state": "waiting", "again_at": None})
+        assert told["position"] == 1
+        await screen.until(lambda it: "callback" in it.happenings)
+        conversation_id = await shop.take()
+        await place_where(widget, callback={"address": "+37410123456", "state": "calling", "again_at": None})
+        after = await shop.api.post(f"/conversations/{conversation_id}/callback/outcome", {"outcome": "no_answer"})
+        again_at = after.json()["parked_until"]
+        later = await place_where(widget, position=None)
+        assert later["callback"]["state"] == "waiting"
+        assert datetime.fromisoformat(later["callback"]["again_at"]) == datetime.fromisoformat(again_at)
+        await widget.send(type="cancel_callback")
+        await place_where(widget, position=1, callback=None)
+        # No event line of ours is a message to the visitor.
+        assert all(message["type"] != "entry" for message in widget.messages if "callback" in json.dumps(message))
+
+
+@pytest.mark.parametrize(
+    ("frame", "code", "fields"),
+    [
+        ({"phone": "call me"}, "invalid", ["phone"]),
+        ({"phone": "+3741"}, "invalid", ["phone"]),
+        ({}, "invalid", ["phone"]),
+        ({"phone": 5}, "invalid", ["phone"]),
+        ({"phone": "+37410123456", "when": "now"}, "invalid", ["when"]),
+    ],
+)
+async def test_what_is_no_number_to_call_is_refused_in_words(
+    shop: Shop, frame: dict[str, Any], code: str, fields: list[str]
+) -> None:
+    await set_queue(shop, offers_callback=True)
+    async with shop.house.widget(shop.visitor) as widget:
+        await say(widget, "Hello")
+        await widget.send(type="callback", **frame)
+        error = await widget.until(type="error")
+        assert (error["code"], list(error["fields"])) == (code, fields)
+
+
+async def test_whoever_does_not_wait_or_is_offered_none_gets_no_callback(shop: Shop) -> None:
+    async with shop.house.widget(shop.visitor) as widget:
+        await widget.send(type="callback", phone="+37410123456")
+        assert (await widget.until(type="error"))["code"] == "not_waiting"
+        await widget.send(type="cancel_callback")
+        await say(widget, "Hello")
+        await widget.send(type="callback", phone="+37410123456")
+        assert (await widget.until(type="error"))["code"] == "no_callbacks"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from hub.app import Hub
 from hub.routing import dispatcher
 from hub.store import tables
 from hub.store.database import Tx
+from tests.support.clock import FrozenClock
 from tests.support.scene import Scene
 from tests.web.conftest import Call, Caller, People
 
@@ -70,7 +72,8 @@ async def test_the_matrix_shows_who_can_do_what(as_admin: Caller, call: Call, pe
     boss = await call(people.supervisor)
     billing = await skill(as_admin, "Billing")
     answer = await boss.put(f"/users/{people.anna.id}/skills", {"levels": {str(billing): 4}})
-    assert answer.json() == {"user_id": people.anna.id, "name": "Anna", "levels": {str(billing): 4}}
+    row = answer.json()
+    assert row == {"user_id": people.anna.id, "name": "Anna", "levels": {str(billing): 4}, "version": row["version"]}
     matrix = (await boss.get("/skills/matrix")).json()
     assert [each["name"] for each in matrix["skills"]] == ["Billing"]
     assert {row["name"]: row["levels"] for row in matrix["agents"]} == {
@@ -321,6 +324,76 @@ async def test_a_tier_is_a_supervisors_to_give_and_bounded(
     for tier in (-1, 4, "gold"):
         refused = await boss.patch(f"/customers/{customer_id}", {"tier": tier})
         assert (refused.status_code, list(refused.json()["fields"])) == (422, ["tier"])
+
+
+async def test_nobody_changes_unseen_what_somebody_else_has_changed(
+    call: Call, as_admin: Caller, people: People
+) -> None:
+    boss = await call(people.supervisor)
+    billing = await skill(as_admin, "Billing")
+    (row,) = [each for each in (await boss.get("/skills/matrix")).json()["agents"] if each["name"] == "Anna"]
+    seen = {"levels": {str(billing): 2}, "expected_version": row["version"]}
+    assert (await as_admin.put(f"/users/{people.anna.id}/skills", seen)).json()["version"] == row["version"] + 1
+    answer = await boss.put(f"/users/{people.anna.id}/skills", seen | {"levels": {}})
+    assert (answer.status_code, answer.json()["code"]) == (409, "version_conflict")
+    renamed = {"name": "Bills", "expected_version": 1}
+    assert (await as_admin.patch(f"/skills/{billing}", renamed)).json()["version"] == 2
+    answer = await as_admin.patch(f"/skills/{billing}", renamed | {"name": "Invoices"})
+    assert (answer.status_code, answer.json()["code"]) == (409, "version_conflict")
+
+
+async def test_open_matrices_are_told_of_every_change(hub: Hub, as_admin: Caller, people: People) -> None:
+    billing = await skill(as_admin, "Billing")
+    await as_admin.put(f"/users/{people.anna.id}/skills", {"levels": {str(billing): 2}})
+    await as_admin.patch(f"/skills/{billing}", {"name": "Bills"})
+    await as_admin.delete(f"/skills/{billing}")
+    events = await Scene(hub.database).events()
+    told = [json.loads(event.body)["user_id"] for event in events if event.kind == "skills.changed"]
+    assert told == [None, people.anna.id, None, None]
+
+
+# --- put aside ----------------------------------------------------------------------------------------------------------
+
+
+async def test_held_work_is_put_aside_and_taken_up_again(
+    as_anna: Caller, people: People, waiting: int, clock: FrozenClock
+) -> None:
+    path = f"/conversations/{waiting}/park"
+    until = {"until": "2096-01-01T09:00:00+04:00"}
+    answer = await as_anna.post(path, until)
+    assert (answer.status_code, list(answer.json()["fields"])) == (422, ["until"])
+    soon = {"until": (clock() + timedelta(hours=2)).isoformat()}
+    answer = await as_anna.post(path, soon)
+    assert (answer.status_code, answer.json()["code"]) == (409, "not_held")
+    await as_anna.post(f"/conversations/{waiting}/claim", {"expected_assignee_id": None})
+    parked = (await as_anna.post(path, soon)).json()
+    assert (parked["assignee_id"], parked["parked_until"] is not None) == (people.anna.id, True)
+    assert (await as_anna.delete(path)).json()["parked_until"] is None
+
+
+# --- what may interrupt what --------------------------------------------------------------------------------------------
+
+
+async def test_what_may_interrupt_what_is_read_and_replaced(as_admin: Caller) -> None:
+    usual = {"interrupts": {"phone": ["email", "loopback", "sms"]}, "exclusive": ["phone"]}
+    assert (await as_admin.get("/routing/interruptions")).json() == {**usual, "usual": usual}
+    other = {"interrupts": {"chat": ["email"]}, "exclusive": ["chat", "phone"]}
+    assert (await as_admin.put("/routing/interruptions", other)).json() == {**other, "usual": usual}
+    assert (await as_admin.get("/routing/interruptions")).json() == {**other, "usual": usual}
+
+
+SENSELESS: list[tuple[dict[str, Any], str]] = [
+    ({"interrupts": {"chat": ["chat"]}, "exclusive": []}, "interrupts.chat"),
+    ({"interrupts": {"fax": ["chat"]}, "exclusive": []}, "interrupts.fax.[key]"),
+    ({"interrupts": {}, "exclusive": ["sms"]}, "exclusive"),
+    ({"interrupts": {}}, "exclusive"),
+]
+
+
+async def test_rules_of_interruption_that_cannot_be_are_named(as_admin: Caller) -> None:
+    answers = [await as_admin.put("/routing/interruptions", rules) for rules, _ in SENSELESS]
+    told = [(answer.status_code, *answer.json()["fields"]) for answer in answers]
+    assert told == [(422, field) for _, field in SENSELESS]
 
 
 # --- why ----------------------------------------------------------------------------------------------------------------

@@ -291,6 +291,31 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/conversations/{conversation_id}/park": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Put it aside
+         * @description It stays whose it is and costs them no capacity until then; it comes back earlier when the customer writes. 409
+         *     `not_held` for what nobody holds, `customer_waits` for a chat or a call.
+         */
+        post: operations["park"];
+        /**
+         * Take it up again
+         * @description What is not put aside stays as it is.
+         */
+        delete: operations["unpark"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/conversations/{conversation_id}/resolve": {
         parameters: {
             query?: never;
@@ -389,6 +414,27 @@ export interface paths {
         patch: operations["change_routing"];
         trace?: never;
     };
+    "/api/v1/routing/interruptions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What may interrupt what */
+        get: operations["get_interruptions"];
+        /**
+         * Say what may interrupt what
+         * @description Work that waits already is looked at anew at once. A kind that interrupts itself, and a circle, are refused.
+         */
+        put: operations["set_interruptions"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/conversations/{conversation_id}/why": {
         parameters: {
             query?: never;
@@ -423,6 +469,72 @@ export interface paths {
         get: operations["get_offer_why"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/conversations/{conversation_id}/place": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Its place in the queue
+         * @description And the estimated wait from now on, as a waiting customer is told them.
+         */
+        get: operations["get_place"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/conversations/{conversation_id}/callback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Call the customer back
+         * @description Enters where the customer wants to be called; work that waits keeps its place. Another number replaces the one there
+         *     was. 409 `resolved`.
+         */
+        post: operations["ask_for_callback"];
+        /**
+         * Cancel a callback
+         * @description Nobody is to be called any more; the conversation goes on as any other.
+         */
+        delete: operations["cancel_callback"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/conversations/{conversation_id}/callback/outcome": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * What became of the call
+         * @description By whoever holds the conversation. `no_answer`: back to its place in the queue, offered again after the queue's gap;
+         *     after the last attempt it is given up and stays with you. 409 `no_callback`.
+         */
+        post: operations["settle_callback"];
         delete?: never;
         options?: never;
         head?: never;
@@ -839,7 +951,7 @@ export interface paths {
         head?: never;
         /**
          * Rename a skill
-         * @description Everybody keeps their levels of it.
+         * @description Everybody keeps their levels of it. 409 `version_conflict` if somebody changed it meanwhile.
          */
         patch: operations["rename_skill"];
         trace?: never;
@@ -1424,6 +1536,7 @@ export interface components {
             levels: {
                 [key: string]: number;
             };
+            version: number;
         };
         /**
          * @description What an agent has said about themselves, or (OFFLINE, NOT_RESPONDING) what the hub has seen.
@@ -1547,6 +1660,10 @@ export interface components {
             is_open: boolean;
             changes_at: string | null;
             used_by: components["schemas"]["CalendarUseView"];
+        };
+        CallbackOutcome: {
+            /** @enum {string} */
+            outcome: "reached" | "no_answer";
         };
         /**
          * @description The customer wants to be called at `address` instead of waiting. `state`: waiting (in its place in the queue, tried
@@ -2009,7 +2126,7 @@ export interface components {
          * @description What an EVENT entry tells; the console has the sentence for each in every language.
          * @enum {string}
          */
-        Happening: "offered" | "accepted" | "declined" | "missed" | "claimed" | "transferred" | "released" | "resolved" | "reopened" | "opted_out" | "opted_in" | "linked" | "queued" | "prioritised" | "pinned" | "placed" | "bounced" | "complained" | "topic" | "tagged" | "escalated";
+        Happening: "offered" | "accepted" | "declined" | "missed" | "claimed" | "transferred" | "released" | "resolved" | "reopened" | "opted_out" | "opted_in" | "linked" | "queued" | "prioritised" | "pinned" | "placed" | "callback" | "parked" | "unparked" | "setup_failed" | "bounced" | "complained" | "topic" | "tagged" | "escalated";
         HolidayCountry: {
             code: string;
             subdivisions: string[];
@@ -2017,11 +2134,25 @@ export interface components {
         HolidayDays: {
             days: components["schemas"]["SpecialDayView"][];
         };
-        HubEvent: components["schemas"]["EntryAdded"] | components["schemas"]["EntryChanged"] | components["schemas"]["ConversationChanged"] | components["schemas"]["ConversationHidden"] | components["schemas"]["CustomerChanged"] | components["schemas"]["OfferMade"] | components["schemas"]["OfferEnded"] | components["schemas"]["AgentChanged"] | components["schemas"]["QueueChanged"] | components["schemas"]["EstimateChanged"] | components["schemas"]["ChannelChanged"] | components["schemas"]["NumbersChanged"] | components["schemas"]["TopicChanged"] | components["schemas"]["AlertChanged"] | components["schemas"]["AccessChanged"];
+        HubEvent: components["schemas"]["EntryAdded"] | components["schemas"]["EntryChanged"] | components["schemas"]["ConversationChanged"] | components["schemas"]["ConversationHidden"] | components["schemas"]["CustomerChanged"] | components["schemas"]["OfferMade"] | components["schemas"]["OfferEnded"] | components["schemas"]["AgentChanged"] | components["schemas"]["QueueChanged"] | components["schemas"]["EstimateChanged"] | components["schemas"]["ChannelChanged"] | components["schemas"]["NumbersChanged"] | components["schemas"]["TopicChanged"] | components["schemas"]["AlertChanged"] | components["schemas"]["SkillsChanged"] | components["schemas"]["AccessChanged"];
         /** @description `skipped`: names of events that are no whole days, or recur in a way that is not guessed at. */
         IcalDays: {
             days: components["schemas"]["SpecialDayView"][];
             skipped: string[];
+        };
+        InterruptionRules: {
+            interrupts: {
+                [key: string]: components["schemas"]["ChannelKind"][];
+            };
+            exclusive: components["schemas"]["ChannelKind"][];
+        };
+        /** @description The rules in force, and the usual ones. */
+        Interruptions: {
+            interrupts: {
+                [key: string]: components["schemas"]["ChannelKind"][];
+            };
+            exclusive: components["schemas"]["ChannelKind"][];
+            usual: components["schemas"]["InterruptionRules"];
         };
         /** @description `token` is shown this once; only its hash is kept. */
         IssuedApiKey: {
@@ -2117,6 +2248,10 @@ export interface components {
             ][][];
             /** @default [] */
             special: components["schemas"]["SpecialDayIn"][];
+        };
+        /** @description Where the customer wants to be called, as it was said: a national number is read by the region of the channels. */
+        NewCallback: {
+            address: string;
         };
         /**
          * @description `settings` and `secrets` depend on the kind; GET /channel-kinds lists them with their descriptions. A customer
@@ -2530,6 +2665,20 @@ export interface components {
             /** @default null */
             next_cursor: string | null;
         };
+        /** @description Put aside until this instant, 90 days ahead at most. */
+        Park: {
+            /** Format: date-time */
+            until: string;
+        };
+        /**
+         * @description Where waiting work stands: its place in the queue (1 is next) and the estimated wait from now on; null where it does
+         *     not stand in line or nothing can be said. `opens_at`: the queue is closed until then.
+         */
+        PlaceView: {
+            position: number | null;
+            ewt_s: number | null;
+            opens_at: string | null;
+        };
         PolicyName: {
             id: number;
             name: string;
@@ -2913,6 +3062,16 @@ export interface components {
             /** @default null */
             reason: string | null;
         };
+        /**
+         * @description `interrupts`: kind of work → kinds whose load does not stand in its way; `exclusive`: kinds that suffer no other live
+         *     work beside them. Replaces what was set.
+         */
+        SetInterruptions: {
+            interrupts: {
+                [key: string]: components["schemas"]["ChannelKind"][];
+            };
+            exclusive: components["schemas"]["ChannelKind"][];
+        };
         /** @description `reason` goes with `away` (break, lunch, meeting, training …). */
         SetMyState: {
             /** @enum {string} */
@@ -2920,8 +3079,13 @@ export interface components {
             /** @default null */
             reason: string | null;
         };
-        /** @description Skill's id → level, 1 to 5. Replaces all that the person had. */
+        /**
+         * @description Skill's id → level, 1 to 5. Replaces all that the person had. With `expected_version` (that of the row), 409
+         *     `version_conflict` when somebody changed the person meanwhile.
+         */
         SetSkills: {
+            /** @default null */
+            expected_version: number | null;
             levels: {
                 [key: string]: number;
             };
@@ -2961,6 +3125,15 @@ export interface components {
             id: number;
             name: string;
             version: number;
+        };
+        /** @description What this person can do changed, or (null) which skills there are: whoever looks at them asks again. */
+        SkillsChanged: {
+            user_id: number | null;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "skills.changed";
         };
         /**
          * @description All the console shows at once, and the token of the moment it was true. `conversations` holds the open ones the
@@ -3206,10 +3379,12 @@ export interface components {
             /** @default null */
             expected_version: number | null;
         };
-        /** @description Absent leaves it as it is. */
+        /** @description Absent leaves it as it is. With `expected_version`, 409 `version_conflict` when somebody changed it meanwhile. */
         UpdateSkill: {
             /** @default null */
             name: string | null;
+            /** @default null */
+            expected_version: number | null;
         };
         /**
          * @description Absent leaves a thing as it is, and so does `null`, but for those that `null` switches off: `queue_id`, `owner_id`,
@@ -3916,6 +4091,72 @@ export interface operations {
             };
         };
     };
+    park: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                conversation_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Park"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConversationView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    unpark: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                conversation_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConversationView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     resolve: {
         parameters: {
             query?: never;
@@ -4073,6 +4314,68 @@ export interface operations {
             };
         };
     };
+    get_interruptions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Interruptions"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    set_interruptions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SetInterruptions"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Interruptions"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     get_conversation_why: {
         parameters: {
             query?: never;
@@ -4122,6 +4425,138 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Explanation"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_place: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                conversation_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlaceView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    ask_for_callback: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                conversation_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewCallback"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConversationView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    cancel_callback: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                conversation_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConversationView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    settle_callback: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                conversation_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CallbackOutcome"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConversationView"];
                 };
             };
             /** @description It failed; `code` says why */

@@ -92,6 +92,8 @@ const keyed = (conversation_id: number, key: string) => ({
   headers: { "Idempotency-Key": key },
 });
 
+type ChannelKind = Schemas["ChannelKind"];
+
 export interface ConversationQuery {
   status?: "open" | "resolved";
   assignee?: string;
@@ -105,6 +107,9 @@ export interface ConversationQuery {
 
 /** What a supervisor decides about waiting work; what is absent stays as it is, and no pin is null. */
 export type RoutingChange = Partial<Schemas["ChangeRouting"]>;
+
+/** What may interrupt what; a kind that interrupts nothing need not be named. */
+export type InterruptionRules = { interrupts: Partial<Record<ChannelKind, ChannelKind[]>>; exclusive: ChannelKind[] };
 
 export const api = {
   // --- session and me
@@ -133,8 +138,15 @@ export const api = {
   release: (id: number) => take(client.POST("/api/v1/conversations/{conversation_id}/release", ofConversation(id))),
   resolve: (id: number) => take(client.POST("/api/v1/conversations/{conversation_id}/resolve", ofConversation(id))),
   reopen: (id: number) => take(client.POST("/api/v1/conversations/{conversation_id}/reopen", ofConversation(id))),
+  park: (id: number, until: Date) =>
+    take(client.POST("/api/v1/conversations/{conversation_id}/park", { ...ofConversation(id), body: { until: until.toISOString() } })),
+  unpark: (id: number) => take(client.DELETE("/api/v1/conversations/{conversation_id}/park", ofConversation(id))),
   setRouting: (id: number, body: RoutingChange) =>
     take(client.PATCH("/api/v1/conversations/{conversation_id}/routing", { ...ofConversation(id), body: body as Schemas["ChangeRouting"] })),
+  askForCallback: (id: number, address: string) => take(client.POST("/api/v1/conversations/{conversation_id}/callback", { ...ofConversation(id), body: { address } })),
+  settleCallback: (id: number, outcome: Schemas["CallbackOutcome"]["outcome"]) =>
+    take(client.POST("/api/v1/conversations/{conversation_id}/callback/outcome", { ...ofConversation(id), body: { outcome } })),
+  cancelCallback: (id: number) => take(client.DELETE("/api/v1/conversations/{conversation_id}/callback", ofConversation(id))),
   why: (id: number) => take(client.GET("/api/v1/conversations/{conversation_id}/why", ofConversation(id))),
   whyOffer: (id: number) => take(client.GET("/api/v1/offers/{offer_id}/why", ofOffer(id))),
   setTopic: (id: number, body: Schemas["SetTopic"]) =>
@@ -173,11 +185,10 @@ export const api = {
     take(client.PATCH("/api/v1/queues/{queue_id}", { ...ofQueue(id), body: body as Schemas["UpdateQueue"] })),
   skills: () => take(client.GET("/api/v1/skills")),
   addSkill: (name: string) => take(client.POST("/api/v1/skills", { body: { name } })),
-  renameSkill: (id: number, name: string) => take(client.PATCH("/api/v1/skills/{skill_id}", { ...ofSkill(id), body: { name } })),
+  renameSkill: (id: number, name: string, expected_version: number) =>
+    take(client.PATCH("/api/v1/skills/{skill_id}", { ...ofSkill(id), body: { name, expected_version } })),
   deleteSkill: (id: number) => take(client.DELETE("/api/v1/skills/{skill_id}", ofSkill(id))),
   skillMatrix: () => take(client.GET("/api/v1/skills/matrix")),
-  setSkills: (user_id: number, levels: Record<string, number>) =>
-    take(client.PUT("/api/v1/users/{user_id}/skills", { ...ofUser(user_id), body: { levels } })),
   policies: () => take(client.GET("/api/v1/escalation-policies")),
   policy: (id: number) => take(client.GET("/api/v1/escalation-policies/{policy_id}", ofPolicy(id))),
   addPolicy: (body: Schemas["NewPolicy"]) => take(client.POST("/api/v1/escalation-policies", { body })),
@@ -187,6 +198,10 @@ export const api = {
   addTopic: (body: Schemas["NewTopic"]) => take(client.POST("/api/v1/topics", { body })),
   updateTopic: (id: number, body: Partial<Schemas["UpdateTopic"]>) =>
     take(client.PATCH("/api/v1/topics/{topic_id}", { ...ofTopic(id), body: body as Schemas["UpdateTopic"] })),
+  setSkills: (user_id: number, levels: Record<string, number>, expected_version: number) =>
+    take(client.PUT("/api/v1/users/{user_id}/skills", { ...ofUser(user_id), body: { levels, expected_version } })),
+  interruptions: () => take(client.GET("/api/v1/routing/interruptions")),
+  setInterruptions: (body: InterruptionRules) => take(client.PUT("/api/v1/routing/interruptions", { body: body as Schemas["SetInterruptions"] })),
   channel: (id: string) => take(client.GET("/api/v1/channels/{channel_id}", ofChannel(id))),
   addChannel: (body: Schemas["NewChannel"]) => take(client.POST("/api/v1/channels", { body })),
   updateChannel: (id: string, body: Partial<Schemas["UpdateChannel"]>) =>

@@ -33,6 +33,7 @@ export type NewMail = NonNullable<Schemas["NewMessage"]["mail"]>;
 export type NumbersView = Schemas["NumbersView"];
 export type OfferView = Schemas["OfferView"];
 export type PolicyView = Schemas["PolicyView"];
+export type PlaceView = Schemas["PlaceView"];
 export type QueueView = Schemas["QueueView"];
 export type RequirementView = Schemas["RequirementView"];
 export type RuleSetView = Schemas["RuleSetView"];

@@ -278,6 +278,8 @@ export const useHub = defineStore("hub", () => {
   const release = async (id: number) => changed(await api.release(id));
   const resolve = async (id: number) => changed(await api.resolve(id));
   const reopen = async (id: number) => changed(await api.reopen(id));
+  const park = async (id: number, until: Date) => changed(await api.park(id, until));
+  const unpark = async (id: number) => changed(await api.unpark(id));
   const transfer = async (id: number, to: Parameters<typeof api.transfer>[1]) => changed(await api.transfer(id, to));
 
   async function seeAlert(alert: AlertView): Promise<void> {
@@ -292,7 +294,7 @@ export const useHub = defineStore("hub", () => {
     session, user, state, status, trueAt, skew_ms, typists, viewers, arrivals, watched,
     resume, signIn, signOut, learn, learnConversations, findConversation, watch, loadOlder, refreshWatched,
     me, mine, queued, complaints, pages, alerts, allOpen, myOffers, writableChannels, live, isSupervisor, isAdmin,
-    setMyState, acceptOffer, declineOffer, claim, release, resolve, reopen, transfer, seeAlert, settleDelivery,
+    setMyState, acceptOffer, declineOffer, claim, release, resolve, reopen, park, unpark, transfer, seeAlert, settleDelivery,
     reconnect: () => stream.start(),
   };
 });

@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { type EffectScope, effectScope } from "vue";
 
-import { api, Unreachable } from "./client";
+import { api, ApiError, Unreachable } from "./client";
 import type { SkillRow } from "./events";
 import { useMatrix } from "./matrix";
 
-const ANI: SkillRow = { user_id: 7, name: "Անի", levels: { 1: 3 } };
+const ANI: SkillRow = { user_id: 7, name: "Անի", levels: { 1: 3 }, version: 4 };
 const SKILLS = [1, 2].map((id) => ({ id, name: `Skill ${id}`, version: 1 }));
 const RESTED_MS = 700;
 
@@ -39,13 +39,13 @@ describe("a row of the matrix", () => {
     expect(row(matrix).levels).toEqual({ 1: 4, 2: 5 });
     expect(matrix.states.get(7)).toBe("waits");
     await vi.advanceTimersByTimeAsync(RESTED_MS);
-    expect(send.mock.calls).toEqual([[7, { 1: 4, 2: 5 }]]);
+    expect(send.mock.calls).toEqual([[7, { 1: 4, 2: 5 }, 4]]);
     expect(matrix.states.get(7)).toBe("saved");
   });
 
   it("that changes while it is on its way is sent again, and the answer does not undo it", async () => {
     let answer: () => void = () => undefined;
-    const send = takes().mockImplementationOnce((user_id, levels) => new Promise((resolve) => (answer = () => resolve({ ...ANI, user_id, levels }))));
+    const send = takes().mockImplementationOnce((user_id, levels) => new Promise((resolve) => (answer = () => resolve({ ...ANI, user_id, levels, version: 5 }))));
     const matrix = await open();
     matrix.setLevel(row(matrix), 1, 4);
     await vi.advanceTimersByTimeAsync(RESTED_MS);
@@ -53,7 +53,7 @@ describe("a row of the matrix", () => {
     answer();
     await vi.advanceTimersByTimeAsync(RESTED_MS);
     expect(row(matrix).levels).toEqual({ 1: 5 });
-    expect(send.mock.calls.map(([, levels]) => levels)).toEqual([{ 1: 4 }, { 1: 5 }]);
+    expect(send.mock.calls.map(([, levels, version]) => [levels, version])).toEqual([[{ 1: 4 }, 4], [{ 1: 5 }, 5]]);
   });
 
   it("that was not taken keeps what was written, says so, and goes when it is asked to", async () => {
@@ -69,11 +69,20 @@ describe("a row of the matrix", () => {
     expect(send).toHaveBeenCalledTimes(2);
   });
 
+  it("that somebody else changed meanwhile shows theirs, with a word about it", async () => {
+    takes().mockRejectedValueOnce(new ApiError(409, "version_conflict", "changed", {}, null));
+    const matrix = await open();
+    matrix.setLevel(row(matrix), 2, 1);
+    vi.spyOn(api, "skillMatrix").mockResolvedValue({ skills: SKILLS, agents: [{ ...ANI, levels: { 2: 5 }, version: 5 }] });
+    await vi.advanceTimersByTimeAsync(RESTED_MS);
+    expect([matrix.states.get(7), row(matrix).levels, row(matrix).version]).toEqual(["failed", { 2: 5 }, 5]);
+  });
+
   it("that waits to be sent goes when the page is left", async () => {
     const send = takes();
     const matrix = await open();
     matrix.setLevel(row(matrix), 1, 0);
     scope.stop();
-    expect(send.mock.calls).toEqual([[7, {}]]);
+    expect(send.mock.calls).toEqual([[7, {}, 4]]);
   });
 });

@@ -4,7 +4,7 @@
  */
 import { onScopeDispose, reactive, ref, shallowRef } from "vue";
 
-import { api } from "./client";
+import { api, ApiError } from "./client";
 import type { SkillRow, SkillView } from "./events";
 import { withLevel } from "./skills";
 
@@ -62,8 +62,12 @@ export function useMatrix(failure: (error: unknown) => string) {
     states.set(userId, "saving");
     faults.delete(userId);
     try {
-      const answer = await api.setSkills(userId, row.levels);
-      if (changedMeanwhile.delete(userId)) return later(userId);
+      const answer = await api.setSkills(userId, row.levels, row.version);
+      if (changedMeanwhile.delete(userId)) {
+        const written = rows.value?.find((each) => each.user_id === userId);
+        if (written) put({ ...written, version: answer.version });
+        return later(userId);
+      }
       put(answer);
       states.set(userId, "saved");
       rest(userId, SAYS_SAVED_MS, () => states.delete(userId));
@@ -71,7 +75,15 @@ export function useMatrix(failure: (error: unknown) => string) {
       changedMeanwhile.delete(userId);
       states.set(userId, "failed");
       faults.set(userId, failure(error));
+      // Somebody else was here: theirs is shown, with a word about it, and what was written is written again or not.
+      if (error instanceof ApiError && error.code === "version_conflict") await showTheirs(userId);
     }
+  }
+
+  async function showTheirs(userId: number): Promise<void> {
+    const matrix = await api.skillMatrix().catch(() => null);
+    const theirs = matrix?.agents.find((each) => each.user_id === userId);
+    if (theirs) put(theirs);
   }
 
   onScopeDispose(() => {

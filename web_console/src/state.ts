@@ -113,6 +113,9 @@ export function apply(state: HubState, event: HubEvent): HubState {
       return event.alert.seen_at === null
         ? { ...state, alerts: newer(state.alerts, event.alert.id, event.alert) }
         : { ...state, alerts: without(state.alerts, event.alert.id) };
+    case "skills.changed":
+      // Nothing here shows them; who does asks again (matrix.ts).
+      return state;
     case "access.changed":
       return event.user_id === state.user.id ? { ...state, mustResync: true } : state;
     default:

@@ -37,6 +37,10 @@ describe("the waiting work of a queue", () => {
     ]);
   });
 
+  it("offers nothing that is parked until later: it stands last", () => {
+    expect(order([waiting(1, 50, { parked_until: new Date(NOW + 60_000).toISOString() }), waiting(2, 30), waiting(3, 70)])).toEqual([3, 2, 1]);
+  });
+
   it("has no work of other queues, of somebody's, or done", () => {
     expect(order([waiting(1, 1, { queue_id: 2 }), waiting(2, 1, { assignee_id: 4 }), waiting(3, 1, { status: "resolved" }), waiting(4, 1)])).toEqual([4]);
   });

@@ -1,6 +1,7 @@
 /*
  * The waiting work of a queue in the order in which it will be served, as hub/routing/engine.py orders it (`order_of_work`): what a
- * supervisor pinned, oldest first; what is overdue, oldest first; the rest by wait plus priority. Pure.
+ * supervisor pinned, oldest first; what is overdue, oldest first; the rest by wait plus priority. What is parked until later is
+ * offered to nobody before, and comes last. Pure.
  */
 import type { ConversationView, QueueView } from "./events";
 
@@ -34,7 +35,7 @@ export function waitingIn(
     .map((conversation) => {
       const waited_s = (now - Date.parse(conversation.queued_since ?? conversation.created_at)) / 1000;
       const isOverdue = waited_s >= queue.max_wait_s;
-      const turn = conversation.pinned_agent_id !== null ? 0 : isOverdue ? 1 : 2;
+      const turn = conversation.parked_until !== null ? 3 : conversation.pinned_agent_id !== null ? 0 : isOverdue ? 1 : 2;
       const extra_s = turn === 2 ? (conversation.priority + tierOf(conversation.customer_id) * TIER_MINUTES) * 60 : 0;
       return { conversation, waited_s, isOverdue, turn, score_s: waited_s + extra_s };
     })

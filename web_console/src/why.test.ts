@@ -89,6 +89,12 @@ describe("a line of the timeline", () => {
     expect(offerAt(offers, { happening, at, data: { agent_id }, author })?.offer_id).toBe(offerId);
   });
 
+  it("that names its offer finds that, whoever else was asked at that instant", () => {
+    const entry = { happening: "accepted" as const, at: "2026-11-25T10:00:20Z", data: { agent_id: 8, offer_id: 2 }, author };
+    expect(offerAt(offers, entry)?.offer_id).toBe(2);
+    expect(offerAt(offers, { ...entry, data: { offer_id: 99 } })).toBeNull();
+  });
+
   it("accepted finds it by its author", () => {
     expect(offerAt(offers, { happening: "accepted", at: "2026-11-25T10:05:09Z", data: {}, author: { kind: "agent", name: "", user_id: 7 } })?.offer_id).toBe(2);
   });

@@ -77,16 +77,18 @@ export function leftByReason(filtered: readonly Left[]): { reason: Reason; count
 
 /** How far an entry may be from the offer's own instant: they are written in one transaction, with one clock. */
 const NEAR_MS = 5_000;
-const ENDS: Partial<Record<NonNullable<EntryView["happening"]>, boolean>> = { offered: false, accepted: true, declined: true, missed: true };
+const ENDS: Partial<Record<NonNullable<EntryView["happening"]>, boolean>> = { offered: false, accepted: true, declined: true, missed: true, setup_failed: true };
 
 export const isAboutOffer = (entry: Pick<EntryView, "happening">): boolean => entry.happening !== null && entry.happening in ENDS;
 
-/** The offer that a line of the timeline tells of, known by who and when; null: none that is known. */
-export function offerAt<T extends { agent_id: number; offered_at: string; ended_at: string | null }>(
+/** The offer that a line of the timeline tells of. Older lines do not name it: there it is known by who and when. */
+export function offerAt<T extends { offer_id: number; agent_id: number; offered_at: string; ended_at: string | null }>(
   offers: readonly T[],
   entry: Pick<EntryView, "happening" | "at" | "data" | "author">,
 ): T | null {
   if (!isAboutOffer(entry)) return null;
+  const offerId = entry.data["offer_id"];
+  if (offerId !== undefined && offerId !== null) return offers.find((offer) => offer.offer_id === offerId) ?? null;
   const agentId = entry.data["agent_id"] ?? entry.author.user_id;
   const isEnd = ENDS[entry.happening as keyof typeof ENDS];
   const near = offers

@@ -4,7 +4,7 @@ import { useI18n } from "vue-i18n";
 import { ApiError, Unreachable } from "./client";
 import { readEscalated } from "./escalated";
 import type { AgentView, ConversationView, EntryView } from "./events";
-import { duration } from "./format";
+import { clockTime, dayName, duration } from "./format";
 import { useHub } from "./hub";
 import { languageOf } from "./skills";
 import { useToasts } from "./toasts";
@@ -102,7 +102,7 @@ export function useWords() {
 
   /** The sentence of an event line. Names come with the entry, as they were when it happened. */
   function happening(entry: EntryView): string {
-    const { agent_name: agent, queue_name: queue, reason } = entry.data;
+    const { agent_name: agent, queue_name: queue, reason, state } = entry.data;
     const bySystem = entry.author.kind === "system";
     const who = bySystem ? String(agent ?? t("common.system")) : entry.author.name;
     switch (entry.happening) {
@@ -127,6 +127,19 @@ export function useWords() {
           entry.data["added"] ? t("happening.tagged", { who, tags: String(entry.data["added"]) }) : "",
           entry.data["removed"] ? t("happening.untagged", { who, tags: String(entry.data["removed"]) }) : "",
         ].filter(Boolean).join(" · ");
+      case "callback":
+        return t(`callback.happened_${state}`, { who, address: String(entry.data["address"] ?? ""), n: Number(entry.data["attempts"] ?? 0) });
+      case "accepted":
+        return t(entry.data["auto"] ? "happening.accepted_auto" : "happening.accepted", { who });
+      case "parked": {
+        const until = String(entry.data["until"] ?? "");
+        const zone = hub.state?.organisation.time_zone ?? "UTC";
+        return t("happening.parked", { who, when: `${dayName(until, Date.parse(entry.at), locale.value, zone)}, ${clockTime(until, locale.value, zone)}` });
+      }
+      case "unparked":
+        return t(reason === "customer" ? "happening.unparked_by_customer" : reason === "hand" ? "happening.unparked" : "happening.unparked_by_itself", { who });
+      case "setup_failed":
+        return t("happening.setup_failed", { who, queue: String(queue ?? "") });
       case "bounced":
       case "complained":
         return t(`happening.${entry.happening}`, { address: String(entry.data["address"] ?? "") });

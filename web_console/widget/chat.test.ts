@@ -122,6 +122,22 @@ describe("the visitor's line", () => {
     expect(second.messages).toEqual(["too long"]);
   });
 
+  it("forgets the place of whoever is served, but not that they are to be called", async () => {
+    const it = chat();
+    it.connect();
+    const first = await newest();
+    first.say({ type: "history", entries: [], more: false });
+    const place = { position: 1, wait_s: 60, opens_at: null, offers_callback: true, callback: null };
+    first.say({ type: "place", place });
+    expect(it.place).toEqual(place);
+    first.say({ type: "state", waiting: false, resolved: false });
+    expect(it.place).toBeNull();
+    const called = { ...place, callback: { address: "+37410123456", state: "calling" as const, again_at: null } };
+    first.say({ type: "place", place: called });
+    first.say({ type: "state", waiting: false, resolved: false });
+    expect(it.place).toEqual(called);
+  });
+
   it("stops asking where there is no such chat", async () => {
     const it = chat();
     it.connect();

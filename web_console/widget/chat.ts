@@ -9,6 +9,7 @@ import {
   type ClientFrame,
   type Details,
   type Entry,
+  type Place,
   type ServerFrame,
   type Visit,
   parseFrame,
@@ -47,6 +48,9 @@ export class Chat {
   agent: string | null = null;
   waiting = false;
   resolved = false;
+  place: Place | null = null;
+  /** The hub could not read the number that was asked to be called. */
+  phoneRefused = false;
   truncated = false;
   typingName: string | null = null;
   /** What went wrong with something that is not a message, in the hub's words. */
@@ -165,6 +169,16 @@ export class Chat {
     if (this.ready) this.tellDetails();
     if (this.visit && details.name) this.visit.visitor = { name: details.name };
     this.changed([]);
+  }
+
+  /** Asks to be called instead of waiting; the answer is a place that says so. */
+  callBack(phone: string): void {
+    this.phoneRefused = false;
+    this.say({ type: "callback", phone });
+  }
+
+  cancelCallback(): void {
+    this.say({ type: "cancel_callback" });
   }
 
   /** Whether the visitor is looking at the conversation right now. */
@@ -315,6 +329,8 @@ export class Chat {
           this.truncated = frame.more;
         }
         for (const entry of frame.entries) this.take(entry, fresh);
+        // The place follows if there is one.
+        this.place = null;
         this.useSince = true;
         this.ready = this.wasOpen = true;
         this.line = "open";
@@ -344,9 +360,16 @@ export class Chat {
       case "state":
         this.waiting = frame.waiting;
         this.resolved = frame.resolved;
+        // The hub says so itself within a second; whoever is served should not read of a line until then.
+        if (!frame.waiting && this.place?.callback === null) this.place = null;
+        break;
+      case "place":
+        this.place = frame.place;
+        this.phoneRefused = false;
         break;
       case "error":
-        this.hearError(frame.code, frame.message, frame.client_id ?? null);
+        if (frame.fields?.["phone"] !== undefined) this.phoneRefused = true;
+        else this.hearError(frame.code, frame.message, frame.client_id ?? null);
         break;
       default:
         return;

@@ -73,7 +73,7 @@ export class Log {
       day = lineDay;
       wanted.push(this.row(line, first, last));
     });
-    const status = this.chat.resolved ? this.words.resolved : this.chat.waiting && lines.length ? this.words.waiting : "";
+    const status = this.chat.resolved ? this.words.resolved : this.chat.waiting && lines.length && !this.chat.place ? this.words.waiting : "";
     if (status) {
       if (this.hint.textContent !== status) this.hint.textContent = status;
       wanted.push(this.hint);

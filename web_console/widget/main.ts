@@ -14,6 +14,7 @@ import { Composer } from "./composer";
 import { detailsForm } from "./details";
 import { icon, make } from "./dom";
 import { Log } from "./log";
+import { PlaceBar } from "./place";
 import type { Entry } from "./protocol";
 import { playSound } from "./sound";
 import { applyAccent, applyStyle } from "./style";
@@ -26,6 +27,7 @@ class HubChat extends HTMLElement {
   private chat: Chat | null = null;
   private words: Words = wordsOf("en");
   private log!: Log;
+  private place!: PlaceBar;
   private composer!: Composer;
   private launcher!: HTMLButtonElement;
   private badge!: HTMLElement;
@@ -127,8 +129,9 @@ class HubChat extends HTMLElement {
     );
     this.lineText = make("div", { class: "line", role: "status", hidden: true, "data-testid": "chat-line" });
     this.log = new Log(chat, words, language);
+    this.place = new PlaceBar(chat, words, language);
     this.composer = new Composer(chat, words, () => this.log.toEnd());
-    this.main = make("div", { class: "main" }, this.log.element, this.composer.element);
+    this.main = make("div", { class: "main" }, this.log.element, this.place.element, this.composer.element);
     this.drop = make("div", { class: "drop", hidden: true }, words.drop);
     this.panel = make(
       "section",
@@ -181,7 +184,10 @@ class HubChat extends HTMLElement {
     this.badge.textContent = unread > 99 ? "99+" : String(unread);
     this.launcher.setAttribute("aria-label", unread ? `${words.open}. ${fill(words.unread, { n: unread })}` : words.open);
     this.launcher.title = words.open;
-    if (this.isOpen) this.log.render();
+    if (this.isOpen) {
+      this.place.render();
+      this.log.render();
+    }
     if (fresh.length && chat.wasOpen && unread > 0 && recall<boolean>(SOUND_KEY) === true) playSound();
   }
 

@@ -44,6 +44,17 @@ export interface Details {
   email: string;
 }
 
+/** Where a waiting visitor stands. `wait_s` is rounded for reading; both are null where they are not told. */
+export interface Place {
+  position: number | null;
+  wait_s: number | null;
+  /** Closed until then. */
+  opens_at: string | null;
+  /** "Call me back instead" may be asked for. */
+  offers_callback: boolean;
+  callback: { address: string; state: "waiting" | "calling"; again_at: string | null } | null;
+}
+
 export type ServerFrame =
   | { type: "history"; entries: Entry[]; more: boolean }
   | { type: "entry"; entry: Entry }
@@ -51,7 +62,8 @@ export type ServerFrame =
   | { type: "typing"; name: string }
   | { type: "agent"; name: string | null }
   | { type: "state"; waiting: boolean; resolved: boolean }
-  | { type: "error"; code: string; message: string; client_id?: string | null }
+  | { type: "place"; place: Place | null }
+  | { type: "error"; code: string; message: string; client_id?: string | null; fields?: Record<string, string> }
   | { type: "pong" };
 
 export type ClientFrame =
@@ -60,6 +72,8 @@ export type ClientFrame =
   | { type: "read"; through: number }
   | { type: "typing" }
   | ({ type: "identify" } & Details)
+  | { type: "callback"; phone: string }
+  | { type: "cancel_callback" }
   | { type: "ping" };
 
 /** The frame a text holds, or null if it is none. */

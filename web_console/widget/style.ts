@@ -91,6 +91,14 @@ header :focus-visible { outline-color: var(--on-accent); outline-offset: -2px }
 .dots i:nth-child(2) { animation-delay: .15s } .dots i:nth-child(3) { animation-delay: .3s }
 @keyframes bob { 0%, 60%, 100% { opacity: .35; transform: none } 30% { opacity: 1; transform: translateY(-3px) } }
 
+.place { padding: 10px 16px; border-top: 1px solid var(--rule); background: var(--soft); font-size: 13.5px; display: flex; flex-wrap: wrap; align-items: center; gap: 4px 12px }
+.place .said { flex: 1 1 55% }
+.place strong { font-weight: 600 }
+.place .link { display: inline-flex; align-items: center; gap: 6px; min-height: 32px; color: var(--link); font-weight: 550; text-decoration: underline; text-underline-offset: 2px }
+.place .link svg { width: 16px; height: 16px }
+.place form { flex: 1 1 100%; padding: 6px 0 2px; gap: 8px; overflow: visible }
+.place form p { margin: 0 }
+
 .composer { padding: 8px 10px max(10px, env(safe-area-inset-bottom)); border-top: 1px solid var(--rule) }
 .chips { display: flex; gap: 8px; flex-wrap: wrap; padding: 2px 4px 8px }
 .chip { position: relative; width: 64px; height: 64px; border-radius: 12px; border: 1px solid var(--rule); overflow: hidden; background: var(--soft) }

@@ -1,0 +1,37 @@
+"""Accepted is not connected: between an agent's yes and a line that stands, a call is *connecting*, by a deadline of its own.
+
+The assignment says so: `connect_by` until `connected_at`. What is not connected by then goes back at its original age
+(dispatcher), so a deadline is kept across restarts, and whoever comes up late finds it past.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Row, func, select
+
+from hub.domain.values import ChannelKind
+from hub.domain.views import ConversationView
+from hub.store import tables
+from hub.store.database import Tx
+
+_as = tables.assignment.c
+
+# In the words of the partial index ix_assignment_connecting, so that it is used.
+_connecting = (_as.connect_by.is_not(None), _as.connected_at.is_(None), _as.ended_at.is_(None))
+
+
+def needs_line(view: ConversationView, how: str) -> bool:
+    """Whether the hub has to set a line up before work that was given in this way can begin. Whom a callback is for the
+    agent dials; what is taken by hand, a person has seen to."""
+    return view.channel_kind is ChannelKind.PHONE and how == "offer" and view.callback is None
+
+
+def find_overdue(tx: Tx) -> Sequence[Row[Any]]:
+    """(conversation_id, agent_id, queued_since) of what did not connect in time, by conversation."""
+    late = select(_as.conversation_id, _as.agent_id, _as.queued_since).where(*_connecting, _as.connect_by <= tx.now)
+    return tx.rows(late.order_by(_as.conversation_id))
+
+
+next_deadline = select(func.min(_as.connect_by)).where(*_connecting).scalar_subquery()

@@ -90,6 +90,8 @@ class Happening(StrEnum):
     # A supervisor changed its priority; gave it to an agent in advance, or took that back (`agent_id` None).
     PRIORITISED = "prioritised"
     PINNED = "pinned"
+    # Rules placed it when it began.
+    PLACED = "placed"
     # Of a queued callback: requested, changed, no_answer, reached, given_up or cancelled (`state`).
     CALLBACK = "callback"
     # Whoever holds it put it aside `until` an instant; it came back by itself, by hand or because the customer wrote.

@@ -976,6 +976,215 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/calendars": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * All calendars
+         * @description By name.
+         */
+        get: operations["list_calendars"];
+        put?: never;
+        /**
+         * Create a calendar
+         * @description 409 `name_taken` if there is one of this name. Faults are named by their place: `zone`, `week.monday.0`,
+         *     `special.3.day` …
+         */
+        post: operations["create_calendar"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/calendars/countries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Countries whose public holidays are known */
+        get: operations["list_holiday_countries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/calendars/country-holidays": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Read a country's public holidays
+         * @description Days that are closed, for the editor to merge; nothing is saved.
+         */
+        post: operations["read_country_holidays"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/calendars/read-ical": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Read holidays from an iCalendar file
+         * @description Days that are closed, for the editor to merge; nothing is saved.
+         */
+        post: operations["read_ical"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/calendars/{calendar_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One calendar */
+        get: operations["get_calendar"];
+        /**
+         * Save a calendar
+         * @description Replaces it by a new version. What was before counts as it was then; what goes by it looks again at once.
+         */
+        put: operations["save_calendar"];
+        post?: never;
+        /**
+         * Remove a calendar
+         * @description 409 `in_use`, naming them, while queues, rules in force or the clocks of open conversations go by it.
+         */
+        delete: operations["delete_calendar"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/rules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The rules that place new work
+         * @description Those in force, the latest that were saved, and all versions.
+         */
+        get: operations["get_rules"];
+        put?: never;
+        /**
+         * Save rules
+         * @description A new version, which is not in force yet. Faults are named by their place: `rules.2.then.queue_id` …
+         */
+        post: operations["create_rules"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/rules/try": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Try rules out on the past
+         * @description What would have happened to past conversations under these rules, against what did. Changes nothing.
+         */
+        post: operations["try_rules"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/rules/deactivate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Switch all rules off
+         * @description New work goes as it always did. 409 `not_active` if none were in force.
+         */
+        post: operations["deactivate_rules"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/rules/{version}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One version of the rules */
+        get: operations["get_rules_version"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/rules/{version}/activate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Bring rules into force
+         * @description For whatever begins from now on; what has begun stays where it is. 409 `already_active`; 409 `version_conflict` if
+         *     another version is in force than `expected_active_version` says.
+         */
+        post: operations["activate_rules"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/channel-kinds": {
         parameters: {
             query?: never;
@@ -1302,6 +1511,11 @@ export interface components {
              */
             kind: "access.changed";
         };
+        /** @description With `expected_active_version` (null: none is in force), 409 `version_conflict` if somebody switched meanwhile. */
+        ActivateRules: {
+            /** @default null */
+            expected_active_version: number | null;
+        };
         AgentChanged: {
             agent: components["schemas"]["AgentView"];
             /**
@@ -1423,6 +1637,29 @@ export interface components {
              */
             kind: "auto_reply";
             text: string;
+        };
+        /** @description Who goes by a calendar: queues, and rules of the set in force, by name. */
+        CalendarUseView: {
+            queue_ids: number[];
+            rules: string[];
+        };
+        /**
+         * @description `week`: seven days, Monday first, each with its hours as pairs of HH:MM (past midnight: 26:00). `is_open` now, and
+         *     `changes_at`: when that will be otherwise (null: never).
+         */
+        CalendarView: {
+            id: number;
+            name: string;
+            version: number;
+            zone: string;
+            week: [
+                string,
+                string
+            ][][];
+            special: components["schemas"]["SpecialDayView"][];
+            is_open: boolean;
+            changes_at: string | null;
+            used_by: components["schemas"]["CalendarUseView"];
         };
         CallbackOutcome: {
             /** @enum {string} */
@@ -1680,6 +1917,13 @@ export interface components {
             /** @default null */
             callback: components["schemas"]["CallbackView"] | null;
         };
+        /** @description `country` by its two letters (ISO 3166-1). */
+        CountryHolidays: {
+            country: string;
+            /** @default null */
+            subdivision: string | null;
+            years: number[];
+        };
         /** @description A customer with all conversations the card lists, newest first, and who else is looking. */
         CustomerCard: {
             customer: components["schemas"]["CustomerView"];
@@ -1882,8 +2126,20 @@ export interface components {
          * @description What an EVENT entry tells; the console has the sentence for each in every language.
          * @enum {string}
          */
-        Happening: "offered" | "accepted" | "declined" | "missed" | "claimed" | "transferred" | "released" | "resolved" | "reopened" | "opted_out" | "opted_in" | "linked" | "queued" | "prioritised" | "pinned" | "callback" | "parked" | "unparked" | "setup_failed" | "bounced" | "complained" | "topic" | "tagged" | "escalated";
+        Happening: "offered" | "accepted" | "declined" | "missed" | "claimed" | "transferred" | "released" | "resolved" | "reopened" | "opted_out" | "opted_in" | "linked" | "queued" | "prioritised" | "pinned" | "placed" | "callback" | "parked" | "unparked" | "setup_failed" | "bounced" | "complained" | "topic" | "tagged" | "escalated";
+        HolidayCountry: {
+            code: string;
+            subdivisions: string[];
+        };
+        HolidayDays: {
+            days: components["schemas"]["SpecialDayView"][];
+        };
         HubEvent: components["schemas"]["EntryAdded"] | components["schemas"]["EntryChanged"] | components["schemas"]["ConversationChanged"] | components["schemas"]["ConversationHidden"] | components["schemas"]["CustomerChanged"] | components["schemas"]["OfferMade"] | components["schemas"]["OfferEnded"] | components["schemas"]["AgentChanged"] | components["schemas"]["QueueChanged"] | components["schemas"]["EstimateChanged"] | components["schemas"]["ChannelChanged"] | components["schemas"]["NumbersChanged"] | components["schemas"]["TopicChanged"] | components["schemas"]["AlertChanged"] | components["schemas"]["SkillsChanged"] | components["schemas"]["AccessChanged"];
+        /** @description `skipped`: names of events that are no whole days, or recur in a way that is not guessed at. */
+        IcalDays: {
+            days: components["schemas"]["SpecialDayView"][];
+            skipped: string[];
+        };
         InterruptionRules: {
             interrupts: {
                 [key: string]: components["schemas"]["ChannelKind"][];
@@ -1978,6 +2234,20 @@ export interface components {
             name: string;
             /** @default agent */
             role: components["schemas"]["Role"];
+        };
+        /**
+         * @description `week`: seven days, Monday first, each with its hours; past midnight is written like 26:00. Where several special
+         *     days name one date, the first holds.
+         */
+        NewCalendar: {
+            name: string;
+            zone: string;
+            week: [
+                string,
+                string
+            ][][];
+            /** @default [] */
+            special: components["schemas"]["SpecialDayIn"][];
         };
         /** @description Where the customer wants to be called, as it was said: a national number is read by the region of the channels. */
         NewCallback: {
@@ -2140,6 +2410,17 @@ export interface components {
             callback_gap_s: number | null;
             /** @default null */
             callback_attempts: number | null;
+            /** @default null */
+            expected_version: number | null;
+        };
+        /**
+         * @description Becomes a new version, which is not in force. `expected_version`: the latest that was seen (null: none); if there is
+         *     another by now, 409 `version_conflict`.
+         */
+        NewRules: {
+            /** @enum {string} */
+            mode: "first" | "all";
+            rules: components["schemas"]["RuleIn"][];
             /** @default null */
             expected_version: number | null;
         };
@@ -2313,6 +2594,12 @@ export interface components {
             next_cursor: string | null;
         };
         /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
+        Page_CalendarView_: {
+            items: components["schemas"]["CalendarView"][];
+            /** @default null */
+            next_cursor: string | null;
+        };
+        /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
         Page_ChannelKindInfo_: {
             items: components["schemas"]["ChannelKindInfo"][];
             /** @default null */
@@ -2339,6 +2626,12 @@ export interface components {
         /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
         Page_CustomerView_: {
             items: components["schemas"]["CustomerView"][];
+            /** @default null */
+            next_cursor: string | null;
+        };
+        /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
+        Page_HolidayCountry_: {
+            items: components["schemas"]["HolidayCountry"][];
             /** @default null */
             next_cursor: string | null;
         };
@@ -2492,6 +2785,14 @@ export interface components {
             kind: "raise_priority";
             minutes: number;
         };
+        /** @description The whole-day events of a file from `first` to `last` (at most 50 years). */
+        ReadIcal: {
+            ical: string;
+            /** Format: date */
+            first: string;
+            /** Format: date */
+            last: string;
+        };
         RequirementIn: {
             skill_id: number;
             level: number;
@@ -2510,6 +2811,246 @@ export interface components {
          * @enum {string}
          */
         Role: "agent" | "supervisor" | "admin";
+        /** @description `id` is the rule's own for ever, through all versions of the set. */
+        Rule: {
+            id: string;
+            name: string;
+            enabled: boolean;
+            when: components["schemas"]["RuleConditions"];
+            then: components["schemas"]["RuleEffects"];
+        };
+        /**
+         * @description All that is given must hold; nothing given: every new conversation. Empty lists and null are not looked at.
+         *     `languages`: `hy` is also hy-AM; `is_known`: the customer was here before; `sender_domains`: of mails, theirs and what
+         *     lies below them.
+         */
+        RuleConditions: {
+            /** @default [] */
+            channel_ids: string[];
+            /** @default [] */
+            kinds: components["schemas"]["ChannelKind"][];
+            /** @default null */
+            hours: components["schemas"]["RuleHours"] | null;
+            /** @default null */
+            words: components["schemas"]["RuleWords"] | null;
+            /** @default [] */
+            languages: string[];
+            /** @default null */
+            tier_at_least: number | null;
+            /** @default null */
+            is_known: boolean | null;
+            /** @default [] */
+            topic_ids: number[];
+            /** @default [] */
+            sender_domains: string[];
+        };
+        /** @description All that are given must hold; none: every new conversation. */
+        RuleConditionsIn: {
+            /** @default null */
+            channel_ids: string[] | null;
+            /** @default null */
+            kinds: components["schemas"]["ChannelKind"][] | null;
+            /** @default null */
+            hours: components["schemas"]["RuleHoursIn"] | null;
+            /** @default null */
+            words: components["schemas"]["RuleWordsIn"] | null;
+            /** @default null */
+            languages: string[] | null;
+            /** @default null */
+            tier_at_least: number | null;
+            /** @default null */
+            is_known: boolean | null;
+            /** @default null */
+            topic_ids: number[] | null;
+            /** @default null */
+            sender_domains: string[] | null;
+        };
+        RuleCount: {
+            rule_id: string;
+            matched: number;
+        };
+        /**
+         * @description `priority` counts in minutes of waiting. `auto_reply` may name {name}, {number} and {opens}: when the calendar of
+         *     the rule's own hours opens next.
+         */
+        RuleEffects: {
+            /** @default null */
+            queue_id: number | null;
+            /** @default null */
+            priority: number | null;
+            /** @default [] */
+            required: components["schemas"]["RequirementView"][];
+            /** @default [] */
+            tags: string[];
+            /** @default null */
+            topic_id: number | null;
+            /** @default null */
+            auto_reply: string | null;
+        };
+        /** @description At least one. `auto_reply` may name {name}, {number} and, in a rule with hours that are closed, {opens}. */
+        RuleEffectsIn: {
+            /** @default null */
+            queue_id: number | null;
+            /** @default null */
+            priority: number | null;
+            /** @default null */
+            required: components["schemas"]["RequirementIn"][] | null;
+            /** @default null */
+            tags: string[] | null;
+            /** @default null */
+            topic_id: number | null;
+            /** @default null */
+            auto_reply: string | null;
+        };
+        /**
+         * @description A past conversation that would have been placed otherwise. `before`: how it was placed when it began. `notes`:
+         *     machine words for what the trial cannot know (docs/routing.md).
+         */
+        RuleExample: {
+            conversation_id: number;
+            customer_name: string;
+            /** Format: date-time */
+            created_at: string;
+            preview: string;
+            matched: string[];
+            before: components["schemas"]["RulePlacement"];
+            after: components["schemas"]["RulePlacement"];
+            notes: string[];
+        };
+        /** @description Whether the calendar must be open or closed when the conversation begins. */
+        RuleHours: {
+            calendar_id: number;
+            open: boolean;
+        };
+        RuleHoursIn: {
+            calendar_id: number;
+            open: boolean;
+        };
+        /** @description `id` is made by the client and kept for ever. */
+        RuleIn: {
+            id: string;
+            name: string;
+            /** @default true */
+            enabled: boolean;
+            /**
+             * @default {
+             *       "channel_ids": null,
+             *       "kinds": null,
+             *       "hours": null,
+             *       "words": null,
+             *       "languages": null,
+             *       "tier_at_least": null,
+             *       "is_known": null,
+             *       "topic_ids": null,
+             *       "sender_domains": null
+             *     }
+             */
+            when: components["schemas"]["RuleConditionsIn"];
+            /**
+             * @default {
+             *       "queue_id": null,
+             *       "priority": null,
+             *       "required": null,
+             *       "tags": null,
+             *       "topic_id": null,
+             *       "auto_reply": null
+             *     }
+             */
+            then: components["schemas"]["RuleEffectsIn"];
+        };
+        /** @description Where a conversation stands, or would. */
+        RulePlacement: {
+            queue_id: number;
+            priority: number;
+            required: components["schemas"]["RequirementView"][];
+            tags: string[];
+            topic_id: number | null;
+            owner_id: number | null;
+            has_auto_reply: boolean;
+        };
+        RuleSetVersion: {
+            version: number;
+            created_by: number | null;
+            /** Format: date-time */
+            created_at: string;
+            activated_at: string | null;
+            active: boolean;
+        };
+        /** @description `faults`: `rules.2.then.queue_id` → what it names is there no longer; such a rule is passed over. */
+        RuleSetView: {
+            version: number;
+            /** @enum {string} */
+            mode: "first" | "all";
+            rules: components["schemas"]["Rule"][];
+            created_by: number | null;
+            /** Format: date-time */
+            created_at: string;
+            activated_at: string | null;
+            active: boolean;
+            faults: {
+                [key: string]: string;
+            };
+        };
+        /** @description `looked_at` past conversations, of which `changed` would have been placed otherwise; the newest of them are shown. */
+        RuleTrial: {
+            looked_at: number;
+            changed: number;
+            by_rule: components["schemas"]["RuleCount"][];
+            examples: components["schemas"]["RuleExample"][];
+        };
+        /**
+         * @description `any`: at least one of these words or phrases; `all`: every one; `none`: not one. A word with `*` at its end stands
+         *     for all that begin so.
+         */
+        RuleWords: {
+            /** @default [] */
+            any: string[];
+            /** @default [] */
+            all: string[];
+            /** @default [] */
+            none: string[];
+            /**
+             * @default both
+             * @enum {string}
+             */
+            where: "text" | "subject" | "both";
+        };
+        /**
+         * @description Words and phrases, whatever their case; a word with `*` at its end stands for all that begin so. `any`: at least one
+         *     of these; `all`: every one; `none`: not one.
+         */
+        RuleWordsIn: {
+            /** @default [] */
+            any: string[];
+            /** @default [] */
+            all: string[];
+            /** @default [] */
+            none: string[];
+            /**
+             * @default both
+             * @enum {string}
+             */
+            where: "text" | "subject" | "both";
+        };
+        /** @description `versions`: the newest first, 100 at most. */
+        RulesOverview: {
+            active: components["schemas"]["RuleSetView"] | null;
+            latest: components["schemas"]["RuleSetView"] | null;
+            versions: components["schemas"]["RuleSetVersion"][];
+        };
+        /** @description With `expected_version`, 409 `version_conflict` when somebody changed the calendar meanwhile. */
+        SaveCalendar: {
+            name: string;
+            zone: string;
+            week: [
+                string,
+                string
+            ][][];
+            /** @default [] */
+            special: components["schemas"]["SpecialDayIn"][];
+            /** @default null */
+            expected_version: number | null;
+        };
         Session: {
             user: components["schemas"]["UserView"];
             csrf_token: string;
@@ -2618,6 +3159,29 @@ export interface components {
         };
         /** @enum {string} */
         SpanKind: "written" | "quoted" | "signature";
+        /** @description A date with hours of its own; none: closed. */
+        SpecialDayIn: {
+            day: string;
+            /** @default [] */
+            hours: [
+                string,
+                string
+            ][];
+            /** @default  */
+            name: string;
+            /** @default manual */
+            source: string;
+        };
+        /** @description A date (ISO) with hours of its own, pairs of HH:MM; none: closed. `source`: manual, ical, country:AM … */
+        SpecialDayView: {
+            day: string;
+            hours: [
+                string,
+                string
+            ][];
+            name: string;
+            source: string;
+        };
         TagAction: {
             /**
              * @description discriminator enum property added by openapi-typescript
@@ -2669,6 +3233,16 @@ export interface components {
             queue_id: number | null;
             /** @default null */
             note: string | null;
+        };
+        /** @description On conversations that began within so many days, the newest first. */
+        TryRules: {
+            /** @enum {string} */
+            mode: "first" | "all";
+            rules: components["schemas"]["RuleIn"][];
+            /** @default 30 */
+            days: number;
+            /** @default 1000 */
+            limit: number;
         };
         /** @description Somebody is typing in a conversation, for the next few seconds. `user_id` is None for the customer. */
         Typing: {
@@ -4921,6 +5495,448 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AgentSkills"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_calendars: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_CalendarView_"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    create_calendar: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewCalendar"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CalendarView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_holiday_countries: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_HolidayCountry_"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    read_country_holidays: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CountryHolidays"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HolidayDays"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    read_ical: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReadIcal"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IcalDays"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_calendar: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                calendar_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CalendarView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    save_calendar: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                calendar_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SaveCalendar"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CalendarView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    delete_calendar: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                calendar_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_rules: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RulesOverview"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    create_rules: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewRules"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RuleSetView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    try_rules: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TryRules"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RuleTrial"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    deactivate_rules: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RulesOverview"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_rules_version: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                version: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RuleSetView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    activate_rules: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                version: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ActivateRules"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RuleSetView"];
                 };
             };
             /** @description It failed; `code` says why */

@@ -25,6 +25,20 @@ export function queueBody(draft: QueueDraft): QueueDraft {
     signature: draft.signature.trim(),
     offer_timeout_s: Number(draft.offer_timeout_s),
     miss_limit: Number(draft.miss_limit),
+    connect_timeout_s: Number(draft.connect_timeout_s),
+    callback_attempts: Number(draft.callback_attempts),
+    ranks: ranksOf(draft),
     last_agent_days: draft.last_agent_days === null ? null : Number(draft.last_agent_days),
   };
+}
+
+/** The lines of those who are still members; the first line is 0 and goes without saying. */
+function ranksOf(draft: QueueDraft): QueueDraft["ranks"] {
+  return Object.fromEntries(Object.entries(draft.ranks).filter(([id, rank]) => rank > 0 && draft.member_ids.includes(Number(id))));
+}
+
+/** The lines that somebody stands in, the first is 1. */
+export function linesOf(draft: Pick<QueueDraft, "ranks" | "member_ids">): number[] {
+  const lines = new Set(draft.member_ids.map((id) => (draft.ranks[id] ?? 0) + 1));
+  return [...lines].toSorted((a, b) => a - b);
 }

@@ -26,6 +26,7 @@ LAYERS: tuple[tuple[str, str], ...] = (
     ("hub.routing.engine", "pure"),
     ("hub.routing.escalation", "pure"),
     ("hub.routing.calendar", "pure"),
+    ("hub.routing.rules", "pure"),
     ("hub.kpi.measures", "pure"),
     ("hub.mail", "formats"),
     ("hub.routing.holidays", "formats"),
@@ -59,7 +60,19 @@ PURE_LIBRARY = {
         "fractions",
         "functools",
     ),
-    *("heapq", "itertools", "json", "math", "operator", "re", "statistics", "string", "typing", "zoneinfo"),
+    *(
+        "heapq",
+        "itertools",
+        "json",
+        "math",
+        "operator",
+        "re",
+        "statistics",
+        "string",
+        "typing",
+        "unicodedata",
+        "zoneinfo",
+    ),
 }
 CLOCK_CALLS = frozenset({"now", "utcnow", "today", "time", "monotonic", "perf_counter"})
 

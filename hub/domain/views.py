@@ -402,3 +402,40 @@ class NumbersView:
     resolution_median_s: float | None
     resolution_count: int
     as_of_seq: int
+
+
+# --- when we are there --------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class SpecialDayView:
+    """A date (ISO) with hours of its own, pairs of HH:MM; none: closed. `source`: manual, ical, country:AM …"""
+
+    day: str
+    hours: tuple[tuple[str, str], ...]
+    name: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class CalendarUseView:
+    """Who goes by a calendar: queues, and rules of the set in force, by name."""
+
+    queue_ids: tuple[int, ...]
+    rules: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CalendarView:
+    """`week`: seven days, Monday first, each with its hours as pairs of HH:MM (past midnight: 26:00). `is_open` now, and
+    `changes_at`: when that will be otherwise (null: never)."""
+
+    id: int
+    name: str
+    version: int
+    zone: str
+    week: tuple[tuple[tuple[str, str], ...], ...]
+    special: tuple[SpecialDayView, ...]
+    is_open: bool
+    changes_at: datetime | None
+    used_by: CalendarUseView

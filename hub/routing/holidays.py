@@ -11,7 +11,7 @@ expansion of an impossible one (30 February) runs to the year 9999, and files co
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -89,6 +89,13 @@ def country_holidays(country: str, years: Iterable[int], subdivision: str | None
         raise InvalidInput(f"no holidays are known for this {name}", fields={name: "is not known"}) from error
     source = f"country:{country.upper()}" + (f"-{subdivision}" if subdivision else "")
     return tuple(SpecialDay(day, (), name, source) for day, name in sorted(found.items()) if day.year in wanted)
+
+
+def countries() -> Mapping[str, Sequence[str]]:
+    """ISO 3166-1 code → the codes of subdivisions that have holidays of their own, of every country that is known."""
+    import holidays
+
+    return holidays.list_supported_countries(include_aliases=False)
 
 
 def _invalid(words: str) -> InvalidInput:

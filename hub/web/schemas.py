@@ -7,7 +7,7 @@ these classes alone.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
@@ -28,10 +28,13 @@ from hub.domain.views import (
     NumbersView,
     OfferView,
     QueueView,
+    RequirementView,
     SkillView,
+    SpecialDayView,
     TopicView,
     UserView,
 )
+from hub.routing.rules import Rule
 
 T = TypeVar("T")
 
@@ -572,6 +575,221 @@ class SetAgentState(Request):
 
     state: Literal["available", "busy", "away", "offline"]
     reason: Annotated[str, StringConstraints(strip_whitespace=True, max_length=60)] | None = None
+
+
+# --- business hours ---------------------------------------------------------------------------------------------------
+
+
+# What is no time, date or zone is refused where calendars are read, in words.
+Clock = Annotated[str, StringConstraints(strip_whitespace=True, max_length=10)]
+HoursIn = Annotated[list[tuple[Clock, Clock]], Field(max_length=24)]
+
+
+class SpecialDayIn(Request):
+    """A date with hours of its own; none: closed."""
+
+    day: Annotated[str, StringConstraints(strip_whitespace=True, max_length=20)]
+    hours: HoursIn = []
+    name: Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)] = ""
+    source: Annotated[str, StringConstraints(pattern=r"^[a-z]+(:[A-Za-z0-9-]+)?$", max_length=60)] = "manual"
+
+
+class NewCalendar(Request):
+    """`week`: seven days, Monday first, each with its hours; past midnight is written like 26:00. Where several special
+    days name one date, the first holds."""
+
+    name: Name
+    zone: Annotated[str, StringConstraints(strip_whitespace=True, max_length=60)]
+    week: Annotated[list[HoursIn], Field(max_length=31)]
+    # A public calendar of fifty years has some thousand.
+    special: Annotated[list[SpecialDayIn], Field(max_length=2_000)] = []
+
+
+class SaveCalendar(NewCalendar):
+    """With `expected_version`, 409 `version_conflict` when somebody changed the calendar meanwhile."""
+
+    expected_version: int | None = None
+
+
+class ReadIcal(Request):
+    """The whole-day events of a file from `first` to `last` (at most 50 years)."""
+
+    model_config = ConfigDict(str_max_length=1_000_000)
+
+    ical: Annotated[str, StringConstraints(min_length=1, max_length=1_000_000)]
+    first: date
+    last: date
+
+
+class IcalDays(Answer):
+    """`skipped`: names of events that are no whole days, or recur in a way that is not guessed at."""
+
+    days: list[SpecialDayView]
+    skipped: list[str]
+
+
+class CountryHolidays(Request):
+    """`country` by its two letters (ISO 3166-1)."""
+
+    country: Annotated[str, StringConstraints(strip_whitespace=True, to_upper=True, pattern=r"^[A-Za-z]{2}$")]
+    subdivision: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=60)] | None = None
+    years: Annotated[list[Annotated[int, Field(ge=2000, le=2100)]], Field(min_length=1, max_length=20)]
+
+
+class HolidayDays(Answer):
+    days: list[SpecialDayView]
+
+
+class HolidayCountry(Answer):
+    code: str
+    subdivisions: list[str]
+
+
+# --- rules that place new work ----------------------------------------------------------------------------------------
+
+
+Ids = Annotated[list[int], Field(max_length=200)]
+Phrases = Annotated[
+    list[Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)]], Field(max_length=200)
+]
+
+
+class RuleHoursIn(Request):
+    calendar_id: int
+    open: bool
+
+
+class RuleWordsIn(Request):
+    """Words and phrases, whatever their case; a word with `*` at its end stands for all that begin so. `any`: at least one
+    of these; `all`: every one; `none`: not one."""
+
+    any: Phrases = []
+    all: Phrases = []
+    none: Phrases = []
+    where: Literal["text", "subject", "both"] = "both"
+
+
+class RuleConditionsIn(Request):
+    """All that are given must hold; none: every new conversation."""
+
+    channel_ids: Annotated[list[Annotated[str, StringConstraints(max_length=60)]], Field(max_length=200)] | None = None
+    kinds: Annotated[list[ChannelKind], Field(max_length=10)] | None = None
+    hours: RuleHoursIn | None = None
+    words: RuleWordsIn | None = None
+    languages: Annotated[list[Annotated[str, StringConstraints(max_length=20)]], Field(max_length=50)] | None = None
+    tier_at_least: int | None = None
+    is_known: bool | None = None
+    topic_ids: Ids | None = None
+    sender_domains: Annotated[list[Annotated[str, StringConstraints(max_length=254)]], Field(max_length=200)] | None = (
+        None
+    )
+
+
+class RuleEffectsIn(Request):
+    """At least one. `auto_reply` may name {name}, {number} and, in a rule with hours that are closed, {opens}."""
+
+    queue_id: int | None = None
+    priority: int | None = None
+    required: Annotated[list[RequirementIn], Field(max_length=20)] | None = None
+    tags: Annotated[list[Annotated[str, StringConstraints(max_length=200)]], Field(max_length=50)] | None = None
+    topic_id: int | None = None
+    auto_reply: Annotated[str, StringConstraints(strip_whitespace=True, max_length=5_000)] | None = None
+
+
+class RuleIn(Request):
+    """`id` is made by the client and kept for ever."""
+
+    id: Annotated[str, StringConstraints(max_length=100)]
+    name: Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)]
+    enabled: bool = True
+    when: RuleConditionsIn = RuleConditionsIn()
+    then: RuleEffectsIn = RuleEffectsIn()
+
+
+class TryRules(Request):
+    """On conversations that began within so many days, the newest first."""
+
+    mode: Literal["first", "all"]
+    rules: Annotated[list[RuleIn], Field(max_length=500)]
+    days: Annotated[int, Field(ge=1, le=90)] = 30
+    limit: Annotated[int, Field(ge=1, le=5_000)] = 1_000
+
+
+class NewRules(Request):
+    """Becomes a new version, which is not in force. `expected_version`: the latest that was seen (null: none); if there is
+    another by now, 409 `version_conflict`."""
+
+    mode: Literal["first", "all"]
+    rules: Annotated[list[RuleIn], Field(max_length=500)]
+    expected_version: int | None = None
+
+
+class RuleSetView(Answer):
+    """`faults`: `rules.2.then.queue_id` → what it names is there no longer; such a rule is passed over."""
+
+    version: int
+    mode: Literal["first", "all"]
+    rules: list[Rule]
+    created_by: int | None
+    created_at: datetime
+    activated_at: datetime | None
+    active: bool
+    faults: dict[str, str]
+
+
+class RuleSetVersion(Answer):
+    version: int
+    created_by: int | None
+    created_at: datetime
+    activated_at: datetime | None
+    active: bool
+
+
+class Rules(Answer):
+    """`versions`: the newest first, 100 at most."""
+
+    active: RuleSetView | None
+    latest: RuleSetView | None
+    versions: list[RuleSetVersion]
+
+
+class RulePlacement(Answer):
+    """Where a conversation stands, or would."""
+
+    queue_id: int
+    priority: int
+    required: list[RequirementView]
+    tags: list[str]
+    topic_id: int | None
+    has_auto_reply: bool
+
+
+class RuleExample(Answer):
+    """A past conversation that would have been placed otherwise. `before`: how it was placed when it began. `notes`:
+    machine words for what the trial cannot know (docs/routing.md)."""
+
+    conversation_id: int
+    customer_name: str
+    created_at: datetime
+    preview: str
+    matched: list[str]
+    before: RulePlacement
+    after: RulePlacement
+    notes: list[str]
+
+
+class RuleCount(Answer):
+    rule_id: str
+    matched: int
+
+
+class RuleTrial(Answer):
+    """`looked_at` past conversations, of which `changed` would have been placed otherwise; the newest of them are shown."""
+
+    looked_at: int
+    changed: int
+    by_rule: list[RuleCount]
+    examples: list[RuleExample]
 
 
 # --- the live socket --------------------------------------------------------------------------------------------------

@@ -864,6 +864,113 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/calendars": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * All calendars
+         * @description By name.
+         */
+        get: operations["list_calendars"];
+        put?: never;
+        /**
+         * Create a calendar
+         * @description 409 `name_taken` if there is one of this name. Faults are named by their place: `zone`, `week.monday.0`,
+         *     `special.3.day` …
+         */
+        post: operations["create_calendar"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/calendars/countries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Countries whose public holidays are known */
+        get: operations["list_holiday_countries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/calendars/country-holidays": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Read a country's public holidays
+         * @description Days that are closed, for the editor to merge; nothing is saved.
+         */
+        post: operations["read_country_holidays"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/calendars/read-ical": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Read holidays from an iCalendar file
+         * @description Days that are closed, for the editor to merge; nothing is saved.
+         */
+        post: operations["read_ical"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/calendars/{calendar_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One calendar */
+        get: operations["get_calendar"];
+        /**
+         * Save a calendar
+         * @description Replaces it by a new version. What was before counts as it was then; what goes by it looks again at once.
+         */
+        put: operations["save_calendar"];
+        post?: never;
+        /**
+         * Remove a calendar
+         * @description 409 `in_use`, naming them, while queues, rules in force or the clocks of open conversations go by it.
+         */
+        delete: operations["delete_calendar"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/channel-kinds": {
         parameters: {
             query?: never;
@@ -1127,6 +1234,29 @@ export interface components {
         };
         /** @enum {string} */
         AuthorKind: "customer" | "agent" | "system";
+        /** @description Who goes by a calendar: queues, and rules of the set in force, by name. */
+        CalendarUseView: {
+            queue_ids: number[];
+            rules: string[];
+        };
+        /**
+         * @description `week`: seven days, Monday first, each with its hours as pairs of HH:MM (past midnight: 26:00). `is_open` now, and
+         *     `changes_at`: when that will be otherwise (null: never).
+         */
+        CalendarView: {
+            id: number;
+            name: string;
+            version: number;
+            zone: string;
+            week: [
+                string,
+                string
+            ][][];
+            special: components["schemas"]["SpecialDayView"][];
+            is_open: boolean;
+            changes_at: string | null;
+            used_by: components["schemas"]["CalendarUseView"];
+        };
         /**
          * @description The customer wants to be called at `address` instead of waiting. `state`: waiting (in its place in the queue, tried
          *     again at `next_attempt_at` if that is set) or calling (somebody has it in hand); `attempts` have been made so far.
@@ -1352,6 +1482,13 @@ export interface components {
             /** @default null */
             callback: components["schemas"]["CallbackView"] | null;
         };
+        /** @description `country` by its two letters (ISO 3166-1). */
+        CountryHolidays: {
+            country: string;
+            /** @default null */
+            subdivision: string | null;
+            years: number[];
+        };
         /** @description A customer with all conversations the card lists, newest first, and who else is looking. */
         CustomerCard: {
             customer: components["schemas"]["CustomerView"];
@@ -1527,7 +1664,19 @@ export interface components {
          * @enum {string}
          */
         Happening: "offered" | "accepted" | "declined" | "missed" | "claimed" | "transferred" | "released" | "resolved" | "reopened" | "opted_out" | "opted_in" | "linked" | "queued" | "prioritised" | "pinned" | "bounced" | "complained";
+        HolidayCountry: {
+            code: string;
+            subdivisions: string[];
+        };
+        HolidayDays: {
+            days: components["schemas"]["SpecialDayView"][];
+        };
         HubEvent: components["schemas"]["EntryAdded"] | components["schemas"]["EntryChanged"] | components["schemas"]["ConversationChanged"] | components["schemas"]["ConversationHidden"] | components["schemas"]["CustomerChanged"] | components["schemas"]["OfferMade"] | components["schemas"]["OfferEnded"] | components["schemas"]["AgentChanged"] | components["schemas"]["QueueChanged"] | components["schemas"]["EstimateChanged"] | components["schemas"]["ChannelChanged"] | components["schemas"]["NumbersChanged"] | components["schemas"]["TopicChanged"] | components["schemas"]["AlertChanged"] | components["schemas"]["AccessChanged"];
+        /** @description `skipped`: names of events that are no whole days, or recur in a way that is not guessed at. */
+        IcalDays: {
+            days: components["schemas"]["SpecialDayView"][];
+            skipped: string[];
+        };
         /** @description `token` is shown this once; only its hash is kept. */
         IssuedApiKey: {
             id: number;
@@ -1600,6 +1749,20 @@ export interface components {
             name: string;
             /** @default agent */
             role: components["schemas"]["Role"];
+        };
+        /**
+         * @description `week`: seven days, Monday first, each with its hours; past midnight is written like 26:00. Where several special
+         *     days name one date, the first holds.
+         */
+        NewCalendar: {
+            name: string;
+            zone: string;
+            week: [
+                string,
+                string
+            ][][];
+            /** @default [] */
+            special: components["schemas"]["SpecialDayIn"][];
         };
         /**
          * @description `settings` and `secrets` depend on the kind; GET /channel-kinds lists them with their descriptions. A customer
@@ -1871,6 +2034,12 @@ export interface components {
             next_cursor: string | null;
         };
         /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
+        Page_CalendarView_: {
+            items: components["schemas"]["CalendarView"][];
+            /** @default null */
+            next_cursor: string | null;
+        };
+        /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
         Page_ChannelKindInfo_: {
             items: components["schemas"]["ChannelKindInfo"][];
             /** @default null */
@@ -1897,6 +2066,12 @@ export interface components {
         /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
         Page_CustomerView_: {
             items: components["schemas"]["CustomerView"][];
+            /** @default null */
+            next_cursor: string | null;
+        };
+        /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
+        Page_HolidayCountry_: {
+            items: components["schemas"]["HolidayCountry"][];
             /** @default null */
             next_cursor: string | null;
         };
@@ -1997,6 +2172,14 @@ export interface components {
             /** @default 3 */
             callback_attempts: number;
         };
+        /** @description The whole-day events of a file from `first` to `last` (at most 50 years). */
+        ReadIcal: {
+            ical: string;
+            /** Format: date */
+            first: string;
+            /** Format: date */
+            last: string;
+        };
         RequirementIn: {
             skill_id: number;
             level: number;
@@ -2015,6 +2198,19 @@ export interface components {
          * @enum {string}
          */
         Role: "agent" | "supervisor" | "admin";
+        /** @description With `expected_version`, 409 `version_conflict` when somebody changed the calendar meanwhile. */
+        SaveCalendar: {
+            name: string;
+            zone: string;
+            week: [
+                string,
+                string
+            ][][];
+            /** @default [] */
+            special: components["schemas"]["SpecialDayIn"][];
+            /** @default null */
+            expected_version: number | null;
+        };
         Session: {
             user: components["schemas"]["UserView"];
             csrf_token: string;
@@ -2086,6 +2282,29 @@ export interface components {
         };
         /** @enum {string} */
         SpanKind: "written" | "quoted" | "signature";
+        /** @description A date with hours of its own; none: closed. */
+        SpecialDayIn: {
+            day: string;
+            /** @default [] */
+            hours: [
+                string,
+                string
+            ][];
+            /** @default  */
+            name: string;
+            /** @default manual */
+            source: string;
+        };
+        /** @description A date (ISO) with hours of its own, pairs of HH:MM; none: closed. `source`: manual, ical, country:AM … */
+        SpecialDayView: {
+            day: string;
+            hours: [
+                string,
+                string
+            ][];
+            name: string;
+            source: string;
+        };
         /** @description The server's time, every ten seconds. Nothing for 25 s: the line is dead. */
         TickFrame: {
             /** Format: date-time */
@@ -4064,6 +4283,258 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["AgentSkills"];
                 };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_calendars: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_CalendarView_"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    create_calendar: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewCalendar"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CalendarView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_holiday_countries: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_HolidayCountry_"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    read_country_holidays: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CountryHolidays"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HolidayDays"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    read_ical: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReadIcal"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IcalDays"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_calendar: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                calendar_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CalendarView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    save_calendar: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                calendar_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SaveCalendar"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CalendarView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    delete_calendar: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                calendar_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description It failed; `code` says why */
             default: {

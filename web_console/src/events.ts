@@ -15,6 +15,8 @@ export type AgentView = Schemas["AgentView"];
 export type AlertView = Schemas["AlertView"];
 export type AttachmentView = Schemas["AttachmentView"];
 export type CallbackView = Schemas["CallbackView"];
+export type CalendarUseView = Schemas["CalendarUseView"];
+export type CalendarView = Schemas["CalendarView"];
 export type ChannelView = Schemas["ChannelView"];
 export type ContactPointView = Schemas["ContactPointView"];
 export type ConversationView = Schemas["ConversationView"];
@@ -34,6 +36,7 @@ export type RequirementView = Schemas["RequirementView"];
 export type SkillMatrix = Schemas["SkillMatrix"];
 export type SkillRow = Schemas["AgentSkills"];
 export type SkillView = Schemas["SkillView"];
+export type SpecialDayView = Schemas["SpecialDayView"];
 export type TopicView = Schemas["TopicView"];
 export type UserView = Schemas["UserView"];
 

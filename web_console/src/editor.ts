@@ -25,9 +25,12 @@ export function useEditor<V extends { version: number }, D>(current: Readonly<Re
   const isChanged = computed(() => JSON.stringify(draft.value) !== saved.value);
 
   watch(current, (now) => {
-    if (JSON.stringify(drafted(now)) === saved.value) seenVersion.value = now?.version ?? null;
-    else if (isChanged.value) changedElsewhere.value = true;
-    else reset();
+    if (JSON.stringify(drafted(now)) !== saved.value) {
+      if (!isChanged.value) return reset();
+      // They are told, so what they save then replaces it.
+      changedElsewhere.value = true;
+    }
+    seenVersion.value = now?.version ?? null;
   });
 
   function hold(view: V | null): void {

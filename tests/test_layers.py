@@ -27,6 +27,8 @@ LAYERS: tuple[tuple[str, str], ...] = (
     ("hub.routing.escalation", "pure"),
     ("hub.routing.calendar", "pure"),
     ("hub.routing.rules", "pure"),
+    ("hub.routing.requirements", "pure"),
+    ("hub.routing.spoken_times", "pure"),
     ("hub.kpi.measures", "pure"),
     ("hub.mail", "formats"),
     ("hub.routing.holidays", "formats"),

@@ -90,6 +90,8 @@ class Happening(StrEnum):
     # A supervisor changed its priority; gave it to an agent in advance, or took that back (`agent_id` None).
     PRIORITISED = "prioritised"
     PINNED = "pinned"
+    # Rules placed it when it began.
+    PLACED = "placed"
     # A copy of a mail did not reach one of its further recipients; a recipient called a mail spam.
     BOUNCED = "bounced"
     COMPLAINED = "complained"

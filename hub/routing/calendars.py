@@ -16,10 +16,11 @@ from sqlalchemy import Row, delete, func, insert, select, update
 from hub.domain.views import CalendarUseView, CalendarView, SpecialDayView
 from hub.errors import Conflict, InvalidInput, NotFound
 from hub.routing.calendar import ALWAYS, Calendar, Faults, SpecialDayText, is_open, next_change, read_calendar
+from hub.routing.rules_in_force import rules_naming
 from hub.store import tables
 from hub.store.database import Tx
 
-_cal, _cv, _q, _rs = tables.calendar.c, tables.calendar_version.c, tables.queue.c, tables.rule_set.c
+_cal, _cv, _q = tables.calendar.c, tables.calendar_version.c, tables.queue.c
 _g, _c = tables.escalation_segment.c, tables.conversation.c
 
 
@@ -44,6 +45,16 @@ def load_calendar(tx: Tx, calendar_id: int | None, version: int | None = None) -
     return _read(body)
 
 
+def load_current(tx: Tx, ids: Collection[int]) -> dict[int, Calendar]:
+    """Those of `ids` that there are, as they are now."""
+    if not ids:
+        return {}
+    query = select(_cal.id, _cv.body).join(
+        tables.calendar_version, (_cv.calendar_id == _cal.id) & (_cv.version == _cal.version)
+    )
+    return {row.id: _read(row.body) for row in tx.rows(query.where(_cal.id.in_(ids)))}
+
+
 def load_calendar_views(tx: Tx, ids: Collection[int] | None = None) -> list[CalendarView]:
     """All, or those of `ids`, by name."""
     query = (
@@ -55,7 +66,7 @@ def load_calendar_views(tx: Tx, ids: Collection[int] | None = None) -> list[Cale
     queues: dict[int, list[int]] = {}
     for row in tx.rows(select(_q.id, _q.calendar_id).where(_q.calendar_id.is_not(None)).order_by(_q.id)):
         queues.setdefault(row.calendar_id, []).append(row.id)
-    rules = _rules_in_force(tx)
+    rules = rules_naming(tx, "calendar")
     return [
         _view(tx, row, CalendarUseView(tuple(queues.get(row.id, ())), tuple(rules.get(row.id, ())))) for row in rows
     ]
@@ -109,7 +120,7 @@ def delete_calendar(tx: Tx, calendar_id: int) -> None:
     )
     used = {
         "queues": ", ".join(queues),
-        "rules": ", ".join(_rules_in_force(tx).get(calendar_id, ())),
+        "rules": ", ".join(rules_naming(tx, "calendar").get(calendar_id, ())),
         "conversations": f"the clocks of {clocks}" if clocks else "",
     }
     used = {name: words for name, words in used.items() if words}
@@ -121,16 +132,6 @@ def delete_calendar(tx: Tx, calendar_id: int) -> None:
 def _tell_change(tx: Tx, calendar_id: int) -> None:
     """The one place that says: this calendar is another from now on."""
     tx.wake("routing")
-
-
-def _rules_in_force(tx: Tx) -> dict[int, list[str]]:
-    """Calendar → the names of the active rules that go by it."""
-    found: dict[int, list[str]] = {}
-    for rule in tx.scalar(select(_rs.rules).where(_rs.active)) or ():
-        hours = rule["when"]["hours"]
-        if hours is not None:
-            found.setdefault(hours["calendar_id"], []).append(rule["name"])
-    return found
 
 
 def _check(text: CalendarText) -> None:

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
 from typing import Any, Literal
@@ -366,8 +366,8 @@ def references(rules: RuleSet) -> Iterator[Reference]:
             yield Reference(f"{at}.then.topic_id", rule.id, "topic", then.topic_id)
 
 
-def passing_over(rules: RuleSet, missing: Mapping[str, str]) -> RuleSet:
-    """The set without the rules that name what is `missing` (field → what is wrong)."""
+def passing_over(rules: RuleSet, missing: Container[str]) -> RuleSet:
+    """The set without the rules that name, in these fields, what is not there."""
     return replace(rules, broken={each.rule_id: each.field for each in references(rules) if each.field in missing})
 
 

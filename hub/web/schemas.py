@@ -745,7 +745,13 @@ class RuleSetVersion(Answer):
     active: bool
 
 
-class Rules(Answer):
+class ActivateRules(Request):
+    """With `expected_active_version` (null: none is in force), 409 `version_conflict` if somebody switched meanwhile."""
+
+    expected_active_version: int | None = None
+
+
+class RulesOverview(Answer):
     """`versions`: the newest first, 100 at most."""
 
     active: RuleSetView | None
@@ -761,6 +767,8 @@ class RulePlacement(Answer):
     required: list[RequirementView]
     tags: list[str]
     topic_id: int | None
+    # Whom the topic's work is pinned to.
+    owner_id: int | None
     has_auto_reply: bool
 
 

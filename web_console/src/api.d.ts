@@ -971,6 +971,108 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/rules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The rules that place new work
+         * @description Those in force, the latest that were saved, and all versions.
+         */
+        get: operations["get_rules"];
+        put?: never;
+        /**
+         * Save rules
+         * @description A new version, which is not in force yet. Faults are named by their place: `rules.2.then.queue_id` …
+         */
+        post: operations["create_rules"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/rules/try": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Try rules out on the past
+         * @description What would have happened to past conversations under these rules, against what did. Changes nothing.
+         */
+        post: operations["try_rules"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/rules/deactivate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Switch all rules off
+         * @description New work goes as it always did. 409 `not_active` if none were in force.
+         */
+        post: operations["deactivate_rules"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/rules/{version}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One version of the rules */
+        get: operations["get_rules_version"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/rules/{version}/activate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Bring rules into force
+         * @description For whatever begins from now on; what has begun stays where it is. 409 `already_active`; 409 `version_conflict` if
+         *     another version is in force than `expected_active_version` says.
+         */
+        post: operations["activate_rules"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/channel-kinds": {
         parameters: {
             query?: never;
@@ -1128,6 +1230,11 @@ export interface components {
              * @enum {string}
              */
             kind: "access.changed";
+        };
+        /** @description With `expected_active_version` (null: none is in force), 409 `version_conflict` if somebody switched meanwhile. */
+        ActivateRules: {
+            /** @default null */
+            expected_active_version: number | null;
         };
         AgentChanged: {
             agent: components["schemas"]["AgentView"];
@@ -1663,7 +1770,7 @@ export interface components {
          * @description What an EVENT entry tells; the console has the sentence for each in every language.
          * @enum {string}
          */
-        Happening: "offered" | "accepted" | "declined" | "missed" | "claimed" | "transferred" | "released" | "resolved" | "reopened" | "opted_out" | "opted_in" | "linked" | "queued" | "prioritised" | "pinned" | "bounced" | "complained";
+        Happening: "offered" | "accepted" | "declined" | "missed" | "claimed" | "transferred" | "released" | "resolved" | "reopened" | "opted_out" | "opted_in" | "linked" | "queued" | "prioritised" | "pinned" | "placed" | "bounced" | "complained";
         HolidayCountry: {
             code: string;
             subdivisions: string[];
@@ -1907,6 +2014,17 @@ export interface components {
             callback_gap_s: number | null;
             /** @default null */
             callback_attempts: number | null;
+            /** @default null */
+            expected_version: number | null;
+        };
+        /**
+         * @description Becomes a new version, which is not in force. `expected_version`: the latest that was seen (null: none); if there is
+         *     another by now, 409 `version_conflict`.
+         */
+        NewRules: {
+            /** @enum {string} */
+            mode: "first" | "all";
+            rules: components["schemas"]["RuleIn"][];
             /** @default null */
             expected_version: number | null;
         };
@@ -2198,6 +2316,233 @@ export interface components {
          * @enum {string}
          */
         Role: "agent" | "supervisor" | "admin";
+        /** @description `id` is the rule's own for ever, through all versions of the set. */
+        Rule: {
+            id: string;
+            name: string;
+            enabled: boolean;
+            when: components["schemas"]["RuleConditions"];
+            then: components["schemas"]["RuleEffects"];
+        };
+        /**
+         * @description All that is given must hold; nothing given: every new conversation. Empty lists and null are not looked at.
+         *     `languages`: `hy` is also hy-AM; `is_known`: the customer was here before; `sender_domains`: of mails, theirs and what
+         *     lies below them.
+         */
+        RuleConditions: {
+            /** @default [] */
+            channel_ids: string[];
+            /** @default [] */
+            kinds: components["schemas"]["ChannelKind"][];
+            /** @default null */
+            hours: components["schemas"]["RuleHours"] | null;
+            /** @default null */
+            words: components["schemas"]["RuleWords"] | null;
+            /** @default [] */
+            languages: string[];
+            /** @default null */
+            tier_at_least: number | null;
+            /** @default null */
+            is_known: boolean | null;
+            /** @default [] */
+            topic_ids: number[];
+            /** @default [] */
+            sender_domains: string[];
+        };
+        /** @description All that are given must hold; none: every new conversation. */
+        RuleConditionsIn: {
+            /** @default null */
+            channel_ids: string[] | null;
+            /** @default null */
+            kinds: components["schemas"]["ChannelKind"][] | null;
+            /** @default null */
+            hours: components["schemas"]["RuleHoursIn"] | null;
+            /** @default null */
+            words: components["schemas"]["RuleWordsIn"] | null;
+            /** @default null */
+            languages: string[] | null;
+            /** @default null */
+            tier_at_least: number | null;
+            /** @default null */
+            is_known: boolean | null;
+            /** @default null */
+            topic_ids: number[] | null;
+            /** @default null */
+            sender_domains: string[] | null;
+        };
+        RuleCount: {
+            rule_id: string;
+            matched: number;
+        };
+        /**
+         * @description `priority` counts in minutes of waiting. `auto_reply` may name {name}, {number} and {opens}: when the calendar of
+         *     the rule's own hours opens next.
+         */
+        RuleEffects: {
+            /** @default null */
+            queue_id: number | null;
+            /** @default null */
+            priority: number | null;
+            /** @default [] */
+            required: components["schemas"]["RequirementView"][];
+            /** @default [] */
+            tags: string[];
+            /** @default null */
+            topic_id: number | null;
+            /** @default null */
+            auto_reply: string | null;
+        };
+        /** @description At least one. `auto_reply` may name {name}, {number} and, in a rule with hours that are closed, {opens}. */
+        RuleEffectsIn: {
+            /** @default null */
+            queue_id: number | null;
+            /** @default null */
+            priority: number | null;
+            /** @default null */
+            required: components["schemas"]["RequirementIn"][] | null;
+            /** @default null */
+            tags: string[] | null;
+            /** @default null */
+            topic_id: number | null;
+            /** @default null */
+            auto_reply: string | null;
+        };
+        /**
+         * @description A past conversation that would have been placed otherwise. `before`: how it was placed when it began. `notes`:
+         *     machine words for what the trial cannot know (docs/routing.md).
+         */
+        RuleExample: {
+            conversation_id: number;
+            customer_name: string;
+            /** Format: date-time */
+            created_at: string;
+            preview: string;
+            matched: string[];
+            before: components["schemas"]["RulePlacement"];
+            after: components["schemas"]["RulePlacement"];
+            notes: string[];
+        };
+        /** @description Whether the calendar must be open or closed when the conversation begins. */
+        RuleHours: {
+            calendar_id: number;
+            open: boolean;
+        };
+        RuleHoursIn: {
+            calendar_id: number;
+            open: boolean;
+        };
+        /** @description `id` is made by the client and kept for ever. */
+        RuleIn: {
+            id: string;
+            name: string;
+            /** @default true */
+            enabled: boolean;
+            /**
+             * @default {
+             *       "channel_ids": null,
+             *       "kinds": null,
+             *       "hours": null,
+             *       "words": null,
+             *       "languages": null,
+             *       "tier_at_least": null,
+             *       "is_known": null,
+             *       "topic_ids": null,
+             *       "sender_domains": null
+             *     }
+             */
+            when: components["schemas"]["RuleConditionsIn"];
+            /**
+             * @default {
+             *       "queue_id": null,
+             *       "priority": null,
+             *       "required": null,
+             *       "tags": null,
+             *       "topic_id": null,
+             *       "auto_reply": null
+             *     }
+             */
+            then: components["schemas"]["RuleEffectsIn"];
+        };
+        /** @description Where a conversation stands, or would. */
+        RulePlacement: {
+            queue_id: number;
+            priority: number;
+            required: components["schemas"]["RequirementView"][];
+            tags: string[];
+            topic_id: number | null;
+            owner_id: number | null;
+            has_auto_reply: boolean;
+        };
+        RuleSetVersion: {
+            version: number;
+            created_by: number | null;
+            /** Format: date-time */
+            created_at: string;
+            activated_at: string | null;
+            active: boolean;
+        };
+        /** @description `faults`: `rules.2.then.queue_id` → what it names is there no longer; such a rule is passed over. */
+        RuleSetView: {
+            version: number;
+            /** @enum {string} */
+            mode: "first" | "all";
+            rules: components["schemas"]["Rule"][];
+            created_by: number | null;
+            /** Format: date-time */
+            created_at: string;
+            activated_at: string | null;
+            active: boolean;
+            faults: {
+                [key: string]: string;
+            };
+        };
+        /** @description `looked_at` past conversations, of which `changed` would have been placed otherwise; the newest of them are shown. */
+        RuleTrial: {
+            looked_at: number;
+            changed: number;
+            by_rule: components["schemas"]["RuleCount"][];
+            examples: components["schemas"]["RuleExample"][];
+        };
+        /**
+         * @description `any`: at least one of these words or phrases; `all`: every one; `none`: not one. A word with `*` at its end stands
+         *     for all that begin so.
+         */
+        RuleWords: {
+            /** @default [] */
+            any: string[];
+            /** @default [] */
+            all: string[];
+            /** @default [] */
+            none: string[];
+            /**
+             * @default both
+             * @enum {string}
+             */
+            where: "text" | "subject" | "both";
+        };
+        /**
+         * @description Words and phrases, whatever their case; a word with `*` at its end stands for all that begin so. `any`: at least one
+         *     of these; `all`: every one; `none`: not one.
+         */
+        RuleWordsIn: {
+            /** @default [] */
+            any: string[];
+            /** @default [] */
+            all: string[];
+            /** @default [] */
+            none: string[];
+            /**
+             * @default both
+             * @enum {string}
+             */
+            where: "text" | "subject" | "both";
+        };
+        /** @description `versions`: the newest first, 100 at most. */
+        RulesOverview: {
+            active: components["schemas"]["RuleSetView"] | null;
+            latest: components["schemas"]["RuleSetView"] | null;
+            versions: components["schemas"]["RuleSetVersion"][];
+        };
         /** @description With `expected_version`, 409 `version_conflict` when somebody changed the calendar meanwhile. */
         SaveCalendar: {
             name: string;
@@ -2348,6 +2693,16 @@ export interface components {
             queue_id: number | null;
             /** @default null */
             note: string | null;
+        };
+        /** @description On conversations that began within so many days, the newest first. */
+        TryRules: {
+            /** @enum {string} */
+            mode: "first" | "all";
+            rules: components["schemas"]["RuleIn"][];
+            /** @default 30 */
+            days: number;
+            /** @default 1000 */
+            limit: number;
         };
         /** @description Somebody is typing in a conversation, for the next few seconds. `user_id` is None for the customer. */
         Typing: {
@@ -4535,6 +4890,196 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_rules: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RulesOverview"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    create_rules: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewRules"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RuleSetView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    try_rules: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TryRules"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RuleTrial"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    deactivate_rules: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RulesOverview"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_rules_version: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                version: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RuleSetView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    activate_rules: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                version: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ActivateRules"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RuleSetView"];
+                };
             };
             /** @description It failed; `code` says why */
             default: {

@@ -33,6 +33,7 @@ export type NumbersView = Schemas["NumbersView"];
 export type OfferView = Schemas["OfferView"];
 export type QueueView = Schemas["QueueView"];
 export type RequirementView = Schemas["RequirementView"];
+export type RuleSetView = Schemas["RuleSetView"];
 export type SkillMatrix = Schemas["SkillMatrix"];
 export type SkillRow = Schemas["AgentSkills"];
 export type SkillView = Schemas["SkillView"];

@@ -187,6 +187,13 @@ export const api = {
   holidayCountries: () => take(client.GET("/api/v1/calendars/countries")),
   countryHolidays: (body: Schemas["CountryHolidays"]) => take(client.POST("/api/v1/calendars/country-holidays", { body })),
   readIcal: (body: Schemas["ReadIcal"]) => take(client.POST("/api/v1/calendars/read-ical", { body })),
+  rules: () => take(client.GET("/api/v1/rules")),
+  rulesVersion: (version: number) => take(client.GET("/api/v1/rules/{version}", { params: { path: { version } } })),
+  saveRules: (body: Schemas["NewRules"]) => take(client.POST("/api/v1/rules", { body })),
+  tryRules: (body: Schemas["TryRules"]) => take(client.POST("/api/v1/rules/try", { body })),
+  activateRules: (version: number, expected_active_version: number | null) =>
+    take(client.POST("/api/v1/rules/{version}/activate", { params: { path: { version } }, body: { expected_active_version } })),
+  deactivateRules: () => take(client.POST("/api/v1/rules/deactivate")),
   apiKeys: () => take(client.GET("/api/v1/api-keys")),
   issueApiKey: (body: Schemas["NewApiKey"]) => take(client.POST("/api/v1/api-keys", { body })),
   revokeApiKey: (id: number) => take(client.DELETE("/api/v1/api-keys/{key_id}", { params: { path: { key_id: id } } })),

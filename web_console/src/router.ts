@@ -26,6 +26,7 @@ export const router = createRouter({
         { path: "hours", name: "admin-hours", component: () => import("./views/AdminHours.vue") },
         { path: "hours/new", name: "admin-new-calendar", component: () => import("./views/AdminCalendar.vue") },
         { path: "hours/:calendarId(\\d+)", name: "admin-calendar", component: () => import("./views/AdminCalendar.vue") },
+        { path: "rules", name: "admin-rules", component: () => import("./views/AdminRules.vue") },
         { path: "skills", name: "admin-skills", component: () => import("./views/AdminSkills.vue"), meta: { role: "supervisor", wide: true } },
         { path: "users", name: "admin-users", component: () => import("./views/AdminUsers.vue") },
         { path: "api-keys", name: "admin-api-keys", component: () => import("./views/AdminApiKeys.vue") },

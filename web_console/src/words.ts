@@ -95,6 +95,8 @@ export function useWords() {
         return agent === undefined || agent === null ? t("happening.unpinned", { who }) : t("happening.pinned", { who, to: String(agent) });
       case "prioritised":
         return t("happening.prioritised", { who, priority: Number(entry.data["priority"] ?? 0) });
+      case "placed":
+        return placed(entry.data);
       case "bounced":
       case "complained":
         return t(`happening.${entry.happening}`, { address: String(entry.data["address"] ?? "") });
@@ -103,6 +105,20 @@ export function useWords() {
       default:
         return t(`happening.${entry.happening}`, { who });
     }
+  }
+
+  /** What rules did to a conversation that began; lists come as lines. */
+  function placed(data: EntryView["data"]): string {
+    const rules = String(data["rules"] ?? "").split("\n");
+    const what = [
+      data["queue"] && t("happening.placed_queue", { queue: data["queue"] }),
+      data["topic"] && t("happening.placed_topic", { topic: data["topic"] }),
+      data["priority"] && t("happening.placed_priority", { minutes: data["priority"] }),
+      data["tags"] && t("happening.placed_tags", { tags: String(data["tags"]).replaceAll("\n", ", ") }),
+      data["required"] && t("happening.placed_required"),
+      data["auto_reply"] && t("happening.placed_auto_reply"),
+    ].filter(Boolean);
+    return t("happening.placed", { rules: rules.join(", "), what: what.join(", ") || t("happening.placed_nothing") }, rules.length);
   }
 
   return { agentName, queueName, skillName, reach, preview, agentState, failure, attempt, reason, subject, happening };

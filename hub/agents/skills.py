@@ -14,6 +14,7 @@ from sqlalchemy import delete, select, update
 
 from hub.domain.views import RequirementView, SkillView
 from hub.errors import Conflict, InvalidInput, NotFound
+from hub.routing.rules_in_force import rules_naming
 from hub.store import tables
 from hub.store.database import Tx
 
@@ -81,13 +82,18 @@ def rename_skill(tx: Tx, skill_id: int, name: str | None) -> SkillView:
 
 
 def delete_skill(tx: Tx, skill_id: int) -> None:
-    """Nobody has it any more. Conflict `in_use`, naming the queues, while the work of some requires it."""
+    """Nobody has it any more, and no single conversation requires it. Conflict `in_use`, naming them, while queues or rules
+    in force require it."""
     if tx.first(select(_s.id).where(_s.id == skill_id).with_for_update()) is None:
         raise NotFound("there is no such skill")
     requiring = select(_q.name).join(tables.queue_skill, _r.queue_id == _q.id).where(_r.skill_id == skill_id)
-    names = ", ".join(row.name for row in tx.rows(requiring.order_by(_q.name)))
-    if names:
-        raise Conflict(f"required by {names}", code="in_use", fields={"queues": names})
+    used = {
+        "queues": ", ".join(row.name for row in tx.rows(requiring.order_by(_q.name))),
+        "rules": ", ".join(rules_naming(tx, "skill").get(skill_id, ())),
+    }
+    used = {name: words for name, words in used.items() if words}
+    if used:
+        raise Conflict(f"required by {'; '.join(used.values())}", code="in_use", fields=used)
     tx.execute(delete(tables.skill).where(_s.id == skill_id))
     tx.wake("routing")
 

@@ -42,7 +42,7 @@ def load_calendar(tx: Tx, calendar_id: int | None, version: int | None = None) -
     body = tx.scalar(query if version is None else query.where(_cv.version == version))
     if body is None:
         raise NotFound("there is no such calendar")
-    return _read(body)
+    return read_stored(body)
 
 
 def load_current(tx: Tx, ids: Collection[int]) -> dict[int, Calendar]:
@@ -52,7 +52,7 @@ def load_current(tx: Tx, ids: Collection[int]) -> dict[int, Calendar]:
     query = select(_cal.id, _cv.body).join(
         tables.calendar_version, (_cv.calendar_id == _cal.id) & (_cv.version == _cal.version)
     )
-    return {row.id: _read(row.body) for row in tx.rows(query.where(_cal.id.in_(ids)))}
+    return {row.id: read_stored(row.body) for row in tx.rows(query.where(_cal.id.in_(ids)))}
 
 
 def load_calendar_views(tx: Tx, ids: Collection[int] | None = None) -> list[CalendarView]:
@@ -169,7 +169,7 @@ def _write_version(tx: Tx, calendar_id: int, version: int, text: CalendarText) -
 
 
 def _view(tx: Tx, row: Row[Any], used_by: CalendarUseView) -> CalendarView:
-    calendar = _read(row.body)
+    calendar = read_stored(row.body)
     return CalendarView(
         id=row.id,
         name=row.name,
@@ -188,7 +188,8 @@ def _view(tx: Tx, row: Row[Any], used_by: CalendarUseView) -> CalendarView:
     )
 
 
-def _read(body: Mapping[str, Any]) -> Calendar:
+def read_stored(body: Mapping[str, Any]) -> Calendar:
+    """The calendar that a stored body is."""
     week = [[(opens, closes) for opens, closes in day] for day in body["week"]]
     special = [
         SpecialDayText(each["day"], [(opens, closes) for opens, closes in each["hours"]], each["name"], each["source"])

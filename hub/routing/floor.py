@@ -26,6 +26,7 @@ from hub.agents.queues import read_overflow
 from hub.domain.states import AgentState
 from hub.domain.values import TIER_PRIORITY, AgentChoice, ChannelKind
 from hub.routing import engine
+from hub.routing.requirements import read_required, required_of
 from hub.store import tables
 from hub.store.database import Tx
 
@@ -141,20 +142,21 @@ def load_snapshot(tx: Tx, asked: int | None = None, *, whole: bool = False) -> L
     if not with_room and not is_needed:
         return _NOTHING
     queues = load_queues(tx)
-    free = _load_agents(tx, with_room, held, queues.values())
-    openings, opens_at = _find_openings(tx, free, queues, len(idle))
+    particular = _load_particular(tx)
+    free = _load_agents(tx, with_room, held, queues.values(), particular)
+    openings, opens_at = _find_openings(tx, free, queues, len(idle), particular)
     excluded = _load_exclusions(tx)
     if whole:
         waiting = tx.rows(_WAITING.order_by(_c.queued_since, _c.id))
     else:
-        waiting = [*_load_pinned(tx, with_room, asked), *_load_open(tx, openings, queues, excluded, asked)]
+        waiting = [*_load_pinned(tx, with_room, asked), *_load_open(tx, openings, queues, excluded, asked, particular)]
     free_ids = frozenset(agent.user_id for agent in free)
     if not waiting:
         return Loaded(engine.Snapshot([], [], []), queues, free_ids, opens_at)
     return Loaded(
         engine.Snapshot(
-            work=_load_work(tx, waiting, queues, excluded),
-            agents=_load_agents(tx, tx.rows(_AGENTS), held, queues.values()),
+            work=_load_work(tx, waiting, queues, excluded, particular),
+            agents=_load_agents(tx, tx.rows(_AGENTS), held, queues.values(), particular),
             queues=[rules.queue for rules in queues.values()],
             rules=RULES,
         ),
@@ -185,14 +187,15 @@ def count_unservable(tx: Tx) -> dict[int, int]:
     """Queue → how much of its waiting work nobody could ever be offered, whoever were at work and idle; for every queue
     in which something waits."""
     alike = tx.rows(
-        select(_c.queue_id, _k.kind, _c.pinned_agent_id, func.count().label("pieces"))
+        select(_c.queue_id, _k.kind, _c.pinned_agent_id, _c.required, _c.lowered, func.count().label("pieces"))
         .join(tables.channel, _k.id == _c.channel_id)
         .where(_c.queued_since.is_not(None))
-        .group_by(_c.queue_id, _k.kind, _c.pinned_agent_id)
+        .group_by(_c.queue_id, _k.kind, _c.pinned_agent_id, _c.required, _c.lowered)
     )
     if not alike:
         return {}
     queues = load_queues(tx)
+    particular = _load_particular(tx)
     # One piece of work stands for all that are the same to everybody.
     snapshot = engine.Snapshot(
         work=[
@@ -202,12 +205,12 @@ def count_unservable(tx: Tx) -> dict[int, int]:
                 weight=engine.WEIGHTS[_KIND[row.kind]],
                 queued_since=tx.now,
                 kind=_KIND[row.kind],
-                required=queues[row.queue_id].required,
+                required=required_of(queues[row.queue_id].required, row.required, row.lowered, particular.names),
                 pinned_agent_id=row.pinned_agent_id,
             )
             for number, row in enumerate(alike)
         ],
-        agents=_load_agents(tx, tx.rows(_AGENTS), _Held({}, {}), queues.values()),
+        agents=_load_agents(tx, tx.rows(_AGENTS), _Held({}, {}), queues.values(), particular),
         queues=[rules.queue for rules in queues.values()],
         rules=RULES,
     )
@@ -241,8 +244,11 @@ def _has_any_room(row: Row[Any], held: _Held) -> bool:
     return load - sum(held.kinds.get(row.user_id, {}).get(kind, 0) for kind in _YIELDING) < int(row.capacity)
 
 
-def _load_agents(tx: Tx, rows: Collection[Row[Any]], held: _Held, queues: Collection[QueueRules]) -> list[engine.Agent]:
-    """The agents of these rows of _AGENTS. Of their skills those that some queue requires, or wishes as a language."""
+def _load_agents(
+    tx: Tx, rows: Collection[Row[Any]], held: _Held, queues: Collection[QueueRules], particular: _Particular
+) -> list[engine.Agent]:
+    """The agents of these rows of _AGENTS. Of their skills those that some queue or single work requires, or that a queue
+    wishes as a language."""
     if not rows:
         return []
     few = [row.user_id for row in rows] if len(rows) <= _NAMED_LIMIT else None
@@ -250,7 +256,7 @@ def _load_agents(tx: Tx, rows: Collection[Row[Any]], held: _Held, queues: Collec
     belongs: dict[int, list[int]] = {}
     for row in tx.rows(members.where(_m.user_id.in_(few)) if few else members):
         belongs.setdefault(row.user_id, []).append(row.queue_id)
-    names = {skill.name for rules in queues for skill in rules.required}
+    names = {skill.name for rules in queues for skill in rules.required} | set(particular.names.values())
     wanted: list[Any] = [_s.name.in_(names)] if names else []
     if any(rules.language_wish_s is not None for rules in queues):
         wanted.append(_s.name.startswith(skills.LANGUAGE_PREFIX, autoescape=True))
@@ -323,6 +329,40 @@ def load_queues(tx: Tx) -> dict[int, QueueRules]:
 
 
 @dataclass(frozen=True, slots=True)
+class _Particular:
+    """Single conversations that wait and require something else than their queue does. `lines`: queue → what its columns
+    `required` and `lowered` hold, each once; `names`: id → name of the skills in them."""
+
+    lines: Mapping[int, Sequence[tuple[str, int]]]
+    names: Mapping[int, str]
+
+    @property
+    def are_many(self) -> bool:
+        return sum(len(lines) for lines in self.lines.values()) > _LINES_LIMIT
+
+
+# In the words of the partial index ix_conversation_waiting_for_others, so that it is used.
+_REQUIRES_ELSE = text("(conversation.required <> '' OR conversation.lowered <> 0)")
+_PARTICULAR = (
+    select(_c.queue_id, _c.required, _c.lowered)
+    .where(_c.queued_since.is_not(None), _REQUIRES_ELSE)
+    .distinct()
+    .order_by(_c.queue_id, _c.required, _c.lowered)
+)
+# So many are looked at one by one; of more, all such work is taken whole. (SQLite's expressions may be 1,000 deep.)
+_LINES_LIMIT = 100
+
+
+def _load_particular(tx: Tx) -> _Particular:
+    lines: dict[int, list[tuple[str, int]]] = {}
+    for row in tx.rows(_PARTICULAR):
+        lines.setdefault(row.queue_id, []).append((row.required, row.lowered))
+    ids = {each.skill_id for theirs in lines.values() for required, _ in theirs for each in read_required(required)}
+    names = {row.id: row.name for row in tx.rows(select(_s.id, _s.name).where(_s.id.in_(ids)))} if ids else {}
+    return _Particular(lines, names)
+
+
+@dataclass(frozen=True, slots=True)
 class _Openings:
     """Conditions on `conversation` and `channel` of which one holds for work that somebody who is free could be offered, or
     that may keep one of them from other work; and queue → of how many pieces of work that are the same to everybody: each
@@ -333,7 +373,7 @@ class _Openings:
 
 
 def _find_openings(
-    tx: Tx, free: Collection[engine.Agent], queues: Mapping[int, QueueRules], idle: int
+    tx: Tx, free: Collection[engine.Agent], queues: Mapping[int, QueueRules], idle: int, particular: _Particular
 ) -> tuple[_Openings, datetime | None]:
     """And when the next piece of further work comes to be so by its age alone."""
     kinds_of = {agent.user_id: _kinds_with_room(agent) for agent in free}
@@ -345,41 +385,64 @@ def _find_openings(
     openings = _Openings([], {})
     opens_at: list[datetime] = []
     for queue_id, rules in queues.items():
+        for here, required in _lines_of(queue_id, rules, particular):
 
-        def takers(queue_ids: Iterable[int], required: tuple[engine.Skill, ...] = rules.required) -> set[int]:
-            return {
-                agent.user_id
-                for each in queue_ids
-                for agent in members.get(each, ())
-                if kinds_of[agent.user_id] and all(agent.skills.get(skill.name, 0) >= skill.level for skill in required)
-            }
+            def takers(queue_ids: Iterable[int], required: tuple[engine.Skill, ...] = required) -> set[int]:
+                return {
+                    agent.user_id
+                    for each in queue_ids
+                    for agent in members.get(each, ())
+                    if kinds_of[agent.user_id]
+                    and all(agent.skills.get(skill.name, 0) >= skill.level for skill in required)
+                }
 
-        able = takers([queue_id])
-        kinds = frozenset().union(*(kinds_of[user_id] for user_id in able))
-        if kinds:
-            at_once.setdefault(kinds, []).append(queue_id)
-        for step in rules.queue.overflow:
-            if step.after_s is None:
-                continue
-            helpers = takers(step.queue_ids)
-            able |= helpers
-            more = frozenset().union(*(kinds_of[user_id] for user_id in helpers)) - kinds
-            opened = tx.now - timedelta(seconds=step.after_s)
-            theirs = and_(_c.queue_id == queue_id, _k.kind.in_(sorted(more)))
-            if more:
-                openings.conditions.append(and_(theirs, _c.queued_since <= opened))
-                oldest = tx.scalar(_OLDEST_FIRST.where(theirs, _c.queued_since > opened))
-                if oldest is not None:
-                    opens_at.append(oldest + timedelta(seconds=step.after_s))
+            able = takers([queue_id])
+            kinds = frozenset().union(*(kinds_of[user_id] for user_id in able))
+            if kinds and queue_id not in particular.lines:
+                at_once.setdefault(kinds, []).append(queue_id)
+            elif kinds:
+                openings.conditions.append(and_(here, _k.kind.in_(sorted(kinds))))
+            for step in rules.queue.overflow:
+                if step.after_s is None:
+                    continue
+                helpers = takers(step.queue_ids)
+                able |= helpers
+                more = frozenset().union(*(kinds_of[user_id] for user_id in helpers)) - kinds
+                opened = tx.now - timedelta(seconds=step.after_s)
+                theirs = and_(here, _k.kind.in_(sorted(more)))
+                if more:
+                    openings.conditions.append(and_(theirs, _c.queued_since <= opened))
+                    oldest = tx.scalar(_OLDEST_FIRST.where(theirs, _c.queued_since > opened))
+                    if oldest is not None:
+                        opens_at.append(oldest + timedelta(seconds=step.after_s))
+            if able:
+                openings.enough[queue_id] = max(len(able), openings.enough.get(queue_id, 0))
         if rules.queue.makes_room and free:
             overdue = tx.now - timedelta(seconds=rules.queue.max_wait_s)
             openings.conditions.append(and_(_c.queue_id == queue_id, _c.queued_since <= overdue))
             openings.enough[queue_id] = idle
-        elif able:
-            openings.enough[queue_id] = len(able)
     for kinds, queue_ids in at_once.items():
         openings.conditions.append(and_(_c.queue_id.in_(queue_ids), _k.kind.in_(sorted(kinds))))
+    if particular.are_many:
+        openings.conditions.append(_REQUIRES_ELSE)
+        openings.enough.update(dict.fromkeys(particular.lines, idle))
     return openings, min(opens_at, default=None)
+
+
+def _lines_of(queue_id: int, rules: QueueRules, particular: _Particular) -> list[tuple[Any, tuple[engine.Skill, ...]]]:
+    """(condition, what it requires) of the queue's work that requires what the queue does; and, while they are few, of each
+    sort that requires something else."""
+    own = _c.queue_id == queue_id
+    if queue_id not in particular.lines:
+        return [(own, rules.required)]
+    plain = [(and_(own, _c.required == "", _c.lowered == 0), rules.required)]
+    return plain + [
+        (
+            and_(own, _c.required == required, _c.lowered == lowered),
+            required_of(rules.required, required, lowered, particular.names),
+        )
+        for required, lowered in ([] if particular.are_many else particular.lines[queue_id])
+    ]
 
 
 _OLDEST_FIRST = (
@@ -408,6 +471,8 @@ _WAITING = (
         _c.priority,
         _c.pinned_agent_id,
         _c.customer_id,
+        _c.required,
+        _c.lowered,
         _k.kind,
         _cu.language,
         _cu.tier,
@@ -427,7 +492,12 @@ def _load_pinned(tx: Tx, with_room: Collection[Row[Any]], asked: int | None) -> 
 
 
 def _load_open(
-    tx: Tx, openings: _Openings, queues: Mapping[int, QueueRules], excluded: Collection[int], asked: int | None
+    tx: Tx,
+    openings: _Openings,
+    queues: Mapping[int, QueueRules],
+    excluded: Collection[int],
+    asked: int | None,
+    particular: _Particular,
 ) -> Sequence[Row[Any]]:
     """Of work that is the same to everybody but for its age the oldest pieces, as many as are enough. Work that somebody is
     excluded from is the same as no other."""
@@ -443,6 +513,8 @@ def _load_open(
         case((_c.queue_id.in_(speaking), _cu.language), else_=""),
         case((_c.queue_id.in_(knowing) | _c.id.in_(excluded), _c.id), else_=0),
     ]
+    if particular.lines:
+        alike += [_c.required, _c.lowered]
     place = func.row_number().over(partition_by=alike, order_by=(_c.queued_since, _c.id)).label("place")
     placed = (
         _WAITING.add_columns(place)
@@ -464,6 +536,7 @@ def _load_work(
     waiting: Collection[Row[Any]],
     queues: Mapping[int, QueueRules],
     excluded: Mapping[int, Mapping[int, datetime]],
+    particular: _Particular,
 ) -> list[engine.Work]:
     knowing = {row.customer_id for row in waiting if queues[row.queue_id].wishes_last_agent}
     last_agents = _load_last_agents(tx, sorted(knowing), queues.values())
@@ -495,7 +568,7 @@ def _load_work(
                 excluded=frozenset(left_alone) if left_alone else frozenset(),
                 kind=_KIND[row.kind],
                 tier_priority=row.tier * TIER_PRIORITY,
-                required=rules.required,
+                required=required_of(rules.required, row.required, row.lowered, particular.names),
                 wishes=wishes,
                 pinned_agent_id=row.pinned_agent_id,
                 exclusion_ends=min(left_alone.values()) if left_alone else None,

@@ -24,7 +24,6 @@ from hub.domain.values import ChannelKind
 from hub.errors import Conflict, InvalidInput, NotFound
 from hub.routing import calendars
 from hub.routing.calendar import Calendar, Faults, is_open, next_opening
-from hub.routing.engine import Skill
 from hub.routing.requirements import write_required
 from hub.routing.rules import (
     Facts,
@@ -232,6 +231,10 @@ class AutoReply:
         return text.replace("{number}", str(number)).replace("{name}", name)
 
 
+# The columns of Start.values but for the queue, of a conversation that no rule fits.
+AS_USUAL: Mapping[str, Any] = {"priority": 0, "required": "", "tags": None, "topic_id": None, "pinned_agent_id": None}
+
+
 @dataclass(frozen=True, slots=True)
 class Start:
     """How a conversation begins that rules have placed. `values`: its columns; `told`: what the line `placed` says."""
@@ -403,7 +406,7 @@ def direct(placed: Placement, queue_id: int, directory: Directory) -> Directed:
     return Directed(
         queue_id=placed.queue_id or own or queue_id,
         priority=placed.priority or 0,
-        required=write_required(Skill(directory.skills[each.skill_id], each.level) for each in placed.required),
+        required=write_required(placed.required),
         tags=placed.tags,
         topic_id=placed.topic_id,
         owner_id=by_topic.owner_id if by_topic is not None else None,
@@ -435,7 +438,7 @@ def _told(in_force: _InForce, placed: Placement, directed: Directed, queue_id: i
     if placed.priority is not None:
         told["priority"] = placed.priority
     if directed.required:
-        told["required"] = directed.required
+        told["required"] = "\n".join(f"{directory.skills[each.skill_id]}<{each.level}" for each in placed.required)
     if directed.tags:
         told["tags"] = "\n".join(directed.tags)
     if directed.owner_id is not None:

@@ -106,6 +106,7 @@ def _load_page(tx: Tx, since: datetime, before: int | None, limit: int) -> Seque
             _c.channel_id,
             _c.subject,
             _c.created_at,
+            _c.required,
             _k.kind,
             _k.queue_id,
             _cp.address,
@@ -152,7 +153,7 @@ def _try_page(
         )
         placed = place(rules, facts)
         after = direct(placed, row.queue_id, directory)
-        before = _began(placed_then.get(row.id, {}), row.queue_id)
+        before = _began(placed_then.get(row.id, {}), row.queue_id, row.required)
         example = None
         if after != before:
             example = Example(
@@ -199,12 +200,12 @@ def _load_first_conversations(tx: Tx, customer_ids: Sequence[int]) -> dict[int, 
     return {row.customer_id: row.id for row in tx.rows(query.group_by(_c.customer_id))}
 
 
-def _began(told: Mapping[str, Any], queue_id: int) -> Directed:
-    """How a conversation began whose line `placed` says this (nothing: there is none)."""
+def _began(told: Mapping[str, Any], queue_id: int, required: str) -> Directed:
+    """How a conversation began whose line `placed` says this (nothing: there is none). What it requires nobody changes."""
     return Directed(
         queue_id=told.get("queue_id", queue_id),
         priority=told.get("priority", 0),
-        required=told.get("required", ""),
+        required=required,
         tags=tuple(told["tags"].split("\n")) if told.get("tags") else (),
         topic_id=told.get("topic_id"),
         owner_id=told.get("owner_id"),

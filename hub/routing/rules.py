@@ -552,7 +552,7 @@ def _read_effects(given: object, name: str, hours: RuleHours | None, faults: dic
         topic_id=then.whole("topic_id", 1, _BIGGEST_ID),
         auto_reply=reply if isinstance(reply, str) else None,
     )
-    if read == RuleEffects():
+    if read == RuleEffects() and not any(field_name.startswith(f"{name}.") for field_name in faults):
         faults.setdefault(name, "says nothing: there must be something that the rule does")
     return read
 

@@ -442,8 +442,8 @@ conversation = Table(
     # What it is about. No foreign key, as above: topics are switched off, never removed.
     Column("topic_id", BigId),
     Column("tags", JSON(none_as_null=True)),
-    # What it requires beyond its queue, as `name<level` lines in order (equal requirements are equal texts), and by how many
-    # levels all that is required has been lowered since.
+    # What it requires beyond its queue, as `skill's id<level` lines in order (equal requirements are equal texts), and by how
+    # many levels all that is required has been lowered since (routing.requirements).
     Column("required", Text, nullable=False, server_default=""),
     Column("lowered", Integer, nullable=False, server_default=text("0")),
     # Until then nobody is offered it (it waits), or it costs whoever holds it nothing (they put it aside).
@@ -494,6 +494,15 @@ conversation = Table(
         "queued_since",
         sqlite_where=text("queued_since IS NOT NULL"),
         postgresql_where=text("queued_since IS NOT NULL"),
+    ),
+    # What waits and requires something else than its queue does: mostly nothing.
+    Index(
+        "ix_conversation_waiting_for_others",
+        "queue_id",
+        "required",
+        "lowered",
+        sqlite_where=text("queued_since IS NOT NULL AND (required <> '' OR lowered <> 0)"),
+        postgresql_where=text("queued_since IS NOT NULL AND (required <> '' OR lowered <> 0)"),
     ),
     Index(
         "ix_conversation_pinned_agent_id",

@@ -9,8 +9,9 @@ rises with load. One arrival that cannot be stored fails alone: its group is the
 
 A customer has at most one open conversation per contact point and channel account, by mail one per topic
 (timeline.threads). Writing within the channel's reopen window after the resolution reopens the conversation; later, a new
-one begins. A raw message (mail) is a file before the transaction begins and is named by its row; a file whose arrival turns
-out to be known is deleted, one whose commit failed is left to housekeeping, for the commit may have come through.
+one begins, where the rules in force place it (routing.placement). A raw message (mail) is a file before the transaction
+begins and is named by its row; a file whose arrival turns out to be known is deleted, one whose commit failed is left to
+housekeeping, for the commit may have come through.
 """
 
 from __future__ import annotations
@@ -25,12 +26,13 @@ from sqlalchemy import Row, bindparam, func, select, update
 
 from hub.channels.channel import Arrival, Consent, MessageArrival, ReceiptArrival
 from hub.domain.events import EntryAdded
-from hub.domain.mail import UNKNOWN_SENDER, IncomingMail
+from hub.domain.mail import UNKNOWN_SENDER
 from hub.domain.states import AttachmentState
-from hub.domain.values import AuthorKind, ContactKind, Direction, EntryKind, Happening
+from hub.domain.values import AuthorKind, ChannelKind, ContactKind, Direction, EntryKind, Happening
 from hub.domain.views import AttachmentView, MailView
 from hub.errors import DatabaseAway, NotFound
 from hub.routing import offers
+from hub.routing.placement import AS_USUAL, Newcomer, Placer, Start
 from hub.store import tables
 from hub.store.database import Database, Tx
 from hub.store.files import Files
@@ -83,6 +85,8 @@ class _Draft:
     is_new: bool = False
     # Only then has the dispatcher anything new to decide: a further message to waiting work changes nothing for it.
     is_newly_queued: bool = False
+    # Rules placed it; told once.
+    start: Start | None = None
     entries: list[tuple[int, dict[str, Any], MessageArrival]] = field(default_factory=list)
 
 
@@ -105,16 +109,17 @@ def accept_group(tx: Tx, items: Sequence[_Item]) -> list[Outcome]:
         (index, item) for index, item in enumerate(items) if index in fresh and isinstance(item.arrival, MessageArrival)
     ]
     if messages:
+        placer = Placer(tx)
         channels = _load_channels(tx, {item.channel_id for _, item in messages})
         together = [(index, item) for index, item in messages if not item.is_mail]
         if together:
-            _write(tx, _place(tx, together, channels), outcomes)
+            _write(tx, _place(tx, together, channels, placer), outcomes)
         posted = [(index, item) for index, item in messages if item.is_mail]
         if posted:
             _lock_for_mails(tx, [item for _, item in posted])
         # One after the other: a mail may belong to the conversation that the one before it has begun.
         for index, item in posted:
-            _write(tx, [_place_mail(tx, index, item, channels[item.channel_id])], outcomes)
+            _write(tx, [_place_mail(tx, index, item, channels[item.channel_id], placer)], outcomes)
     receipts = [
         (item.channel_id, item.arrival)
         for index, item in enumerate(items)
@@ -144,7 +149,9 @@ def _insert_arrivals(tx: Tx, items: Sequence[_Item]) -> set[int]:
     return {index_of[key] for key, new in zip(keys, is_new, strict=True) if new}
 
 
-def _place(tx: Tx, messages: Sequence[tuple[int, _Item]], channels: dict[str, Row[Any]]) -> list[_Placed]:
+def _place(
+    tx: Tx, messages: Sequence[tuple[int, _Item]], channels: dict[str, Row[Any]], placer: Placer
+) -> list[_Placed]:
     """The conversation of each message, all found or made together."""
     wanted: dict[tuple[str, str], dict[str, Any]] = {}
     for _, item in messages:
@@ -157,7 +164,7 @@ def _place(tx: Tx, messages: Sequence[tuple[int, _Item]], channels: dict[str, Ro
     customers.note_written_from(
         tx, [reach for (kind, _), reach in reaches.items() if not reach.verified and kind != ContactKind.CHAT]
     )
-    drafts = _find_conversations(tx, messages, channels, reaches)
+    drafts = _find_conversations(tx, messages, channels, reaches, placer)
     placed = []
     for index, item in messages:
         arrival = item.arrival
@@ -184,7 +191,7 @@ def _lock_for_mails(tx: Tx, items: Sequence[_Item]) -> None:
     tx.lock_conversations(known)
 
 
-def _place_mail(tx: Tx, index: int, item: _Item, channel: Row[Any]) -> _Placed:
+def _place_mail(tx: Tx, index: int, item: _Item, channel: Row[Any], placer: Placer) -> _Placed:
     """The conversation of a mail: the one it answers, reopened if it was resolved lately, or a new one of its sender's."""
     arrival = item.arrival
     assert isinstance(arrival, MessageArrival)
@@ -209,12 +216,17 @@ def _place_mail(tx: Tx, index: int, item: _Item, channel: Row[Any]) -> _Placed:
     if arrival.sender != UNKNOWN_SENDER:
         customers.note_written_from(tx, [reach])
     if draft is None:
-        draft = _begin_mail_conversation(tx, reach, channel, mail)
+        draft = _begin_mail_conversation(tx, reach, channel, arrival, placer)
     return _Placed(index, arrival, draft, reach.customer_name)
 
 
-def _begin_mail_conversation(tx: Tx, reach: customers.Reach, channel: Row[Any], mail: IncomingMail) -> _Draft:
+def _begin_mail_conversation(
+    tx: Tx, reach: customers.Reach, channel: Row[Any], arrival: MessageArrival, placer: Placer
+) -> _Draft:
+    mail = arrival.mail
+    assert mail is not None
     waits = mail.wants_answer
+    start = placer.start([_newcomer(reach, channel, arrival)])[0] if waits else None
     conversation_id = tx.insert(
         tables.conversation,
         {
@@ -229,11 +241,24 @@ def _begin_mail_conversation(tx: Tx, reach: customers.Reach, channel: Row[Any], 
             "created_at": tx.now,
             "last_entry_at": tx.now,
             "resolved_at": None if waits else tx.now,
+            **(start.values if start is not None else {}),
         },
     )
     row = tx.first(conversations.CONVERSATIONS.where(_c.id == conversation_id))
     assert row is not None
-    return _Draft(row._asdict(), is_new=True, is_newly_queued=waits)
+    return _Draft(row._asdict(), is_new=True, is_newly_queued=waits, start=start)
+
+
+def _newcomer(reach: customers.Reach, channel: Row[Any], arrival: MessageArrival) -> Newcomer:
+    return Newcomer(
+        channel_id=channel.id,
+        kind=ChannelKind(channel.kind),
+        queue_id=channel.queue_id,
+        customer_id=reach.customer_id,
+        address=arrival.sender,
+        text=arrival.text,
+        subject=arrival.mail.subject if arrival.mail is not None else None,
+    )
 
 
 def _write(tx: Tx, placed: Sequence[_Placed], outcomes: list[Outcome]) -> None:
@@ -265,6 +290,10 @@ def _write(tx: Tx, placed: Sequence[_Placed], outcomes: list[Outcome]) -> None:
                 draft.is_newly_queued = True
 
     drafts = list({id(one.draft): one.draft for one in placed}.values())
+    begun = [draft for draft in drafts if draft.start is not None]
+    for draft in begun:
+        # The line that tells of it comes last.
+        draft.row["last_entry_at"] = tx.now
     strangers = {one.index for one in placed if one.is_stranger}
     flat = [(draft, *entry) for draft in drafts for entry in draft.entries]
     # In the order of arrival, so that ids rise as the customer wrote.
@@ -309,13 +338,40 @@ def _write(tx: Tx, placed: Sequence[_Placed], outcomes: list[Outcome]) -> None:
                     tx, conversations.load_conversation(tx, view.id), happening, conversations.SYSTEM
                 )
                 draft.row["version"] += 1
-        if draft.is_new and arrival.mail is not None:
+        if draft.is_new and draft.start is None and arrival.mail is not None:
             acknowledgement.acknowledge(tx, view, arrival)
+    _tell_starts(tx, begun)
     waiting = [draft.row["id"] for draft in drafts if draft.row["queued_since"] is not None]
     if any(draft.is_newly_queued for draft in drafts):
         tx.wake("routing")
     if waiting:
         offers.retell(tx, waiting)
+
+
+def _tell_starts(tx: Tx, drafts: Sequence[_Draft]) -> None:
+    """A line for each conversation that rules placed, and what they answer by themselves."""
+    lines = [
+        {
+            "conversation_id": draft.row["id"],
+            "customer_id": draft.row["customer_id"],
+            **_FROM_RULES,
+            "at": tx.now,
+            "data": dict(draft.start.told),
+        }
+        for draft in drafts
+        if draft.start is not None
+    ]
+    ids = tx.insert_many(tables.entry, lines)
+    for entry_id, line, draft in zip(ids, lines, drafts, strict=True):
+        view = conversations.conversation_view(draft.row)
+        entry = {**_ENTRY_DEFAULTS, "client_key": None, **line, "id": entry_id, "channel_id": view.channel_id}
+        tx.emit(EntryAdded(conversations.entry_view(entry), view), conversations.entry_topics(view, to_visitor=True))
+        _, _, arrival = draft.entries[0]
+        reply = draft.start.auto_reply if draft.start is not None else None
+        words = reply.words(name=view.customer_name, number=view.id, now=tx.now) if reply is not None else None
+        is_answered = words is not None and acknowledgement.reply(tx, view, arrival, words)
+        if draft.is_new and arrival.mail is not None and not is_answered:
+            acknowledgement.acknowledge(tx, view, arrival)
 
 
 _UPDATED = (
@@ -335,6 +391,16 @@ _FROM_CUSTOMER: dict[str, Any] = {
     "direction": Direction.IN.value,
     "author_kind": AuthorKind.CUSTOMER.value,
     "author_id": None,
+}
+_FROM_RULES: dict[str, Any] = {
+    "kind": EntryKind.EVENT.value,
+    "direction": Direction.INTERNAL.value,
+    "author_kind": AuthorKind.SYSTEM.value,
+    "author_id": None,
+    "author_name": "",
+    "text": "",
+    "happening": Happening.PLACED.value,
+    "has_attachments": False,
 }
 _ENTRY_DEFAULTS: dict[str, Any] = {
     "delivery": None,
@@ -363,6 +429,7 @@ def _find_conversations(
     messages: Sequence[tuple[int, _Item]],
     channels: dict[str, Row[Any]],
     reaches: dict[tuple[str, str], customers.Reach],
+    placer: Placer,
 ) -> dict[tuple[int, str], _Draft]:
     """The open conversation of each (contact point, channel): the one there is, the one reopened, or a new one."""
     wanted: dict[tuple[int, str], tuple[customers.Reach, MessageArrival]] = {}
@@ -383,7 +450,7 @@ def _find_conversations(
         drafts |= _reopen(tx, missing, channels, wanted)
     missing = [key for key in wanted if key not in drafts]
     if missing:
-        drafts |= _create(tx, missing, channels, wanted)
+        drafts |= _create(tx, missing, channels, wanted, placer)
     return drafts
 
 
@@ -436,8 +503,13 @@ def _create(
     keys: Sequence[tuple[int, str]],
     channels: dict[str, Row[Any]],
     wanted: dict[tuple[int, str], tuple[customers.Reach, MessageArrival]],
+    placer: Placer,
 ) -> dict[tuple[int, str], _Draft]:
-    rows = []
+    # A STOP alone is no work, so nothing places it.
+    working = [key for key in keys if wanted[key][1].consent is not Consent.STOP]
+    newcomers = [_newcomer(wanted[key][0], channels[key[1]], wanted[key][1]) for key in working]
+    starts = dict(zip(working, placer.start(newcomers), strict=True))
+    rows: list[dict[str, Any]] = []
     for key in keys:
         reach, arrival = wanted[key]
         is_stop = arrival.consent is Consent.STOP
@@ -454,13 +526,18 @@ def _create(
                 "resolved_at": tx.now if is_stop else None,
             }
         )
+    if any(starts.values()):
+        # Rows of one statement have the same columns.
+        begins = [starts.get(key) for key in keys]
+        rows = [{**AS_USUAL, **row, **(start.values if start else {})} for row, start in zip(rows, begins, strict=True)]
     statement = tx.insert_if_new(tables.conversation).returning(_c.id)
     ids = list(tx.execute(statement, rows).scalars())
     found = conversations.CONVERSATIONS.where(_c.id.in_(ids))
-    drafts = {
-        (row.contact_point_id, row.channel_id): _Draft(row._asdict(), is_newly_queued=row.queued_since is not None)
-        for row in tx.rows(found)
-    }
+    drafts: dict[tuple[int, str], _Draft] = {}
+    for found_row in tx.rows(found):
+        key = (found_row.contact_point_id, found_row.channel_id)
+        is_queued = found_row.queued_since is not None
+        drafts[key] = _Draft(found_row._asdict(), is_newly_queued=is_queued, start=starts.get(key))
     lost = [key for key in keys if key not in drafts]
     if lost:
         # Another process opened it between our look and our insert (the partial unique index said so): use that one.

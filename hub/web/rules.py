@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from hub.domain.views import RequirementView
 from hub.routing import placement, rule_trial
 from hub.routing.placement import Directed, RuleVersions, StoredRules
 from hub.routing.requirements import read_required
-from hub.store import tables
 from hub.store.database import Tx
 from hub.web.api import Access, Context, endpoint
 from hub.web.schemas import (
@@ -51,9 +49,9 @@ async def create_rules(context: Context, body: NewRules) -> RuleSetView:
 @endpoint("POST", "/rules/try", access=Access.ADMIN, summary="Try rules out on the past")
 async def try_rules(context: Context, body: TryRules) -> RuleTrial:
     """What would have happened to past conversations under these rules, against what did. Changes nothing."""
-    database = context.hub.database
-    trial = await rule_trial.try_rules(database, body.mode, _plain(body.rules), days=body.days, limit=body.limit)
-    skills = await database.read(_load_skill_ids)
+    trial = await rule_trial.try_rules(
+        context.hub.database, body.mode, _plain(body.rules), days=body.days, limit=body.limit
+    )
     return RuleTrial(
         looked_at=trial.looked_at,
         changed=trial.changed,
@@ -65,8 +63,8 @@ async def try_rules(context: Context, body: TryRules) -> RuleTrial:
                 created_at=each.created_at,
                 preview=each.preview,
                 matched=list(each.matched),
-                before=_placement(each.before, skills),
-                after=_placement(each.after, skills),
+                before=_placement(each.before),
+                after=_placement(each.after),
                 notes=list(each.notes),
             )
             for each in trial.examples
@@ -139,21 +137,11 @@ def _overview(versions: RuleVersions) -> RulesOverview:
     )
 
 
-def _load_skill_ids(tx: Tx) -> dict[str, int]:
-    return {row.name: row.id for row in tx.rows(tables.skill.select())}
-
-
-def _placement(directed: Directed, skills: dict[str, int]) -> RulePlacement:
-    """A skill that was removed since is not told."""
-    required = [
-        RequirementView(skills[each.name], each.level)
-        for each in read_required(directed.required)
-        if each.name in skills
-    ]
+def _placement(directed: Directed) -> RulePlacement:
     return RulePlacement(
         queue_id=directed.queue_id,
         priority=directed.priority,
-        required=required,
+        required=list(read_required(directed.required)),
         tags=list(directed.tags),
         topic_id=directed.topic_id,
         owner_id=directed.owner_id,

@@ -271,6 +271,14 @@ def upgrade() -> None:
         postgresql_where=sa.text("next_step_at IS NOT NULL"),
     )
     op.create_index(
+        "ix_conversation_waiting_for_others",
+        "conversation",
+        ["queue_id", "required", "lowered"],
+        unique=False,
+        sqlite_where=sa.text("queued_since IS NOT NULL AND (required <> '' OR lowered <> 0)"),
+        postgresql_where=sa.text("queued_since IS NOT NULL AND (required <> '' OR lowered <> 0)"),
+    )
+    op.create_index(
         "ix_conversation_parked_until",
         "conversation",
         ["parked_until"],
@@ -322,6 +330,7 @@ def downgrade() -> None:
     op.drop_column("customer", "owner_id")
 
     op.drop_index("ix_conversation_parked_until", "conversation")
+    op.drop_index("ix_conversation_waiting_for_others", "conversation")
     op.drop_index("ix_conversation_next_step_at", "conversation")
     op.drop_column("conversation", "callback")
     op.drop_column("conversation", "escalated")

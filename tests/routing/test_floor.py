@@ -20,6 +20,7 @@ from hub.domain.views import OverflowView, RequirementView
 from hub.errors import Conflict, InvalidInput
 from hub.routing import dispatcher, engine, floor
 from hub.routing.dispatcher import Dispatcher
+from hub.routing.requirements import write_required
 from hub.store import tables
 from hub.store.database import Notice, Tx
 from hub.store.stream import Wakes
@@ -201,6 +202,89 @@ async def test_the_longest_idle_is_asked_first_where_the_queue_says_so(scene: Sc
     await go(scene)
     assert list((await ringing_at(scene)).values()) == [laden.user_id]
     assert unladen.user_id != laden.user_id
+
+
+async def set_own(scene: Scene, conversation_id: int, lowered: int = 0, **levels: int) -> None:
+    """What this one requires beyond its queue, and by how much all that is required is lowered."""
+    ids = {row["name"]: row["id"] for row in await scene.rows(tables.skill)}
+    required = write_required(RequirementView(ids[name], level) for name, level in levels.items())
+    await scene.set(tables.conversation, {"required": required, "lowered": lowered}, id=conversation_id)
+
+
+async def test_what_one_conversation_requires_is_asked_of_whoever_is_offered_it(scene: Scene) -> None:
+    clerk, expert = await scene.agent(), await scene.agent()
+    await give(scene, clerk, billing=2)
+    await give(scene, expert, billing=4)
+    conversation_id = await scene.opened()
+    await set_own(scene, conversation_id, billing=3)
+    await go(scene)
+    assert await ringing_at(scene) == {conversation_id: expert.user_id}
+    record = (await scene.row(tables.offer))["explanation"]
+    assert record["filtered"] == {"lacks_skill:billing<3": [clerk.user_id]}
+
+
+async def test_of_the_queues_requirement_and_its_own_the_higher_counts(scene: Scene) -> None:
+    await require(scene, "billing", 2)
+    clerk, expert = await scene.agent(), await scene.agent()
+    await give(scene, clerk, billing=2)
+    await give(scene, expert, billing=4)
+    plain, hard = await scene.opened(sender="a"), await scene.opened(sender="b")
+    await set_own(scene, hard, billing=3)
+    await go(scene)
+    assert await ringing_at(scene) == {plain: clerk.user_id, hard: expert.user_id}
+
+
+async def test_what_is_lowered_more_can_take(scene: Scene) -> None:
+    await require(scene, "billing", 3)
+    beginner = await scene.agent()
+    await give(scene, beginner, billing=1)
+    first, second = await scene.opened(sender="a"), await scene.opened(sender="b")
+    await go(scene)
+    assert await ringing_at(scene) == {}
+    await set_own(scene, second, lowered=2)
+    await go(scene)
+    assert await ringing_at(scene) == {second: beginner.user_id}
+    assert first != second
+
+
+async def test_what_is_lowered_below_its_first_level_is_required_no_more(scene: Scene) -> None:
+    await require(scene, "billing", 2)
+    anybody = await scene.agent()
+    conversation_id = await scene.opened()
+    await set_own(scene, conversation_id, lowered=2, billing=2)
+    await go(scene)
+    assert await ringing_at(scene) == {conversation_id: anybody.user_id}
+
+
+async def test_what_nobody_could_ever_do_is_counted_by_what_each_requires(scene: Scene) -> None:
+    agent = await scene.agent()
+    await give(scene, agent, billing=2)
+    await scene.opened(sender="a")
+    await set_own(scene, await scene.opened(sender="b"), billing=2)
+    hard = await scene.opened(sender="c")
+    await set_own(scene, hard, billing=5)
+    await set_own(scene, await scene.opened(sender="d"), billing=5, lowered=3)
+    await scene.database.transaction(dispatcher.count_unservable)
+    assert (await scene.row(tables.queue))["unservable"] == 1
+    told = await scene.database.read(dispatcher.explain_now, hard)
+    assert told is not None
+    assert (told.is_unservable, dict(told.filtered)) == (True, {"lacks_skill:billing<5": (agent.user_id,)})
+
+
+async def test_a_skill_that_is_renamed_is_still_required_and_one_that_is_removed_no_more(scene: Scene) -> None:
+    agent = await scene.agent()
+    await give(scene, agent, billing=1)
+    conversation_id = await scene.opened()
+    await set_own(scene, conversation_id, billing=2)
+    (skill,) = await scene.rows(tables.skill)
+    await scene.database.transaction(skills.rename_skill, skill["id"], "Invoices")
+    await go(scene)
+    told = await scene.database.read(dispatcher.explain_now, conversation_id)
+    assert told is not None
+    assert dict(told.filtered) == {"lacks_skill:Invoices<2": (agent.user_id,)}
+    await scene.database.transaction(skills.delete_skill, skill["id"])
+    await go(scene)
+    assert await ringing_at(scene) == {conversation_id: agent.user_id}
 
 
 # --- wishes -------------------------------------------------------------------------------------------------------------
@@ -543,9 +627,12 @@ async def test_what_waits_is_explained_though_it_rings_at_nobody(scene: Scene, c
 # --- narrowing ----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("seed", range(6))
-async def test_what_is_left_out_of_a_snapshot_changes_no_decision(scene: Scene, clock: FrozenClock, seed: int) -> None:
+@pytest.mark.parametrize(("seed", "lines_limit"), [*((seed, 100) for seed in range(6)), (6, 3), (7, 3)])
+async def test_what_is_left_out_of_a_snapshot_changes_no_decision(
+    scene: Scene, clock: FrozenClock, monkeypatch: pytest.MonkeyPatch, seed: int, lines_limit: int
+) -> None:
     """Random floors, with every setting there is: the narrowed snapshot and the whole one decide the same."""
+    monkeypatch.setattr(floor, "_LINES_LIMIT", lines_limit)
     chance = random.Random(seed)
     await scene.database.transaction(_lay_random_floor, scene.queue_id, chance, clock.now)
 
@@ -629,6 +716,9 @@ def _lay_random_floor(tx: Tx, first_queue: int, chance: random.Random, now: date
         holder = chance.choice(agents)
         is_held = chance.random() < 0.12
         waits = {"assignee_id": holder} if is_held else {"queued_since": since, "priority": chance.choice((0, 0, 9))}
+        # One in three requires something of its own, one in five has been widened.
+        needed = [RequirementView(chance.choice(skill_ids), chance.randint(1, 4))] if chance.random() < 0.33 else []
+        work |= {"required": write_required(needed), "lowered": chance.choice((0, 0, 0, 0, 1))}
         conversation_id = tx.insert(tables.conversation, work | waits)
         segment = {
             "agent_id": holder,

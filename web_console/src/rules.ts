@@ -28,7 +28,7 @@ export function newRule(id: string, name: string, parts: { when?: Partial<Rule["
   return structuredClone({ id, name, enabled: true, when: { ...NO_CONDITIONS, ...parts.when }, then: { ...NO_RESULTS, ...parts.then } });
 }
 
-const isThere = (value: unknown): boolean => value !== null && !(Array.isArray(value) && value.length === 0);
+const isThere = (value: unknown): boolean => value !== null && value !== "" && !(Array.isArray(value) && value.length === 0);
 export const conditionsOf = (rule: Rule): Condition[] => CONDITIONS.filter((part) => isThere(rule.when[part]));
 export const resultsOf = (rule: Rule): Result[] => RESULTS.filter((part) => isThere(rule.then[part]));
 

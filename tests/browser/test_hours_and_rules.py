@@ -61,6 +61,11 @@ def test_overlapping_hours_are_named_and_a_calendar_shows_the_days_to_come(demo:
 
     admin.write_hours("monday", 1, "19", "26")
     expect(page.get_by_text("until 02:00 the next day")).to_be_visible()
+    zone = page.get_by_label("Time zone")
+    zone.click()
+    zone.type("tbil")
+    page.get_by_role("option", name="Asia/Tbilisi").click()
+    expect(zone).to_have_value("Asia/Tbilisi")
     page.get_by_test_id("import-country").click()
     expect(page.get_by_test_id("holiday-country").locator("select")).to_have_value("AM")
     page.get_by_test_id("holidays-look").click()
@@ -69,12 +74,12 @@ def test_overlapping_hours_are_named_and_a_calendar_shows_the_days_to_come(demo:
     expect(page.get_by_test_id("special-day").first).to_contain_text("Armenia")
     admin.save_calendar()
     expect(page.get_by_role("heading", name="Office")).to_be_visible()
-    expect(page.get_by_test_id("days-ahead")).to_contain_text("19:00–26:00")
+    expect(page.get_by_test_id("days-ahead")).to_contain_text("19:00–02:00 (+1)")
     show(page, "hours-saved")
 
     admin.open("/admin/hours")
     row = page.get_by_test_id("calendar-row").filter(has_text="Office")
-    expect(row).to_contain_text("Mon 09:00–18:00, 19:00–26:00; Tue–Fri 09:00–18:00")
+    expect(row).to_contain_text("Mon 09:00–18:00, 19:00–02:00 (+1); Tue–Fri 09:00–18:00")
     expect(row).to_contain_text(re.compile("Open until|Closed, opens"))
 
 

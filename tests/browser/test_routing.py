@@ -97,7 +97,7 @@ def test_the_one_with_the_skill_rings_then_the_other_and_the_reasons_can_be_read
     expect(offer).to_have_count(0)
 
     admin.open_queue("Support")
-    admin.page.get_by_label("SMS").fill(str(RING_S))
+    admin.page.get_by_role("spinbutton", name="SMS").fill(str(RING_S))
     admin.save_queue()
     admin.give(EKA, "Grinders", 3)
     expect(eka.page.get_by_test_id("offer")).to_contain_text("My grinder smells of smoke.")

@@ -4,7 +4,7 @@ import { useI18n } from "vue-i18n";
 import { useServerNow } from "./clock";
 import type { CalendarView } from "./events";
 import { clockTime, dayKey, plainDate, weekdayName } from "./format";
-import type { HoursFault, Interval } from "./hours";
+import { type HoursFault, type Interval, pastMidnight } from "./hours";
 
 const SOON_MS = 6 * 86_400_000;
 
@@ -12,7 +12,15 @@ export function useHoursWords() {
   const { t, te, locale } = useI18n();
   const now = useServerNow();
 
-  const intervals = (hours: readonly Interval[]) => hours.map(([opens, closes]) => `${opens}–${closes}`).join(", ");
+  /** "09:00–13:00, 22:00–02:00 (+1)": an end past midnight as the clock on the wall shows it. */
+  function intervals(hours: readonly Interval[]): string {
+    return hours
+      .map((interval) => {
+        const nextDay = pastMidnight(interval);
+        return `${interval[0]}–${nextDay === null ? interval[1] : `${nextDay} (+1)`}`;
+      })
+      .join(", ");
+  }
 
   /** "Mon–Fri 09:00–18:00". */
   function runWords(run: { first: number; last: number; hours: readonly Interval[] }): string {

@@ -61,6 +61,12 @@ function resultWords(then: Rule["then"], names: RuleNames): string[] {
   if (then.required.length) said.push(t("rules.do_required", { skills: then.required.map((each) => t("queues.skill_at", { skill: names.skill(each.skill_id), level: each.level })).join(", ") }));
   if (then.topic_id !== null) said.push(t("rules.do_topic", { topic: names.topic(then.topic_id) }));
   if (then.tags.length) said.push(t("rules.do_tags", { tags: then.tags.join(", ") }));
-  if (then.auto_reply) said.push(t("rules.do_reply", { text: then.auto_reply.length > REPLY_SHOWN ? `${then.auto_reply.slice(0, REPLY_SHOWN).trimEnd()}…` : then.auto_reply }));
+  if (then.auto_reply) said.push(t("rules.do_reply", { text: shortened(then.auto_reply) }));
   return said;
+}
+
+/** Its beginning, without half a placeholder at the end. */
+function shortened(text: string): string {
+  if (text.length <= REPLY_SHOWN) return text;
+  return `${text.slice(0, REPLY_SHOWN).replace(/\{\w*$/, "").trimEnd()}…`;
 }

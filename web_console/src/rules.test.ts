@@ -23,6 +23,7 @@ describe("a rule", () => {
 
   it("without conditions fits always, and says so", () => {
     expect(sentenceOf(newRule("a", "A", { then: { auto_reply: "x".repeat(80) } }), names)).toBe(`Always: answer at once: “${"x".repeat(60)}…”.`);
+    expect(sentenceOf(newRule("a", "A", { then: { auto_reply: `${"x".repeat(56)} {opens}.` } }), names)).toBe(`Always: answer at once: “${"x".repeat(56)}…”.`);
     expect(sentenceOf(newRule("a", "A"), names)).toBe("Always: nothing happens yet.");
   });
 

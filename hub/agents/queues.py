@@ -299,12 +299,15 @@ def emit_access(tx: Tx, user_ids: Iterable[int]) -> None:
 
 
 def _set_members(tx: Tx, queue_id: int, user_ids: Collection[int]) -> bool:
+    """Of those who work here. Who is deactivated is shown to nobody, and so is neither taken out nor put in: when they
+    come back they are where they were."""
     wanted = set(user_ids)
     known = set(tx.execute(select(_u.id).where(_u.id.in_(wanted), _u.active)).scalars()) if wanted else set()
     if wanted - known:
         unknown = ", ".join(str(user_id) for user_id in sorted(wanted - known))
         raise InvalidInput("there is no such user", fields={"member_ids": f"there is no active user {unknown}"})
-    held = set(tx.execute(select(_m.user_id).where(_m.queue_id == queue_id)).scalars())
+    active = select(_m.user_id).join(tables.user_account, _u.id == _m.user_id).where(_m.queue_id == queue_id, _u.active)
+    held = set(tx.execute(active).scalars())
     if wanted == held:
         return False
     tx.execute(delete(tables.queue_member).where(_m.queue_id == queue_id, _m.user_id.in_(held - wanted)))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from unicodedata import normalize
 
 from sqlalchemy import delete, select, update
 
@@ -100,7 +101,8 @@ def delete_skill(tx: Tx, skill_id: int) -> None:
 
 def _check_name(tx: Tx, name: str, own_id: int | None) -> str:
     """The name as it is kept: languages in small letters."""
-    name = " ".join(name.split())
+    # One form of each letter: "é" and "e" with an accent behind it look the same, and are.
+    name = " ".join(normalize("NFC", name).split())
     if not name or not name.isprintable() or len(name) > 60:
         raise InvalidInput("not a name", fields={"name": "must be 1 to 60 visible characters"})
     if name.casefold().startswith(LANGUAGE_PREFIX):

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,12 +14,16 @@ from datetime import datetime, timedelta
 from sqlalchemy import insert, select, update
 
 from hub.agents import accounts, queues
+from hub.agents.queues import QueueSettings
 from hub.demo.pages import Login
 from hub.demo.past_mails import PastThread
 from hub.demo.people import CALLERS, CORRESPONDENTS, PEOPLE
 from hub.domain.mail import MailKind, SpanKind
 from hub.domain.states import ConversationStatus, Delivery
 from hub.domain.values import AuthorKind, ChannelKind, ContactKind, Direction, EntryKind, Role
+from hub.routing import calendars, holidays, placement
+from hub.routing.calendar import SpecialDay, SpecialDayText
+from hub.routing.calendars import CalendarText
 from hub.store import tables
 from hub.store.database import Database, Tx
 from hub.store.vault import Vault
@@ -93,6 +98,25 @@ QUEUES: tuple[SeedQueue, ...] = (SeedQueue(SUPPORT, 25, SIGNATURE), SeedQueue(SA
 ACKNOWLEDGEMENT = (
     "Շնորհակալություն նամակի համար։ Այն ստացվել է, շուտով Ձեզ կպատասխանի մեր աշխատակիցը։\n\n"
     "Thank you for your mail. It has arrived, and one of us will answer you soon. Your number is {number}."
+)
+
+
+WORKING_WEEK = [[("09:00", "18:00")]] * 5 + [[], []]
+COMPLAINT = "Complaint"
+# What people write when they want their money back, in the languages of those who write here.
+REFUND_WORDS = (
+    "refund*",
+    "money back",
+    "վերադարձ*",
+    "geri qaytar*",
+    "повернення",
+    "повернути гроші",
+    "თანხის დაბრუნება",
+)
+CLOSED = (
+    "Շնորհակալություն նամակի համար։ Այն ստացվել է, Ձեր հարցման համարն է {number}։\n\n"
+    "Thank you for your mail. It has arrived; its number is {number}.\n\n"
+    "Բացվում ենք / We open: {opens} (Yerevan)"
 )
 
 
@@ -232,10 +256,19 @@ async def seed(
     """Fills an empty hub, in one transaction, with `mails` among its past. In one that has users already only the demo's
     channel accounts are pointed at `hub_url` and `smtp_port` (they may be others this time); False then."""
     password_hash = await accounts.hash_password(password())
-    return await database.transaction(_fill, vault, channels(hub_url, smtp_port), password_hash, mails)
+    year = database.clock().year
+    closed = await asyncio.to_thread(holidays.country_holidays, "AM", (year, year + 1))
+    return await database.transaction(_fill, vault, channels(hub_url, smtp_port), password_hash, mails, closed)
 
 
-def _fill(tx: Tx, vault: Vault, wanted: Sequence[SeedChannel], password_hash: str, mails: Sequence[PastThread]) -> bool:
+def _fill(
+    tx: Tx,
+    vault: Vault,
+    wanted: Sequence[SeedChannel],
+    password_hash: str,
+    mails: Sequence[PastThread],
+    closed: Sequence[SpecialDay],
+) -> bool:
     if accounts.load_users(tx, limit=1):
         _point_channels(tx, vault, wanted)
         return False
@@ -284,7 +317,38 @@ def _fill(tx: Tx, vault: Vault, wanted: Sequence[SeedChannel], password_hash: st
         _write_past(tx, past, queue_ids[SUPPORT], agents)
     for thread in mails:
         _write_past_mails(tx, thread, queue_ids[SUPPORT], agents)
+    calendar_id = _write_hours(tx, queue_ids[SUPPORT], closed)
+    _write_rules(tx, calendar_id, users["admin@demo.test"].id)
     return True
+
+
+def _write_hours(tx: Tx, queue_id: int, closed: Sequence[SpecialDay]) -> int:
+    special = [SpecialDayText(each.day.isoformat(), (), each.name, each.source) for each in closed]
+    text = CalendarText("Yerevan", TIME_ZONE, WORKING_WEEK, special)
+    calendar_id = calendars.create_calendar(tx, text).id
+    queues.update_queue(tx, queue_id, QueueSettings(calendar_id=calendar_id))
+    return calendar_id
+
+
+def _write_rules(tx: Tx, calendar_id: int, user_id: int) -> None:
+    """Two that show what rules are for. The one for closed hours answers mails, which would be acknowledged anyway."""
+    topic = {"name": COMPLAINT, "folded_name": COMPLAINT.casefold(), "is_complaint": True}
+    rules = [
+        {
+            "id": "refunds1",
+            "name": "Money back",
+            "when": {"words": {"any": REFUND_WORDS}},
+            "then": {"topic_id": tx.insert(tables.topic, topic), "priority": 15, "tags": ["refund"]},
+        },
+        {
+            "id": "closed01",
+            "name": "Outside our hours",
+            "when": {"kinds": [ChannelKind.EMAIL.value], "hours": {"calendar_id": calendar_id, "open": False}},
+            "then": {"auto_reply": CLOSED},
+        },
+    ]
+    version = placement.create_version(tx, user_id, "all", rules, expected_version=None).version
+    placement.activate(tx, version)
 
 
 def _point_channels(tx: Tx, vault: Vault, wanted: Sequence[SeedChannel]) -> None:

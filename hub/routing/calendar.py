@@ -203,7 +203,9 @@ def next_change(calendar: Calendar, at: datetime) -> datetime | None:
         if closes is not None and begins > closes:
             return closes
         closes = ends
-    return closes
+    # Open until the search ends is open for good.
+    is_for_good = closes is not None and closes - at > timedelta(days=_HORIZON_DAYS - 4)
+    return None if is_for_good else closes
 
 
 def open_seconds(calendar: Calendar, start: datetime, end: datetime) -> float:

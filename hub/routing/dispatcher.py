@@ -86,6 +86,9 @@ def dispatch(tx: Tx, presence_grace_s: float, up_since: datetime | None = None) 
 
 def explain_now(tx: Tx, conversation_id: int) -> engine.Explanation | None:
     """What would be decided about this work at this moment, and why; None if it does not wait, or rings already."""
+    rings = select(_o.id).where(_o.conversation_id == conversation_id, _o.ended_at.is_(None))
+    if tx.scalar(select(_c.queued_since).where(_c.id == conversation_id)) is None or tx.first(rings) is not None:
+        return None
     loaded = floor.load_snapshot(tx, conversation_id)
     try:
         return engine.explain(loaded.snapshot, tx.now, conversation_id)
@@ -212,6 +215,8 @@ def _take_away(tx: Tx, user_id: int, outcome: OfferOutcome, reason: str) -> None
         if ChannelKind(row.kind) in engine.LIVE_KINDS or row.release_when_lost == "all":
             view = conversations.lock_conversation(tx, row.id)
             _release(tx, view, conversations.SYSTEM, reason)
+    # A customer with the line open cannot wait for somebody who has gone home; a mail can.
+    unpin_from(tx, user_id, engine.LIVE_KINDS)
     roster.change_agent_state(tx, user_id, AgentState.OFFLINE)
 
 
@@ -289,9 +294,16 @@ def _end_assignment(tx: Tx, view: ConversationView, reason: str) -> int | None:
     return int(row.agent_id)
 
 
-def _original_age(tx: Tx, view: ConversationView) -> datetime:
-    """Since when the customer waits: the oldest unanswered message, else now (nobody waits for an answer)."""
-    return view.unanswered_since or tx.now
+def _original_age(tx: Tx, view: ConversationView, reason: str) -> datetime:
+    """The age at which work goes back. What waits keeps its own, wherever it is sent. Of what was held: since the oldest
+    unanswered message; where nobody waits for an answer, live work that was taken from its agent (lost, signed out) has
+    waited since they got it, for the customer is there and did nothing; all else begins anew."""
+    if view.queued_since is not None:
+        return view.queued_since
+    if view.unanswered_since is not None:
+        return view.unanswered_since
+    is_taken = view.channel_kind in engine.LIVE_KINDS and reason not in ("transferred", "released")
+    return view.assigned_at if is_taken and view.assigned_at is not None else tx.now
 
 
 def _release(
@@ -323,8 +335,9 @@ def _release(
         assignee_id=None,
         assigned_at=None,
         queue_id=target,
-        queued_since=_original_age(tx, before),
-        pinned_agent_id=None,
+        queued_since=_original_age(tx, before, reason),
+        # A supervisor's word about waiting work outlasts its way to the queue that it stands in.
+        pinned_agent_id=before.pinned_agent_id if target == before.queue_id else None,
     )
     conversations.emit_hidden(tx, view, before)
     if agent_id is not None:
@@ -422,6 +435,8 @@ def transfer(
     if queue_id is not None:
         if tx.first(select(_q.id).where(_q.id == queue_id)) is None:
             raise InvalidInput("no such queue", fields={"queue_id": "there is no such queue"})
+        if before.assignee_id is None and queue_id == before.queue_id:
+            return before  # it waits there already
         _end_live_offer_of(tx, before.id)
         before = conversations.load_conversation(tx, before.id)
         return _release(tx, before, _author(viewer), "transferred", queue_id=queue_id, note=note)
@@ -495,10 +510,15 @@ def _pin(tx: Tx, before: ConversationView, agent_id: int | None, author: Author)
     return view
 
 
-def unpin_from(tx: Tx, agent_id: int) -> None:
-    """Work that was to be this agent's, who will not come back, is for whoever may have it."""
+def unpin_from(tx: Tx, agent_id: int, kinds: Collection[ChannelKind] = tuple(ChannelKind)) -> None:
+    """Work of these kinds that was to be this agent's, who is gone, is for whoever may have it."""
     tx.lock_routing()
-    waiting = select(_c.id).where(_c.queued_since.is_not(None), _c.pinned_agent_id == agent_id).order_by(_c.id)
+    waiting = (
+        select(_c.id)
+        .join(tables.channel, tables.channel.c.id == _c.channel_id)
+        .where(_c.queued_since.is_not(None), _c.pinned_agent_id == agent_id, tables.channel.c.kind.in_(sorted(kinds)))
+        .order_by(_c.id)
+    )
     for row in tx.rows(waiting):
         _pin(tx, conversations.lock_conversation(tx, row.id), None, conversations.SYSTEM)
 
@@ -534,6 +554,8 @@ def resolve(tx: Tx, viewer: Viewer, conversation_id: int) -> ConversationView:
         assigned_at=None,
         queued_since=None,
         pinned_agent_id=None,
+        # Its urgency is over with it: what the customer writes next is weighed anew.
+        priority=0,
         unanswered_since=None,
         resolved_at=tx.now,
     )

@@ -14,7 +14,7 @@ oldest first; then, rank by rank of the queues among an agent's queues, by wait 
 The hard bound: younger work is never offered to an agent who could be offered overdue work that goes without; whatever
 queues the two stand in, whatever their priorities. Where nobody has room, a queue that `makes_room` keeps one agent for each
 such piece of work, the one with the least to do, away from everything else until they have room (else a call could wait
-for ever behind texts).
+for ever behind chats). Only somebody whose budget is large enough: who could never serve it is not kept for it.
 
 Choice of agent: whoever meets more of the wishes, then as the work's own queue says (`Choice`), then the lower id.
 
@@ -445,6 +445,7 @@ class _Floor:
         self._standing: dict[tuple[int, ...], tuple[list[int], int]] = {}
         self._skilled: dict[Skill, int] = {}
         self._room: dict[tuple[ChannelKind | None, int], tuple[int, int]] = {}
+        self._large_enough: dict[tuple[ChannelKind | None, int], int] = {}
         self.kept = self.taken = 0
         yielding = {kind for kinds in self.rules.interrupts.values() for kind in kinds}
         bit = 1
@@ -476,9 +477,10 @@ class _Floor:
             found |= members.get(queue_id, 0)
         return found
 
-    def keep(self, eligible: int) -> None:
-        """Keeps the one with the least to do of these who are idle away from everything else."""
-        near = eligible & self.idle & ~self.kept & ~self.taken
+    def keep(self, eligible: int, kind: ChannelKind | None, weight: int) -> None:
+        """Keeps the one with the least to do of these who are idle, and who could ever serve such work, away from
+        everything else."""
+        near = eligible & self.idle & self.large_enough(kind, weight) & ~self.kept & ~self.taken
         if near:
             least = min(self.of(near), key=lambda each: (each[1].load, each[0]))[0]
             self.free &= ~least
@@ -540,6 +542,18 @@ class _Floor:
                 elif _fits(agent, kind, weight, self.rules):
                     fits |= bit
             found = self._room[(kind, weight)] = (fits, apart)
+        return found
+
+    def large_enough(self, kind: ChannelKind | None, weight: int) -> int:
+        """Whose budget such work would fit into if they had nothing else."""
+        found = self._large_enough.get((kind, weight))
+        if found is None:
+            found = 0
+            for bit, agent in self.of(self.everybody):
+                cost = weight if kind is None else agent.weights.get(kind, weight)
+                if cost <= agent.capacity and agent.capacity > 0:
+                    found |= bit
+            self._large_enough[kind, weight] = found
         return found
 
     def of(self, mask: int) -> Iterator[tuple[int, Agent]]:
@@ -658,8 +672,7 @@ def _is_unservable(floor: _Floor, item: Work, queue: Queue) -> bool:
         able = floor.members_of(ever)
     else:
         able = floor.bit_of.get(item.pinned_agent_id, 0)
-    able &= floor.able(item.required)
-    return not any(weight_for(agent, item) <= agent.capacity for _, agent in floor.of(able))
+    return not able & floor.able(item.required) & floor.large_enough(item.kind, item.weight)
 
 
 def _queue_of(item: Work, queues: Mapping[int, Queue]) -> Queue:
@@ -690,7 +703,7 @@ def _route(snapshot: Snapshot, now: datetime) -> tuple[list[Decision], _Floor]:
         if candidates:
             decisions.append(_decide(floor, line, item, now, candidates))
         elif line.queue.makes_room:
-            floor.keep(line.eligible)
+            floor.keep(line.eligible, item.kind, item.weight)
 
     heapq.heapify(waiting)
     offered: set[int] = set()

@@ -588,7 +588,8 @@ def _load_exclusions(tx: Tx) -> dict[int, dict[int, datetime]]:
     missed = (
         select(_o.conversation_id, _o.agent_id, _o.ended_at, _q.exclusion_s)
         .join(tables.queue, _q.id == _o.queue_id)
-        .where(_MISSED, _o.ended_at > tx.now - timedelta(seconds=longest))
+        .join(tables.conversation, _c.id == _o.conversation_id)
+        .where(_MISSED, _o.ended_at > tx.now - timedelta(seconds=longest), _c.queued_since.is_not(None))
     )
     found: dict[int, dict[int, datetime]] = {}
     for row in tx.rows(missed):

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from itertools import islice
 from typing import Any
 
 from hub.errors import InvalidInput
@@ -22,7 +23,8 @@ from hub.routing.calendar import SpecialDay
 # A public calendar of fifty years has some 1,000 events in 300 kB.
 _MAX_TEXT = 1_000_000
 _MAX_EVENTS = 5_000
-_MAX_DAYS = 10_000
+# Of all its events together, each day of each counted: more is not a calendar but an attack on the processor.
+_MAX_DAYS = 20_000
 # An event that takes longer is not a holiday but a mistake (or an attack).
 _LONGEST_DAYS = 60
 _MAX_SPAN_YEARS = 50
@@ -58,18 +60,21 @@ def holidays_from_ical(text: str, first: date, last: date, source: str = "ical")
         raise _invalid(f"has more than {_MAX_EVENTS} events")
     days: dict[date, SpecialDay] = {}
     skipped: list[str] = []
+    expanded = 0
     for event in events:
         name = " ".join(str(event.get("SUMMARY") or "").split())[:200]
         if str(event.get("STATUS") or "").upper() == "CANCELLED":
             continue
         try:
-            found = list(_days_of(event, first, last))
+            # One more than may be: enough to see that it is too many.
+            found = list(islice(_days_of(event, first, last), _MAX_DAYS - expanded + 1))
         except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
             skipped.append(name)
             continue
+        expanded += len(found)
         for day in found:
             days.setdefault(day, SpecialDay(day, (), name, source))
-        if len(days) > _MAX_DAYS:
+        if expanded > _MAX_DAYS:
             raise _invalid(f"names more than {_MAX_DAYS} days")
     return IcalHolidays(tuple(days[day] for day in sorted(days)), tuple(skipped))
 
@@ -116,8 +121,9 @@ def _days_of(event: Any, first: date, last: date) -> Iterator[date]:
     length = max((ends - begins).days, 1)
     if length > _LONGEST_DAYS or "RDATE" in event:
         raise ValueError("not a holiday")
+    left_out = _left_out(event)
     for start in _starts(begins, event.get("RRULE"), first - timedelta(days=length), last):
-        if start not in _left_out(event):
+        if start not in left_out:
             for number in range(length):
                 day = start + timedelta(days=number)
                 if first <= day <= last:

@@ -63,9 +63,12 @@ _SHARED_COMMIT_LIMIT = 256
 # How long a SQLite writer waits for another process (the command line, a backup) to finish its write.
 _SQLITE_BUSY_S = 10.0
 _SQLITE_READERS = 4
-# A PostgreSQL unit of work is run again this often after a deadlock or a serialisation failure.
+# A PostgreSQL unit of work is run this often at most: again after a serialisation failure, a deadlock, or when another made
+# what it wanted to make between its look and its insert (a unique violation): the second look finds it and says so.
 _REPEATS = 4
-_REPEATABLE_SQLSTATES = frozenset({"40001", "40P01"})
+_REPEATABLE_SQLSTATES = frozenset({"40001", "40P01", "23505"})
+# But for the backstops of a lock: if one of these stops anything, the lock is broken, and that must be loud.
+_BACKSTOPS = ("uq_offer_one_live_per_conversation", "uq_assignment_one_live_per_conversation")
 # With these PostgreSQL says that it cannot serve now: connection, resources, operator (it starts or stops), system; and of
 # a write that it is a standby (appendix A of its documentation, version 17). 57014 is a statement somebody cancelled.
 _AWAY_CLASSES = ("08", "53", "57", "58")
@@ -613,8 +616,7 @@ class PostgresDatabase(Database):
                 async with self._engine.connect() as connection, connection.begin():
                     value = await connection.run_sync(run)
             except DBAPIError as error:
-                sqlstate = getattr(error.orig, "sqlstate", None)
-                if sqlstate in _REPEATABLE_SQLSTATES and attempt < _REPEATS - 1:
+                if _is_repeatable(error) and attempt < _REPEATS - 1:
                     continue
                 raise _translated(error) from error
             except (OSError, TimeoutError, PoolTimeoutError) as error:
@@ -635,6 +637,13 @@ class PostgresDatabase(Database):
         if self._running:
             await asyncio.wait(self._running)
         await self._engine.dispose()
+
+
+def _is_repeatable(error: DBAPIError) -> bool:
+    words = str(error.orig)
+    return getattr(error.orig, "sqlstate", None) in _REPEATABLE_SQLSTATES and not any(
+        name in words for name in _BACKSTOPS
+    )
 
 
 def open_database(url: str, clock: Clock = utc_now) -> Database:

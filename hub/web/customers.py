@@ -7,8 +7,9 @@ from typing import Any
 
 from hub.agents import presence
 from hub.agents.viewer import Viewer
-from hub.domain.values import ContactKind
+from hub.domain.values import ContactKind, Role
 from hub.domain.views import ConversationView, CustomerView, EntryView
+from hub.errors import Forbidden
 from hub.store import tables
 from hub.store.database import Tx
 from hub.timeline import conversations, customers
@@ -70,7 +71,10 @@ _NULL_IS_A_VALUE = ("language", "owner_id")
 def _update(
     tx: Tx, viewer: Viewer, customer_id: int, expected_version: int | None, values: dict[str, Any]
 ) -> CustomerView:
-    customers.access_customer(tx, viewer, customer_id)
+    view = customers.access_customer(tx, viewer, customer_id)
+    if values.get("tier", view.tier) != view.tier and not viewer.covers(Role.SUPERVISOR):
+        # It is worth up to half an hour of waiting, as a priority is; that is a supervisor's to give, too.
+        raise Forbidden("only a supervisor may change a customer's tier")
     return customers.rename(tx, customer_id, expected_version, values)
 
 

@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from hub.agents.viewer import Viewer
 from hub.domain.states import OfferOutcome
+from hub.domain.values import Role
 from hub.domain.views import ConversationView
 from hub.errors import NotFound
 from hub.routing import dispatcher
@@ -19,6 +20,7 @@ from hub.web.api import Access, Context, endpoint
 from hub.web.schemas import (
     ChangeRouting,
     Explanation,
+    WhyAgent,
     WhyCandidate,
     WhyConversation,
     WhyFiltered,
@@ -58,7 +60,7 @@ def _load_why(tx: Tx, viewer: Viewer, conversation_id: int) -> WhyConversation:
     names = _load_names(tx, [record for record in (now, *(row.explanation for row in rows)) if record])
     return WhyConversation(
         conversation_id=view.id,
-        now=_explanation(now, names) if now else None,
+        now=_explanation(now, names, viewer) if now else None,
         offers=[
             WhyOffer(
                 offer_id=row.id,
@@ -67,7 +69,7 @@ def _load_why(tx: Tx, viewer: Viewer, conversation_id: int) -> WhyConversation:
                 offered_at=row.offered_at,
                 ended_at=row.ended_at,
                 outcome=OfferOutcome(row.outcome) if row.outcome else None,
-                explanation=_explanation(row.explanation, names) if row.explanation else None,
+                explanation=_explanation(row.explanation, names, viewer) if row.explanation else None,
             )
             for row in rows
         ],
@@ -81,10 +83,15 @@ async def get_conversation_why(context: Context, conversation_id: int) -> WhyCon
 
 
 def _load_offer_why(tx: Tx, viewer: Viewer, offer_id: int) -> Explanation:
-    row = tx.first(select(_o.explanation).where(_o.id == offer_id, _o.agent_id == viewer.user_id))
+    row = tx.first(
+        select(_o.explanation, _o.conversation_id, _o.ended_at).where(_o.id == offer_id, _o.agent_id == viewer.user_id)
+    )
     if row is None or not row.explanation:
         raise NotFound("there is no such offer")
-    return _explanation(row.explanation, _load_names(tx, [row.explanation]))
+    if row.ended_at is not None:
+        # What rings is told by the offer itself; of what is past, whoever may see the conversation is told.
+        conversations.access_conversation(tx, viewer, row.conversation_id)
+    return _explanation(row.explanation, _load_names(tx, [row.explanation]), viewer)
 
 
 @endpoint("GET", "/offers/{offer_id}/why", access=Access.AGENT, summary="Why me?")
@@ -102,20 +109,32 @@ def _load_names(tx: Tx, records: Iterable[dict[str, Any]]) -> dict[int, str]:
     return {row.id: row.name for row in tx.rows(select(_u.id, _u.name).where(_u.id.in_(ids)))} if ids else {}
 
 
-def _explanation(record: dict[str, Any], names: dict[int, str]) -> Explanation:
-    """The engine's record (routing.engine.Explanation.record) with names; whoever was kept out, with all their reasons."""
-    reasons: dict[int, list[str]] = {}
-    for word, ids in record["filtered"].items():
-        for agent_id in ids:
-            reasons.setdefault(agent_id, []).append(word)
+# What is seen in Team anyway: these tell everybody who they were.
+_OPEN_WORDS = frozenset({"offline", "busy", "away", "not_responding", "disconnected", "ringing", "full", "taken"})
+
+
+def _explanation(record: dict[str, Any], names: dict[int, str], viewer: Viewer) -> Explanation:
+    """The engine's record (routing.engine.Explanation.record) with names, as far as they are for the viewer."""
+
+    def is_told(word: str, agent_id: int) -> bool:
+        return word in _OPEN_WORDS or agent_id == viewer.user_id or viewer.covers(Role.SUPERVISOR)
+
     told = {name: record[name] for name in _AS_RECORDED}
     return Explanation(
         **told,
         chosen_agent_id=record["agent_id"],
         candidates=[WhyCandidate(**each, name=names.get(each["agent_id"], "")) for each in record["candidates"]],
         filtered=[
-            WhyFiltered(agent_id=agent_id, name=names.get(agent_id, ""), reasons=words)
-            for agent_id, words in sorted(reasons.items())
+            WhyFiltered(
+                reason=word,
+                count=len(ids),
+                agents=[
+                    WhyAgent(agent_id=agent_id, name=names.get(agent_id, ""))
+                    for agent_id in ids
+                    if is_told(word, agent_id)
+                ],
+            )
+            for word, ids in record["filtered"].items()
         ],
     )
 

@@ -211,12 +211,18 @@ class WhyCandidate(Answer):
     skill: int
 
 
-class WhyFiltered(Answer):
-    """Somebody who may not, and why (docs/routing.md lists the words)."""
-
+class WhyAgent(Answer):
     agent_id: int
     name: str
-    reasons: list[str]
+
+
+class WhyFiltered(Answer):
+    """Those who may not be offered it for one reason (docs/routing.md lists the words): how many, and who. What colleagues
+    can do, and what they let pass, is told to supervisors by name; of these an agent is told the number, and oneself."""
+
+    reason: str
+    count: int
+    agents: list[WhyAgent]
 
 
 class Explanation(Answer):

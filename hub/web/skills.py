@@ -52,9 +52,11 @@ async def delete_skill(context: Context, skill_id: int) -> None:
 @endpoint("PUT", "/users/{user_id}/skills", access=Access.SUPERVISOR, summary="Say what somebody can do")
 async def set_user_skills(context: Context, user_id: int, body: SetSkills) -> AgentSkills:
     """Replaces all; work that waits already is looked at anew at once."""
-    # An id is what the database can keep as one.
+    # An id is what the database can keep as one, written in one way: "1" and "01" would be two words for one skill.
     strange = {
-        key: "is not a skill's id" for key in body.levels if not (key.isascii() and key.isdecimal()) or len(key) > 18
+        key: "is not a skill's id"
+        for key in body.levels
+        if not (key.isascii() and key.isdecimal()) or len(key) > 18 or key != str(int(key))
     }
     if strange:
         raise InvalidInput("no such skill", fields={f"levels.{key}": fault for key, fault in strange.items()})

@@ -156,3 +156,12 @@ async def test_version_of_a_user_rises_with_each_change(database: Database) -> N
     assert (made.version, again.version) == (2, 3)
     count = await database.read(lambda tx: tx.scalar(select(func.count()).select_from(tables.user_account)))
     assert count == 2
+
+
+async def test_of_equal_accounts_made_at_once_one_is_made_and_the_others_are_told(database: Database) -> None:
+    def make(tx: Tx) -> None:
+        accounts.create_user(tx, email="ani@demo.test", name="Ani", role=Role.AGENT, password_hash="-")
+
+    outcomes = await asyncio.gather(*(database.transaction(make) for _ in range(8)), return_exceptions=True)
+    assert [outcome for outcome in outcomes if outcome is None] == [None]
+    assert {type(outcome) for outcome in outcomes if outcome is not None} == {Conflict}

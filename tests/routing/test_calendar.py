@@ -175,6 +175,9 @@ def test_always_and_never() -> None:
     never = Calendar("UTC", ((),) * 7)
     assert (is_open(ALWAYS, at), next_change(ALWAYS, at), next_opening(ALWAYS, at)) == (True, None, at)
     assert (is_open(never, at), next_change(never, at), next_opening(never, at)) == (False, None, None)
+    # A day of the past that was closed, in a week of whole days: open for good.
+    past = date(2025, 1, 1)
+    assert next_change(Calendar("UTC", ALWAYS.week, {past: SpecialDay(past)}), at) is None
     assert add_open_seconds(never, at, 1) is None
     assert add_open_seconds(ALWAYS, at, 90) == at + timedelta(seconds=90)
     assert add_open_seconds(ALWAYS, at, 1e12) is None

@@ -1,6 +1,7 @@
 """The single writer of assignments: offers and what becomes of them, hands, transfers, lost agents, races."""
 
 import asyncio
+from collections.abc import Awaitable
 from datetime import timedelta
 from typing import Any
 
@@ -11,7 +12,7 @@ from hub.agents.queues import QueueSettings
 from hub.agents.viewer import Viewer
 from hub.domain.states import AgentState
 from hub.domain.values import Role
-from hub.domain.views import RequirementView
+from hub.domain.views import ConversationView, RequirementView
 from hub.errors import Conflict, Forbidden, InvalidInput, NotFound
 from hub.routing import dispatcher
 from hub.store import tables
@@ -199,6 +200,49 @@ async def test_transfer_to_a_queue_keeps_the_original_age_and_hides_it_from_whoe
         await scene.database.read(conversations.access_conversation, holder, conversation_id)
 
 
+async def test_what_waits_keeps_its_age_wherever_it_is_sent_and_its_pin_where_it_is(
+    scene: Scene, clock: FrozenClock
+) -> None:
+    sales = await scene.queue("Sales")
+    holder = await scene.agent()
+    conversation_id = await scene.opened()
+    await scene.database.transaction(dispatcher.claim, holder, conversation_id, None)
+    # Answered and given back: nobody waits for an answer, but the work waits.
+    await scene.set(tables.conversation, {"unanswered_since": None}, id=conversation_id)
+    clock.advance(60)
+    released = await scene.database.transaction(dispatcher.release, holder, conversation_id)
+    await scene.set(tables.conversation, {"pinned_agent_id": holder.user_id}, id=conversation_id)
+    clock.advance(3_000)
+
+    def to(queue_id: int) -> Awaitable[ConversationView]:
+        return scene.database.transaction(
+            dispatcher.transfer, holder, conversation_id, agent_id=None, queue_id=queue_id, note=None
+        )
+
+    same = await to(scene.queue_id)
+    assert (same.queued_since, same.pinned_agent_id) == (released.queued_since, holder.user_id)
+    other = await to(sales)
+    assert (other.queue_id, other.queued_since, other.pinned_agent_id) == (sales, released.queued_since, None)
+
+
+async def test_a_lost_agents_chat_that_was_answered_last_has_waited_since_they_got_it(
+    scene: Scene, clock: FrozenClock
+) -> None:
+    chat = await scene.channel("chat", "chat")
+    agent = await scene.agent()
+    chat_id = await scene.opened("chat", channel_id=chat, sender="visitor")
+    waiting_id = await scene.opened("mine", channel_id=chat, sender="another")
+    await scene.set(tables.conversation, {"pinned_agent_id": agent.user_id}, id=waiting_id)
+    accepted = clock()
+    await scene.database.transaction(dispatcher.claim, agent, chat_id, None)
+    await scene.set(tables.conversation, {"unanswered_since": None}, id=chat_id)
+    clock.advance(600)
+    await scene.database.transaction(dispatcher.sign_out, agent.user_id)
+    assert (await scene.row(tables.conversation, id=chat_id))["queued_since"] == accepted
+    # And what was to be theirs, with the line open, is for whoever may have it.
+    assert (await scene.row(tables.conversation, id=waiting_id))["pinned_agent_id"] is None
+
+
 async def test_transfer_wants_exactly_one_target(scene: Scene) -> None:
     holder = await scene.agent()
     conversation_id = await scene.opened()
@@ -212,8 +256,10 @@ async def test_resolve_and_reopen(scene: Scene) -> None:
     holder = await scene.agent()
     conversation_id = await scene.opened()
     await scene.database.transaction(dispatcher.claim, holder, conversation_id, None)
+    await scene.set(tables.conversation, {"priority": 600}, id=conversation_id)
     resolved = await scene.database.transaction(dispatcher.resolve, holder, conversation_id)
     assert (resolved.status, resolved.assignee_id, resolved.unanswered_since) == ("resolved", None, None)
+    assert resolved.priority == 0, "its urgency is over with it"
     facts = [event.kind for event in await scene.events() if event.kind.startswith("fact.")]
     assert facts == ["fact.segment", "fact.resolution"]
     reopened = await scene.database.transaction(dispatcher.reopen, holder, conversation_id)

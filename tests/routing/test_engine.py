@@ -303,6 +303,17 @@ def test_agents_are_kept_from_small_work_until_they_have_room_for_overdue_work()
     assert explanation.filtered == {"kept_for_overdue": (7,)}
 
 
+def test_nobody_is_kept_for_overdue_work_that_they_could_never_serve() -> None:
+    chat, text = work(1, 4000, weight=25, kind=ChannelKind.CHAT), work(2, 10, weight=20)
+    queues = [Queue(1, 3600, makes_room=True)]
+    # Without a budget, and with one that is full: it is the second who is kept, and gets no further text meanwhile.
+    assert decide_in(queues, [chat, text], [agent(7, capacity=0), agent(8, load=80)]) == []
+    assert decide_in(queues, [chat, text], [agent(7, capacity=24), agent(8, load=75)]) == [(1, 8), (2, 7)]
+    # A budget that is too small for everybody keeps nobody from what they can do.
+    calls = [work(number, 4000, weight=100, kind=ChannelKind.PHONE) for number in (3, 4)]
+    assert decide_in(queues, [*calls, text], [agent(7, capacity=60), agent(8, capacity=60)]) == [(2, 7)]
+
+
 # --- why --------------------------------------------------------------------------------------------------------------------
 
 

@@ -90,6 +90,16 @@ def test_a_file_of_impossible_rules_costs_next_to_nothing() -> None:
     assert process_time() - begun < 5
 
 
+def test_a_file_that_names_the_same_days_again_and_again_is_refused_soon() -> None:
+    again = "BEGIN:VEVENT\nDTSTART;VALUE=DATE:20000101\nDTEND;VALUE=DATE:20000301\nRRULE:FREQ=YEARLY\nEND:VEVENT\n"
+    text = "BEGIN:VCALENDAR\n" + again * 5_000 + "END:VCALENDAR\n"
+    begun = process_time()
+    with pytest.raises(InvalidInput) as refused:
+        holidays_from_ical(text, date(2000, 1, 1), date(2050, 12, 31))
+    assert set(refused.value.fields) == {"ical"}
+    assert process_time() - begun < 5
+
+
 @pytest.mark.parametrize(
     ("country", "day"),
     [

@@ -2888,6 +2888,10 @@ export interface components {
         WatchingFrame: {
             watching: number | null;
         };
+        WhyAgent: {
+            agent_id: number;
+            name: string;
+        };
         /**
          * @description Somebody who may be offered the work, with what the choice looks at. `skill` is the sum of their levels in all that
          *     is required or wished; `rank` that of the queue among theirs.
@@ -2910,11 +2914,14 @@ export interface components {
             now: components["schemas"]["Explanation"] | null;
             offers: components["schemas"]["WhyOffer"][];
         };
-        /** @description Somebody who may not, and why (docs/routing.md lists the words). */
+        /**
+         * @description Those who may not be offered it for one reason (docs/routing.md lists the words): how many, and who. What colleagues
+         *     can do, and what they let pass, is told to supervisors by name; of these an agent is told the number, and oneself.
+         */
         WhyFiltered: {
-            agent_id: number;
-            name: string;
-            reasons: string[];
+            reason: string;
+            count: number;
+            agents: components["schemas"]["WhyAgent"][];
         };
         /** @description An offer there was. `explanation` is null for those made before such records were kept. */
         WhyOffer: {

@@ -64,9 +64,13 @@ it("work that got nobody says whether that can ever change", () => {
 });
 
 it("those left out stand together by reason, the most frequent first", () => {
-  const left = (agent_id: number, ...reasons: string[]) => ({ agent_id, name: `Agent ${agent_id}`, reasons });
-  const groups = leftByReason([left(1, "full"), left(2, "offline", "full"), left(3, "offline")]);
-  expect(groups.map((group) => [group.reason.word, group.agents.map((agent) => agent.agent_id)])).toEqual([["offline", [2, 3]], ["full", [1]]]);
+  const left = (reason: string, count: number, ...ids: number[]) => ({ reason, count, agents: ids.map((agent_id) => ({ agent_id, name: `Agent ${agent_id}` })) });
+  const groups = leftByReason([left("full", 1, 1), left("offline", 2, 2, 3), left("lacks_skill:billing<2", 4, 5)]);
+  expect(groups.map((group) => [group.reason.word, group.untold, group.agents.map((agent) => agent.agent_id)])).toEqual([
+    ["lacks_skill", 3, [5]],
+    ["offline", 0, [2, 3]],
+    ["full", 0, [1]],
+  ]);
 });
 
 describe("a line of the timeline", () => {

@@ -68,14 +68,11 @@ export function outcomeOf(explanation: Explanation): Outcome {
   return explanation.candidate_count === 0 ? "nobody_left" : "waits";
 }
 
-/** Those who were left out, by reason, the most frequent first. Who has several reasons stands under the first. */
-export function leftByReason(filtered: readonly Left[]): { reason: Reason; agents: Left[] }[] {
-  const groups = new Map<string, Left[]>();
-  for (const left of filtered) {
-    const word = left.reasons[0] ?? "";
-    groups.set(word, [...(groups.get(word) ?? []), left]);
-  }
-  return [...groups].map(([word, agents]) => ({ reason: reasonOf(word), agents })).toSorted((a, b) => b.agents.length - a.agents.length);
+/** Those who were left out, by reason, the most frequent first. `untold`: how many of them are not told by name. */
+export function leftByReason(filtered: readonly Left[]): { reason: Reason; count: number; agents: Left["agents"]; untold: number }[] {
+  return filtered
+    .map(({ reason, count, agents }) => ({ reason: reasonOf(reason), count, agents, untold: count - agents.length }))
+    .toSorted((a, b) => b.count - a.count);
 }
 
 /** How far an entry may be from the offer's own instant: they are written in one transaction, with one clock. */

@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.people import Agent, Handset, NewPage, show
 from tests.support.hub_process import HubProcess
@@ -40,6 +40,13 @@ class Administrator:
     def save_calendar(self) -> None:
         self.page.get_by_test_id("calendar-save").click()
 
+    def add_rule(self, name: str) -> None:
+        self.page.get_by_test_id("add-rule").click()
+        self.page.get_by_test_id("rule-name").fill(name)
+
+    def rule(self, name: str) -> Locator:
+        return self.page.locator(f'[data-testid="rule"][data-rule-name="{name}"]')
+
     def add_part(self, side: str, part: str) -> None:
         self.page.get_by_test_id(f"add-{side}").click()
         self.page.get_by_test_id(f"add-{part}").click()
@@ -49,7 +56,7 @@ def test_overlapping_hours_are_named_and_a_calendar_shows_the_days_to_come(demo:
     admin = Administrator(new_page("admin"), demo.url)
     page = admin.page
     admin.open("/admin/hours")
-    page.get_by_test_id("begin-work-week").click()
+    page.get_by_test_id("add-calendar").click()
     page.get_by_test_id("calendar-name").fill("Office")
     admin.add_hours("monday")
     admin.write_hours("monday", 1, "17", "2030")
@@ -87,10 +94,10 @@ def test_what_is_not_saved_is_not_lost_by_a_click(demo: HubProcess, new_page: Ne
     admin = Administrator(new_page("admin"), demo.url)
     page = admin.page
     admin.open("/admin/rules")
-    page.get_by_test_id("example-complaints").click()
+    admin.add_rule("Half a thought")
     page.get_by_role("link", name="Queues").click()
     page.get_by_role("button", name="Stay here").click()
-    expect(page.get_by_test_id("rule-sentence")).to_contain_text("refund*")
+    expect(admin.rule("Half a thought")).to_contain_text("Always: nothing happens yet.")
     page.get_by_role("link", name="Queues").click()
     page.get_by_role("dialog").get_by_role("button", name="Discard").click()
     expect(page.get_by_test_id("queue-row").first).to_be_visible()
@@ -106,8 +113,7 @@ def test_a_rule_is_tried_on_the_past_then_places_what_comes_and_the_timeline_say
     expect(before.message("My parcel is lost.", "sent")).to_have_count(1)
 
     admin.open("/admin/rules")
-    page.get_by_test_id("first-rule").click()
-    page.get_by_test_id("rule-name").fill("Lost parcels")
+    admin.add_rule("Lost parcels")
     page.get_by_test_id("rules-force").click()
     expect(page.get_by_text("Say what it does.")).to_be_visible()  # nothing is put in force that does nothing
     admin.add_part("condition", "words")
@@ -115,16 +121,17 @@ def test_a_rule_is_tried_on_the_past_then_places_what_comes_and_the_timeline_say
     page.get_by_test_id("words-any").press("Enter")
     admin.add_part("result", "queue_id")
     page.get_by_test_id("result-queue").locator("select").select_option(label="Sales")
-    expect(page.get_by_test_id("rule-sentence")).to_have_text("When it says “parcel*”: put it into Sales.")
+    rule = admin.rule("Lost parcels")
+    expect(rule.get_by_test_id("rule-sentence")).to_have_text("When it says “parcel*”: put it into Sales.")
 
     page.get_by_test_id("try-rules").click()
     example = page.get_by_test_id("trial-example").filter(has_text="My parcel is lost.")
     expect(example).to_contain_text("Support → Sales")
-    expect(page.get_by_test_id("rule-matched")).to_have_text("fits 1")
+    expect(rule.get_by_test_id("rule-matched")).to_have_text("fits 1")
     show(page, "rules-tried")
     page.get_by_test_id("rules-force").click()
     page.get_by_test_id("force-sure").click()
-    expect(page.get_by_test_id("rules-in-force")).to_have_text("In force: version 1")
+    expect(page.get_by_test_id("rules-in-force")).to_have_text("In force: version 2")
     expect(page.get_by_test_id("rule-versions")).to_contain_text("in force")
 
     after = Handset(new_page("after"), "+37491000902").open(demo.url)
@@ -146,17 +153,16 @@ def test_rules_are_moved_by_keys_and_switched_off_at_once(demo: HubProcess, new_
     admin = Administrator(new_page("admin"), demo.url)
     page = admin.page
     admin.open("/admin/rules")
-    page.get_by_test_id("add-rule").click()
-    page.get_by_test_id("rule-name").fill("Urgent")
+    admin.add_rule("Urgent")
     admin.add_part("result", "priority")
     page.get_by_test_id("rule-done").click()
-    page.get_by_test_id("rule-handle").nth(1).focus()
+    page.get_by_test_id("rule-handle").last.focus()
     page.keyboard.press("ArrowUp")
-    expect(page.get_by_test_id("rule").first).to_have_attribute("data-rule-name", "Urgent")
-    expect(page.get_by_test_id("rule-handle").first).to_be_focused()
-    expect(page.get_by_text("Urgent is now at place 1 of 2")).to_be_attached()
+    expect(page.get_by_test_id("rule").last).to_have_attribute("data-rule-name", "Lost parcels")
+    expect(admin.rule("Urgent").get_by_test_id("rule-handle")).to_be_focused()
+    expect(page.get_by_text("Urgent is now at place 3 of 4")).to_be_attached()
     page.get_by_test_id("rules-save").click()
-    expect(page.get_by_text("What you see is version 2, which is not in force.")).to_be_visible()
+    expect(page.get_by_text("What you see is version 3, which is not in force.")).to_be_visible()
     page.get_by_test_id("rules-off").click()
     page.get_by_test_id("off-sure").click()
     expect(page.get_by_test_id("rules-in-force")).to_have_text("None in force")

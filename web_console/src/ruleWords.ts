@@ -30,7 +30,13 @@ function joined(texts: readonly string[], by: "and" | "or", { t }: RuleNames): s
   return t(`rules.${by}`, { a: texts.slice(0, -1).join(", "), b: last });
 }
 
-const quoted = (words: readonly string[]) => words.map((word) => `“${word}”`);
+/** Of a long list of words so many are told. */
+const WORDS_SHOWN = 5;
+const quoted = (words: readonly string[], { t }: RuleNames) => {
+  const shown = words.length > WORDS_SHOWN + 1 ? words.slice(0, WORDS_SHOWN) : words;
+  const left = words.length - shown.length;
+  return [...shown.map((word) => `“${word}”`), ...(left ? [t("rules.more", { n: left })] : [])];
+};
 
 function conditionWords(when: Rule["when"], names: RuleNames): string[] {
   const { t } = names;
@@ -40,9 +46,9 @@ function conditionWords(when: Rule["when"], names: RuleNames): string[] {
   if (when.words) {
     const { any, all, none, where } = when.words;
     const part = where === "subject" ? "_subject" : "";
-    if (any.length) said.push(t(`rules.say_any${part}`, { words: joined(quoted(any), "or", names) }));
-    if (all.length) said.push(t(`rules.say_any${part}`, { words: joined(quoted(all), "and", names) }));
-    if (none.length) said.push(t(`rules.say_none${part}`, { words: joined(quoted(none), "or", names) }));
+    if (any.length) said.push(t(`rules.say_any${part}`, { words: joined(quoted(any, names), "or", names) }));
+    if (all.length) said.push(t(`rules.say_any${part}`, { words: joined(quoted(all, names), "and", names) }));
+    if (none.length) said.push(t(`rules.say_none${part}`, { words: joined(quoted(none, names), "or", names) }));
   }
   if (when.hours) said.push(t(when.hours.open ? "rules.say_open" : "rules.say_closed", { calendar: names.calendar(when.hours.calendar_id) }));
   if (when.languages.length) said.push(t("rules.say_languages", { languages: joined(when.languages.map(names.language), "or", names) }));

@@ -27,6 +27,12 @@ describe("a rule", () => {
     expect(sentenceOf(newRule("a", "A"), names)).toBe("Always: nothing happens yet.");
   });
 
+  it("tells the first of many words", () => {
+    const any = ["a", "b", "c", "d", "e", "f", "g"];
+    const rule = newRule("a", "A", { when: { words: { any, all: [], none: [], where: "subject" } }, then: { priority: 5 } });
+    expect(sentenceOf(rule, names)).toBe("When its subject says “a”, “b”, “c”, “d”, “e” or 2 more: count it 5 minutes ahead.");
+  });
+
   it("tells of each of its conditions and results", () => {
     const rule = newRule("a", "A", {
       when: { hours: { calendar_id: 4, open: false }, languages: ["hy"], tier_at_least: 2, is_known: false, sender_domains: ["example.com"], topic_ids: [7], channel_ids: ["sms-1"] },

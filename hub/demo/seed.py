@@ -331,7 +331,7 @@ def _write_hours(tx: Tx, queue_id: int, closed: Sequence[SpecialDay]) -> int:
 
 
 def _write_rules(tx: Tx, calendar_id: int, user_id: int) -> None:
-    """Two that show what rules are for. The one for closed hours answers mails, which would be acknowledged anyway."""
+    """Two that show what rules are for. The one for closed hours answers where an acknowledgement would go out anyway."""
     topic = {"name": COMPLAINT, "folded_name": COMPLAINT.casefold(), "is_complaint": True}
     rules = [
         {
@@ -343,7 +343,7 @@ def _write_rules(tx: Tx, calendar_id: int, user_id: int) -> None:
         {
             "id": "closed01",
             "name": "Outside our hours",
-            "when": {"kinds": [ChannelKind.EMAIL.value], "hours": {"calendar_id": calendar_id, "open": False}},
+            "when": {"channel_ids": ["email-demo"], "hours": {"calendar_id": calendar_id, "open": False}},
             "then": {"auto_reply": CLOSED},
         },
     ]

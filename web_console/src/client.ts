@@ -7,7 +7,7 @@
 import createClient, { type Middleware } from "openapi-fetch";
 
 import type { components, paths } from "./api";
-import type { AttachmentView } from "./events";
+import type { AttachmentView, CalendarView } from "./events";
 
 type Schemas = components["schemas"];
 
@@ -66,6 +66,9 @@ async function take<T>(request: Promise<Result<T>>): Promise<T> {
   throw failure;
 }
 
+/** The same; openapi-fetch's types of answers lose that hours are pairs. */
+const paired = <T>(request: Promise<Result<unknown>>) => take(request as Promise<Result<T>>);
+
 function asApiError(response: Response, body: unknown): ApiError {
   const told = (typeof body === "object" && body !== null ? body : {}) as Partial<Schemas["ErrorBody"]>;
   const retryAfter = Number(response.headers.get("Retry-After"));
@@ -86,6 +89,7 @@ const ofSkill = (skill_id: number) => ({ params: { path: { skill_id } } });
 const ofQueue = (queue_id: number) => ({ params: { path: { queue_id } } });
 const ofPolicy = (policy_id: number) => ({ params: { path: { policy_id } } });
 const ofTopic = (topic_id: number) => ({ params: { path: { topic_id } } });
+const ofCalendar = (calendar_id: number) => ({ params: { path: { calendar_id } } });
 const ofChannel = (channel_id: string) => ({ params: { path: { channel_id } } });
 const keyed = (conversation_id: number, key: string) => ({
   params: { path: { conversation_id } },
@@ -209,6 +213,20 @@ export const api = {
   checkChannel: (id: string) => take(client.POST("/api/v1/channels/{channel_id}/check", ofChannel(id))),
   signInAtProvider: (id: string) => take(client.POST("/api/v1/channels/{channel_id}/sign-in", ofChannel(id))),
   channelKinds: () => take(client.GET("/api/v1/channel-kinds")),
+  calendars: () => paired<{ items: CalendarView[] }>(client.GET("/api/v1/calendars")),
+  addCalendar: (body: Schemas["NewCalendar"]) => paired<CalendarView>(client.POST("/api/v1/calendars", { body })),
+  saveCalendar: (id: number, body: Schemas["SaveCalendar"]) => paired<CalendarView>(client.PUT("/api/v1/calendars/{calendar_id}", { ...ofCalendar(id), body })),
+  deleteCalendar: (id: number) => take(client.DELETE("/api/v1/calendars/{calendar_id}", ofCalendar(id))),
+  holidayCountries: () => take(client.GET("/api/v1/calendars/countries")),
+  countryHolidays: (body: Schemas["CountryHolidays"]) => take(client.POST("/api/v1/calendars/country-holidays", { body })),
+  readIcal: (body: Schemas["ReadIcal"]) => take(client.POST("/api/v1/calendars/read-ical", { body })),
+  rules: () => take(client.GET("/api/v1/rules")),
+  rulesVersion: (version: number) => take(client.GET("/api/v1/rules/{version}", { params: { path: { version } } })),
+  saveRules: (body: Schemas["NewRules"]) => take(client.POST("/api/v1/rules", { body })),
+  tryRules: (body: Schemas["TryRules"]) => take(client.POST("/api/v1/rules/try", { body })),
+  activateRules: (version: number, expected_active_version: number | null) =>
+    take(client.POST("/api/v1/rules/{version}/activate", { params: { path: { version } }, body: { expected_active_version } })),
+  deactivateRules: () => take(client.POST("/api/v1/rules/deactivate")),
   apiKeys: () => take(client.GET("/api/v1/api-keys")),
   issueApiKey: (body: Schemas["NewApiKey"]) => take(client.POST("/api/v1/api-keys", { body })),
   revokeApiKey: (id: number) => take(client.DELETE("/api/v1/api-keys/{key_id}", { params: { path: { key_id: id } } })),

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { dayName, duration, initials, shortTime, stopwatch } from "./format";
+import { dayName, duration, initials, plainDate, shortTime, stopwatch, weekdayName } from "./format";
 
 const ZONE = "Asia/Yerevan";
 const NOW = Date.parse("2026-11-22T10:00:00Z");
@@ -44,4 +44,9 @@ it.each([
   ["", "#"],
 ])("finds the initials of %s", (name, expected) => {
   expect(initials(name)).toBe(expected);
+});
+
+it("days without a time are named in the reader's language", () => {
+  expect([weekdayName(0, "en", "long"), weekdayName(6, "en", "short")]).toEqual(["Monday", "Sun"]);
+  expect([plainDate("2026-11-22", 2026, "en"), plainDate("2027-01-06", 2026, "en"), plainDate("soon", 2026, "en")]).toEqual(["Sun, Nov 22", "Wed, Jan 6, 2027", "soon"]);
 });

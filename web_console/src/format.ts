@@ -53,6 +53,25 @@ export function shortTime(at: string | number, now: number, locale: string, time
   return new Intl.DateTimeFormat(locale, { ...options, timeZone }).format(new Date(at));
 }
 
+/** The name of a day of the week; Monday is 0. */
+export function weekdayName(index: number, locale: string, length: "long" | "short"): string {
+  const own = ownCalendar(locale);
+  if (own) return capital((length === "long" ? own.weekdays : own.weekdaysShort)[(index + 1) % 7] ?? "", locale);
+  // The first of January 2024 was a Monday.
+  return capital(new Intl.DateTimeFormat(locale, { weekday: length, timeZone: "UTC" }).format(Date.UTC(2024, 0, 1 + index)), locale);
+}
+
+/** A date without a time (2026-11-22) as a list writes it: "Sun, 22 Nov", with the year where it is another than this. */
+export function plainDate(day: string, thisYear: number, locale: string): string {
+  const at = Date.parse(`${day}T00:00:00Z`);
+  if (Number.isNaN(at)) return day;
+  const date = dateIn(at, "UTC");
+  const own = ownCalendar(locale);
+  const sameYear = date.year === thisYear;
+  if (own) return `${capital(own.weekdaysShort[date.weekday] ?? "", locale)}, ${date.day} ${own.monthsShort[date.month]}${sameYear ? "" : ` ${date.year}`}`;
+  return new Intl.DateTimeFormat(locale, { weekday: "short", day: "numeric", month: "short", ...(sameYear ? {} : { year: "numeric" }), timeZone: "UTC" }).format(at);
+}
+
 /** Two units at most: "45 s", "3 min", "1 h 20 min", "2 d 4 h". */
 export function duration(seconds: number, locale: string): string {
   const whole = Math.max(0, Math.round(seconds));

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { asItHappens, circleOf, faultUnder, overflowFaults } from "./overflow";
+import { asItHappens, byEstimate, circleOf, faultUnder, overflowFaults } from "./overflow";
 
 describe("an overflow step", () => {
   it("needs queues other than its own, and a time of its own", () => {
@@ -54,4 +54,14 @@ it("a fault is shown at the part it is about", () => {
   expect([faultUnder(fields, "overflow"), faultUnder(fields, "ring_s"), faultUnder(fields, "ring"), faultUnder({ overflow: "a circle" }, "overflow")]).toEqual([
     "there is no such queue", "no such kind", undefined, "a circle",
   ]);
+});
+
+it("steps by the estimated wait stand by it, without those that lead nowhere", () => {
+  const steps = [
+    { queue_ids: [2], after_s: 60, ewt_over_s: 600 },
+    { queue_ids: [3], after_s: null, ewt_over_s: 300 },
+    { queue_ids: [], after_s: null, ewt_over_s: 100 },
+    { queue_ids: [4], after_s: 60, ewt_over_s: null },
+  ];
+  expect(byEstimate(steps)).toEqual([{ ewt_over_s: 300, queue_ids: [3] }, { ewt_over_s: 600, queue_ids: [2] }]);
 });

@@ -53,6 +53,13 @@ export function asItHappens(steps: readonly OverflowStep[]): { after_s: number; 
     .filter((step) => step.queue_ids.length > 0);
 }
 
+/** What happens by the estimated wait, the shortest first. */
+export function byEstimate(steps: readonly OverflowStep[]): { ewt_over_s: number; queue_ids: number[] }[] {
+  return steps
+    .flatMap(({ ewt_over_s, queue_ids }) => (ewt_over_s === null || queue_ids.length === 0 ? [] : [{ ewt_over_s, queue_ids }]))
+    .toSorted((a, b) => a.ewt_over_s - b.ewt_over_s);
+}
+
 /** The sentence at a form's part: the hub names a field ("overflow", "overflow.0.queue_ids"), the part shows the first of its own. */
 export function faultUnder(fields: Readonly<Record<string, string>>, part: string): string | undefined {
   return Object.entries(fields).find(([name]) => name === part || name.startsWith(`${part}.`) || name.startsWith(`${part}[`))?.[1];

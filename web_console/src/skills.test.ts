@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { hasWords, languageOf, levelByKey, moved, withLevel } from "./skills";
+import { anybodyHas, hasWords, languageOf, levelByKey, moved, withLevel } from "./skills";
 
 describe("a key in the matrix", () => {
   it.each([
@@ -48,4 +48,10 @@ it("a skill that is a language is known by its name", () => {
 
 it("a filter knows the capitals of every script", () => {
   expect([hasWords("Արամ Գրիգորյան", " ԱՐԱՄ "), hasWords("Nino", "x")]).toEqual([true, false]);
+});
+
+it("somebody serves a queue who has all that it requires, and is its member", () => {
+  const rows = [{ user_id: 1, name: "A", levels: { 7: 3 }, version: 1 }, { user_id: 2, name: "B", levels: { 7: 5, 8: 1 } }];
+  const required = [{ skill_id: 7, level: 3 }, { skill_id: 8, level: 1 }];
+  expect([anybodyHas(rows, [1, 2], required), anybodyHas(rows, [1], required), anybodyHas(rows, [1], [])]).toEqual([true, false, true]);
 });

@@ -63,3 +63,8 @@ export const hasWords = (text: string, words: string): boolean => text.toLocaleL
 export function holders(rows: readonly SkillRow[], skill: SkillView): number {
   return rows.filter((row) => levelOf(row, skill.id) > 0).length;
 }
+
+/** Whether one of these people has everything that is required, at its level. */
+export function anybodyHas(rows: readonly SkillRow[], userIds: readonly number[], required: readonly { skill_id: number; level: number }[]): boolean {
+  return rows.some((row) => userIds.includes(row.user_id) && required.every((each) => levelOf(row, each.skill_id) >= each.level));
+}

@@ -1,11 +1,10 @@
 import { describe, expect, it } from "vitest";
 
 import type { ConversationView } from "./events";
-import { waitingIn, withinRange } from "./waiting";
+import { nextStepIn_s, waitingIn, withinRange } from "./waiting";
 
 const NOW = Date.parse("2026-11-25T10:00:00Z");
 const QUEUE = { id: 1, max_wait_s: 3600 };
-const nobodySpecial = () => 0;
 
 function waiting(id: number, minutes: number, changes: Partial<ConversationView> = {}): ConversationView {
   const since = new Date(NOW - minutes * 60_000).toISOString();
@@ -18,17 +17,17 @@ function waiting(id: number, minutes: number, changes: Partial<ConversationView>
   };
 }
 
-const order = (conversations: ConversationView[], tierOf: (id: number) => number = nobodySpecial) =>
-  waitingIn(QUEUE, conversations, tierOf, NOW).map((each) => each.conversation.id);
+const order = (conversations: ConversationView[]) =>
+  waitingIn(QUEUE, conversations, NOW).map((each) => each.conversation.id);
 
 describe("the waiting work of a queue", () => {
   it("stands by wait, priority and tier counting as minutes", () => {
     expect(order([waiting(1, 20), waiting(2, 30), waiting(3, 5, { priority: 26 })])).toEqual([3, 2, 1]);
-    expect(order([waiting(1, 20), waiting(2, 30)], (id) => (id === 1 ? 2 : 0))).toEqual([1, 2]);
+    expect(order([waiting(1, 20, { customer_tier: 2 }), waiting(2, 30)])).toEqual([1, 2]);
   });
 
   it("is overtaken by nothing but a pin once it is overdue", () => {
-    const rows = waitingIn(QUEUE, [waiting(1, 61), waiting(2, 70), waiting(3, 5, { priority: 600 }), waiting(4, 1, { pinned_agent_id: 9 })], nobodySpecial, NOW);
+    const rows = waitingIn(QUEUE, [waiting(1, 61), waiting(2, 70), waiting(3, 5, { priority: 600 }), waiting(4, 1, { pinned_agent_id: 9 })], NOW);
     expect(rows.map((row) => [row.position, row.conversation.id, row.isOverdue])).toEqual([
       [1, 4, false],
       [2, 2, true],
@@ -52,4 +51,8 @@ describe("the waiting work of a queue", () => {
 
 it("a priority stays in what the hub takes", () => {
   expect([-70, 601, 10].map(withinRange)).toEqual([-60, 600, 10]);
+});
+
+it("the next step is told of until it is due and after", () => {
+  expect(["2026-11-25T10:02:00Z", "2026-11-25T09:59:30Z", null].map((next_step_at) => nextStepIn_s({ next_step_at }, NOW))).toEqual([120, -30, null]);
 });

@@ -23,11 +23,10 @@ export const isWaiting = (conversation: ConversationView): boolean => conversati
 
 export const withinRange = (priority: number): number => Math.max(PRIORITY_RANGE.least, Math.min(PRIORITY_RANGE.most, Math.round(priority)));
 
-/** `tierOf`: what is known of the customer's tier; `now` in ms. */
+/** `now` in ms. */
 export function waitingIn(
   queue: Pick<QueueView, "id" | "max_wait_s">,
   conversations: readonly ConversationView[],
-  tierOf: (customerId: number) => number,
   now: number,
 ): Waiting[] {
   return conversations
@@ -36,9 +35,14 @@ export function waitingIn(
       const waited_s = (now - Date.parse(conversation.queued_since ?? conversation.created_at)) / 1000;
       const isOverdue = waited_s >= queue.max_wait_s;
       const turn = conversation.parked_until !== null ? 3 : conversation.pinned_agent_id !== null ? 0 : isOverdue ? 1 : 2;
-      const extra_s = turn === 2 ? (conversation.priority + tierOf(conversation.customer_id) * TIER_MINUTES) * 60 : 0;
+      const extra_s = turn === 2 ? (conversation.priority + conversation.customer_tier * TIER_MINUTES) * 60 : 0;
       return { conversation, waited_s, isOverdue, turn, score_s: waited_s + extra_s };
     })
     .toSorted((a, b) => a.turn - b.turn || b.score_s - a.score_s || a.conversation.id - b.conversation.id)
     .map(({ conversation, waited_s, isOverdue }, index) => ({ conversation, waited_s, isOverdue, position: index + 1 }));
+}
+
+/** Seconds until the next step of its escalation policy, negative where it is due already; null: there is none. */
+export function nextStepIn_s(conversation: Pick<ConversationView, "next_step_at">, now: number): number | null {
+  return conversation.next_step_at === null ? null : (Date.parse(conversation.next_step_at) - now) / 1000;
 }

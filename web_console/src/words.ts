@@ -140,6 +140,8 @@ export function useWords() {
         return t(reason === "customer" ? "happening.unparked_by_customer" : reason === "hand" ? "happening.unparked" : "happening.unparked_by_itself", { who });
       case "setup_failed":
         return t("happening.setup_failed", { who, queue: String(queue ?? "") });
+      case "placed":
+        return placed(entry.data);
       case "bounced":
       case "complained":
         return t(`happening.${entry.happening}`, { address: String(entry.data["address"] ?? "") });
@@ -148,6 +150,20 @@ export function useWords() {
       default:
         return t(`happening.${entry.happening}`, { who });
     }
+  }
+
+  /** What rules did to a conversation that began; lists come as lines. */
+  function placed(data: EntryView["data"]): string {
+    const rules = String(data["rules"] ?? "").split("\n");
+    const what = [
+      data["queue"] && t("happening.placed_queue", { queue: data["queue"] }),
+      data["topic"] && t("happening.placed_topic", { topic: data["topic"] }),
+      data["priority"] && t("happening.placed_priority", { minutes: data["priority"] }),
+      data["tags"] && t("happening.placed_tags", { tags: String(data["tags"]).replaceAll("\n", ", ") }),
+      data["required"] && t("happening.placed_required"),
+      data["auto_reply"] && t("happening.placed_auto_reply"),
+    ].filter(Boolean);
+    return t("happening.placed", { rules: rules.join(", "), what: what.join(", ") || t("happening.placed_nothing") }, rules.length);
   }
 
   return { agentName, queueName, skillName, reach, preview, agentState, failure, attempt, reason, subject, happening };

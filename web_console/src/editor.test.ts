@@ -1,0 +1,49 @@
+import { describe, expect, it } from "vitest";
+import { nextTick, ref } from "vue";
+
+import { useEditor } from "./editor";
+
+interface View {
+  name: string;
+  version: number;
+  counted: number;
+}
+const drafted = (from: View | null) => ({ name: from?.name ?? "" });
+const begun = () => {
+  const current = ref<View | null>({ name: "Support", version: 1, counted: 0 });
+  return { current, editor: useEditor(current, drafted) };
+};
+
+describe("an editor", () => {
+  it("takes a colleague's change in while nothing is written here", async () => {
+    const { current, editor } = begun();
+    current.value = { name: "Help", version: 2, counted: 0 };
+    await nextTick();
+    expect([editor.draft.value.name, editor.seenVersion.value, editor.changedElsewhere.value]).toEqual(["Help", 2, false]);
+  });
+
+  it("keeps what is written here, tells of theirs, and replaces it when it is saved", async () => {
+    const { current, editor } = begun();
+    editor.draft.value.name = "Mine";
+    current.value = { name: "Theirs", version: 2, counted: 0 };
+    await nextTick();
+    expect([editor.draft.value.name, editor.changedElsewhere.value, editor.seenVersion.value]).toEqual(["Mine", true, 2]);
+    editor.reset();
+    expect([editor.draft.value.name, editor.changedElsewhere.value, editor.isChanged.value]).toEqual(["Theirs", false, false]);
+  });
+
+  it("calls no conflict what is not edited", async () => {
+    const { current, editor } = begun();
+    editor.draft.value.name = "Mine";
+    current.value = { name: "Support", version: 2, counted: 7 };
+    await nextTick();
+    expect([editor.changedElsewhere.value, editor.seenVersion.value]).toEqual([false, 2]);
+  });
+
+  it("holds what the hub made of it", () => {
+    const { editor } = begun();
+    editor.draft.value.name = " Mine ";
+    editor.taken({ name: "Mine", version: 2, counted: 0 });
+    expect([editor.draft.value.name, editor.isChanged.value, editor.seenVersion.value]).toEqual(["Mine", false, 2]);
+  });
+});

@@ -51,7 +51,7 @@ it("a filter knows the capitals of every script", () => {
 });
 
 it("somebody serves a queue who has all that it requires, and is its member", () => {
-  const rows = [{ user_id: 1, name: "A", levels: { 7: 3 }, version: 1 }, { user_id: 2, name: "B", levels: { 7: 5, 8: 1 } }];
+  const rows = [{ user_id: 1, name: "A", levels: { 7: 3 }, version: 1 }, { user_id: 2, name: "B", levels: { 7: 5, 8: 1 }, version: 1 }];
   const required = [{ skill_id: 7, level: 3 }, { skill_id: 8, level: 1 }];
   expect([anybodyHas(rows, [1, 2], required), anybodyHas(rows, [1], required), anybodyHas(rows, [1], [])]).toEqual([true, false, true]);
 });

@@ -126,7 +126,7 @@ _RUNS = (
     )
     .order_by(_r.conversation_id, _r.clock, _r.number)
 )
-_FIRED = select(_f.conversation_id, _f.step_id, _f.run).where(_f.conversation_id.in_(_ids))
+_FIRED = select(_f.conversation_id, _f.policy_id, _f.step_id, _f.clock, _f.run).where(_f.conversation_id.in_(_ids))
 _ANSWERED = select(_c.id).where(
     _c.id.in_(_ids),
     exists().where(_e.conversation_id == _c.id, _e.kind == "message", _e.direction == "out", _e.author_kind == "agent"),
@@ -339,7 +339,7 @@ def _load(tx: Tx, rows: Sequence[Row[Any]]) -> dict[int, _Kept]:
         for row in tx.rows(_RUNS, {"ids": begun}):
             kept[row.conversation_id].runs.append(row._asdict())
         for row in tx.rows(_FIRED, {"ids": begun}):
-            kept[row.conversation_id].fired.add((row.step_id, row.run))
+            kept[row.conversation_id].fired.add((str(row.policy_id), row.step_id, row.clock, row.run))
     return kept
 
 

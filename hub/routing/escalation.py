@@ -12,7 +12,8 @@ what was before and for what comes.
 * A step is due at the first instant at which its clock has reached its threshold while a policy that has the step holds and
   the clock runs. A policy that comes with a threshold already passed makes its step due when it comes (or when the
   pause that it comes in ends).
-* A step fires once in each run, whatever becomes of its threshold: it is known by its id (`fired`), which outlives versions.
+* A step fires once in each run of its clock, whatever becomes of its threshold: it is known by its policy and its id
+  (`fired`), which outlive versions.
 * Late rather than never: whoever asks after an hour's outage is told everything that became due in it, with the instant
   at which it was, and whether the run is over by now (`is_over`: an answer came; there is nobody to be paged any more).
 * Asking often or once at the end gives the same steps at the same instants.
@@ -216,8 +217,8 @@ class History:
     runs: Sequence[Run]
 
 
-# A step that has fired: its id, and the number of the run in which it did.
-Fired = tuple[str, int]
+# A step that has fired: (policy's id, step's id, clock, number of the run in which it did).
+Fired = tuple[str, str, str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +232,7 @@ class Due:
 
     @property
     def fired(self) -> Fired:
-        return (self.step.id, self.run.number)
+        return (self.policy_id, self.step.id, self.run.clock.value, self.run.number)
 
 
 # --- asking ---------------------------------------------------------------------------------------------------------------
@@ -279,23 +280,24 @@ def _all_due(history: History) -> list[Due]:
     """Every step with the instant at which it became due or will, in that order."""
     found: list[tuple[datetime, int, int, Due]] = []
     for number, run in enumerate(history.runs):
-        ids: dict[str, None] = {}
+        ids: dict[tuple[str, str], None] = {}
         for segment in history.segments:
             for step in segment.policy.steps if segment.policy else ():
-                if step.clock is run.clock:
-                    ids[step.id] = None
-        for rung, step_id in enumerate(ids):
-            due = _due(history, run, step_id)
+                if segment.policy and step.clock is run.clock:
+                    ids[segment.policy.id, step.id] = None
+        for rung, (policy_id, step_id) in enumerate(ids):
+            due = _due(history, run, policy_id, step_id)
             if due is not None:
                 found.append((due.due_at, number, rung, due))
     found.sort(key=lambda each: each[:3])
     return [due for *_, due in found]
 
 
-def _due(history: History, run: Run, step_id: str) -> Due | None:
+def _due(history: History, run: Run, policy_id: str, step_id: str) -> Due | None:
     passed_s = 0.0
     for segment, begins, ends in _pieces(history, run):
-        policy = segment.policy
+        # Another policy may have a step of the same name; that is another step.
+        policy = segment.policy if segment.policy and segment.policy.id == policy_id else None
         step = next((step for step in policy.steps if step.id == step_id), None) if policy else None
         counts = _counts(segment, run.clock, step.in_states if step else frozenset())
         if not counts:

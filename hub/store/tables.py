@@ -994,11 +994,11 @@ escalation_fired = Table(
     "escalation_fired",
     metadata,
     Column("conversation_id", BigId, ForeignKey("conversation.id", ondelete="CASCADE"), primary_key=True),
+    Column("policy_id", BigInteger, primary_key=True, autoincrement=False),
     Column("step_id", Text, primary_key=True),
+    Column("clock", Text, primary_key=True),
     # The run's number; of the clock IDLE, which keeps no runs, the entry since which nothing happened.
     Column("run", BigInteger, primary_key=True, autoincrement=False),
-    Column("clock", Text, nullable=False),
-    Column("policy_id", BigInteger, nullable=False),
     Column("policy_version", Integer, nullable=False),
     _at("due_at"),
     _at("fired_at"),

@@ -171,10 +171,10 @@ def upgrade() -> None:
     op.create_table(
         "escalation_fired",
         sa.Column("conversation_id", BIG_ID, nullable=False),
+        sa.Column("policy_id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("step_id", sa.Text(), nullable=False),
-        sa.Column("run", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("clock", sa.Text(), nullable=False),
-        sa.Column("policy_id", sa.BigInteger(), nullable=False),
+        sa.Column("run", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("policy_version", sa.Integer(), nullable=False),
         sa.Column("due_at", INSTANT, nullable=False),
         sa.Column("fired_at", INSTANT, nullable=False),
@@ -185,7 +185,9 @@ def upgrade() -> None:
             name=op.f("fk_escalation_fired_conversation_id_conversation"),
             ondelete="CASCADE",
         ),
-        sa.PrimaryKeyConstraint("conversation_id", "step_id", "run", name=op.f("pk_escalation_fired")),
+        sa.PrimaryKeyConstraint(
+            "conversation_id", "policy_id", "step_id", "clock", "run", name=op.f("pk_escalation_fired")
+        ),
     )
     op.create_table(
         "escalation_run",

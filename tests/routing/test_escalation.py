@@ -82,8 +82,23 @@ def test_steps_become_due_one_after_the_other(
 
 
 def test_what_has_fired_does_not_fire_again() -> None:
-    assert told(SIMPLE, at(9), {("raise", 1)}) == [("page", at(2))]
-    assert next_due(SIMPLE, {("page", 1)}, at(1.5)) is None
+    assert told(SIMPLE, at(9), {("support", "raise", "waiting", 1)}) == [("page", at(2))]
+    assert next_due(SIMPLE, {("support", "page", "waiting", 1)}, at(1.5)) is None
+
+
+def test_a_step_of_the_same_name_is_another_step_in_another_policy_and_by_another_clock() -> None:
+    """First line pages after an hour and the work moves on: second line's own "page" is not the one that has fired."""
+    second = Policy("second line", 1, (step("page", 3),))
+    moved = history(Segment(START, "queued", ALWAYS, policy(step("page", 1))), Segment(at(2), "queued", ALWAYS, second))
+    assert told(moved, at(9)) == [("page", at(1)), ("page", at(3))]
+    assert told(moved, at(9), {("support", "page", "waiting", 1)}) == [("page", at(3))]
+    by_another = policy(step("page", 4, Clock.RESOLUTION), version=2)
+    changed = history(
+        Segment(START, "queued", ALWAYS, policy(step("page", 1))),
+        Segment(at(2), "queued", ALWAYS, by_another),
+        runs=[Run(Clock.WAITING, 1, START), Run(Clock.RESOLUTION, 1, START)],
+    )
+    assert told(changed, at(9), {("support", "page", "waiting", 1)}) == [("page", at(4))]
 
 
 def test_a_clock_runs_in_business_hours_only() -> None:
@@ -170,8 +185,8 @@ def test_each_run_of_a_clock_has_its_own_ladder() -> None:
     ]
     both = history(Segment(START, "assigned", ALWAYS, ladder), runs=runs)
     assert [(due.fired, due.due_at) for due in due_steps(both, set(), at(9))] == [
-        (("nudge", 1), at(1)),
-        (("nudge", 3), at(5)),
+        (("support", "nudge", "next_response", 1), at(1)),
+        (("support", "nudge", "next_response", 3), at(5)),
     ]
 
 

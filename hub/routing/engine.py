@@ -179,6 +179,11 @@ class Rules:
     exclusive: frozenset[ChannelKind] = frozenset({ChannelKind.PHONE})
 
 
+# What holds where an organisation has set nothing else, and in the simulator: mails and texts can wait for minutes, a
+# caller cannot.
+USUAL_RULES = Rules({ChannelKind.PHONE: frozenset({ChannelKind.EMAIL, ChannelKind.SMS, ChannelKind.LOOPBACK})})
+
+
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     work: Sequence[Work]

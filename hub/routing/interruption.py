@@ -19,10 +19,7 @@ from hub.routing import engine
 from hub.store import tables
 from hub.store.database import Tx
 
-# Mails and texts can wait for minutes, a caller cannot. Calls suffer nothing live beside them, as the engine has it.
-USUAL = engine.Rules(
-    interrupts={ChannelKind.PHONE: frozenset({ChannelKind.EMAIL, ChannelKind.SMS, ChannelKind.LOOPBACK})}
-)
+USUAL = engine.USUAL_RULES
 
 _routing = select(tables.organisation.c.routing)
 

@@ -81,7 +81,7 @@ class QueueTally:
     answered_in_time: int = 0
     abandoned: int = 0
     abandoned_short: int = 0
-    # Served though somebody older waited in the same queue for the same need.
+    # Served though somebody older waited in the same queue.
     overtakes: int = 0
     waits: array[float] = field(default_factory=lambda: array("d"))
     wait_all_s: float = 0.0
@@ -457,7 +457,8 @@ class _Floor:
                 replace(queue, ewt_s=line.estimate_s(at_s, line.length + 1, lengths))
                 for queue, line in zip(queues, self._lines, strict=True)
             ]
-        return engine.Snapshot([contact.work for contact in self._waiting.values()], agents, queues)
+        work = [contact.work for contact in self._waiting.values()]
+        return engine.Snapshot(work, agents, queues, engine.USUAL_RULES)
 
     def _answer(self, decision: engine.Decision, at_s: float) -> None:
         contact = self._waiting.pop(decision.conversation_id)
@@ -511,14 +512,17 @@ class _Floor:
             before.weights,
             before.ranks,
         )
-        # Mails give way to a call, so an agent may have room above their budget.
-        if load < before.capacity or ChannelKind.EMAIL in held:
+        # Some work gives way to other work, so an agent may have room above their budget.
+        if load < before.capacity or not _YIELDING.isdisjoint(held):
             self._free.add(before.user_id)
         else:
             self._free.discard(before.user_id)
 
     def _count_busy(self, seat: _Seat, at_s: float) -> None:
         seat.busy_s += max(0.0, min(at_s, self._end_s) - max(seat.busy_since, self._warm_s))
+
+
+_YIELDING = frozenset(kind for kinds in engine.USUAL_RULES.interrupts.values() for kind in kinds)
 
 
 def _servers(scenario: Scenario, name: str, ids: Mapping[str, int]) -> tuple[waiting.Server, ...]:

@@ -121,7 +121,7 @@ def test_a_pause_stops_all_clocks_but_idle() -> None:
     assert told(whole, at(9)) == [("nag", at(4)), ("page", at(6))]
     assert elapsed_s(whole, runs[0], at(4)) == HOUR
     stopped = history(*whole.segments[:2], runs=runs)
-    assert next_due(stopped, {("nag", 1)}, at(4)) is None
+    assert next_due(stopped, {("support", "nag", "idle", 1)}, at(4)) is None
 
 
 def test_a_change_of_calendar_is_right_for_the_past_and_the_future() -> None:

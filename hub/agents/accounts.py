@@ -25,7 +25,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy import Select, delete, insert, select, update
 
-from hub.agents import roster
+from hub.agents import alerts, roster
 from hub.agents.queues import emit_access, emit_queues, set_user_queues
 from hub.agents.viewer import Viewer, hash_token
 from hub.domain.values import ChannelKind, Role
@@ -35,6 +35,7 @@ from hub.routing import dispatcher
 from hub.store import tables
 from hub.store.database import Tx
 from hub.store.vault import Vault
+from hub.timeline import topics
 
 _u, _s, _k, _a = tables.user_account.c, tables.session.c, tables.api_key.c, tables.agent.c
 _f, _m, _c = tables.sign_in_failure.c, tables.queue_member.c, tables.conversation.c
@@ -240,6 +241,18 @@ def _take_everything(tx: Tx, actor: Viewer | None, user_id: int) -> None:
     releaser = actor or Viewer(user.id, user.role, user.name, user.language, frozenset(user.queue_ids))
     for conversation_id in tx.execute(select(_c.id).where(_c.assignee_id == user_id).order_by(_c.id)).scalars().all():
         dispatcher.release(tx, releaser, conversation_id)
+    topics.disown(tx, user_id)
+    alerts.hand_over(tx, user_id, _find_heirs(tx, user_id))
+
+
+def _find_heirs(tx: Tx, user_id: int) -> list[int]:
+    """Who is paged in somebody's place: the other supervisors, else the other administrators."""
+    for role in (Role.SUPERVISOR, Role.ADMIN):
+        others = select(_u.id).where(_u.active, _u.role == role.value, _u.id != user_id).order_by(_u.id)
+        found = [row.id for row in tx.rows(others)]
+        if found:
+            return found
+    return []
 
 
 def _load(tx: Tx, query: Select[Any]) -> list[UserView]:

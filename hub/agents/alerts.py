@@ -6,7 +6,7 @@ before everything on the screen and sounds until it is seen; a notice stands in 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Literal
 
 from sqlalchemy import Row, select, update
@@ -65,6 +65,22 @@ def end_alerts(tx: Tx, conversation_id: int) -> None:
     """There is nothing left to look at: the conversation is solved."""
     unseen = select(_al.id).where(_al.conversation_id == conversation_id, _al.seen_at.is_(None)).order_by(_al.id)
     for row in tx.rows(unseen.with_for_update()):
+        _see(tx, row.id)
+
+
+def hand_over(tx: Tx, user_id: int, heirs: Collection[int]) -> None:
+    """The person looks at nothing any more: what they had not seen is seen, and pages go to the heirs who have none for
+    the same conversation."""
+    rows = tx.rows(
+        select(tables.alert).where(_al.user_id == user_id, _al.seen_at.is_(None)).order_by(_al.id).with_for_update()
+    )
+    for row in rows:
+        if row.level == "page":
+            paged = select(_al.user_id).where(
+                _al.conversation_id == row.conversation_id, _al.level == "page", _al.seen_at.is_(None)
+            )
+            left = set(heirs) - {each.user_id for each in tx.rows(paged)}
+            raise_alert(tx, left, level="page", reason=row.reason, conversation_id=row.conversation_id, data=row.data)
         _see(tx, row.id)
 
 

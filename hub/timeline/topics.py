@@ -95,6 +95,12 @@ def update_topic(
     return _tell(tx, topic_id)
 
 
+def disown(tx: Tx, user_id: int) -> None:
+    """The person handles nothing any more: their topics go to the department alone."""
+    for row in tx.rows(select(_t.id).where(_t.owner_id == user_id).order_by(_t.id)):
+        update_topic(tx, row.id, owner_id=None)
+
+
 def _check_targets(tx: Tx, queue_id: object, owner_id: object, policy_id: object) -> None:
     """InvalidInput naming each that is not there. What is, cannot be removed until the commit."""
     u = tables.user_account.c

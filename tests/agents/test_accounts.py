@@ -7,7 +7,7 @@ import asyncio
 import pytest
 from sqlalchemy import func, select
 
-from hub.agents import accounts
+from hub.agents import accounts, alerts
 from hub.agents.accounts import Throttle, wait_s
 from hub.agents.viewer import find_viewer_by_session
 from hub.domain.values import Role
@@ -15,6 +15,7 @@ from hub.errors import Conflict, TooMany
 from hub.store import tables
 from hub.store.database import Database, Tx
 from hub.store.vault import Vault
+from hub.timeline import topics
 from tests.support.clock import FrozenClock
 
 pytestmark = pytest.mark.anyio
@@ -156,6 +157,25 @@ async def test_version_of_a_user_rises_with_each_change(database: Database) -> N
     assert (made.version, again.version) == (2, 3)
     count = await database.read(lambda tx: tx.scalar(select(func.count()).select_from(tables.user_account)))
     assert count == 2
+
+
+async def test_whoever_leaves_owns_no_topic_and_their_unseen_pages_go_to_others(database: Database) -> None:
+    def people(tx: Tx) -> tuple[int, int]:
+        made = [
+            accounts.create_user(tx, email=f"{role.value}@demo.test", name=role.value, role=role, password_hash="-").id
+            for role in (Role.SUPERVISOR, Role.ADMIN)
+        ]
+        topics.create_topic(tx, name="Complaint", is_complaint=True, owner_id=made[0])
+        for level in ("page", "notify"):
+            alerts.raise_alert(tx, made[:1], level=level, reason="escalation", conversation_id=None, data={})
+        return made[0], made[1]
+
+    supervisor, admin = await database.transaction(people)
+    await database.transaction(accounts.update_user, None, supervisor, active=False)
+    (topic,) = await database.read(topics.load_topics)
+    assert topic.owner_id is None
+    assert [alert.level for alert in await database.read(alerts.load_unseen, admin)] == ["page"]
+    assert await database.read(alerts.load_unseen, supervisor) == []
 
 
 async def test_of_equal_accounts_made_at_once_one_is_made_and_the_others_are_told(database: Database) -> None:

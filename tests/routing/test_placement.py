@@ -240,6 +240,23 @@ async def test_a_rule_whose_topic_is_switched_off_is_passed_over_and_told(scene:
     assert dict(stored.faults) == {"rules.0.then.topic_id": "there is no such topic"}
 
 
+async def test_a_rule_whose_calendar_cannot_be_read_any_more_is_passed_over_and_the_calendar_shown(
+    scene: Scene,
+) -> None:
+    calendar_id = await a_calendar(scene)
+    hours = {"hours": {"calendar_id": calendar_id, "open": True}}
+    await put_in_force(scene, rule(when=hours, priority=60), rule(priority=5))
+    body = {"zone": "Lost/Atlantis", "week": [[]] * 7, "special": []}
+    await scene.set(tables.calendar_version, {"body": body}, calendar_id=calendar_id)
+    assert (await conversation(scene, await scene.opened()))["priority"] == 5
+    (view,) = await scene.database.read(calendars.load_calendar_views)
+    assert (view.zone, view.is_open, view.changes_at) == ("Lost/Atlantis", False, None)
+    repaired = await scene.database.transaction(
+        calendars.save_calendar, calendar_id, CalendarText(view.name, "Asia/Yerevan", WEEK)
+    )
+    assert repaired.changes_at is not None
+
+
 async def test_what_rules_in_force_name_is_not_removed(scene: Scene) -> None:
     billing, calendar_id = await a_skill(scene, "billing"), await a_calendar(scene)
     one = rule(required=[{"skill_id": billing, "level": 1}], when={"hours": {"calendar_id": calendar_id, "open": True}})

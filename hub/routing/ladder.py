@@ -248,20 +248,18 @@ def _page_supervisor(tx: Tx, plan: _Plan, action: PageSupervisor) -> None:
 
 
 def _assign_to(tx: Tx, plan: _Plan, action: AssignTo) -> None:
-    """Live work is not given to somebody who is not there: it waits for them, by a pin, and they are told."""
+    """Live work is not given to somebody who is not there, and does not wait for them either; they are told."""
     found = roster.load_agent_views(tx, [action.user_id])
     if not found:
         plan.fail(action, "user_gone")
         return
-    is_absent = found[0].state is AgentState.OFFLINE and plan.before.channel_kind in engine.LIVE_KINDS
+    if found[0].state is AgentState.OFFLINE and plan.before.channel_kind in engine.LIVE_KINDS:
+        plan.fail(action, "user_away")
+        plan.effects.append(_raising(plan, [action.user_id], is_page=False))
+        return
 
     def assign(tx: Tx, view: ConversationView) -> ConversationView:
-        if not is_absent:
-            return dispatcher.give(tx, view, SYSTEM, action.user_id)
-        tell = _raising(plan, [action.user_id], is_page=False)
-        return tell(
-            tx, view if view.queued_since is None else dispatcher.direct(tx, view, SYSTEM, agent_id=action.user_id)
-        )
+        return dispatcher.give(tx, view, SYSTEM, action.user_id)
 
     plan.do(action, assign, agent_id=action.user_id, agent_name=found[0].name)
 

@@ -179,9 +179,11 @@ async def test_work_that_is_held_is_assigned_to_somebody_else(scene: Scene, cloc
     assert len(await scene.rows(tables.assignment, ended_at=None)) == 1
 
 
-@pytest.mark.parametrize(("kind", "holder", "pinned", "alerted"), [("sms", True, False, 0), ("chat", False, True, 1)])
-async def test_a_chat_waits_for_whoever_is_not_there_and_a_text_lies_ready(
-    scene: Scene, clock: FrozenClock, kind: str, holder: bool, pinned: bool, alerted: int
+@pytest.mark.parametrize(
+    ("kind", "holder", "failed", "alerted"), [("sms", True, None, 0), ("chat", False, "assign_to:user_away", 1)]
+)
+async def test_a_chat_waits_for_nobody_who_is_not_there_and_a_text_lies_ready(
+    scene: Scene, clock: FrozenClock, kind: str, holder: bool, failed: str | None, alerted: int
 ) -> None:
     lead = await scene.agent("Lead")
     await scene.database.transaction(roster.change_agent_state, lead.user_id, AgentState.OFFLINE)
@@ -191,7 +193,8 @@ async def test_a_chat_waits_for_whoever_is_not_there_and_a_text_lies_ready(
     clock.advance(WAIT_S)
     await fire(scene)
     row = await conversation(scene)
-    assert (row["assignee_id"] == lead.user_id, row["pinned_agent_id"] == lead.user_id) == (holder, pinned)
+    assert (row["assignee_id"] == lead.user_id, row["pinned_agent_id"]) == (holder, None)
+    assert (await told(scene, row["id"]))["failed"] == failed
     assert len(await scene.rows(tables.alert)) == alerted
 
 

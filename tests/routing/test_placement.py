@@ -227,6 +227,17 @@ async def test_work_is_not_pinned_to_an_owner_who_has_left(scene: Scene) -> None
     assert (await conversation(scene, await scene.opened()))["pinned_agent_id"] is None
 
 
+@pytest.mark.parametrize(("kind", "waits"), [("chat", False), ("sms", True)])
+async def test_a_chat_waits_for_no_owner_who_is_offline(scene: Scene, kind: str, waits: bool) -> None:
+    owner = await scene.agent()
+    topic_id = await a_topic(scene, owner_id=owner.user_id)
+    await put_in_force(scene, rule(topic_id=topic_id))
+    await scene.set(tables.agent, {"state": "offline"}, user_id=owner.user_id)
+    channel = await scene.channel(kind, kind)
+    row = await conversation(scene, await scene.opened(channel_id=channel))
+    assert (row["pinned_agent_id"] == owner.user_id) is waits
+
+
 # --- what vanishes ------------------------------------------------------------------------------------------------------
 
 

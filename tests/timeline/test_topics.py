@@ -144,6 +144,16 @@ async def test_nobody_waits_for_an_owner_who_is_gone(scene: Scene) -> None:
     assert view.pinned_agent_id is None
 
 
+@pytest.mark.parametrize(("kind", "waits"), [("chat", False), ("sms", True)])
+async def test_a_chat_waits_for_no_owner_who_is_offline(scene: Scene, kind: str, waits: bool) -> None:
+    agent, owner = await scene.agent(), await scene.agent()
+    topic = await put_topic(scene, owner_id=owner.user_id)
+    await scene.set(tables.agent, {"state": "offline"}, user_id=owner.user_id)
+    channel = await scene.channel(kind, kind)
+    view = await set_topic(scene, agent, await scene.opened(channel_id=channel), topic)
+    assert (view.pinned_agent_id == owner.user_id) is waits
+
+
 async def test_the_same_topic_again_changes_nothing(scene: Scene) -> None:
     agent = await scene.agent()
     topic = await put_topic(scene)

@@ -24,7 +24,7 @@ from hub.timeline.topics import load_topics
 
 def set_topic(tx: Tx, viewer: Viewer, conversation_id: int, topic_id: int | None, *, direct: bool) -> ConversationView:
     """What it is about from now on (None: nothing in particular). `direct`: work that is held is passed on, too. InvalidInput
-    naming `topic_id` for one that is not there or is switched off."""
+    naming `topic_id` for one that is not there or is switched off; Forbidden for whoever may not."""
     tx.lock_routing()
     before = conversations.access_conversation(tx, viewer, conversation_id, lock=True)
     topic = _find_topic(tx, before, topic_id)
@@ -33,6 +33,7 @@ def set_topic(tx: Tx, viewer: Viewer, conversation_id: int, topic_id: int | None
     author = Author(AuthorKind.AGENT, viewer.name, viewer.user_id)
     view = before
     if topic_id != before.topic_id:
+        _check_may_leave(tx, viewer, before, topic)
         known = {each.id: each.name for each in load_topics(tx, [before.topic_id])} if before.topic_id else {}
         data: dict[str, str | int | None] = {
             "topic_id": topic_id,
@@ -52,6 +53,18 @@ def direct_to_topic(tx: Tx, view: ConversationView, topic: TopicView, author: Au
     """Passes open work on to the department and person of its topic. The caller holds ROUTING and its lock."""
     owner_id = _active(tx, topic.owner_id, view.channel_kind)
     return dispatcher.direct(tx, view, author, queue_id=topic.queue_id, agent_id=owner_id)
+
+
+def _check_may_leave(tx: Tx, viewer: Viewer, before: ConversationView, topic: TopicView | None) -> None:
+    """A complaint stays in sight until it is solved: only a supervisor may say that it is none. What somebody else holds
+    is for them to name."""
+    if viewer.covers(Role.SUPERVISOR):
+        return
+    if before.assignee_id not in (None, viewer.user_id):
+        raise Forbidden("this conversation is assigned to somebody else")
+    is_complaint = before.topic_id is not None and any(each.is_complaint for each in load_topics(tx, [before.topic_id]))
+    if is_complaint and (topic is None or not topic.is_complaint):
+        raise Forbidden("this is a complaint; only a supervisor may say that it is none")
 
 
 def _find_topic(tx: Tx, before: ConversationView, topic_id: int | None) -> TopicView | None:

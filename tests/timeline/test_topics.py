@@ -183,6 +183,30 @@ async def test_a_topic_that_is_off_or_not_there_is_refused(scene: Scene) -> None
     assert list(missing.value.fields) == ["topic_id"]
 
 
+async def test_only_a_supervisor_says_that_a_complaint_is_none(scene: Scene) -> None:
+    agent, sue = await scene.agent(), await scene.agent(role=Role.SUPERVISOR)
+    complaint, other = await put_topic(scene, is_complaint=True), await put_topic(scene, "Other")
+    worse = await put_topic(scene, "Worse", is_complaint=True)
+    conversation_id = await scene.opened()
+    await scene.database.transaction(dispatcher.claim, agent, conversation_id, None)
+    await set_topic(scene, agent, conversation_id, complaint)
+    with pytest.raises(Forbidden):
+        await set_topic(scene, agent, conversation_id, None)
+    with pytest.raises(Forbidden):
+        await set_topic(scene, agent, conversation_id, other)
+    assert (await set_topic(scene, agent, conversation_id, worse)).topic_id == worse.id
+    assert (await set_topic(scene, sue, conversation_id, other)).topic_id == other.id
+
+
+async def test_a_colleague_s_work_is_not_named_by_others(scene: Scene) -> None:
+    agent, other = await scene.agent(), await scene.agent()
+    topic = await put_topic(scene)
+    conversation_id = await scene.opened()
+    await scene.database.transaction(dispatcher.claim, agent, conversation_id, None)
+    with pytest.raises(Forbidden):
+        await set_topic(scene, other, conversation_id, topic)
+
+
 async def test_a_colleague_s_work_is_not_passed_on_by_others(scene: Scene) -> None:
     agent, other = await scene.agent(), await scene.agent()
     sue = await scene.agent(role=Role.SUPERVISOR)

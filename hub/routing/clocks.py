@@ -33,7 +33,21 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import BindParameter, Row, Select, Text, and_, bindparam, cast, exists, func, or_, select, update
+from sqlalchemy import (
+    BindParameter,
+    Row,
+    Select,
+    Text,
+    and_,
+    bindparam,
+    cast,
+    delete,
+    exists,
+    func,
+    or_,
+    select,
+    update,
+)
 
 from hub.routing.calendar import ALWAYS, Calendar
 from hub.routing.calendars import read_stored
@@ -303,6 +317,7 @@ def _write_runs(tx: Tx, kept: Iterable[_Kept], answered: Collection[int]) -> Non
                 continue
             if run is not None and clock is Clock.WAITING and since <= run["started_at"]:
                 _change_run(tx, run, None)
+                _forget_over(tx, each, run)
                 continue
             begun = {
                 "conversation_id": row.id,
@@ -325,6 +340,15 @@ def _change_run(tx: Tx, run: dict[str, Any], stopped_at: datetime | None) -> Non
     run["stopped_at"] = stopped_at
     key = (_r.conversation_id == run["conversation_id"], _r.clock == run["clock"], _r.number == run["number"])
     tx.execute(update(tables.escalation_run).where(*key).values(stopped_at=stopped_at))
+
+
+def _forget_over(tx: Tx, kept: _Kept, run: Mapping[str, Any]) -> None:
+    """Of a run that goes on: a step that was only noted, because the run was over, still matters."""
+    of_run = (_f.conversation_id == kept.row.id, _f.clock == run["clock"], _f.run == run["number"], _f.is_over)
+    noted = tx.rows(select(_f.policy_id, _f.step_id).where(*of_run))
+    if noted:
+        tx.execute(delete(tables.escalation_fired).where(*of_run))
+        kept.fired -= {(str(row.policy_id), row.step_id, run["clock"], run["number"]) for row in noted}
 
 
 # --- loading ------------------------------------------------------------------------------------------------------------

@@ -399,6 +399,21 @@ async def test_after_an_outage_what_still_matters_is_done_and_the_rest_is_only_n
     assert [row["next_step_at"] for row in await scene.rows(tables.conversation)] == [None, None]
 
 
+async def test_a_step_that_was_only_noted_fires_when_its_wait_goes_on(scene: Scene, clock: FrozenClock) -> None:
+    await put_action(scene)
+    agent = await scene.agent()
+    conversation_id = await scene.opened()
+    clock.advance(2 * WAIT_S)
+    await scene.database.transaction(dispatcher.claim, agent, conversation_id, None)
+    await fire(scene)
+    assert (await scene.row(tables.escalation_fired))["is_over"] is True
+    await scene.database.transaction(dispatcher.release, agent, conversation_id)
+    await fire(scene)
+    assert (await scene.row(tables.escalation_fired))["is_over"] is False
+    row = await conversation(scene)
+    assert (row["escalated"], row["tags"], row["next_step_at"]) == (1, ["only"], None)
+
+
 async def test_what_is_resolved_meanwhile_is_left_alone(scene: Scene, clock: FrozenClock) -> None:
     await put_policy(scene, {"steps": [step("only", "resolution", WAIT_S)]})
     agent = await scene.agent()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from datetime import timedelta
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from sqlalchemy import update
@@ -372,6 +373,27 @@ async def test_a_step_fires_again_in_the_next_run_of_its_clock(scene: Scene, clo
         ("only", 1),
         ("only", 2),
     ]
+
+
+async def test_of_very_many_alerts_the_pages_and_the_newest_are_told_in_their_order(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(alerts, "_UNSEEN_LIMIT", 3)
+    sue = await scene.agent("Sue", role=Role.SUPERVISOR)
+
+    levels: list[Literal["notify", "page"]] = ["notify", "page", "notify", "notify", "page"]
+
+    def raise_all(tx: Tx) -> None:
+        for level in levels:
+            alerts.raise_alert(tx, [sue.user_id], level=level, reason="x", conversation_id=None, data={"n": 1})
+
+    await scene.database.transaction(raise_all)
+    unseen = await scene.database.read(alerts.load_unseen, sue.user_id)
+    raised = [row["id"] for row in await scene.rows(tables.alert)]
+    assert [alert.id for alert in unseen] == [raised[1], raised[3], raised[4]]
+    assert (unseen[0].data, unseen[0].version) == ({"n": 1}, 1)
+    told = [json.loads(event.body)["alert"] for event in await scene.events() if event.kind == "alert.changed"]
+    assert [each["id"] for each in told] == raised
 
 
 # --- late -----------------------------------------------------------------------------------------------------------------

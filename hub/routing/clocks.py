@@ -198,7 +198,7 @@ def keep(tx: Tx, changed: Collection[int], touched: Collection[int] = (), *, afr
     """Brings what is kept up to date with the conversations' rows, and returns those whose `next_step_at` that changed
     (they have a new version, and nobody has been told). The caller holds their locks. `touched`: in these something
     happened, but nothing of what MATTERS changed. `afresh`: also where no policy is in force any more."""
-    known = {(row.key, row.version): _read_policy(row.key, row.version, row.body) for row in tx.rows(_IN_FORCE)}
+    known = _read_policies(tx.rows(_IN_FORCE))
     if not (known or afresh):
         return []
     counts_idle = any(step.clock is Clock.IDLE for policy in known.values() for step in policy.steps)
@@ -407,8 +407,13 @@ def _load_versions(tx: Tx, kept: Iterable[_Kept], known: Mapping[_Version, Polic
 
 
 def _load_policies(tx: Tx, wanted: Collection[_Version]) -> dict[_Version, Policy]:
-    rows = _load_bodies(tx, _POLICIES, wanted)
-    return {(row.key, row.version): _read_policy(row.key, row.version, row.body) for row in rows}
+    return _read_policies(_load_bodies(tx, _POLICIES, wanted))
+
+
+def _read_policies(rows: Iterable[Row[Any]]) -> dict[_Version, Policy]:
+    """Those that can be read."""
+    read = {(row.key, row.version): _read_policy(row.key, row.version, row.body) for row in rows}
+    return {version: policy for version, policy in read.items() if policy is not None}
 
 
 def _load_bodies(tx: Tx, query: Select[Any], wanted: Collection[_Version]) -> list[Row[Any]]:
@@ -421,8 +426,13 @@ def _load_bodies(tx: Tx, query: Select[Any], wanted: Collection[_Version]) -> li
 
 # A hub has a few policies, and of each the last versions matter.
 @lru_cache(maxsize=256)
-def _read_policy(policy_id: int, version: int, body: str) -> Policy:
-    return stored(policy_id, version, json.loads(body))
+def _read_policy(policy_id: int, version: int, body: str) -> Policy | None:
+    """None if it cannot be read (any more): messages come in all the same, and the other ladders go on."""
+    try:
+        return stored(policy_id, version, json.loads(body))
+    except ValueError:
+        log.exception("policy.unreadable", extra={"policy_id": policy_id})
+        return None
 
 
 @lru_cache(maxsize=256)

@@ -544,6 +544,25 @@ async def test_a_changed_policy_reaches_waiting_work_by_the_loop(database: Datab
     assert row["is_over"] is False
 
 
+async def test_one_that_cannot_be_fired_stops_no_other(database: Database) -> None:
+    database.clock = utc_now
+    scene = await Scene(database).set_up()
+    await put_policy(scene, {"steps": [step("a", "waiting", 0.5)]})
+    broken, sound = await scene.opened(sender="broken"), await scene.opened(sender="sound")
+    # No list of tags: no view of it can be made.
+    await scene.set(tables.conversation, {"tags": 5}, id=broken)
+    timed = Timed(database)
+    timed.start()
+    try:
+        (row,) = await timed.until_fired(scene, 1)
+        # It was due before the other.
+        assert (await scene.row(tables.conversation, id=broken))["next_step_at"] > database.clock()
+        assert not any(task.done() for task in timed.tasks)
+    finally:
+        await timed.stop()
+    assert row["conversation_id"] == sound
+
+
 async def answer(scene: Scene, conversation_id: int, viewer: Viewer) -> None:
     author = Author(AuthorKind.AGENT, viewer.name, viewer.user_id)
     await scene.database.transaction(outbox.enqueue, conversation_id, author, "Good day")

@@ -41,11 +41,12 @@ def raise_alert(
     """One for each of these people. `reason`: a machine word the console has a sentence for, `data` what stands in it."""
     told = dict(data)
     of_all = {"conversation_id": conversation_id, "level": level, "reason": reason, "data": told, "at": tx.now}
-    rows = [{"user_id": user_id, **of_all} for user_id in sorted(set(user_ids))]
-    for alert_id, row in zip(tx.insert_many(tables.alert, rows), rows, strict=True):
+    people = sorted(set(user_ids))
+    ids = tx.insert_many(tables.alert, [{"user_id": user_id, **of_all} for user_id in people])
+    for alert_id, user_id in zip(ids, people, strict=True):
         view = AlertView(
             id=alert_id,
-            user_id=row["user_id"],
+            user_id=user_id,
             conversation_id=conversation_id,
             level=level,
             reason=reason,
@@ -54,7 +55,7 @@ def raise_alert(
             seen_at=None,
             version=1,
         )
-        tx.emit(AlertChanged(view), {user_topic(view.user_id)})
+        tx.emit(AlertChanged(view), {user_topic(user_id)})
 
 
 def see_alert(tx: Tx, user_id: int, alert_id: int) -> AlertView:

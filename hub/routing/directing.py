@@ -64,7 +64,7 @@ def _check_may_leave(tx: Tx, viewer: Viewer, before: ConversationView, topic: To
         raise Forbidden("this conversation is assigned to somebody else")
     is_complaint = before.topic_id is not None and any(each.is_complaint for each in load_topics(tx, [before.topic_id]))
     if is_complaint and (topic is None or not topic.is_complaint):
-        raise Forbidden("this is a complaint; only a supervisor may say that it is none")
+        raise Forbidden("this is a complaint; only a supervisor may say that it is none", code="is_complaint")
 
 
 def _find_topic(tx: Tx, before: ConversationView, topic_id: int | None) -> TopicView | None:

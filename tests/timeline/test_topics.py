@@ -190,8 +190,9 @@ async def test_only_a_supervisor_says_that_a_complaint_is_none(scene: Scene) -> 
     conversation_id = await scene.opened()
     await scene.database.transaction(dispatcher.claim, agent, conversation_id, None)
     await set_topic(scene, agent, conversation_id, complaint)
-    with pytest.raises(Forbidden):
+    with pytest.raises(Forbidden) as refused:
         await set_topic(scene, agent, conversation_id, None)
+    assert refused.value.code == "is_complaint"
     with pytest.raises(Forbidden):
         await set_topic(scene, agent, conversation_id, other)
     assert (await set_topic(scene, agent, conversation_id, worse)).topic_id == worse.id

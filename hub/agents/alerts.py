@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Literal
 
-from sqlalchemy import Row, select, update
+from sqlalchemy import Row, case, select, update
 
 from hub.domain.events import AlertChanged, user_topic
 from hub.domain.views import AlertView
@@ -18,14 +18,15 @@ from hub.store import tables
 from hub.store.database import Tx
 
 _al = tables.alert.c
-# Whoever has more unseen than this has stopped looking; the oldest come first.
+# Whoever has more unseen than this has stopped looking; pages count for more than notices, and the newest most.
 _UNSEEN_LIMIT = 200
 
 
 def load_unseen(tx: Tx, user_id: int) -> list[AlertView]:
-    """One's own that have not been seen, oldest first."""
+    """One's own that have not been seen, oldest first. Of very many: the pages before the notices, and the newest."""
     unseen = select(tables.alert).where(_al.user_id == user_id, _al.seen_at.is_(None))
-    return [_view(row) for row in tx.rows(unseen.order_by(_al.id).limit(_UNSEEN_LIMIT))]
+    pages_first = unseen.order_by(case((_al.level == "page", 0), else_=1), _al.id.desc()).limit(_UNSEEN_LIMIT)
+    return sorted((_view(row) for row in tx.rows(pages_first)), key=lambda alert: alert.id)
 
 
 def raise_alert(
@@ -38,19 +39,23 @@ def raise_alert(
     data: Mapping[str, str | int | None],
 ) -> None:
     """One for each of these people. `reason`: a machine word the console has a sentence for, `data` what stands in it."""
-    for user_id in sorted(set(user_ids)):
-        alert_id = tx.insert(
-            tables.alert,
-            {
-                "user_id": user_id,
-                "conversation_id": conversation_id,
-                "level": level,
-                "reason": reason,
-                "data": dict(data),
-                "at": tx.now,
-            },
+    told = dict(data)
+    of_all = {"conversation_id": conversation_id, "level": level, "reason": reason, "data": told, "at": tx.now}
+    people = sorted(set(user_ids))
+    ids = tx.insert_many(tables.alert, [{"user_id": user_id, **of_all} for user_id in people])
+    for alert_id, user_id in zip(ids, people, strict=True):
+        view = AlertView(
+            id=alert_id,
+            user_id=user_id,
+            conversation_id=conversation_id,
+            level=level,
+            reason=reason,
+            data=told,
+            at=tx.now,
+            seen_at=None,
+            version=1,
         )
-        _tell(tx, alert_id)
+        tx.emit(AlertChanged(view), {user_topic(user_id)})
 
 
 def see_alert(tx: Tx, user_id: int, alert_id: int) -> AlertView:

@@ -7,6 +7,7 @@ conversations go by is not removed. Whoever saves one tells the clocks, which re
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +20,8 @@ from hub.routing.calendar import ALWAYS, Calendar, Faults, SpecialDayText, is_op
 from hub.routing.rules_in_force import rules_naming
 from hub.store import tables
 from hub.store.database import Tx
+
+log = logging.getLogger(__name__)
 
 _cal, _cv, _q = tables.calendar.c, tables.calendar_version.c, tables.queue.c
 _g, _c = tables.escalation_segment.c, tables.conversation.c
@@ -46,13 +49,14 @@ def load_calendar(tx: Tx, calendar_id: int | None, version: int | None = None) -
 
 
 def load_current(tx: Tx, ids: Collection[int]) -> dict[int, Calendar]:
-    """Those of `ids` that there are, as they are now."""
+    """Those of `ids` that there are and that can be read, as they are now."""
     if not ids:
         return {}
     query = select(_cal.id, _cv.body).join(
         tables.calendar_version, (_cv.calendar_id == _cal.id) & (_cv.version == _cal.version)
     )
-    return {row.id: read_stored(row.body) for row in tx.rows(query.where(_cal.id.in_(ids)))}
+    read = {row.id: _read_or_none(row) for row in tx.rows(query.where(_cal.id.in_(ids)))}
+    return {calendar_id: calendar for calendar_id, calendar in read.items() if calendar is not None}
 
 
 def load_calendar_views(tx: Tx, ids: Collection[int] | None = None) -> list[CalendarView]:
@@ -164,12 +168,13 @@ def _write_version(tx: Tx, calendar_id: int, version: int, text: CalendarText) -
 
 
 def _view(tx: Tx, row: Row[Any], used_by: CalendarUseView) -> CalendarView:
-    calendar = read_stored(row.body)
+    # One that cannot be read is shown all the same: an administrator repairs it there.
+    calendar = _read_or_none(row)
     return CalendarView(
         id=row.id,
         name=row.name,
         version=row.version,
-        zone=calendar.zone,
+        zone=calendar.zone if calendar is not None else row.body["zone"],
         week=tuple(tuple((opens, closes) for opens, closes in day) for day in row.body["week"]),
         special=tuple(
             SpecialDayView(
@@ -177,10 +182,19 @@ def _view(tx: Tx, row: Row[Any], used_by: CalendarUseView) -> CalendarView:
             )
             for each in row.body["special"]
         ),
-        is_open=is_open(calendar, tx.now),
-        changes_at=next_change(calendar, tx.now),
+        is_open=calendar is not None and is_open(calendar, tx.now),
+        changes_at=next_change(calendar, tx.now) if calendar is not None else None,
         used_by=used_by,
     )
+
+
+def _read_or_none(row: Row[Any]) -> Calendar | None:
+    """None if it cannot be read any more: that must not stop whatever does not need it."""
+    try:
+        return read_stored(row.body)
+    except ValueError:
+        log.exception("calendar.unreadable", extra={"calendar_id": row.id})
+        return None
 
 
 def read_stored(body: Mapping[str, Any]) -> Calendar:

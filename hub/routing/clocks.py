@@ -33,7 +33,21 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import BindParameter, Row, Select, Text, and_, bindparam, cast, exists, func, or_, select, update
+from sqlalchemy import (
+    BindParameter,
+    Row,
+    Select,
+    Text,
+    and_,
+    bindparam,
+    cast,
+    delete,
+    exists,
+    func,
+    or_,
+    select,
+    update,
+)
 
 from hub.routing.calendar import ALWAYS, Calendar
 from hub.routing.calendars import read_stored
@@ -184,7 +198,7 @@ def keep(tx: Tx, changed: Collection[int], touched: Collection[int] = (), *, afr
     """Brings what is kept up to date with the conversations' rows, and returns those whose `next_step_at` that changed
     (they have a new version, and nobody has been told). The caller holds their locks. `touched`: in these something
     happened, but nothing of what MATTERS changed. `afresh`: also where no policy is in force any more."""
-    known = {(row.key, row.version): _read_policy(row.key, row.version, row.body) for row in tx.rows(_IN_FORCE)}
+    known = _read_policies(tx.rows(_IN_FORCE))
     if not (known or afresh):
         return []
     counts_idle = any(step.clock is Clock.IDLE for policy in known.values() for step in policy.steps)
@@ -303,6 +317,7 @@ def _write_runs(tx: Tx, kept: Iterable[_Kept], answered: Collection[int]) -> Non
                 continue
             if run is not None and clock is Clock.WAITING and since <= run["started_at"]:
                 _change_run(tx, run, None)
+                _forget_over(tx, each, run)
                 continue
             begun = {
                 "conversation_id": row.id,
@@ -325,6 +340,15 @@ def _change_run(tx: Tx, run: dict[str, Any], stopped_at: datetime | None) -> Non
     run["stopped_at"] = stopped_at
     key = (_r.conversation_id == run["conversation_id"], _r.clock == run["clock"], _r.number == run["number"])
     tx.execute(update(tables.escalation_run).where(*key).values(stopped_at=stopped_at))
+
+
+def _forget_over(tx: Tx, kept: _Kept, run: Mapping[str, Any]) -> None:
+    """Of a run that goes on: a step that was only noted, because the run was over, still matters."""
+    of_run = (_f.conversation_id == kept.row.id, _f.clock == run["clock"], _f.run == run["number"], _f.is_over)
+    noted = tx.rows(select(_f.policy_id, _f.step_id).where(*of_run))
+    if noted:
+        tx.execute(delete(tables.escalation_fired).where(*of_run))
+        kept.fired -= {(str(row.policy_id), row.step_id, run["clock"], run["number"]) for row in noted}
 
 
 # --- loading ------------------------------------------------------------------------------------------------------------
@@ -383,8 +407,13 @@ def _load_versions(tx: Tx, kept: Iterable[_Kept], known: Mapping[_Version, Polic
 
 
 def _load_policies(tx: Tx, wanted: Collection[_Version]) -> dict[_Version, Policy]:
-    rows = _load_bodies(tx, _POLICIES, wanted)
-    return {(row.key, row.version): _read_policy(row.key, row.version, row.body) for row in rows}
+    return _read_policies(_load_bodies(tx, _POLICIES, wanted))
+
+
+def _read_policies(rows: Iterable[Row[Any]]) -> dict[_Version, Policy]:
+    """Those that can be read."""
+    read = {(row.key, row.version): _read_policy(row.key, row.version, row.body) for row in rows}
+    return {version: policy for version, policy in read.items() if policy is not None}
 
 
 def _load_bodies(tx: Tx, query: Select[Any], wanted: Collection[_Version]) -> list[Row[Any]]:
@@ -397,8 +426,13 @@ def _load_bodies(tx: Tx, query: Select[Any], wanted: Collection[_Version]) -> li
 
 # A hub has a few policies, and of each the last versions matter.
 @lru_cache(maxsize=256)
-def _read_policy(policy_id: int, version: int, body: str) -> Policy:
-    return stored(policy_id, version, json.loads(body))
+def _read_policy(policy_id: int, version: int, body: str) -> Policy | None:
+    """None if it cannot be read (any more): messages come in all the same, and the other ladders go on."""
+    try:
+        return stored(policy_id, version, json.loads(body))
+    except ValueError:
+        log.exception("policy.unreadable", extra={"policy_id": policy_id})
+        return None
 
 
 @lru_cache(maxsize=256)

@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from sqlalchemy import select
 
 from hub.agents.viewer import Viewer
-from hub.domain.states import ConversationStatus
-from hub.domain.values import AuthorKind, Happening, Role
+from hub.domain.states import AgentState, ConversationStatus
+from hub.domain.values import AuthorKind, ChannelKind, Happening, Role
 from hub.domain.views import Author, ConversationView, TopicView
 from hub.errors import Forbidden, InvalidInput
-from hub.routing import dispatcher
+from hub.routing import dispatcher, engine
 from hub.store import tables
 from hub.store.database import Tx
 from hub.timeline import conversations
@@ -24,7 +24,7 @@ from hub.timeline.topics import load_topics
 
 def set_topic(tx: Tx, viewer: Viewer, conversation_id: int, topic_id: int | None, *, direct: bool) -> ConversationView:
     """What it is about from now on (None: nothing in particular). `direct`: work that is held is passed on, too. InvalidInput
-    naming `topic_id` for one that is not there or is switched off."""
+    naming `topic_id` for one that is not there or is switched off; Forbidden for whoever may not."""
     tx.lock_routing()
     before = conversations.access_conversation(tx, viewer, conversation_id, lock=True)
     topic = _find_topic(tx, before, topic_id)
@@ -33,6 +33,7 @@ def set_topic(tx: Tx, viewer: Viewer, conversation_id: int, topic_id: int | None
     author = Author(AuthorKind.AGENT, viewer.name, viewer.user_id)
     view = before
     if topic_id != before.topic_id:
+        _check_may_leave(tx, viewer, before, topic)
         known = {each.id: each.name for each in load_topics(tx, [before.topic_id])} if before.topic_id else {}
         data: dict[str, str | int | None] = {
             "topic_id": topic_id,
@@ -50,7 +51,20 @@ def set_topic(tx: Tx, viewer: Viewer, conversation_id: int, topic_id: int | None
 
 def direct_to_topic(tx: Tx, view: ConversationView, topic: TopicView, author: Author) -> ConversationView:
     """Passes open work on to the department and person of its topic. The caller holds ROUTING and its lock."""
-    return dispatcher.direct(tx, view, author, queue_id=topic.queue_id, agent_id=_active(tx, topic.owner_id))
+    owner_id = _active(tx, topic.owner_id, view.channel_kind)
+    return dispatcher.direct(tx, view, author, queue_id=topic.queue_id, agent_id=owner_id)
+
+
+def _check_may_leave(tx: Tx, viewer: Viewer, before: ConversationView, topic: TopicView | None) -> None:
+    """A complaint stays in sight until it is solved: only a supervisor may say that it is none. What somebody else holds
+    is for them to name."""
+    if viewer.covers(Role.SUPERVISOR):
+        return
+    if before.assignee_id not in (None, viewer.user_id):
+        raise Forbidden("this conversation is assigned to somebody else")
+    is_complaint = before.topic_id is not None and any(each.is_complaint for each in load_topics(tx, [before.topic_id]))
+    if is_complaint and (topic is None or not topic.is_complaint):
+        raise Forbidden("this is a complaint; only a supervisor may say that it is none", code="is_complaint")
 
 
 def _find_topic(tx: Tx, before: ConversationView, topic_id: int | None) -> TopicView | None:
@@ -64,13 +78,16 @@ def _find_topic(tx: Tx, before: ConversationView, topic_id: int | None) -> Topic
     return found[0]
 
 
-def _active(tx: Tx, user_id: int | None) -> int | None:
-    """Nobody waits for a person who is gone."""
-    u = tables.user_account.c
+def _active(tx: Tx, user_id: int | None, kind: ChannelKind) -> int | None:
+    """Nobody waits for a person who is gone, and no chat or call for one who is offline."""
+    u, a = tables.user_account.c, tables.agent.c
     if user_id is None:
         return None
-    is_active = tx.scalar(select(u.active).where(u.id == user_id))
-    return user_id if is_active else None
+    query = select(u.id).where(u.id == user_id, u.active)
+    if kind in engine.LIVE_KINDS:
+        here = select(a.user_id).where(a.user_id == user_id, a.state != AgentState.OFFLINE.value)
+        query = query.where(here.exists())
+    return None if tx.first(query) is None else user_id
 
 
 def set_tags(tx: Tx, viewer: Viewer, conversation_id: int, tags: Sequence[str]) -> ConversationView:

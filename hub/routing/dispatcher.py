@@ -753,8 +753,9 @@ def resolve(tx: Tx, viewer: Viewer, conversation_id: int) -> ConversationView:
         assigned_at=None,
         queued_since=None,
         pinned_agent_id=None,
-        # Its urgency is over with it: what the customer writes next is weighed anew.
+        # Its urgency is over with it: what the customer writes next is weighed anew, by all the skills that it wants.
         priority=0,
+        lowered=0,
         unanswered_since=None,
         resolved_at=tx.now,
         **{"parked_until": None} | callbacks.drop(tx, before),

@@ -139,14 +139,14 @@ ACTIONS: Mapping[str, type[Action]] = {
         AutoReply,
     )
 }
-# field → (least, most); of a text, of its length.
+# field → (least, most); of a text, of its length. `text`: as much as every channel carries (a text message: 1,600).
 _BOUNDS: Mapping[str, tuple[int, int]] = {
     "minutes": (1, 10_000),
     "levels": (1, 5),
     "queue_id": (1, 2**63 - 1),
     "user_id": (1, 2**63 - 1),
     "name": (1, 50),
-    "text": (1, 2_000),
+    "text": (1, 1_600),
 }
 
 

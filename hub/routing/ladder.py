@@ -16,9 +16,10 @@ policy, a calendar, a queue or a topic was changed ("clocks").
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import func, select, update
@@ -50,6 +51,8 @@ from hub.store.stream import Wakes
 from hub.timeline import automatic_replies, conversations
 from hub.timeline.conversations import SYSTEM
 
+log = logging.getLogger(__name__)
+
 _c, _q, _u, _m = tables.conversation.c, tables.queue.c, tables.user_account.c, tables.queue_member.c
 
 # So many conversations in one transaction, some milliseconds each: after a long outage nobody waits long for ROUTING.
@@ -58,6 +61,8 @@ _KEEP_STEP = 200
 # A wake that was lost with its connection harms for no longer: a change of a policy waits for people, not for seconds.
 _KEEP_EVERY_S = 60.0
 _RETRY_S = 0.5
+# What cannot be fired is tried again after this long: somebody has to repair it first.
+_SET_ASIDE = timedelta(seconds=60)
 # The bounds of a priority and of tags, as the API has them.
 _PRIORITY_LIMIT = 600
 _TAG_LIMIT = 20
@@ -73,12 +78,17 @@ def load_nearest(tx: Tx) -> datetime | None:
     return found
 
 
-def fire_due(tx: Tx) -> int:
-    """Fires what is due, of the conversations that have waited longest for it; returns of how many. None is left when it
-    is 0."""
-    tx.lock_routing()
+def find_due(tx: Tx, only: int | None = None) -> list[int]:
+    """Conversations in which a step is due (of one, if `only` is given), those that have waited longest for it."""
     waiting = select(_c.id).where(_c.next_step_at <= tx.now).order_by(_c.next_step_at, _c.id).limit(_FIRE_STEP)
-    ids = [row.id for row in tx.rows(waiting)]
+    return [row.id for row in tx.rows(waiting if only is None else waiting.where(_c.id == only))]
+
+
+def fire_due(tx: Tx, only: int | None = None) -> int:
+    """Fires what is due, of the conversations that have waited longest for it (`only`: of this one); returns of how many.
+    None is left when it is 0."""
+    tx.lock_routing()
+    ids = find_due(tx, only)
     if not ids:
         return 0
     tx.lock_conversations(ids)
@@ -93,6 +103,14 @@ def fire_due(tx: Tx) -> int:
         for due in due_steps(history, fired, tx.now):
             _fire(tx, conversation_id, due, elapsed_s(history, due.run, tx.now))
     return len(ids)
+
+
+def set_aside(tx: Tx, conversation_id: int) -> None:
+    """Nothing can be fired here now; the others must not wait for it."""
+    tx.lock_routing()
+    tx.lock_conversations([conversation_id])
+    at = tx.now + _SET_ASIDE
+    tx.execute(update(tables.conversation).where(_c.id == conversation_id).values(next_step_at=at))
 
 
 def keep_stale(tx: Tx, conversation_ids: Sequence[int]) -> None:
@@ -248,20 +266,18 @@ def _page_supervisor(tx: Tx, plan: _Plan, action: PageSupervisor) -> None:
 
 
 def _assign_to(tx: Tx, plan: _Plan, action: AssignTo) -> None:
-    """Live work is not given to somebody who is not there: it waits for them, by a pin, and they are told."""
+    """Live work is not given to somebody who is not there, and does not wait for them either; they are told."""
     found = roster.load_agent_views(tx, [action.user_id])
     if not found:
         plan.fail(action, "user_gone")
         return
-    is_absent = found[0].state is AgentState.OFFLINE and plan.before.channel_kind in engine.LIVE_KINDS
+    if found[0].state is AgentState.OFFLINE and plan.before.channel_kind in engine.LIVE_KINDS:
+        plan.fail(action, "user_away")
+        plan.effects.append(_raising(plan, [action.user_id], is_page=False))
+        return
 
     def assign(tx: Tx, view: ConversationView) -> ConversationView:
-        if not is_absent:
-            return dispatcher.give(tx, view, SYSTEM, action.user_id)
-        tell = _raising(plan, [action.user_id], is_page=False)
-        return tell(
-            tx, view if view.queued_since is None else dispatcher.direct(tx, view, SYSTEM, agent_id=action.user_id)
-        )
+        return dispatcher.give(tx, view, SYSTEM, action.user_id)
 
     plan.do(action, assign, agent_id=action.user_id, agent_name=found[0].name)
 
@@ -337,7 +353,7 @@ class Escalations:
             try:
                 nearest = await self._database.read(load_nearest)
                 if nearest is not None and nearest <= self._database.clock():
-                    await self._database.transaction(fire_due)
+                    await self._fire()
                     continue
             except DatabaseAway:
                 await asyncio.sleep(_RETRY_S)
@@ -346,6 +362,24 @@ class Escalations:
             if nearest is not None:
                 wait_s = min(max((nearest - self._database.clock()).total_seconds(), 0.0), wait_s)
             await self._wakes.wait("escalation", wait_s)
+
+    async def _fire(self) -> None:
+        """One that cannot be fired stops no other: then each is fired by itself, and that one set aside."""
+        try:
+            await self._database.transaction(fire_due)
+            return
+        except DatabaseAway:
+            raise
+        except Exception:
+            log.exception("escalation.batch_failed")
+        for conversation_id in await self._database.read(find_due):
+            try:
+                await self._database.transaction(fire_due, conversation_id)
+            except DatabaseAway:
+                raise
+            except Exception:
+                log.exception("escalation.not_fired", extra={"conversation_id": conversation_id})
+                await self._database.transaction(set_aside, conversation_id)
 
     async def keep_up(self) -> None:
         """Brings clocks up to date with changed policies, calendars, queues and topics, in bounded steps."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
+from hub.domain.values import Role
 from hub.domain.views import CalendarView, SpecialDayView
 from hub.errors import InvalidInput
 from hub.routing import calendars, clocks, holidays
@@ -32,8 +34,9 @@ _SKIPPED_TOLD = 100
 
 @endpoint("GET", "/calendars", access=Access.AGENT, summary="All calendars")
 async def list_calendars(context: Context) -> Page[CalendarView]:
-    """By name."""
-    return Page(await context.hub.database.read(calendars.load_calendar_views))
+    """By name. Which rules go by them is told to supervisors and administrators only."""
+    views = await context.hub.database.read(calendars.load_calendar_views)
+    return Page([_for_viewer(context, view) for view in views])
 
 
 @endpoint("POST", "/calendars", access=Access.ADMIN, status=201, summary="Create a calendar")
@@ -70,7 +73,7 @@ async def read_ical(context: Context, body: ReadIcal) -> IcalDays:
 
 @endpoint("GET", "/calendars/{calendar_id}", access=Access.AGENT, summary="One calendar")
 async def get_calendar(context: Context, calendar_id: int) -> CalendarView:
-    return await context.hub.database.read(calendars.load_calendar_view, calendar_id)
+    return _for_viewer(context, await context.hub.database.read(calendars.load_calendar_view, calendar_id))
 
 
 @endpoint("PUT", "/calendars/{calendar_id}", access=Access.ADMIN, summary="Save a calendar")
@@ -89,6 +92,13 @@ async def save_calendar(context: Context, calendar_id: int, body: SaveCalendar) 
 async def delete_calendar(context: Context, calendar_id: int) -> None:
     """409 `in_use`, naming them, while queues, rules in force or the clocks of open conversations go by it."""
     await context.hub.database.transaction(calendars.delete_calendar, calendar_id)
+
+
+def _for_viewer(context: Context, view: CalendarView) -> CalendarView:
+    """The names of rules are for whoever may see the rules."""
+    if context.viewer.covers(Role.SUPERVISOR):
+        return view
+    return replace(view, used_by=replace(view.used_by, rules=()))
 
 
 def _text(body: NewCalendar) -> CalendarText:

@@ -933,7 +933,7 @@ class TagAction(Answer):
 
 class AutoReplyAction(Answer):
     kind: Literal["auto_reply"]
-    text: Annotated[str, StringConstraints(min_length=1, max_length=2_000)]
+    text: Annotated[str, StringConstraints(min_length=1, max_length=1_600)]
 
 
 EscalationAction = Annotated[

@@ -384,6 +384,13 @@ async def test_a_calendar_that_cannot_be_read_any_more_stops_nothing(scene: Scen
     assert await next_step_at(scene, conversation_id) == clock() + timedelta(seconds=60)
 
 
+async def test_a_policy_that_cannot_be_read_any_more_stops_nothing(scene: Scene) -> None:
+    policy_id = await put_policy(scene, {"steps": [step("a", "waiting", 60)]})
+    await scene.set(tables.escalation_policy_version, {"body": {"steps": "lost"}}, policy_id=policy_id)
+    conversation_id = await scene.opened()
+    assert await next_step_at(scene, conversation_id) is None
+
+
 async def test_a_changed_calendar_is_right_for_what_was_and_what_comes(scene: Scene, clock: FrozenClock) -> None:
     calendar_id = await put_calendar(scene, [["10:00", "18:00"]])
     await put_policy(scene, {"steps": [step("a", "waiting", 6 * 3600)]})

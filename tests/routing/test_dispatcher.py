@@ -256,10 +256,11 @@ async def test_resolve_and_reopen(scene: Scene) -> None:
     holder = await scene.agent()
     conversation_id = await scene.opened()
     await scene.database.transaction(dispatcher.claim, holder, conversation_id, None)
-    await scene.set(tables.conversation, {"priority": 600}, id=conversation_id)
+    await scene.set(tables.conversation, {"priority": 600, "lowered": 3}, id=conversation_id)
     resolved = await scene.database.transaction(dispatcher.resolve, holder, conversation_id)
     assert (resolved.status, resolved.assignee_id, resolved.unanswered_since) == ("resolved", None, None)
     assert resolved.priority == 0, "its urgency is over with it"
+    assert (await scene.row(tables.conversation))["lowered"] == 0
     facts = [event.kind for event in await scene.events() if event.kind.startswith("fact.")]
     assert facts == ["fact.segment", "fact.resolution"]
     reopened = await scene.database.transaction(dispatcher.reopen, holder, conversation_id)

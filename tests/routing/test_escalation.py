@@ -381,7 +381,7 @@ def action(**values: object) -> dict[str, object]:
         (action(kind="move_to_queue", queue_id="3"), "steps.0.actions.0.queue_id"),
         (action(kind="notify_role", role="king"), "steps.0.actions.0.role"),
         (action(kind="tag", name=" "), "steps.0.actions.0.name"),
-        (action(kind="auto_reply", text="x" * 2001), "steps.0.actions.0.text"),
+        (action(kind="auto_reply", text="x" * 1601), "steps.0.actions.0.text"),
         (action(kind="page_supervisor", loud=True), "steps.0.actions.0.loud"),
         ({"steps": [*first_step()["steps"], *first_step()["steps"]]}, "steps.1.id"),  # type: ignore[misc]
         ({"steps": [first_step()["steps"][0]] * 51}, "steps"),  # type: ignore[index]

@@ -34,6 +34,16 @@ def event(start: str, *more: str) -> str:
         (event("20000528", "RRULE:FREQ=YEARLY"), ["2026-05-28", "2027-05-28"]),
         (event("20000528", "RRULE:FREQ=YEARLY;UNTIL=20261231"), ["2026-05-28"]),
         (event("20000528", "RRULE:FREQ=YEARLY;COUNT=27"), ["2026-05-28"]),
+        (event("20000528", "RRULE:FREQ=YEARLY;COUNT=26"), []),
+        (event("20010528", "RRULE:FREQ=YEARLY;INTERVAL=3"), []),
+        (event("20000528", "RRULE:FREQ=YEARLY;INTERVAL=13;COUNT=3"), ["2026-05-28"]),
+        (event("20000528", "RRULE:FREQ=YEARLY;INTERVAL=13;COUNT=2"), []),
+        (event("20260528", "RRULE:FREQ=YEARLY"), ["2026-05-28", "2027-05-28"]),
+        (event("20270528", "RRULE:FREQ=YEARLY;INTERVAL=5"), ["2027-05-28"]),
+        (
+            event("20251231", "RRULE:FREQ=YEARLY", "DTEND;VALUE=DATE:20260102"),
+            ["2026-01-01", "2026-12-31", "2027-01-01", "2027-12-31"],
+        ),
         (event("20000528", "RRULE:FREQ=YEARLY;INTERVAL=2"), ["2026-05-28"]),
         (event("20000528", "RRULE:FREQ=YEARLY", "EXDATE;VALUE=DATE:20260528"), ["2027-05-28"]),
         # The fourth Thursday of November and the last Monday of May, as the United States have them.

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from datetime import timedelta
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from sqlalchemy import update
@@ -179,9 +180,11 @@ async def test_work_that_is_held_is_assigned_to_somebody_else(scene: Scene, cloc
     assert len(await scene.rows(tables.assignment, ended_at=None)) == 1
 
 
-@pytest.mark.parametrize(("kind", "holder", "pinned", "alerted"), [("sms", True, False, 0), ("chat", False, True, 1)])
-async def test_a_chat_waits_for_whoever_is_not_there_and_a_text_lies_ready(
-    scene: Scene, clock: FrozenClock, kind: str, holder: bool, pinned: bool, alerted: int
+@pytest.mark.parametrize(
+    ("kind", "holder", "failed", "alerted"), [("sms", True, None, 0), ("chat", False, "assign_to:user_away", 1)]
+)
+async def test_a_chat_waits_for_nobody_who_is_not_there_and_a_text_lies_ready(
+    scene: Scene, clock: FrozenClock, kind: str, holder: bool, failed: str | None, alerted: int
 ) -> None:
     lead = await scene.agent("Lead")
     await scene.database.transaction(roster.change_agent_state, lead.user_id, AgentState.OFFLINE)
@@ -191,7 +194,8 @@ async def test_a_chat_waits_for_whoever_is_not_there_and_a_text_lies_ready(
     clock.advance(WAIT_S)
     await fire(scene)
     row = await conversation(scene)
-    assert (row["assignee_id"] == lead.user_id, row["pinned_agent_id"] == lead.user_id) == (holder, pinned)
+    assert (row["assignee_id"] == lead.user_id, row["pinned_agent_id"]) == (holder, None)
+    assert (await told(scene, row["id"]))["failed"] == failed
     assert len(await scene.rows(tables.alert)) == alerted
 
 
@@ -371,6 +375,27 @@ async def test_a_step_fires_again_in_the_next_run_of_its_clock(scene: Scene, clo
     ]
 
 
+async def test_of_very_many_alerts_the_pages_and_the_newest_are_told_in_their_order(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(alerts, "_UNSEEN_LIMIT", 3)
+    sue = await scene.agent("Sue", role=Role.SUPERVISOR)
+
+    levels: list[Literal["notify", "page"]] = ["notify", "page", "notify", "notify", "page"]
+
+    def raise_all(tx: Tx) -> None:
+        for level in levels:
+            alerts.raise_alert(tx, [sue.user_id], level=level, reason="x", conversation_id=None, data={"n": 1})
+
+    await scene.database.transaction(raise_all)
+    unseen = await scene.database.read(alerts.load_unseen, sue.user_id)
+    raised = [row["id"] for row in await scene.rows(tables.alert)]
+    assert [alert.id for alert in unseen] == [raised[1], raised[3], raised[4]]
+    assert (unseen[0].data, unseen[0].version) == ({"n": 1}, 1)
+    told = [json.loads(event.body)["alert"] for event in await scene.events() if event.kind == "alert.changed"]
+    assert [each["id"] for each in told] == raised
+
+
 # --- late -----------------------------------------------------------------------------------------------------------------
 
 
@@ -394,6 +419,21 @@ async def test_after_an_outage_what_still_matters_is_done_and_the_rest_is_only_n
     assert [row["conversation_id"] for row in await scene.rows(tables.alert)] == [forgotten]
     assert [row["conversation_id"] for row in await scene.rows(tables.entry, happening="escalated")] == [forgotten]
     assert [row["next_step_at"] for row in await scene.rows(tables.conversation)] == [None, None]
+
+
+async def test_a_step_that_was_only_noted_fires_when_its_wait_goes_on(scene: Scene, clock: FrozenClock) -> None:
+    await put_action(scene)
+    agent = await scene.agent()
+    conversation_id = await scene.opened()
+    clock.advance(2 * WAIT_S)
+    await scene.database.transaction(dispatcher.claim, agent, conversation_id, None)
+    await fire(scene)
+    assert (await scene.row(tables.escalation_fired))["is_over"] is True
+    await scene.database.transaction(dispatcher.release, agent, conversation_id)
+    await fire(scene)
+    assert (await scene.row(tables.escalation_fired))["is_over"] is False
+    row = await conversation(scene)
+    assert (row["escalated"], row["tags"], row["next_step_at"]) == (1, ["only"], None)
 
 
 async def test_what_is_resolved_meanwhile_is_left_alone(scene: Scene, clock: FrozenClock) -> None:
@@ -502,6 +542,25 @@ async def test_a_changed_policy_reaches_waiting_work_by_the_loop(database: Datab
     finally:
         await timed.stop()
     assert row["is_over"] is False
+
+
+async def test_one_that_cannot_be_fired_stops_no_other(database: Database) -> None:
+    database.clock = utc_now
+    scene = await Scene(database).set_up()
+    await put_policy(scene, {"steps": [step("a", "waiting", 0.5)]})
+    broken, sound = await scene.opened(sender="broken"), await scene.opened(sender="sound")
+    # No list of tags: no view of it can be made.
+    await scene.set(tables.conversation, {"tags": 5}, id=broken)
+    timed = Timed(database)
+    timed.start()
+    try:
+        (row,) = await timed.until_fired(scene, 1)
+        # It was due before the other.
+        assert (await scene.row(tables.conversation, id=broken))["next_step_at"] > database.clock()
+        assert not any(task.done() for task in timed.tasks)
+    finally:
+        await timed.stop()
+    assert row["conversation_id"] == sound
 
 
 async def answer(scene: Scene, conversation_id: int, viewer: Viewer) -> None:

@@ -227,6 +227,17 @@ async def test_work_is_not_pinned_to_an_owner_who_has_left(scene: Scene) -> None
     assert (await conversation(scene, await scene.opened()))["pinned_agent_id"] is None
 
 
+@pytest.mark.parametrize(("kind", "waits"), [("chat", False), ("sms", True)])
+async def test_a_chat_waits_for_no_owner_who_is_offline(scene: Scene, kind: str, waits: bool) -> None:
+    owner = await scene.agent()
+    topic_id = await a_topic(scene, owner_id=owner.user_id)
+    await put_in_force(scene, rule(topic_id=topic_id))
+    await scene.set(tables.agent, {"state": "offline"}, user_id=owner.user_id)
+    channel = await scene.channel(kind, kind)
+    row = await conversation(scene, await scene.opened(channel_id=channel))
+    assert (row["pinned_agent_id"] == owner.user_id) is waits
+
+
 # --- what vanishes ------------------------------------------------------------------------------------------------------
 
 
@@ -238,6 +249,23 @@ async def test_a_rule_whose_topic_is_switched_off_is_passed_over_and_told(scene:
     assert (row["topic_id"], row["priority"]) == (None, 5)
     stored = await scene.database.read(placement.load_version, version)
     assert dict(stored.faults) == {"rules.0.then.topic_id": "there is no such topic"}
+
+
+async def test_a_rule_whose_calendar_cannot_be_read_any_more_is_passed_over_and_the_calendar_shown(
+    scene: Scene,
+) -> None:
+    calendar_id = await a_calendar(scene)
+    hours = {"hours": {"calendar_id": calendar_id, "open": True}}
+    await put_in_force(scene, rule(when=hours, priority=60), rule(priority=5))
+    body = {"zone": "Lost/Atlantis", "week": [[]] * 7, "special": []}
+    await scene.set(tables.calendar_version, {"body": body}, calendar_id=calendar_id)
+    assert (await conversation(scene, await scene.opened()))["priority"] == 5
+    (view,) = await scene.database.read(calendars.load_calendar_views)
+    assert (view.zone, view.is_open, view.changes_at) == ("Lost/Atlantis", False, None)
+    repaired = await scene.database.transaction(
+        calendars.save_calendar, calendar_id, CalendarText(view.name, "Asia/Yerevan", WEEK)
+    )
+    assert repaired.changes_at is not None
 
 
 async def test_what_rules_in_force_name_is_not_removed(scene: Scene) -> None:

@@ -144,6 +144,16 @@ async def test_nobody_waits_for_an_owner_who_is_gone(scene: Scene) -> None:
     assert view.pinned_agent_id is None
 
 
+@pytest.mark.parametrize(("kind", "waits"), [("chat", False), ("sms", True)])
+async def test_a_chat_waits_for_no_owner_who_is_offline(scene: Scene, kind: str, waits: bool) -> None:
+    agent, owner = await scene.agent(), await scene.agent()
+    topic = await put_topic(scene, owner_id=owner.user_id)
+    await scene.set(tables.agent, {"state": "offline"}, user_id=owner.user_id)
+    channel = await scene.channel(kind, kind)
+    view = await set_topic(scene, agent, await scene.opened(channel_id=channel), topic)
+    assert (view.pinned_agent_id == owner.user_id) is waits
+
+
 async def test_the_same_topic_again_changes_nothing(scene: Scene) -> None:
     agent = await scene.agent()
     topic = await put_topic(scene)
@@ -171,6 +181,31 @@ async def test_a_topic_that_is_off_or_not_there_is_refused(scene: Scene) -> None
     with pytest.raises(InvalidInput) as missing:
         await scene.database.transaction(directing.set_topic, agent, conversation_id, 99, direct=False)
     assert list(missing.value.fields) == ["topic_id"]
+
+
+async def test_only_a_supervisor_says_that_a_complaint_is_none(scene: Scene) -> None:
+    agent, sue = await scene.agent(), await scene.agent(role=Role.SUPERVISOR)
+    complaint, other = await put_topic(scene, is_complaint=True), await put_topic(scene, "Other")
+    worse = await put_topic(scene, "Worse", is_complaint=True)
+    conversation_id = await scene.opened()
+    await scene.database.transaction(dispatcher.claim, agent, conversation_id, None)
+    await set_topic(scene, agent, conversation_id, complaint)
+    with pytest.raises(Forbidden) as refused:
+        await set_topic(scene, agent, conversation_id, None)
+    assert refused.value.code == "is_complaint"
+    with pytest.raises(Forbidden):
+        await set_topic(scene, agent, conversation_id, other)
+    assert (await set_topic(scene, agent, conversation_id, worse)).topic_id == worse.id
+    assert (await set_topic(scene, sue, conversation_id, other)).topic_id == other.id
+
+
+async def test_a_colleague_s_work_is_not_named_by_others(scene: Scene) -> None:
+    agent, other = await scene.agent(), await scene.agent()
+    topic = await put_topic(scene)
+    conversation_id = await scene.opened()
+    await scene.database.transaction(dispatcher.claim, agent, conversation_id, None)
+    with pytest.raises(Forbidden):
+        await set_topic(scene, other, conversation_id, topic)
 
 
 async def test_a_colleague_s_work_is_not_passed_on_by_others(scene: Scene) -> None:

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import insert
 
 from hub.app import Hub
+from hub.routing import placement
 from hub.store import tables
 from hub.store.database import Tx
 from tests.support.clock import FrozenClock
@@ -55,6 +56,22 @@ async def test_a_calendar_is_made_shown_saved_and_removed(
     assert (await as_anna.get(path)).json() == saved.json()
     assert (await as_admin.delete(path)).status_code == 204
     assert [(await as_admin.get(path)).status_code, (await as_admin.delete(path)).status_code] == [404, 404]
+
+
+async def test_which_rules_go_by_it_is_told_to_supervisors_only(as_admin: Caller, as_anna: Caller, hub: Hub) -> None:
+    calendar_id = (await made(as_admin))["id"]
+    hours = {"hours": {"calendar_id": calendar_id, "open": False}}
+    rule = {"id": "a", "name": "At night", "enabled": True, "when": hours, "then": {"priority": 5}}
+
+    def put_in_force(tx: Tx) -> None:
+        version = placement.create_version(tx, None, "all", [rule], expected_version=None).version
+        placement.activate(tx, version)
+
+    await hub.database.transaction(put_in_force)
+    path = f"/calendars/{calendar_id}"
+    told = [(await caller.get(path)).json() for caller in (as_admin, as_anna)]
+    told += [(await caller.get("/calendars")).json()["items"][0] for caller in (as_admin, as_anna)]
+    assert [each["used_by"]["rules"] for each in told] == [["At night"], [], ["At night"], []]
 
 
 async def test_every_version_is_kept(as_admin: Caller, hub: Hub, clock: FrozenClock) -> None:

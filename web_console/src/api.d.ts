@@ -985,7 +985,7 @@ export interface paths {
         };
         /**
          * All calendars
-         * @description By name.
+         * @description By name. Which rules go by them is told to supervisors and administrators only.
          */
         get: operations["list_calendars"];
         put?: never;

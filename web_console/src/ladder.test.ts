@@ -39,7 +39,7 @@ describe("what is wrong with a ladder", () => {
     [{ kind: "notify_user", user_id: 0 }, "user_id", "no_person"],
     [{ kind: "assign_to", user_id: 8 }, "user_id", "no_person"],
     [{ kind: "tag", name: "  " }, "name", "no_words"],
-    [{ kind: "auto_reply", text: "x".repeat(2_001) }, "text", "too_long"],
+    [{ kind: "auto_reply", text: "x".repeat(1_601) }, "text", "too_long"],
   ] as [Action, string, string][])("of the action %o is told at its %s", (action, field, fault) => {
     expect(faultsOf(action)).toEqual({ [`steps.0.actions.0.${field}`]: fault });
   });

@@ -28,7 +28,7 @@ export const MOST_STEPS = 50;
 export const MOST_ACTIONS = 20;
 const LONGEST_S = 315_360_000;
 const MOST_SHARE = 100;
-const BOUNDS = { minutes: [1, 10_000], levels: [1, 5], name: [1, 50], text: [1, 2_000] } as const;
+const BOUNDS = { minutes: [1, 10_000], levels: [1, 5], name: [1, 50], text: [1, 1_600] } as const;
 const LONGEST_NAME = 60;
 
 /** A step keeps its id for ever, through all versions: it is how the hub knows what has fired. */

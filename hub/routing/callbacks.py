@@ -19,13 +19,15 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+import phonenumbers
 from sqlalchemy import Row, func, select, update
 
 from hub.agents.viewer import Viewer
 from hub.domain.states import CALLBACK, CallbackState, ConversationStatus, check_move
 from hub.domain.values import AuthorKind, ContactKind, Happening, Role
 from hub.domain.views import Author, ConversationView
-from hub.errors import Conflict, Forbidden
+from hub.errors import Conflict, Forbidden, InvalidInput
+from hub.routing import engine
 from hub.store import tables
 from hub.store.database import Tx
 from hub.timeline import conversations, customers
@@ -60,7 +62,32 @@ def ask_as_visitor(tx: Tx, contact_point_id: int, channel_id: str, address: str)
         raise Forbidden("callbacks are not offered here", code="no_callbacks")
     region = tx.scalar(select(tables.channel.c.default_region).where(tables.channel.c.id == channel_id))
     number = customers.parse_address(ContactKind.PHONE, address, region or customers.load_home_region(tx))
+    _check_may_be_asked_for(tx, before, number)
     return _ask(tx, before, number, Author(AuthorKind.CUSTOMER, before.customer_name))
+
+
+# What nobody should be able to make us call from a web page: each costs the caller, and some pay whoever asks for it.
+_COSTLY = frozenset(
+    {
+        phonenumbers.PhoneNumberType.PREMIUM_RATE,
+        phonenumbers.PhoneNumberType.SHARED_COST,
+        phonenumbers.PhoneNumberType.UAN,
+        phonenumbers.PhoneNumberType.PAGER,
+    }
+)
+
+
+def _check_may_be_asked_for(tx: Tx, before: ConversationView, number: str) -> None:
+    """A stranger types it into a page: a real number of a country, that costs what a call costs, and that nobody else has
+    asked us to call already (else many chats could have one person called by everybody)."""
+    parsed = phonenumbers.parse(number)
+    # Satellite and international networks belong to no country: their region is 001.
+    is_countrys = phonenumbers.region_code_for_number(parsed) not in (None, "001")
+    if not phonenumbers.is_valid_number(parsed) or not is_countrys or phonenumbers.number_type(parsed) in _COSTLY:
+        raise InvalidInput("not a number that we call", fields={"address": "is not a number that we call"})
+    others = select(_cb.id).where(_cb.address == number, _cb.ended_at.is_(None), _cb.conversation_id != before.id)
+    if tx.first(others) is not None:
+        raise InvalidInput("asked for already", fields={"address": "is to be called already"})
 
 
 def cancel_as_visitor(tx: Tx, contact_point_id: int, channel_id: str) -> ConversationView | None:
@@ -78,6 +105,10 @@ def end(tx: Tx, before: ConversationView, state: CallbackState, author: Author) 
     data: dict[str, str | int | None] = {"state": state.value, "address": row.address, "attempts": attempts}
     was_parked = before.parked_until is not None and before.queued_since is not None
     values: dict[str, Any] = {"callback": None} | ({"parked_until": None} if was_parked else {})
+    if before.assignee_id is not None and before.parked_until is not None and before.channel_kind in engine.LIVE_KINDS:
+        # A chat may be put aside for its callback alone: without one it is back at once, by the round that this wakes.
+        values["parked_until"] = before.created_at
+        was_parked = True
     _, view = conversations.add_happening(tx, before, Happening.CALLBACK, author, data, **values)
     if was_parked:
         tx.wake("routing")
@@ -113,6 +144,9 @@ def put_back(tx: Tx, view: ConversationView, again_at: datetime | None = None) -
     if row is None:
         return {}
     attempts = row.attempts + (again_at is not None)
+    if row.state == CallbackState.WAITING.value and row.next_attempt_at is not None and row.next_attempt_at > tx.now:
+        # Passed on during its gap: the customer is left alone until it is over all the same.
+        again_at = row.next_attempt_at
     column = (
         _column(row._asdict())
         if row.state == CallbackState.WAITING.value
@@ -160,17 +194,24 @@ def _ask(tx: Tx, before: ConversationView, number: str, author: Author) -> Conve
     if before.status is ConversationStatus.RESOLVED:
         raise Conflict("this conversation is resolved", code="resolved")
     row = _live(tx, before.id)
+    by_visitor = author.kind is AuthorKind.CUSTOMER
     if row is not None and row.address == number:
         return before
     told = "requested"
     if row is not None:
         told = "changed"
-        tx.execute(update(tables.callback).where(_cb.id == row.id).values(address=number))
-        column = _column(row._asdict() | {"address": number})
+        tx.execute(update(tables.callback).where(_cb.id == row.id).values(address=number, by_visitor=by_visitor))
+        column = _column(row._asdict() | {"address": number, "by_visitor": by_visitor})
     else:
         state = CallbackState.CALLING if before.assignee_id is not None else CallbackState.WAITING
         place_since = before.queued_since or before.unanswered_since or tx.now
-        values = {"address": number, "state": state.value, "attempts": 0, "next_attempt_at": None}
+        values = {
+            "address": number,
+            "by_visitor": by_visitor,
+            "state": state.value,
+            "attempts": 0,
+            "next_attempt_at": None,
+        }
         fixed = {"conversation_id": before.id, "requested_at": tx.now, "place_since": place_since}
         tx.insert(tables.callback, values | fixed)
         column = _column(values)
@@ -223,6 +264,7 @@ def _column(row: Mapping[str, Any]) -> dict[str, Any]:
     at = row["next_attempt_at"]
     return {
         "address": row["address"],
+        "by_visitor": row["by_visitor"],
         "state": row["state"],
         "attempts": row["attempts"],
         "next_attempt_at": at.isoformat() if at else None,

@@ -860,8 +860,9 @@ callback = Table(
     metadata,
     _id(),
     _ref("conversation_id", "conversation.id"),
-    # Where they want to be called.
+    # Where they want to be called, and whether they said so themselves: the visitor of a chat is told no other number.
     Column("address", Text, nullable=False),
+    Column("by_visitor", Boolean, nullable=False, server_default=false()),
     _at("requested_at"),
     # Since when they had waited then: their place.
     _at("place_since"),
@@ -875,6 +876,12 @@ callback = Table(
         "uq_callback_one_live_per_conversation",
         "conversation_id",
         unique=True,
+        sqlite_where=text("ended_at IS NULL"),
+        postgresql_where=text("ended_at IS NULL"),
+    ),
+    Index(
+        "ix_callback_live_address",
+        "address",
         sqlite_where=text("ended_at IS NULL"),
         postgresql_where=text("ended_at IS NULL"),
     ),

@@ -68,6 +68,10 @@ CLOSE_NO_CHANNEL = 4404
 CLOSE_AWAY = 1012
 CLOSE_TOO_MANY = 4429
 
+# Callbacks asked for and taken back.
+_CALLBACKS_PER_VISITOR = 5
+_CALLBACKS_PER_ADDRESS = 30
+_CALLBACK_WINDOW_S = 600.0
 # Pictures one visitor, and one address, may upload in the window.
 _UPLOADS_PER_WINDOW = 20
 _UPLOADS_PER_ADDRESS = 200
@@ -179,7 +183,12 @@ def _load_places(tx: Tx, points: Collection[tuple[int, str]]) -> dict[tuple[int,
             "opens_at": place.opens_at.isoformat() if place.opens_at else None,
             "offers_callback": row.offers_callback and row.queued_since is not None,
             "callback": callback
-            and {"address": callback["address"], "state": callback["state"], "again_at": callback["next_attempt_at"]},
+            # Of a number that an agent entered (from the customer's card, say) the visitor learns nothing.
+            and {
+                "address": callback["address"] if callback.get("by_visitor") else None,
+                "state": callback["state"],
+                "again_at": callback["next_attempt_at"],
+            },
         }
     return told
 
@@ -227,6 +236,7 @@ class _Visitor:
     channel_id: str
     visitor_id: str
     push: Any
+    address: str = ""
     contact_point_id: int | None = None
     conversation: ConversationView | None = None
     name: str | None = None
@@ -258,6 +268,8 @@ class ChatSockets:
         self.uploads = Throttle(_UPLOADS_PER_WINDOW, _UPLOAD_WINDOW_S, "too many pictures for now")
         self.uploads_of_address = Throttle(_UPLOADS_PER_ADDRESS, _UPLOAD_WINDOW_S, "too many pictures for now")
         self._frames = Throttle(_FRAMES_PER_WINDOW, _WINDOW_S)
+        self._callbacks = Throttle(_CALLBACKS_PER_VISITOR, _CALLBACK_WINDOW_S, "too many callbacks for now")
+        self._callbacks_of_address = Throttle(_CALLBACKS_PER_ADDRESS, _CALLBACK_WINDOW_S, "too many callbacks for now")
         # Open sockets by visitor and by address.
         self._open: Counter[str] = Counter()
 
@@ -394,7 +406,9 @@ class ChatSockets:
             return await _refuse(websocket, CLOSE_TOO_MANY)
         self._open.update(keys)
         await websocket.accept()
-        visitor = _Visitor(channel.account.id, visitor_id, websocket.scope["extensions"][EXTENSION])
+        visitor = _Visitor(
+            channel.account.id, visitor_id, websocket.scope["extensions"][EXTENSION], address=_address(websocket)
+        )
         try:
             await self._greet(hub, visitor, since)
             while True:
@@ -461,6 +475,7 @@ class ChatSockets:
                     await self._call_back(hub, visitor, phone)
                 case chat.CancelCallbackFrame():
                     if visitor.contact_point_id is not None:
+                        self._count_callback(visitor)
                         await hub.database.transaction(
                             callbacks.cancel_as_visitor, visitor.contact_point_id, visitor.channel_id
                         )
@@ -523,9 +538,15 @@ class ChatSockets:
         visitor.name = frame.name or visitor.name
         visitor.send({"type": "identified"})
 
+    def _count_callback(self, visitor: _Visitor) -> None:
+        """Each is a transaction, a line of the timeline and perhaps somebody's phone: people want few of them."""
+        self._callbacks.check(visitor.visitor_id)
+        self._callbacks_of_address.check(visitor.address)
+
     async def _call_back(self, hub: HubLike, visitor: _Visitor, phone: str) -> None:
         if visitor.contact_point_id is None:
             raise Conflict("nobody waits in this chat", code="not_waiting")
+        self._count_callback(visitor)
         try:
             await hub.database.transaction(
                 callbacks.ask_as_visitor, visitor.contact_point_id, visitor.channel_id, phone

@@ -140,6 +140,7 @@ def upgrade() -> None:
         sa.Column("id", BIG_ID, autoincrement=True, nullable=False),
         sa.Column("conversation_id", BIG_ID, nullable=False),
         sa.Column("address", sa.Text(), nullable=False),
+        sa.Column("by_visitor", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("requested_at", INSTANT, nullable=False),
         sa.Column("place_since", INSTANT, nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
@@ -164,6 +165,13 @@ def upgrade() -> None:
         "callback",
         ["conversation_id"],
         unique=True,
+        sqlite_where=sa.text("ended_at IS NULL"),
+        postgresql_where=sa.text("ended_at IS NULL"),
+    )
+    op.create_index(
+        "ix_callback_live_address",
+        "callback",
+        ["address"],
         sqlite_where=sa.text("ended_at IS NULL"),
         postgresql_where=sa.text("ended_at IS NULL"),
     )

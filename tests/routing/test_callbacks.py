@@ -108,6 +108,64 @@ async def test_what_is_no_number_is_refused_by_its_name(chat: Scene, number: str
     assert await chat.rows(tables.callback) == []
 
 
+@pytest.mark.parametrize(
+    "number",
+    [
+        "+19005550123",  # premium rate in the United States
+        "+882999123456",  # a satellite network
+        "+37499999",  # possible, and nobody's
+    ],
+)
+async def test_a_stranger_cannot_have_us_call_what_costs_more_than_a_call(chat: Scene, number: str) -> None:
+    conversation_id = await visitor_waits(chat)
+    with pytest.raises(InvalidInput) as refused:
+        await ask(chat, conversation_id, number)
+    assert list(refused.value.fields) == ["address"]
+
+
+async def test_one_number_is_called_for_one_chat_at_a_time(chat: Scene) -> None:
+    await ask(chat, await visitor_waits(chat))
+    another = await visitor_waits(chat, "another")
+    with pytest.raises(InvalidInput, match="already"):
+        await ask(chat, another)
+
+
+async def test_passed_on_during_its_gap_the_customer_is_left_alone_all_the_same(chat: Scene) -> None:
+    agent = await chat.agent("Nare")
+    sales = await chat.queue("Sales")
+    conversation_id = await visitor_waits(chat)
+    await ask(chat, conversation_id)
+    await take(chat, agent)
+    waiting = await settle(chat, agent, conversation_id, reached=False)
+    moved = await chat.database.transaction(
+        dispatcher.transfer, agent, conversation_id, agent_id=None, queue_id=sales, note=None
+    )
+    assert (moved.queue_id, moved.parked_until) == (sales, waiting.parked_until)
+    assert moved.parked_until is not None
+
+
+@pytest.mark.parametrize("way", ["the visitor", "the agent", "reached"])
+async def test_a_chat_that_is_put_aside_for_its_callback_is_back_when_that_ends(
+    chat: Scene, clock: FrozenClock, way: str
+) -> None:
+    agent = await chat.agent("Nare")
+    conversation_id = await visitor_waits(chat)
+    point = (await view(chat, conversation_id)).contact_point_id
+    await ask(chat, conversation_id)
+    await take(chat, agent)
+    await chat.database.transaction(dispatcher.park, agent, conversation_id, clock() + timedelta(days=30))
+    ways = {
+        "the visitor": lambda: chat.database.transaction(callbacks.cancel_as_visitor, point, "chat"),
+        "the agent": lambda: chat.database.transaction(callbacks.cancel, agent, conversation_id),
+        "reached": lambda: settle(chat, agent, conversation_id, reached=True),
+    }
+    await ways[way]()
+    await go(chat)
+    after = await view(chat, conversation_id)
+    assert (after.assignee_id, after.parked_until, after.callback) == (agent.user_id, None, None)
+    assert (await chat.row(tables.assignment))["weight"] == 25
+
+
 async def test_where_it_is_not_offered_a_visitor_cannot_ask(chat: Scene) -> None:
     conversation_id = await visitor_waits(chat)
     await chat.database.transaction(queues.update_queue, chat.queue_id, QueueSettings(offers_callback=False))

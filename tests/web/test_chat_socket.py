@@ -575,6 +575,32 @@ async def test_a_visitor_asks_to_be_called_and_everybody_is_told(shop: Shop) -> 
         assert all(message["type"] != "entry" for message in widget.messages if "callback" in json.dumps(message))
 
 
+async def test_a_number_that_an_agent_entered_is_not_told_to_the_visitor(shop: Shop) -> None:
+    """They may have claimed somebody else's address, and the agent taken the number from that card."""
+    await set_queue(shop, offers_callback=True)
+    async with shop.house.widget(shop.visitor) as widget:
+        await say(widget, "Please call me")
+        conversation_id = await shop.take()
+        await shop.api.post(f"/conversations/{conversation_id}/callback", {"address": "+37491234567"})
+        await place_where(widget, callback={"address": None, "state": "calling", "again_at": None})
+        assert all("91234567" not in json.dumps(message) for message in widget.messages)
+
+
+async def test_nobody_asks_for_callbacks_again_and_again(shop: Shop) -> None:
+    await set_queue(shop, offers_callback=True)
+    async with shop.house.widget(shop.visitor) as widget:
+        await say(widget, "Hello")
+        for number in range(6):
+            await widget.send(type="callback", phone=f"+3741012345{number}")
+        error = await widget.until(type="error")
+        assert error["code"] == "too_many"
+    assert len([row for row in await shop.house.hub.database.read(_callback_lines) if row]) <= 5
+
+
+def _callback_lines(tx: Tx) -> list[Any]:
+    return [row.id for row in tx.rows(select(tables.entry.c.id).where(tables.entry.c.happening == "callback"))]
+
+
 @pytest.mark.parametrize(
     ("frame", "code", "fields"),
     [

@@ -94,14 +94,16 @@ export class PlaceBar {
 /** What stands first, and what is added to it; both may be empty. */
 export function placeWords(place: Place, words: Words, language: string, now: number): [string, string] {
   const { callback } = place;
-  if (callback?.state === "calling") return [fill(words.calling, { phone: callback.address }), ""];
+  // A number that somebody else entered is not told here.
+  const phone = callback?.address ?? "•••";
+  if (callback?.state === "calling") return [fill(words.calling, { phone }), ""];
   if (callback?.again_at) {
-    return [words.notReached, fill(words.callAgain, { phone: callback.address, time: moment(callback.again_at, language, now) })];
+    return [words.notReached, fill(words.callAgain, { phone, time: moment(callback.again_at, language, now) })];
   }
   const line = [place.position === null ? "" : place.position === 1 ? words.next : fill(words.place, { n: place.position })];
   if (place.opens_at !== null) line.push(fill(words.opens, { time: moment(place.opens_at, language, now) }));
   else if (place.wait_s !== null) line.push(fill(words.wait, { time: length(place.wait_s, words) }));
-  if (callback) return [fill(words.callAt, { phone: callback.address }), [...line, words.mayClose].filter(Boolean).join(" ")];
+  if (callback) return [fill(words.callAt, { phone }), [...line, words.mayClose].filter(Boolean).join(" ")];
   return [line[0] ?? "", line.slice(1).join(" ")];
 }
 

@@ -52,7 +52,7 @@ export interface Place {
   opens_at: string | null;
   /** "Call me back instead" may be asked for. */
   offers_callback: boolean;
-  callback: { address: string; state: "waiting" | "calling"; again_at: string | null } | null;
+  callback: { address: string | null; state: "waiting" | "calling"; again_at: string | null } | null;
 }
 
 export type ServerFrame =

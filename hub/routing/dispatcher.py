@@ -19,7 +19,7 @@ from datetime import datetime, timedelta
 from time import monotonic
 from typing import Any
 
-from sqlalchemy import Row, func, insert, select, update
+from sqlalchemy import Row, func, insert, select, union_all, update
 
 from hub.agents import alerts, presence, roster
 from hub.agents.queues import emit_queues
@@ -76,7 +76,9 @@ def dispatch(
     (`up_since`) for the grace period itself: a restart that takes long must not empty the floor. `known`: what rounds
     before this one read, and this one need not if it is still so."""
     tx.lock_routing()
-    _lose_agents(tx, presence.find_lost(tx, presence_grace_s, up_since))
+    lost = presence.find_lost(tx, presence_grace_s, up_since)
+    _lock_what_is_over(tx, lost)
+    _lose_agents(tx, lost)
     _end_offers_that_are_over(tx)
     callbacks.bring_back(tx)
     _end_what_did_not_connect(tx)
@@ -91,6 +93,32 @@ def dispatch(
         callbacks.next_return(tx),
     ]
     return min((deadline for deadline in deadlines if deadline is not None), default=None)
+
+
+def _lock_what_is_over(tx: Tx, lost: Collection[int]) -> None:
+    """All conversations that the steps before the decisions will change, at once and in their one order: each step alone
+    would be in order, one after the other they are not, and others (who take in mail, say) lock several, too. On SQLite
+    every transaction is alone anyway."""
+    if not tx.is_postgresql:
+        return
+    offered = (
+        select(_o.conversation_id)
+        .join(tables.agent, _a.user_id == _o.agent_id)
+        .where(
+            _o.ended_at.is_(None),
+            (_o.expires_at <= tx.now) | (_a.state != AgentState.AVAILABLE.value) | _o.agent_id.in_(lost),
+        )
+    )
+    parked = select(_c.id).where(_c.parked_until <= tx.now)
+    ids = {row[0] for row in tx.rows(union_all(offered, parked))}
+    ids |= {row.conversation_id for row in connecting.find_overdue(tx)}
+    tx.lock_conversations(ids | (_find_held_by(tx, lost) if lost else set()))
+
+
+def _find_held_by(tx: Tx, user_ids: Collection[int]) -> set[int]:
+    """What these people hold, and what waits for them alone."""
+    theirs = _c.assignee_id.in_(user_ids) | (_c.pinned_agent_id.in_(user_ids) & _c.queued_since.is_not(None))
+    return {row.id for row in tx.rows(select(_c.id).where(theirs))}
 
 
 _DEADLINES = select(
@@ -196,7 +224,7 @@ def _end_offers_that_are_over(tx: Tx) -> None:
         .join(tables.agent, _a.user_id == _o.agent_id)
         .where(_o.ended_at.is_(None), (_o.expires_at <= tx.now) | (_a.state != AgentState.AVAILABLE.value))
     )
-    # All at once, in the order of their ids, as every locker of several does.
+    # All at once, in the order of their ids.
     tx.lock_conversations(row.conversation_id for row in rows)
     for row in rows:
         if row.expires_at > tx.now:
@@ -278,7 +306,9 @@ def _lose_agents(tx: Tx, user_ids: Collection[int]) -> None:
 def _take_away(tx: Tx, user_id: int, outcome: OfferOutcome, reason: str) -> None:
     """An agent goes offline: offers end, live work goes back to its queue at its original age; SMS and mail stay or go
     as the queue says."""
-    for row in tx.rows(select(_o.id).where(_o.agent_id == user_id, _o.ended_at.is_(None))):
+    ringing = tx.rows(select(_o.id, _o.conversation_id).where(_o.agent_id == user_id, _o.ended_at.is_(None)))
+    tx.lock_conversations(_find_held_by(tx, [user_id]) | {row.conversation_id for row in ringing})
+    for row in ringing:
         _end_offer(tx, row.id, outcome)
     held = tx.rows(
         select(_c.id, tables.channel.c.kind, _q.release_when_lost)

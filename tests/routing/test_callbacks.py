@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -154,7 +155,7 @@ async def test_a_chat_that_is_put_aside_for_its_callback_is_back_when_that_ends(
     await ask(chat, conversation_id)
     await take(chat, agent)
     await chat.database.transaction(dispatcher.park, agent, conversation_id, clock() + timedelta(days=30))
-    ways = {
+    ways: dict[str, Callable[[], Awaitable[object]]] = {
         "the visitor": lambda: chat.database.transaction(callbacks.cancel_as_visitor, point, "chat"),
         "the agent": lambda: chat.database.transaction(callbacks.cancel, agent, conversation_id),
         "reached": lambda: settle(chat, agent, conversation_id, reached=True),

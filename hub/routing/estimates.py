@@ -24,11 +24,11 @@ from datetime import datetime, timedelta
 from time import monotonic
 from typing import Any
 
-from sqlalchemy import BigInteger, Row, and_, bindparam, case, delete, func, or_, select, type_coerce, update
+from sqlalchemy import BigInteger, Row, and_, bindparam, case, delete, exists, func, or_, select, type_coerce, update
 
 from hub.domain.events import STAFF, EstimateChanged
 from hub.domain.states import AgentState
-from hub.domain.values import TIER_PRIORITY, ChannelKind
+from hub.domain.values import TIER_PRIORITY, ChannelKind, Happening
 from hub.domain.views import EstimateView, PlaceView
 from hub.errors import DatabaseAway, NotFound
 from hub.routing import engine, floor, waiting
@@ -203,7 +203,16 @@ def load_habits(tx: Tx) -> Habits:
         .select_from(lately)
         .join(tables.conversation, _c.id == lately.c.conversation_id)
         .join(tables.channel, _k.id == _c.channel_id)
-        .where(lately.c.ended_at >= since)
+        .where(
+            lately.c.ended_at >= since,
+            # A line that never stood was no work; what was put aside for days took no room meanwhile.
+            lately.c.end_reason != "setup_failed",
+            ~exists().where(
+                tables.entry.c.conversation_id == lately.c.conversation_id,
+                tables.entry.c.happening == Happening.PARKED.value,
+                tables.entry.c.at >= lately.c.assigned_at,
+            ),
+        )
         .order_by(lately.c.id.desc())
     )
     kinds: dict[int, Counter[str]] = {}

@@ -69,8 +69,11 @@ def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def postgresql_url(postgres_server: PostgresServer, postgres_template: str) -> str:
-    return postgres_server.create_database(template=postgres_template)
+def postgresql_url(postgres_server: PostgresServer, postgres_template: str) -> Iterator[str]:
+    """Dropped after the test: two thousand of them would fill the memory."""
+    url = postgres_server.create_database(template=postgres_template)
+    yield url
+    postgres_server.drop_database(url)
 
 
 # The same for fixtures that keep a whole module, as a running hub.
@@ -84,8 +87,10 @@ def module_sqlite_url(sqlite_template: Path) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def module_postgresql_url(postgres_server: PostgresServer, postgres_template: str) -> str:
-    return postgres_server.create_database(template=postgres_template)
+def module_postgresql_url(postgres_server: PostgresServer, postgres_template: str) -> Iterator[str]:
+    url = postgres_server.create_database(template=postgres_template)
+    yield url
+    postgres_server.drop_database(url)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -179,6 +179,8 @@ def bring_back(tx: Tx) -> None:
             tx.execute(update(tables.callback).where(_cb.id == live.id).values(next_attempt_at=None))
             values["callback"] = _column(live._asdict() | {"next_attempt_at": None})
         conversations.emit_conversation(tx, conversations.change(tx, row.id, **values))
+    if due:
+        tx.wake("places", "estimates")
 
 
 def next_return(tx: Tx) -> datetime | None:

@@ -311,14 +311,15 @@ def _take_away(tx: Tx, user_id: int, outcome: OfferOutcome, reason: str) -> None
     for row in ringing:
         _end_offer(tx, row.id, outcome)
     held = tx.rows(
-        select(_c.id, tables.channel.c.kind, _q.release_when_lost)
+        select(_c.id, _c.callback, tables.channel.c.kind, _q.release_when_lost)
         .join(tables.channel, tables.channel.c.id == _c.channel_id)
         .join(tables.queue, _q.id == _c.queue_id)
         .where(_c.assignee_id == user_id)
         .order_by(_c.id)
     )
     for row in held:
-        if ChannelKind(row.kind) in engine.LIVE_KINDS or row.release_when_lost == "all":
+        # Who was promised a call waits for it, whatever they wrote by.
+        if ChannelKind(row.kind) in engine.LIVE_KINDS or row.callback or row.release_when_lost == "all":
             view = conversations.lock_conversation(tx, row.id)
             _release(tx, view, conversations.SYSTEM, reason)
     # A customer with the line open cannot wait for somebody who has gone home; a mail can.

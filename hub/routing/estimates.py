@@ -206,11 +206,12 @@ def load_habits(tx: Tx) -> Habits:
         .where(
             lately.c.ended_at >= since,
             # A line that never stood was no work; what was put aside for days took no room meanwhile.
-            lately.c.end_reason != "setup_failed",
+            lately.c.connect_by.is_(None) | lately.c.connected_at.is_not(None),
             ~exists().where(
                 tables.entry.c.conversation_id == lately.c.conversation_id,
                 tables.entry.c.happening == Happening.PARKED.value,
                 tables.entry.c.at >= lately.c.assigned_at,
+                tables.entry.c.at <= lately.c.ended_at,
             ),
         )
         .order_by(lately.c.id.desc())

@@ -294,7 +294,8 @@ def _write(tx: Tx, placed: Sequence[_Placed], outcomes: list[Outcome]) -> None:
                 row["queued_since"] = tx.now
                 draft.is_newly_queued = True
             if row["assignee_id"] is not None and row["parked_until"] is not None:
-                row["parked_until"] = tx.now
+                # A sign for the round, and surely past for it, whatever clocks do meanwhile.
+                row["parked_until"] = row["created_at"]
                 draft.comes_back = True
 
     drafts = list({id(one.draft): one.draft for one in placed}.values())

@@ -68,6 +68,7 @@ CLOSE_NO_CHANNEL = 4404
 CLOSE_AWAY = 1012
 CLOSE_TOO_MANY = 4429
 
+_PLACES_STEP = 1_000
 # Callbacks asked for and taken back.
 _CALLBACKS_PER_VISITOR = 5
 _CALLBACKS_PER_ADDRESS = 30
@@ -356,10 +357,13 @@ class ChatSockets:
 
     async def _tell_places(self, visitors: Collection[_Visitor]) -> None:
         """To each of them what has changed of its place."""
-        points = {(visitor.contact_point_id or 0, visitor.channel_id) for visitor in visitors}
+        points = sorted({(visitor.contact_point_id or 0, visitor.channel_id) for visitor in visitors})
         if not points or self.hub is None:
             return
-        places = await self.hub.database.read(_load_places, points)
+        places: dict[tuple[int, str], dict[str, Any]] = {}
+        # In steps: a query takes no more than some 32,000 parameters, and nobody waits long for a reader.
+        for start in range(0, len(points), _PLACES_STEP):
+            places |= await self.hub.database.read(_load_places, set(points[start : start + _PLACES_STEP]))
         for visitor in visitors:
             place = places.get((visitor.contact_point_id or 0, visitor.channel_id))
             if place != visitor.place:

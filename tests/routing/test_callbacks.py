@@ -314,6 +314,18 @@ async def test_an_agent_who_is_lost_while_calling_gives_it_back_without_a_gap(ch
     assert (after.callback.state, after.callback.attempts) == ("calling", 0)
 
 
+async def test_a_promised_call_does_not_stay_with_somebody_who_is_gone_whatever_the_customer_wrote_by(
+    scene: Scene,
+) -> None:
+    agent = await scene.agent("Nare")
+    texts = [await scene.opened("Call me", sender="a"), await scene.opened("Only a text", sender="b")]
+    for conversation_id in texts:
+        await scene.database.transaction(dispatcher.claim, agent, conversation_id, None)
+    await scene.database.transaction(callbacks.ask_for, agent, texts[0], NUMBER)
+    await scene.database.transaction(dispatcher.sign_out, agent.user_id)
+    assert [(await view(scene, each)).assignee_id for each in texts] == [None, agent.user_id]
+
+
 async def test_whoever_takes_it_before_its_time_has_it(chat: Scene, clock: FrozenClock) -> None:
     agent = await chat.agent()
     conversation_id = await visitor_waits(chat)

@@ -89,7 +89,7 @@ async def test_the_customer_who_writes_again_ends_it(scene: Scene, clock: Frozen
     await park(scene, agent, conversation_id, clock() + HOUR)
     clock.advance(60)
     await scene.say("I found it!")
-    assert (await scene.row(tables.conversation))["parked_until"] == clock(), "so screens do not count it as put aside"
+    assert (await scene.row(tables.conversation))["parked_until"] <= clock(), "so screens do not count it as put aside"
     await go(scene)
     row = await scene.row(tables.conversation)
     assert (row["assignee_id"], row["parked_until"]) == (agent.user_id, None)

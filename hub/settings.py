@@ -22,7 +22,8 @@ _LOG_LEVELS = ("debug", "info", "warning", "error")
 @dataclass(frozen=True, slots=True)
 class Settings:
     """`public_url` is how customers' browsers and providers reach the hub: scheme and host, no trailing slash.
-    `smtp_listen` and `lmtp_listen`: where mail may be handed in, host:port or (LMTP) the path of a socket; empty: nowhere."""
+    `smtp_listen` and `lmtp_listen`: where mail may be handed in, host:port or (LMTP) the path of a socket; empty: nowhere.
+    `media_url`: where the media process of the hub's own telephone line answers; empty: the hub starts one itself."""
 
     data_dir: Path
     database_url: str
@@ -42,6 +43,7 @@ class Settings:
     lmtp_listen: str = ""
     smtp_tls_cert: Path | None = None
     smtp_tls_key: Path | None = None
+    media_url: str = ""
 
     @property
     def secure_cookies(self) -> bool:
@@ -126,6 +128,7 @@ def load_settings(env: Mapping[str, str] = os.environ, *, port: int = 8080) -> S
         lmtp_listen=lmtp_listen,
         smtp_tls_cert=Path(tls_files["HUB_SMTP_TLS_CERT"]) if tls_files["HUB_SMTP_TLS_CERT"] else None,
         smtp_tls_key=Path(tls_files["HUB_SMTP_TLS_KEY"]) if tls_files["HUB_SMTP_TLS_KEY"] else None,
+        media_url=env.get("HUB_MEDIA_URL", "").rstrip("/"),
         **values,
     )
 

@@ -28,14 +28,14 @@ from sqlalchemy import Select, delete, insert, select, update
 from hub.agents import alerts, roster
 from hub.agents.queues import emit_access, emit_queues, set_user_queues
 from hub.agents.viewer import Viewer, hash_token
-from hub.domain.values import ChannelKind, Role
+from hub.domain.values import ChannelKind, ContactKind, Role
 from hub.domain.views import UserView
-from hub.errors import Conflict, NotFound, TooMany
+from hub.errors import Conflict, InvalidInput, NotFound, TooMany
 from hub.routing import dispatcher
 from hub.store import tables
 from hub.store.database import Tx
 from hub.store.vault import Vault
-from hub.timeline import topics
+from hub.timeline import customers, topics
 
 _u, _s, _k, _a = tables.user_account.c, tables.session.c, tables.api_key.c, tables.agent.c
 _f, _m, _c = tables.sign_in_failure.c, tables.queue_member.c, tables.conversation.c
@@ -91,7 +91,17 @@ def _nobodys_hash() -> str:
 # --- people -----------------------------------------------------------------------------------------------------------
 
 _USERS: Select[Any] = select(
-    _u.id, _u.email, _u.name, _u.role, _u.language, _u.active, _u.version, _u.signature, _a.capacity, _a.weights
+    _u.id,
+    _u.email,
+    _u.name,
+    _u.role,
+    _u.language,
+    _u.active,
+    _u.version,
+    _u.signature,
+    _u.desk_phone,
+    _a.capacity,
+    _a.weights,
 ).join(tables.agent, _a.user_id == _u.id)
 
 
@@ -180,6 +190,7 @@ def update_user(
     capacity: int | None = None,
     signature: str | None = None,
     weights: Mapping[ChannelKind, int] | None = None,
+    desk_phone: str | None = None,
     expected_version: int | None = None,
 ) -> UserView:
     """None leaves a thing as it is. `actor` does it (None: the command line). Conflict `version_conflict` if somebody
@@ -202,7 +213,9 @@ def update_user(
     if active is False and before.active:
         _take_everything(tx, actor, user_id)
     given = {"name": name, "role": role and role.value, "active": active, "language": language, "signature": signature}
-    values = {field: value for field, value in given.items() if value is not None}
+    values: dict[str, Any] = {field: value for field, value in given.items() if value is not None}
+    if desk_phone is not None:
+        values["desk_phone"] = _read_desk_phone(tx, desk_phone)
     if password_hash is not None:
         values["password_hash"] = password_hash
         end_sessions(tx, user_id, keep=actor.session_hash if actor is not None else None)
@@ -230,6 +243,16 @@ def update_user(
         roster.emit_agents(tx, [user_id])
         tx.wake("routing")
     return after
+
+
+def _read_desk_phone(tx: Tx, written: str) -> str | None:
+    """E.164; None for an empty one. InvalidInput naming `desk_phone`."""
+    if not written:
+        return None
+    try:
+        return customers.parse_address(ContactKind.PHONE, written, customers.load_home_region(tx))
+    except InvalidInput as error:
+        raise InvalidInput(error.message, fields={"desk_phone": next(iter(error.fields.values()))}) from error
 
 
 def _take_everything(tx: Tx, actor: Viewer | None, user_id: int) -> None:
@@ -275,6 +298,7 @@ def _load(tx: Tx, query: Select[Any]) -> list[UserView]:
             version=row.version,
             signature=row.signature,
             weights={ChannelKind(kind): weight for kind, weight in (row.weights or {}).items()},
+            desk_phone=row.desk_phone,
         )
         for row in rows
     ]

@@ -38,11 +38,12 @@ _PLAIN_SETTINGS = (
     *("name", "offer_timeout_s", "signature", "choice", "makes_room"),
     *("max_wait_s", "exclusion_s", "miss_limit", "release_when_lost", "connect_timeout_s"),
     *("tells_place", "offers_callback", "callback_gap_s", "callback_attempts"),
+    *("wrap_up_s", "wrap_up_mandatory", "records_calls"),
 )
 # Columns that None switches off.
 _SWITCHED_OFF_BY_NONE = (
     *("language_wish_s", "last_agent_days", "last_agent_wish_s", "owner_wish_s"),
-    *("calendar_id", "policy_id"),
+    *("calendar_id", "policy_id", "recording_days", "caller_channel_id"),
 )
 
 
@@ -77,6 +78,12 @@ class QueueSettings:
     offers_callback: bool | None = None
     callback_gap_s: int | None = None
     callback_attempts: int | None = None
+    wrap_up_s: int | None = None
+    wrap_up_mandatory: bool | None = None
+    dispositions: Collection[str] | None = None
+    records_calls: bool | None = None
+    recording_days: int | Keep | None = KEEP
+    caller_channel_id: str | Keep | None = KEEP
     expected_version: int | None = None
 
 
@@ -129,6 +136,12 @@ def load_queue_views(tx: Tx, ids: Collection[int] | None = None) -> list[QueueVi
             offers_callback=row.offers_callback,
             callback_gap_s=row.callback_gap_s,
             callback_attempts=row.callback_attempts,
+            wrap_up_s=row.wrap_up_s,
+            wrap_up_mandatory=row.wrap_up_mandatory,
+            dispositions=tuple(row.dispositions or ()),
+            records_calls=row.records_calls,
+            recording_days=row.recording_days,
+            caller_channel_id=row.caller_channel_id,
         )
         for row in tx.rows(queues)
     ]
@@ -211,6 +224,10 @@ def _write_settings(tx: Tx, queue_id: int, settings: QueueSettings) -> bool:
         ]
     if settings.auto_accept is not None:
         values["auto_accept"] = sorted(set(settings.auto_accept)) or None
+    if settings.dispositions is not None:
+        values["dispositions"] = list(dict.fromkeys(settings.dispositions)) or None
+    if settings.caller_channel_id is not KEEP and settings.caller_channel_id is not None:
+        _check_caller_line(tx, settings.caller_channel_id)
     _check_exists(tx, tables.calendar, "calendar_id", settings.calendar_id)
     _check_exists(tx, tables.escalation_policy, "policy_id", settings.policy_id)
     if values:
@@ -228,6 +245,12 @@ def _check_exists(tx: Tx, table: Table, name: str, row_id: int | Keep | None) ->
     if tx.first(select(table.c.id).where(table.c.id == row_id).with_for_update(key_share=True)) is None:
         thing = table.name.replace("_", " ")
         raise InvalidInput(f"no such {thing}", fields={name: f"there is no such {thing}"})
+
+
+def _check_caller_line(tx: Tx, channel_id: str) -> None:
+    row = tx.first(select(tables.channel.c.kind).where(tables.channel.c.id == channel_id))
+    if row is None or row.kind != ChannelKind.PHONE.value:
+        raise InvalidInput("no such line", fields={"caller_channel_id": "there is no such telephone line"})
 
 
 def _set_ranks(tx: Tx, queue_id: int, ranks: Mapping[int, int]) -> bool:

@@ -36,7 +36,8 @@ class ChannelAccount:
     `webhook_url(kind)` is where the provider must post; `default_region` is the two-letter region by which national
     phone numbers are read. `token_key` signs what must come back to this account untouched (the tokens that bring a
     mail into its conversation); it is derived from the hub's secret key and never leaves the process. `keep_secret` keeps
-    a secret that the provider has changed by itself (a renewed refresh token).
+    a secret that the provider has changed by itself (a renewed refresh token). `provider` says which of several adapters of
+    the kind it is. `media_url` and `media_key`: where the hub's own media process answers, and what both sign with.
     """
 
     id: str
@@ -47,6 +48,9 @@ class ChannelAccount:
     default_region: str | None = None
     token_key: bytes = field(default=b"", repr=False)
     keep_secret: KeepSecret | None = field(default=None, repr=False, compare=False)
+    provider: str = ""
+    media_url: str = ""
+    media_key: bytes = field(default=b"", repr=False)
 
     def webhook_url(self, kind: str) -> str:
         return f"{self.public_url}/webhooks/{self.id}/{kind}"

@@ -20,6 +20,7 @@ from hub.channels.loopback import LoopbackChannel
 from hub.channels.oauth import token_url_problem
 from hub.channels.sms import SmsChannel
 from hub.channels.tls import Security, is_loopback
+from hub.channels.voice import VoiceCapabilities, VoiceChannel
 from hub.domain.values import ChannelKind
 from hub.errors import InvalidInput, Misconfigured
 from hub.mail.addresses import normal_address
@@ -56,15 +57,19 @@ class Field:
 @dataclass(frozen=True, slots=True)
 class ChannelType:
     """A kind of channel: how to make one, what it must be told, which webhooks it listens to. `check` looks at all
-    fields together, settings and secrets, and names the faulty ones."""
+    fields together, settings and secrets, and names the faulty ones. Telephone lines are of one kind and several providers:
+    theirs is `make_line`, and `voice` what they can do."""
 
     kind: ChannelKind
     label: str
     description: str
-    factory: Callable[[ChannelAccount], Channel]
     fields: tuple[Field, ...]
+    factory: Callable[[ChannelAccount], Channel] | None = None
     webhooks: tuple[str, ...] = ()
     check: Callable[[Mapping[str, str]], Mapping[str, str]] | None = None
+    provider: str = ""
+    make_line: Callable[[ChannelAccount], VoiceChannel] | None = None
+    voice: VoiceCapabilities | None = None
 
     @property
     def settings(self) -> tuple[Field, ...]:
@@ -76,19 +81,34 @@ class ChannelType:
 
 
 def create(account: ChannelAccount) -> Channel:
-    """The live adapter of `account`; no I/O. Raises Misconfigured when its kind has no adapter."""
-    channel_type = CHANNEL_TYPES.get(account.kind)
-    if channel_type is None:
+    """The live adapter of `account`; no I/O. Raises Misconfigured when its kind has no adapter for messages."""
+    channel_type = find_type(account.kind, account.provider)
+    if channel_type is None or channel_type.factory is None:
         raise Misconfigured(f"Channel {account.id} is of kind {account.kind}, which this hub cannot serve.")
     return channel_type.factory(account)
 
 
-def check_settings(kind: ChannelKind, settings: Mapping[str, str], secrets: Mapping[str, str]) -> None:
+def create_line(account: ChannelAccount) -> VoiceChannel:
+    """The live adapter of a telephone line; no I/O. Raises Misconfigured when it is none that this hub can serve."""
+    channel_type = find_type(account.kind, account.provider)
+    if channel_type is None or channel_type.make_line is None:
+        raise Misconfigured(f"Channel {account.id} is a line of {account.provider!r}, which this hub cannot serve.")
+    return channel_type.make_line(account)
+
+
+def find_type(kind: ChannelKind, provider: str = "") -> ChannelType | None:
+    return LINE_TYPES.get(provider) if kind is ChannelKind.PHONE else CHANNEL_TYPES.get(kind)
+
+
+def check_settings(
+    kind: ChannelKind, settings: Mapping[str, str], secrets: Mapping[str, str], provider: str = ""
+) -> None:
     """Raises InvalidInput naming every faulty field, unknown ones included. An empty value counts as none. `secrets`
     must be the whole set: whoever changes one setting passes the kept secrets, too."""
-    channel_type = CHANNEL_TYPES.get(kind)
+    channel_type = find_type(kind, provider)
     if channel_type is None:
-        raise InvalidInput("There is no such kind of channel.", fields={"kind": "is not served by this hub"})
+        faulty = "provider" if kind is ChannelKind.PHONE else "kind"
+        raise InvalidInput("There is no such kind of channel.", fields={faulty: "is not served by this hub"})
     problems: dict[str, str] = {}
     for given, fields in ((settings, channel_type.settings), (secrets, channel_type.secrets)):
         problems |= {name: "is not known here" for name in given.keys() - {field.name for field in fields}}
@@ -546,3 +566,6 @@ _EMAIL = ChannelType(
 )
 
 CHANNEL_TYPES: Mapping[ChannelKind, ChannelType] = {each.kind: each for each in (_SMS, _EMAIL, _CHAT, _LOOPBACK)}
+
+# Telephone lines by provider.
+LINE_TYPES: Mapping[str, ChannelType] = {}

@@ -24,6 +24,7 @@ from typing import ClassVar, Literal
 from hub.domain.views import (
     AgentView,
     AlertView,
+    CallView,
     ChannelView,
     ConversationView,
     CustomerView,
@@ -31,6 +32,7 @@ from hub.domain.views import (
     EstimateView,
     NumbersView,
     OfferView,
+    QueueNumbersView,
     QueueView,
     TopicView,
 )
@@ -107,6 +109,15 @@ class CustomerChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class CallChanged:
+    """A call has begun, moved on or ended, or a leg of it. Whoever may see its conversation or takes part sees it."""
+
+    KIND: ClassVar[str] = "call.changed"
+    call: CallView
+    kind: Literal["call.changed"] = "call.changed"
+
+
+@dataclass(frozen=True, slots=True)
 class OfferMade:
     KIND: ClassVar[str] = "offer.made"
     offer: OfferView
@@ -156,6 +167,13 @@ class NumbersChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class QueueNumbersChanged:
+    KIND: ClassVar[str] = "queue_numbers.changed"
+    numbers: QueueNumbersView
+    kind: Literal["queue_numbers.changed"] = "queue_numbers.changed"
+
+
+@dataclass(frozen=True, slots=True)
 class TopicChanged:
     KIND: ClassVar[str] = "topic.changed"
     topic: TopicView
@@ -195,6 +213,7 @@ HubEvent = (
     | ConversationChanged
     | ConversationHidden
     | CustomerChanged
+    | CallChanged
     | OfferMade
     | OfferEnded
     | AgentChanged
@@ -202,6 +221,7 @@ HubEvent = (
     | EstimateChanged
     | ChannelChanged
     | NumbersChanged
+    | QueueNumbersChanged
     | TopicChanged
     | AlertChanged
     | SkillsChanged
@@ -261,8 +281,72 @@ class ConversationResolved:
     kind: Literal["fact.resolution"] = "fact.resolution"
 
 
-FactEvent = SegmentEnded | CustomerAnswered | ConversationResolved
-FACT_KINDS = ("fact.segment", "fact.response", "fact.resolution")
+@dataclass(frozen=True, slots=True)
+class CallEnded:
+    """A call is over, its wrap-up too. `queue_id`: where it waited last (None: nowhere). `end_reason`: a CallEnd."""
+
+    KIND: ClassVar[str] = "fact.call"
+    call_id: int
+    conversation_id: int
+    channel_id: str
+    queue_id: int | None
+    direction: str
+    started_at: datetime
+    queued_at: datetime | None
+    answered_at: datetime | None
+    ended_at: datetime
+    end_reason: str
+    kind: Literal["fact.call"] = "fact.call"
+
+
+@dataclass(frozen=True, slots=True)
+class CallSegmentEnded:
+    """An agent's part in a call is over, its wrap-up too; seconds of each."""
+
+    KIND: ClassVar[str] = "fact.call_segment"
+    segment_id: int
+    call_id: int
+    conversation_id: int
+    agent_id: int
+    channel_id: str
+    queue_id: int
+    direction: str
+    how: str
+    connected_at: datetime
+    talk_s: float
+    hold_s: float
+    wrap_up_s: float
+    ended_at: datetime
+    end_reason: str
+    disposition: str | None
+    kind: Literal["fact.call_segment"] = "fact.call_segment"
+
+
+@dataclass(frozen=True, slots=True)
+class CallMissed:
+    """A call rang at an agent and was not answered."""
+
+    KIND: ClassVar[str] = "fact.call_missed"
+    offer_id: int
+    call_id: int
+    conversation_id: int
+    agent_id: int
+    channel_id: str
+    queue_id: int
+    offered_at: datetime
+    ended_at: datetime
+    kind: Literal["fact.call_missed"] = "fact.call_missed"
+
+
+FactEvent = SegmentEnded | CustomerAnswered | ConversationResolved | CallEnded | CallSegmentEnded | CallMissed
+FACT_KINDS = (
+    "fact.segment",
+    "fact.response",
+    "fact.resolution",
+    "fact.call",
+    "fact.call_segment",
+    "fact.call_missed",
+)
 
 StreamEvent = HubEvent | FactEvent
 

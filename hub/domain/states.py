@@ -86,6 +86,77 @@ CALLBACK: Mapping[CallbackState, frozenset[CallbackState]] = {
 }
 
 
+class CallState(StrEnum):
+    """Where a call is.
+
+    DIALLING    we call: the agent's or the customer's telephone rings
+    RINGING     the customer calls and nothing has been said to them yet
+    MENU        they hear the flow of that number: greeting, menu, message
+    QUEUED      they wait for an agent; OFFERED: one is being rung at
+    CONNECTING  an agent took it and their line is being set up
+    TALKING, HELD, CONSULT, CONFERENCE    with an agent: see hub.domain.calls.talking_state
+    VOICEMAIL   they speak after the tone
+    FORWARDED   they talk to a number outside, and no agent of ours is there
+    WRAP_UP     nobody is on the line; the agent writes down what it was about
+    """
+
+    DIALLING = "dialling"
+    RINGING = "ringing"
+    MENU = "menu"
+    QUEUED = "queued"
+    OFFERED = "offered"
+    CONNECTING = "connecting"
+    TALKING = "talking"
+    HELD = "held"
+    CONSULT = "consult"
+    CONFERENCE = "conference"
+    VOICEMAIL = "voicemail"
+    FORWARDED = "forwarded"
+    WRAP_UP = "wrap_up"
+    ENDED = "ended"
+
+
+_WITH_AGENT = frozenset({CallState.TALKING, CallState.HELD, CallState.CONSULT, CallState.CONFERENCE})
+# From any state to ENDED: a customer may hang up at any moment.
+_LEFT = frozenset({CallState.ENDED})
+# What a flow may lead to.
+_BY_FLOW = frozenset({CallState.MENU, CallState.QUEUED, CallState.VOICEMAIL, CallState.FORWARDED}) | _LEFT
+CALL: Mapping[CallState, frozenset[CallState]] = {
+    CallState.DIALLING: frozenset({CallState.TALKING, CallState.WRAP_UP}) | _LEFT,
+    CallState.RINGING: _BY_FLOW,
+    CallState.MENU: _BY_FLOW,
+    # CONNECTING: taken by hand. VOICEMAIL, MENU: what the flow does with who has waited too long.
+    CallState.QUEUED: _BY_FLOW | {CallState.OFFERED, CallState.CONNECTING},
+    CallState.OFFERED: _BY_FLOW | {CallState.CONNECTING},
+    # QUEUED: no line to the agent came to stand.
+    CallState.CONNECTING: _WITH_AGENT | _BY_FLOW,
+    # CONNECTING: to another agent. QUEUED: passed on to a queue, or the agent is lost. FORWARDED: to a number outside.
+    **{state: _WITH_AGENT | _BY_FLOW | {CallState.CONNECTING, CallState.WRAP_UP} for state in sorted(_WITH_AGENT)},
+    CallState.VOICEMAIL: _LEFT,
+    CallState.FORWARDED: _LEFT,
+    CallState.WRAP_UP: _LEFT,
+    CallState.ENDED: frozenset(),
+}
+
+
+class LegState(StrEnum):
+    """Where one party's line is. PENDING: we want it, and nobody has been told yet."""
+
+    PENDING = "pending"
+    RINGING = "ringing"
+    CONNECTED = "connected"
+    ENDED = "ended"
+
+
+# What is told of a leg may come late, twice and out of order: only a move forward counts.
+LEG: Mapping[LegState, frozenset[LegState]] = {
+    LegState.PENDING: frozenset({LegState.RINGING, LegState.CONNECTED, LegState.ENDED}),
+    LegState.RINGING: frozenset({LegState.CONNECTED, LegState.ENDED}),
+    LegState.CONNECTED: frozenset({LegState.ENDED}),
+    LegState.ENDED: frozenset(),
+}
+
+
 class Delivery(StrEnum):
     """Where an outgoing message is.
 

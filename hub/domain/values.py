@@ -102,6 +102,8 @@ class Happening(StrEnum):
     # A copy of a mail did not reach one of its further recipients; a recipient called a mail spam.
     BOUNCED = "bounced"
     COMPLAINED = "complained"
+    # A call: the entry's `call` says how it goes or went.
+    CALL = "call"
     # What it is about, and its tags, were changed by somebody.
     TOPIC = "topic"
     TAGGED = "tagged"

@@ -10,8 +10,18 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
+from hub.domain.calls import CallEnd, LegEnd, Party, Presence, Recording
 from hub.domain.mail import Mailbox, Noise
-from hub.domain.states import AgentState, AttachmentState, ChannelHealth, ConversationStatus, Delivery, OfferOutcome
+from hub.domain.states import (
+    AgentState,
+    AttachmentState,
+    CallState,
+    ChannelHealth,
+    ConversationStatus,
+    Delivery,
+    LegState,
+    OfferOutcome,
+)
 from hub.domain.values import (
     AgentChoice,
     AuthorKind,
@@ -80,7 +90,7 @@ class MailView:
 @dataclass(frozen=True, slots=True)
 class EntryView:
     """One line of a timeline. `happening` and `data` are set for kind=event, `delivery` for outgoing messages, `mail` for
-    mails.
+    mails, `call` where the line tells of one (happening=call): as it was when the line was read; call.changed tells on.
 
     `client_key` is the Idempotency-Key of the request that made it, so that the sender's screen can match its own echo.
     """
@@ -101,6 +111,7 @@ class EntryView:
     delivery: DeliveryView | None = None
     client_key: str | None = None
     mail: MailView | None = None
+    call: CallView | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +123,7 @@ class ConversationView:
     conversation by mail is about (None on other channels). `priority` counts in minutes of waiting. `pinned_agent_id`: a
     supervisor chose who shall have it (None once somebody has it). `parked_until`: put aside until then. `next_step_at`:
     when the next step of its escalation policy is due if nothing happens; `escalated`: how many have fired since it was
-    opened last.
+    opened last. `call_id`: the call that goes on in it, until its last word is written down.
     """
 
     id: int
@@ -145,6 +156,7 @@ class ConversationView:
     next_step_at: datetime | None = None
     escalated: int = 0
     callback: CallbackView | None = None
+    call_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +168,95 @@ class CallbackView:
     state: Literal["waiting", "calling"]
     attempts: int
     next_attempt_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class LegView:
+    """One party's line in a call. `name` is a colleague's or the customer's; `address` the number outside that it goes to
+    (empty: a browser). `due_at`: until then it must be connected, or have come back after its line broke."""
+
+    id: int
+    party: Party
+    user_id: int | None
+    name: str
+    address: str
+    state: LegState
+    presence: Presence
+    muted: bool
+    created_at: datetime
+    connected_at: datetime | None
+    ended_at: datetime | None
+    end_reason: LegEnd | None
+    due_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CallSegmentView:
+    """An agent's part in a call. Seconds are those of what is over; what goes on now (`stretch`) has gone on since
+    `stretch_since`. `ended_at` None: it goes on."""
+
+    id: int
+    agent_id: int
+    agent_name: str
+    how: Literal["answered", "claimed", "transferred", "consult", "outbound", "callback"]
+    connected_at: datetime
+    talk_s: float
+    hold_s: float
+    wrap_up_s: float
+    stretch: Literal["talk", "hold", "wrap_up"]
+    stretch_since: datetime
+    ended_at: datetime | None
+    disposition: str | None
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingView:
+    """What was recorded of a call. It is played from `url` as long as it is stored; GET /recordings/{id} has the waveform
+    and says who has heard it. `reason`: why it could not be fetched, a machine word."""
+
+    id: int
+    kind: Literal["call", "voicemail"]
+    state: Literal["fetching", "stored", "failed", "deleted"]
+    reason: str | None
+    duration_s: float
+    channels: int
+    started_at: datetime
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallView:
+    """A call as it is now. `address` is the customer's number (empty: withheld) or visitor id, `line` the number or page of
+    ours. `due_at`: until when its state may last (the wrap-up, the way back of a lost agent). `chosen`: the names of what
+    the customer chose in the menu. `hung_up_at`: nobody is on the line any more; `ended_at`: the wrap-up is over, too."""
+
+    id: int
+    conversation_id: int
+    customer_id: int
+    customer_name: str
+    channel_id: str
+    direction: Literal["in", "out"]
+    state: CallState
+    state_since: datetime
+    queue_id: int | None
+    agent_id: int | None
+    address: str
+    line: str
+    language: str
+    chosen: tuple[str, ...]
+    recording: Recording
+    started_at: datetime
+    queued_at: datetime | None
+    answered_at: datetime | None
+    hung_up_at: datetime | None
+    ended_at: datetime | None
+    end_reason: CallEnd | None
+    due_at: datetime | None
+    legs: tuple[LegView, ...]
+    segments: tuple[CallSegmentView, ...]
+    recordings: tuple[RecordingView, ...]
+    version: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,7 +394,11 @@ class QueueView:
     `ranks`: member → rank, of those who have another than 0. `auto_accept`: kinds whose offers are accepted by themselves.
     `calendar_id`: when it is open (null: always); `policy_id`: its escalation policy. `tells_place`: waiting customers
     are told their place and the estimated wait; `offers_callback`: they may ask to be called back instead, which is tried
-    `callback_attempts` times, `callback_gap_s` apart."""
+    `callback_attempts` times, `callback_gap_s` apart.
+
+    After a call its agent has `wrap_up_s` to write down what it was about (0: none); if that is mandatory, until they have
+    chosen one of `dispositions`. `records_calls` from the beginning; recordings go after `recording_days` (null: never).
+    `caller_channel_id`: the line by which its agents call out (null: any that can)."""
 
     id: int
     name: str
@@ -324,6 +429,12 @@ class QueueView:
     offers_callback: bool = False
     callback_gap_s: int = 900
     callback_attempts: int = 3
+    wrap_up_s: int = 60
+    wrap_up_mandatory: bool = False
+    dispositions: tuple[str, ...] = ()
+    records_calls: bool = False
+    recording_days: int | None = None
+    caller_channel_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -361,8 +472,19 @@ class ChannelCapabilities:
 
 
 @dataclass(frozen=True, slots=True)
+class VoiceView:
+    """What a telephone line can do: call numbers outside (`dials`); have an agent's browser as their telephone
+    (`in_browser`), by an SDP offer of the page (`by_connect`) or through the provider's own page library."""
+
+    dials: bool
+    in_browser: bool
+    by_connect: bool
+
+
+@dataclass(frozen=True, slots=True)
 class ChannelView:
-    """`health` is that of sending; `inbound_health` that of fetching what comes in, where the hub has to fetch it.
+    """`voice`: it is a telephone line, and carries calls instead of messages. `provider`: which of several adapters of its
+    kind. `health` is that of sending; `inbound_health` that of fetching what comes in, where the hub has to fetch it.
     `own_addresses`: of a mail account, its address and aliases; no answer goes to them."""
 
     id: str
@@ -382,6 +504,9 @@ class ChannelView:
     inbound_detail: str | None = None
     inbound_since: datetime | None = None
     own_addresses: tuple[str, ...] = ()
+    provider: str = ""
+    voice: VoiceView | None = None
+    flow_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -398,11 +523,14 @@ class UserView:
     signature: str = ""
     # Kind of channel → what a piece of such work costs this person, where it is not as usual.
     weights: dict[ChannelKind, int] = field(default_factory=dict)
+    # The telephone on which they take calls where the line can dial (null: in the browser).
+    desk_phone: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class NumbersView:
-    """An agent's own day so far, in the organisation's time zone. Durations in seconds; None while there is no case yet."""
+    """An agent's own day so far, in the organisation's time zone. Durations in seconds; None while there is no case yet.
+    `calls_in` and `calls_out` were handled, `calls_missed` rang out; `talk_s`, `hold_s` and `wrap_up_s` are their sums."""
 
     user_id: int
     day: str
@@ -411,6 +539,31 @@ class NumbersView:
     first_response_count: int
     resolution_median_s: float | None
     resolution_count: int
+    as_of_seq: int
+    calls_in: int = 0
+    calls_out: int = 0
+    calls_missed: int = 0
+    talk_s: float = 0.0
+    hold_s: float = 0.0
+    wrap_up_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class QueueNumbersView:
+    """The calls of a queue's day so far, in the organisation's time zone. Abandoned are those whose customer left while
+    waiting; the short ones (metrics.md: under 5 s) are counted apart. Sums and means in seconds; None: no case yet."""
+
+    queue_id: int
+    day: str
+    calls_offered: int
+    calls_answered: int
+    calls_abandoned: int
+    calls_short_abandoned: int
+    calls_missed: int
+    wait_mean_s: float | None
+    talk_s: float
+    hold_s: float
+    wrap_up_s: float
     as_of_seq: int
 
 

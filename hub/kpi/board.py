@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sqlalchemy import Select, Table, bindparam, select
 
-from hub.domain.views import NumbersView
+from hub.domain.views import NumbersView, QueueNumbersView
 from hub.errors import Misconfigured
 from hub.kpi.measures import FIRST_RESPONSE, HANDLED_CONTACTS, RESOLUTION, Answered, Held, Measure, Resolved, local_day
 from hub.store import tables
@@ -82,6 +82,11 @@ def load_numbers_of(tx: Tx, user_ids: Collection[int], now: datetime) -> dict[in
             as_of_seq=as_of_seq,
         )
     return numbers
+
+
+def load_queue_numbers(tx: Tx, queue_ids: Collection[int] | None) -> list[QueueNumbersView]:
+    """The calls of these queues' day so far (None: of all queues), by queue."""
+    return []
 
 
 def load_agents_between(tx: Tx, start: datetime, end: datetime) -> set[int]:

@@ -30,6 +30,9 @@ from sqlalchemy import Table, delete, func, select, update
 from hub.domain.events import (
     FACT_KINDS,
     SUPERVISORS,
+    CallEnded,
+    CallMissed,
+    CallSegmentEnded,
     ConversationResolved,
     CustomerAnswered,
     FactEvent,
@@ -63,6 +66,9 @@ _TABLES: dict[type[Any], Table] = {
     SegmentEnded: tables.fact_segment,
     CustomerAnswered: tables.fact_response,
     ConversationResolved: tables.fact_resolution,
+    CallEnded: tables.fact_call,
+    CallSegmentEnded: tables.fact_call_segment,
+    CallMissed: tables.fact_call_missed,
 }
 _FIELDS = {kind: tuple(field.name for field in fields(kind) if field.name != "kind") for kind in _TABLES}
 _FACT: TypeAdapter[FactEvent] = TypeAdapter(Annotated[FactEvent, Field(discriminator="kind")])
@@ -120,7 +126,7 @@ def project(tx: Tx) -> bool:
     facts = _load_facts(tx, cursor, end) if count else []
     is_full = count == WINDOW
     if facts:
-        agents = {fact.agent_id for fact in facts if fact.agent_id is not None}
+        agents = {fact.agent_id for fact in facts if not isinstance(fact, CallEnded) and fact.agent_id is not None}
         before = load_numbers_of(tx, agents, tx.now)
         _store_facts(tx, facts)
         _set_checkpoint(tx, PROJECTION, end)

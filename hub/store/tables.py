@@ -10,6 +10,8 @@ what was said      conversation ─ entry ─ attachment, mail (what an entry ha
 once only          arrival (the first insert of every inbound transaction), receipt, idempotency
 where we fetch     mailbox (how far each IMAP folder has been read, and who reads it)
 on its way out     outbox (one row per outgoing message)
+who calls          call ─ leg (one party's line), call_segment (an agent's part), recording ─ recording_play
+what callers hear  flow ─ flow_version, sound (an uploaded prompt)
 who handles it     offer, assignment; wait_estimate (what was foretold), callback (who is to be called back)
 what must not wait escalation_policy ─ escalation_policy_version; escalation_segment, _run, _fired (a conversation's clocks);
                    alert (what somebody must look at)
@@ -145,6 +147,8 @@ organisation = Table(
     Column("time_zone", Text, nullable=False),
     # What may interrupt what, where it is not as usual: {"interrupts": {kind: [kind, …]}, "exclusive": [kind, …]}.
     Column("routing", JSON(none_as_null=True)),
+    # Which recordings an agent may play: own (of their own calls), seen (of all conversations they may see), none.
+    Column("recordings_for_agents", Text, nullable=False, server_default="own"),
     CheckConstraint("id = 1", name="only_one_row"),
 )
 
@@ -158,6 +162,8 @@ user_account = Table(
     Column("language", Text, nullable=False, server_default="en"),
     # Below this person's mails.
     Column("signature", Text, nullable=False, server_default=""),
+    # The telephone on which this person takes calls where the line can dial; null: in the browser.
+    Column("desk_phone", Text),
     Column("password_hash", Text, nullable=False),
     Column("active", Boolean, nullable=False, server_default=true()),
     _at("created_at"),
@@ -289,6 +295,16 @@ queue = Table(
     Column("ewt_error_s", Float),
     Column("ewt_samples", Integer, nullable=False, server_default=text("0")),
     Column("ewt_version", Integer, nullable=False, server_default=text("0")),
+    # After a call its agent has so long to write down what it was about (0: not at all), and must choose one of the
+    # dispositions before they are free, if that is mandatory: then there is no end to it.
+    Column("wrap_up_s", Integer, nullable=False, server_default=text("60")),
+    Column("wrap_up_mandatory", Boolean, nullable=False, server_default=false()),
+    Column("dispositions", JSON(none_as_null=True)),
+    # Whether its calls are recorded from the beginning, and after how many days recordings go (null: never).
+    Column("records_calls", Boolean, nullable=False, server_default=false()),
+    Column("recording_days", Integer),
+    # The line by which its agents call out. No foreign key, as above.
+    Column("caller_channel_id", Text),
     # How many pieces of its waiting work nobody could ever be offered, as the dispatcher counted last.
     Column("unservable", Integer, nullable=False, server_default=text("0")),
     _version(),
@@ -345,6 +361,10 @@ channel = Table(
     metadata,
     Column("id", Text, primary_key=True),
     Column("kind", Text, nullable=False),
+    # Which of several adapters of its kind serves it (channels.registry); empty: the usual one.
+    Column("provider", Text, nullable=False, server_default=""),
+    # What callers of a telephone line hear first; null: nothing but the queue. No foreign key, as with calendar_id.
+    Column("flow_id", BigId),
     Column("name", Text, nullable=False),
     _ref("queue_id", "queue.id"),
     Column("enabled", Boolean, nullable=False, server_default=true()),
@@ -453,6 +473,8 @@ conversation = Table(
     Column("escalated", Integer, nullable=False, server_default=text("0")),
     # The live row of `callback` as screens see it.
     Column("callback", JSON(none_as_null=True)),
+    # The call that goes on in it, until its last word is written down. No foreign key, as above.
+    Column("call_id", BigId),
     Column("preview", Text, nullable=False, server_default=""),
     Column("preview_direction", Text, nullable=False, server_default="in"),
     _version(),
@@ -549,6 +571,8 @@ entry = Table(
     Column("segments", Integer),
     Column("attempts", Integer, nullable=False, server_default=text("0")),
     Column("client_key", Text),
+    # The call that it tells of (happening: call).
+    Column("call_id", BigId),
     _version(),
     _one_of("kind", "message", "note", "event"),
     _one_of("direction", "in", "out", "internal"),
@@ -888,6 +912,275 @@ callback = Table(
     **_AUTO,
 )
 
+# --- calls --------------------------------------------------------------------------------------------------------------
+
+call = Table(
+    "call",
+    metadata,
+    _id(),
+    Column("channel_id", Text, ForeignKey("channel.id"), nullable=False),
+    _ref("conversation_id", "conversation.id"),
+    _ref("customer_id", "customer.id"),
+    # Its line on the timeline.
+    Column("entry_id", BigId),
+    Column("direction", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    _at("state_since"),
+    # Where it waits or was answered, and whose it is or was last.
+    Column("queue_id", BigId),
+    Column("agent_id", BigId),
+    # The customer's number (empty: withheld) or visitor id, and the number or page of ours.
+    Column("address", Text, nullable=False),
+    Column("line", Text, nullable=False),
+    # The unguessable name of its room at the provider.
+    Column("room", Text, nullable=False, unique=True),
+    Column("language", Text, nullable=False, server_default="en"),
+    # Where it is in which version of which flow, and what was chosen on the way (calls.flow).
+    Column("flow", JSON(none_as_null=True)),
+    # What is wanted of its recording (domain.calls.Recording), and what the provider was told last.
+    Column("recording", Text, nullable=False, server_default="off"),
+    Column("recording_applied", Text, nullable=False, server_default="off"),
+    _at("started_at"),
+    _at("queued_at", nullable=True),
+    _at("answered_at", nullable=True),
+    # The last party has hung up; and the agent has written down what it was about.
+    _at("hung_up_at", nullable=True),
+    _at("ended_at", nullable=True),
+    Column("end_reason", Text),
+    # Until when its state may last, if it may not last for ever.
+    _at("due_at", nullable=True),
+    _version(),
+    _one_of("direction", "in", "out"),
+    _one_of(
+        "state",
+        "dialling",
+        "ringing",
+        "menu",
+        "queued",
+        "offered",
+        "connecting",
+        "talking",
+        "held",
+        "consult",
+        "conference",
+        "voicemail",
+        "forwarded",
+        "wrap_up",
+        "ended",
+    ),
+    _one_of("recording", "off", "on", "paused"),
+    CheckConstraint("(ended_at IS NULL) = (state <> 'ended')", name="ended_has_an_instant"),
+    CheckConstraint("(end_reason IS NULL) = (hung_up_at IS NULL)", name="hung_up_has_a_reason"),
+    Index(
+        "uq_call_one_live_per_conversation",
+        "conversation_id",
+        unique=True,
+        sqlite_where=text("ended_at IS NULL"),
+        postgresql_where=text("ended_at IS NULL"),
+    ),
+    Index(
+        "ix_call_due_at",
+        "due_at",
+        sqlite_where=text("due_at IS NOT NULL"),
+        postgresql_where=text("due_at IS NOT NULL"),
+    ),
+    Index("ix_call_conversation_id", "conversation_id", "id"),
+    Index("ix_call_started_at", "started_at", "id"),
+    **_AUTO,
+)
+
+leg = Table(
+    "leg",
+    metadata,
+    _id(),
+    _ref("call_id", "call.id"),
+    Column("channel_id", Text, nullable=False),
+    Column("party", Text, nullable=False),
+    _ref("user_id", "user_account.id", nullable=True),
+    # The number that is dialled; empty: a browser.
+    Column("address", Text, nullable=False, server_default=""),
+    Column("state", Text, nullable=False, server_default="pending"),
+    Column("presence", Text, nullable=False, server_default="talk"),
+    Column("muted", Boolean, nullable=False, server_default=false()),
+    # Ours, unguessable: by it the provider names the leg to us; and the provider's own name.
+    Column("token", Text, nullable=False, unique=True),
+    Column("provider_leg_id", Text),
+    # What it shall hear (channels.voice.Scene), and what the provider was told last.
+    Column("scene", JSON, nullable=False),
+    Column("scene_version", Integer, nullable=False, server_default=text("1")),
+    Column("applied_scene", JSON(none_as_null=True)),
+    Column("applied_version", Integer, nullable=False, server_default=text("0")),
+    Column("end_reason", Text),
+    _at("created_at"),
+    _at("connected_at", nullable=True),
+    _at("ended_at", nullable=True),
+    # By when it must be connected, or have come back.
+    _at("due_at", nullable=True),
+    # How often telling the provider has failed, when it is tried again, and who is at it until when.
+    Column("attempts", Integer, nullable=False, server_default=text("0")),
+    _at("retry_at", nullable=True),
+    _at("leased_until", nullable=True),
+    Column("error_code", Text),
+    _one_of("party", "customer", "agent", "consulted", "outside", "supervisor"),
+    _one_of("state", "pending", "ringing", "connected", "ended"),
+    _one_of("presence", "talk", "held", "listen", "whisper"),
+    CheckConstraint("(ended_at IS NULL) = (state <> 'ended')", name="ended_has_an_instant"),
+    Index(
+        "uq_leg_provider_leg_id",
+        "channel_id",
+        "provider_leg_id",
+        unique=True,
+        sqlite_where=text("provider_leg_id IS NOT NULL"),
+        postgresql_where=text("provider_leg_id IS NOT NULL"),
+    ),
+    Index("ix_leg_call_id", "call_id"),
+    # What the provider has still to be told; one that is over has nothing to hear, but may have to be ended there.
+    Index(
+        "ix_leg_to_apply",
+        "retry_at",
+        sqlite_where=text("scene_version > applied_version"),
+        postgresql_where=text("scene_version > applied_version"),
+    ),
+    Index(
+        "ix_leg_due_at",
+        "due_at",
+        sqlite_where=text("due_at IS NOT NULL"),
+        postgresql_where=text("due_at IS NOT NULL"),
+    ),
+    # Nobody is in two talks at once.
+    Index(
+        "ix_leg_live_by_user",
+        "user_id",
+        sqlite_where=text("ended_at IS NULL AND user_id IS NOT NULL"),
+        postgresql_where=text("ended_at IS NULL AND user_id IS NOT NULL"),
+    ),
+    **_AUTO,
+)
+
+call_segment = Table(
+    "call_segment",
+    metadata,
+    _id(),
+    _ref("call_id", "call.id"),
+    _ref("agent_id", "user_account.id"),
+    Column("queue_id", BigId, nullable=False),
+    # answered | claimed | transferred | consult | outbound | callback
+    Column("how", Text, nullable=False),
+    _at("connected_at"),
+    # Seconds so far, and since when what is going on now goes on (talk | hold | wrap_up).
+    Column("talk_s", Float, nullable=False, server_default=text("0")),
+    Column("hold_s", Float, nullable=False, server_default=text("0")),
+    Column("wrap_up_s", Float, nullable=False, server_default=text("0")),
+    Column("stretch", Text, nullable=False, server_default="talk"),
+    _at("stretch_since"),
+    _at("ended_at", nullable=True),
+    Column("end_reason", Text),
+    Column("disposition", Text),
+    Column("note", Text, nullable=False, server_default=""),
+    _one_of("how", "answered", "claimed", "transferred", "consult", "outbound", "callback"),
+    _one_of("stretch", "talk", "hold", "wrap_up"),
+    Index(
+        "uq_call_segment_one_live_per_call",
+        "call_id",
+        unique=True,
+        sqlite_where=text("ended_at IS NULL"),
+        postgresql_where=text("ended_at IS NULL"),
+    ),
+    Index("ix_call_segment_call_id", "call_id", "id"),
+    **_AUTO,
+)
+
+recording = Table(
+    "recording",
+    metadata,
+    _id(),
+    _ref("call_id", "call.id"),
+    # call | voicemail
+    Column("kind", Text, nullable=False),
+    Column("provider_id", Text, nullable=False),
+    Column("url", Text, nullable=False, server_default=""),
+    # fetching | stored | failed | deleted
+    Column("state", Text, nullable=False, server_default="fetching"),
+    Column("reason", Text),
+    Column("file_key", Text),
+    Column("media_type", Text),
+    Column("size_bytes", BigInteger),
+    Column("channels", Integer, nullable=False, server_default=text("1")),
+    Column("duration_s", Float, nullable=False, server_default=text("0")),
+    # How loud it is: at most some 400 numbers from 0 to 100 for each channel, [[…], […]].
+    Column("peaks", JSON(none_as_null=True)),
+    _at("started_at"),
+    _at("created_at"),
+    _at("delete_at", nullable=True),
+    _at("deleted_at", nullable=True),
+    _ref("deleted_by", "user_account.id", nullable=True),
+    Column("attempts", Integer, nullable=False, server_default=text("0")),
+    _at("retry_at", nullable=True),
+    _at("leased_until", nullable=True),
+    _one_of("kind", "call", "voicemail"),
+    _one_of("state", "fetching", "stored", "failed", "deleted"),
+    UniqueConstraint("call_id", "provider_id", name="uq_recording_each_once"),
+    Index(
+        "ix_recording_fetching",
+        "retry_at",
+        sqlite_where=text("state = 'fetching'"),
+        postgresql_where=text("state = 'fetching'"),
+    ),
+    Index(
+        "ix_recording_delete_at",
+        "delete_at",
+        sqlite_where=text("delete_at IS NOT NULL"),
+        postgresql_where=text("delete_at IS NOT NULL"),
+    ),
+    **_AUTO,
+)
+
+# Who has heard what: written before the first byte is sent.
+recording_play = Table(
+    "recording_play",
+    metadata,
+    _id(),
+    _ref("recording_id", "recording.id"),
+    _ref("user_id", "user_account.id"),
+    _at("at"),
+    Index("ix_recording_play_recording_id", "recording_id"),
+    **_AUTO,
+)
+
+flow = Table(
+    "flow",
+    metadata,
+    _id(),
+    Column("name", Text, nullable=False, unique=True),
+    _version(),
+    **_AUTO,
+)
+
+# Every version is kept: a call goes on in the one in which it began.
+flow_version = Table(
+    "flow_version",
+    metadata,
+    Column("flow_id", BigId, ForeignKey("flow.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    _at("since"),
+    Column("body", JSON, nullable=False),
+)
+
+sound = Table(
+    "sound",
+    metadata,
+    _id(),
+    Column("name", Text, nullable=False, unique=True),
+    Column("language", Text, nullable=False, server_default="en"),
+    Column("file_key", Text, nullable=False),
+    Column("media_type", Text, nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("duration_s", Float, nullable=False),
+    _at("created_at"),
+    _version(),
+    **_AUTO,
+)
+
 # --- when we are there, what it is about, where it goes ------------------------------------------------------------------
 
 calendar = Table(
@@ -1091,4 +1384,59 @@ fact_resolution = Table(
     Column("wall_s", Float, nullable=False),
     Column("reopened_count", Integer, nullable=False),
     Index("ix_fact_resolution_agent_id_resolved_at", "agent_id", "resolved_at"),
+)
+
+fact_call = Table(
+    "fact_call",
+    metadata,
+    Column("call_id", BigId, primary_key=True, autoincrement=False),
+    Column("conversation_id", BigInteger, nullable=False),
+    Column("channel_id", Text, nullable=False),
+    # The queue in which it waited last; null: it never reached one.
+    Column("queue_id", BigInteger),
+    Column("direction", Text, nullable=False),
+    _at("started_at"),
+    _at("queued_at", nullable=True),
+    _at("answered_at", nullable=True),
+    _at("ended_at"),
+    Column("end_reason", Text, nullable=False),
+    Index("ix_fact_call_queue_id_ended_at", "queue_id", "ended_at"),
+)
+
+fact_call_segment = Table(
+    "fact_call_segment",
+    metadata,
+    Column("segment_id", BigId, primary_key=True, autoincrement=False),
+    Column("call_id", BigInteger, nullable=False),
+    Column("conversation_id", BigInteger, nullable=False),
+    Column("agent_id", BigInteger, nullable=False),
+    Column("channel_id", Text, nullable=False),
+    Column("queue_id", BigInteger, nullable=False),
+    Column("direction", Text, nullable=False),
+    Column("how", Text, nullable=False),
+    _at("connected_at"),
+    Column("talk_s", Float, nullable=False),
+    Column("hold_s", Float, nullable=False),
+    Column("wrap_up_s", Float, nullable=False),
+    _at("ended_at"),
+    Column("end_reason", Text, nullable=False),
+    Column("disposition", Text),
+    Index("ix_fact_call_segment_agent_id_ended_at", "agent_id", "ended_at"),
+    Index("ix_fact_call_segment_queue_id_ended_at", "queue_id", "ended_at"),
+)
+
+# A call rang at an agent who did not answer.
+fact_call_missed = Table(
+    "fact_call_missed",
+    metadata,
+    Column("offer_id", BigId, primary_key=True, autoincrement=False),
+    Column("call_id", BigInteger, nullable=False),
+    Column("conversation_id", BigInteger, nullable=False),
+    Column("agent_id", BigInteger, nullable=False),
+    Column("channel_id", Text, nullable=False),
+    Column("queue_id", BigInteger, nullable=False),
+    _at("offered_at"),
+    _at("ended_at"),
+    Index("ix_fact_call_missed_agent_id_ended_at", "agent_id", "ended_at"),
+    Index("ix_fact_call_missed_queue_id_ended_at", "queue_id", "ended_at"),
 )

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import functools
 import logging
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import Row, select
 
 from hub.channels.channel import Channel, ChannelAccount
-from hub.channels.registry import create
+from hub.channels.registry import create, create_line
+from hub.channels.voice import VoiceChannel
 from hub.domain.values import ChannelKind
-from hub.errors import NotFound
+from hub.errors import Conflict, NotFound
 from hub.store import tables
 from hub.store.database import Database, Tx
 from hub.store.stream import Stored
@@ -25,7 +26,9 @@ _ch = tables.channel.c
 
 def _load_account(tx: Tx, channel_id: str) -> Row[Any] | None:
     return tx.first(
-        select(_ch.id, _ch.kind, _ch.settings, _ch.secrets, _ch.default_region, _ch.enabled).where(_ch.id == channel_id)
+        select(_ch.id, _ch.kind, _ch.settings, _ch.secrets, _ch.default_region, _ch.enabled, _ch.provider).where(
+            _ch.id == channel_id
+        )
     )
 
 
@@ -35,15 +38,16 @@ class Adapters:
     An account that was changed (here or in another process) is read again at its next use: the stream says so.
     """
 
-    def __init__(self, database: Database, vault: Vault, public_url: str) -> None:
+    def __init__(self, database: Database, vault: Vault, public_url: str, media_url: str = "") -> None:
         self._database = database
         self._vault = vault
         self._public_url = public_url
-        self._live: dict[str, tuple[tuple[object, ...], Channel]] = {}
+        self._media_url = media_url
+        self._live: dict[str, tuple[tuple[object, ...], Channel | VoiceChannel]] = {}
         # How often anything was changed, and what that was when each account was read.
         self._changes = 0
         self._read_at: dict[str, int] = {}
-        self._retired: list[Channel] = []
+        self._retired: list[Channel | VoiceChannel] = []
 
     def follow(self, events: list[Stored]) -> None:
         if any(event.kind == "channel.changed" for event in events):
@@ -54,6 +58,21 @@ class Adapters:
         self._changes += 1
 
     async def get(self, channel_id: str) -> Channel:
+        """Of an account that carries messages; Conflict `voice_channel` for a telephone line."""
+        adapter = await self.find(channel_id)
+        if hasattr(adapter, "voice"):
+            raise Conflict("a telephone line carries calls, not messages", code="voice_channel")
+        return adapter
+
+    async def get_line(self, channel_id: str) -> VoiceChannel:
+        """Of a telephone line; NotFound for any other account."""
+        adapter = await self.find(channel_id)
+        if not hasattr(adapter, "voice"):
+            raise NotFound("there is no such line")
+        return cast(VoiceChannel, adapter)
+
+    async def find(self, channel_id: str) -> Channel | VoiceChannel:
+        """Either of them."""
         held = self._live.get(channel_id)
         if held is not None and self._read_at.get(channel_id) == self._changes:
             return held[1]
@@ -68,25 +87,27 @@ class Adapters:
             self._live.pop(channel_id, None)
             self._read_at.pop(channel_id, None)
             raise NotFound(f"there is no channel {channel_id!r}")
-        fingerprint = (row.kind, tuple(sorted(row.settings.items())), row.secrets, row.default_region)
+        fingerprint = (row.kind, tuple(sorted(row.settings.items())), row.secrets, row.default_region, row.provider)
         held = self._live.get(channel_id)
         if held is not None and held[0] == fingerprint:
             return held[1]
         if held is not None:
             # Sends may still run on it; it is closed with the process.
             self._retired.append(held[1])
-        channel = create(
-            ChannelAccount(
-                id=row.id,
-                kind=ChannelKind(row.kind),
-                settings=row.settings,
-                secrets=self._vault.unseal(row.secrets),
-                public_url=self._public_url,
-                default_region=row.default_region,
-                keep_secret=functools.partial(self._keep_secret, row.id),
-                token_key=self._vault.key(f"channel-tokens/{row.id}"),
-            )
+        account = ChannelAccount(
+            id=row.id,
+            kind=ChannelKind(row.kind),
+            settings=row.settings,
+            secrets=self._vault.unseal(row.secrets),
+            public_url=self._public_url,
+            default_region=row.default_region,
+            keep_secret=functools.partial(self._keep_secret, row.id),
+            token_key=self._vault.key(f"channel-tokens/{row.id}"),
+            provider=row.provider,
+            media_url=self._media_url,
+            media_key=self._vault.key("media"),
         )
+        channel = create_line(account) if account.kind is ChannelKind.PHONE else create(account)
         self._live[channel_id] = (fingerprint, channel)
         return channel
 

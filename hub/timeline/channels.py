@@ -16,11 +16,11 @@ from sqlalchemy import Row, insert, select, update
 
 from hub.channels.channel import ChannelAccount
 from hub.channels.email import addresses_in
-from hub.channels.registry import CHANNEL_TYPES, check_settings, create
+from hub.channels.registry import check_settings, create, find_type
 from hub.domain.events import STAFF, ChannelChanged
 from hub.domain.states import ChannelHealth
 from hub.domain.values import ChannelKind
-from hub.domain.views import ChannelCapabilities, ChannelView
+from hub.domain.views import ChannelCapabilities, ChannelView, VoiceView
 from hub.errors import Conflict, InvalidInput, NotFound
 from hub.store import tables
 from hub.store.database import Tx
@@ -33,6 +33,7 @@ _ADDRESSES: Mapping[ChannelKind, tuple[str, ...]] = {
     ChannelKind.SMS: ("from_number", "messaging_service_sid"),
     ChannelKind.EMAIL: ("address",),
     ChannelKind.CHAT: ("title",),
+    ChannelKind.PHONE: ("number", "title"),
 }
 
 
@@ -60,11 +61,12 @@ def load_channel_setup(tx: Tx, vault: Vault, public_url: str, channel_id: str) -
     if row is None:
         raise NotFound("there is no such channel")
     account = ChannelAccount(row.id, ChannelKind(row.kind), row.settings, {}, public_url, row.default_region)
+    channel_type = find_type(account.kind, row.provider)
     return ChannelSetup(
         view=_view(row),
         settings=dict(row.settings),
         secrets_set=tuple(sorted(vault.unseal(row.secrets))),
-        webhook_urls={kind: account.webhook_url(kind) for kind in CHANNEL_TYPES[account.kind].webhooks},
+        webhook_urls={kind: account.webhook_url(kind) for kind in (channel_type.webhooks if channel_type else ())},
         default_region=row.default_region,
         reopen_window_s=row.reopen_window_s,
     )
@@ -82,15 +84,19 @@ def create_channel(
     secrets: Mapping[str, str],
     default_region: str | None = None,
     reopen_window_s: int | None = None,
+    provider: str = "",
+    flow_id: int | None = None,
 ) -> None:
     """InvalidInput naming each faulty setting; Conflict if the id is taken."""
     settings, secrets = _filled(settings), _filled(secrets)
-    _check(tx, kind, settings, secrets, queue_id, default_region)
+    _check(tx, kind, settings, secrets, queue_id, default_region, provider, flow_id)
     if tx.scalar(select(_ch.id).where(_ch.id == channel_id)) is not None:
         raise Conflict("there is a channel with this id", code="id_taken", fields={"id": "is taken"})
     row: dict[str, Any] = {
         "id": channel_id,
         "kind": kind.value,
+        "provider": provider,
+        "flow_id": flow_id,
         "name": name,
         "queue_id": queue_id,
         "settings": settings,
@@ -116,6 +122,8 @@ def update_channel(
     secrets: Mapping[str, str] | None = None,
     default_region: str | None = None,
     reopen_window_s: int | None = None,
+    flow_id: int | None = None,
+    changes_flow: bool = False,
 ) -> None:
     """None leaves a thing as it is. `settings` replaces them all; `secrets` replaces those it names, an empty one goes.
     New settings or secrets are a new start: the breaker closes and what waits is tried at once."""
@@ -124,7 +132,8 @@ def update_channel(
         raise NotFound("there is no such channel")
     new_settings = dict(row.settings) if settings is None else _filled(settings)
     new_secrets = _filled({**vault.unseal(row.secrets), **(secrets or {})})
-    _check(tx, ChannelKind(row.kind), new_settings, new_secrets, queue_id or row.queue_id, default_region)
+    kind, queue = ChannelKind(row.kind), queue_id or row.queue_id
+    _check(tx, kind, new_settings, new_secrets, queue, default_region, row.provider, flow_id)
     given = {
         "name": name,
         "queue_id": queue_id,
@@ -133,6 +142,8 @@ def update_channel(
         "reopen_window_s": reopen_window_s,
     }
     values: dict[str, Any] = {field: value for field, value in given.items() if value is not None}
+    if changes_flow:
+        values["flow_id"] = flow_id
     if settings is not None or secrets is not None:
         values |= {
             "settings": new_settings,
@@ -187,23 +198,30 @@ def _check(
     secrets: Mapping[str, str],
     queue_id: int,
     default_region: str | None,
+    provider: str,
+    flow_id: int | None,
 ) -> None:
     """All faults at once. Fields of settings and secrets are named as the form shows them: `settings.x`,
     `secrets.x`."""
     faults: dict[str, str] = {}
     message = "the channel cannot be set up like this"
     try:
-        check_settings(kind, settings, secrets)
+        check_settings(kind, settings, secrets, provider)
     except InvalidInput as error:
-        secret_names = {field.name for field in CHANNEL_TYPES[kind].secrets} if kind in CHANNEL_TYPES else set()
+        channel_type = find_type(kind, provider)
+        secret_names = {field.name for field in channel_type.secrets} if channel_type else set()
         message = error.message
         for name, fault in error.fields.items():
             place = "secrets." if name in secret_names or name in secrets else "settings."
-            faults[name if name == "kind" else place + name] = fault
+            faults[name if name in ("kind", "provider") else place + name] = fault
     if tx.scalar(select(tables.queue.c.id).where(tables.queue.c.id == queue_id)) is None:
         faults["queue_id"] = "there is no such queue"
     if default_region is not None and default_region not in phonenumbers.SUPPORTED_REGIONS:
         faults["default_region"] = "is not a region that has phone numbers, such as DE or US"
+    if flow_id is not None and kind is not ChannelKind.PHONE:
+        faults["flow_id"] = "only a telephone line has a menu"
+    elif flow_id is not None and tx.scalar(select(tables.flow.c.id).where(tables.flow.c.id == flow_id)) is None:
+        faults["flow_id"] = "there is no such menu"
     if faults:
         raise InvalidInput(message, fields=faults)
 
@@ -211,7 +229,8 @@ def _check(
 @cache
 def _capabilities(kind: ChannelKind) -> ChannelCapabilities:
     """What the kind can carry. Making an adapter does no I/O, so one without an account will do to ask."""
-    if kind not in CHANNEL_TYPES:
+    channel_type = find_type(kind)
+    if channel_type is None or channel_type.factory is None:
         return ChannelCapabilities(None, False, None, (), False, False)
     can = create(ChannelAccount("", kind, {}, {})).capabilities
     return ChannelCapabilities(
@@ -222,6 +241,14 @@ def _capabilities(kind: ChannelKind) -> ChannelCapabilities:
         receipts=can.receipts,
         typing=can.typing,
     )
+
+
+def _voice(kind: ChannelKind, provider: str) -> VoiceView | None:
+    channel_type = find_type(kind, provider)
+    if channel_type is None or channel_type.voice is None:
+        return None
+    can = channel_type.voice
+    return VoiceView(dials=can.dials, in_browser=can.in_browser, by_connect=can.by_connect)
 
 
 def _view(row: Row[Any]) -> ChannelView:
@@ -245,4 +272,7 @@ def _view(row: Row[Any]) -> ChannelView:
         inbound_detail=row.inbound_detail,
         inbound_since=row.inbound_since,
         own_addresses=own_addresses(row.settings) if kind is ChannelKind.EMAIL else (),
+        provider=row.provider,
+        voice=_voice(kind, row.provider),
+        flow_id=row.flow_id,
     )

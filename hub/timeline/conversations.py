@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import Row, Select, func, insert, select, update
 
 from hub.agents.viewer import Viewer
+from hub.calls.views import load_calls
 from hub.domain.events import (
     FACTS,
     ConversationChanged,
@@ -28,7 +29,16 @@ from hub.domain.events import (
 )
 from hub.domain.states import AttachmentState, ConversationStatus, Delivery
 from hub.domain.values import AuthorKind, ChannelKind, Direction, EntryKind, Happening, Role
-from hub.domain.views import AttachmentView, Author, CallbackView, ConversationView, DeliveryView, EntryView, MailView
+from hub.domain.views import (
+    AttachmentView,
+    Author,
+    CallbackView,
+    CallView,
+    ConversationView,
+    DeliveryView,
+    EntryView,
+    MailView,
+)
 from hub.errors import NotFound
 from hub.routing import clocks
 from hub.store import tables
@@ -95,6 +105,7 @@ def conversation_view(row: Row[Any] | Mapping[str, Any]) -> ConversationView:
         next_step_at=r["next_step_at"],
         escalated=r["escalated"],
         callback=_callback_view(r["callback"]) if r["callback"] else None,
+        call_id=r["call_id"],
     )
 
 
@@ -227,7 +238,10 @@ def emit_hidden(tx: Tx, view: ConversationView, before: ConversationView) -> Non
 
 
 def entry_view(
-    row: Row[Any] | Mapping[str, Any], attachments: Sequence[AttachmentView] = (), mail: MailView | None = None
+    row: Row[Any] | Mapping[str, Any],
+    attachments: Sequence[AttachmentView] = (),
+    mail: MailView | None = None,
+    call: CallView | None = None,
 ) -> EntryView:
     r = row._mapping if isinstance(row, Row) else row
     delivery = None
@@ -257,6 +271,7 @@ def entry_view(
         delivery=delivery,
         client_key=r["client_key"],
         mail=mail,
+        call=call,
     )
 
 
@@ -290,7 +305,8 @@ def load_entries(tx: Tx, query: Select[Any]) -> list[EntryView]:
     rows = tx.rows(query)
     attachments = load_attachments(tx, [row.id for row in rows if row.has_attachments])
     mails = load_mail_views(tx, [row.id for row in rows if row.thread and row.kind == EntryKind.MESSAGE.value])
-    return [entry_view(row, attachments.get(row.id, ()), mails.get(row.id)) for row in rows]
+    calls = load_calls(tx, [row.call_id for row in rows if row.call_id is not None])
+    return [entry_view(row, attachments.get(row.id, ()), mails.get(row.id), calls.get(row.call_id)) for row in rows]
 
 
 def load_entry(tx: Tx, entry_id: int) -> EntryView:
@@ -323,6 +339,7 @@ def add_entry(
     attachment_ids: Sequence[int] = (),
     mail_row: Mapping[str, Any] | None = None,
     answers: bool = True,
+    call_id: int | None = None,
     **conversation_values: Any,
 ) -> tuple[EntryView, ConversationView]:
     """Writes one line and what it changes about its conversation, and tells both in one event. The caller holds the
@@ -345,6 +362,7 @@ def add_entry(
         "delivery_at": tx.now if delivery else None,
         "segments": segments,
         "client_key": client_key,
+        "call_id": call_id,
     }
     entry_id = tx.insert(tables.entry, row)
     if attachment_ids:

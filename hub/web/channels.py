@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from hub.channels.channel import CheckResult
 from hub.channels.email import EmailChannel
-from hub.channels.registry import CHANNEL_TYPES
+from hub.channels.registry import CHANNEL_TYPES, LINE_TYPES
 from hub.domain.values import ChannelKind
 from hub.domain.views import ChannelView
 from hub.errors import Conflict, Unavailable
@@ -23,6 +23,7 @@ async def list_channel_kinds(context: Context) -> Page[ChannelKindInfo]:
         [
             ChannelKindInfo(
                 kind=kind.kind,
+                provider=kind.provider,
                 label=kind.label,
                 description=kind.description,
                 fields=[
@@ -42,7 +43,7 @@ async def list_channel_kinds(context: Context) -> Page[ChannelKindInfo]:
                 ],
                 webhooks=list(kind.webhooks),
             )
-            for kind in CHANNEL_TYPES.values()
+            for kind in (*CHANNEL_TYPES.values(), *LINE_TYPES.values())
         ]
     )
 
@@ -69,6 +70,8 @@ async def create_channel(context: Context, body: NewChannel) -> ChannelDetail:
             secrets=body.secrets,
             default_region=body.default_region,
             reopen_window_s=body.reopen_window_s,
+            provider=body.provider,
+            flow_id=body.flow_id,
         )
         return _load(tx, hub, body.id)
 
@@ -86,7 +89,7 @@ async def get_channel(context: Context, channel_id: str) -> ChannelDetail:
 async def check_channel(context: Context, channel_id: str) -> Page[CheckResult]:
     """Signs in where mail is sent and fetched, and sends nothing; the channel's health is what it found. 409
     `nothing_to_check` for other kinds of channel."""
-    channel = await context.hub.channels.get(channel_id)
+    channel = await context.hub.channels.find(channel_id)
     if not isinstance(channel, EmailChannel):
         raise Conflict("this kind of channel signs in nowhere by itself", code="nothing_to_check")
     results = await channel.check()
@@ -121,6 +124,8 @@ async def update_channel(context: Context, channel_id: str, body: UpdateChannel)
             secrets=body.secrets,
             default_region=body.default_region,
             reopen_window_s=body.reopen_window_s,
+            flow_id=body.flow_id,
+            changes_flow="flow_id" in body.model_fields_set,
         )
         return _load(tx, hub, channel_id)
 

@@ -13,7 +13,7 @@ from hub.web.schemas import NewQueue, Page, UpdateQueue
 # `null` is a value of these; what is absent is left alone.
 _SWITCHED_OFF_BY_NULL = (
     *("language_wish_s", "last_agent_days", "last_agent_wish_s", "owner_wish_s"),
-    *("calendar_id", "policy_id"),
+    *("calendar_id", "policy_id", "recording_days", "caller_channel_id"),
 )
 
 
@@ -76,6 +76,10 @@ def _settings(body: UpdateQueue) -> QueueSettings:
         offers_callback=body.offers_callback,
         callback_gap_s=body.callback_gap_s,
         callback_attempts=body.callback_attempts,
+        wrap_up_s=body.wrap_up_s,
+        wrap_up_mandatory=body.wrap_up_mandatory,
+        dispositions=body.dispositions,
+        records_calls=body.records_calls,
         expected_version=body.expected_version,
         **wishes,
     )

@@ -19,6 +19,7 @@ from hub.domain.values import AgentChoice, ChannelKind, Role
 from hub.domain.views import (
     AgentView,
     AlertView,
+    CallView,
     ChannelView,
     ContactPointView,
     ConversationView,
@@ -27,6 +28,7 @@ from hub.domain.views import (
     EstimateView,
     NumbersView,
     OfferView,
+    QueueNumbersView,
     QueueView,
     RequirementView,
     SkillView,
@@ -135,6 +137,10 @@ class Snapshot(Answer):
     estimates: list[EstimateView]
     # One's own that have not been seen.
     alerts: list[AlertView]
+    # Those that go on, as far as the viewer may see them.
+    calls: list[CallView]
+    # Of the viewer's queues; a supervisor's are all.
+    queue_numbers: list[QueueNumbersView]
 
 
 # --- conversations ----------------------------------------------------------------------------------------------------
@@ -381,6 +387,8 @@ class UpdateUser(Request):
     queue_ids: list[int] | None = None
     capacity: Annotated[int, Field(ge=0, le=1000)] | None = None
     weights: Annotated[dict[ChannelKind, Annotated[int, Field(ge=0, le=1000)]], Field(max_length=10)] | None = None
+    # Where they take calls instead of in the browser, as it is dialled (+374…); empty: in the browser.
+    desk_phone: Annotated[str, StringConstraints(strip_whitespace=True, max_length=40)] | None = None
     expected_version: int | None = None
 
 
@@ -403,6 +411,8 @@ class RequirementIn(Request):
     level: Annotated[int, Field(ge=1, le=5)]
 
 
+# What a call was about, in a word or two.
+Disposition = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=60)]
 Overflows = Annotated[list[OverflowIn], Field(max_length=10)]
 # By the kind's word: what is no kind is refused where it is read.
 RingTimes = dict[Annotated[str, StringConstraints(max_length=20)], RingTime]
@@ -411,7 +421,8 @@ Requirements = Annotated[list[RequirementIn], Field(max_length=20)]
 
 class UpdateQueue(Request):
     """Absent leaves a thing as it is, and so does `null`, but for those that `null` switches off: `language_wish_s`,
-    `last_agent_days`, `last_agent_wish_s`, `owner_wish_s`, `calendar_id`, `policy_id`. Lists and tables replace what there
+    `last_agent_days`, `last_agent_wish_s`, `owner_wish_s`, `calendar_id`, `policy_id`, `recording_days`,
+    `caller_channel_id`. Lists and tables replace what there
     was. With `expected_version`, 409 `version_conflict` when somebody changed the queue meanwhile."""
 
     name: Name | None = None
@@ -441,6 +452,12 @@ class UpdateQueue(Request):
     offers_callback: bool | None = None
     callback_gap_s: Annotated[int, Field(ge=60, le=7 * 86_400)] | None = None
     callback_attempts: Annotated[int, Field(ge=1, le=20)] | None = None
+    wrap_up_s: Annotated[int, Field(ge=0, le=3600)] | None = None
+    wrap_up_mandatory: bool | None = None
+    dispositions: Annotated[list[Disposition], Field(max_length=50)] | None = None
+    records_calls: bool | None = None
+    recording_days: Annotated[int, Field(ge=1, le=3660)] | None = None
+    caller_channel_id: Annotated[str, StringConstraints(max_length=41)] | None = None
     expected_version: int | None = None
 
 
@@ -523,7 +540,11 @@ class NewChannel(Request):
     who writes within `reopen_window_s` of the resolution reopens the conversation; later, a new one begins."""
 
     id: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{1,40}$")]
-    kind: Literal["sms", "email", "chat", "loopback"]
+    kind: Literal["sms", "email", "chat", "phone", "loopback"]
+    # Of a telephone line: which of those that GET /channel-kinds lists.
+    provider: Annotated[str, StringConstraints(max_length=40)] = ""
+    # Of a telephone line: what callers hear first (null: nothing but the queue).
+    flow_id: int | None = None
     name: Name
     queue_id: int
     settings: Values = {}
@@ -533,8 +554,8 @@ class NewChannel(Request):
 
 
 class UpdateChannel(Request):
-    """`null` or absent leaves a thing as it is. `settings` replaces all settings; `secrets` replaces those it names and
-    leaves the others, an empty text removes one."""
+    """`null` or absent leaves a thing as it is, but for `flow_id`: null is no menu. `settings` replaces all settings;
+    `secrets` replaces those it names and leaves the others, an empty text removes one."""
 
     name: Name | None = None
     queue_id: int | None = None
@@ -543,6 +564,7 @@ class UpdateChannel(Request):
     secrets: Values | None = None
     default_region: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")] | None = None
     reopen_window_s: ReopenWindow | None = None
+    flow_id: int | None = None
 
 
 class ChannelDetail(Answer):
@@ -584,6 +606,7 @@ class ChannelKindInfo(Answer):
     """A kind of channel that can be set up, and what it must be told. `webhooks` are the addresses it listens on."""
 
     kind: ChannelKind
+    provider: str
     label: str
     description: str
     fields: list[ChannelField]

@@ -49,6 +49,7 @@ async def update_user(context: Context, user_id: int, body: UpdateUser) -> UserV
         role=body.role,
         active=body.active,
         weights=body.weights,
+        desk_phone=body.desk_phone,
         expected_version=body.expected_version,
         password_hash=password_hash,
         queue_ids=body.queue_ids,

@@ -107,7 +107,7 @@ def test_right_settings_pass_and_make_a_channel(
         (ChannelKind.CHAT, {"title": "x" * 61, "greeting": "x" * 301}, {}, {"title", "greeting"}),
         (ChannelKind.LOOPBACK, {}, {}, {"signing_key"}),
         (ChannelKind.LOOPBACK, {}, {"signing_key": "short"}, {"signing_key"}),
-        (ChannelKind.PHONE, {}, {}, {"kind"}),
+        (ChannelKind.PHONE, {}, {}, {"provider"}),
         (ChannelKind.EMAIL, {}, {}, {"address"}),
         (ChannelKind.EMAIL, {"address": "support"}, {}, {"address"}),
         (ChannelKind.EMAIL, {"address": "Support <support@example.com>"}, {}, {"address"}),

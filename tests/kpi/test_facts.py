@@ -124,6 +124,12 @@ async def test_the_told_numbers_are_the_snapshots_numbers(database: Database) ->
             "resolution_median_s": 600.0,
             "resolution_count": 1,
             "as_of_seq": len(DAY),
+            "calls_in": 0,
+            "calls_out": 0,
+            "calls_missed": 0,
+            "talk_s": 0.0,
+            "hold_s": 0.0,
+            "wrap_up_s": 0.0,
         }
         == {field: getattr(loaded, field) for field in loaded.__slots__}
     )

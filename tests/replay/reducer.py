@@ -17,10 +17,11 @@ def canonical(snapshot: Json, frames: Iterable[Json]) -> Json:
         "estimates": {view["queue_id"]: view for view in snapshot["estimates"]},
         **{
             noun: {view["id"]: view for view in snapshot[noun]}
-            for noun in ("queues", "channels", "conversations", "offers", "topics", "alerts")
+            for noun in ("queues", "channels", "conversations", "offers", "topics", "alerts", "calls")
         },
     }
     numbers: Json = snapshot["numbers"]
+    queue_numbers: dict[int, Json] = {each["queue_id"]: each for each in snapshot["queue_numbers"]}
 
     def put(noun: str, key: Any, view: Json) -> None:
         if key not in held[noun] or view["version"] > held[noun][key]["version"]:
@@ -35,6 +36,18 @@ def canonical(snapshot: Json, frames: Iterable[Json]) -> Json:
                     put("conversations", event["conversation"]["id"], event["conversation"])
                 case "conversation.hidden":
                     held["conversations"].pop(event["conversation_id"], None)
+                    for call in list(held["calls"].values()):
+                        mine = any(leg["user_id"] == user["id"] and not leg["ended_at"] for leg in call["legs"])
+                        if call["conversation_id"] == event["conversation_id"] and not mine:
+                            del held["calls"][call["id"]]
+                case "call.changed" if event["call"]["ended_at"] is None:
+                    put("calls", event["call"]["id"], event["call"])
+                case "call.changed":
+                    held["calls"].pop(event["call"]["id"], None)
+                case "queue_numbers.changed":
+                    told = event["numbers"]
+                    if queue_numbers.get(told["queue_id"], told)["as_of_seq"] <= told["as_of_seq"]:
+                        queue_numbers[told["queue_id"]] = told
                 case "offer.made":
                     held["offers"][event["offer"]["id"]] = event["offer"]
                 case "offer.ended":
@@ -65,4 +78,8 @@ def canonical(snapshot: Json, frames: Iterable[Json]) -> Json:
     state["conversations"] = [view for view in state["conversations"] if is_shown(view)]
     state["agents"] = [view for view in state["agents"] if view["active"]]
     # Up to which event the figures were counted is no figure.
+    state["queue_numbers"] = [
+        {name: value for name, value in queue_numbers[key].items() if name != "as_of_seq"}
+        for key in sorted(queue_numbers)
+    ]
     return {**state, "numbers": {name: value for name, value in numbers.items() if name != "as_of_seq"}}

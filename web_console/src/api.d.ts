@@ -1661,6 +1661,106 @@ export interface components {
             changes_at: string | null;
             used_by: components["schemas"]["CalendarUseView"];
         };
+        /** @description A call has begun, moved on or ended, or a leg of it. Whoever may see its conversation or takes part sees it. */
+        CallChanged: {
+            call: components["schemas"]["CallView"];
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "call.changed";
+        };
+        /**
+         * @description How a call ended.
+         *
+         *     COMPLETED      customer and agent talked
+         *     ABANDONED      the customer left while waiting for an agent
+         *     LEFT_MENU      … before they had chosen anything
+         *     VOICEMAIL      they left a message;  NO_MESSAGE: they were asked to and said nothing
+         *     CALLBACK       they asked to be called back
+         *     INFORMED       a message was all there was to say (we are closed, say)
+         *     FORWARDED      they talked to a number outside
+         *     NO_ANSWER, BUSY, REJECTED, MACHINE    we called, and they did not come to the telephone
+         *     CANCELLED      we called, and gave up before anybody answered
+         *     ALL_BUSY       more calls at once than the line carries
+         *     FAILED         no line could be set up, or all of it broke
+         * @enum {string}
+         */
+        CallEnd: "completed" | "abandoned" | "left_menu" | "voicemail" | "no_message" | "callback" | "informed" | "forwarded" | "no_answer" | "busy" | "rejected" | "machine" | "cancelled" | "all_busy" | "failed";
+        /**
+         * @description An agent's part in a call. Seconds are those of what is over; what goes on now (`stretch`) has gone on since
+         *     `stretch_since`. `ended_at` None: it goes on.
+         */
+        CallSegmentView: {
+            id: number;
+            agent_id: number;
+            agent_name: string;
+            /** @enum {string} */
+            how: "answered" | "claimed" | "transferred" | "consult" | "outbound" | "callback";
+            /** Format: date-time */
+            connected_at: string;
+            talk_s: number;
+            hold_s: number;
+            wrap_up_s: number;
+            /** @enum {string} */
+            stretch: "talk" | "hold" | "wrap_up";
+            /** Format: date-time */
+            stretch_since: string;
+            ended_at: string | null;
+            disposition: string | null;
+            note: string;
+        };
+        /**
+         * @description Where a call is.
+         *
+         *     DIALLING    we call: the agent's or the customer's telephone rings
+         *     RINGING     the customer calls and nothing has been said to them yet
+         *     MENU        they hear the flow of that number: greeting, menu, message
+         *     QUEUED      they wait for an agent; OFFERED: one is being rung at
+         *     CONNECTING  an agent took it and their line is being set up
+         *     TALKING, HELD, CONSULT, CONFERENCE    with an agent: see hub.domain.calls.talking_state
+         *     VOICEMAIL   they speak after the tone
+         *     FORWARDED   they talk to a number outside, and no agent of ours is there
+         *     WRAP_UP     nobody is on the line; the agent writes down what it was about
+         * @enum {string}
+         */
+        CallState: "dialling" | "ringing" | "menu" | "queued" | "offered" | "connecting" | "talking" | "held" | "consult" | "conference" | "voicemail" | "forwarded" | "wrap_up" | "ended";
+        /**
+         * @description A call as it is now. `address` is the customer's number (empty: withheld) or visitor id, `line` the number or page of
+         *     ours. `due_at`: until when its state may last (the wrap-up, the way back of a lost agent). `chosen`: the names of what
+         *     the customer chose in the menu. `hung_up_at`: nobody is on the line any more; `ended_at`: the wrap-up is over, too.
+         */
+        CallView: {
+            id: number;
+            conversation_id: number;
+            customer_id: number;
+            customer_name: string;
+            channel_id: string;
+            /** @enum {string} */
+            direction: "in" | "out";
+            state: components["schemas"]["CallState"];
+            /** Format: date-time */
+            state_since: string;
+            queue_id: number | null;
+            agent_id: number | null;
+            address: string;
+            line: string;
+            language: string;
+            chosen: string[];
+            recording: components["schemas"]["Recording"];
+            /** Format: date-time */
+            started_at: string;
+            queued_at: string | null;
+            answered_at: string | null;
+            hung_up_at: string | null;
+            ended_at: string | null;
+            end_reason: components["schemas"]["CallEnd"] | null;
+            due_at: string | null;
+            legs: components["schemas"]["LegView"][];
+            segments: components["schemas"]["CallSegmentView"][];
+            recordings: components["schemas"]["RecordingView"][];
+            version: number;
+        };
         CallbackOutcome: {
             /** @enum {string} */
             outcome: "reached" | "no_answer";
@@ -1750,13 +1850,15 @@ export interface components {
         /** @description A kind of channel that can be set up, and what it must be told. `webhooks` are the addresses it listens on. */
         ChannelKindInfo: {
             kind: components["schemas"]["ChannelKind"];
+            provider: string;
             label: string;
             description: string;
             fields: components["schemas"]["ChannelField"][];
             webhooks: string[];
         };
         /**
-         * @description `health` is that of sending; `inbound_health` that of fetching what comes in, where the hub has to fetch it.
+         * @description `voice`: it is a telephone line, and carries calls instead of messages. `provider`: which of several adapters of its
+         *     kind. `health` is that of sending; `inbound_health` that of fetching what comes in, where the hub has to fetch it.
          *     `own_addresses`: of a mail account, its address and aliases; no answer goes to them.
          */
         ChannelView: {
@@ -1783,6 +1885,12 @@ export interface components {
             inbound_since: string | null;
             /** @default [] */
             own_addresses: string[];
+            /** @default  */
+            provider: string;
+            /** @default null */
+            voice: components["schemas"]["VoiceView"] | null;
+            /** @default null */
+            flow_id: number | null;
         };
         /**
          * @description What trying an account's settings gave, without sending anything. `what` was tried (smtp, imap, oauth); `code` is
@@ -1872,7 +1980,7 @@ export interface components {
          *     conversation by mail is about (None on other channels). `priority` counts in minutes of waiting. `pinned_agent_id`: a
          *     supervisor chose who shall have it (None once somebody has it). `parked_until`: put aside until then. `next_step_at`:
          *     when the next step of its escalation policy is due if nothing happens; `escalated`: how many have fired since it was
-         *     opened last.
+         *     opened last. `call_id`: the call that goes on in it, until its last word is written down.
          */
         ConversationView: {
             id: number;
@@ -1916,6 +2024,8 @@ export interface components {
             escalated: number;
             /** @default null */
             callback: components["schemas"]["CallbackView"] | null;
+            /** @default null */
+            call_id: number | null;
         };
         /** @description `country` by its two letters (ISO 3166-1). */
         CountryHolidays: {
@@ -2008,7 +2118,7 @@ export interface components {
         EntryKind: "message" | "note" | "event";
         /**
          * @description One line of a timeline. `happening` and `data` are set for kind=event, `delivery` for outgoing messages, `mail` for
-         *     mails.
+         *     mails, `call` where the line tells of one (happening=call): as it was when the line was read; call.changed tells on.
          *
          *     `client_key` is the Idempotency-Key of the request that made it, so that the sender's screen can match its own echo.
          */
@@ -2038,6 +2148,8 @@ export interface components {
             client_key: string | null;
             /** @default null */
             mail: components["schemas"]["MailView"] | null;
+            /** @default null */
+            call: components["schemas"]["CallView"] | null;
         };
         ErrorBody: {
             code: string;
@@ -2126,7 +2238,7 @@ export interface components {
          * @description What an EVENT entry tells; the console has the sentence for each in every language.
          * @enum {string}
          */
-        Happening: "offered" | "accepted" | "declined" | "missed" | "claimed" | "transferred" | "released" | "resolved" | "reopened" | "opted_out" | "opted_in" | "linked" | "queued" | "prioritised" | "pinned" | "placed" | "callback" | "parked" | "unparked" | "setup_failed" | "bounced" | "complained" | "topic" | "tagged" | "escalated";
+        Happening: "offered" | "accepted" | "declined" | "missed" | "claimed" | "transferred" | "released" | "resolved" | "reopened" | "opted_out" | "opted_in" | "linked" | "queued" | "prioritised" | "pinned" | "placed" | "callback" | "parked" | "unparked" | "setup_failed" | "bounced" | "complained" | "call" | "topic" | "tagged" | "escalated";
         HolidayCountry: {
             code: string;
             subdivisions: string[];
@@ -2134,7 +2246,7 @@ export interface components {
         HolidayDays: {
             days: components["schemas"]["SpecialDayView"][];
         };
-        HubEvent: components["schemas"]["EntryAdded"] | components["schemas"]["EntryChanged"] | components["schemas"]["ConversationChanged"] | components["schemas"]["ConversationHidden"] | components["schemas"]["CustomerChanged"] | components["schemas"]["OfferMade"] | components["schemas"]["OfferEnded"] | components["schemas"]["AgentChanged"] | components["schemas"]["QueueChanged"] | components["schemas"]["EstimateChanged"] | components["schemas"]["ChannelChanged"] | components["schemas"]["NumbersChanged"] | components["schemas"]["TopicChanged"] | components["schemas"]["AlertChanged"] | components["schemas"]["SkillsChanged"] | components["schemas"]["AccessChanged"];
+        HubEvent: components["schemas"]["EntryAdded"] | components["schemas"]["EntryChanged"] | components["schemas"]["ConversationChanged"] | components["schemas"]["ConversationHidden"] | components["schemas"]["CustomerChanged"] | components["schemas"]["CallChanged"] | components["schemas"]["OfferMade"] | components["schemas"]["OfferEnded"] | components["schemas"]["AgentChanged"] | components["schemas"]["QueueChanged"] | components["schemas"]["EstimateChanged"] | components["schemas"]["ChannelChanged"] | components["schemas"]["NumbersChanged"] | components["schemas"]["QueueNumbersChanged"] | components["schemas"]["TopicChanged"] | components["schemas"]["AlertChanged"] | components["schemas"]["SkillsChanged"] | components["schemas"]["AccessChanged"];
         /** @description `skipped`: names of events that are no whole days, or recur in a way that is not guessed at. */
         IcalDays: {
             days: components["schemas"]["SpecialDayView"][];
@@ -2164,6 +2276,37 @@ export interface components {
             last_used_at: string | null;
             hint: string;
             token: string;
+        };
+        /**
+         * @description Why a leg ended. HUNG_UP: that party did. CANCELLED: we did. LOST: the line broke.
+         * @enum {string}
+         */
+        LegEnd: "hung_up" | "cancelled" | "no_answer" | "busy" | "rejected" | "machine" | "failed" | "lost";
+        /**
+         * @description Where one party's line is. PENDING: we want it, and nobody has been told yet.
+         * @enum {string}
+         */
+        LegState: "pending" | "ringing" | "connected" | "ended";
+        /**
+         * @description One party's line in a call. `name` is a colleague's or the customer's; `address` the number outside that it goes to
+         *     (empty: a browser). `due_at`: until then it must be connected, or have come back after its line broke.
+         */
+        LegView: {
+            id: number;
+            party: components["schemas"]["Party"];
+            user_id: number | null;
+            name: string;
+            address: string;
+            state: components["schemas"]["LegState"];
+            presence: components["schemas"]["Presence"];
+            muted: boolean;
+            /** Format: date-time */
+            created_at: string;
+            connected_at: string | null;
+            ended_at: string | null;
+            end_reason: components["schemas"]["LegEnd"] | null;
+            /** @default null */
+            due_at: string | null;
         };
         /**
          * @description All there is to a mail. The texts of the spans, joined, are its whole text; `remote_images` counts pictures that its
@@ -2260,7 +2403,11 @@ export interface components {
         NewChannel: {
             id: string;
             /** @enum {string} */
-            kind: "sms" | "email" | "chat" | "loopback";
+            kind: "sms" | "email" | "chat" | "phone" | "loopback";
+            /** @default  */
+            provider: string;
+            /** @default null */
+            flow_id: number | null;
             name: string;
             queue_id: number;
             /** @default {} */
@@ -2411,6 +2558,18 @@ export interface components {
             /** @default null */
             callback_attempts: number | null;
             /** @default null */
+            wrap_up_s: number | null;
+            /** @default null */
+            wrap_up_mandatory: boolean | null;
+            /** @default null */
+            dispositions: string[] | null;
+            /** @default null */
+            records_calls: boolean | null;
+            /** @default null */
+            recording_days: number | null;
+            /** @default null */
+            caller_channel_id: string | null;
+            /** @default null */
             expected_version: number | null;
         };
         /**
@@ -2497,7 +2656,10 @@ export interface components {
              */
             kind: "numbers.changed";
         };
-        /** @description An agent's own day so far, in the organisation's time zone. Durations in seconds; None while there is no case yet. */
+        /**
+         * @description An agent's own day so far, in the organisation's time zone. Durations in seconds; None while there is no case yet.
+         *     `calls_in` and `calls_out` were handled, `calls_missed` rang out; `talk_s`, `hold_s` and `wrap_up_s` are their sums.
+         */
         NumbersView: {
             user_id: number;
             day: string;
@@ -2507,6 +2669,18 @@ export interface components {
             resolution_median_s: number | null;
             resolution_count: number;
             as_of_seq: number;
+            /** @default 0 */
+            calls_in: number;
+            /** @default 0 */
+            calls_out: number;
+            /** @default 0 */
+            calls_missed: number;
+            /** @default 0 */
+            talk_s: number;
+            /** @default 0 */
+            hold_s: number;
+            /** @default 0 */
+            wrap_up_s: number;
         };
         OfferEnded: {
             offer: components["schemas"]["OfferView"];
@@ -2670,6 +2844,8 @@ export interface components {
             /** Format: date-time */
             until: string;
         };
+        /** @enum {string} */
+        Party: "customer" | "agent" | "consulted" | "outside" | "supervisor";
         /**
          * @description Where waiting work stands: its place in the queue (1 is next) and the estimated wait from now on; null where it does
          *     not stand in line or nothing can be said. `opens_at`: the queue is closed until then.
@@ -2698,6 +2874,11 @@ export interface components {
             paused_in: components["schemas"]["WorkState"][];
             steps: components["schemas"]["EscalationStep"][];
         };
+        /**
+         * @description How a leg takes part in the talk. LISTEN: hears all, is heard by nobody. WHISPER: heard by the agent alone.
+         * @enum {string}
+         */
+        Presence: "talk" | "held" | "listen" | "whisper";
         QueueChanged: {
             queue: components["schemas"]["QueueView"];
             /**
@@ -2705,6 +2886,32 @@ export interface components {
              * @enum {string}
              */
             kind: "queue.changed";
+        };
+        QueueNumbersChanged: {
+            numbers: components["schemas"]["QueueNumbersView"];
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "queue_numbers.changed";
+        };
+        /**
+         * @description The calls of a queue's day so far, in the organisation's time zone. Abandoned are those whose customer left while
+         *     waiting; the short ones (metrics.md: under 5 s) are counted apart. Sums and means in seconds; None: no case yet.
+         */
+        QueueNumbersView: {
+            queue_id: number;
+            day: string;
+            calls_offered: number;
+            calls_answered: number;
+            calls_abandoned: number;
+            calls_short_abandoned: number;
+            calls_missed: number;
+            wait_mean_s: number | null;
+            talk_s: number;
+            hold_s: number;
+            wrap_up_s: number;
+            as_of_seq: number;
         };
         /**
          * @description `ring_s`: kind of channel → how long an offer rings, where it is not `offer_timeout_s`. `language_wish_s`: so long
@@ -2716,6 +2923,10 @@ export interface components {
          *     `calendar_id`: when it is open (null: always); `policy_id`: its escalation policy. `tells_place`: waiting customers
          *     are told their place and the estimated wait; `offers_callback`: they may ask to be called back instead, which is tried
          *     `callback_attempts` times, `callback_gap_s` apart.
+         *
+         *     After a call its agent has `wrap_up_s` to write down what it was about (0: none); if that is mandatory, until they have
+         *     chosen one of `dispositions`. `records_calls` from the beginning; recordings go after `recording_days` (null: never).
+         *     `caller_channel_id`: the line by which its agents call out (null: any that can).
          */
         QueueView: {
             id: number;
@@ -2776,6 +2987,18 @@ export interface components {
             callback_gap_s: number;
             /** @default 3 */
             callback_attempts: number;
+            /** @default 60 */
+            wrap_up_s: number;
+            /** @default false */
+            wrap_up_mandatory: boolean;
+            /** @default [] */
+            dispositions: string[];
+            /** @default false */
+            records_calls: boolean;
+            /** @default null */
+            recording_days: number | null;
+            /** @default null */
+            caller_channel_id: string | null;
         };
         RaisePriorityAction: {
             /**
@@ -2792,6 +3015,28 @@ export interface components {
             first: string;
             /** Format: date */
             last: string;
+        };
+        /**
+         * @description What is wanted of the recording of a call. PAUSED: a card number is being told, say, or the customer is on hold.
+         * @enum {string}
+         */
+        Recording: "off" | "on" | "paused";
+        /**
+         * @description What was recorded of a call. It is played from `url` as long as it is stored; GET /recordings/{id} has the waveform
+         *     and says who has heard it. `reason`: why it could not be fetched, a machine word.
+         */
+        RecordingView: {
+            id: number;
+            /** @enum {string} */
+            kind: "call" | "voicemail";
+            /** @enum {string} */
+            state: "fetching" | "stored" | "failed" | "deleted";
+            reason: string | null;
+            duration_s: number;
+            channels: number;
+            /** Format: date-time */
+            started_at: string;
+            url: string;
         };
         RequirementIn: {
             skill_id: number;
@@ -3156,6 +3401,8 @@ export interface components {
             topics: components["schemas"]["TopicView"][];
             estimates: components["schemas"]["EstimateView"][];
             alerts: components["schemas"]["AlertView"][];
+            calls: components["schemas"]["CallView"][];
+            queue_numbers: components["schemas"]["QueueNumbersView"][];
         };
         /** @enum {string} */
         SpanKind: "written" | "quoted" | "signature";
@@ -3256,8 +3503,8 @@ export interface components {
             kind: "typing";
         };
         /**
-         * @description `null` or absent leaves a thing as it is. `settings` replaces all settings; `secrets` replaces those it names and
-         *     leaves the others, an empty text removes one.
+         * @description `null` or absent leaves a thing as it is, but for `flow_id`: null is no menu. `settings` replaces all settings;
+         *     `secrets` replaces those it names and leaves the others, an empty text removes one.
          */
         UpdateChannel: {
             /** @default null */
@@ -3278,6 +3525,8 @@ export interface components {
             default_region: string | null;
             /** @default null */
             reopen_window_s: number | null;
+            /** @default null */
+            flow_id: number | null;
         };
         UpdateCustomer: {
             /** @default null */
@@ -3316,7 +3565,8 @@ export interface components {
         };
         /**
          * @description Absent leaves a thing as it is, and so does `null`, but for those that `null` switches off: `language_wish_s`,
-         *     `last_agent_days`, `last_agent_wish_s`, `owner_wish_s`, `calendar_id`, `policy_id`. Lists and tables replace what there
+         *     `last_agent_days`, `last_agent_wish_s`, `owner_wish_s`, `calendar_id`, `policy_id`, `recording_days`,
+         *     `caller_channel_id`. Lists and tables replace what there
          *     was. With `expected_version`, 409 `version_conflict` when somebody changed the queue meanwhile.
          */
         UpdateQueue: {
@@ -3377,6 +3627,18 @@ export interface components {
             /** @default null */
             callback_attempts: number | null;
             /** @default null */
+            wrap_up_s: number | null;
+            /** @default null */
+            wrap_up_mandatory: boolean | null;
+            /** @default null */
+            dispositions: string[] | null;
+            /** @default null */
+            records_calls: boolean | null;
+            /** @default null */
+            recording_days: number | null;
+            /** @default null */
+            caller_channel_id: string | null;
+            /** @default null */
             expected_version: number | null;
         };
         /** @description Absent leaves it as it is. With `expected_version`, 409 `version_conflict` when somebody changed it meanwhile. */
@@ -3426,6 +3688,8 @@ export interface components {
                 [key: string]: number;
             } | null;
             /** @default null */
+            desk_phone: string | null;
+            /** @default null */
             expected_version: number | null;
         };
         UserView: {
@@ -3443,6 +3707,8 @@ export interface components {
             weights: {
                 [key: string]: number;
             };
+            /** @default null */
+            desk_phone: string | null;
         };
         /** @description Who has this customer's card open right now, everybody named; an empty list clears it. */
         Viewing: {
@@ -3453,6 +3719,15 @@ export interface components {
              * @enum {string}
              */
             kind: "viewing";
+        };
+        /**
+         * @description What a telephone line can do: call numbers outside (`dials`); have an agent's browser as their telephone
+         *     (`in_browser`), by an SDP offer of the page (`by_connect`) or through the provider's own page library.
+         */
+        VoiceView: {
+            dials: boolean;
+            in_browser: boolean;
+            by_connect: boolean;
         };
         VolatileEvent: components["schemas"]["Typing"] | components["schemas"]["Viewing"];
         /** @description What is so right now and never replayed. */

@@ -8,7 +8,8 @@ const NEW: QueueDraft = {
   name: "", member_ids: [], offer_timeout_s: 20, signature: "", choice: "least_loaded", overflow: [], makes_room: false, ring_s: {}, max_wait_s: 3_600,
   exclusion_s: 60, miss_limit: 3, release_when_lost: "live", language_wish_s: null, last_agent_days: null, last_agent_wish_s: null, required: [],
   owner_wish_s: null, ranks: {}, auto_accept: [], connect_timeout_s: 30, calendar_id: null, policy_id: null, tells_place: true, offers_callback: false,
-  callback_gap_s: 900, callback_attempts: 3,
+  callback_gap_s: 900, callback_attempts: 3, wrap_up_s: 60, wrap_up_mandatory: false, dispositions: [], records_calls: false, recording_days: null,
+  caller_channel_id: null,
 };
 
 export function draftedQueue(from: QueueView | null): QueueDraft {

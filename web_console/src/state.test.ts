@@ -7,7 +7,7 @@ import { apply, applyFrame, canonical, initial, maySee, openConversations, withT
 const AT = "2026-11-22T10:00:00Z";
 
 const user: UserView = {
-  id: 1, email: "ani@demo.test", name: "Անի", role: "agent", language: "hy", active: true, capacity: 100, queue_ids: [1], version: 1, signature: "", weights: {},
+  id: 1, email: "ani@demo.test", name: "Անի", role: "agent", language: "hy", active: true, capacity: 100, queue_ids: [1], version: 1, signature: "", weights: {}, desk_phone: null,
 };
 
 function conversation(id: number, changes: Partial<ConversationView> = {}): ConversationView {
@@ -16,7 +16,7 @@ function conversation(id: number, changes: Partial<ConversationView> = {}): Conv
     queue_id: 1, status: "open", assignee_id: null, assigned_at: null, queued_since: AT, unanswered_since: AT, created_at: AT,
     last_entry_at: AT, resolved_at: null, reopened_count: 0, priority: 0, preview: "…", preview_direction: "in", version: 1, subject: null,
     pinned_agent_id: null, topic_id: null, tags: [], customer_tier: 0, parked_until: null,
-    next_step_at: null, escalated: 0, callback: null, ...changes,
+    next_step_at: null, escalated: 0, callback: null, call_id: null, ...changes,
   };
 }
 
@@ -24,7 +24,7 @@ function entry(id: number, changes: Partial<EntryView> = {}): EntryView {
   return {
     id, conversation_id: 10, customer_id: 7, channel_id: "sms", kind: "message", direction: "in",
     author: { kind: "customer", name: "Արամ", user_id: null }, text: `text ${id}`, at: new Date(Date.parse(AT) + id * 1000).toISOString(),
-    version: 1, happening: null, data: {}, attachments: [], delivery: null, client_key: null, mail: null, ...changes,
+    version: 1, happening: null, data: {}, attachments: [], delivery: null, client_key: null, mail: null, call: null, ...changes,
   };
 }
 
@@ -43,8 +43,8 @@ function snapshot(changes: Partial<Snapshot> = {}): Snapshot {
   return {
     token: "e-1", at: AT, user, organisation: { name: "Demo", time_zone: "Asia/Yerevan" }, agents: [agent], queues: [], channels: [],
     conversations: [conversation(10)], conversations_complete: true, offers: [],
-    numbers: { user_id: 1, day: "2026-11-22", handled_contacts: 0, first_response_mean_s: null, first_response_count: 0, resolution_median_s: null, resolution_count: 0, as_of_seq: 5 },
-    topics: [], estimates: [], alerts: [],
+    numbers: { user_id: 1, day: "2026-11-22", handled_contacts: 0, first_response_mean_s: null, first_response_count: 0, resolution_median_s: null, resolution_count: 0, as_of_seq: 5, calls_in: 0, calls_out: 0, calls_missed: 0, talk_s: 0, hold_s: 0, wrap_up_s: 0 },
+    topics: [], estimates: [], alerts: [], calls: [], queue_numbers: [],
     ...changes,
   };
 }
@@ -177,6 +177,6 @@ describe("replay", () => {
     ];
     const later = snapshot({ token: "e-3", conversations: [view], agents: [{ ...agent, version: 7, load: 20 }] });
     expect(replay({ snapshot: snapshot(), frames })).toBe(replay({ snapshot: later, frames: [] }));
-    expect(Object.keys(canonical(initial(later)))).toEqual(["agents", "queues", "channels", "conversations", "offers", "numbers", "estimates", "topics", "alerts"]);
+    expect(Object.keys(canonical(initial(later)))).toEqual(["agents", "queues", "channels", "conversations", "offers", "numbers", "estimates", "topics", "alerts", "calls", "queue_numbers"]);
   });
 });

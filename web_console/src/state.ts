@@ -11,6 +11,7 @@
 import type {
   AgentView,
   AlertView,
+  CallView,
   ChannelView,
   ConversationView,
   CustomerView,
@@ -20,6 +21,7 @@ import type {
   HubEvent,
   NumbersView,
   OfferView,
+  QueueNumbersView,
   QueueView,
   Snapshot,
   TopicView,
@@ -47,6 +49,10 @@ export interface HubState {
   readonly estimates: ById<EstimateView>;
   /** One's own that have not been seen. */
   readonly alerts: ById<AlertView>;
+  /** Every call told of since the snapshot, ended ones too: liveCalls() chooses, callOf() finds the newest of an entry's. */
+  readonly calls: ById<CallView>;
+  /** Of one's queues (a supervisor: all), by queue. */
+  readonly queueNumbers: ById<QueueNumbersView>;
   /** Loaded timelines by customer. */
   readonly timelines: ById<Timeline>;
   /** The viewer's rights have changed: what is here may be too much or too little until a new snapshot. */
@@ -72,6 +78,8 @@ export function initial(snapshot: Snapshot, before?: HubState): HubState {
     topics: index(snapshot.topics, (topic) => topic.id),
     estimates: index(snapshot.estimates, (estimate) => estimate.queue_id),
     alerts: index(snapshot.alerts, (alert) => alert.id),
+    calls: index(snapshot.calls, (call) => call.id),
+    queueNumbers: index(snapshot.queue_numbers, (numbers) => numbers.queue_id),
     timelines: Object.fromEntries(
       Object.entries(same?.timelines ?? {}).map(([customerId, timeline]) => [customerId, { ...timeline, stale: true }]),
     ),
@@ -88,7 +96,7 @@ export function apply(state: HubState, event: HubEvent): HubState {
     case "conversation.changed":
       return withConversation(state, event.conversation);
     case "conversation.hidden":
-      return { ...state, conversations: without(state.conversations, event.conversation_id) };
+      return withoutConversation(state, event.conversation_id);
     case "customer.changed":
       return withCustomer(state, event.customer);
     case "offer.made":
@@ -113,6 +121,10 @@ export function apply(state: HubState, event: HubEvent): HubState {
       return event.alert.seen_at === null
         ? { ...state, alerts: newer(state.alerts, event.alert.id, event.alert) }
         : { ...state, alerts: without(state.alerts, event.alert.id) };
+    case "call.changed":
+      return withCall(state, event.call);
+    case "queue_numbers.changed":
+      return withQueueNumbers(state, event.numbers);
     case "skills.changed":
       // Nothing here shows them; who does asks again (matrix.ts).
       return state;
@@ -137,6 +149,12 @@ export function withConversations(state: HubState, conversations: readonly Conve
 export function withConversation(state: HubState, conversation: ConversationView): HubState {
   const conversations = newer(state.conversations, conversation.id, conversation);
   return conversations === state.conversations ? state : { ...state, conversations };
+}
+
+/** A call as an answer or an event tells it. */
+export function withCall(state: HubState, call: CallView): HubState {
+  const calls = newer(state.calls, call.id, call);
+  return calls === state.calls ? state : { ...state, calls };
 }
 
 export function withCustomer(state: HubState, customer: CustomerView): HubState {
@@ -174,6 +192,17 @@ export function openConversations(state: HubState): ConversationView[] {
   return Object.values(state.conversations).filter((each) => each.status === "open" && maySee(state.user, each));
 }
 
+/** Those that go on, wrap-up included. */
+export function liveCalls(state: HubState): CallView[] {
+  return Object.values(state.calls).filter((call) => call.ended_at === null);
+}
+
+/** What is known last of the call that an entry tells of. */
+export function callOf(state: HubState, entry: EntryView): CallView | null {
+  const held = entry.call && state.calls[entry.call.id];
+  return held && entry.call && held.version > entry.call.version ? held : entry.call;
+}
+
 /** The part of the state that a later snapshot tells, too, in one order: equal states are equal texts. */
 export function canonical(state: HubState): Record<string, unknown> {
   // Up to which event the figures were counted is no figure: they are the same until something is counted.
@@ -188,6 +217,11 @@ export function canonical(state: HubState): Record<string, unknown> {
     estimates: sorted(Object.values(state.estimates), (estimate) => estimate.queue_id),
     topics: sorted(Object.values(state.topics), (topic) => topic.id),
     alerts: sorted(Object.values(state.alerts), (alert) => alert.id),
+    calls: sorted(liveCalls(state), (call) => call.id),
+    queue_numbers: sorted(
+      Object.values(state.queueNumbers).map(({ as_of_seq: _at, ...figures }) => figures),
+      (figures) => figures.queue_id,
+    ),
   };
 }
 
@@ -212,6 +246,25 @@ function withEntry(state: HubState, entry: EntryView): HubState {
   if (!timeline) return state;
   const next = upsert(timeline, entry);
   return next === timeline ? state : { ...state, timelines: { ...state.timelines, [entry.customer_id]: next } };
+}
+
+function withoutConversation(state: HubState, conversationId: number): HubState {
+  const gone = Object.values(state.calls).filter((call) => call.conversation_id === conversationId && !takesPart(state.user, call));
+  return {
+    ...state,
+    conversations: without(state.conversations, conversationId),
+    calls: gone.reduce((calls, call) => without(calls, call.id), state.calls),
+  };
+}
+
+function takesPart(user: UserView, call: CallView): boolean {
+  return call.legs.some((leg) => leg.user_id === user.id && leg.ended_at === null);
+}
+
+function withQueueNumbers(state: HubState, numbers: QueueNumbersView): HubState {
+  const held = state.queueNumbers[numbers.queue_id];
+  if (held && held.as_of_seq > numbers.as_of_seq) return state;
+  return { ...state, queueNumbers: { ...state.queueNumbers, [numbers.queue_id]: numbers } };
 }
 
 /** Supervisors are told everybody's numbers; the strip shows one's own. */

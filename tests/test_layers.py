@@ -25,6 +25,7 @@ LAYERS: tuple[tuple[str, str], ...] = (
     ("hub.channels.channel", "pure"),
     ("hub.channels.voice", "pure"),
     ("hub.calls.flow", "pure"),
+    ("hub.calls.phrases", "pure"),
     ("hub.routing.engine", "pure"),
     ("hub.routing.escalation", "pure"),
     ("hub.routing.calendar", "pure"),

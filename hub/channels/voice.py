@@ -353,6 +353,10 @@ class VoiceChannel(Protocol):
     async def find_leg(self, order: LegOrder) -> FoundLeg | None:
         """None: it surely knows nothing of this leg."""
 
+    async def find_live(self) -> frozenset[str] | None:
+        """The tokens of all legs that the provider holds, where its word is the whole truth (our own line: a process that
+        was restarted holds none); None where it is not asked."""
+
     async def record(self, order: LegOrder, wanted: Recording) -> None: ...
 
     async def fetch_recording(self, recording: RecordingRef) -> Fetched: ...

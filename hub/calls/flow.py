@@ -115,7 +115,8 @@ def failed(flow: Flow, place: Place, world: World) -> Step:
 
 
 def write_place(place: Place) -> dict[str, Any]:
-    return {"node": place.node, "tries": place.tries, "language": place.language, "chosen": list(place.chosen)}
+    chosen = list(place.chosen)
+    return {"node": place.node, "tries": place.tries, "language": place.language, "chosen": chosen}
 
 
 def read_place(d: Any) -> Place:

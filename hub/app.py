@@ -70,6 +70,7 @@ from hub.web import (
     escalation,
     mail_sign_in,
     mails,
+    measures,
     offers,
     openapi,
     queues,
@@ -128,6 +129,7 @@ ENDPOINTS: list[Endpoint] = endpoints_of(
     topics,
     escalation,
     alerts,
+    measures,
 )
 
 

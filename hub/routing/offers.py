@@ -29,6 +29,7 @@ OFFERS = (
         tables.channel.c.id.label("channel_id"),
         tables.channel.c.kind.label("channel_kind"),
         _c.preview,
+        _c.call_id,
         _c.queued_since,
         _c.created_at.label("conversation_created_at"),
     )

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import type { AgentView, ConversationView, EntryView, Frame, HubEvent, OfferView, Snapshot, UserView } from "./events";
+import type { AgentView, ConversationView, EntryView, Frame, HubEvent, OfferView, QueueNumbersView, Snapshot, UserView } from "./events";
 import { replay } from "./replay";
 import { apply, applyFrame, canonical, initial, maySee, openConversations, withTimelinePage, withTimelineWanted } from "./state";
 
@@ -204,6 +204,6 @@ describe("replay", () => {
     ];
     const later = snapshot({ token: "e-3", conversations: [view], agents: [{ ...agent, version: 7, load: 20 }] });
     expect(replay({ snapshot: snapshot(), frames })).toBe(replay({ snapshot: later, frames: [] }));
-    expect(Object.keys(canonical(initial(later)))).toEqual(["agents", "queues", "channels", "conversations", "offers", "numbers", "estimates", "topics", "alerts", "calls", "queue_numbers"]);
+    expect(Object.keys(canonical(initial(later)))).toEqual(["agents", "queues", "channels", "conversations", "offers", "numbers", "estimates", "topics", "alerts", "calls", "queue_numbers", "agent_numbers"]);
   });
 });

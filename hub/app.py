@@ -72,6 +72,7 @@ from hub.web import (
     escalation,
     mail_sign_in,
     mails,
+    measures,
     offers,
     openapi,
     queues,
@@ -131,6 +132,7 @@ ENDPOINTS: list[Endpoint] = endpoints_of(
     topics,
     escalation,
     alerts,
+    measures,
 )
 
 

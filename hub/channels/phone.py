@@ -31,7 +31,7 @@ document of their own, and hear the same.
 
 Recording: the customer's call itself is recorded in two channels, what it says and what it hears. A recording of the
 conference puts whoever came first into the first channel, which may be anybody (changelog "Dual-channel Conference
-Recordings", 2025-09-15). So `record` wants the customer's leg.
+Recordings", 2025-09-15). The customer's call is told by the label that it has in the room.
 
 What Twilio cannot do: tell when a leg's sound flows (it is CONNECTED when its document is asked for); begin music where it
 stopped by itself (it is fetched in pieces, each of them named by its place in the tune).
@@ -40,13 +40,14 @@ stopped by itself (it is fetched in pieces, each of them named by its place in t
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 import phonenumbers
 
@@ -89,10 +90,10 @@ from hub.channels.voice import (
     VoicemailLeft,
     Wait,
 )
-from hub.domain.calls import LegEnd, Presence, Recording
+from hub.domain.calls import LegEnd, Party, Presence, Recording
 from hub.domain.states import LegState
 from hub.domain.values import ContactKind
-from hub.errors import BadRequest, Refused, Uncertain
+from hub.errors import BadRequest, Refused, Unavailable, Uncertain
 
 CAPABILITIES = VoiceCapabilities(
     contact_kind=ContactKind.PHONE, dials=True, in_browser=True, hears_words=True, detects_machines=True
@@ -120,6 +121,8 @@ _TOKEN = re.compile(r"[A-Za-z0-9_-]{1,200}")
 _NUMBER = re.compile(r"[0-9]{1,9}")
 _E164 = re.compile(r"\+[1-9][0-9]{4,14}")
 _CLIENT = "client:"
+# How the label of a participant begins whose call comes from an agent's page.
+_PAGE_LABEL = "page-"
 _EMPTY = WebhookAnswer(twiml.render(()), "text/xml")
 # A piece of the tune: from which second, and for how many.
 Music = Callable[[int, int], Verb]
@@ -141,6 +144,10 @@ class _Told:
     @property
     def did(self) -> str:
         return self.query.get("did", "")
+
+    @property
+    def place(self) -> str:
+        return self.query.get("at", "")
 
     @property
     def status(self) -> str:
@@ -221,16 +228,26 @@ class TwilioLine:
                 raise BadRequest(f"Voice has no webhook {request.kind!r}.")
 
     def asked_leg(self, request: WebhookRequest) -> LegName | None:
-        return _read(request).leg if request.kind == "voice" else None
+        """None also for music in a room, which is not the leg's scene but a part of it, and for a call that is over: its
+        answer is read by nobody, and the leg may have another call by now."""
+        if request.kind != "voice":
+            return None
+        told = _read(request)
+        return None if told.place == _ROOM or _ended(told) else told.leg
 
     def answer(self, request: WebhookRequest, order: LegOrder | None) -> WebhookAnswer:
         if request.kind != "voice":
             return _EMPTY
         told = _read(request)
-        verbs = _goodbye(told) if order is None else self._document(order, told)
+        if told.place == _ROOM:
+            verbs = self._held_in_room(told)
+        else:
+            verbs = _goodbye(told) if order is None else self._document(order, told)
         return WebhookAnswer(twiml.render(verbs), "text/xml")
 
     def _parse_voice(self, told: _Told) -> list[VoiceEvent]:
+        if told.place == _ROOM:
+            return _ended(told) or [_asks(told)]
         if told.leg.token is None:
             # A page of ours that names no leg calls nobody; what we dialled carries its token.
             if told.is_client or told.fields.get("Direction", "inbound") != "inbound":
@@ -277,16 +294,10 @@ class TwilioLine:
     # --- documents
 
     def _document(self, order: LegOrder, told: _Told) -> tuple[Verb, ...]:
-        scene, place = order.scene, told.query.get("at", "")
-        address = self._address(order)
-        if place == _QUEUE:
+        scene, address = order.scene, self._address(order)
+        if told.place == _QUEUE:
             # Only what a queue may play; whoever is to hear anything else leaves it, and asks again as a call.
-            return _waiting(scene, told, address, place, self._music) if isinstance(scene, Wait) else (Verb("Leave"),)
-        if place == _ROOM:
-            # Held in a room. Somebody whom the hub wants back there is about to be fetched.
-            return (
-                _held(scene, told, address, place, self._music) if isinstance(scene, Hold) else _idle(address, at=_ROOM)
-            )
+            return _waiting(scene, told, address, _QUEUE, self._music) if isinstance(scene, Wait) else (Verb("Leave"),)
         is_over = told.number("v") == order.scene_version and told.did in ("said", "voicemail", "silence", "idle")
         if is_over:
             # This very scene is over, and what comes after it is not decided yet.
@@ -304,13 +315,33 @@ class TwilioLine:
             case Talk():
                 return self._talk(order, scene, told, address)
             case Hold():
-                return _held(scene, told, address, _CALL, self._music)
+                return self._held_in_call(scene, told, address)
             case Voicemail():
                 return self._voicemail(scene, address)
             case Ringback():
                 return (twiml.play(f"{self._account.public_url}/line-sounds/ringback.wav", loop=0),)
             case Over():
                 return _reject() if scene.is_busy and _is_unanswered(told) else (Verb("Hangup"),)
+
+    def _held_in_call(self, scene: Hold, told: _Told, address: _Address) -> tuple[Verb, ...]:
+        """Music on hold for a call that is in no room, the prompts once before it."""
+        mark = _prompts_mark(scene.prompts)
+        said = () if told.query.get("p") == mark else twiml.prompts(scene.prompts)
+        waited_s, piece = self._piece(told)
+        return (*said, piece, _redirect(address.to("held", t=waited_s, p=mark)))
+
+    def _held_in_room(self, told: _Told) -> tuple[Verb, ...]:
+        """The same in a room, until the hub takes the participant off hold. All that it needs stands in its address."""
+        waited_s, piece = self._piece(told)
+        onwards = f"{self._account.webhook_url('voice')}?{urlencode({'at': _ROOM, 'did': 'held', 't': waited_s})}"
+        return (*twiml.prompts(_read_said(told.query.get("say", ""))), piece, _redirect(onwards))
+
+    def _piece(self, told: _Told) -> tuple[int, Verb]:
+        """The next piece of the tune, and how long it has sounded after it."""
+        waited_s = told.number("t")
+        start_s = waited_s % MUSIC_S
+        length_s = min(PIECE_S, MUSIC_S - start_s)
+        return waited_s + length_s, self._music(start_s, length_s)
 
     def _address(self, order: LegOrder) -> _Address:
         return _Address(self._account.webhook_url("voice"), order.token, order.scene_version)
@@ -344,7 +375,7 @@ class TwilioLine:
                 "coach": coached,
                 # Two of the same in one room are refused (docs/api/errors/16025), and one leg may have a call that ends while
                 # another begins.
-                "participantLabel": f"{order.party}-{order.leg_id}-{told.sid[-8:]}",
+                "participantLabel": f"{_PAGE_LABEL if told.is_client else ''}{order.party}-{order.leg_id}-{told.sid[-8:]}",
                 # The first one to come decides for all, so nothing in it is about one leg.
                 "statusCallback": self._account.webhook_url("conference"),
                 "statusCallbackMethod": "POST",
@@ -389,7 +420,7 @@ class TwilioLine:
                 # It asks by itself with the next piece of music.
                 return
             case Talk() | Hold() if before is None or isinstance(before, Talk | Hold):
-                if not await self._change_in_room(order, sid):
+                if not await self._change_in_room(order, scene, sid):
                     await self._redirect(order, sid)
             case _:
                 await self._redirect(order, sid)
@@ -397,20 +428,22 @@ class TwilioLine:
     async def _redirect(self, order: LegOrder, sid: str) -> None:
         await self._rest.redirect_call(sid, self._address(order).to())
 
-    async def _change_in_room(self, order: LegOrder, sid: str) -> bool:
+    async def _change_in_room(self, order: LegOrder, scene: Talk | Hold, sid: str) -> bool:
         """False: this leg is in no room."""
         conference = await self._rest.find_conference(order.room)
         if conference is None:
             return False
-        if isinstance(order.scene, Talk):
-            coached, muted = _coaching(order, order.scene)
+        if isinstance(scene, Talk):
+            coached, muted = _coaching(order, scene)
             # Also said of those who never coached: a supervisor who takes a call over must be heard by the customer.
             return await self._rest.change_participant(
                 conference, sid, hold=False, muted=muted, coaching=coached is not None, coached_sid=coached
             )
-        return await self._rest.change_participant(
-            conference, sid, hold=True, hold_url=self._address(order).to("held", at=_ROOM)
+        held = {"at": _ROOM, "did": "held", "say": _write_said(scene.prompts)}
+        url = (
+            f"{self._account.webhook_url('voice')}?{urlencode({name: value for name, value in held.items() if value})}"
         )
+        return await self._rest.change_participant(conference, sid, hold=True, hold_url=url)
 
     async def dial(self, order: LegOrder) -> Dialled:
         if not order.address:
@@ -473,11 +506,15 @@ class TwilioLine:
         return None
 
     async def record(self, order: LegOrder, wanted: Recording) -> None:
-        """`order` is the customer's leg, so that they are the left channel. Nothing where it is as wanted, or the leg has no
-        call."""
+        """Records the customer's call, whichever leg of theirs is given. Nothing where it is as wanted. Unavailable where the
+        customer is not in the room yet."""
         sid = order.provider_leg_id
+        if order.party is not Party.CUSTOMER:
+            conference = await self._rest.find_conference(order.room)
+            found = await self._rest.list_participants(conference) if conference is not None else ()
+            sid = next((each.call_sid for each in found if each.label.startswith(f"{Party.CUSTOMER}-")), None)
         if sid is None:
-            return
+            raise Unavailable("The customer is not in the room yet.", code="not_ready", retry_after_s=1.0)
         live = [each for each in await self._rest.list_recordings(sid) if each.status in RECORDING_LIVE]
         if wanted is Recording.ON and not live:
             await self._rest.start_recording(sid, self._callback("recording", order.token, room=order.room))
@@ -554,12 +591,12 @@ def read_caller(address: str, default_region: str | None) -> str:
 
 
 def _parse_status(told: _Told) -> list[VoiceEvent]:
-    state, end = CALL_STATES.get(told.status, (None, None))
+    state, end = read_status(told.status, is_page=told.is_client)
     if state is None:
         return []
     if end is LegEnd.BUSY and told.fields.get("SipResponseCode") in REFUSALS:
         end = LegEnd.REJECTED
-    return [_changed(told, told.status, state, end)]
+    return [_changed(told, told.leg, told.status, state, end)]
 
 
 def _parse_conference(told: _Told) -> list[VoiceEvent]:
@@ -570,8 +607,9 @@ def _parse_conference(told: _Told) -> list[VoiceEvent]:
             # Left by hanging up, as far as Twilio tells; else they go on elsewhere (since 2023-10-25, changelog
             # "ParticipantCallStatus and ReasonParticipantLeft").
             word = told.fields.get("ParticipantCallStatus", "")
-            state, end = CALL_STATES.get(word, (None, None))
-            return [_changed(told, word, LegState.ENDED, end)] if state is LegState.ENDED else []
+            is_page = told.fields.get("ParticipantLabel", "").startswith(_PAGE_LABEL)
+            state, end = read_status(word, is_page=is_page)
+            return [_changed(told, told.leg, word, LegState.ENDED, end)] if state is LegState.ENDED else []
         case _:
             return []
 
@@ -612,11 +650,11 @@ def _parse_machine(told: _Told) -> list[VoiceEvent]:
     ]
 
 
-def _changed(told: _Told, word: str, state: LegState, end: LegEnd | None) -> LegChanged:
+def _changed(told: _Told, leg: LegName, word: str, state: LegState, end: LegEnd | None) -> LegChanged:
     """`word` is Twilio's for the state: each comes once in a call's life, whichever of the webhooks tells it first."""
     return LegChanged(
         provider_id=f"{told.sid}:{word}",
-        leg=told.leg,
+        leg=leg,
         state=state,
         received_at=told.received_at,
         occurred_at=_read_date(told.fields.get("Timestamp", "")),
@@ -626,13 +664,16 @@ def _changed(told: _Told, word: str, state: LegState, end: LegEnd | None) -> Leg
 
 
 def _connected(told: _Told) -> LegChanged:
-    return _changed(told, "in-progress", LegState.CONNECTED, None)
+    return _changed(told, told.leg, "in-progress", LegState.CONNECTED, None)
 
 
 def _ended(told: _Told) -> list[VoiceEvent]:
-    """That the call is over, where a document was asked for only to say so (its caller hung up in a Record, a Dial …)."""
-    state, end = CALL_STATES.get(told.status, (None, None))
-    return [_changed(told, told.status, LegState.ENDED, end)] if state is LegState.ENDED else []
+    """That the call is over, where a document was asked for only to say so (its caller hung up in a Record, a Dial …). The
+    leg is not named by its token: an agent's leg may have another call by now, from a page that was loaded anew."""
+    state, end = read_status(told.status, is_page=told.is_client)
+    if state is not LegState.ENDED:
+        return []
+    return [_changed(told, LegName(None, told.sid), told.status, LegState.ENDED, end)]
 
 
 def _asks(told: _Told) -> LegAsks:
@@ -663,8 +704,15 @@ def _read_date(text: str) -> datetime | None:
 
 
 def _found(call: TwilioCall) -> FoundLeg:
-    state, end = CALL_STATES.get(call.status, (None, None))
+    state, end = read_status(call.status, is_page=call.sender.startswith(_CLIENT))
     return FoundLeg(call.sid, state, end)
+
+
+def read_status(word: str, *, is_page: bool) -> tuple[LegState | None, LegEnd | None]:
+    """Twilio's word for a call in ours; None where we do not know it. Agents hang up by telling the hub; a page's call that
+    just ends was lost: the page was closed, loaded anew, or its network is gone."""
+    state, end = CALL_STATES.get(word, (None, None))
+    return state, LegEnd.LOST if is_page and end is LegEnd.HUNG_UP else end
 
 
 def _is_unanswered(told: _Told) -> bool:
@@ -726,6 +774,28 @@ def _prompts_mark(prompts: tuple[Prompt, ...]) -> str:
     return _mark("\0".join(f"{p.language}\0{p.text}\0{p.audio_key or p.audio_url}" for p in prompts))
 
 
+# --- what is said to one on hold ------------------------------------------------------------------------------------------
+#
+# Music in a room is asked for without looking at the leg, so its address carries what is said before it.
+
+_SAID_LIMIT = 1_500
+
+
+def _write_said(said: tuple[Prompt, ...]) -> str:
+    """Empty where it would make too long an address: then the music begins at once."""
+    rows = [[p.audio_url] if p.audio_url else [p.language, p.text] for p in said]
+    written = json.dumps(rows, ensure_ascii=False, separators=(",", ":")) if rows else ""
+    return written if len(quote(written)) <= _SAID_LIMIT else ""
+
+
+def _read_said(written: str) -> tuple[Prompt, ...]:
+    try:
+        rows = json.loads(written) if written else []
+        return tuple(Prompt(audio_url=row[0]) if len(row) == 1 else Prompt(row[1], row[0]) for row in rows)
+    except (ValueError, TypeError, LookupError) as error:
+        raise BadRequest("The address is not one of ours.", fields={"say": "must be what is said"}) from error
+
+
 # --- parts of documents ---------------------------------------------------------------------------------------------------
 
 
@@ -784,17 +854,8 @@ def _waiting(scene: Wait, told: _Told, address: _Address, place: str, music: Mus
     return (gather, onwards)
 
 
-def _held(scene: Hold, told: _Told, address: _Address, place: str, music: Music) -> tuple[Verb, ...]:
-    """Music on hold, its prompts once before it."""
-    waited_s, mark = told.number("t"), _prompts_mark(scene.prompts)
-    said = () if told.query.get("p") == mark else twiml.prompts(scene.prompts)
-    start_s = waited_s % MUSIC_S
-    length_s = min(PIECE_S, MUSIC_S - start_s)
-    return (*said, music(start_s, length_s), _redirect(address.to("held", at=place, t=waited_s + length_s, p=mark)))
-
-
-def _idle(address: _Address, at: str = _CALL) -> tuple[Verb, ...]:
-    return (twiml.pause(_IDLE_S), _redirect(address.to("idle", at=at)))
+def _idle(address: _Address) -> tuple[Verb, ...]:
+    return (twiml.pause(_IDLE_S), _redirect(address.to("idle")))
 
 
 def _goodbye(told: _Told) -> tuple[Verb, ...]:

@@ -14,7 +14,7 @@ import json
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from hub.channels import twilio
 from hub.channels.channel import Fetched
@@ -83,6 +83,13 @@ _NOT_READY_S = 5.0
 class TwilioCall:
     sid: str
     status: str
+    sender: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TwilioParticipant:
+    call_sid: str
+    label: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,14 +154,14 @@ class VoiceRest:
 
     async def find_call(self, sid: str) -> TwilioCall | None:
         found = await _asked(self._rest.client.calls(sid).fetch_async())
-        return None if found is None else TwilioCall(str(found.sid or ""), str(found.status or ""))
+        return None if found is None else _read_call(found)
 
     async def list_calls(self, *, to: str, sender: str) -> list[TwilioCall]:
         """The latest calls from `sender` to `to`, the newest first."""
         listed = await _asked(
             self._rest.client.calls.list_async(to=to, from_=sender, limit=_CALLS_LIMIT, page_size=_CALLS_LIMIT)
         )
-        return [TwilioCall(str(call.sid or ""), str(call.status or "")) for call in listed or ()]
+        return [_read_call(call) for call in listed or ()]
 
     # --- rooms
 
@@ -190,6 +197,10 @@ class VoiceRest:
         participant = self._rest.client.conferences(conference_sid).participants(call_sid)
         given = {name: value for name, value in wanted.items() if value is not None}
         return await _if_there(participant.update_async(**given))
+
+    async def list_participants(self, conference_sid: str) -> list[TwilioParticipant]:
+        listed = await _asked(self._rest.client.conferences(conference_sid).participants.list_async(limit=_ROOM_LIMIT))
+        return [TwilioParticipant(str(each.call_sid or ""), str(each.label or "")) for each in listed or ()]
 
     # --- recordings
 
@@ -242,6 +253,10 @@ class VoiceRest:
 
     async def aclose(self) -> None:
         await self._rest.aclose()
+
+
+def _read_call(found: Any) -> TwilioCall:
+    return TwilioCall(str(found.sid or ""), str(found.status or ""), str(found.from_ or ""))
 
 
 async def _changed(request: Awaitable[T]) -> T:

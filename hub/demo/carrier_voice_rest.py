@@ -177,9 +177,12 @@ def routes(carrier: Carrier, root: str, signed_in: Wrap) -> list[BaseRoute]:
             and _when(request, "DateCreated", each.created_at)
         ]
 
+    def shown(request: Request, recording: Recording) -> dict[str, object]:
+        return recording_resource(carrier, recording, by_parent=bool({"call", "room"} & set(request.path_params)))
+
     async def list_recordings(request: Request) -> Response:
         found = recordings_of(request)
-        return page(request, "recordings", [recording_resource(carrier, r) for r in found], [r.sid for r in found])
+        return page(request, "recordings", [shown(request, r) for r in found], [r.sid for r in found])
 
     def access_recording(request: Request) -> Recording:
         sid = request.path_params["sid"]
@@ -189,7 +192,7 @@ def routes(carrier: Carrier, root: str, signed_in: Wrap) -> list[BaseRoute]:
         raise _not_found(request)
 
     async def get_recording(request: Request) -> Response:
-        return JSONResponse(recording_resource(carrier, access_recording(request)))
+        return JSONResponse(shown(request, access_recording(request)))
 
     async def update_recording(request: Request) -> Response:
         form = await _form(request, _UPDATE_RECORDING)
@@ -207,7 +210,7 @@ def routes(carrier: Carrier, root: str, signed_in: Wrap) -> list[BaseRoute]:
         else:
             voice.stop_recording(recording)
         voice.touch()
-        resource = recording_resource(carrier, recording)
+        resource = shown(request, recording)
         return JSONResponse(resource | {"status": "stopped"} if status == "stopped" else resource)
 
     async def delete_recording(request: Request) -> Response:
@@ -433,7 +436,6 @@ def call_resource(carrier: Carrier, call: Call) -> dict[str, object]:
     return {
         "sid": call.sid,
         "account_sid": carrier.account_sid,
-        "annotation": None,
         "answered_by": call.answered_by,
         "api_version": twilio_wire.API_VERSION,
         "caller_name": call.caller_name or None,
@@ -483,10 +485,11 @@ def notification_resource(carrier: Carrier, call: Call, each: Notification) -> d
     }
 
 
-def recording_resource(carrier: Carrier, recording: Recording) -> dict[str, object]:
+def recording_resource(carrier: Carrier, recording: Recording, *, by_parent: bool = True) -> dict[str, object]:
+    """Under its call or conference, or by itself: each of the three has fields of its own."""
     over = recording.status in ("completed", "absent")
     where = f"Calls/{recording.call_sid}" if recording.call_sid else f"Conferences/{recording.conference_sid}"
-    return {
+    resource: dict[str, object] = {
         "sid": recording.sid,
         "account_sid": carrier.account_sid,
         "api_version": twilio_wire.API_VERSION,
@@ -503,9 +506,18 @@ def recording_resource(carrier: Carrier, recording: Recording) -> dict[str, obje
         "source": recording.source,
         "start_time": rfc2822(recording.created_at),
         "status": recording.status,
-        "track": recording.track,
         "uri": _uri(carrier, f"{where}/Recordings/{recording.sid}.json"),
     }
+    if not by_parent:
+        path = f"Recordings/{recording.sid}"
+        resource |= {
+            "media_url": carrier.voice.recording_url(recording),
+            "subresource_uris": {"transcriptions": _uri(carrier, f"{path}/Transcriptions.json")},
+            "uri": _uri(carrier, f"{path}.json"),
+        }
+    elif recording.call_sid:
+        resource["track"] = recording.track
+    return resource
 
 
 def room_resource(carrier: Carrier, room: Room) -> dict[str, object]:
@@ -578,7 +590,6 @@ def queue_resource(carrier: Carrier, queue: Queue) -> dict[str, object]:
         "date_updated": rfc2822(queue.updated_at),
         "friendly_name": queue.name,
         "max_size": queue.max_size,
-        "subresource_uris": {"members": f"{uri}/Members.json"},
         "uri": f"{uri}.json",
     }
 

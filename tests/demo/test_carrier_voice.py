@@ -4,134 +4,28 @@ from __future__ import annotations
 
 import io
 import wave
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager
-from typing import Any, TypeVar
+from collections.abc import AsyncIterator
+from typing import Any
 
 import aiohttp
-import anyio.to_thread
 import pytest
-from starlette.types import ASGIApp
 from twilio.base.exceptions import TwilioRestException  # type: ignore[import-untyped, unused-ignore]
-from twilio.http.http_client import TwilioHttpClient  # type: ignore[import-untyped, unused-ignore]
-from twilio.http.response import Response as TwilioResponse  # type: ignore[import-untyped, unused-ignore]
 from twilio.request_validator import RequestValidator  # type: ignore[import-untyped, unused-ignore]
-from twilio.rest import Client  # type: ignore[import-untyped, unused-ignore]
 
-from hub.demo.carrier import Carrier
 from hub.demo.carrier_calls import Call, Reaction, hears
-from hub.demo.carrier_time import DrivenTime
-from hub.demo.carrier_voice import Voice, VoiceFault
+from hub.demo.carrier_voice import VoiceFault
 from hub.errors import Conflict, InvalidInput, NotFound
-from tests.demo.voice_hub import VoiceHub, Webhook
+from tests.demo.conftest import Serving
+from tests.demo.line import ACCOUNT_SID, ANNA, AUTH_TOKEN, DESK, NINO, NUMBER, Line, open_line
+from tests.demo.voice_hub import Webhook
 
 pytestmark = pytest.mark.anyio
-
-ACCOUNT_SID = "AC" + "0123456789abcdef" * 2
-AUTH_TOKEN = "demo-token"
-NUMBER = "+15005550006"
-ANNA, DESK, NINO = "+37491234567", "+15005551001", "+995555123456"
-
-T = TypeVar("T")
-Serving = Callable[[ASGIApp], AbstractAsyncContextManager[str]]
-
-
-class Line:
-    """The carrier, the scripted hub and the clock, with what tests say of them."""
-
-    def __init__(self, carrier: Carrier, hub: VoiceHub, time: DrivenTime) -> None:
-        self.carrier, self.hub, self.time = carrier, hub, time
-
-    @property
-    def voice(self) -> Voice:
-        return self.carrier.voice
-
-    def call(self, phone: str = ANNA, document: str | None = None) -> Call:
-        if document is not None:
-            self.hub.documents["voice"] = document
-        return self.voice.call(phone, NUMBER)
-
-    async def until(self, condition: Callable[[], bool]) -> None:
-        await self.voice.until(condition)
-
-    async def hears(self, call: Call, text: str) -> None:
-        """Until this is being said, or "music", "talk", "tone" heard."""
-        await self.until(
-            lambda: call.hearing is not None and (call.hearing.kind == text or text in (call.hearing.text or "\0"))
-        )
-
-    async def next(self, call: Call) -> None:
-        """What is heard now is over."""
-        heard = call.hearing
-        assert heard is not None
-        self.voice.hear_out(call)
-        await self.until(lambda: call.hearing is not heard)
-
-    async def press(self, call: Call, keys: str) -> None:
-        await self.until(lambda: "dtmf" in call.listens_for)
-        self.voice.press(call, keys)
-
-    async def say(self, call: Call, words: str) -> None:
-        await self.until(lambda: "speech" in call.listens_for)
-        self.voice.speak(call, words)
-
-    async def ends(self, call: Call, status: str = "completed") -> None:
-        await self.until(lambda: call.is_over)
-        assert call.status == status
-
-    async def pass_until(self, condition: Callable[[], bool], step_s: float = 0.5) -> None:
-        """Lets time pass, a little at a time, until it holds."""
-        for _ in range(400):
-            if condition():
-                return
-            await self.time.forward(step_s)
-            await anyio.sleep(0.002)
-        raise AssertionError("never")
-
-    async def rest(self, work: Callable[[Client], T]) -> T:
-        client = Client(ACCOUNT_SID, AUTH_TOKEN, http_client=PointedAt(self.carrier.base_url))
-        return await anyio.to_thread.run_sync(lambda: work(client))
-
-    async def dial(self, to: str = ANNA, document: str = "<Pause length='60'/>", **fields: Any) -> Call:
-        arguments = {"to": to, "from_": NUMBER, "twiml": f"<Response>{document}</Response>", **fields}
-        made = await self.rest(lambda client: client.calls.create(**arguments))
-        return self.voice.calls[made.sid]
-
-    async def answered(self, to: str = ANNA, document: str = "<Pause length='60'/>", **fields: Any) -> Call:
-        self.voice.set_reaction(to, Reaction("answer", 1.0))
-        call = await self.dial(to, document, **fields)
-        await self.pass_until(lambda: call.status == "in-progress")
-        return call
-
-
-class PointedAt(TwilioHttpClient):  # type: ignore[misc, unused-ignore]
-    def __init__(self, base_url: str) -> None:
-        super().__init__(timeout=5)
-        self._base_url = base_url
-
-    def request(self, method: str, url: str, *args: Any, **kwargs: Any) -> TwilioResponse:
-        return super().request(method, url.replace("https://api.twilio.com", self._base_url), *args, **kwargs)
 
 
 @pytest.fixture
 async def line(serving: Serving) -> AsyncIterator[Line]:
-    hub, time = VoiceHub(), DrivenTime()
-    async with serving(hub.app) as hub_url:
-        hub.url = hub_url
-        carrier = Carrier(
-            account_sid=ACCOUNT_SID,
-            auth_token=AUTH_TOKEN,
-            numbers={NUMBER: {"voice_url": f"{hub_url}/voice", "voice_status_callback": f"{hub_url}/status"}},
-            speed=50,
-            time=time,
-        )
-        async with serving(carrier.app) as url:
-            carrier.base_url = url
-            await carrier.start()
-            try:
-                yield Line(carrier, hub, time)
-            finally:
-                await carrier.stop()
+    async with open_line(serving) as opened:
+        yield opened
 
 
 def is_genuine(webhook: Webhook) -> bool:
@@ -143,9 +37,9 @@ def is_genuine(webhook: Webhook) -> bool:
 
 async def test_a_call_is_asked_for_answered_said_and_hung_up(line: Line) -> None:
     call = line.call(document="<Say language='en-GB'>Welcome to Sevan Coffee</Say><Hangup/>")
-    states = [call.status, call.direction]
+    before = str(call.status)
     await line.hears(call, "Welcome to Sevan Coffee")
-    assert [*states, call.status] == ["ringing", "inbound", "in-progress"]
+    assert [before, call.direction, call.status] == ["ringing", "inbound", "in-progress"]
     await line.next(call)
     await line.ends(call)
     (asked,) = line.hub.of("voice")
@@ -188,10 +82,10 @@ async def test_the_caller_hangs_up_and_the_account_is_told_how_long_it_was(line:
 async def test_a_pause_before_all_else_lets_it_ring(line: Line) -> None:
     call = line.call(document="<Pause length='4'/><Say>Hello</Say>")
     await line.hears(call, "silence")
-    assert call.status == "ringing"
+    before = str(call.status)
     await line.time.forward(4)
     await line.hears(call, "Hello")
-    assert call.status == "in-progress"
+    assert [before, call.status] == ["ringing", "in-progress"]
 
 
 @pytest.mark.parametrize(("reason", "status"), [("busy", "busy"), ("rejected", "no-answer")])

@@ -38,6 +38,7 @@ from hub.agents import accounts, presence
 from hub.errors import DatabaseAway, Misconfigured
 from hub.kpi.facts import Projector
 from hub.logs import set_up_logging
+from hub.media_child import media_beside
 from hub.routing.dispatcher import Dispatcher
 from hub.routing.estimates import Estimator, forget_estimates
 from hub.routing.ladder import Escalations
@@ -449,12 +450,13 @@ def serve(settings: Settings, host: str, port: int, processes: int = 1) -> None:
             "several processes need PostgreSQL: SQLite has one writer", fields={"HUB_DATABASE_URL": "is SQLite"}
         )
     options = server_options(host, port, settings)
-    if processes > 1:
-        os.environ.setdefault("HUB_PUBLIC_URL", settings.public_url)
-        uvicorn.run("hub.app:create_app", factory=True, workers=processes, **options)
-        return
-    sys.setswitchinterval(SWITCH_INTERVAL_S)
-    hub = Hub(settings)
-    uvicorn.Server(uvicorn.Config(make_app(hub), **options)).run()
+    with media_beside(settings) as settings:
+        if processes > 1:
+            os.environ.setdefault("HUB_PUBLIC_URL", settings.public_url)
+            uvicorn.run("hub.app:create_app", factory=True, workers=processes, **options)
+            return
+        sys.setswitchinterval(SWITCH_INTERVAL_S)
+        hub = Hub(settings)
+        uvicorn.Server(uvicorn.Config(make_app(hub), **options)).run()
     if hub.has_failed:
         raise SystemExit(1)

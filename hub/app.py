@@ -145,7 +145,7 @@ class Hub:
         self.notices = Notices(self.database)
         self.tail = Tail(self.database, self.wakes)
         self.intake = Intake(self.database, self.files)
-        self.channels = Adapters(self.database, self.vault, settings.public_url, settings.media_url)
+        self.channels = Adapters(self.database, self.vault, settings.public_url, settings.line_url)
         self.sender = Sender(
             self.database,
             self.wakes,

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-OFF = "off"
 _FIRST_S, _LONGEST_S = 0.5, 30.0
 # A child that lived so long was well: the next one is started at once.
 _WELL_S = 60.0
@@ -62,9 +61,6 @@ def plan_of(settings: Settings, host: str, port: int) -> Plan:
 def media_beside(settings: Settings) -> Iterator[Settings]:
     """The settings with the address of the media process in them: one of our own, if it is to be, which lives as long as
     the block. Workers and children of this process get it as HUB_MEDIA_URL."""
-    if settings.media_url == OFF:
-        yield replace(settings, media_url="")
-        return
     if settings.media_url or not voice_is_installed():
         yield settings
         return
@@ -91,6 +87,7 @@ class MediaChild:
             self._port: int = free.getsockname()[1]
         self.url = f"http://127.0.0.1:{self._port}"
         self._is_stopping = threading.Event()
+        self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._watch = threading.Thread(target=self._keep_up, name="media child", daemon=True)
 
@@ -119,8 +116,11 @@ class MediaChild:
             if self._is_stopping.wait(delay_s):
                 return
             delay_s = min(2 * delay_s, _LONGEST_S)
-            self._close_input()
-            self._process = self._spawn()
+            with self._lock:
+                if self._is_stopping.is_set():
+                    return
+                self._close_input()
+                self._process = self._spawn()
 
     def _close_input(self) -> None:
         if self._process is not None and self._process.stdin is not None:
@@ -128,8 +128,9 @@ class MediaChild:
                 self._process.stdin.close()
 
     def stop(self) -> None:
-        self._is_stopping.set()
-        self._close_input()
+        with self._lock:
+            self._is_stopping.set()
+            self._close_input()
         if self._process is not None:
             try:
                 self._process.wait(_STOP_S)

@@ -17,6 +17,8 @@ from hub.errors import Misconfigured
 
 # Fewer characters than this cannot carry the 128 bits we want of a key.
 _SECRET_KEY_MIN_LENGTH = 22
+# HUB_MEDIA_URL of a hub without a telephone line of its own.
+MEDIA_OFF = "off"
 _LOG_LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -52,6 +54,11 @@ class Settings:
     media_addresses: tuple[str, ...] = ()
     media_ports: tuple[int, int] | None = None
     media_public_address: str = ""
+
+    @property
+    def line_url(self) -> str:
+        """Where the media process answers; empty where there is none."""
+        return "" if self.media_url == MEDIA_OFF else self.media_url
 
     @property
     def secure_cookies(self) -> bool:

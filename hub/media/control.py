@@ -16,7 +16,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.applications import Starlette
@@ -25,10 +25,11 @@ from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, R
 from starlette.routing import Route
 
 from hub.channels import voice
-from hub.domain.calls import Party, Recording
+from hub.domain.calls import LegEnd, Party, Recording
 from hub.errors import HubError, InvalidInput, NotFound, Overloaded, TooLarge
 from hub.media.exchange import Exchange, Order
 from hub.media.peer import Addresses, Peer
+from hub.media.sdp import parse_offer
 from hub.media.signature import SIGNATURE_HEADER, TIMESTAMP_HEADER, check_signature
 
 log = logging.getLogger(__name__)
@@ -144,19 +145,19 @@ class Control:
         self._exchange.check_room(token, wanted.party)
         caller: Mapping[str, object] = wanted.caller.model_dump() if wanted.caller is not None else {}
         # The offer is read before anything is changed: a bad one leaves the line as it is.
-        peer: Peer | None = None
+        offer = parse_offer(wanted.sdp, self._exchange.codec)
 
-        def new_leg(connected: Callable[[], None], ended: Callable[[Any], None]) -> Peer:
-            nonlocal peer
-            peer = Peer(self._exchange.codec, self._addresses, connected, ended)
-            return peer
+        def new_leg(connected: Callable[[], None], ended: Callable[[LegEnd], None]) -> Peer:
+            return Peer(self._exchange.codec, self._addresses, connected, ended)
 
-        Peer.check_offer(wanted.sdp, self._exchange.codec)
-        self._exchange.connect(
+        peer = self._exchange.connect(
             token, wanted.order(), new_leg, webhook_url=wanted.webhook_url, caller=caller, line=wanted.line
         )
-        assert peer is not None
-        return JSONResponse({"sdp": await peer.open(wanted.sdp)})
+        try:
+            return JSONResponse({"sdp": await peer.open(offer)})
+        except BaseException:
+            self._exchange.give_up(token, peer)
+            raise
 
     async def _scene(self, request: Request, body: bytes) -> Response:
         party, wanted = self._exchange.access(request.path_params["token"]), _parsed(_SceneOrder, body)

@@ -9,12 +9,13 @@ place. What ended is remembered for a while, so that a late question is answered
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import secrets
 from collections import deque
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from hub.channels import voice
 from hub.domain.calls import LegEnd, Party, Recording
@@ -24,11 +25,10 @@ from hub.media.codec import Codec
 from hub.media.frame import FRAME_S, Frame
 from hub.media.lateness import Lateness
 from hub.media.leg import Leg
-from hub.media.mixer import Room, tick
+from hub.media.mixer import Room, Voice, tick
 from hub.media.prompts import Prompts
 from hub.media.recording import Recorder, Shelf
 from hub.media.scenes import MessageFile, Play, Sound, SoundTask, play
-from hub.media.webhooks import Webhooks
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +39,10 @@ _CATCH_UP_S = 0.5
 _KEYS = 32
 _RETRY_S = 5.0
 
-NewLeg = Callable[[Callable[[], None], Callable[[LegEnd], None]], Leg]
+# (topic, URL, kind, fields): within a topic the order is kept (hub.media.webhooks).
+Tell = Callable[[str, str, str, Mapping[str, object]], None]
+L = TypeVar("L", bound=Leg)
+NewLeg = Callable[[Callable[[], None], Callable[[LegEnd], None]], L]
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,9 @@ class Participant:
     prompt_due: float = 0
     play: Play | None = None
     _music_at: int = 0
+    # Of the scene that plays: what it tells is about that one, whatever came after it.
+    _version: int = 0
+    _message: asyncio.Task[None] | None = None
 
     @property
     def party(self) -> Party:
@@ -108,12 +114,26 @@ class Participant:
         """Begins the play of the scene."""
         scene = self.order.scene
         goes_on = isinstance(scene, voice.Wait) and isinstance(before, voice.Wait)
+        self.stop_play()
         if not goes_on:
             self._music_at = 0
             self.prompt_due = 0
         elif isinstance(scene, voice.Wait) and not scene.every_s:
             self.prompt_due = 0
+        self._version = self.order.scene_version
         self.play = play(scene, self)
+
+    def stop_play(self) -> None:
+        if self.play is not None:
+            playing, self.play = self.play, None
+            # A play that ends its own leg is in the middle of that, and has nothing left to do.
+            with contextlib.suppress(ValueError):
+                playing.close()
+
+    async def left(self) -> None:
+        """Waits until a voicemail that was being recorded is told of."""
+        if self._message is not None:
+            await self._message
 
     # --- what a play has at hand
 
@@ -129,7 +149,7 @@ class Participant:
         return self.exchange.prompts.tones[name]
 
     def tell(self, kind: str, **more: object) -> None:
-        self.exchange.tell(self, kind, scene_version=self.order.scene_version, **more)
+        self.exchange.tell(self, kind, scene_version=self._version, **more)
 
     def end(self) -> None:
         self.exchange.end(self, LegEnd.CANCELLED)
@@ -138,18 +158,20 @@ class Participant:
         return Recorder(self.exchange.shelf, stereo=False)
 
     def message_left(self, message: MessageFile | None) -> None:
-        self.exchange.spawn(self._message_left(message))
+        self._message = self.exchange.spawn(self._message_left(message, self._version))
 
-    async def _message_left(self, message: MessageFile | None) -> None:
+    async def _message_left(self, message: MessageFile | None, version: int) -> None:
         recording_id, duration_s = None, 0.0
         if isinstance(message, Recorder):
             finished = await message.finish()
             recording_id, duration_s = finished.recording_id, finished.duration_s
-        self.tell("voicemail_left", recording_id=recording_id, duration_s=duration_s)
+        self.exchange.tell(
+            self, "voicemail_left", scene_version=version, recording_id=recording_id, duration_s=duration_s
+        )
 
 
 class Exchange:
-    def __init__(self, codec: Codec, prompts: Prompts, shelf: Shelf, webhooks: Webhooks, *, limit: int) -> None:
+    def __init__(self, codec: Codec, prompts: Prompts, shelf: Shelf, tell: Tell, *, limit: int) -> None:
         self.codec = codec
         self.prompts = prompts
         self.shelf = shelf
@@ -160,7 +182,7 @@ class Exchange:
         self.parties: dict[str, Participant] = {}
         self.rooms: dict[str, Room] = {}
         self._recordings: dict[str, tuple[Recorder, str]] = {}
-        self._webhooks = webhooks
+        self._tell = tell
         self._ended: dict[str, LegEnd] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
 
@@ -176,13 +198,24 @@ class Exchange:
             if now - due > _CATCH_UP_S:
                 due = now
             await asyncio.sleep(max(0.0, due - now))
-            tick(list(self.parties.values()), list(self.rooms.values()), self.silence)
+            self.tick()
             self.lateness.add(loop.time() - due)
 
-    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def tick(self) -> None:
+        """20 ms of all calls."""
+        tick(list(self.parties.values()), list(self.rooms.values()), self.silence, self._failed)
+
+    def _failed(self, party: Voice, error: Exception) -> None:
+        log.error("media.leg_failed", exc_info=error)
+        found = self.parties.get(party.token)
+        if found is not None:
+            self.end(found, LegEnd.FAILED)
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._done)
+        return task
 
     def _done(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
@@ -209,12 +242,12 @@ class Exchange:
         self,
         token: str,
         order: Order,
-        new_leg: NewLeg,
+        new_leg: NewLeg[L],
         *,
         webhook_url: str,
         caller: Mapping[str, object],
         line: str,
-    ) -> Leg:
+    ) -> L:
         """The leg, which its owner opens. The line that a living token had before is closed."""
         party = self.parties.get(token)
         if party is None:
@@ -229,7 +262,7 @@ class Exchange:
             party.take_order(order)
         if party.leg is not None:
             self.spawn(party.leg.close())
-        leg: Leg
+        leg: L
 
         def is_mine() -> bool:
             return self.parties.get(token) is party and party.leg is leg
@@ -242,7 +275,7 @@ class Exchange:
             if is_mine():
                 self.end(party, self._meant(party, end))
 
-        leg = party.leg = new_leg(connected, ended)
+        party.leg = leg = new_leg(connected, ended)
         return leg
 
     def _connected(self, party: Participant) -> None:
@@ -264,14 +297,24 @@ class Exchange:
             return
         del self.parties[party.token]
         party.state = LegState.ENDED
-        party.play = None
+        party.stop_play()
         self._ended[party.token] = end
         while len(self._ended) > _REMEMBERED:
             del self._ended[next(iter(self._ended))]
         if party.leg is not None:
             self.spawn(party.leg.close())
         self.leave(party)
+        self.spawn(self._tell_end(party, end))
+
+    async def _tell_end(self, party: Participant, end: LegEnd) -> None:
+        await party.left()
         self.tell(party, "leg", state=LegState.ENDED.value, end=end.value)
+
+    def give_up(self, token: str, leg: Leg) -> None:
+        """The line that was to be connected cannot be."""
+        party = self.parties.get(token)
+        if party is not None and party.leg is leg:
+            self.end(party, LegEnd.FAILED)
 
     def hang_up(self, token: str) -> None:
         party = self.parties.get(token)
@@ -291,7 +334,7 @@ class Exchange:
         return self.parties[token]
 
     def tell(self, party: Participant, kind: str, **more: object) -> None:
-        self._webhooks.tell(party.token, party.webhook_url, kind, {"token": party.token, **more})
+        self._tell(party.token, party.webhook_url, kind, {"token": party.token, **more})
 
     # --- rooms
 
@@ -334,7 +377,7 @@ class Exchange:
 
     async def _recorded(self, room: str, recorder: Recorder, webhook_url: str) -> None:
         finished = await recorder.finish()
-        self._webhooks.tell(
+        self._tell(
             f"room {room}",
             webhook_url,
             "recording_ready",
@@ -352,4 +395,5 @@ class Exchange:
         """Ends all legs: the hub hears of it where it still listens."""
         for party in list(self.parties.values()):
             self.end(party, LegEnd.LOST)
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        while self._tasks:
+            await asyncio.gather(*self._tasks, return_exceptions=True)

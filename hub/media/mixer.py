@@ -9,7 +9,7 @@ A room's recording gets the customer on the left and everybody else who talks on
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -72,21 +72,44 @@ def _whispers_to(party: Voice, token: str) -> bool:
     )
 
 
-def tick(parties: Sequence[Voice], rooms: Iterable[Room], silence: Frame) -> None:
+def tick(
+    parties: Sequence[Voice],
+    rooms: Iterable[Room],
+    silence: Frame,
+    failed: Callable[[Voice, Exception], None],
+) -> None:
+    """`failed` is told of a party whose sound could not be taken, made or given; the others go on."""
     connected = [party for party in parties if party.leg is not None and party.leg.is_connected]
     for party in connected:
         assert party.leg is not None
-        party.heard = party.leg.take()
+        try:
+            party.heard = party.leg.take()
+        except Exception as error:
+            failed(party, error)
     for room in rooms:
-        _mix(room, silence)
+        for party, frame in _mix(room, silence):
+            _give(party, frame, failed)
     for party in connected:
-        if party.play is not None and party.leg is not None:
-            party.leg.give(next(party.play))
+        if party.play is not None:
+            try:
+                frame = next(party.play)
+            except Exception as error:
+                failed(party, error)
+            else:
+                _give(party, frame, failed)
     for party in connected:
         party.heard = None
 
 
-def _mix(room: Room, silence: Frame) -> None:
+def _give(party: Voice, frame: Frame | None, failed: Callable[[Voice, Exception], None]) -> None:
+    assert party.leg is not None
+    try:
+        party.leg.give(frame)
+    except Exception as error:
+        failed(party, error)
+
+
+def _mix(room: Room, silence: Frame) -> Iterator[tuple[Voice, Frame | None]]:
     here = [party for party in room.parties if in_talk(party) and party.leg is not None and party.leg.is_connected]
     if not here:
         return
@@ -97,14 +120,13 @@ def _mix(room: Room, silence: Frame) -> None:
         sources = [
             other for other in here if other is not party and (other in talkers or _whispers_to(other, party.token))
         ]
-        assert party.leg is not None
         if not sources:
-            party.leg.give(silence)
+            yield party, silence
             continue
         key = tuple(source.token for source in sources)
         if key not in sums:
             sums[key] = _sum(sources)
-        party.leg.give(sums[key])
+        yield party, sums[key]
     if room.tape is not None:
         room.tape.write(
             _sum([party for party in talkers if party.party is Party.CUSTOMER]),

@@ -29,15 +29,23 @@ class OggFile:
     """A file that grows. Its methods block; one thread at a time."""
 
     def __init__(
-        self, path: Path, rate: int, layout: Layout, *, bits_s: int | None = None, effort: int = _EFFORT
+        self,
+        path: Path,
+        rate: int,
+        layout: Layout,
+        *,
+        bits_s: int | None = None,
+        effort: int = _EFFORT,
+        kind: str = "voip",
     ) -> None:
+        """`kind`: libopus' word for what it is mostly, voip or audio."""
         # Pages of a second: what a killed process had written can be played.
         self._container = av.open(
             str(path), "w", format="ogg", options={"page_duration": "1000000", "flush_packets": "1"}
         )
         stream = self._container.add_stream("libopus", rate=rate, layout=layout)
         stream.bit_rate = bits_s or _BITS_S[layout]
-        stream.options = {"application": "voip", "compression_level": str(effort)}
+        stream.options = {"application": kind, "compression_level": str(effort)}
         self._stream = stream
         self._rate = rate
         self._layout = layout

@@ -1,6 +1,6 @@
 """A browser's leg: ICE, DTLS and SRTP of one connection, and the 20 ms in and out that the mixer wants.
 
-    offer → Peer.open → answer ─┬─ ICE (aioice) → DTLS (aiortc) → on_connected
+    Offer → Peer.open → answer ─┬─ ICE (aioice) → DTLS (aiortc) → on_connected
                                 └─ nothing within CONNECT_S      → on_ended(failed)
     packet in   datagram → SRTP → jitter buffer → take()
     packet out  give() → SRTP → datagram
@@ -17,6 +17,7 @@ import contextlib
 import logging
 import random
 import secrets
+import socket
 import struct
 import time
 from array import array
@@ -34,10 +35,11 @@ from aiortc import rtp
 from aiortc.rtcdtlstransport import RTCCertificate, RTCDtlsTransport
 
 from hub.domain.calls import LegEnd
+from hub.errors import Overloaded
 from hub.media.codec import Codec, Pack
 from hub.media.frame import FRAMES_PER_S, Frame
 from hub.media.jitter import Jitter
-from hub.media.sdp import answer, parse_offer
+from hub.media.sdp import Offer, answer
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +51,7 @@ LOST_S = 5.0
 _REPORT_EVERY = 5 * FRAMES_PER_S
 _NTP_EPOCH_S = 2_208_988_800
 _BUFFER_BYTES = 256 * 1024
+_RETRY_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -120,7 +123,7 @@ class _Ice(aioice.Connection):
             if sock is not None:
                 with contextlib.suppress(OSError):
                     # A stall of the event loop must not lose what arrived meanwhile.
-                    sock.setsockopt(1, 8, _BUFFER_BYTES)
+                    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER_BYTES)
             return protocol
         log.warning("media.no_port", extra={"host": host})
         return None
@@ -233,18 +236,16 @@ class Peer:
         self._sent = self._sent_bytes = 0
         self._ticks = random.randrange(_REPORT_EVERY)
 
-    @staticmethod
-    def check_offer(offer_sdp: str, codec: Codec) -> None:
-        """Raises InvalidInput `bad_offer` where `open` would."""
-        parse_offer(offer_sdp, codec)
-
-    async def open(self, offer_sdp: str) -> str:
-        """The answer; the connection is made afterwards. Raises InvalidInput `bad_offer`."""
-        offer = parse_offer(offer_sdp, self.codec)
+    async def open(self, offer: Offer) -> str:
+        """The answer; the connection is made afterwards. Raises Overloaded `all_busy` when no port is free."""
         self._payload_type = offer.payload_type
         self._ice.remote_username = offer.ice_username
         self._ice.remote_password = offer.ice_password
         await self._ice.gather_candidates()
+        if not self._ice.local_candidates:
+            error = Overloaded("no UDP port of this machine is free", retry_after_s=_RETRY_S)
+            error.code = "all_busy"
+            raise error
         for candidate in offer.candidates:
             await self._ice.add_remote_candidate(candidate)
         # The end of candidates is never told: a browser whose own are hidden is known by its checks.
@@ -286,6 +287,11 @@ class Peer:
                 self._dtls._set_role("client")
                 await self._dtls.start(dtls)
         except (TimeoutError, ConnectionError):
+            self._end(LegEnd.FAILED)
+            return
+        except Exception as error:
+            # Whatever a stranger's packets made of the libraries: this leg is over, the others are not.
+            log.error("media.handshake_failed", exc_info=error)
             self._end(LegEnd.FAILED)
             return
         if self._dtls.state != "connected":

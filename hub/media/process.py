@@ -61,7 +61,7 @@ class Media:
         self.prompts = Prompts(codec, plan.files_dir, plan.data_dir)
         self.shelf = Shelf(codec, plan.data_dir / "media" / "recordings")
         self.webhooks = Webhooks(plan.key)
-        self.exchange = Exchange(codec, self.prompts, self.shelf, self.webhooks, limit=plan.calls)
+        self.exchange = Exchange(codec, self.prompts, self.shelf, self.webhooks.tell, limit=plan.calls)
         self.app = Control(self.exchange, plan.key, plan.addresses).app()
 
     @contextlib.asynccontextmanager

@@ -91,7 +91,7 @@ class Prompts:
         """Music is there when it returns."""
         path = next((path for path in self._music if path.is_file()), None)
         if path is not None:
-            self.music = await asyncio.to_thread(self._read, path) or self.music
+            self.music = await asyncio.to_thread(self._loop, path) or self.music
 
     def load(self, prompt: Prompt) -> asyncio.Task[Sound]:
         """A task that never fails."""
@@ -166,6 +166,10 @@ class Prompts:
 
     def _read(self, path: Path) -> Sound:
         return self._frames(path.read_bytes())
+
+    def _loop(self, path: Path) -> Sound:
+        """Without a pause at its end."""
+        return self._codec.frames(read_sound(path.read_bytes(), self._codec.rate))
 
     def _frames(self, content: bytes) -> Sound:
         pcm: array[int] = read_sound(content, self._codec.rate)

@@ -1,13 +1,14 @@
 """What a leg hears when it is not in a talk: one small play for each scene of hub.channels.voice.
 
 A play is an iterator that yields the frame for each 20 ms. It reads keys and the party's own sound from its stage, and tells
-through it what happened. It never ends by itself: after its last word it is silent until the hub sends another scene.
+through it what happened. It never ends by itself: after its last word it is silent until the hub sends another scene, and
+it is closed then.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import Protocol
 
 from hub.channels import voice
@@ -66,7 +67,7 @@ class Stage(Protocol):
     def message_left(self, message: MessageFile | None) -> None: ...
 
 
-Play = Iterator[Frame]
+Play = Generator[Frame, None, None]
 
 
 def play(scene: voice.Scene, stage: Stage) -> Play | None:
@@ -149,26 +150,29 @@ def _ringback(scene: voice.Ringback, stage: Stage) -> Play:
 
 def _voicemail(scene: voice.Voicemail, stage: Stage) -> Play:
     yield from _said(stage, scene.prompts)
-    yield from stage.tone("beep")
-    stage.keys.clear()
     message: MessageFile | None = None
-    silent: list[Frame | None] = []
-    for _ in range(scene.limit_s * FRAMES_PER_S):
-        if "#" in stage.keys or len(silent) >= scene.silence_s * FRAMES_PER_S:
-            break
-        heard = stage.heard
-        if heard is None or loudness(heard.pcm) < QUIET:
-            silent.append(heard)
-        else:
-            if message is None:
-                message = stage.new_message()
-                del silent[:-_LEAD_FRAMES]
-            for each in (*silent, heard):
-                message.write(each, None)
-            silent.clear()
-        yield stage.silence
+    try:
+        yield from stage.tone("beep")
+        stage.keys.clear()
+        silent: list[Frame | None] = []
+        for _ in range(scene.limit_s * FRAMES_PER_S):
+            if "#" in stage.keys or len(silent) >= scene.silence_s * FRAMES_PER_S:
+                break
+            heard = stage.heard
+            if heard is None or loudness(heard.pcm) < QUIET:
+                silent.append(heard)
+            else:
+                if message is None:
+                    message = stage.new_message()
+                    del silent[:-_LEAD_FRAMES]
+                for each in (*silent, heard):
+                    message.write(each, None)
+                silent.clear()
+            yield stage.silence
+    finally:
+        # Also of a caller who hung up in the middle of a word, as most do.
+        stage.message_left(message)
     stage.keys.clear()
-    stage.message_left(message)
     yield from _nothing(stage)
 
 

@@ -124,7 +124,8 @@ class Agent(Voice):
         return answer.json() if answer.content else {}
 
     async def call(self, call_id: int) -> Json:
-        return (await self.line.house.api(self.person).get(f"/calls/{call_id}")).json()
+        found: Json = (await self.line.house.api(self.person).get(f"/calls/{call_id}")).json()
+        return found
 
     async def until_call(self, **wanted: Any) -> Json:
         """Reads on until a call is told of that is all this, last of all that was told of it."""

@@ -18,6 +18,8 @@ from hub.channels.chat import ChatChannel, normal_origin
 from hub.channels.email import EmailChannel
 from hub.channels.loopback import LoopbackChannel
 from hub.channels.oauth import token_url_problem
+from hub.channels.phone import CAPABILITIES as TWILIO_VOICE
+from hub.channels.phone import TwilioLine
 from hub.channels.sms import SmsChannel
 from hub.channels.tls import Security, is_loopback
 from hub.channels.voice import VoiceCapabilities, VoiceChannel
@@ -567,5 +569,85 @@ _EMAIL = ChannelType(
 
 CHANNEL_TYPES: Mapping[ChannelKind, ChannelType] = {each.kind: each for each in (_SMS, _EMAIL, _CHAT, _LOOPBACK)}
 
+_BROWSER = "Agents in the browser"
+
+
+def _browser_problems(values: Mapping[str, str]) -> Mapping[str, str]:
+    """All of what the browser's telephone needs, or nothing of it."""
+    names = ("api_key_sid", "api_key_secret", "twiml_app_sid")
+    given = {name for name in names if values.get(name, "").strip()}
+    if not given:
+        return {}
+    return {name: "is needed for agents to talk in the browser" for name in names if name not in given}
+
+
+_TWILIO_LINE = ChannelType(
+    kind=ChannelKind.PHONE,
+    provider="twilio",
+    label="Telephone (Twilio)",
+    description="Calls over the public telephone network through Twilio.",
+    make_line=TwilioLine,
+    voice=TWILIO_VOICE,
+    webhooks=("voice", "status", "conference", "recording", "amd"),
+    check=_browser_problems,
+    fields=(
+        Field(
+            "account_sid",
+            "Account SID",
+            help="On the first page of the Twilio console.",
+            required=True,
+            example="ACaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+            pattern=r"AC[0-9a-fA-F]{32}",
+        ),
+        Field(
+            "auth_token",
+            "Auth token",
+            help="Beside the account SID. It signs Twilio's webhooks and our calls.",
+            required=True,
+            secret=True,
+            pattern=r"\S{8,200}",
+        ),
+        Field(
+            "number",
+            "Number",
+            help="The number customers call, with its country code. It is shown to those whom agents call.",
+            required=True,
+            example="+15005550006",
+            pattern=r"\+[1-9][0-9]{6,14}",
+        ),
+        Field(
+            "api_key_sid",
+            "API key SID",
+            help="Of a standard API key. Leave empty if agents use their desk telephones only.",
+            example="SKaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+            pattern=r"SK[0-9a-fA-F]{32}",
+            group=_BROWSER,
+        ),
+        Field(
+            "api_key_secret",
+            "API key secret",
+            help="Shown by Twilio once, when the key is made.",
+            secret=True,
+            pattern=r"\S{8,200}",
+            group=_BROWSER,
+        ),
+        Field(
+            "twiml_app_sid",
+            "TwiML app SID",
+            help="Of a TwiML app whose voice request URL is this channel's voice address.",
+            example="APaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+            pattern=r"AP[0-9a-fA-F]{32}",
+            group=_BROWSER,
+        ),
+        Field(
+            "api_base",
+            "API address",
+            help="Leave empty for Twilio itself. Another address is for a proxy or the demo carrier.",
+            example="https://api.twilio.com",
+            check=_api_base_problem,
+        ),
+    ),
+)
+
 # Telephone lines by provider.
-LINE_TYPES: Mapping[str, ChannelType] = {}
+LINE_TYPES: Mapping[str, ChannelType] = {each.provider: each for each in (_TWILIO_LINE,)}

@@ -3148,7 +3148,10 @@ export interface components {
          * @enum {string}
          */
         OfferOutcome: "accepted" | "declined" | "no_answer" | "device_lost" | "setup_failed" | "customer_left" | "withdrawn";
-        /** @description Work that rings at an agent. `why` says in words-for-machines why this agent (the engine's record). */
+        /**
+         * @description Work that rings at an agent. `why` says in words-for-machines why this agent (the engine's record). `call_id`: a caller
+         *     who is on the line. `callback_address`: the customer wants to be called there.
+         */
         OfferView: {
             id: number;
             conversation_id: number;
@@ -3169,6 +3172,10 @@ export interface components {
             why: {
                 [key: string]: string | number | null;
             };
+            /** @default null */
+            call_id: number | null;
+            /** @default null */
+            callback_address: string | null;
         };
         Organisation: {
             name: string;

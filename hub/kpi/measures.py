@@ -405,7 +405,10 @@ CALLS_OFFERED = Measure(
 CALLS_ANSWERED = Measure(
     id="calls_answered",
     version=1,
-    formula="Offered calls in which the customer talked with an agent, unless they were passed on and left while waiting again.",
+    formula=(
+        "Offered calls in which the customer talked with an agent, unless they were passed on and"
+        " left while waiting again."
+    ),
     unit=Unit.COUNT,
     clock=Clock.NONE,
     source=CallEnded.KIND,

@@ -39,6 +39,7 @@ from hub.calls.lines import Lines
 from hub.errors import DatabaseAway, Misconfigured
 from hub.kpi.facts import Projector
 from hub.logs import set_up_logging
+from hub.media_child import media_beside
 from hub.routing.dispatcher import Dispatcher
 from hub.routing.estimates import Estimator, forget_estimates
 from hub.routing.ladder import Escalations
@@ -150,7 +151,7 @@ class Hub:
         self.notices = Notices(self.database)
         self.tail = Tail(self.database, self.wakes)
         self.intake = Intake(self.database, self.files)
-        self.channels = Adapters(self.database, self.vault, settings.public_url, settings.media_url)
+        self.channels = Adapters(self.database, self.vault, settings.public_url, settings.line_url)
         self.sender = Sender(
             self.database,
             self.wakes,
@@ -459,12 +460,13 @@ def serve(settings: Settings, host: str, port: int, processes: int = 1) -> None:
             "several processes need PostgreSQL: SQLite has one writer", fields={"HUB_DATABASE_URL": "is SQLite"}
         )
     options = server_options(host, port, settings)
-    if processes > 1:
-        os.environ.setdefault("HUB_PUBLIC_URL", settings.public_url)
-        uvicorn.run("hub.app:create_app", factory=True, workers=processes, **options)
-        return
-    sys.setswitchinterval(SWITCH_INTERVAL_S)
-    hub = Hub(settings)
-    uvicorn.Server(uvicorn.Config(make_app(hub), **options)).run()
+    with media_beside(settings) as settings:
+        if processes > 1:
+            os.environ.setdefault("HUB_PUBLIC_URL", settings.public_url)
+            uvicorn.run("hub.app:create_app", factory=True, workers=processes, **options)
+            return
+        sys.setswitchinterval(SWITCH_INTERVAL_S)
+        hub = Hub(settings)
+        uvicorn.Server(uvicorn.Config(make_app(hub), **options)).run()
     if hub.has_failed:
         raise SystemExit(1)

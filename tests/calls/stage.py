@@ -30,6 +30,7 @@ from typing import Any, Protocol
 
 from sqlalchemy import func, select, update
 
+from hub.calls import flows
 from hub.domain.values import ContactKind, Role
 from hub.store import tables
 from hub.store.database import Tx
@@ -71,7 +72,7 @@ class Line(Protocol):
     hears_words: bool
     detects_machines: bool
 
-    async def set_up(self, stage: Stage, *, flow_id: int | None = None) -> None:
+    async def set_up(self, stage: Stage) -> None:
         """Makes the channel, and whatever stands at its other end."""
 
     async def tear_down(self) -> None: ...
@@ -252,6 +253,16 @@ class Stage:
             lambda tx: tx.execute(update(q).where(q.c.id == self.house.queue_id).values(**values))
         )
 
+    async def use_flow(self, nodes: Mapping[str, Any], start: str = "menu") -> None:
+        """What callers of the line hear first. Nodes of the line's own queue name it `self.house.queue_id`."""
+
+        def lay(tx: Tx) -> None:
+            made = flows.create_flow(tx, "Flow", {"start": start, "nodes": dict(nodes)})
+            channel = tables.channel
+            tx.execute(update(channel).where(channel.c.id == self.line.channel_id).values(flow_id=made.id))
+
+        await self.house.hub.database.transaction(lay)
+
     async def contact_point(self, number: str) -> int:
         """Of a customer with this number, who is made if there is none."""
 
@@ -362,6 +373,16 @@ class Stage:
 
     # --- what must hold in the end
 
+    async def is_free(self, agent: Agent) -> None:
+        """Until the agent may be offered work: no assignment of theirs is for a call that goes on."""
+
+        async def has_none() -> bool:
+            calls = [c for c in await self.rows(tables.call) if c["agent_id"] == agent.id and c["state"] != "ended"]
+            offers = [o for o in await self.rows(tables.offer) if o["agent_id"] == agent.id and not o["ended_at"]]
+            return not calls and not offers
+
+        await self.until(has_none, f"{agent.name} is free")
+
     async def nothing_is_left(self) -> None:
         """No call goes on, no leg rings or is billed, no agent is stuck in one, and the provider had nothing to complain
         of."""
@@ -392,7 +413,6 @@ class Scripted:
 
     play: Script
     needs: frozenset[str] = frozenset()
-    flow: Mapping[str, Any] | None = None
 
     def suits(self, line: Line) -> bool:
         return all(getattr(line, need) for need in self.needs)

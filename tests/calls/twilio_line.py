@@ -81,7 +81,7 @@ class TwilioLine:
         # What a script does wrong on purpose is no complaint.
         self.expected: set[int] = set()
 
-    async def set_up(self, stage: Stage, *, flow_id: int | None = None) -> None:
+    async def set_up(self, stage: Stage) -> None:
         self.stage = stage
         hub_url = f"{stage.house.url}/webhooks/{self.channel_id}"
         self.carrier = Carrier(
@@ -104,7 +104,6 @@ class TwilioLine:
                 queue_id=stage.house.queue_id,
                 settings=settings,
                 secrets={"auth_token": AUTH_TOKEN},
-                flow_id=flow_id,
             )
         )
 

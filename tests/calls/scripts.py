@@ -551,7 +551,7 @@ async def a_mandatory_wrap_up_waits_for_what_it_was_about(stage: Stage) -> None:
     await stage.until_state(call, "wrap_up")
     await stage.forward(120)
     assert (await stage.row(call))["state"] == "wrap_up"
-    assert await arpi.refused(f"/calls/{call['id']}/wrap_up", {"done": True}) == "invalid_input"
+    assert await arpi.refused(f"/calls/{call['id']}/wrap_up", {"done": True}) == "invalid"
     await arpi.wraps_up(call, disposition="Order")
     await stage.until_over(call, "completed")
     await stage.nothing_is_left()

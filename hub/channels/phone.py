@@ -550,8 +550,8 @@ def _read(request: WebhookRequest) -> _Told:
     fields = dict(twilio.form_pairs(request.body))
     query = dict(parse_qsl(urlsplit(request.url).query, keep_blank_values=True))
     sid = fields.get("CallSid", "")
-    # The recording of a conference may come without a call; nothing else does.
-    if not _SID.fullmatch(sid) and request.kind != "recording":
+    # What a room or its recording tells may be about no call.
+    if not _SID.fullmatch(sid) and (sid or request.kind not in ("recording", "conference")):
         raise BadRequest("The payload names no call.", fields={"CallSid": "must be a call's sid"})
     token = query.get("leg")
     if token is None and fields.get("From", "").startswith(_CLIENT):
@@ -600,6 +600,8 @@ def _parse_status(told: _Told) -> list[VoiceEvent]:
 
 
 def _parse_conference(told: _Told) -> list[VoiceEvent]:
+    if not told.sid:
+        return []
     match told.fields.get("StatusCallbackEvent", ""):
         case "participant-join":
             return [_connected(told)]

@@ -60,7 +60,7 @@ from tests.channels.support import ACCOUNT_SID, NOW, NUMBER, PAYLOADS, PUBLIC_UR
 LINE = TwilioLine(line_account())
 LEG = LegName(TOKEN, CALL_SID)
 STRANGER = LegName(None, CALL_SID)
-AT_LEG = {"leg": TOKEN, "v": 3}
+AT_LEG: Mapping[str, str | int] = {"leg": TOKEN, "v": 3}
 
 
 def told(request: WebhookRequest) -> VoiceEvent:
@@ -337,7 +337,7 @@ def answered(menu: Menu, **fields: str) -> Chosen:
     """What is told when the caller does this in that menu."""
     gather = document(order(menu), webhook("voice", AT_LEG))[0]
     url = gather.attrib["action"]
-    event = told(replace(webhook("voice", **fields), url=url))
+    event = told(replace(webhook("voice", None, **fields), url=url))
     assert isinstance(event, Chosen)
     return event
 

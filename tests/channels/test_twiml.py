@@ -4,7 +4,7 @@ and what may stand where. Checked against tests/payloads/twilio_voice/twiml.json
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -78,7 +78,7 @@ def fits(value: str, rule: Mapping[str, Any]) -> bool:
     return _KINDS[rule["type"]](value, rule)
 
 
-_KINDS = {
+_KINDS: Mapping[str, Callable[[str, Mapping[str, Any]], bool]] = {
     # Twilio takes no address of more than some 4,000 characters; none of ours comes near.
     "url": lambda value, _: urlsplit(value).scheme == "https" and bool(urlsplit(value).hostname) and len(value) < 4_000,
     "integer": lambda value, rule: (

@@ -11,9 +11,10 @@ from xml.etree.ElementTree import Element
 
 import pytest
 
-from hub.channels import phone
 from hub.channels.channel import WebhookRequest
-from hub.channels.phone import TwilioLine, read_caller, read_status
+from hub.channels.phone import TwilioLine
+from hub.channels.twilio_callbacks import read_caller, read_status
+from hub.channels.twilio_scenes import MUSIC_S, PIECE_S
 from hub.channels.twilio_voice import CALL_STATES
 from hub.channels.voice import (
     CallArrived,
@@ -41,6 +42,7 @@ from hub.channels.voice import (
 from hub.domain.calls import LegEnd, Party, Presence, Recording
 from hub.domain.states import LegState
 from hub.errors import BadRequest, BadSignature, Refused, Unavailable, Uncertain
+from hub.media import hold_music
 from tests.channels.lines import (
     AGENT_SID,
     CALL_SID,
@@ -945,7 +947,5 @@ async def test_a_recording_is_removed_once(answer: Reply) -> None:
 
 
 def test_the_tune_is_as_long_as_the_documents_believe() -> None:
-    from hub.media import hold_music
-
-    assert phone.MUSIC_S == hold_music.TUNE_S
-    assert phone.MUSIC_S % phone.PIECE_S == 0
+    assert MUSIC_S == hold_music.TUNE_S
+    assert MUSIC_S % PIECE_S == 0

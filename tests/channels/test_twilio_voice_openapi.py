@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from hub.channels.phone import TwilioLine
+from hub.channels.twilio_voice import CALL_STATES, RECORDING_LIVE, RECORDING_UNREADY
 from hub.channels.voice import Hold, Over, RecordingRef, Say, Talk
 from hub.domain.calls import Party, Presence, Recording
 from tests.channels.lines import AGENT_SID, HELLO, RECORDING_SID, line_account, order
@@ -142,8 +143,6 @@ async def test_a_recording_is_fetched_by_a_published_call() -> None:
 
 
 def test_the_words_of_a_call_are_those_that_twilio_publishes() -> None:
-    from hub.channels.twilio_voice import CALL_STATES, RECORDING_LIVE, RECORDING_UNREADY
-
     schemas = document()["components"]["schemas"]
     # `initiated` is a word of the status callback alone.
     assert set(CALL_STATES) - {"initiated"} == set(schemas["call_enum_status"]["enum"])

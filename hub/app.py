@@ -35,9 +35,11 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from hub.agents import accounts, presence
+from hub.calls.lines import Lines
 from hub.errors import DatabaseAway, Misconfigured
 from hub.kpi.facts import Projector
 from hub.logs import set_up_logging
+from hub.media_child import media_beside
 from hub.routing.dispatcher import Dispatcher
 from hub.routing.estimates import Estimator, forget_estimates
 from hub.routing.ladder import Escalations
@@ -63,6 +65,7 @@ from hub.web import (
     attachments,
     calendars,
     callbacks,
+    calls,
     channels,
     chat_socket,
     conversations,
@@ -71,6 +74,7 @@ from hub.web import (
     line_sounds,
     mail_sign_in,
     mails,
+    measures,
     offers,
     openapi,
     queues,
@@ -114,6 +118,7 @@ ENDPOINTS: list[Endpoint] = endpoints_of(
     offers,
     routing,
     callbacks,
+    calls,
     agents,
     customers,
     attachments,
@@ -129,6 +134,7 @@ ENDPOINTS: list[Endpoint] = endpoints_of(
     topics,
     escalation,
     alerts,
+    measures,
 )
 
 
@@ -145,7 +151,7 @@ class Hub:
         self.notices = Notices(self.database)
         self.tail = Tail(self.database, self.wakes)
         self.intake = Intake(self.database, self.files)
-        self.channels = Adapters(self.database, self.vault, settings.public_url, settings.media_url)
+        self.channels = Adapters(self.database, self.vault, settings.public_url, settings.line_url)
         self.sender = Sender(
             self.database,
             self.wakes,
@@ -177,6 +183,7 @@ class Hub:
             reuse_port=not settings.is_sqlite,
         )
         self.dispatcher = Dispatcher(self.database, self.wakes, presence_grace_s=settings.presence_grace_s)
+        self.lines = Lines(self.database, self.wakes, self.channels, self.vault, public_url=settings.public_url)
         self.escalations = Escalations(self.database, self.wakes)
         self.estimator = Estimator(self.database, self.wakes)
         self.projector = Projector(self.database, self.wakes)
@@ -200,6 +207,7 @@ class Hub:
             "tail": self.tail.run(),
             "notices": self.notices.run(),
             "dispatcher": self.dispatcher.run(),
+            "lines": self.lines.run(),
             "escalations": self.escalations.run(),
             "clocks": self.escalations.keep_up(),
             "estimator": self.estimator.run(),
@@ -452,12 +460,13 @@ def serve(settings: Settings, host: str, port: int, processes: int = 1) -> None:
             "several processes need PostgreSQL: SQLite has one writer", fields={"HUB_DATABASE_URL": "is SQLite"}
         )
     options = server_options(host, port, settings)
-    if processes > 1:
-        os.environ.setdefault("HUB_PUBLIC_URL", settings.public_url)
-        uvicorn.run("hub.app:create_app", factory=True, workers=processes, **options)
-        return
-    sys.setswitchinterval(SWITCH_INTERVAL_S)
-    hub = Hub(settings)
-    uvicorn.Server(uvicorn.Config(make_app(hub), **options)).run()
+    with media_beside(settings) as settings:
+        if processes > 1:
+            os.environ.setdefault("HUB_PUBLIC_URL", settings.public_url)
+            uvicorn.run("hub.app:create_app", factory=True, workers=processes, **options)
+            return
+        sys.setswitchinterval(SWITCH_INTERVAL_S)
+        hub = Hub(settings)
+        uvicorn.Server(uvicorn.Config(make_app(hub), **options)).run()
     if hub.has_failed:
         raise SystemExit(1)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import date
 from urllib.parse import urlsplit
 
+from hub.channels import hubline
 from hub.channels.channel import Channel, ChannelAccount
 from hub.channels.chat import ChatChannel, normal_origin
 from hub.channels.email import EmailChannel
@@ -581,6 +582,23 @@ def _browser_problems(values: Mapping[str, str]) -> Mapping[str, str]:
     return {name: "is needed for agents to talk in the browser" for name in names if name not in given}
 
 
+# RFC 7064 and 7065: scheme, host and port, and for TURN how it is reached.
+_ICE_SERVER = re.compile(r"(stuns?|turns?):[A-Za-z0-9.\-\[\]:]{1,255}(\?transport=(udp|tcp))?")
+
+
+def _ice_servers_problem(value: str) -> Problem:
+    wrong = [each for each in value.split() if not _ICE_SERVER.fullmatch(each)]
+    return f"{wrong[0][:100]} is no address such as stun:stun.example.com:3478" if wrong else None
+
+
+def _line_problems(values: Mapping[str, str]) -> Mapping[str, str]:
+    given = {name for name in ("turn_username", "turn_credential") if values.get(name, "").strip()}
+    if len(given) != 1:
+        return {}
+    missing = "turn_credential" if "turn_username" in given else "turn_username"
+    return {missing: "is needed with the other"}
+
+
 _TWILIO_LINE = ChannelType(
     kind=ChannelKind.PHONE,
     provider="twilio",
@@ -649,5 +667,60 @@ _TWILIO_LINE = ChannelType(
     ),
 )
 
+_HUB_LINE = ChannelType(
+    kind=ChannelKind.PHONE,
+    provider=hubline.PROVIDER,
+    label="Hub line",
+    description="Calls from your own web pages, carried by the hub itself; no provider is needed.",
+    make_line=hubline.HubLine,
+    voice=hubline.CAPABILITIES,
+    webhooks=("voice",),
+    check=_line_problems,
+    fields=(
+        Field(
+            "title",
+            "Title",
+            help="What callers see: your company, or what they call you about.",
+            example="Call us",
+            pattern=r"[^\x00-\x1f]{1,60}",
+        ),
+        Field(
+            "chat_channel_id",
+            "Chat",
+            help="The ID of the chat channel in whose window the button “Call us” appears. "
+            "Whoever writes there and calls here is one customer.",
+            example="website-chat",
+            pattern=r"[a-z0-9][a-z0-9-]{1,40}",
+        ),
+        Field(
+            "allowed_origins",
+            "Allowed pages",
+            help="The sites that may call, separated by spaces. The hub's own pages always may.",
+            example="https://www.example.com https://shop.example.com",
+            check=_origins_problem,
+        ),
+        Field(
+            "ice_servers",
+            "STUN and TURN servers",
+            help="For callers behind strict firewalls: addresses separated by spaces, such as stun:stun.example.com:3478 or "
+            "turn:turn.example.com:3478. Leave empty if the media process has a public address.",
+            example="turn:turn.example.com:3478",
+            check=_ice_servers_problem,
+        ),
+        Field(
+            "turn_username",
+            "TURN user name",
+            help="Only if a TURN server asks for one. Callers' browsers get to know it.",
+            pattern=r"\S{1,200}",
+        ),
+        Field(
+            "turn_credential",
+            "TURN password",
+            help="Beside the user name. Callers' browsers get to know it, so make it one for this alone.",
+            pattern=r"\S{1,200}",
+        ),
+    ),
+)
+
 # Telephone lines by provider.
-LINE_TYPES: Mapping[str, ChannelType] = {each.provider: each for each in (_TWILIO_LINE,)}
+LINE_TYPES: Mapping[str, ChannelType] = {each.provider: each for each in (_TWILIO_LINE, _HUB_LINE)}

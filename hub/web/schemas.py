@@ -139,8 +139,10 @@ class Snapshot(Answer):
     alerts: list[AlertView]
     # Those that go on, as far as the viewer may see them.
     calls: list[CallView]
-    # Of the viewer's queues; a supervisor's are all.
+    # Of the viewer's queues (a supervisor's are all) that had calls today.
     queue_numbers: list[QueueNumbersView]
+    # For supervisors: of everybody who has done anything today. Empty for agents, who have `numbers`.
+    agent_numbers: list[NumbersView]
 
 
 # --- conversations ----------------------------------------------------------------------------------------------------
@@ -1119,3 +1121,84 @@ class NewCallback(Request):
 
 class CallbackOutcome(Request):
     outcome: Literal["reached", "no_answer"]
+
+
+# --- figures ------------------------------------------------------------------------------------------------------------
+
+
+class MeasureDefinition(Answer):
+    """`source`: the kind of fact it is computed from; `day_by`: which instant of the fact says to which day it belongs.
+    `clock` wall: every second counts, nights and holidays too; none: the figure only counts."""
+
+    id: str
+    version: int
+    formula: str
+    unit: Literal["count", "seconds"]
+    clock: Literal["none", "wall"]
+    source: str
+    day_by: str
+
+
+# --- calls --------------------------------------------------------------------------------------------------------------
+
+# As it is written: +374…, or as people of the organisation's region dial it.
+PhoneNumber = Annotated[str, StringConstraints(strip_whitespace=True, min_length=2, max_length=40)]
+TransferNote = Annotated[str, StringConstraints(strip_whitespace=True, max_length=2_000)]
+
+
+class NewCall(Request):
+    """Exactly one of `contact_point_id` and `conversation_id`. `channel_id`: by which line (null: your queue's)."""
+
+    contact_point_id: int | None = None
+    conversation_id: int | None = None
+    channel_id: Annotated[str, StringConstraints(max_length=41)] | None = None
+
+
+class LineOffer(Request):
+    # An offer with audio alone has some 3 kB, with all candidates of a machine with many networks some 10.
+    sdp: Annotated[str, StringConstraints(min_length=10, max_length=64_000)]
+
+
+class LineAnswer(Answer):
+    sdp: str
+
+
+class BrowserToken(Answer):
+    token: str
+
+
+class Hold(Request):
+    held: bool
+
+
+class Mute(Request):
+    muted: bool
+
+
+class SetRecording(Request):
+    recording: Literal["on", "paused"]
+
+
+class CallTransfer(Request):
+    """Exactly one of the three targets."""
+
+    agent_id: int | None = None
+    queue_id: int | None = None
+    number: PhoneNumber | None = None
+    note: TransferNote | None = None
+
+
+class Consult(Request):
+    agent_id: int | None = None
+    number: PhoneNumber | None = None
+
+
+class WrapUp(Request):
+    disposition: Disposition | None = None
+    note: TransferNote | None = None
+    done: bool = False
+    keep_open: bool = False
+
+
+class Supervise(Request):
+    presence: Literal["listen", "whisper", "talk"]

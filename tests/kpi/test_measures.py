@@ -104,7 +104,23 @@ def test_a_spread_is_the_same_in_any_order() -> None:
 
 
 def test_every_measure_says_what_it_is() -> None:
-    assert list(MEASURES) == ["handled_segments", "handled_contacts", "first_response_s", "resolution_s"]
+    assert list(MEASURES) == [
+        "handled_segments",
+        "handled_contacts",
+        "first_response_s",
+        "resolution_s",
+        "calls_per_day",
+        "calls_missed",
+        "talk_s",
+        "hold_s",
+        "wrap_up_s",
+        "aht",
+        "calls_offered",
+        "calls_answered",
+        "calls_abandoned",
+        "calls_short_abandoned",
+        "asa_queue",
+    ]
     assert all(measure.formula.endswith(".") and measure.version >= 1 for measure in MEASURES.values())
 
 

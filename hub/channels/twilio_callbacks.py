@@ -319,17 +319,26 @@ def was_refused_by_queue(told: Told) -> bool:
 # --- keys and words -----------------------------------------------------------------------------------------------------
 #
 # Twilio tells which key was pressed or what was said, not what was offered. So the address of a menu names its keys, and for
-# each of its words a short hash: the words themselves would make addresses of kilobytes.
+# each of its words a short hash: the words themselves would make addresses of kilobytes. Every letter of them is one that no
+# proxy and no library writes in another way: the signature covers the address as it is written.
 
 _MARK_LENGTH = 8
+_IN_ADDRESS = str.maketrans("*#", "sh")
+_FROM_ADDRESS = str.maketrans("sh", "*#")
 
 
-def word_marks(words: Mapping[str, tuple[str, ...]], keys: Iterable[str]) -> str:
-    return " ".join(f"{key}{mark(_letters(word))}" for key in keys for word in words.get(key, ()) if _letters(word))
+def write_keys(keys: Iterable[str]) -> str:
+    return "".join(keys).translate(_IN_ADDRESS)
+
+
+def write_words(words: Mapping[str, tuple[str, ...]], keys: Iterable[str]) -> str:
+    return ".".join(
+        write_keys(key) + mark(_letters(word)) for key in keys for word in words.get(key, ()) if _letters(word)
+    )
 
 
 def _offered(told: Told) -> frozenset[str]:
-    return frozenset(told.query.get("keys", ""))
+    return frozenset(told.query.get("keys", "").translate(_FROM_ADDRESS))
 
 
 def _chosen_key(told: Told) -> str | None:
@@ -338,12 +347,10 @@ def _chosen_key(told: Told) -> str | None:
     if digits:
         return digits if digits in _offered(told) else None
     said = _letters(told.fields.get("SpeechResult", "")).split()[:100]
-    marks = {each[1:]: each[0] for each in told.query.get("words", "").split()}
-    if not said or not marks:
-        return None
+    words = [(each[0].translate(_FROM_ADDRESS), each[1:]) for each in told.query.get("words", "").split(".") if each]
     for length in range(min(len(said), 8), 0, -1):
-        runs = (" ".join(said[start : start + length]) for start in range(len(said) - length + 1))
-        found = {marks[each] for each in map(mark, runs) if each in marks}
+        runs = {mark(" ".join(said[start : start + length])) for start in range(len(said) - length + 1)}
+        found = {key for key, word in words if word in runs}
         if found:
             # The longest words that were offered: "new order" is not "order".
             return found.pop() if len(found) == 1 else None

@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 from hub.channels import twiml
 from hub.channels.channel import ChannelAccount
@@ -21,7 +22,8 @@ from hub.channels.twilio_callbacks import (
     is_unanswered,
     mark,
     was_refused_by_queue,
-    word_marks,
+    write_keys,
+    write_words,
 )
 from hub.channels.twiml import Verb
 from hub.channels.voice import (
@@ -51,6 +53,8 @@ _IDLE_S = 2
 _QUEUE_NAME_LIMIT = 64
 # Twilio ends a call after four hours (docs/voice/twiml/dial, "timeLimit").
 _RECORD_LIMIT_S = 14_400
+# More silence than anybody leaves on purpose.
+_SILENCE_LIMIT_S = 60
 
 # A piece of the tune: from which second, and for how many.
 Music = Callable[[int, int], Verb]
@@ -195,7 +199,7 @@ class Scenes:
                 "finishOnKey": "#",
                 "playBeep": True,
                 "maxLength": within(scene.limit_s, 1, _RECORD_LIMIT_S),
-                "timeout": within(scene.silence_s, 1, _RECORD_LIMIT_S),
+                "timeout": within(scene.silence_s, 1, _SILENCE_LIMIT_S),
                 "recordingStatusCallback": self.callback("recording", address.token, did="voicemail"),
                 "recordingStatusCallbackMethod": "POST",
                 "recordingStatusCallbackEvent": "completed absent",
@@ -209,19 +213,19 @@ class Scenes:
 #
 # Music in a room is asked for without looking at the leg, so its address carries what is said before it.
 
-_SAID_LIMIT = 1_500
+_SAID_LIMIT = 2_000
 
 
 def _write_said(said: tuple[Prompt, ...]) -> str:
     """Empty where it would make too long an address: then the music begins at once."""
     rows = [[p.audio_url] if p.audio_url else [p.language, p.text] for p in said]
-    written = json.dumps(rows, ensure_ascii=False, separators=(",", ":")) if rows else ""
-    return written if len(quote(written)) <= _SAID_LIMIT else ""
+    written = base64.urlsafe_b64encode(json.dumps(rows).encode()).decode().rstrip("=") if rows else ""
+    return written if len(written) <= _SAID_LIMIT else ""
 
 
 def _read_said(written: str) -> tuple[Prompt, ...]:
     try:
-        rows = json.loads(written) if written else []
+        rows = json.loads(base64.urlsafe_b64decode(written + "=" * (-len(written) % 4))) if written else []
         return tuple(Prompt(audio_url=row[0]) if len(row) == 1 else Prompt(row[1], row[0]) for row in rows)
     except (ValueError, TypeError, LookupError) as error:
         raise BadRequest("The address is not one of ours.", fields={"say": "must be what is said"}) from error
@@ -234,12 +238,12 @@ def _menu(scene: Menu, told: Told, order: LegOrder, address: _Address) -> Verb:
     language = twiml.heard_language(scene.language) if any(scene.words.values()) else None
     # The same menu once more is another question, and its answer another event.
     again = told.number("n") + 1 if told.did == "menu" and told.number("v") == order.scene_version else 0
-    words = word_marks(scene.words, scene.keys) if language else ""
+    words = write_words(scene.words, scene.keys) if language else ""
     return Verb(
         "Gather",
         {
             "input": "dtmf speech" if language else "dtmf",
-            "action": address.to("menu", n=again, keys="".join(scene.keys), words=words),
+            "action": address.to("menu", n=again, keys=write_keys(scene.keys), words=words),
             "method": "POST",
             "timeout": within(scene.timeout_s, 1, 60),
             # After a word, a second of silence is the end of it.
@@ -274,7 +278,7 @@ def _waiting(scene: Wait, told: Told, address: _Address, place: str, music: Musi
         "Gather",
         {
             "input": "dtmf",
-            "action": address.to("key", keys="".join(scene.keys), **place_in_music),
+            "action": address.to("key", keys=write_keys(scene.keys), **place_in_music),
             "method": "POST",
             "timeout": 1,
             "numDigits": 1,

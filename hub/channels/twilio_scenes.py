@@ -8,9 +8,11 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TypeVar
 from urllib.parse import urlencode
 
+from hub.calls import phrases
 from hub.channels import twiml
 from hub.channels.channel import ChannelAccount
 from hub.channels.twilio_callbacks import (
@@ -34,12 +36,16 @@ from hub.channels.voice import (
     Prompt,
     Ringback,
     Say,
+    Scene,
     Talk,
     Voicemail,
     Wait,
 )
 from hub.domain.calls import Presence
 from hub.errors import BadRequest
+from hub.media import phrase_files
+
+S = TypeVar("S", bound=Scene)
 
 # The tune that callers hear while they wait, as hub/web/line_sounds.py serves it: so long, and in pieces of so many seconds.
 # With each piece the document is asked for anew, so this is also how late a changed prompt may come.
@@ -80,7 +86,7 @@ class Scenes:
         self._account = account
 
     def document(self, order: LegOrder, told: Told) -> tuple[Verb, ...]:
-        scene, address = order.scene, self._address(order)
+        scene, address = self._sounding(order.scene), self._address(order)
         if told.place == QUEUE:
             # Only what a queue may play; whoever is to hear anything else leaves it, and asks again as a call.
             return _waiting(scene, told, address, QUEUE, self._music) if isinstance(scene, Wait) else (Verb("Leave"),)
@@ -109,6 +115,26 @@ class Scenes:
             case Over():
                 return _reject() if scene.is_busy and is_unanswered(told) else (Verb("Hangup"),)
 
+    def _sounding(self, scene: S) -> S:
+        """The scene with a sound for each of the hub's own phrases that Twilio cannot speak: a shipped recording, else the
+        same in English, which is better than nothing."""
+        if not isinstance(scene, Say | Menu | Wait | Hold | Voicemail):
+            return scene
+        return replace(scene, prompts=tuple(self._sounding_prompt(prompt) for prompt in scene.prompts))
+
+    def _sounding_prompt(self, prompt: Prompt) -> Prompt:
+        if prompt.audio_url or not prompt.phrase or twiml.voice_for(prompt.language) is not None:
+            return prompt
+        language = prompt.language.partition("-")[0].lower()
+        if phrase_files.can_be_read() and phrase_files.is_recorded(language, prompt.phrase):
+            url = f"{self._account.public_url}/line-sounds/phrase-{language}-{prompt.phrase}.wav"
+            return replace(prompt, audio_url=url)
+        name, number = prompt.phrase, None
+        if name not in phrases.PHRASES["en"]:
+            name, _, last = prompt.phrase.rpartition("_")
+            number = int(last) if last.isdecimal() else None
+        return phrases.spoken(name, "en", number) if name in phrases.PHRASES["en"] else prompt
+
     def _held_in_call(self, scene: Hold, told: Told, address: _Address) -> tuple[Verb, ...]:
         """Music on hold for a call that is in no room, the prompts once before it."""
         mark = _prompts_mark(scene.prompts)
@@ -135,7 +161,7 @@ class Scenes:
 
     def hold_url(self, scene: Hold) -> str:
         """Where a room asks for the music of one who is held in it."""
-        return self._voice_url(at=ROOM, did="held", say=_write_said(scene.prompts))
+        return self._voice_url(at=ROOM, did="held", say=_write_said(self._sounding(scene).prompts))
 
     def callback(self, kind: str, token: str, **more: str) -> str:
         """Where Twilio tells of a leg."""

@@ -11,6 +11,7 @@ from xml.etree.ElementTree import Element
 
 import pytest
 
+from hub.calls.phrases import spoken
 from hub.channels.channel import WebhookRequest
 from hub.channels.phone import TwilioLine
 from hub.channels.twilio_callbacks import read_caller, read_status
@@ -554,6 +555,37 @@ def test_a_message_is_taken_after_the_tone() -> None:
     record = root[1]
     assert (record.attrib["maxLength"], record.attrib["timeout"], record.attrib["finishOnKey"]) == ("90", "4", "#")
     assert parameters(record.attrib["recordingStatusCallback"])["did"] == "voicemail"
+
+
+def first_prompt(prompt: Prompt) -> tuple[str, str]:
+    said = document(order(Say((prompt,))), webhook("voice", AT_LEG))[0]
+    return said.tag, (said.text or "").removeprefix(PUBLIC_URL)
+
+
+def test_a_phrase_that_twilio_cannot_speak_is_played() -> None:
+    assert first_prompt(spoken("place", "hy", 3)) == ("Play", "/line-sounds/phrase-hy-place_3.wav")
+    assert first_prompt(spoken("goodbye", "ka")) == ("Play", "/line-sounds/phrase-ka-goodbye.wav")
+
+
+def test_a_phrase_that_twilio_can_speak_is_spoken() -> None:
+    assert first_prompt(spoken("goodbye", "uk"))[0] == first_prompt(spoken("goodbye", "en"))[0] == "Say"
+
+
+def test_a_phrase_of_which_there_is_no_recording_is_said_in_english() -> None:
+    assert first_prompt(Prompt("…", "xx", phrase="place_3")) == ("Say", spoken("place", "en", 3).text)
+    assert first_prompt(Prompt("…", "xx", phrase="goodbye")) == ("Say", spoken("goodbye", "en").text)
+    assert first_prompt(Prompt("…", "xx", phrase="never_heard_of"))[0] == "Redirect"
+
+
+async def held_first(prompt: Prompt) -> str:
+    ((_, form),) = await applied(order(Hold((prompt,))), Talk(), IN_ROOM, PARTICIPANT)
+    return document(None, replace(webhook("voice"), url=form["HoldUrl"]))[0].tag
+
+
+@pytest.mark.anyio
+async def test_a_phrase_on_hold_is_played_too() -> None:
+    assert await held_first(spoken("one_moment", "hy")) == "Play"
+    assert await held_first(spoken("one_moment", "en")) == "Say"
 
 
 def test_a_ringing_tone_has_no_end() -> None:

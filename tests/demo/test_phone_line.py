@@ -37,7 +37,7 @@ from hub.channels.voice import (
     VoicemailLeft,
     Wait,
 )
-from hub.demo.carrier import Carrier
+from hub.demo.carrier import Carrier, NumberConfig
 from hub.demo.carrier_calls import Call, Reaction, hears
 from hub.demo.carrier_time import DrivenTime
 from hub.domain.calls import LegEnd, Party, Presence, Recording
@@ -174,8 +174,8 @@ async def exchange(serving: Serving) -> AsyncIterator[Exchange]:
 
     hub = Starlette(routes=[Route("/webhooks/phone-demo/{kind}", webhook, methods=["POST"]), *line_sounds.routes()])
     async with serving(hub) as hub_url:
-        urls = {"voice_url": "voice", "voice_status_callback": "status"}
-        number = {name: f"{hub_url}/webhooks/phone-demo/{kind}" for name, kind in urls.items()}
+        webhooks = f"{hub_url}/webhooks/phone-demo"
+        number = NumberConfig(voice_url=f"{webhooks}/voice", voice_status_callback=f"{webhooks}/status")
         carrier = Carrier(account_sid=ACCOUNT_SID, auth_token=AUTH_TOKEN, numbers={NUMBER: number}, speed=50, time=time)
         async with serving(carrier.app) as carrier_url:
             carrier.base_url = carrier_url

@@ -8,7 +8,7 @@ import httpx2
 import pytest
 from starlette.applications import Starlette
 
-from hub.media import hold_music
+from hub.media import hold_music, phrase_files
 from hub.web import line_sounds
 
 pytestmark = pytest.mark.anyio
@@ -38,6 +38,21 @@ async def test_a_provider_fetches_sounds_without_asking(
     assert answer.headers["content-type"] == "audio/wav"
     assert "immutable" in answer.headers["cache-control"]
     assert answer.content == hold_music.wav(samples)
+
+
+async def test_a_phrase_is_fetched_where_the_provider_cannot_speak(provider: httpx2.AsyncClient) -> None:
+    answer = await provider.get("/line-sounds/phrase-hy-place_3.wav")
+    assert answer.status_code == 200
+    assert answer.content == hold_music.wav(phrase_files.samples("hy", "place_3", hold_music.RATE_HZ))
+    # It is said in more than a second.
+    assert len(answer.content) > 2 * hold_music.RATE_HZ
+
+
+@pytest.mark.parametrize(
+    "name", ["phrase-hy-place_99.wav", "phrase-xx-goodbye.wav", "phrase-hy-.wav", "phrase-..-x.wav"]
+)
+async def test_what_is_not_recorded_is_not_there(provider: httpx2.AsyncClient, name: str) -> None:
+    assert (await provider.get(f"/line-sounds/{name}")).status_code == 404
 
 
 @pytest.mark.parametrize(

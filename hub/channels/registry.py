@@ -689,15 +689,9 @@ _HUB_LINE = ChannelType(
             "Chat",
             help="The ID of the chat channel in whose window the button “Call us” appears. "
             "Whoever writes there and calls here is one customer.",
+            required=True,
             example="website-chat",
             pattern=r"[a-z0-9][a-z0-9-]{1,40}",
-        ),
-        Field(
-            "allowed_origins",
-            "Allowed pages",
-            help="The sites that may call, separated by spaces. The hub's own pages always may.",
-            example="https://www.example.com https://shop.example.com",
-            check=_origins_problem,
         ),
         Field(
             "ice_servers",

@@ -10,6 +10,8 @@ from collections import deque
 # The last ten seconds of ticks.
 _WINDOW = 500
 LATE_S = 0.040
+# One hiccup among fewer ticks than these would be the last percentile by itself.
+_EVIDENCE = 100
 
 
 class Lateness:
@@ -28,4 +30,4 @@ class Lateness:
 
     @property
     def is_too_late(self) -> bool:
-        return self.p99_s > LATE_S
+        return len(self._ticks) >= _EVIDENCE and self.p99_s > LATE_S

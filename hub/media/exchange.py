@@ -38,6 +38,8 @@ _CATCH_UP_S = 0.5
 # Keys pressed and looked at by nobody.
 _KEYS = 32
 _RETRY_S = 5.0
+# Seconds of each recording that may wait to be written: they lie in memory.
+_BACKLOG_S = 5
 
 # (topic, URL, kind, fields): within a topic the order is kept (hub.media.webhooks).
 Tell = Callable[[str, str, str, Mapping[str, object]], None]
@@ -228,12 +230,17 @@ class Exchange:
     def calls(self) -> int:
         return sum(1 for party in self.parties.values() if party.party is Party.CUSTOMER)
 
+    @property
+    def is_strained(self) -> bool:
+        """It is late, or the writer of recordings is seconds behind."""
+        return self.lateness.is_too_late or self.shelf.backlog > _BACKLOG_S * (1 + len(self._recordings))
+
     def check_room(self, token: str, party: Party) -> None:
         """Overloaded `all_busy` when another customer is more than this process carries. Everybody else may come: without
         an agent those who are here already would be worse off."""
         if party is not Party.CUSTOMER or token in self.parties:
             return
-        if self.calls >= self.limit or self.lateness.is_too_late:
+        if self.calls >= self.limit or (self.calls and self.is_strained):
             error = Overloaded("all lines are busy", retry_after_s=_RETRY_S)
             error.code = "all_busy"
             raise error

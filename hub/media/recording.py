@@ -115,9 +115,22 @@ class Shelf:
         self.codec = codec
         self.directory = directory
         self.writer = ThreadPoolExecutor(1, thread_name_prefix="media-writer")
+        self._handed_over = self._done = 0
+
+    @property
+    def backlog(self) -> int:
+        """Batches, of a second each, that wait to be written."""
+        return self._handed_over - self._done
 
     def run(self, work: Callable[[], None]) -> None:
-        self.writer.submit(work)
+        self._handed_over += 1
+        self.writer.submit(self._run, work)
+
+    def _run(self, work: Callable[[], None]) -> None:
+        try:
+            work()
+        finally:
+            self._done += 1
 
     def part(self, recording_id: str) -> Path:
         return self.directory / f"{recording_id}.ogg.part"

@@ -80,6 +80,7 @@ def run(plan: Plan) -> Result:
 
 
 def _measure(case: Case, webhook_url: str, plan: Plan) -> tuple[dict[str, Cell], float]:
+    stopped_by = ""
     best: dict[str, Cell] = dict.fromkeys(_COLUMNS) | {"case": case.name, "calls": 0}
     with _media(case.codec) as (pid, port, key), child("benchmarks.voice_callers") as callers:
         cores = sorted(os.sched_getaffinity(0))

@@ -13,6 +13,7 @@ import contextlib
 import gc
 import logging
 import os
+import signal
 import sys
 import threading
 from collections.abc import AsyncIterator
@@ -68,10 +69,13 @@ class Media:
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         await self.prompts.start()
+        await self.exchange.recover()
         tasks = [
             asyncio.create_task(self.exchange.run(), name="media tick"),
             asyncio.create_task(self._tidy(), name="media tidy"),
         ]
+        for task in tasks:
+            task.add_done_callback(self._ended)
         try:
             yield
         finally:
@@ -82,6 +86,15 @@ class Media:
             await self.webhooks.close()
             await self.prompts.close()
             await asyncio.to_thread(self.shelf.close)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled():
+            # A process that answers but mixes nothing would be worse than one that is started again.
+            log.critical("media.died", exc_info=task.exception())
+            self.has_failed = True
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    has_failed = False
 
     async def _tidy(self) -> None:
         while True:
@@ -94,7 +107,8 @@ def run(plan: Plan, *, with_parent: bool = False) -> None:
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
     take_precedence()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(plan, with_parent=with_parent))
+        if runner.run(_serve(plan, with_parent=with_parent)):
+            raise SystemExit(1)
 
 
 def take_precedence() -> None:
@@ -108,7 +122,8 @@ def take_precedence() -> None:
             os.sched_setscheduler(0, os.SCHED_RR | os.SCHED_RESET_ON_FORK, os.sched_param(1))
 
 
-async def _serve(plan: Plan, *, with_parent: bool) -> None:
+async def _serve(plan: Plan, *, with_parent: bool) -> bool:
+    """True if something died that must not."""
     media = Media(plan)
     server = uvicorn.Server(
         uvicorn.Config(
@@ -140,3 +155,4 @@ async def _serve(plan: Plan, *, with_parent: bool) -> None:
         gc.freeze()
         log.info("media.started", extra={"port": plan.port, "codec": plan.codec, "speaks": media.prompts.speaks})
         await server.serve()
+    return media.has_failed

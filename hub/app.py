@@ -35,6 +35,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from hub.agents import accounts, presence
+from hub.calls.lines import Lines
 from hub.errors import DatabaseAway, Misconfigured
 from hub.kpi.facts import Projector
 from hub.logs import set_up_logging
@@ -63,6 +64,7 @@ from hub.web import (
     attachments,
     calendars,
     callbacks,
+    calls,
     channels,
     chat_socket,
     conversations,
@@ -113,6 +115,7 @@ ENDPOINTS: list[Endpoint] = endpoints_of(
     offers,
     routing,
     callbacks,
+    calls,
     agents,
     customers,
     attachments,
@@ -176,6 +179,7 @@ class Hub:
             reuse_port=not settings.is_sqlite,
         )
         self.dispatcher = Dispatcher(self.database, self.wakes, presence_grace_s=settings.presence_grace_s)
+        self.lines = Lines(self.database, self.wakes, self.channels, self.vault, public_url=settings.public_url)
         self.escalations = Escalations(self.database, self.wakes)
         self.estimator = Estimator(self.database, self.wakes)
         self.projector = Projector(self.database, self.wakes)
@@ -199,6 +203,7 @@ class Hub:
             "tail": self.tail.run(),
             "notices": self.notices.run(),
             "dispatcher": self.dispatcher.run(),
+            "lines": self.lines.run(),
             "escalations": self.escalations.run(),
             "clocks": self.escalations.keep_up(),
             "estimator": self.estimator.run(),

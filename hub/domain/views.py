@@ -321,7 +321,8 @@ class CustomerView:
 
 @dataclass(frozen=True, slots=True)
 class OfferView:
-    """Work that rings at an agent. `why` says in words-for-machines why this agent (the engine's record)."""
+    """Work that rings at an agent. `why` says in words-for-machines why this agent (the engine's record). `call_id`: a caller
+    who is on the line. `callback_address`: the customer wants to be called there."""
 
     id: int
     conversation_id: int
@@ -337,6 +338,8 @@ class OfferView:
     preview: str
     waiting_since: datetime
     why: dict[str, str | int | float | None]
+    call_id: int | None = None
+    callback_address: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,6 +48,12 @@ def load_calendar(tx: Tx, calendar_id: int | None, version: int | None = None) -
     return read_stored(body)
 
 
+def is_open_now(tx: Tx, calendar_id: int) -> bool:
+    """By a calendar that is gone or cannot be read we are always there: nobody is turned away over it."""
+    calendar = load_current(tx, [calendar_id]).get(calendar_id)
+    return calendar is None or is_open(calendar, tx.now)
+
+
 def load_current(tx: Tx, ids: Collection[int]) -> dict[int, Calendar]:
     """Those of `ids` that there are and that can be read, as they are now."""
     if not ids:

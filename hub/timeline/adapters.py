@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import functools
 import logging
-from typing import Any, cast
+from typing import Any
 
 from sqlalchemy import Row, select
+from typing_extensions import TypeIs
 
 from hub.channels.channel import Channel, ChannelAccount
 from hub.channels.registry import create, create_line
@@ -22,6 +23,11 @@ from hub.timeline import channels
 log = logging.getLogger(__name__)
 
 _ch = tables.channel.c
+
+
+def is_line(adapter: Channel | VoiceChannel) -> TypeIs[VoiceChannel]:
+    """Whether the account carries calls instead of messages."""
+    return hasattr(adapter, "voice")
 
 
 def _load_account(tx: Tx, channel_id: str) -> Row[Any] | None:
@@ -60,16 +66,16 @@ class Adapters:
     async def get(self, channel_id: str) -> Channel:
         """Of an account that carries messages; Conflict `voice_channel` for a telephone line."""
         adapter = await self.find(channel_id)
-        if hasattr(adapter, "voice"):
+        if is_line(adapter):
             raise Conflict("a telephone line carries calls, not messages", code="voice_channel")
         return adapter
 
     async def get_line(self, channel_id: str) -> VoiceChannel:
         """Of a telephone line; NotFound for any other account."""
         adapter = await self.find(channel_id)
-        if not hasattr(adapter, "voice"):
+        if not is_line(adapter):
             raise NotFound("there is no such line")
-        return cast(VoiceChannel, adapter)
+        return adapter
 
     async def find(self, channel_id: str) -> Channel | VoiceChannel:
         """Either of them."""

@@ -1119,3 +1119,68 @@ class NewCallback(Request):
 
 class CallbackOutcome(Request):
     outcome: Literal["reached", "no_answer"]
+
+
+# --- calls --------------------------------------------------------------------------------------------------------------
+
+# As it is written: +374…, or as people of the organisation's region dial it.
+PhoneNumber = Annotated[str, StringConstraints(strip_whitespace=True, min_length=2, max_length=40)]
+TransferNote = Annotated[str, StringConstraints(strip_whitespace=True, max_length=2_000)]
+
+
+class NewCall(Request):
+    """Exactly one of `contact_point_id` and `conversation_id`. `channel_id`: by which line (null: your queue's)."""
+
+    contact_point_id: int | None = None
+    conversation_id: int | None = None
+    channel_id: Annotated[str, StringConstraints(max_length=41)] | None = None
+
+
+class LineOffer(Request):
+    # An offer with audio alone has some 3 kB, with all candidates of a machine with many networks some 10.
+    sdp: Annotated[str, StringConstraints(min_length=10, max_length=64_000)]
+
+
+class LineAnswer(Answer):
+    sdp: str
+
+
+class BrowserToken(Answer):
+    token: str
+
+
+class Hold(Request):
+    held: bool
+
+
+class Mute(Request):
+    muted: bool
+
+
+class SetRecording(Request):
+    recording: Literal["on", "paused"]
+
+
+class CallTransfer(Request):
+    """Exactly one of the three targets."""
+
+    agent_id: int | None = None
+    queue_id: int | None = None
+    number: PhoneNumber | None = None
+    note: TransferNote | None = None
+
+
+class Consult(Request):
+    agent_id: int | None = None
+    number: PhoneNumber | None = None
+
+
+class WrapUp(Request):
+    disposition: Disposition | None = None
+    note: TransferNote | None = None
+    done: bool = False
+    keep_open: bool = False
+
+
+class Supervise(Request):
+    presence: Literal["listen", "whisper", "talk"]

@@ -31,7 +31,7 @@ function entry(id: number, changes: Partial<EntryView> = {}): EntryView {
 function offer(id: number): OfferView {
   return {
     id, conversation_id: 10, agent_id: 1, offered_at: AT, expires_at: AT, ended_at: null, outcome: null, customer_name: "Արամ",
-    channel_id: "sms", channel_kind: "sms", queue_id: 1, preview: "…", waiting_since: AT, why: {},
+    channel_id: "sms", channel_kind: "sms", queue_id: 1, preview: "…", waiting_since: AT, why: {}, call_id: null, callback_address: null,
   };
 }
 

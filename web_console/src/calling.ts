@@ -11,7 +11,7 @@ import { computed, onScopeDispose, reactive, ref, shallowRef, watch } from "vue"
 import { api, ApiError } from "./client";
 import type { CallView, ContactPointView, ConversationView } from "./events";
 import { useHub } from "./hub";
-import { lineTask, type LineNow, type Measured, myCall, type Phase, phaseOf, type Presence, type Quality, qualityOf, retryAfter_ms, type Verb, verbsOf } from "./phone";
+import { lineTask, type LineNow, type Measured, myCall, type Phase, phaseOf, type Presence, type Quality, qualityOf, reachOf, retryAfter_ms, type Verb, verbsOf } from "./phone";
 import { type Carrier, type Devices, type LineEvent, type MicrophoneFault, MicrophoneRefused, type PickedUp, pickUp } from "./phoneLine";
 import { liveCalls } from "./state";
 
@@ -35,8 +35,11 @@ export const usePhone = defineStore("phone", () => {
   const voiceOf = (channelId: string | undefined) => (channelId === undefined ? null : (hub.state?.channels[channelId]?.voice ?? null));
   /** Offers of callers who are on the line. */
   const ringing = computed(() => hub.myOffers.filter((offer) => offer.call_id !== null));
-  /** By which line numbers can be called; null: by none. */
-  const dialling = computed(() => Object.values(hub.state?.channels ?? {}).find((channel) => channel.enabled && channel.voice?.dials) ?? null);
+  const lines = computed(() => Object.values(hub.state?.channels ?? {}).filter((channel) => channel.enabled && channel.voice !== null));
+  const hasLine = computed(() => lines.value.length > 0);
+  /** Numbers can be called, and such a call reaches the viewer. */
+  const dials = computed(() => lines.value.some((channel) => channel.voice?.dials && reachOf(channel.voice, hub.user?.desk_phone ?? null) !== null));
+  const inBrowser = computed(() => lines.value.some((channel) => channel.voice?.in_browser));
 
   // --- the sound
 
@@ -195,6 +198,9 @@ export const usePhone = defineStore("phone", () => {
 
   // --- what one does
 
+  /** The dialog that passes the call on is open. */
+  const passingOn = ref(false);
+
   async function act(verb: (id: number) => Promise<CallView>): Promise<CallView | null> {
     if (!call.value) return null;
     const after = await verb(call.value.id);
@@ -240,9 +246,9 @@ export const usePhone = defineStore("phone", () => {
   }
 
   return {
-    live, mine, call, leg, phase, verbs, ringing, dialling,
+    live, mine, call, leg, phase, verbs, ringing, hasLine, dials, inBrowser,
     line, fault, isSilent, measured, quality, canPress, devices,
-    tryAgain, play, choose, act, mute, giveBack, follow, dial, supervise, hangUpAnother,
+    passingOn, tryAgain, play, choose, act, mute, giveBack, follow, dial, supervise, hangUpAnother,
     level: () => carrier?.level() ?? 0,
     press: (key: string) => carrier?.press?.(key),
   };

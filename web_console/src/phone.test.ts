@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import type { CallView, LegView, VoiceView } from "./events";
-import { legOf, lineTask, type LineNow, mayFinish, maySupervise, myCall, phaseOf, qualityOf, retryAfter_ms, verbsOf } from "./phone";
+import { legOf, lineTask, type LineNow, mayFinish, maySupervise, myCall, phaseOf, qualityOf, reachOf, retryAfter_ms, verbsOf } from "./phone";
 import { aCall, aLeg } from "./phoneFixtures";
 
 const ME = 7;
@@ -120,6 +120,16 @@ describe("what may be done", () => {
     expect(maySupervise({ ...talk, state: "queued" }, ME)).toBe(false);
     expect(maySupervise({ ...talk, legs: [...talk.legs, aLeg(6, { party: "supervisor", user_id: ME })] }, ME)).toBe(false);
   });
+});
+
+it.each([
+  [null, "+374", null],
+  [BROWSER, null, "browser"],
+  [BROWSER, "+374", "browser"],
+  [{ dials: true, in_browser: true, by_connect: false }, "+374", "desk"],
+  [{ dials: true, in_browser: false, by_connect: false }, null, null],
+])("a call on the line %o reaches somebody with the telephone %s by: %s", (voice, deskPhone, way) => {
+  expect(reachOf(voice, deskPhone)).toBe(way);
 });
 
 describe("how well it sounds", () => {

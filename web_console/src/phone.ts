@@ -175,3 +175,10 @@ export interface WrapUpRules {
 export function mayFinish(rules: WrapUpRules, disposition: string | null): boolean {
   return !rules.isMandatory || rules.dispositions.length === 0 || disposition !== null;
 }
+
+/** Where a call on this line reaches somebody: their browser, or a telephone of theirs where the line can dial; null: nowhere. */
+export function reachOf(voice: VoiceView | null, deskPhone: string | null): "browser" | "desk" | null {
+  if (!voice) return null;
+  if (voice.dials && deskPhone) return "desk";
+  return voice.in_browser ? "browser" : null;
+}

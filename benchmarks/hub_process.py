@@ -79,6 +79,7 @@ def run_hub(agents: int = 0, *, empty: bool = False) -> Iterator[RunningHub]:
             "HUB_PUBLIC_URL": f"http://127.0.0.1:{port}",
             # As in production: a line of log for each request is not part of what is measured.
             "HUB_LOG_LEVEL": "warning",
+            "HUB_MEDIA_URL": "off",
         }
         log = data_dir / "serve.log"
         with log.open("wb") as output:

@@ -119,6 +119,27 @@ def demo(host: str, port: int, quiet: bool, keep: bool) -> None:
     run_demo(host, port, quiet=quiet, keep=keep)
 
 
+@main.command()
+@click.option("--listen", default="127.0.0.1:8090", show_default=True, help="Where the hub reaches it, host:port.")
+@click.option("--with-parent", is_flag=True, hidden=True, help="End when standard input does.")
+@_told_in_words
+def media(listen: str, with_parent: bool) -> None:
+    """Run the media process of the hub's own telephone line (needs the extra `voice`).
+
+    `hub serve` starts one by itself; on a machine of its own, set HUB_MEDIA_URL for the hub and HUB_SECRET_KEY for both.
+    """
+    from hub.media_child import plan_of, voice_is_installed
+
+    if not voice_is_installed():
+        raise click.ClickException("the hub's own line needs more: pip install 'contact-hub[voice]'")
+    host, _, port = listen.rpartition(":")
+    if not host or not port.isdecimal():
+        raise click.UsageError("--listen must look like 127.0.0.1:8090")
+    from hub.media.process import run
+
+    run(plan_of(_settings(), host, int(port)), with_parent=with_parent)
+
+
 # --- look after -------------------------------------------------------------------------------------------------------
 
 

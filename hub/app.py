@@ -39,6 +39,7 @@ from hub.calls.lines import Lines
 from hub.errors import DatabaseAway, Misconfigured
 from hub.kpi.facts import Projector
 from hub.logs import set_up_logging
+from hub.media_child import media_beside
 from hub.routing.dispatcher import Dispatcher
 from hub.routing.estimates import Estimator, forget_estimates
 from hub.routing.ladder import Escalations
@@ -70,8 +71,10 @@ from hub.web import (
     conversations,
     customers,
     escalation,
+    line_sounds,
     mail_sign_in,
     mails,
+    measures,
     offers,
     openapi,
     queues,
@@ -86,6 +89,7 @@ from hub.web import (
     webhooks,
 )
 from hub.web.api import EXCEPTION_HANDLERS, Endpoint, api_routes, endpoints_of
+from hub.web.call_socket import CallSockets
 from hub.web.chat_socket import ChatSockets
 from hub.web.live import Live
 from hub.web.security import SecureAnswers
@@ -131,6 +135,7 @@ ENDPOINTS: list[Endpoint] = endpoints_of(
     topics,
     escalation,
     alerts,
+    measures,
 )
 
 
@@ -147,7 +152,7 @@ class Hub:
         self.notices = Notices(self.database)
         self.tail = Tail(self.database, self.wakes)
         self.intake = Intake(self.database, self.files)
-        self.channels = Adapters(self.database, self.vault, settings.public_url, settings.media_url)
+        self.channels = Adapters(self.database, self.vault, settings.public_url, settings.line_url)
         self.sender = Sender(
             self.database,
             self.wakes,
@@ -185,9 +190,12 @@ class Hub:
         self.projector = Projector(self.database, self.wakes)
         self.live = Live(self.database, self.tail, self.notices, process=self.process)
         self.chat_sockets = ChatSockets()
+        self.call_sockets = CallSockets()
         self.live.hub = self
         self.chat_sockets.hub = self
+        self.call_sockets.hub = self
         self.tail.follow(self.chat_sockets.follow)
+        self.tail.follow(self.call_sockets.follow)
         self.tail.follow(self.channels.follow)
         self.tail.follow(self.mailroom.follow)
         self.tail.follow(self.mail_fetcher.follow)
@@ -213,6 +221,7 @@ class Hub:
             "projector": self.projector.run(),
             "live": self.live.run(),
             "places": self.chat_sockets.run(),
+            "calling pages": self.call_sockets.run(),
             "housekeeping": self._keep_house(),
             **({"smtp listener": self.mail_listener.run()} if self.mail_listener.is_wanted else {}),
         }
@@ -364,8 +373,10 @@ PUBLIC_ROUTES: dict[str, str] = {
     "/webhooks/{channel_id}/{kind}": "providers have no session; each request's signature is checked",
     "/files/{attachment_id}/{signature}": "a provider fetches an outgoing file, a mail's frame a picture; it is signed",
     "/oauth/callback": "a provider sends an administrator back; checks their session and the signed state itself",
+    **line_sounds.PUBLIC_ROUTES,
     "/live": "the console socket; checks session and origin itself",
     "/chat/{channel_id}": "the visitor's socket; checks visitor cookie and origin itself",
+    "/chat/{channel_id}/call": "the calling customer's socket; checks visitor cookie and origin itself",
     "/chat/{channel_id}/visit": "a customer opens the chat; checks the origin",
     "/chat/{channel_id}/attachments": "a visitor's upload; checks visitor cookie and origin",
     "/chat/{channel_id}/attachments/{attachment_id}": "a visitor's own file; checks the visitor cookie",
@@ -396,7 +407,9 @@ def make_app(hub: Hub, extra_routes: list[BaseRoute] | None = None) -> Any:
             *api_routes(ENDPOINTS),
             *openapi.routes(ENDPOINTS),
             Route("/files/{attachment_id}/{signature}", attachments.public_file, methods=["GET"]),
+            *line_sounds.routes(),
             WebSocketRoute("/chat/{channel_id}", hub.chat_sockets.serve),
+            WebSocketRoute("/chat/{channel_id}/call", hub.call_sockets.serve),
             Route("/chat/{channel_id}/visit", chat_socket.visit, methods=["POST"]),
             Route("/chat/{channel_id}/visit", chat_socket.preflight, methods=["OPTIONS"]),
             Route("/chat/{channel_id}/attachments", chat_socket.upload, methods=["POST"]),
@@ -454,12 +467,13 @@ def serve(settings: Settings, host: str, port: int, processes: int = 1) -> None:
             "several processes need PostgreSQL: SQLite has one writer", fields={"HUB_DATABASE_URL": "is SQLite"}
         )
     options = server_options(host, port, settings)
-    if processes > 1:
-        os.environ.setdefault("HUB_PUBLIC_URL", settings.public_url)
-        uvicorn.run("hub.app:create_app", factory=True, workers=processes, **options)
-        return
-    sys.setswitchinterval(SWITCH_INTERVAL_S)
-    hub = Hub(settings)
-    uvicorn.Server(uvicorn.Config(make_app(hub), **options)).run()
+    with media_beside(settings) as settings:
+        if processes > 1:
+            os.environ.setdefault("HUB_PUBLIC_URL", settings.public_url)
+            uvicorn.run("hub.app:create_app", factory=True, workers=processes, **options)
+            return
+        sys.setswitchinterval(SWITCH_INTERVAL_S)
+        hub = Hub(settings)
+        uvicorn.Server(uvicorn.Config(make_app(hub), **options)).run()
     if hub.has_failed:
         raise SystemExit(1)

@@ -21,6 +21,7 @@ from hub.demo import seed
 from hub.demo.house import DemoHouse
 from hub.errors import Misconfigured
 from hub.logs import set_up_logging
+from hub.media_child import media_beside
 from hub.settings import Settings, load_settings
 from hub.store.migrate import migrate
 
@@ -41,7 +42,7 @@ def run_demo(host: str, port: int, *, quiet: bool, keep: bool) -> None:
     settings = load_settings(port=port)
     set_up_logging(settings.log_level, as_json=settings.log_json)
     sys.setswitchinterval(hub_app.SWITCH_INTERVAL_S)
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    with media_beside(settings) as settings, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         has_failed = runner.run(_serve(settings, host, port, quiet=quiet))
     if has_failed:
         raise SystemExit(1)

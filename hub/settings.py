@@ -9,6 +9,7 @@ import os
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -16,6 +17,8 @@ from hub.errors import Misconfigured
 
 # Fewer characters than this cannot carry the 128 bits we want of a key.
 _SECRET_KEY_MIN_LENGTH = 22
+# HUB_MEDIA_URL of a hub without a telephone line of its own.
+MEDIA_OFF = "off"
 _LOG_LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -23,7 +26,9 @@ _LOG_LEVELS = ("debug", "info", "warning", "error")
 class Settings:
     """`public_url` is how customers' browsers and providers reach the hub: scheme and host, no trailing slash.
     `smtp_listen` and `lmtp_listen`: where mail may be handed in, host:port or (LMTP) the path of a socket; empty: nowhere.
-    `media_url`: where the media process of the hub's own telephone line answers; empty: the hub starts one itself."""
+    `media_url`: where the media process of the hub's own telephone line answers; empty: the hub starts one itself; "off":
+    there is none. `media_…` else is for the media process: its codec, the calls it carries (0: as many as are sensible), the
+    addresses and UDP ports on which it takes sound, and the address by which the world sees it behind a router."""
 
     data_dir: Path
     database_url: str
@@ -44,6 +49,16 @@ class Settings:
     smtp_tls_cert: Path | None = None
     smtp_tls_key: Path | None = None
     media_url: str = ""
+    media_codec: str = "opus"
+    media_calls: int = 0
+    media_addresses: tuple[str, ...] = ()
+    media_ports: tuple[int, int] | None = None
+    media_public_address: str = ""
+
+    @property
+    def line_url(self) -> str:
+        """Where the media process answers; empty where there is none."""
+        return "" if self.media_url == MEDIA_OFF else self.media_url
 
     @property
     def secure_cookies(self) -> bool:
@@ -101,6 +116,7 @@ def load_settings(env: Mapping[str, str] = os.environ, *, port: int = 8080) -> S
         "upload_limit_bytes": int(number("HUB_UPLOAD_LIMIT_BYTES", 25 << 20, 1 << 10, 1 << 30)),
         # Providers' own limits are 25 to 35 MB for the files, which base64 makes a third larger.
         "mail_limit_bytes": int(number("HUB_MAIL_LIMIT_BYTES", 40 << 20, 1 << 10, 1 << 30)),
+        "media_calls": int(number("HUB_MEDIA_CALLS", 0, 0, 10_000)),
     }
     smtp_listen, lmtp_listen = env.get("HUB_SMTP_LISTEN", ""), env.get("HUB_LMTP_LISTEN", "")
     if smtp_listen and not _is_place(smtp_listen):
@@ -114,6 +130,18 @@ def load_settings(env: Mapping[str, str] = os.environ, *, port: int = 8080) -> S
         elif not path and any(tls_files.values()):
             faults[name] = "must be set, too: a certificate and its key belong together"
     presence_grace_s = number("HUB_PRESENCE_GRACE_S", 15.0, 0.5, 600)
+    media_codec = (env.get("HUB_MEDIA_CODEC") or "opus").lower()
+    if media_codec not in ("opus", "pcmu"):
+        faults["HUB_MEDIA_CODEC"] = "must be opus or pcmu"
+    media_addresses = tuple(each.strip() for each in env.get("HUB_MEDIA_ADDRESSES", "").split(",") if each.strip())
+    if not all(map(_is_address, media_addresses)):
+        faults["HUB_MEDIA_ADDRESSES"] = "must be IP addresses of this machine, with commas between them"
+    media_public_address = env.get("HUB_MEDIA_PUBLIC_ADDRESS", "")
+    if media_public_address and not _is_address(media_public_address):
+        faults["HUB_MEDIA_PUBLIC_ADDRESS"] = "must be an IP address"
+    media_ports = _port_range(env.get("HUB_MEDIA_PORTS", ""))
+    if env.get("HUB_MEDIA_PORTS") and media_ports is None:
+        faults["HUB_MEDIA_PORTS"] = "must look like 40000-40999"
     if faults:
         raise Misconfigured("; ".join(f"{name} {fault}" for name, fault in sorted(faults.items())), fields=faults)
     return Settings(
@@ -129,6 +157,10 @@ def load_settings(env: Mapping[str, str] = os.environ, *, port: int = 8080) -> S
         smtp_tls_cert=Path(tls_files["HUB_SMTP_TLS_CERT"]) if tls_files["HUB_SMTP_TLS_CERT"] else None,
         smtp_tls_key=Path(tls_files["HUB_SMTP_TLS_KEY"]) if tls_files["HUB_SMTP_TLS_KEY"] else None,
         media_url=env.get("HUB_MEDIA_URL", "").rstrip("/"),
+        media_codec=media_codec,
+        media_addresses=media_addresses,
+        media_ports=media_ports,
+        media_public_address=media_public_address,
         **values,
     )
 
@@ -136,6 +168,21 @@ def load_settings(env: Mapping[str, str] = os.environ, *, port: int = 8080) -> S
 def _is_place(text: str) -> bool:
     host, _, port = text.rpartition(":")
     return bool(host) and port.isascii() and port.isdecimal() and 0 <= int(port) < 65536
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _port_range(text: str) -> tuple[int, int] | None:
+    first, _, last = text.partition("-")
+    if not (text.isascii() and first.isdecimal() and last.isdecimal()):
+        return None
+    return (int(first), int(last)) if 1024 <= int(first) <= int(last) < 65536 else None
 
 
 def _kept_secret_key(data_dir: Path) -> str:

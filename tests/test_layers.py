@@ -1,6 +1,6 @@
 """The house's order, read from the source: who may import whom, what pure code may know, how files are named.
 
-    root → edge → work → adapters → store → formats → pure
+    root → edge → work → adapters → store → media → formats → pure
 
 Each layer may import itself and those after it, never those before; an import inside a function or under TYPE_CHECKING
 is an import like any other. There is no list of exceptions.
@@ -16,7 +16,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 HUB = ROOT / "hub"
 
-ORDER = ("root", "edge", "work", "adapters", "store", "formats", "pure")
+ORDER = ("root", "edge", "work", "adapters", "store", "media", "formats", "pure")
 
 # The first prefix that fits says the layer; a module that none of them fits has no place in the house yet.
 LAYERS: tuple[tuple[str, str], ...] = (
@@ -35,7 +35,19 @@ LAYERS: tuple[tuple[str, str], ...] = (
     ("hub.routing.waiting", "pure"),
     ("hub.kpi.measures", "pure"),
     ("hub.mail", "formats"),
-    ("hub.media", "formats"),
+    ("hub.media.codec", "formats"),
+    ("hub.media.frame", "formats"),
+    ("hub.media.jitter", "formats"),
+    ("hub.media.lateness", "formats"),
+    ("hub.media.leg", "formats"),
+    ("hub.media.mixer", "formats"),
+    ("hub.media.ogg", "formats"),
+    ("hub.media.scenes", "formats"),
+    ("hub.media.sdp", "formats"),
+    ("hub.media.signature", "formats"),
+    ("hub.media.hold_music", "formats"),
+    # A process of its own: it waits and reads clocks, and knows no database.
+    ("hub.media", "media"),
     ("hub.routing.holidays", "formats"),
     ("hub.settings", "store"),
     ("hub.store", "store"),
@@ -49,6 +61,7 @@ LAYERS: tuple[tuple[str, str], ...] = (
     ("hub.demo", "edge"),
     ("hub.app", "root"),
     ("hub.demo_app", "root"),
+    ("hub.media_child", "root"),
     ("hub.__main__", "root"),
     ("hub.doctor", "root"),
     ("hub.logs", "root"),
@@ -188,7 +201,8 @@ def test_an_adapter_knows_pure_code_and_its_providers_protocol_only(module: str)
     # What channels of one provider share is a file of its own, named after the provider; what protocols share, after that.
     shared = {
         "hub.channels.sms": {"hub.channels.twilio"},
-        "hub.channels.phone": {"hub.channels.twilio"},
+        "hub.channels.phone": {"hub.channels.twilio", "hub.channels.twilio_voice", "hub.channels.twiml"},
+        "hub.channels.twilio_voice": {"hub.channels.twilio"},
         "hub.channels.email": {"hub.channels.smtp", "hub.channels.oauth", "hub.channels.tls"},
         "hub.channels.consent": {"hub.channels.oauth"},
         "hub.channels.oauth": {"hub.channels.tls"},
@@ -200,10 +214,15 @@ def test_an_adapter_knows_pure_code_and_its_providers_protocol_only(module: str)
     assert strangers == set()
 
 
-@pytest.mark.parametrize("module", modules_of("adapters"))
-def test_an_adapter_never_sees_the_database(module: str) -> None:
+@pytest.mark.parametrize("module", modules_of("adapters") + modules_of("media"))
+def test_neither_an_adapter_nor_the_media_process_sees_the_database(module: str) -> None:
     libraries = {name.partition(".")[0] for name in imports(sources()[module])}
     assert libraries.isdisjoint({"sqlalchemy", "asyncpg", "sqlite3", "alembic"})
+
+
+@pytest.mark.parametrize("module", [module for module in sources() if layer(module) not in ("root", "media")])
+def test_only_who_starts_the_media_process_knows_its_inside(module: str) -> None:
+    assert [name for name in own_imports(module) if layer(name) == "media"] == []
 
 
 @pytest.mark.parametrize("module", modules_of("work") + modules_of("store"))

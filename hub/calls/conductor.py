@@ -174,7 +174,8 @@ def _arrive(tx: Tx, channel_id: str, event: CallArrived) -> None:
     reach = next(iter(customers.ensure_reaches(tx, wanted).values()))
     customer_language = tx.scalar(select(tables.customer.c.language).where(tables.customer.c.id == reach.customer_id))
     language = language_of(event.language or customer_language)
-    room = records.new_token()
+    # On the hub's own line their room was named by their token, before there was a call.
+    room = event.leg.token or records.new_token()
     view = _conversation_of(tx, channel, reach.customer_id, reach.contact_point_id, room)
     call_id = tx.insert(
         tables.call,

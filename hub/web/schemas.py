@@ -139,8 +139,10 @@ class Snapshot(Answer):
     alerts: list[AlertView]
     # Those that go on, as far as the viewer may see them.
     calls: list[CallView]
-    # Of the viewer's queues; a supervisor's are all.
+    # Of the viewer's queues (a supervisor's are all) that had calls today.
     queue_numbers: list[QueueNumbersView]
+    # For supervisors: of everybody who has done anything today. Empty for agents, who have `numbers`.
+    agent_numbers: list[NumbersView]
 
 
 # --- conversations ----------------------------------------------------------------------------------------------------
@@ -1119,6 +1121,22 @@ class NewCallback(Request):
 
 class CallbackOutcome(Request):
     outcome: Literal["reached", "no_answer"]
+
+
+# --- figures ------------------------------------------------------------------------------------------------------------
+
+
+class MeasureDefinition(Answer):
+    """`source`: the kind of fact it is computed from; `day_by`: which instant of the fact says to which day it belongs.
+    `clock` wall: every second counts, nights and holidays too; none: the figure only counts."""
+
+    id: str
+    version: int
+    formula: str
+    unit: Literal["count", "seconds"]
+    clock: Literal["none", "wall"]
+    source: str
+    day_by: str
 
 
 # --- calls --------------------------------------------------------------------------------------------------------------

@@ -45,6 +45,8 @@ class HubProcess:
             "HUB_DATA_DIR": str(data_dir),
             "HUB_PUBLIC_URL": self.url,
             "HUB_LOG_LEVEL": "warning",
+            # Who wants calls says so: a media process beside each hub would cost each test a second of a core.
+            "HUB_MEDIA_URL": "off",
             # A child that is killed must not leave its last words in a buffer.
             "PYTHONUNBUFFERED": "1",
             **{f"HUB_{name.upper()}": value for name, value in settings.items()},

@@ -1864,6 +1864,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/measures": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What each figure means
+         * @description Every measure in force. A formula is never changed in place: a new one is a new version.
+         */
+        get: operations["list_measures"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -2760,6 +2780,21 @@ export interface components {
             /** @default  */
             name: string;
         };
+        /**
+         * @description `source`: the kind of fact it is computed from; `day_by`: which instant of the fact says to which day it belongs.
+         *     `clock` wall: every second counts, nights and holidays too; none: the figure only counts.
+         */
+        MeasureDefinition: {
+            id: string;
+            version: number;
+            formula: string;
+            /** @enum {string} */
+            unit: "count" | "seconds";
+            /** @enum {string} */
+            clock: "none" | "wall";
+            source: string;
+            day_by: string;
+        };
         MoveToQueueAction: {
             /**
              * @description discriminator enum property added by openapi-typescript
@@ -3065,7 +3100,8 @@ export interface components {
         };
         /**
          * @description An agent's own day so far, in the organisation's time zone. Durations in seconds; None while there is no case yet.
-         *     `calls_in` and `calls_out` were handled, `calls_missed` rang out; `talk_s`, `hold_s` and `wrap_up_s` are their sums.
+         *     `calls_in` and `calls_out` were handled, `calls_missed` rang out; `talk_s`, `hold_s` and `wrap_up_s` are the sums of
+         *     those handled, `aht_s` the mean of all three together.
          */
         NumbersView: {
             user_id: number;
@@ -3088,6 +3124,8 @@ export interface components {
             hold_s: number;
             /** @default 0 */
             wrap_up_s: number;
+            /** @default null */
+            aht_s: number | null;
         };
         OfferEnded: {
             offer: components["schemas"]["OfferView"];
@@ -3224,6 +3262,12 @@ export interface components {
             next_cursor: string | null;
         };
         /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
+        Page_MeasureDefinition_: {
+            items: components["schemas"]["MeasureDefinition"][];
+            /** @default null */
+            next_cursor: string | null;
+        };
+        /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
         Page_PolicyView_: {
             items: components["schemas"]["PolicyView"][];
             /** @default null */
@@ -3310,8 +3354,9 @@ export interface components {
             kind: "queue_numbers.changed";
         };
         /**
-         * @description The calls of a queue's day so far, in the organisation's time zone. Abandoned are those whose customer left while
-         *     waiting; the short ones (metrics.md: under 5 s) are counted apart. Sums and means in seconds; None: no case yet.
+         * @description The calls of a queue's day so far, in the organisation's time zone (kpi.measures says what counts as which).
+         *     Abandoned are those whose customer left while waiting; the short ones (under 5 s) are counted apart. Sums and means in
+         *     seconds; None: no case yet.
          */
         QueueNumbersView: {
             queue_id: number;
@@ -3325,6 +3370,7 @@ export interface components {
             talk_s: number;
             hold_s: number;
             wrap_up_s: number;
+            aht_s: number | null;
             as_of_seq: number;
         };
         /**
@@ -3821,6 +3867,7 @@ export interface components {
             alerts: components["schemas"]["AlertView"][];
             calls: components["schemas"]["CallView"][];
             queue_numbers: components["schemas"]["QueueNumbersView"][];
+            agent_numbers: components["schemas"]["NumbersView"][];
         };
         /** @enum {string} */
         SpanKind: "written" | "quoted" | "signature";
@@ -7997,6 +8044,35 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AlertView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_measures: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_MeasureDefinition_"];
                 };
             };
             /** @description It failed; `code` says why */

@@ -35,6 +35,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from hub.agents import accounts, presence
+from hub.calls.lines import Lines
 from hub.errors import DatabaseAway, Misconfigured
 from hub.kpi.facts import Projector
 from hub.logs import set_up_logging
@@ -64,13 +65,17 @@ from hub.web import (
     attachments,
     calendars,
     callbacks,
+    calls,
     channels,
     chat_socket,
     conversations,
     customers,
     escalation,
+    flows,
+    line_sounds,
     mail_sign_in,
     mails,
+    measures,
     offers,
     openapi,
     queues,
@@ -85,6 +90,7 @@ from hub.web import (
     webhooks,
 )
 from hub.web.api import EXCEPTION_HANDLERS, Endpoint, api_routes, endpoints_of
+from hub.web.call_socket import CallSockets
 from hub.web.chat_socket import ChatSockets
 from hub.web.live import Live
 from hub.web.security import SecureAnswers
@@ -114,6 +120,8 @@ ENDPOINTS: list[Endpoint] = endpoints_of(
     offers,
     routing,
     callbacks,
+    calls,
+    flows,
     agents,
     customers,
     attachments,
@@ -129,6 +137,7 @@ ENDPOINTS: list[Endpoint] = endpoints_of(
     topics,
     escalation,
     alerts,
+    measures,
 )
 
 
@@ -177,14 +186,18 @@ class Hub:
             reuse_port=not settings.is_sqlite,
         )
         self.dispatcher = Dispatcher(self.database, self.wakes, presence_grace_s=settings.presence_grace_s)
+        self.lines = Lines(self.database, self.wakes, self.channels, self.vault, public_url=settings.public_url)
         self.escalations = Escalations(self.database, self.wakes)
         self.estimator = Estimator(self.database, self.wakes)
         self.projector = Projector(self.database, self.wakes)
         self.live = Live(self.database, self.tail, self.notices, process=self.process)
         self.chat_sockets = ChatSockets()
+        self.call_sockets = CallSockets()
         self.live.hub = self
         self.chat_sockets.hub = self
+        self.call_sockets.hub = self
         self.tail.follow(self.chat_sockets.follow)
+        self.tail.follow(self.call_sockets.follow)
         self.tail.follow(self.channels.follow)
         self.tail.follow(self.mailroom.follow)
         self.tail.follow(self.mail_fetcher.follow)
@@ -200,6 +213,7 @@ class Hub:
             "tail": self.tail.run(),
             "notices": self.notices.run(),
             "dispatcher": self.dispatcher.run(),
+            "lines": self.lines.run(),
             "escalations": self.escalations.run(),
             "clocks": self.escalations.keep_up(),
             "estimator": self.estimator.run(),
@@ -209,6 +223,7 @@ class Hub:
             "projector": self.projector.run(),
             "live": self.live.run(),
             "places": self.chat_sockets.run(),
+            "calling pages": self.call_sockets.run(),
             "housekeeping": self._keep_house(),
             **({"smtp listener": self.mail_listener.run()} if self.mail_listener.is_wanted else {}),
         }
@@ -282,7 +297,7 @@ class Hub:
 def _without_row(tx: Tx, keys: list[str]) -> list[str]:
     """Those of the files that nothing in the database names."""
     named: set[str] = set()
-    for column in (tables.attachment.c.file_key, tables.mail.c.raw_key):
+    for column in (tables.attachment.c.file_key, tables.mail.c.raw_key, tables.sound.c.file_key):
         named.update(row[0] for row in tx.rows(select(column).where(column.in_(keys))))
     return [key for key in keys if key not in named]
 
@@ -359,9 +374,12 @@ PUBLIC_ROUTES: dict[str, str] = {
     "/metrics": "counts only; keep it inside by the proxy (docs/operations.md)",
     "/webhooks/{channel_id}/{kind}": "providers have no session; each request's signature is checked",
     "/files/{attachment_id}/{signature}": "a provider fetches an outgoing file, a mail's frame a picture; it is signed",
+    "/sounds/{name}/{signature}": "a telephone provider fetches what callers hear; it is signed, and the address ends",
     "/oauth/callback": "a provider sends an administrator back; checks their session and the signed state itself",
+    **line_sounds.PUBLIC_ROUTES,
     "/live": "the console socket; checks session and origin itself",
     "/chat/{channel_id}": "the visitor's socket; checks visitor cookie and origin itself",
+    "/chat/{channel_id}/call": "the calling customer's socket; checks visitor cookie and origin itself",
     "/chat/{channel_id}/visit": "a customer opens the chat; checks the origin",
     "/chat/{channel_id}/attachments": "a visitor's upload; checks visitor cookie and origin",
     "/chat/{channel_id}/attachments/{attachment_id}": "a visitor's own file; checks the visitor cookie",
@@ -392,7 +410,10 @@ def make_app(hub: Hub, extra_routes: list[BaseRoute] | None = None) -> Any:
             *api_routes(ENDPOINTS),
             *openapi.routes(ENDPOINTS),
             Route("/files/{attachment_id}/{signature}", attachments.public_file, methods=["GET"]),
+            *line_sounds.routes(),
+            Route("/sounds/{name}/{signature}", flows.public_sound, methods=["GET"]),
             WebSocketRoute("/chat/{channel_id}", hub.chat_sockets.serve),
+            WebSocketRoute("/chat/{channel_id}/call", hub.call_sockets.serve),
             Route("/chat/{channel_id}/visit", chat_socket.visit, methods=["POST"]),
             Route("/chat/{channel_id}/visit", chat_socket.preflight, methods=["OPTIONS"]),
             Route("/chat/{channel_id}/attachments", chat_socket.upload, methods=["POST"]),

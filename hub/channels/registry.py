@@ -13,11 +13,14 @@ from dataclasses import dataclass
 from datetime import date
 from urllib.parse import urlsplit
 
+from hub.channels import hubline
 from hub.channels.channel import Channel, ChannelAccount
 from hub.channels.chat import ChatChannel, normal_origin
 from hub.channels.email import EmailChannel
 from hub.channels.loopback import LoopbackChannel
 from hub.channels.oauth import token_url_problem
+from hub.channels.phone import CAPABILITIES as TWILIO_VOICE
+from hub.channels.phone import TwilioLine
 from hub.channels.sms import SmsChannel
 from hub.channels.tls import Security, is_loopback
 from hub.channels.voice import VoiceCapabilities, VoiceChannel
@@ -58,7 +61,8 @@ class Field:
 class ChannelType:
     """A kind of channel: how to make one, what it must be told, which webhooks it listens to. `check` looks at all
     fields together, settings and secrets, and names the faulty ones. Telephone lines are of one kind and several providers:
-    theirs is `make_line`, and `voice` what they can do."""
+    theirs is `make_line`, `voice` what they can do, and `page_hosts` what the page of an agent who talks in the browser
+    reaches beside the hub (sources of a Content-Security-Policy)."""
 
     kind: ChannelKind
     label: str
@@ -70,6 +74,7 @@ class ChannelType:
     provider: str = ""
     make_line: Callable[[ChannelAccount], VoiceChannel] | None = None
     voice: VoiceCapabilities | None = None
+    page_hosts: tuple[str, ...] = ()
 
     @property
     def settings(self) -> tuple[Field, ...]:
@@ -567,5 +572,154 @@ _EMAIL = ChannelType(
 
 CHANNEL_TYPES: Mapping[ChannelKind, ChannelType] = {each.kind: each for each in (_SMS, _EMAIL, _CHAT, _LOOPBACK)}
 
+_BROWSER = "Agents in the browser"
+
+
+def _browser_problems(values: Mapping[str, str]) -> Mapping[str, str]:
+    """All of what the browser's telephone needs, or nothing of it."""
+    names = ("api_key_sid", "api_key_secret", "twiml_app_sid")
+    given = {name for name in names if values.get(name, "").strip()}
+    if not given:
+        return {}
+    return {name: "is needed for agents to talk in the browser" for name in names if name not in given}
+
+
+# RFC 7064 and 7065: scheme, host and port, and for TURN how it is reached.
+_ICE_SERVER = re.compile(r"(stuns?|turns?):[A-Za-z0-9.\-\[\]:]{1,255}(\?transport=(udp|tcp))?")
+
+
+def _ice_servers_problem(value: str) -> Problem:
+    wrong = [each for each in value.split() if not _ICE_SERVER.fullmatch(each)]
+    return f"{wrong[0][:100]} is no address such as stun:stun.example.com:3478" if wrong else None
+
+
+def _line_problems(values: Mapping[str, str]) -> Mapping[str, str]:
+    given = {name for name in ("turn_username", "turn_credential") if values.get(name, "").strip()}
+    if len(given) != 1:
+        return {}
+    missing = "turn_credential" if "turn_username" in given else "turn_username"
+    return {missing: "is needed with the other"}
+
+
+_TWILIO_LINE = ChannelType(
+    kind=ChannelKind.PHONE,
+    provider="twilio",
+    label="Telephone (Twilio)",
+    description="Calls over the public telephone network through Twilio.",
+    make_line=TwilioLine,
+    voice=TWILIO_VOICE,
+    webhooks=("voice", "status", "conference", "recording", "amd"),
+    # twilio-voice.js, README "Content Security Policy" (read 2026-11-26): signalling, and how good a call was. Its sounds,
+    # which come from other hosts, are switched off.
+    page_hosts=("wss://voice-js.roaming.twilio.com", "https://eventgw.twilio.com"),
+    check=_browser_problems,
+    fields=(
+        Field(
+            "account_sid",
+            "Account SID",
+            help="On the first page of the Twilio console.",
+            required=True,
+            example="ACaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+            pattern=r"AC[0-9a-fA-F]{32}",
+        ),
+        Field(
+            "auth_token",
+            "Auth token",
+            help="Beside the account SID. It signs Twilio's webhooks and our calls.",
+            required=True,
+            secret=True,
+            pattern=r"\S{8,200}",
+        ),
+        Field(
+            "number",
+            "Number",
+            help="The number customers call, with its country code. It is shown to those whom agents call.",
+            required=True,
+            example="+15005550006",
+            pattern=r"\+[1-9][0-9]{6,14}",
+        ),
+        Field(
+            "api_key_sid",
+            "API key SID",
+            help="Of a standard API key. Leave empty if agents use their desk telephones only.",
+            example="SKaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+            pattern=r"SK[0-9a-fA-F]{32}",
+            group=_BROWSER,
+        ),
+        Field(
+            "api_key_secret",
+            "API key secret",
+            help="Shown by Twilio once, when the key is made.",
+            secret=True,
+            pattern=r"\S{8,200}",
+            group=_BROWSER,
+        ),
+        Field(
+            "twiml_app_sid",
+            "TwiML app SID",
+            help="Of a TwiML app whose voice request URL is this channel's voice address.",
+            example="APaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+            pattern=r"AP[0-9a-fA-F]{32}",
+            group=_BROWSER,
+        ),
+        Field(
+            "api_base",
+            "API address",
+            help="Leave empty for Twilio itself. Another address is for a proxy or the demo carrier.",
+            example="https://api.twilio.com",
+            check=_api_base_problem,
+        ),
+    ),
+)
+
+_HUB_LINE = ChannelType(
+    kind=ChannelKind.PHONE,
+    provider=hubline.PROVIDER,
+    label="Hub line",
+    description="Calls from your own web pages, carried by the hub itself; no provider is needed.",
+    make_line=hubline.HubLine,
+    voice=hubline.CAPABILITIES,
+    webhooks=("voice",),
+    check=_line_problems,
+    fields=(
+        Field(
+            "title",
+            "Title",
+            help="What callers see: your company, or what they call you about.",
+            example="Call us",
+            pattern=r"[^\x00-\x1f]{1,60}",
+        ),
+        Field(
+            "chat_channel_id",
+            "Chat",
+            help="The ID of the chat channel in whose window the button “Call us” appears. "
+            "Whoever writes there and calls here is one customer.",
+            required=True,
+            example="website-chat",
+            pattern=r"[a-z0-9][a-z0-9-]{1,40}",
+        ),
+        Field(
+            "ice_servers",
+            "STUN and TURN servers",
+            help="For callers behind strict firewalls: addresses separated by spaces, such as stun:stun.example.com:3478 or "
+            "turn:turn.example.com:3478. Leave empty if the media process has a public address.",
+            example="turn:turn.example.com:3478",
+            check=_ice_servers_problem,
+        ),
+        Field(
+            "turn_username",
+            "TURN user name",
+            help="Only if a TURN server asks for one. Callers' browsers get to know it.",
+            pattern=r"\S{1,200}",
+        ),
+        Field(
+            "turn_credential",
+            "TURN password",
+            help="Beside the user name. Callers' browsers get to know it, so make it one for this alone.",
+            pattern=r"\S{1,200}",
+        ),
+    ),
+)
+
 # Telephone lines by provider.
-LINE_TYPES: Mapping[str, ChannelType] = {}
+LINE_TYPES: Mapping[str, ChannelType] = {each.provider: each for each in (_TWILIO_LINE, _HUB_LINE)}

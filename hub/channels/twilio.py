@@ -179,6 +179,9 @@ FAULTS: Mapping[int, Fault] = {
     20404: Fault(ACCOUNT_REFUSED),  # no such account under these credentials
     30002: Fault(ACCOUNT_REFUSED),  # account suspended
     20429: Fault("rate_limited", _RATE_LIMITED_S),
+    10001: Fault(ACCOUNT_REFUSED),  # account not active
+    10005: Fault(ACCOUNT_REFUSED),  # voice is switched off for this account
+    10004: Fault("too_many_calls"),  # more calls at once than the account may have
     # the number written to
     21211: Fault("invalid_number"),
     21214: Fault("unreachable"),
@@ -199,7 +202,25 @@ FAULTS: Mapping[int, Fault] = {
     30004: Fault("blocked"),
     30007: Fault("carrier_filtered"),
     30450: Fault("blocked"),  # SMS pumping protection
+    # the number called (docs/api/errors/21200 and what follows it, read 2026-11-26)
+    21201: Fault("invalid_number"),
+    21202: Fault("premium_number"),
+    21203: Fault("country_not_allowed"),
+    21215: Fault("country_not_allowed"),  # Voice → Settings → Geo permissions
+    21223: Fault("invalid_number"),
+    13223: Fault("invalid_number"),
+    13224: Fault("unreachable"),
+    13225: Fault("blocked"),
+    13227: Fault("country_not_allowed"),
+    13230: Fault("country_not_allowed"),
+    32205: Fault("country_not_allowed"),
+    # what is asked of a call that is not in that state any more
+    21220: Fault("call_not_live"),
+    # our addresses
+    21205: Fault("bad_callback"),
     # the number written from
+    21210: Fault("invalid_sender"),  # a caller id that is neither Twilio's nor verified
+    21213: Fault("invalid_sender"),
     21212: Fault("invalid_sender"),
     21601: Fault("invalid_sender"),
     21603: Fault("invalid_sender"),
@@ -335,8 +356,8 @@ class Rest:
         if status_callback:
             wanted["status_callback"] = status_callback
         try:
-            message = _read_message(await self._messages().create_async(**wanted))
-        except _UNREADABLE as error:
+            message = _read_message(await self.client.messages.create_async(**wanted))
+        except UNREADABLE as error:
             raise Uncertain("Twilio's answer could not be read.", code="unreadable_answer") from error
         if not message.sid:
             raise Uncertain("Twilio's answer names no message.", code="unreadable_answer")
@@ -348,12 +369,12 @@ class Rest:
         if sender:
             filters["from_"] = sender
         # 1,000 is the largest page (OpenAPI, PageSize).
-        listed = self._messages().list_async(**filters, limit=limit, page_size=min(limit, 1_000))
+        listed = self.client.messages.list_async(**filters, limit=limit, page_size=min(limit, 1_000))
         try:
             return [_read_message(message) for message in await listed]
         except Refused as error:
             raise Unavailable(error.message, code=error.code, provider_code=error.provider_code) from error
-        except _UNREADABLE as error:
+        except UNREADABLE as error:
             raise Unavailable("Twilio's answer could not be read.", code="unreadable_answer") from error
 
     async def fetch(self, url: str, *, limit_bytes: int) -> Fetched:
@@ -363,7 +384,10 @@ class Rest:
     async def aclose(self) -> None:
         await self._transport.aclose()
 
-    def _messages(self) -> Any:
+    @property
+    def client(self) -> Any:
+        """Twilio's own client, speaking through our transport: what it raises over an answer is UNREADABLE or one of the
+        hub's provider errors."""
         if self._client is None:
             from twilio.rest import Client  # type: ignore[import-untyped]
 
@@ -372,12 +396,12 @@ class Rest:
             self._client = Client(
                 self._account_sid, self._auth_token, http_client=self._transport, environment={"HUB": "1"}
             )
-        return self._client.messages
+        return self._client
 
 
 # What Twilio's client may raise over an answer that is not what its document promises. Its own exceptions derive from
 # Exception directly, and are raised for statuses that the transport has already sorted out.
-_UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, IndexError)
+UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, IndexError)
 
 
 def _read_message(found: Any) -> TwilioMessage:

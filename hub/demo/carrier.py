@@ -1,4 +1,5 @@
-"""The demo carrier: a phone network in one object that speaks Twilio's REST and webhook protocol for SMS and MMS.
+"""The demo carrier: a phone network in one object that speaks Twilio's REST and webhook protocol for SMS and MMS; for calls,
+see carrier_voice.py.
 
 It stands on the far side of the wire. The hub reaches it only over HTTP, as it would reach Twilio, and it reaches the
 hub only by signed webhooks; it shares no code with the hub's adapters, so that the two check each other.
@@ -7,7 +8,8 @@ hub only by signed webhooks; it shares no code with the hub's adapters, so that 
     customer's handset ◀──live──── Carrier ◀──POST Messages.json── hub
                                    Carrier ──signed POST StatusCallback──▶ hub  queued, sent, delivered
 
-Two faces: carrier_rest.py (what Twilio documents) and carrier_handset.py (phones, faults; ours, under /_carrier).
+Two faces: carrier_rest.py (what Twilio documents) and, under /_carrier and ours, carrier_handset.py (texts, faults) and
+carrier_phones.py (calls).
 
 Invariants
   * A text from a handset is in the journal before its request is answered, and is posted to the hub until it gets 2xx
@@ -43,7 +45,9 @@ import aiohttp
 import phonenumbers
 from starlette.applications import Starlette
 
-from hub.demo import carrier_handset, carrier_rest, twilio_wire
+from hub.demo import carrier_handset, carrier_phones, carrier_rest, twilio_wire
+from hub.demo.carrier_time import Time
+from hub.demo.carrier_voice import Voice
 from hub.demo.twilio_wire import RestError
 from hub.errors import InvalidInput, NotFound
 
@@ -70,9 +74,13 @@ _E164 = re.compile(r"\+[1-9]\d{6,14}")
 
 
 class NumberConfig(TypedDict, total=False):
-    """What the owner of a number has configured. `sms_url` empty: incoming texts wait until there is one."""
+    """What the owner of a number has configured. `sms_url` empty: incoming texts wait until there is one; `voice_url` empty:
+    the number cannot be called."""
 
     sms_url: str
+    voice_url: str
+    voice_fallback_url: str
+    voice_status_callback: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +177,8 @@ class Carrier:
     `journal` None keeps nothing. `base_url` is where the REST face is mounted ("http://127.0.0.1:8080/demo/carrier");
     until it is set, it is taken from the requests that come.
 
-    Run it by `run()` in a task group, or by `start()` and `stop()`. Before that texts are accepted and wait.
+    Run it by `run()` in a task group, or by `start()` and `stop()`. Before that texts are accepted and wait. `time` is the
+    clock of calls (carrier_time.py); texts keep to real time.
     """
 
     def __init__(
@@ -181,6 +190,7 @@ class Carrier:
         journal: Path | None = None,
         speed: float = 1.0,
         base_url: str = "",
+        time: Time | None = None,
     ) -> None:
         self.account_sid = account_sid
         self.auth_token = auth_token
@@ -203,13 +213,15 @@ class Carrier:
         self._waiting: list[Coroutine[Any, Any, None]] = []
         self._stopping = asyncio.Event()
         self._runner: asyncio.Task[None] | None = None
-        self._http: aiohttp.ClientSession | None = None
+        # Set while it runs.
+        self.http: aiohttp.ClientSession | None = None
         # A new life of the carrier: live updates of the old one cannot be resumed by revision.
         self.epoch = secrets.token_hex(4)
         if journal is not None:
             self._load(journal)
+        self.voice = Voice(self, time)
         self.app: Starlette = Starlette(
-            routes=[*carrier_rest.routes(self), *carrier_handset.routes(self)],
+            routes=[*carrier_rest.routes(self), *carrier_handset.routes(self), *carrier_phones.routes(self)],
             exception_handlers={**carrier_rest.exception_handlers, **carrier_handset.exception_handlers},
         )
 
@@ -218,7 +230,7 @@ class Carrier:
     async def run(self) -> None:
         """Works until stop() or cancellation. A bug in a job ends it, and whoever runs it, loudly."""
         self._stopping.clear()
-        async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=True) as self._http:
+        async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=True) as self.http:
             try:
                 async with asyncio.TaskGroup() as group:
                     self._group = group
@@ -245,7 +257,11 @@ class Carrier:
             runner, self._runner = self._runner, None
             await runner
 
-    def _spawn(self, job: Coroutine[Any, Any, None]) -> None:
+    @property
+    def is_running(self) -> bool:
+        return self._group is not None and not self._stopping.is_set()
+
+    def spawn(self, job: Coroutine[Any, Any, None]) -> None:
         if self._group is None:
             self._waiting.append(job)
         else:
@@ -259,11 +275,11 @@ class Carrier:
                 continue
             if message.direction == "inbound":
                 if message.handed_over == "waiting":
-                    self._spawn(self._hand_over(message))
+                    self.spawn(self._hand_over(message))
             elif message.status not in FINAL:
-                self._spawn(self._carry(message))
+                self.spawn(self._carry(message))
             elif message.status_callback and message.told != message.status:
-                self._spawn(self._tell(message, message.status, doubled=False))
+                self.spawn(self._tell(message, message.status, doubled=False))
 
     async def _pause(self, seconds: float) -> None:
         await asyncio.sleep(seconds / self.speed)
@@ -303,8 +319,8 @@ class Carrier:
         self._add(message)
         if word is not None:
             self._set_opted_out(sender, to, word.kind)
-            self._spawn(self._reply(message, word.reply))
-        self._spawn(self._hand_over(message))
+            self.spawn(self._reply(message, word.reply))
+        self.spawn(self._hand_over(message))
         return message
 
     def conversation(self, phone: str, number: str) -> Sequence[Message]:
@@ -379,7 +395,7 @@ class Carrier:
         message.status_callback = callback
         message.media_urls = media_urls
         self._add(message)
-        self._spawn(self._carry(message))
+        self.spawn(self._carry(message))
         return message
 
     def _sender(self, values: Mapping[str, str]) -> str:
@@ -465,7 +481,7 @@ class Carrier:
             if reverse:
                 held.append(status)
             else:
-                self._spawn(self._tell(message, status, doubled=doubled))
+                self.spawn(self._tell(message, status, doubled=doubled))
 
         if message.status == "queued":
             await self._pause(random.uniform(*QUEUED_S))
@@ -500,7 +516,7 @@ class Carrier:
         form = self._status_form(message, status)
         idempotency_token = secrets.token_hex(16)
         if doubled:
-            self._spawn(self._tell(message, status, doubled=False))
+            self.spawn(self._tell(message, status, doubled=False))
         for retry_s in (*CALLBACK_RETRIES_S, None):
             code, _ = await self._post(message.status_callback, form, idempotency_token)
             if 200 <= code < 300:
@@ -515,7 +531,7 @@ class Carrier:
     async def _post(self, url: str, form: Sequence[tuple[str, str]], idempotency_token: str) -> tuple[int, str]:
         """One signed webhook: (status, body), status 0 when there was no answer. The fragment is neither sent nor
         signed (connection overrides are the carrier's own reading)."""
-        assert self._http is not None
+        assert self.http is not None
         address, _ = urldefrag(url)
         headers = {
             "Content-Type": "application/x-www-form-urlencoded; charset=UTF-8",
@@ -525,7 +541,7 @@ class Carrier:
             "I-Twilio-Idempotency-Token": idempotency_token,
         }
         try:
-            async with self._http.post(
+            async with self.http.post(
                 address, data=urlencode(form).encode(), headers=headers, timeout=WEBHOOK_TIMEOUT, allow_redirects=False
             ) as answer:
                 body = await answer.content.read(64 * 1024)
@@ -537,10 +553,10 @@ class Carrier:
         """Gets the pictures of an outbound MMS; the delivery error if one cannot be had."""
         if not message.media_urls or message.media:
             return None
-        assert self._http is not None
+        assert self.http is not None
         for url in message.media_urls:
             try:
-                async with self._http.get(url, timeout=MEDIA_TIMEOUT) as answer:
+                async with self.http.get(url, timeout=MEDIA_TIMEOUT) as answer:
                     if answer.status != 200:
                         return 11200
                     content = await answer.content.read(twilio_wire.MEDIA_SIZE_LIMIT_BYTES + 1)

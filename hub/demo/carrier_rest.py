@@ -1,4 +1,4 @@
-"""The carrier's documented face: Twilio's REST API 2010-04-01, as far as SMS and MMS need it.
+"""The carrier's documented face: Twilio's REST API 2010-04-01, as far as SMS and MMS need it; calls: carrier_voice_rest.py.
 
     POST|GET  /2010-04-01/Accounts/{AccountSid}/Messages.json
     GET       /2010-04-01/Accounts/{AccountSid}/Messages/{Sid}.json
@@ -24,7 +24,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from hub.demo import twilio_wire
+from hub.demo import carrier_voice_rest, twilio_wire
 from hub.demo.twilio_wire import RestError
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def routes(carrier: Carrier) -> list[BaseRoute]:
         return endpoint
 
     async def create_message(request: Request) -> Response:
-        form = await _read_form(request)
+        form = await read_form(request)
         to = dict(form).get("To", "")
         fault = carrier.take_fault(_REFUSALS, to)
         if fault is not None:
@@ -68,21 +68,21 @@ def routes(carrier: Carrier) -> list[BaseRoute]:
             if fault.kind == "too_many_requests":
                 raise RestError(20429, retry_after_s=round(fault.seconds or 1))
             if fault.kind == "timeout":
-                await _silence(request, fault.seconds)
+                await silence(request, fault.seconds)
             raise RestError(20503)
         message = carrier.send(form)
         after = carrier.take_fault(_AFTER, to)
         if after is not None:
             if after.kind == "error_after_accept":
                 raise RestError(20500)
-            await _silence(request, after.seconds)
+            await silence(request, after.seconds)
         return JSONResponse(message_resource(carrier, message), 201)
 
     async def list_messages(request: Request) -> Response:
         wanted = _filters(request)
         found = [m for m in reversed(carrier.messages.values()) if all(test(m) for test in wanted)]
         return JSONResponse(
-            _page(request, "messages", [message_resource(carrier, m) for m in found], [m.sid for m in found])
+            page(request, "messages", [message_resource(carrier, m) for m in found], [m.sid for m in found])
         )
 
     async def get_message(request: Request) -> Response:
@@ -91,7 +91,7 @@ def routes(carrier: Carrier) -> list[BaseRoute]:
     async def list_media(request: Request) -> Response:
         message = _access_message(carrier, request)
         resources = [media_resource(carrier, message, medium) for medium in message.media]
-        return JSONResponse(_page(request, "media_list", resources, [m.sid for m in message.media]))
+        return JSONResponse(page(request, "media_list", resources, [m.sid for m in message.media]))
 
     async def get_media(request: Request) -> Response:
         message, medium = _access_medium(carrier, request)
@@ -128,14 +128,18 @@ def routes(carrier: Carrier) -> list[BaseRoute]:
                 "account_sid": carrier.account_sid,
                 "phone_number": n,
                 "friendly_name": n,
-                "capabilities": {"sms": True, "mms": True, "voice": False, "fax": False},
+                "capabilities": {"sms": True, "mms": True, "voice": True, "fax": False},
                 "sms_url": carrier.numbers[n].get("sms_url", ""),
                 "sms_method": "POST",
+                "voice_url": carrier.numbers[n].get("voice_url", ""),
+                "voice_method": "POST",
+                "status_callback": carrier.numbers[n].get("voice_status_callback", ""),
+                "status_callback_method": "POST",
                 "api_version": twilio_wire.API_VERSION,
             }
             for n in found
         ]
-        return JSONResponse(_page(request, "incoming_phone_numbers", resources, found))
+        return JSONResponse(page(request, "incoming_phone_numbers", resources, found))
 
     return [
         Route(f"{root}.json", signed_in(get_account)),
@@ -146,6 +150,7 @@ def routes(carrier: Carrier) -> list[BaseRoute]:
         Route(f"{root}/Messages/{{sid}}/Media.json", signed_in(list_media)),
         Route(f"{root}/Messages/{{sid}}/Media/{{media}}.json", signed_in(get_media)),
         Route(f"{root}/Messages/{{sid}}/Media/{{media}}", signed_in(get_media_content)),
+        *carrier_voice_rest.routes(carrier, root, signed_in),
     ]
 
 
@@ -235,7 +240,7 @@ def _access_medium(carrier: Carrier, request: Request) -> tuple[Message, Medium]
     raise _not_found(request)
 
 
-async def _read_form(request: Request) -> list[tuple[str, str]]:
+async def read_form(request: Request) -> list[tuple[str, str]]:
     """The pairs of a urlencoded body, in order, repeated names kept."""
     body = bytearray()
     async for chunk in request.stream():
@@ -248,7 +253,7 @@ async def _read_form(request: Request) -> list[tuple[str, str]]:
         raise RestError(20422, "body") from None
 
 
-async def _silence(request: Request, seconds: float | None) -> None:
+async def silence(request: Request, seconds: float | None) -> None:
     """Says nothing for a while, or until the other side hangs up."""
     try:
         async with asyncio.timeout(60 if seconds is None else seconds):
@@ -302,7 +307,7 @@ def _parse_when(value: str) -> date:
     return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
 
 
-def _page(request: Request, key: str, resources: Sequence[dict[str, object]], sids: Sequence[str]) -> dict[str, object]:
+def page(request: Request, key: str, resources: Sequence[dict[str, object]], sids: Sequence[str]) -> dict[str, object]:
     """One page of a list. PageToken names the last item of the page before, so that what arrives meanwhile at the top
     neither repeats nor hides an item."""
     query = [(n, v) for n, v in request.query_params.multi_items() if n not in ("PageSize", "Page", "PageToken")]

@@ -59,14 +59,24 @@ def segments(text: str) -> int:
 
 # What Twilio says for each code; {} takes the offending value.
 ERROR_WORDS = {
+    20001: "Invalid parameter: {}",
     20003: "Authenticate",
+    20009: "Cannot delete this resource while it is in use",
     20404: "The requested resource {} was not found",
     20422: "Invalid parameter: {}",
     20429: "Too Many Requests",
     20500: "Internal Server Error",
     20503: "Service Unavailable",
+    21201: "No 'To' number specified",
+    21205: "Invalid or missing URL: {}",
+    21210: "The source phone number provided, {}, is not yet verified for your account.",
     21211: "Invalid 'To' Phone Number: {}",
     21212: "Invalid 'From' Number: {}",
+    21213: "'From' phone number is required",
+    21214: "'To' phone number cannot be reached: {}",
+    21215: "Account not authorized to call {}. Perhaps you need to enable some international permissions.",
+    21216: "Account not allowed to call {}",
+    21220: "Call is not in-progress. Cannot redirect.",
     21408: "Permission to send an SMS has not been enabled for the region indicated by the 'To' number: {}",
     21602: "Message body is required.",
     21603: "A 'From' phone number is required.",
@@ -85,6 +95,9 @@ ERROR_WORDS = {
     21617: "The concatenated message body exceeds the 1600 character limit",
     21620: "Invalid media URL(s): {}",
     21623: "Number of media files exceeds allowed limit.",
+    22001: "A friendly name is required for a queue",
+    22002: "Queue is not empty",
+    22003: "A queue with that name exists already",
     21703: "The Messaging Service {} does not contain any phone numbers.",
 }
 _STATUS = {20003: 401, 20404: 404, 20429: 429, 20500: 500, 20503: 503}  # all others are 400
@@ -135,6 +148,8 @@ MAGIC_TO = {
     "+15005550004": 21610,
     "+15005550009": 21614,
 }
+# The same for calls.
+MAGIC_CALL_TO = {"+15005550001": 21211, "+15005550002": 21214, "+15005550003": 21215, "+15005550004": 21216}
 MAGIC_FROM = {"+15005550001": 21212, "+15005550007": 21606, "+15005550008": 21611}
 
 

@@ -16,6 +16,9 @@ from enum import StrEnum
 
 from hub.domain.states import CallState, LegState
 
+# Who leaves a queue sooner has misdialled or thought better of it: no agent could have answered. The trade's usual bound.
+SHORT_ABANDON_S = 5.0
+
 
 class Party(StrEnum):
     CUSTOMER = "customer"

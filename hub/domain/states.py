@@ -133,7 +133,8 @@ CALL: Mapping[CallState, frozenset[CallState]] = {
     # CONNECTING: to another agent. QUEUED: passed on to a queue, or the agent is lost. FORWARDED: to a number outside.
     **{state: _WITH_AGENT | _BY_FLOW | {CallState.CONNECTING, CallState.WRAP_UP} for state in sorted(_WITH_AGENT)},
     CallState.VOICEMAIL: _LEFT,
-    CallState.FORWARDED: _LEFT,
+    # Nobody outside answered.
+    CallState.FORWARDED: _BY_FLOW,
     CallState.WRAP_UP: _LEFT,
     CallState.ENDED: frozenset(),
 }

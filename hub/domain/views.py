@@ -321,7 +321,8 @@ class CustomerView:
 
 @dataclass(frozen=True, slots=True)
 class OfferView:
-    """Work that rings at an agent. `why` says in words-for-machines why this agent (the engine's record)."""
+    """Work that rings at an agent. `why` says in words-for-machines why this agent (the engine's record). `call_id`: a caller
+    who is on the line. `callback_address`: the customer wants to be called there."""
 
     id: int
     conversation_id: int
@@ -337,6 +338,8 @@ class OfferView:
     preview: str
     waiting_since: datetime
     why: dict[str, str | int | float | None]
+    call_id: int | None = None
+    callback_address: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -530,7 +533,8 @@ class UserView:
 @dataclass(frozen=True, slots=True)
 class NumbersView:
     """An agent's own day so far, in the organisation's time zone. Durations in seconds; None while there is no case yet.
-    `calls_in` and `calls_out` were handled, `calls_missed` rang out; `talk_s`, `hold_s` and `wrap_up_s` are their sums."""
+    `calls_in` and `calls_out` were handled, `calls_missed` rang out; `talk_s`, `hold_s` and `wrap_up_s` are the sums of
+    those handled, `aht_s` the mean of all three together."""
 
     user_id: int
     day: str
@@ -546,12 +550,14 @@ class NumbersView:
     talk_s: float = 0.0
     hold_s: float = 0.0
     wrap_up_s: float = 0.0
+    aht_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class QueueNumbersView:
-    """The calls of a queue's day so far, in the organisation's time zone. Abandoned are those whose customer left while
-    waiting; the short ones (metrics.md: under 5 s) are counted apart. Sums and means in seconds; None: no case yet."""
+    """The calls of a queue's day so far, in the organisation's time zone (kpi.measures says what counts as which).
+    Abandoned are those whose customer left while waiting; the short ones (under 5 s) are counted apart. Sums and means in
+    seconds; None: no case yet."""
 
     queue_id: int
     day: str
@@ -564,6 +570,7 @@ class QueueNumbersView:
     talk_s: float
     hold_s: float
     wrap_up_s: float
+    aht_s: float | None
     as_of_seq: int
 
 

@@ -1,16 +1,18 @@
 """The projector: turns the fact events of the stream into rows of fact_*, from which every figure is computed.
 
-    event (kind fact.*) → project → fact_segment | fact_response | fact_resolution → NumbersChanged to whom it concerns
+    event (kind fact.*) → project → fact_segment | fact_response | … → NumbersChanged, QueueNumbersChanged to whom it
+                                                                       concerns
 
 Invariants:
-  * The rows, the checkpoint (table `projection`) and the NumbersChanged events are one transaction: a crash at any
-    point loses nothing and repeats nothing.
+  * The rows, the checkpoint (table `projection`) and the events that tell of the figures are one transaction: a crash at
+    any point loses nothing and repeats nothing.
   * A row is nothing but its event: rebuilding from nothing gives the same rows. Fact events are never pruned.
   * One projector at a time, whatever the number of processes: each step locks the checkpoint's row first. In the one
     lock order of the program it stands between message/outbox and STREAM, and nobody else takes it.
   * Each step reads a bounded window of the stream, so the writer is never held for long.
 
-It also turns the day: at the organisation's midnight those who worked yesterday are told their new, empty numbers.
+It also turns the day: at the organisation's midnight those who worked yesterday are told their new, empty numbers, and
+so is everybody whose queue had calls.
 
 It computes no figure; see kpi.measures for the formulas and kpi.board for the queries.
 """
@@ -37,12 +39,21 @@ from hub.domain.events import (
     CustomerAnswered,
     FactEvent,
     NumbersChanged,
+    QueueNumbersChanged,
     SegmentEnded,
+    queue_topic,
     user_topic,
 )
-from hub.domain.views import NumbersView
+from hub.domain.views import NumbersView, QueueNumbersView
 from hub.errors import DatabaseAway
-from hub.kpi.board import PROJECTION, load_agents_between, load_numbers_of, load_zone
+from hub.kpi.board import (
+    PROJECTION,
+    load_agents_between,
+    load_numbers_of,
+    load_numbers_of_queues,
+    load_queues_between,
+    load_zone,
+)
 from hub.kpi.measures import day_of, local_day, wall_s
 from hub.store import tables
 from hub.store.database import Database, Tx
@@ -131,6 +142,7 @@ def project(tx: Tx) -> bool:
         _store_facts(tx, facts)
         _set_checkpoint(tx, PROJECTION, end)
         _emit_changed(tx, before, load_numbers_of(tx, agents, tx.now))
+        _emit_of_queues(tx, load_numbers_of_queues(tx, _queues_of_today(tx, facts), tx.now))
     elif is_full:
         # Screen events alone: the checkpoint moves on now and then, so that no later step has far to look.
         _set_checkpoint(tx, PROJECTION, end)
@@ -217,6 +229,17 @@ def _turn_day(tx: Tx) -> None:
     since = day_of(min(date.fromordinal(shown), today.date), zone).start
     agents = load_agents_between(tx, since, today.end)
     _emit(tx, load_numbers_of(tx, agents, tx.now).values())
+    _emit_of_queues(tx, load_numbers_of_queues(tx, load_queues_between(tx, since, today.end), tx.now))
+
+
+def _queues_of_today(tx: Tx, facts: Iterable[FactEvent]) -> set[int]:
+    """The queues in whose figures of today these facts show. A day of a large queue is some thousand facts: it is not read
+    twice to learn whether anything has changed, since every call changes something."""
+    of_calls = [fact for fact in facts if isinstance(fact, CallEnded | CallSegmentEnded | CallMissed)]
+    if not of_calls:
+        return set()
+    today = local_day(tx.now, load_zone(tx))
+    return {fact.queue_id for fact in of_calls if fact.queue_id is not None and fact.ended_at in today}
 
 
 def _emit_changed(tx: Tx, before: dict[int, NumbersView], after: dict[int, NumbersView]) -> None:
@@ -226,3 +249,8 @@ def _emit_changed(tx: Tx, before: dict[int, NumbersView], after: dict[int, Numbe
 def _emit(tx: Tx, changed: Iterable[NumbersView]) -> None:
     for numbers in changed:
         tx.emit(NumbersChanged(numbers), {user_topic(numbers.user_id), SUPERVISORS})
+
+
+def _emit_of_queues(tx: Tx, changed: dict[int, QueueNumbersView]) -> None:
+    for queue_id, numbers in sorted(changed.items()):
+        tx.emit(QueueNumbersChanged(numbers), {queue_topic(queue_id), SUPERVISORS})

@@ -17,7 +17,16 @@ from math import fsum
 from typing import Any, Generic, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
-from hub.domain.events import ConversationResolved, CustomerAnswered, SegmentEnded
+from hub.domain.calls import SHORT_ABANDON_S, CallEnd
+from hub.domain.events import (
+    CallEnded,
+    CallMissed,
+    CallSegmentEnded,
+    ConversationResolved,
+    CustomerAnswered,
+    SegmentEnded,
+)
+from hub.domain.values import Direction
 
 F = TypeVar("F")
 V = TypeVar("V")
@@ -111,6 +120,36 @@ class Resolved(NamedTuple):
     wall_s: float
 
 
+class Called(NamedTuple):
+    """A call that nobody is on any more (fact.call). `queue_id`: where it waited last, None: nowhere; `queued_at`: since
+    when it waited, from its first queue on; `answered_at`: when the first agent and the customer could hear each other."""
+
+    queue_id: int | None
+    direction: str
+    queued_at: datetime | None
+    answered_at: datetime | None
+    ended_at: datetime
+    end_reason: str
+
+
+class TookPart(NamedTuple):
+    """An agent's part in a call, from the first word to the end of its wrap-up (fact.call_segment)."""
+
+    agent_id: int
+    queue_id: int
+    direction: str
+    talk_s: float
+    hold_s: float
+    wrap_up_s: float
+
+
+class Missed(NamedTuple):
+    """A call that rang at an agent who did not answer (fact.call_missed)."""
+
+    agent_id: int
+    queue_id: int
+
+
 # --- the registry ----------------------------------------------------------------------------------------------------
 
 
@@ -141,8 +180,16 @@ class Measure(Generic[F, V]):
     of: Callable[[Iterable[F]], V]
 
 
-def _handled_segments(segments: Iterable[Held]) -> int:
-    return sum(1 for _ in segments)
+@dataclass(frozen=True, slots=True)
+class CallCount:
+    """By who called whom: INBOUND, the customer called; OUTBOUND, we did."""
+
+    inbound: int
+    outbound: int
+
+
+def _count(facts: Iterable[Any]) -> int:
+    return sum(1 for _ in facts)
 
 
 def _handled_contacts(segments: Iterable[Held]) -> int:
@@ -157,6 +204,68 @@ def _resolution(resolutions: Iterable[Resolved]) -> Spread:
     return spread(resolution.wall_s for resolution in resolutions if resolution.reopened_count == 0)
 
 
+def _calls_per_day(parts: Iterable[TookPart]) -> CallCount:
+    directions = [part.direction for part in parts]
+    return CallCount(directions.count(Direction.IN.value), directions.count(Direction.OUT.value))
+
+
+def _talk(parts: Iterable[TookPart]) -> float:
+    return fsum(part.talk_s for part in parts)
+
+
+def _hold(parts: Iterable[TookPart]) -> float:
+    return fsum(part.hold_s for part in parts)
+
+
+def _wrap_up(parts: Iterable[TookPart]) -> float:
+    return fsum(part.wrap_up_s for part in parts)
+
+
+def _handling(parts: Iterable[TookPart]) -> float | None:
+    handled_s = [fsum((part.talk_s, part.hold_s, part.wrap_up_s)) for part in parts]
+    return fsum(handled_s) / len(handled_s) if handled_s else None
+
+
+def _is_offered(call: Called) -> bool:
+    return call.direction == Direction.IN.value and call.queue_id is not None and call.queued_at is not None
+
+
+def _left_waiting(call: Called) -> bool:
+    return _is_offered(call) and call.end_reason == CallEnd.ABANDONED.value
+
+
+def _is_answered(call: Called) -> bool:
+    return _is_offered(call) and call.answered_at is not None and call.end_reason != CallEnd.ABANDONED.value
+
+
+def _is_short(call: Called) -> bool:
+    return call.queued_at is not None and wall_s(call.queued_at, call.ended_at) < SHORT_ABANDON_S
+
+
+def _offered(calls: Iterable[Called]) -> int:
+    return sum(map(_is_offered, calls))
+
+
+def _answered(calls: Iterable[Called]) -> int:
+    return sum(map(_is_answered, calls))
+
+
+def _abandoned(calls: Iterable[Called]) -> int:
+    return sum(_left_waiting(call) and not _is_short(call) for call in calls)
+
+
+def _short_abandoned(calls: Iterable[Called]) -> int:
+    return sum(_left_waiting(call) and _is_short(call) for call in calls)
+
+
+def _wait_of_answered(calls: Iterable[Called]) -> Spread:
+    return spread(
+        wall_s(call.queued_at, call.answered_at)
+        for call in calls
+        if _is_answered(call) and call.queued_at is not None and call.answered_at is not None
+    )
+
+
 HANDLED_SEGMENTS = Measure(
     id="handled_segments",
     version=1,
@@ -165,7 +274,7 @@ HANDLED_SEGMENTS = Measure(
     clock=Clock.NONE,
     source=SegmentEnded.KIND,
     day_by="ended_at",
-    of=_handled_segments,
+    of=_count,
 )
 
 HANDLED_CONTACTS = Measure(
@@ -207,6 +316,159 @@ RESOLUTION = Measure(
     of=_resolution,
 )
 
+CALLS_PER_DAY = Measure(
+    id="calls_per_day",
+    version=1,
+    formula=(
+        "An agent's parts in calls that ended that day, wrap-up included; inbound (the customer called) and outbound apart."
+        " A call passed on counts once for each agent who had it."
+    ),
+    unit=Unit.COUNT,
+    clock=Clock.NONE,
+    source=CallSegmentEnded.KIND,
+    day_by="ended_at",
+    of=_calls_per_day,
+)
+
+CALLS_MISSED = Measure(
+    id="calls_missed",
+    version=1,
+    formula=(
+        "Times a call rang out at an agent, who neither accepted nor declined it. That the customer hung up first, or a"
+        " colleague took it, is no missed call."
+    ),
+    unit=Unit.COUNT,
+    clock=Clock.NONE,
+    source=CallMissed.KIND,
+    day_by="ended_at",
+    of=_count,
+)
+
+TALK = Measure(
+    id="talk_s",
+    version=1,
+    formula="Time in which agent and customer talked, conferences included.",
+    unit=Unit.SECONDS,
+    clock=Clock.WALL,
+    source=CallSegmentEnded.KIND,
+    day_by="ended_at",
+    of=_talk,
+)
+
+HOLD = Measure(
+    id="hold_s",
+    version=1,
+    formula="Time in which the customer was on hold; consultations, and a broken line of the agent's, included.",
+    unit=Unit.SECONDS,
+    clock=Clock.WALL,
+    source=CallSegmentEnded.KIND,
+    day_by="ended_at",
+    of=_hold,
+)
+
+WRAP_UP = Measure(
+    id="wrap_up_s",
+    version=1,
+    formula="Time from the end of the talk until all was written down, whatever state the agent was in.",
+    unit=Unit.SECONDS,
+    clock=Clock.WALL,
+    source=CallSegmentEnded.KIND,
+    day_by="ended_at",
+    of=_wrap_up,
+)
+
+AHT = Measure(
+    id="aht",
+    version=1,
+    formula="(Talk + hold + wrap-up) ÷ parts in calls, inbound and outbound together.",
+    unit=Unit.SECONDS,
+    clock=Clock.WALL,
+    source=CallSegmentEnded.KIND,
+    day_by="ended_at",
+    of=_handling,
+)
+
+CALLS_OFFERED = Measure(
+    id="calls_offered",
+    version=1,
+    formula=(
+        "Inbound calls that came to wait in a queue, however they ended. Each counts once: on the day it was hung up, in the"
+        " queue in which it waited last."
+    ),
+    unit=Unit.COUNT,
+    clock=Clock.NONE,
+    source=CallEnded.KIND,
+    day_by="ended_at",
+    of=_offered,
+)
+
+CALLS_ANSWERED = Measure(
+    id="calls_answered",
+    version=1,
+    formula=(
+        "Offered calls in which the customer talked with an agent, unless they were passed on and"
+        " left while waiting again."
+    ),
+    unit=Unit.COUNT,
+    clock=Clock.NONE,
+    source=CallEnded.KIND,
+    day_by="ended_at",
+    of=_answered,
+)
+
+CALLS_ABANDONED = Measure(
+    id="calls_abandoned",
+    version=1,
+    formula=(
+        "Offered calls whose customer left while waiting for an agent, after 5 s or more. Who was led to a voicemail, a"
+        " message or a number outside, asked to be called back, or was cut off by a fault of ours did not abandon."
+    ),
+    unit=Unit.COUNT,
+    clock=Clock.WALL,
+    source=CallEnded.KIND,
+    day_by="ended_at",
+    of=_abandoned,
+)
+
+CALLS_SHORT_ABANDONED = Measure(
+    id="calls_short_abandoned",
+    version=1,
+    formula="Offered calls whose customer left after less than 5 s of waiting: no agent could have answered.",
+    unit=Unit.COUNT,
+    clock=Clock.WALL,
+    source=CallEnded.KIND,
+    day_by="ended_at",
+    of=_short_abandoned,
+)
+
+ASA_QUEUE = Measure(
+    id="asa_queue",
+    version=1,
+    formula="From joining the first queue to the first agent's answer, of answered calls.",
+    unit=Unit.SECONDS,
+    clock=Clock.WALL,
+    source=CallEnded.KIND,
+    day_by="ended_at",
+    of=_wait_of_answered,
+)
+
 MEASURES: Mapping[str, Measure[Any, Any]] = {
-    measure.id: measure for measure in (HANDLED_SEGMENTS, HANDLED_CONTACTS, FIRST_RESPONSE, RESOLUTION)
+    measure.id: measure
+    for measure in (
+        HANDLED_SEGMENTS,
+        HANDLED_CONTACTS,
+        FIRST_RESPONSE,
+        RESOLUTION,
+        CALLS_PER_DAY,
+        CALLS_MISSED,
+        TALK,
+        HOLD,
+        WRAP_UP,
+        AHT,
+        CALLS_OFFERED,
+        CALLS_ANSWERED,
+        CALLS_ABANDONED,
+        CALLS_SHORT_ABANDONED,
+        ASA_QUEUE,
+    )
 }

@@ -66,6 +66,11 @@ def ask_as_visitor(tx: Tx, contact_point_id: int, channel_id: str, address: str)
     return _ask(tx, before, number, Author(AuthorKind.CUSTOMER, before.customer_name))
 
 
+def ask_for_caller(tx: Tx, before: ConversationView, number: str, author: Author) -> ConversationView:
+    """Whoever called from this number shall be called back; one who is to be called already is called once."""
+    return _ask(tx, before, number, author)
+
+
 # What nobody should be able to make us call from a web page: each costs the caller, and some pay whoever asks for it.
 _COSTLY = frozenset(
     {

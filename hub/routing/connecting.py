@@ -11,8 +11,6 @@ from typing import Any
 
 from sqlalchemy import Row, func, select
 
-from hub.domain.values import ChannelKind
-from hub.domain.views import ConversationView
 from hub.store import tables
 from hub.store.database import Tx
 
@@ -20,12 +18,6 @@ _as = tables.assignment.c
 
 # In the words of the partial index ix_assignment_connecting, so that it is used.
 _connecting = (_as.connect_by.is_not(None), _as.connected_at.is_(None), _as.ended_at.is_(None))
-
-
-def needs_line(view: ConversationView, how: str) -> bool:
-    """Whether the hub has to set a line up before work that was given in this way can begin. Whom a callback is for the
-    agent dials; what is taken by hand, a person has seen to."""
-    return view.channel_kind is ChannelKind.PHONE and how == "offer" and view.callback is None
 
 
 def find_overdue(tx: Tx) -> Sequence[Row[Any]]:

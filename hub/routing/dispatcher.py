@@ -24,6 +24,7 @@ from sqlalchemy import Row, func, insert, select, union_all, update
 from hub.agents import alerts, presence, roster
 from hub.agents.queues import emit_queues
 from hub.agents.viewer import Viewer
+from hub.calls import records
 from hub.domain.events import (
     FACTS,
     SUPERVISORS,
@@ -41,9 +42,9 @@ from hub.domain.states import (
     check_move,
 )
 from hub.domain.values import AuthorKind, ChannelKind, Happening, Role
-from hub.domain.views import Author, ConversationView
+from hub.domain.views import AgentView, Author, ConversationView
 from hub.errors import Conflict, DatabaseAway, Forbidden, InvalidInput, NotFound
-from hub.routing import callbacks, connecting, engine, floor, offers, parking
+from hub.routing import callbacks, connecting, engine, estimates, floor, offers, parking
 from hub.routing.offers import OFFERS, offer_view
 from hub.store import tables
 from hub.store.database import Database, Tx
@@ -195,14 +196,16 @@ def _make_offers(tx: Tx, decisions: Collection[engine.Decision], loaded: floor.L
         ],
     )
     for row in tx.rows(OFFERS.where(_o.id.in_(ids)).order_by(_o.id)):
-        if row.ended_at is None:
-            offers.tell(tx, row)
-        else:
-            _give(tx, row)
+        if row.ended_at is not None:
+            _accept_by_itself(tx, row)
+            continue
+        offers.tell(tx, row)
+        if row.call_id is not None:
+            records.note_offered(tx, row.call_id)
     roster.emit_agents(tx, {decision.agent_id for decision in decisions})
 
 
-def _give(tx: Tx, row: Row[Any]) -> None:
+def _accept_by_itself(tx: Tx, row: Row[Any]) -> None:
     """What the hub accepts in the agent's place, at once (a row of OFFERS); they are told of work, not of a ring."""
     before = conversations.load_conversation(tx, row.conversation_id)
     data: dict[str, str | int | None] = {"offer_id": row.id, "auto": 1}
@@ -247,6 +250,8 @@ def _end_offer(tx: Tx, offer_id: int, outcome: OfferOutcome) -> None:
     row = tx.first(OFFERS.where(_o.id == offer_id))
     assert row is not None
     tx.emit(OfferEnded(offer_view(row)), {user_topic(row.agent_id), SUPERVISORS})
+    if row.call_id is not None:
+        records.note_offer_ended(tx, row.call_id, row, outcome)
     if outcome is OfferOutcome.NO_ANSWER:
         limit = int(tx.scalar(select(_q.miss_limit).where(_q.id == row.queue_id)) or 3)
         roster.note_offer_missed(tx, row.agent_id, limit)
@@ -261,6 +266,9 @@ def _end_offer(tx: Tx, offer_id: int, outcome: OfferOutcome) -> None:
             conversations.SYSTEM,
             {"agent_id": row.agent_id, "agent_name": name, "offer_id": row.id},
         )
+        if row.call_id is not None and view.pinned_agent_id == row.agent_id:
+            # Passed on to somebody who does not take it: the caller is on the line and cannot wait for them.
+            _pin(tx, conversations.load_conversation(tx, view.id), None, conversations.SYSTEM)
     roster.emit_agents(tx, [row.agent_id])
     tx.wake("routing")
 
@@ -311,13 +319,15 @@ def _take_away(tx: Tx, user_id: int, outcome: OfferOutcome, reason: str) -> None
     for row in ringing:
         _end_offer(tx, row.id, outcome)
     held = tx.rows(
-        select(_c.id, _c.callback, tables.channel.c.kind, _q.release_when_lost)
+        select(_c.id, _c.callback, _c.call_id, tables.channel.c.kind, _q.release_when_lost)
         .join(tables.channel, tables.channel.c.id == _c.channel_id)
         .join(tables.queue, _q.id == _c.queue_id)
         .where(_c.assignee_id == user_id)
         .order_by(_c.id)
     )
     for row in held:
+        if row.call_id is not None and records.outlasts_absence(tx, row.call_id, reason):
+            continue
         # Who was promised a call waits for it, whatever they wrote by.
         if ChannelKind(row.kind) in engine.LIVE_KINDS or row.callback or row.release_when_lost == "all":
             view = conversations.lock_conversation(tx, row.id)
@@ -351,7 +361,7 @@ def _assign(
     """Gives the conversation to an agent; the caller holds ROUTING and the conversation's lock, and has ended whatever
     assignment there was."""
     connect_by = None
-    if connecting.needs_line(before, how):
+    if records.needs_line(tx, before.call_id):
         timeout_s = tx.scalar(select(_q.connect_timeout_s).where(_q.id == before.queue_id))
         connect_by = tx.now + timedelta(seconds=int(timeout_s))
     tx.execute(
@@ -366,6 +376,8 @@ def _assign(
             queued_since=before.queued_since,
         )
     )
+    if before.call_id is not None and connect_by is not None:
+        records.bring_in(tx, before.call_id, agent_id, connect_by)
     _, view = conversations.add_happening(
         tx,
         before,
@@ -472,6 +484,10 @@ def _release(
         **place,
     )
     conversations.emit_hidden(tx, view, before)
+    if before.call_id is not None:
+        told = estimates.place_of(tx, view.id)
+        records.back_to_queue(tx, before.call_id, target, told, reason)
+        view = conversations.load_conversation(tx, view.id)
     if agent_id is not None:
         roster.emit_agents(tx, [agent_id])
     tx.wake("routing")
@@ -576,6 +592,7 @@ def claim(tx: Tx, viewer: Viewer, conversation_id: int, expected_assignee_id: in
         raise Forbidden("only a supervisor may take work from a colleague")
     if before.status is ConversationStatus.RESOLVED:
         return _reopen(tx, viewer, before)
+    _check_nobody_talks(tx, before)
     _end_live_offer_of(tx, before.id)
     previous = _end_assignment(tx, before, "transferred")
     before = conversations.load_conversation(tx, before.id)
@@ -611,6 +628,10 @@ def transfer(
         return before
     if before.channel_kind in engine.LIVE_KINDS and target[0].state is AgentState.OFFLINE:
         raise Conflict(f"{target[0].name} is offline and the customer is waiting", code="agent_offline")
+    if before.call_id is not None:
+        # It rings there; whoever is handed a caller must first come to the telephone.
+        _check_comes_to_telephone(tx, target[0])
+        return direct(tx, before, _author(viewer), agent_id=agent_id, note=note, moves_call=True)
     _end_live_offer_of(tx, before.id)
     previous = _end_assignment(tx, before, "transferred")
     before = conversations.load_conversation(tx, before.id)
@@ -760,6 +781,16 @@ def _unpark(tx: Tx, before: ConversationView, author: Author, reason: str) -> Co
     return view
 
 
+def _check_nobody_talks(tx: Tx, view: ConversationView) -> None:
+    if view.call_id is not None and not records.needs_line(tx, view.call_id):
+        raise Conflict("a call goes on in this conversation; take it over", code="in_call")
+
+
+def _check_comes_to_telephone(tx: Tx, agent: AgentView) -> None:
+    if agent.state is not AgentState.AVAILABLE or records.load_leg_of(tx, agent.user_id) is not None:
+        raise Conflict(f"{agent.name} cannot take a call now", code="agent_busy")
+
+
 def _holder(view: ConversationView) -> list[int]:
     return [view.assignee_id] if view.assignee_id is not None else []
 
@@ -770,6 +801,10 @@ def resolve(tx: Tx, viewer: Viewer, conversation_id: int) -> ConversationView:
     if before.status is ConversationStatus.RESOLVED:
         return before
     _check_holds(viewer, before)
+    if before.call_id is not None:
+        records.check_may_resolve(tx, before.call_id)
+        records.end_call(tx, records.load_row(tx, before.call_id))
+        before = conversations.load_conversation(tx, before.id)
     check_move(CONVERSATION, before.status, ConversationStatus.RESOLVED)
     _end_live_offer_of(tx, before.id)
     before = conversations.load_conversation(tx, before.id)
@@ -930,12 +965,21 @@ def sign_out(tx: Tx, user_id: int) -> None:
 
 
 def direct(
-    tx: Tx, before: ConversationView, author: Author, *, queue_id: int | None = None, agent_id: int | None = None
+    tx: Tx,
+    before: ConversationView,
+    author: Author,
+    *,
+    queue_id: int | None = None,
+    agent_id: int | None = None,
+    note: str | None = None,
+    moves_call: bool = False,
 ) -> ConversationView:
     """Passes open work on, whoever holds it or is rung at: to a queue, at its original age, and there to an agent by a
-    pin. Work that is there already stays, and so does what that very agent holds. The caller holds ROUTING and the
-    conversation's lock."""
+    pin. Work that is there already stays, and so does what that very agent holds; and so does a customer who talks with
+    somebody, unless `moves_call`. The caller holds ROUTING and the conversation's lock."""
     if agent_id is not None and before.assignee_id == agent_id:
+        return before
+    if before.call_id is not None and before.assignee_id is not None and not moves_call:
         return before
     is_elsewhere = queue_id is not None and queue_id != before.queue_id
     is_held_by_another = before.assignee_id is not None and agent_id is not None
@@ -943,7 +987,7 @@ def direct(
     if is_elsewhere or is_held_by_another:
         _end_live_offer_of(tx, view.id)
         view = conversations.load_conversation(tx, view.id)
-        view = _release(tx, view, author, "transferred", queue_id=queue_id)
+        view = _release(tx, view, author, "transferred", queue_id=queue_id, note=note)
     if agent_id is None or view.queued_since is None or view.pinned_agent_id == agent_id:
         return view
     ringing = tx.first(select(_o.id, _o.agent_id).where(_o.conversation_id == view.id, _o.ended_at.is_(None)))
@@ -956,7 +1000,7 @@ def direct(
 def give(tx: Tx, before: ConversationView, author: Author, agent_id: int) -> ConversationView:
     """Gives open work to an agent at once, whoever holds it or is rung at. The caller holds ROUTING and the conversation's
     lock, and has looked whether the agent may have it."""
-    if before.assignee_id == agent_id:
+    if before.assignee_id == agent_id or (before.call_id is not None and before.assignee_id is not None):
         return before
     _end_live_offer_of(tx, before.id)
     previous = _end_assignment(tx, before, "transferred")
@@ -972,6 +1016,130 @@ def give(tx: Tx, before: ConversationView, author: Author, agent_id: int) -> Con
     if previous is not None:
         roster.emit_agents(tx, [previous])
     return view
+
+
+# --- what a call does with work -------------------------------------------------------------------------------------------
+# The customer is on the line, so all of it is done by the conductor (calls.conductor) as the line tells it. Each expects
+# that the caller holds ROUTING and the conversation's lock.
+
+
+def enqueue_call(tx: Tx, before: ConversationView, queue_id: int, since: datetime, **values: Any) -> ConversationView:
+    """The caller waits in this queue from now on, whoever held the conversation; `since`: their age there, unless they
+    were to be called back anyway: then their place is that. Nobody needs to call back who has come by themselves."""
+    if before.callback is not None and before.queued_since is not None:
+        since = min(since, before.queued_since)
+    if before.assignee_id is not None:
+        _end_assignment(tx, before, "customer_called")
+        roster.emit_agents(tx, [before.assignee_id])
+    _, view = conversations.add_happening(
+        tx,
+        before,
+        Happening.QUEUED,
+        conversations.SYSTEM,
+        {"queue_id": queue_id, "queue_name": tx.scalar(select(_q.name).where(_q.id == queue_id))},
+        **{
+            "status": ConversationStatus.OPEN.value,
+            "resolved_at": None,
+            "assignee_id": None,
+            "assigned_at": None,
+            "queue_id": queue_id,
+            "queued_since": since,
+            "parked_until": None,
+            **callbacks.drop(tx, before),
+            **values,
+        },
+    )
+    conversations.emit_hidden(tx, view, before)
+    tx.wake("routing", "places", "estimates")
+    return view
+
+
+def end_waiting(tx: Tx, before: ConversationView) -> ConversationView:
+    """Whoever called has gone before anybody talked with them: nothing rings for them any more, and nobody holds their
+    conversation. It stays open and waits, for the conductor to say what becomes of it."""
+    _end_live_offer_of(tx, before.id, OfferOutcome.CUSTOMER_LEFT)
+    view = conversations.load_conversation(tx, before.id)
+    if view.assignee_id is None:
+        return view
+    since = tx.scalar(select(_as.queued_since).where(_as.conversation_id == view.id, _as.ended_at.is_(None)))
+    agent_id = _end_assignment(tx, view, "customer_left")
+    after = conversations.change(tx, view.id, assignee_id=None, assigned_at=None, queued_since=since or tx.now)
+    conversations.emit_conversation(tx, after, view)
+    if agent_id is not None:
+        roster.emit_agents(tx, [agent_id])
+    return after
+
+
+def close_by_itself(tx: Tx, before: ConversationView, reason: str) -> ConversationView:
+    """Nothing is left to be done, and nobody solved anything: no fact of a resolution."""
+    if before.status is ConversationStatus.RESOLVED:
+        return before
+    _end_live_offer_of(tx, before.id, OfferOutcome.CUSTOMER_LEFT)
+    before = conversations.load_conversation(tx, before.id)
+    agent_id = _end_assignment(tx, before, "resolved")
+    _, view = conversations.add_happening(
+        tx,
+        before,
+        Happening.RESOLVED,
+        conversations.SYSTEM,
+        {"reason": reason},
+        status=ConversationStatus.RESOLVED.value,
+        assignee_id=None,
+        assigned_at=None,
+        queued_since=None,
+        pinned_agent_id=None,
+        priority=0,
+        lowered=0,
+        unanswered_since=None,
+        resolved_at=tx.now,
+        **{"parked_until": None} | callbacks.drop(tx, before),
+    )
+    conversations.emit_hidden(tx, view, before)
+    alerts.end_alerts(tx, view.id)
+    if agent_id is not None:
+        roster.emit_agents(tx, [agent_id])
+    return view
+
+
+def fail_setup(tx: Tx, view: ConversationView, agent_id: int) -> ConversationView:
+    """The agent's line surely does not come to stand: what the deadline would do, at once."""
+    held = (_as.conversation_id == view.id, _as.agent_id == agent_id, _as.ended_at.is_(None))
+    tx.execute(update(tables.assignment).where(*held, _as.connected_at.is_(None)).values(connect_by=tx.now))
+    _end_what_did_not_connect(tx)
+    return conversations.load_conversation(tx, view.id)
+
+
+def hand_over(tx: Tx, before: ConversationView, agent_id: int, author: Author) -> ConversationView:
+    """A talk goes on with another agent, who is on the line already."""
+    previous = _end_assignment(tx, before, "transferred")
+    data: dict[str, str | int | None] = {"reason": "transferred", "note": None}
+    view = _assign(
+        tx,
+        conversations.load_conversation(tx, before.id),
+        agent_id,
+        "transfer",
+        Happening.TRANSFERRED,
+        author,
+        data,
+    )
+    if previous is not None:
+        roster.emit_agents(tx, [previous])
+    return view
+
+
+def lose_call(tx: Tx, view: ConversationView) -> ConversationView:
+    """The agent's line broke and did not come back: the customer waits again, at their old age."""
+    return _release(tx, view, conversations.SYSTEM, "agent_lost")
+
+
+def keep_open(tx: Tx, view: ConversationView) -> None:
+    """The call is over and its conversation is not: it costs its agent what a message costs."""
+    if view.assignee_id is None:
+        return
+    live = (_as.conversation_id == view.id, _as.ended_at.is_(None))
+    tx.execute(update(tables.assignment).where(*live).values(weight=_weight_for(tx, view.assignee_id, ChannelKind.SMS)))
+    roster.emit_agents(tx, [view.assignee_id])
+    tx.wake("routing")
 
 
 # --- the loop -----------------------------------------------------------------------------------------------------------

@@ -19,10 +19,11 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, and_, bindparam, case, func, or_, select, text
+from sqlalchemy import Row, and_, bindparam, case, exists, func, or_, select, text
 
 from hub.agents import skills
 from hub.agents.queues import read_overflow
+from hub.domain.calls import Party
 from hub.domain.states import AgentState
 from hub.domain.values import TIER_PRIORITY, AgentChoice, ChannelKind
 from hub.routing import engine, interruption
@@ -58,7 +59,13 @@ _IS_NOT_PARKED = _c.parked_until.is_(None)
 _SOMETHING_WAITS = select(_c.id).where(_c.queued_since.is_not(None)).limit(1)
 _RINGING_WORK = select(_o.conversation_id).where(_o.ended_at.is_(None))
 _AGENTS = select(_a.user_id, _a.state, _a.connected, _a.idle_since)
-_AT_WORK = _AGENTS.where(_a.state == AgentState.AVAILABLE.value, _a.connected)
+# Whoever is asked by a colleague or listens to a call has their ear at the telephone, though they hold no work for it.
+_on_a_line = exists().where(
+    tables.leg.c.user_id == _a.user_id,
+    tables.leg.c.ended_at.is_(None),
+    tables.leg.c.party.in_([Party.CONSULTED.value, Party.SUPERVISOR.value]),
+)
+_AT_WORK = _AGENTS.where(_a.state == AgentState.AVAILABLE.value, _a.connected, ~_on_a_line)
 # What is held and what rings. By kind only where a kind is taken that interrupts others or excludes them.
 _ASSIGNED = (
     select(_as.agent_id, func.sum(_as.weight).label("load")).where(_as.ended_at.is_(None)).group_by(_as.agent_id)

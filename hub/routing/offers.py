@@ -29,6 +29,8 @@ OFFERS = (
         tables.channel.c.id.label("channel_id"),
         tables.channel.c.kind.label("channel_kind"),
         _c.preview,
+        _c.call_id,
+        _c.callback,
         _c.queued_since,
         _c.created_at.label("conversation_created_at"),
     )
@@ -55,6 +57,8 @@ def offer_view(row: Row[Any]) -> OfferView:
         preview=row.preview,
         waiting_since=row.queued_since or row.conversation_created_at,
         why=row.why,
+        call_id=row.call_id,
+        callback_address=row.callback["address"] if row.callback else None,
     )
 
 

@@ -30,13 +30,12 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from statistics import fmean, stdev
 
+from hub.domain.calls import SHORT_ABANDON_S
 from hub.domain.states import AgentState
 from hub.domain.values import ChannelKind
 from hub.routing import engine, waiting
 from hub.routing.scenario import ArrivalsPart, Duration, Scenario
 
-# A caller who hangs up at once was no customer who lost patience (metrics.md).
-SHORT_ABANDON_S = 5.0
 # The engine wants instants; which ones does not matter.
 _EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 # Student's t, 97.5 %, for 1 to 30 degrees of freedom (any table); beyond, the normal quantile and its first correction.

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import functools
 import logging
-from typing import Any, cast
+from typing import Any
 
 from sqlalchemy import Row, select
+from typing_extensions import TypeIs
 
 from hub.channels.channel import Channel, ChannelAccount
-from hub.channels.registry import create, create_line
+from hub.channels.registry import create, create_line, find_type
 from hub.channels.voice import VoiceChannel
 from hub.domain.values import ChannelKind
 from hub.errors import Conflict, NotFound
@@ -24,12 +25,22 @@ log = logging.getLogger(__name__)
 _ch = tables.channel.c
 
 
+def is_line(adapter: Channel | VoiceChannel) -> TypeIs[VoiceChannel]:
+    """Whether the account carries calls instead of messages."""
+    return hasattr(adapter, "voice")
+
+
 def _load_account(tx: Tx, channel_id: str) -> Row[Any] | None:
     return tx.first(
         select(_ch.id, _ch.kind, _ch.settings, _ch.secrets, _ch.default_region, _ch.enabled, _ch.provider).where(
             _ch.id == channel_id
         )
     )
+
+
+def _load_lines(tx: Tx) -> list[str]:
+    rows = tx.rows(select(_ch.id).where(_ch.kind == ChannelKind.PHONE.value, _ch.enabled).order_by(_ch.id))
+    return [row.id for row in rows]
 
 
 class Adapters:
@@ -48,6 +59,7 @@ class Adapters:
         self._changes = 0
         self._read_at: dict[str, int] = {}
         self._retired: list[Channel | VoiceChannel] = []
+        self._page_hosts: tuple[int, tuple[str, ...]] | None = None
 
     def follow(self, events: list[Stored]) -> None:
         if any(event.kind == "channel.changed" for event in events):
@@ -60,16 +72,16 @@ class Adapters:
     async def get(self, channel_id: str) -> Channel:
         """Of an account that carries messages; Conflict `voice_channel` for a telephone line."""
         adapter = await self.find(channel_id)
-        if hasattr(adapter, "voice"):
+        if is_line(adapter):
             raise Conflict("a telephone line carries calls, not messages", code="voice_channel")
         return adapter
 
     async def get_line(self, channel_id: str) -> VoiceChannel:
         """Of a telephone line; NotFound for any other account."""
         adapter = await self.find(channel_id)
-        if not hasattr(adapter, "voice"):
+        if not is_line(adapter):
             raise NotFound("there is no such line")
-        return cast(VoiceChannel, adapter)
+        return adapter
 
     async def find(self, channel_id: str) -> Channel | VoiceChannel:
         """Either of them."""
@@ -110,6 +122,20 @@ class Adapters:
         channel = create_line(account) if account.kind is ChannelKind.PHONE else create(account)
         self._live[channel_id] = (fingerprint, channel)
         return channel
+
+    async def page_hosts(self) -> tuple[str, ...]:
+        """What agents' pages reach beside the hub, because a line is set up for agents who talk in the browser."""
+        if self._page_hosts is not None and self._page_hosts[0] == self._changes:
+            return self._page_hosts[1]
+        changes = self._changes
+        hosts: set[str] = set()
+        for channel_id in await self._database.read(_load_lines):
+            line = await self.get_line(channel_id)
+            line_type = find_type(ChannelKind.PHONE, line.account.provider)
+            if line.voice.in_browser and line_type is not None:
+                hosts.update(line_type.page_hosts)
+        self._page_hosts = (changes, tuple(sorted(hosts)))
+        return self._page_hosts[1]
 
     async def _keep_secret(self, channel_id: str, name: str, value: str) -> None:
         await self._database.transaction(channels.keep_secret, self._vault, channel_id, name, value)

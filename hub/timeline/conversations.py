@@ -339,7 +339,7 @@ def add_entry(
     attachment_ids: Sequence[int] = (),
     mail_row: Mapping[str, Any] | None = None,
     answers: bool = True,
-    call_id: int | None = None,
+    entry_call_id: int | None = None,
     **conversation_values: Any,
 ) -> tuple[EntryView, ConversationView]:
     """Writes one line and what it changes about its conversation, and tells both in one event. The caller holds the
@@ -362,7 +362,7 @@ def add_entry(
         "delivery_at": tx.now if delivery else None,
         "segments": segments,
         "client_key": client_key,
-        "call_id": call_id,
+        "call_id": entry_call_id,
     }
     entry_id = tx.insert(tables.entry, row)
     if attachment_ids:

@@ -351,6 +351,8 @@ def join(tx: Tx, customer_id: int, into_id: int) -> None:
     moved = {"customer_id": into_id}
     tx.execute(update(tables.conversation).where(_c.customer_id == customer_id).values(version=_c.version + 1, **moved))
     tx.execute(update(tables.entry).where(e.customer_id == customer_id).values(version=e.version + 1, **moved))
+    ca = tables.call.c
+    tx.execute(update(tables.call).where(ca.customer_id == customer_id).values(version=ca.version + 1, **moved))
     # What comes along was claimed, not proven.
     tx.execute(
         update(tables.contact_point).where(_cp.customer_id == customer_id).values(customer_id=into_id, verified=False)

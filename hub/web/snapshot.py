@@ -7,7 +7,7 @@ from hub.agents.viewer import Viewer
 from hub.calls.views import load_live_calls
 from hub.domain.states import ConversationStatus
 from hub.domain.values import Role
-from hub.kpi.board import load_numbers, load_queue_numbers
+from hub.kpi.board import load_agent_numbers, load_numbers, load_queue_numbers
 from hub.routing import estimates, offers
 from hub.store import tables
 from hub.store.database import Tx
@@ -52,6 +52,7 @@ def load_snapshot(tx: Tx, viewer: Viewer) -> Snapshot:
         alerts=alerts.load_unseen(tx, viewer.user_id),
         calls=load_live_calls(tx, viewer.role, viewer.user_id, viewer.queue_ids),
         queue_numbers=load_queue_numbers(tx, None if viewer.covers(Role.SUPERVISOR) else viewer.queue_ids),
+        agent_numbers=load_agent_numbers(tx) if viewer.covers(Role.SUPERVISOR) else [],
     )
 
 

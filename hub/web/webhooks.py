@@ -20,9 +20,13 @@ from dataclasses import dataclass
 from starlette.requests import Request
 from starlette.responses import Response
 
-from hub.channels.channel import Arrival, Channel, WebhookRequest
+from hub.calls import conductor, lines
+from hub.channels.channel import Arrival, Channel, WebhookAnswer, WebhookRequest
+from hub.channels.voice import LegOrder, VoiceChannel
 from hub.errors import BadRequest, Overloaded
-from hub.web.api import error_answer, hub_of, read_body
+from hub.store.database import Tx
+from hub.timeline.adapters import is_line
+from hub.web.api import HubLike, error_answer, hub_of, read_body
 
 # A longer body (a mail with files) is read in a thread: reading it here would hold up everybody.
 _ASIDE_BYTES = 64 * 1024
@@ -68,12 +72,14 @@ async def receive(request: Request) -> Response:
     hub = hub_of(request)
     share: _Share | None = None
     try:
-        channel = await hub.channels.get(request.path_params["channel_id"])
+        channel = await hub.channels.find(request.path_params["channel_id"])
         kind = request.path_params["kind"]
         # Straight from the scope: building the URL and header objects costs as much as checking the signature.
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in request.scope["headers"]}
         channel.check_head(kind, headers)
-        limit_bytes = channel.capabilities.webhook_limit_bytes or hub.settings.body_limit_bytes
+        limit_bytes = hub.settings.body_limit_bytes
+        if not is_line(channel):
+            limit_bytes = channel.capabilities.webhook_limit_bytes or limit_bytes
         if _is_short(headers):
             body = await read_body(request, limit_bytes)
         else:
@@ -88,6 +94,9 @@ async def receive(request: Request) -> Response:
             body=body,
             received_at=hub.database.clock(),
         )
+        if is_line(channel):
+            answer = await _accept_call(hub, channel, webhook)
+            return Response(answer.body, answer.status, media_type=answer.media_type)
         if len(body) > _ASIDE_BYTES:
             arrivals = await asyncio.to_thread(_read, channel, webhook)
         else:
@@ -100,6 +109,26 @@ async def receive(request: Request) -> Response:
         if share is not None:
             share.give_back()
     return Response(answer.body, answer.status, media_type=answer.media_type)
+
+
+async def _accept_call(hub: HubLike, line: VoiceChannel, webhook: WebhookRequest) -> WebhookAnswer:
+    """What a telephone line tells, in one transaction; and, if it asks what to do with a leg, that leg's scene as it is
+    after it."""
+    line.verify(webhook)
+    events = line.parse(webhook)
+    asked = line.asked_leg(webhook)
+    channel_id = line.account.id
+
+    def accept(tx: Tx) -> LegOrder | None:
+        conductor.accept(tx, channel_id, events)
+        leg = conductor.find_leg(tx, channel_id, asked) if asked is not None else None
+        if leg is None:
+            return None
+        order = lines.order_of(tx, leg, hub.vault, hub.settings.public_url)
+        lines.note_applied(tx, order, provider_leg_id=asked.provider_leg_id if asked is not None else None)
+        return order
+
+    return line.answer(webhook, await hub.database.transaction(accept))
 
 
 def _is_short(headers: Mapping[str, str]) -> bool:

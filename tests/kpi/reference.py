@@ -2,10 +2,20 @@
 
 from datetime import UTC, datetime, timedelta
 
-from hub.domain.events import ConversationResolved, CustomerAnswered, FactEvent, SegmentEnded
+from hub.domain.calls import CallEnd
+from hub.domain.events import (
+    CallEnded,
+    CallMissed,
+    CallSegmentEnded,
+    ConversationResolved,
+    CustomerAnswered,
+    FactEvent,
+    SegmentEnded,
+)
 
 NOON = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)  # 14:00 in Kyiv
 ANNA, BORIS = 11, 12
+CARE, SALES = 21, 22
 
 
 def segment(assignment_id: int, agent_id: int, ended_at: datetime, conversation_id: int = 0) -> SegmentEnded:
@@ -23,6 +33,52 @@ def resolution(
 ) -> ConversationResolved:
     begun = at - timedelta(seconds=took_s)
     return ConversationResolved(entry_id, entry_id, agent_id, "sms", 1, begun, at, reopened_count)
+
+
+def after(seconds: float) -> datetime:
+    """So long after noon."""
+    return NOON + timedelta(seconds=seconds)
+
+
+def call(
+    call_id: int,
+    hung_up_at: datetime,
+    end: CallEnd = CallEnd.COMPLETED,
+    *,
+    queued_at: datetime | None = NOON,
+    answered_at: datetime | None = None,
+    queue_id: int | None = CARE,
+    direction: str = "in",
+) -> CallEnded:
+    begun = min(at for at in (queued_at, answered_at, hung_up_at) if at is not None) - timedelta(seconds=20)
+    return CallEnded(
+        call_id, call_id, "line", queue_id, direction, begun, queued_at, answered_at, hung_up_at, end.value
+    )
+
+
+def part(
+    segment_id: int,
+    agent_id: int,
+    ended_at: datetime,
+    talk_s: float,
+    hold_s: float = 0.0,
+    wrap_up_s: float = 0.0,
+    *,
+    how: str = "answered",
+    end: str = "completed",
+    call_id: int = 1,
+    queue_id: int = CARE,
+    direction: str = "in",
+) -> CallSegmentEnded:
+    """An agent's part in a call: so much talk, hold and wrap-up, the last of which ended then."""
+    begun = ended_at - timedelta(seconds=talk_s + hold_s + wrap_up_s)
+    named = (segment_id, call_id, call_id, agent_id, "line", queue_id, direction, how)
+    return CallSegmentEnded(*named, begun, talk_s, hold_s, wrap_up_s, ended_at, end, None)
+
+
+def missed(offer_id: int, agent_id: int, ended_at: datetime, call_id: int = 1, queue_id: int = CARE) -> CallMissed:
+    begun = ended_at - timedelta(seconds=20)
+    return CallMissed(offer_id, call_id, call_id, agent_id, "line", queue_id, begun, ended_at)
 
 
 DAY: tuple[FactEvent, ...] = (

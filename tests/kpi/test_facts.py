@@ -130,6 +130,7 @@ async def test_the_told_numbers_are_the_snapshots_numbers(database: Database) ->
             "talk_s": 0.0,
             "hold_s": 0.0,
             "wrap_up_s": 0.0,
+            "aht_s": None,
         }
         == {field: getattr(loaded, field) for field in loaded.__slots__}
     )

@@ -1,5 +1,6 @@
 """Every formula against a reference set whose answers were computed by hand."""
 
+import json
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from random import Random
@@ -23,6 +24,7 @@ from hub.kpi.measures import (
     spread,
     wall_s,
 )
+from tests.support.hub_process import ROOT
 
 AT = datetime(2026, 3, 10, 9, 0, tzinfo=UTC)
 
@@ -104,8 +106,31 @@ def test_a_spread_is_the_same_in_any_order() -> None:
 
 
 def test_every_measure_says_what_it_is() -> None:
-    assert list(MEASURES) == ["handled_segments", "handled_contacts", "first_response_s", "resolution_s"]
+    assert list(MEASURES) == [
+        "handled_segments",
+        "handled_contacts",
+        "first_response_s",
+        "resolution_s",
+        "calls_per_day",
+        "calls_missed",
+        "talk_s",
+        "hold_s",
+        "wrap_up_s",
+        "aht",
+        "calls_offered",
+        "calls_answered",
+        "calls_abandoned",
+        "calls_short_abandoned",
+        "asa_queue",
+    ]
     assert all(measure.formula.endswith(".") and measure.version >= 1 for measure in MEASURES.values())
+
+
+def test_the_console_says_of_a_figure_what_the_registry_says() -> None:
+    """In English word for word; other languages translate these."""
+    shown = json.loads((ROOT / "web_console" / "src" / "locales" / "en.json").read_text())["measure"]
+    assert shown == {name: MEASURES[name].formula for name in shown}
+    assert {"calls_per_day", "aht", "calls_abandoned"} <= set(shown)
 
 
 # --- days -----------------------------------------------------------------------------------------------------------

@@ -22,6 +22,7 @@ def canonical(snapshot: Json, frames: Iterable[Json]) -> Json:
     }
     numbers: Json = snapshot["numbers"]
     queue_numbers: dict[int, Json] = {each["queue_id"]: each for each in snapshot["queue_numbers"]}
+    agent_numbers: dict[int, Json] = {each["user_id"]: each for each in snapshot["agent_numbers"]}
 
     def put(noun: str, key: Any, view: Json) -> None:
         if key not in held[noun] or view["version"] > held[noun][key]["version"]:
@@ -66,8 +67,13 @@ def canonical(snapshot: Json, frames: Iterable[Json]) -> Json:
                     put("alerts", event["alert"]["id"], event["alert"])
                 case "alert.changed":
                     held["alerts"].pop(event["alert"]["id"], None)
-                case "numbers.changed" if event["numbers"]["user_id"] == user["id"]:
-                    numbers = max(numbers, event["numbers"], key=lambda each: each["as_of_seq"])
+                case "numbers.changed":
+                    told = event["numbers"]
+                    if told["user_id"] == user["id"] and numbers["as_of_seq"] <= told["as_of_seq"]:
+                        numbers = told
+                    is_newer = agent_numbers.get(told["user_id"], told)["as_of_seq"] <= told["as_of_seq"]
+                    if user["role"] != "agent" and is_newer:
+                        agent_numbers[told["user_id"]] = told
         token = frame["token"]
 
     def is_shown(view: Json) -> bool:
@@ -77,9 +83,20 @@ def canonical(snapshot: Json, frames: Iterable[Json]) -> Json:
     state = {noun: [views[key] for key in sorted(views)] for noun, views in held.items()}
     state["conversations"] = [view for view in state["conversations"] if is_shown(view)]
     state["agents"] = [view for view in state["agents"] if view["active"]]
-    # Up to which event the figures were counted is no figure.
-    state["queue_numbers"] = [
-        {name: value for name, value in queue_numbers[key].items() if name != "as_of_seq"}
-        for key in sorted(queue_numbers)
-    ]
-    return {**state, "numbers": {name: value for name, value in numbers.items() if name != "as_of_seq"}}
+    return {
+        **state,
+        "numbers": _figures(numbers),
+        "queue_numbers": [_figures(queue_numbers[key]) for key in sorted(queue_numbers) if _counts(queue_numbers[key])],
+        "agent_numbers": [_figures(agent_numbers[key]) for key in sorted(agent_numbers) if _counts(agent_numbers[key])],
+    }
+
+
+def _figures(numbers: Json) -> Json:
+    """Up to which event they were counted is no figure."""
+    return {name: value for name, value in numbers.items() if name != "as_of_seq"}
+
+
+def _counts(numbers: Json) -> bool:
+    """Somebody for whom nothing is counted yet may be told of, or not."""
+    counts = ("handled_contacts", "first_response_count", "resolution_count", "calls_offered", "calls_missed")
+    return any(numbers.get(name) for name in counts) or numbers["aht_s"] is not None

@@ -9,6 +9,7 @@ import json
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import pytest
 from sqlalchemy import select
 
 from hub.channels.channel import MessageArrival
+from hub.domain.events import FACTS, CallEnded, CallMissed, CallSegmentEnded, FactEvent
 from hub.domain.values import ChannelKind, ContactKind, Role
 from hub.store import tables
 from hub.store.database import Tx
@@ -127,6 +129,30 @@ class Day:
         if delivery_id is not None:
             await self.house.post_loopback(told, kind="status")
 
+    async def call(self) -> None:
+        """What is left of a call when it is over: its facts. The figures follow."""
+        number, queue_id = self.chance.randrange(1, 10**9), self.chance.choice(self.queue_ids)
+        agent_id, direction = self.chance.choice(self.agents).user_id, self.chance.choice(["in", "in", "out"])
+        ended_at = self.house.hub.database.clock()
+        begun = ended_at - timedelta(seconds=self.chance.randrange(1, 300))
+        of = (number, number, number, agent_id, "line", queue_id)
+        facts: list[FactEvent] = self.chance.choice(
+            [
+                [CallMissed(*of, begun, ended_at)],
+                [CallEnded(*of[1:3], *of[4:], "in", begun, begun, None, ended_at, "abandoned")],
+                [
+                    CallEnded(*of[1:3], *of[4:], direction, begun, begun, begun, ended_at, "completed"),
+                    CallSegmentEnded(*of, direction, "answered", begun, 60.5, 7.25, 9.0, ended_at, "completed", None),
+                ],
+            ]
+        )
+
+        def emit(tx: Tx) -> None:
+            for fact in facts:
+                tx.emit(fact, {FACTS})
+
+        await self.house.hub.database.transaction(emit)
+
     # --- what agents do
 
     async def state(self) -> None:
@@ -230,6 +256,7 @@ class Day:
             self.chat: 5,
             self.identify: 3,
             self.receipt: 8,
+            self.call: 8,
             self.state: 9,
             self.accept: 14,
             self.decline: 3,
@@ -332,6 +359,8 @@ async def test_a_snapshot_and_the_frames_since_are_the_later_snapshot(
     assert sum(len(recorder.frames) for recorder in recorders) > STEPS
     assert last[day.supervisor.user_id]["conversations"]
     assert last[day.supervisor.user_id]["offers"]
+    assert last[day.supervisor.user_id]["queue_numbers"]
+    assert last[day.supervisor.user_id]["agent_numbers"]
 
     by_hand = [canonical(recorder.snapshot, recorder.frames) for recorder in recorders]
     for recorder, state in zip(recorders, by_hand, strict=True):

@@ -9,10 +9,16 @@ import pytest
 from hub.agents import queues
 from hub.agents.queues import QueueSettings
 from hub.agents.viewer import Viewer
+from hub.calls import records
+from hub.channels.voice import Wait
+from hub.domain.calls import Party
+from hub.domain.states import LegState
 from hub.domain.values import ChannelKind
 from hub.errors import Conflict
 from hub.routing import dispatcher
 from hub.store import tables
+from hub.store.database import Tx
+from hub.timeline import conversations
 from tests.support.clock import FrozenClock
 from tests.support.scene import Scene
 
@@ -32,6 +38,37 @@ async def called(scene: Scene) -> Scene:
     return scene
 
 
+async def called_in(scene: Scene) -> int:
+    """A caller waits on the line; the conversation's id."""
+    conversation_id = await scene.opened(channel_id="phone")
+
+    def wait_on_the_line(tx: Tx) -> None:
+        view = conversations.lock_conversation(tx, conversation_id)
+        call_id = tx.insert(
+            tables.call,
+            {
+                "channel_id": "phone",
+                "conversation_id": view.id,
+                "customer_id": view.customer_id,
+                "direction": "in",
+                "state": "queued",
+                "state_since": tx.now,
+                "queue_id": view.queue_id,
+                "address": "+37477123456",
+                "line": "+15005550006",
+                "room": records.new_token(),
+                "started_at": tx.now,
+                "queued_at": tx.now,
+            },
+        )
+        call = records.load_row(tx, call_id)
+        records.add_leg(tx, call, Party.CUSTOMER, Wait(), state=LegState.CONNECTED, provider_leg_id="CA1")
+        conversations.change(tx, view.id, call_id=call_id)
+
+    await scene.database.transaction(wait_on_the_line)
+    return conversation_id
+
+
 async def go(scene: Scene) -> datetime | None:
     return await scene.database.transaction(dispatcher.dispatch, GRACE_S)
 
@@ -47,7 +84,7 @@ async def accepted(scene: Scene, agent: Viewer) -> int:
 
 async def test_an_accepted_call_is_connecting_until_its_line_stands(called: Scene, clock: FrozenClock) -> None:
     agent = await called.agent()
-    await called.opened(channel_id="phone")
+    await called_in(called)
     conversation_id = await accepted(called, agent)
     held = await called.row(tables.assignment)
     assert (held["connect_by"], held["connected_at"]) == (clock() + timedelta(seconds=CONNECT_S), None)
@@ -66,7 +103,7 @@ async def test_a_call_that_does_not_connect_goes_back_at_its_original_age_and_to
 ) -> None:
     agent = await called.agent("Nare")
     started = clock()
-    conversation_id = await called.opened(channel_id="phone")
+    conversation_id = await called_in(called)
     # What it says is answered: its age is no longer told by its messages.
     await called.set(tables.conversation, {"unanswered_since": None})
     clock.advance(40)
@@ -92,7 +129,7 @@ async def test_a_call_that_does_not_connect_goes_back_at_its_original_age_and_to
 
 async def test_the_agent_is_tried_again_when_the_exclusion_is_over(called: Scene, clock: FrozenClock) -> None:
     agent = await called.agent()
-    await called.opened(channel_id="phone")
+    await called_in(called)
     await accepted(called, agent)
     clock.advance(CONNECT_S)
     assert await go(called) == clock() + timedelta(seconds=90)
@@ -103,7 +140,7 @@ async def test_the_agent_is_tried_again_when_the_exclusion_is_over(called: Scene
 
 async def test_a_deadline_that_passed_while_no_hub_ran_is_kept(called: Scene, clock: FrozenClock) -> None:
     agent = await called.agent()
-    await called.opened(channel_id="phone")
+    await called_in(called)
     await accepted(called, agent)
     clock.advance(3_600)
     await go(called)
@@ -112,7 +149,7 @@ async def test_a_deadline_that_passed_while_no_hub_ran_is_kept(called: Scene, cl
 
 async def test_a_line_that_stands_too_late_is_nobodys(called: Scene, clock: FrozenClock) -> None:
     agent = await called.agent()
-    await called.opened(channel_id="phone")
+    await called_in(called)
     conversation_id = await accepted(called, agent)
     clock.advance(CONNECT_S)
     await go(called)
@@ -126,7 +163,7 @@ async def test_a_call_that_is_accepted_by_itself_has_to_connect_too(called: Scen
         queues.update_queue, called.queue_id, QueueSettings(auto_accept=[ChannelKind.PHONE])
     )
     await called.agent()
-    await called.opened(channel_id="phone")
+    await called_in(called)
     await go(called)
     assert (await called.row(tables.assignment))["connect_by"] == clock() + timedelta(seconds=CONNECT_S)
 

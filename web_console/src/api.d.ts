@@ -541,6 +541,544 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/calls": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Call a customer
+         * @description At a contact point, or where the callback of a conversation in your hands is to go. Your own line is set up first,
+         *     then their telephone rings. 409 `in_call` while you are in a call, `already_assigned` when a colleague holds it.
+         */
+        post: operations["start_call"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/calls/{call_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One call */
+        get: operations["get_call"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/calls/{call_id}/line": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Connect your browser to the call
+         * @description An SDP offer with all its candidates in, the answer out. Again for a line that broke, or after a reload. 409 `no_leg`
+         *     when the call has no line for you (any more); 503 when the line carries no more.
+         */
+        post: operations["connect_line"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/lines/{channel_id}/token": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Sign in to a provider's page library
+         * @description Empty where the line has no such library, or is not set up for it.
+         */
+        get: operations["get_browser_token"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/calls/{call_id}/leg": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Your own leg, for a provider's page library
+         * @description What the page library passes on as `leg`, so that the line knows which leg it sets up.
+         */
+        get: operations["get_leg_token"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/calls/{call_id}/hold": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Put the customer on hold, or back */
+        post: operations["hold"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/calls/{call_id}/mute": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Mute yourself */
+        post: operations["mute"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/calls/{call_id}/recording": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Record, or pause the recording */
+        post: operations["set_recording"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/calls/{call_id}/transfer": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Pass the call on at once
+         * @description To an agent, at whom it rings, to a queue, where it keeps its age, or to a number outside. 409 `agent_busy`.
+         */
+        post: operations["transfer_call"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/calls/{call_id}/consult": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ask somebody while the customer is on hold
+         * @description A colleague or a number outside. 409 `agent_busy`, `consulting`.
+         */
+        post: operations["consult_on_call"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/calls/{call_id}/consult/complete": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Give the call to whom you asked
+         * @description 409 `not_connected` before they have answered.
+         */
+        post: operations["complete_consult"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/calls/{call_id}/consult/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Go back to the customer */
+        post: operations["cancel_consult"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/calls/{call_id}/conference": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Talk all together */
+        post: operations["confer"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/calls/{call_id}/join": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Answer a colleague who asks you */
+        post: operations["join"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/calls/{call_id}/refuse": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Pass on a colleague's question */
+        post: operations["refuse"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/calls/{call_id}/hang_up": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** End the call for everybody */
+        post: operations["hang_up"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/calls/{call_id}/wrap_up": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Write down what the call was about
+         * @description `done` ends the wrap-up and resolves the conversation, unless `keep_open`.
+         */
+        post: operations["wrap_up"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/calls/{call_id}/supervise": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Listen, whisper or barge in */
+        post: operations["supervise"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/calls/{call_id}/leave": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Leave a call that goes on */
+        post: operations["leave"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/calls/{call_id}/take_over": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Become the call's agent */
+        post: operations["take_over"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/flows": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * All menus that callers hear
+         * @description By name, each as it is now.
+         */
+        get: operations["list_flows"];
+        put?: never;
+        /**
+         * Create a menu
+         * @description 409 `name_taken` if there is one of this name. Callers hear it once a line has it (`flow_id` of the channel).
+         */
+        post: operations["create_flow"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/flows/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Look for faults in a menu
+         * @description What saving it would refuse. Changes nothing.
+         */
+        post: operations["check_flow"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/flows/try": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Try out a menu before it is saved
+         * @description What a caller would hear. Changes nothing, calls nobody.
+         */
+        post: operations["try_unsaved_flow"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/flows/{flow_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One menu */
+        get: operations["get_flow"];
+        put?: never;
+        post?: never;
+        /**
+         * Remove a menu
+         * @description 409 `in_use`, naming them, while lines have it.
+         */
+        delete: operations["delete_flow"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a menu
+         * @description What is given. Calls that come from now on begin in it; those that go on stay in the version they began in. 409
+         *     `version_conflict` if somebody changed it meanwhile.
+         */
+        patch: operations["update_flow"];
+        trace?: never;
+    };
+    "/api/v1/flows/{flow_id}/try": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Try out a menu
+         * @description What a caller would hear. Changes nothing, calls nobody.
+         */
+        post: operations["try_flow"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sounds": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * All sounds that menus can say
+         * @description By name.
+         */
+        get: operations["list_sounds"];
+        put?: never;
+        /**
+         * Upload a sound
+         * @description One part called `file`: WAV, MP3, OGG, FLAC, AAC, M4A, AIFF or WebM, five minutes at most; `name` is that of the file
+         *     if it is not given. It is kept as a WAV with 16 kHz. 409 `name_taken`.
+         */
+        post: operations["upload_sound"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sounds/{sound_id}/content": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Play a sound */
+        get: operations["play_sound"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sounds/{sound_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Remove a sound
+         * @description 409 `in_use`, naming them, while menus say it.
+         */
+        delete: operations["delete_sound"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/agents": {
         parameters: {
             query?: never;
@@ -1075,7 +1613,7 @@ export interface paths {
         post?: never;
         /**
          * Remove a calendar
-         * @description 409 `in_use`, naming them, while queues, rules in force or the clocks of open conversations go by it.
+         * @description 409 `in_use`, naming them, while queues, rules in force, menus or the clocks of open conversations go by it.
          */
         delete: operations["delete_calendar"];
         options?: never;
@@ -1498,6 +2036,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/measures": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What each figure means
+         * @description Every measure in force. A formula is never changed in place: a new one is a new version.
+         */
+        get: operations["list_measures"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -1638,6 +2196,9 @@ export interface components {
             kind: "auto_reply";
             text: string;
         };
+        BrowserToken: {
+            token: string;
+        };
         /** @description Who goes by a calendar: queues, and rules of the set in force, by name. */
         CalendarUseView: {
             queue_ids: number[];
@@ -1725,6 +2286,17 @@ export interface components {
          * @enum {string}
          */
         CallState: "dialling" | "ringing" | "menu" | "queued" | "offered" | "connecting" | "talking" | "held" | "consult" | "conference" | "voicemail" | "forwarded" | "wrap_up" | "ended";
+        /** @description Exactly one of the three targets. */
+        CallTransfer: {
+            /** @default null */
+            agent_id: number | null;
+            /** @default null */
+            queue_id: number | null;
+            /** @default null */
+            number: string | null;
+            /** @default null */
+            note: string | null;
+        };
         /**
          * @description A call as it is now. `address` is the customer's number (empty: withheld) or visitor id, `line` the number or page of
          *     ours. `due_at`: until when its state may last (the wrap-up, the way back of a lost agent). `chosen`: the names of what
@@ -1892,6 +2464,19 @@ export interface components {
             /** @default null */
             flow_id: number | null;
         };
+        CheckFlow: {
+            /**
+             * @description A small tree: nodes by their ids, `start` names the first. `language` is assumed of callers of whom none is known. In
+             *     requests whatever has a usual value may be absent.
+             */
+            body: {
+                start: string;
+                language: string;
+                nodes: {
+                    [key: string]: components["schemas"]["FlowMenuNode"] | components["schemas"]["FlowLanguageNode"] | components["schemas"]["FlowHoursNode"] | components["schemas"]["FlowSayNode"] | components["schemas"]["FlowQueueNode"] | components["schemas"]["FlowVoicemailNode"] | components["schemas"]["FlowCallbackNode"] | components["schemas"]["FlowNumberNode"] | components["schemas"]["FlowHangUpNode"];
+                };
+            };
+        };
         /**
          * @description What trying an account's settings gave, without sending anything. `what` was tried (smtp, imap, oauth); `code` is
          *     "ok" or a machine's word for the failure, `detail` the far side's words.
@@ -1925,6 +2510,12 @@ export interface components {
             /** Format: date-time */
             started_at: string;
             is_paused: boolean;
+        };
+        Consult: {
+            /** @default null */
+            agent_id: number | null;
+            /** @default null */
+            number: string | null;
         };
         /**
          * @description What sort of address a contact point is. A phone number serves SMS and calls alike.
@@ -2233,12 +2824,208 @@ export interface components {
             is_over: boolean;
             actions: (components["schemas"]["RaisePriorityAction"] | components["schemas"]["WidenSkillsAction"] | components["schemas"]["MoveToQueueAction"] | components["schemas"]["NotifyUserAction"] | components["schemas"]["NotifyRoleAction"] | components["schemas"]["AssignToAction"] | components["schemas"]["PageSupervisorAction"] | components["schemas"]["TagAction"] | components["schemas"]["AutoReplyAction"])[];
         };
+        /**
+         * @description A small tree: nodes by their ids, `start` names the first. `language` is assumed of callers of whom none is known. In
+         *     requests whatever has a usual value may be absent.
+         */
+        FlowBody: {
+            start: string;
+            language: string;
+            nodes: {
+                [key: string]: components["schemas"]["FlowMenuNode"] | components["schemas"]["FlowLanguageNode"] | components["schemas"]["FlowHoursNode"] | components["schemas"]["FlowSayNode"] | components["schemas"]["FlowQueueNode"] | components["schemas"]["FlowVoicemailNode"] | components["schemas"]["FlowCallbackNode"] | components["schemas"]["FlowNumberNode"] | components["schemas"]["FlowHangUpNode"];
+            };
+        };
+        /** @description `otherwise`: for whoever hides their number. */
+        FlowCallbackNode: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "callback";
+            title: string;
+            said: components["schemas"]["FlowSpoken"][];
+            queue_id: number | null;
+            otherwise: string;
+        };
+        /** @description `words`: what a caller may say instead, where the line hears words. `label`: what the agent sees. `to`: a node's id. */
+        FlowChoice: {
+            key: string;
+            label: string;
+            words: string[];
+            to: string;
+        };
+        /** @description Field → what is wrong with it, as in a 422; empty: it can be saved. */
+        FlowFaults: {
+            fields: {
+                [key: string]: string;
+            };
+        };
+        FlowHangUpNode: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "hang_up";
+            title: string;
+            said: components["schemas"]["FlowSpoken"][];
+        };
+        FlowHoursNode: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "hours";
+            title: string;
+            calendar_id: number | null;
+            open: string;
+            closed: string;
+        };
+        FlowLanguageChoice: {
+            key: string;
+            language: string;
+            to: string;
+        };
+        FlowLanguageNode: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "language";
+            title: string;
+            said: components["schemas"]["FlowSpoken"][];
+            choices: components["schemas"]["FlowLanguageChoice"][];
+            tries: number;
+            timeout_s: number;
+            otherwise: string;
+        };
+        /** @description A line whose callers hear the menu first. */
+        FlowLine: {
+            id: string;
+            name: string;
+        };
+        /** @description `otherwise`: for whoever has chosen nothing after `tries`. */
+        FlowMenuNode: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "menu";
+            title: string;
+            said: components["schemas"]["FlowSpoken"][];
+            choices: components["schemas"]["FlowChoice"][];
+            tries: number;
+            timeout_s: number;
+            otherwise: string;
+        };
+        /** @description `otherwise`: when nobody answers there. */
+        FlowNumberNode: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "number";
+            title: string;
+            said: components["schemas"]["FlowSpoken"][];
+            number: string;
+            ring_s: number;
+            otherwise: string;
+        };
+        /** @description `else`: for whoever has waited `after_s` (null: they wait for as long as it takes). */
+        FlowQueueNode: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "queue";
+            title: string;
+            said: components["schemas"]["FlowSpoken"][];
+            queue_id: number | null;
+            after_s: number | null;
+            else: string | null;
+        };
+        FlowSayNode: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "say";
+            title: string;
+            said: components["schemas"]["FlowSpoken"][];
+            next: string;
+        };
+        /** @description A text that is spoken in `language`, or an uploaded sound; `text` beside a sound is for lines that do not have it. */
+        FlowSpoken: {
+            text: string;
+            language: string;
+            sound_id: number | null;
+        };
+        /** @description All that the caller hears, in its order; they are at the last. */
+        FlowTrial: {
+            heard: components["schemas"]["HeardStep"][];
+        };
+        /** @description `missing`: what the menu names and is not there any more, field → words. */
+        FlowView: {
+            id: number;
+            name: string;
+            version: number;
+            body: components["schemas"]["FlowBody"];
+            lines: components["schemas"]["FlowLine"][];
+            missing: {
+                [key: string]: string;
+            };
+        };
+        /** @description `queue_id`: whose work the message is (null: of the line's own queue). */
+        FlowVoicemailNode: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "voicemail";
+            title: string;
+            said: components["schemas"]["FlowSpoken"][];
+            queue_id: number | null;
+            limit_s: number;
+        };
         Frame: components["schemas"]["EventsFrame"] | components["schemas"]["VolatileFrame"] | components["schemas"]["ResyncFrame"] | components["schemas"]["TickFrame"] | components["schemas"]["WatchingFrame"];
         /**
          * @description What an EVENT entry tells; the console has the sentence for each in every language.
          * @enum {string}
          */
         Happening: "offered" | "accepted" | "declined" | "missed" | "claimed" | "transferred" | "released" | "resolved" | "reopened" | "opted_out" | "opted_in" | "linked" | "queued" | "prioritised" | "pinned" | "placed" | "callback" | "parked" | "unparked" | "setup_failed" | "bounced" | "complained" | "call" | "topic" | "tagged" | "escalated";
+        /** @description `phrase`: it is one of the hub's own sentences. */
+        HeardPrompt: {
+            text: string;
+            language: string;
+            sound_id: number | null;
+            phrase: string;
+        };
+        /**
+         * @description Where a caller is, and what they hear there. `keys` of an `ask`; `queue_id` of a queue, a voicemail or a callback
+         *     (null: the line's own); `after_s` of a queue that leads on; `limit_s` of a voicemail; `number` and `ring_s` of one.
+         */
+        HeardStep: {
+            node: string;
+            /** @enum {string} */
+            kind: "ask" | "tell" | "queue" | "voicemail" | "callback" | "number" | "hang_up";
+            said: components["schemas"]["HeardPrompt"][];
+            language: string;
+            chosen: string[];
+            /** @default [] */
+            keys: string[];
+            /** @default null */
+            queue_id: number | null;
+            /** @default null */
+            after_s: number | null;
+            /** @default null */
+            limit_s: number | null;
+            /** @default null */
+            number: string | null;
+            /** @default null */
+            ring_s: number | null;
+        };
+        Hold: {
+            held: boolean;
+        };
         HolidayCountry: {
             code: string;
             subdivisions: string[];
@@ -2308,6 +3095,12 @@ export interface components {
             /** @default null */
             due_at: string | null;
         };
+        LineAnswer: {
+            sdp: string;
+        };
+        LineOffer: {
+            sdp: string;
+        };
         /**
          * @description All there is to a mail. The texts of the spans, joined, are its whole text; `remote_images` counts pictures that its
          *     HTML would load from elsewhere.
@@ -2365,6 +3158,21 @@ export interface components {
             /** @default  */
             name: string;
         };
+        /**
+         * @description `source`: the kind of fact it is computed from; `day_by`: which instant of the fact says to which day it belongs.
+         *     `clock` wall: every second counts, nights and holidays too; none: the figure only counts.
+         */
+        MeasureDefinition: {
+            id: string;
+            version: number;
+            formula: string;
+            /** @enum {string} */
+            unit: "count" | "seconds";
+            /** @enum {string} */
+            clock: "none" | "wall";
+            source: string;
+            day_by: string;
+        };
         MoveToQueueAction: {
             /**
              * @description discriminator enum property added by openapi-typescript
@@ -2372,6 +3180,9 @@ export interface components {
              */
             kind: "move_to_queue";
             queue_id: number;
+        };
+        Mute: {
+            muted: boolean;
         };
         NewApiKey: {
             name: string;
@@ -2391,6 +3202,15 @@ export interface components {
             ][][];
             /** @default [] */
             special: components["schemas"]["SpecialDayIn"][];
+        };
+        /** @description Exactly one of `contact_point_id` and `conversation_id`. `channel_id`: by which line (null: your queue's). */
+        NewCall: {
+            /** @default null */
+            contact_point_id: number | null;
+            /** @default null */
+            conversation_id: number | null;
+            /** @default null */
+            channel_id: string | null;
         };
         /** @description Where the customer wants to be called, as it was said: a national number is read by the region of the channels. */
         NewCallback: {
@@ -2444,6 +3264,21 @@ export interface components {
             language: string | null;
             /** @default null */
             phone: string | null;
+        };
+        /** @description Every fault is named at its node, as `body.nodes.main.choices.1.key`. */
+        NewFlow: {
+            name: string;
+            /**
+             * @description A small tree: nodes by their ids, `start` names the first. `language` is assumed of callers of whom none is known. In
+             *     requests whatever has a usual value may be absent.
+             */
+            body: {
+                start: string;
+                language: string;
+                nodes: {
+                    [key: string]: components["schemas"]["FlowMenuNode"] | components["schemas"]["FlowLanguageNode"] | components["schemas"]["FlowHoursNode"] | components["schemas"]["FlowSayNode"] | components["schemas"]["FlowQueueNode"] | components["schemas"]["FlowVoicemailNode"] | components["schemas"]["FlowCallbackNode"] | components["schemas"]["FlowNumberNode"] | components["schemas"]["FlowHangUpNode"];
+                };
+            };
         };
         /**
          * @description What a mail says beside its text. `about_entry_id` is the mail that is answered or forwarded (absent: the newest one
@@ -2658,7 +3493,8 @@ export interface components {
         };
         /**
          * @description An agent's own day so far, in the organisation's time zone. Durations in seconds; None while there is no case yet.
-         *     `calls_in` and `calls_out` were handled, `calls_missed` rang out; `talk_s`, `hold_s` and `wrap_up_s` are their sums.
+         *     `calls_in` and `calls_out` were handled, `calls_missed` rang out; `talk_s`, `hold_s` and `wrap_up_s` are the sums of
+         *     those handled, `aht_s` the mean of all three together.
          */
         NumbersView: {
             user_id: number;
@@ -2681,6 +3517,8 @@ export interface components {
             hold_s: number;
             /** @default 0 */
             wrap_up_s: number;
+            /** @default null */
+            aht_s: number | null;
         };
         OfferEnded: {
             offer: components["schemas"]["OfferView"];
@@ -2703,7 +3541,10 @@ export interface components {
          * @enum {string}
          */
         OfferOutcome: "accepted" | "declined" | "no_answer" | "device_lost" | "setup_failed" | "customer_left" | "withdrawn";
-        /** @description Work that rings at an agent. `why` says in words-for-machines why this agent (the engine's record). */
+        /**
+         * @description Work that rings at an agent. `why` says in words-for-machines why this agent (the engine's record). `call_id`: a caller
+         *     who is on the line. `callback_address`: the customer wants to be called there.
+         */
         OfferView: {
             id: number;
             conversation_id: number;
@@ -2724,6 +3565,10 @@ export interface components {
             why: {
                 [key: string]: string | number | null;
             };
+            /** @default null */
+            call_id: number | null;
+            /** @default null */
+            callback_address: string | null;
         };
         Organisation: {
             name: string;
@@ -2804,8 +3649,20 @@ export interface components {
             next_cursor: string | null;
         };
         /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
+        Page_FlowView_: {
+            items: components["schemas"]["FlowView"][];
+            /** @default null */
+            next_cursor: string | null;
+        };
+        /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
         Page_HolidayCountry_: {
             items: components["schemas"]["HolidayCountry"][];
+            /** @default null */
+            next_cursor: string | null;
+        };
+        /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
+        Page_MeasureDefinition_: {
+            items: components["schemas"]["MeasureDefinition"][];
             /** @default null */
             next_cursor: string | null;
         };
@@ -2824,6 +3681,12 @@ export interface components {
         /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
         Page_SkillView_: {
             items: components["schemas"]["SkillView"][];
+            /** @default null */
+            next_cursor: string | null;
+        };
+        /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
+        Page_SoundView_: {
+            items: components["schemas"]["SoundView"][];
             /** @default null */
             next_cursor: string | null;
         };
@@ -2896,8 +3759,9 @@ export interface components {
             kind: "queue_numbers.changed";
         };
         /**
-         * @description The calls of a queue's day so far, in the organisation's time zone. Abandoned are those whose customer left while
-         *     waiting; the short ones (metrics.md: under 5 s) are counted apart. Sums and means in seconds; None: no case yet.
+         * @description The calls of a queue's day so far, in the organisation's time zone (kpi.measures says what counts as which).
+         *     Abandoned are those whose customer left while waiting; the short ones (under 5 s) are counted apart. Sums and means in
+         *     seconds; None: no case yet.
          */
         QueueNumbersView: {
             queue_id: number;
@@ -2911,6 +3775,7 @@ export interface components {
             talk_s: number;
             hold_s: number;
             wrap_up_s: number;
+            aht_s: number | null;
             as_of_seq: number;
         };
         /**
@@ -3324,6 +4189,10 @@ export interface components {
             /** @default null */
             reason: string | null;
         };
+        SetRecording: {
+            /** @enum {string} */
+            recording: "on" | "paused";
+        };
         /**
          * @description Skill's id → level, 1 to 5. Replaces all that the person had. With `expected_version` (that of the row), 409
          *     `version_conflict` when somebody changed the person meanwhile.
@@ -3403,6 +4272,19 @@ export interface components {
             alerts: components["schemas"]["AlertView"][];
             calls: components["schemas"]["CallView"][];
             queue_numbers: components["schemas"]["QueueNumbersView"][];
+            agent_numbers: components["schemas"]["NumbersView"][];
+        };
+        /** @description `used_by`: the menus that say it, by name. */
+        SoundView: {
+            id: number;
+            name: string;
+            language: string;
+            media_type: string;
+            size_bytes: number;
+            duration_s: number;
+            /** Format: date-time */
+            created_at: string;
+            used_by: string[];
         };
         /** @enum {string} */
         SpanKind: "written" | "quoted" | "signature";
@@ -3428,6 +4310,10 @@ export interface components {
             ][];
             name: string;
             source: string;
+        };
+        Supervise: {
+            /** @enum {string} */
+            presence: "listen" | "whisper" | "talk";
         };
         TagAction: {
             /**
@@ -3480,6 +4366,42 @@ export interface components {
             queue_id: number | null;
             /** @default null */
             note: string | null;
+        };
+        /**
+         * @description `steps`: what the caller does, one after the other: a key, `silence` (presses nothing in time), `wait` (for as long
+         *     as the queue's node says), `no_answer` (nobody answers at the number). `at`: when they call (null: now). `language`: the
+         *     caller's, if it is known.
+         */
+        TryFlow: {
+            /** @default [] */
+            steps: string[];
+            /** @default null */
+            at: string | null;
+            /** @default  */
+            language: string;
+            /** @default false */
+            hides_number: boolean;
+        };
+        TryFlowBody: {
+            /** @default [] */
+            steps: string[];
+            /** @default null */
+            at: string | null;
+            /** @default  */
+            language: string;
+            /** @default false */
+            hides_number: boolean;
+            /**
+             * @description A small tree: nodes by their ids, `start` names the first. `language` is assumed of callers of whom none is known. In
+             *     requests whatever has a usual value may be absent.
+             */
+            body: {
+                start: string;
+                language: string;
+                nodes: {
+                    [key: string]: components["schemas"]["FlowMenuNode"] | components["schemas"]["FlowLanguageNode"] | components["schemas"]["FlowHoursNode"] | components["schemas"]["FlowSayNode"] | components["schemas"]["FlowQueueNode"] | components["schemas"]["FlowVoicemailNode"] | components["schemas"]["FlowCallbackNode"] | components["schemas"]["FlowNumberNode"] | components["schemas"]["FlowHangUpNode"];
+                };
+            };
         };
         /** @description On conversations that began within so many days, the newest first. */
         TryRules: {
@@ -3539,6 +4461,20 @@ export interface components {
             tier: number | null;
             /** @default null */
             owner_id: number | null;
+            /** @default null */
+            expected_version: number | null;
+        };
+        UpdateFlow: {
+            /** @default null */
+            name: string | null;
+            /** @default null */
+            body: {
+                start: string;
+                language: string;
+                nodes: {
+                    [key: string]: components["schemas"]["FlowMenuNode"] | components["schemas"]["FlowLanguageNode"] | components["schemas"]["FlowHoursNode"] | components["schemas"]["FlowSayNode"] | components["schemas"]["FlowQueueNode"] | components["schemas"]["FlowVoicemailNode"] | components["schemas"]["FlowCallbackNode"] | components["schemas"]["FlowNumberNode"] | components["schemas"]["FlowHangUpNode"];
+                };
+            } | null;
             /** @default null */
             expected_version: number | null;
         };
@@ -3799,6 +4735,16 @@ export interface components {
          * @enum {string}
          */
         WorkState: "waiting" | "with_agent" | "pending_customer" | "parked" | "resolved";
+        WrapUp: {
+            /** @default null */
+            disposition: string | null;
+            /** @default null */
+            note: string | null;
+            /** @default false */
+            done: boolean;
+            /** @default false */
+            keep_open: boolean;
+        };
     };
     responses: never;
     parameters: never;
@@ -4833,6 +5779,1046 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["ConversationView"];
                 };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    start_call: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewCall"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CallView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_call: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                call_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CallView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    connect_line: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                call_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LineOffer"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LineAnswer"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_browser_token: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                channel_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BrowserToken"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_leg_token: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                call_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BrowserToken"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    hold: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                call_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Hold"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CallView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    mute: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                call_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Mute"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CallView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    set_recording: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                call_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SetRecording"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CallView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    transfer_call: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                call_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CallTransfer"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CallView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    consult_on_call: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                call_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Consult"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CallView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    complete_consult: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                call_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CallView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    cancel_consult: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                call_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CallView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    confer: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                call_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CallView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    join: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                call_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CallView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    refuse: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                call_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CallView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    hang_up: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                call_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CallView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    wrap_up: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                call_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WrapUp"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CallView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    supervise: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                call_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Supervise"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CallView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    leave: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                call_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CallView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    take_over: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                call_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CallView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_flows: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_FlowView_"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    create_flow: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewFlow"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FlowView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    check_flow: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CheckFlow"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FlowFaults"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    try_unsaved_flow: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TryFlowBody"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FlowTrial"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_flow: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                flow_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FlowView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    delete_flow: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                flow_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    update_flow: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                flow_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UpdateFlow"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FlowView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    try_flow: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                flow_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TryFlow"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FlowTrial"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_sounds: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_SoundView_"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    upload_sound: {
+        parameters: {
+            query?: {
+                name?: string;
+                language?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "multipart/form-data": {
+                    /** Format: binary */
+                    file: string;
+                };
+            };
+        };
+        responses: {
+            /** @description The answer */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SoundView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    play_sound: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                sound_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "audio/wav": string;
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    delete_sound: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                sound_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description It failed; `code` says why */
             default: {
@@ -6911,6 +8897,35 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AlertView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_measures: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_MeasureDefinition_"];
                 };
             };
             /** @description It failed; `code` says why */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import type { AgentView, ConversationView, EntryView, Frame, HubEvent, OfferView, Snapshot, UserView } from "./events";
+import type { AgentView, ConversationView, EntryView, Frame, HubEvent, OfferView, QueueNumbersView, Snapshot, UserView } from "./events";
 import { replay } from "./replay";
 import { apply, applyFrame, canonical, initial, maySee, openConversations, withTimelinePage, withTimelineWanted } from "./state";
 
@@ -31,7 +31,7 @@ function entry(id: number, changes: Partial<EntryView> = {}): EntryView {
 function offer(id: number): OfferView {
   return {
     id, conversation_id: 10, agent_id: 1, offered_at: AT, expires_at: AT, ended_at: null, outcome: null, customer_name: "Արամ",
-    channel_id: "sms", channel_kind: "sms", queue_id: 1, preview: "…", waiting_since: AT, why: {},
+    channel_id: "sms", channel_kind: "sms", queue_id: 1, preview: "…", waiting_since: AT, why: {}, call_id: null, callback_address: null,
   };
 }
 
@@ -43,8 +43,8 @@ function snapshot(changes: Partial<Snapshot> = {}): Snapshot {
   return {
     token: "e-1", at: AT, user, organisation: { name: "Demo", time_zone: "Asia/Yerevan" }, agents: [agent], queues: [], channels: [],
     conversations: [conversation(10)], conversations_complete: true, offers: [],
-    numbers: { user_id: 1, day: "2026-11-22", handled_contacts: 0, first_response_mean_s: null, first_response_count: 0, resolution_median_s: null, resolution_count: 0, as_of_seq: 5, calls_in: 0, calls_out: 0, calls_missed: 0, talk_s: 0, hold_s: 0, wrap_up_s: 0 },
-    topics: [], estimates: [], alerts: [], calls: [], queue_numbers: [],
+    numbers: { user_id: 1, day: "2026-11-22", handled_contacts: 0, first_response_mean_s: null, first_response_count: 0, resolution_median_s: null, resolution_count: 0, as_of_seq: 5, calls_in: 0, calls_out: 0, calls_missed: 0, talk_s: 0, hold_s: 0, wrap_up_s: 0, aht_s: null },
+    topics: [], estimates: [], alerts: [], calls: [], queue_numbers: [], agent_numbers: [],
     ...changes,
   };
 }
@@ -118,6 +118,33 @@ describe("the reducer", () => {
     expect(apply(state, { kind: "numbers.changed", numbers: { ...numbers, as_of_seq: 4 } })).toBe(state);
   });
 
+  it("keeps everybody's numbers for a supervisor, the newest", () => {
+    const state = initial(snapshot({ user: { ...user, role: "supervisor" } }));
+    const numbers = { ...state.numbers, user_id: 2, calls_in: 3, as_of_seq: 9 };
+    const told = apply(state, { kind: "numbers.changed", numbers });
+    expect(told.agentNumbers[2]?.calls_in).toBe(3);
+    expect(told.numbers).toBe(state.numbers);
+    expect(apply(told, { kind: "numbers.changed", numbers: { ...numbers, calls_in: 2, as_of_seq: 8 } }).agentNumbers[2]?.calls_in).toBe(3);
+    expect(apply(told, { kind: "numbers.changed", numbers: { ...state.numbers, calls_in: 1 } })).toMatchObject({
+      numbers: { calls_in: 1 }, agentNumbers: { 1: { calls_in: 1 }, 2: { calls_in: 3 } },
+    });
+  });
+
+  it("takes figures of zero for none: a snapshot has none of those who have done nothing", () => {
+    const queueNumbers: QueueNumbersView = {
+      queue_id: 5, day: "2026-11-22", calls_offered: 0, calls_answered: 0, calls_abandoned: 0, calls_short_abandoned: 0, calls_missed: 0,
+      wait_mean_s: null, talk_s: 0, hold_s: 0, wrap_up_s: 0, aht_s: null, as_of_seq: 9,
+    };
+    const state = initial(snapshot({ user: { ...user, role: "supervisor" } }));
+    const told = [
+      { kind: "queue_numbers.changed", numbers: queueNumbers } as const,
+      { kind: "numbers.changed", numbers: { ...state.numbers, user_id: 2 } } as const,
+    ].reduce(apply, state);
+    expect(canonical(told)).toEqual(canonical(state));
+    const counted = apply(told, { kind: "queue_numbers.changed", numbers: { ...queueNumbers, calls_offered: 1 } });
+    expect(canonical(counted)).not.toEqual(canonical(state));
+  });
+
   it("passes over events that a newer server tells", () => {
     const state = initial(snapshot());
     expect(apply(state, { kind: "weather.changed" } as unknown as HubEvent)).toBe(state);
@@ -177,6 +204,6 @@ describe("replay", () => {
     ];
     const later = snapshot({ token: "e-3", conversations: [view], agents: [{ ...agent, version: 7, load: 20 }] });
     expect(replay({ snapshot: snapshot(), frames })).toBe(replay({ snapshot: later, frames: [] }));
-    expect(Object.keys(canonical(initial(later)))).toEqual(["agents", "queues", "channels", "conversations", "offers", "numbers", "estimates", "topics", "alerts", "calls", "queue_numbers"]);
+    expect(Object.keys(canonical(initial(later)))).toEqual(["agents", "queues", "channels", "conversations", "offers", "numbers", "estimates", "topics", "alerts", "calls", "queue_numbers", "agent_numbers"]);
   });
 });

@@ -51,8 +51,10 @@ export interface HubState {
   readonly alerts: ById<AlertView>;
   /** Every call told of since the snapshot, ended ones too: liveCalls() chooses, callOf() finds the newest of an entry's. */
   readonly calls: ById<CallView>;
-  /** Of one's queues (a supervisor: all), by queue. */
+  /** Of one's queues (a supervisor: all), by queue; none is a queue without calls today. */
   readonly queueNumbers: ById<QueueNumbersView>;
+  /** For supervisors: everybody's, by user; none is somebody who has done nothing today. */
+  readonly agentNumbers: ById<NumbersView>;
   /** Loaded timelines by customer. */
   readonly timelines: ById<Timeline>;
   /** The viewer's rights have changed: what is here may be too much or too little until a new snapshot. */
@@ -80,6 +82,7 @@ export function initial(snapshot: Snapshot, before?: HubState): HubState {
     alerts: index(snapshot.alerts, (alert) => alert.id),
     calls: index(snapshot.calls, (call) => call.id),
     queueNumbers: index(snapshot.queue_numbers, (numbers) => numbers.queue_id),
+    agentNumbers: index(snapshot.agent_numbers, (numbers) => numbers.user_id),
     timelines: Object.fromEntries(
       Object.entries(same?.timelines ?? {}).map(([customerId, timeline]) => [customerId, { ...timeline, stale: true }]),
     ),
@@ -192,6 +195,11 @@ export function openConversations(state: HubState): ConversationView[] {
   return Object.values(state.conversations).filter((each) => each.status === "open" && maySee(state.user, each));
 }
 
+/** There is a telephone line. */
+export function hasLine(state: HubState): boolean {
+  return Object.values(state.channels).some((channel) => channel.voice !== null);
+}
+
 /** Those that go on, wrap-up included. */
 export function liveCalls(state: HubState): CallView[] {
   return Object.values(state.calls).filter((call) => call.ended_at === null);
@@ -205,24 +213,35 @@ export function callOf(state: HubState, entry: EntryView): CallView | null {
 
 /** The part of the state that a later snapshot tells, too, in one order: equal states are equal texts. */
 export function canonical(state: HubState): Record<string, unknown> {
-  // Up to which event the figures were counted is no figure: they are the same until something is counted.
-  const { as_of_seq: _position, ...numbers } = state.numbers;
   return {
     agents: sorted(Object.values(state.agents), (agent) => agent.user_id),
     queues: sorted(Object.values(state.queues), (queue) => queue.id),
     channels: sorted(Object.values(state.channels), (channel) => channel.id),
     conversations: sorted(openConversations(state), (conversation) => conversation.id),
     offers: sorted(Object.values(state.offers), (offer) => offer.id),
-    numbers,
+    numbers: figuresOf(state.numbers),
     estimates: sorted(Object.values(state.estimates), (estimate) => estimate.queue_id),
     topics: sorted(Object.values(state.topics), (topic) => topic.id),
     alerts: sorted(Object.values(state.alerts), (alert) => alert.id),
     calls: sorted(liveCalls(state), (call) => call.id),
-    queue_numbers: sorted(
-      Object.values(state.queueNumbers).map(({ as_of_seq: _at, ...figures }) => figures),
-      (figures) => figures.queue_id,
-    ),
+    queue_numbers: sorted(Object.values(state.queueNumbers).filter(countsCalls).map(figuresOf), (each) => each.queue_id),
+    agent_numbers: sorted(Object.values(state.agentNumbers).filter(countsWork).map(figuresOf), (each) => each.user_id),
   };
+}
+
+/** Up to which event figures were counted is no figure: they are the same until something is counted. */
+function figuresOf<T extends { as_of_seq: number }>({ as_of_seq: _position, ...figures }: T): Omit<T, "as_of_seq"> {
+  return figures;
+}
+
+/* A snapshot leaves out of whom nothing is counted, and whoever was told so holds zeros. */
+function countsCalls(numbers: QueueNumbersView): boolean {
+  return numbers.calls_offered + numbers.calls_missed > 0 || numbers.aht_s !== null;
+}
+
+function countsWork(numbers: NumbersView): boolean {
+  const counted = numbers.handled_contacts + numbers.first_response_count + numbers.resolution_count + numbers.calls_missed;
+  return counted > 0 || numbers.aht_s !== null;
 }
 
 // --- the small parts ----------------------------------------------------------------------------------------------------
@@ -267,10 +286,13 @@ function withQueueNumbers(state: HubState, numbers: QueueNumbersView): HubState 
   return { ...state, queueNumbers: { ...state.queueNumbers, [numbers.queue_id]: numbers } };
 }
 
-/** Supervisors are told everybody's numbers; the strip shows one's own. */
+/** Supervisors are told everybody's numbers, all others their own. */
 function withNumbers(state: HubState, numbers: NumbersView): HubState {
-  const mine = numbers.user_id === state.user.id && numbers.as_of_seq >= state.numbers.as_of_seq;
-  return mine ? { ...state, numbers } : state;
+  const isNewest = numbers.user_id === state.user.id && numbers.as_of_seq >= state.numbers.as_of_seq;
+  const mine = isNewest ? { ...state, numbers } : state;
+  const held = state.agentNumbers[numbers.user_id];
+  if (state.user.role === "agent" || (held && held.as_of_seq > numbers.as_of_seq)) return mine;
+  return { ...mine, agentNumbers: { ...state.agentNumbers, [numbers.user_id]: numbers } };
 }
 
 function sorted<T>(items: T[], key: (item: T) => string | number): T[] {

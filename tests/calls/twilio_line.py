@@ -1,158 +1,190 @@
-"""A Twilio line, whole: a real hub and the demo carrier between which signed webhooks and REST calls go, agents at their desk
-telephones, and a customer's telephone. The carrier's time runs SPEED times as fast as ours.
-
-async with twilio_house(database_url, tmp_path) as line:
-    nare = await line.agent("Nare", DESK)
-    anna = line.calls_in()
-    call_id = await nare.accepts()
-    await line.talk(anna, nare)
-"""
+"""The Twilio line on the stage: the hub's own adapter, and the demo carrier at the other end of real HTTP."""
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+import asyncio
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
 
-from sqlalchemy import update
-
-from hub.demo.carrier import Carrier, NumberConfig
+from hub.agents import accounts
+from hub.demo.carrier import Carrier
 from hub.demo.carrier_calls import Call, Reaction, hears
-from hub.domain.values import ChannelKind, Role
-from hub.store import tables
-from hub.store.database import Tx
+from hub.demo.carrier_time import DrivenTime
+from hub.domain.values import ChannelKind
+from hub.errors import Conflict
 from hub.timeline import channels
+from tests.calls.stage import Agent, Caller, Stage
 from tests.demo.conftest import serving
-from tests.support.running_hub import ACCOUNT_SID, AUTH_TOKEN, NUMBER, House, Json, Person, Screen, run_hub
+from tests.support.running_hub import Json
 
-SPEED = 40.0
-ANNA, DESK, DESK_2, BOSS, OUTSIDE = "+37491234567", "+15005551001", "+15005551002", "+15005551003", "+15005551004"
-PATIENCE_S = 15.0
-
-
-@dataclass
-class Agent:
-    """Somebody with a console and a desk telephone."""
-
-    line: TwilioHouse
-    person: Person
-    screen: Screen
-    desk: str
-
-    async def post(self, path: str, body: Any = None, *, status: int = 200) -> Json:
-        answer = await self.line.house.api(self.person).post(path, body)
-        assert answer.status_code == status, answer.text
-        return answer.json() if answer.content else {}
-
-    async def call(self, call_id: int) -> Json:
-        found: Json = (await self.line.house.api(self.person).get(f"/calls/{call_id}")).json()
-        return found
-
-    async def until_call(self, **wanted: Any) -> Json:
-        """Reads on until the last that was told of a call is all this."""
-
-        def newest(screen: Screen) -> Json | None:
-            told = [event["call"] for event in screen.events if event["kind"] == "call.changed"]
-            last = list({call["id"]: call for call in told}.values())
-            fitting = [call for call in last if all(call.get(name) == value for name, value in wanted.items())]
-            return fitting[-1] if fitting else None
-
-        await self.screen.until(newest)
-        found = newest(self.screen)
-        assert found is not None
-        return found
-
-    async def accepts(self) -> int:
-        """Takes what rings in the console; the call's id."""
-
-        def live(screen: Screen) -> Json | None:
-            ended = {event["offer"]["id"] for event in screen.events if event["kind"] == "offer.ended"}
-            made = [event["offer"] for event in screen.events if event["kind"] == "offer.made"]
-            mine = [o for o in made if o["id"] not in ended and o["agent_id"] == self.person.user_id]
-            return mine[-1] if mine else None
-
-        await self.screen.until(live)
-        offer = live(self.screen)
-        assert offer is not None
-        return int((await self.post(f"/offers/{offer['id']}/accept"))["call_id"])
-
-    @property
-    def phone(self) -> Call:
-        """The call at the desk telephone."""
-        return self.line.call_of(self.desk)
+ACCOUNT_SID = "AC" + "0123456789abcdef" * 2
+AUTH_TOKEN = "demo-token"
+NUMBER = "+15005550006"
+# While something is waited for, telephone time runs ten times as fast as ours.
+STEP_REAL_S, STEP_S = 0.01, 0.1
 
 
-@dataclass
-class TwilioHouse:
-    house: House
-    carrier: Carrier
-    _stack: contextlib.AsyncExitStack
-    faults: list[str] = field(default_factory=list)
+class Telephone:
+    """A customer's telephone in a call."""
 
-    async def agent(self, name: str, desk: str, role: Role = Role.AGENT) -> Agent:
-        person = await self.house.person(name, role)
+    def __init__(self, line: TwilioLine, call: Call, name: str = "caller") -> None:
+        self.line, self.call, self.name = line, call, name
+        self._seen = 0
 
-        def give_phone(tx: Tx) -> None:
-            user = tables.user_account
-            tx.execute(update(user).where(user.c.id == person.user_id).values(desk_phone=desk))
+    async def hears(self, what: str) -> None:
+        kinds = {"music": ("music",), "voices": ("talk",), "silence": ("silence", None)}
 
-        await self.house.hub.database.transaction(give_phone)
-        self.carrier.voice.set_reaction(desk, Reaction("answer", 0.5))
-        screen = await self._stack.enter_async_context(self.house.screen(person))
-        await self.house.api(person).put("/me/state", {"state": "available"})
-        return Agent(self, person, screen, desk)
+        async def is_so() -> bool:
+            heard, now = self.call.heard, self.call.hearing
+            if what in kinds:
+                return (now.kind if now is not None else None) in kinds[what]
+            for index in range(self._seen, len(heard)):
+                if heard[index].kind in ("say", "tone") and what in heard[index].text:
+                    self._seen = index + 1
+                    return True
+            return False
 
-    def calls_in(self, phone: str = ANNA) -> Call:
-        return self.carrier.voice.call(phone, NUMBER)
+        await self.line.stage.until(is_so, f"{self.name} hears {what!r}; heard: {self.call.heard[-6:]}")
 
-    def call_of(self, phone: str) -> Call:
-        """The newest call from or to this telephone."""
-        return [call for call in self.carrier.voice.calls.values() if phone in (call.sender, call.recipient)][-1]
+    async def press(self, key: str) -> None:
+        async def listens() -> bool:
+            return "dtmf" in self.call.listens_for
 
-    async def until(self, condition: Callable[[], bool]) -> None:
-        await self.carrier.voice.until(condition, PATIENCE_S)
+        await self.line.stage.until(listens, f"the line listens to {self.name}")
+        self.line.carrier.voice.press(self.call, key)
 
-    async def hears(self, call: Call, text: str) -> None:
-        """Until this is, or was, said to the telephone; or is played to it: "music"."""
-        await self.until(lambda: any(text in (heard.kind, heard.text) for heard in call.heard))
+    async def say(self, words: str) -> None:
+        async def listens() -> bool:
+            return "speech" in self.call.listens_for
 
-    async def talk(self, *calls: Call) -> None:
-        """Until these hear each other, and nobody else."""
-        sids = {call.sid for call in calls}
-        await self.until(lambda: all(hears(call) == sids - {call.sid} for call in calls))
+        await self.line.stage.until(listens, f"the line listens to {self.name}")
+        self.line.carrier.voice.speak(self.call, words)
 
-    @property
-    def live(self) -> list[Call]:
-        """What is rung or billed for now."""
-        return [call for call in self.carrier.voice.calls.values() if not call.is_over]
+    async def hang_up(self) -> None:
+        self.line.carrier.voice.put_down(self.call)
+
+    async def is_over(self) -> None:
+        async def is_so() -> bool:
+            return self.call.is_over
+
+        await self.line.stage.until(is_so, f"the line of {self.name} is dead")
 
 
-@contextlib.asynccontextmanager
-async def twilio_house(database_url: str, folder: Path) -> AsyncIterator[TwilioHouse]:
-    async with contextlib.AsyncExitStack() as stack:
-        house = await stack.enter_async_context(run_hub(database_url, folder))
-        webhooks = f"{house.url}/webhooks/phone"
-        number = NumberConfig(voice_url=f"{webhooks}/voice", voice_status_callback=f"{webhooks}/status")
-        carrier = Carrier(account_sid=ACCOUNT_SID, auth_token=AUTH_TOKEN, numbers={NUMBER: number}, speed=SPEED)
-        carrier.base_url = await stack.enter_async_context(serving(carrier.app))
+class TwilioLine:
+    channel_id = "phone"
+    dials = hears_words = detects_machines = True
 
-        def add_line(tx: Tx) -> None:
-            channels.create_channel(
+    def __init__(self) -> None:
+        self.time = DrivenTime()
+        self._stack = AsyncExitStack()
+        self._desks = 0
+        # What a script does wrong on purpose is no complaint.
+        self.expected: set[int] = set()
+
+    async def set_up(self, stage: Stage) -> None:
+        self.stage = stage
+        hub_url = f"{stage.house.url}/webhooks/{self.channel_id}"
+        self.carrier = Carrier(
+            account_sid=ACCOUNT_SID,
+            auth_token=AUTH_TOKEN,
+            numbers={NUMBER: {"voice_url": f"{hub_url}/voice", "voice_status_callback": f"{hub_url}/status"}},
+            time=self.time,
+        )
+        self.carrier.base_url = await self._stack.enter_async_context(serving(self.carrier.app))
+        await self.carrier.start()
+        settings = {"account_sid": ACCOUNT_SID, "number": NUMBER, "api_base": self.carrier.base_url}
+        await stage.house.hub.database.transaction(
+            lambda tx: channels.create_channel(
                 tx,
-                house.hub.vault,
-                channel_id="phone",
+                stage.house.hub.vault,
+                channel_id=self.channel_id,
                 kind=ChannelKind.PHONE,
                 provider="twilio",
-                name="Phone",
-                queue_id=house.queue_id,
-                settings={"account_sid": ACCOUNT_SID, "number": NUMBER, "api_base": carrier.base_url},
+                name="Telephone",
+                queue_id=stage.house.queue_id,
+                settings=settings,
                 secrets={"auth_token": AUTH_TOKEN},
-                default_region="AM",
             )
+        )
 
-        await house.hub.database.transaction(add_line)
-        await carrier.start()
-        stack.push_async_callback(carrier.stop)
-        yield TwilioHouse(house, carrier, stack)
+    async def tear_down(self) -> None:
+        await self.carrier.stop()
+        await self._stack.aclose()
+
+    # --- people
+
+    async def call(self, number: str) -> Telephone:
+        return Telephone(self, self.carrier.voice.call(number or "anonymous", NUMBER))
+
+    async def rung(self, number: str, answers: str = "answers") -> Telephone:
+        kinds = {"answers": "answer", "busy": "busy", "declines": "decline", "rings": "ring", "machine": "machine"}
+        self.carrier.voice.set_reaction(number, Reaction(kinds[answers], 1.0))  # type: ignore[arg-type]
+        found: list[Call] = []
+
+        async def rings() -> bool:
+            found[:] = [c for c in self.carrier.voice.calls_of(number) if c.direction != "inbound"]
+            return bool(found)
+
+        await self.stage.until(rings, f"{number} is rung")
+        return Telephone(self, found[-1], number)
+
+    async def prepare_agent(self, agent: Agent) -> None:
+        """A telephone on the desk that picks up by itself after one ring."""
+        self._desks += 1
+        agent.desk_phone = f"+1500555100{self._desks}"
+        self.carrier.voice.set_reaction(agent.desk_phone, Reaction("answer", 1.5))
+        database = self.stage.house.hub.database
+        await database.transaction(lambda tx: accounts.update_user(tx, None, agent.id, desk_phone=agent.desk_phone))
+
+    async def connect_agent(self, agent: Agent, call: Json) -> None:
+        """The telephone on the desk picks up by itself."""
+
+    async def agent_picks_up_never(self, agent: Agent) -> None:
+        self.carrier.voice.set_reaction(agent.desk_phone, Reaction("ring"))
+
+    async def agent_hangs_up(self, agent: Agent) -> None:
+        call = self.carrier.voice.live_call(agent.desk_phone)
+        assert call is not None, f"{agent.name} is in no call"
+        self.carrier.voice.put_down(call)
+
+    # --- what is
+
+    async def hears_whom(self, who: Caller | Agent) -> frozenset[str]:
+        if isinstance(who, Agent):
+            call = self.carrier.voice.live_call(who.desk_phone)
+        else:
+            assert isinstance(who, Telephone)
+            call = who.call
+        return frozenset(self._name(sid) for sid in hears(call)) if call is not None else frozenset()
+
+    def _name(self, sid: str) -> str:
+        phone = self.carrier.voice.calls[sid].phone
+        for agent in self.stage.agents:
+            if agent.desk_phone == phone:
+                return agent.name
+        return "caller" if self.carrier.voice.calls[sid].direction == "inbound" else phone
+
+    async def forward(self, seconds: float) -> None:
+        await self.time.forward(seconds)
+
+    async def step(self) -> None:
+        await asyncio.sleep(STEP_REAL_S)
+        await self.time.forward(STEP_S)
+
+    async def live_legs(self) -> int:
+        return sum(not call.is_over for call in self.carrier.voice.calls.values())
+
+    async def complaints(self) -> Sequence[str]:
+        return [
+            f"{each.code} {each.message} {each.url}"
+            for call in self.carrier.voice.calls.values()
+            for each in call.notifications
+            if each.code not in self.expected
+        ]
+
+    def pick_up(self, agent: Agent) -> None:
+        """By hand, where the telephone does not pick up by itself."""
+        call = self.carrier.voice.live_call(agent.desk_phone)
+        if call is None:
+            raise Conflict("no call")
+        self.carrier.voice.pick_up(call)

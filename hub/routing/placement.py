@@ -312,12 +312,12 @@ def _load_in_force(tx: Tx) -> _InForce | None:
     row = tx.first(select(_rs.version, _rs.created_at).where(_rs.active))
     if row is None:
         return None
-    engine, key = tx.connection.engine, (row.version, row.created_at)
-    kept = _read.get(engine)
+    opened, key = tx.connection.engine, (row.version, row.created_at)
+    kept = _read.get(opened)
     if kept is None or kept[0] != key:
         stored = tx.first(select(_rs.mode, _rs.rules).where(_rs.version == row.version))
         assert stored is not None
-        kept = _read[engine] = (key, _read_stored(stored.mode, stored.rules))
+        kept = _read[opened] = (key, _read_stored(stored.mode, stored.rules))
     directory = load_directory(tx, kept[1])
     rules = passing_over(kept[1], missing_in(kept[1], directory))
     return _InForce(row.version, rules, directory, directory.open_at(tx.now))

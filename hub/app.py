@@ -71,6 +71,7 @@ from hub.web import (
     conversations,
     customers,
     escalation,
+    flows,
     line_sounds,
     mail_sign_in,
     mails,
@@ -120,6 +121,7 @@ ENDPOINTS: list[Endpoint] = endpoints_of(
     routing,
     callbacks,
     calls,
+    flows,
     agents,
     customers,
     attachments,
@@ -295,7 +297,7 @@ class Hub:
 def _without_row(tx: Tx, keys: list[str]) -> list[str]:
     """Those of the files that nothing in the database names."""
     named: set[str] = set()
-    for column in (tables.attachment.c.file_key, tables.mail.c.raw_key):
+    for column in (tables.attachment.c.file_key, tables.mail.c.raw_key, tables.sound.c.file_key):
         named.update(row[0] for row in tx.rows(select(column).where(column.in_(keys))))
     return [key for key in keys if key not in named]
 
@@ -372,6 +374,7 @@ PUBLIC_ROUTES: dict[str, str] = {
     "/metrics": "counts only; keep it inside by the proxy (docs/operations.md)",
     "/webhooks/{channel_id}/{kind}": "providers have no session; each request's signature is checked",
     "/files/{attachment_id}/{signature}": "a provider fetches an outgoing file, a mail's frame a picture; it is signed",
+    "/sounds/{name}/{signature}": "a telephone provider fetches what callers hear; it is signed, and the address ends",
     "/oauth/callback": "a provider sends an administrator back; checks their session and the signed state itself",
     **line_sounds.PUBLIC_ROUTES,
     "/live": "the console socket; checks session and origin itself",
@@ -408,6 +411,7 @@ def make_app(hub: Hub, extra_routes: list[BaseRoute] | None = None) -> Any:
             *openapi.routes(ENDPOINTS),
             Route("/files/{attachment_id}/{signature}", attachments.public_file, methods=["GET"]),
             *line_sounds.routes(),
+            Route("/sounds/{name}/{signature}", flows.public_sound, methods=["GET"]),
             WebSocketRoute("/chat/{channel_id}", hub.chat_sockets.serve),
             WebSocketRoute("/chat/{channel_id}/call", hub.call_sockets.serve),
             Route("/chat/{channel_id}/visit", chat_socket.visit, methods=["POST"]),

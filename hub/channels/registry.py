@@ -61,7 +61,8 @@ class Field:
 class ChannelType:
     """A kind of channel: how to make one, what it must be told, which webhooks it listens to. `check` looks at all
     fields together, settings and secrets, and names the faulty ones. Telephone lines are of one kind and several providers:
-    theirs is `make_line`, and `voice` what they can do."""
+    theirs is `make_line`, `voice` what they can do, and `page_hosts` what the page of an agent who talks in the browser
+    reaches beside the hub (sources of a Content-Security-Policy)."""
 
     kind: ChannelKind
     label: str
@@ -73,6 +74,7 @@ class ChannelType:
     provider: str = ""
     make_line: Callable[[ChannelAccount], VoiceChannel] | None = None
     voice: VoiceCapabilities | None = None
+    page_hosts: tuple[str, ...] = ()
 
     @property
     def settings(self) -> tuple[Field, ...]:
@@ -607,6 +609,9 @@ _TWILIO_LINE = ChannelType(
     make_line=TwilioLine,
     voice=TWILIO_VOICE,
     webhooks=("voice", "status", "conference", "recording", "amd"),
+    # twilio-voice.js, README "Content Security Policy" (read 2026-11-26): signalling, and how good a call was. Its sounds,
+    # which come from other hosts, are switched off.
+    page_hosts=("wss://voice-js.roaming.twilio.com", "https://eventgw.twilio.com"),
     check=_browser_problems,
     fields=(
         Field(

@@ -14,6 +14,7 @@ from typing import Any
 
 from sqlalchemy import Row, delete, func, insert, select, update
 
+from hub.calls.flows_in_force import flows_naming
 from hub.domain.views import CalendarUseView, CalendarView, SpecialDayView
 from hub.errors import Conflict, InvalidInput, NotFound
 from hub.routing.calendar import ALWAYS, Calendar, Faults, SpecialDayText, is_open, next_change, read_calendar
@@ -118,7 +119,7 @@ def save_calendar(tx: Tx, calendar_id: int, text: CalendarText, *, expected_vers
 
 
 def delete_calendar(tx: Tx, calendar_id: int) -> None:
-    """Conflict `in_use`, naming them, while queues, rules in force or the clocks of open conversations go by it."""
+    """Conflict `in_use`, naming them, while queues, rules in force, menus or the clocks of open conversations go by it."""
     # Whoever begins to go by it holds its row meanwhile.
     if tx.first(select(_cal.id).where(_cal.id == calendar_id).with_for_update()) is None:
         raise NotFound("there is no such calendar")
@@ -131,6 +132,7 @@ def delete_calendar(tx: Tx, calendar_id: int) -> None:
     used = {
         "queues": ", ".join(queues),
         "rules": ", ".join(rules_naming(tx, "calendar").get(calendar_id, ())),
+        "flows": ", ".join(flows_naming(tx, "calendar").get(calendar_id, ())),
         "conversations": f"the clocks of {clocks}" if clocks else "",
     }
     used = {name: words for name, words in used.items() if words}

@@ -220,8 +220,11 @@ def _check(
         faults["default_region"] = "is not a region that has phone numbers, such as DE or US"
     if flow_id is not None and kind is not ChannelKind.PHONE:
         faults["flow_id"] = "only a telephone line has a menu"
-    elif flow_id is not None and tx.scalar(select(tables.flow.c.id).where(tables.flow.c.id == flow_id)) is None:
-        faults["flow_id"] = "there is no such menu"
+    elif flow_id is not None:
+        # Held, so that it is not removed meanwhile.
+        held = select(tables.flow.c.id).where(tables.flow.c.id == flow_id).with_for_update(key_share=True)
+        if tx.first(held) is None:
+            faults["flow_id"] = "there is no such menu"
     if faults:
         raise InvalidInput(message, fields=faults)
 

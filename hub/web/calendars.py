@@ -90,7 +90,7 @@ async def save_calendar(context: Context, calendar_id: int, body: SaveCalendar) 
 
 @endpoint("DELETE", "/calendars/{calendar_id}", access=Access.ADMIN, summary="Remove a calendar")
 async def delete_calendar(context: Context, calendar_id: int) -> None:
-    """409 `in_use`, naming them, while queues, rules in force or the clocks of open conversations go by it."""
+    """409 `in_use`, naming them, while queues, rules in force, menus or the clocks of open conversations go by it."""
     await context.hub.database.transaction(calendars.delete_calendar, calendar_id)
 
 

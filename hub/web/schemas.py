@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Annotated, Generic, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, SkipValidation, StringConstraints
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SkipValidation, StringConstraints
 
 from hub.domain.events import HubEvent, VolatileEvent
 from hub.domain.mail import Mailbox, Noise, SpanKind
@@ -1202,3 +1202,244 @@ class WrapUp(Request):
 
 class Supervise(Request):
     presence: Literal["listen", "whisper", "talk"]
+
+
+# --- what callers hear ------------------------------------------------------------------------------------------------
+
+
+class FlowSpoken(Answer):
+    """A text that is spoken in `language`, or an uploaded sound; `text` beside a sound is for lines that do not have it."""
+
+    text: str
+    language: str
+    sound_id: int | None
+
+
+class FlowChoice(Answer):
+    """`words`: what a caller may say instead, where the line hears words. `label`: what the agent sees. `to`: a node's id."""
+
+    key: str
+    label: str
+    words: list[str]
+    to: str
+
+
+class FlowLanguageChoice(Answer):
+    key: str
+    language: str
+    to: str
+
+
+class FlowMenuNode(Answer):
+    """`otherwise`: for whoever has chosen nothing after `tries`."""
+
+    kind: Literal["menu"]
+    title: str
+    said: list[FlowSpoken]
+    choices: list[FlowChoice]
+    tries: int
+    timeout_s: int
+    otherwise: str
+
+
+class FlowLanguageNode(Answer):
+    kind: Literal["language"]
+    title: str
+    said: list[FlowSpoken]
+    choices: list[FlowLanguageChoice]
+    tries: int
+    timeout_s: int
+    otherwise: str
+
+
+class FlowHoursNode(Answer):
+    kind: Literal["hours"]
+    title: str
+    calendar_id: int | None
+    open: str
+    closed: str
+
+
+class FlowSayNode(Answer):
+    kind: Literal["say"]
+    title: str
+    said: list[FlowSpoken]
+    next: str
+
+
+class FlowQueueNode(Answer):
+    """`else`: for whoever has waited `after_s` (null: they wait for as long as it takes)."""
+
+    model_config = ConfigDict(frozen=True, serialize_by_alias=True)
+
+    kind: Literal["queue"]
+    title: str
+    said: list[FlowSpoken]
+    queue_id: int | None
+    after_s: int | None
+    otherwise: str | None = Field(alias="else")
+
+
+class FlowVoicemailNode(Answer):
+    """`queue_id`: whose work the message is (null: of the line's own queue)."""
+
+    kind: Literal["voicemail"]
+    title: str
+    said: list[FlowSpoken]
+    queue_id: int | None
+    limit_s: int
+
+
+class FlowCallbackNode(Answer):
+    """`otherwise`: for whoever hides their number."""
+
+    kind: Literal["callback"]
+    title: str
+    said: list[FlowSpoken]
+    queue_id: int | None
+    otherwise: str
+
+
+class FlowNumberNode(Answer):
+    """`otherwise`: when nobody answers there."""
+
+    kind: Literal["number"]
+    title: str
+    said: list[FlowSpoken]
+    number: str
+    ring_s: int
+    otherwise: str
+
+
+class FlowHangUpNode(Answer):
+    kind: Literal["hang_up"]
+    title: str
+    said: list[FlowSpoken]
+
+
+FlowNode = Annotated[
+    FlowMenuNode
+    | FlowLanguageNode
+    | FlowHoursNode
+    | FlowSayNode
+    | FlowQueueNode
+    | FlowVoicemailNode
+    | FlowCallbackNode
+    | FlowNumberNode
+    | FlowHangUpNode,
+    Field(discriminator="kind"),
+]
+
+
+class FlowBody(Answer):
+    """A small tree: nodes by their ids, `start` names the first. `language` is assumed of callers of whom none is known. In
+    requests whatever has a usual value may be absent."""
+
+    start: str
+    language: str
+    nodes: dict[str, FlowNode]
+
+
+class FlowLine(Answer):
+    """A line whose callers hear the menu first."""
+
+    id: str
+    name: str
+
+
+class FlowView(Answer):
+    """`missing`: what the menu names and is not there any more, field → words."""
+
+    id: int
+    name: str
+    version: int
+    body: FlowBody
+    lines: list[FlowLine]
+    missing: dict[str, str]
+
+
+FlowName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=60)]
+
+
+class NewFlow(Request):
+    """Every fault is named at its node, as `body.nodes.main.choices.1.key`."""
+
+    name: FlowName
+    # What is in it is read by calls.flow, which names each fault in the same words wherever it comes from.
+    body: SkipValidation[FlowBody]
+
+
+class UpdateFlow(Request):
+    name: FlowName | None = None
+    body: SkipValidation[FlowBody] | None = None
+    expected_version: int | None = None
+
+
+class CheckFlow(Request):
+    body: SkipValidation[FlowBody]
+
+
+class FlowFaults(Answer):
+    """Field → what is wrong with it, as in a 422; empty: it can be saved."""
+
+    fields: dict[str, str]
+
+
+class TryFlow(Request):
+    """`steps`: what the caller does, one after the other: a key, `silence` (presses nothing in time), `wait` (for as long
+    as the queue's node says), `no_answer` (nobody answers at the number). `at`: when they call (null: now). `language`: the
+    caller's, if it is known."""
+
+    steps: Annotated[list[Annotated[str, StringConstraints(max_length=20)]], Field(max_length=100)] = []
+    at: AwareDatetime | None = None
+    language: Annotated[str, StringConstraints(max_length=35)] = ""
+    hides_number: bool = False
+
+
+class TryFlowBody(TryFlow):
+    body: SkipValidation[FlowBody]
+
+
+class HeardPrompt(Answer):
+    """`phrase`: it is one of the hub's own sentences."""
+
+    text: str
+    language: str
+    sound_id: int | None
+    phrase: str
+
+
+class HeardStep(Answer):
+    """Where a caller is, and what they hear there. `keys` of an `ask`; `queue_id` of a queue, a voicemail or a callback
+    (null: the line's own); `after_s` of a queue that leads on; `limit_s` of a voicemail; `number` and `ring_s` of one."""
+
+    node: str
+    kind: Literal["ask", "tell", "queue", "voicemail", "callback", "number", "hang_up"]
+    said: list[HeardPrompt]
+    language: str
+    chosen: list[str]
+    keys: list[str] = []
+    queue_id: int | None = None
+    after_s: int | None = None
+    limit_s: int | None = None
+    number: str | None = None
+    ring_s: int | None = None
+
+
+class FlowTrial(Answer):
+    """All that the caller hears, in its order; they are at the last."""
+
+    heard: list[HeardStep]
+
+
+class SoundView(Answer):
+    """`used_by`: the menus that say it, by name."""
+
+    id: int
+    name: str
+    language: str
+    media_type: str
+    size_bytes: int
+    duration_s: float
+    created_at: datetime
+    used_by: list[str]

@@ -907,6 +907,178 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/flows": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * All menus that callers hear
+         * @description By name, each as it is now.
+         */
+        get: operations["list_flows"];
+        put?: never;
+        /**
+         * Create a menu
+         * @description 409 `name_taken` if there is one of this name. Callers hear it once a line has it (`flow_id` of the channel).
+         */
+        post: operations["create_flow"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/flows/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Look for faults in a menu
+         * @description What saving it would refuse. Changes nothing.
+         */
+        post: operations["check_flow"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/flows/try": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Try out a menu before it is saved
+         * @description What a caller would hear. Changes nothing, calls nobody.
+         */
+        post: operations["try_unsaved_flow"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/flows/{flow_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One menu */
+        get: operations["get_flow"];
+        put?: never;
+        post?: never;
+        /**
+         * Remove a menu
+         * @description 409 `in_use`, naming them, while lines have it.
+         */
+        delete: operations["delete_flow"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a menu
+         * @description What is given. Calls that come from now on begin in it; those that go on stay in the version they began in. 409
+         *     `version_conflict` if somebody changed it meanwhile.
+         */
+        patch: operations["update_flow"];
+        trace?: never;
+    };
+    "/api/v1/flows/{flow_id}/try": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Try out a menu
+         * @description What a caller would hear. Changes nothing, calls nobody.
+         */
+        post: operations["try_flow"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sounds": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * All sounds that menus can say
+         * @description By name.
+         */
+        get: operations["list_sounds"];
+        put?: never;
+        /**
+         * Upload a sound
+         * @description One part called `file`: WAV, MP3, OGG, FLAC, AAC, M4A, AIFF or WebM, five minutes at most; `name` is that of the file
+         *     if it is not given. It is kept as a WAV with 16 kHz. 409 `name_taken`.
+         */
+        post: operations["upload_sound"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sounds/{sound_id}/content": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Play a sound */
+        get: operations["play_sound"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sounds/{sound_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Remove a sound
+         * @description 409 `in_use`, naming them, while menus say it.
+         */
+        delete: operations["delete_sound"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/agents": {
         parameters: {
             query?: never;
@@ -1441,7 +1613,7 @@ export interface paths {
         post?: never;
         /**
          * Remove a calendar
-         * @description 409 `in_use`, naming them, while queues, rules in force or the clocks of open conversations go by it.
+         * @description 409 `in_use`, naming them, while queues, rules in force, menus or the clocks of open conversations go by it.
          */
         delete: operations["delete_calendar"];
         options?: never;
@@ -2292,6 +2464,19 @@ export interface components {
             /** @default null */
             flow_id: number | null;
         };
+        CheckFlow: {
+            /**
+             * @description A small tree: nodes by their ids, `start` names the first. `language` is assumed of callers of whom none is known. In
+             *     requests whatever has a usual value may be absent.
+             */
+            body: {
+                start: string;
+                language: string;
+                nodes: {
+                    [key: string]: components["schemas"]["FlowMenuNode"] | components["schemas"]["FlowLanguageNode"] | components["schemas"]["FlowHoursNode"] | components["schemas"]["FlowSayNode"] | components["schemas"]["FlowQueueNode"] | components["schemas"]["FlowVoicemailNode"] | components["schemas"]["FlowCallbackNode"] | components["schemas"]["FlowNumberNode"] | components["schemas"]["FlowHangUpNode"];
+                };
+            };
+        };
         /**
          * @description What trying an account's settings gave, without sending anything. `what` was tried (smtp, imap, oauth); `code` is
          *     "ok" or a machine's word for the failure, `detail` the far side's words.
@@ -2639,12 +2824,205 @@ export interface components {
             is_over: boolean;
             actions: (components["schemas"]["RaisePriorityAction"] | components["schemas"]["WidenSkillsAction"] | components["schemas"]["MoveToQueueAction"] | components["schemas"]["NotifyUserAction"] | components["schemas"]["NotifyRoleAction"] | components["schemas"]["AssignToAction"] | components["schemas"]["PageSupervisorAction"] | components["schemas"]["TagAction"] | components["schemas"]["AutoReplyAction"])[];
         };
+        /**
+         * @description A small tree: nodes by their ids, `start` names the first. `language` is assumed of callers of whom none is known. In
+         *     requests whatever has a usual value may be absent.
+         */
+        FlowBody: {
+            start: string;
+            language: string;
+            nodes: {
+                [key: string]: components["schemas"]["FlowMenuNode"] | components["schemas"]["FlowLanguageNode"] | components["schemas"]["FlowHoursNode"] | components["schemas"]["FlowSayNode"] | components["schemas"]["FlowQueueNode"] | components["schemas"]["FlowVoicemailNode"] | components["schemas"]["FlowCallbackNode"] | components["schemas"]["FlowNumberNode"] | components["schemas"]["FlowHangUpNode"];
+            };
+        };
+        /** @description `otherwise`: for whoever hides their number. */
+        FlowCallbackNode: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "callback";
+            title: string;
+            said: components["schemas"]["FlowSpoken"][];
+            queue_id: number | null;
+            otherwise: string;
+        };
+        /** @description `words`: what a caller may say instead, where the line hears words. `label`: what the agent sees. `to`: a node's id. */
+        FlowChoice: {
+            key: string;
+            label: string;
+            words: string[];
+            to: string;
+        };
+        /** @description Field → what is wrong with it, as in a 422; empty: it can be saved. */
+        FlowFaults: {
+            fields: {
+                [key: string]: string;
+            };
+        };
+        FlowHangUpNode: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "hang_up";
+            title: string;
+            said: components["schemas"]["FlowSpoken"][];
+        };
+        FlowHoursNode: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "hours";
+            title: string;
+            calendar_id: number | null;
+            open: string;
+            closed: string;
+        };
+        FlowLanguageChoice: {
+            key: string;
+            language: string;
+            to: string;
+        };
+        FlowLanguageNode: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "language";
+            title: string;
+            said: components["schemas"]["FlowSpoken"][];
+            choices: components["schemas"]["FlowLanguageChoice"][];
+            tries: number;
+            timeout_s: number;
+            otherwise: string;
+        };
+        /** @description A line whose callers hear the menu first. */
+        FlowLine: {
+            id: string;
+            name: string;
+        };
+        /** @description `otherwise`: for whoever has chosen nothing after `tries`. */
+        FlowMenuNode: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "menu";
+            title: string;
+            said: components["schemas"]["FlowSpoken"][];
+            choices: components["schemas"]["FlowChoice"][];
+            tries: number;
+            timeout_s: number;
+            otherwise: string;
+        };
+        /** @description `otherwise`: when nobody answers there. */
+        FlowNumberNode: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "number";
+            title: string;
+            said: components["schemas"]["FlowSpoken"][];
+            number: string;
+            ring_s: number;
+            otherwise: string;
+        };
+        /** @description `else`: for whoever has waited `after_s` (null: they wait for as long as it takes). */
+        FlowQueueNode: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "queue";
+            title: string;
+            said: components["schemas"]["FlowSpoken"][];
+            queue_id: number | null;
+            after_s: number | null;
+            else: string | null;
+        };
+        FlowSayNode: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "say";
+            title: string;
+            said: components["schemas"]["FlowSpoken"][];
+            next: string;
+        };
+        /** @description A text that is spoken in `language`, or an uploaded sound; `text` beside a sound is for lines that do not have it. */
+        FlowSpoken: {
+            text: string;
+            language: string;
+            sound_id: number | null;
+        };
+        /** @description All that the caller hears, in its order; they are at the last. */
+        FlowTrial: {
+            heard: components["schemas"]["HeardStep"][];
+        };
+        /** @description `missing`: what the menu names and is not there any more, field → words. */
+        FlowView: {
+            id: number;
+            name: string;
+            version: number;
+            body: components["schemas"]["FlowBody"];
+            lines: components["schemas"]["FlowLine"][];
+            missing: {
+                [key: string]: string;
+            };
+        };
+        /** @description `queue_id`: whose work the message is (null: of the line's own queue). */
+        FlowVoicemailNode: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "voicemail";
+            title: string;
+            said: components["schemas"]["FlowSpoken"][];
+            queue_id: number | null;
+            limit_s: number;
+        };
         Frame: components["schemas"]["EventsFrame"] | components["schemas"]["VolatileFrame"] | components["schemas"]["ResyncFrame"] | components["schemas"]["TickFrame"] | components["schemas"]["WatchingFrame"];
         /**
          * @description What an EVENT entry tells; the console has the sentence for each in every language.
          * @enum {string}
          */
         Happening: "offered" | "accepted" | "declined" | "missed" | "claimed" | "transferred" | "released" | "resolved" | "reopened" | "opted_out" | "opted_in" | "linked" | "queued" | "prioritised" | "pinned" | "placed" | "callback" | "parked" | "unparked" | "setup_failed" | "bounced" | "complained" | "call" | "topic" | "tagged" | "escalated";
+        /** @description `phrase`: it is one of the hub's own sentences. */
+        HeardPrompt: {
+            text: string;
+            language: string;
+            sound_id: number | null;
+            phrase: string;
+        };
+        /**
+         * @description Where a caller is, and what they hear there. `keys` of an `ask`; `queue_id` of a queue, a voicemail or a callback
+         *     (null: the line's own); `after_s` of a queue that leads on; `limit_s` of a voicemail; `number` and `ring_s` of one.
+         */
+        HeardStep: {
+            node: string;
+            /** @enum {string} */
+            kind: "ask" | "tell" | "queue" | "voicemail" | "callback" | "number" | "hang_up";
+            said: components["schemas"]["HeardPrompt"][];
+            language: string;
+            chosen: string[];
+            /** @default [] */
+            keys: string[];
+            /** @default null */
+            queue_id: number | null;
+            /** @default null */
+            after_s: number | null;
+            /** @default null */
+            limit_s: number | null;
+            /** @default null */
+            number: string | null;
+            /** @default null */
+            ring_s: number | null;
+        };
         Hold: {
             held: boolean;
         };
@@ -2886,6 +3264,21 @@ export interface components {
             language: string | null;
             /** @default null */
             phone: string | null;
+        };
+        /** @description Every fault is named at its node, as `body.nodes.main.choices.1.key`. */
+        NewFlow: {
+            name: string;
+            /**
+             * @description A small tree: nodes by their ids, `start` names the first. `language` is assumed of callers of whom none is known. In
+             *     requests whatever has a usual value may be absent.
+             */
+            body: {
+                start: string;
+                language: string;
+                nodes: {
+                    [key: string]: components["schemas"]["FlowMenuNode"] | components["schemas"]["FlowLanguageNode"] | components["schemas"]["FlowHoursNode"] | components["schemas"]["FlowSayNode"] | components["schemas"]["FlowQueueNode"] | components["schemas"]["FlowVoicemailNode"] | components["schemas"]["FlowCallbackNode"] | components["schemas"]["FlowNumberNode"] | components["schemas"]["FlowHangUpNode"];
+                };
+            };
         };
         /**
          * @description What a mail says beside its text. `about_entry_id` is the mail that is answered or forwarded (absent: the newest one
@@ -3256,6 +3649,12 @@ export interface components {
             next_cursor: string | null;
         };
         /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
+        Page_FlowView_: {
+            items: components["schemas"]["FlowView"][];
+            /** @default null */
+            next_cursor: string | null;
+        };
+        /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
         Page_HolidayCountry_: {
             items: components["schemas"]["HolidayCountry"][];
             /** @default null */
@@ -3282,6 +3681,12 @@ export interface components {
         /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
         Page_SkillView_: {
             items: components["schemas"]["SkillView"][];
+            /** @default null */
+            next_cursor: string | null;
+        };
+        /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
+        Page_SoundView_: {
+            items: components["schemas"]["SoundView"][];
             /** @default null */
             next_cursor: string | null;
         };
@@ -3869,6 +4274,18 @@ export interface components {
             queue_numbers: components["schemas"]["QueueNumbersView"][];
             agent_numbers: components["schemas"]["NumbersView"][];
         };
+        /** @description `used_by`: the menus that say it, by name. */
+        SoundView: {
+            id: number;
+            name: string;
+            language: string;
+            media_type: string;
+            size_bytes: number;
+            duration_s: number;
+            /** Format: date-time */
+            created_at: string;
+            used_by: string[];
+        };
         /** @enum {string} */
         SpanKind: "written" | "quoted" | "signature";
         /** @description A date with hours of its own; none: closed. */
@@ -3950,6 +4367,42 @@ export interface components {
             /** @default null */
             note: string | null;
         };
+        /**
+         * @description `steps`: what the caller does, one after the other: a key, `silence` (presses nothing in time), `wait` (for as long
+         *     as the queue's node says), `no_answer` (nobody answers at the number). `at`: when they call (null: now). `language`: the
+         *     caller's, if it is known.
+         */
+        TryFlow: {
+            /** @default [] */
+            steps: string[];
+            /** @default null */
+            at: string | null;
+            /** @default  */
+            language: string;
+            /** @default false */
+            hides_number: boolean;
+        };
+        TryFlowBody: {
+            /** @default [] */
+            steps: string[];
+            /** @default null */
+            at: string | null;
+            /** @default  */
+            language: string;
+            /** @default false */
+            hides_number: boolean;
+            /**
+             * @description A small tree: nodes by their ids, `start` names the first. `language` is assumed of callers of whom none is known. In
+             *     requests whatever has a usual value may be absent.
+             */
+            body: {
+                start: string;
+                language: string;
+                nodes: {
+                    [key: string]: components["schemas"]["FlowMenuNode"] | components["schemas"]["FlowLanguageNode"] | components["schemas"]["FlowHoursNode"] | components["schemas"]["FlowSayNode"] | components["schemas"]["FlowQueueNode"] | components["schemas"]["FlowVoicemailNode"] | components["schemas"]["FlowCallbackNode"] | components["schemas"]["FlowNumberNode"] | components["schemas"]["FlowHangUpNode"];
+                };
+            };
+        };
         /** @description On conversations that began within so many days, the newest first. */
         TryRules: {
             /** @enum {string} */
@@ -4008,6 +4461,20 @@ export interface components {
             tier: number | null;
             /** @default null */
             owner_id: number | null;
+            /** @default null */
+            expected_version: number | null;
+        };
+        UpdateFlow: {
+            /** @default null */
+            name: string | null;
+            /** @default null */
+            body: {
+                start: string;
+                language: string;
+                nodes: {
+                    [key: string]: components["schemas"]["FlowMenuNode"] | components["schemas"]["FlowLanguageNode"] | components["schemas"]["FlowHoursNode"] | components["schemas"]["FlowSayNode"] | components["schemas"]["FlowQueueNode"] | components["schemas"]["FlowVoicemailNode"] | components["schemas"]["FlowCallbackNode"] | components["schemas"]["FlowNumberNode"] | components["schemas"]["FlowHangUpNode"];
+                };
+            } | null;
             /** @default null */
             expected_version: number | null;
         };
@@ -5966,6 +6433,392 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["CallView"];
                 };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_flows: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_FlowView_"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    create_flow: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewFlow"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FlowView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    check_flow: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CheckFlow"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FlowFaults"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    try_unsaved_flow: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TryFlowBody"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FlowTrial"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_flow: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                flow_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FlowView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    delete_flow: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                flow_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    update_flow: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                flow_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UpdateFlow"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FlowView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    try_flow: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                flow_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TryFlow"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FlowTrial"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_sounds: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_SoundView_"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    upload_sound: {
+        parameters: {
+            query?: {
+                name?: string;
+                language?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "multipart/form-data": {
+                    /** Format: binary */
+                    file: string;
+                };
+            };
+        };
+        responses: {
+            /** @description The answer */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SoundView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    play_sound: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                sound_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "audio/wav": string;
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    delete_sound: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                sound_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description It failed; `code` says why */
             default: {

@@ -60,7 +60,7 @@ async def the_agent_hangs_up(stage: Stage) -> None:
     await stage.nothing_is_left()
 
 
-@scripted()
+@scripted("puts_down")
 async def the_agents_line_is_put_down_and_the_caller_is_not_left_alone(stage: Stage) -> None:
     caller, arpi, call = await stage.talk()
     await stage.line.agent_hangs_up(arpi)

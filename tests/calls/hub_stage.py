@@ -1,4 +1,4 @@
-"""The hub's own line on the stage: a real media process, and people whose browsers are real WebRTC, so all of it is heard.
+"""The hub's own line on the stage: a real media process, and real WebRTC at everybody's end, so all of it is heard.
 
 Everybody speaks in a tone of their own, and so does the line: each sentence whenever it is said, and the music, is a tone
 (Tongue). Who listens can therefore tell what they hear, and from whom. Time that passes (`forward`) passes for the mixer tick by tick, while
@@ -8,11 +8,16 @@ nobody speaks and nobody's packets are sent.
 from __future__ import annotations
 
 import asyncio
+import json
 from array import array
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse
+from starlette.types import Receive, Scope, Send
 
 from hub.channels.voice import Menu, Prompt, Voicemail, Wait
 from hub.domain.values import ChannelKind
@@ -24,6 +29,7 @@ from hub.media.leg import Leg
 from hub.media.process import Media
 from hub.media.prompts import Prompts
 from hub.media.scenes import Sound
+from hub.media.webhooks import Webhooks
 from hub.store.vault import Vault
 from hub.timeline import channels
 from tests.calls.hub_line import Customer, Voice, media_plan
@@ -64,6 +70,44 @@ class Tongue(Prompts):
             return self.codec.frames(tone(self.codec, hertz, _SENTENCE_S) + pause(self.codec, _WINDOW_S))
 
         return asyncio.create_task(sound())
+
+
+class Courier(Webhooks):
+    """Carries what the process tells to the hub, badly where a test wants it."""
+
+    def __init__(self, key: bytes) -> None:
+        super().__init__(key)
+        # Kinds of events that are lost for ever, without the sender's knowing; all come twice; each fails once.
+        self.loses: set[str] = set()
+        self.doubles = self.fails = False
+        self._failed: set[bytes] = set()
+
+    async def _post(self, url: str, body: bytes) -> int:
+        if json.loads(body)["kind"] in self.loses:
+            return 204
+        if self.fails and body not in self._failed:
+            self._failed.add(body)
+            return 503
+        status = await super()._post(url, body)
+        if self.doubles:
+            await super()._post(url, body)
+        return status
+
+
+@dataclass
+class Trouble:
+    """An ASGI application in front of the control API: so many requests whose path ends like this get a 500 instead."""
+
+    app: Starlette
+    left: dict[str, int] = field(default_factory=dict)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        for end, count in self.left.items():
+            if count and scope["type"] == "http" and scope["path"].endswith(end):
+                self.left[end] -= 1
+                await PlainTextResponse("trouble", 500)(scope, receive, send)
+                return
+        await self.app(scope, receive, send)
 
 
 class Elsewhere:
@@ -164,11 +208,12 @@ class Page:
 
 @dataclass
 class HubLine:
-    """`media` runs in the test's loop; `url` is where it answers."""
+    """`media` runs in the test's loop. `courier` and `trouble` do no harm unless told to."""
 
     media: Media
     tongue: Tongue
-    url: str
+    courier: Courier
+    trouble: Trouble
     channel_id: str = "line"
     dials: bool = False
     hears_words: bool = False
@@ -300,11 +345,11 @@ class HubLine:
 @asynccontextmanager
 async def hub_stage(database_url: str, folder: Path) -> AsyncIterator[Stage]:
     """A stage with this line on it."""
-    media = Media(media_plan(folder, Vault(SECRET_KEY).key("media")))
-    tongue = Tongue(media.exchange.codec, folder)
+    key = Vault(SECRET_KEY).key("media")
+    media = Media(media_plan(folder, key))
+    tongue, courier, trouble = Tongue(media.exchange.codec, folder), Courier(key), Trouble(media.app)
     media.prompts = media.exchange.prompts = tongue
-    async with (
-        served(media.app) as url,
-        open_stage(database_url, folder, HubLine(media, tongue, url), media_url=url) as stage,
-    ):
+    media.webhooks, media.exchange._tell = courier, courier.tell
+    line = HubLine(media, tongue, courier, trouble)
+    async with served(trouble) as url, open_stage(database_url, folder, line, media_url=url) as stage:
         yield stage

@@ -25,7 +25,7 @@ from hub.media.codec import CODECS, Codec
 from hub.media.frame import FRAME_S
 from hub.media.ogg import read_sound
 from hub.media.peer import Addresses, Ice
-from hub.media.process import take_precedence
+from hub.media.precedence import take_precedence
 from hub.media.signature import signed_headers
 
 _PAYLOAD_TYPES = {"opus": 111, "PCMU": 0}

@@ -1,5 +1,6 @@
 """The demo's pages: /demo (a handset to be the customer with), /demo/mail (a mail box), /demo/shop (a page that has the
-chat widget), /demo/call (a telephone in the browser), and what they ask for: who is there, what is happening, and the switch of the robots.
+chat widget), /demo/call (a telephone in the browser), and what they ask for: who is there, what is happening, and the
+switch of the robots.
 
 Everything is a file of ours under /demo/static; the pages run under a policy that allows no inline script or style and
 nothing from elsewhere.

@@ -27,6 +27,7 @@ from hub.media.codec import codec_named
 from hub.media.control import Control
 from hub.media.exchange import Exchange
 from hub.media.peer import Addresses
+from hub.media.precedence import take_precedence, workers
 from hub.media.prompts import Prompts
 from hub.media.recording import Shelf
 from hub.media.webhooks import Webhooks
@@ -36,6 +37,8 @@ log = logging.getLogger(__name__)
 # Threads write recordings and prepare prompts; the tick must not wait Python's default of 5 ms for each of them.
 _SWITCH_INTERVAL_S = 0.0005
 _TIDY_EVERY_S = 3600.0
+# Prompts that are made ready at once.
+_WORKERS = 4
 # Calls that one process takes on, which uses one core, by codec: a third of what a core bridged and recorded in
 # docs/performance.md, because prompts, conferences and a slower machine want their part.
 DEFAULT_CALLS = {"opus": 40, "pcmu": 60}
@@ -111,19 +114,9 @@ def run(plan: Plan, *, with_parent: bool = False) -> None:
             raise SystemExit(1)
 
 
-def take_precedence() -> None:
-    """The mixer's thread before everything else on its core, where the system allows it (root, or CAP_SYS_NICE on Linux):
-    others can wait for 20 ms, sound cannot. Threads and processes that are started from it do not inherit that.
-
-    A thread that slept in vain beside two busy ones woke up to 50 ms late, at nice -10 still; so never (measured 2026-11).
-    """
-    if hasattr(os, "sched_setscheduler"):
-        with contextlib.suppress(OSError):
-            os.sched_setscheduler(0, os.SCHED_RR | os.SCHED_RESET_ON_FORK, os.sched_param(1))
-
-
 async def _serve(plan: Plan, *, with_parent: bool) -> bool:
     """True if something died that must not."""
+    asyncio.get_running_loop().set_default_executor(workers(_WORKERS, "media-worker"))
     media = Media(plan)
     server = uvicorn.Server(
         uvicorn.Config(

@@ -16,7 +16,6 @@ import secrets
 import time
 from array import array
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -24,6 +23,7 @@ from pathlib import Path
 from hub.media.codec import Codec
 from hub.media.frame import FRAME_S, FRAMES_PER_S, Frame
 from hub.media.ogg import Layout, OggFile, duration_of, interleaved
+from hub.media.precedence import workers
 
 log = logging.getLogger(__name__)
 
@@ -135,7 +135,7 @@ class Shelf:
     def __init__(self, codec: Codec, directory: Path) -> None:
         self.codec = codec
         self.directory = directory
-        self.writer = ThreadPoolExecutor(1, thread_name_prefix="media-writer")
+        self.writer = workers(1, "media-writer")
         self._handed_over = self._done = 0
 
     @property

@@ -46,8 +46,8 @@ LAYERS: tuple[tuple[str, str], ...] = (
     ("hub.media.sdp", "formats"),
     ("hub.media.signature", "formats"),
     ("hub.media.hold_music", "formats"),
-    ("hub.media.sound_file", "formats"),
     ("hub.media.phrase_files", "formats"),
+    ("hub.media.sound_file", "formats"),
     # A process of its own: it waits and reads clocks, and knows no database.
     ("hub.media", "media"),
     ("hub.routing.holidays", "formats"),

@@ -176,8 +176,10 @@ async def _utter(voice: Voice, call: Call, verb: Verb, base: Source, setting: _S
         voice.note(call, code, f"Play: {answer.status or 'no answer'} {answer.media_type}".strip(), url, "GET")
         return
     seconds = wav_duration_s(answer.content) or max(1.0, len(answer.content) / BYTES_PER_S)
+    # In a queue or a room most of what is played is music; what is not says so by its name.
+    kind = setting.sound if "music" in url.rsplit("/", 1)[-1] else "sound"
     for _ in range(loops):
-        await _sound(voice, call, setting.sound, seconds, url=url)
+        await _sound(voice, call, kind, seconds, url=url)
 
 
 async def _sound(

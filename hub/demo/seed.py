@@ -63,6 +63,8 @@ class SeedUser:
 
 
 SUPPORT, SALES = "Support", "Sales"
+# Calls from browsers go to people alone: robots have no ears.
+WEB_CALLS = "Web calls"
 
 USERS: tuple[SeedUser, ...] = (
     SeedUser("admin@demo.test", "Նարեկ Սահակյան", Role.ADMIN, "en", ()),
@@ -71,7 +73,7 @@ USERS: tuple[SeedUser, ...] = (
         "Gayane Harutyunyan",
         Role.SUPERVISOR,
         "en",
-        (SUPPORT, SALES),
+        (SUPPORT, SALES, WEB_CALLS),
         desk_phone=DESK_PHONES[4],
     ),
     SeedUser(
@@ -79,7 +81,7 @@ USERS: tuple[SeedUser, ...] = (
         "Արփի Մելքոնյան",
         Role.AGENT,
         "en",
-        (SUPPORT, SALES),
+        (SUPPORT, SALES, WEB_CALLS),
         "Արփի Մելքոնյան\nՀաճախորդների սպասարկում",
         DESK_PHONES[0],
     ),
@@ -159,7 +161,11 @@ TOPICS: tuple[SeedTopic, ...] = (
 )
 
 SIGNATURE = f"{ORGANISATION_NAME}, 14 Abovyan Street, Yerevan\n+1 500 555 0006"
-QUEUES: tuple[SeedQueue, ...] = (SeedQueue(SUPPORT, 25, SIGNATURE), SeedQueue(SALES, 25, SIGNATURE))
+QUEUES: tuple[SeedQueue, ...] = (
+    SeedQueue(SUPPORT, 25, SIGNATURE),
+    SeedQueue(SALES, 25, SIGNATURE),
+    SeedQueue(WEB_CALLS, 25, SIGNATURE),
+)
 ACKNOWLEDGEMENT = (
     "Շնորհակալություն նամակի համար։ Այն ստացվել է, շուտով Ձեզ կպատասխանի մեր աշխատակիցը։\n\n"
     "Thank you for your mail. It has arrived, and one of us will answer you soon. Your number is {number}."
@@ -219,6 +225,14 @@ def channels(hub_url: str, smtp_port: int) -> tuple[SeedChannel, ...]:
             {"auth_token": twilio_token()},
             default_region="AM",
             provider="twilio",
+        ),
+        SeedChannel(
+            "line-demo",
+            ChannelKind.PHONE,
+            "Calls from the web",
+            WEB_CALLS,
+            {"chat_channel_id": "chat-demo", "title": ORGANISATION_NAME},
+            provider="hub",
         ),
         SeedChannel(
             "chat-demo",

@@ -211,6 +211,7 @@ class Control:
                 "calls": exchange.calls,
                 "limit": exchange.limit,
                 "lateness_p99_ms": round(exchange.lateness.p99_s * 1000, 1),
+                "recording_backlog_s": exchange.shelf.backlog,
                 "speaks": exchange.prompts.speaks,
             }
         )

@@ -122,7 +122,9 @@ async def test_a_step_without_an_answer_is_asked_about(
     kind: VoiceFaultKind, on: str, stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nobody knows whether it was done. Nobody is rung twice."""
-    monkeypatch.setitem(twilio.Rest.__init__.__kwdefaults__, "answer_timeout_s", 0.4)
+    defaults = twilio.Rest.__init__.__kwdefaults__
+    assert defaults is not None
+    monkeypatch.setitem(defaults, "answer_timeout_s", 0.4)
     break_(stage, kind, on, seconds=2)
     caller, arpi, call = await stage.talk()
     assert len(line_of(stage).carrier.voice.calls_of(arpi.desk_phone)) == 1

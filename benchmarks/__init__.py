@@ -1,4 +1,4 @@
-"""Benchmarks of the hub: `hub bench [inbound|latency|fanout|mail|routing|start]`.
+"""Benchmarks of the hub: `hub bench [inbound|latency|fanout|mail|routing|voice|start]`.
 
 Every figure stands beside a floor that was measured in the same run on the same machine (the bare driver, the bare
 `websockets` library), because a ratio travels and an absolute figure does not. All traffic stays on 127.0.0.1; every
@@ -9,6 +9,7 @@ process that is started here is stopped here; every run is bounded in time.
     fanout    one event to 1,000 console sockets                     against `websockets.broadcast` to 1,000 sockets
     mail      mails a second, read and stored                        against the standard library's bare parse
     routing   agent free → offer committed, 10,000 waiting           the engine alone against looking at all work once
+    voice     calls that a core bridges and records                  against nothing: codecs and SRTP are the floor
     start     `hub serve` until /readyz is 200, and idle memory
 
 docs/performance.md explains the method and holds the figures.
@@ -25,7 +26,7 @@ from pathlib import Path
 from benchmarks.machine import describe_machine, measure_calm
 from benchmarks.report import Plan, Result, print_machine, print_result, to_json
 
-NAMES = ("inbound", "latency", "fanout", "mail", "routing", "start")
+NAMES = ("inbound", "latency", "fanout", "mail", "routing", "voice", "start")
 
 
 def main(name: str | None = None, json_path: Path | None = None, *, quick: bool = False) -> int:

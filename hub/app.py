@@ -90,6 +90,7 @@ from hub.web import (
     webhooks,
 )
 from hub.web.api import EXCEPTION_HANDLERS, Endpoint, api_routes, endpoints_of
+from hub.web.call_socket import CallSockets
 from hub.web.chat_socket import ChatSockets
 from hub.web.live import Live
 from hub.web.security import SecureAnswers
@@ -191,9 +192,12 @@ class Hub:
         self.projector = Projector(self.database, self.wakes)
         self.live = Live(self.database, self.tail, self.notices, process=self.process)
         self.chat_sockets = ChatSockets()
+        self.call_sockets = CallSockets()
         self.live.hub = self
         self.chat_sockets.hub = self
+        self.call_sockets.hub = self
         self.tail.follow(self.chat_sockets.follow)
+        self.tail.follow(self.call_sockets.follow)
         self.tail.follow(self.channels.follow)
         self.tail.follow(self.mailroom.follow)
         self.tail.follow(self.mail_fetcher.follow)
@@ -219,6 +223,7 @@ class Hub:
             "projector": self.projector.run(),
             "live": self.live.run(),
             "places": self.chat_sockets.run(),
+            "calling pages": self.call_sockets.run(),
             "housekeeping": self._keep_house(),
             **({"smtp listener": self.mail_listener.run()} if self.mail_listener.is_wanted else {}),
         }
@@ -374,6 +379,7 @@ PUBLIC_ROUTES: dict[str, str] = {
     **line_sounds.PUBLIC_ROUTES,
     "/live": "the console socket; checks session and origin itself",
     "/chat/{channel_id}": "the visitor's socket; checks visitor cookie and origin itself",
+    "/chat/{channel_id}/call": "the calling customer's socket; checks visitor cookie and origin itself",
     "/chat/{channel_id}/visit": "a customer opens the chat; checks the origin",
     "/chat/{channel_id}/attachments": "a visitor's upload; checks visitor cookie and origin",
     "/chat/{channel_id}/attachments/{attachment_id}": "a visitor's own file; checks the visitor cookie",
@@ -407,6 +413,7 @@ def make_app(hub: Hub, extra_routes: list[BaseRoute] | None = None) -> Any:
             *line_sounds.routes(),
             Route("/sounds/{name}/{signature}", flows.public_sound, methods=["GET"]),
             WebSocketRoute("/chat/{channel_id}", hub.chat_sockets.serve),
+            WebSocketRoute("/chat/{channel_id}/call", hub.call_sockets.serve),
             Route("/chat/{channel_id}/visit", chat_socket.visit, methods=["POST"]),
             Route("/chat/{channel_id}/visit", chat_socket.preflight, methods=["OPTIONS"]),
             Route("/chat/{channel_id}/attachments", chat_socket.upload, methods=["POST"]),

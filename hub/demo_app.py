@@ -107,6 +107,7 @@ def _introduce(settings: Settings, *, smtp_port: int | None, is_quiet: bool) -> 
     click.echo(f"    be a customer   {url}/demo       (a handset, +1 500 555 0006)")
     click.echo(f"                    {url}/demo/mail  (a mail box, writes to {seed.MAIL_ADDRESS})")
     click.echo(f"                    {url}/demo/shop  (a web shop with the chat)")
+    click.echo(f"                    {url}/demo/call  (call from the browser)")
     click.echo(f"    mail comes in   127.0.0.1:{smtp_port}  (SMTP, for {seed.MAIL_ADDRESS})")
     click.echo(f"    the API         {url}/api/docs")
     click.echo(

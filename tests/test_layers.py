@@ -46,6 +46,7 @@ LAYERS: tuple[tuple[str, str], ...] = (
     ("hub.media.sdp", "formats"),
     ("hub.media.signature", "formats"),
     ("hub.media.hold_music", "formats"),
+    ("hub.media.phrase_files", "formats"),
     ("hub.media.sound_file", "formats"),
     # A process of its own: it waits and reads clocks, and knows no database.
     ("hub.media", "media"),
@@ -202,8 +203,13 @@ def test_an_adapter_knows_pure_code_and_its_providers_protocol_only(module: str)
     # What channels of one provider share is a file of its own, named after the provider; what protocols share, after that.
     shared = {
         "hub.channels.sms": {"hub.channels.twilio"},
-        "hub.channels.phone": {"hub.channels.twilio", "hub.channels.twilio_voice", "hub.channels.twiml"},
+        "hub.channels.phone": {
+            *("hub.channels.twilio", "hub.channels.twilio_voice", "hub.channels.twiml"),
+            *("hub.channels.twilio_callbacks", "hub.channels.twilio_scenes"),
+        },
         "hub.channels.twilio_voice": {"hub.channels.twilio"},
+        "hub.channels.twilio_callbacks": {"hub.channels.twilio", "hub.channels.twilio_voice"},
+        "hub.channels.twilio_scenes": {"hub.channels.twilio_callbacks", "hub.channels.twiml"},
         "hub.channels.email": {"hub.channels.smtp", "hub.channels.oauth", "hub.channels.tls"},
         "hub.channels.consent": {"hub.channels.oauth"},
         "hub.channels.oauth": {"hub.channels.tls"},

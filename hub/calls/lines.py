@@ -124,8 +124,9 @@ def note_applied(tx: Tx, order: LegOrder, *, provider_leg_id: str | None = None,
         return
     values: dict[str, Any] = {"leased_until": None, "retry_at": None, "attempts": 0, "error_code": None}
     if order.scene_version >= row.applied_version:
-        # Addresses of sounds are signed anew each time: what is kept is what stands in the row.
-        told = row.scene if order.scene_version == row.scene_version else row.applied_scene
+        # Addresses of sounds are signed anew each time, so what is kept is what stands in the row. If something else stands
+        # there by now, nobody knows any more what was told: not what was before it.
+        told = row.scene if order.scene_version == row.scene_version else None
         values |= {"applied_version": order.scene_version, "applied_scene": told}
     if provider_leg_id is not None:
         values["provider_leg_id"] = provider_leg_id
@@ -145,6 +146,9 @@ def note_again(tx: Tx, leg_id: int, error: ProviderError, attempts: int) -> None
         "retry_at": tx.now + timedelta(seconds=pause_s),
         "error_code": error.provider_code or error.code,
     }
+    if isinstance(error, Uncertain):
+        # It may have been done: what the leg hears now is not known, and going back to what was there is no change of ours.
+        values["applied_scene"] = None
     tx.execute(update(tables.leg).where(_l.id == leg_id).values(**values))
 
 

@@ -76,7 +76,7 @@ _OBJECT: TypeAdapter[dict[str, Any]] = TypeAdapter(dict[str, Any])
 
 
 class HubLine:
-    """A live line of our own. Settings: title, allowed_origins, chat_channel_id, ice_servers; none of them is read here."""
+    """A live line of our own. Settings: title?, chat_channel_id, ice_servers?, turn_username?, turn_credential?."""
 
     def __init__(self, account: ChannelAccount) -> None:
         self._account = account
@@ -89,6 +89,16 @@ class HubLine:
     @property
     def voice(self) -> VoiceCapabilities:
         return CAPABILITIES
+
+    @property
+    def ice_servers(self) -> list[dict[str, str]]:
+        """What callers' browsers are told to ask for a way to the media process, as WebRTC's configuration has it."""
+        settings = self._account.settings
+        signed_in = {"username": settings.get("turn_username", ""), "credential": settings.get("turn_credential", "")}
+        return [
+            {"urls": url, **(signed_in if url.startswith("turn") and signed_in["username"] else {})}
+            for url in settings.get("ice_servers", "").split()
+        ]
 
     # --- in
 

@@ -21,6 +21,7 @@ from hub.channels.loopback import LoopbackChannel
 from hub.channels.oauth import token_url_problem
 from hub.channels.phone import CAPABILITIES as TWILIO_VOICE
 from hub.channels.phone import TwilioLine
+from hub.channels.phone import voice_of as twilio_voice_of
 from hub.channels.sms import SmsChannel
 from hub.channels.tls import Security, is_loopback
 from hub.channels.voice import VoiceCapabilities, VoiceChannel
@@ -61,7 +62,8 @@ class Field:
 class ChannelType:
     """A kind of channel: how to make one, what it must be told, which webhooks it listens to. `check` looks at all
     fields together, settings and secrets, and names the faulty ones. Telephone lines are of one kind and several providers:
-    theirs is `make_line`, and `voice` what they can do."""
+    theirs is `make_line`, `voice` what they can do (`voice_of`: what one with these settings can), and `page_hosts` what the
+    page of an agent who talks in the browser reaches beside the hub (sources of a Content-Security-Policy)."""
 
     kind: ChannelKind
     label: str
@@ -73,6 +75,8 @@ class ChannelType:
     provider: str = ""
     make_line: Callable[[ChannelAccount], VoiceChannel] | None = None
     voice: VoiceCapabilities | None = None
+    voice_of: Callable[[Mapping[str, str]], VoiceCapabilities] | None = None
+    page_hosts: tuple[str, ...] = ()
 
     @property
     def settings(self) -> tuple[Field, ...]:
@@ -606,7 +610,11 @@ _TWILIO_LINE = ChannelType(
     description="Calls over the public telephone network through Twilio.",
     make_line=TwilioLine,
     voice=TWILIO_VOICE,
+    voice_of=twilio_voice_of,
     webhooks=("voice", "status", "conference", "recording", "amd"),
+    # twilio-voice.js, README "Content Security Policy" (read 2026-11-26): signalling, and how good a call was. Its sounds,
+    # which come from other hosts, are switched off.
+    page_hosts=("wss://voice-js.roaming.twilio.com", "https://eventgw.twilio.com"),
     check=_browser_problems,
     fields=(
         Field(
@@ -689,15 +697,9 @@ _HUB_LINE = ChannelType(
             "Chat",
             help="The ID of the chat channel in whose window the button “Call us” appears. "
             "Whoever writes there and calls here is one customer.",
+            required=True,
             example="website-chat",
             pattern=r"[a-z0-9][a-z0-9-]{1,40}",
-        ),
-        Field(
-            "allowed_origins",
-            "Allowed pages",
-            help="The sites that may call, separated by spaces. The hub's own pages always may.",
-            example="https://www.example.com https://shop.example.com",
-            check=_origins_problem,
         ),
         Field(
             "ice_servers",

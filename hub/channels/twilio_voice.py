@@ -256,7 +256,8 @@ class VoiceRest:
 
 
 def _read_call(found: Any) -> TwilioCall:
-    return TwilioCall(str(found.sid or ""), str(found.status or ""), str(found.from_ or ""))
+    # Python keeps `from` to itself, so Twilio's client calls it so (twilio-python 9.13).
+    return TwilioCall(str(found.sid or ""), str(found.status or ""), str(found._from or ""))
 
 
 async def _changed(request: Awaitable[T]) -> T:

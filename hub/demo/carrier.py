@@ -8,7 +8,8 @@ hub only by signed webhooks; it shares no code with the hub's adapters, so that 
     customer's handset ◀──live──── Carrier ◀──POST Messages.json── hub
                                    Carrier ──signed POST StatusCallback──▶ hub  queued, sent, delivered
 
-Two faces: carrier_rest.py (what Twilio documents) and carrier_handset.py (phones, faults; ours, under /_carrier).
+Two faces: carrier_rest.py (what Twilio documents) and, under /_carrier and ours, carrier_handset.py (texts, faults) and
+carrier_phones.py (calls).
 
 Invariants
   * A text from a handset is in the journal before its request is answered, and is posted to the hub until it gets 2xx
@@ -44,7 +45,7 @@ import aiohttp
 import phonenumbers
 from starlette.applications import Starlette
 
-from hub.demo import carrier_handset, carrier_rest, twilio_wire
+from hub.demo import carrier_handset, carrier_phones, carrier_rest, twilio_wire
 from hub.demo.carrier_time import Time
 from hub.demo.carrier_voice import Voice
 from hub.demo.twilio_wire import RestError
@@ -220,7 +221,7 @@ class Carrier:
             self._load(journal)
         self.voice = Voice(self, time)
         self.app: Starlette = Starlette(
-            routes=[*carrier_rest.routes(self), *carrier_handset.routes(self)],
+            routes=[*carrier_rest.routes(self), *carrier_handset.routes(self), *carrier_phones.routes(self)],
             exception_handlers={**carrier_rest.exception_handlers, **carrier_handset.exception_handlers},
         )
 

@@ -71,7 +71,7 @@ def routes(carrier: Carrier) -> list[BaseRoute]:
         )
 
     async def get_conversation(request: Request) -> Response:
-        phone, number = _phone(request.path_params["phone"]), _number(carrier, request.query_params.get("number"))
+        phone, number = phone_of(request.path_params["phone"]), _number(carrier, request.query_params.get("number"))
         thread = [m for m in carrier.conversation(phone, number) if _on_handset(m)]
         return JSONResponse(
             {
@@ -104,7 +104,7 @@ def routes(carrier: Carrier) -> list[BaseRoute]:
     async def live(socket: WebSocket) -> None:
         try:
             check_origin(socket.headers)
-            phone = _phone(socket.path_params["phone"])
+            phone = phone_of(socket.path_params["phone"])
             number = _number(carrier, socket.query_params.get("number"))
         except CallerError as error:
             await socket.close(4403 if isinstance(error, Forbidden) else 4404, error.message)
@@ -221,7 +221,7 @@ def _on_handset(message: Message) -> bool:
     return message.direction == "inbound" or message.status == "delivered"
 
 
-def _phone(text: str) -> str:
+def phone_of(text: str) -> str:
     from hub.demo.carrier import e164
 
     phone = e164(text)

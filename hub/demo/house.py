@@ -17,12 +17,16 @@ from starlette.routing import BaseRoute
 
 from hub.demo import pages, seed
 from hub.demo.carrier import Carrier
+from hub.demo.carrier_calls import Reaction
 from hub.demo.customers import Robots
 from hub.demo.past_mails import past_threads
 from hub.demo.people import CORRESPONDENTS, ROBOT_CORRESPONDENTS
 from hub.demo.post_office import PostOffice
 from hub.store.database import Database
 from hub.store.vault import Vault
+
+# A telephone on a desk picks up after this.
+ONE_RING_S = 1.5
 
 
 class DemoHouse:
@@ -36,11 +40,19 @@ class DemoHouse:
         self.carrier = Carrier(
             account_sid=seed.ACCOUNT_SID,
             auth_token=seed.twilio_token(),
-            numbers={seed.SMS_NUMBER: {"sms_url": f"{hub_url}/webhooks/sms-demo/message"}},
+            numbers={
+                seed.SMS_NUMBER: {
+                    "sms_url": f"{hub_url}/webhooks/sms-demo/message",
+                    "voice_url": f"{hub_url}/webhooks/phone-demo/voice",
+                    "voice_status_callback": f"{hub_url}/webhooks/phone-demo/status",
+                }
+            },
             journal=data_dir / "carrier.jsonl",
             speed=speed,
             base_url=hub_url + seed.CARRIER_PATH,
         )
+        for desk in seed.DESK_PHONES:
+            self.carrier.voice.set_reaction(desk, Reaction("answer", ONE_RING_S))
         self.post_office = PostOffice(
             (*CORRESPONDENTS, *ROBOT_CORRESPONDENTS),
             routes={seed.MAIL_DOMAIN: None},

@@ -1,5 +1,6 @@
 """The demo's pages: /demo (a handset to be the customer with), /demo/mail (a mail box), /demo/shop (a page that has the
-chat widget), and what they ask for: who is there, what is happening, and the switch of the robots.
+chat widget), /demo/call (a telephone in the browser), and what they ask for: who is there, what is happening, and the
+switch of the robots.
 
 Everything is a file of ours under /demo/static; the pages run under a policy that allows no inline script or style and
 nothing from elsewhere.
@@ -80,6 +81,9 @@ def routes(demo: Demo) -> list[BaseRoute]:
     async def shop(request: Request) -> Response:
         return FileResponse(STATIC / "shop.html", headers=HEADERS)
 
+    async def call(request: Request) -> Response:
+        return FileResponse(STATIC / "call.html", headers=HEADERS)
+
     async def mail(request: Request) -> Response:
         return FileResponse(STATIC / "mail.html", headers=HEADERS)
 
@@ -127,6 +131,7 @@ def routes(demo: Demo) -> list[BaseRoute]:
     return [
         Route("/demo", handset),
         Route("/demo/shop", shop),
+        Route("/demo/call", call),
         Route("/demo/mail", mail),
         Route("/demo/about", about),
         Route("/demo/now", now),

@@ -33,6 +33,8 @@ from hub.timeline import channels as timeline_channels
 from hub.timeline import customers, threads, topics
 
 SMS_NUMBER = "+15005550006"  # Twilio's magic number that may send
+# Telephones on the agents' desks. The carrier lets them pick up by themselves after one ring.
+DESK_PHONES = ("+15005551001", "+15005551002", "+15005551003", "+15005551004", "+15005551005")
 ACCOUNT_SID = "AC" + "5e7a0c0ffee0de305e7a0c0ffee0de30"  # the shape of one; nobody's
 CARRIER_PATH = "/demo/carrier"
 MAIL_DOMAIN = "shop.demo.test"
@@ -57,24 +59,38 @@ class SeedUser:
     language: str
     queues: tuple[str, ...]
     signature: str = ""
+    # The telephone on the desk: on the demo's carrier it picks up by itself.
+    desk_phone: str | None = None
 
 
 SUPPORT, SALES = "Support", "Sales"
+# Calls from browsers go to people alone: robots have no ears.
+WEB_CALLS = "Web calls"
 
 USERS: tuple[SeedUser, ...] = (
     SeedUser("admin@demo.test", "Նարեկ Սահակյան", Role.ADMIN, "en", ()),
-    SeedUser("supervisor@demo.test", "Gayane Harutyunyan", Role.SUPERVISOR, "en", (SUPPORT, SALES)),
+    SeedUser(
+        "supervisor@demo.test",
+        "Gayane Harutyunyan",
+        Role.SUPERVISOR,
+        "en",
+        (SUPPORT, SALES, WEB_CALLS),
+        desk_phone=DESK_PHONES[4],
+    ),
     SeedUser(
         "agent1@demo.test",
         "Արփի Մելքոնյան",
         Role.AGENT,
         "en",
-        (SUPPORT, SALES),
+        (SUPPORT, SALES, WEB_CALLS),
         "Արփի Մելքոնյան\nՀաճախորդների սպասարկում",
+        DESK_PHONES[0],
     ),
-    SeedUser("agent2@demo.test", "ეკა ჯაფარიძე", Role.AGENT, "en", (SUPPORT, SALES), "ეკა ჯაფარიძე"),
-    SeedUser("agent3@demo.test", "Богдан Ткаченко", Role.AGENT, "en", (SUPPORT,), "Богдан Ткаченко"),
-    SeedUser("agent4@demo.test", "Aysel Quliyeva", Role.AGENT, "en", (SUPPORT, SALES), "Aysel Quliyeva"),
+    SeedUser("agent2@demo.test", "ეკა ჯაფარიძე", Role.AGENT, "en", (SUPPORT, SALES), "ეკა ჯაფარიძე", DESK_PHONES[1]),
+    SeedUser("agent3@demo.test", "Богдан Ткаченко", Role.AGENT, "en", (SUPPORT,), "Богдан Ткаченко", DESK_PHONES[2]),
+    SeedUser(
+        "agent4@demo.test", "Aysel Quliyeva", Role.AGENT, "en", (SUPPORT, SALES), "Aysel Quliyeva", DESK_PHONES[3]
+    ),
 )
 
 ROBOT_AGENTS = ("agent2@demo.test", "agent3@demo.test", "agent4@demo.test")
@@ -146,7 +162,11 @@ TOPICS: tuple[SeedTopic, ...] = (
 )
 
 SIGNATURE = f"{ORGANISATION_NAME}, 14 Abovyan Street, Yerevan\n+1 500 555 0006"
-QUEUES: tuple[SeedQueue, ...] = (SeedQueue(SUPPORT, 25, SIGNATURE), SeedQueue(SALES, 25, SIGNATURE))
+QUEUES: tuple[SeedQueue, ...] = (
+    SeedQueue(SUPPORT, 25, SIGNATURE),
+    SeedQueue(SALES, 25, SIGNATURE),
+    SeedQueue(WEB_CALLS, 25, SIGNATURE),
+)
 ACKNOWLEDGEMENT = (
     "Շնորհակալություն նամակի համար։ Այն ստացվել է, շուտով Ձեզ կպատասխանի մեր աշխատակիցը։\n\n"
     "Thank you for your mail. It has arrived, and one of us will answer you soon. Your number is {number}."
@@ -255,11 +275,11 @@ class SeedChannel:
     settings: Mapping[str, str]
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     default_region: str | None = None
+    provider: str = ""
 
 
 def channels(hub_url: str, smtp_port: int) -> tuple[SeedChannel, ...]:
-    """The demo's channel accounts for a hub that answers at `hub_url` and hands its mails to the post office's port; the
-    phone comes with its own issue."""
+    """The demo's channel accounts for a hub that answers at `hub_url` and hands its mails to the post office's port."""
     return (
         SeedChannel(
             "sms-demo",
@@ -269,6 +289,24 @@ def channels(hub_url: str, smtp_port: int) -> tuple[SeedChannel, ...]:
             {"account_sid": ACCOUNT_SID, "from_number": SMS_NUMBER, "api_base": hub_url.rstrip("/") + CARRIER_PATH},
             {"auth_token": twilio_token()},
             default_region="AM",
+        ),
+        SeedChannel(
+            "phone-demo",
+            ChannelKind.PHONE,
+            "Telephone",
+            SUPPORT,
+            {"account_sid": ACCOUNT_SID, "number": SMS_NUMBER, "api_base": hub_url.rstrip("/") + CARRIER_PATH},
+            {"auth_token": twilio_token()},
+            default_region="AM",
+            provider="twilio",
+        ),
+        SeedChannel(
+            "line-demo",
+            ChannelKind.PHONE,
+            "Calls from the web",
+            WEB_CALLS,
+            {"chat_channel_id": "chat-demo", "title": ORGANISATION_NAME},
+            provider="hub",
         ),
         SeedChannel(
             "chat-demo",
@@ -417,8 +455,8 @@ def _fill(
         for user in USERS
     }
     for user in USERS:
-        if user.signature:
-            accounts.update_user(tx, None, users[user.email].id, signature=user.signature)
+        if user.signature or user.desk_phone:
+            accounts.update_user(tx, None, users[user.email].id, signature=user.signature, desk_phone=user.desk_phone)
     _lay_ladders(tx, queue_ids, {email: user.id for email, user in users.items()})
     for channel in wanted:
         timeline_channels.create_channel(
@@ -431,6 +469,7 @@ def _fill(
             settings=channel.settings,
             secrets=channel.secrets,
             default_region=channel.default_region,
+            provider=channel.provider,
         )
     for known in CUSTOMERS:
         customer = customers.create_customer(tx, known.name, known.language)

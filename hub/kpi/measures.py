@@ -320,8 +320,8 @@ CALLS_PER_DAY = Measure(
     id="calls_per_day",
     version=1,
     formula=(
-        "Parts of an agent in calls with a customer that ended, wrap-up and all, on that day: inbound, the customer called,"
-        " and outbound, we called, apart. A call passed on to a colleague counts one for each; missed calls count apart."
+        "An agent's parts in calls that ended that day, wrap-up included; inbound (the customer called) and outbound apart."
+        " A call passed on counts once for each agent who had it."
     ),
     unit=Unit.COUNT,
     clock=Clock.NONE,
@@ -334,8 +334,8 @@ CALLS_MISSED = Measure(
     id="calls_missed",
     version=1,
     formula=(
-        "Times a call rang at an agent who neither accepted nor declined it, whoever answered it then: a call that rang"
-        " out at two agents counts one for each. That the customer hung up, or a colleague took it, is no missed call."
+        "Times a call rang out at an agent, who neither accepted nor declined it. That the customer hung up first, or a"
+        " colleague took it, is no missed call."
     ),
     unit=Unit.COUNT,
     clock=Clock.NONE,
@@ -347,7 +347,7 @@ CALLS_MISSED = Measure(
 TALK = Measure(
     id="talk_s",
     version=1,
-    formula="Time in which agent and customer could hear each other, conferences with others included, summed.",
+    formula="Time in which agent and customer talked, conferences included.",
     unit=Unit.SECONDS,
     clock=Clock.WALL,
     source=CallSegmentEnded.KIND,
@@ -358,10 +358,7 @@ TALK = Measure(
 HOLD = Measure(
     id="hold_s",
     version=1,
-    formula=(
-        "Time in which the customer was on hold during an agent's part of the call, summed: consultations with others, and"
-        " the agent's line being restored, included."
-    ),
+    formula="Time in which the customer was on hold; consultations, and a broken line of the agent's, included.",
     unit=Unit.SECONDS,
     clock=Clock.WALL,
     source=CallSegmentEnded.KIND,
@@ -372,10 +369,7 @@ HOLD = Measure(
 WRAP_UP = Measure(
     id="wrap_up_s",
     version=1,
-    formula=(
-        "Time from the end of the talk until the agent said that all is written down, or until it ended by itself or with"
-        " the agent's signing out, summed. The agent's state does not matter."
-    ),
+    formula="Time from the end of the talk until all was written down, whatever state the agent was in.",
     unit=Unit.SECONDS,
     clock=Clock.WALL,
     source=CallSegmentEnded.KIND,
@@ -386,7 +380,7 @@ WRAP_UP = Measure(
 AHT = Measure(
     id="aht",
     version=1,
-    formula="(Talk + hold + wrap-up) ÷ parts in calls handled, inbound and outbound together.",
+    formula="(Talk + hold + wrap-up) ÷ parts in calls, inbound and outbound together.",
     unit=Unit.SECONDS,
     clock=Clock.WALL,
     source=CallSegmentEnded.KIND,
@@ -398,8 +392,8 @@ CALLS_OFFERED = Measure(
     id="calls_offered",
     version=1,
     formula=(
-        "Inbound calls that came to wait in a queue, however they ended. Each counts once, on the day it was hung up, in the"
-        " queue in which it waited last. Calls that ended in the menu, and calls that found all lines busy, do not count."
+        "Inbound calls that came to wait in a queue, however they ended. Each counts once: on the day it was hung up, in the"
+        " queue in which it waited last."
     ),
     unit=Unit.COUNT,
     clock=Clock.NONE,
@@ -412,8 +406,8 @@ CALLS_ANSWERED = Measure(
     id="calls_answered",
     version=1,
     formula=(
-        "Offered calls in which the customer talked with an agent, but for those whose customer, passed on, left while"
-        " waiting once more: they are abandoned."
+        "Offered calls in which the customer talked with an agent, unless they were passed on and"
+        " left while waiting again."
     ),
     unit=Unit.COUNT,
     clock=Clock.NONE,
@@ -426,9 +420,8 @@ CALLS_ABANDONED = Measure(
     id="calls_abandoned",
     version=1,
     formula=(
-        "Offered calls whose customer left (hung up, or lost the line) while waiting for an agent or while an agent was rung"
-        " at, 5 s or more after they had begun to wait. Who was led to a voicemail, a message or a number outside, or asked"
-        " to be called back, did not abandon; nor did whom a fault of ours cut off."
+        "Offered calls whose customer left while waiting for an agent, after 5 s or more. Who was led to a voicemail, a"
+        " message or a number outside, asked to be called back, or was cut off by a fault of ours did not abandon."
     ),
     unit=Unit.COUNT,
     clock=Clock.WALL,
@@ -451,7 +444,7 @@ CALLS_SHORT_ABANDONED = Measure(
 ASA_QUEUE = Measure(
     id="asa_queue",
     version=1,
-    formula="From the beginning of the wait, in the call's first queue, to the first agent's answer, of answered calls.",
+    formula="From joining the first queue to the first agent's answer, of answered calls.",
     unit=Unit.SECONDS,
     clock=Clock.WALL,
     source=CallEnded.KIND,

@@ -15,6 +15,7 @@ import secrets
 from collections import deque
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from hub.channels import voice
@@ -27,7 +28,7 @@ from hub.media.lateness import Lateness
 from hub.media.leg import Leg
 from hub.media.mixer import Room, Voice, tick
 from hub.media.prompts import Prompts
-from hub.media.recording import Recorder, Shelf
+from hub.media.recording import Note, Recorder, Shelf
 from hub.media.scenes import MessageFile, Play, Sound, SoundTask, play
 
 log = logging.getLogger(__name__)
@@ -38,6 +39,8 @@ _CATCH_UP_S = 0.5
 # Keys pressed and looked at by nobody.
 _KEYS = 32
 _RETRY_S = 5.0
+# Seconds of each recording that may wait to be written: they lie in memory.
+_BACKLOG_S = 5
 
 # (topic, URL, kind, fields): within a topic the order is kept (hub.media.webhooks).
 Tell = Callable[[str, str, str, Mapping[str, object]], None]
@@ -155,7 +158,8 @@ class Participant:
         self.exchange.end(self, LegEnd.CANCELLED)
 
     def new_message(self) -> MessageFile:
-        return Recorder(self.exchange.shelf, stereo=False)
+        more = {"token": self.token, "scene_version": self._version}
+        return Recorder(self.exchange.shelf, Note(self.token, self.webhook_url, "voicemail_left", more), stereo=False)
 
     def message_left(self, message: MessageFile | None) -> None:
         self._message = self.exchange.spawn(self._message_left(message, self._version))
@@ -181,7 +185,7 @@ class Exchange:
         self.boot = secrets.token_hex(8)
         self.parties: dict[str, Participant] = {}
         self.rooms: dict[str, Room] = {}
-        self._recordings: dict[str, tuple[Recorder, str]] = {}
+        self._recordings: dict[str, Recorder] = {}
         self._tell = tell
         self._ended: dict[str, LegEnd] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -228,12 +232,17 @@ class Exchange:
     def calls(self) -> int:
         return sum(1 for party in self.parties.values() if party.party is Party.CUSTOMER)
 
+    @property
+    def is_strained(self) -> bool:
+        """It is late, or the writer of recordings is seconds behind."""
+        return self.lateness.is_too_late or self.shelf.backlog > _BACKLOG_S * (1 + len(self._recordings))
+
     def check_room(self, token: str, party: Party) -> None:
         """Overloaded `all_busy` when another customer is more than this process carries. Everybody else may come: without
         an agent those who are here already would be worse off."""
         if party is not Party.CUSTOMER or token in self.parties:
             return
-        if self.calls >= self.limit or self.lateness.is_too_late:
+        if self.calls >= self.limit or (self.calls and self.is_strained):
             error = Overloaded("all lines are busy", retry_after_s=_RETRY_S)
             error.code = "all_busy"
             raise error
@@ -365,31 +374,35 @@ class Exchange:
         if name not in self._recordings:
             if wanted is Recording.PAUSED:
                 return
-            self._recordings[name] = (Recorder(self.shelf, stereo=True), webhook_url)
-        recorder, _ = self._recordings[name]
+            self._recordings[name] = self._new_recording(name, webhook_url)
+        recorder = self._recordings[name]
         room.tape = recorder if wanted is Recording.ON else None
 
     def _finish(self, room: Room) -> None:
         room.tape = None
-        running = self._recordings.pop(room.name, None)
-        if running is not None:
-            self.spawn(self._recorded(room.name, *running))
+        recorder = self._recordings.pop(room.name, None)
+        if recorder is not None:
+            self.spawn(self._recorded(recorder))
 
-    async def _recorded(self, room: str, recorder: Recorder, webhook_url: str) -> None:
-        finished = await recorder.finish()
-        self._tell(
-            f"room {room}",
-            webhook_url,
-            "recording_ready",
-            {
-                "room": room,
-                "recording_id": finished.recording_id,
-                "duration_s": finished.duration_s,
-                "channels": 2,
-                "started_at": finished.started_at.isoformat(),
-                "failed": finished.failed,
-            },
-        )
+    def _new_recording(self, room: str, webhook_url: str) -> Recorder:
+        more = {"room": room, "channels": 2, "failed": False, "started_at": datetime.now(UTC).isoformat()}
+        return Recorder(self.shelf, Note(f"room {room}", webhook_url, "recording_ready", more), stereo=True)
+
+    async def _recorded(self, recorder: Recorder) -> None:
+        finished, note = await recorder.finish(), recorder.note
+        told = {
+            "recording_id": finished.recording_id,
+            "duration_s": finished.duration_s,
+            "failed": finished.failed,
+        }
+        self._tell(note.topic, note.url, note.kind, {**note.more, **told})
+
+    async def recover(self) -> None:
+        """Tells the hub of recordings that an earlier life of the process has left; those it was told of before, again."""
+        for found in await asyncio.to_thread(self.shelf.recover):
+            note = found.note
+            told = {"recording_id": found.recording_id, "duration_s": found.duration_s}
+            self._tell(note.topic, note.url, note.kind, {**note.more, **told})
 
     async def close(self) -> None:
         """Ends all legs: the hub hears of it where it still listens."""

@@ -10,6 +10,8 @@ from __future__ import annotations
 PREFETCH = 2
 # More than this is not unrest but a stall that ended: the oldest are dropped, or the talk would stay a second behind.
 _LIMIT = 25
+# So far from all that came before, it is a sender that began anew.
+_ANEW = 1000
 # How long (in packets) more than needed must have been there before one is left out.
 _WATCH = 100
 _SPARE = 1
@@ -33,21 +35,18 @@ class Jitter:
 
     def push(self, sequence: int, packet: bytes) -> None:
         """`sequence`: the 16 bits of RTP."""
-        if self._highest is None:
-            number = sequence
-        else:
-            # The number nearest to the highest one so far whose low 16 bits are these.
-            apart = (sequence - self._highest + 0x8000 & 0xFFFF) - 0x8000
-            number = self._highest + apart
-        if self._next is not None and number < self._next:
-            if self._next - number < 1000:
-                self.late += 1
-                return
-            # A sender that began anew.
+        # The number nearest to the highest one so far whose low 16 bits are these.
+        apart = (sequence - self._highest + 0x8000 & 0xFFFF) - 0x8000 if self._highest is not None else _ANEW
+        if self._highest is None or abs(apart) >= _ANEW:
             self._packets.clear()
             self._is_playing = False
             self._next = self._highest = None
             number = sequence
+        else:
+            number = self._highest + apart
+        if self._next is not None and number < self._next:
+            self.late += 1
+            return
         self._packets[number] = packet
         self._highest = number if self._highest is None else max(self._highest, number)
         while len(self._packets) > _LIMIT:

@@ -5,27 +5,35 @@ A tick is late by the time between when its packets ought to have left and when 
 
 from __future__ import annotations
 
+import math
 from collections import deque
+from collections.abc import Collection
 
-# The last ten seconds of ticks.
-_WINDOW = 500
 LATE_S = 0.040
+# The gauge shows ten seconds of ticks; whether a call is refused, half a minute says: one stall of a busy machine does not
+# make a line that carries no more.
+_SHOWN = 500
+_JUDGED = 1500
+# So few say nothing yet.
+_FEW = 100
 
 
 class Lateness:
-    def __init__(self, window: int = _WINDOW) -> None:
-        self._ticks: deque[float] = deque(maxlen=window)
+    def __init__(self) -> None:
+        self._ticks: deque[float] = deque(maxlen=_JUDGED)
 
     def add(self, late_s: float) -> None:
         self._ticks.append(max(0.0, late_s))
 
     @property
     def p99_s(self) -> float:
-        if not self._ticks:
-            return 0.0
-        ordered = sorted(self._ticks)
-        return ordered[min(len(ordered) - 1, len(ordered) * 99 // 100)]
+        return _p99(list(self._ticks)[-_SHOWN:])
 
     @property
     def is_too_late(self) -> bool:
-        return self.p99_s > LATE_S
+        return len(self._ticks) >= _FEW and _p99(self._ticks) > LATE_S
+
+
+def _p99(ticks: Collection[float]) -> float:
+    ordered = sorted(ticks)
+    return ordered[math.ceil(len(ordered) * 0.99) - 1] if ordered else 0.0

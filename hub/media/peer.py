@@ -79,7 +79,7 @@ class Addresses:
         return found
 
 
-class _Ice(aioice.Connection):
+class Ice(aioice.Connection):
     """ICE on our own choice of addresses and ports; sound goes to `on_sound`, everything else to whoever receives."""
 
     def __init__(self, addresses: Addresses, on_sound: Callable[[bytes], None]) -> None:
@@ -213,14 +213,14 @@ class Peer:
     on_connected: Callable[[], None]
     on_ended: Callable[[LegEnd], None]
     is_connected: bool = False
-    _ice: _Ice = field(init=False)
+    _ice: Ice = field(init=False)
     _dtls: RTCDtlsTransport = field(init=False)
     _jitter: Jitter = field(default_factory=Jitter)
     _task: asyncio.Task[None] | None = None
     _is_over: bool = False
 
     def __post_init__(self) -> None:
-        self._ice = _Ice(self.addresses, self._sound)
+        self._ice = Ice(self.addresses, self._sound)
         self._certificate = RTCCertificate.generateCertificate()
         self._dtls = RTCDtlsTransport(self._ice, [self._certificate])  # type: ignore[arg-type]
         self._dtls.on("statechange", self._dtls_changed)

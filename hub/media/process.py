@@ -13,6 +13,7 @@ import contextlib
 import gc
 import logging
 import os
+import signal
 import sys
 import threading
 from collections.abc import AsyncIterator
@@ -26,6 +27,7 @@ from hub.media.codec import codec_named
 from hub.media.control import Control
 from hub.media.exchange import Exchange
 from hub.media.peer import Addresses
+from hub.media.precedence import take_precedence, workers
 from hub.media.prompts import Prompts
 from hub.media.recording import Shelf
 from hub.media.webhooks import Webhooks
@@ -35,8 +37,11 @@ log = logging.getLogger(__name__)
 # Threads write recordings and prepare prompts; the tick must not wait Python's default of 5 ms for each of them.
 _SWITCH_INTERVAL_S = 0.0005
 _TIDY_EVERY_S = 3600.0
-# Calls that one process carries, which uses one core, by codec: about half of what a core did in docs/performance.md.
-DEFAULT_CALLS = {"opus": 12, "pcmu": 12}
+# Prompts that are made ready at once.
+_WORKERS = 4
+# Calls that one process takes on, which uses one core, by codec: a third of what a core bridged and recorded in
+# docs/performance.md, because prompts, conferences and a slower machine want their part.
+DEFAULT_CALLS = {"opus": 40, "pcmu": 60}
 
 
 @dataclass(frozen=True)
@@ -49,7 +54,7 @@ class Plan:
     data_dir: Path
     files_dir: Path
     codec: str = "opus"
-    calls: int = 12
+    calls: int = 40
     addresses: Addresses = field(default_factory=Addresses)
 
 
@@ -67,10 +72,13 @@ class Media:
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         await self.prompts.start()
+        await self.exchange.recover()
         tasks = [
             asyncio.create_task(self.exchange.run(), name="media tick"),
             asyncio.create_task(self._tidy(), name="media tidy"),
         ]
+        for task in tasks:
+            task.add_done_callback(self._ended)
         try:
             yield
         finally:
@@ -82,6 +90,15 @@ class Media:
             await self.prompts.close()
             await asyncio.to_thread(self.shelf.close)
 
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled():
+            # A process that answers but mixes nothing would be worse than one that is started again.
+            log.critical("media.died", exc_info=task.exception())
+            self.has_failed = True
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    has_failed = False
+
     async def _tidy(self) -> None:
         while True:
             await asyncio.to_thread(self.shelf.tidy)
@@ -91,11 +108,15 @@ class Media:
 def run(plan: Plan, *, with_parent: bool = False) -> None:
     """Serves until told to stop. `with_parent`: also until standard input ends, which the hub holds open."""
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
+    take_precedence()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(plan, with_parent=with_parent))
+        if runner.run(_serve(plan, with_parent=with_parent)):
+            raise SystemExit(1)
 
 
-async def _serve(plan: Plan, *, with_parent: bool) -> None:
+async def _serve(plan: Plan, *, with_parent: bool) -> bool:
+    """True if something died that must not."""
+    asyncio.get_running_loop().set_default_executor(workers(_WORKERS, "media-worker"))
     media = Media(plan)
     server = uvicorn.Server(
         uvicorn.Config(
@@ -127,3 +148,4 @@ async def _serve(plan: Plan, *, with_parent: bool) -> None:
         gc.freeze()
         log.info("media.started", extra={"port": plan.port, "codec": plan.codec, "speaks": media.prompts.speaks})
         await server.serve()
+    return media.has_failed

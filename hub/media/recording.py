@@ -1,26 +1,29 @@
 """Recordings: of a room (stereo: the customer left, everybody else right) and of a voicemail (mono).
 
 The tick only puts frames by; a thread of the process writes them, a second at a time. A recording is `ID.ogg.part` while it
-grows and `ID.ogg` when it can be fetched. One that cannot be written (the disk is full) fails alone: the talk goes on.
+grows and `ID.ogg` when it can be fetched; `ID.json` beside it says whom to tell. One that cannot be written (the disk is
+full) fails alone: the talk goes on. What a killed process had written is whole but for its last second or two: the next one
+finds it and tells the hub.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import re
 import secrets
 import time
 from array import array
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import timedelta
 from pathlib import Path
 
 from hub.media.codec import Codec
 from hub.media.frame import FRAME_S, FRAMES_PER_S, Frame
-from hub.media.ogg import Layout, OggFile, interleaved
+from hub.media.ogg import Layout, OggFile, duration_of, interleaved
+from hub.media.precedence import workers
 
 log = logging.getLogger(__name__)
 
@@ -32,12 +35,30 @@ _ID = re.compile(r"[0-9a-f]{32}")
 
 
 @dataclass(frozen=True)
+class Note:
+    """Whom to tell of a recording, and what beside its id and duration: a webhook (hub.media.webhooks) in the making."""
+
+    topic: str
+    url: str
+    kind: str
+    more: Mapping[str, object]
+
+
+@dataclass(frozen=True)
+class Found:
+    """A recording of a process that is no more."""
+
+    note: Note
+    recording_id: str
+    duration_s: float
+
+
+@dataclass(frozen=True)
 class Finished:
     """`recording_id` None: it failed, or there was nothing to record."""
 
     recording_id: str | None
     duration_s: float
-    started_at: datetime
     failed: bool = False
 
 
@@ -46,9 +67,9 @@ class Recorder:
     """One recording that runs. `write` from the tick; `finish` once."""
 
     shelf: Shelf
+    note: Note
     stereo: bool
     recording_id: str = field(default_factory=lambda: secrets.token_hex(16))
-    started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     frames: int = 0
     _batch: list[tuple[Frame | None, Frame | None]] = field(default_factory=list)
     _file: OggFile | None = None
@@ -75,6 +96,7 @@ class Recorder:
         try:
             if self._file is None:
                 self.shelf.directory.mkdir(parents=True, exist_ok=True)
+                self.shelf.note_of(self.recording_id).write_text(json.dumps(asdict(self.note)))
                 layout: Layout = "stereo" if self.stereo else "mono"
                 self._file = OggFile(self.shelf.part(self.recording_id), self.shelf.codec.rate, layout)
             self._file.write(samples)
@@ -93,7 +115,6 @@ class Recorder:
         return Finished(
             self.recording_id if is_there else None,
             round(self.frames * FRAME_S, 2),
-            self.started_at,
             failed=self._has_failed,
         )
 
@@ -114,10 +135,23 @@ class Shelf:
     def __init__(self, codec: Codec, directory: Path) -> None:
         self.codec = codec
         self.directory = directory
-        self.writer = ThreadPoolExecutor(1, thread_name_prefix="media-writer")
+        self.writer = workers(1, "media-writer")
+        self._handed_over = self._done = 0
+
+    @property
+    def backlog(self) -> int:
+        """Batches, of a second each, that wait to be written."""
+        return self._handed_over - self._done
 
     def run(self, work: Callable[[], None]) -> None:
-        self.writer.submit(work)
+        self._handed_over += 1
+        self.writer.submit(self._run, work)
+
+    def _run(self, work: Callable[[], None]) -> None:
+        try:
+            work()
+        finally:
+            self._done += 1
 
     def part(self, recording_id: str) -> Path:
         return self.directory / f"{recording_id}.ogg.part"
@@ -129,13 +163,36 @@ class Shelf:
         path = self.directory / f"{recording_id}.ogg"
         return path if path.is_file() else None
 
+    def note_of(self, recording_id: str) -> Path:
+        return self.directory / f"{recording_id}.json"
+
     def delete(self, recording_id: str) -> None:
         if _ID.fullmatch(recording_id):
             (self.directory / f"{recording_id}.ogg").unlink(missing_ok=True)
+            self.note_of(recording_id).unlink(missing_ok=True)
+
+    def recover(self) -> list[Found]:
+        """What lies here from an earlier life of the process: cut off by its end, or not fetched yet. Blocks."""
+        found = []
+        for path in self.directory.glob("*.json"):
+            recording_id = path.stem
+            try:
+                note = Note(**json.loads(path.read_text()))
+                if self.part(recording_id).is_file():
+                    self.part(recording_id).rename(self.directory / f"{recording_id}.ogg")
+                duration_s = duration_of(self.directory / f"{recording_id}.ogg")
+            except (OSError, ValueError, TypeError) as error:
+                # Cut off before its first second.
+                log.warning("media.recording_lost", exc_info=error)
+                self.part(recording_id).unlink(missing_ok=True)
+                self.delete(recording_id)
+            else:
+                found.append(Found(note, recording_id, duration_s))
+        return found
 
     def tidy(self) -> None:
         """Deletes what nobody fetched. Blocks."""
-        for path in self.directory.glob("*.ogg*"):
+        for path in self.directory.glob("*"):
             if path.stat().st_mtime < time.time() - _KEPT.total_seconds():
                 path.unlink(missing_ok=True)
                 log.warning("media.recording_not_fetched")

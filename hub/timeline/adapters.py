@@ -10,7 +10,7 @@ from sqlalchemy import Row, select
 from typing_extensions import TypeIs
 
 from hub.channels.channel import Channel, ChannelAccount
-from hub.channels.registry import create, create_line
+from hub.channels.registry import create, create_line, find_type
 from hub.channels.voice import VoiceChannel
 from hub.domain.values import ChannelKind
 from hub.errors import Conflict, NotFound
@@ -38,6 +38,11 @@ def _load_account(tx: Tx, channel_id: str) -> Row[Any] | None:
     )
 
 
+def _load_lines(tx: Tx) -> list[str]:
+    rows = tx.rows(select(_ch.id).where(_ch.kind == ChannelKind.PHONE.value, _ch.enabled).order_by(_ch.id))
+    return [row.id for row in rows]
+
+
 class Adapters:
     """`get(channel_id)`: the adapter, NotFound when there is no such account or it is switched off.
 
@@ -54,6 +59,7 @@ class Adapters:
         self._changes = 0
         self._read_at: dict[str, int] = {}
         self._retired: list[Channel | VoiceChannel] = []
+        self._page_hosts: tuple[int, tuple[str, ...]] | None = None
 
     def follow(self, events: list[Stored]) -> None:
         if any(event.kind == "channel.changed" for event in events):
@@ -116,6 +122,20 @@ class Adapters:
         channel = create_line(account) if account.kind is ChannelKind.PHONE else create(account)
         self._live[channel_id] = (fingerprint, channel)
         return channel
+
+    async def page_hosts(self) -> tuple[str, ...]:
+        """What agents' pages reach beside the hub, because a line is set up for agents who talk in the browser."""
+        if self._page_hosts is not None and self._page_hosts[0] == self._changes:
+            return self._page_hosts[1]
+        changes = self._changes
+        hosts: set[str] = set()
+        for channel_id in await self._database.read(_load_lines):
+            line = await self.get_line(channel_id)
+            line_type = find_type(ChannelKind.PHONE, line.account.provider)
+            if line.voice.in_browser and line_type is not None:
+                hosts.update(line_type.page_hosts)
+        self._page_hosts = (changes, tuple(sorted(hosts)))
+        return self._page_hosts[1]
 
     async def _keep_secret(self, channel_id: str, name: str, value: str) -> None:
         await self._database.transaction(channels.keep_secret, self._vault, channel_id, name, value)

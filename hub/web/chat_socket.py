@@ -31,7 +31,7 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse, Response
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from hub.channels import chat
+from hub.channels import chat, hubline
 from hub.channels.channel import Channel, Media
 from hub.channels.chat import ChatChannel
 from hub.domain.events import Typing, conversation_topics, customer_topic, visitor_topic
@@ -393,32 +393,32 @@ class ChatSockets:
         assert self.hub is not None
         hub = self.hub
         try:
-            channel = await _chat_channel(hub, websocket.path_params["channel_id"])
+            channel = await chat_channel(hub, websocket.path_params["channel_id"])
         except DatabaseAway:
-            return await _refuse(websocket, CLOSE_AWAY)
+            return await refuse(websocket, CLOSE_AWAY)
         except NotFound:
-            return await _refuse(websocket, CLOSE_NO_CHANNEL)
+            return await refuse(websocket, CLOSE_NO_CHANNEL)
         if not chat.origin_allowed(channel.account, websocket.headers.get("origin")):
-            return await _refuse(websocket, CLOSE_ORIGIN)
-        visitor_id = _read_visitor(hub, websocket)
+            return await refuse(websocket, CLOSE_ORIGIN)
+        visitor_id = read_visitor(hub, websocket)
         if visitor_id is None:
-            return await _refuse(websocket, CLOSE_NO_VISITOR)
+            return await refuse(websocket, CLOSE_NO_VISITOR)
         since_text = websocket.query_params.get("since", "0")
         since = int(since_text) if since_text.isdecimal() and len(since_text) < 19 else 0
-        keys = (f"visitor {visitor_id}", f"address {_address(websocket)}")
+        keys = (f"visitor {visitor_id}", f"address {address_of(websocket)}")
         if any(self._open[key] >= limit for key, limit in zip(keys, _SOCKET_LIMITS, strict=True)):
-            return await _refuse(websocket, CLOSE_TOO_MANY)
+            return await refuse(websocket, CLOSE_TOO_MANY)
         self._open.update(keys)
         await websocket.accept()
         visitor = _Visitor(
-            channel.account.id, visitor_id, websocket.scope["extensions"][EXTENSION], address=_address(websocket)
+            channel.account.id, visitor_id, websocket.scope["extensions"][EXTENSION], address=address_of(websocket)
         )
         try:
             await self._greet(hub, visitor, since)
             while True:
                 await self._take(hub, channel, visitor, await websocket.receive_text())
         except DatabaseAway:
-            await _close(websocket, CLOSE_AWAY)
+            await close(websocket, CLOSE_AWAY)
         except (WebSocketDisconnect, KeyError, RuntimeError):
             pass
         finally:
@@ -595,28 +595,28 @@ def _error(error: HubError, client_id: str | None) -> dict[str, Any]:
     return message
 
 
-def _address(connection: HTTPConnection) -> str:
+def address_of(connection: HTTPConnection) -> str:
     return connection.client.host if connection.client else ""
 
 
-def _read_visitor(hub: HubLike, connection: HTTPConnection) -> str | None:
+def read_visitor(hub: HubLike, connection: HTTPConnection) -> str | None:
     token = connection.cookies.get(COOKIE, "")
     return chat.read_visitor(token, key=hub.vault.key("chat-visitor"), now=hub.database.clock()) if token else None
 
 
-async def _chat_channel(hub: HubLike, channel_id: str) -> ChatChannel:
+async def chat_channel(hub: HubLike, channel_id: str) -> ChatChannel:
     channel = await hub.channels.get(channel_id)
     if not isinstance(channel, ChatChannel):
         raise NotFound("there is no such chat")
     return channel
 
 
-async def _refuse(websocket: WebSocket, code: int) -> None:
+async def refuse(websocket: WebSocket, code: int) -> None:
     await websocket.accept()
-    await _close(websocket, code)
+    await close(websocket, code)
 
 
-async def _close(websocket: WebSocket, code: int) -> None:
+async def close(websocket: WebSocket, code: int) -> None:
     with contextlib.suppress(RuntimeError):  # it was closed already
         await websocket.close(code)
 
@@ -635,7 +635,7 @@ def _allow(response: Response, request: Request) -> Response:
 
 
 async def _checked_channel(request: Request) -> ChatChannel:
-    channel = await _chat_channel(hub_of(request), request.path_params["channel_id"])
+    channel = await chat_channel(hub_of(request), request.path_params["channel_id"])
     if not chat.origin_allowed(channel.account, request.headers.get("origin")):
         raise Forbidden("this chat is not open to this page", code="origin_not_allowed")
     return channel
@@ -658,12 +658,13 @@ async def visit(request: Request) -> Response:
     hub = hub_of(request)
     try:
         channel = await _checked_channel(request)
-        visitor_id = _read_visitor(hub, request)
+        visitor_id = read_visitor(hub, request)
         if visitor_id is None:
-            hub.chat_sockets.visits.check(_address(request))
+            hub.chat_sockets.visits.check(address_of(request))
             visitor_id = chat.new_visitor_id()
         found = await hub.database.read(_load_visit, channel.account.id, visitor_id, 2**62)
         online = await hub.database.read(_is_somebody_there, channel.account.id)
+        calls = await _load_calls(hub, channel.account.id)
         capabilities, settings = channel.capabilities, channel.account.settings
         answer = JSONResponse(
             {
@@ -674,6 +675,7 @@ async def visit(request: Request) -> Response:
                 "text_limit": capabilities.text_limit,
                 "attachment_limit_bytes": capabilities.attachment_limit_bytes,
                 "visitor": {"name": found.name},
+                "calls": calls,
             },
             headers={"Cache-Control": "no-store"},
         )
@@ -694,6 +696,27 @@ async def visit(request: Request) -> Response:
         return _allow(answer, request)
     except Exception as error:
         return error_answer(request, error)
+
+
+def find_line_id(tx: Tx, chat_channel_id: str) -> str | None:
+    """The telephone line that points at this chat, if one is switched on."""
+    ch = tables.channel.c
+    lines = select(ch.id, ch.settings).where(ch.kind == "phone", ch.provider == hubline.PROVIDER, ch.enabled)
+    for row in tx.rows(lines.order_by(ch.id)):
+        if row.settings.get("chat_channel_id") == chat_channel_id:
+            return str(row.id)
+    return None
+
+
+async def _load_calls(hub: HubLike, chat_channel_id: str) -> dict[str, Any] | None:
+    """How visitors of this chat may call (hub.web.call_socket); None where there is no such line, or nothing to carry it."""
+    line_id = await hub.database.read(find_line_id, chat_channel_id)
+    if line_id is None or not hub.settings.media_url:
+        return None
+    line = await hub.channels.get_line(line_id)
+    if not isinstance(line, hubline.HubLine):
+        return None
+    return {"title": line.account.settings.get("title") or "", "ice_servers": line.ice_servers}
 
 
 def _load_uploads(tx: Tx, visitor_id: str, ids: tuple[int, ...]) -> tuple[Media, ...]:
@@ -728,11 +751,11 @@ async def upload(request: Request) -> Response:
     hub = hub_of(request)
     try:
         channel = await _checked_channel(request)
-        visitor_id = _read_visitor(hub, request)
+        visitor_id = read_visitor(hub, request)
         if visitor_id is None:
             raise Unauthenticated("this visitor is not known; visit first")
         hub.chat_sockets.uploads.check(visitor_id)
-        hub.chat_sockets.uploads_of_address.check(_address(request))
+        hub.chat_sockets.uploads_of_address.check(address_of(request))
         limit = channel.capabilities.attachment_limit_bytes or hub.settings.upload_limit_bytes
         name, media_type, content = await read_upload(request, limit)
         if media_type not in channel.capabilities.attachment_types:
@@ -782,8 +805,8 @@ def _access_file(tx: Tx, channel_id: str, visitor_id: str, attachment_id: int) -
 async def download(request: Request) -> Response:
     hub = hub_of(request)
     try:
-        channel = await _chat_channel(hub, request.path_params["channel_id"])
-        visitor_id = _read_visitor(hub, request)
+        channel = await chat_channel(hub, request.path_params["channel_id"])
+        visitor_id = read_visitor(hub, request)
         if visitor_id is None:
             raise NotFound("there is no such file")
         row = await hub.database.read(

@@ -2,6 +2,7 @@
 
     music-START-LENGTH.wav   a piece of the tune, in full seconds
     ringback.wav             the ringing tone
+    phrase-LANGUAGE-NAME.wav one of the hub's own phrases, for providers who do not speak the language
 
 The same for everybody and of nobody's making but ours, so there is nothing to sign or to hide. Providers keep what they have
 fetched; the names say all, so it may be kept for ever.
@@ -17,11 +18,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from hub.media import hold_music
+from hub.media import hold_music, phrase_files
 
 PUBLIC_ROUTES = {"/line-sounds/{name}": "music on hold, which telephone providers fetch; no data"}
 
 _MUSIC = re.compile(r"music-([0-9]{1,2})-([0-9]{1,2})\.wav")
+_PHRASE = re.compile(r"phrase-([a-z]{2,3})-([a-z0-9_]{1,64})\.wav")
 _KEPT = {"Cache-Control": "public, max-age=31536000, immutable"}
 
 
@@ -35,6 +37,11 @@ async def _sound(request: Request) -> Response:
             raise HTTPException(404)
         # The whole tune takes half a second to reckon, once in a process's life.
         samples = await asyncio.to_thread(hold_music.piece, start_s, length_s)
+    elif match := _PHRASE.fullmatch(name):
+        try:
+            samples = await asyncio.to_thread(phrase_files.samples, match[1], match[2], hold_music.RATE_HZ)
+        except LookupError as error:
+            raise HTTPException(404) from error
     else:
         raise HTTPException(404)
     return Response(hold_music.wav(samples), media_type="audio/wav", headers=_KEPT)

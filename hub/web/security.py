@@ -11,7 +11,7 @@ import json
 import logging
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from urllib.parse import urlsplit
 
 from starlette.requests import HTTPConnection
@@ -26,14 +26,15 @@ _HSTS = "max-age=31536000; includeSubDomains"
 _PERMISSIONS = "camera=(), geolocation=(), microphone=(self), payment=(), usb=(), interest-cohort=()"
 
 
-def page_policy(public_url: str) -> str:
+def page_policy(public_url: str, hosts: Iterable[str] = ()) -> str:
     """The Content-Security-Policy of our pages. `connect-src` names the socket's scheme and host, because browsers
-    before 2023 do not count ws: as 'self'."""
+    before 2023 do not count ws: as 'self'; and `hosts`, which a provider's page library speaks with."""
     parts = urlsplit(public_url)
     socket = f"{'wss' if parts.scheme == 'https' else 'ws'}://{parts.netloc}"
+    reached = " ".join(["'self'", socket, *hosts])
     return (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; "
-        f"connect-src 'self' {socket}; font-src 'self'; frame-src 'self'; manifest-src 'self'; worker-src 'self'; "
+        f"connect-src {reached}; font-src 'self'; frame-src 'self'; manifest-src 'self'; worker-src 'self'; "
         "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     )
 

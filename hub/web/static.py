@@ -23,6 +23,10 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from hub.errors import HubError
+from hub.web.api import HubLike, hub_of
+from hub.web.security import page_policy
+
 STATIC = Path(__file__).resolve().parent / "static"
 _CONSOLE = STATIC / "console"
 
@@ -86,7 +90,7 @@ def _widget(request: Request) -> Response:
     return _answer(request, STATIC / "widget.js", headers)
 
 
-def _page(request: Request) -> Response:
+async def _page(request: Request) -> Response:
     """The console, or one of the few files beside it (its icon)."""
     wanted = request.path_params["path"]
     first = wanted.partition("/")[0]
@@ -94,9 +98,20 @@ def _page(request: Request) -> Response:
         raise HTTPException(404)
     if wanted and "/" not in wanted and "." in wanted and not wanted.startswith("."):
         return _answer(request, _CONSOLE / wanted, {"Cache-Control": "no-cache"})
+    policy = await _policy(hub_of(request))
     if not (_CONSOLE / "index.html").is_file():
-        return PlainTextResponse("The console is not built here: run `make console`.\n", 503)
-    return _answer(request, _CONSOLE / "index.html", {"Cache-Control": "no-cache"})
+        return PlainTextResponse("The console is not built here: run `make console`.\n", 503, policy)
+    return _answer(request, _CONSOLE / "index.html", {"Cache-Control": "no-cache", **policy})
+
+
+async def _policy(hub: HubLike) -> dict[str, str]:
+    """The page's own policy, where agents talk through a provider's page library; else every page's."""
+    try:
+        hosts = await hub.channels.page_hosts()
+    except HubError:
+        # The database is away, or a line cannot be served here: the page is of use all the same.
+        hosts = ()
+    return {"Content-Security-Policy": page_policy(hub.settings.public_url, hosts)} if hosts else {}
 
 
 def routes() -> list[Route]:

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from hub.channels.channel import ChannelAccount
-from hub.channels.registry import CHANNEL_TYPES, check_settings, create
+from hub.channels.registry import CHANNEL_TYPES, LINE_TYPES, check_settings, create, create_line
 from hub.domain.values import ChannelKind
 from hub.errors import InvalidInput, Misconfigured
 from tests.channels.support import ACCOUNT_SID, AUTH_TOKEN, NUMBER, SERVICE_SID
@@ -172,3 +172,43 @@ def test_every_field_can_be_shown(kind: ChannelKind) -> None:
         assert not (field.options and (field.pattern or field.multiline))
         assert re.fullmatch(field.pattern or ".*", field.example) or not field.example
         assert not (field.check and field.example and field.check(field.example))
+
+
+# --- telephone lines ----------------------------------------------------------------------------------------------------
+
+TWILIO_LINE = {"account_sid": ACCOUNT_SID, "number": NUMBER}
+PAGE = {"api_key_sid": "SK" + "0" * 32, "twiml_app_sid": "AP" + "0" * 32}
+PAGE_SECRET = {**TOKEN, "api_key_secret": "secret-of-the-key"}
+
+
+@pytest.mark.parametrize(("settings", "secrets"), [(TWILIO_LINE, TOKEN), ({**TWILIO_LINE, **PAGE}, PAGE_SECRET)])
+def test_right_settings_make_a_twilio_line(settings: dict[str, str], secrets: dict[str, str]) -> None:
+    check_settings(ChannelKind.PHONE, settings, secrets, "twilio")
+    account = ChannelAccount("some-id", ChannelKind.PHONE, settings, secrets, provider="twilio")
+    assert create_line(account).account is account
+
+
+@pytest.mark.parametrize(
+    ("settings", "secrets", "fields"),
+    [
+        ({}, {}, {"account_sid", "auth_token", "number"}),
+        ({**TWILIO_LINE, "number": "091234567"}, TOKEN, {"number"}),
+        ({**TWILIO_LINE, "from_number": NUMBER}, TOKEN, {"from_number"}),
+        ({**TWILIO_LINE, **PAGE}, TOKEN, {"api_key_secret"}),
+        ({**TWILIO_LINE, "api_key_sid": "SK" + "0" * 32}, TOKEN, {"api_key_secret", "twiml_app_sid"}),
+        ({**TWILIO_LINE, **PAGE, "twiml_app_sid": "AP1"}, PAGE_SECRET, {"twiml_app_sid"}),
+        ({**TWILIO_LINE, "api_base": "http://twilio.example.com"}, TOKEN, {"api_base"}),
+    ],
+)
+def test_wrong_settings_of_a_twilio_line_are_named(
+    settings: dict[str, str], secrets: dict[str, str], fields: set[str]
+) -> None:
+    with pytest.raises(InvalidInput) as raised:
+        check_settings(ChannelKind.PHONE, settings, secrets, "twilio")
+    assert set(raised.value.fields) == fields
+
+
+def test_a_twilio_line_can_what_it_says() -> None:
+    line = LINE_TYPES["twilio"].voice
+    assert line is not None
+    assert (line.dials, line.in_browser, line.by_connect, line.hears_words) == (True, True, False, True)

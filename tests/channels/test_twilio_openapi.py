@@ -41,9 +41,9 @@ def example(path: str, method: str, status: str, name: str) -> Reply:
     return Reply.json(int(status), answers[name]["value"])
 
 
-def check_call(seen: Seen, suffix: str = "") -> None:
-    """Fails unless `seen` is a call that the document knows."""
-    path = seen.path + suffix
+def check_call(seen: Seen, suffix: str = "", path: str | None = None) -> str:
+    """Fails unless `seen` is a call that the document knows; its template of the path."""
+    path = path or seen.path + suffix
     template, parameters = next(
         (template, match.groupdict())
         for template in document()["paths"]
@@ -62,6 +62,7 @@ def check_call(seen: Seen, suffix: str = "") -> None:
     arrays = {name for name, schema in form["properties"].items() if schema.get("type") == "array"}
     repeated = {name for name, count in Counter(name for name, _ in [*seen.form, *seen.query]).items() if count > 1}
     assert repeated <= arrays
+    return str(template)
 
 
 def check_value(name: str, value: str, schema: dict[str, Any]) -> None:

@@ -4,7 +4,7 @@ and what may stand where. Checked against tests/payloads/twilio_voice/twiml.json
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from hub.channels import twiml
 from hub.channels.phone import TwilioLine
+from hub.channels.twilio_scenes import Scenes
 from hub.channels.twiml import Verb, heard_language, hints, prompts, render, voice_for
 from hub.channels.voice import (
     Hold,
@@ -78,7 +79,7 @@ def fits(value: str, rule: Mapping[str, Any]) -> bool:
     return _KINDS[rule["type"]](value, rule)
 
 
-_KINDS = {
+_KINDS: Mapping[str, Callable[[str, Mapping[str, Any]], bool]] = {
     # Twilio takes no address of more than some 4,000 characters; none of ours comes near.
     "url": lambda value, _: urlsplit(value).scheme == "https" and bool(urlsplit(value).hostname) and len(value) < 4_000,
     "integer": lambda value, rule: (
@@ -163,10 +164,9 @@ def test_whatever_a_queue_plays_is_documented_for_queues(wanted: LegOrder, query
 
 @given(said, st.integers(0, 100_000))
 def test_whatever_a_room_plays_is_documented_for_rooms(spoken: tuple[Prompt, ...], waited_s: int) -> None:
-    from hub.channels.phone import _write_said
-
-    request = webhook("voice", {"at": "room", "did": "held", "t": waited_s, "say": _write_said(spoken)})
-    check_document(LINE.answer(request, None).body, "room")
+    first = webhook("voice", {"at": "room", "did": "held", "t": waited_s})
+    for request in (first, replace(first, url=Scenes(LINE.account).hold_url(Hold(spoken)))):
+        check_document(LINE.answer(request, None).body, "room")
 
 
 @pytest.mark.parametrize("status", ["ringing", "in-progress", "completed"])

@@ -1,5 +1,6 @@
 """Every formula against a reference set whose answers were computed by hand."""
 
+import json
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from random import Random
@@ -23,6 +24,7 @@ from hub.kpi.measures import (
     spread,
     wall_s,
 )
+from tests.support.hub_process import ROOT
 
 AT = datetime(2026, 3, 10, 9, 0, tzinfo=UTC)
 
@@ -122,6 +124,13 @@ def test_every_measure_says_what_it_is() -> None:
         "asa_queue",
     ]
     assert all(measure.formula.endswith(".") and measure.version >= 1 for measure in MEASURES.values())
+
+
+def test_the_console_says_of_a_figure_what_the_registry_says() -> None:
+    """In English word for word; other languages translate these."""
+    shown = json.loads((ROOT / "web_console" / "src" / "locales" / "en.json").read_text())["measure"]
+    assert shown == {name: MEASURES[name].formula for name in shown}
+    assert {"calls_per_day", "aht", "calls_abandoned"} <= set(shown)
 
 
 # --- days -----------------------------------------------------------------------------------------------------------

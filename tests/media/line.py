@@ -187,13 +187,24 @@ class Line:
             self.came.set()
         return Response(status_code=status)
 
-    async def dial(self, token: str, party: Party, scene: Scene, *, hertz: float = 0, **more: Any) -> httpx2.Response:
-        """The answer of the media process to an offer; `self.callers[-1]` has made it."""
+    async def dial(
+        self,
+        token: str,
+        party: Party,
+        scene: Scene,
+        *,
+        hertz: float = 0,
+        direction: str = "sendrecv",
+        answered: bool = True,
+        **more: Any,
+    ) -> httpx2.Response:
+        """The answer of the media process to an offer; `self.callers[-1]` has made it. Not `answered`: the page is gone
+        before it has read the answer."""
         connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         caller = Caller(token, party, connection, Tone(hertz), self)
         self.callers.append(caller)
         connection.on("track", caller.listen)
-        transceiver = connection.addTransceiver(caller.tone, direction="sendrecv")
+        transceiver = connection.addTransceiver(caller.tone, direction=direction)
         mime = {"opus": "audio/opus", "pcmu": "audio/PCMU"}[self.codec]
         transceiver.setCodecPreferences(
             [each for each in RTCRtpSender.getCapabilities("audio").codecs if each.mimeType == mime]
@@ -209,7 +220,7 @@ class Line:
             **more,
         }
         answer = await self.post(f"/legs/{token}/connect", body)
-        if answer.status_code == 200:
+        if answer.status_code == 200 and answered:
             await connection.setRemoteDescription(RTCSessionDescription(answer.json()["sdp"], "answer"))
         return answer
 

@@ -106,3 +106,28 @@ def test_socket_is_opened_from_our_own_pages_only(headers: dict[str, str], ours:
     raw = [(name.encode(), value.encode()) for name, value in headers.items()]
     connection = HTTPConnection({"type": "websocket", "headers": raw})
     assert is_own_socket_origin(connection, "http://hub.test") is ours
+
+
+TWILIO_LINE = {"account_sid": "AC" + "0" * 32, "number": "+15005550006"}
+BROWSER = {"api_key_sid": "SK" + "0" * 32, "twiml_app_sid": "AP" + "0" * 32}
+
+
+async def test_a_page_reaches_a_provider_only_for_agents_who_talk_through_it(as_admin: Caller, people: People) -> None:
+    async def policy() -> str:
+        return str((await as_admin.get("/inbox", root=True)).headers["content-security-policy"])
+
+    foreign = "wss://voice-js.roaming.twilio.com"
+    line = {"kind": "phone", "provider": "twilio", "name": "Line", "queue_id": people.sales_id, "settings": TWILIO_LINE}
+    made = await as_admin.post("/channels", {**line, "id": "phone-1", "secrets": {"auth_token": "a-secret-token"}})
+    assert made.status_code == 201, made.text
+    assert foreign not in await policy()
+    assert made.json()["channel"]["voice"] == {"dials": True, "in_browser": False, "by_connect": False}
+    secrets = {"auth_token": "a-secret-token", "api_key_secret": "another-secret"}
+    changed = {"settings": {**TWILIO_LINE, **BROWSER}, "secrets": secrets}
+    answer = await as_admin.patch("/channels/phone-1", changed)
+    assert (answer.status_code, answer.json()["channel"]["voice"]["in_browser"]) == (200, True)
+    with_line = await policy()
+    assert f" {foreign}" in with_line
+    assert with_line.startswith("default-src 'none'; script-src 'self';")
+    assert (await as_admin.patch("/channels/phone-1", {"enabled": False})).status_code == 200
+    assert foreign not in await policy()

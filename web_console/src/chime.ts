@@ -1,14 +1,17 @@
-/* The sounds of an offer and of a page: a few soft notes made by WebAudio, so there is no file to load. Silent until the browser allows it. */
+/* The sounds of an offer, of a call and of a page: a few soft notes made by WebAudio, so there is no file to load. Silent until the browser allows it. */
 let context: AudioContext | undefined;
 
 // A rising fifth, D5 to A5: heard over talk, and not alarming.
 const OFFER_HZ = [587.33, 880];
 // Three times the same, A5, and then lower, E5: not to be taken for an offer, and heard by whoever is in a talk.
 const PAGE_HZ = [880, 880, 880, 659.25];
+// A call: the offer's two notes, three times in a row, as a telephone rings.
+const CALL_HZ = [...OFFER_HZ, ...OFFER_HZ, ...OFFER_HZ];
 const NOTE_S = 0.16;
 const VOLUME = 0.12;
 
 export const chime = (): void => play(OFFER_HZ);
+export const callTone = (): void => play(CALL_HZ);
 export const pageTone = (): void => play(PAGE_HZ);
 
 function play(notes_hz: readonly number[]): void {

@@ -92,6 +92,7 @@ const ofTopic = (topic_id: number) => ({ params: { path: { topic_id } } });
 const ofCalendar = (calendar_id: number) => ({ params: { path: { calendar_id } } });
 const ofFlow = (flow_id: number) => ({ params: { path: { flow_id } } });
 const ofChannel = (channel_id: string) => ({ params: { path: { channel_id } } });
+const ofCall = (call_id: number) => ({ params: { path: { call_id } } });
 const keyed = (conversation_id: number, key: string) => ({
   params: { path: { conversation_id } },
   headers: { "Idempotency-Key": key },
@@ -165,6 +166,33 @@ export const api = {
   mail: (entryId: number) => take(client.GET("/api/v1/entries/{entry_id}/mail", { params: { path: { entry_id: entryId } } })),
   acceptOffer: (id: number) => take(client.POST("/api/v1/offers/{offer_id}/accept", ofOffer(id))),
   declineOffer: (id: number) => take(client.POST("/api/v1/offers/{offer_id}/decline", ofOffer(id))),
+
+  // --- calls
+  startCall: (body: Partial<Schemas["NewCall"]>) => take(client.POST("/api/v1/calls", { body: body as Schemas["NewCall"] })),
+  call: (id: number) => take(client.GET("/api/v1/calls/{call_id}", ofCall(id))),
+  connectLine: (id: number, sdp: string) => take(client.POST("/api/v1/calls/{call_id}/line", { ...ofCall(id), body: { sdp } })),
+  lineToken: (channel_id: string) => take(client.GET("/api/v1/lines/{channel_id}/token", ofChannel(channel_id))),
+  legToken: (id: number) => take(client.GET("/api/v1/calls/{call_id}/leg", ofCall(id))),
+  holdCall: (id: number, held: boolean) => take(client.POST("/api/v1/calls/{call_id}/hold", { ...ofCall(id), body: { held } })),
+  muteCall: (id: number, muted: boolean) => take(client.POST("/api/v1/calls/{call_id}/mute", { ...ofCall(id), body: { muted } })),
+  setRecording: (id: number, recording: Schemas["SetRecording"]["recording"]) =>
+    take(client.POST("/api/v1/calls/{call_id}/recording", { ...ofCall(id), body: { recording } })),
+  transferCall: (id: number, body: Partial<Schemas["CallTransfer"]>) =>
+    take(client.POST("/api/v1/calls/{call_id}/transfer", { ...ofCall(id), body: body as Schemas["CallTransfer"] })),
+  consult: (id: number, body: Partial<Schemas["Consult"]>) =>
+    take(client.POST("/api/v1/calls/{call_id}/consult", { ...ofCall(id), body: body as Schemas["Consult"] })),
+  completeConsult: (id: number) => take(client.POST("/api/v1/calls/{call_id}/consult/complete", ofCall(id))),
+  cancelConsult: (id: number) => take(client.POST("/api/v1/calls/{call_id}/consult/cancel", ofCall(id))),
+  confer: (id: number) => take(client.POST("/api/v1/calls/{call_id}/conference", ofCall(id))),
+  joinCall: (id: number) => take(client.POST("/api/v1/calls/{call_id}/join", ofCall(id))),
+  refuseCall: (id: number) => take(client.POST("/api/v1/calls/{call_id}/refuse", ofCall(id))),
+  hangUp: (id: number) => take(client.POST("/api/v1/calls/{call_id}/hang_up", ofCall(id))),
+  wrapUp: (id: number, body: Partial<Schemas["WrapUp"]>) =>
+    take(client.POST("/api/v1/calls/{call_id}/wrap_up", { ...ofCall(id), body: body as Schemas["WrapUp"] })),
+  supervise: (id: number, presence: Schemas["Supervise"]["presence"]) =>
+    take(client.POST("/api/v1/calls/{call_id}/supervise", { ...ofCall(id), body: { presence } })),
+  leaveCall: (id: number) => take(client.POST("/api/v1/calls/{call_id}/leave", ofCall(id))),
+  takeOver: (id: number) => take(client.POST("/api/v1/calls/{call_id}/take_over", ofCall(id))),
 
   // --- customers
   customer: (id: number) => take(client.GET("/api/v1/customers/{customer_id}", ofCustomer(id))),

@@ -29,6 +29,7 @@ export function queueBody(draft: QueueDraft): QueueDraft {
     connect_timeout_s: Number(draft.connect_timeout_s),
     callback_attempts: Number(draft.callback_attempts),
     ranks: ranksOf(draft),
+    recording_days: draft.recording_days === null ? null : Number(draft.recording_days),
     last_agent_days: draft.last_agent_days === null ? null : Number(draft.last_agent_days),
   };
 }

@@ -12,6 +12,7 @@ export const router = createRouter({
     { path: "/conversations/:id(\\d+)?", name: "conversations", component: Workspace },
     { path: "/customers/:customerId(\\d+)", name: "customers", component: Workspace },
     { path: "/team", name: "team", component: () => import("./views/Team.vue") },
+    { path: "/calls", name: "calls", component: () => import("./views/Calls.vue"), meta: { role: "supervisor" } },
     { path: "/account", name: "account", component: () => import("./views/Account.vue") },
     {
       path: "/admin",

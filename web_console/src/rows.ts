@@ -14,6 +14,7 @@ export type Row =
   /** `again`: it was headed further up already. */
   | { kind: "heading"; key: string; conversationId: number; again: boolean }
   | { kind: "event"; key: string; entry: EntryView }
+  | { kind: "call"; key: string; entry: EntryView }
   | { kind: "entry"; key: string; entry: EntryView; leads: boolean }
   | { kind: "mail"; key: string; entry: MailEntry; saysSubject: boolean }
   | { kind: "outgoing"; key: string; item: Outgoing; leads: boolean };
@@ -43,7 +44,8 @@ export function timelineRows(
       const subject = bareSubject(entry.mail.subject);
       rows.push({ kind: "mail", key: keyOf(entry), entry, saysSubject: subject !== subjects.get(entry.conversation_id) });
       subjects.set(entry.conversation_id, subject);
-    } else if (entry.kind === "event") rows.push({ kind: "event", key: keyOf(entry), entry });
+    } else if (entry.call) rows.push({ kind: "call", key: keyOf(entry), entry });
+    else if (entry.kind === "event") rows.push({ kind: "event", key: keyOf(entry), entry });
     else rows.push({ kind: "entry", key: keyOf(entry), entry, leads: changes || itsDay !== day || !continues(previous, entry) });
     day = itsDay;
     previous = entry;

@@ -195,6 +195,11 @@ export function openConversations(state: HubState): ConversationView[] {
   return Object.values(state.conversations).filter((each) => each.status === "open" && maySee(state.user, each));
 }
 
+/** There is a telephone line. */
+export function hasLine(state: HubState): boolean {
+  return Object.values(state.channels).some((channel) => channel.voice !== null);
+}
+
 /** Those that go on, wrap-up included. */
 export function liveCalls(state: HubState): CallView[] {
   return Object.values(state.calls).filter((call) => call.ended_at === null);

@@ -87,6 +87,14 @@ export class Chat {
     this.readThrough = recall<number>(`${this.key} read`) ?? 0;
   }
 
+  get server(): string {
+    return this.base;
+  }
+
+  get channelId(): string {
+    return this.channel;
+  }
+
   /** This browser has talked here before: worth a connection while the panel is still closed. */
   get isKnown(): boolean {
     return recall<boolean>(`${this.key} known`) === true || this.unsent.all().length > 0;

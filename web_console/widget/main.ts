@@ -9,6 +9,8 @@
  *
  * Nothing is asked of the hub until the visitor opens the panel, unless this browser has talked here before.
  */
+import { Call, canCall } from "./call";
+import { CallBar } from "./callBar";
 import { Chat } from "./chat";
 import { Composer } from "./composer";
 import { detailsForm } from "./details";
@@ -28,6 +30,9 @@ class HubChat extends HTMLElement {
   private words: Words = wordsOf("en");
   private log!: Log;
   private place!: PlaceBar;
+  private line: Call | null = null;
+  private callBar!: CallBar;
+  private callButton!: HTMLButtonElement;
   private composer!: Composer;
   private launcher!: HTMLButtonElement;
   private badge!: HTMLElement;
@@ -72,7 +77,15 @@ class HubChat extends HTMLElement {
   disconnectedCallback(): void {
     removeEventListener("online", this.wake);
     document.removeEventListener("visibilitychange", this.seen);
+    this.line?.hangUp();
     this.chat?.disconnect();
+  }
+
+  /** Calls the company, as the button does: once the hub has said that it can be called. */
+  call(): void {
+    this.open();
+    const calls = this.chat?.visit?.calls;
+    if (calls) void this.line?.start(calls);
   }
 
   open(): void {
@@ -130,8 +143,16 @@ class HubChat extends HTMLElement {
     this.lineText = make("div", { class: "line", role: "status", hidden: true, "data-testid": "chat-line" });
     this.log = new Log(chat, words, language);
     this.place = new PlaceBar(chat, words, language);
+    const sound = make("audio", { autoplay: true });
+    this.line = new Call(chat.server, chat.channelId, language, sound, () => this.showCall());
+    this.callBar = new CallBar(this.line, words, language, () => this.call());
+    this.callButton = make(
+      "button",
+      { class: "icon", type: "button", "aria-label": words.callUs, title: words.callUs, hidden: true, "data-testid": "chat-call", onclick: () => this.call() },
+      icon("phone"),
+    );
     this.composer = new Composer(chat, words, () => this.log.toEnd());
-    this.main = make("div", { class: "main" }, this.log.element, this.place.element, this.composer.element);
+    this.main = make("div", { class: "main" }, this.log.element, this.place.element, this.callBar.element, this.composer.element, sound);
     this.drop = make("div", { class: "drop", hidden: true }, words.drop);
     this.panel = make(
       "section",
@@ -141,6 +162,7 @@ class HubChat extends HTMLElement {
         {},
         this.avatar,
         make("div", { class: "who" }, this.titleText, this.subText),
+        this.callButton,
         this.detailsButton,
         this.soundButton,
         close,
@@ -184,11 +206,18 @@ class HubChat extends HTMLElement {
     this.badge.textContent = unread > 99 ? "99+" : String(unread);
     this.launcher.setAttribute("aria-label", unread ? `${words.open}. ${fill(words.unread, { n: unread })}` : words.open);
     this.launcher.title = words.open;
+    this.showCall();
     if (this.isOpen) {
       this.place.render();
       this.log.render();
     }
     if (fresh.length && chat.wasOpen && unread > 0 && recall<boolean>(SOUND_KEY) === true) playSound();
+  }
+
+  private showCall(): void {
+    this.callButton.hidden = !this.chat?.visit?.calls || !canCall() || (this.line?.isOn ?? false);
+    this.callBar.render();
+    this.toggleAttribute("calling", this.line?.isOn ?? false);
   }
 
   private showDetails(show: boolean): void {

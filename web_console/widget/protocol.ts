@@ -16,6 +16,8 @@ export interface Visit {
   text_limit: number | null;
   attachment_limit_bytes: number | null;
   visitor: { name?: string | null };
+  /** How the visitor may call from the page; null: not at all. */
+  calls: { title: string; ice_servers: RTCIceServer[] } | null;
 }
 
 export interface Attachment {

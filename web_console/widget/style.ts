@@ -99,6 +99,19 @@ header :focus-visible { outline-color: var(--on-accent); outline-offset: -2px }
 .place form { flex: 1 1 100%; padding: 6px 0 2px; gap: 8px; overflow: visible }
 .place form p { margin: 0 }
 
+.call { padding: 10px 12px 10px 16px; border-top: 1px solid var(--rule); background: color-mix(in srgb, var(--accent) 9%, var(--paper)); font-size: 14px; display: flex; flex-wrap: wrap; align-items: center; gap: 6px 10px }
+.call .said { flex: 1 1 50%; display: grid; gap: 1px; min-width: 0 }
+.call strong { font-weight: 600 }
+.call .said span { color: var(--quiet); font-size: 13px; font-variant-numeric: tabular-nums }
+.call .controls { display: flex; gap: 6px }
+.call .icon { width: 40px; height: 40px; border-radius: 50%; background: var(--paper); border: 1px solid var(--rule) }
+.call .icon[aria-pressed=true], .call .icon[aria-expanded=true] { background: var(--ink); color: var(--paper) }
+.call .icon:last-child { background: var(--accent); color: var(--on-accent); border-color: transparent }
+.call .icon.end { background: #c4320a; color: #fff }
+.call .pad { flex: 1 1 100%; display: grid; grid-template-columns: repeat(3, 1fr); gap: 6px; padding-top: 4px }
+.call .pad button { min-height: 44px; border-radius: 12px; background: var(--paper); border: 1px solid var(--rule); font-size: 18px; font-weight: 550 }
+.call .pad button:active { background: var(--soft) }
+
 .composer { padding: 8px 10px max(10px, env(safe-area-inset-bottom)); border-top: 1px solid var(--rule) }
 .chips { display: flex; gap: 8px; flex-wrap: wrap; padding: 2px 4px 8px }
 .chip { position: relative; width: 64px; height: 64px; border-radius: 12px; border: 1px solid var(--rule); overflow: hidden; background: var(--soft) }

@@ -4,9 +4,9 @@
  */
 const CARRIER = "/demo/carrier";
 const $ = (id) => document.getElementById(id);
-const state = { people: [], company: "", phone: "", position: "", messages: new Map(), socket: null, retryMs: 500, pictures: [] };
+export const state = { people: [], company: "", phone: "", position: "", messages: new Map(), socket: null, retryMs: 500, pictures: [] };
 
-function el(tag, props = {}, ...children) {
+export function el(tag, props = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(props)) {
     if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
@@ -16,7 +16,7 @@ function el(tag, props = {}, ...children) {
   return element;
 }
 
-async function api(path, options) {
+export async function api(path, options) {
   const answer = await fetch(path, options);
   const body = await answer.json().catch(() => ({}));
   if (!answer.ok) throw Object.assign(new Error(body.message ?? "The demo does not answer."), { fields: body.fields });
@@ -68,6 +68,8 @@ function become(phone) {
   showPeople();
   showThread();
   connect();
+  // handset_call.js holds the same telephone.
+  dispatchEvent(new CustomEvent("phone", { detail: { phone: number, company: state.company } }));
   return true;
 }
 

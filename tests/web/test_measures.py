@@ -1,0 +1,66 @@
+"""Figures over the API: what each means, and whose are told to whom."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from hub.app import Hub
+from hub.domain.events import FACTS, CallEnded, CallSegmentEnded
+from hub.kpi.facts import project
+from hub.kpi.measures import MEASURES
+from hub.store.database import Tx
+from tests.web.conftest import Call, Caller, People
+
+pytestmark = pytest.mark.anyio
+
+
+async def take_a_call(hub: Hub, people: People) -> None:
+    """Anna's, of Sales: 60 s of talk, 5 s on hold, 10 s of wrap-up, after a wait of 20 s."""
+
+    def emit(tx: Tx) -> None:
+        answered = tx.now - timedelta(seconds=75)
+        queued, hung_up = answered - timedelta(seconds=20), tx.now - timedelta(seconds=10)
+        of = (1, 1, "line", people.sales_id, "in")
+        tx.emit(CallEnded(*of, queued, queued, answered, hung_up, "completed"), {FACTS})
+        part = (1, 1, 1, people.anna.id, "line", people.sales_id, "in", "answered", answered)
+        tx.emit(CallSegmentEnded(*part, 60.0, 5.0, 10.0, tx.now, "completed", None), {FACTS})
+
+    await hub.database.transaction(emit)
+    await hub.database.transaction(project)
+
+
+async def test_every_measure_is_told_with_its_formula(as_anna: Caller) -> None:
+    items = (await as_anna.get("/measures")).json()["items"]
+    assert {item["id"]: (item["version"], item["formula"]) for item in items} == {
+        measure.id: (measure.version, measure.formula) for measure in MEASURES.values()
+    }
+    assert next(item for item in items if item["id"] == "aht") == {
+        "id": "aht",
+        "version": 1,
+        "formula": MEASURES["aht"].formula,
+        "unit": "seconds",
+        "clock": "wall",
+        "source": "fact.call_segment",
+        "day_by": "ended_at",
+    }
+
+
+async def test_a_supervisor_is_told_everybodys_figures_and_an_agent_their_own(
+    hub: Hub, people: People, as_anna: Caller, call: Call
+) -> None:
+    await take_a_call(hub, people)
+    own = (await as_anna.get("/snapshot")).json()
+    assert (own["numbers"]["calls_in"], own["numbers"]["aht_s"], own["agent_numbers"]) == (1, 75.0, [])
+    everybodys = (await (await call(people.supervisor)).get("/snapshot")).json()
+    assert everybodys["agent_numbers"] == [own["numbers"]]
+    assert everybodys["queue_numbers"] == own["queue_numbers"]
+    assert [(n["queue_id"], n["calls_answered"], n["wait_mean_s"]) for n in own["queue_numbers"]] == [
+        (people.sales_id, 1, 20.0)
+    ]
+
+
+async def test_nobody_is_told_of_queues_that_are_not_theirs(hub: Hub, people: People, call: Call) -> None:
+    await take_a_call(hub, people)
+    assert (await (await call(people.bert)).get("/snapshot")).json()["queue_numbers"] == []

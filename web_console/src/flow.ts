@@ -28,7 +28,7 @@ export const PAD = ["1", "2", "3", "4", "5", "6", "7", "8", "9", "*", "0", "#"] 
 /** In which the hub itself speaks (hub/calls/phrases.py). */
 export const SPOKEN_LANGUAGES = ["en", "hy", "ka", "az", "uk"] as const;
 export const KIND_ICONS: Record<NodeKind, IconName> = {
-  menu: "list", hours: "clock", language: "globe", say: "volume", queue: "inbox", voicemail: "archive", callback: "reopen", number: "forward", hang_up: "close",
+  menu: "list", hours: "clock", language: "globe", say: "volume", queue: "inbox", voicemail: "voicemail", callback: "callOut", number: "forward", hang_up: "hangUp",
 };
 
 export const BEGINNING: Way = { node: "", field: "start" };

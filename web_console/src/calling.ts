@@ -19,7 +19,10 @@ const DEVICES_KEY = "hub.telephone";
 const MEASURE_EVERY_MS = 3_000;
 
 /** Why the line does not stand: the microphone, or the line's own refusal. */
-export type LineFault = MicrophoneFault | "all_busy" | "no_sound" | "unreachable";
+export type LineFault = MicrophoneFault | "all_busy" | "no_way" | "no_sound" | "unreachable";
+
+/** The line has no way into a browser: nothing to be tried again. */
+class NoWay extends Error {}
 
 export const usePhone = defineStore("phone", () => {
   const hub = useHub();
@@ -119,7 +122,7 @@ export const usePhone = defineStore("phone", () => {
     } catch (error) {
       if (!isMine()) return;
       fault.value = faultOf(error);
-      at(error instanceof MicrophoneRefused ? "refused" : "broken");
+      at(error instanceof MicrophoneRefused || error instanceof NoWay ? "refused" : "broken");
     }
   }
 
@@ -132,12 +135,13 @@ export const usePhone = defineStore("phone", () => {
   async function overTwilio(its: CallView, told: (event: LineEvent) => void): Promise<Carrier> {
     putDown();
     const [library, signIn, mineThere] = await Promise.all([import("./twilioLine"), api.lineToken(its.channel_id), api.legToken(its.id)]);
-    if (signIn.token === "") throw new Error("this line has no sign-in for browsers");
+    if (signIn.token === "") throw new NoWay("this line signs no browsers in");
     return library.connectTwilio(signIn.token, mineThere.token, { ...devices }, told);
   }
 
   function faultOf(error: unknown): LineFault {
     if (error instanceof MicrophoneRefused) return error.fault;
+    if (error instanceof NoWay) return "no_way";
     if (error instanceof ApiError) return error.code === "all_busy" ? "all_busy" : "no_sound";
     return "unreachable";
   }

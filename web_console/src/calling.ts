@@ -47,7 +47,11 @@ export const usePhone = defineStore("phone", () => {
   // --- the sound
 
   const line = shallowRef<LineNow | null>(null);
-  const fault = ref<LineFault | null>(null);
+  const troubled = ref<LineFault | null>(null);
+  const fault = computed<LineFault | null>(() => {
+    const isNowhere = leg.value !== null && leg.value.address === "" && leg.value.state !== "connected" && voiceOf(call.value?.channel_id)?.in_browser === false;
+    return isNowhere ? "no_way" : troubled.value;
+  });
   /** The browser plays nothing before somebody has pressed something. */
   const isSilent = ref(false);
   const measured = shallowRef<Measured | null>(null);
@@ -85,7 +89,7 @@ export const usePhone = defineStore("phone", () => {
     if (task === "close") {
       drop();
       attempts = 0;
-      fault.value = null;
+      troubled.value = null;
     } else if (task === "connect") void connect();
     if (leg.value === null && ringing.value.length === 0) putDown();
   }
@@ -105,7 +109,7 @@ export const usePhone = defineStore("phone", () => {
       if (event === "silent") return void (isSilent.value = true);
       if (event === "open") {
         attempts = 0;
-        fault.value = null;
+        troubled.value = null;
       }
       at(event);
     };
@@ -121,7 +125,7 @@ export const usePhone = defineStore("phone", () => {
       fresh.setMuted(leg.value?.muted ?? false);
     } catch (error) {
       if (!isMine()) return;
-      fault.value = faultOf(error);
+      troubled.value = faultOf(error);
       at(error instanceof MicrophoneRefused || error instanceof NoWay ? "refused" : "broken");
     }
   }
@@ -156,10 +160,10 @@ export const usePhone = defineStore("phone", () => {
       if (!rings || picked !== null || carrier !== null) return;
       picked = pickUp({ ...devices });
       picked.then(
-        () => (fault.value = null),
+        () => (troubled.value = null),
         (error: unknown) => {
           picked = null;
-          fault.value = faultOf(error);
+          troubled.value = faultOf(error);
         },
       );
     },
@@ -168,7 +172,7 @@ export const usePhone = defineStore("phone", () => {
 
   /** After somebody has let the browser use the microphone, or has plugged one in. */
   function tryAgain(): void {
-    fault.value = null;
+    troubled.value = null;
     attempts = 0;
     if (line.value?.state === "refused") line.value = { ...line.value, state: "broken" };
     settle();
@@ -185,7 +189,7 @@ export const usePhone = defineStore("phone", () => {
     try {
       await carrier?.choose({ ...devices });
     } catch (error) {
-      fault.value = faultOf(error);
+      troubled.value = faultOf(error);
     }
   }
 

@@ -35,6 +35,7 @@ from hub.domain.values import ContactKind, Role
 from hub.store import tables
 from hub.store.database import Tx
 from hub.timeline import customers
+from tests.calls.figures import check_figures
 from tests.support.running_hub import House, Json, Person, Screen, run_hub
 
 CUSTOMER = "+37477123456"
@@ -420,7 +421,7 @@ class Scripted:
 
 @contextlib.asynccontextmanager
 async def open_stage(database_url: str, folder: Path, line: Line, **settings: Any) -> AsyncIterator[Stage]:
-    """A whole hub, and the line. Agents' consoles stay connected while it is open."""
+    """A whole hub, and the line. Agents' consoles stay connected while it is open. In the end the figures are right."""
     async with run_hub(database_url, folder, presence_grace_s=3600, **settings) as house:
         clock = StageClock()
         house.hub.database.clock = clock
@@ -429,5 +430,6 @@ async def open_stage(database_url: str, folder: Path, line: Line, **settings: An
             await line.set_up(stage)
             try:
                 yield stage
+                await check_figures(house.hub.database)
             finally:
                 await line.tear_down()

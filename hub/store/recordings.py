@@ -158,7 +158,11 @@ class _Bucket:
         import obstore
 
         with _told():
-            await obstore.put_async(self._client(), key, content)
+            try:
+                await obstore.put_async(self._client(), key, content)
+            except FileNotFoundError as error:
+                # What is not there is the bucket.
+                raise _away(error) from error
 
     async def read(self, key: str, start: int, end: int) -> AsyncIterator[bytes]:
         import obstore

@@ -84,8 +84,7 @@ async def hear_recording(context: Context, recording_id: int, download: bool = F
     wanted = _read_range(request.headers.get("range", ""), size)
     if wanted is None:
         return Response(status_code=416, headers={**headers, "Content-Range": f"bytes */{size}"})
-    start, end = wanted
-    is_part = (start, end) != (0, size) or "range" in request.headers
+    start, end, is_part = wanted
     if is_part:
         headers["Content-Range"] = f"bytes {start}-{end - 1}/{size}"
     headers["Content-Length"] = str(end - start)
@@ -121,20 +120,20 @@ def _headers(row: Row[Any], *, download: bool) -> dict[str, str]:
     }
 
 
-def _read_range(header: str, size: int) -> tuple[int, int] | None:
-    """First byte and the one after the last; None when there is no such part."""
+def _read_range(header: str, size: int) -> tuple[int, int, bool] | None:
+    """First byte, the one after the last, and whether that was asked for; None when there is no such part."""
     match = _RANGE.fullmatch(header.strip())
-    if match is None or match.groups() == (None, None):
-        return 0, size
-    first, last = match.groups()
+    first, last = match.groups() if match is not None else (None, None)
     if first is None:
+        if last is None:
+            return 0, size, False
         length = min(int(last), size)
-        return (size - length, size) if length else None
+        return (size - length, size, True) if length else None
     start = int(first)
-    end = min(int(last) + 1, size) if last is not None else size
     if last is not None and int(last) < start:
-        return 0, size
-    return (start, end) if start < size else None
+        return 0, size, False
+    end = size if last is None else min(int(last) + 1, size)
+    return (start, end, True) if start < size else None
 
 
 @endpoint("DELETE", "/recordings/{recording_id}", access=Access.SUPERVISOR, summary="Delete a recording")

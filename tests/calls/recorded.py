@@ -90,6 +90,20 @@ class Shelf:
         return Response(self.sounds[name], media_type="audio/x-wav")
 
 
+async def told_ready(line: Line, call_id: int, sid: str) -> int:
+    """The provider tells that a recording of this call, in two channels, can be fetched; the recording's id."""
+    room = (await line.scene.row(tables.call, id=call_id))["room"]
+    ready = RecordingReady(
+        provider_id=line.key(),
+        recording=RecordingRef(sid, f"https://api.twilio.test/{sid}", 2),
+        duration_s=1.0,
+        received_at=line.scene.database.clock(),
+        room=room,
+    )
+    await line.tell(ready)
+    return int((await line.scene.row(tables.recording, call_id=call_id, provider_id=sid))["id"])
+
+
 @dataclass
 class Studio:
     """A database, a Twilio line whose provider is a Shelf, and one process's fetcher."""
@@ -114,16 +128,7 @@ class Studio:
     async def ready(self, call_id: int, sound: bytes | None = None, sid: str = SID) -> int:
         """The provider says that a recording of this call can be fetched."""
         self.shelf.sounds[sid] = wav() if sound is None else sound
-        room = (await self.scene.row(tables.call, id=call_id))["room"]
-        ready = RecordingReady(
-            provider_id=self.line.key(),
-            recording=RecordingRef(sid, f"https://api.twilio.test/{sid}", 2),
-            duration_s=1.0,
-            received_at=self.scene.database.clock(),
-            room=room,
-        )
-        await self.line.tell(ready)
-        return int((await self.scene.row(tables.recording, call_id=call_id, provider_id=sid))["id"])
+        return await told_ready(self.line, call_id, sid)
 
     async def row(self, recording_id: int) -> dict[str, Any]:
         return await self.scene.row(tables.recording, id=recording_id)

@@ -99,7 +99,7 @@ $(VENV)/bin/python:
 # What the hub needs to run ⊂ what its tests need ⊂ what its developers need. A larger one stands for the smaller.
 $(VENV)/.run: pyproject.toml | $(VENV)/bin/python
 	@echo "Installing the hub into $(VENV)"
-	@$(PIP_INSTALL_HUB) .
+	@$(PIP_INSTALL_HUB) '.[voice]'
 	@touch $@
 
 $(VENV)/.test: pyproject.toml | $(VENV)/bin/python

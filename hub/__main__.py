@@ -82,9 +82,12 @@ def serve(host: str, port: int, processes: int, reload: bool) -> None:
     if reload:
         import uvicorn
 
+        from hub.media_child import media_beside
+
         options = app.server_options(host, port, settings)
         sources = str(Path(__file__).resolve().parent)
-        uvicorn.run("hub.app:create_app", factory=True, reload=True, reload_dirs=[sources], **options)
+        with media_beside(settings):
+            uvicorn.run("hub.app:create_app", factory=True, reload=True, reload_dirs=[sources], **options)
         return
     app.serve(settings, host, port, processes)
 

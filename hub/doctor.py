@@ -15,7 +15,8 @@ from sqlalchemy import func, select, text
 
 from hub.channels.tls import is_loopback
 from hub.errors import DatabaseAway, HubError, Misconfigured
-from hub.settings import Settings, load_settings
+from hub.media_child import voice_is_installed
+from hub.settings import MEDIA_OFF, Settings, load_settings
 from hub.store import tables
 from hub.store.database import Database, Tx, open_database
 from hub.store.files import Files
@@ -65,6 +66,7 @@ async def _recordings(settings: Settings) -> Finding:
 def _examine_machine(settings: Settings) -> Iterator[Finding]:
     yield _data_dir(settings)
     yield _public_url(settings)
+    yield _line(settings)
 
 
 def _data_dir(settings: Settings) -> Finding:
@@ -80,6 +82,21 @@ def _data_dir(settings: Settings) -> Finding:
     if free < _LITTLE_SPACE_BYTES:
         return Finding(Level.NOTE, about, f"{settings.data_dir} has only {free >> 20} MB left")
     return Finding(Level.OK, about, f"{settings.data_dir} can be written, {free >> 30} GB free")
+
+
+def _line(settings: Settings) -> Finding:
+    about = "HUB_MEDIA_URL"
+    if settings.media_url == MEDIA_OFF:
+        return Finding(Level.OK, about, "off: there is no telephone line of the hub's own")
+    if settings.media_url:
+        return Finding(Level.OK, about, f"the hub's own line is at {settings.media_url}")
+    if not voice_is_installed():
+        words = "the hub's own telephone line needs more: pip install 'contact-hub[voice]'"
+        return Finding(Level.NOTE, about, words)
+    if shutil.which("espeak-ng") is None:
+        words = "texts cannot be spoken to callers: install espeak-ng, or upload sounds (the hub's own phrases are recorded)"
+        return Finding(Level.NOTE, about, words)
+    return Finding(Level.OK, about, "the hub starts its own line, and it can speak")
 
 
 def _public_url(settings: Settings) -> Finding:

@@ -14,9 +14,10 @@ from sqlalchemy import Select, func, select, update
 
 from hub.domain.events import STAFF, AgentChanged
 from hub.domain.states import AGENT, AgentState, check_move
-from hub.domain.values import Role
+from hub.domain.values import ChannelKind, Role
 from hub.domain.views import AgentView
 from hub.errors import NotFound
+from hub.routing.engine import LIVE_KINDS
 from hub.store import tables
 from hub.store.database import Tx
 
@@ -58,6 +59,18 @@ def load_agent_views(tx: Tx, user_ids: Collection[int] | None = None) -> list[Ag
     """The agents that are active, all or those of `user_ids`, by id. Load counts work held and work that rings."""
     query = _AGENTS.where(_u.active)
     return _load(tx, query if user_ids is None else query.where(_a.user_id.in_(user_ids)))
+
+
+def find_worth_waiting_for(tx: Tx, user_id: int | None, kind: ChannelKind, *, locked: bool = False) -> int | None:
+    """Whoever shall have work of this kind, if it may wait for them: nothing waits for a person who is gone, and no chat or
+    call for one who is offline. `locked`: they do not leave before the commit."""
+    if user_id is None:
+        return None
+    query = select(_u.id).where(_u.id == user_id, _u.active)
+    if kind in LIVE_KINDS:
+        here = select(_a.user_id).where(_a.user_id == user_id, _a.state != AgentState.OFFLINE.value)
+        query = query.where(here.exists())
+    return None if tx.first(query.with_for_update(read=True) if locked else query) is None else user_id
 
 
 def _load(tx: Tx, query: Select[Any]) -> list[AgentView]:

@@ -89,6 +89,13 @@ _RING_LIMIT_S = 600
 _EMPTY = WebhookAnswer(twiml.render(()), "text/xml")
 
 
+def voice_of(settings: Mapping[str, str]) -> VoiceCapabilities:
+    """What a line with these settings can do: agents talk in their browser only where it has an API key and a TwiML app for
+    it (and then, registry.py sees to it, the key's secret, too)."""
+    has_keys = bool(settings.get("api_key_sid") and settings.get("twiml_app_sid"))
+    return CAPABILITIES if has_keys else _WITHOUT_BROWSER
+
+
 class TwilioLine:
     """A live telephone line. Settings: account_sid, number, api_key_sid?, twiml_app_sid?, api_base?. Secrets: auth_token,
     api_key_secret?. registry.py describes and checks them."""
@@ -110,11 +117,7 @@ class TwilioLine:
 
     @property
     def voice(self) -> VoiceCapabilities:
-        """Agents talk in their browser only where the account has an API key and a TwiML app for it."""
-        has_keys = bool(self._key_sid and self._key_secret and self._app_sid)
-        return CAPABILITIES if has_keys else _WITHOUT_BROWSER
-
-    # --- in
+        return voice_of(self._account.settings)
 
     def check_head(self, kind: str, headers: Mapping[str, str]) -> None:
         """Bodies are short here: `verify` is soon enough."""
@@ -209,7 +212,7 @@ class TwilioLine:
         raise Refused("Twilio's own page library connects this line.", code="not_supported")
 
     def browser_token(self, user_id: int, now: datetime) -> str:
-        if not self.voice.in_browser:
+        if not self.voice.in_browser or not self._key_secret:
             return ""
         return access_token(
             account_sid=self._account_sid,

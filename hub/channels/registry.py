@@ -21,6 +21,7 @@ from hub.channels.loopback import LoopbackChannel
 from hub.channels.oauth import token_url_problem
 from hub.channels.phone import CAPABILITIES as TWILIO_VOICE
 from hub.channels.phone import TwilioLine
+from hub.channels.phone import voice_of as twilio_voice_of
 from hub.channels.sms import SmsChannel
 from hub.channels.tls import Security, is_loopback
 from hub.channels.voice import VoiceCapabilities, VoiceChannel
@@ -61,8 +62,8 @@ class Field:
 class ChannelType:
     """A kind of channel: how to make one, what it must be told, which webhooks it listens to. `check` looks at all
     fields together, settings and secrets, and names the faulty ones. Telephone lines are of one kind and several providers:
-    theirs is `make_line`, `voice` what they can do, and `page_hosts` what the page of an agent who talks in the browser
-    reaches beside the hub (sources of a Content-Security-Policy)."""
+    theirs is `make_line`, `voice` what they can do (`voice_of`: what one with these settings can), and `page_hosts` what the
+    page of an agent who talks in the browser reaches beside the hub (sources of a Content-Security-Policy)."""
 
     kind: ChannelKind
     label: str
@@ -74,6 +75,7 @@ class ChannelType:
     provider: str = ""
     make_line: Callable[[ChannelAccount], VoiceChannel] | None = None
     voice: VoiceCapabilities | None = None
+    voice_of: Callable[[Mapping[str, str]], VoiceCapabilities] | None = None
     page_hosts: tuple[str, ...] = ()
 
     @property
@@ -608,6 +610,7 @@ _TWILIO_LINE = ChannelType(
     description="Calls over the public telephone network through Twilio.",
     make_line=TwilioLine,
     voice=TWILIO_VOICE,
+    voice_of=twilio_voice_of,
     webhooks=("voice", "status", "conference", "recording", "amd"),
     # twilio-voice.js, README "Content Security Policy" (read 2026-11-26): signalling, and how good a call was. Its sounds,
     # which come from other hosts, are switched off.

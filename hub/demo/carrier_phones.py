@@ -11,7 +11,8 @@
 
 A call as its telephone shows it:
 {id, direction: "made" | "received", with, state: "calling" | "ringing" | "talking" | "ended", ended_as, since, talks_since,
-hearing: {kind, text, language} or null, captions: [{kind, text, language, at}], listens: ["dtmf", "speech"], voices, held, muted}.
+hearing: {kind, text, language} or null, captions: [{kind, text, language, at}], listens: ["dtmf", "speech"], voices, held,
+muted}.
 `captions` is what was said and played, oldest first; `voices` how many others are heard now.
 
 There is no sign-in: whoever reaches the demo may hold any telephone. Requests of other sites' pages are refused by Origin.

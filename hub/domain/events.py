@@ -283,7 +283,9 @@ class ConversationResolved:
 
 @dataclass(frozen=True, slots=True)
 class CallEnded:
-    """A call is over, its wrap-up too. `queue_id`: where it waited last (None: nowhere). `end_reason`: a CallEnd."""
+    """Nobody is on the line any more, since `ended_at`; an agent may still write it up. `queue_id`: where it waited last
+    (None: nowhere), `queued_at`: since when, in its first queue. `answered_at`: by the first agent. `end_reason`: a
+    CallEnd."""
 
     KIND: ClassVar[str] = "fact.call"
     call_id: int

@@ -1,5 +1,5 @@
 """The control API of the media process: what the hub's adapter (hub.channels.hubline) tells it. Every request is signed
-(hub.media.signature) but /healthz.
+(hub.media.signature) but the last two.
 
     POST   /legs/{token}/connect     an SDP offer in, the answer out; the leg's first scene
     POST   /legs/{token}/scene       what the leg hears from now on
@@ -9,6 +9,7 @@
     POST   /rooms/{room}/recording   off, on, paused
     GET    /recordings/{id}          OGG; DELETE when it has been fetched
     GET    /status                   how much it carries, and how late it is
+    GET    /healthz, /metrics        for whoever watches it; not signed: ok, and counts
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Annotated, TypeVar
 
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
+from prometheus_client.process_collector import ProcessCollector
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -117,6 +120,7 @@ class Control:
                 signed("DELETE", "/recordings/{recording_id}", self._delete_recording),
                 signed("GET", "/status", self._status),
                 Route("/healthz", _healthz),
+                Route("/metrics", self._metrics),
             ],
             exception_handlers={HubError: _answer_error},
         )
@@ -207,14 +211,28 @@ class Control:
             {
                 "boot": exchange.boot,
                 "codec": exchange.codec.name,
-                "legs": len(exchange.parties),
-                "calls": exchange.calls,
-                "limit": exchange.limit,
-                "lateness_p99_ms": round(exchange.lateness.p99_s * 1000, 1),
-                "recording_backlog_s": exchange.shelf.backlog,
                 "speaks": exchange.prompts.speaks,
+                **self._counts(),
             }
         )
+
+    def _counts(self) -> dict[str, float]:
+        exchange = self._exchange
+        return {
+            "legs": len(exchange.parties),
+            "calls": exchange.calls,
+            "limit": exchange.limit,
+            "lateness_p99_ms": round(exchange.lateness.p99_s * 1000, 1),
+            "recording_backlog_s": exchange.shelf.backlog,
+        }
+
+    async def _metrics(self, _request: Request) -> Response:
+        """Prometheus text."""
+        registry = CollectorRegistry()
+        ProcessCollector(registry=registry)
+        for name, value in self._counts().items():
+            Gauge(f"hub_media_{name}", name.replace("_", " "), registry=registry).set(value)
+        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
 
 
 async def _healthz(_request: Request) -> Response:

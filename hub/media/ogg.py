@@ -1,5 +1,4 @@
-"""Sound files: OGG with Opus in it, which every browser plays; written while the talk goes on, read from whatever people
-upload."""
+"""Sound files: OGG with Opus in it, which every browser plays, written while the talk goes on; WAV and OGG are read."""
 
 from __future__ import annotations
 
@@ -25,6 +24,7 @@ _KIND = {"mono": "voip", "stereo": "audio"}
 _EFFORT = 0
 # An upload longer than this is cut: a caller has hung up by then, and each second costs 100 kB of memory.
 LIMIT_S = 300
+_KINDS = {b"RIFF": "wav", b"OggS": "ogg"}
 
 
 class OggFile:
@@ -94,10 +94,16 @@ def interleaved(frames: Sequence[tuple[Frame | None, Frame | None]], size: int, 
 
 
 def read_sound(content: bytes, rate: int) -> array[int]:
-    """The first audio of a file of any kind that FFmpeg reads, as mono samples; ValueError when it has none. Blocks."""
+    """The sound of a WAV or OGG file as mono samples, its first LIMIT_S seconds; ValueError when it is none. Blocks.
+
+    FFmpeg is told which it is: left to guess, it would also open play lists, which name other files and addresses.
+    """
+    kind = next((name for start, name in _KINDS.items() if content.startswith(start)), None)
+    if kind is None:
+        raise ValueError("it is neither WAV nor OGG")
     pcm = array("h")
     try:
-        with av.open(io.BytesIO(content), "r") as container:
+        with av.open(io.BytesIO(content), "r", format=kind) as container:
             if not container.streams.audio:
                 raise ValueError("there is no sound in it")
             resampler = av.AudioResampler(format="s16", layout="mono", rate=rate)

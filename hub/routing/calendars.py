@@ -17,7 +17,7 @@ from sqlalchemy import Row, delete, func, insert, select, update
 from hub.calls.flows_in_force import flows_naming
 from hub.domain.views import CalendarUseView, CalendarView, SpecialDayView
 from hub.errors import Conflict, InvalidInput, NotFound
-from hub.routing.calendar import ALWAYS, Calendar, Faults, SpecialDayText, is_open, next_change, read_calendar
+from hub.routing.calendar import Calendar, Faults, SpecialDayText, is_open, next_change, read_calendar
 from hub.routing.rules_in_force import rules_naming
 from hub.store import tables
 from hub.store.database import Tx
@@ -36,17 +36,6 @@ class CalendarText:
     zone: str
     week: Sequence[Sequence[tuple[str, str]]]
     special: Sequence[SpecialDayText] = ()
-
-
-def load_calendar(tx: Tx, calendar_id: int | None, version: int | None = None) -> Calendar:
-    """In that version, or as it is now; None is always open. NotFound if there is none."""
-    if calendar_id is None:
-        return ALWAYS
-    query = select(_cv.body).where(_cv.calendar_id == calendar_id).order_by(_cv.version.desc()).limit(1)
-    body = tx.scalar(query if version is None else query.where(_cv.version == version))
-    if body is None:
-        raise NotFound("there is no such calendar")
-    return read_stored(body)
 
 
 def is_open_now(tx: Tx, calendar_id: int) -> bool:

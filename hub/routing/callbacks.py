@@ -108,16 +108,21 @@ def end(tx: Tx, before: ConversationView, state: CallbackState, author: Author) 
     attempts = row.attempts + (state is not CallbackState.CANCELLED)
     _move(tx, row, state, attempts=attempts)
     data: dict[str, str | int | None] = {"state": state.value, "address": row.address, "attempts": attempts}
-    was_parked = before.parked_until is not None and before.queued_since is not None
-    values: dict[str, Any] = {"callback": None} | ({"parked_until": None} if was_parked else {})
-    if before.assignee_id is not None and before.parked_until is not None and before.channel_kind in engine.LIVE_KINDS:
-        # A chat may be put aside for its callback alone: without one it is back at once, by the round that this wakes.
-        values["parked_until"] = before.created_at
-        was_parked = True
-    _, view = conversations.add_happening(tx, before, Happening.CALLBACK, author, data, **values)
-    if was_parked:
+    comes_back = _coming_back(before)
+    _, view = conversations.add_happening(tx, before, Happening.CALLBACK, author, data, callback=None, **comes_back)
+    if comes_back:
         tx.wake("routing")
     return view
+
+
+def _coming_back(view: ConversationView) -> dict[str, Any]:
+    """What changes of the row of what was parked for its callback alone: work that waits, and a chat that somebody holds.
+    The chat is back by the round that is woken, since that instant is surely past."""
+    if view.parked_until is None:
+        return {}
+    if view.queued_since is not None:
+        return {"parked_until": None}
+    return {"parked_until": view.created_at} if view.channel_kind in engine.LIVE_KINDS else {}
 
 
 def next_try(tx: Tx, before: ConversationView) -> datetime | None:
@@ -148,15 +153,13 @@ def put_back(tx: Tx, view: ConversationView, again_at: datetime | None = None) -
     row = _live(tx, view.id) if view.callback is not None else None
     if row is None:
         return {}
-    attempts = row.attempts + (again_at is not None)
-    if row.state == CallbackState.WAITING.value and row.next_attempt_at is not None and row.next_attempt_at > tx.now:
-        # Passed on during its gap: the customer is left alone until it is over all the same.
-        again_at = row.next_attempt_at
-    column = (
-        _column(row._asdict())
-        if row.state == CallbackState.WAITING.value
-        else _move(tx, row, CallbackState.WAITING, attempts=attempts, next_attempt_at=again_at)
-    )
+    if row.state == CallbackState.WAITING.value:
+        # Passed on, maybe during its gap: the customer is left alone until that is over all the same.
+        column, gap_until = _column(row._asdict()), row.next_attempt_at
+        again_at = gap_until if gap_until is not None and gap_until > tx.now else again_at
+    else:
+        attempts = row.attempts + (again_at is not None)
+        column = _move(tx, row, CallbackState.WAITING, attempts=attempts, next_attempt_at=again_at)
     return {"callback": column, "queued_since": row.place_since, "parked_until": again_at}
 
 

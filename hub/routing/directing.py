@@ -8,15 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import select
-
+from hub.agents import roster
 from hub.agents.viewer import Viewer
-from hub.domain.states import AgentState, ConversationStatus
-from hub.domain.values import AuthorKind, ChannelKind, Happening, Role
+from hub.domain.states import ConversationStatus
+from hub.domain.values import AuthorKind, Happening, Role
 from hub.domain.views import Author, ConversationView, TopicView
 from hub.errors import Forbidden, InvalidInput
-from hub.routing import dispatcher, engine
-from hub.store import tables
+from hub.routing import dispatcher
 from hub.store.database import Tx
 from hub.timeline import conversations
 from hub.timeline.topics import load_topics
@@ -51,7 +49,7 @@ def set_topic(tx: Tx, viewer: Viewer, conversation_id: int, topic_id: int | None
 
 def direct_to_topic(tx: Tx, view: ConversationView, topic: TopicView, author: Author) -> ConversationView:
     """Passes open work on to the department and person of its topic. The caller holds ROUTING and its lock."""
-    owner_id = _active(tx, topic.owner_id, view.channel_kind)
+    owner_id = roster.find_worth_waiting_for(tx, topic.owner_id, view.channel_kind)
     return dispatcher.direct(tx, view, author, queue_id=topic.queue_id, agent_id=owner_id)
 
 
@@ -76,18 +74,6 @@ def _find_topic(tx: Tx, before: ConversationView, topic_id: int | None) -> Topic
     if not found[0].active and topic_id != before.topic_id:
         raise InvalidInput("this topic is switched off", fields={"topic_id": "is switched off"})
     return found[0]
-
-
-def _active(tx: Tx, user_id: int | None, kind: ChannelKind) -> int | None:
-    """Nobody waits for a person who is gone, and no chat or call for one who is offline."""
-    u, a = tables.user_account.c, tables.agent.c
-    if user_id is None:
-        return None
-    query = select(u.id).where(u.id == user_id, u.active)
-    if kind in engine.LIVE_KINDS:
-        here = select(a.user_id).where(a.user_id == user_id, a.state != AgentState.OFFLINE.value)
-        query = query.where(here.exists())
-    return None if tx.first(query) is None else user_id
 
 
 def set_tags(tx: Tx, viewer: Viewer, conversation_id: int, tags: Sequence[str]) -> ConversationView:

@@ -30,10 +30,10 @@ from hub.domain.events import STAFF, EstimateChanged
 from hub.domain.states import AgentState
 from hub.domain.values import TIER_PRIORITY, ChannelKind, Happening
 from hub.domain.views import EstimateView, PlaceView
-from hub.errors import DatabaseAway, NotFound
+from hub.errors import DatabaseAway
 from hub.routing import engine, floor, waiting
 from hub.routing.calendar import ALWAYS, Calendar, is_open, next_opening
-from hub.routing.calendars import load_calendar
+from hub.routing.calendars import load_current
 from hub.routing.floor import QueueRules
 from hub.store import tables
 from hub.store.database import Database, Notice, Tx
@@ -103,7 +103,8 @@ def load_places(tx: Tx, conversation_ids: Collection[int]) -> dict[int, PlaceVie
     queue_ids = {row.queue_id for row in asked}
     turns = {row.id: row for row in _load_turns(tx, queue_ids, {row.id for row in asked})}
     lengths = _load_lengths(tx, queue_ids)
-    opens = {row.queue_id: _opens_at(_load_hours(tx, row.calendar_id), tx.now) for row in asked if row.calendar_id}
+    hours = _load_hours(tx, {row.queue_id: row.calendar_id for row in asked if row.calendar_id})
+    opens = {queue_id: _opens_at(calendar, tx.now) for queue_id, calendar in hours.items()}
     places: dict[int, PlaceView] = {}
     for row in asked:
         opens_at = opens.get(row.queue_id)
@@ -120,13 +121,11 @@ def load_places(tx: Tx, conversation_ids: Collection[int]) -> dict[int, PlaceVie
     return places
 
 
-def _load_hours(tx: Tx, calendar_id: int) -> Calendar:
-    """Hours that cannot be read (their zone is gone from the machine, say) are none: nobody's place is lost over them."""
-    try:
-        return load_calendar(tx, calendar_id)
-    except (NotFound, ValueError):
-        log.warning("estimates.calendar_unreadable", extra={"calendar_id": calendar_id})
-        return ALWAYS
+def _load_hours(tx: Tx, calendar_ids: Mapping[int, int]) -> dict[int, Calendar]:
+    """The hours of queues, of which each has a calendar (queue → its id). Hours that cannot be read (their zone is gone from
+    the machine, say) are none: nobody's place is lost over them."""
+    calendars = load_current(tx, set(calendar_ids.values()))
+    return {queue_id: calendars.get(calendar_id, ALWAYS) for queue_id, calendar_id in calendar_ids.items()}
 
 
 def _opens_at(calendar: Calendar, now: datetime) -> datetime | None:
@@ -228,10 +227,13 @@ def load_habits(tx: Tx) -> Habits:
     return Habits(
         kinds={queue_id: ChannelKind(counts.most_common(1)[0][0]) for queue_id, counts in kinds.items()},
         handle_s={queue_id: sum(times) / len(times) for queue_id, times in handled.items()},
-        calendars={
-            row.id: _load_hours(tx, row.calendar_id)
-            for row in tx.rows(select(_q.id, _q.calendar_id).where(_q.calendar_id.is_not(None)))
-        },
+        calendars=_load_hours(
+            tx,
+            {
+                row.id: row.calendar_id
+                for row in tx.rows(select(_q.id, _q.calendar_id).where(_q.calendar_id.is_not(None)))
+            },
+        ),
     )
 
 

@@ -1,7 +1,8 @@
 """Work that whoever holds it has put aside until an instant: it stays theirs and costs no capacity meanwhile.
 
 `conversation.parked_until` says so, the assignment's weight is 0. It comes back at that instant, by hand, or when the
-customer writes: inbound, which holds no ROUTING lock, sets the instant to now and wakes the dispatcher, who does the rest.
+customer writes: inbound, which holds no ROUTING lock, sets the instant to when the conversation began, which is surely past
+whatever clocks do, and wakes the dispatcher, who does the rest.
 (Waiting work with that instant is a callback between two attempts, and none of this.)
 """
 

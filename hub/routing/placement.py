@@ -20,10 +20,10 @@ from weakref import WeakKeyDictionary
 from sqlalchemy import Row, select, update
 from sqlalchemy.engine import Engine
 
-from hub.domain.states import AgentState
+from hub.agents import roster
 from hub.domain.values import ChannelKind
 from hub.errors import Conflict, InvalidInput, NotFound
-from hub.routing import calendars, engine
+from hub.routing import calendars
 from hub.routing.calendar import Calendar, Faults, is_open, next_opening
 from hub.routing.requirements import write_required
 from hub.routing.rules import (
@@ -43,7 +43,6 @@ from hub.store.database import Tx
 
 _rs, _c, _cu, _u = tables.rule_set.c, tables.conversation.c, tables.customer.c, tables.user_account.c
 _q, _s, _t, _cal, _ch = tables.queue.c, tables.skill.c, tables.topic.c, tables.calendar.c, tables.channel.c
-_a = tables.agent.c
 
 # As many versions as anybody scrolls through.
 _VERSIONS_TOLD = 100
@@ -313,12 +312,12 @@ def _load_in_force(tx: Tx) -> _InForce | None:
     row = tx.first(select(_rs.version, _rs.created_at).where(_rs.active))
     if row is None:
         return None
-    engine, key = tx.connection.engine, (row.version, row.created_at)
-    kept = _read.get(engine)
+    opened, key = tx.connection.engine, (row.version, row.created_at)
+    kept = _read.get(opened)
     if kept is None or kept[0] != key:
         stored = tx.first(select(_rs.mode, _rs.rules).where(_rs.version == row.version))
         assert stored is not None
-        kept = _read[engine] = (key, _read_stored(stored.mode, stored.rules))
+        kept = _read[opened] = (key, _read_stored(stored.mode, stored.rules))
     directory = load_directory(tx, kept[1])
     rules = passing_over(kept[1], missing_in(kept[1], directory))
     return _InForce(row.version, rules, directory, directory.open_at(tx.now))
@@ -389,7 +388,9 @@ def _start(tx: Tx, in_force: _InForce, newcomer: Newcomer, customer: Row[Any]) -
         return None
     directory = in_force.directory
     directed = direct(placed, newcomer.queue_id, directory)
-    directed = replace(directed, owner_id=_access_owner(tx, directed.owner_id, newcomer.kind))
+    # Whoever leaves is unpinned then: until the commit they stay.
+    owner_id = roster.find_worth_waiting_for(tx, directed.owner_id, newcomer.kind, locked=True)
+    directed = replace(directed, owner_id=owner_id)
     calendar = directory.calendars.get(placed.reply_calendar_id) if placed.reply_calendar_id is not None else None
     return Start(
         values={
@@ -419,18 +420,6 @@ def direct(placed: Placement, queue_id: int, directory: Directory) -> Directed:
         owner_id=owner_id if owner_id in directory.owners else None,
         has_auto_reply=placed.auto_reply is not None,
     )
-
-
-def _access_owner(tx: Tx, user_id: int | None, kind: ChannelKind) -> int | None:
-    """The owner of a topic if they work here still, and go on doing so until the commit: whoever leaves is unpinned then.
-    Live work waits for nobody who is offline."""
-    if user_id is None:
-        return None
-    query = select(_u.id).where(_u.id == user_id, _u.active).with_for_update(read=True)
-    if kind in engine.LIVE_KINDS:
-        here = select(_a.user_id).where(_a.user_id == user_id, _a.state != AgentState.OFFLINE.value)
-        query = query.where(here.exists())
-    return None if tx.first(query) is None else user_id
 
 
 def _told(in_force: _InForce, placed: Placement, directed: Directed, queue_id: int) -> dict[str, str | int | None]:

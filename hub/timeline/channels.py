@@ -246,11 +246,11 @@ def _capabilities(kind: ChannelKind) -> ChannelCapabilities:
     )
 
 
-def _voice(kind: ChannelKind, provider: str) -> VoiceView | None:
+def _voice(kind: ChannelKind, provider: str, settings: Mapping[str, str]) -> VoiceView | None:
     channel_type = find_type(kind, provider)
     if channel_type is None or channel_type.voice is None:
         return None
-    can = channel_type.voice
+    can = channel_type.voice_of(settings) if channel_type.voice_of is not None else channel_type.voice
     return VoiceView(dials=can.dials, in_browser=can.in_browser, by_connect=can.by_connect)
 
 
@@ -276,6 +276,6 @@ def _view(row: Row[Any]) -> ChannelView:
         inbound_since=row.inbound_since,
         own_addresses=own_addresses(row.settings) if kind is ChannelKind.EMAIL else (),
         provider=row.provider,
-        voice=_voice(kind, row.provider),
+        voice=_voice(kind, row.provider, row.settings),
         flow_id=row.flow_id,
     )

@@ -36,7 +36,7 @@ from hub.routing.placement import AS_USUAL, Newcomer, Placer, Start
 from hub.store import tables
 from hub.store.database import Database, Tx
 from hub.store.files import Files
-from hub.timeline import acknowledgement, conversations, customers, mails, outbox, threads
+from hub.timeline import automatic_replies, conversations, customers, mails, outbox, threads
 
 _c, _ch = tables.conversation.c, tables.channel.c
 
@@ -348,7 +348,7 @@ def _write(tx: Tx, placed: Sequence[_Placed], outcomes: list[Outcome]) -> None:
                 )
                 draft.row["version"] += 1
         if draft.is_new and draft.start is None and arrival.mail is not None:
-            acknowledgement.acknowledge(tx, view, arrival)
+            automatic_replies.acknowledge(tx, view, arrival)
     _tell_starts(tx, begun)
     waiting = [draft.row["id"] for draft in drafts if draft.row["queued_since"] is not None]
     if any(draft.is_newly_queued or draft.comes_back for draft in drafts):
@@ -380,9 +380,9 @@ def _tell_starts(tx: Tx, drafts: Sequence[_Draft]) -> None:
         _, _, arrival = draft.entries[0]
         reply = draft.start.auto_reply if draft.start is not None else None
         words = reply.words(name=view.customer_name, number=view.id, now=tx.now) if reply is not None else None
-        is_answered = words is not None and acknowledgement.reply(tx, view, arrival, words)
+        is_answered = words is not None and automatic_replies.reply(tx, view, arrival, words)
         if draft.is_new and arrival.mail is not None and not is_answered:
-            acknowledgement.acknowledge(tx, view, arrival)
+            automatic_replies.acknowledge(tx, view, arrival)
 
 
 _UPDATED = (

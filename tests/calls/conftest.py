@@ -1,7 +1,10 @@
+from collections.abc import AsyncIterator
+
 import pytest
 
 from hub.store.database import Database
 from tests.calls.caller import Line
+from tests.calls.figures import check_figures
 from tests.support.scene import Scene
 
 
@@ -11,6 +14,8 @@ async def scene(database: Database) -> Scene:
 
 
 @pytest.fixture
-async def line(scene: Scene) -> Line:
+async def line(scene: Scene) -> AsyncIterator[Line]:
+    """Whatever a test does with it, the figures are right in the end."""
     await scene.channel("phone", "phone")
-    return Line(scene)
+    yield Line(scene)
+    await check_figures(scene.database)

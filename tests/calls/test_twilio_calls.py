@@ -136,7 +136,7 @@ async def test_a_recording_that_is_refused_does_no_harm(stage: Stage) -> None:
     caller, arpi, call = await stage.talk()
 
     async def is_given_up() -> bool:
-        return (await stage.row(call))["recording"] == "off"
+        return bool((await stage.row(call))["recording"] == "off")
 
     await stage.until(is_given_up, "the recording is given up")
     await caller.hang_up()

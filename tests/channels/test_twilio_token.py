@@ -45,12 +45,16 @@ def test_a_token_ends() -> None:
     assert claims["exp"] == int((NOW + timedelta(hours=1)).timestamp())
 
 
-@pytest.mark.parametrize("lacking", ["api_key_sid", "twiml_app_sid", "secret"])
+@pytest.mark.parametrize("lacking", ["api_key_sid", "twiml_app_sid"])
 def test_without_all_keys_there_is_no_telephone_in_the_page(lacking: str) -> None:
     settings = {name: value for name, value in KEYS.items() if name != lacking}
-    line = TwilioLine(line_account(secret="" if lacking == "secret" else KEY_SECRET, **settings))
+    line = TwilioLine(line_account(secret=KEY_SECRET, **settings))
     assert not line.voice.in_browser
     assert line.browser_token(7, NOW) == ""
+
+
+def test_without_its_secret_nobody_signs_in() -> None:
+    assert TwilioLine(line_account(**KEYS)).browser_token(7, NOW) == ""
 
 
 def test_with_all_keys_there_is_one() -> None:

@@ -18,6 +18,7 @@ pytestmark = pytest.mark.anyio
 async def test_who_does_not_sign_is_refused_but_for_the_health(tmp_path: Path) -> None:
     async with media_line(tmp_path) as line:
         assert (await line.client.get(line.url + "/healthz")).text == "ok\n"
+        assert "hub_media_calls 0.0" in (await line.client.get(line.url + "/metrics")).text
         refused = await line.client.get(line.url + "/status")
         assert (refused.status_code, refused.json()["code"]) == (403, "bad_signature")
         assert (await line.request("GET", "/status")).status_code == 200

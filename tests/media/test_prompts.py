@@ -91,10 +91,22 @@ async def test_what_cannot_be_fetched_is_tried_again_the_next_time(tmp_path: Pat
         assert _strength(await prompts.load(prompt), 700) > 5000
 
 
-async def test_a_file_that_holds_no_sound_is_a_tone_and_no_fault(tmp_path: Path, prompts: Prompts) -> None:
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"GIF89a, or anything else",
+        b"RIFF and then nothing",
+        b"",
+        # What FFmpeg would follow, if it were left to find out what this is.
+        b"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nfile:///etc/hostname\n#EXT-X-ENDLIST\n",
+    ],
+)
+async def test_a_file_that_holds_no_sound_is_a_tone_and_no_fault(
+    tmp_path: Path, prompts: Prompts, content: bytes
+) -> None:
     key = f"ab/{'ab' * 20}"
     (tmp_path / "files" / "ab").mkdir(parents=True)
-    (tmp_path / "files" / key).write_bytes(b"GIF89a, or anything else")
+    (tmp_path / "files" / key).write_bytes(content)
     assert await prompts.load(Prompt("words", audio_key=key)) == prompts.tones["unspoken"]
 
 

@@ -60,7 +60,6 @@ def loudness(samples: array[int]) -> float:
         ("wav", "pcm_mulaw"),
         ("mp3", "libmp3lame"),
         ("ogg", "libopus"),
-        ("ogg", "libvorbis"),
         ("flac", "flac"),
         ("ipod", "aac"),
         ("adts", "aac"),

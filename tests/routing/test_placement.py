@@ -22,7 +22,7 @@ from hub.routing.calendars import CalendarText
 from hub.routing.requirements import read_required
 from hub.store import tables
 from hub.store.database import Tx
-from hub.timeline import acknowledgement
+from hub.timeline import automatic_replies
 from tests.support.clock import FrozenClock
 from tests.support.scene import Scene
 
@@ -425,8 +425,8 @@ async def test_whoever_writes_all_day_is_answered_seldom(scene: Scene, clock: Fr
     for number in range(10):
         await scene.channel(f"other{number}", "loopback")
         await scene.opened(channel_id=f"other{number}")
-        clock.advance(acknowledgement.PAUSE.total_seconds() / 2)
-    assert len(await answers(scene)) == acknowledgement.DAILY_LIMIT
+        clock.advance(automatic_replies.PAUSE.total_seconds() / 2)
+    assert len(await answers(scene)) == automatic_replies.DAILY_LIMIT
 
 
 async def test_an_automatic_answer_in_which_a_name_looks_like_a_place_is_left_alone(scene: Scene) -> None:

@@ -19,7 +19,7 @@ from hub.errors import Conflict, InvalidInput, Refused, Unavailable
 from hub.routing import dispatcher
 from hub.store import tables
 from hub.store.database import Tx
-from hub.timeline import acknowledgement, conversations, mails, outbox, threads
+from hub.timeline import automatic_replies, conversations, mails, outbox, threads
 from hub.timeline.inbound import Intake, Outcome
 from hub.timeline.mails import MailWish
 from tests.support.clock import FrozenClock
@@ -360,8 +360,8 @@ async def test_two_machines_that_answer_each_other_stop_soon(post: Scene, clock:
     await acknowledging(post)
     for number in range(20):
         await take(post, arrival(subject=f"Topic {number}"))
-        clock.advance(acknowledgement.PAUSE.total_seconds() / 2)
-    assert await acknowledgements(post) == acknowledgement.DAILY_LIMIT
+        clock.advance(automatic_replies.PAUSE.total_seconds() / 2)
+    assert await acknowledgements(post) == automatic_replies.DAILY_LIMIT
 
 
 # --- files ------------------------------------------------------------------------------------------------------------

@@ -121,9 +121,11 @@ async def test_a_page_reaches_a_provider_only_for_agents_who_talk_through_it(as_
     made = await as_admin.post("/channels", {**line, "id": "phone-1", "secrets": {"auth_token": "a-secret-token"}})
     assert made.status_code == 201, made.text
     assert foreign not in await policy()
+    assert made.json()["channel"]["voice"] == {"dials": True, "in_browser": False, "by_connect": False}
     secrets = {"auth_token": "a-secret-token", "api_key_secret": "another-secret"}
     changed = {"settings": {**TWILIO_LINE, **BROWSER}, "secrets": secrets}
-    assert (await as_admin.patch("/channels/phone-1", changed)).status_code == 200
+    answer = await as_admin.patch("/channels/phone-1", changed)
+    assert (answer.status_code, answer.json()["channel"]["voice"]["in_browser"]) == (200, True)
     with_line = await policy()
     assert f" {foreign}" in with_line
     assert with_line.startswith("default-src 'none'; script-src 'self';")

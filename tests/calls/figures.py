@@ -1,0 +1,116 @@
+"""Figures of calls counted a second time, from the rows of calls themselves and not from facts: whatever was scripted, the
+board must say the same."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from statistics import fmean
+from typing import Any
+
+from sqlalchemy import Row, select
+
+from hub.domain.views import NumbersView, QueueNumbersView
+from hub.kpi.board import load_agent_numbers, load_numbers_of, load_numbers_of_queues, load_queue_numbers
+from hub.kpi.facts import project, rebuild
+from hub.store import tables
+from hub.store.database import Database, Tx
+
+Figures = dict[str, Any]
+
+
+async def check_figures(database: Database) -> None:
+    """Projects what has happened; then live figures, rebuilt ones and those counted here are the same."""
+    while await database.transaction(project):
+        pass
+    wanted = await database.read(count)
+    assert await database.read(load_board) == wanted
+    await database.transaction(rebuild)
+    assert await database.read(load_board) == wanted
+
+
+def load_board(tx: Tx) -> dict[str, dict[int, Figures]]:
+    """Of everybody and every queue; and a snapshot tells of all who are not at zero."""
+    users = [row.id for row in tx.rows(select(tables.user_account.c.id))]
+    queues = [row.id for row in tx.rows(select(tables.queue.c.id))]
+    agents = {of: _of_agent(view) for of, view in load_numbers_of(tx, users, tx.now).items()}
+    by_queue = {of: _of_queue(view) for of, view in load_numbers_of_queues(tx, queues, tx.now).items()}
+    told = {view.user_id: _of_agent(view) for view in load_agent_numbers(tx)}
+    assert told == {of: agents[of] for of in told}
+    assert all(not any(agents[of].values()) for of in agents.keys() - told.keys())
+    told_queues = {view.queue_id: _of_queue(view) for view in load_queue_numbers(tx, None)}
+    assert told_queues == {of: by_queue[of] for of in told_queues}
+    assert all(not any(by_queue[of].values()) for of in by_queue.keys() - told_queues.keys())
+    return {"agents": agents, "queues": by_queue}
+
+
+def _of_agent(view: NumbersView) -> Figures:
+    names = ("calls_in", "calls_out", "calls_missed", "talk_s", "hold_s", "wrap_up_s", "aht_s")
+    return {name: getattr(view, name) for name in names}
+
+
+def _of_queue(view: QueueNumbersView) -> Figures:
+    return {name: getattr(view, name) for name in view.__slots__ if name not in ("queue_id", "day", "as_of_seq")}
+
+
+def count(tx: Tx) -> dict[str, dict[int, Figures]]:
+    """What the rows of calls, segments and offers say, by the words of docs/kpi.md."""
+    midnight = tx.now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+
+    def is_today(at: datetime | None) -> bool:
+        return at is not None and midnight <= at < midnight + timedelta(days=1)
+
+    calls = {row.id: row for row in tx.rows(select(tables.call))}
+    parts = [row for row in tx.rows(select(tables.call_segment)) if is_today(row.ended_at)]
+    rang_out = tx.rows(select(tables.offer).where(tables.offer.c.outcome.in_(["no_answer", "device_lost"])))
+    missed = [offer for offer in rang_out if is_today(offer.ended_at) and _rang_of_a_call(offer, calls.values())]
+    users = [row.id for row in tx.rows(select(tables.user_account.c.id))]
+    queues = [row.id for row in tx.rows(select(tables.queue.c.id))]
+
+    directions = Counter((part.agent_id, calls[part.call_id].direction) for part in parts)
+    missed_by, missed_in = Counter(o.agent_id for o in missed), Counter(o.queue_id for o in missed)
+    agents = {
+        of: {
+            "calls_in": directions[of, "in"],
+            "calls_out": directions[of, "out"],
+            "calls_missed": missed_by[of],
+            **_handling(part for part in parts if part.agent_id == of),
+        }
+        for of in users
+    }
+    waited: defaultdict[int, list[Row[Any]]] = defaultdict(list)
+    for call in calls.values():
+        if call.direction == "in" and call.queued_at is not None and is_today(call.hung_up_at):
+            waited[call.queue_id].append(call)
+    by_queue = {}
+    for of in queues:
+        left = [call for call in waited[of] if call.end_reason == "abandoned"]
+        short = [call for call in left if call.hung_up_at - call.queued_at < timedelta(seconds=5)]
+        answered = [call for call in waited[of] if call.answered_at is not None and call not in left]
+        waits_s = [(call.answered_at - call.queued_at).total_seconds() for call in answered]
+        by_queue[of] = {
+            "calls_offered": len(waited[of]),
+            "calls_answered": len(answered),
+            "calls_abandoned": len(left) - len(short),
+            "calls_short_abandoned": len(short),
+            "calls_missed": missed_in[of],
+            "wait_mean_s": fmean(waits_s) if waits_s else None,
+            **_handling(part for part in parts if part.queue_id == of),
+        }
+    return {"agents": agents, "queues": by_queue}
+
+
+def _rang_of_a_call(offer: Row[Any], calls: Iterable[Row[Any]]) -> bool:
+    return any(
+        call.conversation_id == offer.conversation_id
+        and call.started_at <= offer.offered_at
+        and (call.hung_up_at is None or offer.ended_at <= call.hung_up_at)
+        for call in calls
+    )
+
+
+def _handling(parts: Iterable[Row[Any]]) -> Figures:
+    own = list(parts)
+    sums = {name: float(sum(getattr(part, name) for part in own)) for name in ("talk_s", "hold_s", "wrap_up_s")}
+    return {**sums, "aht_s": sum(sums.values()) / len(own) if own else None}

@@ -1,249 +1,355 @@
-"""The hub's own line on the stage: a real media process, and people whose browsers speak in tones over real WebRTC.
+"""The hub's own line on the stage: a real media process, and real WebRTC at everybody's end, so all of it is heard.
 
-Each has a tone of their own, and who is heard at an end is measured there. A caller is silent until they have something to
-say: then the tone after the beep is a message, and silence is none. What is said to a caller is looked up in what the media
-process was told to say; that it sounds is measured by its loudness.
+Everybody speaks in a tone of their own, and so does the line: each sentence whenever it is said, and the music, is a tone
+(Tongue). Who listens can therefore tell what they hear, and from whom. Time that passes (`forward`) passes for the mixer tick by tick, while
+nobody speaks and nobody's packets are sent.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-import math
-import time
 from array import array
-from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse
+from starlette.types import Receive, Scope, Send
+
+from hub.channels.voice import Menu, Prompt, Voicemail, Wait
 from hub.domain.values import ChannelKind
-from hub.media.peer import Addresses
-from hub.media.process import Media, Plan
-from hub.store import tables
+from hub.media.codec import Codec, pause, tone
+from hub.media.exchange import Participant
+from hub.media.frame import FRAMES_PER_S, Frame
+from hub.media.lateness import Lateness
+from hub.media.leg import Leg
+from hub.media.process import Media
+from hub.media.prompts import Prompts
+from hub.media.scenes import Sound
+from hub.media.webhooks import Webhooks
 from hub.store.vault import Vault
 from hub.timeline import channels
-from tests.calls.hub_line import Customer, Voice
-from tests.calls.stage import Agent, Caller, Stage
-from tests.media.line import ABSENT, RATE, THERE, served
+from tests.calls.hub_line import Customer, Voice, media_plan
+from tests.calls.stage import Agent, Caller, Stage, open_stage
+from tests.media.line import RATE, THERE, served, strength
 from tests.support.running_hub import SECRET_KEY, Json
 
-# Far from each other and from the partials of the music.
-_TONES = (433.0, 1187.0, 1913.0, 2539.0, 3061.0, 3527.0)
-_MESSAGE_S = 1.2
-# What is louder than this sounds; silence is nothing but the codec's noise.
-_LOUD = 100.0
-_CUT_OFF_S = 0.5
+# People have 1000, 1200 … Hz, what is said 3000, 3050 … 5950; the tone after which one speaks is the media process' own.
+PEOPLE, APART, MUSIC, BEEP = 1000.0, 200.0, 2700.0, 880.0
+SENTENCES = [3000.0 + 50 * at for at in range(60)]
+_SENTENCE_S = 0.4
+# What one hears is judged by windows of so much, of every fourth sample: all tones are below 6 kHz.
+_WINDOW_S, _EVERY = 0.1, 4
+_WINDOW = round(_WINDOW_S * RATE)
+_SPEAKS_S = 0.6
+_STEP_S = 0.02
 
 
+class Tongue(Prompts):
+    """What the line says. Each time it says something it does so in another tone, so that twice is not once."""
+
+    def __init__(self, codec: Codec, folder: Path) -> None:
+        super().__init__(codec, folder, folder)
+        self.codec = codec
+        # Tone → which sentence it was, counted, and its text.
+        self.said: dict[float, tuple[int, str]] = {}
+        self._count = 0
+
+    async def start(self) -> None:
+        self.music = self.codec.frames(tone(self.codec, MUSIC, 1.0))
+
+    def load(self, prompt: Prompt) -> asyncio.Task[Sound]:
+        hertz = SENTENCES[self._count % len(SENTENCES)]
+        self.said[hertz] = (self._count, prompt.text)
+        self._count += 1
+
+        async def sound() -> Sound:
+            return self.codec.frames(tone(self.codec, hertz, _SENTENCE_S) + pause(self.codec, _WINDOW_S))
+
+        return asyncio.create_task(sound())
+
+
+class Courier(Webhooks):
+    """Carries what the process tells to the hub, badly where a test wants it."""
+
+    def __init__(self, key: bytes) -> None:
+        super().__init__(key)
+        # Kinds of events that are lost for ever, without the sender's knowing; all come twice; each fails once.
+        self.loses: set[str] = set()
+        self.doubles = self.fails = False
+        self._failed: set[bytes] = set()
+
+    async def _post(self, url: str, body: bytes) -> int:
+        if json.loads(body)["kind"] in self.loses:
+            return 204
+        if self.fails and body not in self._failed:
+            self._failed.add(body)
+            return 503
+        status = await super()._post(url, body)
+        if self.doubles:
+            await super()._post(url, body)
+        return status
+
+
+@dataclass
+class Trouble:
+    """An ASGI application in front of the control API: so many requests whose path ends like this get a 500 instead."""
+
+    app: Starlette
+    left: dict[str, int] = field(default_factory=dict)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        for end, count in self.left.items():
+            if count and scope["type"] == "http" and scope["path"].endswith(end):
+                self.left[end] -= 1
+                await PlainTextResponse("trouble", 500)(scope, receive, send)
+                return
+        await self.app(scope, receive, send)
+
+
+class Elsewhere:
+    """A leg (hub.media.leg) at whose end nobody is for the moment."""
+
+    is_connected = True
+
+    def take(self) -> Frame | None:
+        return None
+
+    def give(self, frame: Frame | None) -> None:
+        pass
+
+    async def close(self) -> None:
+        pass
+
+
+def is_there(heard: array[int], hertz: float, at: int) -> bool:
+    """Whether this tone is in the window that begins with this sample."""
+    return strength(heard[at : at + _WINDOW : _EVERY], hertz, RATE // _EVERY) > THERE
+
+
+@dataclass
 class Page:
-    """A customer's page in a call."""
+    """A customer's page in a call. What it hears is looked through in windows, up to the sample `_at`."""
 
-    def __init__(self, line: HubStageLine, customer: Customer) -> None:
-        self.line, self.customer, self.name = line, customer, "caller"
-        self._seen: set[int] = set()
-        self._reader = asyncio.create_task(self._read())
-        self.is_ended = False
-
-    async def _read(self) -> None:
-        assert self.customer.socket is not None
-        async for text in self.customer.socket:
-            self.is_ended |= json.loads(text)["type"] == "ended"
-
-    async def _leg(self) -> Json | None:
-        legs = await self.line.stage.rows(tables.leg)
-        return next((leg for leg in legs if leg["token"] == self.customer.token), None)
+    line: HubLine
+    voice: Customer
+    name: str = "caller"
+    _at: int = 0
+    _found: set[int] = field(default_factory=set)
 
     async def hears(self, what: str) -> None:
         async def is_so() -> bool:
-            leg = await self._leg()
-            scene = (leg["applied_scene"] if leg is not None else None) or {}
-            sounds = self.line.loudness(self.customer) > _LOUD
-            match what:
-                case "voices":
-                    return scene.get("kind") == "talk"
-                case "music":
-                    return scene.get("kind") in ("wait", "hold") and sounds
-                case "silence":
-                    return not sounds
-            version = leg["applied_version"] if leg is not None else 0
-            said = " ".join(prompt["text"] for prompt in scene.get("prompts", ()))
-            if what in said and sounds and version not in self._seen:
-                self._seen.add(version)
-                return True
-            return False
+            if what == "music":
+                return self.voice_has(MUSIC)
+            if what == "voices":
+                return any(self.voice_has(other.hertz) for other in self.line.people if other is not self.voice)
+            return self._has_heard(what)
 
         await self.line.stage.until(is_so, f"{self.name} hears {what!r}")
 
+    def voice_has(self, hertz: float) -> bool:
+        """Now."""
+        return is_there(self.voice.heard, hertz, max(0, len(self.voice.heard) - _WINDOW))
+
+    def _has_heard(self, words: str) -> bool:
+        """Something with these words was said since the last that was asked for."""
+        wanted = {
+            hertz: number
+            for hertz, (number, text) in self.line.tongue.said.items()
+            if words in text and number not in self._found
+        }
+        at = self._at
+        while wanted and at + _WINDOW <= len(self.voice.heard):
+            for hertz, number in wanted.items():
+                if is_there(self.voice.heard, hertz, at):
+                    self._found.add(number)
+                    self._at = at
+                    return True
+            at += _WINDOW
+        return False
+
+    async def hears_beep(self) -> None:
+        async def has_come() -> bool:
+            starts = range(self._at, len(self.voice.heard) - _WINDOW, _WINDOW)
+            return any(is_there(self.voice.heard, BEEP, at) for at in starts)
+
+        await self.line.stage.until(has_come, f"{self.name} hears the tone")
+
     async def press(self, key: str) -> None:
         async def listens() -> bool:
-            leg = await self._leg()
-            return leg is not None and (leg["applied_scene"] or {}).get("kind") in ("menu", "wait", "voicemail")
+            party = self.line.media.exchange.parties.get(self.voice.token)
+            scene = party.scene if party is not None else None
+            return isinstance(scene, Menu | Voicemail) or (isinstance(scene, Wait) and key in scene.keys)
 
         await self.line.stage.until(listens, f"the line listens to {self.name}")
-        await self.customer.send(type="key", key=key)
+        await self.voice.send(type="key", key=key)
 
     async def say(self, words: str) -> None:
-        """After the tone: once that has been heard, and the prompt before it."""
+        """After the tone."""
+        await self.hears_beep()
+        self.voice.speaks(True)
+        began = len(self.voice.heard)
 
-        async def listens() -> bool:
-            leg = await self._leg()
-            return leg is not None and (leg["applied_scene"] or {}).get("kind") == "voicemail"
+        async def has_spoken() -> bool:
+            return len(self.voice.heard) > began + _SPEAKS_S * RATE
 
-        await self.line.stage.until(listens, "the line takes a message")
-        # The prompt and the beep: then it is quiet.
-        await self.line.stage.until(self._is_quiet, "the beep is over")
-        self.line.speak(self.customer)
-        await asyncio.sleep(_MESSAGE_S)
-        self.line.be_silent(self.customer)
-
-    async def _is_quiet(self) -> bool:
-        heard = self.customer.heard[-RATE // 2 :]
-        return len(self.customer.heard) > RATE and _loudness(heard) < _LOUD
+        await self.line.stage.until(has_spoken, f"{self.name} has said {words!r}")
+        self.voice.speaks(False)
 
     async def hang_up(self) -> None:
-        await self.customer.send(type="hang_up")
+        await self.voice.send(type="hang_up")
 
     async def is_over(self) -> None:
-        async def is_so() -> bool:
-            return self.is_ended
-
-        await self.line.stage.until(is_so, f"the line of {self.name} is dead")
+        await self.voice.told(type="ended")
 
 
-class HubStageLine:
-    channel_id = "line"
-    dials = hears_words = detects_machines = has_telephones = False
-    pace = 0
+@dataclass
+class HubLine:
+    """`media` runs in the test's loop. `courier` and `trouble` do no harm unless told to."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._stack = AsyncExitStack()
-        self._tones = iter(_TONES)
-        self._voices: dict[str, Voice] = {}
-        self._pages: list[Page] = []
-        self._absent: set[str] = set()
-        # How much each had heard when it was looked at last, and when that was another amount.
-        self._heard: dict[int, tuple[int, float]] = {}
+    media: Media
+    tongue: Tongue
+    courier: Courier
+    trouble: Trouble
+    channel_id: str = "line"
+    dials: bool = False
+    hears_words: bool = False
+    detects_machines: bool = False
+    # An agent's end is a page: when it goes away the line is lost, and nobody has hung up.
+    puts_down: bool = False
+    people: list[Voice] = field(default_factory=list)
+    agents: dict[int, Voice] = field(default_factory=dict)
+    stage: Stage = field(default=None)  # type: ignore[assignment]
+    _cookies: dict[str, str] = field(default_factory=dict)
+    _stack: AsyncExitStack = field(default_factory=AsyncExitStack)
 
     async def set_up(self, stage: Stage) -> None:
         self.stage = stage
-        plan = Plan(
-            "127.0.0.1",
-            0,
-            key=Vault(SECRET_KEY).key("media"),
-            data_dir=self._folder / "media",
-            files_dir=self._folder / "files",
-            addresses=Addresses(("127.0.0.1",)),
-        )
-        self.media = Media(plan)
-        url = await self._stack.enter_async_context(served(self.media.app))
-        # The hub was started before there was a media process for it.
-        stage.house.hub.channels._media_url = url
-        await stage.house.channel("chat", ChannelKind.CHAT)
-        await stage.house.hub.database.transaction(
+        house = stage.house
+        await house.channel("chat", ChannelKind.CHAT)
+        await house.hub.database.transaction(
             lambda tx: channels.create_channel(
                 tx,
-                stage.house.hub.vault,
+                house.hub.vault,
                 channel_id=self.channel_id,
                 kind=ChannelKind.PHONE,
                 provider="hub",
                 name="Hub line",
-                queue_id=stage.house.queue_id,
-                settings={"chat_channel_id": "chat"},
+                queue_id=house.queue_id,
+                settings={"chat_channel_id": "chat", "title": "Call us"},
                 secrets={},
             )
         )
         await self._stack.enter_async_context(self.media.running())
 
     async def tear_down(self) -> None:
-        for page in self._pages:
-            page._reader.cancel()
-        for voice in (*self._voices.values(), *(page.customer for page in self._pages)):
+        for voice in self.people:
             await voice.close()
         await self._stack.aclose()
 
     # --- people
 
+    def _new_hertz(self) -> float:
+        return PEOPLE + APART * len(self.people)
+
     async def call(self, number: str) -> Page:
-        """Who calls from a page is known by the page's visit, not by a number."""
-        house = self.stage.house
-        cookie = await house.visit()
-        socket = await self._stack.enter_async_context(house.connect("/chat/chat/call", cookie=cookie))
-        customer = Customer(next(self._tones), socket=socket)
-        await customer.calls()
-        self.be_silent(customer)
-        page = Page(self, customer)
-        self._pages.append(page)
-        return page
+        """The visitor whom this number stands for."""
+        # All share one loop and one core here: what is late is the test.
+        self.media.exchange.lateness = Lateness()
+        cookie = self._cookies.get(number) or await self.stage.house.visit()
+        if number:
+            self._cookies[number] = cookie
+        socket = await self._stack.enter_async_context(self.stage.house.connect("/chat/chat/call", cookie=cookie))
+        voice = Customer(self._new_hertz(), socket=socket, is_speaking=False)
+        self.people.append(voice)
+        await voice.calls()
+        return Page(self, voice)
 
     async def rung(self, number: str, answers: str = "answers") -> Page:
-        raise AssertionError("this line rings nobody")
+        raise AssertionError("this line rings at nobody")
 
     async def prepare_agent(self, agent: Agent) -> None:
-        self._voices[agent.name] = Voice(next(self._tones))
+        self.agents[agent.id] = Voice(self._new_hertz(), is_speaking=False)
+        self.people.append(self.agents[agent.id])
 
     async def connect_agent(self, agent: Agent, call: Json) -> None:
-        if agent.name in self._absent:
-            return
-        voice = self._voices[agent.name]
+        voice = self.agents[agent.id]
         answer = await agent.request("POST", f"/calls/{call['id']}/line", {"sdp": await voice.offer()})
         await voice.answered(answer["sdp"])
 
     async def agent_picks_up_never(self, agent: Agent) -> None:
-        self._absent.add(agent.name)
+        """Only `connect_agent` would."""
 
     async def agent_hangs_up(self, agent: Agent) -> None:
-        connection = self._voices[agent.name].connection
-        assert connection is not None
-        await connection.close()
-
-    # --- sounds
-
-    def speak(self, voice: Voice) -> None:
-        assert voice.tone is not None
-        voice.tone.hertz = voice.hertz
-
-    def be_silent(self, voice: Voice) -> None:
-        assert voice.tone is not None
-        voice.tone.hertz = 0
-
-    def loudness(self, voice: Voice) -> float:
-        return _loudness(voice.heard[-RATE // 5 :])
-
-    async def hears_whom(self, who: Caller | Agent) -> frozenset[str]:
-        """Everybody speaks, and what reaches this end is measured."""
-        for page in self._pages:
-            self.speak(page.customer)
-        mine = self._voices[who.name] if isinstance(who, Agent) else who.customer  # type: ignore[attr-defined]
-        if self._is_cut_off(mine):
-            return frozenset()
-        others: list[tuple[str, Voice]] = [(page.name, page.customer) for page in self._pages]
-        others += list(self._voices.items())
-        heard = {name for name, voice in others if voice is not mine and mine.strength(voice.hertz) > THERE}
-        unclear = [name for name, voice in others if voice is not mine and ABSENT < mine.strength(voice.hertz) < THERE]
-        return frozenset(heard) if not unclear else frozenset({"?"})
-
-    def _is_cut_off(self, voice: Voice) -> bool:
-        """Nothing comes any more: what was heard last is no longer heard."""
-        now, amount = time.monotonic(), len(voice.heard)
-        before, since = self._heard.get(id(voice), (-1, now))
-        self._heard[id(voice)] = (amount, now if amount != before else since)
-        return amount == before and now - since > _CUT_OFF_S
+        """Their page is closed."""
+        await self.agents[agent.id].leave()
 
     # --- what is
 
+    async def hears_whom(self, who: Caller | Agent) -> frozenset[str]:
+        """Everybody speaks from the first time on that somebody asks."""
+        for voice in self.people:
+            voice.speaks(True)
+        own = self._voice(who)
+        if own.connection is None or own.connection.connectionState != "connected":
+            return frozenset()
+        at = max(0, len(own.heard) - _WINDOW)
+        return frozenset(
+            self._name(other) for other in self.people if other is not own and is_there(own.heard, other.hertz, at)
+        )
+
+    def _voice(self, who: Caller | Agent) -> Voice:
+        if isinstance(who, Agent):
+            return self.agents[who.id]
+        assert isinstance(who, Page)
+        return who.voice
+
+    def _name(self, voice: Voice) -> str:
+        names = {id(self.agents[agent.id]): agent.name for agent in self.stage.agents}
+        return names.get(id(voice), "caller")
+
     async def forward(self, seconds: float) -> None:
-        """The media process lives in real time; the hub's deadlines alone come nearer."""
+        for at in range(round(seconds * FRAMES_PER_S)):
+            self._tick()
+            if at % 10 == 0:
+                await asyncio.sleep(0)
+
+    def _tick(self) -> None:
+        exchange = self.media.exchange
+        ends: dict[Participant, Leg] = {
+            party: party.leg for party in exchange.parties.values() if party.leg is not None and party.leg.is_connected
+        }
+        for party in ends:
+            party.leg = Elsewhere()
+        exchange.tick()
+        for party, leg in ends.items():
+            party.leg = leg
+            if party.token not in exchange.parties:
+                # It ended in this tick, and took leave of nobody.
+                exchange.spawn(leg.close())
 
     async def step(self) -> None:
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(_STEP_S)
 
     async def live_legs(self) -> int:
         return len(self.media.exchange.parties)
 
     async def complaints(self) -> Sequence[str]:
+        """It has nobody to complain to."""
         return []
 
 
-def _loudness(samples: array[int]) -> float:
-    return math.sqrt(sum(sample * sample for sample in samples) / len(samples)) if samples else 0.0
+@asynccontextmanager
+async def hub_stage(database_url: str, folder: Path) -> AsyncIterator[Stage]:
+    """A stage with this line on it."""
+    key = Vault(SECRET_KEY).key("media")
+    media = Media(media_plan(folder, key))
+    tongue, courier, trouble = Tongue(media.exchange.codec, folder), Courier(key), Trouble(media.app)
+    media.prompts = media.exchange.prompts = tongue
+    media.webhooks, media.exchange._tell = courier, courier.tell
+    line = HubLine(media, tongue, courier, trouble)
+    async with served(trouble) as url, open_stage(database_url, folder, line, media_url=url) as stage:
+        yield stage

@@ -60,7 +60,7 @@ async def the_agent_hangs_up(stage: Stage) -> None:
     await stage.nothing_is_left()
 
 
-@scripted("has_telephones")
+@scripted("puts_down")
 async def the_agents_line_is_put_down_and_the_caller_is_not_left_alone(stage: Stage) -> None:
     caller, arpi, call = await stage.talk()
     await stage.line.agent_hangs_up(arpi)
@@ -527,8 +527,7 @@ async def a_recorded_call_is_paused_and_its_recording_comes(stage: Stage) -> Non
     await stage.until(has_come, "the recording has come")
     (recording,) = await stage.rows(tables.recording)
     assert (recording["kind"], recording["channels"]) == ("call", 2)
-    assert 0 < recording["duration_s"] < 30
-    assert recording["duration_s"] >= 14 * stage.line.pace
+    assert 14 <= recording["duration_s"] < 30
     await stage.nothing_is_left()
 
 

@@ -72,7 +72,7 @@ class Line(Protocol):
     dials: bool
     hears_words: bool
     detects_machines: bool
-    # Agents have telephones that can be put down. A page that is gone may be coming back.
+    # An agent can put their end down, as a telephone is; where it is a page, one that goes away is a lost line.
     puts_down: bool
 
     async def set_up(self, stage: Stage) -> None:
@@ -222,7 +222,8 @@ class Stage:
         self, name: str, *, role: Role = Role.AGENT, queue_ids: Sequence[int] | None = None, available: bool = True
     ) -> Agent:
         person = await self.house.person(name, role, queue_ids)
-        screen = await self._stack.enter_async_context(self.house.screen(person))
+        # Nobody reads on: a line that was full would take ten seconds to be closed.
+        screen = await self._stack.enter_async_context(self.house.screen(person, max_queue=None))
         agent = Agent(self, person, screen)
         await self.line.prepare_agent(agent)
         self.agents.append(agent)
@@ -417,7 +418,7 @@ class Scripted:
     play: Script
     needs: frozenset[str] = frozenset()
 
-    def suits(self, line: Line) -> bool:
+    def suits(self, line: Line | type[Line]) -> bool:
         return all(getattr(line, need) for need in self.needs)
 
 

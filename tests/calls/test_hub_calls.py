@@ -150,7 +150,7 @@ async def test_a_recording_that_could_not_be_started_is_started_later(stage: Sta
     caller, arpi, call = await stage.talk()
 
     async def is_on() -> bool:
-        return (await stage.row(call))["recording_applied"] == "on"
+        return bool((await stage.row(call))["recording_applied"] == "on")
 
     await stage.until(is_on, "the recording runs")
     await stage.forward(3)

@@ -1,8 +1,8 @@
 """The hub's own line on the stage: a real media process, and real WebRTC at everybody's end, so all of it is heard.
 
-Everybody speaks in a tone of their own, and so does the line: each sentence whenever it is said, and the music, is a tone
-(Tongue). Who listens can therefore tell what they hear, and from whom. Time that passes (`forward`) passes for the mixer
-tick by tick, while nobody speaks and nobody's packets are sent.
+Everybody speaks in a tone of their own, and so does the line: each sentence whenever it is said, and the music, is a
+tone (Tongue). Who listens can therefore tell what they hear, and from whom. Time that passes (`forward`) passes for
+the mixer tick by tick, while nobody speaks and nobody's packets are sent.
 """
 
 from __future__ import annotations

@@ -43,6 +43,7 @@ class Voice:
 
     hertz: float
     connection: RTCPeerConnection | None = None
+    tone: Tone | None = None
     heard: array[int] = field(default_factory=lambda: array("h"))
     _listening: list[asyncio.Task[None]] = field(default_factory=list)
 
@@ -50,7 +51,8 @@ class Voice:
         """A new connection's offer."""
         self.connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         self.connection.on("track", self._listen)
-        self.connection.addTransceiver(Tone(self.hertz), direction="sendrecv")
+        self.tone = Tone(self.hertz)
+        self.connection.addTransceiver(self.tone, direction="sendrecv")
         await self.connection.setLocalDescription(await self.connection.createOffer())
         return str(self.connection.localDescription.sdp)
 

@@ -72,6 +72,10 @@ class Line(Protocol):
     dials: bool
     hears_words: bool
     detects_machines: bool
+    # Agents have telephones that can be put down. A page that is gone may be coming back.
+    has_telephones: bool
+    # How much of the time that a script lets pass is time on the line, too: all (1) or none (0).
+    pace: int
 
     async def set_up(self, stage: Stage) -> None:
         """Makes the channel, and whatever stands at its other end."""

@@ -72,7 +72,8 @@ class Telephone:
 
 class TwilioLine:
     channel_id = "phone"
-    dials = hears_words = detects_machines = True
+    dials = hears_words = detects_machines = has_telephones = True
+    pace = 1
 
     def __init__(self) -> None:
         self.time = DrivenTime()

@@ -15,6 +15,7 @@ from sqlalchemy import insert, select, update
 
 from hub.agents import accounts, queues
 from hub.agents.queues import QueueSettings
+from hub.calls import flows
 from hub.demo.pages import Login
 from hub.demo.past_mails import PastThread
 from hub.demo.people import CALLERS, CORRESPONDENTS, PEOPLE
@@ -188,6 +189,79 @@ CLOSED = (
     "Thank you for your mail. It has arrived; its number is {number}.\n\n"
     "Բացվում ենք / We open: {opens} (Yerevan)"
 )
+
+
+MAIN_MENU = "Main menu"
+# Always open but for one day, at which the preview of the menu shows how it sounds when we are closed: whoever tries the demo
+# at night wants somebody to answer.
+TELEPHONE_HOURS = CalendarText(
+    "Telephone", TIME_ZONE, [[("00:00", "24:00")]] * 7, [SpecialDayText("2027-01-01", (), "New Year")]
+)
+
+
+def main_menu(support_id: int, sales_id: int, calendar_id: int) -> dict[str, object]:
+    """What callers hear (hub.calls.flow.read_flow): language, hours, and then a choice that everybody gets out of."""
+
+    def said(hy: str, en: str) -> list[dict[str, str]]:
+        return [{"text": hy, "language": "hy"}, {"text": en, "language": "en"}]
+
+    def choice(key: str, to: str, label: str, *words: str) -> dict[str, object]:
+        return {"key": key, "to": to, "label": label, "words": list(words)}
+
+    return {
+        "start": "language",
+        "language": "en",
+        "nodes": {
+            "language": {
+                "kind": "language",
+                "title": "Language",
+                "said": said("Հայերենի համար սեղմեք մեկ։", "For English, press two."),
+                "choices": [
+                    {"key": "1", "language": "hy", "to": "hours"},
+                    {"key": "2", "language": "en", "to": "hours"},
+                ],
+                "timeout_s": 5,
+                "otherwise": "hours",
+            },
+            "hours": {"kind": "hours", "calendar_id": calendar_id, "open": "main", "closed": "closed"},
+            "main": {
+                "kind": "menu",
+                "title": "Main menu",
+                "said": said(
+                    "Սևան Կոֆի, բարև Ձեզ։ Պատվերների և առաքման համար սեղմեք մեկ։ Գնումների համար՝ երկու։ "
+                    "Աշխատանքային ժամերը լսելու համար՝ երեք։ Հաղորդագրություն թողնելու համար՝ զրո։",
+                    "Sevan Coffee, good day. For orders and delivery, press one. To buy something, two. "
+                    "For our opening hours, three. To leave a message, zero.",
+                ),
+                "choices": [
+                    choice("1", "support", "Orders and delivery", "order", "delivery", "support"),
+                    choice("2", "sales", "Buy something", "buy", "sales"),
+                    choice("3", "opening", "Opening hours", "hours"),
+                    choice("0", "message", "Leave a message", "message"),
+                ],
+                "otherwise": "support",
+            },
+            "support": {"kind": "queue", "queue_id": support_id},
+            "sales": {"kind": "queue", "queue_id": sales_id},
+            "opening": {
+                "kind": "say",
+                "said": said(
+                    "Մեր խանութը բաց է ամեն օր, առավոտյան իննից մինչև երեկոյան ինը։",
+                    "Our shop is open every day from nine in the morning to nine in the evening.",
+                ),
+                "next": "main",
+            },
+            "closed": {
+                "kind": "voicemail",
+                "title": "Closed",
+                "said": said(
+                    "Սևան Կոֆի, բարև Ձեզ։ Այսօր մենք փակ ենք։ Խնդրում ենք ազդանշանից հետո թողնել հաղորդագրություն։",
+                    "Sevan Coffee, good day. We are closed today. Please leave a message after the tone.",
+                ),
+            },
+            "message": {"kind": "voicemail"},
+        },
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -409,6 +483,7 @@ def _fill(
         _write_past_mails(tx, thread, queue_ids[SUPPORT], agents)
     calendar_id = _write_hours(tx, closed)
     _write_rules(tx, calendar_id, users["admin@demo.test"].id)
+    _write_menu(tx, queue_ids)
     return True
 
 
@@ -417,6 +492,13 @@ def _write_hours(tx: Tx, closed: Sequence[SpecialDay]) -> int:
     special = [SpecialDayText(each.day.isoformat(), (), each.name, each.source) for each in closed]
     text = CalendarText("Yerevan", TIME_ZONE, WORKING_WEEK, special)
     return calendars.create_calendar(tx, text).id
+
+
+def _write_menu(tx: Tx, queue_ids: Mapping[str, int]) -> int:
+    """The id of what callers hear first."""
+    calendar_id = calendars.create_calendar(tx, TELEPHONE_HOURS).id
+    body = main_menu(queue_ids[SUPPORT], queue_ids[SALES], calendar_id)
+    return flows.create_flow(tx, MAIN_MENU, body).id
 
 
 def _write_rules(tx: Tx, calendar_id: int, user_id: int) -> None:

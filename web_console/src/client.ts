@@ -7,7 +7,7 @@
 import createClient, { type Middleware } from "openapi-fetch";
 
 import type { components, paths } from "./api";
-import type { AttachmentView, CalendarView } from "./events";
+import type { AttachmentView, CalendarView, FlowBody, SoundView } from "./events";
 
 type Schemas = components["schemas"];
 
@@ -90,6 +90,7 @@ const ofQueue = (queue_id: number) => ({ params: { path: { queue_id } } });
 const ofPolicy = (policy_id: number) => ({ params: { path: { policy_id } } });
 const ofTopic = (topic_id: number) => ({ params: { path: { topic_id } } });
 const ofCalendar = (calendar_id: number) => ({ params: { path: { calendar_id } } });
+const ofFlow = (flow_id: number) => ({ params: { path: { flow_id } } });
 const ofChannel = (channel_id: string) => ({ params: { path: { channel_id } } });
 const ofCall = (call_id: number) => ({ params: { path: { call_id } } });
 const keyed = (conversation_id: number, key: string) => ({
@@ -255,6 +256,15 @@ export const api = {
   activateRules: (version: number, expected_active_version: number | null) =>
     take(client.POST("/api/v1/rules/{version}/activate", { params: { path: { version } }, body: { expected_active_version } })),
   deactivateRules: () => take(client.POST("/api/v1/rules/deactivate")),
+  flows: () => take(client.GET("/api/v1/flows")),
+  flow: (id: number) => take(client.GET("/api/v1/flows/{flow_id}", ofFlow(id))),
+  addFlow: (body: Schemas["NewFlow"]) => take(client.POST("/api/v1/flows", { body })),
+  updateFlow: (id: number, body: Schemas["UpdateFlow"]) => take(client.PATCH("/api/v1/flows/{flow_id}", { ...ofFlow(id), body })),
+  deleteFlow: (id: number) => take(client.DELETE("/api/v1/flows/{flow_id}", ofFlow(id))),
+  checkFlow: (body: FlowBody) => take(client.POST("/api/v1/flows/check", { body: { body } })),
+  tryFlow: (body: Schemas["TryFlowBody"]) => take(client.POST("/api/v1/flows/try", { body })),
+  sounds: () => take(client.GET("/api/v1/sounds")),
+  deleteSound: (id: number) => take(client.DELETE("/api/v1/sounds/{sound_id}", { params: { path: { sound_id: id } } })),
   apiKeys: () => take(client.GET("/api/v1/api-keys")),
   issueApiKey: (body: Schemas["NewApiKey"]) => take(client.POST("/api/v1/api-keys", { body })),
   revokeApiKey: (id: number) => take(client.DELETE("/api/v1/api-keys/{key_id}", { params: { path: { key_id: id } } })),
@@ -272,6 +282,8 @@ export const api = {
 export const mailHtmlUrl = (entryId: number, images: boolean) => `/api/v1/entries/${entryId}/mail/html?images=${String(images)}`;
 /** The mail as it came, to be saved. */
 export const mailRawUrl = (entryId: number) => `/api/v1/entries/${entryId}/mail/raw`;
+/** An uploaded sound that callers hear. */
+export const soundUrl = (id: number) => `/api/v1/sounds/${id}/content`;
 export const attachmentUrl = (id: number) => `/api/v1/attachments/${id}/content`;
 
 // What requests that outlive their page may carry, all of them together (Fetch Standard, "inflight keepalive bytes").
@@ -314,16 +326,22 @@ export async function everything<T>(
 }
 
 /** XMLHttpRequest, because fetch does not tell how much has gone. `progress` is 0 to 1. */
-export function upload(file: File, progress: (share: number) => void): Promise<AttachmentView> {
+export const upload = (file: File, progress: (share: number) => void) => send<AttachmentView>("/api/v1/attachments", file, progress);
+
+/** `name`: what it is called in menus. */
+export const uploadSound = (file: File, name: string, language: string, progress: (share: number) => void) =>
+  send<SoundView>(`/api/v1/sounds?${new URLSearchParams({ name, language }).toString()}`, file, progress);
+
+function send<T>(path: string, file: File, progress: (share: number) => void): Promise<T> {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
-    request.open("POST", "/api/v1/attachments");
+    request.open("POST", path);
     request.setRequestHeader("X-CSRF-Token", csrfToken);
     request.responseType = "json";
     request.upload.onprogress = (event) => progress(event.lengthComputable ? event.loaded / event.total : 0);
     request.onerror = () => reject(new Unreachable("upload"));
     request.onload = () => {
-      if (request.status < 300) return resolve(request.response as AttachmentView);
+      if (request.status < 300) return resolve(request.response as T);
       reject(asApiError(new Response(null, { status: request.status }), request.response));
     };
     const form = new FormData();

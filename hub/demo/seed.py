@@ -194,9 +194,7 @@ CLOSED = (
 MAIN_MENU = "Main menu"
 # Always open but for one day, at which the preview of the menu shows how it sounds when we are closed: whoever tries the demo
 # at night wants somebody to answer.
-TELEPHONE_HOURS = CalendarText(
-    "Telephone", TIME_ZONE, [[("00:00", "24:00")]] * 7, [SpecialDayText("2027-01-01", (), "New Year")]
-)
+TELEPHONE_WEEK = [[("00:00", "24:00")]] * 7
 
 
 def main_menu(support_id: int, sales_id: int, calendar_id: int) -> dict[str, object]:
@@ -496,7 +494,8 @@ def _write_hours(tx: Tx, closed: Sequence[SpecialDay]) -> int:
 
 def _write_menu(tx: Tx, queue_ids: Mapping[str, int]) -> int:
     """The id of what callers hear first."""
-    calendar_id = calendars.create_calendar(tx, TELEPHONE_HOURS).id
+    new_year = SpecialDayText(f"{tx.now.year + 1}-01-01", (), "New Year")
+    calendar_id = calendars.create_calendar(tx, CalendarText("Telephone", TIME_ZONE, TELEPHONE_WEEK, [new_year])).id
     body = main_menu(queue_ids[SUPPORT], queue_ids[SALES], calendar_id)
     return flows.create_flow(tx, MAIN_MENU, body).id
 

@@ -2,8 +2,8 @@
 
     Settings → Database, Vault, Files → Wakes, Notices, Tail → Intake, Adapters → loops → web
 
-All loops of a process run in one group: tail (stream), notices, dispatcher, escalations, clocks, sender, media, mailboxes,
-projector, live, housekeeping, and the listener for mail where one is set up.
+All loops of a process run in one group: tail (stream), notices, dispatcher, lines, recordings, escalations, clocks,
+sender, media, mailboxes, projector, live, housekeeping, and the listener for mail where one is set up.
 Each of them waits through a database that is away. One that ends in any other way takes the process down, loudly: a hub
 that answers but routes nothing would be worse than one that is restarted.
 """
@@ -35,7 +35,9 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from hub.agents import accounts, presence
+from hub.calls import recordings as call_recordings
 from hub.calls.lines import Lines
+from hub.calls.recording_fetcher import RecordingFetcher
 from hub.errors import DatabaseAway, Misconfigured
 from hub.kpi.facts import Projector
 from hub.logs import set_up_logging
@@ -49,6 +51,7 @@ from hub.store.database import Database, Tx, open_database
 from hub.store.files import Files
 from hub.store.idempotency import forget_keys
 from hub.store.notices import Notices
+from hub.store.recordings import Recordings
 from hub.store.stream import Tail, Wakes
 from hub.store.vault import Vault
 from hub.timeline import mailbox, outbox
@@ -79,6 +82,7 @@ from hub.web import (
     offers,
     openapi,
     queues,
+    recordings,
     routing,
     rules,
     session,
@@ -121,6 +125,7 @@ ENDPOINTS: list[Endpoint] = endpoints_of(
     routing,
     callbacks,
     calls,
+    recordings,
     flows,
     agents,
     customers,
@@ -150,6 +155,7 @@ class Hub:
         self.database: Database = open_database(settings.database_url)
         self.vault = Vault(settings.secret_key)
         self.files = Files(settings.files_dir)
+        self.recordings = Recordings(self.files, settings.recordings_url, settings.s3_endpoint)
         self.wakes = Wakes()
         self.notices = Notices(self.database)
         self.tail = Tail(self.database, self.wakes)
@@ -187,6 +193,7 @@ class Hub:
         )
         self.dispatcher = Dispatcher(self.database, self.wakes, presence_grace_s=settings.presence_grace_s)
         self.lines = Lines(self.database, self.wakes, self.channels, self.vault, public_url=settings.public_url)
+        self.recording_fetcher = RecordingFetcher(self.database, self.wakes, self.channels, self.recordings)
         self.escalations = Escalations(self.database, self.wakes)
         self.estimator = Estimator(self.database, self.wakes)
         self.projector = Projector(self.database, self.wakes)
@@ -214,6 +221,7 @@ class Hub:
             "notices": self.notices.run(),
             "dispatcher": self.dispatcher.run(),
             "lines": self.lines.run(),
+            "recordings": self.recording_fetcher.run(),
             "escalations": self.escalations.run(),
             "clocks": self.escalations.keep_up(),
             "estimator": self.estimator.run(),
@@ -285,6 +293,8 @@ class Hub:
                 before = self.database.clock() - timedelta(days=self.settings.event_retention_days)
                 while await self.database.transaction(stream.prune, before):
                     pass  # in bounded steps: nobody waits long for the writer
+                while expired := await self.database.read(call_recordings.find_expired):
+                    await self.database.transaction(call_recordings.expire, expired)
                 keys = await self.database.transaction(_prune, self.settings)
                 keys += await self._find_orphans()
                 for key in keys:
@@ -297,7 +307,12 @@ class Hub:
 def _without_row(tx: Tx, keys: list[str]) -> list[str]:
     """Those of the files that nothing in the database names."""
     named: set[str] = set()
-    for column in (tables.attachment.c.file_key, tables.mail.c.raw_key, tables.sound.c.file_key):
+    for column in (
+        tables.attachment.c.file_key,
+        tables.mail.c.raw_key,
+        tables.sound.c.file_key,
+        tables.recording.c.file_key,
+    ):
         named.update(row[0] for row in tx.rows(select(column).where(column.in_(keys))))
     return [key for key in keys if key not in named]
 

@@ -19,7 +19,9 @@ from hub.media_child import voice_is_installed
 from hub.settings import MEDIA_OFF, Settings, load_settings
 from hub.store import tables
 from hub.store.database import Database, Tx, open_database
+from hub.store.files import Files
 from hub.store.migrate import find_revision, head_revision
+from hub.store.recordings import Recordings
 from hub.store.vault import Vault
 
 # Webhook signatures and sessions are judged by this clock; between processes a second matters for leases.
@@ -47,7 +49,18 @@ async def examine(env: Mapping[str, str] = os.environ) -> list[Finding]:
     except Misconfigured as error:
         return [Finding(Level.FAULT, name, fault) for name, fault in sorted(error.fields.items())]
     found = [Finding(Level.OK, "settings", "all are readable"), *_examine_machine(settings)]
+    found.append(await _recordings(settings))
     return found + await _examine_database(settings)
+
+
+async def _recordings(settings: Settings) -> Finding:
+    about = "HUB_RECORDINGS_URL"
+    where = settings.recordings_url or f"the directory {settings.files_dir}"
+    try:
+        await Recordings(Files(settings.files_dir), settings.recordings_url, settings.s3_endpoint).check()
+    except HubError as error:
+        return Finding(Level.FAULT, about, f"recordings cannot be kept in {where}: {error.message}")
+    return Finding(Level.OK, about, f"recordings are kept in {where}, which was written, read and deleted from")
 
 
 def _examine_machine(settings: Settings) -> Iterator[Finding]:

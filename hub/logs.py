@@ -46,7 +46,7 @@ def set_up_logging(level: str = "info", *, as_json: bool = False) -> None:
         logger = logging.getLogger(name)
         logger.handlers.clear()
         logger.propagate = True
-    for name in ("aiohttp", "alembic", "asyncio", "imapclient", "sqlalchemy", "websockets"):
+    for name in ("aiohttp", "aioice", "aiortc", "alembic", "asyncio", "imapclient", "sqlalchemy", "websockets"):
         logging.getLogger(name).setLevel("WARNING")
     logging.captureWarnings(True)
 

@@ -101,7 +101,8 @@ class MediaChild:
 
     def _spawn(self) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "hub", "media", "--with-parent", "--listen", f"127.0.0.1:{self._port}"]
-        return subprocess.Popen(command, stdin=subprocess.PIPE)
+        # A session of its own: Ctrl-C is for the hub, which ends it when its own calls are told.
+        return subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
 
     def _keep_up(self) -> None:
         delay_s = _FIRST_S

@@ -6,6 +6,7 @@ Everything an administrator changes at run time lives in the database instead. `
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -28,7 +29,9 @@ class Settings:
     `smtp_listen` and `lmtp_listen`: where mail may be handed in, host:port or (LMTP) the path of a socket; empty: nowhere.
     `media_url`: where the media process of the hub's own telephone line answers; empty: the hub starts one itself; "off":
     there is none. `media_…` else is for the media process: its codec, the calls it carries (0: as many as are sensible), the
-    addresses and UDP ports on which it takes sound, and the address by which the world sees it behind a router."""
+    addresses and UDP ports on which it takes sound, and the address by which the world sees it behind a router.
+    `recordings_url`: the bucket where recordings of calls lie, s3://bucket/prefix; empty: the directory of files.
+    `s3_endpoint`: where that bucket's store answers, if it is not Amazon's."""
 
     data_dir: Path
     database_url: str
@@ -54,6 +57,8 @@ class Settings:
     media_addresses: tuple[str, ...] = ()
     media_ports: tuple[int, int] | None = None
     media_public_address: str = ""
+    recordings_url: str = ""
+    s3_endpoint: str = ""
 
     @property
     def line_url(self) -> str:
@@ -142,6 +147,14 @@ def load_settings(env: Mapping[str, str] = os.environ, *, port: int = 8080) -> S
     media_ports = _port_range(env.get("HUB_MEDIA_PORTS", ""))
     if env.get("HUB_MEDIA_PORTS") and media_ports is None:
         faults["HUB_MEDIA_PORTS"] = "must look like 40000-40999"
+    recordings_url = env.get("HUB_RECORDINGS_URL", "").rstrip("/")
+    if recordings_url and not re.fullmatch(
+        r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9!_.*'()/-]+)?", recordings_url
+    ):
+        faults["HUB_RECORDINGS_URL"] = "must look like s3://bucket or s3://bucket/prefix, or be empty"
+    s3_endpoint = env.get("HUB_S3_ENDPOINT", "").rstrip("/")
+    if s3_endpoint and (urlsplit(s3_endpoint).scheme not in ("http", "https") or not urlsplit(s3_endpoint).hostname):
+        faults["HUB_S3_ENDPOINT"] = "must look like https://s3.example.org"
     if faults:
         raise Misconfigured("; ".join(f"{name} {fault}" for name, fault in sorted(faults.items())), fields=faults)
     return Settings(
@@ -161,6 +174,8 @@ def load_settings(env: Mapping[str, str] = os.environ, *, port: int = 8080) -> S
         media_addresses=media_addresses,
         media_ports=media_ports,
         media_public_address=media_public_address,
+        recordings_url=recordings_url,
+        s3_endpoint=s3_endpoint,
         **values,
     )
 

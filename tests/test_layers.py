@@ -47,6 +47,7 @@ LAYERS: tuple[tuple[str, str], ...] = (
     ("hub.media.signature", "formats"),
     ("hub.media.hold_music", "formats"),
     ("hub.media.phrase_files", "formats"),
+    ("hub.media.waveform", "formats"),
     ("hub.media.sound_file", "formats"),
     # A process of its own: it waits and reads clocks, and knows no database.
     ("hub.media", "media"),

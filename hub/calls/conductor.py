@@ -62,7 +62,7 @@ from hub.channels.voice import (
     VoicemailLeft,
     Wait,
 )
-from hub.domain.calls import CallEnd, LegEnd, Party, Presence, Recording
+from hub.domain.calls import SHORT_ABANDON_S, CallEnd, LegEnd, Party, Presence, Recording
 from hub.domain.states import AgentState, CallState, ConversationStatus, LegState
 from hub.domain.values import AuthorKind, ChannelKind, ContactKind, Direction, Happening, Role
 from hub.domain.views import Author, CallView, ConversationView
@@ -76,8 +76,6 @@ from hub.timeline import conversations, customers
 
 _ca, _l, _c, _q, _ch = tables.call.c, tables.leg.c, tables.conversation.c, tables.queue.c, tables.channel.c
 
-# Whoever hangs up so soon had the wrong number: an abandon of its own kind (metrics.md), and nobody calls back.
-SHORT_ABANDON_S = 5.0
 # A message left is told of after the caller has hung up, by some providers a while after.
 _MESSAGE_WITHIN_S = 60
 # An agent's own line must stand this soon when they call out.
@@ -528,6 +526,7 @@ def _agent_connected(tx: Tx, call: Row[Any], leg: Row[Any]) -> None:
         how = "transferred" if call.answered_at is not None else "answered"
         call = records.change(tx, call, answered_at=call.answered_at or tx.now, recording=_wanted_recording(tx, call))
         records.begin_segment(tx, call, leg.user_id, call.queue_id, how)
+        conversations.note_answered_by_voice(tx, call.conversation_id, call.entry_id, leg.user_id)
     if customer is not None:
         records.set_scene(tx, customer, Talk(), Presence.TALK)
     records.settle(tx, call)
@@ -555,6 +554,7 @@ def _customer_reached(tx: Tx, call: Row[Any]) -> None:
     is_callback = view.callback is not None
     call = records.change(tx, call, answered_at=tx.now, recording=_wanted_recording(tx, call))
     records.begin_segment(tx, call, agent.user_id, call.queue_id, "callback" if is_callback else "outbound")
+    conversations.note_answered_by_voice(tx, view.id, call.entry_id, agent.user_id)
     if is_callback:
         dispatcher.settle_callback(tx, _viewer_of(tx, agent.user_id), view.id, reached=True)
     records.settle(tx, call)
@@ -620,6 +620,7 @@ def _abandoned(tx: Tx, call: Row[Any]) -> None:
     call = records.end_call(tx, call, CallEnd.ABANDONED)
     view = conversations.load_conversation(tx, view.id)
     can_be_called = bool(call.address) and _dials(tx, call.channel_id)
+    # Whoever hangs up so soon had the wrong number, and nobody calls back.
     if waited_s >= SHORT_ABANDON_S and can_be_called:
         callbacks.ask_for_caller(tx, view, call.address, conversations.SYSTEM)
     elif view.callback is None and view.unanswered_since is None:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from hub.demo import carrier_twiml
 from hub.demo.carrier_calls import Call, Heard, HeardKind, Member, Participant
-from hub.demo.carrier_recordings import wav_duration_s
+from hub.demo.carrier_recordings import Recording, wav_duration_s
 from hub.demo.carrier_twiml import TwimlError, Verb
 from hub.demo.carrier_webhook import Callback, Source, resolve
 
@@ -176,8 +176,10 @@ async def _utter(voice: Voice, call: Call, verb: Verb, base: Source, setting: _S
         voice.note(call, code, f"Play: {answer.status or 'no answer'} {answer.media_type}".strip(), url, "GET")
         return
     seconds = wav_duration_s(answer.content) or max(1.0, len(answer.content) / BYTES_PER_S)
+    # In a queue or a room most of what is played is music; what is not says so by its name.
+    kind = setting.sound if "music" in url.rsplit("/", 1)[-1] else "sound"
     for _ in range(loops):
-        await _sound(voice, call, setting.sound, seconds, url=url)
+        await _sound(voice, call, kind, seconds, url=url)
 
 
 async def _sound(
@@ -304,7 +306,7 @@ async def _record(voice: Voice, call: Call, verb: Verb, base: Source) -> Source 
     """Until a key, silence, or the most. Whoever says nothing at all leaves nothing, and the next verb follows."""
     longest_s, silence_s = verb.number("maxLength", 3600), verb.number("timeout", 5)
     finish = verb.get("finishOnKey", "1234567890*#")
-    recording = None
+    recording: Recording | None = None
     spoken, digits = False, ""
     try:
         with _listening(voice, call, frozenset({"dtmf", "speech"})):
@@ -342,10 +344,8 @@ async def _record(voice: Voice, call: Call, verb: Verb, base: Source) -> Source 
     return _action(verb, base, _record_params(voice, recording, digits), default=base.url)
 
 
-def _record_params(voice: Voice, recording: object, digits: str) -> list[tuple[str, str]]:
-    from hub.demo.carrier_recordings import Recording
-
-    assert isinstance(recording, Recording)
+def _record_params(voice: Voice, recording: Recording | None, digits: str) -> list[tuple[str, str]]:
+    assert recording is not None
     return [
         ("RecordingUrl", voice.recording_url(recording)),
         ("RecordingSid", recording.sid),
@@ -556,7 +556,6 @@ async def _confer(voice: Voice, call: Call, verb: Verb, noun: Verb, base: Source
             noun.get("statusCallbackMethod", "POST"),
             noun.words("statusCallbackEvent") or frozenset({"start", "end"}),
         )
-    joined_at = voice.time.now()
     participant = voice.join(
         call,
         noun.text,
@@ -573,6 +572,8 @@ async def _confer(voice: Voice, call: Call, verb: Verb, noun: Verb, base: Source
     )
     if participant is None:
         return [("DialCallStatus", "failed")]
+    # docs/voice/twiml/dial: "answered" is the word for a room that was entered.
+    answered = [("DialCallStatus", "answered")]
     hangs_up_on_star = verb.flag("hangupOnStar", False)
     try:
         with _listening(voice, call, frozenset({"dtmf"} if hangs_up_on_star else ())):
@@ -580,13 +581,9 @@ async def _confer(voice: Voice, call: Call, verb: Verb, noun: Verb, base: Source
             await _first(_stay(voice, participant), voice.time.sleep(verb.number("timeLimit", 14_400)), starred)
     finally:
         voice.leave(participant, "participant_hung_up" if call.is_over else "participant_left")
-        if call.is_over and (action := _action(verb, base, _conferred(voice, joined_at))) is not None:
+        if call.is_over and (action := _action(verb, base, answered)) is not None:
             voice.tell_action(call, action)
-    return _conferred(voice, joined_at)
-
-
-def _conferred(voice: Voice, joined_at: object) -> list[tuple[str, str]]:
-    return [("DialCallStatus", "answered")]
+    return answered
 
 
 async def _stay(voice: Voice, participant: Participant) -> None:

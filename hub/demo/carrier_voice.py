@@ -26,7 +26,6 @@ import contextlib
 import secrets
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -60,8 +59,8 @@ SET_UP_S, DETECTS_HUMAN_S, DETECTS_MACHINE_S = 0.4, 1.5, 3.0
 RING_BUFFER_S = 5
 # From the end of a recording until it can be fetched.
 PROCESSING_S = 0.6
-# Ended calls that are remembered, oldest forgotten first.
-REMEMBERED_CALLS = 500
+# Of calls, rooms and recordings that are over so many are remembered, the newest.
+REMEMBERED = 500
 HEARD_LIMIT = 200
 
 WebhookPart = Literal["document", "action", "status", "conference", "recording", "amd"]
@@ -261,9 +260,7 @@ class Voice:
         now = self.time.now()
         call = Call(_sid("CA"), direction, sender, recipient, now, now, status, parent=parent)
         self.calls[call.sid] = call
-        ended = [sid for sid, each in self.calls.items() if each.is_over]
-        for sid in ended[: max(0, len(ended) - REMEMBERED_CALLS)]:
-            del self.calls[sid]
+        self._forget()
         self.touch(call)
         return call
 
@@ -566,11 +563,15 @@ class Voice:
         records: bool = False,
         recording_callback: Callback | None = None,
     ) -> Participant | None:
-        """Into the room; None when it is full. The first who brings them sets the room's callback and recording."""
+        """Into the room; None when it is full or the label is in use. The first who brings them sets the room's callback and
+        recording."""
         room = self.find_room(name) or self.open_room(name)
         now = self.time.now()
         if len(room.participants) >= min(room.max_participants, max_participants):
             self.note(call, 13237, "Conference: the room is full")
+            return None
+        if label and any(each.label == label for each in room.participants.values()):
+            self.note(call, 16025, "Conference: the participant label is in use")
             return None
         if coached_sid is not None and coached_sid not in room.participants:
             self.note(call, 13243, "Conference: coach names no participant")
@@ -693,8 +694,6 @@ class Voice:
     ) -> Recording:
         now = self.time.now()
         recording = Recording(_sid("RE"), source, channels, now, call_sid=call.sid, track=track, callback=callback)
-        if call.participant is not None:
-            recording.conference_sid = None
         self._begin(recording)
         return recording
 
@@ -972,11 +971,17 @@ class Voice:
                 task.cancel()
         return tasks[0] not in done
 
-    def forget(self, before_s: float) -> None:
-        """Recordings and rooms that ended so long ago."""
-        bound = self.time.now() - timedelta(seconds=before_s)
-        for sid in [sid for sid, room in self.rooms.items() if room.status == "completed" and room.updated_at < bound]:
+    def _forget(self) -> None:
+        """What is over and old: a demo may run for weeks."""
+        ended = [sid for sid, call in self.calls.items() if call.is_over]
+        for sid in ended[: max(0, len(ended) - REMEMBERED)]:
+            del self.calls[sid]
+        closed = [sid for sid, room in self.rooms.items() if room.status == "completed" or not room.participants]
+        for sid in closed[: max(0, len(closed) - REMEMBERED)]:
             del self.rooms[sid]
+        done = [sid for sid, recording in self.recordings.items() if recording.status in ("completed", "absent")]
+        for sid in done[: max(0, len(done) - REMEMBERED)]:
+            del self.recordings[sid]
 
 
 async def _settled(future: asyncio.Future[str]) -> None:

@@ -16,9 +16,11 @@ from collections.abc import Coroutine, Sequence
 from typing import Any
 
 from hub.demo.carrier import Carrier, Message
+from hub.demo.carrier_calls import Call, Reaction, hears
 from hub.demo.people import CALLERS, Caller, Dialogue, dialogues_of
 from hub.demo.post_office import Letter, PostOffice
 from hub.demo.robot_agents import RobotAgent
+from hub.errors import HubError
 
 # About three new dialogues a minute, two or three texts each: six to ten texts a minute in all.
 NEW_DIALOGUE_EVERY_S = 20.0
@@ -28,6 +30,13 @@ WAITS_FOR_AN_ANSWER_S = 240.0
 SAYS_THANKS = 0.7
 # Of the dialogues so many are mails; the rest are texts.
 BY_MAIL = 0.25
+# … and so many are calls.
+BY_PHONE = 0.15
+PICKS_UP_AFTER_S = 4.0
+WAITS_ON_THE_LINE_S = (45.0, 150.0)
+TALKS_S = (12.0, 50.0)
+# How often a telephone is looked at: whether somebody talks, or a menu listens.
+LISTENS_EVERY_S = 0.5
 
 
 class Robots:
@@ -58,6 +67,8 @@ class Robots:
         self._go.set()
         self._agents = [RobotAgent(hub_url, email, password, speed=speed) for email in agents]
         self._busy: set[str] = set()
+        for caller in CALLERS:
+            carrier.voice.set_reaction(caller.phone, Reaction("answer", PICKS_UP_AFTER_S))
 
     @property
     def running(self) -> bool:
@@ -78,6 +89,7 @@ class Robots:
             for agent in self._agents:
                 group.create_task(agent.run(), name=f"robot {agent.email}")
             group.create_task(self._keep_writing(group), name="robot customers")
+            group.create_task(self._keep_answering(group), name="robot telephones")
 
     async def _keep_writing(self, group: asyncio.TaskGroup) -> None:
         while True:
@@ -88,8 +100,13 @@ class Robots:
                 continue
             caller = random.choice(free)
             self._busy.add(caller.phone)
-            talk = self.correspond if random.random() < BY_MAIL else self._text
-            job: Coroutine[Any, Any, None] = talk(caller, random.choice(dialogues_of(caller.language)))
+            chance = random.random()
+            job: Coroutine[Any, Any, None]
+            if chance < BY_PHONE:
+                job = self.call(caller)
+            else:
+                talk = self.correspond if chance < BY_PHONE + BY_MAIL else self._text
+                job = talk(caller, random.choice(dialogues_of(caller.language)))
             group.create_task(job, name=f"robot {caller.phone}")
 
     async def _text(self, caller: Caller, dialogue: Dialogue) -> None:
@@ -102,6 +119,43 @@ class Robots:
                 await self._sleep(random.uniform(*READS_AND_TYPES_S))
         finally:
             self._busy.discard(caller.phone)
+
+    async def call(self, caller: Caller) -> None:
+        """Calls the hub: a key for every menu, patience for a while, a talk, and the receiver down."""
+        voice = self._carrier.voice
+        try:
+            call = voice.call(caller.phone, self._number, name=caller.name)
+            patience = asyncio.get_running_loop().time() + random.uniform(*WAITS_ON_THE_LINE_S) / self._speed
+            while not call.is_over and not hears(call) and asyncio.get_running_loop().time() < patience:
+                await self._sleep(LISTENS_EVERY_S)
+                # Who waits with music is offered a callback by a key, too: most people would rather wait.
+                in_menu = "dtmf" in call.listens_for and call.member is None
+                if in_menu and random.random() < 0.2:
+                    voice.press(call, random.choice("12"))
+            if not call.is_over and hears(call):
+                await self._sleep(random.uniform(*TALKS_S))
+            voice.put_down(call)
+        except HubError:
+            pass  # the number cannot be called just now, or somebody has this telephone in hand
+        finally:
+            self._busy.discard(caller.phone)
+
+    async def _keep_answering(self, group: asyncio.TaskGroup) -> None:
+        """Whoever is called and talks to somebody hangs up after a while."""
+        voice, phones = self._carrier.voice, {caller.phone for caller in CALLERS}
+        ending: set[str] = set()
+        while True:
+            changed = voice.changed
+            for call in [*voice.calls.values()]:
+                if call.phone in phones and call.direction != "inbound" and hears(call) and call.sid not in ending:
+                    ending.add(call.sid)
+                    group.create_task(self._end(call), name=f"robot {call.phone}")
+            await changed.wait()
+            await asyncio.sleep(0.2)
+
+    async def _end(self, call: Call) -> None:
+        await self._sleep(random.uniform(*TALKS_S))
+        self._carrier.voice.put_down(call)
 
     async def correspond(self, caller: Caller, dialogue: Dialogue) -> None:
         """The dialogue as mails: each but the first answers the hub's last."""

@@ -3,6 +3,8 @@
     sign in → snapshot → /live → available
     an offer rings      → accept it after a few seconds
     a customer waits    → show "typing", answer from the script (or politely, if the words are unknown), resolve at the end
+    a customer calls    → accept; the telephone on the desk picks up by itself, and the customer hangs up at some time
+    … is to be called   → call; a message left after the tone is listened to and resolved
 
 A robot that loses the hub signs in again after a pause. Paused robots go away ("robots paused") and touch nothing, so that
 every offer rings at the people who are there.
@@ -28,6 +30,10 @@ log = logging.getLogger(__name__)
 ACCEPTS_AFTER_S = (2.0, 6.0)
 ANSWERS_AFTER_S = (4.0, 11.0)
 RESOLVES_AFTER_S = (3.0, 9.0)
+WRITES_UP_AFTER_S = (4.0, 15.0)
+CALLS_AFTER_S = (3.0, 8.0)
+# The lines whose calls come to a telephone on the desk; robots have no browser to talk in.
+LINES = frozenset({"phone-demo"})
 # A customer who does not come back within this has been helped.
 IDLE_RESOLVES_AFTER_S = 90.0
 # /live ticks every 10 s; nothing for 25 s is a dead line (API.md).
@@ -114,6 +120,8 @@ class RobotAgent:
                 self._see_conversation(desk, conversation)
             for offer in snapshot["offers"]:
                 self._see_offer(desk, offer)
+            for call in snapshot["calls"]:
+                self._see_call(desk, call)
             await self._listen(desk, snapshot["token"])
 
     async def _listen(self, desk: _Desk, token: str) -> None:
@@ -148,6 +156,8 @@ class RobotAgent:
                 self._see_conversation(desk, event["conversation"])
             case "conversation.changed":
                 self._see_conversation(desk, event["conversation"])
+            case "call.changed":
+                self._see_call(desk, event["call"])
             case "agent.changed":
                 agent = event["agent"]
                 if agent["user_id"] == desk.user_id and agent["state"] in ("offline", "not_responding"):
@@ -155,7 +165,13 @@ class RobotAgent:
 
     def _see_offer(self, desk: _Desk, offer: Json) -> None:
         if offer["agent_id"] == desk.user_id and offer["ended_at"] is None and self.working:
-            self._take_on(desk, "offer", offer["id"], self._accept(desk, offer["id"]))
+            can_talk = offer["channel_kind"] != "phone" or offer["channel_id"] in LINES
+            job = self._accept(desk, offer["id"]) if can_talk else self._decline(desk, offer["id"])
+            self._take_on(desk, "offer", offer["id"], job)
+
+    def _see_call(self, desk: _Desk, call: Json) -> None:
+        if call["state"] == "wrap_up" and call["agent_id"] == desk.user_id:
+            self._take_on(desk, "wrap_up", call["id"], self._write_up(desk, call["id"]))
 
     def _see_conversation(self, desk: _Desk, conversation: Json) -> None:
         held = self._conversations.get(conversation["id"])
@@ -165,6 +181,10 @@ class RobotAgent:
             self._conversations.pop(conversation["id"], None)
             return
         self._conversations[conversation["id"]] = conversation
+        if conversation["channel_kind"] == "phone":
+            if conversation["call_id"] is None:
+                self._take_on(desk, "phone", conversation["id"], self._follow_up(desk, conversation["id"]))
+            return
         if self._waits(conversation):
             self._take_on(desk, "answer", conversation["id"], self._answer(desk, conversation["id"]))
 
@@ -189,6 +209,26 @@ class RobotAgent:
         await self._sleep(*ACCEPTS_AFTER_S)
         if self.working:
             await self._call(desk, "POST", f"/offers/{offer_id}/accept", allowed=(404, 409))
+
+    async def _decline(self, desk: _Desk, offer_id: int) -> None:
+        await self._call(desk, "POST", f"/offers/{offer_id}/decline", allowed=(404, 409))
+
+    async def _write_up(self, desk: _Desk, call_id: int) -> None:
+        await self._sleep(*WRITES_UP_AFTER_S)
+        await self._call(desk, "POST", f"/calls/{call_id}/wrap_up", {"done": True}, allowed=(403, 404, 409, 422))
+
+    async def _follow_up(self, desk: _Desk, conversation_id: int) -> None:
+        """Nobody is on the line: calls whoever wants to be called, listens to a message and is done with it."""
+        await self._sleep(*CALLS_AFTER_S)
+        await self._working.wait()
+        conversation = self._conversations.get(conversation_id)
+        if conversation is None or conversation["call_id"] is not None:
+            return
+        if conversation["callback"] is not None:
+            await self._call(desk, "POST", "/calls", {"conversation_id": conversation_id}, allowed=(403, 404, 409, 422))
+        else:
+            await self._sleep(*RESOLVES_AFTER_S)
+            await self._resolve(desk, conversation_id)
 
     async def _answer(self, desk: _Desk, conversation_id: int) -> None:
         """Answers for as long as the customer waits, then resolves."""

@@ -190,6 +190,8 @@ class Control:
 
     async def _record(self, request: Request, body: bytes) -> Response:
         wanted = _parsed(_RecordingOrder, body)
+        if wanted.recording is Recording.ON and not wanted.webhook_url:
+            raise InvalidInput("nobody is named whom to tell", fields={"webhook_url": "is missing"})
         self._exchange.record(request.path_params["room"], wanted.recording, wanted.webhook_url)
         return Response(status_code=204)
 

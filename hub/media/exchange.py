@@ -119,6 +119,8 @@ class Participant:
         goes_on = isinstance(scene, voice.Wait) and isinstance(before, voice.Wait)
         self.stop_play()
         if not goes_on:
+            # Keys pressed before belong to the scene before.
+            self.keys.clear()
             self._music_at = 0
             self.prompt_due = 0
         elif isinstance(scene, voice.Wait) and not scene.every_s:

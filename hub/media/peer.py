@@ -139,11 +139,10 @@ class Ice(aioice.Connection):
         super().request_received(message, addr, protocol)
 
     def data_received(self, data: bytes, component: int) -> None:
-        self.heard_at = time.monotonic()
-        # RFC 7983: 128 to 191 is RTP or RTCP, 20 to 63 DTLS.
+        # RFC 7983: 128 to 191 is RTP or RTCP, 20 to 63 DTLS; anything else is a stranger's, and is not kept.
         if data and 127 < data[0] < 192:
             self._on_sound(data)
-        else:
+        elif data and 19 < data[0] < 64:
             super().data_received(data, component)
 
     def send_now(self, data: bytes) -> None:
@@ -321,10 +320,12 @@ class Peer:
         try:
             if 191 < data[1] < 224:  # RFC 5761, section 4
                 self._control(session.unprotect_rtcp(data))
+                self._ice.heard_at = time.monotonic()
                 return
             data = session.unprotect(data)
         except pylibsrtp.Error:
             return
+        self._ice.heard_at = time.monotonic()
         first, kind, sequence, timestamp, ssrc = struct.unpack_from("!BBHII", data)
         if kind & 0x7F != self._payload_type:
             return

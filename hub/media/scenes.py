@@ -106,8 +106,6 @@ def _menu(scene: voice.Menu, stage: Stage) -> Play:
 
 def _first_key(stage: Stage, scene: voice.Menu) -> Generator[Frame, None, str | None]:
     """Returns the first key, None when none came in time."""
-    # Keys pressed before they were asked for belong to the scene before.
-    stage.keys.clear()
     for frame in _said(stage, scene.prompts):
         if stage.keys:
             return stage.keys.popleft()

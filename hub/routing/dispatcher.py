@@ -1136,10 +1136,19 @@ def keep_open(tx: Tx, view: ConversationView) -> None:
     """The call is over and its conversation is not: it costs its agent what a message costs."""
     if view.assignee_id is None:
         return
-    live = (_as.conversation_id == view.id, _as.ended_at.is_(None))
-    tx.execute(update(tables.assignment).where(*live).values(weight=_weight_for(tx, view.assignee_id, ChannelKind.SMS)))
+    # The call's handling is over: how long a conversation stays open afterwards says nothing of how long calls take.
+    _end_assignment(tx, view, "call_over")
+    tx.execute(
+        insert(tables.assignment).values(
+            conversation_id=view.id,
+            agent_id=view.assignee_id,
+            assigned_at=tx.now,
+            how="claim",
+            weight=_weight_for(tx, view.assignee_id, ChannelKind.SMS),
+            connected_at=tx.now,
+        )
+    )
     roster.emit_agents(tx, [view.assignee_id])
-    tx.wake("routing")
 
 
 # --- the loop -----------------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Where attachments (and later recordings) lie: one small interface, a local directory behind it.
+"""Where attachments, sounds and recordings lie: one small interface, a local directory behind it.
 
 A key is opaque and unguessable; a file is complete or absent (written beside, synced, then renamed).
 """
@@ -20,24 +20,29 @@ from hub.errors import NotFound, OperatorError
 _FREE_BYTES_LIMIT = 256 << 20
 
 _KEY = re.compile(r"[0-9a-f]{2}/[0-9a-f]{40}")
-_KEY_OR_PART = re.compile(r"[0-9a-f]{2}/[0-9a-f]{40}(\.part)?")
+_KEY_OR_PART = re.compile(r"[0-9a-f]{2}/[0-9a-f]{40}((\.[0-9a-f]{8})?\.part)?")
+
+
+def new_key() -> str:
+    name = secrets.token_hex(20)
+    return f"{name[:2]}/{name}"
 
 
 class Files:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
 
-    def write(self, content: bytes) -> str:
-        """Stores the bytes, durable when it returns, and answers their key."""
+    def write(self, content: bytes, key: str | None = None) -> str:
+        """Stores the bytes, durable when it returns, and answers their key: a new one, or one from `new_key`."""
         self._directory.mkdir(parents=True, exist_ok=True)
         if shutil.disk_usage(self._directory).free < _FREE_BYTES_LIMIT + len(content):
             # The database needs what is left.
             raise OperatorError("there is no room for files on this machine", code="storage_full")
-        name = secrets.token_hex(20)
-        key = f"{name[:2]}/{name}"
+        key = key or new_key()
         path = self._directory / key
         path.parent.mkdir(parents=True, exist_ok=True)
-        beside = path.with_suffix(".part")
+        # Two that write one key (a lease ran out) do not write into one another.
+        beside = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
         with beside.open("wb") as file:
             file.write(content)
             file.flush()

@@ -1111,6 +1111,7 @@ recording = Table(
     Column("peaks", JSON(none_as_null=True)),
     _at("started_at"),
     _at("created_at"),
+    # When something of it is to be removed next: the provider's copy once ours is stored, ours once it is deleted.
     _at("delete_at", nullable=True),
     _at("deleted_at", nullable=True),
     _ref("deleted_by", "user_account.id", nullable=True),
@@ -1125,6 +1126,13 @@ recording = Table(
         "retry_at",
         sqlite_where=text("state = 'fetching'"),
         postgresql_where=text("state = 'fetching'"),
+    ),
+    # Those that may have become too old.
+    Index(
+        "ix_recording_stored",
+        "started_at",
+        sqlite_where=text("state = 'stored'"),
+        postgresql_where=text("state = 'stored'"),
     ),
     Index(
         "ix_recording_delete_at",

@@ -428,6 +428,30 @@ def add_happening(
     )
 
 
+def note_answered_by_voice(tx: Tx, conversation_id: int, entry_id: int, agent_id: int) -> None:
+    """An agent and the customer talk with each other: whatever the customer had asked for in writing, or after the tone, is
+    answered by that (a fact for the KPIs, of the call's line on the timeline)."""
+    before = load_conversation(tx, conversation_id)
+    if before.unanswered_since is None:
+        return
+    answers = (_e.conversation_id == conversation_id, _e.direction == "out", _e.author_kind == "agent")
+    is_first = tx.first(select(_e.id).where(*answers).limit(1)) is None
+    emit_conversation(tx, change(tx, conversation_id, unanswered_since=None))
+    tx.emit(
+        CustomerAnswered(
+            entry_id=entry_id,
+            conversation_id=conversation_id,
+            agent_id=agent_id,
+            channel_id=before.channel_id,
+            queue_id=before.queue_id,
+            asked_at=before.unanswered_since,
+            answered_at=tx.now,
+            is_first=is_first,
+        ),
+        {FACTS},
+    )
+
+
 def change_entry(tx: Tx, entry_id: int, **values: Any) -> EntryView:
     """Writes new values of an entry (delivery, attachments) and tells all who may see it."""
     tx.execute(update(tables.entry).where(_e.id == entry_id).values(version=_e.version + 1, **values))

@@ -61,6 +61,7 @@ from hub.settings import Settings
 from hub.store.database import Database
 from hub.store.files import Files
 from hub.store.notices import Notices
+from hub.store.recordings import Recordings
 from hub.store.stream import Wakes
 from hub.store.vault import Vault
 from hub.timeline.adapters import Adapters
@@ -118,6 +119,8 @@ class HubLike(Protocol):
     def vault(self) -> Vault: ...
     @property
     def files(self) -> Files: ...
+    @property
+    def recordings(self) -> Recordings: ...
     @property
     def notices(self) -> Notices: ...
     @property

@@ -30,6 +30,7 @@ from hub.domain.views import (
     OfferView,
     QueueNumbersView,
     QueueView,
+    RecordingView,
     RequirementView,
     SkillView,
     SpecialDayView,
@@ -1443,3 +1444,55 @@ class SoundView(Answer):
     duration_s: float
     created_at: datetime
     used_by: list[str]
+
+
+class RecordingPlay(Answer):
+    """Somebody has heard a recording."""
+
+    user_id: int
+    name: str
+    at: datetime
+
+
+class RecordingDetail(Answer):
+    """`peaks`: how loud it is, for each channel at most 400 numbers from 0 to 100, the customer's first; null while it is not
+    known. `goes_at`: when it will be deleted, as its queue says today; null: never. `plays`: the newest first, for
+    supervisors; null for everybody else."""
+
+    recording: RecordingView
+    media_type: str | None
+    size_bytes: int | None
+    peaks: list[list[int]] | None
+    goes_at: datetime | None
+    deleted_at: datetime | None
+    deleted_by_name: str | None
+    plays: list[RecordingPlay] | None
+
+
+class QueueRecordings(Answer):
+    """What is stored of a queue's calls (`queue_id` null: of calls that came to no queue)."""
+
+    queue_id: int | None
+    count: int
+    size_bytes: int
+    duration_s: float
+    oldest_at: datetime | None
+
+
+class RecordingSettings(Answer):
+    """`recordings_for_agents`: own (of calls they took part in), seen (of all conversations they may see) or none.
+    `store`: the directory of this hub's files, or a bucket (`store_url`). `fetching`: still with the provider, `troubled` of
+    them by what was wrong at the last try; `failed` by reason. `leaving`: of so many a copy is still to be removed."""
+
+    recordings_for_agents: Literal["own", "seen", "none"]
+    store: Literal["directory", "bucket"]
+    store_url: str
+    queues: list[QueueRecordings]
+    fetching: int
+    troubled: dict[str, int]
+    failed: dict[str, int]
+    leaving: int
+
+
+class SetRecordings(Request):
+    recordings_for_agents: Literal["own", "seen", "none"]

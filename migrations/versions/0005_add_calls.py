@@ -234,6 +234,13 @@ def upgrade() -> None:
         sqlite_where=sa.text("state = 'fetching'"),
         postgresql_where=sa.text("state = 'fetching'"),
     )
+    op.create_index(
+        "ix_recording_stored",
+        "recording",
+        ["started_at"],
+        sqlite_where=sa.text("state = 'stored'"),
+        postgresql_where=sa.text("state = 'stored'"),
+    )
 
     op.create_table(
         "recording_play",

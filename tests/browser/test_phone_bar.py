@@ -1,5 +1,5 @@
-"""An agent's telephone, whole: a visitor of the shop calls over the hub's own line, and agents and a supervisor answer in their
-browsers, with the sound of fake microphones."""
+"""An agent's telephone, whole: a visitor of the shop calls over the hub's own line, and agents and a supervisor answer in
+their browsers, with the sound of fake microphones."""
 
 from __future__ import annotations
 

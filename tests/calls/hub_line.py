@@ -42,7 +42,9 @@ class Voice:
     """Somebody with a browser: a tone of their own, and what they hear."""
 
     hertz: float
+    is_speaking: bool = True
     connection: RTCPeerConnection | None = None
+    microphone: Tone | None = None
     heard: array[int] = field(default_factory=lambda: array("h"))
     _listening: list[asyncio.Task[None]] = field(default_factory=list)
 
@@ -50,13 +52,20 @@ class Voice:
         """A new connection's offer."""
         self.connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         self.connection.on("track", self._listen)
-        self.connection.addTransceiver(Tone(self.hertz), direction="sendrecv")
+        self.microphone = Tone(self.hertz if self.is_speaking else 0)
+        self.connection.addTransceiver(self.microphone, direction="sendrecv")
         await self.connection.setLocalDescription(await self.connection.createOffer())
         return str(self.connection.localDescription.sdp)
 
     async def answered(self, sdp: str) -> None:
         assert self.connection is not None
         await self.connection.setRemoteDescription(RTCSessionDescription(sdp, "answer"))
+
+    def speaks(self, is_speaking: bool) -> None:
+        """Or is silent, from now on."""
+        self.is_speaking = is_speaking
+        if self.microphone is not None:
+            self.microphone.hertz = self.hertz if is_speaking else 0
 
     def _listen(self, track: MediaStreamTrack) -> None:
         async def work() -> None:
@@ -77,9 +86,13 @@ class Voice:
     async def until_not_hears(self, hertz: float) -> None:
         await until(lambda: self.strength(hertz) < ABSENT, f"{self.hertz} does not hear {hertz}")
 
-    async def close(self) -> None:
+    async def leave(self) -> None:
+        """The page is closed, or loaded anew."""
         if self.connection is not None:
             await self.connection.close()
+
+    async def close(self) -> None:
+        await self.leave()
         for task in self._listening:
             task.cancel()
         await asyncio.gather(*self._listening, return_exceptions=True)
@@ -194,18 +207,22 @@ class HubLineHouse:
         return customer
 
 
-@contextlib.asynccontextmanager
-async def line_house(database_url: str, folder: Path, **media: Any) -> AsyncIterator[HubLineHouse]:
-    plan = Plan(
+def media_plan(folder: Path, key: bytes, **more: Any) -> Plan:
+    """A media process that shares nothing with the hub but the key."""
+    return Plan(
         "127.0.0.1",
         0,
-        key=Vault(SECRET_KEY).key("media"),
+        key=key,
         data_dir=folder / "media",
         files_dir=folder / "files",
         addresses=Addresses(("127.0.0.1",)),
-        **media,
+        **more,
     )
-    process = Media(plan)
+
+
+@contextlib.asynccontextmanager
+async def line_house(database_url: str, folder: Path, **media: Any) -> AsyncIterator[HubLineHouse]:
+    process = Media(media_plan(folder, Vault(SECRET_KEY).key("media"), **media))
     async with contextlib.AsyncExitStack() as stack:
         url = await stack.enter_async_context(served(process.app))
         house = await stack.enter_async_context(run_hub(database_url, folder, media_url=url))

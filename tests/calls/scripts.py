@@ -60,7 +60,7 @@ async def the_agent_hangs_up(stage: Stage) -> None:
     await stage.nothing_is_left()
 
 
-@scripted()
+@scripted("puts_down")
 async def the_agents_line_is_put_down_and_the_caller_is_not_left_alone(stage: Stage) -> None:
     caller, arpi, call = await stage.talk()
     await stage.line.agent_hangs_up(arpi)
@@ -621,6 +621,19 @@ async def a_number_outside_that_does_not_answer_gives_the_caller_back_to_the_que
     await finish(stage, caller, arpi, call)
 
 
+@scripted("dials")
+async def who_leaves_while_it_rings_outside_stops_the_ringing(stage: Stage) -> None:
+    caller, arpi, call = await stage.talk()
+    await arpi.does(call, "transfer", number=OUTSIDE)
+    outside = await stage.line.rung(OUTSIDE, "rings")
+    await caller.hears("music")
+    await caller.hang_up()
+    await outside.is_over()
+    await stage.until_over(call)
+    await stage.is_free(arpi)
+    await stage.nothing_is_left()
+
+
 async def consult(stage: Stage) -> tuple[Caller, Agent, Agent, Json]:
     """The agent asks a colleague while the customer waits."""
     caller, arpi, call = await stage.talk()
@@ -663,6 +676,18 @@ async def a_consultation_becomes_a_conference(stage: Stage) -> None:
     await eka.does(call, "leave")
     await stage.hear_each_other(caller, arpi)
     await finish(stage, caller, arpi, call)
+
+
+@scripted()
+async def who_leaves_a_conference_ends_it(stage: Stage) -> None:
+    caller, arpi, eka, call = await consult(stage)
+    await arpi.does(call, "conference")
+    await stage.hear_each_other(caller, arpi, eka)
+    await caller.hang_up()
+    await arpi.wraps_up(call)
+    await stage.until_over(call, "completed")
+    await stage.is_free(eka)
+    await stage.nothing_is_left()
 
 
 @scripted()

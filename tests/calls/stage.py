@@ -35,6 +35,7 @@ from hub.domain.values import ContactKind, Role
 from hub.store import tables
 from hub.store.database import Tx
 from hub.timeline import customers
+from tests.calls.figures import check_figures
 from tests.support.running_hub import House, Json, Person, Screen, run_hub
 
 CUSTOMER = "+37477123456"
@@ -71,6 +72,8 @@ class Line(Protocol):
     dials: bool
     hears_words: bool
     detects_machines: bool
+    # An agent can put their end down, as a telephone is; where it is a page, one that goes away is a lost line.
+    puts_down: bool
 
     async def set_up(self, stage: Stage) -> None:
         """Makes the channel, and whatever stands at its other end."""
@@ -219,7 +222,8 @@ class Stage:
         self, name: str, *, role: Role = Role.AGENT, queue_ids: Sequence[int] | None = None, available: bool = True
     ) -> Agent:
         person = await self.house.person(name, role, queue_ids)
-        screen = await self._stack.enter_async_context(self.house.screen(person))
+        # Nobody reads on: a line that was full would take ten seconds to be closed.
+        screen = await self._stack.enter_async_context(self.house.screen(person, max_queue=None))
         agent = Agent(self, person, screen)
         await self.line.prepare_agent(agent)
         self.agents.append(agent)
@@ -414,13 +418,13 @@ class Scripted:
     play: Script
     needs: frozenset[str] = frozenset()
 
-    def suits(self, line: Line) -> bool:
+    def suits(self, line: Line | type[Line]) -> bool:
         return all(getattr(line, need) for need in self.needs)
 
 
 @contextlib.asynccontextmanager
 async def open_stage(database_url: str, folder: Path, line: Line, **settings: Any) -> AsyncIterator[Stage]:
-    """A whole hub, and the line. Agents' consoles stay connected while it is open."""
+    """A whole hub, and the line. Agents' consoles stay connected while it is open. In the end the figures are right."""
     async with run_hub(database_url, folder, presence_grace_s=3600, **settings) as house:
         clock = StageClock()
         house.hub.database.clock = clock
@@ -429,5 +433,6 @@ async def open_stage(database_url: str, folder: Path, line: Line, **settings: An
             await line.set_up(stage)
             try:
                 yield stage
+                await check_figures(house.hub.database)
             finally:
                 await line.tear_down()

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from hub.calls import lines
+from hub.channels import twilio
 from hub.demo.carrier_voice import VoiceFault, VoiceFaultKind
 from hub.store import tables
 from tests.calls.scripts import SCRIPTS
@@ -110,6 +111,23 @@ async def test_hold_fails_once_and_is_made_up_for(kind: VoiceFaultKind, stage: S
     break_(stage, kind, "update_participant", seconds=0.5)
     await arpi.does(call, "hold", held=False)
     await stage.hear_each_other(caller, arpi)
+    await caller.hang_up()
+    await arpi.wraps_up(call)
+    await stage.nothing_is_left()
+
+
+@pytest.mark.parametrize("kind", ["timeout", "timeout_after_accept"])
+@pytest.mark.parametrize("on", ["create_call", "update_call", "list_conferences"])
+async def test_a_step_without_an_answer_is_asked_about(
+    kind: VoiceFaultKind, on: str, stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody knows whether it was done. Nobody is rung twice."""
+    defaults = twilio.Rest.__init__.__kwdefaults__
+    assert defaults is not None
+    monkeypatch.setitem(defaults, "answer_timeout_s", 0.4)
+    break_(stage, kind, on, seconds=2)
+    caller, arpi, call = await stage.talk()
+    assert len(line_of(stage).carrier.voice.calls_of(arpi.desk_phone)) == 1
     await caller.hang_up()
     await arpi.wraps_up(call)
     await stage.nothing_is_left()

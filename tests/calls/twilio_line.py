@@ -72,7 +72,7 @@ class Telephone:
 
 class TwilioLine:
     channel_id = "phone"
-    dials = hears_words = detects_machines = True
+    dials = hears_words = detects_machines = puts_down = True
 
     def __init__(self) -> None:
         self.time = DrivenTime()

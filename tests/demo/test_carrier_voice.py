@@ -843,3 +843,12 @@ async def test_errors_of_a_call_are_read_over_rest(line: Line) -> None:
     await line.hears(call, "application error")
     (noted,) = await line.rest(lambda c: c.calls(call.sid).notifications.list())
     assert (noted.error_code, noted.log) == ("12200", "0")
+
+
+async def test_a_label_is_one_participants(line: Line) -> None:
+    line.hub.documents["out"] = "<Say>No room</Say>"
+    caller = line.call(document=room(line, participantLabel="agent"))
+    await line.hears(caller, "music")
+    second = await line.answered(DESK, room(line, participantLabel="agent"))
+    await line.hears(second, "No room")
+    assert [each.code for each in second.notifications] == [16025]

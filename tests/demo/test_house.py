@@ -11,6 +11,7 @@ from sqlalchemy import select
 
 from hub.calls import flows, sounds
 from hub.demo import seed
+from hub.demo.carrier_calls import hears
 from hub.demo.people import CALLERS, PEOPLE, dialogues_of, find_reply
 from hub.domain.states import Delivery
 from hub.routing import policies
@@ -137,3 +138,28 @@ def test_unknown_words_get_a_polite_answer_in_their_alphabet(text: str, start: s
     reply = find_reply(text)
     assert reply.text.startswith(start)
     assert not reply.closes
+
+
+async def test_a_robot_customer_who_calls_is_talked_to_by_a_robot_agent(
+    sqlite_url: str, tmp_path: Path, unused_port: int
+) -> None:
+    async with demo(sqlite_url, tmp_path / "data", unused_port, quiet=False) as (hub, house, _):
+        assert house.robots is not None
+        voice = house.carrier.voice
+        caller = CALLERS[0]
+        async with asyncio.timeout(10):
+            while not house.carrier.is_running:  # noqa: ASYNC110 - a carrier that starts rings no bell
+                await asyncio.sleep(0.02)
+        calling = asyncio.create_task(house.robots.call(caller))
+        await voice.until(lambda: any(hears(call) for call in voice.calls_of(caller.phone)), timeout_s=30)
+        await asyncio.wait_for(calling, 30)
+
+        def ended(tx: Tx) -> list[str]:
+            c = tables.call.c
+            query = select(c.end_reason).where(c.address == caller.phone, c.ended_at.is_not(None))
+            return [row.end_reason for row in tx.rows(query)]
+
+        async with asyncio.timeout(30):
+            while "completed" not in await hub.database.read(ended):  # noqa: ASYNC110 - asks the database, which rings no bell
+                await asyncio.sleep(0.1)
+        assert all(not call.notifications for call in voice.calls.values())

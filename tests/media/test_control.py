@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+import socket
 from dataclasses import asdict
 from pathlib import Path
 
@@ -49,7 +51,8 @@ async def test_an_offer_that_is_none_leaves_no_leg(tmp_path: Path) -> None:
             "no_leg",
         ),
         ("/legs/x/key", {"key": "1"}, 404, "no_leg"),
-        ("/rooms/r/recording", {"recording": "on"}, 404, "no_room"),
+        ("/rooms/r/recording", {"recording": "on", "webhook_url": "http://hub.test/"}, 404, "no_room"),
+        ("/rooms/r/recording", {"recording": "on"}, 422, "invalid"),
         ("/rooms/r/recording", {"recording": "off"}, 204, None),
         ("/rooms/r/recording", {"recording": "loud"}, 422, "invalid"),
         ("/legs/x/connect", {"sdp": "v=0"}, 422, "invalid"),
@@ -120,6 +123,25 @@ async def test_who_never_connects_has_failed(tmp_path: Path, monkeypatch: pytest
         await line.dial("anna", Party.CUSTOMER, Talk(), answered=False)
         assert (await line.hook("leg", token="anna"))["end"] == "failed"
         assert line.hooks == []
+
+
+async def test_what_strangers_send_to_a_port_harms_nobody(tmp_path: Path) -> None:
+    async with media_line(tmp_path) as line:
+        await line.call("customer", Party.CUSTOMER, hertz=440)
+        agent = await line.call("agent", Party.AGENT)
+        await agent.until_hears(440)
+        dice = random.Random(7)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+            for party in line.media.exchange.parties.values():
+                assert isinstance(party.leg, peer.Peer)
+                [candidate] = party.leg._ice.local_candidates
+                for first in range(256):
+                    stranger.sendto(
+                        bytes([first]) + dice.randbytes(dice.randrange(0, 60)), (candidate.host, candidate.port)
+                    )
+        await agent.next_seconds(0.5)
+        await agent.until_hears(440)
+        assert (await line.request("GET", "/status")).json()["legs"] == 2
 
 
 async def test_a_page_that_was_reloaded_is_heard_again(tmp_path: Path) -> None:

@@ -98,6 +98,16 @@ async def test_a_key_is_taken_while_the_menu_is_being_said(
         assert customer.strength(OTHER) < ABSENT
 
 
+async def test_a_key_that_belongs_to_the_scene_before_chooses_nothing(tmp_path: Path) -> None:
+    async with hall(tmp_path) as house:
+        house.call("c", Party.CUSTOMER, Hold())
+        house.party("c").keys.append("1")
+        house.order("c", Menu((), keys=("1", "2")), 2)
+        house.party("c").keys.append("2")
+        await house.seconds(0.1)
+        assert [(hook["key"], hook["scene_version"]) for hook in house.told("chosen")] == [("2", 2)]
+
+
 async def test_a_menu_that_nobody_answers_says_so_after_its_silence(
     tmp_path: Path, prompts: tuple[Prompt, Prompt]
 ) -> None:

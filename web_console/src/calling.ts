@@ -19,7 +19,10 @@ const DEVICES_KEY = "hub.telephone";
 const MEASURE_EVERY_MS = 3_000;
 
 /** Why the line does not stand: the microphone, or the line's own refusal. */
-export type LineFault = MicrophoneFault | "all_busy" | "no_sound" | "unreachable";
+export type LineFault = MicrophoneFault | "all_busy" | "no_way" | "no_sound" | "unreachable";
+
+/** The line has no way into a browser: nothing to be tried again. */
+class NoWay extends Error {}
 
 export const usePhone = defineStore("phone", () => {
   const hub = useHub();
@@ -44,7 +47,11 @@ export const usePhone = defineStore("phone", () => {
   // --- the sound
 
   const line = shallowRef<LineNow | null>(null);
-  const fault = ref<LineFault | null>(null);
+  const troubled = ref<LineFault | null>(null);
+  const fault = computed<LineFault | null>(() => {
+    const isNowhere = leg.value !== null && leg.value.address === "" && leg.value.state !== "connected" && voiceOf(call.value?.channel_id)?.in_browser === false;
+    return isNowhere ? "no_way" : troubled.value;
+  });
   /** The browser plays nothing before somebody has pressed something. */
   const isSilent = ref(false);
   const measured = shallowRef<Measured | null>(null);
@@ -82,7 +89,7 @@ export const usePhone = defineStore("phone", () => {
     if (task === "close") {
       drop();
       attempts = 0;
-      fault.value = null;
+      troubled.value = null;
     } else if (task === "connect") void connect();
     if (leg.value === null && ringing.value.length === 0) putDown();
   }
@@ -102,7 +109,7 @@ export const usePhone = defineStore("phone", () => {
       if (event === "silent") return void (isSilent.value = true);
       if (event === "open") {
         attempts = 0;
-        fault.value = null;
+        troubled.value = null;
       }
       at(event);
     };
@@ -118,8 +125,8 @@ export const usePhone = defineStore("phone", () => {
       fresh.setMuted(leg.value?.muted ?? false);
     } catch (error) {
       if (!isMine()) return;
-      fault.value = faultOf(error);
-      at(error instanceof MicrophoneRefused ? "refused" : "broken");
+      troubled.value = faultOf(error);
+      at(error instanceof MicrophoneRefused || error instanceof NoWay ? "refused" : "broken");
     }
   }
 
@@ -132,12 +139,13 @@ export const usePhone = defineStore("phone", () => {
   async function overTwilio(its: CallView, told: (event: LineEvent) => void): Promise<Carrier> {
     putDown();
     const [library, signIn, mineThere] = await Promise.all([import("./twilioLine"), api.lineToken(its.channel_id), api.legToken(its.id)]);
-    if (signIn.token === "") throw new Error("this line has no sign-in for browsers");
+    if (signIn.token === "") throw new NoWay("this line signs no browsers in");
     return library.connectTwilio(signIn.token, mineThere.token, { ...devices }, told);
   }
 
   function faultOf(error: unknown): LineFault {
     if (error instanceof MicrophoneRefused) return error.fault;
+    if (error instanceof NoWay) return "no_way";
     if (error instanceof ApiError) return error.code === "all_busy" ? "all_busy" : "no_sound";
     return "unreachable";
   }
@@ -152,10 +160,10 @@ export const usePhone = defineStore("phone", () => {
       if (!rings || picked !== null || carrier !== null) return;
       picked = pickUp({ ...devices });
       picked.then(
-        () => (fault.value = null),
+        () => (troubled.value = null),
         (error: unknown) => {
           picked = null;
-          fault.value = faultOf(error);
+          troubled.value = faultOf(error);
         },
       );
     },
@@ -164,7 +172,7 @@ export const usePhone = defineStore("phone", () => {
 
   /** After somebody has let the browser use the microphone, or has plugged one in. */
   function tryAgain(): void {
-    fault.value = null;
+    troubled.value = null;
     attempts = 0;
     if (line.value?.state === "refused") line.value = { ...line.value, state: "broken" };
     settle();
@@ -181,7 +189,7 @@ export const usePhone = defineStore("phone", () => {
     try {
       await carrier?.choose({ ...devices });
     } catch (error) {
-      fault.value = faultOf(error);
+      troubled.value = faultOf(error);
     }
   }
 

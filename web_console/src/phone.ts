@@ -182,3 +182,7 @@ export function reachOf(voice: VoiceView | null, deskPhone: string | null): "bro
   if (voice.dials && deskPhone) return "desk";
   return voice.in_browser ? "browser" : null;
 }
+
+/** A number that can be called (E.164), and what stands for one that was withheld (hub/calls/conductor.py). */
+export const isNumber = (address: string): boolean => address.startsWith("+");
+export const isWithheld = (address: string): boolean => address.startsWith("withheld:");

@@ -6,6 +6,7 @@ import { readEscalated } from "./escalated";
 import type { AgentView, ConversationView, EntryView } from "./events";
 import { clockTime, dayName, duration } from "./format";
 import { useHub } from "./hub";
+import { isNumber, isWithheld } from "./phone";
 import { languageOf } from "./skills";
 import { useToasts } from "./toasts";
 
@@ -29,9 +30,11 @@ export function useWords() {
     return code !== null && te(`language.${code}`) ? t(`language.${code}`) : name;
   }
 
-  /** Where the customer is reached. A chat visitor's address is a number of ours that says nothing to anybody. */
+  /** Where the customer is reached. A visitor's address is a number of ours that says nothing to anybody; nor does a withheld one. */
   function reach(conversation: Pick<ConversationView, "channel_kind" | "address">): string {
-    return conversation.channel_kind === "chat" ? t("customer.chat_visitor") : conversation.address;
+    if (conversation.channel_kind === "chat") return t("customer.chat_visitor");
+    if (conversation.channel_kind !== "phone" || isNumber(conversation.address)) return conversation.address;
+    return isWithheld(conversation.address) ? t("call.withheld") : t("call.from_page");
   }
 
   /** The newest words. Where there are none it is an attachment, or a conversation of ours in which nothing was said yet. */
@@ -41,6 +44,7 @@ export function useWords() {
     if (conversation.preview) return conversation.preview;
     // A mail may have no words at all, and its subject stands beside them.
     if (conversation.channel_kind === "email") return conversation.subject ? "" : t("mail.no_subject");
+    if (conversation.channel_kind === "phone") return t("call.nothing_said");
     const isNew = conversation.created_at === conversation.last_entry_at && conversation.unanswered_since === null;
     return isNew ? t("timeline.empty") : t("conversation.no_text");
   }

@@ -314,7 +314,7 @@ function showNow(now) {
   $("robots-state").textContent = !robots.present ? "none" : robots.running ? "working" : "paused";
   $("robots-words").textContent = !robots.present
     ? "This demo was started with --quiet: every customer and every agent is a person."
-    : "Robot customers write now and then; agent2, agent3 and agent4 answer, you too. Pause them and every text rings at you.";
+    : "Robot customers write and call now and then; agent2, agent3 and agent4 answer, you too. Pause them and everything rings at you.";
   $("recent").replaceChildren(
     ...recent.map((line) => el("li", {}, el("b", {}, line.who), el("span", { dir: "auto" }, line.text), el("time", {}, time.format(new Date(line.at))))),
   );

@@ -1,0 +1,35 @@
+"""The demo's telephone: a customer calls from the handset page, an agent takes it at the desk, and the customer is called."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.people import Agent, NewPage, show
+from tests.support.hub_process import HubProcess
+
+pytestmark = pytest.mark.browser
+
+# Nobody of the demo: English is spoken to them.
+CALLER = "+447700900418"
+
+
+def test_a_customer_calls_hears_waits_and_talks(demo: HubProcess, new_page: NewPage) -> None:
+    phone = new_page("customer")
+    phone.goto(f"{demo.url}/demo#{CALLER}")
+    phone.get_by_test_id("handset-call").click()
+    heard = phone.get_by_test_id("captions")
+    expect(heard).to_contain_text("Please stay on the line")
+    expect(heard).to_contain_text("Music")
+    show(phone, "handset-waiting")
+
+    agent = Agent(new_page("agent"), "agent1@demo.test").sign_in(demo.url).become_available()
+    agent.page.get_by_test_id("offer-accept").first.click()
+    expect(heard).to_contain_text("You are connected")
+    expect(phone.get_by_test_id("call-state")).to_contain_text("0:")
+    phone.keyboard.press("5")
+    phone.get_by_test_id("call-hang-up").click()
+    expect(phone.get_by_test_id("call-state")).to_contain_text("Call ended")
+    show(phone, "handset-ended")
+    phone.get_by_test_id("call-close").click()
+    expect(phone.get_by_test_id("handset-text")).to_be_visible()

@@ -51,6 +51,8 @@ if TYPE_CHECKING:
     import aiohttp
 
 PROVIDER = "hub"
+# No media process runs, or it does not answer.
+NO_MEDIA = "no_media"
 CAPABILITIES = VoiceCapabilities(contact_kind=ContactKind.CHAT, dials=False, in_browser=True, by_connect=True)
 
 # It is on this machine or beside it; setting up a browser's connection is the longest it does.
@@ -220,12 +222,12 @@ class HubLine:
         try:
             return _OBJECT.validate_json(content)
         except ValidationError as error:
-            raise Unavailable("the media process answered no JSON", code="no_media") from error
+            raise Unavailable("the media process answered no JSON", code=NO_MEDIA) from error
 
     async def _send(self, method: str, path: str, body: bytes, *, timeout_s: float = _TIMEOUT_S) -> bytes:
         """The answer's body. Refused or Unavailable."""
         if not self._account.media_url:
-            raise Unavailable("no media process runs: calls need the extra `voice`", code="no_media")
+            raise Unavailable("no media process runs: calls need the extra `voice`", code=NO_MEDIA)
         # Late: a hub without such a line need not load it.
         import aiohttp
 
@@ -250,7 +252,7 @@ class HubLine:
                         raise Refused("the recording is too large", code="media_too_large")
                 status, retry_after = answer.status, answer.headers.get("retry-after", "")
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            raise Unavailable("the media process does not answer", code="no_media") from error
+            raise Unavailable("the media process does not answer", code=NO_MEDIA) from error
         if status < 300:
             return bytes(content)
         code, message = _fault(content, status)
@@ -267,7 +269,7 @@ def _fault(content: bytes | bytearray, status: int) -> tuple[str, str]:
     try:
         told = _OBJECT.validate_json(content)
     except ValidationError:
-        return "refused", f"HTTP {status}"
+        return (NO_MEDIA if status >= 500 else "refused"), f"HTTP {status}"
     return str(told.get("code", "refused")), str(told.get("message", f"HTTP {status}"))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from datetime import UTC, datetime
@@ -198,3 +199,18 @@ async def test_a_leg_is_set_up_found_and_ended(media: Line) -> None:
 
 def test_the_clock_of_a_signature_is_the_worlds() -> None:
     assert abs(time.time() - datetime.now(UTC).timestamp()) < 1
+
+
+async def test_a_long_recording_comes_whole(tmp_path: Path) -> None:
+    content = bytes(range(256)) * (64 << 10)
+    async with media_line(tmp_path) as line:
+        shelf = line.media.shelf
+        await asyncio.to_thread(shelf.directory.mkdir, parents=True, exist_ok=True)
+        recording_id = "0123456789abcdef" * 2
+        await asyncio.to_thread((shelf.directory / f"{recording_id}.ogg").write_bytes, content)
+        adapter = HubLine(account(line.url))
+        try:
+            fetched = await adapter.fetch_recording(RecordingRef(recording_id))
+        finally:
+            await adapter.aclose()
+    assert (len(fetched.content), fetched.content == content) == (len(content), True)

@@ -236,7 +236,7 @@ class HubLine:
             async with self._session.request(
                 method, self._account.media_url + path, data=body, headers=headers, allow_redirects=False
             ) as answer:
-                content = await answer.content.read(_RECORDING_LIMIT_BYTES)
+                content = await _whole(answer)
                 status, retry_after = answer.status, answer.headers.get("retry-after", "")
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise Unavailable("the media process does not answer", code="no_media") from error
@@ -250,6 +250,16 @@ class HubLine:
         if status >= 500:
             raise Unavailable(message, code=code)
         raise Refused(message, code=code, provider_code=str(status))
+
+
+async def _whole(answer: aiohttp.ClientResponse) -> bytes:
+    """All of a body. `read(limit)` would be content with what has come, and half a recording looks like a whole one."""
+    content = bytearray()
+    async for piece in answer.content.iter_any():
+        content += piece
+        if len(content) > _RECORDING_LIMIT_BYTES:
+            raise Refused("The recording is too large.", code="media_too_large")
+    return bytes(content)
 
 
 def _fault(content: bytes, status: int) -> tuple[str, str]:

@@ -245,16 +245,12 @@ class HubLine:
                 allow_redirects=False,
                 timeout=aiohttp.ClientTimeout(total=timeout_s),
             ) as answer:
-                content = bytearray()
-                async for part in answer.content.iter_any():
-                    content += part
-                    if len(content) > _RECORDING_LIMIT_BYTES:
-                        raise Refused("the recording is too large", code="media_too_large")
+                content = await _whole(answer)
                 status, retry_after = answer.status, answer.headers.get("retry-after", "")
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise Unavailable("the media process does not answer", code=NO_MEDIA) from error
         if status < 300:
-            return bytes(content)
+            return content
         code, message = _fault(content, status)
         if status in (429, 503):
             retry_after_s = float(retry_after) if retry_after.isdecimal() else None
@@ -265,7 +261,17 @@ class HubLine:
         raise Refused(message, code=code, provider_code=str(status))
 
 
-def _fault(content: bytes | bytearray, status: int) -> tuple[str, str]:
+async def _whole(answer: aiohttp.ClientResponse) -> bytes:
+    """All of a body. `read(limit)` would be content with what has come, and half a recording looks like a whole one."""
+    content = bytearray()
+    async for piece in answer.content.iter_any():
+        content += piece
+        if len(content) > _RECORDING_LIMIT_BYTES:
+            raise Refused("The recording is too large.", code="media_too_large")
+    return bytes(content)
+
+
+def _fault(content: bytes, status: int) -> tuple[str, str]:
     try:
         told = _OBJECT.validate_json(content)
     except ValidationError:

@@ -67,6 +67,7 @@ class SeedUser:
 
 
 SUPPORT, SALES = "Support", "Sales"
+DISPOSITIONS = ("Question", "Order", "Delivery", "Complaint", "Wrong number")
 # Calls from browsers go to people alone: robots have no ears.
 WEB_CALLS = "Web calls"
 
@@ -195,6 +196,7 @@ CLOSED = (
 
 
 MAIN_MENU = "Main menu"
+WEB_MENU = "Calls from the web"
 # Always open but for one day, at which the preview of the menu shows how it sounds when we are closed: whoever tries the demo
 # at night wants somebody to answer.
 TELEPHONE_WEEK = [[("00:00", "24:00")]] * 7
@@ -526,7 +528,8 @@ def _fill(
         _write_past_mails(tx, thread, queue_ids[SUPPORT], agents)
     calendar_id = _write_hours(tx, closed)
     _write_rules(tx, calendar_id, users["admin@demo.test"].id)
-    _write_menu(tx, queue_ids, recorded)
+    _write_menus(tx, queue_ids, recorded)
+    _write_call_settings(tx, queue_ids)
     return True
 
 
@@ -537,8 +540,15 @@ def _write_hours(tx: Tx, closed: Sequence[SpecialDay]) -> int:
     return calendars.create_calendar(tx, text).id
 
 
-def _write_menu(tx: Tx, queue_ids: Mapping[str, int], recorded: Sequence[Recorded]) -> int:
-    """The id of what callers hear first."""
+def _write_call_settings(tx: Tx, queue_ids: Mapping[str, int]) -> None:
+    """Calls are recorded and summed up in a word, and who waits may be called back."""
+    for name in (SUPPORT, SALES, WEB_CALLS):
+        settings = QueueSettings(records_calls=True, offers_callback=True, dispositions=DISPOSITIONS, recording_days=90)
+        queues.update_queue(tx, queue_ids[name], settings)
+
+
+def _write_menus(tx: Tx, queue_ids: Mapping[str, int], recorded: Sequence[Recorded]) -> None:
+    """What callers hear first: the same on both lines, but calls from the web go to the people who have ears."""
     new_year = SpecialDayText(f"{tx.now.year + 1}-01-01", (), "New Year")
     calendar_id = calendars.create_calendar(tx, CalendarText("Telephone", TIME_ZONE, TELEPHONE_WEEK, [new_year])).id
     sound_ids = {
@@ -547,8 +557,15 @@ def _write_menu(tx: Tx, queue_ids: Mapping[str, int], recorded: Sequence[Recorde
         ).id
         for each in recorded
     }
-    body = main_menu(queue_ids[SUPPORT], queue_ids[SALES], calendar_id, sound_ids)
-    return flows.create_flow(tx, MAIN_MENU, body).id
+    web_calls = queue_ids[WEB_CALLS]
+    menus = {
+        "phone-demo": (MAIN_MENU, queue_ids[SUPPORT], queue_ids[SALES]),
+        "line-demo": (WEB_MENU, web_calls, web_calls),
+    }
+    for channel_id, (name, support, sales) in menus.items():
+        flow_id = flows.create_flow(tx, name, main_menu(support, sales, calendar_id, sound_ids)).id
+        channel = tables.channel
+        tx.execute(update(channel).where(channel.c.id == channel_id).values(flow_id=flow_id))
 
 
 def _write_rules(tx: Tx, calendar_id: int, user_id: int) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from hub.channels import hubline
 from hub.channels.channel import ChannelAccount, WebhookRequest
 from hub.channels.hubline import HubLine
 from hub.channels.voice import (
@@ -193,6 +194,40 @@ async def test_a_leg_is_set_up_found_and_ended(media: Line) -> None:
         await line.record(order("anna"), Recording.OFF)
         await line.hang_up(order("anna"))
         assert await line.find_live() == frozenset()
+    finally:
+        await line.aclose()
+
+
+async def test_a_recording_is_fetched_to_its_last_byte(media: Line) -> None:
+    """It comes in many pieces, and the line's own copy is deleted when it has been fetched."""
+    recording, content = RecordingRef("0" * 32, channels=2), bytes(range(256)) * 4_096
+    shelf = media.media.exchange.shelf
+    shelf.directory.mkdir(parents=True, exist_ok=True)
+    (shelf.directory / f"{recording.provider_id}.ogg").write_bytes(content)
+    line = HubLine(account(media.url))
+    try:
+        assert (await line.fetch_recording(recording)).content == content
+        await line.delete_recording(recording)
+        with pytest.raises(Refused) as refused:
+            await line.fetch_recording(recording)
+        assert refused.value.code == "no_recording"
+    finally:
+        await line.aclose()
+
+
+async def test_a_recording_that_is_too_large_is_refused_and_not_cut(
+    media: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hubline, "_RECORDING_LIMIT_BYTES", 1_000)
+    recording = RecordingRef("1" * 32)
+    shelf = media.media.exchange.shelf
+    shelf.directory.mkdir(parents=True, exist_ok=True)
+    (shelf.directory / f"{recording.provider_id}.ogg").write_bytes(bytes(1_001))
+    line = HubLine(account(media.url))
+    try:
+        with pytest.raises(Refused) as refused:
+            await line.fetch_recording(recording)
+        assert refused.value.code == "media_too_large"
     finally:
         await line.aclose()
 

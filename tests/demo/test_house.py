@@ -105,14 +105,14 @@ def kept_in(directory: Path) -> list[Path]:
     return sorted(directory.rglob("*"))
 
 
-async def test_the_seed_has_a_menu_whose_words_are_recorded(database: Database, tmp_path: Path) -> None:
+async def test_the_seed_has_a_menu_for_each_line_whose_words_are_recorded(database: Database, tmp_path: Path) -> None:
     files = Files(tmp_path)
     vault = Vault("x" * 40)
     await seed.seed(database, vault, hub_url="http://127.0.0.1:8080", smtp_port=2525, files=files)
-    (menu,) = await database.read(flows.load_flows)
-    assert (menu.name, menu.missing) == (seed.MAIN_MENU, {})
-    said = [each for node in menu.body["nodes"].values() for each in node.get("said", ())]
-    assert len(said) == sum(len(words) for words in seed.MENU_WORDS.values())
+    menus = await database.read(flows.load_flows)
+    assert {menu.name: menu.missing for menu in menus} == {seed.MAIN_MENU: {}, seed.WEB_MENU: {}}
+    said = [each for menu in menus for node in menu.body["nodes"].values() for each in node.get("said", ())]
+    assert len(said) == len(menus) * sum(len(words) for words in seed.MENU_WORDS.values())
     assert all(each["sound_id"] is not None for each in said)
     stored = await database.read(sounds.load_sounds)
     assert all(files.path(each.file_key).stat().st_size == each.size_bytes for each in stored)

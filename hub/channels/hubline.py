@@ -57,6 +57,8 @@ CAPABILITIES = VoiceCapabilities(contact_kind=ContactKind.CHAT, dials=False, in_
 
 # It is on this machine or beside it; setting up a browser's connection is the longest it does.
 _TIMEOUT_S = 10.0
+# A recording of hours, from a media process on another machine.
+_FETCH_TIMEOUT_S = 300.0
 # An hour of speech at 32 kbit/s has some 15 MB.
 _RECORDING_LIMIT_BYTES = 256 << 20
 _TEXT_LIMIT = 200
@@ -194,7 +196,7 @@ class HubLine:
         await self._post(f"/rooms/{order.room}/recording", body)
 
     async def fetch_recording(self, recording: RecordingRef) -> Fetched:
-        content = await self._send("GET", f"/recordings/{recording.provider_id}", b"")
+        content = await self._send("GET", f"/recordings/{recording.provider_id}", b"", timeout_s=_FETCH_TIMEOUT_S)
         return Fetched(content, "audio/ogg")
 
     async def delete_recording(self, recording: RecordingRef) -> None:
@@ -222,7 +224,7 @@ class HubLine:
         except ValidationError as error:
             raise Unavailable("the media process answered no JSON", code=NO_MEDIA) from error
 
-    async def _send(self, method: str, path: str, body: bytes) -> bytes:
+    async def _send(self, method: str, path: str, body: bytes, *, timeout_s: float = _TIMEOUT_S) -> bytes:
         """The answer's body. Refused or Unavailable."""
         if not self._account.media_url:
             raise Unavailable("no media process runs: calls need the extra `voice`", code=NO_MEDIA)
@@ -230,15 +232,20 @@ class HubLine:
         import aiohttp
 
         if self._session is None:
-            self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_TIMEOUT_S))
+            self._session = aiohttp.ClientSession()
         # Its own clock, for the signature alone.
         headers = signed_headers(self._account.media_key, int(time.time()), method, path, body)
         headers["content-type"] = "application/json"
         try:
             async with self._session.request(
-                method, self._account.media_url + path, data=body, headers=headers, allow_redirects=False
+                method,
+                self._account.media_url + path,
+                data=body,
+                headers=headers,
+                allow_redirects=False,
+                timeout=aiohttp.ClientTimeout(total=timeout_s),
             ) as answer:
-                content = await answer.content.read(_RECORDING_LIMIT_BYTES)
+                content = await _whole(answer)
                 status, retry_after = answer.status, answer.headers.get("retry-after", "")
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise Unavailable("the media process does not answer", code=NO_MEDIA) from error
@@ -252,6 +259,16 @@ class HubLine:
         if status >= 500:
             raise Unavailable(message, code=code)
         raise Refused(message, code=code, provider_code=str(status))
+
+
+async def _whole(answer: aiohttp.ClientResponse) -> bytes:
+    """All of a body. `read(limit)` would be content with what has come, and half a recording looks like a whole one."""
+    content = bytearray()
+    async for piece in answer.content.iter_any():
+        content += piece
+        if len(content) > _RECORDING_LIMIT_BYTES:
+            raise Refused("The recording is too large.", code="media_too_large")
+    return bytes(content)
 
 
 def _fault(content: bytes, status: int) -> tuple[str, str]:

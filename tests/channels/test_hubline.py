@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from datetime import UTC, datetime
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from hub.channels import hubline
 from hub.channels.channel import ChannelAccount, WebhookRequest
 from hub.channels.hubline import HubLine
 from hub.channels.voice import (
@@ -196,5 +198,54 @@ async def test_a_leg_is_set_up_found_and_ended(media: Line) -> None:
         await line.aclose()
 
 
+async def test_a_recording_is_fetched_to_its_last_byte(media: Line) -> None:
+    """It comes in many pieces, and the line's own copy is deleted when it has been fetched."""
+    recording, content = RecordingRef("0" * 32, channels=2), bytes(range(256)) * 4_096
+    shelf = media.media.exchange.shelf
+    shelf.directory.mkdir(parents=True, exist_ok=True)
+    (shelf.directory / f"{recording.provider_id}.ogg").write_bytes(content)
+    line = HubLine(account(media.url))
+    try:
+        assert (await line.fetch_recording(recording)).content == content
+        await line.delete_recording(recording)
+        with pytest.raises(Refused) as refused:
+            await line.fetch_recording(recording)
+        assert refused.value.code == "no_recording"
+    finally:
+        await line.aclose()
+
+
+async def test_a_recording_that_is_too_large_is_refused_and_not_cut(
+    media: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hubline, "_RECORDING_LIMIT_BYTES", 1_000)
+    recording = RecordingRef("1" * 32)
+    shelf = media.media.exchange.shelf
+    shelf.directory.mkdir(parents=True, exist_ok=True)
+    (shelf.directory / f"{recording.provider_id}.ogg").write_bytes(bytes(1_001))
+    line = HubLine(account(media.url))
+    try:
+        with pytest.raises(Refused) as refused:
+            await line.fetch_recording(recording)
+        assert refused.value.code == "media_too_large"
+    finally:
+        await line.aclose()
+
+
 def test_the_clock_of_a_signature_is_the_worlds() -> None:
     assert abs(time.time() - datetime.now(UTC).timestamp()) < 1
+
+
+async def test_a_long_recording_comes_whole(tmp_path: Path) -> None:
+    content = bytes(range(256)) * (64 << 10)
+    async with media_line(tmp_path) as line:
+        shelf = line.media.shelf
+        await asyncio.to_thread(shelf.directory.mkdir, parents=True, exist_ok=True)
+        recording_id = "0123456789abcdef" * 2
+        await asyncio.to_thread((shelf.directory / f"{recording_id}.ogg").write_bytes, content)
+        adapter = HubLine(account(line.url))
+        try:
+            fetched = await adapter.fetch_recording(RecordingRef(recording_id))
+        finally:
+            await adapter.aclose()
+    assert (len(fetched.content), fetched.content == content) == (len(content), True)

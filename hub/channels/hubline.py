@@ -298,15 +298,20 @@ def _read(told: Mapping[str, Any], raw: str, received_at: datetime) -> VoiceEven
     occurred_at = _instant(told.get("at"))
     match told.get("kind"):
         case "recording_ready":
+            has_failed = bool(told.get("failed"))
+            if told.get("recording_id") is None and not has_failed:
+                # Nobody talked while it ran.
+                return None
             return RecordingReady(
                 key,
-                _recording(told, _text(told, "recording_id")),
+                # One that failed is nowhere, and is told of all the same.
+                _recording(told, key if has_failed else _text(told, "recording_id")),
                 _number(told, "duration_s"),
                 received_at,
                 leg=leg,
                 room=_text(told, "room"),
                 started_at=_instant(told.get("started_at")),
-                failed=bool(told.get("failed")),
+                failed=has_failed,
                 raw=raw,
             )
         case kind if leg is None:
@@ -324,7 +329,7 @@ def _read(told: Mapping[str, Any], raw: str, received_at: datetime) -> VoiceEven
                 received_at,
                 raw,
                 clean_text(str(caller.get("name") or "")).strip()[:_TEXT_LIMIT] or None,
-                str(caller.get("language") or "")[:20] or None,
+                clean_text(str(caller.get("language") or ""))[:20] or None,
             )
         case "leg":
             state = LEG_STATES.get(str(told.get("state")))
@@ -333,15 +338,13 @@ def _read(told: Mapping[str, Any], raw: str, received_at: datetime) -> VoiceEven
             end = LEG_ENDS.get(str(told.get("end")), LegEnd.LOST) if state is LegState.ENDED else None
             return LegChanged(key, leg, state, received_at, occurred_at, end, raw=raw)
         case "chosen":
-            pressed = told.get("key")
-            return Chosen(
-                key, leg, int(_number(told, "scene_version")), str(pressed) if pressed else None, received_at, raw=raw
-            )
+            pressed = _text(told, "key") if told.get("key") is not None else None
+            return Chosen(key, leg, int(_number(told, "scene_version")), pressed, received_at, raw=raw)
         case "scene_ended":
             return SceneEnded(key, leg, int(_number(told, "scene_version")), received_at, raw)
         case "voicemail_left":
-            named = told.get("recording_id")
-            recording = _recording(told, str(named)) if named else None
+            has_sound = told.get("recording_id") is not None
+            recording = _recording(told, _text(told, "recording_id")) if has_sound else None
             return VoicemailLeft(key, leg, recording, _number(told, "duration_s"), received_at, raw)
         case _:
             return None

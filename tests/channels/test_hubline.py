@@ -99,6 +99,15 @@ def _without_raw(value: Any) -> object:
     return replace(value, raw="")
 
 
+def test_a_recording_that_failed_is_told_and_one_of_nothing_is_not() -> None:
+    line = HubLine(account())
+    of = {"room": "t1", "channels": 2, "recording_id": None}
+    (failed,) = line.parse(event("recording_ready", failed=True, duration_s=61.4, **of))
+    assert isinstance(failed, RecordingReady)
+    assert (failed.failed, failed.recording.provider_id) == (True, "e1")
+    assert line.parse(event("recording_ready", failed=False, duration_s=0.0, **of)) == []
+
+
 @pytest.mark.parametrize("kind", ["weather", "leg"])
 def test_what_a_newer_media_process_may_tell_is_passed_over(kind: str) -> None:
     assert HubLine(account()).parse(event(kind, state="levitating")) == []

@@ -295,7 +295,7 @@ def _take(tx: Tx, call: Row[Any], step: Step) -> None:
     if customer is None:
         return
     place = step.place
-    state = {**call.flow, "place": flow.write_place(place), "chosen": list(place.chosen), "after_s": None}
+    state = {**call.flow, "place": flow.write_place(place), "chosen": list(place.chosen), records.WAITS_UNTIL: None}
     call = records.change(tx, call, flow=state, language=language_of(place.language))
     said = sounds.prompts(tx, step.said)
     match step:
@@ -346,7 +346,10 @@ def _join_queue(
     since = call.queued_at or tx.now
     view = dispatcher.enqueue_call(tx, view, queue_id, since, **values)
     due_at = tx.now + timedelta(seconds=after_s) if after_s is not None else None
-    call = records.change(tx, call, CallState.QUEUED, queue_id=queue_id, queued_at=since, agent_id=None, due_at=due_at)
+    state = {**call.flow, records.WAITS_UNTIL: due_at.isoformat() if due_at is not None else None}
+    call = records.change(
+        tx, call, CallState.QUEUED, queue_id=queue_id, queued_at=since, agent_id=None, due_at=due_at, flow=state
+    )
     place = estimates.place_of(tx, view.id)
     records.set_scene(tx, customer, records.waiting_scene(tx, call, queue_id, place, said), Presence.HELD)
 

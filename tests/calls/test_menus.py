@@ -145,6 +145,20 @@ async def test_who_has_waited_is_asked_and_keeps_their_age(line: Line, flow_id: 
     assert (await line.conversation(call_id))["queued_since"] == since
 
 
+async def test_a_line_that_did_not_stand_leaves_the_menu_its_say(line: Line, flow_id: int, clock: FrozenClock) -> None:
+    agent = await line.scene.agent()
+    call_id = await line.call_in()
+    await line.has_heard(call_id)
+    await line.presses(call_id, "1")
+    clock.advance(30)
+    await line.accept(agent)
+    await line.ends(call_id, Party.AGENT, LegEnd.FAILED)
+    assert (await line.call(call_id)).due_at == clock() + timedelta(seconds=30)
+    clock.advance(30)
+    await line.due()
+    assert isinstance(await line.hears(call_id), Menu)
+
+
 async def test_a_caller_asks_to_be_called_back_in_the_menu(line: Line, flow_id: int) -> None:
     call_id = await in_menu(line)
     await line.presses(call_id, "2")

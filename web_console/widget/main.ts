@@ -32,6 +32,7 @@ class HubChat extends HTMLElement {
   private place!: PlaceBar;
   private line: Call | null = null;
   private callBar!: CallBar;
+  private wantsCall = false;
   private callButton!: HTMLButtonElement;
   private composer!: Composer;
   private launcher!: HTMLButtonElement;
@@ -81,11 +82,17 @@ class HubChat extends HTMLElement {
     this.chat?.disconnect();
   }
 
-  /** Calls the company, as the button does: once the hub has said that it can be called. */
+  /** Calls the company, as the button does, if it can be called; at once, or when the hub has said so. */
   call(): void {
+    this.wantsCall = true;
     this.open();
-    const calls = this.chat?.visit?.calls;
-    if (calls) void this.line?.start(calls);
+  }
+
+  private callIfWanted(): void {
+    const visit = this.chat?.visit;
+    if (!this.wantsCall || !visit) return;
+    this.wantsCall = false;
+    if (visit.calls) void this.line?.start(visit.calls);
   }
 
   open(): void {
@@ -101,6 +108,7 @@ class HubChat extends HTMLElement {
 
   close(): void {
     if (!this.chat) return;
+    this.wantsCall = false;
     this.showDetails(false);
     this.panel.hidden = true;
     this.launcher.hidden = false;
@@ -206,6 +214,7 @@ class HubChat extends HTMLElement {
     this.badge.textContent = unread > 99 ? "99+" : String(unread);
     this.launcher.setAttribute("aria-label", unread ? `${words.open}. ${fill(words.unread, { n: unread })}` : words.open);
     this.launcher.title = words.open;
+    this.callIfWanted();
     this.showCall();
     if (this.isOpen) {
       this.place.render();

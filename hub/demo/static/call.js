@@ -10,6 +10,8 @@ async function ask() {
   else if (!visit.calls) why.textContent = "Calls are not possible: the media process is not running (it needs the extra “voice”).";
   else if (!can) why.textContent = "This browser cannot call from here: it wants https, or 127.0.0.1.";
   else {
+    // The widget's script comes when it comes.
+    await customElements.whenDefined("hub-chat");
     why.textContent = "";
     button.disabled = false;
     document.querySelector("hub-chat")?.open();

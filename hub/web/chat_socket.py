@@ -711,7 +711,7 @@ def find_line_id(tx: Tx, chat_channel_id: str) -> str | None:
 async def _load_calls(hub: HubLike, chat_channel_id: str) -> dict[str, Any] | None:
     """How visitors of this chat may call (hub.web.call_socket); None where there is no such line, or nothing to carry it."""
     line_id = await hub.database.read(find_line_id, chat_channel_id)
-    if line_id is None or not hub.settings.media_url:
+    if line_id is None or not hub.settings.line_url:
         return None
     line = await hub.channels.get_line(line_id)
     if not isinstance(line, hubline.HubLine):

@@ -113,6 +113,11 @@ export class Call {
     this.end("");
   }
 
+  /** There is no call, for this reason. */
+  fail(fault: Exclude<CallFault, "">): void {
+    if (!this.isOn) this.end(fault);
+  }
+
   private async offer(iceServers: RTCIceServer[]): Promise<string> {
     const connection = (this.connection = new RTCPeerConnection({ iceServers }));
     for (const track of this.microphone?.getAudioTracks() ?? []) connection.addTrack(track, this.microphone as MediaStream);
@@ -178,6 +183,8 @@ export class Call {
 
   private end(fault: CallFault): void {
     clearTimeout(this.timer);
+    // Sound that found no way leaves the line waiting for it.
+    if (fault === "lost" || fault === "failed") this.say({ type: "hang_up" });
     this.fault = fault;
     this.release();
     this.become("over");

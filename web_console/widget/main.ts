@@ -93,6 +93,7 @@ class HubChat extends HTMLElement {
     if (!this.wantsCall || !visit) return;
     this.wantsCall = false;
     if (visit.calls) void this.line?.start(visit.calls);
+    else this.line?.fail("no_media");
   }
 
   open(): void {
@@ -160,7 +161,7 @@ class HubChat extends HTMLElement {
       icon("phone"),
     );
     this.composer = new Composer(chat, words, () => this.log.toEnd());
-    this.main = make("div", { class: "main" }, this.log.element, this.place.element, this.callBar.element, this.composer.element, sound);
+    this.main = make("div", { class: "main" }, this.log.element, this.place.element, this.callBar.element, this.composer.element);
     this.drop = make("div", { class: "drop", hidden: true }, words.drop);
     this.panel = make(
       "section",
@@ -181,7 +182,8 @@ class HubChat extends HTMLElement {
     );
     this.panel.addEventListener("keydown", (event) => this.keyed(event));
     this.listenForDrops();
-    root.append(this.launcher, this.panel);
+    // The sound stays in the page whatever the panel shows: an element that is taken out of it falls silent.
+    root.append(this.launcher, this.panel, sound);
     this.showSound();
     this.render([]);
   }
@@ -212,8 +214,6 @@ class HubChat extends HTMLElement {
 
     this.badge.hidden = unread === 0;
     this.badge.textContent = unread > 99 ? "99+" : String(unread);
-    this.launcher.setAttribute("aria-label", unread ? `${words.open}. ${fill(words.unread, { n: unread })}` : words.open);
-    this.launcher.title = words.open;
     this.callIfWanted();
     this.showCall();
     if (this.isOpen) {
@@ -226,7 +226,21 @@ class HubChat extends HTMLElement {
   private showCall(): void {
     this.callButton.hidden = !this.chat?.visit?.calls || !canCall() || (this.line?.isOn ?? false);
     this.callBar.render();
-    this.toggleAttribute("calling", this.line?.isOn ?? false);
+    this.showLauncher();
+  }
+
+  /** What the closed window stands for: the chat, or a call that goes on. */
+  private showLauncher(): void {
+    const { words } = this;
+    const unread = this.chat?.unread ?? 0;
+    const isCalling = this.line?.isOn ?? false;
+    const what = isCalling ? words.callGoesOn : words.open;
+    this.launcher.setAttribute("aria-label", unread ? `${what}. ${fill(words.unread, { n: unread })}` : what);
+    this.launcher.title = what;
+    if (this.hasAttribute("calling") !== isCalling) {
+      this.toggleAttribute("calling", isCalling);
+      this.launcher.replaceChildren(icon(isCalling ? "phone" : "chat"), this.badge);
+    }
   }
 
   private showDetails(show: boolean): void {

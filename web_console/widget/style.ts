@@ -32,6 +32,7 @@ svg { display: block; width: 20px; height: 20px; fill: none; stroke: currentColo
 }
 .launcher:hover { transform: translateY(-2px) }
 .launcher svg { width: 26px; height: 26px }
+:host([calling]) .launcher { background: #15803d; color: #fff }
 .badge {
   position: absolute; top: -3px; right: -3px; min-width: 22px; height: 22px; padding: 0 6px; border-radius: 11px;
   background: #d92d20; color: #fff; font-size: 12px; font-weight: 650; line-height: 22px; text-align: center;

@@ -35,7 +35,7 @@ _SYLLABLES_HZ = 4
 # Chromium begins the file anew at its end, and each second of it is the same.
 _FILE_S = 120
 
-# The page's loudspeaker is the element that was last given a stream. The analyser looks at 0.68 s of it (through Blackman's
+# The page's loudspeaker is the element that was last given a stream. The analyser looks at 0.34 s of it (through Blackman's
 # window, whose skirts are far down 100 Hz away).
 TAP = """(() => {
   const property = Object.getOwnPropertyDescriptor(HTMLMediaElement.prototype, "srcObject");
@@ -52,7 +52,7 @@ TAP = """(() => {
     if (tapped !== speaker.srcObject) {
       context ??= new AudioContext({ sampleRate: 48000 });
       tapped = speaker.srcObject;
-      analyser = new AnalyserNode(context, { fftSize: 32768, smoothingTimeConstant: 0 });
+      analyser = new AnalyserNode(context, { fftSize: 16384, smoothingTimeConstant: 0 });
       new MediaStreamAudioSourceNode(context, { mediaStream: tapped }).connect(analyser);
     }
     return context.state === "running";

@@ -17,6 +17,7 @@ Everything takes ROUTING, then the conversation's lock. No provider is asked her
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -171,7 +172,8 @@ def _arrive(tx: Tx, channel_id: str, event: CallArrived) -> None:
     wanted = {(event.caller_kind.value, address): {"name": event.caller_name, "language": event.language}}
     reach = next(iter(customers.ensure_reaches(tx, wanted).values()))
     customer_language = tx.scalar(select(tables.customer.c.language).where(tables.customer.c.id == reach.customer_id))
-    language = language_of(event.language or customer_language)
+    known_language = event.language or customer_language or ""
+    language = language_of(known_language)
     # On the hub's own line their room was named by their token, before there was a call.
     room = event.leg.token or records.new_token()
     view = _conversation_of(tx, channel, reach.customer_id, reach.contact_point_id, room)
@@ -204,7 +206,7 @@ def _arrive(tx: Tx, channel_id: str, event: CallArrived) -> None:
         token=token,
         provider_leg_id=event.leg.provider_leg_id or token,
     )
-    _begin_flow(tx, call, channel)
+    _begin_flow(tx, call, channel, known_language)
 
 
 def _conversation_of(tx: Tx, channel: Row[Any], customer_id: int, contact_point_id: int, room: str) -> ConversationView:
@@ -260,7 +262,8 @@ def _tell_of_call(
 # --- the flow -----------------------------------------------------------------------------------------------------------
 
 
-def _begin_flow(tx: Tx, call: Row[Any], channel: Row[Any]) -> None:
+def _begin_flow(tx: Tx, call: Row[Any], channel: Row[Any], known_language: str) -> None:
+    """`known_language` is empty where nobody knows it: the flow says then what it assumes."""
     current = flows.current(tx, channel.flow_id) if channel.flow_id is not None else None
     version, its_flow = current if current is not None else (0, flow.simple(channel.queue_id, call.language))
     state = {
@@ -269,7 +272,7 @@ def _begin_flow(tx: Tx, call: Row[Any], channel: Row[Any]) -> None:
         "queue_id": channel.queue_id,
     }
     call = records.change(tx, call, flow=state)
-    _take(tx, call, flow.begin(its_flow, _world(tx, call)))
+    _take(tx, call, flow.begin(its_flow, replace(_world(tx, call), language=known_language)))
 
 
 def _world(tx: Tx, call: Row[Any]) -> World:
@@ -292,7 +295,7 @@ def _take(tx: Tx, call: Row[Any], step: Step) -> None:
     if customer is None:
         return
     place = step.place
-    state = {**call.flow, "place": flow.write_place(place), "chosen": list(place.chosen), "after_s": None}
+    state = {**call.flow, "place": flow.write_place(place), "chosen": list(place.chosen), records.WAITS_UNTIL: None}
     call = records.change(tx, call, flow=state, language=language_of(place.language))
     said = sounds.prompts(tx, step.said)
     match step:
@@ -343,7 +346,10 @@ def _join_queue(
     since = call.queued_at or tx.now
     view = dispatcher.enqueue_call(tx, view, queue_id, since, **values)
     due_at = tx.now + timedelta(seconds=after_s) if after_s is not None else None
-    call = records.change(tx, call, CallState.QUEUED, queue_id=queue_id, queued_at=since, agent_id=None, due_at=due_at)
+    state = {**call.flow, records.WAITS_UNTIL: due_at.isoformat() if due_at is not None else None}
+    call = records.change(
+        tx, call, CallState.QUEUED, queue_id=queue_id, queued_at=since, agent_id=None, due_at=due_at, flow=state
+    )
     place = estimates.place_of(tx, view.id)
     records.set_scene(tx, customer, records.waiting_scene(tx, call, queue_id, place, said), Presence.HELD)
 

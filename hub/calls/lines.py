@@ -25,9 +25,11 @@ from sqlalchemy import Row, and_, or_, select, update
 from hub.calls import conductor, records, sounds
 from hub.calls.records import TALKS
 from hub.calls.scenes import read_scene, with_addresses
+from hub.channels import hubline
 from hub.channels.voice import LegOrder, Over, Scene, VoiceChannel
 from hub.domain.calls import LegEnd, Party, Recording
 from hub.domain.states import CallState, LegState
+from hub.domain.values import ChannelKind
 from hub.errors import DatabaseAway, HubError, NotFound, ProviderError, Refused, Unavailable, Uncertain
 from hub.routing import estimates
 from hub.store import tables
@@ -53,7 +55,10 @@ _CHECK_EVERY_S = 5.0
 _SETTLED_S = 10.0
 # The line itself does not answer: after so long its legs count as gone.
 _LINE_GONE_S = 20.0
+# … and before that the account's health says so: a media process that is being started needs a moment.
+_LINE_DOWN_S = 8.0
 _SILENT_S = 60.0
+_RECORD_AGAIN_S = 2.0
 _PLACES_EVERY_S = 15.0
 _LONGEST_PAUSE_S = 10.0
 _FIRST_PAUSE_S = 0.5
@@ -150,6 +155,8 @@ def note_again(tx: Tx, leg_id: int, error: ProviderError, attempts: int) -> None
         # It may have been done: what the leg hears now is not known, and going back to what was there is no change of ours.
         values["applied_scene"] = None
     tx.execute(update(tables.leg).where(_l.id == leg_id).values(**values))
+    # Whoever waits for what is due next has reckoned with the lease.
+    tx.wake(WAKE)
 
 
 def next_wanted(tx: Tx) -> datetime | None:
@@ -202,6 +209,12 @@ def load_believed(tx: Tx) -> list[Row[Any]]:
             .order_by(_l.id)
         )
     )
+
+
+def load_lines(tx: Tx) -> dict[str, str | None]:
+    """Each line that is switched on, and what its health says is wrong."""
+    lines = select(_ch.id, _ch.health_code).where(_ch.kind == ChannelKind.PHONE.value, _ch.enabled)
+    return {row.id: row.health_code for row in tx.rows(lines.order_by(_ch.id))}
 
 
 def load_order(tx: Tx, leg_id: int, vault: Vault, public_url: str) -> LegOrder | None:
@@ -362,17 +375,19 @@ class Lines:
             await self._settle(note_recording, order.call_id, order.recording, refused=True)
             self._record_again_at.pop(order.call_id, None)
         except (HubError, TimeoutError):
-            self._record_again_at[order.call_id] = clock() + 2.0
-            self._wakes.set(WAKE)
+            self._record_again_at[order.call_id] = clock() + _RECORD_AGAIN_S
+            asyncio.get_running_loop().call_later(_RECORD_AGAIN_S, self._wakes.set, WAKE)
 
     async def _check_legs(self) -> None:
-        """Legs that the line no longer holds are over, whether or not it has told."""
+        """Legs that the line no longer holds are over, whether or not it has told. A line that does not answer is down, even
+        while nobody calls."""
         clock = asyncio.get_running_loop().time
         try:
             believed = await self._database.read(load_believed)
+            health = await self._database.read(load_lines)
         except DatabaseAway:
             return
-        by_line: dict[str, list[Row[Any]]] = {}
+        by_line: dict[str, list[Row[Any]]] = {channel_id: [] for channel_id in health}
         for row in believed:
             by_line.setdefault(row.channel_id, []).append(row)
         self._ask_again_at = {row.id: self._ask_again_at.get(row.id, clock() + _SILENT_S) for row in believed}
@@ -381,12 +396,17 @@ class Lines:
             try:
                 line = await self._adapters.get_line(channel_id)
                 held = await line.find_live()
-                self._silent_since.pop(channel_id, None)
-            except HubError:
-                since = self._silent_since.setdefault(channel_id, clock())
-                if clock() - since < _LINE_GONE_S:
+            except HubError as error:
+                silent_s = clock() - self._silent_since.setdefault(channel_id, clock())
+                if isinstance(error, ProviderError) and silent_s >= _LINE_DOWN_S:
+                    await self._settle(outbox.note_down, channel_id, error)
+                if silent_s < _LINE_GONE_S:
                     continue
                 held = frozenset()
+            else:
+                self._silent_since.pop(channel_id, None)
+                if held is not None and health.get(channel_id) == hubline.NO_MEDIA:
+                    await self._settle(outbox.note_success, channel_id)
             if line is not None and held is None:
                 await self._ask_for(line, legs)
                 continue

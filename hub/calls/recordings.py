@@ -205,22 +205,17 @@ def fetch_again(tx: Tx, viewer: Viewer, recording_id: int) -> None:
 
 def find_expired(tx: Tx) -> list[int]:
     """Some of those that are older than their queue keeps them."""
-    shortest = tx.scalar(select(func.min(_q.recording_days)))
-    if shortest is None:
-        return []
-    old = (
-        select(_r.id, _r.started_at, _q.recording_days)
-        .join(tables.call, _ca.id == _r.call_id)
-        .join(tables.queue, _q.id == _ca.queue_id)
-        .where(_r.state == "stored", _r.started_at < tx.now - timedelta(days=shortest), _q.recording_days.is_not(None))
-        .order_by(_r.started_at)
-    )
     expired: list[int] = []
-    for row in tx.rows(old):
-        if row.started_at + timedelta(days=row.recording_days) < tx.now:
-            expired.append(row.id)
-        if len(expired) == _EXPIRE_STEP:
-            break
+    for queue in tx.rows(select(_q.id, _q.recording_days).where(_q.recording_days.is_not(None)).order_by(_q.id)):
+        old = (
+            select(_r.id)
+            .join(tables.call, _ca.id == _r.call_id)
+            .where(_r.state == "stored", _r.started_at < tx.now - timedelta(days=queue.recording_days))
+            .where(_ca.queue_id == queue.id)
+            .order_by(_r.started_at)
+            .limit(_EXPIRE_STEP - len(expired))
+        )
+        expired += [row.id for row in tx.rows(old)]
     return expired
 
 

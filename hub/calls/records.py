@@ -53,6 +53,8 @@ REJOIN_S = 30
 _GOODBYE_S = 60
 # How often a waiting caller is told the place.
 PLACE_EVERY_S = 45
+# In `call.flow`: when the menu has something else for a caller who waits, as ISO text.
+WAITS_UNTIL = "waits_until"
 TALKS = frozenset({CallState.TALKING, CallState.HELD, CallState.CONSULT, CallState.CONFERENCE})
 WAITS = frozenset({CallState.QUEUED, CallState.OFFERED, CallState.CONNECTING})
 
@@ -479,7 +481,10 @@ def back_to_queue(tx: Tx, call_id: int, queue_id: int, place: PlaceView | None, 
     legs = load_legs(tx, call_id)
     end_legs(tx, legs, but={Party.CUSTOMER})
     customer = find_leg(legs, Party.CUSTOMER)
-    call = change(tx, call, CallState.QUEUED, queue_id=queue_id, agent_id=None, recording=_paused(call))
+    # Who has not talked with anybody yet waits no longer than the menu lets them, whatever became of an offer.
+    until = (call.flow or {}).get(WAITS_UNTIL) if call.answered_at is None else None
+    due_at = max(datetime.fromisoformat(until), tx.now) if until else None
+    call = change(tx, call, CallState.QUEUED, queue_id=queue_id, agent_id=None, recording=_paused(call), due_at=due_at)
     if customer is not None:
         prompt = spoken("transferring" if reason == "transferred" else "one_moment", call.language)
         set_scene(tx, customer, waiting_scene(tx, call, queue_id, place, (prompt,)), Presence.HELD)

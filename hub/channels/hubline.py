@@ -51,10 +51,14 @@ if TYPE_CHECKING:
     import aiohttp
 
 PROVIDER = "hub"
+# No media process runs, or it does not answer.
+NO_MEDIA = "no_media"
 CAPABILITIES = VoiceCapabilities(contact_kind=ContactKind.CHAT, dials=False, in_browser=True, by_connect=True)
 
 # It is on this machine or beside it; setting up a browser's connection is the longest it does.
 _TIMEOUT_S = 10.0
+# A recording of hours, from a media process on another machine.
+_FETCH_TIMEOUT_S = 300.0
 # An hour of speech at 32 kbit/s has some 15 MB.
 _RECORDING_LIMIT_BYTES = 256 << 20
 _TEXT_LIMIT = 200
@@ -192,7 +196,7 @@ class HubLine:
         await self._post(f"/rooms/{order.room}/recording", body)
 
     async def fetch_recording(self, recording: RecordingRef) -> Fetched:
-        content = await self._send("GET", f"/recordings/{recording.provider_id}", b"")
+        content = await self._send("GET", f"/recordings/{recording.provider_id}", b"", timeout_s=_FETCH_TIMEOUT_S)
         return Fetched(content, "audio/ogg")
 
     async def delete_recording(self, recording: RecordingRef) -> None:
@@ -218,28 +222,33 @@ class HubLine:
         try:
             return _OBJECT.validate_json(content)
         except ValidationError as error:
-            raise Unavailable("the media process answered no JSON", code="no_media") from error
+            raise Unavailable("the media process answered no JSON", code=NO_MEDIA) from error
 
-    async def _send(self, method: str, path: str, body: bytes) -> bytes:
+    async def _send(self, method: str, path: str, body: bytes, *, timeout_s: float = _TIMEOUT_S) -> bytes:
         """The answer's body. Refused or Unavailable."""
         if not self._account.media_url:
-            raise Unavailable("no media process runs: calls need the extra `voice`", code="no_media")
+            raise Unavailable("no media process runs: calls need the extra `voice`", code=NO_MEDIA)
         # Late: a hub without such a line need not load it.
         import aiohttp
 
         if self._session is None:
-            self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_TIMEOUT_S))
+            self._session = aiohttp.ClientSession()
         # Its own clock, for the signature alone.
         headers = signed_headers(self._account.media_key, int(time.time()), method, path, body)
         headers["content-type"] = "application/json"
         try:
             async with self._session.request(
-                method, self._account.media_url + path, data=body, headers=headers, allow_redirects=False
+                method,
+                self._account.media_url + path,
+                data=body,
+                headers=headers,
+                allow_redirects=False,
+                timeout=aiohttp.ClientTimeout(total=timeout_s),
             ) as answer:
                 content = await _whole(answer)
                 status, retry_after = answer.status, answer.headers.get("retry-after", "")
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            raise Unavailable("the media process does not answer", code="no_media") from error
+            raise Unavailable("the media process does not answer", code=NO_MEDIA) from error
         if status < 300:
             return content
         code, message = _fault(content, status)
@@ -266,7 +275,7 @@ def _fault(content: bytes, status: int) -> tuple[str, str]:
     try:
         told = _OBJECT.validate_json(content)
     except ValidationError:
-        return "refused", f"HTTP {status}"
+        return (NO_MEDIA if status >= 500 else "refused"), f"HTTP {status}"
     return str(told.get("code", "refused")), str(told.get("message", f"HTTP {status}"))
 
 
@@ -289,15 +298,20 @@ def _read(told: Mapping[str, Any], raw: str, received_at: datetime) -> VoiceEven
     occurred_at = _instant(told.get("at"))
     match told.get("kind"):
         case "recording_ready":
+            has_failed = bool(told.get("failed"))
+            if told.get("recording_id") is None and not has_failed:
+                # Nobody talked while it ran.
+                return None
             return RecordingReady(
                 key,
-                _recording(told, _text(told, "recording_id")),
+                # One that failed is nowhere, and is told of all the same.
+                _recording(told, key if has_failed else _text(told, "recording_id")),
                 _number(told, "duration_s"),
                 received_at,
                 leg=leg,
                 room=_text(told, "room"),
                 started_at=_instant(told.get("started_at")),
-                failed=bool(told.get("failed")),
+                failed=has_failed,
                 raw=raw,
             )
         case kind if leg is None:
@@ -315,7 +329,7 @@ def _read(told: Mapping[str, Any], raw: str, received_at: datetime) -> VoiceEven
                 received_at,
                 raw,
                 clean_text(str(caller.get("name") or "")).strip()[:_TEXT_LIMIT] or None,
-                str(caller.get("language") or "")[:20] or None,
+                clean_text(str(caller.get("language") or ""))[:20] or None,
             )
         case "leg":
             state = LEG_STATES.get(str(told.get("state")))
@@ -324,15 +338,13 @@ def _read(told: Mapping[str, Any], raw: str, received_at: datetime) -> VoiceEven
             end = LEG_ENDS.get(str(told.get("end")), LegEnd.LOST) if state is LegState.ENDED else None
             return LegChanged(key, leg, state, received_at, occurred_at, end, raw=raw)
         case "chosen":
-            pressed = told.get("key")
-            return Chosen(
-                key, leg, int(_number(told, "scene_version")), str(pressed) if pressed else None, received_at, raw=raw
-            )
+            pressed = _text(told, "key") if told.get("key") is not None else None
+            return Chosen(key, leg, int(_number(told, "scene_version")), pressed, received_at, raw=raw)
         case "scene_ended":
             return SceneEnded(key, leg, int(_number(told, "scene_version")), received_at, raw)
         case "voicemail_left":
-            named = told.get("recording_id")
-            recording = _recording(told, str(named)) if named else None
+            has_sound = told.get("recording_id") is not None
+            recording = _recording(told, _text(told, "recording_id")) if has_sound else None
             return VoicemailLeft(key, leg, recording, _number(told, "duration_s"), received_at, raw)
         case _:
             return None

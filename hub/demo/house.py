@@ -2,7 +2,7 @@
 database is migrated, says where the hub takes mails, and runs `run()` while it serves.
 
     house = DemoHouse(hub_url="http://127.0.0.1:8080", data_dir=settings.data_dir, quiet=False)
-    await house.seed(hub.database, hub.vault)
+    await house.seed(hub.database, hub.vault, hub.files)
     make_app(hub, extra_routes=house.routes)
     house.hub_takes_mail_at(2525)
     async with asyncio.TaskGroup() as group: group.create_task(house.run())
@@ -23,6 +23,7 @@ from hub.demo.past_mails import past_threads
 from hub.demo.people import CORRESPONDENTS, ROBOT_CORRESPONDENTS
 from hub.demo.post_office import PostOffice
 from hub.store.database import Database
+from hub.store.files import Files
 from hub.store.vault import Vault
 
 # A telephone on a desk picks up after this.
@@ -86,7 +87,7 @@ class DemoHouse:
             )
         )
 
-    async def seed(self, database: Database, vault: Vault) -> bool:
+    async def seed(self, database: Database, vault: Vault, files: Files | None = None) -> bool:
         """True if the hub was empty and is filled now. The post office listens from now on."""
         smtp_port = await self.post_office.open()
         past = past_threads(
@@ -95,7 +96,7 @@ class DemoHouse:
             house_name=seed.ORGANISATION_NAME,
             agents={user.email: user.name for user in seed.USERS},
         )
-        is_new = await seed.seed(database, vault, hub_url=self._hub_url, smtp_port=smtp_port, mails=past)
+        is_new = await seed.seed(database, vault, hub_url=self._hub_url, smtp_port=smtp_port, mails=past, files=files)
         if is_new:
             for thread in past:
                 for mail in thread.mails:

@@ -10,24 +10,27 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from sqlalchemy import insert, select, update
 
 from hub.agents import accounts, queues
 from hub.agents.queues import QueueSettings
-from hub.calls import flows
+from hub.calls import flows, sounds
 from hub.demo.pages import Login
 from hub.demo.past_mails import PastThread
 from hub.demo.people import CALLERS, CORRESPONDENTS, PEOPLE
 from hub.domain.mail import MailKind, SpanKind
 from hub.domain.states import ConversationStatus, Delivery
 from hub.domain.values import AuthorKind, ChannelKind, ContactKind, Direction, EntryKind, Role
+from hub.media.sound_file import SoundFile, telephone_sound
 from hub.routing import calendars, holidays, placement
 from hub.routing import policies as escalation_policies
 from hub.routing.calendar import SpecialDay, SpecialDayText
 from hub.routing.calendars import CalendarText
 from hub.store import tables
 from hub.store.database import Database, Tx
+from hub.store.files import Files
 from hub.store.vault import Vault
 from hub.timeline import channels as timeline_channels
 from hub.timeline import customers, threads, topics
@@ -64,6 +67,7 @@ class SeedUser:
 
 
 SUPPORT, SALES = "Support", "Sales"
+DISPOSITIONS = ("Question", "Order", "Delivery", "Complaint", "Wrong number")
 # Calls from browsers go to people alone: robots have no ears.
 WEB_CALLS = "Web calls"
 
@@ -192,18 +196,44 @@ CLOSED = (
 
 
 MAIN_MENU = "Main menu"
+WEB_MENU = "Calls from the web"
 # Always open but for one day, at which the preview of the menu shows how it sounds when we are closed: whoever tries the demo
 # at night wants somebody to answer.
-TELEPHONE_HOURS = CalendarText(
-    "Telephone", TIME_ZONE, [[("00:00", "24:00")]] * 7, [SpecialDayText("2027-01-01", (), "New Year")]
-)
+TELEPHONE_WEEK = [[("00:00", "24:00")]] * 7
 
 
-def main_menu(support_id: int, sales_id: int, calendar_id: int) -> dict[str, object]:
-    """What callers hear (hub.calls.flow.read_flow): language, hours, and then a choice that everybody gets out of."""
+# What the menu says, by step and language. Each is recorded, too (hub/demo/sounds), for machines that cannot speak.
+MENU_WORDS: Mapping[str, Mapping[str, str]] = {
+    "language": {"hy": "Հայերենի համար սեղմեք մեկ։", "en": "For English, press two."},
+    "main": {
+        "hy": "Սևան Կոֆի, բարև Ձեզ։ Պատվերների և առաքման համար սեղմեք մեկ։ Գնումների համար՝ երկու։ "
+        "Աշխատանքային ժամերը լսելու համար՝ երեք։ Հաղորդագրություն թողնելու համար՝ զրո։",
+        "en": "Sevan Coffee, good day. For orders and delivery, press one. To buy something, two. "
+        "For our opening hours, three. To leave a message, zero.",
+    },
+    "opening": {
+        "hy": "Մեր խանութը բաց է ամեն օր, առավոտյան իննից մինչև երեկոյան ինը։",
+        "en": "Our shop is open every day from nine in the morning to nine in the evening.",
+    },
+    "closed": {
+        "hy": "Սևան Կոֆի, բարև Ձեզ։ Այսօր մենք փակ ենք։ Խնդրում ենք ազդանշանից հետո թողնել հաղորդագրություն։",
+        "en": "Sevan Coffee, good day. We are closed today. Please leave a message after the tone.",
+    },
+}
+_SOUNDS = Path(__file__).resolve().parent / "sounds"
 
-    def said(hy: str, en: str) -> list[dict[str, str]]:
-        return [{"text": hy, "language": "hy"}, {"text": en, "language": "en"}]
+
+def main_menu(
+    support_id: int, sales_id: int, calendar_id: int, sound_ids: Mapping[tuple[str, str], int]
+) -> dict[str, object]:
+    """What callers hear (hub.calls.flow.read_flow): language, hours, and then a choice that everybody gets out of.
+    `sound_ids`: (step, language) → the recording of its words, where there is one."""
+
+    def said(step: str) -> list[dict[str, object]]:
+        return [
+            {"text": text, "language": language, "sound_id": sound_ids.get((step, language))}
+            for language, text in MENU_WORDS[step].items()
+        ]
 
     def choice(key: str, to: str, label: str, *words: str) -> dict[str, object]:
         return {"key": key, "to": to, "label": label, "words": list(words)}
@@ -215,7 +245,7 @@ def main_menu(support_id: int, sales_id: int, calendar_id: int) -> dict[str, obj
             "language": {
                 "kind": "language",
                 "title": "Language",
-                "said": said("Հայերենի համար սեղմեք մեկ։", "For English, press two."),
+                "said": said("language"),
                 "choices": [
                     {"key": "1", "language": "hy", "to": "hours"},
                     {"key": "2", "language": "en", "to": "hours"},
@@ -227,12 +257,7 @@ def main_menu(support_id: int, sales_id: int, calendar_id: int) -> dict[str, obj
             "main": {
                 "kind": "menu",
                 "title": "Main menu",
-                "said": said(
-                    "Սևան Կոֆի, բարև Ձեզ։ Պատվերների և առաքման համար սեղմեք մեկ։ Գնումների համար՝ երկու։ "
-                    "Աշխատանքային ժամերը լսելու համար՝ երեք։ Հաղորդագրություն թողնելու համար՝ զրո։",
-                    "Sevan Coffee, good day. For orders and delivery, press one. To buy something, two. "
-                    "For our opening hours, three. To leave a message, zero.",
-                ),
+                "said": said("main"),
                 "choices": [
                     choice("1", "support", "Orders and delivery", "order", "delivery", "support"),
                     choice("2", "sales", "Buy something", "buy", "sales"),
@@ -243,25 +268,34 @@ def main_menu(support_id: int, sales_id: int, calendar_id: int) -> dict[str, obj
             },
             "support": {"kind": "queue", "queue_id": support_id},
             "sales": {"kind": "queue", "queue_id": sales_id},
-            "opening": {
-                "kind": "say",
-                "said": said(
-                    "Մեր խանութը բաց է ամեն օր, առավոտյան իննից մինչև երեկոյան ինը։",
-                    "Our shop is open every day from nine in the morning to nine in the evening.",
-                ),
-                "next": "main",
-            },
-            "closed": {
-                "kind": "voicemail",
-                "title": "Closed",
-                "said": said(
-                    "Սևան Կոֆի, բարև Ձեզ։ Այսօր մենք փակ ենք։ Խնդրում ենք ազդանշանից հետո թողնել հաղորդագրություն։",
-                    "Sevan Coffee, good day. We are closed today. Please leave a message after the tone.",
-                ),
-            },
+            "opening": {"kind": "say", "said": said("opening"), "next": "main"},
+            "closed": {"kind": "voicemail", "title": "Closed", "said": said("closed")},
             "message": {"kind": "voicemail"},
         },
     }
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A recording of the menu's words, its file in place."""
+
+    step: str
+    language: str
+    file_key: str
+    sound: SoundFile
+
+
+def _store_recordings(files: Files) -> list[Recorded]:
+    """None where this machine cannot read them (it lacks the extra `voice`): the words are spoken then."""
+    stored: list[Recorded] = []
+    for step, words in MENU_WORDS.items():
+        for language in words:
+            try:
+                sound = telephone_sound((_SOUNDS / f"{step}.{language}.ogg").read_bytes())
+            except ValueError:
+                return []
+            stored.append(Recorded(step, language, files.write(sound.content), sound))
+    return stored
 
 
 @dataclass(frozen=True, slots=True)
@@ -413,14 +447,24 @@ _NAMES: dict[str, str] = {customer.phone: customer.name for customer in CUSTOMER
 
 
 async def seed(
-    database: Database, vault: Vault, *, hub_url: str, smtp_port: int, mails: Sequence[PastThread] = ()
+    database: Database,
+    vault: Vault,
+    *,
+    hub_url: str,
+    smtp_port: int,
+    mails: Sequence[PastThread] = (),
+    files: Files | None = None,
 ) -> bool:
-    """Fills an empty hub, in one transaction, with `mails` among its past. In one that has users already only the demo's
-    channel accounts are pointed at `hub_url` and `smtp_port` (they may be others this time); False then."""
+    """Fills an empty hub, in one transaction, with `mails` among its past and the menu's recordings in `files`. In one that
+    has users already only the demo's channel accounts are pointed at `hub_url` and `smtp_port` (they may be others this
+    time); False then."""
     password_hash = await accounts.hash_password(password())
     year = database.clock().year
     closed = await asyncio.to_thread(holidays.country_holidays, "AM", (year, year + 1))
-    return await database.transaction(_fill, vault, channels(hub_url, smtp_port), password_hash, mails, closed)
+    is_empty = not await database.read(lambda tx: accounts.load_users(tx, limit=1))
+    recorded = await asyncio.to_thread(_store_recordings, files) if is_empty and files is not None else []
+    wanted = channels(hub_url, smtp_port)
+    return await database.transaction(_fill, vault, wanted, password_hash, mails, closed, recorded)
 
 
 def _fill(
@@ -430,6 +474,7 @@ def _fill(
     password_hash: str,
     mails: Sequence[PastThread],
     closed: Sequence[SpecialDay],
+    recorded: Sequence[Recorded],
 ) -> bool:
     if accounts.load_users(tx, limit=1):
         _point_channels(tx, vault, wanted)
@@ -483,7 +528,8 @@ def _fill(
         _write_past_mails(tx, thread, queue_ids[SUPPORT], agents)
     calendar_id = _write_hours(tx, closed)
     _write_rules(tx, calendar_id, users["admin@demo.test"].id)
-    _write_menu(tx, queue_ids)
+    _write_menus(tx, queue_ids, recorded)
+    _write_call_settings(tx, queue_ids)
     return True
 
 
@@ -494,11 +540,32 @@ def _write_hours(tx: Tx, closed: Sequence[SpecialDay]) -> int:
     return calendars.create_calendar(tx, text).id
 
 
-def _write_menu(tx: Tx, queue_ids: Mapping[str, int]) -> int:
-    """The id of what callers hear first."""
-    calendar_id = calendars.create_calendar(tx, TELEPHONE_HOURS).id
-    body = main_menu(queue_ids[SUPPORT], queue_ids[SALES], calendar_id)
-    return flows.create_flow(tx, MAIN_MENU, body).id
+def _write_call_settings(tx: Tx, queue_ids: Mapping[str, int]) -> None:
+    """Calls are recorded and summed up in a word, and who waits may be called back."""
+    for name in (SUPPORT, SALES, WEB_CALLS):
+        settings = QueueSettings(records_calls=True, offers_callback=True, dispositions=DISPOSITIONS, recording_days=90)
+        queues.update_queue(tx, queue_ids[name], settings)
+
+
+def _write_menus(tx: Tx, queue_ids: Mapping[str, int], recorded: Sequence[Recorded]) -> None:
+    """What callers hear first: the same on both lines, but calls from the web go to the people who have ears."""
+    new_year = SpecialDayText(f"{tx.now.year + 1}-01-01", (), "New Year")
+    calendar_id = calendars.create_calendar(tx, CalendarText("Telephone", TIME_ZONE, TELEPHONE_WEEK, [new_year])).id
+    sound_ids = {
+        (each.step, each.language): sounds.create_sound(
+            tx, f"{MAIN_MENU}: {each.step} ({each.language})", each.language, each.file_key, each.sound
+        ).id
+        for each in recorded
+    }
+    web_calls = queue_ids[WEB_CALLS]
+    menus = {
+        "phone-demo": (MAIN_MENU, queue_ids[SUPPORT], queue_ids[SALES]),
+        "line-demo": (WEB_MENU, web_calls, web_calls),
+    }
+    for channel_id, (name, support, sales) in menus.items():
+        flow_id = flows.create_flow(tx, name, main_menu(support, sales, calendar_id, sound_ids)).id
+        channel = tables.channel
+        tx.execute(update(channel).where(channel.c.id == channel_id).values(flow_id=flow_id))
 
 
 def _write_rules(tx: Tx, calendar_id: int, user_id: int) -> None:

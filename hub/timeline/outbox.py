@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, exists, func, insert, select, update
+from sqlalchemy import Row, exists, func, insert, or_, select, update
 
 from hub.channels.channel import Accepted, OutgoingFile, OutgoingMessage, ReceiptArrival
 from hub.domain.events import STAFF, ChannelChanged
@@ -624,6 +624,24 @@ def note_failure(tx: Tx, channel_id: str, error: ProviderError) -> None:
         )
     )
     _emit_channel(tx, channel_id)
+
+
+def note_down(tx: Tx, channel_id: str, error: ProviderError) -> None:
+    """The account does not answer at all. Said once; what heals it is note_success."""
+    down = tx.execute(
+        update(tables.channel)
+        .where(_ch.id == channel_id, or_(_ch.health != ChannelHealth.DOWN.value, _ch.health_code != error.code))
+        .values(
+            failures_in_row=_ch.failures_in_row + 1,
+            health=ChannelHealth.DOWN.value,
+            health_code=error.code,
+            health_detail=_words(error),
+            health_since=tx.now,
+            version=_ch.version + 1,
+        )
+    ).rowcount
+    if down:
+        _emit_channel(tx, channel_id)
 
 
 def _emit_channel(tx: Tx, channel_id: str) -> None:

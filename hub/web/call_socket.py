@@ -71,6 +71,8 @@ _CALLS_PER_VISITOR, _CALLS_PER_ADDRESS, _CALL_WINDOW_S = 6, 60, 600.0
 _FRAMES_PER_WINDOW, _WINDOW_S = 60, 10.0
 _SOCKETS_PER_VISITOR, _SOCKETS_PER_ADDRESS = 5, 200
 _FRAME_LIMIT = 64_000
+# A connection is made within 15 s (hub.media.peer); until then nobody knows of the call but this process.
+_BEGUN_S = 30.0
 _PLACES_EVERY_S = 1.0
 _SLOW_BYTES = 1 << 20
 
@@ -240,6 +242,8 @@ class CallSockets:
         self._calls_of_address = Throttle(_CALLS_PER_ADDRESS, _CALL_WINDOW_S, "too many calls for now")
         self._frames = Throttle(_FRAMES_PER_WINDOW, _WINDOW_S)
         self._open: Counter[str] = Counter()
+        # Calls begun here of which nobody has told yet that they arrived: token → whose, and when.
+        self._begun: dict[str, tuple[str, float]] = {}
 
     @property
     def count(self) -> int:
@@ -277,10 +281,12 @@ class CallSockets:
 
     async def _tell(self, changed: Collection[int]) -> None:
         assert self.hub is not None
-        strangers = {caller.token: caller for caller in self._callers if caller.token and caller.call_id is None}
+        strangers = [caller for caller in self._callers if caller.token is not None and caller.call_id is None]
         if strangers:
-            for known in await self.hub.database.read(_load_known, [token for token in strangers if token]):
-                strangers[known.token].call_id = known.call_id
+            tokens = {caller.token for caller in strangers if caller.token is not None}
+            call_ids = {known.token: known.call_id for known in await self.hub.database.read(_load_known, tokens)}
+            for caller in strangers:
+                caller.call_id = call_ids.get(caller.token or "")
         theirs = [caller for caller in self._callers if caller.call_id in changed]
         if not theirs:
             return
@@ -376,8 +382,7 @@ class CallSockets:
                     if caller.token is not None:
                         await caller.line.press(caller.token, key)
                 case HangUpFrame():
-                    if caller.token is not None:
-                        await caller.line.end(caller.token)
+                    await self._hang_up(caller)
                 case ResumeFrame(token=token):
                     await self._resume(hub, caller, token)
                 case PingFrame():
@@ -395,6 +400,7 @@ class CallSockets:
         self._calls_of_address.check(caller.address)
         name = await hub.database.read(_own_name, caller.visitor_id)
         token = caller.token = new_token()
+        self._remember(token, caller.visitor_id)
         try:
             sdp = await caller.line.connect_caller(
                 token,
@@ -409,9 +415,29 @@ class CallSockets:
             raise
         caller.send({"type": "answer", "sdp": sdp, "token": token})
 
+    def _remember(self, token: str, visitor_id: str) -> None:
+        now = monotonic()
+        self._begun = {each: begun for each, begun in self._begun.items() if now - begun[1] < _BEGUN_S}
+        self._begun[token] = (visitor_id, now)
+
+    async def _hang_up(self, caller: _Caller) -> None:
+        """What becomes of a call that has arrived is told by the stream; one that has not was none."""
+        if caller.token is None:
+            return
+        await caller.line.end(caller.token)
+        if caller.call_id is None:
+            self._begun.pop(caller.token, None)
+            caller.forget()
+            caller.send({"type": "ended", "reason": None})
+
     async def _resume(self, hub: HubLike, caller: _Caller, token: str) -> None:
         """A page comes back to its own call; one that is over, or anybody else's, is over for it."""
         known = await hub.database.read(_load_known, [token])
+        whose, _ = self._begun.get(token, ("", 0.0))
+        if not known and whose == caller.visitor_id:
+            caller.forget()
+            caller.token = token
+            return
         if not known or known[0].visitor_id != caller.visitor_id:
             caller.send({"type": "ended", "reason": None})
             return

@@ -605,7 +605,7 @@ def read_visitor(hub: HubLike, connection: HTTPConnection) -> str | None:
 
 
 async def chat_channel(hub: HubLike, channel_id: str) -> ChatChannel:
-    channel = await hub.channels.get(channel_id)
+    channel = await hub.channels.find(channel_id)
     if not isinstance(channel, ChatChannel):
         raise NotFound("there is no such chat")
     return channel

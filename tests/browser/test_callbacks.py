@@ -49,7 +49,7 @@ def test_a_visitor_asks_to_be_called_and_is_called_until_they_are_reached(demo: 
     agent.accept("Is the small grinder in stock?")
     banner = agent.page.get_by_test_id("callback-banner")
     expect(banner).to_contain_text("Call back +37410123456")
-    expect(banner).to_contain_text("Use your own phone")
+    expect(banner).to_contain_text("Your line is set up first")
     expect(place).to_contain_text("We are calling you at +37410123456.")
     expect(first.page.get_by_test_id("chat-place")).to_be_hidden()
     show(agent.page, "callback-calling")

@@ -385,7 +385,7 @@ async def a_message_after_the_tone_is_work(stage: Stage) -> None:
     conversation = await stage.conversation(call)
     assert conversation["status"] == "open"
     assert conversation["unanswered_since"] is not None
-    assert [each["kind"] for each in await stage.rows(tables.recording)] == ["voicemail"]
+    assert (await stage.kept_recording())["kind"] == "voicemail"
     await stage.nothing_is_left()
 
 
@@ -521,13 +521,11 @@ async def a_recorded_call_is_paused_and_its_recording_comes(stage: Stage) -> Non
     await arpi.does(call, "hang_up")
     await arpi.wraps_up(call)
 
-    async def has_come() -> bool:
-        return any(each["call_id"] == call["id"] for each in await stage.rows(tables.recording))
-
-    await stage.until(has_come, "the recording has come")
-    (recording,) = await stage.rows(tables.recording)
-    assert (recording["kind"], recording["channels"]) == ("call", 2)
+    recording = await stage.kept_recording()
+    assert (recording["call_id"], recording["kind"], recording["channels"]) == (call["id"], "call", 2)
     assert 14 <= recording["duration_s"] < 30
+    heard = await stage.house.api(arpi.person).get(f"/recordings/{recording['id']}/content")
+    assert (heard.status_code, len(heard.content)) == (200, recording["size_bytes"])
     await stage.nothing_is_left()
 
 

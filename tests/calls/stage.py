@@ -250,6 +250,16 @@ class Stage:
 
         return await self.house.hub.database.read(load)
 
+    async def kept_recording(self) -> Json:
+        """The one recording of this stage, once the hub has fetched and stored it."""
+
+        async def is_kept() -> bool:
+            return [each["state"] for each in await self.rows(tables.recording)] == ["stored"]
+
+        await self.until(is_kept, "the recording is stored")
+        (row,) = await self.rows(tables.recording)
+        return row
+
     async def set_queue(self, **values: Any) -> None:
         """Settings of the queue that the line leads to."""
         q = tables.queue

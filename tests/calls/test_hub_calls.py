@@ -20,7 +20,7 @@ pytestmark = pytest.mark.anyio
 
 PLAYED = [name for name, scripted in SCRIPTS.items() if scripted.suits(HubLine)]
 TALK, CONSULT = "a_call_is_taken_talked_through_and_written_up", "a_consulted_colleague_gets_the_call"
-ONE_MOMENT = "the line was interrupted"
+ONE_MOMENT = "The line was interrupted"
 
 
 @pytest.fixture
@@ -136,7 +136,7 @@ async def test_an_agent_whose_line_was_refused_once_tries_again(stage: Stage) ->
     caller = await stage.call()
     call = await arpi.accepts()
     line_of(stage).trouble.left["/connect"] = 1
-    assert await arpi.refused(f"/calls/{call['id']}/line", {"sdp": "v=0 and nothing else"}) == "refused"
+    assert await arpi.refused(f"/calls/{call['id']}/line", {"sdp": "v=0 and nothing else"}) == "no_media"
     await arpi.connects(call)
     await stage.hear_each_other(caller, arpi)
     await caller.hang_up()
@@ -150,7 +150,7 @@ async def test_a_recording_that_could_not_be_started_is_started_later(stage: Sta
     caller, arpi, call = await stage.talk()
 
     async def is_on() -> bool:
-        return bool((await stage.row(call))["recording_applied"] == "on")
+        return str((await stage.row(call))["recording_applied"]) == "on"
 
     await stage.until(is_on, "the recording runs")
     await stage.forward(3)
@@ -162,6 +162,28 @@ async def test_a_recording_that_could_not_be_started_is_started_later(stage: Sta
 
     await stage.until(has_come, "the recording has come")
     await stage.nothing_is_left()
+
+
+async def test_a_line_that_does_not_answer_is_down_until_it_does(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether or not anybody calls."""
+    monkeypatch.setattr(lines, "_CHECK_EVERY_S", 0.1)
+    monkeypatch.setattr(lines, "_LINE_DOWN_S", 0.3)
+    trouble = line_of(stage).trouble
+
+    async def health() -> tuple[str, str | None]:
+        (row,) = [each for each in await stage.rows(tables.channel) if each["id"] == stage.line.channel_id]
+        return row["health"], row["health_code"]
+
+    async def is_down() -> bool:
+        return await health() == ("down", "no_media")
+
+    async def is_well() -> bool:
+        return await health() == ("ok", None)
+
+    trouble.left["/legs"] = 1000
+    await stage.until(is_down, "the line is down")
+    trouble.left["/legs"] = 0
+    await stage.until(is_well, "the line is well again")
 
 
 async def test_a_process_that_is_killed_ends_its_calls_and_takes_new_ones(

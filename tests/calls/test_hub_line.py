@@ -160,3 +160,42 @@ async def test_an_offer_that_is_none_is_refused_and_the_page_may_try_again(line:
     await customer.told(type="error", code="bad_offer")
     await customer.calls()
     await customer.told(type="state", state="waiting")
+
+
+async def test_a_page_that_hangs_up_before_its_call_has_come_in_may_call_again(line: HubLineHouse) -> None:
+    customer = await line.customer(CUSTOMER)
+    await customer.send(type="call", sdp=await customer.offer())
+    await customer.told(type="answer")
+    await customer.send(type="hang_up")
+    await customer.told(type="ended", reason=None)
+    await customer.leave()
+    assert line.media.exchange.parties == {}
+    await customer.calls()
+    await customer.told(type="state", state="waiting")
+
+
+async def test_a_page_comes_back_to_a_call_that_has_not_come_in_yet(line: HubLineHouse) -> None:
+    cookie = await line.house.visit()
+    first = await line.customer(CUSTOMER, cookie)
+    await first.send(type="call", sdp=await first.offer())
+    answer = await first.told(type="answer")
+    again, stranger = await line.customer(CUSTOMER, cookie), await line.customer(OTHER)
+    for page in (again, stranger):
+        await page.send(type="resume", token=answer["token"])
+    await stranger.told(type="ended", reason=None)
+    await first.answered(answer["sdp"])
+    await again.told(type="state", state="waiting")
+
+
+async def test_who_writes_and_calls_is_one_customer(line: HubLineHouse) -> None:
+    agent = await line.agent("Nare", AGENT)
+    cookie = await line.house.visit()
+    async with line.house.widget(cookie) as widget:
+        await widget.send(type="message", client_id="m1", text="Where is my parcel?")
+        await widget.until(type="ack", client_id="m1")
+        customer = await line.customer(CUSTOMER, cookie)
+        await customer.calls()
+        await customer.told(type="state")
+    snapshot = await line.house.snapshot(agent.person)
+    assert len(snapshot["conversations"]) == 2
+    assert len({each["customer_id"] for each in snapshot["conversations"]}) == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from datetime import UTC, datetime
@@ -96,6 +97,15 @@ def _without_raw(value: Any) -> object:
     from dataclasses import replace
 
     return replace(value, raw="")
+
+
+def test_a_recording_that_failed_is_told_and_one_of_nothing_is_not() -> None:
+    line = HubLine(account())
+    of = {"room": "t1", "channels": 2, "recording_id": None}
+    (failed,) = line.parse(event("recording_ready", failed=True, duration_s=61.4, **of))
+    assert isinstance(failed, RecordingReady)
+    assert (failed.failed, failed.recording.provider_id) == (True, "e1")
+    assert line.parse(event("recording_ready", failed=False, duration_s=0.0, **of)) == []
 
 
 @pytest.mark.parametrize("kind", ["weather", "leg"])
@@ -233,3 +243,18 @@ async def test_a_recording_that_is_too_large_is_refused_and_not_cut(
 
 def test_the_clock_of_a_signature_is_the_worlds() -> None:
     assert abs(time.time() - datetime.now(UTC).timestamp()) < 1
+
+
+async def test_a_long_recording_comes_whole(tmp_path: Path) -> None:
+    content = bytes(range(256)) * (64 << 10)
+    async with media_line(tmp_path) as line:
+        shelf = line.media.shelf
+        await asyncio.to_thread(shelf.directory.mkdir, parents=True, exist_ok=True)
+        recording_id = "0123456789abcdef" * 2
+        await asyncio.to_thread((shelf.directory / f"{recording_id}.ogg").write_bytes, content)
+        adapter = HubLine(account(line.url))
+        try:
+            fetched = await adapter.fetch_recording(RecordingRef(recording_id))
+        finally:
+            await adapter.aclose()
+    assert (len(fetched.content), fetched.content == content) == (len(content), True)

@@ -28,7 +28,7 @@ async def demo(sqlite_url: str, data_dir: Path, port: int, *, quiet: bool) -> As
     settings = load_settings(environment)
     hub = Hub(settings)
     house = DemoHouse(hub_url=url, data_dir=data_dir, quiet=quiet, speed=20)
-    await house.seed(hub.database, hub.vault)
+    await house.seed(hub.database, hub.vault, hub.files)
     options = server_options("127.0.0.1", port, settings) | {"loop": "none"}
     server = uvicorn.Server(uvicorn.Config(make_app(hub, house.routes), **options))
     serving = asyncio.create_task(server.serve())

@@ -9,6 +9,7 @@ import aiohttp
 import pytest
 from sqlalchemy import select
 
+from hub.calls import flows, sounds
 from hub.demo import seed
 from hub.demo.carrier_calls import hears
 from hub.demo.people import CALLERS, PEOPLE, dialogues_of, find_reply
@@ -16,6 +17,7 @@ from hub.domain.states import Delivery
 from hub.routing import policies
 from hub.store import tables
 from hub.store.database import Database, Tx
+from hub.store.files import Files
 from hub.store.vault import Vault
 from hub.timeline import topics
 from tests.demo.house import demo
@@ -97,6 +99,26 @@ async def test_the_seed_has_topics_and_ladders(database: Database) -> None:
     assert known["Complaint"].is_complaint
     assert known["Complaint"].owner_id is not None
     assert {each.name for each in await database.read(policies.load_policies)} == {seed.NOTHING_WAITS, seed.COMPLAINTS}
+
+
+def kept_in(directory: Path) -> list[Path]:
+    return sorted(directory.rglob("*"))
+
+
+async def test_the_seed_has_a_menu_for_each_line_whose_words_are_recorded(database: Database, tmp_path: Path) -> None:
+    files = Files(tmp_path)
+    vault = Vault("x" * 40)
+    await seed.seed(database, vault, hub_url="http://127.0.0.1:8080", smtp_port=2525, files=files)
+    menus = await database.read(flows.load_flows)
+    assert {menu.name: menu.missing for menu in menus} == {seed.MAIN_MENU: {}, seed.WEB_MENU: {}}
+    said = [each for menu in menus for node in menu.body["nodes"].values() for each in node.get("said", ())]
+    assert len(said) == len(menus) * sum(len(words) for words in seed.MENU_WORDS.values())
+    assert all(each["sound_id"] is not None for each in said)
+    stored = await database.read(sounds.load_sounds)
+    assert all(files.path(each.file_key).stat().st_size == each.size_bytes for each in stored)
+    before = kept_in(tmp_path)
+    await seed.seed(database, vault, hub_url="http://127.0.0.1:8080", smtp_port=2525, files=files)
+    assert kept_in(tmp_path) == before
 
 
 def test_every_line_has_its_reply_and_every_caller_a_dialogue() -> None:

@@ -907,6 +907,89 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/recordings/{recording_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A recording and how loud it is
+         * @description For whoever may hear it; 404 for everybody else. This is no play.
+         */
+        get: operations["get_recording"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete a recording
+         * @description For ever, at the provider too; who did it is kept. A deleted one is deleted already.
+         */
+        delete: operations["delete_recording"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/recordings/{recording_id}/content": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Hear a recording
+         * @description The sound, whole or the range that is asked for. It is written down who hears it (ranges within a minute are one
+         *     play). 409 `recording_fetching`, `recording_failed` or `recording_deleted` when it is not here.
+         */
+        get: operations["hear_recording"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/recordings/{recording_id}/fetch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Try again to fetch a recording
+         * @description One that failed. 409 `not_failed` for any other.
+         */
+        post: operations["fetch_recording"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/organisation/recordings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who may hear recordings, and what is kept of them */
+        get: operations["get_recording_settings"];
+        /** Say which recordings agents may hear */
+        put: operations["set_recording_settings"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/flows": {
         parameters: {
             query?: never;
@@ -3778,6 +3861,14 @@ export interface components {
             aht_s: number | null;
             as_of_seq: number;
         };
+        /** @description What is stored of a queue's calls (`queue_id` null: of calls that came to no queue). */
+        QueueRecordings: {
+            queue_id: number | null;
+            count: number;
+            size_bytes: number;
+            duration_s: number;
+            oldest_at: string | null;
+        };
         /**
          * @description `ring_s`: kind of channel → how long an offer rings, where it is not `offer_timeout_s`. `language_wish_s`: so long
          *     its work waits for somebody who speaks the customer's language; `last_agent_wish_s`: for whoever had the customer
@@ -3886,6 +3977,49 @@ export interface components {
          * @enum {string}
          */
         Recording: "off" | "on" | "paused";
+        /**
+         * @description `peaks`: how loud it is, for each channel at most 400 numbers from 0 to 100, the customer's first; null while it is not
+         *     known. `goes_at`: when it will be deleted, as its queue says today; null: never. `plays`: the newest first, for
+         *     supervisors; null for everybody else.
+         */
+        RecordingDetail: {
+            recording: components["schemas"]["RecordingView"];
+            media_type: string | null;
+            size_bytes: number | null;
+            peaks: number[][] | null;
+            goes_at: string | null;
+            deleted_at: string | null;
+            deleted_by_name: string | null;
+            plays: components["schemas"]["RecordingPlay"][] | null;
+        };
+        /** @description Somebody has heard a recording. */
+        RecordingPlay: {
+            user_id: number;
+            name: string;
+            /** Format: date-time */
+            at: string;
+        };
+        /**
+         * @description `recordings_for_agents`: own (of calls they took part in), seen (of all conversations they may see) or none.
+         *     `store`: the directory of this hub's files, or a bucket (`store_url`). `fetching`: still with the provider, `troubled` of
+         *     them by what was wrong at the last try; `failed` by reason. `leaving`: of so many a copy is still to be removed.
+         */
+        RecordingSettings: {
+            /** @enum {string} */
+            recordings_for_agents: "own" | "seen" | "none";
+            /** @enum {string} */
+            store: "directory" | "bucket";
+            store_url: string;
+            queues: components["schemas"]["QueueRecordings"][];
+            fetching: number;
+            troubled: {
+                [key: string]: number;
+            };
+            failed: {
+                [key: string]: number;
+            };
+            leaving: number;
+        };
         /**
          * @description What was recorded of a call. It is played from `url` as long as it is stored; GET /recordings/{id} has the waveform
          *     and says who has heard it. `reason`: why it could not be fetched, a machine word.
@@ -4192,6 +4326,10 @@ export interface components {
         SetRecording: {
             /** @enum {string} */
             recording: "on" | "paused";
+        };
+        SetRecordings: {
+            /** @enum {string} */
+            recordings_for_agents: "own" | "seen" | "none";
         };
         /**
          * @description Skill's id → level, 1 to 5. Replaces all that the person had. With `expected_version` (that of the row), 409
@@ -6432,6 +6570,190 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["CallView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_recording: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                recording_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecordingDetail"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    delete_recording: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                recording_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    hear_recording: {
+        parameters: {
+            query?: {
+                download?: boolean;
+            };
+            header?: never;
+            path: {
+                recording_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "audio/ogg": string;
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    fetch_recording: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                recording_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_recording_settings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecordingSettings"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    set_recording_settings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SetRecordings"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecordingSettings"];
                 };
             };
             /** @description It failed; `code` says why */

@@ -268,6 +268,14 @@ export const api = {
   apiKeys: () => take(client.GET("/api/v1/api-keys")),
   issueApiKey: (body: Schemas["NewApiKey"]) => take(client.POST("/api/v1/api-keys", { body })),
   revokeApiKey: (id: number) => take(client.DELETE("/api/v1/api-keys/{key_id}", { params: { path: { key_id: id } } })),
+
+  // --- recordings
+  recording: (recordingId: number) => take(client.GET("/api/v1/recordings/{recording_id}", { params: { path: { recording_id: recordingId } } })),
+  deleteRecording: (recordingId: number) => take(client.DELETE("/api/v1/recordings/{recording_id}", { params: { path: { recording_id: recordingId } } })),
+  fetchRecording: (recordingId: number) => take(client.POST("/api/v1/recordings/{recording_id}/fetch", { params: { path: { recording_id: recordingId } } })),
+  recordingSettings: () => take(client.GET("/api/v1/organisation/recordings")),
+  setRecordingSettings: (rule: Schemas["SetRecordings"]["recordings_for_agents"]) =>
+    take(client.PUT("/api/v1/organisation/recordings", { body: { recordings_for_agents: rule } })),
 };
 
 /** A mail's HTML, made safe by the hub, for a sandboxed frame. */

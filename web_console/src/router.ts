@@ -36,6 +36,7 @@ export const router = createRouter({
         { path: "escalation/new", name: "admin-new-policy", component: () => import("./views/AdminPolicy.vue"), meta: { role: "admin" } },
         { path: "escalation/:policyId(\\d+)", name: "admin-policy", component: () => import("./views/AdminPolicy.vue"), meta: { role: "supervisor" } },
         { path: "topics", name: "admin-topics", component: () => import("./views/AdminTopics.vue") },
+        { path: "recordings", name: "admin-recordings", component: () => import("./views/AdminRecordings.vue") },
         { path: "users", name: "admin-users", component: () => import("./views/AdminUsers.vue") },
         { path: "api-keys", name: "admin-api-keys", component: () => import("./views/AdminApiKeys.vue") },
       ],

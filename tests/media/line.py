@@ -71,10 +71,13 @@ class Tone(MediaStreamTrack):
         super().__init__()
         self.hertz = hertz
         self._at = 0
-        self._began = time.monotonic()
+        self._began = 0.0
 
     async def recv(self) -> av.AudioFrame:
         size = RATE // 50
+        if not self._at:
+            # Not before there is somebody to speak to.
+            self._began = time.monotonic()
         await asyncio.sleep(max(0.0, self._began + self._at / RATE - time.monotonic()))
         turn = 2 * math.pi * self.hertz / RATE
         pcm = array("h", (round(8000 * math.sin(turn * (self._at + at))) for at in range(size)))

@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import sqlite3
 import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -51,6 +52,9 @@ def run(plan: Plan) -> Result:
         tempfile.TemporaryDirectory(prefix="hub-voice-") as folder,
         HubProcess(["demo", "--quiet"], Path(folder) / "data", media_url="", media_addresses="127.0.0.1") as hub,
     ):
+        with contextlib.closing(sqlite3.connect(hub.data_dir / "hub.db", timeout=30)) as database, database:
+            # No menu: callers come to the queue at once.
+            database.execute("UPDATE channel SET flow_id = NULL")
         await_line(hub.url, _CHANNEL)
         measured = asyncio.run(_measure(hub.url, count))
     result = Result(

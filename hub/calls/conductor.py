@@ -210,9 +210,10 @@ def _arrive(tx: Tx, channel_id: str, event: CallArrived) -> None:
 
 
 def _conversation_of(tx: Tx, channel: Row[Any], customer_id: int, contact_point_id: int, room: str) -> ConversationView:
-    """The customer's open conversation on this line in which no call goes on, else a new one. It is nobody's work before
-    the caller has come to a queue, so a new one begins resolved. Several people may call from one number: each call of a
-    number whose conversation is in use has one of its own (`thread`)."""
+    """The customer's open conversation on this line that waits for somebody and in which no call goes on, else a new one. It
+    is nobody's work before the caller has come to a queue, so a new one begins resolved. What an agent has kept open stays
+    on their desk, whoever takes this call. Several people may call from one number: each call of a number whose
+    conversation is in use has one of its own (`thread`)."""
     found = tx.first(
         select(_c.id)
         .where(
@@ -220,6 +221,7 @@ def _conversation_of(tx: Tx, channel: Row[Any], customer_id: int, contact_point_
             _c.channel_id == channel.id,
             _c.status == ConversationStatus.OPEN.value,
             _c.call_id.is_(None),
+            _c.assignee_id.is_(None),
         )
         .order_by(_c.id)
     )
@@ -1126,7 +1128,15 @@ def complete_consult(tx: Tx, viewer: Viewer, call_id: int) -> None:
     _pass_to(tx, call, view, other, viewer, "consult")
 
 
-def _pass_to(tx: Tx, call: Row[Any], view: ConversationView, leg: Row[Any], viewer: Viewer, how: str) -> None:
+def _pass_to(
+    tx: Tx,
+    call: Row[Any],
+    view: ConversationView,
+    leg: Row[Any],
+    viewer: Viewer,
+    how: str,
+    happening: Happening = Happening.TRANSFERRED,
+) -> None:
     """The person on this leg becomes the call's agent; who was it leaves."""
     for other in records.load_legs(tx, call.id):
         if other.party == Party.AGENT.value:
@@ -1136,7 +1146,7 @@ def _pass_to(tx: Tx, call: Row[Any], view: ConversationView, leg: Row[Any], view
     records.end_segment(tx, call, "transferred")
     call = records.change(tx, call, agent_id=leg.user_id)
     author = Author(AuthorKind.AGENT, viewer.name, viewer.user_id)
-    dispatcher.hand_over(tx, view, leg.user_id, author)
+    dispatcher.hand_over(tx, view, leg.user_id, author, happening)
     records.begin_segment(tx, call, leg.user_id, call.queue_id, how)
     records.unhold(tx, records.load_row(tx, call.id))
 
@@ -1249,7 +1259,7 @@ def take_over(tx: Tx, viewer: Viewer, call_id: int) -> None:
     mine = records.find_leg(records.load_legs(tx, call.id), Party.SUPERVISOR, viewer.user_id)
     if mine is None or mine.state != LegState.CONNECTED.value or CallState(call.state) not in TALKS:
         raise Conflict("listen first, then take it over", code="not_connected")
-    _pass_to(tx, call, view, mine, viewer, "transferred")
+    _pass_to(tx, call, view, mine, viewer, "transferred", Happening.CLAIMED)
     call = records.load_row(tx, call.id)
     dispatcher.connected(tx, viewer.user_id, call.conversation_id)
 

@@ -23,7 +23,7 @@ from typing import Any
 from sqlalchemy import Row, and_, or_, select, update
 
 from hub.calls import conductor, records, sounds
-from hub.calls.records import TALKS
+from hub.calls.records import TALKS, WAITS
 from hub.calls.scenes import read_scene, with_addresses
 from hub.channels import hubline
 from hub.channels.voice import LegOrder, Over, Scene, VoiceChannel
@@ -174,12 +174,12 @@ def next_wanted(tx: Tx) -> datetime | None:
 
 
 def load_to_record(tx: Tx, vault: Vault, public_url: str) -> list[Wanted]:
-    """The agent's leg of each call whose recording is not as it is wanted."""
-    talks = [state.value for state in TALKS]
-    calls = tx.rows(select(_ca.id).where(_ca.state.in_(talks), _ca.recording != _ca.recording_applied))
+    """The customer's leg of each call whose recording is not as it is wanted; who waits again is not recorded on."""
+    going_on = [state.value for state in (*TALKS, *WAITS)]
+    calls = tx.rows(select(_ca.id).where(_ca.state.in_(going_on), _ca.recording != _ca.recording_applied))
     wanted = []
     for row in calls:
-        leg = records.find_leg(records.load_legs(tx, row.id), Party.AGENT)
+        leg = records.find_leg(records.load_legs(tx, row.id), Party.CUSTOMER)
         if leg is not None and leg.state == LegState.CONNECTED.value:
             wanted.append(Wanted(leg.channel_id, order_of(tx, leg, vault, public_url), None, 0))
     return wanted

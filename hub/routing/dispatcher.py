@@ -1109,8 +1109,10 @@ def fail_setup(tx: Tx, view: ConversationView, agent_id: int) -> ConversationVie
     return conversations.load_conversation(tx, view.id)
 
 
-def hand_over(tx: Tx, before: ConversationView, agent_id: int, author: Author) -> ConversationView:
-    """A talk goes on with another agent, who is on the line already."""
+def hand_over(
+    tx: Tx, before: ConversationView, agent_id: int, author: Author, happening: Happening
+) -> ConversationView:
+    """A talk goes on with another agent, who is on the line already: passed on to them, or taken over by them."""
     previous = _end_assignment(tx, before, "transferred")
     data: dict[str, str | int | None] = {"reason": "transferred", "note": None}
     view = _assign(
@@ -1118,7 +1120,7 @@ def hand_over(tx: Tx, before: ConversationView, agent_id: int, author: Author) -
         conversations.load_conversation(tx, before.id),
         agent_id,
         "transfer",
-        Happening.TRANSFERRED,
+        happening,
         author,
         data,
     )

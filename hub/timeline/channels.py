@@ -216,6 +216,9 @@ def _check(
             faults[name if name in ("kind", "provider") else place + name] = fault
     if tx.scalar(select(tables.queue.c.id).where(tables.queue.c.id == queue_id)) is None:
         faults["queue_id"] = "there is no such queue"
+    chat_id = settings.get("chat_channel_id")
+    if kind is ChannelKind.PHONE and chat_id and not _is_chat(tx, chat_id):
+        faults.setdefault("settings.chat_channel_id", "there is no chat channel with this ID")
     if default_region is not None and default_region not in phonenumbers.SUPPORTED_REGIONS:
         faults["default_region"] = "is not a region that has phone numbers, such as DE or US"
     if flow_id is not None and kind is not ChannelKind.PHONE:
@@ -227,6 +230,10 @@ def _check(
             faults["flow_id"] = "there is no such menu"
     if faults:
         raise InvalidInput(message, fields=faults)
+
+
+def _is_chat(tx: Tx, channel_id: str) -> bool:
+    return tx.first(select(_ch.id).where(_ch.id == channel_id, _ch.kind == ChannelKind.CHAT.value)) is not None
 
 
 @cache

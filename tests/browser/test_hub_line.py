@@ -65,11 +65,12 @@ def browsers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Bro
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HubProcess]:
-    """With a media process beside it, and queues whose calls are recorded."""
+    """With a media process beside it; calls are recorded, and come to the queue without a menu."""
     data_dir = tmp_path_factory.mktemp("demo") / "data"
     with HubProcess(["demo", "--quiet"], data_dir, media_url="", media_addresses="127.0.0.1") as hub:
         with contextlib.closing(sqlite3.connect(hub.data_dir / "hub.db", timeout=30)) as database, database:
             database.execute("UPDATE queue SET records_calls = 1")
+            database.execute("UPDATE channel SET flow_id = NULL")
         await_line(hub.url, "chat-demo")
         yield hub
     assert "Traceback" not in hub.log

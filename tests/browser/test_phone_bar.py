@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import re
 import sqlite3
 from collections.abc import Iterator
 
@@ -14,15 +13,13 @@ from playwright.sync_api import Browser, Locator, expect, sync_playwright
 
 from tests.browser.people import Agent, NewPage, Visitor, show
 from tests.support.chromium import FLAGS, check_chromium
+from tests.support.hub_line import await_line
 from tests.support.hub_process import HubProcess
 
 pytestmark = pytest.mark.browser
 
 # A microphone that beeps, and a browser that lets every page use it.
 SOUND = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
-# What the widget says.
-WAITING, FAILED = "Someone will answer shortly.", "The call did not come through"
-LOOKS, LOOK_MS = 40, 250
 
 
 @pytest.fixture(scope="module")
@@ -42,25 +39,14 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HubProcess]:
 
 
 @pytest.fixture(scope="module")
-def line(demo: HubProcess, browser: Browser) -> HubProcess:
-    """A demo whose line answers, and whose queues want to know what calls are about."""
+def line(demo: HubProcess) -> HubProcess:
+    """A demo whose line answers without a menu, and whose queues want to know what calls are about."""
     with contextlib.closing(sqlite3.connect(demo.data_dir / "hub.db", timeout=30)) as database, database:
         database.execute(
             "UPDATE queue SET dispositions = ?, wrap_up_mandatory = 1", (json.dumps(["Order", "Complaint"]),)
         )
-    page = browser.new_page()
-    visitor = Visitor(page).open(demo.url)
-    state = visitor.page.get_by_test_id("call-state")
-    page.get_by_test_id("chat-call").click()
-    # The media process is a child of the hub, and ready a moment after it.
-    for _ in range(LOOKS):
-        expect(state).to_have_text(re.compile(f"{WAITING}|{FAILED}"))
-        if state.text_content() == WAITING:
-            break
-        page.wait_for_timeout(LOOK_MS)
-        page.get_by_test_id("call-hang-up").click()
-    page.get_by_test_id("call-hang-up").click()
-    page.close()
+        database.execute("UPDATE channel SET flow_id = NULL")
+    await_line(demo.url, "chat-demo")
     return demo
 
 

@@ -42,11 +42,11 @@ export function answerOf(leg: Pick<LegView, "state" | "connected_at" | "end_reas
 }
 
 /** Nobody of ours spoke with whoever called, and they wanted somebody. */
-export function isMissed(call: Pick<CallView, "direction" | "end_reason">): boolean {
-  return call.direction === "in" && (call.end_reason === "abandoned" || call.end_reason === "all_busy" || call.end_reason === "failed");
+export function isMissed(call: Pick<CallView, "direction" | "end_reason" | "answered_at">): boolean {
+  return call.direction === "in" && call.answered_at === null && (call.end_reason === "abandoned" || call.end_reason === "all_busy" || call.end_reason === "failed");
 }
 
-export function iconOf(call: Pick<CallView, "direction" | "end_reason">): IconName {
+export function iconOf(call: Pick<CallView, "direction" | "end_reason" | "answered_at">): IconName {
   if (isMissed(call)) return "callMissed";
   if (call.end_reason === "voicemail") return "voicemail";
   return call.direction === "in" ? "callIn" : "callOut";

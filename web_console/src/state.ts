@@ -269,8 +269,12 @@ function withEntry(state: HubState, entry: EntryView): HubState {
 
 function withoutConversation(state: HubState, conversationId: number): HubState {
   const gone = Object.values(state.calls).filter((call) => call.conversation_id === conversationId && !takesPart(state.user, call));
+  // What happens to it from now on is not told: when it comes in sight again, its timeline is asked for anew.
+  const customerId = state.conversations[conversationId]?.customer_id;
+  const timeline = customerId === undefined ? undefined : state.timelines[customerId];
   return {
     ...state,
+    timelines: timeline && customerId !== undefined ? { ...state.timelines, [customerId]: { ...timeline, stale: true } } : state.timelines,
     conversations: without(state.conversations, conversationId),
     calls: gone.reduce((calls, call) => without(calls, call.id), state.calls),
   };

@@ -21,6 +21,7 @@ export class CallBar {
   private readonly hangUpButton: HTMLButtonElement;
   private readonly pad: HTMLElement;
   private timer = 0;
+  private lastState: CallState = "idle";
 
   constructor(call: Call, words: Words, language: string, again: () => void) {
     this.call = call;
@@ -52,6 +53,9 @@ export class CallBar {
     this.muteButton.hidden = !isOn;
     this.keysButton.hidden = !isOn;
     if (!isOn) this.showPad(false);
+    // A menu wants keys: they are there without being looked for, once.
+    else if (call.state === "menu" && this.lastState !== "menu") this.showPad(true, false);
+    this.lastState = call.state;
     this.muteButton.setAttribute("aria-pressed", String(call.muted));
     label(this.muteButton, call.muted ? words.unmute : words.mute);
     label(this.hangUpButton, isOn ? words.hangUp : words.callUs);
@@ -69,10 +73,10 @@ export class CallBar {
     if (since !== null && state === "talking") put(this.more, clock(Date.now() - since));
   }
 
-  private showPad(show: boolean): void {
+  private showPad(show: boolean, takesFocus = true): void {
     this.pad.hidden = !show;
     this.keysButton.setAttribute("aria-expanded", String(show));
-    if (show) this.pad.querySelector("button")?.focus();
+    if (show && takesFocus) this.pad.querySelector("button")?.focus();
   }
 
   private button(name: Parameters<typeof icon>[0], words: string, testId: string, onclick: () => void): HTMLButtonElement {

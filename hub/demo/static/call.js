@@ -14,7 +14,8 @@ async function ask() {
     await customElements.whenDefined("hub-chat");
     why.textContent = "";
     button.disabled = false;
-    document.querySelector("hub-chat")?.open();
+    // On a narrow page the chat would cover the button.
+    if (innerWidth > 900) document.querySelector("hub-chat")?.open();
   }
 }
 

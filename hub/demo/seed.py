@@ -335,14 +335,6 @@ def channels(hub_url: str, smtp_port: int) -> tuple[SeedChannel, ...]:
             provider="twilio",
         ),
         SeedChannel(
-            "line-demo",
-            ChannelKind.PHONE,
-            "Calls from the web",
-            WEB_CALLS,
-            {"chat_channel_id": "chat-demo", "title": ORGANISATION_NAME},
-            provider="hub",
-        ),
-        SeedChannel(
             "chat-demo",
             ChannelKind.CHAT,
             "Web shop chat",
@@ -352,6 +344,14 @@ def channels(hub_url: str, smtp_port: int) -> tuple[SeedChannel, ...]:
                 "greeting": "Hello! Ask us about beans, orders or delivery. A person answers.",
                 "colour": "#0f766e",
             },
+        ),
+        SeedChannel(
+            "line-demo",
+            ChannelKind.PHONE,
+            "Calls from the web",
+            WEB_CALLS,
+            {"chat_channel_id": "chat-demo", "title": ORGANISATION_NAME},
+            provider="hub",
         ),
         SeedChannel(
             "email-demo",

@@ -51,9 +51,12 @@ it.each([
 });
 
 it("a missed call is one that came in and that nobody took", () => {
-  expect([aCall({ end_reason: "abandoned" }), aCall({ end_reason: "all_busy" })].map(isMissed)).toEqual([true, true]);
+  const nobody = { answered_at: null };
+  expect([aCall({ end_reason: "abandoned", ...nobody }), aCall({ end_reason: "all_busy", ...nobody })].map(isMissed)).toEqual([true, true]);
+  // Passed on to somebody who never came to the telephone: that caller had been talked with.
+  expect(isMissed(aCall({ end_reason: "abandoned" }))).toBe(false);
   expect([aCall({ end_reason: "completed" }), aCall(), aCall({ end_reason: "failed", direction: "out" })].map(isMissed)).toEqual([false, false, false]);
-  expect([aCall({ end_reason: "abandoned" }), aCall({ end_reason: "voicemail" }), aCall(), aCall({ direction: "out" })].map(iconOf)).toEqual(["callMissed", "voicemail", "callIn", "callOut"]);
+  expect([aCall({ end_reason: "abandoned", ...nobody }), aCall({ end_reason: "voicemail" }), aCall(), aCall({ direction: "out" })].map(iconOf)).toEqual(["callMissed", "voicemail", "callIn", "callOut"]);
 });
 
 it("talks stand before those who wait, the longest first", () => {

@@ -80,6 +80,7 @@ _ca, _l, _c, _q, _ch = tables.call.c, tables.leg.c, tables.conversation.c, table
 _MESSAGE_WITHIN_S = 60
 # An agent's own line must stand this soon when they call out.
 _DIAL_WITHIN_S = 30
+_LOOK_AGAIN_S = 60
 # So long a customer's or an outside telephone rings.
 RING_S = 30
 # Of a number that is withheld: one customer for each call, for nobody knows whether it is the same.
@@ -346,9 +347,10 @@ def _join_queue(
             queue_id = placed_in if call.flow["flow_id"] is None else queue_id
             view = conversations.load_conversation(tx, view.id)
     since = call.queued_at or tx.now
+    promised = view.callback.address if view.callback is not None else call.flow.get(_PROMISED)
     view = dispatcher.enqueue_call(tx, view, queue_id, since, **values)
     due_at = tx.now + timedelta(seconds=after_s) if after_s is not None else None
-    state = {**call.flow, records.WAITS_UNTIL: due_at.isoformat() if due_at is not None else None}
+    state = {**call.flow, _PROMISED: promised, records.WAITS_UNTIL: due_at.isoformat() if due_at is not None else None}
     call = records.change(
         tx, call, CallState.QUEUED, queue_id=queue_id, queued_at=since, agent_id=None, due_at=due_at, flow=state
     )
@@ -384,7 +386,8 @@ def _ask_for_callback(tx: Tx, call: Row[Any], queue_id: int, said: tuple[Prompt,
     go on as they were."""
     customer = records.find_leg(records.load_legs(tx, call.id), Party.CUSTOMER)
     assert customer is not None
-    if not call.address:
+    view = conversations.load_conversation(tx, call.conversation_id)
+    if not call.address or not callbacks.may_be_called(tx, view, call.address):
         refusal = (spoken("callback_no_number", call.language),)
         if call.state in WAITS:
             scene = read_scene(customer.scene)
@@ -412,12 +415,16 @@ def _message_left(tx: Tx, call: Row[Any], event: VoicemailLeft) -> None:
             records.end_call(tx, call, CallEnd.NO_MESSAGE)
         return
     _insert_recording(tx, call, "voicemail", event.recording, event.duration_s)
-    if call.state != CallState.VOICEMAIL.value:
+    if call.state == CallState.ENDED.value and call.end_reason == CallEnd.NO_MESSAGE.value:
+        # It was told of long after the caller had gone.
+        records.change(tx, call, end_reason=CallEnd.VOICEMAIL.value)
+    elif call.state != CallState.VOICEMAIL.value:
         return
     view = conversations.load_conversation(tx, call.conversation_id)
     queue_id = call.queue_id or call.flow["queue_id"]
-    call = records.change(tx, call, queue_id=queue_id)
-    records.end_call(tx, call, CallEnd.VOICEMAIL, goodbye=(spoken("message_saved", call.language),))
+    if call.state == CallState.VOICEMAIL.value:
+        call = records.change(tx, call, queue_id=queue_id)
+        records.end_call(tx, call, CallEnd.VOICEMAIL, goodbye=(spoken("message_saved", call.language),))
     view = conversations.load_conversation(tx, view.id)
     if view.assignee_id is None:
         dispatcher.enqueue_call(
@@ -482,7 +489,12 @@ def leg_changed(
 ) -> None:
     """A leg rings, stands or is over: what that means for its call. The caller holds ROUTING and the conversation's lock."""
     if is_machine and leg.party == Party.CUSTOMER.value and call.direction == Direction.OUT.value:
+        if leg.ended_at is not None or call.hung_up_at is not None:
+            return  # the verdict came late: the call is over
         records.end_leg(tx, leg)
+        view = conversations.load_conversation(tx, call.conversation_id)
+        if call.answered_at is not None and view.assignee_id is not None:
+            callbacks.unreach(tx, view, call.answered_at)
         _customer_not_reached(tx, call, LegEnd.MACHINE)
         return
     moved = records.move_leg(tx, leg, state, end)
@@ -532,9 +544,27 @@ def _agent_connected(tx: Tx, call: Row[Any], leg: Row[Any]) -> None:
         call = records.change(tx, call, answered_at=call.answered_at or tx.now, recording=_wanted_recording(tx, call))
         records.begin_segment(tx, call, leg.user_id, call.queue_id, how)
         conversations.note_answered_by_voice(tx, call.conversation_id, call.entry_id, leg.user_id)
-    if customer is not None:
+    if customer is not None and (call.flow or {}).get(_HELD_BEFORE) is not True:
         records.set_scene(tx, customer, Talk(), Presence.TALK)
+    elif customer is not None:
+        # On hold, or listening to music while a colleague is asked: so it was before the line broke.
+        records.set_scene(tx, customer, Hold(), Presence.HELD)
+    call = records.change(tx, call, flow={**(call.flow or {}), _HELD_BEFORE: None})
+    _coach(tx, call.id)
     records.settle(tx, call)
+
+
+# In `call.flow`: the customer was on hold when the agent's line broke.
+_HELD_BEFORE = "held_before"
+
+
+def _coach(tx: Tx, call_id: int) -> None:
+    """Whoever whispers is heard by the agent that there is now."""
+    legs = records.load_legs(tx, call_id)
+    agent = records.find_leg(legs, Party.AGENT)
+    for leg in legs:
+        if agent is not None and leg.party == Party.SUPERVISOR.value and leg.presence == Presence.WHISPER.value:
+            records.set_scene(tx, leg, Talk(Presence.WHISPER, False, agent.id), Presence.WHISPER)
 
 
 def _wanted_recording(tx: Tx, call: Row[Any]) -> str:
@@ -603,6 +633,8 @@ def _customer_gone(tx: Tx, call: Row[Any], end: LegEnd) -> None:
     state = CallState(call.state)
     if state is CallState.DIALLING:
         _customer_not_reached(tx, call, end)
+    elif state is CallState.MENU and call.queued_at is not None and call.answered_at is None:
+        _abandoned(tx, call)  # they had waited, and the menu had nothing else for them
     elif state in (CallState.RINGING, CallState.MENU):
         records.end_call(tx, call, CallEnd.LEFT_MENU)
         _close(tx, call, CallEnd.LEFT_MENU)
@@ -612,8 +644,11 @@ def _customer_gone(tx: Tx, call: Row[Any], end: LegEnd) -> None:
         # What they said is told of in its own time.
         records.change(tx, call, due_at=tx.now + timedelta(seconds=_MESSAGE_WITHIN_S))
     elif state is CallState.FORWARDED:
-        records.end_call(tx, call, CallEnd.FORWARDED)
-        _close(tx, call, CallEnd.FORWARDED)
+        outside = records.find_leg(records.load_legs(tx, call.id, live=False), Party.OUTSIDE)
+        has_talked = outside is not None and outside.connected_at is not None
+        reason = CallEnd.FORWARDED if has_talked else CallEnd.COMPLETED if call.answered_at else CallEnd.LEFT_MENU
+        records.end_call(tx, call, reason)
+        _close(tx, call, reason)
     else:
         finish_talk(tx, call)
 
@@ -624,12 +659,29 @@ def _abandoned(tx: Tx, call: Row[Any]) -> None:
     view = dispatcher.end_waiting(tx, conversations.load_conversation(tx, call.conversation_id))
     call = records.end_call(tx, call, CallEnd.ABANDONED)
     view = conversations.load_conversation(tx, view.id)
-    can_be_called = bool(call.address) and _dials(tx, call.channel_id)
-    # Whoever hangs up so soon had the wrong number, and nobody calls back.
-    if waited_s >= SHORT_ABANDON_S and can_be_called:
-        callbacks.ask_for_caller(tx, view, call.address, conversations.SYSTEM)
-    elif view.callback is None and view.unanswered_since is None:
+    promised = (call.flow or {}).get(_PROMISED)
+    # Whoever hangs up so soon had the wrong number, and nobody calls back; but what was promised before is kept.
+    if promised or waited_s >= SHORT_ABANDON_S:
+        number = promised or (call.address if _dials(tx, call.channel_id) else "")
+        if number and _call_back(tx, call, view, number):
+            return
+    if view.callback is None and view.unanswered_since is None:
         dispatcher.close_by_itself(tx, view, CallEnd.ABANDONED.value)
+
+
+# In `call.flow`: the number at which this caller was to be called back when they called by themselves.
+_PROMISED = "promised"
+
+
+def _call_back(tx: Tx, call: Row[Any], view: ConversationView, number: str) -> bool:
+    """They are called back at their place; False for a number that nobody should be able to make us call."""
+    if view.status is ConversationStatus.RESOLVED:
+        view = dispatcher.enqueue_call(tx, view, call.queue_id or view.queue_id, call.queued_at or tx.now)
+    try:
+        callbacks.ask_for_caller(tx, view, number, conversations.SYSTEM)
+    except InvalidInput:
+        return False
+    return True
 
 
 def _dials(tx: Tx, channel_id: str) -> bool:
@@ -683,22 +735,39 @@ def _agent_gone(tx: Tx, call: Row[Any], leg: Row[Any], end: LegEnd) -> None:
     elif state in TALKS and end in (LegEnd.LOST, LegEnd.FAILED):
         _await_return(tx, call, leg)
     elif state in TALKS:
-        others = [each for each in records.load_legs(tx, call.id) if each.party == Party.OUTSIDE.value]
-        if others and state is CallState.CONFERENCE:
-            _leave_to_outside(tx, call)
-        else:
-            finish_talk(tx, call)
+        _leave_to_who_is_there(tx, call, leg)
+
+
+def _leave_to_who_is_there(tx: Tx, call: Row[Any], leg: Row[Any]) -> None:
+    """The agent has put down the telephone: the customer goes on with whoever else has answered; alone, the talk is over."""
+    here = [each for each in records.load_legs(tx, call.id) if each.state == LegState.CONNECTED.value]
+    colleague = records.find_leg(here, Party.CONSULTED)
+    if colleague is not None:
+        view = conversations.load_conversation(tx, call.conversation_id)
+        _pass_to(tx, call, view, colleague, _viewer_of(tx, leg.user_id), "consult")
+    elif records.find_leg(here, Party.OUTSIDE) is not None:
+        _leave_to_outside(tx, call)
+    else:
+        finish_talk(tx, call)
 
 
 def _await_return(tx: Tx, call: Row[Any], leg: Row[Any]) -> None:
     """The agent's line broke: it may come back for a while, and the customer hears why nobody answers."""
     due_at = tx.now + timedelta(seconds=records.REJOIN_S)
     records.add_leg(tx, call, Party.AGENT, Talk(), user_id=leg.user_id, address=leg.address, due_at=due_at)
-    customer = records.find_leg(records.load_legs(tx, call.id), Party.CUSTOMER)
-    if customer is not None:
-        records.set_scene(tx, customer, Hold((spoken("one_moment", call.language),)), Presence.HELD)
+    legs = records.load_legs(tx, call.id)
+    customer = records.find_leg(legs, Party.CUSTOMER)
+    others = [
+        each
+        for each in legs
+        if each.party in (Party.CONSULTED.value, Party.OUTSIDE.value) and each.state == LegState.CONNECTED.value
+    ]
+    if customer is None or (others and customer.presence == Presence.TALK.value):
+        return  # the others talk with the customer meanwhile
+    is_held = customer.presence == Presence.HELD.value
+    records.set_scene(tx, customer, Hold((spoken("one_moment", call.language),)), Presence.HELD)
     records.set_stretch(tx, call.id, "hold")
-    records.change(tx, call, CallState.HELD)
+    records.change(tx, call, CallState.HELD, flow={**(call.flow or {}), _HELD_BEFORE: is_held})
 
 
 def _other_gone(tx: Tx, call: Row[Any], leg: Row[Any], end: LegEnd) -> None:
@@ -720,7 +789,8 @@ def _talk_again(tx: Tx, call: Row[Any]) -> None:
     legs = records.load_legs(tx, call.id)
     asked = [leg for leg in legs if leg.party in (Party.CONSULTED.value, Party.OUTSIDE.value)]
     call = records.load_row(tx, call.id)
-    if asked or call.state not in TALKS:
+    agent = records.find_leg(legs, Party.AGENT)
+    if asked or call.state not in TALKS or agent is None or agent.state != LegState.CONNECTED.value:
         records.settle(tx, call)
         return
     records.unhold(tx, call)
@@ -730,17 +800,16 @@ def _outside_answers_forwarded(tx: Tx, call: Row[Any]) -> None:
     customer = records.find_leg(records.load_legs(tx, call.id), Party.CUSTOMER)
     if customer is not None:
         records.set_scene(tx, customer, Talk(), Presence.TALK)
-    records.end_segment(tx, call, "transferred")
-    view = conversations.load_conversation(tx, call.conversation_id)
-    if view.status is ConversationStatus.OPEN:
-        dispatcher.close_by_itself(tx, view, CallEnd.FORWARDED.value)
+    _close(tx, call, CallEnd.FORWARDED)
 
 
 def _outside_did_not_answer(tx: Tx, call: Row[Any]) -> None:
-    view = conversations.load_conversation(tx, call.conversation_id)
-    if view.assignee_id is not None:
+    if call.agent_id is not None:
         # An agent sent them there and has gone: back in line, at their old age.
-        dispatcher.release(tx, _viewer_of(tx, view.assignee_id), view.id)
+        view = conversations.load_conversation(tx, call.conversation_id)
+        since = call.queued_at or call.answered_at or tx.now
+        view = dispatcher.enqueue_call(tx, view, view.queue_id, since)
+        records.back_to_queue(tx, call.id, view.queue_id, estimates.place_of(tx, view.id), "not_reached")
         return
     its_flow, place = _flow_of(tx, call)
     _take(tx, call, flow.failed(its_flow, place, _world(tx, call)))
@@ -750,7 +819,10 @@ def _leave_to_outside(tx: Tx, call: Row[Any]) -> None:
     """The agent leaves customer and number outside to each other."""
     legs = records.load_legs(tx, call.id)
     records.end_legs(tx, legs, but={Party.CUSTOMER, Party.OUTSIDE})
-    call = records.change(tx, call, CallState.FORWARDED)
+    call = records.change(tx, call, CallState.FORWARDED, recording=Recording.OFF.value)
+    records.end_segment(tx, call, "transferred")
+    view = conversations.load_conversation(tx, call.conversation_id)
+    dispatcher.close_by_itself(tx, view, CallEnd.FORWARDED.value)
     _outside_answers_forwarded(tx, call)
 
 
@@ -768,9 +840,9 @@ def next_due(tx: Tx) -> Any:
     return min((at for at in rows if at is not None), default=None)
 
 
-def end_what_is_due(tx: Tx) -> None:
-    """Whatever has waited for its end long enough: wrap-ups, callers for whom the flow has something else, lines that did
-    not come to stand or did not come back."""
+def find_due(tx: Tx) -> list[int]:
+    """Calls with something that has waited for its end long enough: wrap-ups, callers for whom the flow has something else,
+    lines that did not come to stand or did not come back."""
     due = tx.rows(
         select(_ca.id)
         .outerjoin(tables.leg, _l.call_id == _ca.id)
@@ -778,11 +850,24 @@ def end_what_is_due(tx: Tx) -> None:
         .distinct()
         .order_by(_ca.id)
     )
-    if not due:
-        return
-    tx.lock_routing()
-    for row in due:
-        _end_due(tx, _lock(tx, row.id))
+    return [row.id for row in due]
+
+
+def end_due(tx: Tx, call_id: int) -> None:
+    _end_due(tx, _lock(tx, call_id))
+
+
+def end_what_is_due(tx: Tx) -> None:
+    """All of it, in one unit of work."""
+    for call_id in find_due(tx):
+        end_due(tx, call_id)
+
+
+def postpone(tx: Tx, call_id: int) -> None:
+    """What could not be ended is looked at again later."""
+    later = tx.now + timedelta(seconds=_LOOK_AGAIN_S)
+    tx.execute(update(tables.call).where(_ca.id == call_id, _ca.due_at <= tx.now).values(due_at=later))
+    tx.execute(update(tables.leg).where(_l.call_id == call_id, _l.due_at <= tx.now).values(due_at=later))
 
 
 def _end_due(tx: Tx, call: Row[Any]) -> None:
@@ -846,7 +931,7 @@ def access(tx: Tx, viewer: Viewer, call_id: int) -> tuple[Row[Any], Conversation
     except NotFound:
         raise absent from None
     view = conversations.load_conversation(tx, call.conversation_id)
-    takes_part = any(leg.user_id == viewer.user_id for leg in records.load_legs(tx, call_id, live=False))
+    takes_part = any(leg.user_id == viewer.user_id for leg in records.load_legs(tx, call_id))
     if not conversations.may_see(viewer, view) and not takes_part:
         raise absent
     return call, view
@@ -872,7 +957,7 @@ def _check_no_line(tx: Tx, user_id: int) -> None:
 def get(tx: Tx, viewer: Viewer, call_id: int) -> CallView:
     view = load_call(tx, call_id)
     conversation = conversations.load_conversation(tx, view.conversation_id)
-    takes_part = any(leg.user_id == viewer.user_id for leg in view.legs)
+    takes_part = any(leg.user_id == viewer.user_id and leg.ended_at is None for leg in view.legs)
     if not conversations.may_see(viewer, conversation) and not takes_part:
         raise NotFound("there is no such call")
     return view
@@ -912,6 +997,7 @@ def start_call(
         raise Conflict("a colleague holds this conversation", code="already_assigned")
     if view.call_id is not None:
         raise Conflict("a call goes on in this conversation", code="in_call")
+    view = dispatcher.take_up(tx, view)
     number = tx.scalar(select(_ch.settings).where(_ch.id == channel_id)) or {}
     call_id = tx.insert(
         tables.call,
@@ -1003,7 +1089,8 @@ def set_recording(tx: Tx, viewer: Viewer, call_id: int, wanted: Recording) -> No
     call, _ = _access_own(tx, viewer, call_id, TALKS)
     if wanted is Recording.PAUSED and call.recording == Recording.OFF.value:
         raise Conflict("this call is not recorded", code="not_recorded")
-    records.change(tx, call, recording=wanted.value)
+    # A pause by hand outlasts hold.
+    records.change(tx, call, recording=wanted.value, flow={**(call.flow or {}), records.PAUSED_BY_HOLD: False})
 
 
 def transfer(
@@ -1029,10 +1116,12 @@ def transfer(
     customer = records.find_leg(legs, Party.CUSTOMER)
     assert customer is not None
     records.set_scene(tx, customer, Wait((spoken("transferring", call.language),), 0), Presence.HELD)
-    records.set_stretch(tx, call.id, "hold")
     call = records.change(tx, call, CallState.FORWARDED, recording=Recording.OFF.value)
     records.add_leg(tx, call, Party.OUTSIDE, Talk(), address=address, due_at=tx.now + timedelta(seconds=RING_S))
+    records.end_segment(tx, call, "transferred")
     _tell_transfer(tx, view, viewer, address, note)
+    # The agent is done with it. If nobody answers there, it is in the queue again.
+    dispatcher.close_by_itself(tx, conversations.load_conversation(tx, view.id), CallEnd.FORWARDED.value)
 
 
 def _tell_transfer(tx: Tx, view: ConversationView, viewer: Viewer, address: str, note: str | None) -> None:
@@ -1148,6 +1237,7 @@ def _pass_to(
     author = Author(AuthorKind.AGENT, viewer.name, viewer.user_id)
     dispatcher.hand_over(tx, view, leg.user_id, author, happening)
     records.begin_segment(tx, call, leg.user_id, call.queue_id, how)
+    _coach(tx, call.id)
     records.unhold(tx, records.load_row(tx, call.id))
 
 
@@ -1192,7 +1282,11 @@ def write_up(
 ) -> None:
     """Keeps what the agent writes down, from the talk on; `done` ends the wrap-up. InvalidInput `disposition` if it is not
     one of the queue's, or missing where it must be there."""
-    call, _ = _access_own(tx, viewer, call_id, TALKS | {CallState.WRAP_UP})
+    call, _ = access(tx, viewer, call_id)
+    if call.agent_id != viewer.user_id and not viewer.covers(Role.SUPERVISOR):
+        raise Forbidden("this call is a colleague's")
+    if CallState(call.state) not in TALKS | {CallState.WRAP_UP}:
+        raise Conflict(f"the call is {call.state}", code="not_talking")
     segment = records.load_segment(tx, call.id)
     if segment is None:
         raise Conflict("nothing is to be written down", code="not_talking")
@@ -1273,12 +1367,25 @@ def line_of(tx: Tx, viewer: Viewer, call_id: int) -> Row[Any]:
     return leg
 
 
-def note_connected(tx: Tx, leg_id: int) -> None:
-    """The provider says that this leg stands, though it never told."""
+def note_state(tx: Tx, leg_id: int, state: LegState) -> None:
+    """The provider says so when it is spoken with, though it may never have told."""
     row = tx.first(select(tables.leg).where(_l.id == leg_id))
     if row is not None:
         call = _lock(tx, row.call_id)
-        leg_changed(tx, call, _reload(tx, row), LegState.CONNECTED)
+        leg_changed(tx, call, _reload(tx, row), state, LegEnd.HUNG_UP if state is LegState.ENDED else None)
+
+
+def give_up(tx: Tx, leg_id: int) -> None:
+    """The provider refuses what this leg is to do: it is ended there, and counts as lost here."""
+    row = tx.first(select(tables.leg).where(_l.id == leg_id))
+    if row is None or row.ended_at is not None:
+        return
+    call = _lock(tx, row.call_id)
+    leg = _reload(tx, row)
+    if leg.ended_at is not None:
+        return
+    records.end_leg(tx, leg)
+    _ended(tx, call, _reload(tx, leg), LegEnd.LOST)
 
 
 def note_broken(tx: Tx, leg_id: int, end: LegEnd) -> None:

@@ -15,8 +15,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -122,7 +122,7 @@ def claim(tx: Tx, vault: Vault, public_url: str) -> list[Wanted]:
     return wanted
 
 
-def note_applied(tx: Tx, order: LegOrder, *, provider_leg_id: str | None = None, state: LegState | None = None) -> None:
+def note_applied(tx: Tx, order: LegOrder, *, provider_leg_id: str | None = None) -> None:
     """The line was told this scene."""
     row = tx.first(select(tables.leg).where(_l.id == order.leg_id).with_for_update())
     if row is None:
@@ -136,8 +136,6 @@ def note_applied(tx: Tx, order: LegOrder, *, provider_leg_id: str | None = None,
     if provider_leg_id is not None:
         values["provider_leg_id"] = provider_leg_id
     tx.execute(update(tables.leg).where(_l.id == row.id).values(**values))
-    if state is not None and state is not LegState.PENDING:
-        records.move_leg(tx, row, state)
     tx.wake(WAKE)
 
 
@@ -175,7 +173,7 @@ def next_wanted(tx: Tx) -> datetime | None:
 
 def load_to_record(tx: Tx, vault: Vault, public_url: str) -> list[Wanted]:
     """The customer's leg of each call whose recording is not as it is wanted; who waits again is not recorded on."""
-    going_on = [state.value for state in (*TALKS, *WAITS)]
+    going_on = [state.value for state in (*TALKS, *WAITS, CallState.FORWARDED)]
     calls = tx.rows(select(_ca.id).where(_ca.state.in_(going_on), _ca.recording != _ca.recording_applied))
     wanted = []
     for row in calls:
@@ -244,6 +242,7 @@ class Lines:
         self._vault = vault
         self._public_url = public_url
         self._running: set[asyncio.Task[None]] = set()
+        self._checking: asyncio.Task[None] | None = None
         # Since when a line has not answered, and when a silent leg is asked for again.
         self._silent_since: dict[str, float] = {}
         self._ask_again_at: dict[int, float] = {}
@@ -258,7 +257,8 @@ class Lines:
                     wait_s = await self._round()
                     if clock() >= check_at:
                         check_at = clock() + _CHECK_EVERY_S
-                        self._later(self._check_legs())
+                        if self._checking is None or self._checking.done():
+                            self._checking = self._later(self._check_legs())
                     if clock() >= places_at:
                         places_at = clock() + _PLACES_EVERY_S
                         await self._database.transaction(renew_places)
@@ -270,17 +270,23 @@ class Lines:
             if self._running:
                 await asyncio.wait(self._running, timeout=5)
 
-    def _later(self, work: Awaitable[None]) -> None:
-        task = asyncio.ensure_future(work)
+    def _later(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
         self._running.add(task)
-        task.add_done_callback(self._running.discard)
+        task.add_done_callback(self._finished)
+        return task
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            log.error("calls.task_failed", exc_info=task.exception())
 
     async def _round(self) -> float:
         """Tells what is to be told; how long there is nothing to do."""
         due = await self._database.read(conductor.next_due)
         now = self._database.clock()
         if due is not None and due <= now:
-            await self._database.transaction(conductor.end_what_is_due)
+            await self._end_what_is_due()
         for wanted in await self._database.transaction(claim, self._vault, self._public_url):
             self._later(self._tell(wanted))
         for wanted in await self._database.read(load_to_record, self._vault, self._public_url):
@@ -293,6 +299,17 @@ class Lines:
         if not moments:
             return _LOOK_EVERY_S
         return min(max((min(moments) - self._database.clock()).total_seconds(), 0.02), _LOOK_EVERY_S)
+
+    async def _end_what_is_due(self) -> None:
+        """Each call by itself: one that cannot be ended must not keep the others, and is looked at again later."""
+        for call_id in await self._database.read(conductor.find_due):
+            try:
+                await self._database.transaction(conductor.end_due, call_id)
+            except DatabaseAway:
+                raise
+            except Exception:
+                log.exception("calls.deadline_failed", extra={"call": call_id})
+                await self._database.transaction(conductor.postpone, call_id)
 
     async def _settle(self, work: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
         """What a provider said must not be forgotten while the database is away."""
@@ -327,7 +344,10 @@ class Lines:
         if is_new and wanted.attempts:
             found = await line.find_leg(order)
             if found is not None:
-                await self._settle(note_applied, order, provider_leg_id=found.provider_leg_id, state=found.state)
+                if isinstance(order.scene, Over):
+                    await line.hang_up(replace(order, provider_leg_id=found.provider_leg_id))
+                await self._settle(note_applied, order, provider_leg_id=found.provider_leg_id)
+                await self._note_state(order, found.state)
                 return
         if isinstance(order.scene, Over):
             # One that never began has nothing to end.
@@ -336,11 +356,17 @@ class Lines:
             await self._settle(note_applied, order)
         elif is_new:
             dialled = await line.dial(order)
-            await self._settle(note_applied, order, provider_leg_id=dialled.provider_leg_id, state=dialled.state)
+            await self._settle(note_applied, order, provider_leg_id=dialled.provider_leg_id)
+            await self._note_state(order, dialled.state)
         else:
             await line.apply(order, wanted.before)
             await self._settle(note_applied, order)
         await self._settle(outbox.note_success, wanted.channel_id)
+
+    async def _note_state(self, order: LegOrder, state: LegState | None) -> None:
+        """What the provider said of the leg while we spoke with it, as if it had told."""
+        if state is not None and state is not LegState.PENDING and not isinstance(order.scene, Over):
+            await self._settle(conductor.note_state, order.leg_id, state)
 
     async def _failed(self, wanted: Wanted, error: ProviderError) -> None:
         order = wanted.order
@@ -349,9 +375,13 @@ class Lines:
             if isinstance(order.scene, Over):
                 await self._settle(note_applied, order)
                 return
-            is_new = order.provider_leg_id is None
-            await self._settle(conductor.note_broken, order.leg_id, LegEnd.FAILED if is_new else LegEnd.LOST)
-            await self._settle(note_applied, order)
+            if order.provider_leg_id is None:
+                await self._settle(conductor.note_broken, order.leg_id, LegEnd.FAILED)
+                await self._settle(note_applied, order)
+            else:
+                # It holds a leg there that does not do what it is told: that leg is ended, which is told next.
+                await self._settle(conductor.give_up, order.leg_id)
+                await self._settle(note_again, order.leg_id, error, 0)
             return
         if isinstance(error, Unavailable) and not error.channel_works:
             await self._settle(outbox.note_failure, wanted.channel_id, error)
@@ -417,7 +447,7 @@ class Lines:
     async def _ask_for(self, line: VoiceChannel, legs: list[Row[Any]]) -> None:
         clock = asyncio.get_running_loop().time
         for leg in legs:
-            if self._ask_again_at[leg.id] > clock():
+            if self._ask_again_at.get(leg.id, 0.0) > clock():
                 continue
             self._ask_again_at[leg.id] = clock() + _SILENT_S
             order = await self._database.read(load_order, leg.id, self._vault, self._public_url)
@@ -431,4 +461,4 @@ class Lines:
                 end = LegEnd.LOST if found is None else found.end or LegEnd.HUNG_UP
                 await self._settle(conductor.note_broken, leg.id, end)
             elif found.state is LegState.CONNECTED and leg.connected_at is None:
-                await self._settle(conductor.note_connected, leg.id)
+                await self._settle(conductor.note_state, leg.id, LegState.CONNECTED)

@@ -183,7 +183,10 @@ def set_scene(tx: Tx, leg: Row[Any], scene: Scene, presence: Presence | None = N
         return leg
     values: dict[str, Any] = {"presence": leg.presence if presence is None else presence.value}
     if written != leg.scene:
-        values |= {"scene": written, "scene_version": leg.scene_version + 1, "attempts": 0, "retry_at": None}
+        values |= {"scene": written, "scene_version": leg.scene_version + 1, "retry_at": None}
+        # Whether dialling was ever tried must not be forgotten before its fate is known: nobody is dialled blindly twice.
+        if leg.provider_leg_id is not None:
+            values["attempts"] = 0
     tx.execute(update(tables.leg).where(_l.id == leg.id).values(**values))
     tell(tx, leg.call_id)
     tx.wake("calls")
@@ -324,16 +327,16 @@ def settle(tx: Tx, call: Row[Any]) -> Row[Any]:
 
 
 # In `call.flow`: the hub itself has paused the recording.
-_PAUSED_BY_HOLD = "paused_by_hold"
+PAUSED_BY_HOLD = "paused_by_hold"
 
 
 def _recording_in(call: Row[Any], *, is_held: bool) -> dict[str, Any]:
     """What is said while the customer is on hold is not theirs to be recorded with."""
     kept = call.flow or {}
     if is_held and call.recording == Recording.ON.value:
-        return {"recording": Recording.PAUSED.value, "flow": {**kept, _PAUSED_BY_HOLD: True}}
-    if not is_held and kept.get(_PAUSED_BY_HOLD):
-        return {"recording": Recording.ON.value, "flow": {**kept, _PAUSED_BY_HOLD: False}}
+        return {"recording": Recording.PAUSED.value, "flow": {**kept, PAUSED_BY_HOLD: True}}
+    if not is_held and kept.get(PAUSED_BY_HOLD):
+        return {"recording": Recording.ON.value, "flow": {**kept, PAUSED_BY_HOLD: False}}
     return {}
 
 
@@ -477,6 +480,14 @@ def back_to_queue(tx: Tx, call_id: int, queue_id: int, place: PlaceView | None, 
         # The customer has gone: whoever let go of it writes nothing more.
         end_call(tx, call)
         return
+    state = CallState(call.state)
+    if state is CallState.DIALLING:
+        # Nobody has been reached, and whoever called has let go of it.
+        end_call(tx, call, CallEnd.CANCELLED)
+        return
+    if state not in TALKS | WAITS and not (state is CallState.FORWARDED and not _is_outside(tx, call_id)):
+        # The caller is with the menu, speaks after the tone or talks outside: that goes on, whatever their conversation does.
+        return
     end_segment(tx, call, reason)
     legs = load_legs(tx, call_id)
     end_legs(tx, legs, but={Party.CUSTOMER})
@@ -488,6 +499,20 @@ def back_to_queue(tx: Tx, call_id: int, queue_id: int, place: PlaceView | None, 
     if customer is not None:
         prompt = spoken("transferring" if reason == "transferred" else "one_moment", call.language)
         set_scene(tx, customer, waiting_scene(tx, call, queue_id, place, (prompt,)), Presence.HELD)
+
+
+def _is_outside(tx: Tx, call_id: int) -> bool:
+    """A number outside is rung, or talks."""
+    return find_leg(load_legs(tx, call_id), Party.OUTSIDE) is not None
+
+
+def age_of(tx: Tx, call_id: int | None) -> datetime | None:
+    """Since when the caller has waited, whoever they have talked with; None where nobody waits."""
+    if call_id is None:
+        return None
+    call = load_row(tx, call_id)
+    queued_at: datetime | None = call.queued_at if call.direction == "in" and call.hung_up_at is None else None
+    return queued_at
 
 
 def _paused(call: Row[Any]) -> str:
@@ -507,13 +532,18 @@ def check_may_resolve(tx: Tx, call_id: int) -> None:
         raise Conflict("say what the call was about first", code="disposition_missing")
 
 
+def end_if_hung_up(tx: Tx, call_id: int) -> bool:
+    """A wrap-up ends with whoever was writing it: True if there is nothing more to this call."""
+    call = load_row(tx, call_id)
+    if call.hung_up_at is None:
+        return False
+    end_call(tx, call)
+    return True
+
+
 def outlasts_absence(tx: Tx, call_id: int, reason: str) -> bool:
     """Whether a call stays whose it is although its agent's console has gone: their telephone has not, while they talk. Who
-    signs out leaves it. A wrap-up ends with whoever was writing it."""
-    call = load_row(tx, call_id)
-    if call.hung_up_at is not None:
-        end_call(tx, call)
-        return False
+    signs out leaves it."""
     leg = find_leg(load_legs(tx, call_id), Party.AGENT)
     return reason == "agent_lost" and leg is not None and leg.state == LegState.CONNECTED.value
 
@@ -523,12 +553,13 @@ def begin_wrap_up(tx: Tx, call: Row[Any]) -> bool:
     segment = load_segment(tx, call.id)
     if segment is None:
         return False
-    queue = tx.first(select(_q.wrap_up_s, _q.wrap_up_mandatory).where(_q.id == segment.queue_id))
+    queue = tx.first(select(_q.wrap_up_s, _q.wrap_up_mandatory, _q.dispositions).where(_q.id == segment.queue_id))
     assert queue is not None
-    if not queue.wrap_up_s and not queue.wrap_up_mandatory:
+    is_mandatory = queue.wrap_up_mandatory and bool(queue.dispositions)
+    if not queue.wrap_up_s and not is_mandatory:
         return False
     set_stretch(tx, call.id, "wrap_up")
-    due_at = None if queue.wrap_up_mandatory else tx.now + timedelta(seconds=queue.wrap_up_s)
+    due_at = None if is_mandatory else tx.now + timedelta(seconds=queue.wrap_up_s)
     change(tx, call, CallState.WRAP_UP, due_at=due_at)
     return True
 

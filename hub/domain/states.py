@@ -80,7 +80,8 @@ CALLBACK: Mapping[CallbackState, frozenset[CallbackState]] = {
     CallbackState.CALLING: frozenset(
         {CallbackState.WAITING, CallbackState.REACHED, CallbackState.GIVEN_UP, CallbackState.CANCELLED}
     ),
-    CallbackState.REACHED: frozenset(),
+    # It was a machine, as is told some seconds later.
+    CallbackState.REACHED: frozenset({CallbackState.CALLING}),
     CallbackState.GIVEN_UP: frozenset(),
     CallbackState.CANCELLED: frozenset(),
 }

@@ -67,7 +67,9 @@ def ask_as_visitor(tx: Tx, contact_point_id: int, channel_id: str, address: str)
 
 
 def ask_for_caller(tx: Tx, before: ConversationView, number: str, author: Author) -> ConversationView:
-    """Whoever called from this number shall be called back; one who is to be called already is called once."""
+    """Whoever called from this number shall be called back; one who is to be called already is called once. InvalidInput for
+    a number that nobody should be able to make us call: a caller can pretend to any."""
+    _check_may_be_asked_for(tx, before, number)
     return _ask(tx, before, number, author)
 
 
@@ -123,6 +125,25 @@ def _coming_back(view: ConversationView) -> dict[str, Any]:
     if view.queued_since is not None:
         return {"parked_until": None}
     return {"parked_until": view.created_at} if view.channel_kind in engine.LIVE_KINDS else {}
+
+
+def may_be_called(tx: Tx, before: ConversationView, number: str) -> bool:
+    """Whether `ask_for_caller` takes this number."""
+    try:
+        _check_may_be_asked_for(tx, before, number)
+    except InvalidInput:
+        return False
+    return True
+
+
+def unreach(tx: Tx, before: ConversationView, since: datetime) -> None:
+    """It was a machine that was reached: whoever has the conversation is still calling."""
+    ended = (_cb.conversation_id == before.id, _cb.state == CallbackState.REACHED.value, _cb.ended_at >= since)
+    row = tx.first(select(tables.callback).where(*ended).order_by(_cb.id.desc()))
+    if row is None or before.callback is not None:
+        return
+    column = _move(tx, row, CallbackState.CALLING, attempts=max(row.attempts - 1, 0))
+    conversations.emit_conversation(tx, conversations.change(tx, before.id, callback=column))
 
 
 def next_try(tx: Tx, before: ConversationView) -> datetime | None:
@@ -263,7 +284,8 @@ def _live(tx: Tx, conversation_id: int) -> Row[Any] | None:
 def _move(tx: Tx, row: Row[Any], state: CallbackState, **values: Any) -> dict[str, Any]:
     """Writes the next state of a live callback; how the conversation shows it then."""
     check_move(CALLBACK, CallbackState(row.state), state)
-    ended_at = tx.now if not CALLBACK[state] else None
+    is_live = state in (CallbackState.WAITING, CallbackState.CALLING)
+    ended_at = None if is_live else tx.now
     written = {"state": state.value, "ended_at": ended_at, **values}
     tx.execute(update(tables.callback).where(_cb.id == row.id).values(**written))
     return _column(row._asdict() | written)

@@ -21,8 +21,10 @@ _connecting = (_as.connect_by.is_not(None), _as.connected_at.is_(None), _as.ende
 
 
 def find_overdue(tx: Tx) -> Sequence[Row[Any]]:
-    """(conversation_id, agent_id, queued_since) of what did not connect in time, by conversation."""
-    late = select(_as.conversation_id, _as.agent_id, _as.queued_since).where(*_connecting, _as.connect_by <= tx.now)
+    """(conversation_id, agent_id, queued_since, how) of what did not connect in time, by conversation."""
+    late = select(_as.conversation_id, _as.agent_id, _as.queued_since, _as.how).where(
+        *_connecting, _as.connect_by <= tx.now
+    )
     return tx.rows(late.order_by(_as.conversation_id))
 
 

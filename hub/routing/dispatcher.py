@@ -279,15 +279,17 @@ def _end_live_offer_of(tx: Tx, conversation_id: int, outcome: OfferOutcome = Off
         _end_offer(tx, offer_id, outcome)
 
 
-def _end_what_did_not_connect(tx: Tx) -> None:
-    """Accepted, but no line came to stand in time: back at its original age, and not to this agent for a while; no miss."""
-    overdue = connecting.find_overdue(tx)
+def _end_what_did_not_connect(tx: Tx, conversation_id: int | None = None) -> None:
+    """Accepted, but no line came to stand in time: back at its original age, and not to this agent for a while; no miss.
+    `conversation_id`: this one alone."""
+    overdue = [row for row in connecting.find_overdue(tx) if conversation_id in (None, row.conversation_id)]
     tx.lock_conversations(row.conversation_id for row in overdue)
     for row in overdue:
         of_theirs = (_o.conversation_id == row.conversation_id, _o.agent_id == row.agent_id)
         accepted = select(func.max(_o.id)).where(*of_theirs, _o.outcome == OfferOutcome.ACCEPTED.value)
         failed = {"outcome": OfferOutcome.SETUP_FAILED.value, "ended_at": tx.now}
-        offer_id = tx.scalar(accepted)
+        # What was taken by hand was not offered: an offer of before has ended as it did.
+        offer_id = tx.scalar(accepted) if row.how == "offer" else None
         if offer_id is not None:
             tx.execute(update(tables.offer).where(_o.id == offer_id).values(**failed))
             told = tx.first(OFFERS.where(_o.id == offer_id))
@@ -326,6 +328,10 @@ def _take_away(tx: Tx, user_id: int, outcome: OfferOutcome, reason: str) -> None
         .order_by(_c.id)
     )
     for row in held:
+        if row.call_id is not None and records.end_if_hung_up(tx, row.call_id):
+            # Nobody is on the line, and what was wanted is done: it is not work for a colleague.
+            resolve(tx, _viewer_for(tx, user_id), row.id)
+            continue
         if row.call_id is not None and records.outlasts_absence(tx, row.call_id, reason):
             continue
         # Who was promised a call waits for it, whatever they wrote by.
@@ -338,6 +344,14 @@ def _take_away(tx: Tx, user_id: int, outcome: OfferOutcome, reason: str) -> None
 
 
 # --- assigning and releasing --------------------------------------------------------------------------------------------
+
+
+def _viewer_for(tx: Tx, user_id: int) -> Viewer:
+    """Somebody in whose name the hub does what follows from their leaving."""
+    u = tables.user_account.c
+    row = tx.first(select(u.id, u.role, u.name, u.language).where(u.id == user_id))
+    assert row is not None
+    return Viewer(row.id, Role(row.role), row.name, row.language, frozenset())
 
 
 def _name_of(tx: Tx, user_id: int) -> str:
@@ -458,7 +472,8 @@ def _release(
     that came to nothing. `again_at`: a customer who did not answer is left alone until then."""
     agent_id = _end_assignment(tx, before, reason)
     happening = _HAPPENING_OF_RELEASE.get(reason, Happening.RELEASED)
-    place: dict[str, Any] = {"queued_since": since or _original_age(tx, before, reason), "parked_until": None}
+    age = since or records.age_of(tx, before.call_id) or _original_age(tx, before, reason)
+    place: dict[str, Any] = {"queued_since": age, "parked_until": None}
     place |= callbacks.put_back(tx, before, again_at)
     target = queue_id or before.queue_id
     _, view = conversations.add_happening(
@@ -590,9 +605,9 @@ def claim(tx: Tx, viewer: Viewer, conversation_id: int, expected_assignee_id: in
         raise Conflict(f"already assigned to {holder}", code="already_assigned", fields={"assignee": holder})
     if before.assignee_id is not None and not viewer.covers(Role.SUPERVISOR):
         raise Forbidden("only a supervisor may take work from a colleague")
+    _check_nobody_talks(tx, before, viewer.user_id)
     if before.status is ConversationStatus.RESOLVED:
         return _reopen(tx, viewer, before)
-    _check_nobody_talks(tx, before)
     _end_live_offer_of(tx, before.id)
     previous = _end_assignment(tx, before, "transferred")
     before = conversations.load_conversation(tx, before.id)
@@ -781,13 +796,21 @@ def _unpark(tx: Tx, before: ConversationView, author: Author, reason: str) -> Co
     return view
 
 
-def _check_nobody_talks(tx: Tx, view: ConversationView) -> None:
-    if view.call_id is not None and not records.needs_line(tx, view.call_id):
+def _check_nobody_talks(tx: Tx, view: ConversationView, user_id: int) -> None:
+    """Conflict `in_call` where somebody talks, or where a caller waits and this person has another on the line."""
+    if view.call_id is None:
+        return
+    if not records.needs_line(tx, view.call_id):
         raise Conflict("a call goes on in this conversation; take it over", code="in_call")
+    if records.load_leg_of(tx, user_id) is not None:
+        raise Conflict("you are in a call already", code="in_call")
 
 
 def _check_comes_to_telephone(tx: Tx, agent: AgentView) -> None:
-    if agent.state is not AgentState.AVAILABLE or records.load_leg_of(tx, agent.user_id) is not None:
+    ca = tables.call.c
+    has_call = tx.first(select(ca.id).where(ca.agent_id == agent.user_id, ca.ended_at.is_(None))) is not None
+    on_a_line = records.load_leg_of(tx, agent.user_id) is not None
+    if agent.state is not AgentState.AVAILABLE or has_call or on_a_line or agent.load >= agent.capacity:
         raise Conflict(f"{agent.name} cannot take a call now", code="agent_busy")
 
 
@@ -1105,7 +1128,7 @@ def fail_setup(tx: Tx, view: ConversationView, agent_id: int) -> ConversationVie
     """The agent's line surely does not come to stand: what the deadline would do, at once."""
     held = (_as.conversation_id == view.id, _as.agent_id == agent_id, _as.ended_at.is_(None))
     tx.execute(update(tables.assignment).where(*held, _as.connected_at.is_(None)).values(connect_by=tx.now))
-    _end_what_did_not_connect(tx)
+    _end_what_did_not_connect(tx, view.id)
     return conversations.load_conversation(tx, view.id)
 
 
@@ -1126,6 +1149,20 @@ def hand_over(
     )
     if previous is not None:
         roster.emit_agents(tx, [previous])
+    return view
+
+
+def take_up(tx: Tx, view: ConversationView) -> ConversationView:
+    """Whoever holds the conversation calls its customer: it is on their hands again, and costs them what a call costs."""
+    if view.assignee_id is None:
+        return view
+    if view.parked_until is not None:
+        view = _unpark(tx, view, conversations.SYSTEM, "hand")
+    weight = _weight_for(tx, view.assignee_id, ChannelKind.PHONE) if view.assignee_id is not None else 0
+    live = (_as.conversation_id == view.id, _as.ended_at.is_(None))
+    tx.execute(update(tables.assignment).where(*live).values(weight=weight))
+    if view.assignee_id is not None:
+        roster.emit_agents(tx, [view.assignee_id])
     return view
 
 

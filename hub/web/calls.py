@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Row
 
 from hub.calls import conductor, lines
+from hub.calls.views import load_call
 from hub.channels.voice import LegOrder
 from hub.domain.calls import Presence, Recording
 from hub.domain.views import CallView
@@ -34,7 +35,8 @@ async def _do(context: Context, call_id: int, verb: Callable[..., None], **wante
 
     def work(tx: Tx) -> CallView:
         verb(tx, context.viewer, call_id, **wanted)
-        return conductor.get(tx, context.viewer, call_id)
+        # Whoever has just left may look at it once more.
+        return load_call(tx, call_id)
 
     return await context.hub.database.transaction(work)
 

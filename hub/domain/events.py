@@ -246,6 +246,10 @@ class SegmentEnded:
     ended_at: datetime
     how: str
     end_reason: str
+    topic_id: int | None = None
+    customer_id: int | None = None
+    # The call it was about, where it was one.
+    call_id: int | None = None
     kind: Literal["fact.segment"] = "fact.segment"
 
 
@@ -262,6 +266,10 @@ class CustomerAnswered:
     asked_at: datetime
     answered_at: datetime
     is_first: bool
+    topic_id: int | None = None
+    customer_id: int | None = None
+    # Of the same time, what fell into the hours of its queue; None: not known.
+    business_s: float | None = None
     kind: Literal["fact.response"] = "fact.response"
 
 
@@ -278,6 +286,13 @@ class ConversationResolved:
     opened_at: datetime
     resolved_at: datetime
     reopened_count: int
+    topic_id: int | None = None
+    customer_id: int | None = None
+    # When this request arrived: the beginning, or the last reopening.
+    arrived_at: datetime | None = None
+    # From the beginning, what fell into the hours of its queue; and how long the customer waited for us in all.
+    business_s: float | None = None
+    handling_s: float | None = None
     kind: Literal["fact.resolution"] = "fact.resolution"
 
 
@@ -298,6 +313,8 @@ class CallEnded:
     answered_at: datetime | None
     ended_at: datetime
     end_reason: str
+    topic_id: int | None = None
+    customer_id: int | None = None
     kind: Literal["fact.call"] = "fact.call"
 
 
@@ -321,6 +338,8 @@ class CallSegmentEnded:
     ended_at: datetime
     end_reason: str
     disposition: str | None
+    topic_id: int | None = None
+    customer_id: int | None = None
     kind: Literal["fact.call_segment"] = "fact.call_segment"
 
 
@@ -337,10 +356,139 @@ class CallMissed:
     queue_id: int
     offered_at: datetime
     ended_at: datetime
+    topic_id: int | None = None
+    customer_id: int | None = None
     kind: Literal["fact.call_missed"] = "fact.call_missed"
 
 
-FactEvent = SegmentEnded | CustomerAnswered | ConversationResolved | CallEnded | CallSegmentEnded | CallMissed
+@dataclass(frozen=True, slots=True)
+class ContactBegan:
+    """A customer's request began on a channel: a new conversation (`episode` 0) or one that was reopened (1, 2 …), by the
+    customer or by one of us. `by_call`: it began with a call, which `fact.call` counts. `direction` out: we began it."""
+
+    KIND: ClassVar[str] = "fact.contact"
+    conversation_id: int
+    episode: int
+    customer_id: int
+    channel_id: str
+    queue_id: int
+    direction: str
+    arrived_at: datetime
+    by_call: bool
+    reopened_by: Literal["customer", "agent"] | None = None
+    topic_id: int | None = None
+    kind: Literal["fact.contact"] = "fact.contact"
+
+
+@dataclass(frozen=True, slots=True)
+class QueueVisitEnded:
+    """Work no longer waits in a queue. `visit`: 1, 2 … of that conversation; `queued_at`: it joined this queue;
+    `waiting_since`: the age by which it was routed; `arrived_at`: the request (the call) began; `agent_id`: who answered."""
+
+    KIND: ClassVar[str] = "fact.queue_visit"
+    conversation_id: int
+    visit: int
+    customer_id: int
+    channel_id: str
+    queue_id: int
+    arrived_at: datetime
+    waiting_since: datetime
+    queued_at: datetime
+    removed_at: datetime
+    # answered, abandoned, overflow, transferred, callback, system_drop, withdrawn
+    reason: str
+    agent_id: int | None = None
+    call_id: int | None = None
+    topic_id: int | None = None
+    kind: Literal["fact.queue_visit"] = "fact.queue_visit"
+
+
+@dataclass(frozen=True, slots=True)
+class OfferOver:
+    """An offer is over. `outcome`: an OfferOutcome."""
+
+    KIND: ClassVar[str] = "fact.offer"
+    offer_id: int
+    conversation_id: int
+    agent_id: int
+    channel_id: str
+    queue_id: int
+    offered_at: datetime
+    ended_at: datetime
+    outcome: str
+    call_id: int | None = None
+    customer_id: int | None = None
+    topic_id: int | None = None
+    kind: Literal["fact.offer"] = "fact.offer"
+
+
+@dataclass(frozen=True, slots=True)
+class AgentSpellEnded:
+    """An agent's state or load changed at `until`; from `since` on both had been the same. `load`: used capacity,
+    `work_count`: how many pieces of work they held, put aside ones left out."""
+
+    KIND: ClassVar[str] = "fact.agent_state"
+    agent_id: int
+    since: datetime
+    until: datetime
+    state: str
+    reason: str | None
+    load: int
+    capacity: int
+    work_count: int
+    kind: Literal["fact.agent_state"] = "fact.agent_state"
+
+
+@dataclass(frozen=True, slots=True)
+class SurveySent:
+    """A customer was asked for a score. `survey`: csat, nps or ces. `agent_id`: whose work it is about."""
+
+    KIND: ClassVar[str] = "fact.survey_sent"
+    survey_id: int
+    survey: str
+    conversation_id: int
+    customer_id: int
+    channel_id: str
+    queue_id: int
+    sent_at: datetime
+    agent_id: int | None = None
+    topic_id: int | None = None
+    kind: Literal["fact.survey_sent"] = "fact.survey_sent"
+
+
+@dataclass(frozen=True, slots=True)
+class SurveyAnswered:
+    """The customer gave the score: CSAT and CES 1 to 5, NPS 0 to 10."""
+
+    KIND: ClassVar[str] = "fact.survey"
+    survey_id: int
+    survey: str
+    score: int
+    conversation_id: int
+    customer_id: int
+    channel_id: str
+    queue_id: int
+    sent_at: datetime
+    answered_at: datetime
+    agent_id: int | None = None
+    topic_id: int | None = None
+    kind: Literal["fact.survey"] = "fact.survey"
+
+
+FactEvent = (
+    SegmentEnded
+    | CustomerAnswered
+    | ConversationResolved
+    | CallEnded
+    | CallSegmentEnded
+    | CallMissed
+    | ContactBegan
+    | QueueVisitEnded
+    | OfferOver
+    | AgentSpellEnded
+    | SurveySent
+    | SurveyAnswered
+)
 FACT_KINDS = (
     "fact.segment",
     "fact.response",
@@ -348,6 +496,12 @@ FACT_KINDS = (
     "fact.call",
     "fact.call_segment",
     "fact.call_missed",
+    "fact.contact",
+    "fact.queue_visit",
+    "fact.offer",
+    "fact.agent_state",
+    "fact.survey_sent",
+    "fact.survey",
 )
 
 StreamEvent = HubEvent | FactEvent

@@ -32,15 +32,21 @@ from sqlalchemy import Table, delete, func, select, update
 from hub.domain.events import (
     FACT_KINDS,
     SUPERVISORS,
+    AgentSpellEnded,
     CallEnded,
     CallMissed,
     CallSegmentEnded,
+    ContactBegan,
     ConversationResolved,
     CustomerAnswered,
     FactEvent,
     NumbersChanged,
+    OfferOver,
     QueueNumbersChanged,
+    QueueVisitEnded,
     SegmentEnded,
+    SurveyAnswered,
+    SurveySent,
     queue_topic,
     user_topic,
 )
@@ -80,6 +86,12 @@ _TABLES: dict[type[Any], Table] = {
     CallEnded: tables.fact_call,
     CallSegmentEnded: tables.fact_call_segment,
     CallMissed: tables.fact_call_missed,
+    ContactBegan: tables.fact_contact,
+    QueueVisitEnded: tables.fact_queue_visit,
+    OfferOver: tables.fact_offer,
+    AgentSpellEnded: tables.fact_agent_state,
+    SurveySent: tables.fact_survey_sent,
+    SurveyAnswered: tables.fact_survey,
 }
 _FIELDS = {kind: tuple(field.name for field in fields(kind) if field.name != "kind") for kind in _TABLES}
 _FACT: TypeAdapter[FactEvent] = TypeAdapter(Annotated[FactEvent, Field(discriminator="kind")])
@@ -137,7 +149,11 @@ def project(tx: Tx) -> bool:
     facts = _load_facts(tx, cursor, end) if count else []
     is_full = count == WINDOW
     if facts:
-        agents = {fact.agent_id for fact in facts if not isinstance(fact, CallEnded) and fact.agent_id is not None}
+        agents = {
+            fact.agent_id
+            for fact in facts
+            if not isinstance(fact, CallEnded | ContactBegan) and fact.agent_id is not None
+        }
         before = load_numbers_of(tx, agents, tx.now)
         _store_facts(tx, facts)
         _set_checkpoint(tx, PROJECTION, end)

@@ -1361,6 +1361,12 @@ fact_segment = Table(
     _at("ended_at"),
     Column("how", Text, nullable=False),
     Column("end_reason", Text, nullable=False),
+    Column("topic_id", BigInteger),
+    Column("customer_id", BigInteger),
+    Column("call_id", BigInteger),
+    # The hold, each second divided by the pieces of work held in it; null: spells of that time are not known.
+    Column("weighted_s", Float),
+    Index("ix_fact_segment_ended_at", "ended_at"),
     Index("ix_fact_segment_agent_id_ended_at", "agent_id", "ended_at"),
 )
 
@@ -1376,6 +1382,10 @@ fact_response = Table(
     _at("answered_at"),
     Column("wall_s", Float, nullable=False),
     Column("is_first", Boolean, nullable=False),
+    Column("topic_id", BigInteger),
+    Column("customer_id", BigInteger),
+    Column("business_s", Float),
+    Index("ix_fact_response_answered_at", "answered_at"),
     Index("ix_fact_response_agent_id_answered_at", "agent_id", "answered_at"),
 )
 
@@ -1391,6 +1401,12 @@ fact_resolution = Table(
     _at("resolved_at"),
     Column("wall_s", Float, nullable=False),
     Column("reopened_count", Integer, nullable=False),
+    Column("topic_id", BigInteger),
+    Column("customer_id", BigInteger),
+    _at("arrived_at", nullable=True),
+    Column("business_s", Float),
+    Column("handling_s", Float),
+    Index("ix_fact_resolution_resolved_at", "resolved_at"),
     Index("ix_fact_resolution_agent_id_resolved_at", "agent_id", "resolved_at"),
 )
 
@@ -1408,6 +1424,9 @@ fact_call = Table(
     _at("answered_at", nullable=True),
     _at("ended_at"),
     Column("end_reason", Text, nullable=False),
+    Column("topic_id", BigInteger),
+    Column("customer_id", BigInteger),
+    Index("ix_fact_call_ended_at", "ended_at"),
     Index("ix_fact_call_queue_id_ended_at", "queue_id", "ended_at"),
 )
 
@@ -1429,6 +1448,9 @@ fact_call_segment = Table(
     _at("ended_at"),
     Column("end_reason", Text, nullable=False),
     Column("disposition", Text),
+    Column("topic_id", BigInteger),
+    Column("customer_id", BigInteger),
+    Index("ix_fact_call_segment_ended_at", "ended_at"),
     Index("ix_fact_call_segment_agent_id_ended_at", "agent_id", "ended_at"),
     Index("ix_fact_call_segment_queue_id_ended_at", "queue_id", "ended_at"),
 )
@@ -1445,6 +1467,117 @@ fact_call_missed = Table(
     Column("queue_id", BigInteger, nullable=False),
     _at("offered_at"),
     _at("ended_at"),
+    Column("topic_id", BigInteger),
+    Column("customer_id", BigInteger),
+    Index("ix_fact_call_missed_ended_at", "ended_at"),
     Index("ix_fact_call_missed_agent_id_ended_at", "agent_id", "ended_at"),
     Index("ix_fact_call_missed_queue_id_ended_at", "queue_id", "ended_at"),
+)
+
+fact_contact = Table(
+    "fact_contact",
+    metadata,
+    Column("conversation_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("episode", Integer, primary_key=True, autoincrement=False),
+    Column("customer_id", BigInteger, nullable=False),
+    Column("channel_id", Text, nullable=False),
+    Column("queue_id", BigInteger, nullable=False),
+    Column("direction", Text, nullable=False),
+    _at("arrived_at"),
+    Column("by_call", Boolean, nullable=False),
+    Column("reopened_by", Text),
+    Column("topic_id", BigInteger),
+    Index("ix_fact_contact_arrived_at", "arrived_at"),
+    Index("ix_fact_contact_queue_id_arrived_at", "queue_id", "arrived_at"),
+    Index("ix_fact_contact_customer_id_arrived_at", "customer_id", "arrived_at"),
+)
+
+fact_queue_visit = Table(
+    "fact_queue_visit",
+    metadata,
+    Column("conversation_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("visit", Integer, primary_key=True, autoincrement=False),
+    Column("customer_id", BigInteger, nullable=False),
+    Column("channel_id", Text, nullable=False),
+    Column("queue_id", BigInteger, nullable=False),
+    _at("arrived_at"),
+    _at("waiting_since"),
+    _at("queued_at"),
+    _at("removed_at"),
+    Column("reason", Text, nullable=False),
+    Column("agent_id", BigInteger),
+    Column("call_id", BigInteger),
+    Column("topic_id", BigInteger),
+    Index("ix_fact_queue_visit_removed_at", "removed_at"),
+    Index("ix_fact_queue_visit_queue_id_removed_at", "queue_id", "removed_at"),
+    Index("ix_fact_queue_visit_agent_id_removed_at", "agent_id", "removed_at"),
+)
+
+fact_offer = Table(
+    "fact_offer",
+    metadata,
+    Column("offer_id", BigId, primary_key=True, autoincrement=False),
+    Column("conversation_id", BigInteger, nullable=False),
+    Column("agent_id", BigInteger, nullable=False),
+    Column("channel_id", Text, nullable=False),
+    Column("queue_id", BigInteger, nullable=False),
+    _at("offered_at"),
+    _at("ended_at"),
+    Column("outcome", Text, nullable=False),
+    Column("call_id", BigInteger),
+    Column("customer_id", BigInteger),
+    Column("topic_id", BigInteger),
+    Index("ix_fact_offer_ended_at", "ended_at"),
+    Index("ix_fact_offer_agent_id_ended_at", "agent_id", "ended_at"),
+    Index("ix_fact_offer_queue_id_ended_at", "queue_id", "ended_at"),
+)
+
+# One stretch of time in which an agent's state and load were the same; one agent's follow each other without a gap.
+fact_agent_state = Table(
+    "fact_agent_state",
+    metadata,
+    Column("agent_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("since", Instant(), primary_key=True),
+    _at("until"),
+    Column("state", Text, nullable=False),
+    Column("reason", Text),
+    Column("load", Integer, nullable=False),
+    Column("capacity", Integer, nullable=False),
+    Column("work_count", Integer, nullable=False),
+    Index("ix_fact_agent_state_until", "until"),
+    Index("ix_fact_agent_state_agent_id_until", "agent_id", "until"),
+)
+
+fact_survey_sent = Table(
+    "fact_survey_sent",
+    metadata,
+    Column("survey_id", BigId, primary_key=True, autoincrement=False),
+    Column("survey", Text, nullable=False),
+    Column("conversation_id", BigInteger, nullable=False),
+    Column("customer_id", BigInteger, nullable=False),
+    Column("channel_id", Text, nullable=False),
+    Column("queue_id", BigInteger, nullable=False),
+    _at("sent_at"),
+    Column("agent_id", BigInteger),
+    Column("topic_id", BigInteger),
+    Index("ix_fact_survey_sent_sent_at", "sent_at"),
+    Index("ix_fact_survey_sent_agent_id_sent_at", "agent_id", "sent_at"),
+)
+
+fact_survey = Table(
+    "fact_survey",
+    metadata,
+    Column("survey_id", BigId, primary_key=True, autoincrement=False),
+    Column("survey", Text, nullable=False),
+    Column("score", Integer, nullable=False),
+    Column("conversation_id", BigInteger, nullable=False),
+    Column("customer_id", BigInteger, nullable=False),
+    Column("channel_id", Text, nullable=False),
+    Column("queue_id", BigInteger, nullable=False),
+    _at("sent_at"),
+    _at("answered_at"),
+    Column("agent_id", BigInteger),
+    Column("topic_id", BigInteger),
+    Index("ix_fact_survey_answered_at", "answered_at"),
+    Index("ix_fact_survey_agent_id_answered_at", "agent_id", "answered_at"),
 )

@@ -58,24 +58,28 @@ async def project_all(database: Database) -> None:
         pass
 
 
+# What these facts do not say (topic, customer …).
+UNTOLD = (None,) * 5
+
+
 async def test_each_fact_becomes_one_row_with_its_duration(database: Database) -> None:
     await database.transaction(emit, DAY)
     await project_all(database)
     rows = await database.read(load_rows)
     assert rows["fact_segment"] == [
-        (1, 1, ANNA, "sms", 1, NOON - timedelta(seconds=90), NOON, "offer", "resolved"),
-        (2, 2, BORIS, "sms", 1, NOON - timedelta(seconds=90), NOON, "offer", "resolved"),
-        (3, 1, ANNA, "sms", 1, NOON - timedelta(seconds=90), NOON, "offer", "resolved"),
+        (1, 1, ANNA, "sms", 1, NOON - timedelta(seconds=90), NOON, "offer", "resolved", *UNTOLD[:4]),
+        (2, 2, BORIS, "sms", 1, NOON - timedelta(seconds=90), NOON, "offer", "resolved", *UNTOLD[:4]),
+        (3, 1, ANNA, "sms", 1, NOON - timedelta(seconds=90), NOON, "offer", "resolved", *UNTOLD[:4]),
     ]
     assert rows["fact_response"] == [
-        (1, 1, ANNA, "sms", 1, NOON - timedelta(seconds=30.25), NOON, 30.25, True),
-        (2, 2, BORIS, "sms", 1, NOON - timedelta(seconds=12), NOON, 12.0, True),
-        (3, 3, ANNA, "sms", 1, NOON - timedelta(seconds=4), NOON, 4.0, False),
+        (1, 1, ANNA, "sms", 1, NOON - timedelta(seconds=30.25), NOON, 30.25, True, *UNTOLD[:3]),
+        (2, 2, BORIS, "sms", 1, NOON - timedelta(seconds=12), NOON, 12.0, True, *UNTOLD[:3]),
+        (3, 3, ANNA, "sms", 1, NOON - timedelta(seconds=4), NOON, 4.0, False, *UNTOLD[:3]),
     ]
     assert rows["fact_resolution"] == [
-        (4, 4, ANNA, "sms", 1, NOON - timedelta(seconds=600), NOON, 600.0, 0),
-        (5, 5, None, "sms", 1, NOON - timedelta(seconds=50), NOON, 50.0, 0),
-        (6, 6, ANNA, "sms", 1, NOON - timedelta(seconds=5000), NOON, 5000.0, 1),
+        (4, 4, ANNA, "sms", 1, NOON - timedelta(seconds=600), NOON, 600.0, 0, *UNTOLD[:5]),
+        (5, 5, None, "sms", 1, NOON - timedelta(seconds=50), NOON, 50.0, 0, *UNTOLD[:5]),
+        (6, 6, ANNA, "sms", 1, NOON - timedelta(seconds=5000), NOON, 5000.0, 1, *UNTOLD[:5]),
     ]
 
 

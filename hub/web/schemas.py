@@ -1134,8 +1134,8 @@ class MeasureDefinition(Answer):
     id: str
     version: int
     formula: str
-    unit: Literal["count", "seconds"]
-    clock: Literal["none", "wall"]
+    unit: Literal["count", "seconds", "share", "points"]
+    clock: Literal["none", "wall", "business"]
     source: str
     day_by: str
 

@@ -3250,9 +3250,9 @@ export interface components {
             version: number;
             formula: string;
             /** @enum {string} */
-            unit: "count" | "seconds";
+            unit: "count" | "seconds" | "share" | "points";
             /** @enum {string} */
-            clock: "none" | "wall";
+            clock: "none" | "wall" | "business";
             source: string;
             day_by: string;
         };

@@ -455,10 +455,14 @@ async def test_a_topic_s_policy_goes_before_the_queue_s(scene: Scene, clock: Fro
 async def test_screens_are_told_when_the_next_step_is_due_at_another_time(scene: Scene, clock: FrozenClock) -> None:
     await put_policy(scene, {"steps": [step("a", "next_response", 600)]})
     await scene.say()
-    assert [event.kind for event in await scene.events()] == ["entry.added", "conversation.changed"]
+    assert [event.kind for event in await scene.events()] == [
+        "entry.added",
+        "fact.contact",
+        "conversation.changed",
+    ]
     clock.advance(5)
     await scene.say("And more")
-    assert [event.kind for event in await scene.events()][2:] == ["entry.added"]
+    assert [event.kind for event in await scene.events()][3:] == ["entry.added"]
 
 
 async def put_calendar(scene: Scene, hours: list[list[str]], calendar_id: int | None = None) -> int:

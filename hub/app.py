@@ -89,6 +89,7 @@ from hub.web import (
     skills,
     snapshot,
     static,
+    teams,
     topics,
     users,
     webhooks,
@@ -143,6 +144,7 @@ ENDPOINTS: list[Endpoint] = endpoints_of(
     escalation,
     alerts,
     measures,
+    teams,
 )
 
 

@@ -52,6 +52,7 @@ _ID_DIGITS = 19
 
 _NAMED: Mapping[Dim, Table] = {
     Dim.AGENT: tables.user_account,
+    Dim.TEAM: tables.team,
     Dim.QUEUE: tables.queue,
     Dim.CHANNEL: tables.channel,
     Dim.TOPIC: tables.topic,
@@ -143,10 +144,12 @@ def load_figures(tx: Tx, query: Query, now: datetime) -> Report:
     horizon = load_horizon(tx, now)
     measures = tuple(MEASURES[name] for name in query.measures)
     rows = []
+    # Days of teams elsewhere begin and end before ours and after.
+    told = {number for number, _ in cells}
     is_complete = horizon >= now
     for number, stretch in enumerate(asked.stretches):
         start, end = stretch.start(placing.zone), stretch.end(placing.zone)
-        is_gap = known is None or end <= known or start > now
+        is_gap = number not in told and (known is None or end <= known or start > now)
         is_complete = is_complete and not is_gap
         keys = _keys(query, cells, earlier, number)
         for key in sorted(keys, key=lambda key: (names.get(key, key), key)):

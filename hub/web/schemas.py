@@ -41,6 +41,7 @@ from hub.kpi.measures import Clock as MeasureClock
 from hub.kpi.measures import Unit
 from hub.routing.escalation import Clock, WorkState
 from hub.routing.rules import Rule
+from hub.web.api import QueryFields
 
 T = TypeVar("T")
 
@@ -1137,8 +1138,8 @@ class MeasureParameter(Answer):
     `threshold_s=30`."""
 
     name: str
-    default: int
-    choices: list[int]
+    default: int | bool
+    choices: list[int | bool]
 
 
 class MeasureDefinition(Answer):
@@ -1522,6 +1523,40 @@ class SetRecordings(Request):
 # --- reports ------------------------------------------------------------------------------------------------------------
 
 
+class MeasureParams(QueryFields):
+    """For the measures that take them (GET /measures says which, and what they may be)."""
+
+    threshold_s: int | None = None
+    short_s: int | None = None
+    days: int | None = None
+    with_abandons: bool | None = None
+    with_short_abandons: bool | None = None
+    with_flow_outs: bool | None = None
+
+
+class ReportFilters(QueryFields):
+    """Only what is of these, each one id; two at once of which there is no ready sum are counted at the asking."""
+
+    agent: str | None = None
+    team: str | None = None
+    queue: str | None = None
+    channel: str | None = None
+    topic: str | None = None
+
+
+class FigureQuery(QueryFields):
+    """`measures`: ids with commas between; `from` and `to`: local days, both included. `by` and `ids` (with commas between;
+    none: of all who have any) say whose rows."""
+
+    measures: str
+    from_: date
+    to: date
+    grain: ReportGrain = "total"
+    by: ReportBy = "none"
+    ids: str = ""
+    compare: Literal["previous", "none"] = "none"
+
+
 class FigureMeasure(Answer):
     """By which formula, in which version, the figures of a report were computed."""
 
@@ -1531,9 +1566,11 @@ class FigureMeasure(Answer):
 
 
 class FigureValue(Answer):
-    """`value` null: there was no case. `n`: over so many cases. A duration tells its median as `value`, and beside it mean
-    and the 90th percentile; percentiles are within `error` of the exact ones (0.01: 1 %). `previous`: the same figure of
-    the time before, where that was asked for. Durations are in seconds, shares between 0 and 1."""
+    """`value` null: there was no case. `n`: over so many cases (of shares of time: seconds). A duration of which percentiles
+    are told has its median as `value`, and beside it mean and 90th percentile; percentiles are within `error` of the exact
+    ones (0.01: 1 %). `parts`: what the value consists of, or what belongs beside it, by name (response_rate, short …).
+    `previous`: the same figure of the time before, where that was asked for. Durations are in seconds, shares between 0 and
+    1."""
 
     value: float | None
     n: int
@@ -1541,6 +1578,7 @@ class FigureValue(Answer):
     mean: float | None = None
     p90: float | None = None
     error: float | None = None
+    parts: dict[str, float | None] = {}
 
 
 class FigureRow(Answer):
@@ -1705,6 +1743,9 @@ class ReportQuery(Request):
     threshold_s: int | None = None
     short_s: int | None = None
     days: int | None = None
+    with_abandons: bool | None = None
+    with_short_abandons: bool | None = None
+    with_flow_outs: bool | None = None
 
 
 class NewReportSchedule(Request):

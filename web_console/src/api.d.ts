@@ -2150,9 +2150,8 @@ export interface paths {
          * Figures of a range of days
          * @description `measures`: ids of measures, with commas between; `from` and `to`: local days, both included. `by` and `ids` (with
          *     commas; none: of all who have any) say whose rows; `agent`, `team`, `queue`, `channel` and `topic` count only what is of
-         *     these. `threshold_s`, `short_s` and `days` go to the measures that take them. Agents are told their own figures only:
-         *     `by=agent&ids=` their own id, or `agent=` it. 422 names what is asked wrongly; 422 `report_too_large` says what to
-         *     narrow.
+         *     these. The rest goes to the measures that take it. Agents are told their own figures only: `by=agent&ids=` their own id,
+         *     or `agent=` it. 422 names what is asked wrongly; 422 `report_too_large` says what to narrow.
          */
         get: operations["get_figures"];
         put?: never;
@@ -3175,9 +3174,11 @@ export interface components {
             };
         };
         /**
-         * @description `value` null: there was no case. `n`: over so many cases. A duration tells its median as `value`, and beside it mean
-         *     and the 90th percentile; percentiles are within `error` of the exact ones (0.01: 1 %). `previous`: the same figure of
-         *     the time before, where that was asked for. Durations are in seconds, shares between 0 and 1.
+         * @description `value` null: there was no case. `n`: over so many cases (of shares of time: seconds). A duration of which percentiles
+         *     are told has its median as `value`, and beside it mean and 90th percentile; percentiles are within `error` of the exact
+         *     ones (0.01: 1 %). `parts`: what the value consists of, or what belongs beside it, by name (response_rate, short …).
+         *     `previous`: the same figure of the time before, where that was asked for. Durations are in seconds, shares between 0 and
+         *     1.
          */
         FigureValue: {
             value: number | null;
@@ -3190,6 +3191,10 @@ export interface components {
             p90: number | null;
             /** @default null */
             error: number | null;
+            /** @default {} */
+            parts: {
+                [key: string]: number | null;
+            };
         };
         /**
          * @description A step that has fired, newest first. `is_over`: the answer had come by then, so nothing was done. `actions` are
@@ -3623,8 +3628,8 @@ export interface components {
          */
         MeasureParameter: {
             name: string;
-            default: number;
-            choices: number[];
+            default: number | boolean;
+            choices: (number | boolean)[];
         };
         MoveToQueueAction: {
             /**
@@ -4500,6 +4505,12 @@ export interface components {
             short_s: number | null;
             /** @default null */
             days: number | null;
+            /** @default null */
+            with_abandons: boolean | null;
+            /** @default null */
+            with_short_abandons: boolean | null;
+            /** @default null */
+            with_flow_outs: boolean | null;
         };
         /**
          * @description What a scheduled report tells: the parameters of GET /reports/figures, its range in words that are read on the day it
@@ -4542,6 +4553,12 @@ export interface components {
             short_s: number | null;
             /** @default null */
             days: number | null;
+            /** @default null */
+            with_abandons: boolean | null;
+            /** @default null */
+            with_short_abandons: boolean | null;
+            /** @default null */
+            with_flow_outs: boolean | null;
         };
         /** @description A report that was due (`due_at`), or asked for by hand. `code` and `message`: why it cannot be made or sent at all. */
         ReportRun: {
@@ -9904,15 +9921,18 @@ export interface operations {
                 grain?: "interval" | "day" | "week" | "month" | "total";
                 by?: "none" | "agent" | "team" | "queue" | "channel" | "topic";
                 ids?: string;
+                compare?: "previous" | "none";
                 agent?: string;
                 team?: string;
                 queue?: string;
                 channel?: string;
                 topic?: string;
-                compare?: "previous" | "none";
                 threshold_s?: number;
                 short_s?: number;
                 days?: number;
+                with_abandons?: boolean;
+                with_short_abandons?: boolean;
+                with_flow_outs?: boolean;
             };
             header?: never;
             path?: never;
@@ -9949,15 +9969,18 @@ export interface operations {
                 grain?: "interval" | "day" | "week" | "month" | "total";
                 by?: "none" | "agent" | "team" | "queue" | "channel" | "topic";
                 ids?: string;
+                compare?: "previous" | "none";
                 agent?: string;
                 team?: string;
                 queue?: string;
                 channel?: string;
                 topic?: string;
-                compare?: "previous" | "none";
                 threshold_s?: number;
                 short_s?: number;
                 days?: number;
+                with_abandons?: boolean;
+                with_short_abandons?: boolean;
+                with_flow_outs?: boolean;
                 bom?: boolean;
             };
             header?: never;
@@ -9995,15 +10018,18 @@ export interface operations {
                 grain?: "interval" | "day" | "week" | "month" | "total";
                 by?: "none" | "agent" | "team" | "queue" | "channel" | "topic";
                 ids?: string;
+                compare?: "previous" | "none";
                 agent?: string;
                 team?: string;
                 queue?: string;
                 channel?: string;
                 topic?: string;
-                compare?: "previous" | "none";
                 threshold_s?: number;
                 short_s?: number;
                 days?: number;
+                with_abandons?: boolean;
+                with_short_abandons?: boolean;
+                with_flow_outs?: boolean;
             };
             header?: never;
             path?: never;
@@ -10037,9 +10063,6 @@ export interface operations {
                 measure: string;
                 from: string;
                 to: string;
-                by?: "none" | "agent" | "team" | "queue" | "channel" | "topic";
-                id?: string;
-                interval?: string;
                 agent?: string;
                 team?: string;
                 queue?: string;
@@ -10048,6 +10071,12 @@ export interface operations {
                 threshold_s?: number;
                 short_s?: number;
                 days?: number;
+                with_abandons?: boolean;
+                with_short_abandons?: boolean;
+                with_flow_outs?: boolean;
+                by?: "none" | "agent" | "team" | "queue" | "channel" | "topic";
+                id?: string;
+                interval?: string;
                 limit?: number;
                 cursor?: string;
             };
@@ -10115,12 +10144,12 @@ export interface operations {
             query: {
                 from: string;
                 to: string;
-                measure?: string;
                 agent?: string;
                 team?: string;
                 queue?: string;
                 channel?: string;
                 topic?: string;
+                measure?: string;
             };
             header?: never;
             path?: never;

@@ -37,8 +37,6 @@ from hub.domain.views import (
     TopicView,
     UserView,
 )
-from hub.kpi.measures import Clock as MeasureClock
-from hub.kpi.measures import Unit
 from hub.routing.escalation import Clock, WorkState
 from hub.routing.rules import Rule
 from hub.web.api import QueryFields
@@ -1130,6 +1128,7 @@ class CallbackOutcome(Request):
 # --- figures ------------------------------------------------------------------------------------------------------------
 
 ReportBy = Literal["none", "agent", "team", "queue", "channel", "topic"]
+MeasureUnit = Literal["count", "seconds", "share", "points"]
 ReportGrain = Literal["interval", "day", "week", "month", "total"]
 
 
@@ -1152,8 +1151,8 @@ class MeasureDefinition(Answer):
     version: int
     name: str
     formula: str
-    unit: Unit
-    clock: MeasureClock
+    unit: MeasureUnit
+    clock: Literal["none", "wall", "business"]
     source: str
     day_by: str
     better: Literal["higher", "lower"] | None
@@ -1562,7 +1561,7 @@ class FigureMeasure(Answer):
 
     id: str
     version: int
-    unit: Unit
+    unit: MeasureUnit
 
 
 class FigureValue(Answer):
@@ -1725,21 +1724,26 @@ class LeaderBoard(Answer):
     rows: list[LeaderBoardRow]
 
 
-class ReportQuery(Request):
-    """What a scheduled report tells: the parameters of GET /reports/figures, its range in words that are read on the day it
-    is due: `yesterday`, `last_week` (Monday to Sunday), `last_month`, or so many days up to and with yesterday."""
+# Read on the day a report is due: the day before, the last whole week (Monday to Sunday) or month, or so many days up to and
+# with yesterday.
+ReportRange = Literal["yesterday", "last_7_days", "last_28_days", "last_week", "last_month"]
+
+
+class ReportQueryIn(Request):
+    """What a scheduled report tells: the parameters of GET /reports/figures, and its range in a word: `yesterday`, `last_week`
+    (Monday to Sunday), `last_month`, or so many days up to and with yesterday."""
 
     measures: Annotated[list[str], Field(min_length=1, max_length=20)]
-    range: Literal["yesterday", "last_7_days", "last_28_days", "last_week", "last_month"]
+    range: ReportRange
     grain: ReportGrain = "total"
     by: ReportBy = "none"
     ids: Annotated[list[str], Field(max_length=500)] = []
+    compare: Literal["previous", "none"] = "none"
     agent: str | None = None
     team: str | None = None
     queue: str | None = None
     channel: str | None = None
     topic: str | None = None
-    compare: Literal["previous", "none"] = "none"
     threshold_s: int | None = None
     short_s: int | None = None
     days: int | None = None
@@ -1748,13 +1752,35 @@ class ReportQuery(Request):
     with_flow_outs: bool | None = None
 
 
+class ReportQueryView(Answer):
+    """A ReportQueryIn as it was said; null: nothing was."""
+
+    measures: list[str]
+    range: ReportRange
+    grain: ReportGrain
+    by: ReportBy
+    ids: list[str]
+    compare: Literal["previous", "none"]
+    agent: str | None
+    team: str | None
+    queue: str | None
+    channel: str | None
+    topic: str | None
+    threshold_s: int | None
+    short_s: int | None
+    days: int | None
+    with_abandons: bool | None
+    with_short_abandons: bool | None
+    with_flow_outs: bool | None
+
+
 class NewReportSchedule(Request):
     """`every` week: on `weekday` (1 Monday … 7 Sunday); month: on `day`, or on its last day where it has fewer. `at` HH:MM of
     `time_zone` (null: the organisation's); a time that the clocks skip is the next one there is. `recipient_ids`: staff,
     `addresses`: anybody else. `files`: what hangs on the mail, which tells the figures itself, too."""
 
     name: Name
-    query: ReportQuery
+    query: ReportQueryIn
     every: Literal["day", "week", "month"]
     weekday: Annotated[int, Field(ge=1, le=7)] | None = None
     day: Annotated[int, Field(ge=1, le=31)] | None = None
@@ -1803,7 +1829,7 @@ class ReportSchedule(Answer):
 
     id: int
     name: str
-    query: ReportQuery
+    query: ReportQueryView
     every: Literal["day", "week", "month"]
     weekday: int | None
     day: int | None

@@ -1724,14 +1724,13 @@ class LeaderBoard(Answer):
     rows: list[LeaderBoardRow]
 
 
-# Read on the day a report is due: the day before, the last whole week (Monday to Sunday) or month, or so many days up to and
-# with yesterday.
+# Read on the day a report is due (kpi.recurrence).
 ReportRange = Literal["yesterday", "last_7_days", "last_28_days", "last_week", "last_month"]
 
 
 class ReportQueryIn(Request):
-    """What a scheduled report tells: the parameters of GET /reports/figures, and its range in a word: `yesterday`, `last_week`
-    (Monday to Sunday), `last_month`, or so many days up to and with yesterday."""
+    """What a scheduled report tells: the parameters of GET /reports/figures, and its range in a word: `yesterday`,
+    `last_week` (Monday to Sunday), `last_month`, or so many days up to and with yesterday."""
 
     measures: Annotated[list[str], Field(min_length=1, max_length=20)]
     range: ReportRange

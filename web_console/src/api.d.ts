@@ -4468,8 +4468,8 @@ export interface components {
             message: string | null;
         };
         /**
-         * @description What a scheduled report tells: the parameters of GET /reports/figures, and its range in a word: `yesterday`, `last_week`
-         *     (Monday to Sunday), `last_month`, or so many days up to and with yesterday.
+         * @description What a scheduled report tells: the parameters of GET /reports/figures, and its range in a word: `yesterday`,
+         *     `last_week` (Monday to Sunday), `last_month`, or so many days up to and with yesterday.
          */
         ReportQueryIn: {
             measures: string[];

@@ -1792,7 +1792,7 @@ class NewReportSchedule(Request):
 
 
 class UpdateReportSchedule(NewReportSchedule):
-    """The whole of it anew. 409 `stale` when somebody else has changed it since `expected_version`."""
+    """The whole of it anew. 409 `version_conflict` when somebody changed it since `expected_version`."""
 
     expected_version: int | None = None
 

@@ -92,7 +92,13 @@ async def test_a_name_is_taken_once_and_an_old_version_changes_nothing(as_admin:
     made = (await as_admin.post("/teams", {"name": "Day"})).json()
     taken = await as_admin.post("/teams", {"name": " DAY "})
     assert (taken.status_code, taken.json()["code"]) == (409, "name_taken")
-    body: dict[str, Any] = {"name": "Day", "time_zone": None, "leaderboard": False, "member_ids": [], "expected_version": 7}
+    body: dict[str, Any] = {
+        "name": "Day",
+        "time_zone": None,
+        "leaderboard": False,
+        "member_ids": [],
+        "expected_version": 7,
+    }
     late = await as_admin.put(f"/teams/{made['id']}", body)
     assert (late.status_code, late.json()["code"]) == (409, "version_conflict")
     assert (await as_admin.put("/teams/999", body)).status_code == 404

@@ -66,6 +66,7 @@ from hub.web import (
     alerts,
     api_keys,
     attachments,
+    board,
     calendars,
     callbacks,
     calls,
@@ -143,6 +144,7 @@ ENDPOINTS: list[Endpoint] = endpoints_of(
     escalation,
     alerts,
     measures,
+    board,
 )
 
 

@@ -26,6 +26,7 @@ from hub.domain.views import BoardAgentView, BoardQueueView, BoardView, NumbersV
 from hub.kpi.belonging import load_placing, load_zone
 from hub.kpi.cells import ANSWERED, NOTHING, Cell, Dim
 from hub.kpi.days import Grain, local_day, start_of
+from hub.kpi.defaults import load_defaults, load_params
 from hub.kpi.figures import PROJECTION, load_horizon
 from hub.kpi.kept_cells import Span, load_each
 from hub.kpi.measures import (
@@ -48,7 +49,6 @@ from hub.kpi.measures import (
     MEASURES,
     OCCUPANCY,
     RESOLUTION,
-    SERVICE_LEVEL,
     TALK,
     TEXTS_HANDLED,
     WRAP_UP,
@@ -92,7 +92,8 @@ _a, _c, _q = tables.agent.c, tables.conversation.c, tables.queue.c
 
 def load_level(tx: Tx) -> tuple[Measure, Params]:
     """Service level as the organisation counts it: which variant, and within which threshold."""
-    return SERVICE_LEVEL, DEFAULTS
+    chosen = load_defaults(tx)
+    return MEASURES[chosen.service_level], load_params(tx)
 
 
 def queue_counters(tx: Tx) -> frozenset[str]:

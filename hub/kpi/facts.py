@@ -26,7 +26,7 @@ import json
 import logging
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from time import monotonic
 from typing import Annotated, Any
 from zlib import crc32
@@ -43,10 +43,12 @@ from hub.domain.events import (
     ContactBegan,
     ConversationResolved,
     FactEvent,
+    FigureDefaultsChanged,
     NumbersChanged,
     QueueNumbersChanged,
     QueueVisitEnded,
     SegmentEnded,
+    SurveyAnswered,
     queue_topic,
     user_topic,
 )
@@ -69,7 +71,7 @@ from hub.kpi.days import Grain, local_day
 from hub.kpi.fact_rows import TABLES, make_row
 from hub.kpi.figures import PROJECTION
 from hub.kpi.kept_cells import Changes, add_changes
-from hub.kpi.new_facts import fold_new
+from hub.kpi.new_facts import correct_scores, fold_new
 from hub.kpi.placing import Placing
 from hub.store import tables
 from hub.store.database import Database, Tx
@@ -100,7 +102,9 @@ CELLS_VERSION = 1
 # So many rows are forgotten in one step: 100 ms.
 _FORGET = 20_000
 
-_HEEDED = {*FACT_KINDS, AgentChanged.KIND}
+_MICROSECOND = timedelta(microseconds=1)
+
+_HEEDED = {*FACT_KINDS, AgentChanged.KIND, FigureDefaultsChanged.KIND}
 _FACT: TypeAdapter[FactEvent] = TypeAdapter(Annotated[FactEvent, Field(discriminator="kind")])
 
 _e, _p = tables.event.c, tables.projection.c
@@ -186,7 +190,7 @@ def project(tx: Tx) -> bool:
             changes, Dim.AGENT, AGENT_COUNTERS, lambda of: placing.zone_of_agent(of, tx.now), placing, tx.now
         )
         queues = _touched(changes, Dim.QUEUE, queue_counters(tx), lambda _: placing.zone, placing, tx.now)
-        _emit(tx, load_numbers_of(tx, changed, tx.now, placing).values())
+        _emit(tx, load_numbers_of(tx, sorted(changed), tx.now, placing).values())
         _emit_of_queues(tx, load_numbers_of_queues(tx, queues | _shifted(tx, facts), tx.now))
     elif is_full:
         # Screen events alone: the checkpoint moves on now and then, so that no later step has far to look.
@@ -194,6 +198,31 @@ def project(tx: Tx) -> bool:
     _turn_day(tx, marks)
     _heed_level(tx, marks)
     return is_full
+
+
+def lock_projected_until(tx: Tx) -> datetime:
+    """Takes the projector's checkpoint, and returns an instant that is not before now and after every fact in the cells: what
+    is so from then on was so for no fact that has been placed."""
+    seq = _lock_checkpoint(tx)
+    # Facts are told in about the order in which they happen.
+    lately = (
+        select(_e.at).where(_e.seq <= seq, _e.kind.in_(FACT_KINDS)).order_by(_e.seq.desc()).limit(WINDOW).subquery()
+    )
+    last = tx.scalar(select(func.max(lately.c.at)))
+    return tx.now if last is None or last < tx.now else last + _MICROSECOND
+
+
+def without_rebuild(tx: Tx) -> Callable[[], None]:
+    """Before a zone comes in to which nothing belongs yet: takes the checkpoint, and returns what is to be called after it.
+    Cells that were right stay so."""
+    _lock_checkpoint(tx)
+    was_right = _load_marks(tx)[_CELLS] == _version_of(load_placing(tx))
+
+    def after() -> None:
+        if was_right:
+            _set_mark(tx, _CELLS, _version_of(load_placing(tx)))
+
+    return after
 
 
 def begin_rebuild(tx: Tx) -> None:
@@ -270,9 +299,14 @@ def _load_facts(tx: Tx, cursor: int, end: int) -> list[FactEvent]:
 
 
 def _store_facts(tx: Tx, facts: Iterable[FactEvent], placing: Placing) -> Changes:
-    """The rows of facts, and what they add to the cells, which is returned; a fact that has a row already is left alone."""
+    """The rows of facts, and what they add to the cells, which is returned; a fact that has a row already is left alone, but
+    for a score in whose place the customer gave another."""
     by_kind: dict[type[Any], list[FactEvent]] = {}
+    corrections = []
     for fact in facts:
+        if isinstance(fact, SurveyAnswered) and fact.replaces is not None:
+            corrections.append(fact)
+            continue
         by_kind.setdefault(type(fact), []).append(fact)
     new: list[FactEvent] = []
     for kind, of_kind in by_kind.items():
@@ -281,7 +315,8 @@ def _store_facts(tx: Tx, facts: Iterable[FactEvent], placing: Placing) -> Change
     changes = Changes()
     if new:
         fold_new(tx, new, placing, changes)
-        add_changes(tx, changes)
+    correct_scores(tx, corrections, placing, changes)
+    add_changes(tx, changes)
     return changes
 
 

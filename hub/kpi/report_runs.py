@@ -394,6 +394,10 @@ class ReportSender:
             log.info("report.mail_failed", extra={"channel": due.channel_id, "code": error.code})
         except HubError as error:
             failure = Unavailable(error.message, code=error.code)
+        except Exception as error:
+            # An adapter's bug: whether the mail left is not known.
+            log.exception("report.adapter_failed", extra={"channel": due.channel_id})
+            failure = Uncertain(f"The e-mail adapter failed: {type(error).__name__}", code="adapter_failed")
         while True:
             try:
                 await self._database.transaction(record, mail.id, failure)

@@ -3,7 +3,7 @@
     Settings → Database, Vault, Files → Wakes, Notices, Tail → Intake, Adapters → loops → web
 
 All loops of a process run in one group: tail (stream), notices, dispatcher, lines, recordings, escalations, clocks,
-sender, media, mailboxes, projector, live, housekeeping, and the listener for mail where one is set up.
+sender, media, mailboxes, surveys, projector, live, housekeeping, and the listener for mail where one is set up.
 Each of them waits through a database that is away. One that ends in any other way takes the process down, loudly: a hub
 that answers but routes nothing would be worse than one that is restarted.
 """
@@ -54,6 +54,7 @@ from hub.store.notices import Notices
 from hub.store.recordings import Recordings
 from hub.store.stream import Tail, Wakes
 from hub.store.vault import Vault
+from hub.surveys.asking import Surveys
 from hub.timeline import mailbox, outbox
 from hub.timeline.adapters import Adapters
 from hub.timeline.fetching import MailFetcher
@@ -196,6 +197,7 @@ class Hub:
         self.recording_fetcher = RecordingFetcher(self.database, self.wakes, self.channels, self.recordings)
         self.escalations = Escalations(self.database, self.wakes)
         self.estimator = Estimator(self.database, self.wakes)
+        self.surveys = Surveys(self.database, self.wakes)
         self.projector = Projector(self.database, self.wakes)
         self.live = Live(self.database, self.tail, self.notices, process=self.process)
         self.chat_sockets = ChatSockets()
@@ -228,6 +230,7 @@ class Hub:
             "sender": self.sender.run(),
             "media": self.media.run(),
             "mailboxes": self.mail_fetcher.run(),
+            "surveys": self.surveys.run(),
             "projector": self.projector.run(),
             "live": self.live.run(),
             "places": self.chat_sockets.run(),

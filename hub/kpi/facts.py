@@ -93,7 +93,9 @@ _TABLES: dict[type[Any], Table] = {
     SurveySent: tables.fact_survey_sent,
     SurveyAnswered: tables.fact_survey,
 }
-_FIELDS = {kind: tuple(field.name for field in fields(kind) if field.name != "kind") for kind in _TABLES}
+_FIELDS = {
+    kind: tuple(field.name for field in fields(kind) if field.name not in ("kind", "replaces")) for kind in _TABLES
+}
 _FACT: TypeAdapter[FactEvent] = TypeAdapter(Annotated[FactEvent, Field(discriminator="kind")])
 
 _e, _p = tables.event.c, tables.projection.c
@@ -213,12 +215,19 @@ def _load_facts(tx: Tx, cursor: int, end: int) -> list[FactEvent]:
 
 
 def _store_facts(tx: Tx, facts: Iterable[FactEvent]) -> None:
-    """A fact that has a row already is left alone."""
+    """A fact that has a row already is left alone, but for a score in whose place the customer gave another."""
     rows: dict[type[Any], list[dict[str, Any]]] = {}
+    corrections = []
     for fact in facts:
+        if isinstance(fact, SurveyAnswered) and fact.replaces is not None:
+            corrections.append(fact)
+            continue
         rows.setdefault(type(fact), []).append(_row(fact))
     for kind, of_kind in rows.items():
         tx.insert_new(_TABLES[kind], of_kind)
+    scores = tables.fact_survey
+    for fact in corrections:
+        tx.execute(update(scores).where(scores.c.survey_id == fact.survey_id).values(score=fact.score))
 
 
 def _row(fact: FactEvent) -> dict[str, Any]:

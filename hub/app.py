@@ -90,6 +90,8 @@ from hub.web import (
     skills,
     snapshot,
     static,
+    survey_page,
+    surveys,
     topics,
     users,
     webhooks,
@@ -144,6 +146,7 @@ ENDPOINTS: list[Endpoint] = endpoints_of(
     escalation,
     alerts,
     measures,
+    surveys,
 )
 
 
@@ -395,6 +398,7 @@ PUBLIC_ROUTES: dict[str, str] = {
     "/sounds/{name}/{signature}": "a telephone provider fetches what callers hear; it is signed, and the address ends",
     "/oauth/callback": "a provider sends an administrator back; checks their session and the signed state itself",
     **line_sounds.PUBLIC_ROUTES,
+    **survey_page.PUBLIC_ROUTES,
     "/live": "the console socket; checks session and origin itself",
     "/chat/{channel_id}": "the visitor's socket; checks visitor cookie and origin itself",
     "/chat/{channel_id}/call": "the calling customer's socket; checks visitor cookie and origin itself",
@@ -429,6 +433,7 @@ def make_app(hub: Hub, extra_routes: list[BaseRoute] | None = None) -> Any:
             *openapi.routes(ENDPOINTS),
             Route("/files/{attachment_id}/{signature}", attachments.public_file, methods=["GET"]),
             *line_sounds.routes(),
+            *survey_page.routes(),
             Route("/sounds/{name}/{signature}", flows.public_sound, methods=["GET"]),
             WebSocketRoute("/chat/{channel_id}", hub.chat_sockets.serve),
             WebSocketRoute("/chat/{channel_id}/call", hub.call_sockets.serve),

@@ -31,7 +31,8 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class PageWords:
-    """`title` names the page, `over` is said of a link that is no longer good, `missing` when no score was chosen."""
+    """`title` names the page, `over` is said of a link that is no longer good, `missing` when no score was chosen, `later`
+    when nothing can be taken now."""
 
     title: str
     comment: str
@@ -41,6 +42,7 @@ class PageWords:
     change: str
     over: str
     missing: str
+    later: str
     test: str
 
 
@@ -101,6 +103,7 @@ _PAGES: Mapping[str, PageWords] = {
         change="You can change it until this link ends.",
         over="This link is no longer valid.",
         missing="Please choose a number.",
+        later="Please try again in a few minutes.",
         test="This is a test: nothing is stored.",
     ),
     "hy": PageWords(
@@ -112,6 +115,7 @@ _PAGES: Mapping[str, PageWords] = {
         change="Կարող եք փոխել այն, քանի դեռ հղումը գործում է։",
         over="Այս հղումն այլևս չի գործում։",
         missing="Խնդրում ենք ընտրել թիվ։",
+        later="Խնդրում ենք փորձել մի քանի րոպեից։",
         test="Սա փորձ է․ ոչինչ չի պահվում։",
     ),
     "ka": PageWords(
@@ -123,6 +127,7 @@ _PAGES: Mapping[str, PageWords] = {
         change="მისი შეცვლა შეგიძლიათ, სანამ ბმული მოქმედებს.",
         over="ეს ბმული აღარ მოქმედებს.",
         missing="გთხოვთ, აირჩიოთ რიცხვი.",
+        later="გთხოვთ, სცადოთ რამდენიმე წუთში.",
         test="ეს ცდაა: არაფერი ინახება.",
     ),
     "az": PageWords(
@@ -134,6 +139,7 @@ _PAGES: Mapping[str, PageWords] = {
         change="Keçid qüvvədə olduğu müddətdə onu dəyişə bilərsiniz.",
         over="Bu keçid artıq qüvvədə deyil.",
         missing="Zəhmət olmasa, rəqəm seçin.",
+        later="Zəhmət olmasa, bir neçə dəqiqədən sonra yenidən cəhd edin.",
         test="Bu sınaqdır: heç nə saxlanılmır.",
     ),
     "uk": PageWords(
@@ -145,6 +151,7 @@ _PAGES: Mapping[str, PageWords] = {
         change="Її можна змінити, доки діє посилання.",
         over="Це посилання вже не діє.",
         missing="Будь ласка, оберіть число.",
+        later="Будь ласка, спробуйте за кілька хвилин.",
         test="Це перевірка: нічого не зберігається.",
     ),
 }

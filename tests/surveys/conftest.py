@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pytest
 from sqlalchemy import update
@@ -74,7 +75,7 @@ class Floor:
         )
         return outcome.conversation_id
 
-    async def surveys(self, **equal: object) -> list[dict[str, object]]:
+    async def surveys(self, **equal: object) -> list[dict[str, Any]]:
         return await self.scene.rows(tables.survey, **equal)
 
     async def states(self) -> list[tuple[str, str | None]]:

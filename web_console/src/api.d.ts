@@ -2139,6 +2139,127 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/survey-settings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What each queue asks
+         * @description Of every queue, by name; those that never saved any ask nobody.
+         */
+        get: operations["list_survey_settings"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/survey-settings/{queue_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Say what a queue asks
+         * @description 409 `version_conflict` if somebody changed them meanwhile. What is planned already goes by the new settings.
+         */
+        put: operations["save_survey_setting"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/surveys/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * What customers would read
+         * @description In every language; nothing is saved.
+         */
+        post: operations["preview_survey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/surveys/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send yourself a test
+         * @description Past timeline and figures; whatever is answered is not stored.
+         */
+        post: operations["test_survey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/surveys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What customers answered
+         * @description Newest first. Agents see those about their own work, and of queues that show all scores to all. `since` and `until`
+         *     are of the instant by which the list is in order: answered, sent, or due.
+         */
+        get: operations["list_surveys"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/surveys/{survey_id}/follow-up": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Say that a low score is seen to
+         * @description 409 `nothing_to_follow_up` for a score that was never low.
+         */
+        put: operations["follow_up_survey"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -3069,12 +3190,15 @@ export interface components {
             queue_id: number | null;
             limit_s: number;
         };
+        FollowUp: {
+            done: boolean;
+        };
         Frame: components["schemas"]["EventsFrame"] | components["schemas"]["VolatileFrame"] | components["schemas"]["ResyncFrame"] | components["schemas"]["TickFrame"] | components["schemas"]["WatchingFrame"];
         /**
          * @description What an EVENT entry tells; the console has the sentence for each in every language.
          * @enum {string}
          */
-        Happening: "offered" | "accepted" | "declined" | "missed" | "claimed" | "transferred" | "released" | "resolved" | "reopened" | "opted_out" | "opted_in" | "linked" | "queued" | "prioritised" | "pinned" | "placed" | "callback" | "parked" | "unparked" | "setup_failed" | "bounced" | "complained" | "call" | "topic" | "tagged" | "escalated";
+        Happening: "offered" | "accepted" | "declined" | "missed" | "claimed" | "transferred" | "released" | "resolved" | "reopened" | "opted_out" | "opted_in" | "linked" | "queued" | "prioritised" | "pinned" | "placed" | "callback" | "parked" | "unparked" | "setup_failed" | "bounced" | "complained" | "call" | "topic" | "tagged" | "escalated" | "survey" | "scored";
         /** @description `phrase`: it is one of the hub's own sentences. */
         HeardPrompt: {
             text: string;
@@ -3774,6 +3898,24 @@ export interface components {
             next_cursor: string | null;
         };
         /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
+        Page_SurveyPreview_: {
+            items: components["schemas"]["SurveyPreview"][];
+            /** @default null */
+            next_cursor: string | null;
+        };
+        /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
+        Page_SurveySettingView_: {
+            items: components["schemas"]["SurveySettingView"][];
+            /** @default null */
+            next_cursor: string | null;
+        };
+        /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
+        Page_SurveyView_: {
+            items: components["schemas"]["SurveyView"][];
+            /** @default null */
+            next_cursor: string | null;
+        };
+        /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
         Page_TopicView_: {
             items: components["schemas"]["TopicView"][];
             /** @default null */
@@ -4295,6 +4437,30 @@ export interface components {
             /** @default null */
             expected_version: number | null;
         };
+        /**
+         * @description `channels`: kinds of channel on which is asked. `delay_s` after the resolution; at most once in `throttle_days` (0:
+         *     each time); answers are taken for `open_h` hours. `low_score`: a score up to it is low; null: none is. `told`: users who
+         *     hear of low scores; null: every supervisor. `expected_version`: 0 for the first time.
+         */
+        SaveSurveySetting: {
+            kind: components["schemas"]["SurveyKind"];
+            /** @default {} */
+            questions: {
+                [key: string]: string;
+            };
+            enabled: boolean;
+            /** @enum {string} */
+            language: "en" | "hy" | "ka" | "az" | "uk";
+            channels: ("chat" | "sms" | "email" | "loopback")[];
+            delay_s: number;
+            throttle_days: number;
+            open_h: number;
+            low_score: number | null;
+            told: number[] | null;
+            /** @enum {string} */
+            scores_for_agents: "own" | "all";
+            expected_version: number;
+        };
         Session: {
             user: components["schemas"]["UserView"];
             csrf_token: string;
@@ -4453,6 +4619,85 @@ export interface components {
             /** @enum {string} */
             presence: "listen" | "whisper" | "talk";
         };
+        /**
+         * @description What a customer is asked: satisfaction (1 to 5), a recommendation (0 to 10), how easy it was (1 to 5).
+         * @enum {string}
+         */
+        SurveyKind: "csat" | "nps" | "ces";
+        /**
+         * @description What a customer who speaks `language` is asked. `usual`: the question without own words; `sms`: the whole text
+         *     message.
+         */
+        SurveyPreview: {
+            language: string;
+            question: string;
+            usual: string;
+            low: string;
+            high: string;
+            sms: string;
+        };
+        /** @description `version` 0: nothing was ever saved, and nobody is asked. */
+        SurveySettingView: {
+            queue_id: number;
+            queue_name: string;
+            enabled: boolean;
+            kind: components["schemas"]["SurveyKind"];
+            questions: {
+                [key: string]: string;
+            };
+            language: string;
+            channels: components["schemas"]["ChannelKind"][];
+            delay_s: number;
+            throttle_days: number;
+            open_h: number;
+            low_score: number | null;
+            told: number[] | null;
+            /** @enum {string} */
+            scores_for_agents: "own" | "all";
+            version: number;
+        };
+        /**
+         * @description Where one asking for a score is. DROPPED: nobody was asked, for a reason that stands beside it.
+         * @enum {string}
+         */
+        SurveyState: "planned" | "sent" | "answered" | "dropped";
+        /**
+         * @description One asking for a score. `kind`: csat and ces have scores 1 to 5, nps 0 to 10. `agent_id`: whose work it is about.
+         *     `dropped`: why nobody was asked, a machine word. `follow_up` (of a low score): open, or done by `followed_up_by`.
+         */
+        SurveyView: {
+            id: number;
+            kind: components["schemas"]["SurveyKind"];
+            state: components["schemas"]["SurveyState"];
+            conversation_id: number;
+            customer_id: number;
+            customer_name: string;
+            channel_id: string;
+            queue_id: number;
+            agent_id: number | null;
+            agent_name: string | null;
+            topic_id: number | null;
+            /** Format: date-time */
+            due_at: string;
+            sent_at: string | null;
+            expires_at: string | null;
+            answered_at: string | null;
+            score: number | null;
+            comment: string;
+            is_low: boolean;
+            dropped: string | null;
+            follow_up: ("open" | "done") | null;
+            followed_up_by: string | null;
+            followed_up_at: string | null;
+        };
+        /** @description What is asked. `questions`: language → the queue's own words; without, the usual ones. */
+        SurveyWords: {
+            kind: components["schemas"]["SurveyKind"];
+            /** @default {} */
+            questions: {
+                [key: string]: string;
+            };
+        };
         TagAction: {
             /**
              * @description discriminator enum property added by openapi-typescript
@@ -4460,6 +4705,23 @@ export interface components {
              */
             kind: "tag";
             name: string;
+        };
+        /** @description To whom it went. */
+        TestSent: {
+            address: string;
+        };
+        /** @description By mail to yourself, or by text message to `address`. */
+        TestSurvey: {
+            kind: components["schemas"]["SurveyKind"];
+            /** @default {} */
+            questions: {
+                [key: string]: string;
+            };
+            channel_id: string;
+            /** @enum {string} */
+            language: "en" | "hy" | "ka" | "az" | "uk";
+            /** @default null */
+            address: string | null;
         };
         /** @description The server's time, every ten seconds. Nothing for 25 s: the line is dead. */
         TickFrame: {
@@ -9248,6 +9510,214 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Page_MeasureDefinition_"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_survey_settings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_SurveySettingView_"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    save_survey_setting: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                queue_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SaveSurveySetting"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SurveySettingView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    preview_survey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SurveyWords"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_SurveyPreview_"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    test_survey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TestSurvey"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TestSent"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_surveys: {
+        parameters: {
+            query?: {
+                state?: components["schemas"]["SurveyState"];
+                queue_id?: number;
+                agent_id?: number;
+                channel_id?: string;
+                customer_id?: number;
+                conversation_id?: number;
+                kind?: components["schemas"]["SurveyKind"];
+                low?: boolean;
+                follow_up?: "open" | "done";
+                since?: string;
+                until?: string;
+                limit?: number;
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_SurveyView_"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    follow_up_survey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                survey_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FollowUp"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SurveyView"];
                 };
             };
             /** @description It failed; `code` says why */

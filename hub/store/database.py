@@ -13,7 +13,7 @@ SQLite   one writer thread owns the one write connection. Units of work that wai
          throughput rises with load. Reads run beside it in WAL mode on a small pool of threads.
 PostgreSQL  asyncpg through SQLAlchemy's greenlet bridge, one connection a transaction.
 
-The one lock order of the whole program: ROUTING → MAIL → SURVEY → conversation → message/outbox → STREAM.
+The one lock order of the whole program: ROUTING → MAIL → conversation → message/outbox → STREAM.
 """
 
 from __future__ import annotations
@@ -56,7 +56,6 @@ ROUTING_LOCK = 0x68756231
 STREAM_LOCK = 0x68756232
 MIGRATION_LOCK = 0x68756233
 MAIL_LOCK = 0x68756234
-SURVEY_LOCK = 0x68756235
 NOTICE_CHANNEL = "hub"
 
 # How many waiting units of work share one SQLite commit. More only makes the first of them wait longer.
@@ -232,13 +231,8 @@ class Tx:
         if self.is_postgresql:
             self.connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({MAIL_LOCK})")
 
-    def lock_surveys(self) -> None:
-        """Third in the lock order: one process at a time asks customers for scores, so that none is asked twice."""
-        if self.is_postgresql:
-            self.connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({SURVEY_LOCK})")
-
     def lock_conversations(self, ids: Iterable[int]) -> None:
-        """Fourth in the lock order; in the order of their ids, so two lockers never wait for each other."""
+        """Third in the lock order; in the order of their ids, so two lockers never wait for each other."""
         wanted = sorted(set(ids))
         if self.is_postgresql and wanted:
             c = tables.conversation.c

@@ -3,9 +3,9 @@
     planned ── due ──► still resolved? may be asked? not lately? ──► message and outbox row, fact.survey_sent       sent
                                                              └────► dropped: reopened, throttled, opted_out …
 
-The row was written with the resolution, so a process that dies in between leaves it for the next one. One process asks at a
-time (the SURVEY lock): two surveys of one customer that are due together are one question. The message is the hub's own: it
-answers nothing, opens nothing, and stands in the timeline as a survey.
+The row was written with the resolution, so a process that dies in between leaves it for the next one. One asks at a time
+(under ROUTING, as the survey after a call does): two surveys of one customer that are due together are one question. The
+message is the hub's own: it answers nothing, opens nothing, and stands in the timeline as a survey.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def load_nearest(tx: Tx) -> datetime | None:
 
 def ask(tx: Tx, survey_id: int) -> bool:
     """Asks the customer, or drops the survey; False if it was dropped, or somebody else saw to it."""
-    tx.lock_surveys()
+    tx.lock_routing()
     conversation_id = tx.scalar(select(_s.conversation_id).where(_s.id == survey_id))
     if conversation_id is None:
         return False
@@ -126,9 +126,14 @@ def _refusal(tx: Tx, row: Row[Any], view: ConversationView, setting: SurveySetti
         return unreachable
     if tx.scalar(select(_cp.bounced_at).where(_cp.id == view.contact_point_id)) is not None:
         return "nobody_reads"
+    return "throttled" if is_throttled(tx, row.customer_id, setting) else None
+
+
+def is_throttled(tx: Tx, customer_id: int, setting: SurveySetting) -> bool:
+    """Whether the customer was asked lately, on whatever channel."""
     lately = tx.now - timedelta(days=setting.throttle_days)
-    asked = (_s.customer_id == row.customer_id, _s.sent_at > lately)
-    return "throttled" if tx.first(select(_s.id).where(*asked).limit(1)) is not None else None
+    asked = (_s.customer_id == customer_id, _s.sent_at > lately)
+    return tx.first(select(_s.id).where(*asked).limit(1)) is not None
 
 
 def _send(tx: Tx, row: Row[Any], view: ConversationView, setting: SurveySetting) -> None:

@@ -11,7 +11,7 @@ from datetime import timedelta
 
 from sqlalchemy import func, select
 
-from hub.domain.values import AuthorKind, Direction, EntryKind, Happening
+from hub.domain.values import AuthorKind, ChannelKind, Direction, EntryKind, Happening
 from hub.domain.views import ConversationView
 from hub.store import tables
 from hub.store.database import Tx
@@ -26,6 +26,8 @@ def plan(tx: Tx, view: ConversationView, resolved_entry_id: int) -> None:
     setting = find_setting(tx, view.queue_id)
     if setting is None or not setting.enabled or view.channel_kind not in setting.channels:
         return
+    if view.channel_kind is ChannelKind.PHONE:
+        return  # asked on the line, before anything was written up (surveys.by_phone)
     answered_by = _last_answer_by(tx, view.id)
     if answered_by is None:
         return

@@ -19,7 +19,7 @@ from hub.store.database import Tx
 _s, _q, _u = tables.survey_setting.c, tables.queue.c, tables.user_account.c
 
 # The kinds of channel on which a customer can be asked.
-ASKABLE = (ChannelKind.CHAT, ChannelKind.SMS, ChannelKind.EMAIL, ChannelKind.LOOPBACK)
+ASKABLE = (ChannelKind.CHAT, ChannelKind.SMS, ChannelKind.EMAIL, ChannelKind.PHONE, ChannelKind.LOOPBACK)
 # Somebody who changes their mind reopens at once; and chat customers have not left yet.
 DEFAULT_DELAY_S = 60
 # Nobody likes to be asked twice in a month.
@@ -40,7 +40,7 @@ class SurveySetting:
     kind: SurveyKind = SurveyKind.CSAT
     questions: tuple[tuple[str, str], ...] = ()
     language: str = "en"
-    channels: tuple[ChannelKind, ...] = (ChannelKind.CHAT, ChannelKind.SMS, ChannelKind.EMAIL)
+    channels: tuple[ChannelKind, ...] = (ChannelKind.CHAT, ChannelKind.SMS, ChannelKind.EMAIL, ChannelKind.PHONE)
     delay_s: int = DEFAULT_DELAY_S
     throttle_days: int = DEFAULT_THROTTLE_DAYS
     open_h: int = DEFAULT_OPEN_H

@@ -2,6 +2,7 @@
 
     question     what is asked, the queue's own words or these
     sms          the question and how to answer it
+    keys         how it is answered on a telephone
     letter       the question and one link for each score
     page         the sentences of the page behind the link
 
@@ -93,6 +94,22 @@ _BY_SMS: Mapping[str, str] = {
     "uk": "Будь ласка, надішліть у відповідь число від {low} ({low_words}) до {high} ({high_words}).",
 }
 
+_BY_KEY: Mapping[str, str] = {
+    "en": "Please press a key from {low}, {low_words}, to {high}, {high_words}.",
+    "hy": "Խնդրում ենք սեղմել {low}, {low_words}, մինչև {high}, {high_words}, ստեղներից մեկը։",
+    "ka": "გთხოვთ, დააჭიროთ ღილაკს {low}, {low_words}, {high}-მდე, {high_words}.",
+    "az": "Zəhmət olmasa, {low}, {low_words}, ilə {high}, {high_words}, arasında bir düymə basın.",
+    "uk": "Будь ласка, натисніть кнопку від {low}, {low_words}, до {high}, {high_words}.",
+}
+# After it, where there is a ten: one key is one score (surveys.by_phone.TEN).
+_TEN_BY_KEY: Mapping[str, str] = {
+    "en": "For ten, press the star key.",
+    "hy": "Տասի համար սեղմեք աստղանիշը։",
+    "ka": "ათისთვის დააჭირეთ ფიფქს.",
+    "az": "On üçün ulduz düyməsini basın.",
+    "uk": "Для десяти натисніть зірочку.",
+}
+
 _PAGES: Mapping[str, PageWords] = {
     "en": PageWords(
         title="Your opinion",
@@ -177,6 +194,13 @@ def sms(kind: SurveyKind, language: str, questions: Mapping[str, str] | None = N
     words = asked(kind, language, questions)
     how = _BY_SMS[language].format(low=kind.scale[0], high=kind.scale[-1], low_words=words.low, high_words=words.high)
     return f"{words.question} {how}"
+
+
+def keys(kind: SurveyKind, language: str) -> str:
+    usual = _ASKED[language][kind]
+    low, high = kind.scale[0], kind.scale[-1]
+    how = _BY_KEY[language].format(low=low, high=high, low_words=usual.low, high_words=usual.high)
+    return f"{how} {_TEN_BY_KEY[language]}" if high == 10 else how
 
 
 def letter(kind: SurveyKind, language: str, question: str, url: str) -> str:

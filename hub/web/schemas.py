@@ -1518,7 +1518,7 @@ class SaveSurveySetting(SurveyWords):
 
     enabled: bool
     language: SurveyLanguage
-    channels: list[Literal["chat", "sms", "email", "loopback"]]
+    channels: list[Literal["chat", "sms", "email", "phone", "loopback"]]
     delay_s: Annotated[int, Field(ge=0, le=7 * 86_400)]
     throttle_days: Annotated[int, Field(ge=0, le=3_650)]
     open_h: Annotated[int, Field(ge=1, le=24 * 60)]

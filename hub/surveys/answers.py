@@ -151,12 +151,14 @@ def _write_line(
         "is_low": int(is_low),
         "agent_id": row.agent_id,
         "agent_name": name,
+        "follow_up": row.follow_up or ("open" if is_low else None),
+        "followed_up_by": None,
     }
-    topics = {SUPERVISORS}
-    if not is_own:
-        topics = set(conversations.entry_topics(view, to_visitor=False))
-    elif _is_member(tx, view.queue_id, row.agent_id):
-        topics.add(user_topic(row.agent_id))
+    if row.followed_up_by is not None:
+        u = tables.user_account.c
+        data["followed_up_by"] = tx.scalar(select(u.name).where(u.id == row.followed_up_by))
+    private_to = (row.agent_id or 0) if is_own else None
+    topics = topics_of_line(tx, view, private_to)
     if row.answer_entry_id is not None:
         changed = {"text": comment, "data": data, "version": _e.version + 1}
         tx.execute(update(tables.entry).where(_e.id == row.answer_entry_id).values(**changed))
@@ -175,11 +177,18 @@ def _write_line(
             "at": tx.now,
             "happening": Happening.SCORED.value,
             "data": data,
-            "private_to": (row.agent_id or 0) if is_own else None,
+            "private_to": private_to,
         },
     )
     tx.emit(EntryAdded(conversations.load_entry(tx, entry_id), view), topics)
     return entry_id
+
+
+def topics_of_line(tx: Tx, view: ConversationView, private_to: int | None) -> set[str]:
+    """Who may hear of the line with a score: `private_to` is its own."""
+    if private_to is None:
+        return set(conversations.entry_topics(view, to_visitor=False))
+    return {SUPERVISORS, user_topic(private_to)} if _is_member(tx, view.queue_id, private_to) else {SUPERVISORS}
 
 
 def _is_member(tx: Tx, queue_id: int, agent_id: int | None) -> bool:

@@ -9,14 +9,17 @@ from typing import Any
 from sqlalchemy import Row, select, update
 
 from hub.agents.viewer import Viewer
+from hub.domain.events import EntryChanged
 from hub.domain.states import SurveyState
 from hub.domain.values import Role, SurveyKind
-from hub.domain.views import SurveyView
+from hub.domain.views import ConversationView, SurveyView
 from hub.errors import Conflict, NotFound
 from hub.store import tables
 from hub.store.database import Tx
+from hub.surveys.answers import topics_of_line
+from hub.timeline import conversations
 
-_s, _set = tables.survey.c, tables.survey_setting.c
+_s, _set, _e = tables.survey.c, tables.survey_setting.c, tables.entry.c
 _agent, _done_by = tables.user_account.alias("agent"), tables.user_account.alias("done_by")
 
 _SURVEYS = (
@@ -94,7 +97,11 @@ def _visible_to(viewer: Viewer) -> Any:
 
 def set_followed_up(tx: Tx, viewer: Viewer, survey_id: int, *, done: bool) -> SurveyView:
     """A supervisor has seen to a low score (or, after all, has not). Conflict `nothing_to_follow_up` for any other."""
-    row = tx.first(select(_s.follow_up).where(_s.id == survey_id).with_for_update())
+    conversation_id = tx.scalar(select(_s.conversation_id).where(_s.id == survey_id))
+    if conversation_id is None:
+        raise NotFound("there is no such survey")
+    conversation = conversations.lock_conversation(tx, conversation_id)
+    row = tx.first(select(_s.follow_up, _s.answer_entry_id).where(_s.id == survey_id).with_for_update())
     if row is None:
         raise NotFound("there is no such survey")
     if row.follow_up is None:
@@ -104,9 +111,21 @@ def set_followed_up(tx: Tx, viewer: Viewer, survey_id: int, *, done: bool) -> Su
         if not done:
             values = {"follow_up": "open", "followed_up_by": None, "followed_up_at": None}
         tx.execute(update(tables.survey).where(_s.id == survey_id).values(**values))
+        _tell(tx, conversation, row.answer_entry_id, str(values["follow_up"]), viewer.name if done else None)
     found = tx.first(_SURVEYS.where(_s.id == survey_id))
     assert found is not None
     return _view(found)
+
+
+def _tell(tx: Tx, conversation: ConversationView, entry_id: int, follow_up: str, by: str | None) -> None:
+    """The line with the score says so too, at every screen that shows it."""
+    line = tx.first(select(_e.data, _e.private_to).where(_e.id == entry_id))
+    if line is None:
+        return
+    data = {**line.data, "follow_up": follow_up, "followed_up_by": by}
+    tx.execute(update(tables.entry).where(_e.id == entry_id).values(data=data, version=_e.version + 1))
+    topics = topics_of_line(tx, conversation, line.private_to)
+    tx.emit(EntryChanged(conversations.load_entry(tx, entry_id)), topics)
 
 
 def _view(row: Row[Any]) -> SurveyView:

@@ -88,7 +88,7 @@ async def test_settings_of_every_queue_are_listed_and_saved(as_admin: Caller, pe
     [
         ({"low_score": 6}, "low_score"),
         ({"channels": []}, "channels"),
-        ({"channels": ["phone"]}, "channels.0"),
+        ({"channels": ["fax"]}, "channels.0"),
         ({"told": [999]}, "told"),
         ({"questions": {"fr": "?"}}, "questions.fr.[key]"),
         ({"delay_s": -1}, "delay_s"),
@@ -134,6 +134,8 @@ async def test_agents_see_their_own_scores_and_supervisors_all(
     assert (await as_bert.get("/surveys")).json()["items"] == []
     done = await as_supervisor.put(f"/surveys/{low[0]['id']}/follow-up", {"done": True})
     assert (done.json()["follow_up"], done.json()["followed_up_by"]) == ("done", "Sue")
+    line = await floor.scene.row(tables.entry, happening="scored", conversation_id=low[0]["conversation_id"])
+    assert (line["data"]["follow_up"], line["data"]["followed_up_by"]) == ("done", "Sue")
     high = first["items"][0]["id"]
     refused = await as_supervisor.put(f"/surveys/{high}/follow-up", {"done": True})
     assert (refused.status_code, refused.json()["code"]) == (409, "nothing_to_follow_up")

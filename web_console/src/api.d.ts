@@ -4451,7 +4451,7 @@ export interface components {
             enabled: boolean;
             /** @enum {string} */
             language: "en" | "hy" | "ka" | "az" | "uk";
-            channels: ("chat" | "sms" | "email" | "loopback")[];
+            channels: ("chat" | "sms" | "email" | "phone" | "loopback")[];
             delay_s: number;
             throttle_days: number;
             open_h: number;

@@ -3,8 +3,8 @@
     Settings → Database, Vault, Files → Wakes, Notices, Tail → Intake, Adapters → loops → web
 
 All loops of a process run in one group: tail (stream), notices, dispatcher, lines, recordings, escalations, clocks,
-sender, media, mailboxes, projector, reports, limits, tellings, live, housekeeping, and the listener for mail where one is
-set up.
+sender, media, mailboxes, surveys, projector, reports, limits, tellings, live, housekeeping, and the listener for mail
+where one is set up.
 Each of them waits through a database that is away. One that ends in any other way takes the process down, loudly: a hub
 that answers but routes nothing would be worse than one that is restarted.
 """
@@ -57,6 +57,7 @@ from hub.store.notices import Notices
 from hub.store.recordings import Recordings
 from hub.store.stream import Tail, Wakes
 from hub.store.vault import Vault
+from hub.surveys.asking import Surveys
 from hub.timeline import mailbox, outbox
 from hub.timeline.adapters import Adapters
 from hub.timeline.fetching import MailFetcher
@@ -96,6 +97,8 @@ from hub.web import (
     skills,
     snapshot,
     static,
+    survey_page,
+    surveys,
     teams,
     topics,
     users,
@@ -156,6 +159,7 @@ ENDPOINTS: list[Endpoint] = endpoints_of(
     report_schedules,
     teams,
     alert_rules,
+    surveys,
 )
 
 
@@ -209,6 +213,7 @@ class Hub:
         self.recording_fetcher = RecordingFetcher(self.database, self.wakes, self.channels, self.recordings)
         self.escalations = Escalations(self.database, self.wakes)
         self.estimator = Estimator(self.database, self.wakes)
+        self.surveys = Surveys(self.database, self.wakes)
         self.projector = Projector(self.database, self.wakes)
         self.teller = Teller(self.database, self.channels, self.vault, may_be_private=settings.private_webhooks)
         self.watch = Watch(self.database, self.wakes, self.teller)
@@ -244,6 +249,7 @@ class Hub:
             "sender": self.sender.run(),
             "media": self.media.run(),
             "mailboxes": self.mail_fetcher.run(),
+            "surveys": self.surveys.run(),
             "projector": self.projector.run(),
             "reports": self.report_sender.run(),
             "limits": self.watch.look(),
@@ -411,6 +417,7 @@ PUBLIC_ROUTES: dict[str, str] = {
     "/sounds/{name}/{signature}": "a telephone provider fetches what callers hear; it is signed, and the address ends",
     "/oauth/callback": "a provider sends an administrator back; checks their session and the signed state itself",
     **line_sounds.PUBLIC_ROUTES,
+    **survey_page.PUBLIC_ROUTES,
     "/live": "the console socket; checks session and origin itself",
     "/chat/{channel_id}": "the visitor's socket; checks visitor cookie and origin itself",
     "/chat/{channel_id}/call": "the calling customer's socket; checks visitor cookie and origin itself",
@@ -445,6 +452,7 @@ def make_app(hub: Hub, extra_routes: list[BaseRoute] | None = None) -> Any:
             *openapi.routes(ENDPOINTS),
             Route("/files/{attachment_id}/{signature}", attachments.public_file, methods=["GET"]),
             *line_sounds.routes(),
+            *survey_page.routes(),
             Route("/sounds/{name}/{signature}", flows.public_sound, methods=["GET"]),
             WebSocketRoute("/chat/{channel_id}", hub.chat_sockets.serve),
             WebSocketRoute("/chat/{channel_id}/call", hub.call_sockets.serve),

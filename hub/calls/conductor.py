@@ -73,6 +73,7 @@ from hub.routing.calendars import is_open_now
 from hub.routing.placement import Newcomer, Placer
 from hub.store import tables
 from hub.store.database import Tx
+from hub.surveys import by_phone
 from hub.timeline import conversations, customers, visits
 from hub.timeline.visits import Leaving
 
@@ -83,6 +84,8 @@ _MESSAGE_WITHIN_S = 60
 # An agent's own line must stand this soon when they call out.
 _DIAL_WITHIN_S = 30
 _LOOK_AGAIN_S = 60
+# A survey's question said twice, and twice the wait for a key.
+_SURVEY_WITHIN_S = 120
 # So long a customer's or an outside telephone rings.
 RING_S = 30
 # Of a number that is withheld: one customer for each call, for nobody knows whether it is the same.
@@ -382,6 +385,9 @@ def _chosen(tx: Tx, call: Row[Any], leg: Row[Any], event: Chosen) -> None:
         if call.state in WAITS:
             _ask_for_callback(tx, call, call.queue_id, ())
     elif isinstance(scene, Menu) and event.scene_version == leg.scene_version:
+        if call.hung_up_at is not None:
+            _score(tx, call, leg, scene, event.key)
+            return
         its_flow, place = _flow_of(tx, call)
         key = event.key if event.key in scene.keys else None
         _take(tx, call, flow.answer(its_flow, place, key, _world(tx, call)))
@@ -717,10 +723,37 @@ def _close(tx: Tx, call: Row[Any], reason: CallEnd) -> None:
 
 def finish_talk(tx: Tx, call: Row[Any], reason: CallEnd = CallEnd.COMPLETED) -> None:
     """Customer and agent have talked, and it is over: everybody hangs up, and the agent writes down what it was about."""
-    call = records.hang_up(tx, call, reason)
+    customer = records.find_leg(records.load_legs(tx, call.id), Party.CUSTOMER)
+    question = by_phone.ask(tx, call) if customer is not None else None
+    call = records.hang_up(tx, call, reason, keeps_customer=question is not None)
+    if customer is not None and question is not None:
+        call = records.change(tx, call, flow={**(call.flow or {}), records.SURVEY: question.survey_id})
+        records.set_scene(tx, customer, Menu(question.prompts, question.keys, language=call.language), Presence.HELD)
+        # Whatever the line tells of it, or does not, it is over by then.
+        records.write_leg(tx, customer, due_at=tx.now + timedelta(seconds=_SURVEY_WITHIN_S))
     if records.begin_wrap_up(tx, call):
         return
     end_wrap_up(tx, call)
+
+
+def _score(tx: Tx, call: Row[Any], leg: Row[Any], scene: Menu, key: str | None) -> None:
+    """The customer, alone on the line, answers the survey after the call. What is no answer is asked again once."""
+    state = call.flow or {}
+    survey_id = state.get(records.SURVEY)
+    if survey_id is None:
+        return
+    if key not in scene.keys:
+        key = None
+    if key is None and not state.get(_ASKED_AGAIN):
+        records.change(tx, call, flow={**state, _ASKED_AGAIN: True})
+        prompts = (spoken("not_understood", call.language), *scene.prompts)
+        records.set_scene(tx, leg, replace(scene, prompts=prompts))
+        return
+    records.end_leg(tx, leg, goodbye=by_phone.take(tx, survey_id, key, call.language))
+
+
+# In `call.flow`: the survey's question was said twice.
+_ASKED_AGAIN = "asked_again"
 
 
 def end_wrap_up(tx: Tx, call: Row[Any], *, keeps_open: bool = False) -> None:

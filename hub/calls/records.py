@@ -57,6 +57,8 @@ _GOODBYE_S = 60
 PLACE_EVERY_S = 45
 # In `call.flow`: when the menu has something else for a caller who waits, as ISO text.
 WAITS_UNTIL = "waits_until"
+# In `call.flow`: the survey that the customer is asked after the talk.
+SURVEY = "survey_id"
 TALKS = frozenset({CallState.TALKING, CallState.HELD, CallState.CONSULT, CallState.CONFERENCE})
 WAITS = frozenset({CallState.QUEUED, CallState.OFFERED, CallState.CONNECTING})
 
@@ -391,12 +393,16 @@ def unhold(tx: Tx, call: Row[Any]) -> Row[Any]:
     return settle(tx, call)
 
 
-def hang_up(tx: Tx, call: Row[Any], reason: CallEnd, *, goodbye: tuple[Prompt, ...] = ()) -> Row[Any]:
+def hang_up(
+    tx: Tx, call: Row[Any], reason: CallEnd, *, goodbye: tuple[Prompt, ...] = (), keeps_customer: bool = False
+) -> Row[Any]:
     """Nobody is to be on the line any more, and that is how the call ended: a fact for the KPIs. What is to be written
-    down may follow."""
+    down may follow. `keeps_customer`: their line goes on by itself, to be asked for a score, and no longer counts."""
     if call.hung_up_at is not None:
         return call
     for leg in load_legs(tx, call.id):
+        if keeps_customer and leg.party == Party.CUSTOMER.value:
+            continue
         end_leg(tx, leg, goodbye if leg.party == Party.CUSTOMER.value else ())
     off = Recording.OFF.value
     call = change(tx, call, hung_up_at=tx.now, end_reason=reason.value, recording=off, recording_applied=off)

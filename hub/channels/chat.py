@@ -9,6 +9,7 @@ The visitor's page sends frames, one JSON object each (`parse_frame`):
     {"type": "identify", "name": "Ani", "phone": "+374…", "email": "ani@example.com"}
     {"type": "callback", "phone": "+374…"}                                            wants to be called instead of waiting
     {"type": "cancel_callback"}
+    {"type": "score", "survey_id": 3, "score": 4, "comment": "Quick"}                 answers a survey; again: another score
     {"type": "ping"}
 
 A message frame becomes a MessageArrival as any other channel's (`message_arrival`), so a page that lost its answer
@@ -52,6 +53,8 @@ from hub.errors import BadRequest, BadSignature, InvalidInput, Refused
 
 # Longer than anybody types into a small window; a page of text still fits.
 TEXT_LIMIT = 4_000
+# What a score may be commented with, as on every channel.
+COMMENT_LIMIT = 2_000
 ATTACHMENT_COUNT_LIMIT = 10
 # A photograph of a telephone has 3 to 8 MB.
 ATTACHMENT_LIMIT_BYTES = 10 * 1024 * 1024
@@ -126,6 +129,15 @@ class CancelCallbackFrame:
 
 
 @dataclass(frozen=True, slots=True)
+class ScoreFrame:
+    """The visitor answers a survey. Which scores there are, the survey knows."""
+
+    survey_id: int
+    score: int
+    comment: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class PingFrame:
     pass
 
@@ -138,6 +150,7 @@ Frame = (
     | IdentifyFrame
     | CallbackFrame
     | CancelCallbackFrame
+    | ScoreFrame
     | PingFrame
 )
 
@@ -236,6 +249,16 @@ def _read_cancel_callback(told: dict[str, Any], problems: dict[str, str]) -> Fra
     return CancelCallbackFrame()
 
 
+def _read_score(told: dict[str, Any], problems: dict[str, str]) -> Frame:
+    survey_id, score = told.pop("survey_id", None), told.pop("score", None)
+    if not _is_id(survey_id):
+        problems["survey_id"] = "must be a survey's number"
+    if not isinstance(score, int) or isinstance(score, bool) or not 0 <= score <= 10:
+        problems["score"] = "must be a number from 0 to 10"
+    comment = _read_claim(told, "comment", problems, limit=COMMENT_LIMIT)
+    return ScoreFrame(0, 0) if problems else ScoreFrame(int(survey_id or 0), int(score or 0), comment or "")
+
+
 _READERS: Mapping[str, Callable[[dict[str, Any], dict[str, str]], Frame]] = {
     "message": _read_message,
     "received": _read_received,
@@ -244,6 +267,7 @@ _READERS: Mapping[str, Callable[[dict[str, Any], dict[str, str]], Frame]] = {
     "identify": _read_identify,
     "callback": _read_callback,
     "cancel_callback": _read_cancel_callback,
+    "score": _read_score,
     "ping": _read_ping,
 }
 

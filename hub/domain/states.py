@@ -219,6 +219,25 @@ class AttachmentState(StrEnum):
     FAILED = "failed"
 
 
+class SurveyState(StrEnum):
+    """Where one asking for a score is. DROPPED: nobody was asked, for a reason that stands beside it."""
+
+    PLANNED = "planned"
+    SENT = "sent"
+    ANSWERED = "answered"
+    DROPPED = "dropped"
+
+
+SURVEY: Mapping[SurveyState, frozenset[SurveyState]] = {
+    SurveyState.PLANNED: frozenset({SurveyState.SENT, SurveyState.DROPPED}),
+    # Nothing moves it when its time is over: an answer that comes later is refused by the clock.
+    SurveyState.SENT: frozenset({SurveyState.ANSWERED}),
+    # Another score, as long as answers are taken.
+    SurveyState.ANSWERED: frozenset({SurveyState.ANSWERED}),
+    SurveyState.DROPPED: frozenset(),
+}
+
+
 def check_move(table: Mapping[S, frozenset[S]], before: S, after: S) -> S:
     """`after`, if `table` allows the move from `before`; else IllegalMove with both in its message."""
     if after not in table[before]:

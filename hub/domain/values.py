@@ -109,6 +109,21 @@ class Happening(StrEnum):
     TAGGED = "tagged"
     # A step of its escalation policy fired.
     ESCALATED = "escalated"
+    # The customer was asked for a score (a message of the hub's own); they gave one.
+    SURVEY = "survey"
+    SCORED = "scored"
+
+
+class SurveyKind(StrEnum):
+    """What a customer is asked: satisfaction (1 to 5), a recommendation (0 to 10), how easy it was (1 to 5)."""
+
+    CSAT = "csat"
+    NPS = "nps"
+    CES = "ces"
+
+    @property
+    def scale(self) -> range:
+        return range(11) if self is SurveyKind.NPS else range(1, 6)
 
 
 # Between the epoch and the number of a token.

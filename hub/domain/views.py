@@ -21,6 +21,7 @@ from hub.domain.states import (
     Delivery,
     LegState,
     OfferOutcome,
+    SurveyState,
 )
 from hub.domain.values import (
     AgentChoice,
@@ -31,6 +32,7 @@ from hub.domain.values import (
     EntryKind,
     Happening,
     Role,
+    SurveyKind,
 )
 
 
@@ -752,3 +754,32 @@ class KpiAlertView:
     healed_at: datetime | None
     healed_value: float | None
     version: int
+
+
+@dataclass(frozen=True, slots=True)
+class SurveyView:
+    """One asking for a score. `kind`: csat and ces have scores 1 to 5, nps 0 to 10. `agent_id`: whose work it is about.
+    `dropped`: why nobody was asked, a machine word. `follow_up` (of a low score): open, or done by `followed_up_by`."""
+
+    id: int
+    kind: SurveyKind
+    state: SurveyState
+    conversation_id: int
+    customer_id: int
+    customer_name: str
+    channel_id: str
+    queue_id: int
+    agent_id: int | None
+    agent_name: str | None
+    topic_id: int | None
+    due_at: datetime
+    sent_at: datetime | None
+    expires_at: datetime | None
+    answered_at: datetime | None
+    score: int | None
+    comment: str
+    is_low: bool
+    dropped: str | None
+    follow_up: Literal["open", "done"] | None
+    followed_up_by: str | None
+    followed_up_at: datetime | None

@@ -51,6 +51,7 @@ from hub.routing.offers import OFFERS, offer_view
 from hub.store import tables
 from hub.store.database import Database, Tx
 from hub.store.stream import Wakes
+from hub.surveys import planning
 from hub.timeline import conversations, customers, threads
 
 log = logging.getLogger(__name__)
@@ -929,6 +930,7 @@ def resolve(tx: Tx, viewer: Viewer, conversation_id: int) -> ConversationView:
         ),
         {FACTS},
     )
+    planning.plan(tx, view, entry.id)
     conversations.emit_hidden(tx, view, before)
     alerts.end_alerts(tx, view.id)
     if agent_id is not None:

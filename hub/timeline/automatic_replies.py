@@ -69,12 +69,9 @@ def reply(tx: Tx, view: ConversationView, arrival: MessageArrival, text: str) ->
 
 def refusal(tx: Tx, view: ConversationView, text: str) -> str | None:
     """Why this text may not be sent into this conversation, in a machine's word, or None if it may."""
-    if view.channel_kind in _SPEAKS:
-        return "channel_cannot"
-    if not tx.scalar(select(_ch.enabled).where(_ch.id == view.channel_id)):
-        return "channel_off"
-    if _has_opted_out(tx, view):
-        return "opted_out"
+    unreachable = unreachable_because(tx, view)
+    if unreachable is not None:
+        return unreachable
     said = select(_e.id).where(
         _e.conversation_id == view.id,
         _e.kind == EntryKind.MESSAGE.value,
@@ -84,17 +81,25 @@ def refusal(tx: Tx, view: ConversationView, text: str) -> str | None:
     )
     if tx.first(said.limit(1)) is not None:
         return "already_said"
-    return _mail_refusal(tx, view) if view.channel_kind is ChannelKind.EMAIL else None
+    return None if view.channel_kind is not ChannelKind.EMAIL or _may_have_mail(tx, view) else "too_many"
 
 
-def _mail_refusal(tx: Tx, view: ConversationView) -> str | None:
+def unreachable_because(tx: Tx, view: ConversationView) -> str | None:
+    """Why nobody would read what the hub says here by itself, or must not be sent it, in a machine's word; None: somebody
+    would."""
+    if view.channel_kind in _SPEAKS:
+        return "channel_cannot"
+    if not tx.scalar(select(_ch.enabled).where(_ch.id == view.channel_id)):
+        return "channel_off"
+    if _has_opted_out(tx, view):
+        return "opted_out"
+    if view.channel_kind is not ChannelKind.EMAIL:
+        return None
     if view.address == UNKNOWN_SENDER or _is_nobodys(view.address):
         return "nobody_reads"
     newest = select(_m.noise).where(_m.conversation_id == view.id, _m.kind == "in").order_by(_m.entry_id.desc())
     noise = tx.scalar(newest.limit(1))
-    if noise is not None and noise != Noise.NONE.value:
-        return "nobody_reads"
-    return None if _may_have_mail(tx, view) else "too_many"
+    return "nobody_reads" if noise is not None and noise != Noise.NONE.value else None
 
 
 def send(tx: Tx, view: ConversationView, text: str) -> None:
@@ -138,6 +143,8 @@ def _may_have_mail(tx: Tx, view: ConversationView) -> bool:
         .where(
             _c.contact_point_id == view.contact_point_id,
             _m.kind == MailKind.ACKNOWLEDGEMENT.value,
+            # A survey is no answer to anything.
+            _e.happening.is_(None),
             _e.at > tx.now - timedelta(days=1),
         )
     )
@@ -154,6 +161,7 @@ def _may_have_message(tx: Tx, view: ConversationView) -> bool:
             _c.contact_point_id == view.contact_point_id,
             _e.kind == EntryKind.MESSAGE.value,
             _e.author_kind == AuthorKind.SYSTEM.value,
+            _e.happening.is_(None),
             _e.at > tx.now - timedelta(days=1),
         )
     )

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, func, insert, select, update
+from sqlalchemy import Row, Select, func, insert, select, true, update
 
 from hub.agents.viewer import Viewer
 from hub.calls.views import load_calls
@@ -479,6 +479,13 @@ def change_entry(tx: Tx, entry_id: int, **values: Any) -> EntryView:
     view = load_conversation(tx, entry.conversation_id)
     tx.emit(EntryChanged(entry), entry_topics(view, to_visitor=entry.kind is EntryKind.MESSAGE))
     return entry
+
+
+def readable_by(viewer: Viewer) -> Any:
+    """The condition on `entry` that leaves out what is another agent's business alone."""
+    if viewer.covers(Role.SUPERVISOR):
+        return true()
+    return _e.private_to.is_(None) | (_e.private_to == viewer.user_id)
 
 
 def entry_page(condition: Any, before: tuple[datetime, int] | None, limit: int) -> Select[Any]:

@@ -353,6 +353,7 @@ def join(tx: Tx, customer_id: int, into_id: int) -> None:
     tx.execute(update(tables.entry).where(e.customer_id == customer_id).values(version=e.version + 1, **moved))
     ca = tables.call.c
     tx.execute(update(tables.call).where(ca.customer_id == customer_id).values(version=ca.version + 1, **moved))
+    tx.execute(update(tables.survey).where(tables.survey.c.customer_id == customer_id).values(**moved))
     # What comes along was claimed, not proven.
     tx.execute(
         update(tables.contact_point).where(_cp.customer_id == customer_id).values(customer_id=into_id, verified=False)

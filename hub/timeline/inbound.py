@@ -36,6 +36,7 @@ from hub.routing.placement import AS_USUAL, Newcomer, Placer, Start
 from hub.store import tables
 from hub.store.database import Database, Tx
 from hub.store.files import Files
+from hub.surveys import answers as surveys
 from hub.timeline import automatic_replies, conversations, customers, mails, outbox, threads, visits
 
 _c, _ch = tables.conversation.c, tables.channel.c
@@ -43,6 +44,7 @@ _c, _ch = tables.conversation.c, tables.channel.c
 # How many arrivals share a transaction at most; a mail costs some ten times a text, and others wait for the writer.
 _GROUP_LIMIT = 500
 _MAIL_GROUP_LIMIT = 40
+_NO_SCORE = surveys.Text("", ContactKind.CHAT, "", "")
 # A provider's clock may be a little ahead or behind; beyond this its time of a message is not believed.
 _CLOCK_TRUST = timedelta(days=2)
 
@@ -118,6 +120,7 @@ def accept_group(tx: Tx, items: Sequence[_Item]) -> list[Outcome]:
         placer = Placer(tx)
         channels = _load_channels(tx, {item.channel_id for _, item in messages})
         together = [(index, item) for index, item in messages if not item.is_mail]
+        together = _without_scores(tx, together, outcomes)
         if together:
             _write(tx, _place(tx, together, channels, placer), outcomes)
         posted = [(index, item) for index, item in messages if item.is_mail]
@@ -133,6 +136,20 @@ def accept_group(tx: Tx, items: Sequence[_Item]) -> list[Outcome]:
     ]
     outbox.apply_receipts(tx, receipts)
     return outcomes
+
+
+def _without_scores(tx: Tx, messages: Sequence[tuple[int, _Item]], outcomes: list[Outcome]) -> list[tuple[int, _Item]]:
+    """Stores what answers a survey as that; the other messages."""
+    texts = [
+        surveys.Text(item.channel_id, item.arrival.contact_kind, item.arrival.sender, item.arrival.text)
+        if isinstance(item.arrival, MessageArrival) and item.arrival.consent is None and not item.arrival.media
+        else _NO_SCORE
+        for _, item in messages
+    ]
+    taken = surveys.take_replies(tx, texts)
+    for place, answer in taken.items():
+        outcomes[messages[place][0]] = Outcome(True, answer.entry_id, answer.conversation_id, answer.contact_point_id)
+    return [each for place, each in enumerate(messages) if place not in taken or taken[place].goes_on]
 
 
 def _insert_arrivals(tx: Tx, items: Sequence[_Item]) -> set[int]:

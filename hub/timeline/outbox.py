@@ -73,6 +73,9 @@ class Claimed:
     # Whose turn it is: a result counts only while this very lease stands.
     lease_until: datetime
     is_reconciliation: bool = False
+    # A survey's own words about itself (surveys.asking): by mail its links are added as it leaves, signed, so that they stand
+    # on no agent's screen.
+    survey: Mapping[str, str | int | None] | None = None
 
 
 def enqueue(
@@ -86,10 +89,12 @@ def enqueue(
     client_key: str | None = None,
     mail: MailWish | None = None,
     own_addresses: Collection[str] = (),
+    happening: Happening | None = None,
+    data: Mapping[str, str | int | None] | None = None,
 ) -> EntryView:
     """Writes the message into the timeline and its outbox row. The caller has asked the channel what it can carry and
     holds the conversation's lock. On a mail channel `mail` says what is asked of the mail (by default a plain answer) and
-    `own_addresses` are the channel's."""
+    `own_addresses` are the channel's. `happening` and `data`: what the message is beside its words (a survey)."""
     before = conversations.load_conversation(tx, conversation_id)
     _check_consent(tx, before.contact_point_id)
     recipient, mail_row = before.address, None
@@ -112,6 +117,8 @@ def enqueue(
         direction=Direction.OUT,
         author=author,
         text=text,
+        happening=happening,
+        data=data,
         delivery=Delivery.QUEUED,
         segments=segments,
         client_key=client_key,
@@ -181,6 +188,8 @@ def claim(tx: Tx, process: str, limit: int = CLAIM_LIMIT, in_flight: Collection[
             _e.text,
             _e.has_attachments,
             _e.delivery,
+            _e.happening,
+            _e.data,
             tables.contact_point.c.opted_out_at,
             tables.conversation.c.thread,
         )
@@ -244,6 +253,7 @@ def _claimed(tx: Tx, row: Row[Any], *, is_reconciliation: bool) -> Claimed:
         created_at=row.created_at,
         lease_until=tx.now + LEASE,
         is_reconciliation=is_reconciliation,
+        survey=row.data if row.happening == Happening.SURVEY else None,
     )
 
 

@@ -20,6 +20,7 @@ from hub.store.database import Database
 from hub.store.files import Files
 from hub.store.stream import Wakes
 from hub.store.vault import Vault
+from hub.surveys import links
 from hub.timeline import outbox
 from hub.timeline.adapters import Adapters
 from hub.timeline.outbox import Claimed
@@ -135,6 +136,10 @@ class Sender:
         try:
             files = tuple(self._ready(file, channel.capabilities.carries_files) for file in claimed.message.files)
             message = replace(claimed.message, files=files)
+            if claimed.survey is not None and message.mail is not None:
+                message = replace(
+                    message, text=links.letter(claimed.survey, message.text, self._vault, self._public_url)
+                )
             async with asyncio.timeout(_ATTEMPT_TIMEOUT_S):
                 if claimed.is_reconciliation and not is_repeatable:
                     return await self._reconcile(channel, message)

@@ -27,9 +27,10 @@ from time import monotonic
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
-from sqlalchemy import select
+from sqlalchemy import Row, select
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from hub.calls import records
 from hub.calls.records import new_token
 from hub.channels import chat
 from hub.channels.channel import clean_text
@@ -173,14 +174,24 @@ class _Told:
 def _load_told(tx: Tx, call_ids: Collection[int]) -> dict[int, _Told]:
     u = tables.user_account.c
     rows = tx.rows(
-        select(_ca.id, _ca.state, _ca.hung_up_at, _ca.end_reason, _ca.conversation_id, u.name)
+        select(_ca.id, _ca.state, _ca.hung_up_at, _ca.end_reason, _ca.conversation_id, _ca.flow, u.name)
         .outerjoin(tables.user_account, u.id == _ca.agent_id)
         .where(_ca.id.in_(call_ids))
     )
-    return {
-        row.id: _Told(CallState(row.state), row.hung_up_at is not None, row.end_reason, row.name, row.conversation_id)
-        for row in rows
-    }
+    told = {}
+    for row in rows:
+        is_asked = row.hung_up_at is not None and _is_asked(tx, row)
+        state = CallState.MENU if is_asked else CallState(row.state)
+        has_hung_up = row.hung_up_at is not None and not is_asked
+        told[row.id] = _Told(state, has_hung_up, row.end_reason, row.name, row.conversation_id)
+    return told
+
+
+def _is_asked(tx: Tx, call: Row[Any]) -> bool:
+    """The talk is over, and the customer is still there to be asked for a score."""
+    if (call.flow or {}).get(records.SURVEY) is None:
+        return False
+    return records.find_leg(records.load_legs(tx, call.id), Party.CUSTOMER) is not None
 
 
 def _load_places(tx: Tx, conversation_ids: Collection[int]) -> dict[int, dict[str, Any]]:

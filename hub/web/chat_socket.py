@@ -36,7 +36,7 @@ from hub.channels.channel import Channel, Media
 from hub.channels.chat import ChatChannel
 from hub.domain.events import Typing, conversation_topics, customer_topic, visitor_topic
 from hub.domain.states import AgentState, AttachmentState, Delivery
-from hub.domain.values import ContactKind
+from hub.domain.values import ContactKind, Happening
 from hub.domain.views import ConversationView
 from hub.errors import CallerError, Conflict, DatabaseAway, Forbidden, HubError, InvalidInput, NotFound, Unauthenticated
 from hub.routing import callbacks, estimates
@@ -44,6 +44,7 @@ from hub.routing.waiting import rounded_wait_s
 from hub.store import tables
 from hub.store.database import Tx, encode_event
 from hub.store.stream import Stored
+from hub.surveys import answers
 from hub.timeline import conversations, customers, outbox
 from hub.web.api import HubLike, error_answer, hub_of
 from hub.web.attachments import read_upload, serve_file
@@ -111,6 +112,13 @@ def visitor_entry(channel_id: str, entry: dict[str, Any]) -> dict[str, Any]:
     }
     if entry["direction"] == "in" and entry["client_key"]:
         shown["client_id"] = entry["client_key"]
+    if entry["happening"] == Happening.SURVEY.value:
+        shown["survey"] = {
+            "id": entry["data"]["survey_id"],
+            **{name: entry["data"][name] for name in ("low", "high", "expires_at")},
+            "kind": entry["data"]["survey"],
+            "answered": bool(entry["data"]["answered"]),
+        }
     return shown
 
 
@@ -455,7 +463,7 @@ class ChatSockets:
             await self._tell_places([visitor])
 
     async def _take(self, hub: HubLike, channel: Channel, visitor: _Visitor, text: str) -> None:
-        client_id = None
+        client_id, survey_id = None, None
         try:
             frame = chat.parse_frame(text)
             if isinstance(frame, chat.MessageFrame):
@@ -484,12 +492,16 @@ class ChatSockets:
                             callbacks.cancel_as_visitor, visitor.contact_point_id, visitor.channel_id
                         )
                         await self._tell_places([visitor])
+                case chat.ScoreFrame(survey_id, score, comment):
+                    point = visitor.contact_point_id
+                    await hub.database.transaction(_score, point, visitor.channel_id, survey_id, score, comment)
+                    visitor.send({"type": "scored", "survey_id": survey_id, "score": score})
                 case chat.PingFrame():
                     visitor.send({"type": "pong"})
         except DatabaseAway as error:
-            visitor.send(_error(error, client_id))
+            visitor.send(_error(error, client_id, survey_id))
         except CallerError as error:
-            visitor.send(_error(error, client_id))
+            visitor.send(_error(error, client_id, survey_id))
 
     async def _message(self, hub: HubLike, visitor: _Visitor, frame: chat.MessageFrame) -> None:
         media: tuple[Media, ...] = ()
@@ -586,12 +598,23 @@ def _identify(
     return reach.contact_point_id
 
 
-def _error(error: HubError, client_id: str | None) -> dict[str, Any]:
+def _score(tx: Tx, contact_point_id: int | None, channel_id: str, survey_id: int, score: int, comment: str) -> None:
+    """NotFound for a survey of somebody else's."""
+    s, c = tables.survey.c, tables.conversation.c
+    own = (s.id == survey_id, c.contact_point_id == contact_point_id, c.channel_id == channel_id)
+    if tx.first(select(s.id).join(tables.conversation, c.id == s.conversation_id).where(*own)) is None:
+        raise NotFound("there is no such survey")
+    answers.answer(tx, survey_id, score, comment)
+
+
+def _error(error: HubError, client_id: str | None, survey_id: int | None = None) -> dict[str, Any]:
     message: dict[str, Any] = {"type": "error", "code": error.code, "message": error.message}
     if error.fields:
         message["fields"] = error.fields
     if client_id is not None:
         message["client_id"] = client_id
+    if survey_id is not None:
+        message["survey_id"] = survey_id
     return message
 
 

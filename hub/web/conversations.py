@@ -87,7 +87,7 @@ def _load_timeline(
     tx: Tx, viewer: Viewer, conversation_id: int, before: tuple[datetime, int] | None, limit: int
 ) -> tuple[list[EntryView], ConversationView]:
     view = conversations.access_conversation(tx, viewer, conversation_id)
-    condition = tables.entry.c.conversation_id == conversation_id
+    condition = (tables.entry.c.conversation_id == conversation_id) & conversations.readable_by(viewer)
     return conversations.load_entries(tx, conversations.entry_page(condition, before, limit)), view
 
 

@@ -108,7 +108,7 @@ def _load_timeline(
     tx: Tx, viewer: Viewer, customer_id: int, before: tuple[datetime, int] | None, limit: int
 ) -> tuple[list[EntryView], list[ConversationView]]:
     view = customers.access_customer(tx, viewer, customer_id)
-    condition = tables.entry.c.customer_id == view.id
+    condition = (tables.entry.c.customer_id == view.id) & conversations.readable_by(viewer)
     items = conversations.load_entries(tx, conversations.entry_page(condition, before, limit))
     return items, list(conversations.load_conversations(tx, {entry.conversation_id for entry in items}).values())
 

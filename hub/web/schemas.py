@@ -15,7 +15,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SkipValidation
 from hub.domain.events import HubEvent, VolatileEvent
 from hub.domain.mail import Mailbox, Noise, SpanKind
 from hub.domain.states import AgentState, ConversationStatus, OfferOutcome
-from hub.domain.values import AgentChoice, ChannelKind, Role
+from hub.domain.values import AgentChoice, ChannelKind, Role, SurveyKind
 from hub.domain.views import (
     AgentView,
     AlertView,
@@ -1966,3 +1966,82 @@ class AlertTest(Answer):
     """`trouble`: what did not arrive and why; null: everything did."""
 
     trouble: str | None
+
+
+# --- surveys ----------------------------------------------------------------------------------------------------------
+
+SurveyLanguage = Literal["en", "hy", "ka", "az", "uk"]
+Question = Annotated[str, StringConstraints(strip_whitespace=True, max_length=300)]
+
+
+class SurveyWords(Request):
+    """What is asked. `questions`: language → the queue's own words; without, the usual ones."""
+
+    kind: SurveyKind
+    questions: dict[SurveyLanguage, Question] = {}
+
+
+class SaveSurveySetting(SurveyWords):
+    """`channels`: kinds of channel on which is asked. `delay_s` after the resolution; at most once in `throttle_days` (0:
+    each time); answers are taken for `open_h` hours. `low_score`: a score up to it is low; null: none is. `told`: users who
+    hear of low scores; null: every supervisor. `expected_version`: 0 for the first time."""
+
+    enabled: bool
+    language: SurveyLanguage
+    channels: list[Literal["chat", "sms", "email", "phone", "loopback"]]
+    delay_s: Annotated[int, Field(ge=0, le=7 * 86_400)]
+    throttle_days: Annotated[int, Field(ge=0, le=3_650)]
+    open_h: Annotated[int, Field(ge=1, le=24 * 60)]
+    low_score: Annotated[int, Field(ge=0, le=10)] | None
+    told: Annotated[list[int], Field(max_length=200)] | None
+    scores_for_agents: Literal["own", "all"]
+    expected_version: Annotated[int, Field(ge=0)]
+
+
+class SurveySettingView(Answer):
+    """`version` 0: nothing was ever saved, and nobody is asked."""
+
+    queue_id: int
+    queue_name: str
+    enabled: bool
+    kind: SurveyKind
+    questions: dict[str, str]
+    language: str
+    channels: list[ChannelKind]
+    delay_s: int
+    throttle_days: int
+    open_h: int
+    low_score: int | None
+    told: list[int] | None
+    scores_for_agents: Literal["own", "all"]
+    version: int
+
+
+class SurveyPreview(Answer):
+    """What a customer who speaks `language` is asked. `usual`: the question without own words; `sms`: the whole text
+    message."""
+
+    language: str
+    question: str
+    usual: str
+    low: str
+    high: str
+    sms: str
+
+
+class TestSurvey(SurveyWords):
+    """By mail to yourself, or by text message to `address`."""
+
+    channel_id: Annotated[str, StringConstraints(min_length=1, max_length=200)]
+    language: SurveyLanguage
+    address: Annotated[str, StringConstraints(strip_whitespace=True, max_length=60)] | None = None
+
+
+class TestSent(Answer):
+    """To whom it went."""
+
+    address: str
+
+
+class FollowUp(Request):
+    done: bool

@@ -60,6 +60,20 @@ async def the_agent_hangs_up(stage: Stage) -> None:
     await stage.nothing_is_left()
 
 
+@scripted()
+async def the_customer_is_asked_for_a_score_when_the_agent_has_hung_up(stage: Stage) -> None:
+    caller, arpi, call = await stage.talk()
+    await stage.ask_for_scores()
+    await arpi.does(call, "hang_up")
+    await caller.hears("How satisfied are you")
+    await caller.press("4")
+    await caller.is_over()
+    await arpi.wraps_up(call)
+    await stage.until_over(call, "completed")
+    assert [(each["state"], each["score"]) for each in await stage.rows(tables.survey)] == [("answered", 4)]
+    await stage.nothing_is_left()
+
+
 @scripted("puts_down")
 async def the_agents_line_is_put_down_and_the_caller_is_not_left_alone(stage: Stage) -> None:
     caller, arpi, call = await stage.talk()

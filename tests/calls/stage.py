@@ -31,9 +31,10 @@ from typing import Any, Protocol
 from sqlalchemy import func, select, update
 
 from hub.calls import flows
-from hub.domain.values import ContactKind, Role
+from hub.domain.values import ChannelKind, ContactKind, Role
 from hub.store import tables
 from hub.store.database import Tx
+from hub.surveys.settings import SurveySetting, save_setting
 from hub.timeline import customers
 from tests.calls.figures import check_figures
 from tests.support.running_hub import House, Json, Person, Screen, run_hub
@@ -266,6 +267,15 @@ class Stage:
         await self.house.hub.database.transaction(
             lambda tx: tx.execute(update(q).where(q.c.id == self.house.queue_id).values(**values))
         )
+
+    async def ask_for_scores(self) -> None:
+        """The queue asks its callers for a score from now on."""
+
+        def save(tx: Tx) -> None:
+            wanted = SurveySetting(self.house.queue_id, "", enabled=True, channels=(ChannelKind.PHONE,))
+            save_setting(tx, wanted, 0)
+
+        await self.house.hub.database.transaction(save)
 
     async def use_flow(self, nodes: Mapping[str, Any], start: str = "menu") -> None:
         """What callers of the line hear first. Nodes of the line's own queue name it `self.house.queue_id`."""

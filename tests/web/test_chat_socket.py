@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from hub.agents.queues import QueueSettings
 from hub.domain.values import ChannelKind
 from hub.store import tables
 from hub.store.database import Tx
+from hub.surveys.settings import load_setting, save_setting
 from hub.web import chat_socket
 from hub.web.throttle import Throttle
 from tests.support.running_hub import PATIENCE_S, Api, House, Person, Widget, run_hub
@@ -630,3 +631,53 @@ async def test_whoever_does_not_wait_or_is_offered_none_gets_no_callback(shop: S
         await say(widget, "Hello")
         await widget.send(type="callback", phone="+37410123456")
         assert (await widget.until(type="error"))["code"] == "no_callbacks"
+
+
+# --- surveys ------------------------------------------------------------------------------------------------------------
+
+
+async def asked_for_a_score(shop: Shop, widget: Widget) -> dict[str, Any]:
+    """Nare answers and resolves; the entry that asks."""
+
+    def switch_on(tx: Tx) -> None:
+        before = load_setting(tx, shop.house.queue_id)
+        save_setting(tx, replace(before, enabled=True, delay_s=0), before.version)
+
+    await shop.house.hub.database.transaction(switch_on)
+    await say(widget, "Hello")
+    conversation_id = await shop.take()
+    await shop.api.post(f"/conversations/{conversation_id}/messages", {"text": "Done."})
+    await shop.api.post(f"/conversations/{conversation_id}/resolve", {})
+    return await entry_with(widget, "How satisfied are you with our help?")
+
+
+async def test_a_visitor_is_asked_in_the_chat_and_scores_with_one_frame(shop: Shop) -> None:
+    async with shop.house.widget(shop.visitor) as widget:
+        entry = await asked_for_a_score(shop, widget)
+        survey = entry["survey"]
+        assert (survey["kind"], survey["low"], survey["answered"]) == ("csat", "very dissatisfied", False)
+        await widget.send(type="score", survey_id=survey["id"], score=4)
+        assert await widget.until(type="scored") == {"type": "scored", "survey_id": survey["id"], "score": 4}
+        await widget.send(type="score", survey_id=survey["id"], score=5, comment="Kind")
+        await widget.until(type="scored", score=5)
+    async with shop.house.widget(shop.visitor) as again:
+        history = await again.until(type="history")
+        assert [entry["survey"]["answered"] for entry in history["entries"] if "survey" in entry] == [True]
+    items = (await shop.api.get("/surveys")).json()["items"]
+    assert [(item["score"], item["comment"]) for item in items] == [(5, "Kind")]
+    assert (await shop.api.get("/conversations?status=open")).json()["items"] == []
+
+
+async def test_a_visitor_answers_no_survey_but_their_own(shop: Shop) -> None:
+    async with shop.house.widget(shop.visitor) as widget:
+        survey_id = (await asked_for_a_score(shop, widget))["survey"]["id"]
+        await widget.send(type="score", survey_id=survey_id, score=9)
+        refused = await widget.until(type="error")
+        assert (refused["code"], refused["survey_id"]) == ("invalid", survey_id)
+    async with shop.house.widget(await shop.house.visit()) as stranger:
+        for number in (survey_id, 999_999):
+            await stranger.send(type="score", survey_id=number, score=1)
+            assert (await stranger.until(type="error"))["code"] == "not_found"
+        await stranger.send(type="score", survey_id="x", score=True, comment=3)
+        assert sorted((await stranger.until(type="error"))["fields"]) == ["comment", "score", "survey_id"]
+    assert (await shop.api.get("/surveys")).json()["items"] == []

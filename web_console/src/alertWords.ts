@@ -3,6 +3,7 @@ import { useI18n } from "vue-i18n";
 
 import type { AlertView } from "./events";
 import { CLOCKS } from "./ladder";
+import { SCALES, type SurveyKind } from "./surveys";
 
 export function useAlertWords() {
   const { t } = useI18n();
@@ -11,6 +12,10 @@ export function useAlertWords() {
   function headline(alert: AlertView): string {
     const customer = text(alert, "customer");
     const clock = CLOCKS.find((each) => each === alert.data["clock"]);
+    if (alert.reason === "low_score") {
+      const kind = alert.data["survey"] as SurveyKind;
+      return t("alert.low_score", { customer, score: t("surveys.of", { score: text(alert, "score"), most: SCALES[kind].at(-1) }) });
+    }
     // A step at nought seconds says that it came, not that it waited.
     if (Number(alert.data["elapsed_s"] ?? 1) < 1) return t("alert.came", { customer, topic: text(alert, "topic") || text(alert, "queue") });
     return alert.reason === "escalation" && clock ? t(`alert.${clock}`, { customer }) : t("alert.other", { customer });

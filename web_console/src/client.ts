@@ -276,6 +276,16 @@ export const api = {
   recordingSettings: () => take(client.GET("/api/v1/organisation/recordings")),
   setRecordingSettings: (rule: Schemas["SetRecordings"]["recordings_for_agents"]) =>
     take(client.PUT("/api/v1/organisation/recordings", { body: { recordings_for_agents: rule } })),
+
+  // what customers say
+  surveys: (query: NonNullable<paths["/api/v1/surveys"]["get"]["parameters"]["query"]>) => take(client.GET("/api/v1/surveys", { params: { query } })),
+  followUpSurvey: (survey_id: number, done: boolean) =>
+    take(client.PUT("/api/v1/surveys/{survey_id}/follow-up", { params: { path: { survey_id } }, body: { done } })),
+  surveySettings: () => take(client.GET("/api/v1/survey-settings")),
+  saveSurveySetting: (queue_id: number, body: Schemas["SaveSurveySetting"]) =>
+    take(client.PUT("/api/v1/survey-settings/{queue_id}", { params: { path: { queue_id } }, body })),
+  previewSurvey: (body: Schemas["SurveyWords"]) => take(client.POST("/api/v1/surveys/preview", { body })),
+  testSurvey: (body: Schemas["TestSurvey"]) => take(client.POST("/api/v1/surveys/test", { body })),
 };
 
 /** A mail's HTML, made safe by the hub, for a sandboxed frame. */

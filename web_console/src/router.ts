@@ -13,6 +13,7 @@ export const router = createRouter({
     { path: "/customers/:customerId(\\d+)", name: "customers", component: Workspace },
     { path: "/team", name: "team", component: () => import("./views/Team.vue") },
     { path: "/calls", name: "calls", component: () => import("./views/Calls.vue"), meta: { role: "supervisor" } },
+    { path: "/surveys", name: "surveys", component: () => import("./views/Surveys.vue"), meta: { role: "supervisor" } },
     { path: "/account", name: "account", component: () => import("./views/Account.vue") },
     {
       path: "/admin",
@@ -37,6 +38,8 @@ export const router = createRouter({
         { path: "escalation/:policyId(\\d+)", name: "admin-policy", component: () => import("./views/AdminPolicy.vue"), meta: { role: "supervisor" } },
         { path: "topics", name: "admin-topics", component: () => import("./views/AdminTopics.vue") },
         { path: "recordings", name: "admin-recordings", component: () => import("./views/AdminRecordings.vue") },
+        { path: "surveys", name: "admin-surveys", component: () => import("./views/AdminSurveys.vue") },
+        { path: "surveys/:queueId(\\d+)", name: "admin-survey", component: () => import("./views/AdminSurvey.vue") },
         { path: "users", name: "admin-users", component: () => import("./views/AdminUsers.vue") },
         { path: "api-keys", name: "admin-api-keys", component: () => import("./views/AdminApiKeys.vue") },
       ],

@@ -8,6 +8,7 @@ import { clockTime, dayName, duration } from "./format";
 import { useHub } from "./hub";
 import { isNumber, isWithheld } from "./phone";
 import { languageOf } from "./skills";
+import { SCALES, type SurveyKind } from "./surveys";
 import { useToasts } from "./toasts";
 
 export function useWords() {
@@ -146,6 +147,12 @@ export function useWords() {
         return t("happening.setup_failed", { who, queue: String(queue ?? "") });
       case "placed":
         return placed(entry.data);
+      case "survey":
+        return t("happening.survey");
+      case "scored": {
+        const kind = entry.data["survey"] as SurveyKind;
+        return t("happening.scored", { who, score: score(kind, Number(entry.data["score"])), what: t(`surveys.kind_${kind}`) });
+      }
       case "bounced":
       case "complained":
         return t(`happening.${entry.happening}`, { address: String(entry.data["address"] ?? "") });
@@ -155,6 +162,9 @@ export function useWords() {
         return t(`happening.${entry.happening}`, { who });
     }
   }
+
+  /** "4 of 5". */
+  const score = (kind: SurveyKind, value: number | null): string => (value === null ? "–" : t("surveys.of", { score: value, most: SCALES[kind].at(-1) ?? 0 }));
 
   /** What rules did to a conversation that began; lists come as lines. */
   function placed(data: EntryView["data"]): string {
@@ -170,5 +180,5 @@ export function useWords() {
     return t("happening.placed", { rules: rules.join(", "), what: what.join(", ") || t("happening.placed_nothing") }, rules.length);
   }
 
-  return { agentName, queueName, skillName, reach, preview, agentState, failure, attempt, reason, subject, happening };
+  return { agentName, queueName, skillName, reach, preview, agentState, failure, attempt, reason, subject, happening, score };
 }

@@ -148,3 +148,49 @@ describe("the visitor's line", () => {
     expect(Socket.all).toHaveLength(1);
   });
 });
+
+describe("a survey", () => {
+  beforeEach(() => {
+    vi.useFakeTimers();
+    vi.stubGlobal("WebSocket", Socket);
+    vi.stubGlobal("fetch", () => Promise.resolve(new Response(JSON.stringify(VISIT), { status: 200 })));
+    Socket.all = [];
+    localStorage.clear();
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+    vi.unstubAllGlobals();
+  });
+
+  const said = (socket: Socket): ClientFrame[] => socket.sent.filter((frame) => frame.type === "score");
+
+  it("is answered while the line is away, and told until the hub has it, also after a reload", async () => {
+    const before = chat();
+    before.score(7, 4);
+    expect(before.scoreOf(7)?.score).toBe(4);
+    const after = chat();
+    after.connect();
+    const socket = await newest();
+    socket.say({ type: "history", entries: [], more: false });
+    expect(said(socket)).toEqual([{ type: "score", survey_id: 7, score: 4 }]);
+    socket.say({ type: "scored", survey_id: 7, score: 4 });
+    socket.break();
+    await vi.advanceTimersByTimeAsync(1_000);
+    const second = await newest();
+    second.say({ type: "history", entries: [], more: false });
+    expect(said(second)).toEqual([]);
+    after.score(7, 4, "Kind");
+    expect(said(second)).toEqual([{ type: "score", survey_id: 7, score: 4, comment: "Kind" }]);
+  });
+
+  it("that is over forgets what was tapped and says why", async () => {
+    const it = chat();
+    it.connect();
+    const socket = await newest();
+    socket.say({ type: "history", entries: [], more: false });
+    it.score(7, 2);
+    socket.say({ type: "error", code: "survey_over", message: "This survey is over", survey_id: 7 });
+    expect(it.scoreOf(7)).toBeNull();
+    expect(it.notice).toBe("This survey is over");
+  });
+});

@@ -26,11 +26,20 @@ const PING_MS = 20_000;
 const TYPING_SHOWN_MS = 5_000;
 const TYPING_TOLD_MS = 3_000;
 const NOTICE_SHOWN_MS = 8_000;
+/** What the hub could not take just now is said again after so long. */
+const RESEND_MS = 3_000;
 const CLOSE_NO_VISITOR = 4401;
 const CLOSE_ORIGIN = 4403;
 const CLOSE_NO_CHANNEL = 4404;
 /** Refusals that say "later", not "no": the message is sent again. */
 const TRANSIENT = new Set(["database_away", "unavailable", "internal", "too_many", "error"]);
+
+export interface Score {
+  score: number;
+  comment: string;
+  /** The hub has it. */
+  is_told: boolean;
+}
 
 export class UploadRefused extends Error {
   readonly code: string;
@@ -76,6 +85,7 @@ export class Chat {
   private reading = false;
   private details: Details | null = null;
   private useSince = true;
+  private scores: Record<string, Score>;
 
   /** `changed` is called after each change; `fresh` are the company's entries that were not known before. */
   constructor(base: string, channel: string, changed: (fresh: Entry[]) => void) {
@@ -85,6 +95,7 @@ export class Chat {
     this.key = `hub-chat ${base} ${channel}`;
     this.unsent = new UnsentQueue(`${this.key} unsent`);
     this.readThrough = recall<number>(`${this.key} read`) ?? 0;
+    this.scores = recall<Record<string, Score>>(`${this.key} scores`) ?? {};
   }
 
   get server(): string {
@@ -193,6 +204,18 @@ export class Chat {
   setReading(reading: boolean): void {
     this.reading = reading;
     this.tellRead();
+  }
+
+  /** What this browser has said to a survey, taken by the hub or still to be told. */
+  scoreOf(surveyId: number): Score | null {
+    return this.scores[surveyId] ?? null;
+  }
+
+  /** Shown at once, and repeated until the hub has it; the same again changes nothing there. */
+  score(surveyId: number, score: number, comment = ""): void {
+    this.keepScore(surveyId, { score, comment, is_told: false });
+    if (this.ready) this.tellScores();
+    this.changed([]);
   }
 
   /** Raises UploadRefused with the hub's code and words, or with code "network". */
@@ -345,6 +368,7 @@ export class Chat {
         this.retryMs = RETRY_FIRST_MS;
         if (this.details) this.tellDetails();
         this.postAll();
+        this.tellScores();
         this.tellRead();
         break;
       case "entry":
@@ -375,7 +399,13 @@ export class Chat {
         this.place = frame.place;
         this.phoneRefused = false;
         break;
+      case "scored": {
+        const kept = this.scores[frame.survey_id];
+        if (kept?.score === frame.score) this.keepScore(frame.survey_id, { ...kept, is_told: true });
+        break;
+      }
       case "error":
+        if (frame.survey_id !== undefined) this.hearScoreError(frame.survey_id, frame.code);
         if (frame.fields?.["phone"] !== undefined) this.phoneRefused = true;
         else this.hearError(frame.code, frame.message, frame.client_id ?? null);
         break;
@@ -406,6 +436,11 @@ export class Chat {
     this.unsent.remove(clientId);
   }
 
+  private hearScoreError(surveyId: number, code: string): void {
+    if (!TRANSIENT.has(code)) this.keepScore(surveyId, null);
+    else window.setTimeout(() => this.ready && this.tellScores(), RESEND_MS);
+  }
+
   private hearError(code: string, message: string, clientId: string | null): void {
     if (clientId === null) {
       this.notice = message;
@@ -417,7 +452,7 @@ export class Chat {
       clearTimeout(this.resendTimer);
       this.resendTimer = window.setTimeout(() => {
         if (this.ready) this.postAll();
-      }, 3_000);
+      }, RESEND_MS);
     } else {
       this.unsent.refuse(clientId, message);
     }
@@ -444,6 +479,18 @@ export class Chat {
       this.receivedThrough = last;
       this.say({ type: "received", through: last });
     }
+  }
+
+  private tellScores(): void {
+    for (const [id, { score, comment, is_told }] of Object.entries(this.scores)) {
+      if (!is_told) this.say({ type: "score", survey_id: Number(id), score, ...(comment ? { comment } : {}) });
+    }
+  }
+
+  private keepScore(surveyId: number, score: Score | null): void {
+    const { [surveyId]: _, ...others } = this.scores;
+    this.scores = score === null ? others : { ...others, [surveyId]: score };
+    remember(`${this.key} scores`, this.scores);
   }
 
   private lastId(): number {

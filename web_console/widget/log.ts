@@ -4,7 +4,8 @@
  */
 import type { Chat } from "./chat";
 import { icon, make } from "./dom";
-import { type Attachment, type Entry, authorName } from "./protocol";
+import { type Attachment, type Entry, type Survey, authorName } from "./protocol";
+import { SurveyCard } from "./survey";
 import { putText } from "./text";
 import type { Unsent } from "./unsent";
 import { type Words, fill } from "./words";
@@ -25,6 +26,7 @@ interface Line {
   state: "sent" | "unsent" | "failed";
   refused: string;
   clientId: string;
+  survey: Survey | null;
 }
 
 export class Log {
@@ -35,6 +37,7 @@ export class Log {
   private readonly date: Intl.DateTimeFormat;
   private rows = new Map<string, HTMLElement>();
   private shape = new Map<string, string>();
+  private readonly cards = new Map<number, SurveyCard>();
   private readonly dots: HTMLElement;
   private readonly hint: HTMLElement;
 
@@ -127,6 +130,7 @@ export class Log {
         state: "sent",
         refused: "",
         clientId: "",
+        survey: entry.survey ?? null,
       }),
     );
     const unsent = this.chat.pending.map(
@@ -140,12 +144,14 @@ export class Log {
         state: item.refused === undefined ? "unsent" : "failed",
         refused: item.refused ?? "",
         clientId: item.client_id,
+        survey: null,
       }),
     );
     return [...sent, ...unsent];
   }
 
   private row(line: Line, first: boolean, last: boolean): HTMLElement {
+    if (line.survey) this.card(line.survey, line.text).render(line.survey);
     const shape = JSON.stringify([line, first, last]);
     let row = this.rows.get(line.key);
     if (row && this.shape.get(line.key) === shape) return row;
@@ -169,8 +175,15 @@ export class Log {
       row.append(bubble);
     }
     for (const attachment of line.attachments) row.append(this.attachment(attachment));
+    if (line.survey) row.append(this.card(line.survey, line.text).element);
     row.append(this.meta(line));
     return row;
+  }
+
+  private card(survey: Survey, question: string): SurveyCard {
+    let card = this.cards.get(survey.id);
+    if (!card) this.cards.set(survey.id, (card = new SurveyCard(this.chat, this.words, survey, question)));
+    return card;
   }
 
   private attachment(attachment: Attachment): HTMLElement {

@@ -38,6 +38,18 @@ export interface Entry {
   attachments: Attachment[];
   client_id?: string | null;
   delivery?: string | null;
+  /** The entry asks for a score. */
+  survey?: Survey;
+}
+
+/** csat and ces go from 1 to 5, nps from 0 to 10; `low` and `high` say what the ends mean. */
+export interface Survey {
+  id: number;
+  kind: "csat" | "nps" | "ces";
+  low: string;
+  high: string;
+  expires_at: string;
+  answered: boolean;
 }
 
 export interface Details {
@@ -65,7 +77,8 @@ export type ServerFrame =
   | { type: "agent"; name: string | null }
   | { type: "state"; waiting: boolean; resolved: boolean }
   | { type: "place"; place: Place | null }
-  | { type: "error"; code: string; message: string; client_id?: string | null; fields?: Record<string, string> }
+  | { type: "error"; code: string; message: string; client_id?: string | null; survey_id?: number; fields?: Record<string, string> }
+  | { type: "scored"; survey_id: number; score: number }
   | { type: "pong" };
 
 export type ClientFrame =
@@ -76,6 +89,7 @@ export type ClientFrame =
   | ({ type: "identify" } & Details)
   | { type: "callback"; phone: string }
   | { type: "cancel_callback" }
+  | { type: "score"; survey_id: number; score: number; comment?: string }
   | { type: "ping" };
 
 /** The frame a text holds, or null if it is none. */

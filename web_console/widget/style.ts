@@ -87,6 +87,19 @@ header :focus-visible { outline-color: var(--on-accent); outline-offset: -2px }
 .meta .bad { color: var(--bad) }
 .meta button { color: var(--link); text-decoration: underline; text-underline-offset: 2px; padding: 4px 2px }
 .row:not(.last):not(.failed):not(.unsent) .meta { display: none }
+.survey { display: grid; gap: 6px; width: 100%; margin-top: 6px; font-size: 13.5px }
+.survey .scale { display: grid; gap: 6px; grid-template-columns: repeat(5, minmax(44px, 1fr)) }
+.survey .scale.of11 { grid-template-columns: repeat(6, minmax(40px, 1fr)) }
+.survey .scale button { min-height: 44px; border-radius: 12px; border: 1.5px solid var(--quiet); background: var(--paper); font-weight: 650; font-variant-numeric: tabular-nums }
+.survey .scale button:hover:not(:disabled) { background: var(--soft) }
+.survey .scale button[aria-pressed=true] { background: var(--accent); color: var(--on-accent); border-color: var(--accent); text-decoration: underline; text-underline-offset: 3px }
+.survey .scale button:disabled { opacity: .55; cursor: default }
+.survey .ends { display: flex; justify-content: space-between; gap: 12px; color: var(--quiet); font-size: 12px }
+.survey .ends span:last-child { text-align: right }
+.survey .said { font-weight: 550 }
+.survey .words { display: grid; gap: 6px; justify-items: start }
+.survey .words textarea { width: 100%; border-radius: 12px }
+.survey .words .save { padding: 8px 14px; border-radius: 10px; background: var(--accent); color: var(--on-accent); font-weight: 600 }
 .dots { display: inline-flex; gap: 4px; padding: 12px 14px; align-self: flex-start; margin-top: 10px; border-radius: 18px 18px 18px 6px; background: var(--soft) }
 .dots i { width: 7px; height: 7px; border-radius: 50%; background: var(--quiet); animation: bob 1.2s infinite }
 .dots i:nth-child(2) { animation-delay: .15s } .dots i:nth-child(3) { animation-delay: .3s }

@@ -82,6 +82,12 @@ const en = {
   tooManyCalls: "Too many calls from here. Please wait a little.",
   callLost: "The connection was lost.",
   callFailed: "Your browser could not be connected. Please try again.",
+  scoreOf: "{n} of {max}",
+  scored: "Thank you! Your score: {n}",
+  scoreComment: "Would you like to add something? (optional)",
+  scoreSend: "Send comment",
+  scoreOver: "This question is closed.",
+  scoreAnswered: "Thank you, you have answered.",
 };
 
 export type Words = typeof en;
@@ -168,6 +174,12 @@ const hy: Words = {
   tooManyCalls: "Այստեղից չափազանց շատ զանգեր են եղել։ Մի փոքր սպասեք։",
   callLost: "Կապն ընդհատվեց։",
   callFailed: "Ձեր դիտարկիչը չմիացավ։ Փորձեք կրկին։",
+  scoreOf: "{n}՝ {max}-ից",
+  scored: "Շնորհակալություն։ Ձեր գնահատականը՝ {n}",
+  scoreComment: "Ցանկանո՞ւմ եք ինչ-որ բան ավելացնել (ոչ պարտադիր)",
+  scoreSend: "Ուղարկել մեկնաբանությունը",
+  scoreOver: "Այս հարցն արդեն փակ է։",
+  scoreAnswered: "Շնորհակալություն, Դուք արդեն պատասխանել եք։",
 };
 
 const ka: Words = {
@@ -252,6 +264,12 @@ const ka: Words = {
   tooManyCalls: "აქედან ძალიან ბევრი ზარია. ცოტა მოიცადეთ.",
   callLost: "კავშირი გაწყდა.",
   callFailed: "თქვენი ბრაუზერი ვერ დაკავშირდა. სცადეთ ხელახლა.",
+  scoreOf: "{n} {max}-დან",
+  scored: "გმადლობთ! თქვენი შეფასება: {n}",
+  scoreComment: "გსურთ რამის დამატება? (არასავალდებულო)",
+  scoreSend: "კომენტარის გაგზავნა",
+  scoreOver: "ეს კითხვა დახურულია.",
+  scoreAnswered: "გმადლობთ, თქვენ უკვე უპასუხეთ.",
 };
 
 const az: Words = {
@@ -336,6 +354,12 @@ const az: Words = {
   tooManyCalls: "Buradan çox zəng edilib. Bir az gözləyin.",
   callLost: "Əlaqə kəsildi.",
   callFailed: "Brauzeriniz qoşula bilmədi. Yenidən cəhd edin.",
+  scoreOf: "{n} / {max}",
+  scored: "Təşəkkür edirik! Qiymətiniz: {n}",
+  scoreComment: "Nəsə əlavə etmək istəyirsiniz? (istəyə görə)",
+  scoreSend: "Şərhi göndər",
+  scoreOver: "Bu sual bağlanıb.",
+  scoreAnswered: "Təşəkkür edirik, artıq cavab vermisiniz.",
 };
 
 const uk: Words = {
@@ -420,6 +444,12 @@ const uk: Words = {
   tooManyCalls: "Звідси забагато дзвінків. Зачекайте трохи.",
   callLost: "З’єднання втрачено.",
   callFailed: "Ваш браузер не вдалося з’єднати. Спробуйте ще раз.",
+  scoreOf: "{n} з {max}",
+  scored: "Дякуємо! Ваша оцінка: {n}",
+  scoreComment: "Хочете щось додати? (необов’язково)",
+  scoreSend: "Надіслати коментар",
+  scoreOver: "Це запитання вже закрите.",
+  scoreAnswered: "Дякуємо, ви вже відповіли.",
 };
 
 const CATALOGUE: Record<string, Words> = { en, hy, ka, az, uk };

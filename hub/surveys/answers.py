@@ -1,0 +1,235 @@
+"""What customers answer: a score and perhaps some words, by whatever way they were asked.
+
+    widget, page  ── answer ──►  survey row → line with the score → fact.survey → low? alert and follow-up, ONE transaction
+    text message  ── take_replies (inbound asks it before anything else) ──► the same
+
+Doubled answers are one: the same score again changes nothing. Another score counts instead of the first as long as the
+survey is open. The line with the score stands in the timeline beside the conversation's own and changes nothing about the
+conversation: it opens nothing and answers nothing. Where agents see their own scores only, the line is the agent's and the
+supervisors'.
+
+A text message is an answer if it begins with a score of the scale (surveys.replies), the customer was asked at that address
+lately and nothing is open there: once the talk goes on, a number belongs to the talk. It becomes no message then, unless its
+comment asks something: that is taken both ways.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Row, select, update
+
+from hub.agents import alerts
+from hub.domain.events import FACTS, SUPERVISORS, EntryAdded, EntryChanged, SurveyAnswered, user_topic
+from hub.domain.states import SURVEY, SurveyState, check_move
+from hub.domain.values import AuthorKind, ContactKind, Direction, EntryKind, Happening, SurveyKind
+from hub.domain.views import ConversationView
+from hub.errors import Conflict, InvalidInput, NotFound
+from hub.store import tables
+from hub.store.database import Tx
+from hub.surveys.replies import COMMENT_LIMIT, may_be_score, parse_reply
+from hub.surveys.settings import find_setting, load_supervisors
+from hub.timeline import conversations
+
+_s, _c, _cp, _e = tables.survey.c, tables.conversation.c, tables.contact_point.c, tables.entry.c
+
+_ANSWERABLE = (SurveyState.SENT.value, SurveyState.ANSWERED.value)
+# Where a survey is a message that one answers with a message.
+_BY_TEXT = frozenset({ContactKind.PHONE, ContactKind.LOOPBACK})
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A message that has just come in, as far as a survey cares."""
+
+    channel_id: str
+    contact_kind: ContactKind
+    sender: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """It was an answer. `goes_on`: it also asks something, so it is a message as well."""
+
+    conversation_id: int
+    contact_point_id: int
+    entry_id: int
+    goes_on: bool
+
+
+def answer(tx: Tx, survey_id: int, score: int, comment: str = "") -> int:
+    """Stores the score; returns the line of the timeline that shows it. NotFound if there is no such survey (any more),
+    Conflict `survey_over` when its time is over, InvalidInput for a score that the scale does not have. Without a comment the
+    one given before stands."""
+    row = _load(tx, survey_id)
+    view = conversations.lock_conversation(tx, row.conversation_id)
+    row = _load(tx, survey_id, lock=True)
+    if row.expires_at <= tx.now:
+        raise Conflict("this survey is over", code="survey_over")
+    kind = SurveyKind(row.kind)
+    if score not in kind.scale:
+        raise InvalidInput("no such score", fields={"score": f"must be from {kind.scale[0]} to {kind.scale[-1]}"})
+    comment = comment.strip()[:COMMENT_LIMIT] or row.comment
+    if row.state == SurveyState.ANSWERED and (score, comment) == (row.score, row.comment):
+        return int(row.answer_entry_id)
+    return _store(tx, row, view, score, comment)
+
+
+def _load(tx: Tx, survey_id: int, *, lock: bool = False) -> Row[Any]:
+    query = select(tables.survey).where(_s.id == survey_id, _s.state.in_(_ANSWERABLE))
+    row = tx.first(query.with_for_update() if lock else query)
+    if row is None:
+        raise NotFound("there is no such survey")
+    return row
+
+
+def _store(tx: Tx, row: Row[Any], view: ConversationView, score: int, comment: str) -> int:
+    setting = find_setting(tx, row.queue_id)
+    is_first = row.state == SurveyState.SENT
+    is_low = setting is not None and setting.low_score is not None and score <= setting.low_score
+    is_own = setting is None or setting.scores_for_agents == "own"
+    entry_id = _write_line(tx, row, view, score, comment, is_low=is_low, is_own=is_own)
+    answered_at = tx.now if is_first else row.answered_at
+    tx.execute(
+        update(tables.survey)
+        .where(_s.id == row.id)
+        .values(
+            state=check_move(SURVEY, SurveyState(row.state), SurveyState.ANSWERED).value,
+            answered_at=answered_at,
+            answer_entry_id=entry_id,
+            score=score,
+            comment=comment,
+            is_low=is_low,
+            follow_up=row.follow_up or ("open" if is_low else None),
+        )
+    )
+    if is_first:
+        asked = tx.scalar(select(_e.data).where(_e.id == row.entry_id))
+        conversations.change_entry(tx, row.entry_id, data={**asked, "answered": 1})
+    if is_first or score != row.score:
+        tx.emit(
+            SurveyAnswered(
+                survey_id=row.id,
+                survey=row.kind,
+                score=score,
+                conversation_id=row.conversation_id,
+                customer_id=row.customer_id,
+                channel_id=row.channel_id,
+                queue_id=row.queue_id,
+                sent_at=row.sent_at,
+                answered_at=answered_at,
+                agent_id=row.agent_id,
+                topic_id=row.topic_id,
+                replaces=None if is_first else row.score,
+            ),
+            {FACTS},
+        )
+    if is_low and not row.is_low:
+        alerts.raise_alert(
+            tx,
+            load_supervisors(tx, setting.told if setting is not None else None),
+            level="notify",
+            reason="low_score",
+            conversation_id=view.id,
+            data={"customer": view.customer_name, "survey": row.kind, "score": score, "survey_id": row.id},
+        )
+    return entry_id
+
+
+def _write_line(
+    tx: Tx, row: Row[Any], view: ConversationView, score: int, comment: str, *, is_low: bool, is_own: bool
+) -> int:
+    """The line with the score, written or changed, and told to those who may see it."""
+    name = tx.scalar(select(tables.user_account.c.name).where(tables.user_account.c.id == row.agent_id))
+    data = {
+        "survey": row.kind,
+        "survey_id": row.id,
+        "score": score,
+        "is_low": int(is_low),
+        "agent_id": row.agent_id,
+        "agent_name": name,
+        "follow_up": row.follow_up or ("open" if is_low else None),
+        "followed_up_by": None,
+    }
+    if row.followed_up_by is not None:
+        u = tables.user_account.c
+        data["followed_up_by"] = tx.scalar(select(u.name).where(u.id == row.followed_up_by))
+    private_to = (row.agent_id or 0) if is_own else None
+    topics = topics_of_line(tx, view, private_to)
+    if row.answer_entry_id is not None:
+        changed = {"text": comment, "data": data, "version": _e.version + 1}
+        tx.execute(update(tables.entry).where(_e.id == row.answer_entry_id).values(**changed))
+        tx.emit(EntryChanged(conversations.load_entry(tx, row.answer_entry_id)), topics)
+        return int(row.answer_entry_id)
+    entry_id = tx.insert(
+        tables.entry,
+        {
+            "conversation_id": view.id,
+            "customer_id": view.customer_id,
+            "kind": EntryKind.EVENT.value,
+            "direction": Direction.IN.value,
+            "author_kind": AuthorKind.CUSTOMER.value,
+            "author_name": view.customer_name,
+            "text": comment,
+            "at": tx.now,
+            "happening": Happening.SCORED.value,
+            "data": data,
+            "private_to": private_to,
+        },
+    )
+    tx.emit(EntryAdded(conversations.load_entry(tx, entry_id), view), topics)
+    return entry_id
+
+
+def topics_of_line(tx: Tx, view: ConversationView, private_to: int | None) -> set[str]:
+    """Who may hear of the line with a score: `private_to` is its own."""
+    if private_to is None:
+        return set(conversations.entry_topics(view, to_visitor=False))
+    return {SUPERVISORS, user_topic(private_to)} if _is_member(tx, view.queue_id, private_to) else {SUPERVISORS}
+
+
+def _is_member(tx: Tx, queue_id: int, agent_id: int | None) -> bool:
+    m = tables.queue_member.c
+    return tx.first(select(m.user_id).where(m.queue_id == queue_id, m.user_id == agent_id)) is not None
+
+
+# --- by text message ----------------------------------------------------------------------------------------------------
+
+
+def take_replies(tx: Tx, texts: Sequence[Text]) -> dict[int, Taken]:
+    """Those of the texts (by their place) that answer a survey, stored as such."""
+    likely = [index for index, each in enumerate(texts) if each.contact_kind in _BY_TEXT and may_be_score(each.text)]
+    taken: dict[int, Taken] = {}
+    for index in likely:
+        found = _take_reply(tx, texts[index])
+        if found is not None:
+            taken[index] = found
+    return taken
+
+
+def _take_reply(tx: Tx, text: Text) -> Taken | None:
+    asked = tx.first(
+        select(_s.id, _s.kind, _s.conversation_id, _c.contact_point_id)
+        .join(tables.conversation, _c.id == _s.conversation_id)
+        .join(tables.contact_point, _cp.id == _c.contact_point_id)
+        .where(
+            _cp.kind == text.contact_kind.value,
+            _cp.address == text.sender,
+            _s.channel_id == text.channel_id,
+            _s.state.in_(_ANSWERABLE),
+            _s.expires_at > tx.now,
+        )
+        .order_by(_s.id.desc())
+        .limit(1)
+    )
+    reply = parse_reply(text.text, SurveyKind(asked.kind)) if asked is not None else None
+    if asked is None or reply is None:
+        return None
+    talks = (_c.contact_point_id == asked.contact_point_id, _c.channel_id == text.channel_id, _c.status == "open")
+    if tx.first(select(_c.id).where(*talks).limit(1)) is not None:
+        return None
+    entry_id = answer(tx, asked.id, reply.score, reply.comment)
+    return Taken(asked.conversation_id, asked.contact_point_id, entry_id, goes_on=reply.asks)

@@ -1,0 +1,54 @@
+"""Whether a text is the answer to a survey. Pure.
+
+A score stands first and by itself: "4", "4 thanks", "4/5", "10!", "4 - too slow". A number that belongs to something else
+("4pm", "10:30", "4,5", "5-7 days", "3%") is none, nor is one that the scale does not have; then the text is an ordinary
+message. Whatever follows the score is the comment. A comment that asks something is also a message that wants an answer:
+nothing that a customer asks may end in a statistic.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from hub.domain.values import SurveyKind
+
+# A longer one is a letter; what a text message of ten parts holds.
+COMMENT_LIMIT = 2_000
+
+_REPLY = re.compile(
+    r"\s*(?P<score>\d{1,2})(?:\s*/\s*(?P<of>\d{1,2}))?(?P<rest>(?![\d\w%°$€֏₾₼₴/]|[.,:\-–—]\s?\d).*)", re.DOTALL
+)
+# What may stand between a score and its comment (the last two make a keycap of a digit). Question marks are the comment's.
+_BETWEEN = " \t\r\n.,;:!-–—…*)(։\ufe0f\u20e3"
+# Latin, Armenian, Arabic, fullwidth. A Greek one looks like a semicolon and is left out.
+_QUESTION_MARKS = frozenset("?՞؟？")
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """`asks`: the comment has a question in it."""
+
+    score: int
+    comment: str
+
+    @property
+    def asks(self) -> bool:
+        return not _QUESTION_MARKS.isdisjoint(self.comment)
+
+
+def may_be_score(text: str) -> bool:
+    """A quick look, for every text that comes in: does it begin with a digit?"""
+    return text.lstrip()[:1].isdecimal()
+
+
+def parse_reply(text: str, kind: SurveyKind) -> Reply | None:
+    """The score and the comment, or None if the text is no answer to a survey of this kind."""
+    # Digits of every script are digits.
+    found = _REPLY.fullmatch(text[: COMMENT_LIMIT + 10])
+    if found is None:
+        return None
+    score, of = int(found["score"]), found["of"]
+    if score not in kind.scale or (of is not None and int(of) != kind.scale[-1]):
+        return None
+    return Reply(score, found["rest"].strip(_BETWEEN)[:COMMENT_LIMIT])

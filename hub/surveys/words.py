@@ -1,0 +1,215 @@
+"""What customers are asked, in their language: the questions, the ends of the scales, and the sentences around them. Pure.
+
+    question     what is asked, the queue's own words or these
+    sms          the question and how to answer it
+    keys         how it is answered on a telephone
+    letter       the question and one link for each score
+    page         the sentences of the page behind the link
+
+CSAT, NPS and CES are asked as their authors ask: satisfaction from 1 to 5; how likely one is to recommend us, 0 to 10
+(Reichheld, "The One Number You Need to Grow", Harvard Business Review, December 2003); how easy it was, 1 to 5 and more is
+easier (the wording of CES 2.0, CEB 2013, on a scale of five).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from hub.domain.values import SurveyKind
+
+LANGUAGES = ("en", "hy", "ka", "az", "uk")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question and what the lowest and the highest score mean."""
+
+    question: str
+    low: str
+    high: str
+
+
+@dataclass(frozen=True, slots=True)
+class PageWords:
+    """`title` names the page, `over` is said of a link that is no longer good, `missing` when no score was chosen, `later`
+    when nothing can be taken now."""
+
+    title: str
+    comment: str
+    send: str
+    thanks: str
+    given: str
+    change: str
+    over: str
+    missing: str
+    later: str
+    test: str
+
+
+_ASKED: Mapping[str, Mapping[SurveyKind, Asked]] = {
+    "en": {
+        SurveyKind.CSAT: Asked("How satisfied are you with our help?", "very dissatisfied", "very satisfied"),
+        SurveyKind.NPS: Asked(
+            "How likely are you to recommend us to a friend or colleague?", "not at all likely", "extremely likely"
+        ),
+        SurveyKind.CES: Asked("How easy was it to get this solved with us?", "very difficult", "very easy"),
+    },
+    "hy": {
+        SurveyKind.CSAT: Asked("Որքանո՞վ եք գոհ մեր օգնությունից։", "շատ դժգոհ", "շատ գոհ"),
+        SurveyKind.NPS: Asked(
+            "Որքանո՞վ է հավանական, որ մեզ խորհուրդ կտաք ընկերոջը կամ գործընկերոջը։", "ամենևին", "անպայման"
+        ),
+        SurveyKind.CES: Asked("Որքանո՞վ հեշտ էր մեզ հետ լուծել հարցը։", "շատ դժվար", "շատ հեշտ"),
+    },
+    "ka": {
+        SurveyKind.CSAT: Asked("რამდენად კმაყოფილი ხართ ჩვენი დახმარებით?", "ძალიან უკმაყოფილო", "ძალიან კმაყოფილი"),
+        SurveyKind.NPS: Asked(
+            "რამდენად სავარაუდოა, რომ მეგობარს ან კოლეგას გვირჩევთ?", "სულ არ არის სავარაუდო", "აუცილებლად"
+        ),
+        SurveyKind.CES: Asked("რამდენად მარტივი იყო საკითხის ჩვენთან მოგვარება?", "ძალიან რთული", "ძალიან მარტივი"),
+    },
+    "az": {
+        SurveyKind.CSAT: Asked("Köməyimizdən nə dərəcədə razısınız?", "çox narazıyam", "çox razıyam"),
+        SurveyKind.NPS: Asked(
+            "Bizi dostunuza və ya həmkarınıza tövsiyə etmə ehtimalınız nə qədərdir?", "heç vaxt", "mütləq"
+        ),
+        SurveyKind.CES: Asked("Məsələni bizimlə həll etmək nə dərəcədə asan oldu?", "çox çətin", "çox asan"),
+    },
+    "uk": {
+        SurveyKind.CSAT: Asked("Наскільки ви задоволені нашою допомогою?", "дуже незадоволені", "дуже задоволені"),
+        SurveyKind.NPS: Asked(
+            "Наскільки ймовірно, що ви порекомендуєте нас другові чи колезі?", "зовсім не ймовірно", "дуже ймовірно"
+        ),
+        SurveyKind.CES: Asked("Наскільки легко було вирішити питання з нами?", "дуже важко", "дуже легко"),
+    },
+}
+
+# {low}, {high}: the numbers at the ends of the scale; {low_words}, {high_words}: what they mean.
+_BY_SMS: Mapping[str, str] = {
+    "en": "Please reply with a number from {low} ({low_words}) to {high} ({high_words}).",
+    "hy": "Խնդրում ենք պատասխանել թվով՝ {low} ({low_words})-ից {high} ({high_words})։",
+    "ka": "გთხოვთ, გვიპასუხოთ რიცხვით {low}-დან ({low_words}) {high}-მდე ({high_words}).",
+    "az": "Zəhmət olmasa, {low} ({low_words}) ilə {high} ({high_words}) arasında bir rəqəmlə cavab verin.",
+    "uk": "Будь ласка, надішліть у відповідь число від {low} ({low_words}) до {high} ({high_words}).",
+}
+
+_BY_KEY: Mapping[str, str] = {
+    "en": "Please press a key from {low}, {low_words}, to {high}, {high_words}.",
+    "hy": "Խնդրում ենք սեղմել {low}, {low_words}, մինչև {high}, {high_words}, ստեղներից մեկը։",
+    "ka": "გთხოვთ, დააჭიროთ ღილაკს {low}, {low_words}, {high}-მდე, {high_words}.",
+    "az": "Zəhmət olmasa, {low}, {low_words}, ilə {high}, {high_words}, arasında bir düymə basın.",
+    "uk": "Будь ласка, натисніть кнопку від {low}, {low_words}, до {high}, {high_words}.",
+}
+# After it, where there is a ten: one key is one score (surveys.by_phone.TEN).
+_TEN_BY_KEY: Mapping[str, str] = {
+    "en": "For ten, press the star key.",
+    "hy": "Տասի համար սեղմեք աստղանիշը։",
+    "ka": "ათისთვის დააჭირეთ ფიფქს.",
+    "az": "On üçün ulduz düyməsini basın.",
+    "uk": "Для десяти натисніть зірочку.",
+}
+
+_PAGES: Mapping[str, PageWords] = {
+    "en": PageWords(
+        title="Your opinion",
+        comment="Would you like to add something? (optional)",
+        send="Send",
+        thanks="Thank you!",
+        given="Your score: {score}",
+        change="You can change it until this link ends.",
+        over="This link is no longer valid.",
+        missing="Please choose a number.",
+        later="Please try again in a few minutes.",
+        test="This is a test: nothing is stored.",
+    ),
+    "hy": PageWords(
+        title="Ձեր կարծիքը",
+        comment="Ցանկանո՞ւմ եք ինչ-որ բան ավելացնել (ոչ պարտադիր)",
+        send="Ուղարկել",
+        thanks="Շնորհակալություն։",
+        given="Ձեր գնահատականը՝ {score}",
+        change="Կարող եք փոխել այն, քանի դեռ հղումը գործում է։",
+        over="Այս հղումն այլևս չի գործում։",
+        missing="Խնդրում ենք ընտրել թիվ։",
+        later="Խնդրում ենք փորձել մի քանի րոպեից։",
+        test="Սա փորձ է․ ոչինչ չի պահվում։",
+    ),
+    "ka": PageWords(
+        title="თქვენი აზრი",
+        comment="გსურთ რამის დამატება? (არასავალდებულო)",
+        send="გაგზავნა",
+        thanks="გმადლობთ!",
+        given="თქვენი შეფასება: {score}",
+        change="მისი შეცვლა შეგიძლიათ, სანამ ბმული მოქმედებს.",
+        over="ეს ბმული აღარ მოქმედებს.",
+        missing="გთხოვთ, აირჩიოთ რიცხვი.",
+        later="გთხოვთ, სცადოთ რამდენიმე წუთში.",
+        test="ეს ცდაა: არაფერი ინახება.",
+    ),
+    "az": PageWords(
+        title="Sizin fikriniz",
+        comment="Nəsə əlavə etmək istəyirsiniz? (istəyə görə)",
+        send="Göndər",
+        thanks="Təşəkkür edirik!",
+        given="Sizin qiymətiniz: {score}",
+        change="Keçid qüvvədə olduğu müddətdə onu dəyişə bilərsiniz.",
+        over="Bu keçid artıq qüvvədə deyil.",
+        missing="Zəhmət olmasa, rəqəm seçin.",
+        later="Zəhmət olmasa, bir neçə dəqiqədən sonra yenidən cəhd edin.",
+        test="Bu sınaqdır: heç nə saxlanılmır.",
+    ),
+    "uk": PageWords(
+        title="Ваша думка",
+        comment="Хочете щось додати? (необовʼязково)",
+        send="Надіслати",
+        thanks="Дякуємо!",
+        given="Ваша оцінка: {score}",
+        change="Її можна змінити, доки діє посилання.",
+        over="Це посилання вже не діє.",
+        missing="Будь ласка, оберіть число.",
+        later="Будь ласка, спробуйте за кілька хвилин.",
+        test="Це перевірка: нічого не зберігається.",
+    ),
+}
+
+
+def language_of(wanted: str | None, otherwise: str = "en") -> str:
+    """The first of the two that is spoken here, by its first two letters; else English."""
+    for each in (wanted, otherwise):
+        short = (each or "")[:2].lower()
+        if short in LANGUAGES:
+            return short
+    return "en"
+
+
+def asked(kind: SurveyKind, language: str, questions: Mapping[str, str] | None = None) -> Asked:
+    """In `language`, one of LANGUAGES; the question by `questions` where they have one."""
+    usual = _ASKED[language][kind]
+    own = (questions or {}).get(language, "").strip()
+    return Asked(own, usual.low, usual.high) if own else usual
+
+
+def sms(kind: SurveyKind, language: str, questions: Mapping[str, str] | None = None) -> str:
+    words = asked(kind, language, questions)
+    how = _BY_SMS[language].format(low=kind.scale[0], high=kind.scale[-1], low_words=words.low, high_words=words.high)
+    return f"{words.question} {how}"
+
+
+def keys(kind: SurveyKind, language: str) -> str:
+    usual = _ASKED[language][kind]
+    low, high = kind.scale[0], kind.scale[-1]
+    how = _BY_KEY[language].format(low=low, high=high, low_words=usual.low, high_words=usual.high)
+    return f"{how} {_TEN_BY_KEY[language]}" if high == 10 else how
+
+
+def letter(kind: SurveyKind, language: str, question: str, url: str) -> str:
+    """A mail's text (hub.mail.markup): a link for each score, best first."""
+    usual = _ASKED[language][kind]
+    ends = {kind.scale[0]: f" · {usual.low}", kind.scale[-1]: f" · {usual.high}"}
+    links = [f"[{score}{ends.get(score, '')}]({url}?score={score})" for score in reversed(kind.scale)]
+    return "\n".join([question, "", *links])
+
+
+def page(language: str) -> PageWords:
+    return _PAGES[language]

@@ -1,0 +1,161 @@
+"""What becomes of an answer: a line of the timeline, a fact, and work for a supervisor where it is low."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from sqlalchemy import delete
+
+from hub.domain.values import ContactKind
+from hub.errors import Conflict, InvalidInput, NotFound
+from hub.kpi.facts import project, rebuild
+from hub.store import tables
+from hub.store.database import Tx
+from hub.surveys import answers
+from hub.timeline import conversations, customers
+from tests.surveys.conftest import PHONE, Floor
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+async def asked(floor: Floor) -> int:
+    """A customer has been asked by text message; the conversation's id."""
+    conversation_id = await floor.served()
+    await floor.ask()
+    return conversation_id
+
+
+async def test_score_by_text_message_stands_in_the_timeline_and_opens_nothing(floor: Floor, asked: int) -> None:
+    assert await floor.reply("4 thanks") == asked
+    (survey,) = await floor.surveys()
+    assert (survey["state"], survey["score"], survey["comment"]) == ("answered", 4, "thanks")
+    line = await floor.scene.row(tables.entry, happening="scored")
+    assert (line["kind"], line["direction"], line["text"], line["data"]["score"]) == ("event", "in", "thanks", 4)
+    view = await floor.database.read(conversations.load_conversation, asked)
+    assert (view.status, view.unanswered_since, view.preview) == ("resolved", None, "Done.")
+    assert len(await floor.scene.rows(tables.conversation)) == 1
+    assert await floor.facts("fact.survey") == 1
+    assert (await floor.scene.row(tables.entry, happening="survey"))["data"]["answered"] == 1
+
+
+async def test_doubled_replies_are_one_and_another_score_takes_the_place_of_the_first(floor: Floor, asked: int) -> None:
+    await floor.reply("4", provider_id="SM1")
+    await floor.reply("4", provider_id="SM1")
+    await floor.reply("4")
+    assert await floor.facts("fact.survey") == 1
+    await floor.reply("2 sorry, wrong key")
+    (survey,) = await floor.surveys()
+    assert (survey["score"], survey["follow_up"]) == (2, "open")
+    assert len(await floor.scene.rows(tables.entry, happening="scored")) == 1
+    last = json.loads([event.body for event in await floor.scene.events() if event.kind == "fact.survey"][-1])
+    assert (last["score"], last["replaces"]) == (2, 4)
+    await floor.database.transaction(project)
+    projected = await floor.scene.row(tables.fact_survey)
+    await floor.database.transaction(rebuild)
+    assert (projected["score"], await floor.scene.row(tables.fact_survey)) == (2, projected)
+
+
+async def test_two_replies_that_arrive_together_leave_one_line(floor: Floor, asked: int) -> None:
+    arrivals = [floor.scene.message(text, sender=PHONE, kind=ContactKind.PHONE) for text in ("5", "3 hm", "thank you")]
+    outcomes = await floor.scene.intake.accept("sms-1", arrivals)
+    assert [outcome.conversation_id for outcome in outcomes] == [asked, asked, asked]
+    (survey,) = await floor.surveys()
+    assert survey["score"] == 3
+    assert (await floor.database.read(conversations.load_conversation, asked)).status == "open"
+
+
+@pytest.mark.parametrize("text", ["Where is my order?", "7", "4pm tomorrow, please"])
+async def test_what_is_no_score_is_a_message_like_any_other(floor: Floor, asked: int, text: str) -> None:
+    await floor.reply(text)
+    (survey,) = await floor.surveys()
+    assert survey["state"] == "sent"
+    view = await floor.database.read(conversations.load_conversation, asked)
+    assert (view.status, view.preview) == ("open", text)
+
+
+async def test_score_with_a_question_is_both(floor: Floor, asked: int) -> None:
+    await floor.reply("5. When will it come?")
+    (survey,) = await floor.surveys()
+    view = await floor.database.read(conversations.load_conversation, asked)
+    assert (survey["score"], view.status, view.preview) == (5, "open", "5. When will it come?")
+
+
+async def test_number_belongs_to_the_talk_once_it_goes_on(floor: Floor, asked: int) -> None:
+    await floor.reply("Hello again")
+    await floor.reply("4")
+    (survey,) = await floor.surveys()
+    assert survey["state"] == "sent"
+    assert len(await floor.scene.rows(tables.entry, conversation_id=asked, direction="in")) == 3
+
+
+async def test_answer_after_the_time_is_over_is_an_ordinary_message(floor: Floor, asked: int) -> None:
+    floor.clock.advance(72 * 3600)
+    await floor.reply("4")
+    (survey,) = await floor.surveys()
+    assert survey["state"] == "sent"
+    with pytest.raises(Conflict, match="over"):
+        await floor.database.transaction(answers.answer, survey["id"], 4)
+
+
+async def test_late_answer_after_a_merge_counts_for_who_lives_on(floor: Floor, asked: int) -> None:
+    await floor.scene.opened("Hi", sender="somebody")
+    first, second = [row["id"] for row in await floor.scene.rows(tables.customer)]
+    await floor.database.transaction(customers.join, first, second)
+    await floor.reply("5")
+    facts = [json.loads(event.body) for event in await floor.scene.events() if event.kind == "fact.survey"]
+    assert [fact["customer_id"] for fact in facts] == [second]
+
+
+async def test_erased_conversation_takes_its_survey_along(floor: Floor, asked: int) -> None:
+    (survey,) = await floor.surveys()
+
+    def erase(tx: Tx) -> None:
+        for table in (tables.outbox, tables.entry, tables.assignment):
+            tx.execute(delete(table).where(table.c.conversation_id == asked))
+        tx.execute(delete(tables.conversation).where(tables.conversation.c.id == asked))
+
+    await floor.database.transaction(erase)
+    assert await floor.surveys() == []
+    with pytest.raises(NotFound):
+        await floor.database.transaction(answers.answer, survey["id"], 4)
+
+
+async def test_low_score_is_an_alert_once_and_a_follow_up(floor: Floor, asked: int) -> None:
+    await floor.reply("1 rude")
+    await floor.reply("2 rude")
+    alert = await floor.scene.row(tables.alert)
+    assert (alert["user_id"], alert["reason"], alert["data"]["score"]) == (floor.supervisor.user_id, "low_score", 1)
+    (survey,) = await floor.surveys()
+    assert (survey["score"], survey["is_low"], survey["follow_up"]) == (2, True, "open")
+
+
+async def test_score_of_a_colleague_is_not_everybodys_business(floor: Floor, asked: int) -> None:
+    colleague = await floor.scene.agent("Hayk")
+    await floor.reply("5")
+
+    def seen(tx: Tx, viewer: object) -> list[str | None]:
+        condition = (tables.entry.c.conversation_id == asked) & conversations.readable_by(viewer)  # type: ignore[arg-type]
+        return [
+            entry.happening for entry in conversations.load_entries(tx, conversations.entry_page(condition, None, 9))
+        ]
+
+    shown = [await floor.database.read(seen, viewer) for viewer in (floor.agent, floor.supervisor, colleague)]
+    assert ["scored" in each for each in shown] == [True, True, False]
+    told = [event for event in await floor.scene.events() if event.kind == "entry.added" and '"scored"' in event.body]
+    assert [event.topics for event in told] == [frozenset({"supervisors", f"user:{floor.agent.user_id}"})]
+
+
+async def test_queue_may_show_all_scores_to_all_its_agents(floor: Floor, asked: int) -> None:
+    await floor.settle(scores_for_agents="all")
+    await floor.reply("5")
+    line = await floor.scene.row(tables.entry, happening="scored")
+    assert line["private_to"] is None
+
+
+async def test_score_that_the_scale_does_not_have_is_refused(floor: Floor, asked: int) -> None:
+    (survey,) = await floor.surveys()
+    with pytest.raises(InvalidInput) as refused:
+        await floor.database.transaction(answers.answer, survey["id"], 6)
+    assert refused.value.fields == {"score": "must be from 1 to 5"}

@@ -15,7 +15,9 @@ what callers hear  flow ─ flow_version, sound (an uploaded prompt)
 who handles it     offer, assignment; wait_estimate (what was foretold), callback (who is to be called back)
 what must not wait escalation_policy ─ escalation_policy_version; escalation_segment, _run, _fired (a conversation's clocks);
                    alert (what somebody must look at)
-what happened      event (the stream), stream (its epoch), fact_* (KPIs, projected from the stream)
+what happened      event (the stream), stream (its epoch)
+what it counts for  fact_* (KPIs, projected from the stream), kpi_* (what they add up to)
+who is told of it  report_schedule ─ report_run ─ report_mail
 """
 
 from __future__ import annotations
@@ -34,6 +36,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     Table,
     Text,
@@ -44,6 +47,8 @@ from sqlalchemy import (
     true,
 )
 from sqlalchemy.engine import Dialect
+
+from hub.kpi.cells import COUNTERS
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -225,6 +230,13 @@ agent = Table(
     # Kind of channel → what a piece of such work costs this agent, where it is not as usual.
     Column("weights", JSON(none_as_null=True)),
     Column("missed_in_row", Integer, nullable=False, server_default=text("0")),
+    # The stretch that goes on, in which none of this changed (agents.spells).
+    _at("spell_since", nullable=True),
+    Column("spell_state", Text),
+    Column("spell_reason", Text),
+    Column("spell_load", Integer, nullable=False, server_default=text("0")),
+    Column("spell_capacity", Integer, nullable=False, server_default=text("0")),
+    Column("spell_work_count", Integer, nullable=False, server_default=text("0")),
     _version(),
     _one_of("state", "offline", "available", "busy", "away", "not_responding"),
     CheckConstraint("capacity >= 0", name="capacity_is_not_negative"),
@@ -477,6 +489,16 @@ conversation = Table(
     Column("call_id", BigId),
     Column("preview", Text, nullable=False, server_default=""),
     Column("preview_direction", Text, nullable=False, server_default="in"),
+    # When this request came: the beginning, or the last reopening.
+    _at("arrived_at", nullable=True),
+    # The stay in a queue that goes on (timeline.visits): `visit` numbers it, or the last one; in which queue, since when, and
+    # by which age it is routed.
+    Column("visit", Integer, nullable=False, server_default=text("0")),
+    Column("visit_queue_id", BigId),
+    _at("visit_since", nullable=True),
+    _at("visit_age", nullable=True),
+    # How long the customer has waited for us in all, until the answer that came last.
+    Column("waited_s", Float, nullable=False, server_default=text("0")),
     _version(),
     _one_of("status", "open", "resolved"),
     CheckConstraint("status = 'open' OR (assignee_id IS NULL AND queued_since IS NULL)", name="resolved_is_nobodys"),
@@ -1368,6 +1390,7 @@ fact_segment = Table(
     Column("weighted_s", Float),
     Index("ix_fact_segment_ended_at", "ended_at"),
     Index("ix_fact_segment_agent_id_ended_at", "agent_id", "ended_at"),
+    Index("ix_fact_segment_conversation_id", "conversation_id"),
 )
 
 fact_response = Table(
@@ -1406,8 +1429,14 @@ fact_resolution = Table(
     _at("arrived_at", nullable=True),
     Column("business_s", Float),
     Column("handling_s", Float),
+    # What came after it (kpi.folding, Extra): the customer opened it again, came with the same again; it was resolved again.
+    _at("reopened_at", nullable=True),
+    _at("repeated_at", nullable=True),
+    Column("is_superseded", Boolean, nullable=False, server_default=false()),
     Index("ix_fact_resolution_resolved_at", "resolved_at"),
     Index("ix_fact_resolution_agent_id_resolved_at", "agent_id", "resolved_at"),
+    Index("ix_fact_resolution_conversation_id", "conversation_id"),
+    Index("ix_fact_resolution_customer_id_resolved_at", "customer_id", "resolved_at"),
 )
 
 fact_call = Table(
@@ -1450,6 +1479,9 @@ fact_call_segment = Table(
     Column("disposition", Text),
     Column("topic_id", BigInteger),
     Column("customer_id", BigInteger),
+    # It was passed on after its agent had asked whoever took it over.
+    Column("is_consult", Boolean, nullable=False, server_default=false()),
+    Index("ix_fact_call_segment_call_id", "call_id"),
     Index("ix_fact_call_segment_ended_at", "ended_at"),
     Index("ix_fact_call_segment_agent_id_ended_at", "agent_id", "ended_at"),
     Index("ix_fact_call_segment_queue_id_ended_at", "queue_id", "ended_at"),
@@ -1580,4 +1612,121 @@ fact_survey = Table(
     Column("topic_id", BigInteger),
     Index("ix_fact_survey_answered_at", "answered_at"),
     Index("ix_fact_survey_agent_id_answered_at", "agent_id", "answered_at"),
+)
+
+# --- KPI cells: what the facts of a stretch of time add up to (kpi.cells) -----------------------------------------------
+
+# Whose and when: `grain` is interval, day or month; `start` its number (kpi.days); `dim` agent, queue …, `dim_id` which.
+# Rows lie in the order in which reports read them: those of one stretch beside each other.
+kpi_cell = Table(
+    "kpi_cell",
+    metadata,
+    Column("grain", Text, primary_key=True),
+    Column("dim", Text, primary_key=True),
+    Column("start", Integer, primary_key=True, autoincrement=False),
+    Column("dim_id", Text, primary_key=True),
+    *(Column(counter, BigInteger, nullable=False, server_default=text("0")) for counter in COUNTERS),
+    Index("ix_kpi_cell_dim_id", "grain", "dim", "dim_id", "start"),
+    sqlite_with_rowid=False,
+)
+
+# The percentiles of days and months; `bins` as kpi.sketch encodes them.
+kpi_sketch = Table(
+    "kpi_sketch",
+    metadata,
+    Column("grain", Text, primary_key=True),
+    Column("dim", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("start", Integer, primary_key=True, autoincrement=False),
+    Column("dim_id", Text, primary_key=True),
+    Column("bins", LargeBinary, nullable=False),
+    Index("ix_kpi_sketch_dim_id", "grain", "dim", "name", "dim_id", "start"),
+    sqlite_with_rowid=False,
+)
+
+# --- reports that are sent by mail (kpi.report_schedules) ---------------------------------------------------------------
+
+report_schedule = Table(
+    "report_schedule",
+    metadata,
+    _id(),
+    Column("name", Text, nullable=False),
+    # What may be told is what the owner may see.
+    _ref("owner_id", "user_account.id"),
+    # The parameters of the report, as the API takes them.
+    Column("query", JSON, nullable=False),
+    Column("every", Text, nullable=False),
+    # 1 is Monday.
+    Column("weekday", Integer),
+    Column("day", Integer),
+    # HH:MM by the clocks of `time_zone`; null: of the organisation's.
+    Column("at", Text, nullable=False),
+    Column("time_zone", Text),
+    # Staff, by id, and anybody else, by address.
+    Column("recipient_ids", JSON, nullable=False),
+    Column("addresses", JSON, nullable=False),
+    # xlsx, csv.
+    Column("files", JSON, nullable=False),
+    Column("active", Boolean, nullable=False, server_default=true()),
+    # Null: it is switched off.
+    _at("next_at", nullable=True),
+    _version(),
+    _one_of("every", "day", "week", "month"),
+    CheckConstraint("weekday IS NULL OR weekday BETWEEN 1 AND 7", name="weekday_is_1_to_7"),
+    CheckConstraint("day IS NULL OR day BETWEEN 1 AND 31", name="day_is_1_to_31"),
+    Index("ix_report_schedule_next_at", "next_at"),
+    **_AUTO,
+)
+
+# A report that was due; whatever many processes do at the same time, once.
+report_run = Table(
+    "report_run",
+    metadata,
+    _id(),
+    _ref("schedule_id", "report_schedule.id", ondelete="CASCADE"),
+    _at("due_at"),
+    Column("is_manual", Boolean, nullable=False, server_default=false()),
+    Column("state", Text, nullable=False),
+    _at("finished_at", nullable=True),
+    # Why it could not be made or sent: a machine word, and the words of whoever refused.
+    Column("code", Text),
+    Column("message", Text),
+    _one_of("state", "waiting", "sent", "failed"),
+    Index(
+        "uq_report_run_once_for_each_due_time",
+        "schedule_id",
+        "due_at",
+        unique=True,
+        sqlite_where=text("NOT is_manual"),
+        postgresql_where=text("NOT is_manual"),
+    ),
+    Index("ix_report_run_schedule_id", "schedule_id", "id"),
+    **_AUTO,
+)
+
+# The same report for one recipient.
+report_mail = Table(
+    "report_mail",
+    metadata,
+    _id(),
+    _ref("run_id", "report_run.id", ondelete="CASCADE"),
+    Column("address", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    # The same at every attempt, so that mail programs show it once.
+    Column("delivery_id", Text, nullable=False, unique=True),
+    Column("state", Text, nullable=False),
+    Column("attempts", Integer, nullable=False, server_default=text("0")),
+    _at("next_attempt_at", nullable=True),
+    _at("lease_until", nullable=True),
+    Column("code", Text),
+    Column("message", Text),
+    _one_of("state", "waiting", "leased", "sent", "failed"),
+    Index("ix_report_mail_run_id", "run_id"),
+    Index(
+        "ix_report_mail_unfinished",
+        "next_attempt_at",
+        sqlite_where=text("state IN ('waiting', 'leased')"),
+        postgresql_where=text("state IN ('waiting', 'leased')"),
+    ),
+    **_AUTO,
 )

@@ -24,9 +24,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime, timedelta
 from typing import Annotated, Any
 from zlib import crc32
 
@@ -43,6 +43,7 @@ from hub.domain.events import (
     FactEvent,
     NumbersChanged,
     QueueNumbersChanged,
+    SurveyAnswered,
     queue_topic,
     user_topic,
 )
@@ -60,7 +61,7 @@ from hub.kpi.fact_rows import TABLES, make_row
 from hub.kpi.figures import PROJECTION
 from hub.kpi.folding import is_offered
 from hub.kpi.kept_cells import Changes, add_changes
-from hub.kpi.new_facts import fold_new
+from hub.kpi.new_facts import correct_scores, fold_new
 from hub.kpi.placing import Placing
 from hub.store import tables
 from hub.store.database import Database, Tx
@@ -85,6 +86,8 @@ _CELLS, _REBUILDING, _FORGETTING = "facts.cells", "facts.rebuilding", "facts.for
 CELLS_VERSION = 1
 # So many rows are forgotten in one step: 100 ms.
 _FORGET = 20_000
+
+_MICROSECOND = timedelta(microseconds=1)
 
 _FACT: TypeAdapter[FactEvent] = TypeAdapter(Annotated[FactEvent, Field(discriminator="kind")])
 
@@ -177,6 +180,31 @@ def project(tx: Tx) -> bool:
     return is_full
 
 
+def lock_projected_until(tx: Tx) -> datetime:
+    """Takes the projector's checkpoint, and returns an instant that is not before now and after every fact in the cells: what
+    is so from then on was so for no fact that has been placed."""
+    seq = _lock_checkpoint(tx)
+    # Facts are told in about the order in which they happen.
+    lately = (
+        select(_e.at).where(_e.seq <= seq, _e.kind.in_(FACT_KINDS)).order_by(_e.seq.desc()).limit(WINDOW).subquery()
+    )
+    last = tx.scalar(select(func.max(lately.c.at)))
+    return tx.now if last is None or last < tx.now else last + _MICROSECOND
+
+
+def without_rebuild(tx: Tx) -> Callable[[], None]:
+    """Before a zone comes in to which nothing belongs yet: takes the checkpoint, and returns what is to be called after it.
+    Cells that were right stay so."""
+    _lock_checkpoint(tx)
+    was_right = _load_marks(tx)[_CELLS] == _version_of(load_placing(tx))
+
+    def after() -> None:
+        if was_right:
+            _set_mark(tx, _CELLS, _version_of(load_placing(tx)))
+
+    return after
+
+
 def begin_rebuild(tx: Tx) -> None:
     """From here on `project` first forgets all rows and cells, then makes them anew as far as it had come."""
     seq = _lock_checkpoint(tx)
@@ -251,18 +279,24 @@ def _load_facts(tx: Tx, cursor: int, end: int) -> list[FactEvent]:
 
 
 def _store_facts(tx: Tx, facts: Iterable[FactEvent], placing: Placing) -> None:
-    """The rows of facts, and what they add to the cells; a fact that has a row already is left alone."""
+    """The rows of facts, and what they add to the cells; a fact that has a row already is left alone, but for a score in
+    whose place the customer gave another."""
     by_kind: dict[type[Any], list[FactEvent]] = {}
+    corrections = []
     for fact in facts:
+        if isinstance(fact, SurveyAnswered) and fact.replaces is not None:
+            corrections.append(fact)
+            continue
         by_kind.setdefault(type(fact), []).append(fact)
     new: list[FactEvent] = []
     for kind, of_kind in by_kind.items():
         is_new = tx.insert_new(TABLES[kind], [make_row(fact) for fact in of_kind])
         new += [fact for fact, fresh in zip(of_kind, is_new, strict=True) if fresh]
+    changes = Changes()
     if new:
-        changes = Changes()
         fold_new(tx, new, placing, changes)
-        add_changes(tx, changes)
+    correct_scores(tx, corrections, placing, changes)
+    add_changes(tx, changes)
 
 
 def _turn_day(tx: Tx) -> None:

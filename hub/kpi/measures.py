@@ -65,6 +65,29 @@ class Better(StrEnum):
     LOWER = "lower"
 
 
+class Level(StrEnum):
+    """NONE: nothing is wished, or nothing is known yet."""
+
+    GOOD = "good"
+    WARNING = "warning"
+    BAD = "bad"
+    NONE = "none"
+
+
+def level_of(value: float | None, target: float | None, warning: float | None, better: Better | None) -> Level:
+    """How far a figure is from what it should be. Exactly at the target is good, exactly at `warning` no worse than a
+    warning; without a `warning` what misses the target is bad. The console has the same rule (targets.ts)."""
+    if value is None or target is None or better is None:
+        return Level.NONE
+    if _reaches(value, target, better):
+        return Level.GOOD
+    return Level.WARNING if warning is not None and _reaches(value, warning, better) else Level.BAD
+
+
+def _reaches(value: float, bound: float, better: Better) -> bool:
+    return value >= bound if better is Better.HIGHER else value <= bound
+
+
 @dataclass(frozen=True, slots=True)
 class Params:
     """What may be asked differently. `threshold_s` (of service level) and `short_s` (what counts as a short abandon) are of
@@ -108,7 +131,8 @@ class Figure:
 class Measure:
     """`formula` is what a person reads behind "what is this number?"; `source` are the kinds of fact it is computed from;
     `day_by` names the instant that says to which day a fact belongs. `reads` and `sketch` are what `of` looks at in a cell,
-    `by` whose cells have it, `params` what of Params it heeds. `has_contacts`: its cases can be listed (kpi.contacts)."""
+    `by` whose cells have it, `params` what of Params it heeds. `has_contacts`: its cases can be listed (kpi.contacts).
+    `beside`: those sources that only make a difference to what the others add (that the customer came back)."""
 
     id: str
     version: int
@@ -125,11 +149,17 @@ class Measure:
     sketch: str | None = None
     params: tuple[str, ...] = ()
     has_contacts: bool = True
+    beside: tuple[str, ...] = ()
 
 
 def sources_of(measure: Measure) -> list[str]:
     """The kinds of fact that it is computed from."""
     return measure.source.split(", ")
+
+
+def counted_of(measure: Measure) -> list[str]:
+    """Those of them of which any add to it themselves."""
+    return [source for source in sources_of(measure) if source not in measure.beside]
 
 
 EVERYBODY = (Dim.ALL, Dim.AGENT, Dim.TEAM, Dim.QUEUE, Dim.CHANNEL, Dim.TOPIC)
@@ -276,7 +306,7 @@ SERVICE_LEVEL = _level(
     ("short_s",),
 )
 
-_LEVELS = (
+SERVICE_LEVELS = (
     SERVICE_LEVEL,
     _level(
         "_icmi_1",
@@ -673,6 +703,7 @@ _HANDLING = (
         of=_mean(("weighted_ms",), ("weighted",)),
         reads=("weighted_ms", "weighted"),
         by=EVERYBODY,
+        beside=(AgentSpellEnded.KIND,),
     ),
     Measure(
         id="transfer_rate",
@@ -837,6 +868,7 @@ _ANSWERING = (
         by=EVERYBODY,
         better=Better.LOWER,
         params=("days",),
+        beside=(ContactBegan.KIND,),
     ),
     Measure(
         id="fcr",
@@ -855,6 +887,7 @@ _ANSWERING = (
         by=EVERYBODY,
         better=Better.HIGHER,
         params=("days",),
+        beside=(ContactBegan.KIND,),
     ),
 )
 
@@ -1099,7 +1132,7 @@ def _by_id(measures: Iterable[Measure]) -> Mapping[str, Measure]:
 
 MEASURES: Mapping[str, Measure] = _by_id(
     (
-        *_LEVELS,
+        *SERVICE_LEVELS,
         *_WAITING,
         *_HANDLING,
         *_ANSWERING,

@@ -2973,7 +2973,7 @@ export interface components {
         ContactBehind: {
             conversation_id: number;
             customer_name: string | null;
-            channel_id: string;
+            channel_id: string | null;
             queue_id: number | null;
             agent_id: number | null;
             /** Format: date-time */

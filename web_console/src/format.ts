@@ -93,16 +93,6 @@ export function stopwatch(seconds: number): string {
   return shown.map((part, index) => (index === 0 ? String(part) : String(part).padStart(2, "0"))).join(":");
 }
 
-/** 12,345.6 in the reader's digits; at most `decimals` after the point. */
-export function plainNumber(value: number, locale: string, decimals = 0): string {
-  return new Intl.NumberFormat(ownCalendar(locale)?.numerals ?? locale, { maximumFractionDigits: decimals }).format(value);
-}
-
-/** A share of one as "84.5 %". */
-export function percent(share: number, locale: string, decimals = 1): string {
-  return new Intl.NumberFormat(ownCalendar(locale)?.numerals ?? locale, { style: "percent", maximumFractionDigits: decimals }).format(share);
-}
-
 export function fileSize(bytes: number, locale: string): string {
   const [value, unit] = bytes < 1_000_000 ? ([bytes / 1000, "kilobyte"] as const) : ([bytes / 1_000_000, "megabyte"] as const);
   return quantity(value < 10 ? Math.round(value * 10) / 10 : Math.round(value), unit, locale);

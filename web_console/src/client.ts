@@ -8,6 +8,7 @@ import createClient, { type Middleware } from "openapi-fetch";
 
 import type { components, paths } from "./api";
 import type { AttachmentView, CalendarView, FlowBody, SoundView } from "./events";
+import type { FiguresAnswer } from "./reports";
 
 type Schemas = components["schemas"];
 
@@ -349,3 +350,11 @@ function send<T>(path: string, file: File, progress: (share: number) => void): P
     request.send(form);
   });
 }
+
+/** Figures over time. The parameters are the address's own, since what a report asks stands there as text. */
+export const reportsApi = {
+  figures: (query: Record<string, string>) => paired<FiguresAnswer>(client.GET("/api/v1/reports/figures" as "/api/v1/measures", { params: { query } } as object)),
+};
+
+/** The same figures as a file. */
+export const figuresUrl = (form: "csv" | "xlsx", query: Record<string, string>) => `/api/v1/reports/figures.${form}?${new URLSearchParams(query).toString()}`;

@@ -43,6 +43,13 @@ describe("the address of a report", () => {
     expect(readQuery(query as Parameters<typeof readQuery>[0])).toEqual(USUAL);
   });
 
+  it("holds of a ready-made report only what was changed", () => {
+    const { ids: _ids, filters: _filters, ...base } = FULL;
+    const ready = { ...base, ids: [], filters: {}, period: "last_28" as const, custom: null };
+    expect(writeQuery({ ...ready, by: "none", compare: true }, ready)).toEqual({ report: "service-level", by: "none", compare: "previous" });
+    expect(readQuery({ report: "service-level", by: "none", compare: "previous" }, ready)).toEqual({ ...ready, by: "none", compare: true });
+  });
+
   it("sorts downwards with a minus", () => {
     expect(readQuery({ sort: "-aht" })).toMatchObject({ sort: "aht", ascending: false });
     expect(writeQuery({ ...USUAL, sort: "aht" })).toEqual({ sort: "-aht" });

@@ -1,10 +1,10 @@
 /*
  * What a report asks, as it stands in the address: a link that is passed on shows the same report, and "last 7 days" stays the last seven.
- * What is not as usual is written, the rest is left out; what cannot be read is as usual. Pure.
+ * Only what differs from the ready-made report it began as is written; what cannot be read is as there. Pure.
  */
 import type { LocationQuery, LocationQueryRaw } from "vue-router";
 
-import { type Grain, GRAINS, grainFor, grainsFor, isDay, type PeriodName, PERIODS, type Span, spanOf } from "./periods";
+import { type Grain, grainFor, grainsFor, isDay, type PeriodName, PERIODS, type Span, spanOf } from "./periods";
 
 export const DIMS = ["none", "agent", "team", "queue", "channel", "topic"] as const;
 export type By = (typeof DIMS)[number];
@@ -58,43 +58,53 @@ const one = (value: LocationQuery[string] | undefined): string | null => {
 const list = (value: LocationQuery[string] | undefined): string[] => [...new Set((one(value) ?? "").split(",").filter(Boolean))];
 const among = <T extends string>(value: string | null, all: readonly T[], usual: T): T => all.find((each) => each === value) ?? usual;
 
-export function readQuery(query: LocationQuery): ReportQuery {
+/** `base`: what is not written is as in it. */
+export function readQuery(query: LocationQuery, base: ReportQuery = USUAL): ReportQuery {
   const [from, to] = [one(query["from"]), one(query["to"])];
   const custom = isDay(from) && isDay(to) && from <= to ? { from, to } : null;
-  const period = among(one(query["period"]), PERIODS, custom ? "custom" : USUAL.period);
-  const filters = Object.fromEntries(FILTERS.map((name) => [name, one(query[name])] as const).filter(([, value]) => value !== null)) as ReportQuery["filters"];
+  const period = custom ? "custom" : among(one(query["period"]), PERIODS, base.period);
+  const chosen = FILTERS.map((name) => [name, one(query[name])] as const).filter(([, value]) => value !== null);
+  const sort = one(query["sort"]);
+  const [measures, ids] = [list(query["measures"]), list(query["ids"])];
   return {
     report: one(query["report"]),
-    measures: list(query["measures"]),
-    period: period === "custom" && custom === null ? USUAL.period : period,
-    custom: period === "custom" ? custom : null,
-    grain: among(one(query["grain"]), ["auto", ...GRAINS.filter((grain) => grain !== "total")], USUAL.grain),
-    by: among(one(query["by"]), DIMS, USUAL.by),
-    ids: list(query["ids"]),
-    filters,
-    compare: one(query["compare"]) !== "none",
-    drawn: one(query["chart"]),
-    as: among(one(query["as"]), ["trend", "compare"] as const, USUAL.as),
-    rows: among(one(query["rows"]), ["key", "time"] as const, USUAL.rows),
-    sort: one(query["sort"])?.replace(/^-/, "") ?? null,
-    ascending: one(query["sort"]) !== null && !(one(query["sort"]) ?? "").startsWith("-"),
+    measures: measures.length ? measures : base.measures,
+    period: period === "custom" && custom === null ? base.period : period,
+    custom: custom ?? base.custom,
+    grain: among(one(query["grain"]), ["auto", "interval", "day", "week", "month"] as const, base.grain),
+    by: among(one(query["by"]), DIMS, base.by),
+    ids,
+    filters: Object.fromEntries(chosen) as ReportQuery["filters"],
+    compare: among(one(query["compare"]), ["previous", "none"] as const, base.compare ? "previous" : "none") === "previous",
+    drawn: one(query["chart"]) ?? base.drawn,
+    as: among(one(query["as"]), ["trend", "compare"] as const, base.as),
+    rows: among(one(query["rows"]), ["key", "time"] as const, base.rows),
+    sort: sort?.replace(/^-/, "") ?? base.sort,
+    ascending: sort === null ? base.ascending : !sort.startsWith("-"),
   };
 }
 
-export function writeQuery(query: ReportQuery): LocationQueryRaw {
+export function writeQuery(query: ReportQuery, base: ReportQuery = USUAL): LocationQueryRaw {
+  const sortOf = (each: ReportQuery) => (each.sort === null ? "" : `${each.ascending ? "" : "-"}${each.sort}`);
+  const compareOf = (each: ReportQuery) => (each.compare ? "previous" : "none");
+  const isCustom = query.period === "custom" && query.custom !== null;
+  const written = {
+    measures: [query.measures.join(","), base.measures.join(",")],
+    period: isCustom ? [] : [query.period, base.period],
+    grain: [query.grain, base.grain],
+    by: [query.by, base.by],
+    ids: [query.ids.join(","), ""],
+    compare: [compareOf(query), compareOf(base)],
+    chart: [query.drawn ?? "", base.drawn ?? ""],
+    as: [query.as, base.as],
+    rows: [query.rows, base.rows],
+    sort: [sortOf(query), sortOf(base)],
+  };
   return {
     ...(query.report === null ? {} : { report: query.report }),
-    ...(query.measures.length ? { measures: query.measures.join(",") } : {}),
-    ...(query.period === "custom" && query.custom ? { from: query.custom.from, to: query.custom.to } : query.period === USUAL.period ? {} : { period: query.period }),
-    ...(query.grain === USUAL.grain ? {} : { grain: query.grain }),
-    ...(query.by === USUAL.by ? {} : { by: query.by }),
-    ...(query.ids.length ? { ids: query.ids.join(",") } : {}),
+    ...(isCustom ? { from: query.custom?.from, to: query.custom?.to } : {}),
+    ...Object.fromEntries(Object.entries(written).filter(([, [own, usual]]) => own !== usual && own !== "").map(([name, [own]]) => [name, own])),
     ...query.filters,
-    ...(query.compare ? {} : { compare: "none" }),
-    ...(query.drawn === null ? {} : { chart: query.drawn }),
-    ...(query.as === USUAL.as ? {} : { as: query.as }),
-    ...(query.rows === USUAL.rows ? {} : { rows: query.rows }),
-    ...(query.sort === null ? {} : { sort: `${query.ascending ? "" : "-"}${query.sort}` }),
   };
 }
 

@@ -83,6 +83,8 @@ from hub.web import (
     openapi,
     queues,
     recordings,
+    report_schedules,
+    reports,
     routing,
     rules,
     session,
@@ -143,6 +145,8 @@ ENDPOINTS: list[Endpoint] = endpoints_of(
     escalation,
     alerts,
     measures,
+    reports,
+    report_schedules,
 )
 
 

@@ -5,7 +5,8 @@
 
 Everything is read from the signature, and the OpenAPI document (web.openapi) is made from the same reading: parameters
 whose names stand in the path are path parameters, `body` is the JSON body, the others are query parameters, the return
-annotation is the answer. A request passes, in this order:
+annotation is the answer; a parameter whose name Python keeps for itself carries a `_` (`from_` is `from`). A request
+passes, in this order:
 
     who asks (cookie or API key) → may they (role) → is it really they (CSRF, origin) → parameters → body → the function
 
@@ -222,9 +223,12 @@ async def read_body(request: Request, limit_bytes: int, on_growth: Callable[[int
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
+    """`argument`: what the function calls it."""
+
     name: str
     annotation: Any
     default: Any = inspect.Parameter.empty
+    argument: str = ""
 
     @property
     def required(self) -> bool:
@@ -338,7 +342,7 @@ class Endpoint:
             raise invalid_fields({**named_faults(error.errors(include_url=False)), **faults}) from None
         if faults:
             raise invalid_fields(faults)
-        return {parameter.name: getattr(model, parameter.name) for parameter in self.query_parameters}
+        return {parameter.argument: getattr(model, parameter.name) for parameter in self.query_parameters}
 
     async def _read_json(self, request: Request, limit_bytes: int) -> bytes:
         raw = await read_body(request, limit_bytes)
@@ -469,7 +473,7 @@ def endpoint(
             if annotation is int:
                 annotation = Annotated[int, Field(ge=1 if name in in_path else -_INT64_MAX, le=_INT64_MAX)]
             place = path_parameters if name in in_path else query_parameters
-            place.append(Parameter(name, annotation, parameter.default))
+            place.append(Parameter(name.removesuffix("_"), annotation, parameter.default, argument=name))
         if missing := in_path - {parameter.name for parameter in path_parameters}:
             raise ValueError(f"{method} {path}: {handler} takes no {', '.join(sorted(missing))}")
         answer = hints["return"]

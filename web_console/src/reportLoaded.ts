@@ -5,9 +5,10 @@
 import { computed, onScopeDispose, type Ref, ref, shallowRef, watch } from "vue";
 
 import { ApiError, reportsApi, Unreachable } from "./client";
+import type { FigureReport } from "./events";
 import type { Grain, Span } from "./periods";
 import type { ReportQuery } from "./reportQuery";
-import { type FiguresAnswer, largest } from "./reports";
+import { keyText, largest } from "./reports";
 import { useWords } from "./words";
 
 /** A line more and nobody tells them apart. */
@@ -24,8 +25,8 @@ export interface ReportAsked {
   filters: ReportQuery["filters"];
   compare: boolean;
   drawn: string;
-  /** One's own figures: what an agent may ask. */
-  mine: boolean;
+  /** Whose alone: what an agent may ask are their own figures. */
+  only: number | null;
   /** It goes on: its last day is today. */
   goesOn: boolean;
 }
@@ -37,18 +38,18 @@ export function figuresAsked(asked: ReportAsked, part: { grain: Grain; by: Repor
     from: asked.span.from,
     to: asked.span.to,
     grain: part.grain,
-    ...(asked.mine ? { by: "agent", ids: "me" } : part.by === "none" ? {} : { by: part.by, ...(part.ids?.length ? { ids: part.ids.join(",") } : {}) }),
-    ...(asked.mine ? {} : asked.filters),
+    ...(asked.only !== null ? { by: "agent", ids: String(asked.only) } : part.by === "none" ? {} : { by: part.by, ...(part.ids?.length ? { ids: part.ids.join(",") } : {}) }),
+    ...(asked.only !== null ? {} : asked.filters),
     ...(asked.compare ? { compare: "previous" } : {}),
   };
 }
 
 export interface ReportShown {
   asked: ReportAsked;
-  totals: FiguresAnswer;
+  totals: FigureReport;
   /** None where the report is not broken down. */
-  keys: FiguresAnswer | null;
-  series: FiguresAnswer;
+  keys: FigureReport | null;
+  series: FigureReport;
   /** The keys that have a line. */
   lines: readonly string[];
 }
@@ -106,12 +107,12 @@ export function useReport(asked: Readonly<Ref<ReportAsked | null>>) {
 
 async function askAll(asked: ReportAsked): Promise<ReportShown> {
   const ask = (part: Parameters<typeof figuresAsked>[1]) => reportsApi.figures(figuresAsked(asked, part));
-  if (asked.by === "none" || asked.mine) {
+  if (asked.by === "none" || asked.only !== null) {
     const [totals, series] = await Promise.all([ask({ grain: "total", by: "none" }), ask({ grain: asked.grain, by: "none" })]);
     return { asked, totals, keys: null, series, lines: [] };
   }
   const [totals, keys] = await Promise.all([ask({ grain: "total", by: "none" }), ask({ grain: "total", by: asked.by })]);
-  const known = new Set(keys.rows.map((row) => String(row.key)));
+  const known = new Set(keys.rows.map((row) => keyText(row.key)));
   const chosen = asked.ids.filter((id) => known.has(id)).slice(0, MOST_LINES);
   const lines = chosen.length ? chosen : largest(keys.rows, asked.drawn, MOST_LINES);
   const series = lines.length ? await ask({ grain: asked.grain, by: asked.by, ids: lines }) : { ...keys, grain: asked.grain, rows: [] };

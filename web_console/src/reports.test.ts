@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
 
 import type { ChartColours } from "./chartTheme";
+import type { FigureRow, FigureValue } from "./events";
 import { barsOption, trendOption, valueAxis } from "./reportCharts";
-import { type Figure, type FigureRow, gapsOf, largest, sortedRows, trendOf } from "./reports";
+import { gapsOf, largest, NOTHING, sortedRows, trendOf } from "./reports";
 
 const COLOURS: ChartColours = {
   series: ["#000001", "#000002", "#000003", "#000004", "#000005", "#000006", "#000007", "#000008"],
@@ -10,9 +11,9 @@ const COLOURS: ChartColours = {
 };
 const WORDS = { labels: ["Mon", "Tue", "Wed"], previous: "before", target: "Target 80%", gap: "no figures" };
 
-const figure = (value: number | null, n = 1, previous: number | null = null): Figure => ({ value, n, previous });
-const row = (day: number, key: string | null, aht: Figure | null, is_gap = false): FigureRow => ({
-  start: `2026-11-2${day}T00:00:00Z`, end: `2026-11-2${day + 1}T00:00:00Z`, key, name: key, is_gap, figures: aht === null ? {} : { aht },
+const figure = (value: number | null, n = 1, previous: number | null = null): FigureValue => ({ ...NOTHING, value, n, previous });
+const row = (day: number, key: string | null, aht: FigureValue | null, is_gap = false): FigureRow => ({
+  start: `2026-11-2${day}T00:00:00Z`, end: `2026-11-2${day + 1}T00:00:00Z`, key, name: key ?? "", is_gap, figures: aht === null ? {} : { aht },
 });
 
 describe("rows over time", () => {

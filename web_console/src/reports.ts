@@ -1,46 +1,16 @@
-/* Nouns of the reports' API, and what a report makes of its rows. Pure. */
-import type { Grain } from "./periods";
+/* What a report makes of its rows. Pure. */
+import type { FigureRow, FigureValue } from "./events";
 
-export interface Figure {
-  value: number | null;
-  /** How many cases it is of. */
-  n: number;
-  previous: number | null;
-  p90?: number | null;
-  mean?: number | null;
-  /** Greatest relative error of value and p90. */
-  error?: number | null;
-}
-
-export interface FigureRow {
-  start: string;
-  end: string;
-  key: string | number | null;
-  name: string | null;
-  is_gap: boolean;
-  figures: Readonly<Record<string, Figure>>;
-}
-
-export interface FiguresAnswer {
-  from: string;
-  to: string;
-  time_zone: string;
-  grain: Grain;
-  as_of: string;
-  complete: boolean;
-  measures: readonly { id: string; version: number; unit: string }[];
-  rows: readonly FigureRow[];
-}
-
-export const NOTHING: Figure = { value: null, n: 0, previous: null };
-export const figureOf = (row: FigureRow | undefined, measure: string): Figure => row?.figures[measure] ?? NOTHING;
-export const keyText = (key: string | number | null) => (key === null ? "" : String(key));
+export const NOTHING: FigureValue = { value: null, n: 0, previous: null, mean: null, p90: null, error: null };
+export const figureOf = (row: FigureRow | undefined, measure: string): FigureValue => row?.figures[measure] ?? NOTHING;
+/** Rows of the whole have no key. */
+export const keyText = (key: string | null) => key ?? "";
 
 /** One line of a chart: a value for each bucket, null where there is none. */
 export interface Line {
   key: string;
   name: string;
-  figures: readonly (Figure | null)[];
+  figures: readonly (FigureValue | null)[];
 }
 
 export interface Trend {
@@ -54,17 +24,17 @@ export interface Trend {
  */
 export function trendOf(rows: readonly FigureRow[], measure: string, unit: string): Trend {
   const buckets = new Map<string, { start: string; end: string; is_gap: boolean }>();
-  const keys = new Map<string, { name: string; at: Map<string, Figure> }>();
+  const keys = new Map<string, { name: string; at: Map<string, FigureValue> }>();
   for (const row of rows) {
     const bucket = buckets.get(row.start);
     buckets.set(row.start, { start: row.start, end: row.end, is_gap: row.is_gap || (bucket?.is_gap ?? false) });
     const key = keyText(row.key);
-    const line = keys.get(key) ?? { name: row.name ?? "", at: new Map<string, Figure>() };
+    const line = keys.get(key) ?? { name: row.name, at: new Map<string, FigureValue>() };
     line.at.set(row.start, figureOf(row, measure));
     keys.set(key, line);
   }
   const ordered = [...buckets.values()].toSorted((a, b) => a.start.localeCompare(b.start));
-  const silent: Figure | null = unit === "count" ? { value: 0, n: 0, previous: null } : null;
+  const silent: FigureValue | null = unit === "count" ? { ...NOTHING, value: 0 } : null;
   const lines = [...keys].map(([key, line]) => ({
     key,
     name: line.name,
@@ -87,7 +57,7 @@ export function gapsOf(buckets: readonly { is_gap: boolean }[]): [number, number
 
 /** By a measure or by name; who has no value stands last, whichever way it goes. */
 export function sortedRows(rows: readonly FigureRow[], by: string | null, ascending: boolean, locale: string): FigureRow[] {
-  const name = (row: FigureRow) => row.name ?? "";
+  const name = (row: FigureRow) => row.name;
   const byName = (a: FigureRow, b: FigureRow) => a.start.localeCompare(b.start) || name(a).localeCompare(name(b), locale, { numeric: true });
   const way = ascending ? 1 : -1;
   if (by === null) return rows.toSorted(byName);

@@ -8,6 +8,7 @@ import createClient, { type Middleware } from "openapi-fetch";
 
 import type { components, paths } from "./api";
 import type { AttachmentView, CalendarView, FlowBody, SoundView } from "./events";
+import type { ContactsPage, ContactsQuery, MeasureAbout } from "./kpi";
 
 type Schemas = components["schemas"];
 
@@ -276,6 +277,18 @@ export const api = {
   recordingSettings: () => take(client.GET("/api/v1/organisation/recordings")),
   setRecordingSettings: (rule: Schemas["SetRecordings"]["recordings_for_agents"]) =>
     take(client.PUT("/api/v1/organisation/recordings", { body: { recordings_for_agents: rule } })),
+};
+
+/* Of these the generated types know nothing yet. */
+interface Untyped {
+  GET(path: string, init?: object): Promise<Result<unknown>>;
+}
+const untyped = client as unknown as Untyped;
+
+/** What a figure means, and the contacts that are behind it. */
+export const figuresApi = {
+  measures: () => paired<{ items: MeasureAbout[] }>(client.GET("/api/v1/measures")),
+  contacts: (query: ContactsQuery & { cursor?: string; limit?: number }) => paired<ContactsPage>(untyped.GET("/api/v1/reports/contacts", { params: { query } })),
 };
 
 /** A mail's HTML, made safe by the hub, for a sandboxed frame. */

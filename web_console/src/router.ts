@@ -8,10 +8,22 @@ export const router = createRouter({
   history: createWebHistory(),
   routes: [
     { path: "/sign-in", name: "sign-in", component: () => import("./views/SignIn.vue"), meta: { open: true } },
-    { path: "/", redirect: "/conversations" },
+    // A supervisor's day begins with the floor; everybody else's, an administrator's of a small shop too, with the work.
+    { path: "/", redirect: () => (useHub().user?.role === "supervisor" ? "/board" : "/conversations") },
     { path: "/conversations/:id(\\d+)?", name: "conversations", component: Workspace },
     { path: "/customers/:customerId(\\d+)", name: "customers", component: Workspace },
-    { path: "/team", name: "team", component: () => import("./views/Team.vue") },
+    // What agents see of their colleagues; for supervisors the board has all of it.
+    { path: "/team", name: "team", component: () => import("./views/Team.vue"), beforeEnter: () => (useHub().isSupervisor ? { name: "board-waiting" } : true) },
+    {
+      path: "/board",
+      component: () => import("./views/Board.vue"),
+      meta: { role: "supervisor" },
+      children: [
+        { path: "", name: "board", component: () => import("./views/BoardNumbers.vue") },
+        { path: "waiting", name: "board-waiting", component: () => import("./views/BoardWaiting.vue") },
+      ],
+    },
+    { path: "/wall", name: "wall", component: () => import("./views/Wall.vue"), meta: { role: "supervisor", bare: true } },
     { path: "/calls", name: "calls", component: () => import("./views/Calls.vue"), meta: { role: "supervisor" } },
     { path: "/account", name: "account", component: () => import("./views/Account.vue") },
     {

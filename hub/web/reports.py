@@ -5,17 +5,20 @@ from __future__ import annotations
 from datetime import date
 from typing import Literal
 
+from pydantic import AwareDatetime
 from starlette.responses import Response
 
 from hub.web.api import DEFAULT_LIMIT, Access, Context, Limit, endpoint
 from hub.web.schemas import (
     ContactBehind,
+    FigureQuery,
     FigureReport,
     LeaderBoard,
     LoadReport,
+    MeasureParams,
     Page,
     ReportBy,
-    ReportGrain,
+    ReportFilters,
     StatesReport,
 )
 
@@ -23,27 +26,14 @@ from hub.web.schemas import (
 @endpoint("GET", "/reports/figures", access=Access.AGENT, summary="Figures of a range of days")
 async def get_figures(
     context: Context,
-    measures: str,
-    from_: date,
-    to: date,
-    grain: ReportGrain = "total",
-    by: ReportBy = "none",
-    ids: str = "",
-    agent: str | None = None,
-    team: str | None = None,
-    queue: str | None = None,
-    channel: str | None = None,
-    topic: str | None = None,
-    compare: Literal["previous", "none"] = "none",
-    threshold_s: int | None = None,
-    short_s: int | None = None,
-    days: int | None = None,
+    query: FigureQuery,
+    filters: ReportFilters,
+    params: MeasureParams,
 ) -> FigureReport:
     """`measures`: ids of measures, with commas between; `from` and `to`: local days, both included. `by` and `ids` (with
     commas; none: of all who have any) say whose rows; `agent`, `team`, `queue`, `channel` and `topic` count only what is of
-    these. `threshold_s`, `short_s` and `days` go to the measures that take them. Agents are told their own figures only:
-    `by=agent&ids=` their own id, or `agent=` it. 422 names what is asked wrongly; 422 `report_too_large` says what to
-    narrow."""
+    these. The rest goes to the measures that take it. Agents are told their own figures only: `by=agent&ids=` their own id,
+    or `agent=` it. 422 names what is asked wrongly; 422 `report_too_large` says what to narrow."""
     raise NotImplementedError
 
 
@@ -56,21 +46,9 @@ async def get_figures(
 )
 async def get_figures_csv(
     context: Context,
-    measures: str,
-    from_: date,
-    to: date,
-    grain: ReportGrain = "total",
-    by: ReportBy = "none",
-    ids: str = "",
-    agent: str | None = None,
-    team: str | None = None,
-    queue: str | None = None,
-    channel: str | None = None,
-    topic: str | None = None,
-    compare: Literal["previous", "none"] = "none",
-    threshold_s: int | None = None,
-    short_s: int | None = None,
-    days: int | None = None,
+    query: FigureQuery,
+    filters: ReportFilters,
+    params: MeasureParams,
     bom: bool = True,
 ) -> Response:
     """As GET /reports/figures, by RFC 4180 in UTF-8, durations in seconds. `bom`: begins with the mark by which
@@ -87,21 +65,9 @@ async def get_figures_csv(
 )
 async def get_figures_xlsx(
     context: Context,
-    measures: str,
-    from_: date,
-    to: date,
-    grain: ReportGrain = "total",
-    by: ReportBy = "none",
-    ids: str = "",
-    agent: str | None = None,
-    team: str | None = None,
-    queue: str | None = None,
-    channel: str | None = None,
-    topic: str | None = None,
-    compare: Literal["previous", "none"] = "none",
-    threshold_s: int | None = None,
-    short_s: int | None = None,
-    days: int | None = None,
+    query: FigureQuery,
+    filters: ReportFilters,
+    params: MeasureParams,
 ) -> Response:
     """As GET /reports/figures; a second sheet says what each figure means."""
     raise NotImplementedError
@@ -113,17 +79,11 @@ async def list_contacts_behind(
     measure: str,
     from_: date,
     to: date,
+    filters: ReportFilters,
+    params: MeasureParams,
     by: ReportBy = "none",
     id: str | None = None,
-    interval: str | None = None,
-    agent: str | None = None,
-    team: str | None = None,
-    queue: str | None = None,
-    channel: str | None = None,
-    topic: str | None = None,
-    threshold_s: int | None = None,
-    short_s: int | None = None,
-    days: int | None = None,
+    interval: AwareDatetime | None = None,
     limit: Limit = DEFAULT_LIMIT,
     cursor: str | None = None,
 ) -> Page[ContactBehind]:
@@ -144,12 +104,8 @@ async def get_load(
     context: Context,
     from_: date,
     to: date,
+    filters: ReportFilters,
     measure: str = "contacts",
-    agent: str | None = None,
-    team: str | None = None,
-    queue: str | None = None,
-    channel: str | None = None,
-    topic: str | None = None,
 ) -> LoadReport:
     """`measure`: any that counts; as a rule the contacts that arrived."""
     raise NotImplementedError

@@ -37,10 +37,9 @@ from hub.domain.views import (
     TopicView,
     UserView,
 )
-from hub.kpi.measures import Clock as MeasureClock
-from hub.kpi.measures import Unit
 from hub.routing.escalation import Clock, WorkState
 from hub.routing.rules import Rule
+from hub.web.api import QueryFields
 
 T = TypeVar("T")
 
@@ -1129,6 +1128,7 @@ class CallbackOutcome(Request):
 # --- figures ------------------------------------------------------------------------------------------------------------
 
 ReportBy = Literal["none", "agent", "team", "queue", "channel", "topic"]
+MeasureUnit = Literal["count", "seconds", "share", "points"]
 ReportGrain = Literal["interval", "day", "week", "month", "total"]
 
 
@@ -1137,8 +1137,8 @@ class MeasureParameter(Answer):
     `threshold_s=30`."""
 
     name: str
-    default: int
-    choices: list[int]
+    default: int | bool
+    choices: list[int | bool]
 
 
 class MeasureDefinition(Answer):
@@ -1151,8 +1151,8 @@ class MeasureDefinition(Answer):
     version: int
     name: str
     formula: str
-    unit: Unit
-    clock: MeasureClock
+    unit: MeasureUnit
+    clock: Literal["none", "wall", "business"]
     source: str
     day_by: str
     better: Literal["higher", "lower"] | None
@@ -1522,18 +1522,54 @@ class SetRecordings(Request):
 # --- reports ------------------------------------------------------------------------------------------------------------
 
 
+class MeasureParams(QueryFields):
+    """For the measures that take them (GET /measures says which, and what they may be)."""
+
+    threshold_s: int | None = None
+    short_s: int | None = None
+    days: int | None = None
+    with_abandons: bool | None = None
+    with_short_abandons: bool | None = None
+    with_flow_outs: bool | None = None
+
+
+class ReportFilters(QueryFields):
+    """Only what is of these, each one id; two at once of which there is no ready sum are counted at the asking."""
+
+    agent: str | None = None
+    team: str | None = None
+    queue: str | None = None
+    channel: str | None = None
+    topic: str | None = None
+
+
+class FigureQuery(QueryFields):
+    """`measures`: ids with commas between; `from` and `to`: local days, both included. `by` and `ids` (with commas between;
+    none: of all who have any) say whose rows."""
+
+    measures: str
+    from_: date
+    to: date
+    grain: ReportGrain = "total"
+    by: ReportBy = "none"
+    ids: str = ""
+    compare: Literal["previous", "none"] = "none"
+
+
 class FigureMeasure(Answer):
     """By which formula, in which version, the figures of a report were computed."""
 
     id: str
     version: int
-    unit: Unit
+    unit: MeasureUnit
 
 
 class FigureValue(Answer):
-    """`value` null: there was no case. `n`: over so many cases. A duration tells its median as `value`, and beside it mean
-    and the 90th percentile; percentiles are within `error` of the exact ones (0.01: 1 %). `previous`: the same figure of
-    the time before, where that was asked for. Durations are in seconds, shares between 0 and 1."""
+    """`value` null: there was no case. `n`: over so many cases (of shares of time: seconds). A duration of which percentiles
+    are told has its median as `value`, and beside it mean and 90th percentile; percentiles are within `error` of the exact
+    ones (0.01: 1 %). `parts`: what the value consists of, or what belongs beside it, by name (response_rate, short …).
+    `previous`: the same figure of the time before, where that was asked for. Durations are in seconds, shares between 0 and
+    1."""
 
     value: float | None
     n: int
@@ -1541,6 +1577,7 @@ class FigureValue(Answer):
     mean: float | None = None
     p90: float | None = None
     error: float | None = None
+    parts: dict[str, float | None] = {}
 
 
 class FigureRow(Answer):
@@ -1687,24 +1724,53 @@ class LeaderBoard(Answer):
     rows: list[LeaderBoardRow]
 
 
-class ReportQuery(Request):
-    """What a scheduled report tells: the parameters of GET /reports/figures, its range in words that are read on the day it
-    is due: `yesterday`, `last_week` (Monday to Sunday), `last_month`, or so many days up to and with yesterday."""
+# Read on the day a report is due (kpi.recurrence).
+ReportRange = Literal["yesterday", "last_7_days", "last_28_days", "last_week", "last_month"]
+
+
+class ReportQueryIn(Request):
+    """What a scheduled report tells: the parameters of GET /reports/figures, and its range in a word: `yesterday`,
+    `last_week` (Monday to Sunday), `last_month`, or so many days up to and with yesterday."""
 
     measures: Annotated[list[str], Field(min_length=1, max_length=20)]
-    range: Literal["yesterday", "last_7_days", "last_28_days", "last_week", "last_month"]
+    range: ReportRange
     grain: ReportGrain = "total"
     by: ReportBy = "none"
     ids: Annotated[list[str], Field(max_length=500)] = []
+    compare: Literal["previous", "none"] = "none"
     agent: str | None = None
     team: str | None = None
     queue: str | None = None
     channel: str | None = None
     topic: str | None = None
-    compare: Literal["previous", "none"] = "none"
     threshold_s: int | None = None
     short_s: int | None = None
     days: int | None = None
+    with_abandons: bool | None = None
+    with_short_abandons: bool | None = None
+    with_flow_outs: bool | None = None
+
+
+class ReportQueryView(Answer):
+    """A ReportQueryIn as it was said; null: nothing was."""
+
+    measures: list[str]
+    range: ReportRange
+    grain: ReportGrain
+    by: ReportBy
+    ids: list[str]
+    compare: Literal["previous", "none"]
+    agent: str | None
+    team: str | None
+    queue: str | None
+    channel: str | None
+    topic: str | None
+    threshold_s: int | None
+    short_s: int | None
+    days: int | None
+    with_abandons: bool | None
+    with_short_abandons: bool | None
+    with_flow_outs: bool | None
 
 
 class NewReportSchedule(Request):
@@ -1713,7 +1779,7 @@ class NewReportSchedule(Request):
     `addresses`: anybody else. `files`: what hangs on the mail, which tells the figures itself, too."""
 
     name: Name
-    query: ReportQuery
+    query: ReportQueryIn
     every: Literal["day", "week", "month"]
     weekday: Annotated[int, Field(ge=1, le=7)] | None = None
     day: Annotated[int, Field(ge=1, le=31)] | None = None
@@ -1762,7 +1828,7 @@ class ReportSchedule(Answer):
 
     id: int
     name: str
-    query: ReportQuery
+    query: ReportQueryView
     every: Literal["day", "week", "month"]
     weekday: int | None
     day: int | None

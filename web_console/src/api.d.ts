@@ -2150,9 +2150,8 @@ export interface paths {
          * Figures of a range of days
          * @description `measures`: ids of measures, with commas between; `from` and `to`: local days, both included. `by` and `ids` (with
          *     commas; none: of all who have any) say whose rows; `agent`, `team`, `queue`, `channel` and `topic` count only what is of
-         *     these. `threshold_s`, `short_s` and `days` go to the measures that take them. Agents are told their own figures only:
-         *     `by=agent&ids=` their own id, or `agent=` it. 422 names what is asked wrongly; 422 `report_too_large` says what to
-         *     narrow.
+         *     these. The rest goes to the measures that take it. Agents are told their own figures only: `by=agent&ids=` their own id,
+         *     or `agent=` it. 422 names what is asked wrongly; 422 `report_too_large` says what to narrow.
          */
         get: operations["get_figures"];
         put?: never;
@@ -2805,13 +2804,13 @@ export interface components {
          *     that nobody has answered. RESOLUTION: since it was opened. IDLE: since anything happened to it.
          * @enum {string}
          */
-        "Clock-Input": "waiting" | "first_response" | "next_response" | "resolution" | "idle";
+        Clock: "waiting" | "first_response" | "next_response" | "resolution" | "idle";
         /**
          * @description A clock that runs. `elapsed_s`: business time it shows; `is_paused`: it stands still in the present state or out of
          *     hours.
          */
         ClockReading: {
-            clock: components["schemas"]["hub__routing__escalation__Clock"];
+            clock: components["schemas"]["Clock"];
             elapsed_s: number;
             target_s: number | null;
             /** Format: date-time */
@@ -3079,7 +3078,7 @@ export interface components {
          */
         EscalationStep: {
             id: string;
-            clock: components["schemas"]["Clock-Input"];
+            clock: components["schemas"]["Clock"];
             after_s: number | null;
             share: number | null;
             in_states: components["schemas"]["WorkState"][];
@@ -3135,7 +3134,8 @@ export interface components {
         FigureMeasure: {
             id: string;
             version: number;
-            unit: components["schemas"]["Unit"];
+            /** @enum {string} */
+            unit: "count" | "seconds" | "share" | "points";
         };
         /**
          * @description `as_of`: everything that happened before is told; `complete` false: a part of the range is not told of (it lies in
@@ -3175,9 +3175,11 @@ export interface components {
             };
         };
         /**
-         * @description `value` null: there was no case. `n`: over so many cases. A duration tells its median as `value`, and beside it mean
-         *     and the 90th percentile; percentiles are within `error` of the exact ones (0.01: 1 %). `previous`: the same figure of
-         *     the time before, where that was asked for. Durations are in seconds, shares between 0 and 1.
+         * @description `value` null: there was no case. `n`: over so many cases (of shares of time: seconds). A duration of which percentiles
+         *     are told has its median as `value`, and beside it mean and 90th percentile; percentiles are within `error` of the exact
+         *     ones (0.01: 1 %). `parts`: what the value consists of, or what belongs beside it, by name (response_rate, short …).
+         *     `previous`: the same figure of the time before, where that was asked for. Durations are in seconds, shares between 0 and
+         *     1.
          */
         FigureValue: {
             value: number | null;
@@ -3190,6 +3192,10 @@ export interface components {
             p90: number | null;
             /** @default null */
             error: number | null;
+            /** @default {} */
+            parts: {
+                [key: string]: number | null;
+            };
         };
         /**
          * @description A step that has fired, newest first. `is_over`: the answer had come by then, so nothing was done. `actions` are
@@ -3197,7 +3203,7 @@ export interface components {
          */
         FiredStep: {
             step_id: string;
-            clock: components["schemas"]["hub__routing__escalation__Clock"];
+            clock: components["schemas"]["Clock"];
             run: number;
             /** Format: date-time */
             due_at: string;
@@ -3608,8 +3614,10 @@ export interface components {
             version: number;
             name: string;
             formula: string;
-            unit: components["schemas"]["Unit"];
-            clock: components["schemas"]["hub__kpi__measures__Clock"];
+            /** @enum {string} */
+            unit: "count" | "seconds" | "share" | "points";
+            /** @enum {string} */
+            clock: "none" | "wall" | "business";
             source: string;
             day_by: string;
             better: ("higher" | "lower") | null;
@@ -3623,8 +3631,8 @@ export interface components {
          */
         MeasureParameter: {
             name: string;
-            default: number;
-            choices: number[];
+            default: number | boolean;
+            choices: (number | boolean)[];
         };
         MoveToQueueAction: {
             /**
@@ -3867,7 +3875,7 @@ export interface components {
          */
         NewReportSchedule: {
             name: string;
-            query: components["schemas"]["ReportQuery-Input"];
+            query: components["schemas"]["ReportQueryIn"];
             /** @enum {string} */
             every: "day" | "week" | "month";
             /** @default null */
@@ -3932,7 +3940,7 @@ export interface components {
         };
         NextStep: {
             step_id: string;
-            clock: components["schemas"]["hub__routing__escalation__Clock"];
+            clock: components["schemas"]["Clock"];
             /** Format: date-time */
             due_at: string;
             actions: (components["schemas"]["RaisePriorityAction"] | components["schemas"]["WidenSkillsAction"] | components["schemas"]["MoveToQueueAction"] | components["schemas"]["NotifyUserAction"] | components["schemas"]["NotifyRoleAction"] | components["schemas"]["AssignToAction"] | components["schemas"]["PageSupervisorAction"] | components["schemas"]["TagAction"] | components["schemas"]["AutoReplyAction"])[];
@@ -4460,10 +4468,10 @@ export interface components {
             message: string | null;
         };
         /**
-         * @description What a scheduled report tells: the parameters of GET /reports/figures, its range in words that are read on the day it
-         *     is due: `yesterday`, `last_week` (Monday to Sunday), `last_month`, or so many days up to and with yesterday.
+         * @description What a scheduled report tells: the parameters of GET /reports/figures, and its range in a word: `yesterday`,
+         *     `last_week` (Monday to Sunday), `last_month`, or so many days up to and with yesterday.
          */
-        "ReportQuery-Input": {
+        ReportQueryIn: {
             measures: string[];
             /** @enum {string} */
             range: "yesterday" | "last_7_days" | "last_28_days" | "last_week" | "last_month";
@@ -4479,6 +4487,11 @@ export interface components {
             by: "none" | "agent" | "team" | "queue" | "channel" | "topic";
             /** @default [] */
             ids: string[];
+            /**
+             * @default none
+             * @enum {string}
+             */
+            compare: "previous" | "none";
             /** @default null */
             agent: string | null;
             /** @default null */
@@ -4489,59 +4502,42 @@ export interface components {
             channel: string | null;
             /** @default null */
             topic: string | null;
-            /**
-             * @default none
-             * @enum {string}
-             */
-            compare: "previous" | "none";
             /** @default null */
             threshold_s: number | null;
             /** @default null */
             short_s: number | null;
             /** @default null */
             days: number | null;
+            /** @default null */
+            with_abandons: boolean | null;
+            /** @default null */
+            with_short_abandons: boolean | null;
+            /** @default null */
+            with_flow_outs: boolean | null;
         };
-        /**
-         * @description What a scheduled report tells: the parameters of GET /reports/figures, its range in words that are read on the day it
-         *     is due: `yesterday`, `last_week` (Monday to Sunday), `last_month`, or so many days up to and with yesterday.
-         */
-        "ReportQuery-Output": {
+        /** @description A ReportQueryIn as it was said; null: nothing was. */
+        ReportQueryView: {
             measures: string[];
             /** @enum {string} */
             range: "yesterday" | "last_7_days" | "last_28_days" | "last_week" | "last_month";
-            /**
-             * @default total
-             * @enum {string}
-             */
+            /** @enum {string} */
             grain: "interval" | "day" | "week" | "month" | "total";
-            /**
-             * @default none
-             * @enum {string}
-             */
+            /** @enum {string} */
             by: "none" | "agent" | "team" | "queue" | "channel" | "topic";
-            /** @default [] */
             ids: string[];
-            /** @default null */
-            agent: string | null;
-            /** @default null */
-            team: string | null;
-            /** @default null */
-            queue: string | null;
-            /** @default null */
-            channel: string | null;
-            /** @default null */
-            topic: string | null;
-            /**
-             * @default none
-             * @enum {string}
-             */
+            /** @enum {string} */
             compare: "previous" | "none";
-            /** @default null */
+            agent: string | null;
+            team: string | null;
+            queue: string | null;
+            channel: string | null;
+            topic: string | null;
             threshold_s: number | null;
-            /** @default null */
             short_s: number | null;
-            /** @default null */
             days: number | null;
+            with_abandons: boolean | null;
+            with_short_abandons: boolean | null;
+            with_flow_outs: boolean | null;
         };
         /** @description A report that was due (`due_at`), or asked for by hand. `code` and `message`: why it cannot be made or sent at all. */
         ReportRun: {
@@ -4564,7 +4560,7 @@ export interface components {
         ReportSchedule: {
             id: number;
             name: string;
-            query: components["schemas"]["ReportQuery-Output"];
+            query: components["schemas"]["ReportQueryView"];
             /** @enum {string} */
             every: "day" | "week" | "month";
             weekday: number | null;
@@ -5155,8 +5151,6 @@ export interface components {
              */
             kind: "typing";
         };
-        /** @enum {string} */
-        Unit: "count" | "seconds";
         /**
          * @description `null` or absent leaves a thing as it is, but for `flow_id`: null is no menu. `settings` replaces all settings;
          *     `secrets` replaces those it names and leaves the others, an empty text removes one.
@@ -5313,7 +5307,7 @@ export interface components {
         /** @description The whole of it anew. 409 `stale` when somebody else has changed it since `expected_version`. */
         UpdateReportSchedule: {
             name: string;
-            query: components["schemas"]["ReportQuery-Input"];
+            query: components["schemas"]["ReportQueryIn"];
             /** @enum {string} */
             every: "day" | "week" | "month";
             /** @default null */
@@ -5506,17 +5500,6 @@ export interface components {
             /** @default false */
             keep_open: boolean;
         };
-        /**
-         * @description NONE: the figure counts. WALL: every second counts, nights and holidays too.
-         * @enum {string}
-         */
-        hub__kpi__measures__Clock: "none" | "wall";
-        /**
-         * @description WAITING: in a queue. FIRST_RESPONSE: until the first human answer. NEXT_RESPONSE: since the oldest customer message
-         *     that nobody has answered. RESOLUTION: since it was opened. IDLE: since anything happened to it.
-         * @enum {string}
-         */
-        hub__routing__escalation__Clock: "waiting" | "first_response" | "next_response" | "resolution" | "idle";
     };
     responses: never;
     parameters: never;
@@ -9904,15 +9887,18 @@ export interface operations {
                 grain?: "interval" | "day" | "week" | "month" | "total";
                 by?: "none" | "agent" | "team" | "queue" | "channel" | "topic";
                 ids?: string;
+                compare?: "previous" | "none";
                 agent?: string;
                 team?: string;
                 queue?: string;
                 channel?: string;
                 topic?: string;
-                compare?: "previous" | "none";
                 threshold_s?: number;
                 short_s?: number;
                 days?: number;
+                with_abandons?: boolean;
+                with_short_abandons?: boolean;
+                with_flow_outs?: boolean;
             };
             header?: never;
             path?: never;
@@ -9949,15 +9935,18 @@ export interface operations {
                 grain?: "interval" | "day" | "week" | "month" | "total";
                 by?: "none" | "agent" | "team" | "queue" | "channel" | "topic";
                 ids?: string;
+                compare?: "previous" | "none";
                 agent?: string;
                 team?: string;
                 queue?: string;
                 channel?: string;
                 topic?: string;
-                compare?: "previous" | "none";
                 threshold_s?: number;
                 short_s?: number;
                 days?: number;
+                with_abandons?: boolean;
+                with_short_abandons?: boolean;
+                with_flow_outs?: boolean;
                 bom?: boolean;
             };
             header?: never;
@@ -9995,15 +9984,18 @@ export interface operations {
                 grain?: "interval" | "day" | "week" | "month" | "total";
                 by?: "none" | "agent" | "team" | "queue" | "channel" | "topic";
                 ids?: string;
+                compare?: "previous" | "none";
                 agent?: string;
                 team?: string;
                 queue?: string;
                 channel?: string;
                 topic?: string;
-                compare?: "previous" | "none";
                 threshold_s?: number;
                 short_s?: number;
                 days?: number;
+                with_abandons?: boolean;
+                with_short_abandons?: boolean;
+                with_flow_outs?: boolean;
             };
             header?: never;
             path?: never;
@@ -10037,9 +10029,6 @@ export interface operations {
                 measure: string;
                 from: string;
                 to: string;
-                by?: "none" | "agent" | "team" | "queue" | "channel" | "topic";
-                id?: string;
-                interval?: string;
                 agent?: string;
                 team?: string;
                 queue?: string;
@@ -10048,6 +10037,12 @@ export interface operations {
                 threshold_s?: number;
                 short_s?: number;
                 days?: number;
+                with_abandons?: boolean;
+                with_short_abandons?: boolean;
+                with_flow_outs?: boolean;
+                by?: "none" | "agent" | "team" | "queue" | "channel" | "topic";
+                id?: string;
+                interval?: string;
                 limit?: number;
                 cursor?: string;
             };
@@ -10115,12 +10110,12 @@ export interface operations {
             query: {
                 from: string;
                 to: string;
-                measure?: string;
                 agent?: string;
                 team?: string;
                 queue?: string;
                 channel?: string;
                 topic?: string;
+                measure?: string;
             };
             header?: never;
             path?: never;

@@ -15,33 +15,29 @@ export const READY_ICONS: Readonly<Record<ReadyReport, IconName>> = {
   channels: "chat",
 };
 
-/** What each asks where it is not as usual. Measures that a hub does not know are left out when it is asked. */
-const ASKED: Readonly<Record<ReadyReport, Partial<ReportQuery>>> = {
-  overview: { measures: ["handled_contacts", "service_level", "first_response_s", "resolution_s", "abandonment_rate", "csat"], period: "last_7" },
-  service_level: {
-    measures: ["service_level", "visits_offered", "visits_answered", "visits_abandoned", "abandonment_rate", "asa_queue"],
-    by: "queue",
-    period: "last_7",
-  },
+/** What each asks where it is not as usual. A measure that a hub does not know is left out when it is asked. */
+const ASKED: Readonly<Record<ReadyReport | "my_figures", Partial<ReportQuery>>> = {
+  overview: { measures: ["contacts", "handled_contacts", "service_level", "abandonment_rate", "first_response_s", "resolution_s", "reopen_rate", "csat"] },
+  service_level: { measures: ["service_level", "offered", "answered", "abandonment_rate", "asa_queue", "wait_s", "longest_wait_s"], by: "queue" },
   agents_day: {
-    measures: ["handled_contacts", "handled_segments", "calls_in", "calls_out", "calls_missed", "aht", "first_response_s", "occupancy", "csat"],
+    measures: ["handled_contacts", "calls_per_day", "calls_missed", "chats_handled", "mails_handled", "aht", "first_response_s", "occupancy", "csat", "worked_s"],
     by: "agent",
     period: "today",
     as: "compare",
   },
-  resolution: { measures: ["resolution_s", "resolved", "first_response_s", "reopen_rate", "fcr"], by: "queue", period: "last_28" },
-  missed: {
-    measures: ["calls_missed", "visits_abandoned", "visits_short_abandoned", "abandonment_rate", "offers_missed_rate"],
-    by: "queue",
-    period: "last_7",
+  resolution: { measures: ["resolution_s", "resolution_full_s", "resolution_handling_s", "resolved", "first_response_s", "reopen_rate", "fcr"], by: "queue", period: "last_28" },
+  missed: { measures: ["calls_abandoned", "calls_short_abandoned", "calls_missed", "abandonment_rate", "offer_outcomes", "longest_wait_s"], by: "queue" },
+  satisfaction: { measures: ["csat", "nps", "ces", "resolved", "reopen_rate"], by: "team", period: "last_28" },
+  channels: { measures: ["contacts", "handled_contacts", "first_response_s", "resolution_s", "service_level", "transfer_rate", "csat"], by: "channel", period: "last_28" },
+  my_figures: {
+    measures: ["handled_contacts", "calls_per_day", "calls_missed", "aht", "first_response_s", "resolution_s", "csat", "occupancy", "worked_s"],
   },
-  satisfaction: { measures: ["csat", "csat_mean", "nps", "ces", "survey_response_rate"], period: "last_28" },
-  channels: { measures: ["handled_contacts", "first_response_s", "resolution_s", "aht", "csat"], by: "channel", period: "last_28" },
 };
 
 export const isReady = (name: string | null): name is ReadyReport => READY.some((each) => each === name);
 
+/** `my_figures` is the one that an agent has; an unknown name is the first one. */
 export function readyReport(name: string | null): ReportQuery {
-  const ready = isReady(name) ? name : "overview";
-  return { ...USUAL, report: name, ...ASKED[ready] };
+  const ready = name === "my_figures" || isReady(name) ? name : "overview";
+  return { ...USUAL, ...ASKED[ready], report: isReady(name) ? name : null };
 }

@@ -8,8 +8,7 @@ export const router = createRouter({
   history: createWebHistory(),
   routes: [
     { path: "/sign-in", name: "sign-in", component: () => import("./views/SignIn.vue"), meta: { open: true } },
-    // A supervisor's day begins with the floor; everybody else's, an administrator's of a small shop too, with the work.
-    { path: "/", redirect: () => (useHub().user?.role === "supervisor" ? "/board" : "/conversations") },
+    { path: "/", name: "home", component: Workspace },
     { path: "/conversations/:id(\\d+)?", name: "conversations", component: Workspace },
     { path: "/customers/:customerId(\\d+)", name: "customers", component: Workspace },
     // What agents see of their colleagues; for supervisors the board has all of it.
@@ -75,6 +74,8 @@ router.beforeEach(async (to) => {
   if (hub.session === "unknown") await hub.resume();
   if (to.meta["open"]) return hub.session === "in" ? backTo(to.query["next"]) : true;
   if (hub.session === "out") return { name: "sign-in", query: { next: to.fullPath } };
+  // A supervisor's day begins with the floor; everybody else's, an administrator's of a small shop too, with the work.
+  if (to.name === "home") return hub.user?.role === "supervisor" ? "/board" : "/conversations";
   const mayOpen = to.meta["role"] === "admin" ? hub.isAdmin : to.meta["role"] !== "supervisor" || hub.isSupervisor;
   if (hub.session === "in" && !mayOpen) return { name: "not-found", params: { rest: ["admin"] } };
   return true;

@@ -49,7 +49,7 @@ ROW_LIMIT = 20_000
 # Ten years of days; a month of intervals.
 DAY_LIMIT, INTERVAL_DAY_LIMIT = 3_660, 31
 # An id is a number of 64 bits.
-_ID_DIGITS = 19
+ID_DIGITS = 19
 
 _NAMED: Mapping[Dim, Table] = {
     Dim.AGENT: tables.user_account,
@@ -144,7 +144,8 @@ def load_figures(tx: Tx, query: Query, now: datetime) -> Report:
     horizon = load_horizon(tx, now)
     measures = tuple(MEASURES[name] for name in query.measures)
     rows = []
-    is_complete = horizon >= now
+    # Of days that are over it does not matter what the projector has still to read of today.
+    is_complete = horizon >= min(now, asked.stretches[-1].end(placing.zone))
     for number, stretch in enumerate(asked.stretches):
         start, end = stretch.start(placing.zone), stretch.end(placing.zone)
         is_gap = known is None or end <= known or start > now
@@ -187,7 +188,7 @@ def check_query(query: Query) -> None:
         if name in MEASURES and (beyond := sorted(dim.value for dim in wanted - set(MEASURES[name].by))):
             faults.setdefault("measures", f"{name} is not told by {', '.join(beyond)}")
     for dim, ids in (*query.filters.by_dim(), (query.by, query.ids)):
-        if dim is not Dim.CHANNEL and not all(one.isdecimal() and len(one) < _ID_DIGITS for one in ids):
+        if dim is not Dim.CHANNEL and not all(one.isdecimal() and len(one) < ID_DIGITS for one in ids):
             faults[f"{dim.value}s" if dim is not query.by else "ids"] = "must be whole numbers"
     if faults:
         raise InvalidInput("The report cannot be asked like this.", fields=faults)

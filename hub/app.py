@@ -40,6 +40,7 @@ from hub.calls.lines import Lines
 from hub.calls.recording_fetcher import RecordingFetcher
 from hub.errors import DatabaseAway, Misconfigured
 from hub.kpi.facts import Projector
+from hub.kpi.report_runs import ReportSender
 from hub.logs import set_up_logging
 from hub.media_child import media_beside
 from hub.routing.dispatcher import Dispatcher
@@ -201,6 +202,7 @@ class Hub:
         self.escalations = Escalations(self.database, self.wakes)
         self.estimator = Estimator(self.database, self.wakes)
         self.projector = Projector(self.database, self.wakes)
+        self.report_sender = ReportSender(self.database, self.wakes, self.channels)
         self.live = Live(self.database, self.tail, self.notices, process=self.process)
         self.chat_sockets = ChatSockets()
         self.call_sockets = CallSockets()
@@ -233,6 +235,7 @@ class Hub:
             "media": self.media.run(),
             "mailboxes": self.mail_fetcher.run(),
             "projector": self.projector.run(),
+            "reports": self.report_sender.run(),
             "live": self.live.run(),
             "places": self.chat_sockets.run(),
             "calling pages": self.call_sockets.run(),

@@ -1614,7 +1614,7 @@ class ContactBehind(Answer):
 
     conversation_id: int
     customer_name: str | None
-    channel_id: str
+    channel_id: str | None
     queue_id: int | None
     agent_id: int | None
     at: datetime
@@ -1792,7 +1792,7 @@ class NewReportSchedule(Request):
 
 
 class UpdateReportSchedule(NewReportSchedule):
-    """The whole of it anew. 409 `stale` when somebody else has changed it since `expected_version`."""
+    """The whole of it anew. 409 `version_conflict` when somebody changed it since `expected_version`."""
 
     expected_version: int | None = None
 

@@ -2212,8 +2212,9 @@ export interface paths {
         };
         /**
          * What is behind a figure
-         * @description The cases of one figure of GET /reports/figures, as many as its `n`, the newest first; `id` is the row's key,
-         *     `start` and `end` those of its row (absent: the whole range). Agents open their own figures only.
+         * @description The cases of one figure of GET /reports/figures, as many as its `n`, the newest first; `from` and `to` are the days of
+         *     its row, `id` its key, and `interval` its `start` where `grain` was interval. A page may be shorter than its limit and
+         *     yet not the last. Agents open their own figures only.
          */
         get: operations["list_contacts_behind"];
         put?: never;
@@ -2254,7 +2255,7 @@ export interface paths {
         };
         /**
          * When the work comes, by hour and weekday
-         * @description `measure`: as a rule the contacts that arrived.
+         * @description `measure`: what is counted, as a rule the contacts that arrived.
          */
         get: operations["get_load"];
         put?: never;
@@ -10042,8 +10043,7 @@ export interface operations {
                 with_flow_outs?: boolean;
                 by?: "none" | "agent" | "team" | "queue" | "channel" | "topic";
                 id?: string;
-                start?: string;
-                end?: string;
+                interval?: string;
                 limit?: number;
                 cursor?: string;
             };
@@ -10111,9 +10111,18 @@ export interface operations {
             query: {
                 from: string;
                 to: string;
-                measure?: string;
+                agent?: string;
+                team?: string;
                 queue?: string;
                 channel?: string;
+                topic?: string;
+                threshold_s?: number;
+                short_s?: number;
+                days?: number;
+                with_abandons?: boolean;
+                with_short_abandons?: boolean;
+                with_flow_outs?: boolean;
+                measure?: string;
             };
             header?: never;
             path?: never;

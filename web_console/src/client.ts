@@ -297,18 +297,18 @@ export const figuresApi = {
   teams: () => paired<{ items: TeamView[] }>(untyped.GET("/api/v1/teams")),
   addTeam: (body: TeamBody) => paired<TeamView>(untyped.POST("/api/v1/teams", { body })),
   saveTeam: (id: number, body: TeamBody & { expected_version: number }) => paired<TeamView>(untyped.PUT("/api/v1/teams/{id}", { ...withId(id), body })),
-  deleteTeam: (id: number) => paired<void>(untyped.DELETE("/api/v1/teams/{id}", withId(id))),
+  deleteTeam: (id: number) => paired<unknown>(untyped.DELETE("/api/v1/teams/{id}", withId(id))),
 
   targets: () => paired<{ items: TargetView[] }>(untyped.GET("/api/v1/targets")),
   addTarget: (body: TargetBody) => paired<TargetView>(untyped.POST("/api/v1/targets", { body })),
   saveTarget: (id: number, body: TargetBody) => paired<TargetView>(untyped.PUT("/api/v1/targets/{id}", { ...withId(id), body })),
-  deleteTarget: (id: number) => paired<void>(untyped.DELETE("/api/v1/targets/{id}", withId(id))),
+  deleteTarget: (id: number) => paired<unknown>(untyped.DELETE("/api/v1/targets/{id}", withId(id))),
 
   alertRules: () => paired<{ items: AlertRuleView[] }>(untyped.GET("/api/v1/alert-rules")),
   addAlertRule: (body: AlertRuleBody) => paired<AlertRuleView>(untyped.POST("/api/v1/alert-rules", { body })),
   saveAlertRule: (id: number, body: AlertRuleBody & { expected_version: number }) => paired<AlertRuleView>(untyped.PUT("/api/v1/alert-rules/{id}", { ...withId(id), body })),
-  deleteAlertRule: (id: number) => paired<void>(untyped.DELETE("/api/v1/alert-rules/{id}", withId(id))),
-  testAlertRule: (id: number) => paired<void>(untyped.POST("/api/v1/alert-rules/{id}/test", withId(id))),
+  deleteAlertRule: (id: number) => paired<unknown>(untyped.DELETE("/api/v1/alert-rules/{id}", withId(id))),
+  testAlertRule: (id: number) => paired<unknown>(untyped.POST("/api/v1/alert-rules/{id}/test", withId(id))),
 };
 
 /** A mail's HTML, made safe by the hub, for a sandboxed frame. */

@@ -3,13 +3,14 @@
  * file only gives them short names.
  */
 import type { components } from "./api";
+import type { KpiEvent, KpiSnapshot } from "./kpi";
 
 type Schemas = components["schemas"];
 
-export type HubEvent = Schemas["HubEvent"];
+export type HubEvent = Schemas["HubEvent"] | KpiEvent;
 export type VolatileEvent = Schemas["VolatileEvent"];
 export type Frame = Schemas["EventsFrame"];
-export type Snapshot = Schemas["Snapshot"];
+export type Snapshot = Schemas["Snapshot"] & Partial<KpiSnapshot>;
 
 export type AgentView = Schemas["AgentView"];
 export type AlertView = Schemas["AlertView"];

@@ -94,3 +94,43 @@ export type AlertRuleBody = Omit<AlertRuleView, "id" | "version" | "has_webhook_
   /** Absent: as it was. */
   webhook_secret?: string;
 };
+
+/** Which service level the organisation goes by. Bounds in s, of the ladder of waits. */
+export interface FigureDefaultsView {
+  service_level: string;
+  threshold_s: number;
+  short_s: number;
+  version: number;
+}
+
+/** A limit that broke. Healed ones are the past's. */
+export interface KpiAlertView {
+  id: number;
+  rule_id: number;
+  name: string;
+  measure: string;
+  scope: TargetScope;
+  scope_id: number | null;
+  raise_at: number;
+  clear_at: number;
+  raised_at: string;
+  value: number | null;
+  healed_at: string | null;
+  healed_value: number | null;
+  version: number;
+}
+
+export type KpiEvent =
+  | { kind: "team.changed"; team: TeamView }
+  | { kind: "team.removed"; team_id: number }
+  | { kind: "target.changed"; target: TargetView }
+  | { kind: "target.removed"; target_id: number }
+  | { kind: "figure_defaults.changed"; defaults: FigureDefaultsView }
+  | { kind: "kpi_alert.changed"; alert: KpiAlertView };
+
+export interface KpiSnapshot {
+  teams: TeamView[];
+  targets: TargetView[];
+  figure_defaults: FigureDefaultsView;
+  kpi_alerts: KpiAlertView[];
+}

@@ -2302,7 +2302,8 @@ export interface paths {
         put?: never;
         /**
          * Send a report regularly
-         * @description It is yours: it tells what you may see, and is sent in your language. The first one is sent when it is due next.
+         * @description It is yours: it tells what you may see. Colleagues get it in their language, others in yours. The first one is sent
+         *     when it is due next.
          */
         post: operations["create_report_schedule"];
         delete?: never;
@@ -2322,8 +2323,8 @@ export interface paths {
         get: operations["get_report_schedule"];
         /**
          * Change a scheduled report
-         * @description All of it anew; it stays its owner's, but one whose owner has left becomes yours. 409 `stale` when somebody was
-         *     faster.
+         * @description All of it anew; it stays its owner's, but one whose owner has left becomes yours. 409 `version_conflict` when
+         *     somebody was faster.
          */
         put: operations["update_report_schedule"];
         post?: never;
@@ -2831,7 +2832,7 @@ export interface components {
         ContactBehind: {
             conversation_id: number;
             customer_name: string | null;
-            channel_id: string;
+            channel_id: string | null;
             queue_id: number | null;
             agent_id: number | null;
             /** Format: date-time */
@@ -5305,7 +5306,7 @@ export interface components {
             /** @default null */
             expected_version: number | null;
         };
-        /** @description The whole of it anew. 409 `stale` when somebody else has changed it since `expected_version`. */
+        /** @description The whole of it anew. 409 `version_conflict` when somebody changed it since `expected_version`. */
         UpdateReportSchedule: {
             name: string;
             query: components["schemas"]["ReportQueryIn"];

@@ -92,6 +92,7 @@ from hub.web import (
     skills,
     snapshot,
     static,
+    teams,
     topics,
     users,
     webhooks,
@@ -146,6 +147,7 @@ ENDPOINTS: list[Endpoint] = endpoints_of(
     escalation,
     alerts,
     measures,
+    teams,
     reports,
     report_schedules,
 )

@@ -50,9 +50,9 @@ from hub.kpi.report_schedules import (
     Draft,
     Schedule,
     draft_of,
+    load_query,
     load_recipients,
     load_schedule,
-    query_of,
     recurrence_of,
 )
 from hub.store import tables
@@ -239,7 +239,7 @@ def load_due_run(tx: Tx) -> DueRun | None:
 
 def load_report(tx: Tx, due: DueRun) -> Report:
     """CallerError when what it asks can no longer be told, or not to its owner."""
-    query = query_of(due.draft, due.due_at, load_zone(tx))
+    query = load_query(tx, due.draft, due.due_at)
     asking.check_may_see(due.owner, query)
     asking.check_exists(tx, query)
     with asking.api_names():

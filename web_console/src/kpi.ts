@@ -35,7 +35,7 @@ export interface ContactsQuery {
 
 export interface ContactBehind {
   conversation_id: number;
-  customer_name: string;
+  customer_name: string | null;
   channel_id: string;
   queue_id: number | null;
   agent_id: number | null;

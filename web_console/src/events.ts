@@ -3,14 +3,13 @@
  * file only gives them short names.
  */
 import type { components } from "./api";
-import type { KpiEvent, KpiSnapshot } from "./kpi";
 
 type Schemas = components["schemas"];
 
-export type HubEvent = Schemas["HubEvent"] | KpiEvent;
+export type HubEvent = Schemas["HubEvent"];
 export type VolatileEvent = Schemas["VolatileEvent"];
 export type Frame = Schemas["EventsFrame"];
-export type Snapshot = Schemas["Snapshot"] & Partial<KpiSnapshot>;
+export type Snapshot = Schemas["Snapshot"];
 
 export type AgentView = Schemas["AgentView"];
 export type AlertView = Schemas["AlertView"];
@@ -21,6 +20,7 @@ export type CallView = Schemas["CallView"];
 export type CalendarUseView = Schemas["CalendarUseView"];
 export type CalendarView = Schemas["CalendarView"];
 export type ChannelView = Schemas["ChannelView"];
+export type ContactBehind = Schemas["ContactBehind"];
 export type ContactPointView = Schemas["ContactPointView"];
 export type ConversationView = Schemas["ConversationView"];
 export type CustomerView = Schemas["CustomerView"];
@@ -31,11 +31,14 @@ export type FlowNode = FlowBody["nodes"][string];
 export type FlowSpoken = Schemas["FlowSpoken"];
 export type FlowView = Schemas["FlowView"];
 export type HeardStep = Schemas["HeardStep"];
+export type KpiAlertView = Schemas["KpiAlertView"];
 export type LegView = Schemas["LegView"];
 export type Mailbox = Schemas["Mailbox"];
 export type EscalationView = Schemas["ConversationEscalation"];
 export type EstimateView = Schemas["EstimateView"];
+export type FigureDefaultsView = Schemas["FigureDefaultsView"];
 export type Explanation = Schemas["Explanation"];
+export type MeasureAbout = Schemas["MeasureDefinition"];
 export type MailDetail = Schemas["MailDetail"];
 export type MailView = Schemas["MailView"];
 export type NewMail = NonNullable<Schemas["NewMessage"]["mail"]>;
@@ -59,6 +62,8 @@ export type SkillRow = Schemas["AgentSkills"];
 export type SkillView = Schemas["SkillView"];
 export type SoundView = Schemas["SoundView"];
 export type SpecialDayView = Schemas["SpecialDayView"];
+export type TargetView = Schemas["TargetView"];
+export type TeamView = Schemas["TeamView"];
 export type TopicView = Schemas["TopicView"];
 export type UserView = Schemas["UserView"];
 export type VoiceView = Schemas["VoiceView"];

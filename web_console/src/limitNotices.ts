@@ -4,7 +4,7 @@ import { useI18n } from "vue-i18n";
 
 import { notifyDesktop } from "./desktop";
 import { useHub } from "./hub";
-import type { KpiAlertView } from "./kpi";
+import type { KpiAlertView } from "./events";
 import { useLimitWords } from "./limitWords";
 import { usePreferences } from "./preferences";
 import { router } from "./router";

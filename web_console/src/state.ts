@@ -17,17 +17,20 @@ import type {
   CustomerView,
   EntryView,
   EstimateView,
+  FigureDefaultsView,
   Frame,
   HubEvent,
+  KpiAlertView,
   NumbersView,
   OfferView,
   QueueNumbersView,
   QueueView,
   Snapshot,
+  TargetView,
+  TeamView,
   TopicView,
   UserView,
 } from "./events";
-import type { FigureDefaultsView, KpiAlertView, TargetView, TeamView } from "./kpi";
 import { EMPTY_TIMELINE, upsert, type Timeline, withNewestPage, withOlderPage } from "./timeline";
 
 type ById<T> = Readonly<Record<string | number, T>>;
@@ -59,7 +62,7 @@ export interface HubState {
   readonly teams: ById<TeamView>;
   /** What figures should be: of all (supervisors), or those that concern one. */
   readonly targets: ById<TargetView>;
-  readonly figureDefaults: FigureDefaultsView | null;
+  readonly figureDefaults: FigureDefaultsView;
   /** For supervisors: what is beyond its limit now. */
   readonly kpiAlerts: ById<KpiAlertView>;
   /** Loaded timelines by customer. */
@@ -90,10 +93,10 @@ export function initial(snapshot: Snapshot, before?: HubState): HubState {
     calls: index(snapshot.calls, (call) => call.id),
     queueNumbers: index(snapshot.queue_numbers, (numbers) => numbers.queue_id),
     agentNumbers: index(snapshot.agent_numbers, (numbers) => numbers.user_id),
-    teams: index(snapshot.teams ?? [], (team) => team.id),
-    targets: index(snapshot.targets ?? [], (target) => target.id),
-    figureDefaults: snapshot.figure_defaults ?? null,
-    kpiAlerts: index(snapshot.kpi_alerts ?? [], (alert) => alert.id),
+    teams: index(snapshot.teams, (team) => team.id),
+    targets: index(snapshot.targets, (target) => target.id),
+    figureDefaults: snapshot.figure_defaults,
+    kpiAlerts: index(snapshot.kpi_alerts, (alert) => alert.id),
     timelines: Object.fromEntries(
       Object.entries(same?.timelines ?? {}).map(([customerId, timeline]) => [customerId, { ...timeline, stale: true }]),
     ),
@@ -148,7 +151,7 @@ export function apply(state: HubState, event: HubEvent): HubState {
     case "target.removed":
       return { ...state, targets: without(state.targets, event.target_id) };
     case "figure_defaults.changed":
-      return event.defaults.version < (state.figureDefaults?.version ?? 0) ? state : { ...state, figureDefaults: event.defaults };
+      return event.defaults.version < state.figureDefaults.version ? state : { ...state, figureDefaults: event.defaults };
     case "kpi_alert.changed":
       return event.alert.healed_at === null
         ? { ...state, kpiAlerts: newer(state.kpiAlerts, event.alert.id, event.alert) }

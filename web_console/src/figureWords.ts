@@ -29,10 +29,11 @@ export function useFigureWords() {
   const formula = (id: string) => (te(`measure.${id}`) ? t(`measure.${id}`) : (measures.of(id)?.formula ?? ""));
   const unitName = (unit: string) => (te(`measure_unit.${unit}`) ? t(`measure_unit.${unit}`) : unit);
   const clockName = (clock: string) => (te(`measure_clock.${clock}`) ? t(`measure_clock.${clock}`) : clock);
+  /** Of one kind of fact, or of several with commas between. */
   const sourceName = (source: string) =>
     source
       .split(", ")
-      .map((each) => each.replace(/^fact\./, ""))
+      .map((kind) => kind.replace(/^fact\./, ""))
       .map((noun) => (te(`fact.${noun}`) ? t(`fact.${noun}`) : noun))
       .join(", ");
 

@@ -11,6 +11,8 @@ export interface ContactsQuery {
   to: string;
   by?: Dim | "none";
   id?: string | number;
+  /** The beginning of a quarter of an hour of that day: only what falls into it. */
+  interval?: string;
   agent?: number;
   team?: number;
   queue?: number;

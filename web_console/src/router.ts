@@ -25,6 +25,19 @@ export const router = createRouter({
     { path: "/wall", name: "wall", component: () => import("./views/Wall.vue"), meta: { role: "supervisor", bare: true } },
     { path: "/calls", name: "calls", component: () => import("./views/Calls.vue"), meta: { role: "supervisor" } },
     { path: "/surveys", name: "surveys", component: () => import("./views/Surveys.vue"), meta: { role: "supervisor" } },
+    {
+      path: "/reports",
+      component: () => import("./views/Reports.vue"),
+      children: [
+        { path: "", name: "reports", component: () => import("./views/ReportFigures.vue") },
+        { path: "states", name: "report-states", component: () => import("./views/ReportStates.vue") },
+        { path: "load", name: "report-load", component: () => import("./views/ReportLoad.vue"), meta: { role: "supervisor" } },
+        { path: "leaders", name: "report-leaders", component: () => import("./views/ReportLeaders.vue") },
+        { path: "mail", name: "report-schedules", component: () => import("./views/ReportSchedules.vue"), meta: { role: "supervisor" } },
+        { path: "mail/new", name: "report-new-schedule", component: () => import("./views/ReportSchedule.vue"), meta: { role: "supervisor" } },
+        { path: "mail/:scheduleId(\\d+)", name: "report-schedule", component: () => import("./views/ReportSchedule.vue"), meta: { role: "supervisor" } },
+      ],
+    },
     { path: "/account", name: "account", component: () => import("./views/Account.vue") },
     {
       path: "/admin",

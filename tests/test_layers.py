@@ -34,6 +34,7 @@ LAYERS: tuple[tuple[str, str], ...] = (
     ("hub.routing.spoken_times", "pure"),
     ("hub.routing.waiting", "pure"),
     ("hub.kpi.measures", "pure"),
+    ("hub.kpi.staffing", "pure"),
     ("hub.mail", "formats"),
     ("hub.media.codec", "formats"),
     ("hub.media.frame", "formats"),

@@ -5,7 +5,8 @@
 
 Everything is read from the signature, and the OpenAPI document (web.openapi) is made from the same reading: parameters
 whose names stand in the path are path parameters, `body` is the JSON body, the others are query parameters, the return
-annotation is the answer. A request passes, in this order:
+annotation is the answer. A parameter whose name Python keeps for itself carries a `_` (`from_` is `from`); one that is a
+QueryFields stands for as many query parameters as it has fields. A request passes, in this order:
 
     who asks (cookie or API key) → may they (role) → is it really they (CSRF, origin) → parameters → body → the function
 
@@ -220,11 +221,22 @@ async def read_body(request: Request, limit_bytes: int, on_growth: Callable[[int
 # --- endpoints --------------------------------------------------------------------------------------------------------
 
 
+class QueryFields(BaseModel):
+    """Query parameters that several endpoints take."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
 @dataclass(frozen=True, slots=True)
 class Parameter:
+    """`argument`: what the function calls it, or `group`'s field, which the function calls `group_argument`."""
+
     name: str
     annotation: Any
     default: Any = inspect.Parameter.empty
+    argument: str = ""
+    group: type[QueryFields] | None = None
+    group_argument: str = ""
 
     @property
     def required(self) -> bool:
@@ -325,20 +337,26 @@ class Endpoint:
         if not given and not self.query_parameters:
             return {}
         faults: dict[str, str] = {}
-        values: dict[str, str] = {}
+        told: dict[str, str] = {}
         for name, value in given:
-            if name in values:
+            if name in told:
                 faults[name] = "is given more than once"
             if "\0" in value:
                 faults[name] = "must not contain NUL characters"
-            values[name] = value
+            told[name] = value
         try:
-            model = self._query_model.model_validate(values)
+            model = self._query_model.model_validate(told)
         except ValidationError as error:
             raise invalid_fields({**named_faults(error.errors(include_url=False)), **faults}) from None
         if faults:
             raise invalid_fields(faults)
-        return {parameter.name: getattr(model, parameter.name) for parameter in self.query_parameters}
+        values = {parameter.argument: getattr(model, parameter.name) for parameter in self.query_parameters}
+        for argument, group in self._groups().items():
+            values[argument] = group.model_construct(**{name: values.pop(name) for name in group.model_fields})
+        return values
+
+    def _groups(self) -> dict[str, type[QueryFields]]:
+        return {each.group_argument: each.group for each in self.query_parameters if each.group is not None}
 
     async def _read_json(self, request: Request, limit_bytes: int) -> bytes:
         raw = await read_body(request, limit_bytes)
@@ -466,10 +484,13 @@ def endpoint(
                 body_optional = parameter.default is not inspect.Parameter.empty
                 body = TypeAdapter(annotation)
                 continue
+            if isinstance(annotation, type) and issubclass(annotation, QueryFields):
+                query_parameters.extend(_group(name, annotation))
+                continue
             if annotation is int:
                 annotation = Annotated[int, Field(ge=1 if name in in_path else -_INT64_MAX, le=_INT64_MAX)]
             place = path_parameters if name in in_path else query_parameters
-            place.append(Parameter(name, annotation, parameter.default))
+            place.append(Parameter(name.removesuffix("_"), annotation, parameter.default, argument=name))
         if missing := in_path - {parameter.name for parameter in path_parameters}:
             raise ValueError(f"{method} {path}: {handler} takes no {', '.join(sorted(missing))}")
         answer = hints["return"]
@@ -499,6 +520,13 @@ def endpoint(
         )
 
     return make
+
+
+def _group(argument: str, group: type[QueryFields]) -> Iterable[Parameter]:
+    hints = typing.get_type_hints(group, include_extras=True)
+    for name, info in group.model_fields.items():
+        default = inspect.Parameter.empty if info.is_required() else info.default
+        yield Parameter(name.removesuffix("_"), hints[name], default, name, group, argument)
 
 
 def _model(name: str, parameters: Sequence[Parameter]) -> type[BaseModel]:

@@ -115,4 +115,4 @@ def test_the_formulas_agree_with_what_is_known_by_hand(servers: int, load: float
     mean_wait_s, _ = erlang_c(servers, load)
     assert mean_wait_s == pytest.approx(probability * HANDLE_S / (servers - load))
     # With endless patience Erlang A is Erlang C.
-    assert erlang_a(servers, load, 1e9)[0] == pytest.approx(mean_wait_s, rel=1e-5)
+    assert erlang_a(servers, load, 1e9)[0] == pytest.approx(mean_wait_s, rel=1e-4)

@@ -3,7 +3,7 @@
     Settings → Database, Vault, Files → Wakes, Notices, Tail → Intake, Adapters → loops → web
 
 All loops of a process run in one group: tail (stream), notices, dispatcher, lines, recordings, escalations, clocks,
-sender, media, mailboxes, projector, live, housekeeping, and the listener for mail where one is set up.
+sender, media, mailboxes, projector, forecasts, live, housekeeping, and the listener for mail where one is set up.
 Each of them waits through a database that is away. One that ends in any other way takes the process down, loudly: a hub
 that answers but routes nothing would be worse than one that is restarted.
 """
@@ -40,6 +40,7 @@ from hub.calls.lines import Lines
 from hub.calls.recording_fetcher import RecordingFetcher
 from hub.errors import DatabaseAway, Misconfigured
 from hub.kpi.facts import Projector
+from hub.kpi.forecasts import Forecaster
 from hub.logs import set_up_logging
 from hub.media_child import media_beside
 from hub.routing.dispatcher import Dispatcher
@@ -86,8 +87,10 @@ from hub.web import (
     routing,
     rules,
     session,
+    shifts,
     skills,
     snapshot,
+    staffing,
     static,
     topics,
     users,
@@ -143,6 +146,8 @@ ENDPOINTS: list[Endpoint] = endpoints_of(
     escalation,
     alerts,
     measures,
+    staffing,
+    shifts,
 )
 
 
@@ -197,6 +202,7 @@ class Hub:
         self.escalations = Escalations(self.database, self.wakes)
         self.estimator = Estimator(self.database, self.wakes)
         self.projector = Projector(self.database, self.wakes)
+        self.forecaster = Forecaster(self.database)
         self.live = Live(self.database, self.tail, self.notices, process=self.process)
         self.chat_sockets = ChatSockets()
         self.call_sockets = CallSockets()
@@ -229,6 +235,7 @@ class Hub:
             "media": self.media.run(),
             "mailboxes": self.mail_fetcher.run(),
             "projector": self.projector.run(),
+            "forecasts": self.forecaster.run(),
             "live": self.live.run(),
             "places": self.chat_sockets.run(),
             "calling pages": self.call_sockets.run(),

@@ -87,8 +87,12 @@ class Plan:
     def on(self, day: date) -> Pieces:
         if self.own_days is not None and day in self.own_days:
             return self.own_days[day]
-        in_force = [week for week in self.weeks if week.since <= day]
-        return in_force[-1].days[day.weekday()] if in_force else ()
+        week = self.week_on(day)
+        return week.days[day.weekday()] if week is not None else ()
+
+    def week_on(self, day: date) -> Week | None:
+        """What repeats on that day."""
+        return next((week for week in reversed(self.weeks) if week.since <= day), None)
 
     def is_own(self, day: date) -> bool:
         return self.own_days is not None and day in self.own_days
@@ -253,17 +257,21 @@ def spans_between(plan: Plan, start: datetime, end: datetime, zone: ZoneInfo) ->
     return spans
 
 
-def people_at_work(spans: Iterable[Sequence[Span]], start: datetime, end: datetime) -> float:
-    """How many of these agents are scheduled for work within start <= t < end, parts of it counting as parts."""
-    total = timedelta()
-    for of_agent in spans:
-        for span in of_agent:
-            if span.activity is Activity.WORK and span.start < end and span.end > start:
-                total += min(end, span.end) - max(start, span.start)
-    return total / (end - start)
+def people_at_work(spans: Iterable[Span], start: datetime, count: int, step: timedelta) -> list[float]:
+    """How many are scheduled for work in each of `count` intervals of `step` from `start` on; parts of one count as parts.
+    `spans`: of all agents in question."""
+    present = [0.0] * count
+    for span in spans:
+        if span.activity is not Activity.WORK:
+            continue
+        first = max(0, (span.start - start) // step)
+        for number in range(first, min(count, -((start - span.end) // step))):
+            begins = start + number * step
+            present[number] += (min(span.end, begins + step) - max(span.start, begins)) / step
+    return present
 
 
-# --- what they did ------------------------------------------------------------------------------------------------------------
+# --- what they did ------------------------------------------------------------------------------------------------------
 
 
 def adhere(spans: Sequence[Span], spells: Sequence[Spell]) -> Adherence:
@@ -291,16 +299,13 @@ def adhere(spans: Sequence[Span], spells: Sequence[Spell]) -> Adherence:
 
 
 def _joined(departures: Sequence[Departure]) -> tuple[Departure, ...]:
-    """Spells end with every change of load: what goes on in the same state is one departure."""
+    """Spells end with every change of load: what goes on in the same state is one departure, named by what was scheduled
+    first."""
     joined: list[Departure] = []
     for each in departures:
         before = joined[-1] if joined else None
-        if before is not None and (before.end, before.activity, before.state) == (
-            each.start,
-            each.activity,
-            each.state,
-        ):
-            joined[-1] = Departure(before.start, each.end, each.activity, each.state)
+        if before is not None and before.end == each.start and before.state is each.state:
+            joined[-1] = Departure(before.start, each.end, before.activity, before.state)
         else:
             joined.append(each)
     return tuple(joined)

@@ -87,9 +87,7 @@ def clear_day(tx: Tx, user_id: int, day: date) -> None:
 def copy_week(tx: Tx, source: date, target: date, user_ids: Collection[int] | None = None) -> int:
     """The seven days from the Monday `source` on become own days from the Monday `target` on, of all agents or these.
     Returns how many days were written. InvalidInput if one is no Monday or both are the same."""
-    faults = {
-        name: "is not a Monday" for name, day in (("source", source), ("target", target)) if day.weekday() != 0
-    }
+    faults = {name: "is not a Monday" for name, day in (("source", source), ("target", target)) if day.weekday() != 0}
     if source == target:
         faults.setdefault("target", "is the week that is copied")
     _raise(faults)

@@ -61,6 +61,8 @@ _LATELY = timedelta(days=28)
 _EVERY_S = 300.0
 _RETRY_S = 5.0
 _QUARTER = timedelta(minutes=15)
+# Zone rules are not kept for longer, and a date beyond is a slip of the keyboard.
+_FIRST_YEAR, _LAST_YEAR = 2000, 2100
 # Nobody plans further, and each interval is computed.
 MAX_DAYS = 35
 
@@ -370,6 +372,9 @@ class ForecastParts:
 
 def load_forecast_parts(tx: Tx, queue_id: int, first: date, last: date, lead_days: int) -> ForecastParts:
     """InvalidInput names what is asked wrongly."""
+    for name, day in (("from", first), ("to", last)):
+        if not _FIRST_YEAR <= day.year <= _LAST_YEAR:
+            raise InvalidInput("there is no such day", fields={name: f"is not between {_FIRST_YEAR} and {_LAST_YEAR}"})
     if last < first:
         raise InvalidInput("the last day is before the first", fields={"to": "is before the first day"})
     if (last - first).days >= MAX_DAYS:

@@ -1,6 +1,7 @@
 """The reference day is counted on a fixed date, in a time zone whose clocks change."""
 
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import update
@@ -9,6 +10,8 @@ from hub.store import tables
 from hub.store.database import Database, Tx
 from tests.kpi.reference import ANNA, BORIS, CARE, SALES
 from tests.support.clock import FrozenClock
+
+KYIV = ZoneInfo("Europe/Kyiv")
 
 
 @pytest.fixture

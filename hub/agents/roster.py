@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import Select, func, select, update
+from sqlalchemy import Row, Select, func, select, update
 
+from hub.agents import spells
 from hub.domain.events import STAFF, AgentChanged
 from hub.domain.states import AGENT, AgentState, check_move
 from hub.domain.values import ChannelKind, Role
@@ -53,6 +54,7 @@ _AGENTS = (
     .join(tables.user_account, _u.id == _a.user_id)
     .order_by(_a.user_id)
 )
+_WITH_SPELLS = _AGENTS.add_columns(*spells.COLUMNS)
 
 
 def load_agent_views(tx: Tx, user_ids: Collection[int] | None = None) -> list[AgentView]:
@@ -74,26 +76,28 @@ def find_worth_waiting_for(tx: Tx, user_id: int | None, kind: ChannelKind, *, lo
 
 
 def _load(tx: Tx, query: Select[Any]) -> list[AgentView]:
-    return [
-        AgentView(
-            user_id=row.user_id,
-            name=row.name,
-            role=Role(row.role),
-            state=AgentState(row.state),
-            reason=row.reason,
-            state_since=row.state_since,
-            connected=row.connected,
-            load=int(row.assigned) + int(row.offered),
-            capacity=row.capacity,
-            version=row.version,
-            active=row.active,
-        )
-        for row in tx.rows(query)
-    ]
+    return [_view(row) for row in tx.rows(query)]
+
+
+def _view(row: Row[Any]) -> AgentView:
+    return AgentView(
+        user_id=row.user_id,
+        name=row.name,
+        role=Role(row.role),
+        state=AgentState(row.state),
+        reason=row.reason,
+        state_since=row.state_since,
+        connected=row.connected,
+        load=int(row.assigned) + int(row.offered),
+        capacity=row.capacity,
+        version=row.version,
+        active=row.active,
+    )
 
 
 def emit_agents(tx: Tx, user_ids: Collection[int]) -> None:
-    """Something about these agents changed (state, load, name): told to everybody, once, at the end of the unit of work."""
+    """Something about these agents changed (state, load, name): told to everybody, once, at the end of the unit of work, and
+    with it the stretch of their time that this ended (agents.spells)."""
     tx.gather("agents", user_ids, _emit_gathered)
 
 
@@ -101,8 +105,10 @@ def _emit_gathered(tx: Tx, user_ids: set[int]) -> None:
     if not user_ids:
         return
     tx.execute(update(tables.agent).where(_a.user_id.in_(user_ids)).values(version=_a.version + 1))
-    for view in _load(tx, _AGENTS.where(_a.user_id.in_(user_ids))):
-        tx.emit(AgentChanged(view), {STAFF})
+    rows = tx.rows(_WITH_SPELLS.where(_a.user_id.in_(user_ids)))
+    for row in rows:
+        tx.emit(AgentChanged(_view(row)), {STAFF})
+    spells.keep(tx, rows)
 
 
 def change_agent_state(tx: Tx, user_id: int, state: AgentState, reason: str | None = None) -> AgentView:

@@ -63,6 +63,7 @@ from hub.channels.voice import (
     Wait,
 )
 from hub.domain.calls import SHORT_ABANDON_S, CallEnd, LegEnd, Party, Presence, Recording
+from hub.domain.events import FACTS, ContactBegan
 from hub.domain.states import AgentState, CallState, ConversationStatus, LegState
 from hub.domain.values import AuthorKind, ChannelKind, ContactKind, Direction, Happening, Role
 from hub.domain.views import Author, CallView, ConversationView
@@ -72,7 +73,8 @@ from hub.routing.calendars import is_open_now
 from hub.routing.placement import Newcomer, Placer
 from hub.store import tables
 from hub.store.database import Tx
-from hub.timeline import conversations, customers
+from hub.timeline import conversations, customers, visits
+from hub.timeline.visits import Leaving
 
 _ca, _l, _c, _q, _ch = tables.call.c, tables.leg.c, tables.conversation.c, tables.queue.c, tables.channel.c
 
@@ -240,7 +242,21 @@ def _conversation_of(tx: Tx, channel: Row[Any], customer_id: int, contact_point_
             "created_at": tx.now,
             "resolved_at": tx.now,
             "last_entry_at": tx.now,
+            "arrived_at": tx.now,
         },
+    )
+    tx.emit(
+        ContactBegan(
+            conversation_id=conversation_id,
+            episode=0,
+            customer_id=customer_id,
+            channel_id=channel.id,
+            queue_id=channel.queue_id,
+            direction=Direction.IN.value,
+            arrived_at=tx.now,
+            by_call=True,
+        ),
+        {FACTS},
     )
     return conversations.load_conversation(tx, conversation_id)
 
@@ -402,7 +418,10 @@ def _ask_for_callback(tx: Tx, call: Row[Any], queue_id: int, said: tuple[Prompt,
         view = dispatcher.enqueue_call(tx, view, queue_id, call.queued_at or tx.now)
     prompts = (*said, spoken("callback_taken", call.language))
     if call.queued_at is None:
+        # Asked for in the menu: they were in the queue for no time at all.
         call = records.change(tx, call, queue_id=queue_id, queued_at=tx.now)
+        visits.join(tx, call, queue_id)
+        visits.leave(tx, call, Leaving.CALLBACK)
     call = records.end_call(tx, call, CallEnd.CALLBACK, goodbye=prompts)
     author = Author(AuthorKind.CUSTOMER, view.customer_name)
     callbacks.ask_for_caller(tx, conversations.load_conversation(tx, view.id), call.address, author)

@@ -36,11 +36,13 @@ from hub.domain.events import (
     user_topic,
 )
 from hub.domain.states import CALL, LEG, CallState, LegState, OfferOutcome, can_move, check_move
+from hub.domain.values import AuthorKind
 from hub.domain.views import PlaceView
 from hub.errors import Conflict, NotFound
 from hub.store import tables
 from hub.store.database import Tx
-from hub.timeline import conversations
+from hub.timeline import conversations, visits
+from hub.timeline.visits import Leaving
 
 _ca, _l, _s, _c = tables.call.c, tables.leg.c, tables.call_segment.c, tables.conversation.c
 _q, _u = tables.queue.c, tables.user_account.c
@@ -119,8 +121,11 @@ def _tell_gathered(tx: Tx, call_ids: set[int]) -> None:
         tx.emit(CallChanged(view), topics | parties | {customer_topic(view.customer_id)})
 
 
-def change(tx: Tx, row: Row[Any], state: CallState | None = None, **values: Any) -> Row[Any]:
-    """Writes new values, and the next state if it is another one: IllegalMove if the table has no such move."""
+def change(
+    tx: Tx, row: Row[Any], state: CallState | None = None, *, by: AuthorKind = AuthorKind.SYSTEM, **values: Any
+) -> Row[Any]:
+    """Writes new values, and the next state if it is another one: IllegalMove if the table has no such move. With the state
+    begins or ends the caller's stay in a queue; `by`: who moves them from one to another."""
     if state is not None and state.value != row.state:
         check_move(CALL, CallState(row.state), state)
         # A deadline is that of a state.
@@ -129,7 +134,36 @@ def change(tx: Tx, row: Row[Any], state: CallState | None = None, **values: Any)
         tx.execute(update(tables.call).where(_ca.id == row.id).values(**values))
         tell(tx, row.id)
         tx.wake("calls")
-    return load_row(tx, row.id)
+    after = load_row(tx, row.id)
+    if not values.keys().isdisjoint({"state", "queue_id", "hung_up_at"}):
+        _keep_visit(tx, row, after, by)
+    return after
+
+
+# How the stay of a caller ends who is still in the queue as the call ends; any other end: the flow led them out.
+_LEFT_BY = {
+    CallEnd.ABANDONED: Leaving.ABANDONED,
+    CallEnd.CALLBACK: Leaving.CALLBACK,
+    CallEnd.CANCELLED: Leaving.WITHDRAWN,
+    CallEnd.FAILED: Leaving.SYSTEM_DROP,
+}
+
+
+def _waits(row: Row[Any]) -> bool:
+    return row.state in WAITS and row.hung_up_at is None
+
+
+def _keep_visit(tx: Tx, before: Row[Any], after: Row[Any], by: AuthorKind) -> None:
+    if _waits(before) and _waits(after) and before.queue_id != after.queue_id:
+        visits.leave(tx, before, visits.moved(by))
+        visits.join(tx, after, after.queue_id)
+    elif _waits(after) and not _waits(before):
+        visits.join(tx, after, after.queue_id)
+    elif _waits(before) and not _waits(after):
+        reason = Leaving.ANSWERED if after.state in TALKS else Leaving.OVERFLOW
+        if after.hung_up_at is not None:
+            reason = _LEFT_BY.get(CallEnd(after.end_reason), Leaving.OVERFLOW)
+        visits.leave(tx, after, reason)
 
 
 def add_leg(
@@ -306,6 +340,8 @@ def end_segment(tx: Tx, call: Row[Any], reason: str) -> None:
             ended_at=tx.now,
             end_reason=reason,
             disposition=segment.disposition,
+            topic_id=_topic_of(tx, call),
+            customer_id=call.customer_id,
         ),
         {FACTS},
     )
@@ -376,10 +412,18 @@ def hang_up(tx: Tx, call: Row[Any], reason: CallEnd, *, goodbye: tuple[Prompt, .
             answered_at=call.answered_at,
             ended_at=tx.now,
             end_reason=reason.value,
+            topic_id=_topic_of(tx, call),
+            customer_id=call.customer_id,
         ),
         {FACTS},
     )
     return call
+
+
+def _topic_of(tx: Tx, call: Row[Any]) -> int | None:
+    """What the conversation is about, as far as somebody has said by now."""
+    topic_id: int | None = tx.scalar(select(_c.topic_id).where(_c.id == call.conversation_id))
+    return topic_id
 
 
 def end_call(tx: Tx, call: Row[Any], reason: CallEnd | None = None, *, goodbye: tuple[Prompt, ...] = ()) -> Row[Any]:
@@ -445,6 +489,8 @@ def note_offer_ended(tx: Tx, call_id: int, offer: Row[Any], outcome: OfferOutcom
                 queue_id=offer.queue_id,
                 offered_at=offer.offered_at,
                 ended_at=tx.now,
+                topic_id=_topic_of(tx, call),
+                customer_id=call.customer_id,
             ),
             {FACTS},
         )
@@ -473,7 +519,9 @@ def phone_of(tx: Tx, call: Row[Any], user_id: int) -> str:
 OWN_LINE = "hub"
 
 
-def back_to_queue(tx: Tx, call_id: int, queue_id: int, place: PlaceView | None, reason: str) -> None:
+def back_to_queue(
+    tx: Tx, call_id: int, queue_id: int, place: PlaceView | None, reason: str, by: AuthorKind = AuthorKind.SYSTEM
+) -> None:
     """The conversation was taken from its agent while the customer is on the line: they wait again, at their old age."""
     call = load_row(tx, call_id)
     if call.hung_up_at is not None:
@@ -495,7 +543,8 @@ def back_to_queue(tx: Tx, call_id: int, queue_id: int, place: PlaceView | None, 
     # Who has not talked with anybody yet waits no longer than the menu lets them, whatever became of an offer.
     until = (call.flow or {}).get(WAITS_UNTIL) if call.answered_at is None else None
     due_at = max(datetime.fromisoformat(until), tx.now) if until else None
-    call = change(tx, call, CallState.QUEUED, queue_id=queue_id, agent_id=None, recording=_paused(call), due_at=due_at)
+    values = {"queue_id": queue_id, "agent_id": None, "recording": _paused(call), "due_at": due_at}
+    call = change(tx, call, CallState.QUEUED, by=by, **values)
     if customer is not None:
         prompt = spoken("transferring" if reason == "transferred" else "one_moment", call.language)
         set_scene(tx, customer, waiting_scene(tx, call, queue_id, place, (prompt,)), Presence.HELD)

@@ -17,7 +17,7 @@ import logging
 from collections.abc import Collection
 from datetime import datetime, timedelta
 from time import monotonic
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import Row, func, insert, select, union_all, update
 
@@ -28,8 +28,10 @@ from hub.calls import records
 from hub.domain.events import (
     FACTS,
     SUPERVISORS,
+    ContactBegan,
     ConversationResolved,
     OfferEnded,
+    OfferOver,
     SegmentEnded,
     user_topic,
 )
@@ -41,10 +43,10 @@ from hub.domain.states import (
     OfferOutcome,
     check_move,
 )
-from hub.domain.values import AuthorKind, ChannelKind, Happening, Role
+from hub.domain.values import AuthorKind, ChannelKind, Direction, Happening, Role
 from hub.domain.views import AgentView, Author, ConversationView
 from hub.errors import Conflict, DatabaseAway, Forbidden, InvalidInput, NotFound
-from hub.routing import callbacks, connecting, engine, estimates, floor, offers, parking
+from hub.routing import business_time, callbacks, connecting, engine, estimates, floor, offers, parking
 from hub.routing.offers import OFFERS, offer_view
 from hub.store import tables
 from hub.store.database import Database, Tx
@@ -209,6 +211,8 @@ def _accept_by_itself(tx: Tx, row: Row[Any]) -> None:
     """What the hub accepts in the agent's place, at once (a row of OFFERS); they are told of work, not of a ring."""
     before = conversations.load_conversation(tx, row.conversation_id)
     data: dict[str, str | int | None] = {"offer_id": row.id, "auto": 1}
+    if not records.needs_line(tx, row.call_id):
+        _tell_over(tx, row)
     _assign(tx, before, row.agent_id, "offer", Happening.ACCEPTED, conversations.SYSTEM, data)
     # With other work they may have room for more.
     tx.wake("routing")
@@ -250,6 +254,8 @@ def _end_offer(tx: Tx, offer_id: int, outcome: OfferOutcome) -> None:
     row = tx.first(OFFERS.where(_o.id == offer_id))
     assert row is not None
     tx.emit(OfferEnded(offer_view(row)), {user_topic(row.agent_id), SUPERVISORS})
+    if outcome is not OfferOutcome.ACCEPTED or not records.needs_line(tx, row.call_id):
+        _tell_over(tx, row)
     if row.call_id is not None:
         records.note_offer_ended(tx, row.call_id, row, outcome)
     if outcome is OfferOutcome.NO_ANSWER:
@@ -271,6 +277,38 @@ def _end_offer(tx: Tx, offer_id: int, outcome: OfferOutcome) -> None:
             _pin(tx, conversations.load_conversation(tx, view.id), None, conversations.SYSTEM)
     roster.emit_agents(tx, [row.agent_id])
     tx.wake("routing")
+
+
+def _tell_over(tx: Tx, row: Row[Any]) -> None:
+    """An offer is over (a row of OFFERS): a fact for the KPIs, of which there is one. Of an accepted call it is told when its
+    line stands or surely does not, since that may make another outcome of it."""
+    tx.emit(
+        OfferOver(
+            offer_id=row.id,
+            conversation_id=row.conversation_id,
+            agent_id=row.agent_id,
+            channel_id=row.channel_id,
+            queue_id=row.queue_id,
+            offered_at=row.offered_at,
+            ended_at=max(row.offered_at, row.ended_at),
+            outcome=row.outcome,
+            call_id=row.call_id,
+            customer_id=row.customer_id,
+            topic_id=row.topic_id,
+        ),
+        {FACTS},
+    )
+
+
+def _tell_accepted(tx: Tx, assignment: Row[Any]) -> None:
+    """What became of the offer by which an agent came to a call whose line now stands, or never did."""
+    if assignment.how != "offer":
+        return
+    taken = (OfferOutcome.ACCEPTED.value, OfferOutcome.SETUP_FAILED.value)
+    of_theirs = (_o.conversation_id == assignment.conversation_id, _o.agent_id == assignment.agent_id)
+    row = tx.first(OFFERS.where(*of_theirs, _o.outcome.in_(taken)).order_by(_o.id.desc()))
+    if row is not None:
+        _tell_over(tx, row)
 
 
 def _end_live_offer_of(tx: Tx, conversation_id: int, outcome: OfferOutcome = OfferOutcome.WITHDRAWN) -> None:
@@ -424,7 +462,9 @@ def _end_assignment(tx: Tx, view: ConversationView, reason: str) -> int | None:
         return None
     tx.execute(update(tables.assignment).where(_as.id == row.id).values(ended_at=tx.now, end_reason=reason))
     # What was never connected was never worked on.
-    if row.connect_by is None or row.connected_at is not None:
+    if row.connect_by is not None and row.connected_at is None:
+        _tell_accepted(tx, row)
+    else:
         tx.emit(
             SegmentEnded(
                 assignment_id=row.id,
@@ -436,12 +476,31 @@ def _end_assignment(tx: Tx, view: ConversationView, reason: str) -> int | None:
                 ended_at=tx.now,
                 how=row.how,
                 end_reason=reason,
+                topic_id=view.topic_id,
+                customer_id=view.customer_id,
+                call_id=view.call_id or _call_of(tx, view, row),
             ),
             {FACTS},
         )
     roster.note_work_ended(tx, [row.agent_id])
     tx.wake("routing")
     return int(row.agent_id)
+
+
+def _call_of(tx: Tx, view: ConversationView, assignment: Row[Any]) -> int | None:
+    """The call that was all this hold was about: one that is over is the conversation's no longer."""
+    if view.channel_kind is not ChannelKind.PHONE:
+        return None
+    ca, s = tables.call.c, tables.call_segment.c
+    found = (
+        select(func.max(ca.id))
+        .join(tables.call_segment, s.call_id == ca.id)
+        .where(
+            ca.conversation_id == view.id, s.agent_id == assignment.agent_id, s.connected_at >= assignment.assigned_at
+        )
+    )
+    call_id: int | None = tx.scalar(found)
+    return call_id
 
 
 def _original_age(tx: Tx, view: ConversationView, reason: str) -> datetime:
@@ -501,7 +560,7 @@ def _release(
     conversations.emit_hidden(tx, view, before)
     if before.call_id is not None:
         told = estimates.place_of(tx, view.id)
-        records.back_to_queue(tx, before.call_id, target, told, reason)
+        records.back_to_queue(tx, before.call_id, target, told, reason, by=author.kind)
         view = conversations.load_conversation(tx, view.id)
     if agent_id is not None:
         roster.emit_agents(tx, [agent_id])
@@ -565,11 +624,12 @@ def connected(tx: Tx, agent_id: int, conversation_id: int) -> None:
     tx.lock_routing()
     tx.lock_conversations([conversation_id])
     held = (_as.conversation_id == conversation_id, _as.agent_id == agent_id, _as.ended_at.is_(None))
-    row = tx.first(select(_as.id, _as.connected_at).where(*held))
+    row = tx.first(select(tables.assignment).where(*held))
     if row is None:
         raise Conflict("this work is not theirs any more", code="not_held")
     if row.connected_at is None:
         tx.execute(update(tables.assignment).where(_as.id == row.id).values(connected_at=tx.now))
+        _tell_accepted(tx, row)
 
 
 def decline_offer(tx: Tx, viewer: Viewer, offer_id: int) -> None:
@@ -847,8 +907,10 @@ def resolve(tx: Tx, viewer: Viewer, conversation_id: int) -> ConversationView:
         lowered=0,
         unanswered_since=None,
         resolved_at=tx.now,
-        **{"parked_until": None} | callbacks.drop(tx, before),
+        **{"parked_until": None} | callbacks.drop(tx, before) | conversations.waited(before, tx.now),
     )
+    kept = tx.first(select(_c.arrived_at, _c.waited_s).where(_c.id == view.id))
+    assert kept is not None
     tx.emit(
         ConversationResolved(
             entry_id=entry.id,
@@ -859,6 +921,11 @@ def resolve(tx: Tx, viewer: Viewer, conversation_id: int) -> ConversationView:
             opened_at=view.created_at,
             resolved_at=tx.now,
             reopened_count=view.reopened_count,
+            topic_id=view.topic_id,
+            customer_id=view.customer_id,
+            arrived_at=kept.arrived_at or view.created_at,
+            business_s=business_time.seconds_in_hours(tx, view.queue_id, view.created_at, tx.now),
+            handling_s=kept.waited_s,
         ),
         {FACTS},
     )
@@ -892,7 +959,7 @@ def _reopen(tx: Tx, viewer: Viewer, before: ConversationView) -> ConversationVie
     if other is not None:
         raise Conflict("the customer has a newer open conversation on this channel", code="already_open")
     check_move(CONVERSATION, before.status, ConversationStatus.OPEN)
-    return _assign(
+    view = _assign(
         tx,
         before,
         viewer.user_id,
@@ -903,6 +970,28 @@ def _reopen(tx: Tx, viewer: Viewer, before: ConversationView) -> ConversationVie
         resolved_at=None,
         reopened_count=before.reopened_count + 1,
         escalated=0,
+        arrived_at=tx.now,
+    )
+    _tell_contact(tx, view, reopened_by="agent")
+    return view
+
+
+def _tell_contact(tx: Tx, view: ConversationView, *, reopened_by: Literal["agent"] | None = None) -> None:
+    """One of us has begun something with a customer: a fact for the KPIs."""
+    tx.emit(
+        ContactBegan(
+            conversation_id=view.id,
+            episode=view.reopened_count,
+            customer_id=view.customer_id,
+            channel_id=view.channel_id,
+            queue_id=view.queue_id,
+            direction=Direction.OUT.value,
+            arrived_at=tx.now,
+            by_call=view.channel_kind is ChannelKind.PHONE,
+            reopened_by=reopened_by,
+            topic_id=view.topic_id,
+        ),
+        {FACTS},
     )
 
 
@@ -970,9 +1059,11 @@ def open_conversation(
             "queued_since": tx.now,
             "created_at": tx.now,
             "last_entry_at": tx.now,
+            "arrived_at": tx.now,
         },
     )
     before = conversations.load_conversation(tx, conversation_id)
+    _tell_contact(tx, before)
     return _assign(tx, before, viewer.user_id, "claim", Happening.CLAIMED, _author(viewer))
 
 
@@ -1115,7 +1206,7 @@ def close_by_itself(tx: Tx, before: ConversationView, reason: str) -> Conversati
         lowered=0,
         unanswered_since=None,
         resolved_at=tx.now,
-        **{"parked_until": None} | callbacks.drop(tx, before),
+        **{"parked_until": None} | callbacks.drop(tx, before) | conversations.waited(before, tx.now),
     )
     conversations.emit_hidden(tx, view, before)
     alerts.end_alerts(tx, view.id)

@@ -28,6 +28,8 @@ OFFERS = (
         tables.customer.c.name.label("customer_name"),
         tables.channel.c.id.label("channel_id"),
         tables.channel.c.kind.label("channel_kind"),
+        _c.customer_id,
+        _c.topic_id,
         _c.preview,
         _c.call_id,
         _c.callback,

@@ -225,6 +225,13 @@ agent = Table(
     # Kind of channel → what a piece of such work costs this agent, where it is not as usual.
     Column("weights", JSON(none_as_null=True)),
     Column("missed_in_row", Integer, nullable=False, server_default=text("0")),
+    # The stretch that goes on, in which none of this changed (agents.spells).
+    _at("spell_since", nullable=True),
+    Column("spell_state", Text),
+    Column("spell_reason", Text),
+    Column("spell_load", Integer, nullable=False, server_default=text("0")),
+    Column("spell_capacity", Integer, nullable=False, server_default=text("0")),
+    Column("spell_work_count", Integer, nullable=False, server_default=text("0")),
     _version(),
     _one_of("state", "offline", "available", "busy", "away", "not_responding"),
     CheckConstraint("capacity >= 0", name="capacity_is_not_negative"),
@@ -477,6 +484,16 @@ conversation = Table(
     Column("call_id", BigId),
     Column("preview", Text, nullable=False, server_default=""),
     Column("preview_direction", Text, nullable=False, server_default="in"),
+    # When this request came: the beginning, or the last reopening.
+    _at("arrived_at", nullable=True),
+    # The stay in a queue that goes on (timeline.visits): `visit` numbers it, or the last one; in which queue, since when, and
+    # by which age it is routed.
+    Column("visit", Integer, nullable=False, server_default=text("0")),
+    Column("visit_queue_id", BigId),
+    _at("visit_since", nullable=True),
+    _at("visit_age", nullable=True),
+    # How long the customer has waited for us in all, until the answer that came last.
+    Column("waited_s", Float, nullable=False, server_default=text("0")),
     _version(),
     _one_of("status", "open", "resolved"),
     CheckConstraint("status = 'open' OR (assignee_id IS NULL AND queued_since IS NULL)", name="resolved_is_nobodys"),

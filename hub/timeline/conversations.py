@@ -40,9 +40,10 @@ from hub.domain.views import (
     MailView,
 )
 from hub.errors import NotFound
-from hub.routing import clocks
+from hub.routing import business_time, clocks
 from hub.store import tables
 from hub.store.database import Tx
+from hub.timeline import visits
 from hub.timeline.mails import load_mail_views
 
 _c, _e = tables.conversation.c, tables.entry.c
@@ -189,11 +190,17 @@ def load_page(
     return [conversation_view(row) for row in tx.rows(query)]
 
 
-def change(tx: Tx, conversation_id: int, **values: Any) -> ConversationView:
-    """Writes new values and the next version; tells nobody (the caller emits what happened)."""
+def change(tx: Tx, conversation_id: int, *, by: AuthorKind = AuthorKind.SYSTEM, **values: Any) -> ConversationView:
+    """Writes new values and the next version; tells nobody (the caller emits what happened) but of stays in queues that
+    this ends, which are facts. `by`: who changes it."""
     tx.execute(update(tables.conversation).where(_c.id == conversation_id).values(version=_c.version + 1, **values))
     keep_clocks(tx, [conversation_id], touched_only=values.keys().isdisjoint(clocks.MATTERS))
-    return load_conversation(tx, conversation_id)
+    row = tx.first(CONVERSATIONS.where(_c.id == conversation_id))
+    if row is None:
+        raise NotFound("there is no such conversation")
+    if not values.keys().isdisjoint(visits.MATTERS):
+        visits.keep(tx, row, by)
+    return conversation_view(row)
 
 
 def keep_clocks(tx: Tx, conversation_ids: Iterable[int], *, touched_only: bool = False, afresh: bool = False) -> None:
@@ -377,7 +384,7 @@ def add_entry(
         values |= {"preview": text[:PREVIEW_LENGTH], "preview_direction": direction.value}
     answered = answers and is_message and direction is Direction.OUT and author.kind is AuthorKind.AGENT
     if answered:
-        values["unanswered_since"] = None
+        values |= {"unanswered_since": None, **waited(before, tx.now)}
     is_first = False
     if answered and before.unanswered_since is not None:
         is_first = not tx.scalar(
@@ -385,7 +392,7 @@ def add_entry(
             .where(_e.conversation_id == before.id, _e.id < entry_id, _e.direction == "out", _e.author_kind == "agent")
             .limit(1)
         )
-    view = change(tx, before.id, **values)
+    view = change(tx, before.id, by=author.kind, **values)
     entry = load_entry(tx, entry_id)
     tx.emit(EntryAdded(entry, view), entry_topics(view, to_visitor=kind is not EntryKind.NOTE))
     if answered and before.unanswered_since is not None and author.user_id is not None:
@@ -399,10 +406,20 @@ def add_entry(
                 asked_at=before.unanswered_since,
                 answered_at=tx.now,
                 is_first=is_first,
+                topic_id=before.topic_id,
+                customer_id=before.customer_id,
+                business_s=business_time.seconds_in_hours(tx, before.queue_id, before.unanswered_since, tx.now),
             ),
             {FACTS},
         )
     return entry, view
+
+
+def waited(before: ConversationView, now: datetime) -> dict[str, Any]:
+    """What changes of the row when the customer no longer waits for an answer of ours: how long they have, in all."""
+    if before.unanswered_since is None:
+        return {}
+    return {"waited_s": _c.waited_s + max(0.0, (now - before.unanswered_since).total_seconds())}
 
 
 def add_happening(
@@ -436,7 +453,7 @@ def note_answered_by_voice(tx: Tx, conversation_id: int, entry_id: int, agent_id
         return
     answers = (_e.conversation_id == conversation_id, _e.direction == "out", _e.author_kind == "agent")
     is_first = tx.first(select(_e.id).where(*answers).limit(1)) is None
-    emit_conversation(tx, change(tx, conversation_id, unanswered_since=None))
+    emit_conversation(tx, change(tx, conversation_id, unanswered_since=None, **waited(before, tx.now)))
     tx.emit(
         CustomerAnswered(
             entry_id=entry_id,
@@ -447,6 +464,9 @@ def note_answered_by_voice(tx: Tx, conversation_id: int, entry_id: int, agent_id
             asked_at=before.unanswered_since,
             answered_at=tx.now,
             is_first=is_first,
+            topic_id=before.topic_id,
+            customer_id=before.customer_id,
+            business_s=business_time.seconds_in_hours(tx, before.queue_id, before.unanswered_since, tx.now),
         ),
         {FACTS},
     )

@@ -25,7 +25,7 @@ from typing import Any
 from sqlalchemy import Row, bindparam, func, select, update
 
 from hub.channels.channel import Arrival, Consent, MessageArrival, ReceiptArrival
-from hub.domain.events import EntryAdded
+from hub.domain.events import FACTS, ContactBegan, EntryAdded
 from hub.domain.mail import UNKNOWN_SENDER
 from hub.domain.states import AttachmentState
 from hub.domain.values import AuthorKind, ChannelKind, ContactKind, Direction, EntryKind, Happening
@@ -36,7 +36,7 @@ from hub.routing.placement import AS_USUAL, Newcomer, Placer, Start
 from hub.store import tables
 from hub.store.database import Database, Tx
 from hub.store.files import Files
-from hub.timeline import automatic_replies, conversations, customers, mails, outbox, threads
+from hub.timeline import automatic_replies, conversations, customers, mails, outbox, threads, visits
 
 _c, _ch = tables.conversation.c, tables.channel.c
 
@@ -83,6 +83,8 @@ class _Draft:
     row: dict[str, Any]
     is_reopened: bool = False
     is_new: bool = False
+    # The customer's request has begun: a fact.
+    is_contact: bool = False
     # Only then has the dispatcher anything new to decide: a further message to waiting work changes nothing for it.
     is_newly_queued: bool = False
     # Rules placed it; told once.
@@ -245,12 +247,15 @@ def _begin_mail_conversation(
             "created_at": tx.now,
             "last_entry_at": tx.now,
             "resolved_at": None if waits else tx.now,
+            "arrived_at": tx.now,
             **(start.values if start is not None else {}),
         },
     )
+    if waits:
+        visits.begin(tx, conversation_id)
     row = tx.first(conversations.CONVERSATIONS.where(_c.id == conversation_id))
     assert row is not None
-    return _Draft(row._asdict(), is_new=True, is_newly_queued=waits, start=start)
+    return _Draft(row._asdict(), is_new=True, is_contact=waits, is_newly_queued=waits, start=start)
 
 
 def _newcomer(reach: customers.Reach, channel: Row[Any], arrival: MessageArrival) -> Newcomer:
@@ -312,6 +317,10 @@ def _write(tx: Tx, placed: Sequence[_Placed], outcomes: list[Outcome]) -> None:
         tables.conversation,
         [{"id": draft.row["id"], **{name: draft.row[name] for name in _UPDATED}} for draft in drafts],
     )
+    again = [draft.row for draft in drafts if draft.is_contact and draft.is_reopened]
+    tx.update_many(
+        tables.conversation, [{"id": row["id"], **{name: row[name] for name in _UPDATED_IF_REOPENED}} for row in again]
+    )
     mail_views: dict[int, MailView] = {}
     for entry_id, (draft, index, _, arrival) in zip(ids, flat, strict=True):
         if arrival.mail is not None:
@@ -357,6 +366,28 @@ def _write(tx: Tx, placed: Sequence[_Placed], outcomes: list[Outcome]) -> None:
         offers.retell(tx, waiting)
     for draft in drafts:
         conversations.keep_clocks(tx, [draft.row["id"]], touched_only=not draft.is_asking)
+        if draft.is_contact:
+            _tell_contact(tx, draft)
+
+
+def _tell_contact(tx: Tx, draft: _Draft) -> None:
+    draft.is_contact = False
+    row = draft.row
+    tx.emit(
+        ContactBegan(
+            conversation_id=row["id"],
+            episode=row["reopened_count"],
+            customer_id=row["customer_id"],
+            channel_id=row["channel_id"],
+            queue_id=row["queue_id"],
+            direction=Direction.IN.value,
+            arrived_at=row["arrived_at"],
+            by_call=False,
+            reopened_by="customer" if draft.is_reopened else None,
+            topic_id=row["topic_id"],
+        ),
+        {FACTS},
+    )
 
 
 def _tell_starts(tx: Tx, drafts: Sequence[_Draft]) -> None:
@@ -399,6 +430,7 @@ _UPDATED = (
     "preview_direction",
     "version",
 )
+_UPDATED_IF_REOPENED = ("arrived_at", *visits.BEGUN)
 _FROM_CUSTOMER: dict[str, Any] = {
     "kind": EntryKind.MESSAGE.value,
     "direction": Direction.IN.value,
@@ -508,8 +540,10 @@ def _reopened(row: Row[Any], now: datetime) -> _Draft:
         "reopened_count": values["reopened_count"] + 1,
         "unanswered_since": None,
         "escalated": 0,
+        "arrived_at": now,
+        **visits.begun(values["visit"] + 1, values["queue_id"], now),
     }
-    return _Draft(values, is_reopened=True, is_newly_queued=True)
+    return _Draft(values, is_reopened=True, is_contact=True, is_newly_queued=True)
 
 
 def _create(
@@ -538,12 +572,15 @@ def _create(
                 "created_at": tx.now,
                 "last_entry_at": tx.now,
                 "resolved_at": tx.now if is_stop else None,
+                "arrived_at": tx.now,
             }
         )
     if any(starts.values()):
         # Rows of one statement have the same columns.
         begins = [starts.get(key) for key in keys]
         rows = [{**AS_USUAL, **row, **(start.values if start else {})} for row, start in zip(rows, begins, strict=True)]
+    for row in rows:
+        row.update(visits.begun(1, row["queue_id"], tx.now) if row["queued_since"] is not None else visits.NOT_BEGUN)
     statement = tx.insert_if_new(tables.conversation).returning(_c.id)
     ids = list(tx.execute(statement, rows).scalars())
     found = conversations.CONVERSATIONS.where(_c.id.in_(ids))
@@ -551,7 +588,9 @@ def _create(
     for found_row in tx.rows(found):
         key = (found_row.contact_point_id, found_row.channel_id)
         is_queued = found_row.queued_since is not None
-        drafts[key] = _Draft(found_row._asdict(), is_newly_queued=is_queued, start=starts.get(key))
+        drafts[key] = _Draft(
+            found_row._asdict(), is_contact=is_queued, is_newly_queued=is_queued, start=starts.get(key)
+        )
     lost = [key for key in keys if key not in drafts]
     if lost:
         # Another process opened it between our look and our insert (the partial unique index said so): use that one.

@@ -310,15 +310,16 @@ class CallSockets:
 
     async def _tell_places(self) -> None:
         assert self.hub is not None
-        waiting = {
-            caller.conversation_id: caller
+        # Several pages may show one call: a second tab is told its place as the first is.
+        waiting = [
+            (caller.conversation_id, caller)
             for caller in self._callers
             if caller.conversation_id is not None and caller.shown is not None and caller.shown[0] == "waiting"
-        }
+        ]
         if not waiting:
             return
-        places = await self.hub.database.read(_load_places, waiting.keys())
-        for conversation_id, caller in waiting.items():
+        places = await self.hub.database.read(_load_places, {conversation_id for conversation_id, _ in waiting})
+        for conversation_id, caller in waiting:
             place = places.get(conversation_id)
             if place != caller.place:
                 caller.place = place

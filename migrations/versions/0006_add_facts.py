@@ -167,8 +167,32 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("weighted_s", sa.Float(), nullable=True))
         batch_op.create_index("ix_fact_segment_ended_at", ["ended_at"], unique=False)
 
+    # What goes on, of which facts are told when it ends.
+    op.add_column("conversation", sa.Column("arrived_at", INSTANT, nullable=True))
+    op.add_column("conversation", sa.Column("visit", sa.Integer(), server_default=sa.text("0"), nullable=False))
+    op.add_column("conversation", sa.Column("visit_queue_id", BIG_ID, nullable=True))
+    op.add_column("conversation", sa.Column("visit_since", INSTANT, nullable=True))
+    op.add_column("conversation", sa.Column("visit_age", INSTANT, nullable=True))
+    op.add_column("conversation", sa.Column("waited_s", sa.Float(), server_default=sa.text("0"), nullable=False))
+    op.add_column("agent", sa.Column("spell_since", INSTANT, nullable=True))
+    op.add_column("agent", sa.Column("spell_state", sa.Text(), nullable=True))
+    op.add_column("agent", sa.Column("spell_reason", sa.Text(), nullable=True))
+    op.add_column("agent", sa.Column("spell_load", sa.Integer(), server_default=sa.text("0"), nullable=False))
+    op.add_column("agent", sa.Column("spell_capacity", sa.Integer(), server_default=sa.text("0"), nullable=False))
+    op.add_column("agent", sa.Column("spell_work_count", sa.Integer(), server_default=sa.text("0"), nullable=False))
+    # What waits at this moment is on its first visit; callers do not outlast a migration.
+    op.execute(
+        "UPDATE conversation SET visit = 1, visit_queue_id = queue_id, visit_since = queued_since, visit_age = queued_since"
+        " WHERE queued_since IS NOT NULL AND callback IS NULL"
+        " AND channel_id IN (SELECT id FROM channel WHERE kind <> 'phone')"
+    )
+
 
 def downgrade() -> None:
+    for name in ("work_count", "capacity", "load", "reason", "state", "since"):
+        op.drop_column("agent", f"spell_{name}")
+    for name in ("waited_s", "visit_age", "visit_since", "visit_queue_id", "visit", "arrived_at"):
+        op.drop_column("conversation", name)
     with op.batch_alter_table("fact_segment", schema=None) as batch_op:
         batch_op.drop_index("ix_fact_segment_ended_at")
         batch_op.drop_column("weighted_s")

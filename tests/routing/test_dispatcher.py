@@ -262,7 +262,7 @@ async def test_resolve_and_reopen(scene: Scene) -> None:
     assert resolved.priority == 0, "its urgency is over with it"
     assert (await scene.row(tables.conversation))["lowered"] == 0
     facts = [event.kind for event in await scene.events() if event.kind.startswith("fact.")]
-    assert facts == ["fact.segment", "fact.resolution"]
+    assert facts == ["fact.contact", "fact.queue_visit", "fact.segment", "fact.resolution"]
     reopened = await scene.database.transaction(dispatcher.reopen, holder, conversation_id)
     assert (reopened.status, reopened.assignee_id, reopened.reopened_count) == ("open", holder.user_id, 1)
 

@@ -84,6 +84,8 @@ from hub.web import (
     openapi,
     queues,
     recordings,
+    report_schedules,
+    reports,
     routing,
     rules,
     session,
@@ -148,6 +150,8 @@ ENDPOINTS: list[Endpoint] = endpoints_of(
     measures,
     staffing,
     shifts,
+    reports,
+    report_schedules,
 )
 
 

@@ -165,8 +165,8 @@ Arrival = MessageArrival | ReceiptArrival
 @dataclass(frozen=True, slots=True)
 class OutgoingFile:
     """A file to send: `url` is a signed address of ours that the provider may fetch for a while. `path` is where the bytes
-    lie on this machine, for channels that carry them themselves (`Capabilities.carries_files`). `id` is how the text
-    names it (`![name](attachment:12)` in a mail)."""
+    lie on this machine, for channels that carry them themselves (`Capabilities.carries_files`), or `content` are the bytes.
+    `id` is how the text names it (`![name](attachment:12)` in a mail)."""
 
     name: str
     media_type: str
@@ -174,6 +174,7 @@ class OutgoingFile:
     url: str
     id: int = 0
     path: str = ""
+    content: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -439,6 +439,7 @@ class EmailChannel:
 
         quoted = message.mail.quoted if message.mail else None
         size = len(message.text) + (len(quoted.text) + len(quoted.html or "") if quoted else 0)
+        size += len(message.mail.html or "") if message.mail else 0
         try:
             return await asyncio.to_thread(work) if message.files or size > _SMALL_BYTES else work()
         except InvalidInput as error:
@@ -587,6 +588,8 @@ def _can_write_to(address: str) -> bool:
 
 
 def _content(file: OutgoingFile) -> bytes:
+    if file.content is not None:
+        return file.content
     try:
         return Path(file.path).read_bytes()
     except OSError as error:

@@ -154,12 +154,14 @@ class IncomingMail:
 
 
 class MailKind(StrEnum):
-    """What an outgoing mail is. Only REPLY and NEW go to the customer as an answer."""
+    """What an outgoing mail is. Only REPLY and NEW go to the customer as an answer; NOTICE goes to our own people, from no
+    conversation: a report, an alert."""
 
     REPLY = "reply"
     NEW = "new"
     FORWARD = "forward"
     ACKNOWLEDGEMENT = "acknowledgement"
+    NOTICE = "notice"
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +181,8 @@ class OutgoingMail:
     """What a mail needs beside its text and files. `to` is never empty; the first of them is the one whose bounce is the
     message's. `thread` names the conversation in our signed tokens. `author` is shown as the sender's name; `signature`
     is added below the text. `zone` is the time zone in which a quoted mail's date is written, `language` the language of
-    that line. `unsubscribe_url` makes List-Unsubscribe headers (RFC 8058), for what was not asked for."""
+    that line. `unsubscribe_url` makes List-Unsubscribe headers (RFC 8058), for what was not asked for. `html` is a NOTICE's
+    document, made by the hub itself: then the message's text is plain and no markup."""
 
     kind: MailKind
     subject: str
@@ -195,3 +198,4 @@ class OutgoingMail:
     language: str = "en"
     zone: str = "UTC"
     unsubscribe_url: str | None = None
+    html: str | None = None

@@ -159,7 +159,7 @@ def _headers(
     yield _fold("To", [_mailbox(box, "mail.to") for box in mail.to], ",")
     if mail.cc:
         yield _fold("Cc", [_mailbox(box, "mail.cc") for box in mail.cc], ",")
-    if plus_addressing:
+    if plus_addressing and mail.kind is not MailKind.NOTICE:
         reply_to = tokens.reply_address(mail.thread)
         if reply_to != sender.address:
             yield _fold("Reply-To", [_mailbox(Mailbox(reply_to, name), "from")])
@@ -175,6 +175,9 @@ def _headers(
     if mail.kind is MailKind.ACKNOWLEDGEMENT:
         # RFC 3834 section 5, and what Exchange listens to (MS-OXCMAIL section 2.1.3.2.20).
         yield "Auto-Submitted: auto-replied"
+        yield "X-Auto-Response-Suppress: All"
+    elif mail.kind is MailKind.NOTICE:
+        yield "Auto-Submitted: auto-generated"
         yield "X-Auto-Response-Suppress: All"
     if mail.unsubscribe_url is not None and _URL.fullmatch(mail.unsubscribe_url):
         yield _fold("List-Unsubscribe", [f"<{mail.unsubscribe_url}>"])
@@ -291,9 +294,12 @@ class _Body:
             return f"cid:{names[number]}"
 
         text = _tidy(text)
-        html = _html(text, mail, image_address)
+        if mail.html is None:
+            plain, html = _plain(text, mail), _html(text, mail, image_address)
+        else:
+            plain, html = text, _tidy(mail.html)
         part = self._join(
-            "alternative", [_text_part("plain", _plain(text, mail)), _text_part("html", html)], "multipart/alternative"
+            "alternative", [_text_part("plain", plain), _text_part("html", html)], "multipart/alternative"
         )
         pictures = [_file_part(file, content, names[file.id]) for file, content in files if file.id in shown]
         if pictures:

@@ -16,6 +16,7 @@ who handles it     offer, assignment; wait_estimate (what was foretold), callbac
 what must not wait escalation_policy ─ escalation_policy_version; escalation_segment, _run, _fired (a conversation's clocks);
                    alert (what somebody must look at)
 what happened      event (the stream), stream (its epoch), fact_* (KPIs, projected from the stream)
+who is told of it  report_schedule ─ report_run ─ report_mail
 """
 
 from __future__ import annotations
@@ -1649,4 +1650,91 @@ forecast = Table(
     Column("method", Text, nullable=False),
     Column("contacts", JSON, nullable=False),
     Index("ix_forecast_made_on", "made_on"),
+)
+
+# --- reports that are sent by mail (kpi.report_schedules) ---------------------------------------------------------------
+
+report_schedule = Table(
+    "report_schedule",
+    metadata,
+    _id(),
+    Column("name", Text, nullable=False),
+    # What may be told is what the owner may see.
+    _ref("owner_id", "user_account.id"),
+    # The parameters of the report, as the API takes them.
+    Column("query", JSON, nullable=False),
+    Column("every", Text, nullable=False),
+    # 1 is Monday.
+    Column("weekday", Integer),
+    Column("day", Integer),
+    # HH:MM by the clocks of `time_zone`; null: of the organisation's.
+    Column("at", Text, nullable=False),
+    Column("time_zone", Text),
+    # Staff, by id, and anybody else, by address.
+    Column("recipient_ids", JSON, nullable=False),
+    Column("addresses", JSON, nullable=False),
+    # xlsx, csv.
+    Column("files", JSON, nullable=False),
+    Column("active", Boolean, nullable=False, server_default=true()),
+    # Null: it is switched off.
+    _at("next_at", nullable=True),
+    _version(),
+    _one_of("every", "day", "week", "month"),
+    CheckConstraint("weekday IS NULL OR weekday BETWEEN 1 AND 7", name="weekday_is_1_to_7"),
+    CheckConstraint("day IS NULL OR day BETWEEN 1 AND 31", name="day_is_1_to_31"),
+    Index("ix_report_schedule_next_at", "next_at"),
+    **_AUTO,
+)
+
+# A report that was due; whatever many processes do at the same time, once.
+report_run = Table(
+    "report_run",
+    metadata,
+    _id(),
+    _ref("schedule_id", "report_schedule.id", ondelete="CASCADE"),
+    _at("due_at"),
+    Column("is_manual", Boolean, nullable=False, server_default=false()),
+    Column("state", Text, nullable=False),
+    _at("finished_at", nullable=True),
+    # Why it could not be made or sent: a machine word, and the words of whoever refused.
+    Column("code", Text),
+    Column("message", Text),
+    _one_of("state", "waiting", "sent", "failed"),
+    Index(
+        "uq_report_run_once_for_each_due_time",
+        "schedule_id",
+        "due_at",
+        unique=True,
+        sqlite_where=text("NOT is_manual"),
+        postgresql_where=text("NOT is_manual"),
+    ),
+    Index("ix_report_run_schedule_id", "schedule_id", "id"),
+    **_AUTO,
+)
+
+# The same report for one recipient.
+report_mail = Table(
+    "report_mail",
+    metadata,
+    _id(),
+    _ref("run_id", "report_run.id", ondelete="CASCADE"),
+    Column("address", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    # The same at every attempt, so that mail programs show it once.
+    Column("delivery_id", Text, nullable=False, unique=True),
+    Column("state", Text, nullable=False),
+    Column("attempts", Integer, nullable=False, server_default=text("0")),
+    _at("next_attempt_at", nullable=True),
+    _at("lease_until", nullable=True),
+    Column("code", Text),
+    Column("message", Text),
+    _one_of("state", "waiting", "leased", "sent", "failed"),
+    Index("ix_report_mail_run_id", "run_id"),
+    Index(
+        "ix_report_mail_unfinished",
+        "next_attempt_at",
+        sqlite_where=text("state IN ('waiting', 'leased')"),
+        postgresql_where=text("state IN ('waiting', 'leased')"),
+    ),
+    **_AUTO,
 )

@@ -15,11 +15,16 @@ async def list_measures(context: Context) -> Page[MeasureDefinition]:
             MeasureDefinition(
                 id=measure.id,
                 version=measure.version,
+                name=measure.id,
                 formula=measure.formula,
                 unit=measure.unit.value,
                 clock=measure.clock.value,
                 source=measure.source,
                 day_by=measure.day_by,
+                better=None,
+                by=[],
+                has_contacts=False,
+                params=[],
             )
             for measure in MEASURES.values()
         ]

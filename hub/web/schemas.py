@@ -39,6 +39,7 @@ from hub.domain.views import (
 )
 from hub.routing.escalation import Clock, WorkState
 from hub.routing.rules import Rule
+from hub.web.api import QueryFields
 
 T = TypeVar("T")
 
@@ -60,7 +61,7 @@ class Request(BaseModel):
 
 
 class Answer(BaseModel):
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, serialize_by_alias=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -1126,18 +1127,38 @@ class CallbackOutcome(Request):
 
 # --- figures ------------------------------------------------------------------------------------------------------------
 
+ReportBy = Literal["none", "agent", "team", "queue", "channel", "topic"]
+MeasureUnit = Literal["count", "seconds", "share", "points"]
+ReportGrain = Literal["interval", "day", "week", "month", "total"]
+
+
+class MeasureParameter(Answer):
+    """What a measure may be asked with: one of `choices`, `default` when nothing is said. Asked for by its `name`, as
+    `threshold_s=30`."""
+
+    name: str
+    default: int | bool
+    choices: list[int | bool]
+
 
 class MeasureDefinition(Answer):
     """`source`: the kind of fact it is computed from; `day_by`: which instant of the fact says to which day it belongs.
-    `clock` wall: every second counts, nights and holidays too; none: the figure only counts."""
+    `clock` wall: every second counts, nights and holidays too; none: the figure only counts. `better`: which way is good;
+    null: neither. `by`: whose it can be told of (by=none: of everything together, always). `has_contacts`: the list of
+    what is behind a figure of it can be opened (GET /reports/contacts)."""
 
     id: str
     version: int
+    name: str
     formula: str
-    unit: Literal["count", "seconds"]
-    clock: Literal["none", "wall"]
+    unit: MeasureUnit
+    clock: Literal["none", "wall", "business"]
     source: str
     day_by: str
+    better: Literal["higher", "lower"] | None
+    by: list[ReportBy]
+    has_contacts: bool
+    params: list[MeasureParameter]
 
 
 # --- calls --------------------------------------------------------------------------------------------------------------
@@ -1750,3 +1771,331 @@ class AbsentAgent(Answer):
     until: datetime
     state: AgentState
     state_since: datetime
+
+
+# --- reports ------------------------------------------------------------------------------------------------------------
+
+
+class MeasureParams(QueryFields):
+    """For the measures that take them (GET /measures says which, and what they may be)."""
+
+    threshold_s: int | None = None
+    short_s: int | None = None
+    days: int | None = None
+    with_abandons: bool | None = None
+    with_short_abandons: bool | None = None
+    with_flow_outs: bool | None = None
+
+
+class ReportFilters(QueryFields):
+    """Only what is of these, each one id; two at once of which there is no ready sum are counted at the asking."""
+
+    agent: str | None = None
+    team: str | None = None
+    queue: str | None = None
+    channel: str | None = None
+    topic: str | None = None
+
+
+class FigureQuery(QueryFields):
+    """`measures`: ids with commas between; `from` and `to`: local days, both included. `by` and `ids` (with commas between;
+    none: of all who have any) say whose rows."""
+
+    measures: str
+    from_: date
+    to: date
+    grain: ReportGrain = "total"
+    by: ReportBy = "none"
+    ids: str = ""
+    compare: Literal["previous", "none"] = "none"
+
+
+class FigureMeasure(Answer):
+    """By which formula, in which version, the figures of a report were computed."""
+
+    id: str
+    version: int
+    unit: MeasureUnit
+
+
+class FigureValue(Answer):
+    """`value` null: there was no case. `n`: over so many cases (of shares of time: seconds). A duration of which percentiles
+    are told has its median as `value`, and beside it mean and 90th percentile; percentiles are within `error` of the exact
+    ones (0.01: 1 %). `parts`: what the value consists of, or what belongs beside it, by name (response_rate, short …).
+    `previous`: the same figure of the time before, where that was asked for. Durations are in seconds, shares between 0 and
+    1."""
+
+    value: float | None
+    n: int
+    previous: float | None = None
+    mean: float | None = None
+    p90: float | None = None
+    error: float | None = None
+    parts: dict[str, float | None] = {}
+
+
+class FigureRow(Answer):
+    """One stretch of time, start <= t < end, of one agent, team, queue, channel or topic: `key` is their id as text, null
+    where the report is of all. `is_gap`: nothing is known of that time (before the first fact, or in the future), and
+    `figures` is empty: no zero."""
+
+    start: datetime
+    end: datetime
+    key: str | None
+    name: str
+    is_gap: bool
+    figures: dict[str, FigureValue]
+
+
+class FigureReport(Answer):
+    """`as_of`: everything that happened before is told; `complete` false: a part of the range is not told of (it lies in
+    the future, or before the first fact). Days are those of `time_zone`."""
+
+    from_: date = Field(serialization_alias="from")
+    to: date
+    time_zone: str
+    grain: ReportGrain
+    by: ReportBy
+    as_of: datetime
+    complete: bool
+    measures: list[FigureMeasure]
+    rows: list[FigureRow]
+
+
+class ContactBehind(Answer):
+    """One case behind a figure: `value` is what it gave to it (seconds, a score; null: it is only counted), `what` says
+    in a machine word what happened (answered, abandoned, resolved …), `at` when."""
+
+    conversation_id: int
+    customer_name: str | None
+    channel_id: str
+    queue_id: int | None
+    agent_id: int | None
+    at: datetime
+    value: float | None
+    what: str
+
+
+class StateSpell(Answer):
+    """`until` null: still so. `reason` goes with `away`. `work_count`: on so many pieces of work at once."""
+
+    state: str
+    reason: str | None
+    since: datetime
+    until: datetime | None
+    load: int
+    capacity: int
+    work_count: int
+
+
+class StateDay(Answer):
+    """One local day of an agent (`start` to `end`: 23, 24 or 25 hours), its spells cut at its bounds. Seconds: `worked_s`
+    with any work, `available_s` free for work, `away_s` away, by reason, `not_responding_s` away because they did not
+    answer; `signed_in_s` is all of them. `first_at` and `last_at`: the beginning and end of the day's work."""
+
+    date: date
+    start: datetime
+    end: datetime
+    is_gap: bool
+    first_at: datetime | None
+    last_at: datetime | None
+    signed_in_s: float
+    worked_s: float
+    available_s: float
+    away_s: float
+    not_responding_s: float
+    away_by_reason: dict[str, float]
+    spells: list[StateSpell]
+
+
+class AgentStates(Answer):
+    agent_id: int
+    name: str
+    days: list[StateDay]
+
+
+class StatesReport(Answer):
+    from_: date = Field(serialization_alias="from")
+    to: date
+    time_zone: str
+    as_of: datetime
+    complete: bool
+    agents: list[AgentStates]
+
+
+class LoadHour(Answer):
+    """One hour of the week: `weekday` 1 is Monday (ISO 8601), `hour` 0 to 23 of the local clock. `count` over all of the
+    range; `mean` for each time that this hour came (`times`: where clocks change, half of it may be missing or come
+    twice), null where it did not come yet."""
+
+    weekday: int
+    hour: int
+    count: int
+    times: float
+    mean: float | None
+
+
+class LoadReport(Answer):
+    """Always 7 × 24 hours, Monday first. `measure` says what is counted."""
+
+    from_: date = Field(serialization_alias="from")
+    to: date
+    time_zone: str
+    as_of: datetime
+    complete: bool
+    measure: FigureMeasure
+    hours: list[LoadHour]
+
+
+class LeaderBoardTeam(Answer):
+    id: int
+    name: str
+
+
+class LeaderBoardRow(Answer):
+    """`rank`: who is equal has the same, and the next one counts on (1, 2, 2, 4)."""
+
+    rank: int
+    agent_id: int
+    name: str
+    value: float
+    n: int
+
+
+class LeaderBoard(Answer):
+    """`teams`: whose boards you may open; `team_id` null: of everybody whose team has not switched it off. Whoever has no
+    case in that time does not stand on it."""
+
+    from_: date = Field(serialization_alias="from")
+    to: date
+    time_zone: str
+    as_of: datetime
+    complete: bool
+    measure: FigureMeasure
+    better: Literal["higher", "lower"]
+    team_id: int | None
+    teams: list[LeaderBoardTeam]
+    rows: list[LeaderBoardRow]
+
+
+# Read on the day a report is due (kpi.recurrence).
+ReportRange = Literal["yesterday", "last_7_days", "last_28_days", "last_week", "last_month"]
+
+
+class ReportQueryIn(Request):
+    """What a scheduled report tells: the parameters of GET /reports/figures, and its range in a word: `yesterday`,
+    `last_week` (Monday to Sunday), `last_month`, or so many days up to and with yesterday."""
+
+    measures: Annotated[list[str], Field(min_length=1, max_length=20)]
+    range: ReportRange
+    grain: ReportGrain = "total"
+    by: ReportBy = "none"
+    ids: Annotated[list[str], Field(max_length=500)] = []
+    compare: Literal["previous", "none"] = "none"
+    agent: str | None = None
+    team: str | None = None
+    queue: str | None = None
+    channel: str | None = None
+    topic: str | None = None
+    threshold_s: int | None = None
+    short_s: int | None = None
+    days: int | None = None
+    with_abandons: bool | None = None
+    with_short_abandons: bool | None = None
+    with_flow_outs: bool | None = None
+
+
+class ReportQueryView(Answer):
+    """A ReportQueryIn as it was said; null: nothing was."""
+
+    measures: list[str]
+    range: ReportRange
+    grain: ReportGrain
+    by: ReportBy
+    ids: list[str]
+    compare: Literal["previous", "none"]
+    agent: str | None
+    team: str | None
+    queue: str | None
+    channel: str | None
+    topic: str | None
+    threshold_s: int | None
+    short_s: int | None
+    days: int | None
+    with_abandons: bool | None
+    with_short_abandons: bool | None
+    with_flow_outs: bool | None
+
+
+class NewReportSchedule(Request):
+    """`every` week: on `weekday` (1 Monday … 7 Sunday); month: on `day`, or on its last day where it has fewer. `at` HH:MM of
+    `time_zone` (null: the organisation's); a time that the clocks skip is the next one there is. `recipient_ids`: staff,
+    `addresses`: anybody else. `files`: what hangs on the mail, which tells the figures itself, too."""
+
+    name: Name
+    query: ReportQueryIn
+    every: Literal["day", "week", "month"]
+    weekday: Annotated[int, Field(ge=1, le=7)] | None = None
+    day: Annotated[int, Field(ge=1, le=31)] | None = None
+    at: Annotated[str, StringConstraints(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
+    time_zone: Annotated[str, StringConstraints(max_length=64)] | None = None
+    recipient_ids: Annotated[list[int], Field(max_length=100)] = []
+    addresses: Annotated[list[Email], Field(max_length=100)] = []
+    files: Annotated[list[Literal["xlsx", "csv"]], Field(max_length=2)] = ["xlsx"]
+    active: bool = True
+
+
+class UpdateReportSchedule(NewReportSchedule):
+    """The whole of it anew. 409 `stale` when somebody else has changed it since `expected_version`."""
+
+    expected_version: int | None = None
+
+
+class ReportMail(Answer):
+    """What became of a report for one recipient. `code` and `message` say why it was not sent (the mail server's words)."""
+
+    address: str
+    state: Literal["waiting", "sent", "failed"]
+    attempts: int
+    next_attempt_at: datetime | None
+    code: str | None
+    message: str | None
+
+
+class ReportRun(Answer):
+    """A report that was due (`due_at`), or asked for by hand. `code` and `message`: why it cannot be made or sent at all."""
+
+    id: int
+    due_at: datetime
+    is_manual: bool
+    state: Literal["waiting", "sent", "failed"]
+    finished_at: datetime | None
+    code: str | None
+    message: str | None
+    mails: list[ReportMail]
+
+
+class ReportSchedule(Answer):
+    """`next_at` null: it is switched off. `hindrance`: why nothing can be sent as things stand, in a machine word:
+    `no_mail_channel`, `owner_inactive`, `no_recipient`; `channel_id`: the mail channel it is sent through. `last_run`: the
+    latest one."""
+
+    id: int
+    name: str
+    query: ReportQueryView
+    every: Literal["day", "week", "month"]
+    weekday: int | None
+    day: int | None
+    at: str
+    time_zone: str
+    recipient_ids: list[int]
+    addresses: list[str]
+    files: list[Literal["xlsx", "csv"]]
+    active: bool
+    owner_id: int
+    owner_name: str
+    next_at: datetime | None
+    channel_id: str | None
+    hindrance: Literal["no_mail_channel", "owner_inactive", "no_recipient"] | None
+    last_run: ReportRun | None
+    version: int

@@ -186,6 +186,19 @@ def test_an_acknowledgement_says_that_no_person_wrote_it() -> None:
     assert not composed().is_automatic
 
 
+def test_a_notice_carries_its_own_document_and_leads_into_no_conversation() -> None:
+    html = "<!DOCTYPE html>\n<html><body><table><tr><td>81 %</td></tr></table></body></html>"
+    notice = OutgoingMail(MailKind.NOTICE, "Yesterday's figures", "", (ANI,), html=html)
+    sent = composed("Service *level*: 81 %", notice, BILL, plus=True)
+    parsed = read(sent)
+    assert (text_of(sent), text_of(sent, "html")) == ("Service *level*: 81 %", html)
+    assert [part.get_filename() for part in parsed.iter_attachments()] == ["bill.pdf"]
+    assert (parsed["Auto-Submitted"], parsed["X-Auto-Response-Suppress"]) == ("auto-generated", "All")
+    assert (parsed["Reply-To"], sent.is_automatic) == (None, False)
+    assert TOKENS.find_thread([], [sent.message_id]) is None
+    assert TOKENS.find_delivery([], [sent.message_id]) == DELIVERY_ID
+
+
 @pytest.mark.parametrize(
     ("url", "header", "one_click"),
     [

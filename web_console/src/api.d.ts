@@ -2139,6 +2139,224 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/reports/figures": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Figures of a range of days
+         * @description `measures`: ids of measures, with commas between; `from` and `to`: local days, both included. `by` and `ids` (with
+         *     commas; none: of all who have any) say whose rows; `agent`, `team`, `queue`, `channel` and `topic` count only what is of
+         *     these. The rest goes to the measures that take it. Agents are told their own figures only: `by=agent&ids=` their own id,
+         *     or `agent=` it. 422 names what is asked wrongly; 422 `report_too_large` says what to narrow.
+         */
+        get: operations["get_figures"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/reports/figures.csv": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Figures as a table of text
+         * @description As GET /reports/figures, by RFC 4180 in UTF-8, durations in seconds. `bom`: begins with the mark by which
+         *     spreadsheets know UTF-8.
+         */
+        get: operations["get_figures_csv"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/reports/figures.xlsx": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Figures as a spreadsheet
+         * @description As GET /reports/figures; a second sheet says what each figure means.
+         */
+        get: operations["get_figures_xlsx"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/reports/contacts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What is behind a figure
+         * @description The cases of one figure of GET /reports/figures, as many as its `n`, in the order of time; `id` is the row's key,
+         *     `interval` the `start` of its row where `grain` was interval (then `from` and `to` are its day).
+         */
+        get: operations["list_contacts_behind"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/reports/states": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What agents did when, and their hours
+         * @description Of these agents (ids with commas between), each day by itself, in the order asked for. The spell that goes on counts
+         *     up to `as_of`. Agents ask for themselves only.
+         */
+        get: operations["get_states"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/reports/load": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * When the work comes, by hour and weekday
+         * @description `measure`: any that counts; as a rule the contacts that arrived.
+         */
+        get: operations["get_load"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/reports/leaderboard": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who is first
+         * @description The day, week (from Monday) or month that `on` lies in (absent: today). Agents open boards of their own teams only; of
+         *     the one team they are in when `team` is absent. 409 `leader_board_off`: the team has switched it off.
+         */
+        get: operations["get_leader_board"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/report-schedules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Reports that are sent by mail
+         * @description All of them, whoever made them, by name; with what became of the latest report of each.
+         */
+        get: operations["list_report_schedules"];
+        put?: never;
+        /**
+         * Send a report regularly
+         * @description It is yours: it tells what you may see, and is sent in your language. The first one is sent when it is due next.
+         */
+        post: operations["create_report_schedule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/report-schedules/{schedule_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One scheduled report */
+        get: operations["get_report_schedule"];
+        /**
+         * Change a scheduled report
+         * @description All of it anew; it stays its owner's, but one whose owner has left becomes yours. 409 `stale` when somebody was
+         *     faster.
+         */
+        put: operations["update_report_schedule"];
+        post?: never;
+        /**
+         * Send a report no more
+         * @description What is on its way to a mail server arrives; nothing else is sent.
+         */
+        delete: operations["delete_report_schedule"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/report-schedules/{schedule_id}/send": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send a report now
+         * @description The report as if it were due at this moment; `last_run` tells how it fares. 409 when there is a `hindrance` (its
+         *     code), or `under_way` while the last one by hand has not been sent.
+         */
+        post: operations["send_report_now"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -2186,6 +2404,11 @@ export interface components {
          * @enum {string}
          */
         AgentState: "offline" | "available" | "busy" | "away" | "not_responding";
+        AgentStates: {
+            agent_id: number;
+            name: string;
+            days: components["schemas"]["StateDay"][];
+        };
         /**
          * @description An agent as colleagues see them. `load` and `capacity` are in the same weighted units (default budget 100).
          *     `active` False: works here no longer, drop them.
@@ -2601,6 +2824,21 @@ export interface components {
             number: string | null;
         };
         /**
+         * @description One case behind a figure: `value` is what it gave to it (seconds, a score; null: it is only counted), `what` says
+         *     in a machine word what happened (answered, abandoned, resolved …), `at` when.
+         */
+        ContactBehind: {
+            conversation_id: number;
+            customer_name: string | null;
+            channel_id: string;
+            queue_id: number | null;
+            agent_id: number | null;
+            /** Format: date-time */
+            at: string;
+            value: number | null;
+            what: string;
+        };
+        /**
          * @description What sort of address a contact point is. A phone number serves SMS and calls alike.
          * @enum {string}
          */
@@ -2892,6 +3130,73 @@ export interface components {
             insisted: string[];
             relaxed: string[];
         };
+        /** @description By which formula, in which version, the figures of a report were computed. */
+        FigureMeasure: {
+            id: string;
+            version: number;
+            /** @enum {string} */
+            unit: "count" | "seconds" | "share" | "points";
+        };
+        /**
+         * @description `as_of`: everything that happened before is told; `complete` false: a part of the range is not told of (it lies in
+         *     the future, or before the first fact). Days are those of `time_zone`.
+         */
+        FigureReport: {
+            /** Format: date */
+            from: string;
+            /** Format: date */
+            to: string;
+            time_zone: string;
+            /** @enum {string} */
+            grain: "interval" | "day" | "week" | "month" | "total";
+            /** @enum {string} */
+            by: "none" | "agent" | "team" | "queue" | "channel" | "topic";
+            /** Format: date-time */
+            as_of: string;
+            complete: boolean;
+            measures: components["schemas"]["FigureMeasure"][];
+            rows: components["schemas"]["FigureRow"][];
+        };
+        /**
+         * @description One stretch of time, start <= t < end, of one agent, team, queue, channel or topic: `key` is their id as text, null
+         *     where the report is of all. `is_gap`: nothing is known of that time (before the first fact, or in the future), and
+         *     `figures` is empty: no zero.
+         */
+        FigureRow: {
+            /** Format: date-time */
+            start: string;
+            /** Format: date-time */
+            end: string;
+            key: string | null;
+            name: string;
+            is_gap: boolean;
+            figures: {
+                [key: string]: components["schemas"]["FigureValue"];
+            };
+        };
+        /**
+         * @description `value` null: there was no case. `n`: over so many cases (of shares of time: seconds). A duration of which percentiles
+         *     are told has its median as `value`, and beside it mean and 90th percentile; percentiles are within `error` of the exact
+         *     ones (0.01: 1 %). `parts`: what the value consists of, or what belongs beside it, by name (response_rate, short …).
+         *     `previous`: the same figure of the time before, where that was asked for. Durations are in seconds, shares between 0 and
+         *     1.
+         */
+        FigureValue: {
+            value: number | null;
+            n: number;
+            /** @default null */
+            previous: number | null;
+            /** @default null */
+            mean: number | null;
+            /** @default null */
+            p90: number | null;
+            /** @default null */
+            error: number | null;
+            /** @default {} */
+            parts: {
+                [key: string]: number | null;
+            };
+        };
         /**
          * @description A step that has fired, newest first. `is_over`: the answer had come by then, so nothing was done. `actions` are
          *     those of the policy's version of then.
@@ -3148,6 +3453,38 @@ export interface components {
             token: string;
         };
         /**
+         * @description `teams`: whose boards you may open; `team_id` null: of everybody whose team has not switched it off. Whoever has no
+         *     case in that time does not stand on it.
+         */
+        LeaderBoard: {
+            /** Format: date */
+            from: string;
+            /** Format: date */
+            to: string;
+            time_zone: string;
+            /** Format: date-time */
+            as_of: string;
+            complete: boolean;
+            measure: components["schemas"]["FigureMeasure"];
+            /** @enum {string} */
+            better: "higher" | "lower";
+            team_id: number | null;
+            teams: components["schemas"]["LeaderBoardTeam"][];
+            rows: components["schemas"]["LeaderBoardRow"][];
+        };
+        /** @description `rank`: who is equal has the same, and the next one counts on (1, 2, 2, 4). */
+        LeaderBoardRow: {
+            rank: number;
+            agent_id: number;
+            name: string;
+            value: number;
+            n: number;
+        };
+        LeaderBoardTeam: {
+            id: number;
+            name: string;
+        };
+        /**
          * @description Why a leg ended. HUNG_UP: that party did. CANCELLED: we did. LOST: the line broke.
          * @enum {string}
          */
@@ -3183,6 +3520,31 @@ export interface components {
         };
         LineOffer: {
             sdp: string;
+        };
+        /**
+         * @description One hour of the week: `weekday` 1 is Monday (ISO 8601), `hour` 0 to 23 of the local clock. `count` over all of the
+         *     range; `mean` for each time that this hour came (`times`: where clocks change, half of it may be missing or come
+         *     twice), null where it did not come yet.
+         */
+        LoadHour: {
+            weekday: number;
+            hour: number;
+            count: number;
+            times: number;
+            mean: number | null;
+        };
+        /** @description Always 7 × 24 hours, Monday first. `measure` says what is counted. */
+        LoadReport: {
+            /** Format: date */
+            from: string;
+            /** Format: date */
+            to: string;
+            time_zone: string;
+            /** Format: date-time */
+            as_of: string;
+            complete: boolean;
+            measure: components["schemas"]["FigureMeasure"];
+            hours: components["schemas"]["LoadHour"][];
         };
         /**
          * @description All there is to a mail. The texts of the spans, joined, are its whole text; `remote_images` counts pictures that its
@@ -3243,18 +3605,34 @@ export interface components {
         };
         /**
          * @description `source`: the kind of fact it is computed from; `day_by`: which instant of the fact says to which day it belongs.
-         *     `clock` wall: every second counts, nights and holidays too; none: the figure only counts.
+         *     `clock` wall: every second counts, nights and holidays too; none: the figure only counts. `better`: which way is good;
+         *     null: neither. `by`: whose it can be told of (by=none: of everything together, always). `has_contacts`: the list of
+         *     what is behind a figure of it can be opened (GET /reports/contacts).
          */
         MeasureDefinition: {
             id: string;
             version: number;
+            name: string;
             formula: string;
             /** @enum {string} */
-            unit: "count" | "seconds";
+            unit: "count" | "seconds" | "share" | "points";
             /** @enum {string} */
-            clock: "none" | "wall";
+            clock: "none" | "wall" | "business";
             source: string;
             day_by: string;
+            better: ("higher" | "lower") | null;
+            by: ("none" | "agent" | "team" | "queue" | "channel" | "topic")[];
+            has_contacts: boolean;
+            params: components["schemas"]["MeasureParameter"][];
+        };
+        /**
+         * @description What a measure may be asked with: one of `choices`, `default` when nothing is said. Asked for by its `name`, as
+         *     `threshold_s=30`.
+         */
+        MeasureParameter: {
+            name: string;
+            default: number | boolean;
+            choices: (number | boolean)[];
         };
         MoveToQueueAction: {
             /**
@@ -3491,6 +3869,36 @@ export interface components {
             expected_version: number | null;
         };
         /**
+         * @description `every` week: on `weekday` (1 Monday … 7 Sunday); month: on `day`, or on its last day where it has fewer. `at` HH:MM of
+         *     `time_zone` (null: the organisation's); a time that the clocks skip is the next one there is. `recipient_ids`: staff,
+         *     `addresses`: anybody else. `files`: what hangs on the mail, which tells the figures itself, too.
+         */
+        NewReportSchedule: {
+            name: string;
+            query: components["schemas"]["ReportQueryIn"];
+            /** @enum {string} */
+            every: "day" | "week" | "month";
+            /** @default null */
+            weekday: number | null;
+            /** @default null */
+            day: number | null;
+            at: string;
+            /** @default null */
+            time_zone: string | null;
+            /** @default [] */
+            recipient_ids: number[];
+            /** @default [] */
+            addresses: string[];
+            /**
+             * @default [
+             *       "xlsx"
+             *     ]
+             */
+            files: ("xlsx" | "csv")[];
+            /** @default true */
+            active: boolean;
+        };
+        /**
          * @description Becomes a new version, which is not in force. `expected_version`: the latest that was seen (null: none); if there is
          *     another by now, 409 `version_conflict`.
          */
@@ -3720,6 +4128,12 @@ export interface components {
             next_cursor: string | null;
         };
         /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
+        Page_ContactBehind_: {
+            items: components["schemas"]["ContactBehind"][];
+            /** @default null */
+            next_cursor: string | null;
+        };
+        /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
         Page_ConversationView_: {
             items: components["schemas"]["ConversationView"][];
             /** @default null */
@@ -3758,6 +4172,12 @@ export interface components {
         /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
         Page_QueueView_: {
             items: components["schemas"]["QueueView"][];
+            /** @default null */
+            next_cursor: string | null;
+        };
+        /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
+        Page_ReportSchedule_: {
+            items: components["schemas"]["ReportSchedule"][];
             /** @default null */
             next_cursor: string | null;
         };
@@ -4036,6 +4456,128 @@ export interface components {
             /** Format: date-time */
             started_at: string;
             url: string;
+        };
+        /** @description What became of a report for one recipient. `code` and `message` say why it was not sent (the mail server's words). */
+        ReportMail: {
+            address: string;
+            /** @enum {string} */
+            state: "waiting" | "sent" | "failed";
+            attempts: number;
+            next_attempt_at: string | null;
+            code: string | null;
+            message: string | null;
+        };
+        /**
+         * @description What a scheduled report tells: the parameters of GET /reports/figures, and its range in a word: `yesterday`,
+         *     `last_week` (Monday to Sunday), `last_month`, or so many days up to and with yesterday.
+         */
+        ReportQueryIn: {
+            measures: string[];
+            /** @enum {string} */
+            range: "yesterday" | "last_7_days" | "last_28_days" | "last_week" | "last_month";
+            /**
+             * @default total
+             * @enum {string}
+             */
+            grain: "interval" | "day" | "week" | "month" | "total";
+            /**
+             * @default none
+             * @enum {string}
+             */
+            by: "none" | "agent" | "team" | "queue" | "channel" | "topic";
+            /** @default [] */
+            ids: string[];
+            /**
+             * @default none
+             * @enum {string}
+             */
+            compare: "previous" | "none";
+            /** @default null */
+            agent: string | null;
+            /** @default null */
+            team: string | null;
+            /** @default null */
+            queue: string | null;
+            /** @default null */
+            channel: string | null;
+            /** @default null */
+            topic: string | null;
+            /** @default null */
+            threshold_s: number | null;
+            /** @default null */
+            short_s: number | null;
+            /** @default null */
+            days: number | null;
+            /** @default null */
+            with_abandons: boolean | null;
+            /** @default null */
+            with_short_abandons: boolean | null;
+            /** @default null */
+            with_flow_outs: boolean | null;
+        };
+        /** @description A ReportQueryIn as it was said; null: nothing was. */
+        ReportQueryView: {
+            measures: string[];
+            /** @enum {string} */
+            range: "yesterday" | "last_7_days" | "last_28_days" | "last_week" | "last_month";
+            /** @enum {string} */
+            grain: "interval" | "day" | "week" | "month" | "total";
+            /** @enum {string} */
+            by: "none" | "agent" | "team" | "queue" | "channel" | "topic";
+            ids: string[];
+            /** @enum {string} */
+            compare: "previous" | "none";
+            agent: string | null;
+            team: string | null;
+            queue: string | null;
+            channel: string | null;
+            topic: string | null;
+            threshold_s: number | null;
+            short_s: number | null;
+            days: number | null;
+            with_abandons: boolean | null;
+            with_short_abandons: boolean | null;
+            with_flow_outs: boolean | null;
+        };
+        /** @description A report that was due (`due_at`), or asked for by hand. `code` and `message`: why it cannot be made or sent at all. */
+        ReportRun: {
+            id: number;
+            /** Format: date-time */
+            due_at: string;
+            is_manual: boolean;
+            /** @enum {string} */
+            state: "waiting" | "sent" | "failed";
+            finished_at: string | null;
+            code: string | null;
+            message: string | null;
+            mails: components["schemas"]["ReportMail"][];
+        };
+        /**
+         * @description `next_at` null: it is switched off. `hindrance`: why nothing can be sent as things stand, in a machine word:
+         *     `no_mail_channel`, `owner_inactive`, `no_recipient`; `channel_id`: the mail channel it is sent through. `last_run`: the
+         *     latest one.
+         */
+        ReportSchedule: {
+            id: number;
+            name: string;
+            query: components["schemas"]["ReportQueryView"];
+            /** @enum {string} */
+            every: "day" | "week" | "month";
+            weekday: number | null;
+            day: number | null;
+            at: string;
+            time_zone: string;
+            recipient_ids: number[];
+            addresses: string[];
+            files: ("xlsx" | "csv")[];
+            active: boolean;
+            owner_id: number;
+            owner_name: string;
+            next_at: string | null;
+            channel_id: string | null;
+            hindrance: ("no_mail_channel" | "owner_inactive" | "no_recipient") | null;
+            last_run: components["schemas"]["ReportRun"] | null;
+            version: number;
         };
         RequirementIn: {
             skill_id: number;
@@ -4449,6 +4991,53 @@ export interface components {
             name: string;
             source: string;
         };
+        /**
+         * @description One local day of an agent (`start` to `end`: 23, 24 or 25 hours), its spells cut at its bounds. Seconds: `worked_s`
+         *     with any work, `available_s` free for work, `away_s` away, by reason, `not_responding_s` away because they did not
+         *     answer; `signed_in_s` is all of them. `first_at` and `last_at`: the beginning and end of the day's work.
+         */
+        StateDay: {
+            /** Format: date */
+            date: string;
+            /** Format: date-time */
+            start: string;
+            /** Format: date-time */
+            end: string;
+            is_gap: boolean;
+            first_at: string | null;
+            last_at: string | null;
+            signed_in_s: number;
+            worked_s: number;
+            available_s: number;
+            away_s: number;
+            not_responding_s: number;
+            away_by_reason: {
+                [key: string]: number;
+            };
+            spells: components["schemas"]["StateSpell"][];
+        };
+        /** @description `until` null: still so. `reason` goes with `away`. `work_count`: on so many pieces of work at once. */
+        StateSpell: {
+            state: string;
+            reason: string | null;
+            /** Format: date-time */
+            since: string;
+            until: string | null;
+            load: number;
+            capacity: number;
+            work_count: number;
+        };
+        StatesReport: {
+            /** Format: date */
+            from: string;
+            /** Format: date */
+            to: string;
+            time_zone: string;
+            /** Format: date-time */
+            as_of: string;
+            complete: boolean;
+            agents: components["schemas"]["AgentStates"][];
+        };
         Supervise: {
             /** @enum {string} */
             presence: "listen" | "whisper" | "talk";
@@ -4712,6 +5301,34 @@ export interface components {
             recording_days: number | null;
             /** @default null */
             caller_channel_id: string | null;
+            /** @default null */
+            expected_version: number | null;
+        };
+        /** @description The whole of it anew. 409 `stale` when somebody else has changed it since `expected_version`. */
+        UpdateReportSchedule: {
+            name: string;
+            query: components["schemas"]["ReportQueryIn"];
+            /** @enum {string} */
+            every: "day" | "week" | "month";
+            /** @default null */
+            weekday: number | null;
+            /** @default null */
+            day: number | null;
+            at: string;
+            /** @default null */
+            time_zone: string | null;
+            /** @default [] */
+            recipient_ids: number[];
+            /** @default [] */
+            addresses: string[];
+            /**
+             * @default [
+             *       "xlsx"
+             *     ]
+             */
+            files: ("xlsx" | "csv")[];
+            /** @default true */
+            active: boolean;
             /** @default null */
             expected_version: number | null;
         };
@@ -9248,6 +9865,493 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Page_MeasureDefinition_"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_figures: {
+        parameters: {
+            query: {
+                measures: string;
+                from: string;
+                to: string;
+                grain?: "interval" | "day" | "week" | "month" | "total";
+                by?: "none" | "agent" | "team" | "queue" | "channel" | "topic";
+                ids?: string;
+                compare?: "previous" | "none";
+                agent?: string;
+                team?: string;
+                queue?: string;
+                channel?: string;
+                topic?: string;
+                threshold_s?: number;
+                short_s?: number;
+                days?: number;
+                with_abandons?: boolean;
+                with_short_abandons?: boolean;
+                with_flow_outs?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FigureReport"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_figures_csv: {
+        parameters: {
+            query: {
+                measures: string;
+                from: string;
+                to: string;
+                grain?: "interval" | "day" | "week" | "month" | "total";
+                by?: "none" | "agent" | "team" | "queue" | "channel" | "topic";
+                ids?: string;
+                compare?: "previous" | "none";
+                agent?: string;
+                team?: string;
+                queue?: string;
+                channel?: string;
+                topic?: string;
+                threshold_s?: number;
+                short_s?: number;
+                days?: number;
+                with_abandons?: boolean;
+                with_short_abandons?: boolean;
+                with_flow_outs?: boolean;
+                bom?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_figures_xlsx: {
+        parameters: {
+            query: {
+                measures: string;
+                from: string;
+                to: string;
+                grain?: "interval" | "day" | "week" | "month" | "total";
+                by?: "none" | "agent" | "team" | "queue" | "channel" | "topic";
+                ids?: string;
+                compare?: "previous" | "none";
+                agent?: string;
+                team?: string;
+                queue?: string;
+                channel?: string;
+                topic?: string;
+                threshold_s?: number;
+                short_s?: number;
+                days?: number;
+                with_abandons?: boolean;
+                with_short_abandons?: boolean;
+                with_flow_outs?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_contacts_behind: {
+        parameters: {
+            query: {
+                measure: string;
+                from: string;
+                to: string;
+                agent?: string;
+                team?: string;
+                queue?: string;
+                channel?: string;
+                topic?: string;
+                threshold_s?: number;
+                short_s?: number;
+                days?: number;
+                with_abandons?: boolean;
+                with_short_abandons?: boolean;
+                with_flow_outs?: boolean;
+                by?: "none" | "agent" | "team" | "queue" | "channel" | "topic";
+                id?: string;
+                interval?: string;
+                limit?: number;
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_ContactBehind_"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_states: {
+        parameters: {
+            query: {
+                agents: string;
+                from: string;
+                to: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StatesReport"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_load: {
+        parameters: {
+            query: {
+                from: string;
+                to: string;
+                agent?: string;
+                team?: string;
+                queue?: string;
+                channel?: string;
+                topic?: string;
+                measure?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LoadReport"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_leader_board: {
+        parameters: {
+            query: {
+                measure: string;
+                period?: "day" | "week" | "month";
+                on?: string;
+                team?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LeaderBoard"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_report_schedules: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_ReportSchedule_"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    create_report_schedule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewReportSchedule"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReportSchedule"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_report_schedule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                schedule_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReportSchedule"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    update_report_schedule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                schedule_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UpdateReportSchedule"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReportSchedule"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    delete_report_schedule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                schedule_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    send_report_now: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                schedule_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReportSchedule"];
                 };
             };
             /** @description It failed; `code` says why */

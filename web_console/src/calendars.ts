@@ -11,6 +11,8 @@ export interface Calendar {
   weekdaysShort: readonly string[];
   today: string;
   yesterday: string;
+  /** A language that browsers know and that writes numbers alike: space between thousands, comma before decimals. */
+  numerals: string;
   units: { second: string; minute: string; hour: string; day: string; kilobyte: string; megabyte: string };
 }
 
@@ -22,6 +24,7 @@ const CALENDARS: Record<string, Calendar> = {
     weekdaysShort: ["կիր", "երկ", "երք", "չրք", "հնգ", "ուր", "շբթ"],
     today: "այսօր",
     yesterday: "երեկ",
+    numerals: "uk",
     units: { second: "վրկ", minute: "ր", hour: "ժ", day: "օր", kilobyte: "ԿԲ", megabyte: "ՄԲ" },
   },
 };

@@ -8,6 +8,7 @@ import createClient, { type Middleware } from "openapi-fetch";
 
 import type { components, paths } from "./api";
 import type { AttachmentView, CalendarView, FlowBody, SoundView } from "./events";
+import type { ContactsPage, ContactsQuery, MeasureAbout } from "./kpi";
 
 type Schemas = components["schemas"];
 
@@ -278,6 +279,18 @@ export const api = {
     take(client.PUT("/api/v1/organisation/recordings", { body: { recordings_for_agents: rule } })),
 };
 
+/* Of these the generated types know nothing yet. */
+interface Untyped {
+  GET(path: string, init?: object): Promise<Result<unknown>>;
+}
+const untyped = client as unknown as Untyped;
+
+/** What a figure means, and the contacts that are behind it. */
+export const figuresApi = {
+  measures: () => paired<{ items: MeasureAbout[] }>(client.GET("/api/v1/measures")),
+  contacts: (query: ContactsQuery & { cursor?: string; limit?: number }) => paired<ContactsPage>(untyped.GET("/api/v1/reports/contacts", { params: { query } })),
+};
+
 /** A mail's HTML, made safe by the hub, for a sandboxed frame. */
 export const mailHtmlUrl = (entryId: number, images: boolean) => `/api/v1/entries/${entryId}/mail/html?images=${String(images)}`;
 /** The mail as it came, to be saved. */
@@ -349,3 +362,22 @@ function send<T>(path: string, file: File, progress: (share: number) => void): P
     request.send(form);
   });
 }
+
+// What a report asks stands in its address as text; the types of the document are narrower than that, and the hub checks anyway.
+type Asked<Path extends keyof paths> = paths[Path] extends { get: { parameters: { query: infer Query } } } ? Query : never;
+const asked = <Path extends keyof paths>(query: Record<string, string>) => ({ params: { query: query as unknown as Asked<Path> } });
+
+export const reportsApi = {
+  figures: (query: Record<string, string>) => take(client.GET("/api/v1/reports/figures", asked<"/api/v1/reports/figures">(query))),
+  states: (agents: readonly number[], from: string, to: string) => take(client.GET("/api/v1/reports/states", { params: { query: { agents: agents.join(","), from, to } } })),
+  load: (query: Record<string, string>) => take(client.GET("/api/v1/reports/load", asked<"/api/v1/reports/load">(query))),
+  leaderBoard: (query: Record<string, string>) => take(client.GET("/api/v1/reports/leaderboard", asked<"/api/v1/reports/leaderboard">(query))),
+  schedules: () => take(client.GET("/api/v1/report-schedules")),
+  addSchedule: (body: Schemas["NewReportSchedule"]) => take(client.POST("/api/v1/report-schedules", { body })),
+  saveSchedule: (schedule_id: number, body: Schemas["UpdateReportSchedule"]) => take(client.PUT("/api/v1/report-schedules/{schedule_id}", { params: { path: { schedule_id } }, body })),
+  deleteSchedule: (schedule_id: number) => take(client.DELETE("/api/v1/report-schedules/{schedule_id}", { params: { path: { schedule_id } } })),
+  sendSchedule: (schedule_id: number) => take(client.POST("/api/v1/report-schedules/{schedule_id}/send", { params: { path: { schedule_id } } })),
+};
+
+/** The same figures as a file. */
+export const figuresUrl = (form: "csv" | "xlsx", query: Record<string, string>) => `/api/v1/reports/figures.${form}?${new URLSearchParams(query).toString()}`;

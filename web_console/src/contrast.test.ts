@@ -2,6 +2,8 @@ import { readFileSync } from "node:fs";
 
 import { describe, expect, it } from "vitest";
 
+import { SERIES_COLOURS } from "./chartTheme";
+
 const sheet = readFileSync("src/ui/tokens.css", "utf8");
 
 function colours(selector: string): Map<string, string> {
@@ -44,5 +46,11 @@ describe.each(Object.entries(themes))("words in the %s theme", (_name, theme) =>
     ["ink-3", "mail-out"],
   ])("in %s on %s can be read (AA)", (ink, ground) => {
     expect(contrast(theme.get(ink) as string, theme.get(ground) as string)).toBeGreaterThanOrEqual(4.5);
+  });
+});
+
+describe.each(Object.entries(themes))("lines of charts in the %s theme", (_name, theme) => {
+  it.each(Array.from({ length: SERIES_COLOURS }, (_, index) => `chart-${index + 1}`))("%s stands out from the surface (WCAG 1.4.11)", (name) => {
+    expect(contrast(theme.get(name) as string, theme.get("surface") as string)).toBeGreaterThanOrEqual(3);
   });
 });

@@ -62,6 +62,19 @@ export type TopicView = Schemas["TopicView"];
 export type UserView = Schemas["UserView"];
 export type VoiceView = Schemas["VoiceView"];
 
+export type AgentStates = Schemas["AgentStates"];
+export type FigureReport = Schemas["FigureReport"];
+export type FigureRow = Schemas["FigureRow"];
+export type FigureValue = Schemas["FigureValue"];
+export type LeaderBoard = Schemas["LeaderBoard"];
+export type LoadReport = Schemas["LoadReport"];
+export type ReportSchedule = Schemas["ReportSchedule"];
+export type ReportScheduleBody = Schemas["UpdateReportSchedule"];
+export type ScheduledQuery = ReportSchedule["query"];
+export type StateDay = Schemas["StateDay"];
+export type StateSpell = Schemas["StateSpell"];
+export type StatesReport = Schemas["StatesReport"];
+
 export type AgentState = Schemas["AgentState"];
 export type ChannelKind = Schemas["ChannelKind"];
 export type Delivery = Schemas["Delivery"];

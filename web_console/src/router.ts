@@ -8,11 +8,35 @@ export const router = createRouter({
   history: createWebHistory(),
   routes: [
     { path: "/sign-in", name: "sign-in", component: () => import("./views/SignIn.vue"), meta: { open: true } },
-    { path: "/", redirect: "/conversations" },
+    { path: "/", name: "home", component: Workspace },
     { path: "/conversations/:id(\\d+)?", name: "conversations", component: Workspace },
     { path: "/customers/:customerId(\\d+)", name: "customers", component: Workspace },
-    { path: "/team", name: "team", component: () => import("./views/Team.vue") },
+    // What agents see of their colleagues; for supervisors the board has all of it.
+    { path: "/team", name: "team", component: () => import("./views/Team.vue"), beforeEnter: () => (useHub().isSupervisor ? { name: "board-waiting" } : true) },
+    {
+      path: "/board",
+      component: () => import("./views/Board.vue"),
+      meta: { role: "supervisor" },
+      children: [
+        { path: "", name: "board", component: () => import("./views/BoardNumbers.vue") },
+        { path: "waiting", name: "board-waiting", component: () => import("./views/BoardWaiting.vue") },
+      ],
+    },
+    { path: "/wall", name: "wall", component: () => import("./views/Wall.vue"), meta: { role: "supervisor", bare: true } },
     { path: "/calls", name: "calls", component: () => import("./views/Calls.vue"), meta: { role: "supervisor" } },
+    {
+      path: "/reports",
+      component: () => import("./views/Reports.vue"),
+      children: [
+        { path: "", name: "reports", component: () => import("./views/ReportFigures.vue") },
+        { path: "states", name: "report-states", component: () => import("./views/ReportStates.vue") },
+        { path: "load", name: "report-load", component: () => import("./views/ReportLoad.vue"), meta: { role: "supervisor" } },
+        { path: "leaders", name: "report-leaders", component: () => import("./views/ReportLeaders.vue") },
+        { path: "mail", name: "report-schedules", component: () => import("./views/ReportSchedules.vue"), meta: { role: "supervisor" } },
+        { path: "mail/new", name: "report-new-schedule", component: () => import("./views/ReportSchedule.vue"), meta: { role: "supervisor" } },
+        { path: "mail/:scheduleId(\\d+)", name: "report-schedule", component: () => import("./views/ReportSchedule.vue"), meta: { role: "supervisor" } },
+      ],
+    },
     { path: "/account", name: "account", component: () => import("./views/Account.vue") },
     {
       path: "/admin",
@@ -50,6 +74,8 @@ router.beforeEach(async (to) => {
   if (hub.session === "unknown") await hub.resume();
   if (to.meta["open"]) return hub.session === "in" ? backTo(to.query["next"]) : true;
   if (hub.session === "out") return { name: "sign-in", query: { next: to.fullPath } };
+  // A supervisor's day begins with the floor; everybody else's, an administrator's of a small shop too, with the work.
+  if (to.name === "home") return hub.user?.role === "supervisor" ? "/board" : "/conversations";
   const mayOpen = to.meta["role"] === "admin" ? hub.isAdmin : to.meta["role"] !== "supervisor" || hub.isSupervisor;
   if (hub.session === "in" && !mayOpen) return { name: "not-found", params: { rest: ["admin"] } };
   return true;

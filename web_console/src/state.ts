@@ -182,6 +182,18 @@ export function withTimelinePage(
   return { ...state, timelines: { ...state.timelines, [customerId]: next } };
 }
 
+/** Without what has ended and nobody looks at: resolved conversations, calls that are over, cards and timelines. A later snapshot tells the same. */
+export function withoutEnded(state: HubState): HubState {
+  const kept = <T>(slice: ById<T>, keeps: (item: T) => boolean): ById<T> => Object.fromEntries(Object.entries(slice).filter(([, item]) => keeps(item)));
+  return {
+    ...state,
+    conversations: kept(state.conversations, (each) => each.status === "open" && maySee(state.user, each)),
+    calls: kept(state.calls, (call) => call.ended_at === null),
+    customers: {},
+    timelines: {},
+  };
+}
+
 // --- what the screens ask -----------------------------------------------------------------------------------------------
 
 /** The same rule as the server's conversation_topics: the queue's members, the assignee, and supervisors. */

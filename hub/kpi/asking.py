@@ -1,0 +1,161 @@
+"""What may be asked of the figures, and by whom: from the words of the API to a query, or to a fault that names the word.
+
+    Asked ─► make_query (what can be read of the words alone) ─► check_may_see ─► check_exists ─► kpi.figures
+
+Agents are told their own figures, supervisors and administrators all. Whatever is named must exist: a queue that nobody
+knows has no figures, and zeros for it would be false.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import date
+from typing import TypeVar
+
+from sqlalchemy import select
+
+from hub.agents.viewer import Viewer
+from hub.domain.values import Role
+from hub.errors import Forbidden, InvalidInput, ReportTooLarge
+from hub.kpi.cells import Dim
+from hub.kpi.days import Grain
+from hub.kpi.figures import Filters, Query, check_query
+from hub.kpi.measures import DEFAULTS
+from hub.store import tables
+from hub.store.database import Tx
+
+T = TypeVar("T")
+
+# `by` as the API says it; none: everything together.
+BY: Mapping[str, Dim] = {"none": Dim.ALL, **{dim.value: dim for dim in Dim if dim is not Dim.ALL}}
+# What the API calls the fields of a query.
+_API_NAMES = {
+    "since": "from",
+    "until": "to",
+    "agents": "agent",
+    "teams": "team",
+    "queues": "queue",
+    "channels": "channel",
+    "topics": "topic",
+}
+# No report is read with more columns.
+MEASURES_LIMIT = 20
+IDS_LIMIT = 500
+_ID_LENGTH = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """`params`: of measures.Params, what was said of them. `filters`: dim → id."""
+
+    measures: tuple[str, ...]
+    grain: str = Grain.TOTAL.value
+    by: str = "none"
+    ids: tuple[str, ...] = ()
+    filters: Mapping[str, str] = field(default_factory=dict)
+    compare: bool = False
+    params: Mapping[str, int | bool] = field(default_factory=dict)
+
+
+def split(words: str) -> tuple[str, ...]:
+    """What stands between commas, each once."""
+    return tuple(dict.fromkeys(word.strip() for word in words.split(",") if word.strip()))
+
+
+def make_query(asked: Asked, since: date, until: date) -> Query:
+    """InvalidInput names each fault by the API's words."""
+    faults = {}
+    if len(asked.measures) > MEASURES_LIMIT:
+        faults["measures"] = f"ask for at most {MEASURES_LIMIT} at once"
+    if len(asked.ids) > IDS_LIMIT:
+        faults["ids"] = f"name at most {IDS_LIMIT} at once"
+    if asked.ids and asked.by == "none":
+        faults["ids"] = "go with `by`: say whose ids they are"
+    if any(len(one) > _ID_LENGTH for one in asked.ids):
+        faults["ids"] = "are too long"
+    faults |= {dim: "is too long" for dim, one in asked.filters.items() if len(one) > _ID_LENGTH}
+    if faults:
+        raise InvalidInput("The report cannot be asked like this.", fields=faults)
+
+    def only(dim: Dim) -> tuple[str, ...]:
+        return (asked.filters[dim.value],) if dim.value in asked.filters else ()
+
+    query = Query(
+        measures=asked.measures,
+        since=since,
+        until=until,
+        grain=Grain(asked.grain),
+        by=BY[asked.by],
+        ids=asked.ids,
+        filters=Filters(only(Dim.AGENT), only(Dim.TEAM), only(Dim.QUEUE), only(Dim.CHANNEL), only(Dim.TOPIC)),
+        compare=asked.compare,
+        params=replace(DEFAULTS, **asked.params),
+    )
+    with api_names():
+        check_query(query)
+    return query
+
+
+@contextmanager
+def api_names() -> Iterator[None]:
+    """A fault inside names its field as the API does."""
+    try:
+        yield
+    except ReportTooLarge as error:
+        raise ReportTooLarge(error.message, fields=_renamed(error.fields)) from error
+    except InvalidInput as error:
+        fields = _renamed(error.fields)
+        words = "; ".join(f"{name}: {fault}" for name, fault in fields.items())
+        raise InvalidInput(words or error.message, fields=fields, code=error.code) from error
+
+
+def _renamed(fields: Mapping[str, str]) -> dict[str, str]:
+    return {_API_NAMES.get(name, name): fault for name, fault in fields.items()}
+
+
+# --- who may ------------------------------------------------------------------------------------------------------------
+
+
+def check_may_see(viewer: Viewer, query: Query) -> None:
+    """Forbidden for an agent who asks for more than their own."""
+    if viewer.covers(Role.SUPERVISOR):
+        return
+    own = (str(viewer.user_id),)
+    if query.filters.agents != own and not (query.by is Dim.AGENT and query.ids == own):
+        raise Forbidden(f"agents see their own figures only: ask with agent={viewer.user_id}")
+
+
+# --- what exists --------------------------------------------------------------------------------------------------------
+
+
+def check_exists(tx: Tx, query: Query) -> None:
+    """InvalidInput names the field in which something is named that is not there."""
+    faults = {}
+    for dim, ids in query.filters.by_dim():
+        if missing := _missing(tx, dim, ids):
+            faults[dim.value] = f"there is no {dim.value} {', '.join(missing)}"
+    if query.by is not Dim.ALL and (missing := _missing(tx, query.by, query.ids)):
+        faults["ids"] = f"there is no {query.by.value} {', '.join(missing[:10])}"
+    if faults:
+        words = "; ".join(f"{name}: {fault}" for name, fault in faults.items())
+        raise InvalidInput(words, fields=faults)
+
+
+_WHERE = {
+    Dim.AGENT: tables.user_account.c.id,
+    Dim.QUEUE: tables.queue.c.id,
+    Dim.CHANNEL: tables.channel.c.id,
+    Dim.TOPIC: tables.topic.c.id,
+}
+
+
+def _missing(tx: Tx, dim: Dim, ids: tuple[str, ...]) -> list[str]:
+    if not ids:
+        return []
+    column = _WHERE[dim]
+    read: Callable[[str], str | int] = str if dim is Dim.CHANNEL else int
+    wanted = {read(one): one for one in ids}
+    known = {row[0] for row in tx.rows(select(column).where(column.in_(list(wanted))))}
+    return [name for key, name in wanted.items() if key not in known]

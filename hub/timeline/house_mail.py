@@ -1,0 +1,100 @@
+"""Mails of the house to its own people (reports, alerts): sent through a mail account of the organisation, in no timeline.
+
+    find_mail_channel(tx)            which account, None: there is none that can send
+    send_house_mail(adapters, …)     one mail to one address; Refused, Unavailable or Uncertain say why not
+
+Nothing is queued here: whoever sends keeps when it was tried, and gives each mail one `delivery_id` for all attempts, by
+which mail programs show it once. The mail says of itself that a machine wrote it, so no machine answers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import case, select
+
+from hub.channels.channel import OutgoingFile, OutgoingMessage
+from hub.domain.mail import Mailbox, MailKind, OutgoingMail
+from hub.domain.states import ChannelHealth
+from hub.domain.values import ChannelKind
+from hub.errors import HubError, InvalidInput, NotFound, ProviderError, Refused, Unavailable, Uncertain
+from hub.store import tables
+from hub.store.database import Tx
+from hub.timeline.adapters import Adapters
+
+_ch = tables.channel.c
+
+# As long as the outbox gives an attempt: the adapter itself gives up a little sooner.
+_ATTEMPT_TIMEOUT_S = 75.0
+
+
+@dataclass(frozen=True, slots=True)
+class HouseFile:
+    name: str
+    media_type: str
+    content: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class HouseMail:
+    """`html` is a whole document, `text` says the same for programs that show none. `delivery_id`: unguessable, the same at
+    every attempt (`secrets.token_urlsafe(18)`)."""
+
+    delivery_id: str
+    address: str
+    name: str
+    subject: str
+    text: str
+    html: str
+    created_at: datetime
+    files: tuple[HouseFile, ...] = ()
+
+
+def find_mail_channel(tx: Tx) -> str | None:
+    """The account through which the house writes to its own people: of those that are switched on and have a server to send
+    through one that works, the first by name."""
+    is_down = case((_ch.health == ChannelHealth.DOWN.value, 1), else_=0)
+    rows = tx.rows(
+        select(_ch.id, _ch.settings)
+        .where(_ch.kind == ChannelKind.EMAIL.value, _ch.enabled)
+        .order_by(is_down, _ch.name, _ch.id)
+    )
+    able = (row.id for row in rows if row.settings.get("smtp_host", "").strip())
+    return next(able, None)
+
+
+async def send_house_mail(adapters: Adapters, channel_id: str, mail: HouseMail) -> None:
+    """Hands it to the account's server. Uncertain may be sent again, whole: mail is repeatable."""
+    message = OutgoingMessage(
+        delivery_id=mail.delivery_id,
+        recipient=mail.address,
+        text=mail.text,
+        files=tuple(
+            OutgoingFile(file.name, file.media_type, len(file.content), "", content=file.content) for file in mail.files
+        ),
+        created_at=mail.created_at,
+        mail=OutgoingMail(
+            kind=MailKind.NOTICE,
+            subject=mail.subject,
+            thread="",
+            to=(Mailbox(mail.address, mail.name),),
+            html=mail.html,
+        ),
+    )
+    try:
+        channel = await adapters.get(channel_id)
+        channel.check_outgoing(message)
+        async with asyncio.timeout(_ATTEMPT_TIMEOUT_S):
+            await channel.send(message)
+    except ProviderError:
+        raise
+    except TimeoutError as error:
+        raise Uncertain("The mail server did not answer in time.", code="timed_out") from error
+    except NotFound as error:
+        raise Unavailable("The mail account is switched off.", code="channel_off") from error
+    except InvalidInput as error:
+        raise Refused("; ".join(error.fields.values()) or error.message, code="not_supported") from error
+    except HubError as error:
+        raise Unavailable(error.message, code=error.code) from error

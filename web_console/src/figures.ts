@@ -1,0 +1,116 @@
+/*
+ * The figures of a day as the screens show them: which there are, which measure each is, and how it is read from what the hub told.
+ * Formulas are the hub's; the one thing computed here is time that goes on while it is looked at. Pure.
+ */
+import type { NumbersView, QueueNumbersView } from "./events";
+import type { HubState } from "./state";
+
+/** `share` of one; `score`: a mean of points. */
+export type Unit = "count" | "seconds" | "share" | "score";
+
+export interface Figure {
+  measure: string;
+  unit: Unit;
+  value: number | null;
+  /** Of how many cases; null: the value is the number of cases. */
+  n: number | null;
+  /** Nine of ten took no longer. */
+  p90?: number | null;
+}
+
+export const AGENT_FIGURES = ["calls_in", "calls_out", "calls_missed", "chats", "mails", "texts", "aht", "first_response", "resolution", "csat", "occupancy"] as const;
+export type AgentFigure = (typeof AGENT_FIGURES)[number];
+
+export const QUEUE_FIGURES = ["service_level", "offered", "abandonment", "asa", "backlog"] as const;
+export type QueueFigure = (typeof QUEUE_FIGURES)[number];
+
+/** Of all queues and agents together. */
+export const FLOOR_FIGURES = ["service_level", "offered", "abandonment", "asa", "backlog", "aht", "csat"] as const;
+export type FloorFigure = (typeof FLOOR_FIGURES)[number];
+
+/** What wt-board adds to the views. */
+type Numbers = NumbersView &
+  Partial<{
+    chats: number;
+    mails: number;
+    texts: number;
+    resolution_p90_s: number | null;
+    csat_mean: number | null;
+    csat_count: number;
+    work_ms: number;
+    available_ms: number;
+    spell: "work" | "available" | "none";
+    spell_since: string | null;
+  }>;
+type QueueNumbers = QueueNumbersView &
+  Partial<{
+    offered: number;
+    service_level: number | null;
+    answered_in_threshold: number;
+    service_level_offered: number;
+    abandoned: number;
+    backlog: number;
+    asa_count: number;
+  }>;
+
+const count = (measure: string, value: number | undefined): Figure => ({ measure, unit: "count", value: value ?? 0, n: null });
+
+/** `now` in ms of the hub's clock. */
+export function agentFigures(numbers: Numbers | undefined, now: number): Record<AgentFigure, Figure> {
+  const calls = (numbers?.calls_in ?? 0) + (numbers?.calls_out ?? 0);
+  return {
+    calls_in: count("calls_in", numbers?.calls_in),
+    calls_out: count("calls_out", numbers?.calls_out),
+    calls_missed: count("calls_missed", numbers?.calls_missed),
+    chats: count("chats", numbers?.chats),
+    mails: count("mails", numbers?.mails),
+    texts: count("texts", numbers?.texts),
+    aht: { measure: "aht", unit: "seconds", value: numbers?.aht_s ?? null, n: calls },
+    first_response: { measure: "first_response_s", unit: "seconds", value: numbers?.first_response_mean_s ?? null, n: numbers?.first_response_count ?? 0 },
+    resolution: { measure: "resolution_s", unit: "seconds", value: numbers?.resolution_median_s ?? null, n: numbers?.resolution_count ?? 0, p90: numbers?.resolution_p90_s ?? null },
+    csat: { measure: "csat", unit: "score", value: numbers?.csat_mean ?? null, n: numbers?.csat_count ?? 0 },
+    occupancy: { measure: "occupancy", unit: "share", value: occupancy(numbers, now), n: null },
+  };
+}
+
+/** Time with any work ÷ (time with work + time available), up to now. */
+function occupancy(numbers: Numbers | undefined, now: number): number | null {
+  if (!numbers) return null;
+  const open_ms = numbers.spell_since ? Math.max(0, now - Date.parse(numbers.spell_since)) : 0;
+  const work_ms = (numbers.work_ms ?? 0) + (numbers.spell === "work" ? open_ms : 0);
+  const available_ms = (numbers.available_ms ?? 0) + (numbers.spell === "available" ? open_ms : 0);
+  return work_ms + available_ms > 0 ? work_ms / (work_ms + available_ms) : null;
+}
+
+export function queueFigures(numbers: QueueNumbers | undefined): Record<QueueFigure, Figure> {
+  const offered = numbers?.offered ?? 0;
+  return {
+    service_level: { measure: "service_level", unit: "share", value: numbers?.service_level ?? null, n: numbers?.service_level_offered ?? 0 },
+    offered: count("offered", offered),
+    abandonment: { measure: "abandonment_rate", unit: "share", value: offered > 0 ? (numbers?.abandoned ?? 0) / offered : null, n: offered },
+    asa: { measure: "asa_queue", unit: "seconds", value: numbers?.wait_mean_s ?? null, n: numbers?.asa_count ?? 0 },
+    backlog: count("backlog", numbers?.backlog),
+  };
+}
+
+/** Sums of what the queues and the agents of today have; a mean of means weighs each by its cases. */
+export function floorFigures(state: HubState | null): Record<FloorFigure, Figure> {
+  const queues = Object.values(state?.queueNumbers ?? {}) as QueueNumbers[];
+  const agents = Object.values(state?.agentNumbers ?? {}) as Numbers[];
+  const sum = <T>(all: readonly T[], of: (each: T) => number | undefined) => all.reduce((total, each) => total + (of(each) ?? 0), 0);
+  const mean = <T>(all: readonly T[], of: (each: T) => [number | null | undefined, number | undefined]) => {
+    const cases = sum(all, (each) => of(each)[1]);
+    return { value: cases > 0 ? sum(all, (each) => (of(each)[0] ?? 0) * (of(each)[1] ?? 0)) / cases : null, n: cases };
+  };
+  const offered = sum(queues, (each) => each.offered);
+  const base = sum(queues, (each) => each.service_level_offered);
+  return {
+    service_level: { measure: "service_level", unit: "share", value: base > 0 ? sum(queues, (each) => each.answered_in_threshold) / base : null, n: base },
+    offered: count("offered", offered),
+    abandonment: { measure: "abandonment_rate", unit: "share", value: offered > 0 ? sum(queues, (each) => each.abandoned) / offered : null, n: offered },
+    asa: { measure: "asa_queue", unit: "seconds", ...mean(queues, (each) => [each.wait_mean_s, each.asa_count]) },
+    backlog: count("backlog", sum(queues, (each) => each.backlog)),
+    aht: { measure: "aht", unit: "seconds", ...mean(agents, (each) => [each.aht_s, each.calls_in + each.calls_out]) },
+    csat: { measure: "csat", unit: "score", ...mean(agents, (each) => [each.csat_mean, each.csat_count]) },
+  };
+}

@@ -3,7 +3,8 @@
     HubError
     ├── CallerError            the caller must change the request          4xx
     │   ├── InvalidInput           a field is wrong; `fields` names each   422
-    │   │   └── BadRequest         the body could not be read at all       400
+    │   │   ├── BadRequest         the body could not be read at all       400
+    │   │   └── ReportTooLarge     more than is computed at once: narrow   422
     │   ├── Unauthenticated        nobody is signed in                     401
     │   ├── Forbidden              signed in, but not allowed              403
     │   ├── BadSignature           a provider's signature does not match   403
@@ -57,6 +58,10 @@ class InvalidInput(CallerError):
 class BadRequest(InvalidInput):
     code = "bad_request"
     status = 400
+
+
+class ReportTooLarge(InvalidInput):
+    code = "report_too_large"
 
 
 class Unauthenticated(CallerError):

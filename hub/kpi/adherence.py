@@ -15,8 +15,8 @@ from sqlalchemy import func, select
 
 from hub.domain.states import AgentState
 from hub.errors import InvalidInput
-from hub.kpi.board import load_zone
-from hub.kpi.measures import day_of
+from hub.kpi.belonging import load_zone
+from hub.kpi.days import day_of
 from hub.kpi.schedule import RIGHT_STATES, Activity, Adherence, Spell, adhere, spans_between
 from hub.kpi.shifts import load_people, load_plans
 from hub.store import tables

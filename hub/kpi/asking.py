@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date
-from typing import TypeVar
+from typing import Any
 
 from sqlalchemy import select
 
@@ -22,11 +22,9 @@ from hub.errors import Forbidden, InvalidInput, ReportTooLarge
 from hub.kpi.cells import Dim
 from hub.kpi.days import Grain
 from hub.kpi.figures import Filters, Query, check_query
-from hub.kpi.measures import DEFAULTS
+from hub.kpi.measures import DEFAULTS, Params
 from hub.store import tables
 from hub.store.database import Tx
-
-T = TypeVar("T")
 
 # `by` as the API says it; none: everything together.
 BY: Mapping[str, Dim] = {"none": Dim.ALL, **{dim.value: dim for dim in Dim if dim is not Dim.ALL}}
@@ -48,7 +46,7 @@ _ID_LENGTH = 100
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """`params`: of measures.Params, what was said of them. `filters`: dim → id."""
+    """`filters`: dim → id. Ids are texts."""
 
     measures: tuple[str, ...]
     grain: str = Grain.TOTAL.value
@@ -56,7 +54,12 @@ class Asked:
     ids: tuple[str, ...] = ()
     filters: Mapping[str, str] = field(default_factory=dict)
     compare: bool = False
-    params: Mapping[str, int | bool] = field(default_factory=dict)
+    params: Params = DEFAULTS
+
+
+def make_params(said: Mapping[str, Any]) -> Params:
+    """By the names of Params; None: nothing was said."""
+    return replace(DEFAULTS, **{name: value for name, value in said.items() if value is not None})
 
 
 def split(words: str) -> tuple[str, ...]:
@@ -91,7 +94,7 @@ def make_query(asked: Asked, since: date, until: date) -> Query:
         ids=asked.ids,
         filters=Filters(only(Dim.AGENT), only(Dim.TEAM), only(Dim.QUEUE), only(Dim.CHANNEL), only(Dim.TOPIC)),
         compare=asked.compare,
-        params=replace(DEFAULTS, **asked.params),
+        params=asked.params,
     )
     with api_names():
         check_query(query)

@@ -1,12 +1,14 @@
 """The projector: turns the fact events of the stream into rows of fact_*, from which every figure is computed.
 
-    event (kind fact.*) → project → fact_segment | fact_response | … → NumbersChanged, QueueNumbersChanged to whom it
-                                                                       concerns
+    event (kind fact.*) → project → fact_segment | fact_response | … → kpi_cell, kpi_sketch → NumbersChanged,
+                                                                       QueueNumbersChanged to whom it concerns
 
 Invariants:
-  * The rows, the checkpoint (table `projection`) and the events that tell of the figures are one transaction: a crash at
-    any point loses nothing and repeats nothing.
-  * A row is nothing but its event: rebuilding from nothing gives the same rows. Fact events are never pruned.
+  * The rows, the cells, the checkpoint (table `projection`) and the events that tell of the figures are one transaction: a
+    crash at any point loses nothing and repeats nothing. A row is there if and only if the cells count it.
+  * A row is its event and what other facts make of it (kpi.sequels), a cell is the sum of what its rows add: rebuilding from
+    nothing gives the same, bit for bit, wherever the windows are cut. Fact events are never pruned.
+  * Cells of an older release, or of other time zones, are made anew by themselves, in bounded steps.
   * One projector at a time, whatever the number of processes: each step locks the checkpoint's row first. In the one
     lock order of the program it stands between message/outbox and STREAM, and nobody else takes it.
   * Each step reads a bounded window of the stream, so the writer is never held for long.
@@ -14,53 +16,52 @@ Invariants:
 It also turns the day: at the organisation's midnight those who worked yesterday are told their new, empty numbers, and
 so is everybody whose queue had calls.
 
-It computes no figure; see kpi.measures for the formulas and kpi.board for the queries.
+It computes no figure; see kpi.measures for the formulas, kpi.board and kpi.figures for the queries.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Iterable
-from dataclasses import fields, replace
+from dataclasses import replace
 from datetime import date
 from typing import Annotated, Any
+from zlib import crc32
 
 from pydantic import Field, TypeAdapter
-from sqlalchemy import Table, delete, func, select, update
+from sqlalchemy import delete, func, select, tuple_, update
 
 from hub.domain.events import (
     FACT_KINDS,
     SUPERVISORS,
-    AgentSpellEnded,
     CallEnded,
     CallMissed,
     CallSegmentEnded,
     ContactBegan,
-    ConversationResolved,
-    CustomerAnswered,
     FactEvent,
     NumbersChanged,
-    OfferOver,
     QueueNumbersChanged,
-    QueueVisitEnded,
-    SegmentEnded,
-    SurveyAnswered,
-    SurveySent,
     queue_topic,
     user_topic,
 )
 from hub.domain.views import NumbersView, QueueNumbersView
 from hub.errors import DatabaseAway
+from hub.kpi.belonging import load_placing, load_zone
 from hub.kpi.board import (
-    PROJECTION,
     load_agents_between,
     load_numbers_of,
     load_numbers_of_queues,
     load_queues_between,
-    load_zone,
 )
-from hub.kpi.measures import day_of, local_day, wall_s
+from hub.kpi.days import local_day
+from hub.kpi.fact_rows import TABLES, make_row
+from hub.kpi.figures import PROJECTION
+from hub.kpi.folding import is_offered
+from hub.kpi.kept_cells import Changes, add_changes
+from hub.kpi.new_facts import fold_new
+from hub.kpi.placing import Placing
 from hub.store import tables
 from hub.store.database import Database, Tx
 from hub.store.stream import Stored, Wakes
@@ -78,22 +79,13 @@ _RETRY_S = 0.5
 
 # The name under which `projection` keeps the day (a date's ordinal) whose numbers the screens show.
 _DAY = "facts.day"
+# … what its cells were made by (_version_of), up to where a rebuild has to come, and whether it is still forgetting.
+_CELLS, _REBUILDING, _FORGETTING = "facts.cells", "facts.rebuilding", "facts.forgetting"
+# The layout of kpi_cell and kpi_sketch and the way facts are folded into them: another one is made anew by itself.
+CELLS_VERSION = 1
+# So many rows are forgotten in one step: 100 ms.
+_FORGET = 20_000
 
-_TABLES: dict[type[Any], Table] = {
-    SegmentEnded: tables.fact_segment,
-    CustomerAnswered: tables.fact_response,
-    ConversationResolved: tables.fact_resolution,
-    CallEnded: tables.fact_call,
-    CallSegmentEnded: tables.fact_call_segment,
-    CallMissed: tables.fact_call_missed,
-    ContactBegan: tables.fact_contact,
-    QueueVisitEnded: tables.fact_queue_visit,
-    OfferOver: tables.fact_offer,
-    AgentSpellEnded: tables.fact_agent_state,
-    SurveySent: tables.fact_survey_sent,
-    SurveyAnswered: tables.fact_survey,
-}
-_FIELDS = {kind: tuple(field.name for field in fields(kind) if field.name != "kind") for kind in _TABLES}
 _FACT: TypeAdapter[FactEvent] = TypeAdapter(Annotated[FactEvent, Field(discriminator="kind")])
 
 _e, _p = tables.event.c, tables.projection.c
@@ -131,12 +123,13 @@ class Projector:
 
 
 async def rebuild_facts(database: Database) -> int:
-    """`hub kpi rebuild`: all fact rows anew, in one transaction; then what the projector had not seen yet. Safe beside
-    a running hub. Returns how many facts were projected again."""
-    count = await database.transaction(rebuild)
+    """`hub kpi rebuild`: all rows and cells anew from the stream, in steps of bounded size; then what the projector had not
+    seen yet. Safe beside a running hub, which tells figures of the past as not complete meanwhile; killed in the middle, any
+    hub goes on with it. Returns how many facts there were again."""
+    await database.transaction(begin_rebuild)
     while await database.transaction(project):
         pass
-    return count
+    return await database.read(count_rebuilt)
 
 
 # --- units of work ---------------------------------------------------------------------------------------------------
@@ -145,7 +138,25 @@ async def rebuild_facts(database: Database) -> int:
 def project(tx: Tx) -> bool:
     """Projects the next window of the stream and tells whose numbers of today changed. True if there is more to do."""
     cursor = _lock_checkpoint(tx)
+    placing = load_placing(tx)
+    marks = _load_marks(tx)
+    if marks[_CELLS] != (version := _version_of(placing)):
+        if cursor > 0 or marks[_FORGETTING]:
+            # Cells of an older release, or of other time zones.
+            begin_rebuild(tx)
+            return True
+        _set_mark(tx, _CELLS, version)
+    if marks[_FORGETTING]:
+        if not _forget(tx):
+            _set_mark(tx, _FORGETTING, 0)
+        return True
     end, count = _window(tx, cursor)
+    if cursor < (target := marks[_REBUILDING]):
+        # The figures on the screens are what they were, so nobody is told.
+        end = min(end, target)
+        _store_facts(tx, _load_facts(tx, cursor, end), placing)
+        _set_mark(tx, PROJECTION, end)
+        return True
     facts = _load_facts(tx, cursor, end) if count else []
     is_full = count == WINDOW
     if facts:
@@ -155,33 +166,54 @@ def project(tx: Tx) -> bool:
             if not isinstance(fact, CallEnded | ContactBegan) and fact.agent_id is not None
         }
         before = load_numbers_of(tx, agents, tx.now)
-        _store_facts(tx, facts)
-        _set_checkpoint(tx, PROJECTION, end)
+        _store_facts(tx, facts, placing)
+        _set_mark(tx, PROJECTION, end)
         _emit_changed(tx, before, load_numbers_of(tx, agents, tx.now))
         _emit_of_queues(tx, load_numbers_of_queues(tx, _queues_of_today(tx, facts), tx.now))
     elif is_full:
         # Screen events alone: the checkpoint moves on now and then, so that no later step has far to look.
-        _set_checkpoint(tx, PROJECTION, end)
+        _set_mark(tx, PROJECTION, end)
     _turn_day(tx)
     return is_full
 
 
-def rebuild(tx: Tx) -> int:
-    """Forgets all rows and projects every fact again, as far as the projector had come. Figures do not change, so
-    nobody is told. Returns the number of facts."""
-    target = _lock_checkpoint(tx)
-    for table in _TABLES.values():
-        tx.execute(delete(table))
-    cursor = total = 0
-    while cursor < target:
-        end, count = _window(tx, cursor)
-        if not count:
-            break
-        facts = _load_facts(tx, cursor, min(end, target))
-        _store_facts(tx, facts)
-        total += len(facts)
-        cursor = end
-    return total
+def begin_rebuild(tx: Tx) -> None:
+    """From here on `project` first forgets all rows and cells, then makes them anew as far as it had come."""
+    seq = _lock_checkpoint(tx)
+    _set_mark(tx, _REBUILDING, max(seq, _load_marks(tx)[_REBUILDING]))
+    _set_mark(tx, _FORGETTING, 1)
+    _set_mark(tx, _CELLS, _version_of(load_placing(tx)))
+    _set_mark(tx, PROJECTION, 0)
+
+
+def count_rebuilt(tx: Tx) -> int:
+    """How many facts the last rebuild made anew."""
+    return int(
+        tx.scalar(
+            select(func.count())
+            .select_from(tables.event)
+            .where(_e.seq <= _load_marks(tx)[_REBUILDING], _e.kind.in_(FACT_KINDS))
+        )
+    )
+
+
+def _forget(tx: Tx) -> bool:
+    """Removes some rows; True if there may be more."""
+    left = _FORGET
+    for table in (*TABLES.values(), tables.kpi_cell, tables.kpi_sketch):
+        keys = tuple(table.primary_key)
+        some = select(*keys).limit(left)
+        gone = tx.execute(delete(table).where(tuple_(*keys).in_(some))).rowcount
+        left -= gone
+        if left <= 0:
+            return True
+    return False
+
+
+def _version_of(placing: Placing) -> int:
+    """What the cells that are kept were made by: their layout, and the time zones of their days."""
+    zones = [placing.zone.key, *(f"{team} {zone.key}" for team, zone in sorted(placing.team_zones.items()))]
+    return CELLS_VERSION << 32 | crc32("\n".join(zones).encode())
 
 
 def _lock_checkpoint(tx: Tx) -> int:
@@ -194,8 +226,14 @@ def _lock_checkpoint(tx: Tx) -> int:
     return int(seq)
 
 
-def _set_checkpoint(tx: Tx, name: str, seq: int) -> None:
-    tx.execute(update(tables.projection).where(_p.name == name).values(seq=seq))
+def _load_marks(tx: Tx) -> Counter[str]:
+    """Everything the projector keeps in mind; what it has not written down yet is zero."""
+    return Counter({row.name: row.seq for row in tx.rows(select(_p.name, _p.seq))})
+
+
+def _set_mark(tx: Tx, name: str, seq: int) -> None:
+    if not tx.execute(update(tables.projection).where(_p.name == name).values(seq=seq)).rowcount:
+        tx.insert_new(tables.projection, [{"name": name, "seq": seq}])
 
 
 def _window(tx: Tx, cursor: int) -> tuple[int, int]:
@@ -212,22 +250,19 @@ def _load_facts(tx: Tx, cursor: int, end: int) -> list[FactEvent]:
     return [_FACT.validate_json(body) for body in tx.execute(wanted).scalars()]
 
 
-def _store_facts(tx: Tx, facts: Iterable[FactEvent]) -> None:
-    """A fact that has a row already is left alone."""
-    rows: dict[type[Any], list[dict[str, Any]]] = {}
+def _store_facts(tx: Tx, facts: Iterable[FactEvent], placing: Placing) -> None:
+    """The rows of facts, and what they add to the cells; a fact that has a row already is left alone."""
+    by_kind: dict[type[Any], list[FactEvent]] = {}
     for fact in facts:
-        rows.setdefault(type(fact), []).append(_row(fact))
-    for kind, of_kind in rows.items():
-        tx.insert_new(_TABLES[kind], of_kind)
-
-
-def _row(fact: FactEvent) -> dict[str, Any]:
-    row: dict[str, Any] = {name: getattr(fact, name) for name in _FIELDS[type(fact)]}
-    if isinstance(fact, CustomerAnswered):
-        row["wall_s"] = wall_s(fact.asked_at, fact.answered_at)
-    elif isinstance(fact, ConversationResolved):
-        row["wall_s"] = wall_s(fact.opened_at, fact.resolved_at)
-    return row
+        by_kind.setdefault(type(fact), []).append(fact)
+    new: list[FactEvent] = []
+    for kind, of_kind in by_kind.items():
+        is_new = tx.insert_new(TABLES[kind], [make_row(fact) for fact in of_kind])
+        new += [fact for fact, fresh in zip(of_kind, is_new, strict=True) if fresh]
+    if new:
+        changes = Changes()
+        fold_new(tx, new, placing, changes)
+        add_changes(tx, changes)
 
 
 def _turn_day(tx: Tx) -> None:
@@ -235,23 +270,26 @@ def _turn_day(tx: Tx) -> None:
     are told; under the checkpoint's lock, so one process does it once."""
     zone = load_zone(tx)
     today = local_day(tx.now, zone)
-    shown = tx.scalar(select(_p.seq).where(_p.name == _DAY))
+    shown = _load_marks(tx)[_DAY]
     if shown == today.date.toordinal():
         return
-    if shown is None:
-        tx.insert_new(tables.projection, [{"name": _DAY, "seq": today.date.toordinal()}])
+    _set_mark(tx, _DAY, today.date.toordinal())
+    if not shown:
         return
-    _set_checkpoint(tx, _DAY, today.date.toordinal())
-    since = day_of(min(date.fromordinal(shown), today.date), zone).start
-    agents = load_agents_between(tx, since, today.end)
+    since = min(date.fromordinal(shown), today.date)
+    agents = load_agents_between(tx, since, today.date)
     _emit(tx, load_numbers_of(tx, agents, tx.now).values())
-    _emit_of_queues(tx, load_numbers_of_queues(tx, load_queues_between(tx, since, today.end), tx.now))
+    _emit_of_queues(tx, load_numbers_of_queues(tx, load_queues_between(tx, since, today.date), tx.now))
 
 
 def _queues_of_today(tx: Tx, facts: Iterable[FactEvent]) -> set[int]:
     """The queues in whose figures of today these facts show. A day of a large queue is some thousand facts: it is not read
     twice to learn whether anything has changed, since every call changes something."""
-    of_calls = [fact for fact in facts if isinstance(fact, CallEnded | CallSegmentEnded | CallMissed)]
+    of_calls = [
+        fact
+        for fact in facts
+        if isinstance(fact, CallSegmentEnded | CallMissed) or (isinstance(fact, CallEnded) and is_offered(fact))
+    ]
     if not of_calls:
         return set()
     today = local_day(tx.now, load_zone(tx))

@@ -26,7 +26,8 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import delete, func, select, update
 
 from hub.errors import Conflict, DatabaseAway, InvalidInput, NotFound
-from hub.kpi.board import load_zone
+from hub.kpi.belonging import load_zone
+from hub.kpi.days import LocalDay, day_of, local_day
 from hub.kpi.forecast import (
     HISTORY_DAYS,
     METHOD,
@@ -39,7 +40,6 @@ from hub.kpi.forecast import (
     back_test,
     fit,
 )
-from hub.kpi.measures import LocalDay, day_of, local_day
 from hub.kpi.schedule import Span, people_at_work, spans_between
 from hub.kpi.shifts import load_plans
 from hub.kpi.staffing import Load, Target, required_agents, with_shrinkage

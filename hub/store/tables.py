@@ -15,7 +15,8 @@ what callers hear  flow ─ flow_version, sound (an uploaded prompt)
 who handles it     offer, assignment; wait_estimate (what was foretold), callback (who is to be called back)
 what must not wait escalation_policy ─ escalation_policy_version; escalation_segment, _run, _fired (a conversation's clocks);
                    alert (what somebody must look at)
-what happened      event (the stream), stream (its epoch), fact_* (KPIs, projected from the stream)
+what happened      event (the stream), stream (its epoch)
+what it counts for  fact_* (KPIs, projected from the stream), kpi_* (what they add up to)
 who is told of it  report_schedule ─ report_run ─ report_mail
 """
 
@@ -35,6 +36,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     Table,
     Text,
@@ -45,6 +47,8 @@ from sqlalchemy import (
     true,
 )
 from sqlalchemy.engine import Dialect
+
+from hub.kpi.cells import COUNTERS
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -1386,6 +1390,7 @@ fact_segment = Table(
     Column("weighted_s", Float),
     Index("ix_fact_segment_ended_at", "ended_at"),
     Index("ix_fact_segment_agent_id_ended_at", "agent_id", "ended_at"),
+    Index("ix_fact_segment_conversation_id", "conversation_id"),
 )
 
 fact_response = Table(
@@ -1424,8 +1429,14 @@ fact_resolution = Table(
     _at("arrived_at", nullable=True),
     Column("business_s", Float),
     Column("handling_s", Float),
+    # What came after it (kpi.folding, Extra): the customer opened it again, came with the same again; it was resolved again.
+    _at("reopened_at", nullable=True),
+    _at("repeated_at", nullable=True),
+    Column("is_superseded", Boolean, nullable=False, server_default=false()),
     Index("ix_fact_resolution_resolved_at", "resolved_at"),
     Index("ix_fact_resolution_agent_id_resolved_at", "agent_id", "resolved_at"),
+    Index("ix_fact_resolution_conversation_id", "conversation_id"),
+    Index("ix_fact_resolution_customer_id_resolved_at", "customer_id", "resolved_at"),
 )
 
 fact_call = Table(
@@ -1468,6 +1479,9 @@ fact_call_segment = Table(
     Column("disposition", Text),
     Column("topic_id", BigInteger),
     Column("customer_id", BigInteger),
+    # It was passed on after its agent had asked whoever took it over.
+    Column("is_consult", Boolean, nullable=False, server_default=false()),
+    Index("ix_fact_call_segment_call_id", "call_id"),
     Index("ix_fact_call_segment_ended_at", "ended_at"),
     Index("ix_fact_call_segment_agent_id_ended_at", "agent_id", "ended_at"),
     Index("ix_fact_call_segment_queue_id_ended_at", "queue_id", "ended_at"),
@@ -1598,6 +1612,36 @@ fact_survey = Table(
     Column("topic_id", BigInteger),
     Index("ix_fact_survey_answered_at", "answered_at"),
     Index("ix_fact_survey_agent_id_answered_at", "agent_id", "answered_at"),
+)
+
+# --- KPI cells: what the facts of a stretch of time add up to (kpi.cells) -----------------------------------------------
+
+# Whose and when: `grain` is interval, day or month; `start` its number (kpi.days); `dim` agent, queue …, `dim_id` which.
+# Rows lie in the order in which reports read them: those of one stretch beside each other.
+kpi_cell = Table(
+    "kpi_cell",
+    metadata,
+    Column("grain", Text, primary_key=True),
+    Column("dim", Text, primary_key=True),
+    Column("start", Integer, primary_key=True, autoincrement=False),
+    Column("dim_id", Text, primary_key=True),
+    *(Column(counter, BigInteger, nullable=False, server_default=text("0")) for counter in COUNTERS),
+    Index("ix_kpi_cell_dim_id", "grain", "dim", "dim_id", "start"),
+    sqlite_with_rowid=False,
+)
+
+# The percentiles of days and months; `bins` as kpi.sketch encodes them.
+kpi_sketch = Table(
+    "kpi_sketch",
+    metadata,
+    Column("grain", Text, primary_key=True),
+    Column("dim", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("start", Integer, primary_key=True, autoincrement=False),
+    Column("dim_id", Text, primary_key=True),
+    Column("bins", LargeBinary, nullable=False),
+    Index("ix_kpi_sketch_dim_id", "grain", "dim", "name", "dim_id", "start"),
+    sqlite_with_rowid=False,
 )
 
 # --- staffing -----------------------------------------------------------------------------------------------------------

@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
-from hub.kpi.measures import MEASURES
+from hub.kpi.cells import LADDER_S, REPEAT_DAYS, Dim
+from hub.kpi.measures import DEFAULTS, MEASURES
 from hub.web.api import Access, Context, endpoint
-from hub.web.schemas import MeasureDefinition, Page
+from hub.web.schemas import MeasureDefinition, MeasureParameter, Page, ReportBy
+
+_CHOICES: dict[str, tuple[int | bool, ...]] = {"threshold_s": LADDER_S, "short_s": LADDER_S, "days": REPEAT_DAYS}
+_SWITCH = (True, False)
+_BY: dict[Dim, ReportBy] = {
+    Dim.ALL: "none",
+    Dim.AGENT: "agent",
+    Dim.TEAM: "team",
+    Dim.QUEUE: "queue",
+    Dim.CHANNEL: "channel",
+    Dim.TOPIC: "topic",
+}
 
 
 @endpoint("GET", "/measures", access=Access.AGENT, summary="What each figure means")
@@ -15,16 +27,21 @@ async def list_measures(context: Context) -> Page[MeasureDefinition]:
             MeasureDefinition(
                 id=measure.id,
                 version=measure.version,
-                name=measure.id,
+                name=measure.name,
                 formula=measure.formula,
                 unit=measure.unit.value,
                 clock=measure.clock.value,
                 source=measure.source,
                 day_by=measure.day_by,
-                better=None,
-                by=[],
-                has_contacts=False,
-                params=[],
+                better=measure.better.value if measure.better is not None else None,
+                by=[_BY[dim] for dim in Dim if dim in measure.by],
+                has_contacts=measure.has_contacts,
+                params=[
+                    MeasureParameter(
+                        name=name, default=getattr(DEFAULTS, name), choices=list(_CHOICES.get(name, _SWITCH))
+                    )
+                    for name in measure.params
+                ],
             )
             for measure in MEASURES.values()
         ]

@@ -14,7 +14,7 @@ from hub.domain.calls import CallEnd
 from hub.domain.events import FACTS, FactEvent
 from hub.domain.views import NumbersView, QueueNumbersView
 from hub.kpi.board import load_agent_numbers, load_numbers_of, load_numbers_of_queues, load_queue_numbers
-from hub.kpi.facts import project, rebuild
+from hub.kpi.facts import project, rebuild_facts
 from hub.store import tables
 from hub.store.database import Database, Tx
 from tests.kpi.reference import ANNA, BORIS, CARE, NOON, SALES, after, call, missed, part
@@ -270,7 +270,7 @@ async def test_figures_are_the_same_in_one_window_and_rebuilt_from_nothing(datab
             tx.execute(table.delete())
 
     await database.transaction(damage)
-    assert await database.transaction(rebuild) == len(case.facts)
+    assert await rebuild_facts(database) == len(case.facts)
     assert await load_board(database, NOON) == board
     assert await database.read(load_told) == told
 

@@ -1,129 +1,55 @@
-"""Every formula against a reference set whose answers were computed by hand."""
+"""The registry itself, and the days that figures are told of."""
 
 import json
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
-from random import Random
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from hub.kpi.measures import (
-    FIRST_RESPONSE,
-    HANDLED_CONTACTS,
-    HANDLED_SEGMENTS,
-    MEASURES,
-    RESOLUTION,
-    Answered,
-    Held,
-    Resolved,
-    Spread,
-    day_of,
-    local_day,
-    quantile,
-    spread,
-    wall_s,
-)
+from hub.domain.events import FACT_KINDS
+from hub.kpi.cells import COUNTERS, NOTHING, SKETCHES, Cell
+from hub.kpi.days import day_of, local_day, wall_ms, wall_s
+from hub.kpi.measures import DEFAULTS, MEASURES, Measure, Unit, sources_of
+from hub.kpi.sketch import make_sketch
 from tests.support.hub_process import ROOT
 
 AT = datetime(2026, 3, 10, 9, 0, tzinfo=UTC)
 
 
-def answered(*cases_s: float, is_first: bool = True) -> list[Answered]:
-    return [Answered(1, is_first, wall_s) for wall_s in cases_s]
-
-
-def resolved(*cases_s: float, reopened_count: int = 0) -> list[Resolved]:
-    return [Resolved(1, reopened_count, wall_s) for wall_s in cases_s]
-
-
-def test_a_conversation_transferred_twice_is_three_segments_and_one_contact() -> None:
-    held = [Held(agent_id, 7) for agent_id in (1, 2, 3)]
-    assert HANDLED_SEGMENTS.of(held) == 3
-    assert HANDLED_CONTACTS.of(held) == 1
-
-
-def test_a_conversation_that_comes_back_to_the_same_agent_is_one_contact() -> None:
-    held = [Held(1, 7), Held(1, 8), Held(1, 7), Held(1, 9)]
-    assert HANDLED_SEGMENTS.of(held) == 4
-    assert HANDLED_CONTACTS.of(held) == 3
-
-
-def test_nothing_handled_is_zero() -> None:
-    assert HANDLED_SEGMENTS.of([]) == 0
-    assert HANDLED_CONTACTS.of([]) == 0
-
-
-def test_first_response_counts_only_the_first_answer_of_a_conversation() -> None:
-    # (30 + 90) / 2; the 5 s are a later answer.
-    cases = answered(30, 90) + answered(5, is_first=False)
-    assert FIRST_RESPONSE.of(cases) == Spread(count=2, mean_s=60.0, median_s=60.0, p90_s=84.0)
-
-
-def test_no_answer_has_no_mean() -> None:
-    assert FIRST_RESPONSE.of(answered(5, is_first=False)) == Spread(0, None, None, None)
-
-
-def test_a_later_reopening_neither_rewrites_nor_adds_to_the_first_resolution() -> None:
-    cases = resolved(100) + resolved(9_000, reopened_count=1)
-    assert RESOLUTION.of(cases) == Spread(count=1, mean_s=100.0, median_s=100.0, p90_s=100.0)
-
-
-def test_resolution_has_median_and_p90_beside_the_mean() -> None:
-    # Ten cases: mean 1450/10; median (50+60)/2; p90 at position 8.1: 90 + 0.1 · (1000 - 90).
-    found = RESOLUTION.of(resolved(10, 20, 30, 40, 50, 60, 70, 80, 90, 1000))
-    assert (found.count, found.mean_s, found.median_s) == (10, 145.0, 55.0)
-    assert found.p90_s == pytest.approx(181.0, abs=1e-9)
-
-
 def test_wall_time_is_elapsed_time_and_never_negative() -> None:
     assert wall_s(AT, AT + timedelta(seconds=2.5)) == 2.5
+    assert wall_ms(AT, AT + timedelta(seconds=2.4999)) == 2_499
     # A provider's clock may run ahead of ours.
     assert wall_s(AT + timedelta(seconds=2.5), AT) == 0.0
-
-
-@pytest.mark.parametrize(
-    ("cases", "share", "expected"),
-    [
-        ([4.0], 0.5, 4.0),
-        ([4.0], 0.9, 4.0),
-        ([1.0, 3.0], 0.5, 2.0),
-        ([1.0, 2.0, 9.0], 0.5, 2.0),
-        ([1.0, 2.0, 9.0], 0.9, 7.6),
-        ([0.0, 10.0, 20.0, 30.0, 40.0], 0.25, 10.0),
-    ],
-)
-def test_quantiles_lie_on_the_line_between_the_nearest_cases(cases: list[float], share: float, expected: float) -> None:
-    assert quantile(cases, share) == pytest.approx(expected, abs=1e-12)
-
-
-def test_a_spread_is_the_same_in_any_order() -> None:
-    random = Random(6)
-    durations = [random.random() * 10 ** random.randrange(8) for _ in range(500)]
-    shuffled = durations.copy()
-    random.shuffle(shuffled)
-    assert spread(durations) == spread(shuffled)
+    assert wall_ms(AT + timedelta(seconds=2.5), AT) == 0
 
 
 def test_every_measure_says_what_it_is() -> None:
-    assert list(MEASURES) == [
-        "handled_segments",
-        "handled_contacts",
-        "first_response_s",
-        "resolution_s",
-        "calls_per_day",
-        "calls_missed",
-        "talk_s",
-        "hold_s",
-        "wrap_up_s",
-        "aht",
-        "calls_offered",
-        "calls_answered",
-        "calls_abandoned",
-        "calls_short_abandoned",
-        "asa_queue",
-    ]
-    assert all(measure.formula.endswith(".") and measure.version >= 1 for measure in MEASURES.values())
+    assert len(MEASURES) == len({measure.name for measure in MEASURES.values()})
+    for measure in MEASURES.values():
+        assert measure.formula.endswith(".")
+        assert measure.version >= 1
+        assert set(measure.reads) <= set(COUNTERS)
+        assert measure.sketch is None or measure.sketch in SKETCHES
+        assert set(sources_of(measure)) <= set(FACT_KINDS)
+
+
+@pytest.mark.parametrize("measure", MEASURES.values(), ids=MEASURES)
+def test_a_measure_reads_no_more_than_it_says(measure: Measure) -> None:
+    """Every counter has another value; a cell of those that it reads alone gives the same figure."""
+    counts = {name: 1 + n * n for n, name in enumerate(COUNTERS)}
+    sketches = {name: make_sketch(range(100 * n, 100 * n + 50)) for n, name in enumerate(SKETCHES, 1)}
+    alone = {name: counts[name] for name in measure.reads}
+    sketch = {measure.sketch: sketches[measure.sketch]} if measure.sketch else {}
+    assert measure.of(Cell(alone, sketch), DEFAULTS) == measure.of(Cell(counts, sketches), DEFAULTS)
+
+
+@pytest.mark.parametrize("measure", MEASURES.values(), ids=MEASURES)
+def test_nothing_has_no_value_and_no_case(measure: Measure) -> None:
+    figure = measure.of(NOTHING, DEFAULTS)
+    assert figure.n == 0
+    assert figure.value in ((0, None) if measure.unit in (Unit.COUNT, Unit.SECONDS) else (None,))
 
 
 def test_the_console_says_of_a_figure_what_the_registry_says() -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from hub.app import Hub
 from hub.domain.events import FACTS, CallEnded, CallSegmentEnded
+from hub.kpi.cells import LADDER_S
 from hub.kpi.facts import project
 from hub.kpi.measures import MEASURES
 from hub.store.database import Tx
@@ -36,14 +37,22 @@ async def test_every_measure_is_told_with_its_formula(as_anna: Caller) -> None:
     assert {item["id"]: (item["version"], item["formula"]) for item in items} == {
         measure.id: (measure.version, measure.formula) for measure in MEASURES.values()
     }
-    assert next(item for item in items if item["id"] == "aht") == {
-        "id": "aht",
+    assert next(item for item in items if item["id"] == "service_level") == {
+        "id": "service_level",
         "version": 1,
-        "formula": MEASURES["aht"].formula,
-        "unit": "seconds",
+        "name": "Service level",
+        "formula": MEASURES["service_level"].formula,
+        "unit": "share",
         "clock": "wall",
-        "source": "fact.call_segment",
-        "day_by": "ended_at",
+        "source": "fact.queue_visit",
+        "day_by": "removed_at",
+        "better": "higher",
+        "by": ["none", "queue", "channel", "topic"],
+        "has_contacts": True,
+        "params": [
+            {"name": "threshold_s", "default": 20, "choices": list(LADDER_S)},
+            {"name": "short_s", "default": 5, "choices": list(LADDER_S)},
+        ],
     }
 
 

@@ -2416,8 +2416,8 @@ export interface paths {
         };
         /**
          * What is behind a figure
-         * @description The cases of one figure of GET /reports/figures, as many as its `n`, in the order of time; `id` is the row's key,
-         *     `interval` the `start` of its row where `grain` was interval (then `from` and `to` are its day).
+         * @description The cases of one figure of GET /reports/figures, as many as its `n`, the newest first; `id` is the row's key,
+         *     `start` and `end` those of its row (absent: the whole range). Agents open their own figures only.
          */
         get: operations["list_contacts_behind"];
         put?: never;
@@ -2458,7 +2458,7 @@ export interface paths {
         };
         /**
          * When the work comes, by hour and weekday
-         * @description `measure`: any that counts; as a rule the contacts that arrived.
+         * @description `measure`: as a rule the contacts that arrived.
          */
         get: operations["get_load"];
         put?: never;
@@ -10898,7 +10898,8 @@ export interface operations {
                 with_flow_outs?: boolean;
                 by?: "none" | "agent" | "team" | "queue" | "channel" | "topic";
                 id?: string;
-                interval?: string;
+                start?: string;
+                end?: string;
                 limit?: number;
                 cursor?: string;
             };
@@ -10966,12 +10967,9 @@ export interface operations {
             query: {
                 from: string;
                 to: string;
-                agent?: string;
-                team?: string;
+                measure?: string;
                 queue?: string;
                 channel?: string;
-                topic?: string;
-                measure?: string;
             };
             header?: never;
             path?: never;

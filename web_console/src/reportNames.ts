@@ -23,5 +23,6 @@ export function useReportNames() {
     topic: byName(Object.values(hub.state?.topics ?? {}).map((topic) => ({ value: String(topic.id), label: topic.name }))),
   }));
   const teamsOf = (_userId: number): number[] => [];
-  return { names, teamsOf };
+  const membersOf = (_teamId: number): number[] => [];
+  return { names, teamsOf, membersOf };
 }

@@ -1,7 +1,7 @@
 /* What a report makes of its rows. Pure. */
 import type { FigureRow, FigureValue } from "./events";
 
-export const NOTHING: FigureValue = { value: null, n: 0, previous: null, mean: null, p90: null, error: null };
+export const NOTHING: FigureValue = { value: null, n: 0, previous: null, mean: null, p90: null, error: null, parts: {} };
 export const figureOf = (row: FigureRow | undefined, measure: string): FigureValue => row?.figures[measure] ?? NOTHING;
 /** Rows of the whole have no key. */
 export const keyText = (key: string | null) => key ?? "";

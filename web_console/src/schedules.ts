@@ -22,7 +22,7 @@ const RANGE_OF: Readonly<Record<PeriodName, ScheduledQuery["range"]>> = {
 const EVERY_OF: Readonly<Record<ScheduledQuery["range"], ReportSchedule["every"]>> = { yesterday: "day", last_7_days: "week", last_week: "week", last_28_days: "month", last_month: "month" };
 
 const NO_FILTERS = { agent: null, team: null, queue: null, channel: null, topic: null };
-const NO_PARAMETERS = { threshold_s: null, short_s: null, days: null };
+const NO_PARAMETERS = { threshold_s: null, short_s: null, days: null, with_abandons: null, with_short_abandons: null, with_flow_outs: null };
 
 /** A report that is looked at, as one that is sent. */
 export function scheduledOf(query: ReportQuery, name: string, recipientId: number): ReportScheduleBody {

@@ -81,7 +81,7 @@ function connect() {
   clearTimeout(retryTimer);
   const old = state.socket;
   state.socket = null;
-  old?.close();
+  leave(old);
   const phone = state.phone;
   const root = location.origin.replace(/^http/, "ws");
   const query = new URLSearchParams({ number: state.company, since: state.position });
@@ -107,6 +107,12 @@ function connect() {
     retryTimer = setTimeout(connect, state.retryMs * (0.75 + Math.random() / 2));
     state.retryMs = Math.min(state.retryMs * 2, 8000);
   };
+}
+
+/** Closes a line once it stands: browsers complain of one that is closed before. */
+export function leave(socket) {
+  if (socket?.readyState === WebSocket.CONNECTING) socket.onopen = () => socket.close();
+  else socket?.close();
 }
 
 function showNotice(words) {

@@ -2,7 +2,7 @@
  * The telephone part of the handset: one call at a time, live on the carrier (hub/demo/carrier_phones.py).
  * Nothing sounds: what would be heard is written, as captions.
  */
-import { api, el, state } from "./handset.js";
+import { api, el, leave, state } from "./handset.js";
 
 const PHONES = "/demo/carrier/_carrier/phones";
 const $ = (id) => document.getElementById(id);
@@ -18,7 +18,7 @@ function connect() {
   clearTimeout(retryTimer);
   const old = mine.socket;
   mine.socket = null;
-  old?.close();
+  leave(old);
   if (!mine.phone) return;
   const socket = new WebSocket(`${location.origin.replace(/^http/, "ws")}${PHONES}/${encodeURIComponent(mine.phone)}/live`);
   mine.socket = socket;

@@ -1,0 +1,337 @@
+"""Figures of any range: what is asked (`Query`), what is answered (`Report`), and how the one comes from the other.
+
+    Query ─► cells kept by month, day, interval (kpi.kept_cells), or facts folded now (kpi.refolding) ─► measures.of ─► Report
+
+Whole months are read as such, the days before and after them as days; merged cells are exact, so it makes no difference.
+Two things at once (an agent within a queue), and intervals of agents, teams and topics, are folded from the facts at the
+asking: more than FACT_LIMIT of them is ReportTooLarge, which says what to narrow, never a figure of a part.
+
+What an agent does right now is counted up to `now`. A stretch before the first fact or in the future is a gap, not zero;
+`as_of` says up to when everything is told.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Table, func, select
+
+from hub.domain.events import FACT_KINDS
+from hub.errors import InvalidInput, ReportTooLarge
+from hub.kpi.belonging import load_kinds, load_placing
+from hub.kpi.cells import EVERYTHING, NOTHING, Cell, Dim
+from hub.kpi.days import (
+    Grain,
+    interval_number,
+    interval_start,
+    month_number,
+    month_start,
+    start_of,
+    stretches,
+    whole_months,
+)
+from hub.kpi.kept_cells import Span, load_each, load_sums
+from hub.kpi.measures import DEFAULTS, MEASURES, Figure, Measure, Params, sources_of
+from hub.kpi.placing import BY_INTERVAL, Placing
+from hub.kpi.refolding import Wanted, fold_facts, load_facts
+from hub.store import tables
+from hub.store.database import Tx
+
+# Folding takes some 10 microseconds a fact, so this is 2 s: as long as anybody waits for a report.
+FACT_LIMIT = 200_000
+# More than anybody reads, and 500 agents' days of a month fit.
+ROW_LIMIT = 20_000
+# Ten years of days; a month of intervals.
+DAY_LIMIT, INTERVAL_DAY_LIMIT = 3_660, 31
+# An id is a number of 64 bits.
+_ID_DIGITS = 19
+
+_NAMED: Mapping[Dim, Table] = {
+    Dim.AGENT: tables.user_account,
+    Dim.QUEUE: tables.queue,
+    Dim.CHANNEL: tables.channel,
+    Dim.TOPIC: tables.topic,
+}
+# The checkpoint of the projector (kpi.facts): the figures tell everything up to there.
+PROJECTION = "facts"
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """Only the facts of these; empty: of all. Ids are texts."""
+
+    agents: tuple[str, ...] = ()
+    teams: tuple[str, ...] = ()
+    queues: tuple[str, ...] = ()
+    channels: tuple[str, ...] = ()
+    topics: tuple[str, ...] = ()
+
+    def by_dim(self) -> Iterator[tuple[Dim, tuple[str, ...]]]:
+        """What is named."""
+        named = (self.agents, self.teams, self.queues, self.channels, self.topics)
+        dims = (Dim.AGENT, Dim.TEAM, Dim.QUEUE, Dim.CHANNEL, Dim.TOPIC)
+        yield from ((dim, ids) for dim, ids in zip(dims, named, strict=True) if ids)
+
+    def dims(self) -> set[Dim]:
+        return {dim for dim, _ in self.by_dim()}
+
+
+NO_FILTERS = Filters()
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """`since` and `until` are local days, both included. `ids`: whose rows (empty: of all who have any), as texts.
+    `compare`: with as many days (whole months: as many months) just before."""
+
+    measures: tuple[str, ...]
+    since: date
+    until: date
+    grain: Grain = Grain.TOTAL
+    by: Dim = Dim.ALL
+    ids: tuple[str, ...] = ()
+    filters: Filters = NO_FILTERS
+    compare: bool = False
+    params: Params = DEFAULTS
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One stretch of time (start <= t < end) of one agent, queue …: `key` is their id, None where the report is of all.
+    `is_gap`: nothing is known of that time; there are no figures then."""
+
+    start: datetime
+    end: datetime
+    key: str | None
+    name: str
+    figures: Mapping[str, Figure]
+    is_gap: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """`as_of`: everything that happened before is in it. `is_complete`: the whole range is told of, without a gap."""
+
+    since: date
+    until: date
+    time_zone: str
+    grain: Grain
+    by: Dim
+    as_of: datetime
+    is_complete: bool
+    measures: tuple[Measure, ...]
+    rows: tuple[Row, ...] = field(default=())
+
+
+def load_figures(tx: Tx, query: Query, now: datetime) -> Report:
+    """Rows by stretch, then by name. Who has nothing in a stretch has no row in it, but those named in `ids`, and
+    everything, have one. InvalidInput names what is asked wrongly; ReportTooLarge what to narrow."""
+    check_query(query)
+    placing = load_placing(tx)
+    asked = _Asked(query, placing, now)
+    cells = _load_cells(tx, asked, query.since, query.until)
+    earlier: dict[tuple[int, str], Cell] = {}
+    if query.compare:
+        since, until = _before(query.since, query.until)
+        earlier = _load_cells(tx, _Asked(replace(query, since=since, until=until), placing, now), since, until)
+    names = load_names(tx, query.by)
+    known = load_known(tx)
+    horizon = load_horizon(tx, now)
+    measures = tuple(MEASURES[name] for name in query.measures)
+    rows = []
+    is_complete = horizon >= now
+    for number, stretch in enumerate(asked.stretches):
+        start, end = stretch.start(placing.zone), stretch.end(placing.zone)
+        is_gap = known is None or end <= known or start > now
+        is_complete = is_complete and not is_gap
+        keys = _keys(query, cells, earlier, number)
+        for key in sorted(keys, key=lambda key: (names.get(key, key), key)):
+            cell, before = cells.get((number, key), NOTHING), earlier.get((number, key), NOTHING)
+            figures = {} if is_gap else {one.id: _figure(one, cell, before, query) for one in measures}
+            name = names.get(key, key) if query.by is not Dim.ALL else ""
+            rows.append(Row(start, end, key if query.by is not Dim.ALL else None, name, figures, is_gap))
+    return Report(
+        query.since,
+        query.until,
+        placing.zone.key,
+        query.grain,
+        query.by,
+        min(horizon, now),
+        is_complete,
+        measures,
+        tuple(rows),
+    )
+
+
+def check_query(query: Query) -> None:
+    """InvalidInput names each fault in the words of the query's fields."""
+    faults = dict(query.params.faults())
+    unknown = [name for name in query.measures if name not in MEASURES]
+    if not query.measures:
+        faults["measures"] = "name at least one measure"
+    elif unknown:
+        faults["measures"] = f"no such measure: {', '.join(unknown)}"
+    if query.since > query.until:
+        faults["since"] = "must not be after the last day"
+    elif (query.until - query.since).days >= DAY_LIMIT:
+        faults["until"] = f"must be within {DAY_LIMIT} days of the first"
+    elif query.grain is Grain.INTERVAL and (query.until - query.since).days >= INTERVAL_DAY_LIMIT:
+        faults["grain"] = f"intervals are told of at most {INTERVAL_DAY_LIMIT} days"
+    wanted = {query.by, *query.filters.dims()}
+    for name in query.measures:
+        if name in MEASURES and (beyond := sorted(dim.value for dim in wanted - set(MEASURES[name].by))):
+            faults.setdefault("measures", f"{name} is not told by {', '.join(beyond)}")
+    for dim, ids in (*query.filters.by_dim(), (query.by, query.ids)):
+        if dim is not Dim.CHANNEL and not all(one.isdecimal() and len(one) < _ID_DIGITS for one in ids):
+            faults[f"{dim.value}s" if dim is not query.by else "ids"] = "must be whole numbers"
+    if faults:
+        raise InvalidInput("The report cannot be asked like this.", fields=faults)
+
+
+# --- cells ----------------------------------------------------------------------------------------------------------
+
+
+class _Asked:
+    """What a query needs: its stretches, and what is read of cells."""
+
+    def __init__(self, query: Query, placing: Placing, now: datetime) -> None:
+        self.query = query
+        self.placing = placing
+        self.now = now
+        self.stretches = stretches(query.since, query.until, query.grain, placing.zone)
+        measures = [MEASURES[name] for name in query.measures]
+        self.counters = sorted({name for measure in measures for name in measure.reads})
+        self.sketches = sorted({measure.sketch for measure in measures if measure.sketch is not None})
+        self.sources = sorted({source for measure in measures for source in sources_of(measure)})
+        self.ids = sorted(query.ids) or None
+
+    @property
+    def is_folded(self) -> bool:
+        """Whether what is asked is not kept."""
+        if any(True for _ in self.query.filters.by_dim()):
+            return True
+        return self.query.grain is Grain.INTERVAL and (self.query.by not in BY_INTERVAL or bool(self.sketches))
+
+    def number_of(self, at: datetime, zone: ZoneInfo) -> int | None:
+        """In which stretch an instant is; days and months are those of the zone."""
+        if self.query.grain is Grain.INTERVAL:
+            number = interval_number(at) - (self.stretches[0].interval or 0)
+            return number if 0 <= number < len(self.stretches) else None
+        on = date.fromordinal(self.placing.day(at, zone))
+        number = bisect_right(self.stretches, on, key=lambda stretch: stretch.since) - 1
+        return number if number >= 0 and on <= self.stretches[number].until else None
+
+
+def _load_cells(tx: Tx, asked: _Asked, since: date, until: date) -> dict[tuple[int, str], Cell]:
+    """By the number of the stretch and the id."""
+    cells = _fold(tx, asked, since, until) if asked.is_folded else _load_kept(tx, asked)
+    if len(cells) > ROW_LIMIT:
+        raise ReportTooLarge(
+            f"This report has more than {ROW_LIMIT:,} rows. Ask for fewer days or a coarser grain.",
+            fields={"grain": "ask for a coarser one, or for fewer days"},
+        )
+    return cells
+
+
+def _load_kept(tx: Tx, asked: _Asked) -> dict[tuple[int, str], Cell]:
+    found: dict[tuple[int, str], Cell] = {}
+    by, ids = asked.query.by, asked.ids
+    of = (asked.counters, asked.sketches)
+    if asked.query.grain is Grain.INTERVAL:
+        first = asked.stretches[0].interval or 0
+        span = Span(Grain.INTERVAL, first, first + len(asked.stretches) - 1)
+        each = load_each(tx, by, ids, span, *of)
+        return {(start - first, dim_id): cell for (start, dim_id), cell in each.items()}
+    if asked.query.grain is Grain.DAY:
+        first = asked.query.since.toordinal()
+        each = load_each(tx, by, ids, Span(Grain.DAY, first, asked.query.until.toordinal()), *of)
+        return {(start - first, dim_id): cell for (start, dim_id), cell in each.items()}
+    for number, stretch in enumerate(asked.stretches):
+        sums = load_sums(tx, by, ids, spans_of(stretch.since, stretch.until), *of)
+        found |= {(number, dim_id): cell for dim_id, cell in sums.items()}
+    return found
+
+
+def spans_of(since: date, until: date) -> list[Span]:
+    """The kept stretches that make up these days: whole months, and the days before and after them."""
+    months, days = whole_months(since, until)
+    spans = [Span(Grain.DAY, part.start, part.stop - 1) for part in days]
+    return [Span(Grain.MONTH, months.start, months.stop - 1), *spans] if months else spans
+
+
+def _fold(tx: Tx, asked: _Asked, since: date, until: date) -> dict[tuple[int, str], Cell]:
+    zone, query = asked.placing.zone, asked.query
+    start, end = start_of(since, zone), start_of(until + timedelta(days=1), zone)
+    if asked.placing.team_zones and query.grain is not Grain.INTERVAL:
+        # Days of teams elsewhere begin and end up to a day earlier or later.
+        start, end = start - timedelta(days=1), end + timedelta(days=1)
+    ids: dict[Dim, Collection[str]] = {dim: of for dim, of in query.filters.by_dim() if dim is not Dim.TEAM}
+    if query.ids and query.by in (Dim.AGENT, Dim.QUEUE, Dim.CHANNEL, Dim.TOPIC) and query.by not in ids:
+        ids[query.by] = query.ids
+    wanted = Wanted(start, end, ids, query.filters.teams)
+    facts = load_facts(tx, asked.sources, wanted, FACT_LIMIT)
+    cells = fold_facts(facts, wanted, load_kinds(tx), asked.placing, asked.number_of, query.by)
+    return {key: cell for key, cell in cells.items() if not query.ids or key[1] in query.ids}
+
+
+# --- rows -----------------------------------------------------------------------------------------------------------
+
+
+def _keys(
+    query: Query, cells: Mapping[tuple[int, str], Cell], earlier: Mapping[tuple[int, str], Cell], number: int
+) -> set[str]:
+    if query.by is Dim.ALL:
+        return {EVERYTHING}
+    if query.ids:
+        return set(query.ids)
+    return {dim_id for at, dim_id in (*cells, *earlier) if at == number}
+
+
+def _figure(measure: Measure, cell: Cell, before: Cell, query: Query) -> Figure:
+    figure = measure.of(cell, query.params)
+    if not query.compare:
+        return figure
+    return replace(figure, previous=measure.of(before, query.params).value)
+
+
+def _before(since: date, until: date) -> tuple[date, date]:
+    """As many days just before; before whole months as many months."""
+    last = since - timedelta(days=1)
+    if since.day == 1 and (until + timedelta(days=1)).day == 1:
+        months = month_number(until) - month_number(since) + 1
+        return month_start(month_number(since) - months), last
+    return last - (until - since), last
+
+
+def load_names(tx: Tx, dim: Dim) -> dict[str, str]:
+    """Id → name of all agents, queues …"""
+    table = _NAMED.get(dim)
+    return {} if table is None else {str(row.id): row.name for row in tx.rows(select(table.c.id, table.c.name))}
+
+
+def load_known(tx: Tx) -> datetime | None:
+    """The beginning of the interval of the first fact; before it nothing is known. None: nothing at all."""
+    first = tx.scalar(
+        select(func.min(tables.kpi_cell.c.start)).where(
+            tables.kpi_cell.c.grain == Grain.INTERVAL.value, tables.kpi_cell.c.dim == Dim.ALL.value
+        )
+    )
+    return None if first is None else interval_start(first)
+
+
+def load_horizon(tx: Tx, now: datetime) -> datetime:
+    """Everything that was committed before this instant is in the cells: `now`, unless the projector is behind."""
+    behind = load_first_unprojected(tx)
+    return now if behind is None else min(behind, now)
+
+
+def load_first_unprojected(tx: Tx) -> datetime | None:
+    """When the first fact was told that the projector has not seen yet; None: it has seen all."""
+    e, p = tables.event.c, tables.projection.c
+    seen = tx.scalar(select(p.seq).where(p.name == PROJECTION)) or 0
+    row = tx.first(select(e.at).where(e.seq > seen, e.kind.in_(FACT_KINDS)).order_by(e.seq).limit(1))
+    return None if row is None else row.at

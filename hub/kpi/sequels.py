@@ -1,0 +1,90 @@
+"""What a fact turns out to have been by others that come later, or came before: what its row knows beyond its event.
+
+Each answer depends on which facts there are, never on the order in which they came; so it may be computed anew whenever one
+more of them is known.
+
+Pure: standard library only, and no clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from hub.domain.events import (
+    AgentSpellEnded,
+    CallSegmentEnded,
+    ContactBegan,
+    ConversationResolved,
+    SegmentEnded,
+)
+from hub.domain.values import Direction
+from hub.kpi.cells import REPEAT_DAYS
+from hub.kpi.folding import Extra
+
+# Later than that, a customer who comes back has come with something new.
+REPEAT_WINDOW = timedelta(days=REPEAT_DAYS[-1])
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def is_request(contact: ContactBegan) -> bool:
+    """Whether the customer came to us, not we to them."""
+    if contact.episode > 0:
+        return contact.reopened_by == "customer"
+    return contact.direction == Direction.IN.value
+
+
+def is_about(contact: ContactBegan, resolution: ConversationResolved) -> bool:
+    """Whether it may be about the same: that of which the topic is not known, as mostly when it begins, may."""
+    topics = {contact.topic_id, resolution.topic_id}
+    return None in topics or len(topics) == 1
+
+
+def what_followed(
+    resolution: ConversationResolved, contacts: Iterable[ContactBegan], resolutions: Iterable[ConversationResolved]
+) -> Extra:
+    """`contacts`: those of its conversation and of its customer, `resolutions`: those of its conversation."""
+    reopened_at: datetime | None = None
+    repeated_at: datetime | None = None
+    for contact in contacts:
+        if not is_request(contact):
+            continue
+        if contact.conversation_id == resolution.conversation_id and contact.episode == resolution.reopened_count + 1:
+            reopened_at = contact.arrived_at
+        if (
+            contact.customer_id == resolution.customer_id
+            and resolution.resolved_at < contact.arrived_at <= resolution.resolved_at + REPEAT_WINDOW
+            and is_about(contact, resolution)
+            and (repeated_at is None or contact.arrived_at < repeated_at)
+        ):
+            repeated_at = contact.arrived_at
+    is_superseded = any(
+        other.conversation_id == resolution.conversation_id and other.reopened_count > resolution.reopened_count
+        for other in resolutions
+    )
+    return Extra(reopened_at=reopened_at, repeated_at=repeated_at, is_superseded=is_superseded)
+
+
+def weigh(segment: SegmentEnded, spells: Iterable[AgentSpellEnded]) -> float | None:
+    """The seconds of a hold, each divided by the pieces of work that its agent held in it; none where all was put aside.
+    None: not all of its time is covered by the agent's spells."""
+    covered = weighted = 0
+    for spell in spells:
+        if spell.agent_id != segment.agent_id:
+            continue
+        within = min(spell.until, segment.ended_at) - max(spell.since, segment.connected_at)
+        if (shared := within // _MICROSECOND) > 0:
+            covered += shared
+            weighted += shared // spell.work_count if spell.work_count else 0
+    if covered < (segment.ended_at - segment.connected_at) // _MICROSECOND:
+        return None
+    return weighted / 1_000_000
+
+
+def was_consulted(part: CallSegmentEnded, parts: Iterable[CallSegmentEnded]) -> bool:
+    """Whether this part in a call ended by handing it over to a colleague who had been asked before. `parts`: those of the
+    call. The colleague's begins as this one ends."""
+    return part.end_reason == "transferred" and any(
+        other.call_id == part.call_id and other.how == "consult" and other.connected_at == part.ended_at
+        for other in parts
+    )

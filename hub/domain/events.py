@@ -458,7 +458,8 @@ class SurveySent:
 
 @dataclass(frozen=True, slots=True)
 class SurveyAnswered:
-    """The customer gave the score: CSAT and CES 1 to 5, NPS 0 to 10."""
+    """The customer gave the score: CSAT and CES 1 to 5, NPS 0 to 10. `replaces`: the score that they had given before, which
+    this one takes the place of, at the same `answered_at`."""
 
     KIND: ClassVar[str] = "fact.survey"
     survey_id: int
@@ -472,6 +473,7 @@ class SurveyAnswered:
     answered_at: datetime
     agent_id: int | None = None
     topic_id: int | None = None
+    replaces: int | None = None
     kind: Literal["fact.survey"] = "fact.survey"
 
 

@@ -8,10 +8,11 @@ knows has no figures, and zeros for it would be false.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import select
@@ -21,7 +22,7 @@ from hub.domain.values import Role
 from hub.errors import Forbidden, InvalidInput, ReportTooLarge
 from hub.kpi.cells import Dim
 from hub.kpi.days import Grain
-from hub.kpi.figures import Filters, Query, check_query
+from hub.kpi.figures import ID_DIGITS, Filters, Query, check_query
 from hub.kpi.measures import DEFAULTS, Params
 from hub.store import tables
 from hub.store.database import Tx
@@ -82,9 +83,6 @@ def make_query(asked: Asked, since: date, until: date) -> Query:
     if faults:
         raise InvalidInput("The report cannot be asked like this.", fields=faults)
 
-    def only(dim: Dim) -> tuple[str, ...]:
-        return (asked.filters[dim.value],) if dim.value in asked.filters else ()
-
     query = Query(
         measures=asked.measures,
         since=since,
@@ -92,7 +90,7 @@ def make_query(asked: Asked, since: date, until: date) -> Query:
         grain=Grain(asked.grain),
         by=BY[asked.by],
         ids=asked.ids,
-        filters=Filters(only(Dim.AGENT), only(Dim.TEAM), only(Dim.QUEUE), only(Dim.CHANNEL), only(Dim.TOPIC)),
+        filters=make_filters(asked.filters),
         compare=asked.compare,
         params=asked.params,
     )
@@ -101,21 +99,30 @@ def make_query(asked: Asked, since: date, until: date) -> Query:
     return query
 
 
+def make_filters(said: Mapping[str, str]) -> Filters:
+    """`said`: dim → id."""
+
+    def only(dim: Dim) -> tuple[str, ...]:
+        return (said[dim.value],) if dim.value in said else ()
+
+    return Filters(only(Dim.AGENT), only(Dim.TEAM), only(Dim.QUEUE), only(Dim.CHANNEL), only(Dim.TOPIC))
+
+
 @contextmanager
-def api_names() -> Iterator[None]:
-    """A fault inside names its field as the API does."""
+def api_names(more: Mapping[str, str] = MappingProxyType({})) -> Iterator[None]:
+    """A fault inside names its field as the API does; `more`: where an endpoint has another word for one."""
     try:
         yield
     except ReportTooLarge as error:
-        raise ReportTooLarge(error.message, fields=_renamed(error.fields)) from error
+        raise ReportTooLarge(error.message, fields=_renamed(error.fields, more)) from error
     except InvalidInput as error:
-        fields = _renamed(error.fields)
+        fields = _renamed(error.fields, more)
         words = "; ".join(f"{name}: {fault}" for name, fault in fields.items())
         raise InvalidInput(words or error.message, fields=fields, code=error.code) from error
 
 
-def _renamed(fields: Mapping[str, str]) -> dict[str, str]:
-    return {_API_NAMES.get(name, name): fault for name, fault in fields.items()}
+def _renamed(fields: Mapping[str, str], more: Mapping[str, str]) -> dict[str, str]:
+    return {more.get(name, _API_NAMES.get(name, name)): fault for name, fault in fields.items()}
 
 
 # --- who may ------------------------------------------------------------------------------------------------------------
@@ -128,6 +135,20 @@ def check_may_see(viewer: Viewer, query: Query) -> None:
     own = (str(viewer.user_id),)
     if query.filters.agents != own and not (query.by is Dim.AGENT and query.ids == own):
         raise Forbidden(f"agents see their own figures only: ask with agent={viewer.user_id}")
+
+
+def check_may_see_agents(viewer: Viewer, agent_ids: Collection[int]) -> None:
+    """Forbidden for an agent who asks for anybody else."""
+    if not viewer.covers(Role.SUPERVISOR) and set(agent_ids) != {viewer.user_id}:
+        raise Forbidden(f"agents see their own days only: ask with agents={viewer.user_id}")
+
+
+def read_agents(words: str) -> tuple[int, ...]:
+    """Ids with commas between, as numbers. InvalidInput names the field."""
+    ids = split(words)
+    if not all(one.isascii() and one.isdecimal() and len(one) < ID_DIGITS for one in ids):
+        raise InvalidInput("agents: must be whole numbers", fields={"agents": "must be whole numbers"})
+    return tuple(int(one) for one in ids)
 
 
 # --- what exists --------------------------------------------------------------------------------------------------------
@@ -144,6 +165,12 @@ def check_exists(tx: Tx, query: Query) -> None:
     if faults:
         words = "; ".join(f"{name}: {fault}" for name, fault in faults.items())
         raise InvalidInput(words, fields=faults)
+
+
+def check_agents_exist(tx: Tx, agent_ids: Collection[int]) -> None:
+    """InvalidInput names those who are not there."""
+    if missing := _missing(tx, Dim.AGENT, tuple(str(one) for one in agent_ids)):
+        raise InvalidInput("Who is that?", fields={"agents": f"there is no agent {', '.join(missing[:10])}"})
 
 
 _WHERE = {

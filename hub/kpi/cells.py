@@ -110,6 +110,12 @@ class Cell:
     def sum(self, counters: Iterable[str]) -> int:
         return sum(map(self.__getitem__, counters))
 
+    def plus(self, counts: Mapping[str, int]) -> Cell:
+        """With so much more counted."""
+        return Cell(
+            {name: self[name] + counts.get(name, 0) for name in self.counts.keys() | counts.keys()}, self.sketches
+        )
+
     def quantile_s(self, sketch: str, share: float) -> float | None:
         found = self.sketches.get(sketch)
         value = None if found is None else found.quantile_ms(share)

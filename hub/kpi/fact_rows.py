@@ -6,7 +6,7 @@ more of them than asked for.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
@@ -80,7 +80,10 @@ DATED_BY: Mapping[type[Any], str] = {
     SurveySent: "sent_at",
     SurveyAnswered: "answered_at",
 }
-FIELDS = {kind: tuple(field.name for field in fields(kind) if field.name != "kind") for kind in TABLES}
+# What a row has of its event.
+FIELDS = {
+    kind: tuple(field.name for field in fields(kind) if field.name not in ("kind", "replaces")) for kind in TABLES
+}
 _EXTRA = {
     SegmentEnded: ("weighted_s",),
     ConversationResolved: ("reopened_at", "repeated_at", "is_superseded"),
@@ -107,11 +110,17 @@ def make_row(fact: FactEvent) -> dict[str, Any]:
     return row
 
 
-def load_kept(tx: Tx, kind: type[Any], *where: ColumnElement[bool], limit: int | None = None) -> list[Kept]:
-    """Facts of a kind, in no order."""
+def load_kept(
+    tx: Tx,
+    kind: type[Any],
+    *where: ColumnElement[bool],
+    limit: int | None = None,
+    order: Iterable[ColumnElement[Any]] = (),
+) -> list[Kept]:
+    """Facts of a kind."""
     names, extra = FIELDS[kind], _EXTRA.get(kind, ())
     table = TABLES[kind]
-    found = select(*(table.c[name] for name in (*names, *extra))).where(*where).limit(limit)
+    found = select(*(table.c[name] for name in (*names, *extra))).where(*where).order_by(*order).limit(limit)
     return [_kept(kind, names, extra, row) for row in tx.execute(found)]
 
 
@@ -151,6 +160,28 @@ def load_between(
         ended = load_kept(tx, kind, at > start, at < end, *whose, limit=limit)
         return ended + load_kept(tx, kind, tuple_(c.agent_id, c.until).in_(_over(end)), c.since < end, *whose)
     return load_kept(tx, kind, at >= start, at < end, *whose, limit=limit)
+
+
+def load_going_on(tx: Tx, now: datetime) -> list[Kept]:
+    """What agents who are signed in do right now, as if it ended now: no fact tells it yet (agents.spells)."""
+    c = tables.agent.c
+    columns = (c.spell_state, c.spell_reason, c.spell_load, c.spell_capacity, c.spell_work_count)
+    found = select(c.user_id, c.spell_since, *columns).where(c.spell_since < now, c.spell_state != "offline")
+    return [
+        Kept(
+            AgentSpellEnded(
+                row.user_id,
+                row.spell_since,
+                now,
+                row.spell_state,
+                row.spell_reason,
+                row.spell_load,
+                row.spell_capacity,
+                row.spell_work_count,
+            )
+        )
+        for row in tx.rows(found)
+    ]
 
 
 def _over(end: datetime) -> Select[Any]:

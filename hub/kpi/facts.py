@@ -43,6 +43,7 @@ from hub.domain.events import (
     FactEvent,
     NumbersChanged,
     QueueNumbersChanged,
+    SurveyAnswered,
     queue_topic,
     user_topic,
 )
@@ -60,7 +61,7 @@ from hub.kpi.fact_rows import TABLES, make_row
 from hub.kpi.figures import PROJECTION
 from hub.kpi.folding import is_offered
 from hub.kpi.kept_cells import Changes, add_changes
-from hub.kpi.new_facts import fold_new
+from hub.kpi.new_facts import correct_scores, fold_new
 from hub.kpi.placing import Placing
 from hub.store import tables
 from hub.store.database import Database, Tx
@@ -251,18 +252,24 @@ def _load_facts(tx: Tx, cursor: int, end: int) -> list[FactEvent]:
 
 
 def _store_facts(tx: Tx, facts: Iterable[FactEvent], placing: Placing) -> None:
-    """The rows of facts, and what they add to the cells; a fact that has a row already is left alone."""
+    """The rows of facts, and what they add to the cells; a fact that has a row already is left alone, but for a score in
+    whose place the customer gave another."""
     by_kind: dict[type[Any], list[FactEvent]] = {}
+    corrections = []
     for fact in facts:
+        if isinstance(fact, SurveyAnswered) and fact.replaces is not None:
+            corrections.append(fact)
+            continue
         by_kind.setdefault(type(fact), []).append(fact)
     new: list[FactEvent] = []
     for kind, of_kind in by_kind.items():
         is_new = tx.insert_new(TABLES[kind], [make_row(fact) for fact in of_kind])
         new += [fact for fact, fresh in zip(of_kind, is_new, strict=True) if fresh]
+    changes = Changes()
     if new:
-        changes = Changes()
         fold_new(tx, new, placing, changes)
-        add_changes(tx, changes)
+    correct_scores(tx, corrections, placing, changes)
+    add_changes(tx, changes)
 
 
 def _turn_day(tx: Tx) -> None:

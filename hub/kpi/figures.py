@@ -20,7 +20,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Table, func, select
 
-from hub.domain.events import FACT_KINDS
+from hub.domain.events import FACT_KINDS, AgentSpellEnded
 from hub.errors import InvalidInput, ReportTooLarge
 from hub.kpi.belonging import load_kinds, load_placing
 from hub.kpi.cells import EVERYTHING, NOTHING, Cell, Dim
@@ -34,8 +34,9 @@ from hub.kpi.days import (
     stretches,
     whole_months,
 )
+from hub.kpi.fact_rows import load_going_on
 from hub.kpi.kept_cells import Span, load_each, load_sums
-from hub.kpi.measures import DEFAULTS, MEASURES, Figure, Measure, Params, sources_of
+from hub.kpi.measures import DEFAULTS, MEASURES, Figure, Measure, Params, counted_of
 from hub.kpi.placing import BY_INTERVAL, Placing
 from hub.kpi.refolding import Wanted, fold_facts, load_facts
 from hub.store import tables
@@ -48,7 +49,7 @@ ROW_LIMIT = 20_000
 # Ten years of days; a month of intervals.
 DAY_LIMIT, INTERVAL_DAY_LIMIT = 3_660, 31
 # An id is a number of 64 bits.
-_ID_DIGITS = 19
+ID_DIGITS = 19
 
 _NAMED: Mapping[Dim, Table] = {
     Dim.AGENT: tables.user_account,
@@ -143,7 +144,8 @@ def load_figures(tx: Tx, query: Query, now: datetime) -> Report:
     horizon = load_horizon(tx, now)
     measures = tuple(MEASURES[name] for name in query.measures)
     rows = []
-    is_complete = horizon >= now
+    # Of days that are over it does not matter what the projector has still to read of today.
+    is_complete = horizon >= min(now, asked.stretches[-1].end(placing.zone))
     for number, stretch in enumerate(asked.stretches):
         start, end = stretch.start(placing.zone), stretch.end(placing.zone)
         is_gap = known is None or end <= known or start > now
@@ -186,7 +188,7 @@ def check_query(query: Query) -> None:
         if name in MEASURES and (beyond := sorted(dim.value for dim in wanted - set(MEASURES[name].by))):
             faults.setdefault("measures", f"{name} is not told by {', '.join(beyond)}")
     for dim, ids in (*query.filters.by_dim(), (query.by, query.ids)):
-        if dim is not Dim.CHANNEL and not all(one.isdecimal() and len(one) < _ID_DIGITS for one in ids):
+        if dim is not Dim.CHANNEL and not all(one.isdecimal() and len(one) < ID_DIGITS for one in ids):
             faults[f"{dim.value}s" if dim is not query.by else "ids"] = "must be whole numbers"
     if faults:
         raise InvalidInput("The report cannot be asked like this.", fields=faults)
@@ -206,7 +208,7 @@ class _Asked:
         measures = [MEASURES[name] for name in query.measures]
         self.counters = sorted({name for measure in measures for name in measure.reads})
         self.sketches = sorted({measure.sketch for measure in measures if measure.sketch is not None})
-        self.sources = sorted({source for measure in measures for source in sources_of(measure)})
+        self.sources = sorted({source for measure in measures for source in counted_of(measure)})
         self.ids = sorted(query.ids) or None
 
     @property
@@ -229,6 +231,7 @@ class _Asked:
 def _load_cells(tx: Tx, asked: _Asked, since: date, until: date) -> dict[tuple[int, str], Cell]:
     """By the number of the stretch and the id."""
     cells = _fold(tx, asked, since, until) if asked.is_folded else _load_kept(tx, asked)
+    _add_going_on(tx, asked, since, until, cells)
     if len(cells) > ROW_LIMIT:
         raise ReportTooLarge(
             f"This report has more than {ROW_LIMIT:,} rows. Ask for fewer days or a coarser grain.",
@@ -263,19 +266,41 @@ def spans_of(since: date, until: date) -> list[Span]:
     return [Span(Grain.MONTH, months.start, months.stop - 1), *spans] if months else spans
 
 
-def _fold(tx: Tx, asked: _Asked, since: date, until: date) -> dict[tuple[int, str], Cell]:
+def _wanted(asked: _Asked, since: date, until: date) -> Wanted:
     zone, query = asked.placing.zone, asked.query
     start, end = start_of(since, zone), start_of(until + timedelta(days=1), zone)
-    if asked.placing.team_zones and query.grain is not Grain.INTERVAL:
+    if asked.placing.team_zones:
         # Days of teams elsewhere begin and end up to a day earlier or later.
         start, end = start - timedelta(days=1), end + timedelta(days=1)
     ids: dict[Dim, Collection[str]] = {dim: of for dim, of in query.filters.by_dim() if dim is not Dim.TEAM}
     if query.ids and query.by in (Dim.AGENT, Dim.QUEUE, Dim.CHANNEL, Dim.TOPIC) and query.by not in ids:
         ids[query.by] = query.ids
-    wanted = Wanted(start, end, ids, query.filters.teams)
+    return Wanted(start, end, ids, query.filters.teams)
+
+
+def _fold(tx: Tx, asked: _Asked, since: date, until: date) -> dict[tuple[int, str], Cell]:
+    query, wanted = asked.query, _wanted(asked, since, until)
     facts = load_facts(tx, asked.sources, wanted, FACT_LIMIT)
     cells = fold_facts(facts, wanted, load_kinds(tx), asked.placing, asked.number_of, query.by)
     return {key: cell for key, cell in cells.items() if not query.ids or key[1] in query.ids}
+
+
+def _add_going_on(tx: Tx, asked: _Asked, since: date, until: date, cells: dict[tuple[int, str], Cell]) -> None:
+    """Adds what agents do right now, up to `now`, where time of theirs is asked for."""
+    wanted = _wanted(asked, since, until)
+    if AgentSpellEnded.KIND not in asked.sources or wanted.start > asked.now:
+        return
+    facts = [
+        kept
+        for kept in load_going_on(tx, asked.now)
+        if isinstance(kept.fact, AgentSpellEnded)
+        and set(wanted.ids) <= {Dim.AGENT}
+        and str(kept.fact.agent_id) in wanted.ids.get(Dim.AGENT, {str(kept.fact.agent_id)})
+    ]
+    more = fold_facts(facts, wanted, {}, asked.placing, asked.number_of, asked.query.by)
+    for key, cell in more.items():
+        if not asked.query.ids or key[1] in asked.query.ids:
+            cells[key] = cells[key].plus(cell.counts) if key in cells else cell
 
 
 # --- rows -----------------------------------------------------------------------------------------------------------

@@ -108,7 +108,8 @@ class Figure:
 class Measure:
     """`formula` is what a person reads behind "what is this number?"; `source` are the kinds of fact it is computed from;
     `day_by` names the instant that says to which day a fact belongs. `reads` and `sketch` are what `of` looks at in a cell,
-    `by` whose cells have it, `params` what of Params it heeds. `has_contacts`: its cases can be listed (kpi.contacts)."""
+    `by` whose cells have it, `params` what of Params it heeds. `has_contacts`: its cases can be listed (kpi.contacts).
+    `beside`: those sources that only make a difference to what the others add (that the customer came back)."""
 
     id: str
     version: int
@@ -125,11 +126,17 @@ class Measure:
     sketch: str | None = None
     params: tuple[str, ...] = ()
     has_contacts: bool = True
+    beside: tuple[str, ...] = ()
 
 
 def sources_of(measure: Measure) -> list[str]:
     """The kinds of fact that it is computed from."""
     return measure.source.split(", ")
+
+
+def counted_of(measure: Measure) -> list[str]:
+    """Those of them of which any add to it themselves."""
+    return [source for source in sources_of(measure) if source not in measure.beside]
 
 
 EVERYBODY = (Dim.ALL, Dim.AGENT, Dim.TEAM, Dim.QUEUE, Dim.CHANNEL, Dim.TOPIC)
@@ -673,6 +680,7 @@ _HANDLING = (
         of=_mean(("weighted_ms",), ("weighted",)),
         reads=("weighted_ms", "weighted"),
         by=EVERYBODY,
+        beside=(AgentSpellEnded.KIND,),
     ),
     Measure(
         id="transfer_rate",
@@ -837,6 +845,7 @@ _ANSWERING = (
         by=EVERYBODY,
         better=Better.LOWER,
         params=("days",),
+        beside=(ContactBegan.KIND,),
     ),
     Measure(
         id="fcr",
@@ -855,6 +864,7 @@ _ANSWERING = (
         by=EVERYBODY,
         better=Better.HIGHER,
         params=("days",),
+        beside=(ContactBegan.KIND,),
     ),
 )
 

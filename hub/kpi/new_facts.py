@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, TypeVar
 
@@ -23,6 +24,7 @@ from hub.domain.events import (
     ConversationResolved,
     FactEvent,
     SegmentEnded,
+    SurveyAnswered,
 )
 from hub.kpi.belonging import load_kinds
 from hub.kpi.fact_rows import TABLES, Kept, load_kept
@@ -51,6 +53,18 @@ def fold_new(tx: Tx, new: Sequence[FactEvent], placing: Placing, changes: Change
     _revise(tx, new, placing, changes, kinds, _parts(tx, new), CallSegmentEnded, "segment_id")
     _revise(tx, new, placing, changes, kinds, _holds(tx, new, kinds), SegmentEnded, "assignment_id")
     _count_contacts(tx, _of(new, SegmentEnded), placing, changes)
+
+
+def correct_scores(tx: Tx, corrections: Iterable[SurveyAnswered], placing: Placing, changes: Changes) -> None:
+    """Scores in whose place the customer gave another: the row has the latest, and so have the cells."""
+    c = tables.fact_survey.c
+    for correction in corrections:
+        of = c.survey_id == correction.survey_id
+        for kept in load_kept(tx, SurveyAnswered, of):
+            assert isinstance(kept.fact, SurveyAnswered)
+            changes.add(fold(kept.fact, BARE, {}), placing, -1)
+            changes.add(fold(replace(kept.fact, score=correction.score), BARE, {}), placing)
+        tx.execute(update(tables.fact_survey).where(of).values(score=correction.score))
 
 
 def _revise(

@@ -4,26 +4,32 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields
 from datetime import date
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import AwareDatetime
 from starlette.responses import Response, StreamingResponse
 
 from hub.agents.viewer import Viewer
+from hub.errors import InvalidInput
 from hub.kpi import asking
 from hub.kpi.asking import Asked
 from hub.kpi.cells import Dim
-from hub.kpi.days import Grain
+from hub.kpi.contacts import Contact, Contacts, ContactsQuery, load_contacts
+from hub.kpi.days import INTERVAL, Grain
 from hub.kpi.figures import Query, Report, load_figures
 from hub.kpi.measures import Figure, Measure
 from hub.kpi.report_files import CSV_TYPE, XLSX_TYPE, csv_parts, file_name, write_xlsx
 from hub.kpi.sketch import RELATIVE_ERROR
+from hub.kpi.time_lines import AgentDay, TimeLines, load_time_lines
+from hub.kpi.week_pattern import WeekPattern, load_week_pattern
 from hub.store.database import Tx
 from hub.web.api import DEFAULT_LIMIT, Access, Context, Limit, endpoint
 from hub.web.schemas import (
+    AgentStates,
     ContactBehind,
     FigureMeasure,
     FigureQuery,
@@ -31,12 +37,15 @@ from hub.web.schemas import (
     FigureRow,
     FigureValue,
     LeaderBoard,
+    LoadHour,
     LoadReport,
     MeasureParams,
     Page,
     ReportBy,
     ReportFilters,
     ReportGrain,
+    StateDay,
+    StateSpell,
     StatesReport,
 )
 
@@ -209,6 +218,9 @@ def _value(figure: Figure, measure: Measure) -> FigureValue:
 
 # --- what is behind them ------------------------------------------------------------------------------------------------
 
+# As a list of one is asked for, and not several.
+_ONE = {"measures": "measure", "ids": "id"}
+
 
 @endpoint("GET", "/reports/contacts", access=Access.AGENT, summary="What is behind a figure")
 async def list_contacts_behind(
@@ -220,34 +232,144 @@ async def list_contacts_behind(
     params: MeasureParams,
     by: ReportBy = "none",
     id: str | None = None,
-    start: AwareDatetime | None = None,
-    end: AwareDatetime | None = None,
+    interval: AwareDatetime | None = None,
     limit: Limit = DEFAULT_LIMIT,
     cursor: str | None = None,
 ) -> Page[ContactBehind]:
-    """The cases of one figure of GET /reports/figures, as many as its `n`, the newest first; `id` is the row's key,
-    `start` and `end` those of its row (absent: the whole range). Agents open their own figures only."""
-    raise NotImplementedError
+    """The cases of one figure of GET /reports/figures, as many as its `n`, the newest first; `from` and `to` are the days of
+    its row, `id` its key, and `interval` its `start` where `grain` was interval. A page may be shorter than its limit and
+    yet not the last. Agents open their own figures only."""
+    asked = Asked(
+        measures=(measure,),
+        by=by,
+        ids=() if id is None else (id,),
+        filters=_given(filters),
+        params=asking.make_params(params.model_dump()),
+    )
+    with asking.api_names(_ONE):
+        query = asking.make_query(asked, from_, to)
+    if by != "none" and id is None:
+        raise InvalidInput("id: say whose", fields={"id": "goes with `by`: say whose"})
+    wanted = ContactsQuery(
+        measure=measure,
+        since=from_,
+        until=to,
+        by=query.by,
+        dim_id=id,
+        filters=query.filters,
+        params=query.params,
+        start=interval,
+        end=None if interval is None else interval + INTERVAL,
+        cursor=cursor,
+        limit=limit,
+    )
+    found = await context.hub.database.read(_contacts, context.viewer, query, wanted)
+    return Page([ContactBehind(**_fields_of(one)) for one in found.items], found.next_cursor)
+
+
+def _contacts(tx: Tx, viewer: Viewer, query: Query, wanted: ContactsQuery) -> Contacts:
+    asking.check_may_see(viewer, query)
+    with asking.api_names(_ONE | {"start": "interval"}):
+        asking.check_exists(tx, query)
+        return load_contacts(tx, wanted, tx.now)
+
+
+def _fields_of(contact: Contact) -> dict[str, Any]:
+    return {field.name: getattr(contact, field.name) for field in fields(contact)}
 
 
 @endpoint("GET", "/reports/states", access=Access.AGENT, summary="What agents did when, and their hours")
 async def get_states(context: Context, agents: str, from_: date, to: date) -> StatesReport:
     """Of these agents (ids with commas between), each day by itself, in the order asked for. The spell that goes on counts
     up to `as_of`. Agents ask for themselves only."""
-    raise NotImplementedError
+    agent_ids = asking.read_agents(agents)
+    asking.check_may_see_agents(context.viewer, agent_ids)
+    lines = await context.hub.database.read(_time_lines, agent_ids, from_, to)
+    return StatesReport(
+        from_=from_,
+        to=to,
+        time_zone=lines.time_zone,
+        as_of=lines.as_of,
+        complete=lines.is_complete,
+        agents=[
+            AgentStates(agent_id=line.agent_id, name=line.name, days=[_state_day(day) for day in line.days])
+            for line in lines.agents
+        ],
+    )
+
+
+def _time_lines(tx: Tx, agent_ids: Sequence[int], since: date, until: date) -> TimeLines:
+    with asking.api_names({"agents": "agents"}):
+        asking.check_agents_exist(tx, agent_ids)
+        return load_time_lines(tx, agent_ids, since, until, tx.now)
+
+
+def _state_day(day: AgentDay) -> StateDay:
+    def seconds(counter: str) -> float:
+        return day.ms.get(counter, 0) / 1000
+
+    return StateDay(
+        date=day.day.date,
+        start=day.day.start,
+        end=day.day.end,
+        is_gap=day.is_gap,
+        first_at=day.first_at,
+        last_at=day.last_at,
+        signed_in_s=seconds("staffed_ms"),
+        worked_s=seconds("work_ms"),
+        available_s=seconds("available_ms"),
+        away_s=seconds("away_ms"),
+        not_responding_s=seconds("not_responding_ms"),
+        away_by_reason={reason: ms / 1000 for reason, ms in sorted(day.away_ms.items())},
+        spells=[
+            StateSpell(
+                state=spell.state,
+                reason=spell.reason,
+                since=spell.since,
+                until=spell.until,
+                load=spell.load,
+                capacity=spell.capacity,
+                work_count=spell.work_count,
+            )
+            for spell in day.spells
+        ],
+    )
 
 
 @endpoint("GET", "/reports/load", access=Access.SUPERVISOR, summary="When the work comes, by hour and weekday")
 async def get_load(
-    context: Context,
-    from_: date,
-    to: date,
-    measure: str = "contacts",
-    queue: str | None = None,
-    channel: str | None = None,
+    context: Context, from_: date, to: date, filters: ReportFilters, params: MeasureParams, measure: str = "contacts"
 ) -> LoadReport:
-    """`measure`: as a rule the contacts that arrived."""
-    raise NotImplementedError
+    """`measure`: what is counted, as a rule the contacts that arrived."""
+    asked = Asked((measure,), filters=_given(filters), params=asking.make_params(params.model_dump()))
+    with asking.api_names(_ONE):
+        query = asking.make_query(asked, from_, to)
+    pattern = await context.hub.database.read(_week_pattern, query)
+    return LoadReport(
+        from_=from_,
+        to=to,
+        time_zone=pattern.time_zone,
+        as_of=pattern.as_of,
+        complete=pattern.is_complete,
+        measure=_measure(pattern.measure),
+        hours=[
+            LoadHour(
+                weekday=hour.weekday,
+                hour=hour.hour,
+                count=hour.figure.n,
+                times=hour.times,
+                mean=hour.figure.n / hour.times if hour.times else None,
+            )
+            for hour in pattern.hours
+        ],
+    )
+
+
+def _week_pattern(tx: Tx, query: Query) -> WeekPattern:
+    with asking.api_names(_ONE):
+        asking.check_exists(tx, query)
+        [measure] = query.measures
+        return load_week_pattern(tx, measure, query.since, query.until, query.filters, query.params, tx.now)
 
 
 @endpoint("GET", "/reports/leaderboard", access=Access.AGENT, summary="Who is first")

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from itertools import pairwise
 from statistics import fmean
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -20,6 +21,8 @@ from hub.store import tables
 from hub.store.database import Database, Tx
 
 Figures = dict[str, Any]
+
+_c = tables.conversation.c
 
 
 async def check_figures(database: Database) -> None:
@@ -38,6 +41,9 @@ def _check(tx: Tx) -> None:
     assert load_board(tx) == live
     # Cells keep whole milliseconds.
     assert _flat(live) == pytest.approx(_flat(wanted), abs=0.01)
+    check_visits(tx)
+    check_offers(tx)
+    check_spells(tx)
 
 
 def _flat(board: dict[str, dict[int, Figures]]) -> Figures:
@@ -120,6 +126,79 @@ def count(tx: Tx) -> dict[str, dict[int, Figures]]:
             **_handling(part for part in parts if part.queue_id == of),
         }
     return {"agents": agents, "queues": by_queue}
+
+
+def check_visits(tx: Tx) -> None:
+    """Every caller who came to a queue stayed there at least once, one stay after the other, and left it for a reason that
+    agrees with what became of the call."""
+    of_calls: defaultdict[int, list[Row[Any]]] = defaultdict(list)
+    v, s = tables.fact_queue_visit.c, tables.call_segment.c
+    for visit in tx.rows(select(tables.fact_queue_visit).where(v.call_id.is_not(None)).order_by(v.visit)):
+        of_calls[visit.call_id].append(visit)
+    of_phones = select(_c.id).join(tables.channel).where(tables.channel.c.kind == "phone", _c.visit_since.is_not(None))
+    still_there = set()
+    for call in tx.rows(select(tables.call).where(tables.call.c.direction == "in")):
+        visits = of_calls[call.id]
+        waits = call.state in ("queued", "offered", "connecting") and call.hung_up_at is None
+        still_there |= {call.conversation_id} if waits else set()
+        assert (call.queued_at is not None) == bool(waits or visits), call
+        assert all(first.removed_at <= then.queued_at for first, then in pairwise(visits)), visits
+        connected = tx.rows(select(s.agent_id, s.connected_at).where(s.call_id == call.id, s.how == "answered"))
+        answered = [(visit.agent_id, visit.removed_at) for visit in visits if visit.reason == "answered"]
+        assert [tuple(row) for row in connected] == answered[: len(connected)], call
+        if visits and not waits:
+            assert visits[-1].reason in _AGREE[call.end_reason], call
+    assert {row.id for row in tx.rows(of_phones)} == still_there
+
+
+# Why the last stay of a call ended, by how the call did. Who waited too long may leave, or be called back, from the menu.
+_AGREE = {
+    None: ("answered", "overflow"),
+    "completed": ("answered",),
+    "abandoned": ("abandoned", "overflow"),
+    "callback": ("callback", "overflow"),
+    "voicemail": ("overflow",),
+    "no_message": ("overflow",),
+    "informed": ("overflow",),
+    "forwarded": ("answered", "overflow"),
+    "left_menu": ("overflow",),
+    "cancelled": ("withdrawn",),
+    "failed": ("system_drop", "answered"),
+}
+
+
+def check_offers(tx: Tx) -> None:
+    """Each offer that is over was told once, as it stands; but not yet of a call whose line is being set up."""
+    o, a = tables.offer.c, tables.assignment.c
+    connecting = select(a.id).where(
+        a.conversation_id == o.conversation_id,
+        a.agent_id == o.agent_id,
+        a.assigned_at >= o.ended_at,
+        a.ended_at.is_(None),
+        a.connect_by.is_not(None),
+        a.connected_at.is_(None),
+    )
+    over = select(o.id, o.agent_id, o.queue_id, o.ended_at, o.outcome)
+    is_being_set_up = (o.outcome == "accepted") & connecting.exists()
+    wanted = [tuple(row) for row in tx.rows(over.where(o.ended_at.is_not(None), ~is_being_set_up).order_by(o.id))]
+    f = tables.fact_offer.c
+    found = tx.rows(select(f.offer_id, f.agent_id, f.queue_id, f.ended_at, f.outcome).order_by(f.offer_id))
+    assert [tuple(row) for row in found] == wanted
+
+
+def check_spells(tx: Tx) -> None:
+    """One stretch of an agent's time after the other, without a gap, up to the one that goes on."""
+    stretches: defaultdict[int, list[Row[Any]]] = defaultdict(list)
+    spells = tables.fact_agent_state
+    for stretch in tx.rows(select(spells).order_by(spells.c.agent_id, spells.c.since)):
+        stretches[stretch.agent_id].append(stretch)
+    for agent in tx.rows(select(tables.agent)):
+        own = stretches[agent.user_id]
+        assert all(stretch.since < stretch.until for stretch in own)
+        assert [stretch.until for stretch in own] == [stretch.since for stretch in own[1:]] + [
+            agent.spell_since
+        ] * bool(own)
+        assert agent.spell_since is None or agent.spell_state == agent.state
 
 
 def _rang_of_a_call(offer: Row[Any], calls: Iterable[Row[Any]]) -> bool:

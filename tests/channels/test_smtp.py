@@ -99,9 +99,10 @@ async def test_no_more_connections_than_allowed_and_no_more_mails_at_one_domain(
     async with account(mail_server, limits=limits) as smtp:
         recipients = [ANI] * 6 + [NAREK] * 6
         sending = [asyncio.create_task(smtp.deliver(letter(recipient))) for recipient in recipients]
-        while mail_server.busy < 3:
-            await mail_server.arrived.wait()
-            await asyncio.sleep(0)
+        async with asyncio.timeout(30):
+            while mail_server.busy < 3:
+                await mail_server.arrived.wait()
+                await asyncio.sleep(0)
         held = [each.recipients[0] for each in mail_server.received]
         assert max(held.count(ANI), held.count(NAREK)) == 2
         mail_server.hold.set()

@@ -1,13 +1,14 @@
 """The reference day is counted on a fixed date, in a time zone whose clocks change."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from hub.store import tables
 from hub.store.database import Database, Tx
+from tests.kpi.random_facts import CHANNELS, DAYS, FIRST
 from tests.kpi.reference import ANNA, BORIS, CARE, SALES
 from tests.support.clock import FrozenClock
 
@@ -30,6 +31,22 @@ async def database(database: Database) -> Database:
             tx.insert(tables.user_account, {"id": user_id, **account, "created_at": tx.now})
         for queue_id, name in ((CARE, "Care"), (SALES, "Sales")):
             tx.insert(tables.queue, {"id": queue_id, "name": name})
+
+    await database.transaction(prepare)
+    return database
+
+
+@pytest.fixture
+async def shop(database: Database, clock: FrozenClock) -> Database:
+    """The same with the channels of the random facts, after all of them."""
+    clock.now = FIRST + timedelta(days=DAYS + 20)
+
+    def prepare(tx: Tx) -> None:
+        queue_id = tx.scalar(select(tables.queue.c.id).limit(1))
+        for channel_id, kind in CHANNELS.items():
+            row = {"id": channel_id, "kind": kind, "name": channel_id, "queue_id": queue_id, "settings": {}}
+            since = {"health_since": tx.now, "inbound_since": tx.now}
+            tx.execute(tables.channel.insert().values(**row, **since, secrets=""))
 
     await database.transaction(prepare)
     return database

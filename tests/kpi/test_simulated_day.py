@@ -1,6 +1,6 @@
-"""A day of a floor as `hub simulate` tells it, lived in steps of three minutes: at every one of them the live figures are those
-of the reports, both are what folding all facts so far from nothing gives, and screens that only heard of changes show the
-same; at its end a rebuild makes the same rows and cells.
+"""A day of a floor as `hub simulate` tells it, lived in steps of three minutes: at each the live figures are those of the
+reports, both are what folding all facts so far from nothing gives, and screens that only heard of changes show the same;
+at its end a rebuild makes the same rows and cells.
 
 The real routing engine decides who answers whom (routing.simulate.happenings); what it tells becomes the facts that the hub
 would have told, and time is the frozen clock's.
@@ -14,7 +14,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from hub.domain.calls import CallEnd
 from hub.domain.events import (
@@ -205,6 +205,7 @@ def ticks() -> list[tuple[datetime, list[FactEvent]]]:
 
 
 def prepare(tx: Tx) -> None:
+    tx.execute(update(tables.organisation).values(time_zone="Europe/Kyiv"))
     for seat in SEATS:
         account = {"email": f"{seat}@floor.test", "name": f"Seat {seat}", "role": "agent", "password_hash": ""}
         tx.insert(tables.user_account, {"id": FIRST_AGENT + seat, **account, "created_at": tx.now})

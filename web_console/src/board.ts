@@ -38,7 +38,7 @@ export interface QueueRow {
 
 export const STATE_ORDER: readonly AgentState[] = ["available", "busy", "away", "not_responding", "offline"];
 
-export function agentRows(state: HubState, open: readonly ConversationView[], live: readonly CallView[]): AgentRow[] {
+export function agentRows(state: Pick<HubState, "agents" | "agentNumbers">, open: readonly ConversationView[], live: readonly CallView[]): AgentRow[] {
   const work = new Map<number, ConversationView[]>();
   for (const each of open) {
     if (each.assignee_id === null) continue;
@@ -59,7 +59,7 @@ export function agentRows(state: HubState, open: readonly ConversationView[], li
   }));
 }
 
-export function queueRows(state: HubState, open: readonly ConversationView[], now: number): QueueRow[] {
+export function queueRows(state: Pick<HubState, "agents" | "queues" | "queueNumbers" | "estimates">, open: readonly ConversationView[], now: number): QueueRow[] {
   const rows = new Map<number, QueueRow>(
     Object.values(state.queues).map((queue) => {
       const members = queue.member_ids.flatMap((id) => state.agents[id] ?? []);

@@ -114,3 +114,8 @@ export function floorFigures(state: HubState | null): Record<FloorFigure, Figure
     csat: { measure: "csat", unit: "score", ...mean(agents, (each) => [each.csat_mean, each.csat_count]) },
   };
 }
+
+/** The unit that the registry names, as the screens write it; what they do not know is a number of points. */
+export function unitOf(unit: string): Unit {
+  return unit === "count" || unit === "seconds" || unit === "share" ? unit : "score";
+}

@@ -1,5 +1,5 @@
 /* Nouns of the figures' API until the generated types have them. */
-import type { Better } from "./targets";
+import type { Better, Target, TargetScope } from "./targets";
 
 export interface MeasureAbout {
   id: string;
@@ -48,3 +48,49 @@ export interface ContactsPage {
   items: ContactBehind[];
   next_cursor: string | null;
 }
+
+export interface TeamView {
+  id: number;
+  name: string;
+  /** Null: the organisation's. */
+  time_zone: string | null;
+  leaderboard: boolean;
+  member_ids: number[];
+  version: number;
+}
+
+export type TeamBody = Omit<TeamView, "id" | "version">;
+
+export type TargetBody = Omit<TargetView, "id">;
+
+export interface TargetView extends Target {
+  id: number;
+}
+
+/** A limit that is watched. It breaks when the figure has been beyond `raise_at` for `for_s`, and heals within `clear_at`. */
+export interface AlertRuleView {
+  id: number;
+  name: string;
+  measure: string;
+  scope: TargetScope;
+  scope_id: number | null;
+  raise_at: number;
+  clear_at: number;
+  for_s: number;
+  enabled: boolean;
+  to_console: boolean;
+  emails: string[];
+  webhook_url: string | null;
+  has_webhook_secret: boolean;
+  /** As it is now. */
+  raised_at: string | null;
+  value: number | null;
+  /** Why the last telling failed; null: it did not. */
+  trouble: string | null;
+  version: number;
+}
+
+export type AlertRuleBody = Omit<AlertRuleView, "id" | "version" | "has_webhook_secret" | "raised_at" | "value" | "trouble"> & {
+  /** Absent: as it was. */
+  webhook_secret?: string;
+};

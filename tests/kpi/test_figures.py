@@ -1,0 +1,205 @@
+"""What is asked wrongly, what is not known yet, what goes on right now, and what is compared with before."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+
+import pytest
+
+from hub.domain.events import AgentSpellEnded, FactEvent, SurveyAnswered
+from hub.errors import InvalidInput, ReportTooLarge
+from hub.kpi import figures
+from hub.kpi.cells import Dim
+from hub.kpi.days import Grain
+from hub.kpi.facts import begin_rebuild, project, rebuild_facts
+from hub.kpi.figures import Filters, Query, Report, load_figures
+from hub.kpi.measures import Params
+from hub.store import tables
+from hub.store.database import Database, Tx
+from tests.kpi.random_facts import emit, project_all
+from tests.kpi.reference import ANNA, BORIS, CARE, NOON, SALES, after, segment
+from tests.kpi.test_kept_cells import load_all
+
+pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)]
+
+TODAY = date(2026, 3, 10)
+DAY = timedelta(days=1)
+HANDLED = Query(("handled_segments",), TODAY, TODAY)
+
+
+async def keep(database: Database, *facts: FactEvent) -> None:
+    await database.transaction(emit, facts)
+    await project_all(database)
+
+
+async def ask(database: Database, query: Query, now: datetime = NOON + 9 * DAY) -> Report:
+    return await database.read(load_figures, query, now)
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"measures": ()}, "measures"),
+        ({"measures": ("aht", "nonsense")}, "measures"),
+        ({"since": TODAY + DAY}, "since"),
+        ({"since": date(1, 1, 1)}, "until"),
+        ({"since": TODAY - 40 * DAY, "grain": Grain.INTERVAL}, "grain"),
+        ({"by": Dim.AGENT, "ids": ("1; DROP TABLE",)}, "ids"),
+        ({"by": Dim.AGENT, "ids": ("9" * 30,)}, "ids"),
+        ({"filters": Filters(queues=("all",))}, "queues"),
+        # What waits in a queue is no agent's; an agent's time no queue's.
+        ({"measures": ("abandonment_rate",), "by": Dim.AGENT}, "measures"),
+        ({"measures": ("occupancy",), "filters": Filters(queues=("1",))}, "measures"),
+        ({"params": Params(threshold_s=25)}, "threshold_s"),
+        ({"params": Params(short_s=0)}, "short_s"),
+        ({"params": Params(days=8)}, "days"),
+    ],
+)
+async def test_what_is_asked_wrongly_is_refused_by_name(
+    database: Database, change: dict[str, object], field: str
+) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        await ask(database, replace(HANDLED, **change))  # type: ignore[arg-type]
+    assert list(refused.value.fields) == [field]
+
+
+async def test_too_much_to_fold_is_refused_and_says_what_to_narrow(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await keep(database, *(segment(number, ANNA, NOON) for number in range(1, 7)))
+    folded = replace(HANDLED, by=Dim.AGENT, filters=Filters(queues=("1",)))
+    monkeypatch.setattr(figures, "FACT_LIMIT", 6)
+    assert (await ask(database, folded)).rows[0].figures["handled_segments"].n == 6
+    monkeypatch.setattr(figures, "FACT_LIMIT", 5)
+    with pytest.raises(ReportTooLarge) as refused:
+        await ask(database, folded)
+    assert set(refused.value.fields) == {"since", "filters"}
+
+
+async def test_too_many_rows_are_refused(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    await keep(database, segment(1, ANNA, NOON), segment(2, BORIS, NOON))
+    monkeypatch.setattr(figures, "ROW_LIMIT", 1)
+    with pytest.raises(ReportTooLarge) as refused:
+        await ask(database, replace(HANDLED, by=Dim.AGENT))
+    assert set(refused.value.fields) == {"grain"}
+
+
+async def test_what_is_not_known_is_a_gap_and_not_zero(database: Database) -> None:
+    """The first fact is of the 10th; it is the evening of the 11th."""
+    await keep(database, segment(1, ANNA, NOON))
+    week = replace(HANDLED, since=TODAY - DAY, until=TODAY + 2 * DAY, grain=Grain.DAY)
+    report = await ask(database, week, NOON + DAY)
+    assert [row.is_gap for row in report.rows] == [True, False, False, True]
+    assert [row.figures.get("handled_segments") is None for row in report.rows] == [True, False, False, True]
+    assert [row.figures["handled_segments"].value for row in report.rows[1:3]] == [1, 0]
+    assert not report.is_complete
+    assert (await ask(database, replace(week, since=TODAY, until=TODAY + DAY), NOON + DAY)).is_complete
+
+
+async def test_a_hub_without_facts_has_gaps_alone(database: Database) -> None:
+    report = await ask(database, HANDLED)
+    assert [row.is_gap for row in report.rows] == [True]
+    assert not report.is_complete
+
+
+async def test_a_projector_that_is_behind_is_told(database: Database) -> None:
+    await keep(database, segment(1, ANNA, NOON))
+    assert (await ask(database, HANDLED)).is_complete
+    await database.transaction(emit, [segment(2, ANNA, NOON)])
+    told_at = await database.read(lambda tx: tx.now)
+    report = await ask(database, HANDLED)
+    assert (report.is_complete, report.as_of) == (False, told_at)
+    assert report.rows[0].figures["handled_segments"].value == 1
+
+
+async def test_what_came_late_or_twice_counts_once_where_it_belongs(database: Database) -> None:
+    yesterday = segment(2, ANNA, NOON - DAY)
+    await keep(database, segment(1, ANNA, NOON))
+    await keep(database, yesterday, yesterday)
+    await keep(database, yesterday, segment(1, ANNA, NOON))
+    report = await ask(database, replace(HANDLED, since=TODAY - DAY, grain=Grain.DAY))
+    assert [row.figures["handled_segments"].value for row in report.rows] == [1, 1]
+
+
+async def test_a_score_given_anew_takes_the_place_of_the_old_one(database: Database) -> None:
+    first = SurveyAnswered(1, "csat", 2, 1, 1, "chat", CARE, NOON, after(9), ANNA)
+    await keep(database, first)
+    await keep(database, replace(first, score=4, replaces=2), replace(first, score=5, replaces=4))
+    figure = (await ask(database, Query(("csat",), TODAY, TODAY))).rows[0].figures["csat"]
+    assert (figure.value, figure.n, figure.mean) == (1, 1, 5)
+    before = await database.read(load_all)
+    await rebuild_facts(database)
+    assert await database.read(load_all) == before
+
+
+async def test_what_an_agent_does_right_now_counts_up_to_now(database: Database) -> None:
+    """Anna had nothing to do for an hour; since then, half an hour ago, she has had work. Boris has signed out."""
+    going_on = {"spell_state": "available", "spell_load": 40, "spell_capacity": 100, "spell_work_count": 1}
+
+    def begin(tx: Tx) -> None:
+        for agent, state in ((ANNA, "available"), (BORIS, "offline")):
+            changes = {**going_on, "spell_state": state, "spell_since": NOON}
+            tx.execute(
+                tables.agent.insert().values(user_id=agent, state=state, state_since=NOON, idle_since=NOON, **changes)
+            )
+
+    await database.transaction(begin)
+    await keep(database, AgentSpellEnded(ANNA, NOON - timedelta(hours=1), NOON, "available", None, 0, 100, 0))
+    query = Query(("occupancy", "worked_s"), TODAY, TODAY)
+    half_past = NOON + timedelta(minutes=30)
+    found = {
+        key: (await ask(database, replace(query, **how), half_past)).rows  # type: ignore[arg-type]
+        for key, how in {
+            "all": {},
+            "agents": {"by": Dim.AGENT},
+            "her": {"by": Dim.AGENT, "ids": (str(ANNA),)},
+            "him": {"by": Dim.AGENT, "ids": (str(BORIS),)},
+            "filtered": {"filters": Filters(agents=(str(ANNA),))},
+            "yesterday": {"since": TODAY - DAY, "until": TODAY - DAY},
+        }.items()
+    }
+    worked = {key: [row.figures["worked_s"].value for row in rows if row.figures] for key, rows in found.items()}
+    hours = [5400.0]
+    assert worked == {"all": hours, "agents": hours, "her": hours, "him": [0.0], "filtered": hours, "yesterday": []}
+    assert found["all"][0].figures["occupancy"].value == 1 / 3
+    intervals = await ask(database, replace(query, grain=Grain.INTERVAL, by=Dim.AGENT), half_past)
+    assert sum(row.figures["worked_s"].value or 0 for row in intervals.rows) == 5400
+
+
+async def test_a_day_is_compared_with_the_day_before_and_a_month_with_the_month(database: Database) -> None:
+    facts = [segment(1, ANNA, NOON), segment(2, ANNA, NOON - DAY), segment(3, BORIS, NOON - DAY)]
+    await keep(database, *facts, segment(4, ANNA, NOON - 28 * DAY))
+    [day] = (await ask(database, replace(HANDLED, compare=True))).rows
+    assert (day.figures["handled_segments"].value, day.figures["handled_segments"].previous) == (1, 2)
+    march = replace(HANDLED, since=date(2026, 3, 1), until=date(2026, 3, 31), compare=True)
+    [month] = (await ask(database, march)).rows
+    assert (month.figures["handled_segments"].value, month.figures["handled_segments"].previous) == (3, 1)
+
+
+async def test_who_did_nothing_has_a_row_if_named(database: Database) -> None:
+    await keep(database, segment(1, ANNA, NOON))
+    by_agent = await ask(database, replace(HANDLED, by=Dim.AGENT))
+    assert [(row.key, row.name) for row in by_agent.rows] == [(str(ANNA), "Anna")]
+    named = await ask(database, replace(HANDLED, by=Dim.AGENT, ids=(str(BORIS), str(ANNA))))
+    assert [(row.name, row.figures["handled_segments"].value) for row in named.rows] == [("Anna", 1), ("Boris", 0)]
+
+
+async def test_two_things_at_once_are_folded(database: Database) -> None:
+    facts = [
+        replace(segment(n, agent, NOON), queue_id=queue) for n, agent, queue in ((1, ANNA, CARE), (2, ANNA, SALES))
+    ]
+    await keep(database, *facts)
+    report = await ask(database, replace(HANDLED, by=Dim.QUEUE, filters=Filters(agents=(str(ANNA),))))
+    assert [(row.name, row.figures["handled_segments"].value) for row in report.rows] == [("Care", 1), ("Sales", 1)]
+
+
+async def test_figures_are_told_while_everything_is_made_anew(database: Database) -> None:
+    """Of what is made again already, and not as complete."""
+    await keep(database, segment(1, ANNA, NOON))
+    await database.transaction(begin_rebuild)
+    await database.transaction(project)
+    report = await ask(database, HANDLED)
+    assert not report.is_complete
+    await project_all(database)
+    assert (await ask(database, HANDLED)).is_complete

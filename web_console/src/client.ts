@@ -415,6 +415,6 @@ export const shiftsApi = {
   saveDay: (user_id: number, day: string, body: Schemas["SaveShiftDay"]) => take(client.PUT("/api/v1/shifts/{user_id}/days/{day}", { params: { path: { user_id, day } }, body })),
   clearDay: (user_id: number, day: string) => take(client.DELETE("/api/v1/shifts/{user_id}/days/{day}", { params: { path: { user_id, day } } })),
   saveWeek: (user_id: number, body: Schemas["SaveShiftWeek"]) => take(client.PUT("/api/v1/shifts/{user_id}/week", { params: { path: { user_id } }, body })),
-  copy: (source: string, target: string) => take(client.POST("/api/v1/shifts/copy", { body: { source, target } })),
+  copy: (source: string, target: string) => take(client.POST("/api/v1/shifts/copy", { body: { source, target, agents: null } })),
   importCsv: (csv: string) => take(client.POST("/api/v1/shifts/import", { body: { csv } })),
 };

@@ -89,6 +89,7 @@ export type AbsentAgent = Schemas["AbsentAgent"];
 export type AdherenceReport = Schemas["AdherenceReport"];
 export type AgentAdherence = Schemas["AgentAdherence"];
 export type AgentShifts = Schemas["AgentShifts"];
+export type ForecastError = Schemas["ForecastError"];
 export type ForecastInterval = Schemas["ForecastInterval"];
 export type ForecastReport = Schemas["ForecastReport"];
 export type ShiftPiece = Schemas["ShiftPiece"];

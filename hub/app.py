@@ -3,8 +3,8 @@
     Settings → Database, Vault, Files → Wakes, Notices, Tail → Intake, Adapters → loops → web
 
 All loops of a process run in one group: tail (stream), notices, dispatcher, lines, recordings, escalations, clocks,
-sender, media, mailboxes, surveys, projector, reports, limits, tellings, live, housekeeping, and the listener for mail
-where one is set up.
+sender, media, mailboxes, surveys, projector, forecasts, reports, limits, tellings, live, housekeeping, and the listener
+for mail where one is set up.
 Each of them waits through a database that is away. One that ends in any other way takes the process down, loudly: a hub
 that answers but routes nothing would be worse than one that is restarted.
 """
@@ -41,6 +41,7 @@ from hub.calls.lines import Lines
 from hub.calls.recording_fetcher import RecordingFetcher
 from hub.errors import DatabaseAway, Misconfigured
 from hub.kpi.facts import Projector
+from hub.kpi.forecasts import Forecaster
 from hub.kpi.report_runs import ReportSender
 from hub.kpi.tellings import Teller, Watch
 from hub.logs import set_up_logging
@@ -94,8 +95,10 @@ from hub.web import (
     routing,
     rules,
     session,
+    shifts,
     skills,
     snapshot,
+    staffing,
     static,
     survey_page,
     surveys,
@@ -155,6 +158,8 @@ ENDPOINTS: list[Endpoint] = endpoints_of(
     alerts,
     measures,
     board,
+    staffing,
+    shifts,
     reports,
     report_schedules,
     teams,
@@ -218,6 +223,7 @@ class Hub:
         self.teller = Teller(self.database, self.channels, self.vault, may_be_private=settings.private_webhooks)
         self.watch = Watch(self.database, self.wakes, self.teller)
         self.report_sender = ReportSender(self.database, self.wakes, self.channels)
+        self.forecaster = Forecaster(self.database)
         self.live = Live(self.database, self.tail, self.notices, process=self.process)
         self.chat_sockets = ChatSockets()
         self.call_sockets = CallSockets()
@@ -254,6 +260,7 @@ class Hub:
             "reports": self.report_sender.run(),
             "limits": self.watch.look(),
             "tellings": self.watch.tell(),
+            "forecasts": self.forecaster.run(),
             "live": self.live.run(),
             "places": self.chat_sockets.run(),
             "calling pages": self.call_sockets.run(),

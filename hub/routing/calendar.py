@@ -263,10 +263,10 @@ def _spans(calendar: Calendar, start: datetime) -> Iterator[tuple[datetime, date
     for _ in range(_HORIZON_DAYS):
         special = calendar.special.get(day)
         for hours in calendar.week[day.weekday()] if special is None else special.hours:
-            closes = _instant(zone, day, hours.closes, is_last=True)
+            closes = wall_instant(zone, day, hours.closes, is_last=True)
             if closes <= covered:
                 continue
-            opens = _instant(zone, day, hours.opens, is_last=False)
+            opens = wall_instant(zone, day, hours.opens, is_last=False)
             # What overlaps (a special day after a long night) is counted once.
             opens = opens if covered == start else max(opens, covered)
             if opens < closes:
@@ -279,8 +279,9 @@ def _spans(calendar: Calendar, start: datetime) -> Iterator[tuple[datetime, date
 
 # The same few days are asked for again and again; some months of them, for a few calendars.
 @lru_cache(maxsize=4096)
-def _instant(zone: ZoneInfo, day: date, minutes: int, *, is_last: bool) -> datetime:
-    """When the clock on the wall shows it: of two such moments the first or the last, of none the jump over it."""
+def wall_instant(zone: ZoneInfo, day: date, minutes: int, *, is_last: bool) -> datetime:
+    """When the clock on the wall shows so many minutes of that day (1440 is the next midnight): of two such moments the
+    first or the last, of none the jump over it."""
     wall = datetime.combine(day, time()) + timedelta(minutes=minutes)
     instant = wall.replace(tzinfo=zone, fold=is_last).astimezone(UTC)
     if instant.astimezone(zone).replace(tzinfo=None) == wall:

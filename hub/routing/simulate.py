@@ -25,9 +25,10 @@ import heapq
 import math
 import random
 from array import array
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from statistics import fmean, stdev
 
 from hub.domain.calls import SHORT_ABANDON_S
@@ -193,6 +194,32 @@ def simulate(scenario: Scenario, policy: str = "as written") -> Figures:
     return Figures(policy, scenario.service_level_s, scenario.replications, tuple(queues), tuple(staff), tuple(waits))
 
 
+class Moment(StrEnum):
+    ARRIVED = "arrived"
+    ANSWERED = "answered"
+    LEFT = "left"
+    DONE = "done"
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """One thing that happened to one customer, `at_s` seconds from the beginning. `stream`: the place among the scenario's
+    arrivals; `agent`: the seat, counted from 0 over all groups of staff, of who answered."""
+
+    at_s: float
+    moment: Moment
+    contact: int
+    stream: int
+    agent: int | None = None
+
+
+def happenings(scenario: Scenario, replication: int = 0) -> list[Happening]:
+    """One replication told from its beginning to its end, warm-up and all, in the order in which it happened."""
+    told: list[Happening] = []
+    _Floor(scenario, replication, told.append).run()
+    return told
+
+
 def percentile(ordered: Sequence[float], share: float) -> float | None:
     """The smallest value that at least `share` of all do not exceed (nearest rank)."""
     return ordered[max(math.ceil(share * len(ordered)) - 1, 0)] if ordered else None
@@ -253,8 +280,9 @@ _ARRIVAL, _DONE, _LEFT, _WAKE = range(4)
 class _Floor:
     """The state of one replication. Times are seconds from its beginning."""
 
-    def __init__(self, scenario: Scenario, replication: int) -> None:
+    def __init__(self, scenario: Scenario, replication: int, hear: Callable[[Happening], None] | None = None) -> None:
         self._scenario = scenario
+        self._hear = hear
         self._end_s = scenario.hours * 3_600
         self._warm_s = scenario.warm_up_minutes * 60
         ids = {queue.name: number for number, queue in enumerate(scenario.queues)}
@@ -382,6 +410,7 @@ class _Floor:
         )
         self._waiting[contact_id] = _Contact(work, index, at_s, _draw(stream.handle, chance))
         self._lines[work.queue_id].move(at_s, 1)
+        self._say(at_s, Moment.ARRIVED, contact_id, index)
         if stream.patience is not None:
             self._push(at_s + _draw(stream.patience, chance), _LEFT, contact_id, 0)
         if at_s >= self._warm_s:
@@ -401,12 +430,17 @@ class _Floor:
             position = sum(engine.score_s(work, now) >= mine for work in theirs)
         contact.told_s = line.estimate_s(at_s, position, self._lengths())
 
+    def _say(self, at_s: float, moment: Moment, contact: int, stream: int, agent: int | None = None) -> None:
+        if self._hear is not None:
+            self._hear(Happening(at_s, moment, contact, stream, agent))
+
     def _lengths(self) -> dict[int, int]:
         return {line.queue_id: line.length for line in self._lines}
 
     def _leave(self, contact_id: int, at_s: float) -> None:
         contact = self._waiting.pop(contact_id)
         self._lines[contact.work.queue_id].move(at_s, -1)
+        self._say(at_s, Moment.LEFT, contact_id, contact.stream)
         if contact.arrived_s < self._warm_s:
             return
         tally = self.tallies[contact.work.queue_id]
@@ -421,6 +455,7 @@ class _Floor:
         line = self._lines[contact.work.queue_id]
         line.handled += 1
         line.handled_s += contact.handle_s
+        self._say(at_s, Moment.DONE, contact_id, contact.stream, seat_id)
         self._load(self._seats[seat_id], contact.work.kind, -weight, at_s)
 
     def _route(self, at_s: float) -> None:
@@ -466,6 +501,7 @@ class _Floor:
         self._push(at_s + contact.handle_s, _DONE, decision.conversation_id, decision.agent_id)
         line = self._lines[contact.work.queue_id]
         line.move(at_s, -1)
+        self._say(at_s, Moment.ANSWERED, decision.conversation_id, contact.stream, decision.agent_id)
         if at_s - contact.arrived_s >= waiting.MUST_WAIT_S:
             line.pace = line.pace.departed()
         if contact.arrived_s < self._warm_s:

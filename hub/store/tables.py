@@ -1802,6 +1802,58 @@ kpi_telling = Table(
     **_AUTO,
 )
 
+# --- staffing -----------------------------------------------------------------------------------------------------------
+# Days are ISO dates (2026-12-31), pieces [["09:00", "18:00", "work"], …], as kpi.schedule reads them.
+
+# What repeats from `since` on, Monday first, until another week of this agent begins.
+shift_week = Table(
+    "shift_week",
+    metadata,
+    Column("agent_id", BigId, ForeignKey("user_account.id", ondelete="CASCADE"), primary_key=True),
+    Column("since", Text, primary_key=True),
+    Column("days", JSON, nullable=False),
+)
+
+# A day that is not as the week says; no pieces: a day off.
+shift_day = Table(
+    "shift_day",
+    metadata,
+    Column("agent_id", BigId, ForeignKey("user_account.id", ondelete="CASCADE"), primary_key=True),
+    Column("day", Text, primary_key=True),
+    Column("pieces", JSON, nullable=False),
+    Index("ix_shift_day_day", "day"),
+)
+
+# What a queue is staffed for. Null: no bound on occupancy; handle time as it was lately; patience without end (Erlang C).
+staffing_plan = Table(
+    "staffing_plan",
+    metadata,
+    Column("queue_id", BigId, ForeignKey("queue.id", ondelete="CASCADE"), primary_key=True),
+    Column("service_level", Float, nullable=False),
+    Column("within_s", Integer, nullable=False),
+    Column("occupancy", Float),
+    Column("shrinkage", Float, nullable=False),
+    Column("aht_s", Float),
+    Column("patience_s", Float),
+    Column("concurrency", Integer, nullable=False),
+    _version(),
+    CheckConstraint("service_level BETWEEN 0 AND 1", name="service_level_is_a_share"),
+    CheckConstraint("shrinkage >= 0 AND shrinkage < 1", name="shrinkage_leaves_somebody"),
+)
+
+# What was foretold for a day, on the day on which it was: never changed, so its error is real. No foreign key: it outlives
+# its queue, as facts do. `contacts`: 96 quarters of the clock on the wall.
+forecast = Table(
+    "forecast",
+    metadata,
+    Column("queue_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("day", Text, primary_key=True),
+    Column("made_on", Text, primary_key=True),
+    Column("method", Text, nullable=False),
+    Column("contacts", JSON, nullable=False),
+    Index("ix_forecast_made_on", "made_on"),
+)
+
 # --- reports that are sent by mail (kpi.report_schedules) ---------------------------------------------------------------
 
 report_schedule = Table(

@@ -1581,6 +1581,260 @@ class SaveFigureDefaults(Request):
     expected_version: int
 
 
+# --- staffing -----------------------------------------------------------------------------------------------------------
+
+Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+HandleSeconds = Annotated[float, Field(ge=1, le=86_400, allow_inf_nan=False)]
+Concurrency = Annotated[int, Field(ge=1, le=20)]
+Shrinkage = Annotated[float, Field(ge=0, le=0.9, allow_inf_nan=False)]
+
+
+class WhatIf(Request):
+    """`contacts` come in `interval_s` and take `aht_s` each; `patience_s` null: customers wait for ever (Erlang C), else they
+    hang up after so long on average (Erlang A). Targets that are null do not count; one at least must be there. `agents`:
+    how many there are, to see what they make of it; null: as many as are required."""
+
+    contacts: Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)]
+    interval_s: Annotated[int, Field(ge=60, le=86_400)] = 900
+    aht_s: HandleSeconds
+    patience_s: Annotated[float, Field(ge=1, le=86_400, allow_inf_nan=False)] | None = None
+    concurrency: Concurrency = 1
+    service_level: Share | None = 0.8
+    within_s: Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False)] = 20
+    asa_s: Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False)] | None = None
+    abandonment: Share | None = None
+    occupancy: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)] | None = None
+    shrinkage: Shrinkage = 0
+    agents: Annotated[int, Field(ge=0, le=2_000)] | None = None
+
+
+class StaffedFigures(Answer):
+    """What so many agents make of the load. Shares are 0 to 1. `is_stable` false: the queue grows without end, and `asa_s` is
+    null; it is null, too, if nobody is answered. `reaches`: all targets hold."""
+
+    agents: int
+    scheduled: int
+    is_stable: bool
+    waiting_probability: float
+    service_level: float
+    asa_s: float | None
+    abandonment: float
+    occupancy: float
+    reaches: bool
+
+
+class WhatIfAnswer(Answer):
+    """`required` null: more than 2,000 agents. `scheduled`: required with shrinkage. `figures`: of `agents`, or of those that
+    are required; null if neither is known. `table`: of the numbers of agents around them."""
+
+    model: Literal["erlang_c", "erlang_a"]
+    erlangs: float
+    required: int | None
+    scheduled: int | None
+    figures: StaffedFigures | None
+    table: list[StaffedFigures]
+
+
+class StaffingPlanView(Answer):
+    """What a queue is staffed for. `aht_s` null: as it was lately; `patience_s` null: without end; `occupancy` null: any.
+    `recent_aht_s`, `recent_patience_s`: of the last four weeks, null if nothing was handled or nobody hung up. `version` 0:
+    nobody has said anything yet, these are the defaults."""
+
+    queue_id: int
+    service_level: float
+    within_s: int
+    occupancy: float | None
+    shrinkage: float
+    aht_s: float | None
+    patience_s: float | None
+    concurrency: int
+    version: int
+    recent_aht_s: float | None
+    recent_patience_s: float | None
+
+
+class SaveStaffingPlan(Request):
+    """`expected_version`: that of the plan which was seen."""
+
+    service_level: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
+    within_s: Annotated[int, Field(ge=0, le=86_400)]
+    occupancy: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)] | None = None
+    shrinkage: Shrinkage = 0
+    aht_s: HandleSeconds | None = None
+    patience_s: Annotated[float, Field(ge=1, le=86_400, allow_inf_nan=False)] | None = None
+    concurrency: Concurrency = 1
+    expected_version: Annotated[int, Field(ge=0)]
+
+
+class ForecastError(Answer):
+    """How far forecasts were off, over `intervals` quarters of an hour in which `contacts` came. `wape`: the sum of the
+    absolute errors ÷ contacts; `bias`: (foretold − came) ÷ contacts; null if nothing came. `chance`: the wape that chance
+    alone makes, of a forecast that knew the expectation exactly."""
+
+    intervals: int
+    contacts: float
+    wape: float | None
+    bias: float | None
+    chance: float | None
+
+
+class LeadError(Answer):
+    lead_days: int
+    error: ForecastError
+
+
+class ForecastTest(Answer):
+    """The method tried on the past: `days` days, each from what was known `lead_days` before. `naive`: the same, foretold by
+    what came on the same weekday of the week before."""
+
+    days: int
+    lead_days: int
+    error: ForecastError
+    naive: ForecastError
+
+
+class ForecastInterval(Answer):
+    """A quarter of an hour. `forecast` null: none was made; `actual` null: not over, or nobody knows; `required` (agents
+    there) and `required_scheduled` (with shrinkage) null: there is no forecast, or no handle time is known. `scheduled`:
+    people of the queue who are planned for work, parts counting as parts."""
+
+    start: datetime
+    forecast: float | None
+    actual: int | None
+    required: int | None
+    required_scheduled: int | None
+    scheduled: float
+
+
+class ForecastReport(Answer):
+    """`made_on`: the day on which the newest of these forecasts was made; null: there is none. Of days that are over the
+    forecasts are those made `lead_days` before. `error`: of the range asked for; `errors`: of the last four weeks, by lead.
+    `tested` null: too little history (`history_days` days; 14 are the least)."""
+
+    queue_id: int
+    time_zone: str
+    method: str
+    made_on: date | None
+    lead_days: int
+    history_days: int
+    aht_s: float | None
+    plan: StaffingPlanView
+    error: ForecastError
+    errors: list[LeadError]
+    tested: ForecastTest | None
+    intervals: list[ForecastInterval]
+
+
+# --- schedules ----------------------------------------------------------------------------------------------------------
+
+ActivityName = Literal["work", "break", "training", "meeting", "leave"]
+
+
+class ShiftPiece(Request):
+    """HH:MM of the clock on the wall; past midnight is written like 26:00. Breaks, training and meetings lie on top of work,
+    leave on top of all."""
+
+    starts: Annotated[str, StringConstraints(max_length=5)]
+    ends: Annotated[str, StringConstraints(max_length=5)]
+    activity: ActivityName
+
+
+class ShiftDay(Answer):
+    """`is_own`: the day is not as the week says."""
+
+    day: date
+    is_own: bool
+    pieces: list[ShiftPiece]
+
+
+class AgentShifts(Answer):
+    """`week`: what repeats on the last day asked for, Monday first, since `week_since`; empty and null if nothing does."""
+
+    user_id: int
+    name: str
+    week_since: date | None
+    week: list[list[ShiftPiece]]
+    days: list[ShiftDay]
+
+
+class ShiftsReport(Answer):
+    time_zone: str
+    agents: list[AgentShifts]
+
+
+class SaveShiftDay(Request):
+    pieces: Annotated[list[ShiftPiece], Field(max_length=24)]
+
+
+class SaveShiftWeek(Request):
+    """Seven days, Monday first, from `since` on."""
+
+    since: date
+    week: Annotated[list[Annotated[list[ShiftPiece], Field(max_length=24)]], Field(min_length=7, max_length=7)]
+
+
+class CopyShifts(Request):
+    """Both are Mondays. `agents` null: everybody who has a schedule."""
+
+    source: date
+    target: date
+    agents: Annotated[list[int], Field(max_length=2_000)] | None = None
+
+
+class ImportShifts(Request):
+    """Lines of agent (e-mail address), day, starts, ends, activity, below a line with these words."""
+
+    csv: Annotated[str, StringConstraints(min_length=1, max_length=2_000_000)]
+
+
+class DaysWritten(Answer):
+    days: int
+
+
+class ScheduleDeparture(Answer):
+    start: datetime
+    end: datetime
+    activity: ActivityName
+    state: AgentState
+
+
+class AgentAdherence(Answer):
+    """Seconds. `adherence`: in the right state ÷ scheduled; `conformance`: available or busy ÷ scheduled for work; null if
+    nothing was scheduled of which the state is known. `unknown_s`: scheduled time of which no state is known, in neither.
+    `departures`: the last ones, at most 50."""
+
+    user_id: int
+    name: str
+    scheduled_s: float
+    right_s: float
+    for_work_s: float
+    at_work_s: float
+    unknown_s: float
+    adherence: float | None
+    conformance: float | None
+    departures: list[ScheduleDeparture]
+
+
+class AdherenceReport(Answer):
+    """Up to `as_of`."""
+
+    time_zone: str
+    as_of: datetime
+    agents: list[AgentAdherence]
+
+
+class AbsentAgent(Answer):
+    """Scheduled for `activity` from `since` to `until`, and in another state since `state_since`."""
+
+    user_id: int
+    name: str
+    activity: ActivityName
+    since: datetime
+    until: datetime
+    state: AgentState
+    state_since: datetime
+
+
 # --- reports ------------------------------------------------------------------------------------------------------------
 
 

@@ -1,6 +1,7 @@
 """The reference day is counted on a fixed date, in a time zone whose clocks change."""
 
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import select, update
@@ -10,6 +11,8 @@ from hub.store.database import Database, Tx
 from tests.kpi.random_facts import CHANNELS, DAYS, FIRST
 from tests.kpi.reference import ANNA, BORIS, CARE, SALES
 from tests.support.clock import FrozenClock
+
+KYIV = ZoneInfo("Europe/Kyiv")
 
 
 @pytest.fixture

@@ -2160,6 +2160,210 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/staffing/what-if": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * What agents make of a load
+         * @description By Erlang C, or with a patience by Erlang A. Nothing is saved.
+         */
+        post: operations["what_if"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/staffing/forecast": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What is foretold for a queue, and whom it needs
+         * @description Quarters of an hour of the local days `from` to `to`, both included. Of days that are over it shows the forecast that
+         *     was made `lead_days` before (0, 1, 7, 14 or 28) and what then came.
+         */
+        get: operations["get_forecast"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/staffing/plans/{queue_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What a queue is staffed for */
+        get: operations["get_staffing_plan"];
+        /**
+         * Say what a queue is staffed for
+         * @description 409 `version_conflict` if somebody changed it meanwhile.
+         */
+        put: operations["save_staffing_plan"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/shifts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who is scheduled for what
+         * @description The local days `from` to `to`, both included, of all agents or one, by name. Agents are told their own.
+         */
+        get: operations["list_shifts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/shifts/absent": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who should be here and is not
+         * @description Scheduled for something at this moment, and in a state that does not agree with it; the longest first.
+         */
+        get: operations["list_absent"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/shifts/adherence": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How far people kept to their schedules
+         * @description Over the local days `from` to `to`, both included, up to now, by name. Agents are told their own. 422
+         *     `report_too_large` says what to narrow.
+         */
+        get: operations["get_adherence"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/shifts/copy": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Copy a week of schedules to another
+         * @description The seven days from the Monday `source` on become days of their own from the Monday `target` on.
+         */
+        post: operations["copy_shifts"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/shifts/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Import schedules from CSV
+         * @description Each day that is named is replaced by what the file says of it. All or nothing: 422 names each wrong line.
+         */
+        post: operations["import_shifts"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/shifts/{user_id}/week": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Say which week repeats
+         * @description From `since` on, until a week that begins later. Days of their own stay. Answers with the seven days from `since`.
+         */
+        put: operations["save_shift_week"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/shifts/{user_id}/days/{day}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Say how one day goes
+         * @description No pieces: a day off.
+         */
+        put: operations["save_shift_day"];
+        post?: never;
+        /** Let a day go as its week says */
+        delete: operations["clear_shift_day"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/reports/figures": {
         parameters: {
             query?: never;
@@ -2728,6 +2932,20 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description Scheduled for `activity` from `since` to `until`, and in another state since `state_since`. */
+        AbsentAgent: {
+            user_id: number;
+            name: string;
+            /** @enum {string} */
+            activity: "work" | "break" | "training" | "meeting" | "leave";
+            /** Format: date-time */
+            since: string;
+            /** Format: date-time */
+            until: string;
+            state: components["schemas"]["AgentState"];
+            /** Format: date-time */
+            state_since: string;
+        };
         /** @description The viewer's own rights changed (role, queues, deactivated): the console takes a fresh snapshot. */
         AccessChanged: {
             user_id: number;
@@ -2742,6 +2960,30 @@ export interface components {
             /** @default null */
             expected_active_version: number | null;
         };
+        /** @description Up to `as_of`. */
+        AdherenceReport: {
+            time_zone: string;
+            /** Format: date-time */
+            as_of: string;
+            agents: components["schemas"]["AgentAdherence"][];
+        };
+        /**
+         * @description Seconds. `adherence`: in the right state ÷ scheduled; `conformance`: available or busy ÷ scheduled for work; null if
+         *     nothing was scheduled of which the state is known. `unknown_s`: scheduled time of which no state is known, in neither.
+         *     `departures`: the last ones, at most 50.
+         */
+        AgentAdherence: {
+            user_id: number;
+            name: string;
+            scheduled_s: number;
+            right_s: number;
+            for_work_s: number;
+            at_work_s: number;
+            unknown_s: number;
+            adherence: number | null;
+            conformance: number | null;
+            departures: components["schemas"]["ScheduleDeparture"][];
+        };
         AgentChanged: {
             agent: components["schemas"]["AgentView"];
             /**
@@ -2755,6 +2997,14 @@ export interface components {
          * @enum {string}
          */
         AgentChoice: "least_loaded" | "longest_idle" | "best_skilled";
+        /** @description `week`: what repeats on the last day asked for, Monday first, since `week_since`; empty and null if nothing does. */
+        AgentShifts: {
+            user_id: number;
+            name: string;
+            week_since: string | null;
+            week: components["schemas"]["ShiftPiece"][][];
+            days: components["schemas"]["ShiftDay"][];
+        };
         /** @description A row of the matrix; `levels`: skill's id → level. A skill that is not named is not there. */
         AgentSkills: {
             user_id: number;
@@ -3376,6 +3626,15 @@ export interface components {
             /** @default null */
             call_id: number | null;
         };
+        /** @description Both are Mondays. `agents` null: everybody who has a schedule. */
+        CopyShifts: {
+            /** Format: date */
+            source: string;
+            /** Format: date */
+            target: string;
+            /** @default null */
+            agents: number[] | null;
+        };
         /** @description `country` by its two letters (ISO 3166-1). */
         CountryHolidays: {
             country: string;
@@ -3411,6 +3670,9 @@ export interface components {
             tier: number;
             /** @default null */
             owner_id: number | null;
+        };
+        DaysWritten: {
+            days: number;
         };
         /**
          * @description Where an outgoing message is.
@@ -3832,6 +4094,61 @@ export interface components {
         FollowUp: {
             done: boolean;
         };
+        /**
+         * @description How far forecasts were off, over `intervals` quarters of an hour in which `contacts` came. `wape`: the sum of the
+         *     absolute errors ÷ contacts; `bias`: (foretold − came) ÷ contacts; null if nothing came. `chance`: the wape that chance
+         *     alone makes, of a forecast that knew the expectation exactly.
+         */
+        ForecastError: {
+            intervals: number;
+            contacts: number;
+            wape: number | null;
+            bias: number | null;
+            chance: number | null;
+        };
+        /**
+         * @description A quarter of an hour. `forecast` null: none was made; `actual` null: not over, or nobody knows; `required` (agents
+         *     there) and `required_scheduled` (with shrinkage) null: there is no forecast, or no handle time is known. `scheduled`:
+         *     people of the queue who are planned for work, parts counting as parts.
+         */
+        ForecastInterval: {
+            /** Format: date-time */
+            start: string;
+            forecast: number | null;
+            actual: number | null;
+            required: number | null;
+            required_scheduled: number | null;
+            scheduled: number;
+        };
+        /**
+         * @description `made_on`: the day on which the newest of these forecasts was made; null: there is none. Of days that are over the
+         *     forecasts are those made `lead_days` before. `error`: of the range asked for; `errors`: of the last four weeks, by lead.
+         *     `tested` null: too little history (`history_days` days; 14 are the least).
+         */
+        ForecastReport: {
+            queue_id: number;
+            time_zone: string;
+            method: string;
+            made_on: string | null;
+            lead_days: number;
+            history_days: number;
+            aht_s: number | null;
+            plan: components["schemas"]["StaffingPlanView"];
+            error: components["schemas"]["ForecastError"];
+            errors: components["schemas"]["LeadError"][];
+            tested: components["schemas"]["ForecastTest"] | null;
+            intervals: components["schemas"]["ForecastInterval"][];
+        };
+        /**
+         * @description The method tried on the past: `days` days, each from what was known `lead_days` before. `naive`: the same, foretold by
+         *     what came on the same weekday of the week before.
+         */
+        ForecastTest: {
+            days: number;
+            lead_days: number;
+            error: components["schemas"]["ForecastError"];
+            naive: components["schemas"]["ForecastError"];
+        };
         Frame: components["schemas"]["EventsFrame"] | components["schemas"]["VolatileFrame"] | components["schemas"]["ResyncFrame"] | components["schemas"]["TickFrame"] | components["schemas"]["WatchingFrame"];
         /**
          * @description What an EVENT entry tells; the console has the sentence for each in every language.
@@ -3884,6 +4201,10 @@ export interface components {
         IcalDays: {
             days: components["schemas"]["SpecialDayView"][];
             skipped: string[];
+        };
+        /** @description Lines of agent (e-mail address), day, starts, ends, activity, below a line with these words. */
+        ImportShifts: {
+            csv: string;
         };
         InterruptionRules: {
             interrupts: {
@@ -3939,6 +4260,10 @@ export interface components {
             healed_at: string | null;
             healed_value: number | null;
             version: number;
+        };
+        LeadError: {
+            lead_days: number;
+            error: components["schemas"]["ForecastError"];
         };
         /**
          * @description `teams`: whose boards you may open; `team_id` null: of everybody whose team has not switched it off. Whoever has no
@@ -4664,6 +4989,12 @@ export interface components {
              * @enum {string}
              */
             kind: "page_supervisor";
+        };
+        /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
+        Page_AbsentAgent_: {
+            items: components["schemas"]["AbsentAgent"][];
+            /** @default null */
+            next_cursor: string | null;
         };
         /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
         Page_AgentView_: {
@@ -5518,6 +5849,31 @@ export interface components {
             short_s: number;
             expected_version: number;
         };
+        SaveShiftDay: {
+            pieces: components["schemas"]["ShiftPiece"][];
+        };
+        /** @description Seven days, Monday first, from `since` on. */
+        SaveShiftWeek: {
+            /** Format: date */
+            since: string;
+            week: components["schemas"]["ShiftPiece"][][];
+        };
+        /** @description `expected_version`: that of the plan which was seen. */
+        SaveStaffingPlan: {
+            service_level: number;
+            within_s: number;
+            /** @default null */
+            occupancy: number | null;
+            /** @default 0 */
+            shrinkage: number;
+            /** @default null */
+            aht_s: number | null;
+            /** @default null */
+            patience_s: number | null;
+            /** @default 1 */
+            concurrency: number;
+            expected_version: number;
+        };
         /**
          * @description `channels`: kinds of channel on which is asked. `delay_s` after the resolution; at most once in `throttle_days` (0:
          *     each time); answers are taken for `open_h` hours. `low_score`: a score up to it is low; null: none is. `told`: users who
@@ -5560,6 +5916,15 @@ export interface components {
             leaderboard: boolean;
             member_ids: number[];
             expected_version: number;
+        };
+        ScheduleDeparture: {
+            /** Format: date-time */
+            start: string;
+            /** Format: date-time */
+            end: string;
+            /** @enum {string} */
+            activity: "work" | "break" | "training" | "meeting" | "leave";
+            state: components["schemas"]["AgentState"];
         };
         Session: {
             user: components["schemas"]["UserView"];
@@ -5625,6 +5990,27 @@ export interface components {
         SettleDelivery: {
             /** @enum {string} */
             action: "retry" | "discard";
+        };
+        /** @description `is_own`: the day is not as the week says. */
+        ShiftDay: {
+            /** Format: date */
+            day: string;
+            is_own: boolean;
+            pieces: components["schemas"]["ShiftPiece"][];
+        };
+        /**
+         * @description HH:MM of the clock on the wall; past midnight is written like 26:00. Breaks, training and meetings lie on top of work,
+         *     leave on top of all.
+         */
+        ShiftPiece: {
+            starts: string;
+            ends: string;
+            /** @enum {string} */
+            activity: "work" | "break" | "training" | "meeting" | "leave";
+        };
+        ShiftsReport: {
+            time_zone: string;
+            agents: components["schemas"]["AgentShifts"][];
         };
         SignIn: {
             email: string;
@@ -5718,6 +6104,39 @@ export interface components {
             ][];
             name: string;
             source: string;
+        };
+        /**
+         * @description What so many agents make of the load. Shares are 0 to 1. `is_stable` false: the queue grows without end, and `asa_s` is
+         *     null; it is null, too, if nobody is answered. `reaches`: all targets hold.
+         */
+        StaffedFigures: {
+            agents: number;
+            scheduled: number;
+            is_stable: boolean;
+            waiting_probability: number;
+            service_level: number;
+            asa_s: number | null;
+            abandonment: number;
+            occupancy: number;
+            reaches: boolean;
+        };
+        /**
+         * @description What a queue is staffed for. `aht_s` null: as it was lately; `patience_s` null: without end; `occupancy` null: any.
+         *     `recent_aht_s`, `recent_patience_s`: of the last four weeks, null if nothing was handled or nobody hung up. `version` 0:
+         *     nobody has said anything yet, these are the defaults.
+         */
+        StaffingPlanView: {
+            queue_id: number;
+            service_level: number;
+            within_s: number;
+            occupancy: number | null;
+            shrinkage: number;
+            aht_s: number | null;
+            patience_s: number | null;
+            concurrency: number;
+            version: number;
+            recent_aht_s: number | null;
+            recent_patience_s: number | null;
         };
         /**
          * @description One local day of an agent (`start` to `end`: 23, 24 or 25 hours), its spells cut at its bounds. Seconds: `worked_s`
@@ -6310,6 +6729,48 @@ export interface components {
         /** @description The customer card the server takes for open on this screen. */
         WatchingFrame: {
             watching: number | null;
+        };
+        /**
+         * @description `contacts` come in `interval_s` and take `aht_s` each; `patience_s` null: customers wait for ever (Erlang C), else they
+         *     hang up after so long on average (Erlang A). Targets that are null do not count; one at least must be there. `agents`:
+         *     how many there are, to see what they make of it; null: as many as are required.
+         */
+        WhatIf: {
+            contacts: number;
+            /** @default 900 */
+            interval_s: number;
+            aht_s: number;
+            /** @default null */
+            patience_s: number | null;
+            /** @default 1 */
+            concurrency: number;
+            /** @default 0.8 */
+            service_level: number | null;
+            /** @default 20 */
+            within_s: number;
+            /** @default null */
+            asa_s: number | null;
+            /** @default null */
+            abandonment: number | null;
+            /** @default null */
+            occupancy: number | null;
+            /** @default 0 */
+            shrinkage: number;
+            /** @default null */
+            agents: number | null;
+        };
+        /**
+         * @description `required` null: more than 2,000 agents. `scheduled`: required with shrinkage. `figures`: of `agents`, or of those that
+         *     are required; null if neither is known. `table`: of the numbers of agents around them.
+         */
+        WhatIfAnswer: {
+            /** @enum {string} */
+            model: "erlang_c" | "erlang_a";
+            erlangs: number;
+            required: number | null;
+            scheduled: number | null;
+            figures: components["schemas"]["StaffedFigures"] | null;
+            table: components["schemas"]["StaffedFigures"][];
         };
         WhyAgent: {
             agent_id: number;
@@ -10777,6 +11238,401 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["BoardView"];
                 };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    what_if: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WhatIf"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WhatIfAnswer"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_forecast: {
+        parameters: {
+            query: {
+                queue: number;
+                from: string;
+                to: string;
+                lead_days?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ForecastReport"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_staffing_plan: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                queue_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StaffingPlanView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    save_staffing_plan: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                queue_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SaveStaffingPlan"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StaffingPlanView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_shifts: {
+        parameters: {
+            query: {
+                from: string;
+                to: string;
+                agent?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ShiftsReport"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_absent: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_AbsentAgent_"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_adherence: {
+        parameters: {
+            query: {
+                from: string;
+                to: string;
+                agent?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdherenceReport"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    copy_shifts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CopyShifts"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DaysWritten"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    import_shifts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ImportShifts"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DaysWritten"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    save_shift_week: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SaveShiftWeek"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AgentShifts"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    save_shift_day: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: number;
+                day: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SaveShiftDay"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AgentShifts"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    clear_shift_day: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: number;
+                day: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description It failed; `code` says why */
             default: {

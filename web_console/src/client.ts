@@ -415,3 +415,20 @@ export const reportsApi = {
 
 /** The same figures as a file. */
 export const figuresUrl = (form: "csv" | "xlsx", query: Record<string, string>) => `/api/v1/reports/figures.${form}?${new URLSearchParams(query).toString()}`;
+
+export const staffingApi = {
+  whatIf: (body: Schemas["WhatIf"]) => take(client.POST("/api/v1/staffing/what-if", { body })),
+  forecast: (queue: number, from: string, to: string, lead_days: number) => take(client.GET("/api/v1/staffing/forecast", { params: { query: { queue, from, to, lead_days } } })),
+  savePlan: (queue_id: number, body: Schemas["SaveStaffingPlan"]) => take(client.PUT("/api/v1/staffing/plans/{queue_id}", { params: { path: { queue_id } }, body })),
+};
+
+export const shiftsApi = {
+  list: (from: string, to: string) => take(client.GET("/api/v1/shifts", { params: { query: { from, to } } })),
+  absent: () => take(client.GET("/api/v1/shifts/absent")),
+  adherence: (from: string, to: string) => take(client.GET("/api/v1/shifts/adherence", { params: { query: { from, to } } })),
+  saveDay: (user_id: number, day: string, body: Schemas["SaveShiftDay"]) => take(client.PUT("/api/v1/shifts/{user_id}/days/{day}", { params: { path: { user_id, day } }, body })),
+  clearDay: (user_id: number, day: string) => take(client.DELETE("/api/v1/shifts/{user_id}/days/{day}", { params: { path: { user_id, day } } })),
+  saveWeek: (user_id: number, body: Schemas["SaveShiftWeek"]) => take(client.PUT("/api/v1/shifts/{user_id}/week", { params: { path: { user_id } }, body })),
+  copy: (source: string, target: string) => take(client.POST("/api/v1/shifts/copy", { body: { source, target, agents: null } })),
+  importCsv: (csv: string) => take(client.POST("/api/v1/shifts/import", { body: { csv } })),
+};

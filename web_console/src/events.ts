@@ -96,3 +96,17 @@ export type Role = Schemas["Role"];
 
 /** A message of the socket, each kind told by the one key it has. */
 export type SocketMessage = Schemas["Frame"];
+
+export type AbsentAgent = Schemas["AbsentAgent"];
+export type AdherenceReport = Schemas["AdherenceReport"];
+export type AgentAdherence = Schemas["AgentAdherence"];
+export type AgentShifts = Schemas["AgentShifts"];
+export type ForecastError = Schemas["ForecastError"];
+export type ForecastInterval = Schemas["ForecastInterval"];
+export type ForecastReport = Schemas["ForecastReport"];
+export type ShiftPiece = Schemas["ShiftPiece"];
+export type ShiftsReport = Schemas["ShiftsReport"];
+export type StaffedFigures = Schemas["StaffedFigures"];
+export type StaffingPlanView = Schemas["StaffingPlanView"];
+export type WhatIf = Schemas["WhatIf"];
+export type WhatIfAnswer = Schemas["WhatIfAnswer"];

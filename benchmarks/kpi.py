@@ -28,7 +28,8 @@ from typing import Any
 
 import asyncpg
 from sqlalchemy import Index, MetaData, insert, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.engine import make_url
 from sqlalchemy.schema import CreateIndex
 
 from benchmarks.kpi_contacts import (
@@ -344,6 +345,8 @@ async def _fill_postgresql(url: str, size: int) -> None:
         await connection.copy_records_to_table(table, records=of_table, columns=columns_of(table))
     await connection.execute("SET maintenance_work_mem = '512MB'")
     for index in indexes:
-        await connection.execute(str(CreateIndex(index).compile(dialect=postgresql.dialect())))
+        await connection.execute(
+            str(CreateIndex(index).compile(dialect=make_url("postgresql+asyncpg://").get_dialect()()))
+        )
     await connection.execute("VACUUM ANALYZE")
     await connection.close()

@@ -58,9 +58,9 @@ class Asked:
     params: Params = DEFAULTS
 
 
-def make_params(said: Mapping[str, Any]) -> Params:
-    """By the names of Params; None: nothing was said."""
-    return replace(DEFAULTS, **{name: value for name, value in said.items() if value is not None})
+def make_params(said: Mapping[str, Any], usual: Params) -> Params:
+    """By the names of Params; None: nothing was said, and the organisation's `usual` holds (kpi.defaults)."""
+    return replace(usual, **{name: value for name, value in said.items() if value is not None})
 
 
 def split(words: str) -> tuple[str, ...]:

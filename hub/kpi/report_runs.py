@@ -239,7 +239,7 @@ def load_due_run(tx: Tx) -> DueRun | None:
 
 def load_report(tx: Tx, due: DueRun) -> Report:
     """CallerError when what it asks can no longer be told, or not to its owner."""
-    query = query_of(due.draft, due.due_at, load_zone(tx))
+    query = query_of(tx, due.draft, due.due_at)
     asking.check_may_see(due.owner, query)
     asking.check_exists(tx, query)
     with asking.api_names():

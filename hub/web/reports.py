@@ -20,8 +20,9 @@ from hub.kpi.asking import Asked
 from hub.kpi.cells import Dim
 from hub.kpi.contacts import Contact, Contacts, ContactsQuery, load_contacts
 from hub.kpi.days import INTERVAL, Grain
+from hub.kpi.defaults import load_params
 from hub.kpi.figures import Query, Report, load_figures
-from hub.kpi.measures import Figure, Measure
+from hub.kpi.measures import Figure, Measure, Params
 from hub.kpi.report_files import CSV_TYPE, XLSX_TYPE, csv_parts, file_name, write_xlsx
 from hub.kpi.sketch import RELATIVE_ERROR
 from hub.kpi.time_lines import AgentDay, TimeLines, load_time_lines
@@ -184,9 +185,13 @@ async def _load(context: Context, query: FigureQuery, filters: ReportFilters, pa
         ids=asking.split(query.ids),
         filters=_given(filters),
         compare=query.compare == "previous",
-        params=asking.make_params(params.model_dump()),
+        params=await _params(context, params),
     )
     return await context.hub.database.read(_figures, context.viewer, asking.make_query(asked, query.from_, query.to))
+
+
+async def _params(context: Context, params: MeasureParams) -> Params:
+    return asking.make_params(params.model_dump(), await context.hub.database.read(load_params))
 
 
 def _figures(tx: Tx, viewer: Viewer, query: Query) -> Report:
@@ -244,7 +249,7 @@ async def list_contacts_behind(
         by=by,
         ids=() if id is None else (id,),
         filters=_given(filters),
-        params=asking.make_params(params.model_dump()),
+        params=await _params(context, params),
     )
     with asking.api_names(_ONE):
         query = asking.make_query(asked, from_, to)
@@ -341,7 +346,7 @@ async def get_load(
     context: Context, from_: date, to: date, filters: ReportFilters, params: MeasureParams, measure: str = "contacts"
 ) -> LoadReport:
     """`measure`: what is counted, as a rule the contacts that arrived."""
-    asked = Asked((measure,), filters=_given(filters), params=asking.make_params(params.model_dump()))
+    asked = Asked((measure,), filters=_given(filters), params=await _params(context, params))
     with asking.api_names(_ONE):
         query = asking.make_query(asked, from_, to)
     pattern = await context.hub.database.read(_week_pattern, query)

@@ -21,7 +21,6 @@ from hub.errors import Conflict, InvalidInput, NotFound
 from hub.kpi import asking
 from hub.kpi.asking import Asked
 from hub.kpi.belonging import load_zone
-from hub.kpi.defaults import load_params
 from hub.kpi.figures import Query
 from hub.kpi.recurrence import Every, Recurrence, days_told, next_due
 from hub.store import tables
@@ -223,9 +222,10 @@ def recurrence_of(draft: Draft, zone: ZoneInfo) -> Recurrence:
     )
 
 
-def query_of(tx: Tx, draft: Draft, due_at: datetime) -> Query:
+def load_query(tx: Tx, draft: Draft, due_at: datetime) -> Query:
     """What it tells when it is due at this instant. InvalidInput names what can no longer be asked."""
     said = draft.query
+    params = {name: said.get(name) for name in _PARAMS}
     asked = Asked(
         measures=tuple(said["measures"]),
         grain=said["grain"],
@@ -233,10 +233,10 @@ def query_of(tx: Tx, draft: Draft, due_at: datetime) -> Query:
         ids=tuple(said["ids"]),
         filters={dim: said[dim] for dim in _DIMS if said.get(dim) is not None},
         compare=said["compare"] == "previous",
-        params=asking.make_params({name: said.get(name) for name in _PARAMS}, load_params(tx)),
+        params=asking.make_params(params),
     )
     since, until = days_told(said["range"], due_at, load_zone(tx))
-    return asking.make_query(asked, since, until)
+    return asking.with_defaults(tx, asking.make_query(asked, since, until), params)
 
 
 # --- changing -----------------------------------------------------------------------------------------------------------
@@ -309,7 +309,7 @@ def _check(tx: Tx, viewer: Viewer, draft: Draft) -> None:
     elif not draft.recipient_ids and not draft.addresses:
         faults["recipient_ids"] = "say who should get it"
     try:
-        query = query_of(tx, draft, tx.now)
+        query = load_query(tx, draft, tx.now)
         asking.check_may_see(viewer, query)
         asking.check_exists(tx, query)
     except InvalidInput as error:

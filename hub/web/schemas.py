@@ -1676,7 +1676,7 @@ class ContactBehind(Answer):
 
     conversation_id: int
     customer_name: str | None
-    channel_id: str
+    channel_id: str | None
     queue_id: int | None
     agent_id: int | None
     at: datetime

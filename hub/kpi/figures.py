@@ -148,12 +148,12 @@ def load_figures(tx: Tx, query: Query, now: datetime) -> Report:
     told = _told(cells, earlier)
     rows = []
     # Days of teams elsewhere begin and end before ours and after.
-    told = {number for number, _ in cells}
+    filled = {number for number, _ in cells}
     # Of days that are over it does not matter what the projector has still to read of today.
     is_complete = horizon >= min(now, asked.stretches[-1].end(placing.zone))
     for number, stretch in enumerate(asked.stretches):
         start, end = stretch.start(placing.zone), stretch.end(placing.zone)
-        is_gap = number not in told and (known is None or end <= known or start > now)
+        is_gap = number not in filled and (known is None or end <= known or start > now)
         is_complete = is_complete and not is_gap
         keys = _keys(query, told.get(number, set()))
         for key in sorted(keys, key=lambda key: (names.get(key, key), key)):

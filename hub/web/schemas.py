@@ -2166,6 +2166,11 @@ class ReportSchedule(Answer):
 # --- limits that are watched --------------------------------------------------------------------------------------------
 
 
+AlertEmails = Annotated[
+    list[Annotated[str, StringConstraints(strip_whitespace=True, max_length=254)]], Field(max_length=50)
+]
+
+
 class NewAlertRule(Request):
     """A limit: it breaks when the figure is beyond `raise_at` for `for_s` without a break, and is well again at `clear_at`
     or better (both may be one). `measure`: a measure's id (of today), or waiting, longest_wait_s, ewt_s, backlog,
@@ -2180,9 +2185,7 @@ class NewAlertRule(Request):
     for_s: int = 0
     enabled: bool = True
     to_console: bool = True
-    emails: Annotated[
-        list[Annotated[str, StringConstraints(strip_whitespace=True, max_length=254)]], Field(max_length=50)
-    ] = []
+    emails: AlertEmails = []
     webhook_url: Annotated[str, StringConstraints(strip_whitespace=True, max_length=2_000)] | None = None
     webhook_secret: Annotated[str, StringConstraints(max_length=200)] | None = None
 

@@ -50,9 +50,9 @@ from hub.kpi.report_schedules import (
     Draft,
     Schedule,
     draft_of,
+    load_query,
     load_recipients,
     load_schedule,
-    query_of,
     recurrence_of,
 )
 from hub.store import tables
@@ -239,7 +239,7 @@ def load_due_run(tx: Tx) -> DueRun | None:
 
 def load_report(tx: Tx, due: DueRun) -> Report:
     """CallerError when what it asks can no longer be told, or not to its owner."""
-    query = query_of(due.draft, due.due_at, load_zone(tx))
+    query = load_query(tx, due.draft, due.due_at)
     asking.check_may_see(due.owner, query)
     asking.check_exists(tx, query)
     with asking.api_names():
@@ -394,6 +394,10 @@ class ReportSender:
             log.info("report.mail_failed", extra={"channel": due.channel_id, "code": error.code})
         except HubError as error:
             failure = Unavailable(error.message, code=error.code)
+        except Exception as error:
+            # An adapter's bug: whether the mail left is not known.
+            log.exception("report.adapter_failed", extra={"channel": due.channel_id})
+            failure = Uncertain(f"The e-mail adapter failed: {type(error).__name__}", code="adapter_failed")
         while True:
             try:
                 await self._database.transaction(record, mail.id, failure)

@@ -222,9 +222,10 @@ def recurrence_of(draft: Draft, zone: ZoneInfo) -> Recurrence:
     )
 
 
-def query_of(draft: Draft, due_at: datetime, zone: ZoneInfo) -> Query:
+def load_query(tx: Tx, draft: Draft, due_at: datetime) -> Query:
     """What it tells when it is due at this instant. InvalidInput names what can no longer be asked."""
     said = draft.query
+    params = {name: said.get(name) for name in _PARAMS}
     asked = Asked(
         measures=tuple(said["measures"]),
         grain=said["grain"],
@@ -232,10 +233,10 @@ def query_of(draft: Draft, due_at: datetime, zone: ZoneInfo) -> Query:
         ids=tuple(said["ids"]),
         filters={dim: said[dim] for dim in _DIMS if said.get(dim) is not None},
         compare=said["compare"] == "previous",
-        params=asking.make_params({name: said.get(name) for name in _PARAMS}),
+        params=asking.make_params(params),
     )
-    since, until = days_told(said["range"], due_at, zone)
-    return asking.make_query(asked, since, until)
+    since, until = days_told(said["range"], due_at, load_zone(tx))
+    return asking.with_defaults(tx, asking.make_query(asked, since, until), params)
 
 
 # --- changing -----------------------------------------------------------------------------------------------------------
@@ -308,7 +309,7 @@ def _check(tx: Tx, viewer: Viewer, draft: Draft) -> None:
     elif not draft.recipient_ids and not draft.addresses:
         faults["recipient_ids"] = "say who should get it"
     try:
-        query = query_of(draft, tx.now, load_zone(tx))
+        query = load_query(tx, draft, tx.now)
         asking.check_may_see(viewer, query)
         asking.check_exists(tx, query)
     except InvalidInput as error:

@@ -1,5 +1,5 @@
 /* Nouns of the figures: what is asked for, and what is written. Those that the generated types have are named in events.ts. */
-import type { ContactBehind, TargetView, TeamView } from "./events";
+import type { TargetView, TeamView } from "./events";
 import type { TargetScope } from "./targets";
 
 export type Dim = "agent" | "team" | "queue" | "channel" | "topic";
@@ -18,11 +18,6 @@ export interface ContactsQuery {
   queue?: number;
   channel?: string;
   topic?: number;
-}
-
-export interface ContactsPage {
-  items: ContactBehind[];
-  next_cursor: string | null;
 }
 
 export type TeamBody = Omit<TeamView, "id" | "version">;

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from hub.channels.voice import Prompt
+from hub.surveys import words
 
 # Places beyond this are not told: they say nothing but "long".
 TOLD_PLACES = 20
@@ -126,7 +127,10 @@ _UK: Mapping[str, str] = {
     "trouble": "Вибачте, сталася помилка. Будь ласка, зателефонуйте ще раз.",
 }
 
-PHRASES: Mapping[str, Mapping[str, str]] = {"en": _EN, "hy": _HY, "ka": _KA, "az": _AZ, "uk": _UK}
+PHRASES: Mapping[str, Mapping[str, str]] = {
+    language: {**own, **words.phrases(language)}
+    for language, own in {"en": _EN, "hy": _HY, "ka": _KA, "az": _AZ, "uk": _UK}.items()
+}
 
 
 def language_of(wanted: str | None) -> str:

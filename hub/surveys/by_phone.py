@@ -108,12 +108,10 @@ def ask(tx: Tx, call: Row[Any]) -> Question | None:
         ),
         {FACTS},
     )
-    # A house that cannot speak a language may lay a recording beside the hub's own (docs/calls.md); its own words it cannot.
+    # The usual words are recorded, for lines that do not speak the language; a queue's own are spoken, or left out.
     is_usual = asked == words.asked(kind, language)
-    prompts = (
-        Prompt(asked.question, language, phrase=f"survey_{kind.value}" if is_usual else ""),
-        Prompt(words.keys(kind, language), language, phrase=f"survey_{kind.value}_keys"),
-    )
+    question = spoken(f"survey_{kind.value}", language) if is_usual else Prompt(asked.question, language)
+    prompts = (question, spoken(f"survey_{kind.value}_keys", language))
     return Question(survey_id, prompts, tuple(TEN if score == 10 else str(score) for score in kind.scale))
 
 

@@ -203,6 +203,12 @@ def keys(kind: SurveyKind, language: str) -> str:
     return f"{how} {_TEN_BY_KEY[language]}" if high == 10 else how
 
 
+def phrases(language: str) -> Mapping[str, str]:
+    """What callers hear of surveys in the usual words, by the names of its recordings (calls.phrases)."""
+    questions = {f"survey_{kind.value}": _ASKED[language][kind].question for kind in SurveyKind}
+    return questions | {f"survey_{kind.value}_keys": keys(kind, language) for kind in SurveyKind}
+
+
 def letter(kind: SurveyKind, language: str, question: str, url: str) -> str:
     """A mail's text (hub.mail.markup): a link for each score, best first."""
     usual = _ASKED[language][kind]

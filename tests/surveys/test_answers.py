@@ -7,13 +7,14 @@ import json
 import pytest
 from sqlalchemy import delete
 
+from hub.channels.channel import Consent
 from hub.domain.values import ContactKind
 from hub.errors import Conflict, InvalidInput, NotFound
 from hub.kpi.facts import project, rebuild
 from hub.store import tables
 from hub.store.database import Tx
 from hub.surveys import answers
-from hub.timeline import conversations, customers
+from hub.timeline import conversations, customers, outbox
 from tests.surveys.conftest import PHONE, Floor
 
 pytestmark = pytest.mark.anyio
@@ -88,6 +89,15 @@ async def test_number_belongs_to_the_talk_once_it_goes_on(floor: Floor, asked: i
     (survey,) = await floor.surveys()
     assert survey["state"] == "sent"
     assert len(await floor.scene.rows(tables.entry, conversation_id=asked, direction="in")) == 3
+
+
+async def test_stop_is_no_score_and_ends_the_asking(floor: Floor, asked: int) -> None:
+    await floor.scene.say("STOP", channel_id="sms-1", sender=PHONE, kind=ContactKind.PHONE, consent=Consent.STOP)
+    (survey,) = await floor.surveys()
+    assert (survey["state"], survey["score"]) == ("sent", None)
+    assert (await floor.scene.row(tables.contact_point))["opted_out_at"] is not None
+    claimed = await floor.database.transaction(outbox.claim, "process", 50)
+    assert "satisfied" not in " ".join(each.message.text for each in claimed)
 
 
 async def test_answer_after_the_time_is_over_is_an_ordinary_message(floor: Floor, asked: int) -> None:

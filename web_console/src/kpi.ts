@@ -10,12 +10,12 @@ export interface ContactsQuery {
   from: string;
   to: string;
   by?: Dim | "none";
-  id?: string | number;
-  agent?: number;
-  team?: number;
-  queue?: number;
+  id?: string;
+  agent?: string;
+  team?: string;
+  queue?: string;
   channel?: string;
-  topic?: number;
+  topic?: string;
 }
 
 export type TeamBody = Omit<TeamView, "id" | "version">;

@@ -2514,6 +2514,95 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/alert-rules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * All limits that are watched
+         * @description By id, as they stand now.
+         */
+        get: operations["list_alert_rules"];
+        put?: never;
+        /**
+         * Watch a limit
+         * @description 422 names every fault. Addresses of our own network are refused for webhooks unless the hub's settings allow them.
+         */
+        post: operations["create_alert_rule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/alert-rules/{rule_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Change a limit
+         * @description With another figure or other bounds, and switched off, it ends its alert. 409 `version_conflict` if somebody changed
+         *     it meanwhile.
+         */
+        put: operations["replace_alert_rule"];
+        post?: never;
+        /**
+         * Watch a limit no longer
+         * @description Its alerts stay in the list.
+         */
+        delete: operations["remove_alert_rule"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/alert-rules/{rule_id}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Try whether messages arrive
+         * @description Sends a message that says it is a test to every address and to the webhook, now.
+         */
+        post: operations["try_alert_rule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/kpi-alerts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Limits that are broken, or were
+         * @description Those that are broken first, then the newest. They are kept for 90 days.
+         */
+        get: operations["list_kpi_alerts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -2593,6 +2682,34 @@ export interface components {
              * @enum {string}
              */
             kind: "alert.changed";
+        };
+        /**
+         * @description `raised_at`: since when it is broken; null: it is not. `value`: the figure as it was looked at last. `trouble`: why
+         *     the last message did not arrive; null: it did.
+         */
+        AlertRuleView: {
+            id: number;
+            name: string;
+            measure: string;
+            /** @enum {string} */
+            scope: "all" | "queue" | "team" | "agent";
+            scope_id: number | null;
+            raise_at: number;
+            clear_at: number;
+            for_s: number;
+            enabled: boolean;
+            to_console: boolean;
+            emails: string[];
+            webhook_url: string | null;
+            has_webhook_secret: boolean;
+            raised_at: string | null;
+            value: number | null;
+            trouble: string | null;
+            version: number;
+        };
+        /** @description `trouble`: what did not arrive and why; null: everything did. */
+        AlertTest: {
+            trouble: string | null;
         };
         /**
          * @description Something that `user_id` must look at, until `seen_at`. `page` stands before everything. `reason` is a machine word
@@ -3892,6 +4009,33 @@ export interface components {
         Mute: {
             muted: boolean;
         };
+        /**
+         * @description A limit: it breaks when the figure is beyond `raise_at` for `for_s` without a break, and is well again at `clear_at`
+         *     or better (both may be one). `measure`: a measure's id (of today), or waiting, longest_wait_s, ewt_s, backlog,
+         *     available_agents (of this moment). `webhook_secret`: signs what goes to `webhook_url`; null: as it was.
+         */
+        NewAlertRule: {
+            name: string;
+            measure: string;
+            /** @enum {string} */
+            scope: "all" | "queue" | "team" | "agent";
+            /** @default null */
+            scope_id: number | null;
+            raise_at: number;
+            clear_at: number;
+            /** @default 0 */
+            for_s: number;
+            /** @default true */
+            enabled: boolean;
+            /** @default true */
+            to_console: boolean;
+            /** @default [] */
+            emails: string[];
+            /** @default null */
+            webhook_url: string | null;
+            /** @default null */
+            webhook_secret: string | null;
+        };
         NewApiKey: {
             name: string;
             /** @default agent */
@@ -4404,6 +4548,12 @@ export interface components {
             next_cursor: string | null;
         };
         /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
+        Page_AlertRuleView_: {
+            items: components["schemas"]["AlertRuleView"][];
+            /** @default null */
+            next_cursor: string | null;
+        };
+        /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
         Page_ApiKey_: {
             items: components["schemas"]["ApiKey"][];
             /** @default null */
@@ -4466,6 +4616,12 @@ export interface components {
         /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
         Page_HolidayCountry_: {
             items: components["schemas"]["HolidayCountry"][];
+            /** @default null */
+            next_cursor: string | null;
+        };
+        /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
+        Page_KpiAlertView_: {
+            items: components["schemas"]["KpiAlertView"][];
             /** @default null */
             next_cursor: string | null;
         };
@@ -5176,6 +5332,30 @@ export interface components {
             active: components["schemas"]["RuleSetView"] | null;
             latest: components["schemas"]["RuleSetView"] | null;
             versions: components["schemas"]["RuleSetVersion"][];
+        };
+        /** @description The limit whole. `expected_version`: what was seen. */
+        SaveAlertRule: {
+            name: string;
+            measure: string;
+            /** @enum {string} */
+            scope: "all" | "queue" | "team" | "agent";
+            /** @default null */
+            scope_id: number | null;
+            raise_at: number;
+            clear_at: number;
+            /** @default 0 */
+            for_s: number;
+            /** @default true */
+            enabled: boolean;
+            /** @default true */
+            to_console: boolean;
+            /** @default [] */
+            emails: string[];
+            /** @default null */
+            webhook_url: string | null;
+            /** @default null */
+            webhook_secret: string | null;
+            expected_version: number;
         };
         /** @description With `expected_version`, 409 `version_conflict` when somebody changed the calendar meanwhile. */
         SaveCalendar: {
@@ -11172,6 +11352,194 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ReportSchedule"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_alert_rules: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_AlertRuleView_"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    create_alert_rule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewAlertRule"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertRuleView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    replace_alert_rule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                rule_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SaveAlertRule"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertRuleView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    remove_alert_rule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                rule_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    try_alert_rule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                rule_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertTest"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_kpi_alerts: {
+        parameters: {
+            query?: {
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_KpiAlertView_"];
                 };
             };
             /** @description It failed; `code` says why */

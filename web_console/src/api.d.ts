@@ -2139,161 +2139,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/board": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Agents and queues with their figures of today
-         * @description Supervisors see everybody and every queue, agents themselves and their queues. The events `numbers.changed` and
-         *     `queue_numbers.changed` of `/live` carry the same figures on.
-         */
-        get: operations["get_board"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/teams": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * All teams
-         * @description By id.
-         */
-        get: operations["list_teams"];
-        put?: never;
-        /**
-         * Create a team
-         * @description Figures belong to it from now on. 409 `name_taken` if there is one of this name, in small or capital letters.
-         */
-        post: operations["create_team"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/teams/{team_id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        /**
-         * Change a team
-         * @description Who joins or leaves does so from now on; figures of the past stay. With another time zone all figures are made anew,
-         *     and reports are not complete until they are. 409 `version_conflict` if somebody changed it meanwhile.
-         */
-        put: operations["replace_team"];
-        post?: never;
-        /**
-         * Remove a team
-         * @description Its targets go with it; figures of the past are still told by it. 409 `in_use`, naming them, while limits are watched
-         *     for it.
-         */
-        delete: operations["remove_team"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/teams/{team_id}/members": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Who was in a team when
-         * @description The newest first.
-         */
-        get: operations["list_members"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/targets": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * What figures should be
-         * @description Of an agent those that hold for them, of supervisors all. The narrowest holds: of the agent, the team (of several that
-         *     with the lowest id), the queue, all.
-         */
-        get: operations["list_targets"];
-        put?: never;
-        /**
-         * Set a target
-         * @description 409 `target_taken` if there is one for the same figure.
-         */
-        post: operations["create_target"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/targets/{target_id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        /** Change a target */
-        put: operations["replace_target"];
-        post?: never;
-        /** Remove a target */
-        delete: operations["remove_target"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/organisation/figures": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** How service level is counted */
-        get: operations["get_figure_defaults"];
-        /**
-         * Set how service level is counted
-         * @description 409 `version_conflict` if somebody changed it meanwhile.
-         */
-        put: operations["set_figure_defaults"];
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/v1/reports/figures": {
         parameters: {
             query?: never;
@@ -2508,6 +2353,140 @@ export interface paths {
          *     code), or `under_way` while the last one by hand has not been sent.
          */
         post: operations["send_report_now"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/teams": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * All teams
+         * @description By id.
+         */
+        get: operations["list_teams"];
+        put?: never;
+        /**
+         * Create a team
+         * @description Figures belong to it from now on. 409 `name_taken` if there is one of this name, in small or capital letters.
+         */
+        post: operations["create_team"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/teams/{team_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Change a team
+         * @description Who joins or leaves does so from now on; figures of the past stay. With another time zone all figures are made anew,
+         *     and reports are not complete until they are. 409 `version_conflict` if somebody changed it meanwhile.
+         */
+        put: operations["replace_team"];
+        post?: never;
+        /**
+         * Remove a team
+         * @description Its targets go with it; figures of the past are still told by it. 409 `in_use`, naming them, while limits are watched
+         *     for it.
+         */
+        delete: operations["remove_team"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/teams/{team_id}/members": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who was in a team when
+         * @description The newest first.
+         */
+        get: operations["list_members"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/targets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What figures should be
+         * @description Of an agent those that hold for them, of supervisors all. The narrowest holds: of the agent, the team (of several that
+         *     with the lowest id), the queue, all.
+         */
+        get: operations["list_targets"];
+        put?: never;
+        /**
+         * Set a target
+         * @description 409 `target_taken` if there is one for the same figure.
+         */
+        post: operations["create_target"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/targets/{target_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Change a target */
+        put: operations["replace_target"];
+        post?: never;
+        /** Remove a target */
+        delete: operations["remove_target"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/organisation/figures": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How service level is counted */
+        get: operations["get_figure_defaults"];
+        /**
+         * Set how service level is counted
+         * @description 409 `version_conflict` if somebody changed it meanwhile.
+         */
+        put: operations["set_figure_defaults"];
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -2782,41 +2761,6 @@ export interface components {
             /** Format: date-time */
             since: string;
             until: string | null;
-        };
-        /** @description An agent on the board: as colleagues see them, the teams they are in now, and their day. */
-        BoardAgentView: {
-            user_id: number;
-            name: string;
-            state: components["schemas"]["AgentState"];
-            reason: string | null;
-            /** Format: date-time */
-            state_since: string;
-            connected: boolean;
-            load: number;
-            capacity: number;
-            team_ids: number[];
-            numbers: components["schemas"]["NumbersView"];
-        };
-        /** @description A queue on the board: who waits now, since when the one who has waited longest, the wait foretold, and its day. */
-        BoardQueueView: {
-            queue_id: number;
-            name: string;
-            waiting: number;
-            longest_since: string | null;
-            ewt_s: number | null;
-            numbers: components["schemas"]["QueueNumbersView"];
-        };
-        /**
-         * @description Agents and queues as they are now. Everything that happened before `as_of` is in the figures; `day` (ISO) is the
-         *     organisation's.
-         */
-        BoardView: {
-            /** Format: date-time */
-            as_of: string;
-            day: string;
-            time_zone: string;
-            agents: components["schemas"]["BoardAgentView"][];
-            queues: components["schemas"]["BoardQueueView"][];
         };
         BrowserToken: {
             token: string;
@@ -4384,15 +4328,9 @@ export interface components {
             kind: "numbers.changed";
         };
         /**
-         * @description An agent's own day so far, in their team's time zone (the organisation's where it has none). Durations in seconds;
-         *     None while there is no case yet. What each figure means is said by the measure it is (kpi.measures).
-         *
-         *     `calls_in`, `calls_out` and `calls_internal` were handled, `calls_missed` rang out; `talk_s`, `hold_s` and `wrap_up_s` are
-         *     the sums of those handled, `aht_s` the mean of all three together. `chats`, `mails` and `texts` are handled segments;
-         *     `handle_mean_s` is of all that is not a call. `transfer_cases`: of how many segments those that were passed on are.
-         *
-         *     Occupancy goes on while it is looked at: `work_ms` and `available_ms` are of the stretches of time that ended, and to one
-         *     of them (`spell`) belongs the time since `spell_since`.
+         * @description An agent's own day so far, in the organisation's time zone. Durations in seconds; None while there is no case yet.
+         *     `calls_in` and `calls_out` were handled, `calls_missed` rang out; `talk_s`, `hold_s` and `wrap_up_s` are the sums of
+         *     those handled, `aht_s` the mean of all three together.
          */
         NumbersView: {
             user_id: number;
@@ -4417,49 +4355,6 @@ export interface components {
             wrap_up_s: number;
             /** @default null */
             aht_s: number | null;
-            /** @default 0 */
-            calls_internal: number;
-            /** @default 0 */
-            handled_segments: number;
-            /** @default 0 */
-            chats: number;
-            /** @default 0 */
-            mails: number;
-            /** @default 0 */
-            texts: number;
-            /** @default null */
-            handle_mean_s: number | null;
-            /** @default 0 */
-            handle_count: number;
-            /** @default null */
-            first_response_median_s: number | null;
-            /** @default null */
-            resolution_p90_s: number | null;
-            /** @default null */
-            csat_share: number | null;
-            /** @default null */
-            csat_mean: number | null;
-            /** @default 0 */
-            csat_count: number;
-            /** @default 0 */
-            transfers_blind: number;
-            /** @default 0 */
-            transfers_consult: number;
-            /** @default 0 */
-            transfers_requeue: number;
-            /** @default 0 */
-            transfer_cases: number;
-            /** @default 0 */
-            work_ms: number;
-            /** @default 0 */
-            available_ms: number;
-            /**
-             * @default none
-             * @enum {string}
-             */
-            spell: "work" | "available" | "none";
-            /** @default null */
-            spell_since: string | null;
         };
         OfferEnded: {
             offer: components["schemas"]["OfferView"];
@@ -4742,12 +4637,9 @@ export interface components {
             kind: "queue_numbers.changed";
         };
         /**
-         * @description A queue's day so far, in the organisation's time zone (kpi.measures says what counts as which). `calls_...`,
-         *     `wait_mean_s`, `talk_s` to `aht_s` are of calls alone, all else is of every channel. Abandoned are those whose customer
-         *     left while waiting; the short ones (by default under 5 s) are counted apart. Sums and means in seconds; None: no case yet.
-         *
-         *     `service_level` is counted as the organisation chose (`service_level_id`, within `threshold_s`): it is
-         *     `answered_in_threshold` ÷ `service_level_offered`. `backlog`: what is not resolved, now.
+         * @description The calls of a queue's day so far, in the organisation's time zone (kpi.measures says what counts as which).
+         *     Abandoned are those whose customer left while waiting; the short ones (under 5 s) are counted apart. Sums and means in
+         *     seconds; None: no case yet.
          */
         QueueNumbersView: {
             queue_id: number;
@@ -4763,32 +4655,6 @@ export interface components {
             wrap_up_s: number;
             aht_s: number | null;
             as_of_seq: number;
-            /** @default null */
-            service_level: number | null;
-            /** @default 0 */
-            answered_in_threshold: number;
-            /** @default 0 */
-            service_level_offered: number;
-            /** @default service_level */
-            service_level_id: string;
-            /** @default 20 */
-            threshold_s: number;
-            /** @default 0 */
-            offered: number;
-            /** @default 0 */
-            answered: number;
-            /** @default 0 */
-            abandoned: number;
-            /** @default 0 */
-            short_abandoned: number;
-            /** @default null */
-            abandonment: number | null;
-            /** @default null */
-            asa_s: number | null;
-            /** @default 0 */
-            asa_count: number;
-            /** @default 0 */
-            backlog: number;
         };
         /** @description What is stored of a queue's calls (`queue_id` null: of calls that came to no queue). */
         QueueRecordings: {
@@ -10498,380 +10364,6 @@ export interface operations {
             };
         };
     };
-    get_board: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The answer */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["BoardView"];
-                };
-            };
-            /** @description It failed; `code` says why */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    list_teams: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The answer */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Page_TeamView_"];
-                };
-            };
-            /** @description It failed; `code` says why */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    create_team: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["NewTeam"];
-            };
-        };
-        responses: {
-            /** @description The answer */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["TeamView"];
-                };
-            };
-            /** @description It failed; `code` says why */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    replace_team: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                team_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["SaveTeam"];
-            };
-        };
-        responses: {
-            /** @description The answer */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["TeamView"];
-                };
-            };
-            /** @description It failed; `code` says why */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    remove_team: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                team_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description It failed; `code` says why */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    list_members: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                team_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The answer */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Page_Belonging_"];
-                };
-            };
-            /** @description It failed; `code` says why */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    list_targets: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The answer */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Page_TargetView_"];
-                };
-            };
-            /** @description It failed; `code` says why */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    create_target: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["SaveTarget"];
-            };
-        };
-        responses: {
-            /** @description The answer */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["TargetView"];
-                };
-            };
-            /** @description It failed; `code` says why */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    replace_target: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                target_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["SaveTarget"];
-            };
-        };
-        responses: {
-            /** @description The answer */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["TargetView"];
-                };
-            };
-            /** @description It failed; `code` says why */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    remove_target: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                target_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description It failed; `code` says why */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    get_figure_defaults: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The answer */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["FigureDefaultsView"];
-                };
-            };
-            /** @description It failed; `code` says why */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    set_figure_defaults: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["SaveFigureDefaults"];
-            };
-        };
-        responses: {
-            /** @description The answer */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["FigureDefaultsView"];
-                };
-            };
-            /** @description It failed; `code` says why */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
     get_figures: {
         parameters: {
             query: {
@@ -11352,6 +10844,351 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ReportSchedule"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_teams: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_TeamView_"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    create_team: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewTeam"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TeamView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    replace_team: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                team_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SaveTeam"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TeamView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    remove_team: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                team_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_members: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                team_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Belonging_"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_targets: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_TargetView_"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    create_target: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SaveTarget"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TargetView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    replace_target: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                target_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SaveTarget"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TargetView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    remove_target: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                target_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_figure_defaults: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FigureDefaultsView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    set_figure_defaults: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SaveFigureDefaults"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FigureDefaultsView"];
                 };
             };
             /** @description It failed; `code` says why */

@@ -301,13 +301,10 @@ const ofTeam = (team_id: number) => ({ params: { path: { team_id } } });
 const ofTarget = (target_id: number) => ({ params: { path: { target_id } } });
 const withId = (id: number) => ({ params: { path: { id } } });
 
-/* Ids stand in an address as text anyway. */
-type ContactsAsked = paths["/api/v1/reports/contacts"]["get"]["parameters"]["query"];
-
 /** What a figure means, the contacts that are behind it, whose it is, what it should be, and who is told when it is not. */
 export const figuresApi = {
   measures: () => take(client.GET("/api/v1/measures")),
-  contacts: (query: ContactsQuery & { cursor?: string; limit?: number }) => take(client.GET("/api/v1/reports/contacts", { params: { query: query as ContactsAsked } })),
+  contacts: (query: ContactsQuery & { cursor?: string; limit?: number }) => take(client.GET("/api/v1/reports/contacts", { params: { query } })),
 
   teams: () => take(client.GET("/api/v1/teams")),
   addTeam: (body: TeamBody) => take(client.POST("/api/v1/teams", { body })),

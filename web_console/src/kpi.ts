@@ -10,14 +10,14 @@ export interface ContactsQuery {
   from: string;
   to: string;
   by?: Dim | "none";
-  id?: string | number;
+  id?: string;
   /** The beginning of a quarter of an hour of that day: only what falls into it. */
   interval?: string;
-  agent?: number;
-  team?: number;
-  queue?: number;
+  agent?: string;
+  team?: string;
+  queue?: string;
   channel?: string;
-  topic?: number;
+  topic?: string;
 }
 
 export type TeamBody = Omit<TeamView, "id" | "version">;

@@ -41,6 +41,7 @@ from hub.calls.recording_fetcher import RecordingFetcher
 from hub.errors import DatabaseAway, Misconfigured
 from hub.kpi.facts import Projector
 from hub.kpi.forecasts import Forecaster
+from hub.kpi.report_runs import ReportSender
 from hub.logs import set_up_logging
 from hub.media_child import media_beside
 from hub.routing.dispatcher import Dispatcher
@@ -94,6 +95,7 @@ from hub.web import (
     snapshot,
     staffing,
     static,
+    teams,
     topics,
     users,
     webhooks,
@@ -150,6 +152,7 @@ ENDPOINTS: list[Endpoint] = endpoints_of(
     measures,
     staffing,
     shifts,
+    teams,
     reports,
     report_schedules,
 )
@@ -207,6 +210,7 @@ class Hub:
         self.estimator = Estimator(self.database, self.wakes)
         self.projector = Projector(self.database, self.wakes)
         self.forecaster = Forecaster(self.database)
+        self.report_sender = ReportSender(self.database, self.wakes, self.channels)
         self.live = Live(self.database, self.tail, self.notices, process=self.process)
         self.chat_sockets = ChatSockets()
         self.call_sockets = CallSockets()
@@ -240,6 +244,7 @@ class Hub:
             "mailboxes": self.mail_fetcher.run(),
             "projector": self.projector.run(),
             "forecasts": self.forecaster.run(),
+            "reports": self.report_sender.run(),
             "live": self.live.run(),
             "places": self.chat_sockets.run(),
             "calling pages": self.call_sockets.run(),

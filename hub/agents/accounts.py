@@ -27,6 +27,7 @@ from sqlalchemy import Select, delete, insert, select, update
 
 from hub.agents import alerts, roster
 from hub.agents.queues import emit_access, emit_queues, set_user_queues
+from hub.agents.teams import emit_teams_of
 from hub.agents.viewer import Viewer, hash_token
 from hub.domain.values import ChannelKind, ContactKind, Role
 from hub.domain.views import UserView
@@ -232,8 +233,9 @@ def update_user(
     if (after.role, after.active) != (before.role, before.active) and not changed_queues:
         emit_access(tx, [user_id])
     if after.active != before.active:
-        # Queues show their active members.
+        # Queues and teams show their active members.
         emit_queues(tx, after.queue_ids)
+        emit_teams_of(tx, user_id)
     if (after.name, after.role, after.active, after.capacity) != (
         before.name,
         before.role,

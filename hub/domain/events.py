@@ -30,10 +30,14 @@ from hub.domain.views import (
     CustomerView,
     EntryView,
     EstimateView,
+    FigureDefaultsView,
+    KpiAlertView,
     NumbersView,
     OfferView,
     QueueNumbersView,
     QueueView,
+    TargetView,
+    TeamView,
     TopicView,
 )
 
@@ -207,6 +211,52 @@ class AccessChanged:
     kind: Literal["access.changed"] = "access.changed"
 
 
+@dataclass(frozen=True, slots=True)
+class TeamChanged:
+    KIND: ClassVar[str] = "team.changed"
+    team: TeamView
+    kind: Literal["team.changed"] = "team.changed"
+
+
+@dataclass(frozen=True, slots=True)
+class TeamRemoved:
+    KIND: ClassVar[str] = "team.removed"
+    team_id: int
+    kind: Literal["team.removed"] = "team.removed"
+
+
+@dataclass(frozen=True, slots=True)
+class TargetChanged:
+    KIND: ClassVar[str] = "target.changed"
+    target: TargetView
+    kind: Literal["target.changed"] = "target.changed"
+
+
+@dataclass(frozen=True, slots=True)
+class TargetRemoved:
+    """It holds no more, or no more for the viewer."""
+
+    KIND: ClassVar[str] = "target.removed"
+    target_id: int
+    kind: Literal["target.removed"] = "target.removed"
+
+
+@dataclass(frozen=True, slots=True)
+class FigureDefaultsChanged:
+    KIND: ClassVar[str] = "figure_defaults.changed"
+    defaults: FigureDefaultsView
+    kind: Literal["figure_defaults.changed"] = "figure_defaults.changed"
+
+
+@dataclass(frozen=True, slots=True)
+class KpiAlertChanged:
+    """A limit broke, or is well again: then it is to be dropped."""
+
+    KIND: ClassVar[str] = "kpi_alert.changed"
+    alert: KpiAlertView
+    kind: Literal["kpi_alert.changed"] = "kpi_alert.changed"
+
+
 HubEvent = (
     EntryAdded
     | EntryChanged
@@ -226,6 +276,12 @@ HubEvent = (
     | AlertChanged
     | SkillsChanged
     | AccessChanged
+    | TeamChanged
+    | TeamRemoved
+    | TargetChanged
+    | TargetRemoved
+    | FigureDefaultsChanged
+    | KpiAlertChanged
 )
 
 

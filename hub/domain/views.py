@@ -609,3 +609,63 @@ class CalendarView:
     is_open: bool
     changes_at: datetime | None
     used_by: CalendarUseView
+
+
+# --- teams, targets, and limits that are watched ------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class TeamView:
+    """People whose figures are told together. `time_zone`: by which clock its day goes; null: the organisation's.
+    `member_ids`: who is in it now and active; somebody may be in several."""
+
+    id: int
+    name: str
+    time_zone: str | None
+    leaderboard: bool
+    member_ids: tuple[int, ...]
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class TargetView:
+    """What a figure should be, for everybody (`scope_id` null) or for one queue, team or agent: the narrowest holds. From
+    `target` on it is good; between that and `warning` it is a warning; beyond it is bad."""
+
+    id: int
+    measure: str
+    scope: Literal["all", "queue", "team", "agent"]
+    scope_id: int | None
+    target: float
+    warning: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class FigureDefaultsView:
+    """How service level is counted where nobody asks otherwise: the measure's id, its threshold, and up to how many seconds
+    an abandon is a short one."""
+
+    service_level: str
+    threshold_s: int
+    short_s: int
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class KpiAlertView:
+    """A limit that broke, as it was then. `healed_at` null: it still is. `healed_value` null: it was switched off or removed
+    meanwhile."""
+
+    id: int
+    rule_id: int | None
+    name: str
+    measure: str
+    scope: Literal["all", "queue", "team", "agent"]
+    scope_id: int | None
+    raise_at: float
+    clear_at: float
+    raised_at: datetime
+    value: float
+    healed_at: datetime | None
+    healed_value: float | None
+    version: int

@@ -22,6 +22,7 @@ from hub.domain.values import Role
 from hub.errors import Forbidden, InvalidInput, ReportTooLarge
 from hub.kpi.cells import Dim
 from hub.kpi.days import Grain
+from hub.kpi.defaults import load_params
 from hub.kpi.figures import ID_DIGITS, Filters, Query, check_query
 from hub.kpi.measures import DEFAULTS, Params
 from hub.store import tables
@@ -61,6 +62,12 @@ class Asked:
 def make_params(said: Mapping[str, Any]) -> Params:
     """By the names of Params; None: nothing was said."""
     return replace(DEFAULTS, **{name: value for name, value in said.items() if value is not None})
+
+
+def with_defaults(tx: Tx, query: Query, said: Mapping[str, Any]) -> Query:
+    """What nobody said is as the organisation counts (kpi.defaults)."""
+    chosen = {name: value for name, value in said.items() if value is not None}
+    return replace(query, params=replace(load_params(tx), **chosen))
 
 
 def split(words: str) -> tuple[str, ...]:
@@ -175,6 +182,7 @@ def check_agents_exist(tx: Tx, agent_ids: Collection[int]) -> None:
 
 _WHERE = {
     Dim.AGENT: tables.user_account.c.id,
+    Dim.TEAM: tables.team.c.id,
     Dim.QUEUE: tables.queue.c.id,
     Dim.CHANNEL: tables.channel.c.id,
     Dim.TOPIC: tables.topic.c.id,

@@ -12,6 +12,8 @@ from hub.kpi.placing import Membership, Placing
 from hub.store import tables
 from hub.store.database import Tx
 
+_t, _m = tables.team.c, tables.team_member.c
+
 
 def load_zone(tx: Tx) -> ZoneInfo:
     """The organisation's time zone; UTC while there is no organisation. Misconfigured when nobody knows its name."""
@@ -28,8 +30,13 @@ def _zone(name: str, whose: str) -> ZoneInfo:
 
 def load_placing(tx: Tx) -> Placing:
     """Misconfigured when a time zone is not known."""
+    zones = {
+        row.id: _zone(row.time_zone, "a team's")
+        for row in tx.rows(select(_t.id, _t.time_zone).where(_t.time_zone.is_not(None)))
+    }
     memberships: dict[int, list[Membership]] = defaultdict(list)
-    zones: dict[int, ZoneInfo] = {}
+    for row in tx.rows(select(_m.user_id, _m.team_id, _m.since, _m.until).order_by(_m.user_id, _m.team_id, _m.since)):
+        memberships[row.user_id].append(Membership(row.user_id, row.team_id, row.since, row.until))
     return Placing(load_zone(tx), zones, {user: tuple(of) for user, of in memberships.items()})
 
 

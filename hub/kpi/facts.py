@@ -24,9 +24,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime, timedelta
 from typing import Annotated, Any
 from zlib import crc32
 
@@ -86,6 +86,8 @@ _CELLS, _REBUILDING, _FORGETTING = "facts.cells", "facts.rebuilding", "facts.for
 CELLS_VERSION = 1
 # So many rows are forgotten in one step: 100 ms.
 _FORGET = 20_000
+
+_MICROSECOND = timedelta(microseconds=1)
 
 _FACT: TypeAdapter[FactEvent] = TypeAdapter(Annotated[FactEvent, Field(discriminator="kind")])
 
@@ -176,6 +178,31 @@ def project(tx: Tx) -> bool:
         _set_mark(tx, PROJECTION, end)
     _turn_day(tx)
     return is_full
+
+
+def lock_projected_until(tx: Tx) -> datetime:
+    """Takes the projector's checkpoint, and returns an instant that is not before now and after every fact in the cells: what
+    is so from then on was so for no fact that has been placed."""
+    seq = _lock_checkpoint(tx)
+    # Facts are told in about the order in which they happen.
+    lately = (
+        select(_e.at).where(_e.seq <= seq, _e.kind.in_(FACT_KINDS)).order_by(_e.seq.desc()).limit(WINDOW).subquery()
+    )
+    last = tx.scalar(select(func.max(lately.c.at)))
+    return tx.now if last is None or last < tx.now else last + _MICROSECOND
+
+
+def without_rebuild(tx: Tx) -> Callable[[], None]:
+    """Before a zone comes in to which nothing belongs yet: takes the checkpoint, and returns what is to be called after it.
+    Cells that were right stay so."""
+    _lock_checkpoint(tx)
+    was_right = _load_marks(tx)[_CELLS] == _version_of(load_placing(tx))
+
+    def after() -> None:
+        if was_right:
+            _set_mark(tx, _CELLS, _version_of(load_placing(tx)))
+
+    return after
 
 
 def begin_rebuild(tx: Tx) -> None:

@@ -53,6 +53,7 @@ ID_DIGITS = 19
 
 _NAMED: Mapping[Dim, Table] = {
     Dim.AGENT: tables.user_account,
+    Dim.TEAM: tables.team,
     Dim.QUEUE: tables.queue,
     Dim.CHANNEL: tables.channel,
     Dim.TOPIC: tables.topic,
@@ -144,11 +145,13 @@ def load_figures(tx: Tx, query: Query, now: datetime) -> Report:
     horizon = load_horizon(tx, now)
     measures = tuple(MEASURES[name] for name in query.measures)
     rows = []
+    # Days of teams elsewhere begin and end before ours and after.
+    told = {number for number, _ in cells}
     # Of days that are over it does not matter what the projector has still to read of today.
     is_complete = horizon >= min(now, asked.stretches[-1].end(placing.zone))
     for number, stretch in enumerate(asked.stretches):
         start, end = stretch.start(placing.zone), stretch.end(placing.zone)
-        is_gap = known is None or end <= known or start > now
+        is_gap = number not in told and (known is None or end <= known or start > now)
         is_complete = is_complete and not is_gap
         keys = _keys(query, cells, earlier, number)
         for key in sorted(keys, key=lambda key: (names.get(key, key), key)):

@@ -65,6 +65,29 @@ class Better(StrEnum):
     LOWER = "lower"
 
 
+class Level(StrEnum):
+    """NONE: nothing is wished, or nothing is known yet."""
+
+    GOOD = "good"
+    WARNING = "warning"
+    BAD = "bad"
+    NONE = "none"
+
+
+def level_of(value: float | None, target: float | None, warning: float | None, better: Better | None) -> Level:
+    """How far a figure is from what it should be. Exactly at the target is good, exactly at `warning` no worse than a
+    warning; without a `warning` what misses the target is bad. The console has the same rule (targets.ts)."""
+    if value is None or target is None or better is None:
+        return Level.NONE
+    if _reaches(value, target, better):
+        return Level.GOOD
+    return Level.WARNING if warning is not None and _reaches(value, warning, better) else Level.BAD
+
+
+def _reaches(value: float, bound: float, better: Better) -> bool:
+    return value >= bound if better is Better.HIGHER else value <= bound
+
+
 @dataclass(frozen=True, slots=True)
 class Params:
     """What may be asked differently. `threshold_s` (of service level) and `short_s` (what counts as a short abandon) are of
@@ -283,7 +306,7 @@ SERVICE_LEVEL = _level(
     ("short_s",),
 )
 
-_LEVELS = (
+SERVICE_LEVELS = (
     SERVICE_LEVEL,
     _level(
         "_icmi_1",
@@ -1109,7 +1132,7 @@ def _by_id(measures: Iterable[Measure]) -> Mapping[str, Measure]:
 
 MEASURES: Mapping[str, Measure] = _by_id(
     (
-        *_LEVELS,
+        *SERVICE_LEVELS,
         *_WAITING,
         *_HANDLING,
         *_ANSWERING,

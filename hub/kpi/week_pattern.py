@@ -22,7 +22,7 @@ from hub.kpi.belonging import load_kinds, load_placing
 from hub.kpi.cells import EVERYTHING, Cell, Dim
 from hub.kpi.days import INTERVAL, Grain, interval_number, interval_start, start_of
 from hub.kpi.figures import FACT_LIMIT, Filters, Query, check_query, load_horizon, load_known
-from hub.kpi.measures import MEASURES, Figure, Measure, Params, Unit, sources_of
+from hub.kpi.measures import MEASURES, Figure, Measure, Params, Unit, counted_of
 from hub.kpi.placing import BY_INTERVAL, Placing
 from hub.kpi.refolding import Wanted, fold_facts, load_facts
 from hub.store import tables
@@ -117,7 +117,7 @@ def _fold(
 ) -> None:
     ids: dict[Dim, Collection[str]] = {dim: of for dim, of in filters.by_dim() if dim is not Dim.TEAM}
     wanted = Wanted(start, end, ids, filters.teams)
-    facts = load_facts(tx, sources_of(measure), wanted, FACT_LIMIT)
+    facts = load_facts(tx, counted_of(measure), wanted, FACT_LIMIT)
 
     def hour_of(at: datetime, _zone: ZoneInfo) -> int | None:
         if not start <= at < end:

@@ -17,6 +17,7 @@ what must not wait escalation_policy ─ escalation_policy_version; escalation_s
                    alert (what somebody must look at)
 what happened      event (the stream), stream (its epoch)
 what it counts for  fact_* (KPIs, projected from the stream), kpi_* (what they add up to)
+what it should be   team ─ team_member; kpi_target; kpi_alert_rule ─ kpi_alert ─ kpi_telling (who is told of a broken limit)
 who is told of it  report_schedule ─ report_run ─ report_mail
 """
 
@@ -154,6 +155,11 @@ organisation = Table(
     Column("routing", JSON(none_as_null=True)),
     # Which recordings an agent may play: own (of their own calls), seen (of all conversations they may see), none.
     Column("recordings_for_agents", Text, nullable=False, server_default="own"),
+    # How service level is counted where nobody asks otherwise (kpi.defaults): the variant, its threshold, a short abandon.
+    Column("service_level", Text, nullable=False, server_default="service_level"),
+    Column("threshold_s", Integer, nullable=False, server_default=text("20")),
+    Column("short_s", Integer, nullable=False, server_default=text("5")),
+    Column("figures_version", Integer, nullable=False, server_default=text("1")),
     CheckConstraint("id = 1", name="only_one_row"),
 )
 
@@ -1642,6 +1648,152 @@ kpi_sketch = Table(
     Column("bins", LargeBinary, nullable=False),
     Index("ix_kpi_sketch_dim_id", "grain", "dim", "name", "dim_id", "start"),
     sqlite_with_rowid=False,
+)
+
+# --- teams, targets, and limits that are watched ------------------------------------------------------------------------
+
+team = Table(
+    "team",
+    metadata,
+    _id(),
+    Column("name", Text, nullable=False),
+    # The name without its case: two that differ in nothing else are one.
+    Column("folded_name", Text, nullable=False),
+    # By which clock its day goes; null: the organisation's.
+    Column("time_zone", Text),
+    Column("leaderboard", Boolean, nullable=False, server_default=true()),
+    # A team that is gone stays: figures of the past are told by it.
+    _at("removed_at", nullable=True),
+    _version(),
+    Index(
+        "uq_team_folded_name",
+        "folded_name",
+        unique=True,
+        sqlite_where=text("removed_at IS NULL"),
+        postgresql_where=text("removed_at IS NULL"),
+    ),
+    **_AUTO,
+)
+
+# Who was in which team when: since <= t < until; null: still. Never changed but by ending.
+team_member = Table(
+    "team_member",
+    metadata,
+    Column("team_id", BigId, ForeignKey("team.id"), primary_key=True, autoincrement=False),
+    Column("user_id", BigId, ForeignKey("user_account.id"), primary_key=True, autoincrement=False),
+    Column("since", Instant(), primary_key=True),
+    _at("until", nullable=True),
+    CheckConstraint("until IS NULL OR until > since", name="ends_after_it_began"),
+    Index(
+        "uq_team_member_now",
+        "team_id",
+        "user_id",
+        unique=True,
+        sqlite_where=text("until IS NULL"),
+        postgresql_where=text("until IS NULL"),
+    ),
+)
+
+# `scope_id` is 0 for all, so that the rule of one target each holds for them, too.
+kpi_target = Table(
+    "kpi_target",
+    metadata,
+    _id(),
+    Column("measure", Text, nullable=False),
+    Column("scope", Text, nullable=False),
+    Column("scope_id", BigInteger, nullable=False),
+    Column("target", Float, nullable=False),
+    Column("warning", Float),
+    _one_of("scope", "all", "queue", "team", "agent"),
+    CheckConstraint("(scope = 'all') = (scope_id = 0)", name="all_is_nobodys"),
+    UniqueConstraint("measure", "scope", "scope_id"),
+    **_AUTO,
+)
+
+kpi_alert_rule = Table(
+    "kpi_alert_rule",
+    metadata,
+    _id(),
+    Column("name", Text, nullable=False),
+    # A measure (of today) or a live figure (kpi.live_figures).
+    Column("measure", Text, nullable=False),
+    Column("scope", Text, nullable=False),
+    Column("scope_id", BigInteger),
+    Column("raise_at", Float, nullable=False),
+    Column("clear_at", Float, nullable=False),
+    Column("for_s", Integer, nullable=False, server_default=text("0")),
+    Column("enabled", Boolean, nullable=False, server_default=true()),
+    Column("to_console", Boolean, nullable=False, server_default=true()),
+    Column("emails", JSON, nullable=False),
+    Column("webhook_url", Text),
+    # The secret that webhooks are signed with, sealed (store.vault).
+    Column("webhook_secret", Text),
+    # How it stands: the figure as it was looked at last, and since when it is beyond the limit without a break.
+    Column("value", Float),
+    _at("beyond_since", nullable=True),
+    # Why the last telling failed; null: it did not.
+    Column("trouble", Text),
+    _version(),
+    _one_of("scope", "all", "queue", "team", "agent"),
+    CheckConstraint("(scope = 'all') = (scope_id IS NULL)", name="all_is_nobodys"),
+    **_AUTO,
+)
+
+# One breaking of a limit, with the limit as it was. At most one of a rule stands at a time.
+kpi_alert = Table(
+    "kpi_alert",
+    metadata,
+    _id(),
+    _ref("rule_id", "kpi_alert_rule.id", nullable=True, ondelete="SET NULL"),
+    Column("name", Text, nullable=False),
+    Column("measure", Text, nullable=False),
+    Column("scope", Text, nullable=False),
+    Column("scope_id", BigInteger),
+    Column("raise_at", Float, nullable=False),
+    Column("clear_at", Float, nullable=False),
+    Column("to_console", Boolean, nullable=False),
+    _at("raised_at"),
+    Column("value", Float, nullable=False),
+    _at("healed_at", nullable=True),
+    # Null: it was switched off or removed while it was broken.
+    Column("healed_value", Float),
+    _version(),
+    Index(
+        "uq_kpi_alert_standing",
+        "rule_id",
+        unique=True,
+        sqlite_where=text("healed_at IS NULL"),
+        postgresql_where=text("healed_at IS NULL"),
+    ),
+    Index("ix_kpi_alert_raised_at", "raised_at"),
+    **_AUTO,
+)
+
+# One message on its way: that a limit broke or is well again, to one address or one webhook.
+kpi_telling = Table(
+    "kpi_telling",
+    metadata,
+    _id(),
+    _ref("alert_id", "kpi_alert.id", ondelete="CASCADE"),
+    Column("what", Text, nullable=False),
+    Column("channel", Text, nullable=False),
+    # The address; empty for the webhook, whose place is the rule's.
+    Column("address", Text, nullable=False),
+    # Unguessable, the same at every try: whoever gets it twice knows it by this.
+    Column("delivery_id", Text, nullable=False),
+    Column("tries", Integer, nullable=False, server_default=text("0")),
+    # When to try (again), and until when somebody is trying; null: it is done, or given up.
+    _at("due_at", nullable=True),
+    _one_of("what", "raised", "healed"),
+    _one_of("channel", "email", "webhook"),
+    Index(
+        "ix_kpi_telling_due_at",
+        "due_at",
+        sqlite_where=text("due_at IS NOT NULL"),
+        postgresql_where=text("due_at IS NOT NULL"),
+    ),
+    Index("ix_kpi_telling_alert_id", "alert_id"),
+    **_AUTO,
 )
 
 # --- staffing -----------------------------------------------------------------------------------------------------------

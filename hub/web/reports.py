@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import date
 from pathlib import Path
 from typing import Any, Literal
@@ -21,6 +21,7 @@ from hub.kpi.cells import Dim
 from hub.kpi.contacts import Contact, Contacts, ContactsQuery, load_contacts
 from hub.kpi.days import INTERVAL, Grain
 from hub.kpi.figures import Query, Report, load_figures
+from hub.kpi.leader_board import Board, load_board
 from hub.kpi.measures import Figure, Measure
 from hub.kpi.report_files import CSV_TYPE, XLSX_TYPE, csv_parts, file_name, write_xlsx
 from hub.kpi.sketch import RELATIVE_ERROR
@@ -37,6 +38,8 @@ from hub.web.schemas import (
     FigureRow,
     FigureValue,
     LeaderBoard,
+    LeaderBoardRow,
+    LeaderBoardTeam,
     LoadHour,
     LoadReport,
     MeasureParams,
@@ -186,14 +189,15 @@ async def _load(context: Context, query: FigureQuery, filters: ReportFilters, pa
         compare=query.compare == "previous",
         params=asking.make_params(params.model_dump()),
     )
-    return await context.hub.database.read(_figures, context.viewer, asking.make_query(asked, query.from_, query.to))
+    made = asking.make_query(asked, query.from_, query.to)
+    return await context.hub.database.read(_figures, context.viewer, made, params.model_dump())
 
 
-def _figures(tx: Tx, viewer: Viewer, query: Query) -> Report:
+def _figures(tx: Tx, viewer: Viewer, query: Query, said: Mapping[str, Any]) -> Report:
     asking.check_may_see(viewer, query)
     asking.check_exists(tx, query)
     with asking.api_names():
-        return load_figures(tx, query, tx.now)
+        return load_figures(tx, asking.with_defaults(tx, query, said), tx.now)
 
 
 def _given(filters: ReportFilters) -> dict[str, str]:
@@ -263,15 +267,16 @@ async def list_contacts_behind(
         cursor=cursor,
         limit=limit,
     )
-    found = await context.hub.database.read(_contacts, context.viewer, query, wanted)
+    found = await context.hub.database.read(_contacts, context.viewer, query, wanted, params.model_dump())
     return Page([ContactBehind(**_fields_of(one)) for one in found.items], found.next_cursor)
 
 
-def _contacts(tx: Tx, viewer: Viewer, query: Query, wanted: ContactsQuery) -> Contacts:
+def _contacts(tx: Tx, viewer: Viewer, query: Query, wanted: ContactsQuery, said: Mapping[str, Any]) -> Contacts:
     asking.check_may_see(viewer, query)
     with asking.api_names(_ONE | {"start": "interval"}):
         asking.check_exists(tx, query)
-        return load_contacts(tx, wanted, tx.now)
+        params = asking.with_defaults(tx, query, said).params
+        return load_contacts(tx, replace(wanted, params=params), tx.now)
 
 
 def _fields_of(contact: Contact) -> dict[str, Any]:
@@ -344,7 +349,7 @@ async def get_load(
     asked = Asked((measure,), filters=_given(filters), params=asking.make_params(params.model_dump()))
     with asking.api_names(_ONE):
         query = asking.make_query(asked, from_, to)
-    pattern = await context.hub.database.read(_week_pattern, query)
+    pattern = await context.hub.database.read(_week_pattern, query, params.model_dump())
     return LoadReport(
         from_=from_,
         to=to,
@@ -365,11 +370,12 @@ async def get_load(
     )
 
 
-def _week_pattern(tx: Tx, query: Query) -> WeekPattern:
+def _week_pattern(tx: Tx, query: Query, said: Mapping[str, Any]) -> WeekPattern:
     with asking.api_names(_ONE):
         asking.check_exists(tx, query)
         [measure] = query.measures
-        return load_week_pattern(tx, measure, query.since, query.until, query.filters, query.params, tx.now)
+        params = asking.with_defaults(tx, query, said).params
+        return load_week_pattern(tx, measure, query.since, query.until, query.filters, params, tx.now)
 
 
 @endpoint("GET", "/reports/leaderboard", access=Access.AGENT, summary="Who is first")
@@ -382,4 +388,24 @@ async def get_leader_board(
 ) -> LeaderBoard:
     """The day, week (from Monday) or month that `on` lies in (absent: today). Agents open boards of their own teams only; of
     the one team they are in when `team` is absent. 409 `leader_board_off`: the team has switched it off."""
-    raise NotImplementedError
+    board = await context.hub.database.read(_board, context.viewer, measure, period, on, team)
+    return LeaderBoard(
+        from_=board.since,
+        to=board.until,
+        time_zone=board.time_zone,
+        as_of=board.as_of,
+        complete=board.is_complete,
+        measure=_measure(board.measure),
+        better=board.better.value,
+        team_id=board.team_id,
+        teams=[LeaderBoardTeam(id=team_id, name=name) for team_id, name in board.teams],
+        rows=[
+            LeaderBoardRow(rank=place.rank, agent_id=place.agent_id, name=place.name, value=place.value, n=place.n)
+            for place in board.places
+        ],
+    )
+
+
+def _board(tx: Tx, viewer: Viewer, measure: str, period: str, on: date | None, team_id: int | None) -> Board:
+    with asking.api_names():
+        return load_board(tx, viewer, measure, period, on, team_id, tx.now)

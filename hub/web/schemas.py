@@ -26,6 +26,8 @@ from hub.domain.views import (
     CustomerView,
     EntryView,
     EstimateView,
+    FigureDefaultsView,
+    KpiAlertView,
     NumbersView,
     OfferView,
     QueueNumbersView,
@@ -34,6 +36,8 @@ from hub.domain.views import (
     RequirementView,
     SkillView,
     SpecialDayView,
+    TargetView,
+    TeamView,
     TopicView,
     UserView,
 )
@@ -145,6 +149,12 @@ class Snapshot(Answer):
     queue_numbers: list[QueueNumbersView]
     # For supervisors: of everybody who has done anything today. Empty for agents, who have `numbers`.
     agent_numbers: list[NumbersView]
+    teams: list[TeamView]
+    # Those that hold for the viewer; for supervisors all.
+    targets: list[TargetView]
+    figure_defaults: FigureDefaultsView
+    # Limits that are broken now. Empty for agents.
+    kpi_alerts: list[KpiAlertView]
 
 
 # --- conversations ----------------------------------------------------------------------------------------------------
@@ -1519,6 +1529,58 @@ class SetRecordings(Request):
     recordings_for_agents: Literal["own", "seen", "none"]
 
 
+# --- teams, targets, and limits that are watched ------------------------------------------------------------------------
+
+Zone = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=60)]
+Scope = Literal["all", "queue", "team", "agent"]
+# A figure's bound: finite, and small enough to be written down.
+Bound = Annotated[float, Field(ge=-1e12, le=1e12, allow_inf_nan=False)]
+MeasureId = Annotated[str, StringConstraints(min_length=1, max_length=60)]
+
+
+class NewTeam(Request):
+    """`time_zone`: an IANA name; null: the organisation's."""
+
+    name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=60)]
+    time_zone: Zone | None = None
+    leaderboard: bool = True
+    member_ids: Annotated[list[int], Field(max_length=5_000)] = []
+
+
+class SaveTeam(NewTeam):
+    """The team whole. `expected_version`: what was seen."""
+
+    time_zone: Zone | None
+    leaderboard: bool
+    member_ids: Annotated[list[int], Field(max_length=5_000)]
+    expected_version: int
+
+
+class Belonging(Answer):
+    """`until` null: still."""
+
+    user_id: int
+    since: datetime
+    until: datetime | None
+
+
+class SaveTarget(Request):
+    """`scope_id`: which queue, team or agent; null for all. `warning`: the worst that is no worse than a warning."""
+
+    measure: MeasureId
+    scope: Scope
+    scope_id: int | None = None
+    target: Bound
+    warning: Bound | None = None
+
+
+class SaveFigureDefaults(Request):
+    service_level: MeasureId
+    threshold_s: int
+    short_s: int
+    expected_version: int
+
+
 # --- staffing -----------------------------------------------------------------------------------------------------------
 
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
@@ -1868,7 +1930,7 @@ class ContactBehind(Answer):
 
     conversation_id: int
     customer_name: str | None
-    channel_id: str
+    channel_id: str | None
     queue_id: int | None
     agent_id: int | None
     at: datetime
@@ -2046,7 +2108,7 @@ class NewReportSchedule(Request):
 
 
 class UpdateReportSchedule(NewReportSchedule):
-    """The whole of it anew. 409 `stale` when somebody else has changed it since `expected_version`."""
+    """The whole of it anew. 409 `version_conflict` when somebody changed it since `expected_version`."""
 
     expected_version: int | None = None
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from hub.agents import accounts, alerts, queues, roster
+from hub.agents import accounts, alerts, queues, roster, teams
 from hub.agents.viewer import Viewer
 from hub.calls.views import load_live_calls
 from hub.domain.states import ConversationStatus
 from hub.domain.values import Role
+from hub.kpi import defaults, targets
 from hub.kpi.board import load_agent_numbers, load_numbers, load_queue_numbers
+from hub.kpi.limits import load_standing
 from hub.routing import estimates, offers
 from hub.store import tables
 from hub.store.database import Tx
@@ -53,6 +55,10 @@ def load_snapshot(tx: Tx, viewer: Viewer) -> Snapshot:
         calls=load_live_calls(tx, viewer.role, viewer.user_id, viewer.queue_ids),
         queue_numbers=load_queue_numbers(tx, None if viewer.covers(Role.SUPERVISOR) else viewer.queue_ids),
         agent_numbers=load_agent_numbers(tx) if viewer.covers(Role.SUPERVISOR) else [],
+        teams=teams.load_teams(tx),
+        targets=targets.load_targets(tx, viewer),
+        figure_defaults=defaults.load_defaults(tx),
+        kpi_alerts=load_standing(tx) if viewer.covers(Role.SUPERVISOR) else [],
     )
 
 

@@ -17,10 +17,22 @@ def canonical(snapshot: Json, frames: Iterable[Json]) -> Json:
         "estimates": {view["queue_id"]: view for view in snapshot["estimates"]},
         **{
             noun: {view["id"]: view for view in snapshot[noun]}
-            for noun in ("queues", "channels", "conversations", "offers", "topics", "alerts", "calls")
+            for noun in (
+                "queues",
+                "channels",
+                "conversations",
+                "offers",
+                "topics",
+                "alerts",
+                "calls",
+                "teams",
+                "targets",
+            )
         },
+        "kpi_alerts": {view["id"]: view for view in snapshot["kpi_alerts"]},
     }
     numbers: Json = snapshot["numbers"]
+    defaults: Json = snapshot["figure_defaults"]
     queue_numbers: dict[int, Json] = {each["queue_id"]: each for each in snapshot["queue_numbers"]}
     agent_numbers: dict[int, Json] = {each["user_id"]: each for each in snapshot["agent_numbers"]}
 
@@ -67,6 +79,20 @@ def canonical(snapshot: Json, frames: Iterable[Json]) -> Json:
                     put("alerts", event["alert"]["id"], event["alert"])
                 case "alert.changed":
                     held["alerts"].pop(event["alert"]["id"], None)
+                case "team.changed":
+                    put("teams", event["team"]["id"], event["team"])
+                case "team.removed":
+                    held["teams"].pop(event["team_id"], None)
+                case "target.changed":
+                    held["targets"][event["target"]["id"]] = event["target"]
+                case "target.removed":
+                    held["targets"].pop(event["target_id"], None)
+                case "figure_defaults.changed":
+                    defaults = max(defaults, event["defaults"], key=lambda each: each["version"])
+                case "kpi_alert.changed" if event["alert"]["healed_at"] is None:
+                    put("kpi_alerts", event["alert"]["id"], event["alert"])
+                case "kpi_alert.changed":
+                    held["kpi_alerts"].pop(event["alert"]["id"], None)
                 case "numbers.changed":
                     told = event["numbers"]
                     if told["user_id"] == user["id"] and numbers["as_of_seq"] <= told["as_of_seq"]:
@@ -85,6 +111,7 @@ def canonical(snapshot: Json, frames: Iterable[Json]) -> Json:
     state["agents"] = [view for view in state["agents"] if view["active"]]
     return {
         **state,
+        "figure_defaults": defaults,
         "numbers": _figures(numbers),
         "queue_numbers": [_figures(queue_numbers[key]) for key in sorted(queue_numbers) if _counts(queue_numbers[key])],
         "agent_numbers": [_figures(agent_numbers[key]) for key in sorted(agent_numbers) if _counts(agent_numbers[key])],

@@ -147,6 +147,22 @@ async def test_hours_of_the_week_are_those_of_the_local_clock(
     assert hours[1, 1] == {"weekday": 1, "hour": 1, "count": 0, "times": 0.0, "mean": None}
 
 
+# --- what is behind a figure --------------------------------------------------------------------------------------------
+
+
+async def test_a_figure_is_opened_page_by_page_and_by_its_interval(hub: Hub, people: People, call: Call) -> None:
+    moments = (at(29, 9), at(29, 9, 14), at(29, 9, 15), at(30, 9))
+    await tell(hub, *(contact(number, moment, people.sales_id) for number, moment in enumerate(moments, 1)))
+    sue = await call(people.supervisor)
+    days = {"measure": "contacts", "from_": "2026-03-29", "to": "2026-03-29", "by": "queue", "id": str(people.sales_id)}
+    first = await asked(sue, "/reports/contacts", limit="2", **days)
+    rest = await asked(sue, "/reports/contacts", limit="2", cursor=first["next_cursor"], **days)
+    assert [one["conversation_id"] for one in first["items"] + rest["items"]] == [3, 2, 1]
+    assert rest["next_cursor"] is None
+    of_quarter = await asked(sue, "/reports/contacts", interval="2026-03-29T09:00:00Z", **days)
+    assert [one["conversation_id"] for one in of_quarter["items"]] == [2, 1]
+
+
 # --- files --------------------------------------------------------------------------------------------------------------
 
 

@@ -2343,6 +2343,140 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/teams": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * All teams
+         * @description By id.
+         */
+        get: operations["list_teams"];
+        put?: never;
+        /**
+         * Create a team
+         * @description Figures belong to it from now on. 409 `name_taken` if there is one of this name, in small or capital letters.
+         */
+        post: operations["create_team"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/teams/{team_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Change a team
+         * @description Who joins or leaves does so from now on; figures of the past stay. With another time zone all figures are made anew,
+         *     and reports are not complete until they are. 409 `version_conflict` if somebody changed it meanwhile.
+         */
+        put: operations["replace_team"];
+        post?: never;
+        /**
+         * Remove a team
+         * @description Its targets go with it; figures of the past are still told by it. 409 `in_use`, naming them, while limits are watched
+         *     for it.
+         */
+        delete: operations["remove_team"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/teams/{team_id}/members": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who was in a team when
+         * @description The newest first.
+         */
+        get: operations["list_members"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/targets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What figures should be
+         * @description Of an agent those that hold for them, of supervisors all. The narrowest holds: of the agent, the team (of several that
+         *     with the lowest id), the queue, all.
+         */
+        get: operations["list_targets"];
+        put?: never;
+        /**
+         * Set a target
+         * @description 409 `target_taken` if there is one for the same figure.
+         */
+        post: operations["create_target"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/targets/{target_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Change a target */
+        put: operations["replace_target"];
+        post?: never;
+        /** Remove a target */
+        delete: operations["remove_target"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/organisation/figures": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How service level is counted */
+        get: operations["get_figure_defaults"];
+        /**
+         * Set how service level is counted
+         * @description 409 `version_conflict` if somebody changed it meanwhile.
+         */
+        put: operations["set_figure_defaults"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/reports/figures": {
         parameters: {
             query?: never;
@@ -2416,8 +2550,9 @@ export interface paths {
         };
         /**
          * What is behind a figure
-         * @description The cases of one figure of GET /reports/figures, as many as its `n`, the newest first; `id` is the row's key,
-         *     `start` and `end` those of its row (absent: the whole range). Agents open their own figures only.
+         * @description The cases of one figure of GET /reports/figures, as many as its `n`, the newest first; `from` and `to` are the days of
+         *     its row, `id` its key, and `interval` its `start` where `grain` was interval. A page may be shorter than its limit and
+         *     yet not the last. Agents open their own figures only.
          */
         get: operations["list_contacts_behind"];
         put?: never;
@@ -2458,7 +2593,7 @@ export interface paths {
         };
         /**
          * When the work comes, by hour and weekday
-         * @description `measure`: as a rule the contacts that arrived.
+         * @description `measure`: what is counted, as a rule the contacts that arrived.
          */
         get: operations["get_load"];
         put?: never;
@@ -2505,7 +2640,8 @@ export interface paths {
         put?: never;
         /**
          * Send a report regularly
-         * @description It is yours: it tells what you may see, and is sent in your language. The first one is sent when it is due next.
+         * @description It is yours: it tells what you may see. Colleagues get it in their language, others in yours. The first one is sent
+         *     when it is due next.
          */
         post: operations["create_report_schedule"];
         delete?: never;
@@ -2525,8 +2661,8 @@ export interface paths {
         get: operations["get_report_schedule"];
         /**
          * Change a scheduled report
-         * @description All of it anew; it stays its owner's, but one whose owner has left becomes yours. 409 `stale` when somebody was
-         *     faster.
+         * @description All of it anew; it stays its owner's, but one whose owner has left becomes yours. 409 `version_conflict` when
+         *     somebody was faster.
          */
         put: operations["update_report_schedule"];
         post?: never;
@@ -2751,6 +2887,13 @@ export interface components {
              */
             kind: "auto_reply";
             text: string;
+        };
+        /** @description `until` null: still. */
+        Belonging: {
+            user_id: number;
+            /** Format: date-time */
+            since: string;
+            until: string | null;
         };
         BrowserToken: {
             token: string;
@@ -3080,7 +3223,7 @@ export interface components {
         ContactBehind: {
             conversation_id: number;
             customer_name: string | null;
-            channel_id: string;
+            channel_id: string | null;
             queue_id: number | null;
             agent_id: number | null;
             /** Format: date-time */
@@ -3391,6 +3534,24 @@ export interface components {
             filtered: components["schemas"]["WhyFiltered"][];
             insisted: string[];
             relaxed: string[];
+        };
+        FigureDefaultsChanged: {
+            defaults: components["schemas"]["FigureDefaultsView"];
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "figure_defaults.changed";
+        };
+        /**
+         * @description How service level is counted where nobody asks otherwise: the measure's id, its threshold, and up to how many seconds
+         *     an abandon is a short one.
+         */
+        FigureDefaultsView: {
+            service_level: string;
+            threshold_s: number;
+            short_s: number;
+            version: number;
         };
         /** @description By which formula, in which version, the figures of a report were computed. */
         FigureMeasure: {
@@ -3738,7 +3899,7 @@ export interface components {
         HolidayDays: {
             days: components["schemas"]["SpecialDayView"][];
         };
-        HubEvent: components["schemas"]["EntryAdded"] | components["schemas"]["EntryChanged"] | components["schemas"]["ConversationChanged"] | components["schemas"]["ConversationHidden"] | components["schemas"]["CustomerChanged"] | components["schemas"]["CallChanged"] | components["schemas"]["OfferMade"] | components["schemas"]["OfferEnded"] | components["schemas"]["AgentChanged"] | components["schemas"]["QueueChanged"] | components["schemas"]["EstimateChanged"] | components["schemas"]["ChannelChanged"] | components["schemas"]["NumbersChanged"] | components["schemas"]["QueueNumbersChanged"] | components["schemas"]["TopicChanged"] | components["schemas"]["AlertChanged"] | components["schemas"]["SkillsChanged"] | components["schemas"]["AccessChanged"];
+        HubEvent: components["schemas"]["EntryAdded"] | components["schemas"]["EntryChanged"] | components["schemas"]["ConversationChanged"] | components["schemas"]["ConversationHidden"] | components["schemas"]["CustomerChanged"] | components["schemas"]["CallChanged"] | components["schemas"]["OfferMade"] | components["schemas"]["OfferEnded"] | components["schemas"]["AgentChanged"] | components["schemas"]["QueueChanged"] | components["schemas"]["EstimateChanged"] | components["schemas"]["ChannelChanged"] | components["schemas"]["NumbersChanged"] | components["schemas"]["QueueNumbersChanged"] | components["schemas"]["TopicChanged"] | components["schemas"]["AlertChanged"] | components["schemas"]["SkillsChanged"] | components["schemas"]["AccessChanged"] | components["schemas"]["TeamChanged"] | components["schemas"]["TeamRemoved"] | components["schemas"]["TargetChanged"] | components["schemas"]["TargetRemoved"] | components["schemas"]["FigureDefaultsChanged"] | components["schemas"]["KpiAlertChanged"];
         /** @description `skipped`: names of events that are no whole days, or recur in a way that is not guessed at. */
         IcalDays: {
             days: components["schemas"]["SpecialDayView"][];
@@ -3772,6 +3933,36 @@ export interface components {
             last_used_at: string | null;
             hint: string;
             token: string;
+        };
+        /** @description A limit broke, or is well again: then it is to be dropped. */
+        KpiAlertChanged: {
+            alert: components["schemas"]["KpiAlertView"];
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "kpi_alert.changed";
+        };
+        /**
+         * @description A limit that broke, as it was then. `healed_at` null: it still is. `healed_value` null: it was switched off or removed
+         *     meanwhile.
+         */
+        KpiAlertView: {
+            id: number;
+            rule_id: number | null;
+            name: string;
+            measure: string;
+            /** @enum {string} */
+            scope: "all" | "queue" | "team" | "agent";
+            scope_id: number | null;
+            raise_at: number;
+            clear_at: number;
+            /** Format: date-time */
+            raised_at: string;
+            value: number;
+            healed_at: string | null;
+            healed_value: number | null;
+            version: number;
         };
         LeadError: {
             lead_days: number;
@@ -4238,6 +4429,16 @@ export interface components {
         NewSkill: {
             name: string;
         };
+        /** @description `time_zone`: an IANA name; null: the organisation's. */
+        NewTeam: {
+            name: string;
+            /** @default null */
+            time_zone: string | null;
+            /** @default true */
+            leaderboard: boolean;
+            /** @default [] */
+            member_ids: number[];
+        };
         /**
          * @description `queue_id` and `owner_id`: the department and the person who handle such matters; `policy_id` goes before the
          *     queue's escalation policy. A complaint stays in sight until it is solved.
@@ -4435,6 +4636,12 @@ export interface components {
             next_cursor: string | null;
         };
         /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
+        Page_Belonging_: {
+            items: components["schemas"]["Belonging"][];
+            /** @default null */
+            next_cursor: string | null;
+        };
+        /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
         Page_CalendarView_: {
             items: components["schemas"]["CalendarView"][];
             /** @default null */
@@ -4521,6 +4728,18 @@ export interface components {
         /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
         Page_SoundView_: {
             items: components["schemas"]["SoundView"][];
+            /** @default null */
+            next_cursor: string | null;
+        };
+        /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
+        Page_TargetView_: {
+            items: components["schemas"]["TargetView"][];
+            /** @default null */
+            next_cursor: string | null;
+        };
+        /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
+        Page_TeamView_: {
+            items: components["schemas"]["TeamView"][];
             /** @default null */
             next_cursor: string | null;
         };
@@ -5168,6 +5387,12 @@ export interface components {
             /** @default null */
             expected_version: number | null;
         };
+        SaveFigureDefaults: {
+            service_level: string;
+            threshold_s: number;
+            short_s: number;
+            expected_version: number;
+        };
         SaveShiftDay: {
             pieces: components["schemas"]["ShiftPiece"][];
         };
@@ -5191,6 +5416,25 @@ export interface components {
             patience_s: number | null;
             /** @default 1 */
             concurrency: number;
+            expected_version: number;
+        };
+        /** @description `scope_id`: which queue, team or agent; null for all. `warning`: the worst that is no worse than a warning. */
+        SaveTarget: {
+            measure: string;
+            /** @enum {string} */
+            scope: "all" | "queue" | "team" | "agent";
+            /** @default null */
+            scope_id: number | null;
+            target: number;
+            /** @default null */
+            warning: number | null;
+        };
+        /** @description The team whole. `expected_version`: what was seen. */
+        SaveTeam: {
+            name: string;
+            time_zone: string | null;
+            leaderboard: boolean;
+            member_ids: number[];
             expected_version: number;
         };
         ScheduleDeparture: {
@@ -5339,6 +5583,10 @@ export interface components {
             calls: components["schemas"]["CallView"][];
             queue_numbers: components["schemas"]["QueueNumbersView"][];
             agent_numbers: components["schemas"]["NumbersView"][];
+            teams: components["schemas"]["TeamView"][];
+            targets: components["schemas"]["TargetView"][];
+            figure_defaults: components["schemas"]["FigureDefaultsView"];
+            kpi_alerts: components["schemas"]["KpiAlertView"][];
         };
         /** @description `used_by`: the menus that say it, by name. */
         SoundView: {
@@ -5468,6 +5716,64 @@ export interface components {
              */
             kind: "tag";
             name: string;
+        };
+        TargetChanged: {
+            target: components["schemas"]["TargetView"];
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "target.changed";
+        };
+        /** @description It holds no more, or no more for the viewer. */
+        TargetRemoved: {
+            target_id: number;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "target.removed";
+        };
+        /**
+         * @description What a figure should be, for everybody (`scope_id` null) or for one queue, team or agent: the narrowest holds. From
+         *     `target` on it is good; between that and `warning` it is a warning; beyond it is bad.
+         */
+        TargetView: {
+            id: number;
+            measure: string;
+            /** @enum {string} */
+            scope: "all" | "queue" | "team" | "agent";
+            scope_id: number | null;
+            target: number;
+            warning: number | null;
+        };
+        TeamChanged: {
+            team: components["schemas"]["TeamView"];
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "team.changed";
+        };
+        TeamRemoved: {
+            team_id: number;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "team.removed";
+        };
+        /**
+         * @description People whose figures are told together. `time_zone`: by which clock its day goes; null: the organisation's.
+         *     `member_ids`: who is in it now and active; somebody may be in several.
+         */
+        TeamView: {
+            id: number;
+            name: string;
+            time_zone: string | null;
+            leaderboard: boolean;
+            member_ids: number[];
+            version: number;
         };
         /** @description The server's time, every ten seconds. Nothing for 25 s: the line is dead. */
         TickFrame: {
@@ -5723,7 +6029,7 @@ export interface components {
             /** @default null */
             expected_version: number | null;
         };
-        /** @description The whole of it anew. 409 `stale` when somebody else has changed it since `expected_version`. */
+        /** @description The whole of it anew. 409 `version_conflict` when somebody changed it since `expected_version`. */
         UpdateReportSchedule: {
             name: string;
             query: components["schemas"]["ReportQueryIn"];
@@ -10734,6 +11040,351 @@ export interface operations {
             };
         };
     };
+    list_teams: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_TeamView_"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    create_team: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewTeam"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TeamView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    replace_team: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                team_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SaveTeam"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TeamView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    remove_team: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                team_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_members: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                team_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Belonging_"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_targets: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_TargetView_"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    create_target: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SaveTarget"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TargetView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    replace_target: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                target_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SaveTarget"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TargetView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    remove_target: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                target_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_figure_defaults: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FigureDefaultsView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    set_figure_defaults: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SaveFigureDefaults"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FigureDefaultsView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     get_figures: {
         parameters: {
             query: {
@@ -10898,8 +11549,7 @@ export interface operations {
                 with_flow_outs?: boolean;
                 by?: "none" | "agent" | "team" | "queue" | "channel" | "topic";
                 id?: string;
-                start?: string;
-                end?: string;
+                interval?: string;
                 limit?: number;
                 cursor?: string;
             };
@@ -10967,9 +11617,18 @@ export interface operations {
             query: {
                 from: string;
                 to: string;
-                measure?: string;
+                agent?: string;
+                team?: string;
                 queue?: string;
                 channel?: string;
+                topic?: string;
+                threshold_s?: number;
+                short_s?: number;
+                days?: number;
+                with_abandons?: boolean;
+                with_short_abandons?: boolean;
+                with_flow_outs?: boolean;
+                measure?: string;
             };
             header?: never;
             path?: never;

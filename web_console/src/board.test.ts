@@ -82,7 +82,7 @@ describe("the order of the board", () => {
 
 describe("the queues of the board", () => {
   const queue = { id: 1, name: "Support", member_ids: [1, 2, 9], max_wait_s: 600 } as QueueView;
-  const state = { agents: { 1: agent(1), 2: agent(2, { state: "busy" }) }, queues: { 1: queue }, queueNumbers: {}, estimates: {} };
+  const state = { agents: { 1: agent(1), 2: agent(2, { state: "busy" }) }, queues: { 1: queue }, queueNumbers: {}, estimates: {}, conversationsComplete: true };
 
   it("count who waits now, since when the first, and who waits too long", () => {
     const open = [held(3, "sms", null), held(12, "sms", null), held(20, "chat", 1), held(30, "phone", null, { parked_until: ago(-30) })];

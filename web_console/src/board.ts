@@ -5,7 +5,7 @@
  * between two orders the figures in the rows change and the rows stay.
  */
 import type { AgentState, AgentView, CallView, ChannelKind, ConversationView, EstimateView, NumbersView, QueueNumbersView, QueueView } from "./events";
-import { AGENT_FIGURES, type AgentFigure, agentFigures } from "./figures";
+import { AGENT_FIGURES, type AgentFigure, agentFigures, backlogOf } from "./figures";
 import { isOver } from "./phone";
 import type { HubState } from "./state";
 import { isWaiting } from "./waiting";
@@ -59,7 +59,7 @@ export function agentRows(state: Pick<HubState, "agents" | "agentNumbers">, open
   }));
 }
 
-export function queueRows(state: Pick<HubState, "agents" | "queues" | "queueNumbers" | "estimates">, open: readonly ConversationView[], now: number): QueueRow[] {
+export function queueRows(state: Pick<HubState, "agents" | "queues" | "queueNumbers" | "estimates" | "conversationsComplete">, open: readonly ConversationView[], now: number): QueueRow[] {
   const rows = new Map<number, QueueRow>(
     Object.values(state.queues).map((queue) => {
       const members = queue.member_ids.flatMap((id) => state.agents[id] ?? []);
@@ -90,6 +90,8 @@ export function queueRows(state: Pick<HubState, "agents" | "queues" | "queueNumb
     if (row.longestSince === null || Date.parse(since) < Date.parse(row.longestSince)) row.longestSince = since;
     if ((now - Date.parse(since)) / 1000 >= row.queue.max_wait_s) row.overdue += 1;
   }
+  // What the page was not told of is not counted in it.
+  if (!state.conversationsComplete) for (const row of rows.values()) row.open = Math.max(row.open, backlogOf(row.numbers));
   return [...rows.values()];
 }
 

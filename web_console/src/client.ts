@@ -8,7 +8,7 @@ import createClient, { type Middleware } from "openapi-fetch";
 
 import type { components, paths } from "./api";
 import type { AttachmentView, CalendarView, FlowBody, SoundView } from "./events";
-import type { AlertRuleBody, AlertRuleView, ContactsPage, ContactsQuery, MeasureAbout, TargetBody, TargetView, TeamBody, TeamView } from "./kpi";
+import type { AlertRuleBody, AlertRuleView, ContactsPage, ContactsQuery, TargetBody, TeamBody } from "./kpi";
 
 type Schemas = components["schemas"];
 
@@ -287,28 +287,32 @@ interface Untyped {
   DELETE(path: string, init?: object): Promise<Result<unknown>>;
 }
 const untyped = client as unknown as Untyped;
+const ofTeam = (team_id: number) => ({ params: { path: { team_id } } });
+const ofTarget = (target_id: number) => ({ params: { path: { target_id } } });
 const withId = (id: number) => ({ params: { path: { id } } });
 
 /** What a figure means, the contacts that are behind it, whose it is, what it should be, and who is told when it is not. */
 export const figuresApi = {
-  measures: () => paired<{ items: MeasureAbout[] }>(client.GET("/api/v1/measures")),
+  measures: () => take(client.GET("/api/v1/measures")),
   contacts: (query: ContactsQuery & { cursor?: string; limit?: number }) => paired<ContactsPage>(untyped.GET("/api/v1/reports/contacts", { params: { query } })),
 
-  teams: () => paired<{ items: TeamView[] }>(untyped.GET("/api/v1/teams")),
-  addTeam: (body: TeamBody) => paired<TeamView>(untyped.POST("/api/v1/teams", { body })),
-  saveTeam: (id: number, body: TeamBody & { expected_version: number }) => paired<TeamView>(untyped.PUT("/api/v1/teams/{id}", { ...withId(id), body })),
-  deleteTeam: (id: number) => paired<void>(untyped.DELETE("/api/v1/teams/{id}", withId(id))),
+  teams: () => take(client.GET("/api/v1/teams")),
+  addTeam: (body: TeamBody) => take(client.POST("/api/v1/teams", { body })),
+  saveTeam: (team_id: number, body: TeamBody & { expected_version: number }) => take(client.PUT("/api/v1/teams/{team_id}", { ...ofTeam(team_id), body })),
+  deleteTeam: (team_id: number) => take(client.DELETE("/api/v1/teams/{team_id}", ofTeam(team_id))),
 
-  targets: () => paired<{ items: TargetView[] }>(untyped.GET("/api/v1/targets")),
-  addTarget: (body: TargetBody) => paired<TargetView>(untyped.POST("/api/v1/targets", { body })),
-  saveTarget: (id: number, body: TargetBody) => paired<TargetView>(untyped.PUT("/api/v1/targets/{id}", { ...withId(id), body })),
-  deleteTarget: (id: number) => paired<void>(untyped.DELETE("/api/v1/targets/{id}", withId(id))),
+  targets: () => take(client.GET("/api/v1/targets")),
+  addTarget: (body: TargetBody) => take(client.POST("/api/v1/targets", { body })),
+  saveTarget: (target_id: number, body: TargetBody) => take(client.PUT("/api/v1/targets/{target_id}", { ...ofTarget(target_id), body })),
+  deleteTarget: (target_id: number) => take(client.DELETE("/api/v1/targets/{target_id}", ofTarget(target_id))),
+
+  saveDefaults: (body: Schemas["SaveFigureDefaults"]) => take(client.PUT("/api/v1/organisation/figures", { body })),
 
   alertRules: () => paired<{ items: AlertRuleView[] }>(untyped.GET("/api/v1/alert-rules")),
   addAlertRule: (body: AlertRuleBody) => paired<AlertRuleView>(untyped.POST("/api/v1/alert-rules", { body })),
   saveAlertRule: (id: number, body: AlertRuleBody & { expected_version: number }) => paired<AlertRuleView>(untyped.PUT("/api/v1/alert-rules/{id}", { ...withId(id), body })),
-  deleteAlertRule: (id: number) => paired<void>(untyped.DELETE("/api/v1/alert-rules/{id}", withId(id))),
-  testAlertRule: (id: number) => paired<void>(untyped.POST("/api/v1/alert-rules/{id}/test", withId(id))),
+  deleteAlertRule: (id: number) => paired<unknown>(untyped.DELETE("/api/v1/alert-rules/{id}", withId(id))),
+  testAlertRule: (id: number) => paired<unknown>(untyped.POST("/api/v1/alert-rules/{id}/test", withId(id))),
 };
 
 /** A mail's HTML, made safe by the hub, for a sandboxed frame. */

@@ -35,6 +35,12 @@ export function figureText(value: number | null | undefined, unit: string, local
   }
 }
 
+/** The mean that stands beside a value: of a share (scores of 4 and 5 ÷ scores) it is one of points. */
+export const meanText = (mean: number, unit: string, locale: string) => figureText(mean, unit === "share" ? "points" : unit, locale);
+
+/** What a value consists of: parts of a count are counts, of everything else shares. */
+export const partText = (part: number | null, unit: string, locale: string) => figureText(part, unit === "count" ? "count" : "share", locale);
+
 /**
  * How far a figure has moved since the period before. Shares move by points ("+2.3 points"), the rest by its share of what it was; from
  * nought there is no share, and where either is missing there is nothing to say.

@@ -29,10 +29,13 @@ export function useFigureWords() {
   const formula = (id: string) => (te(`measure.${id}`) ? t(`measure.${id}`) : (measures.of(id)?.formula ?? ""));
   const unitName = (unit: string) => (te(`measure_unit.${unit}`) ? t(`measure_unit.${unit}`) : unit);
   const clockName = (clock: string) => (te(`measure_clock.${clock}`) ? t(`measure_clock.${clock}`) : clock);
-  const sourceName = (source: string) => {
-    const noun = source.replace(/^fact\./, "");
-    return te(`fact.${noun}`) ? t(`fact.${noun}`) : noun;
-  };
+  /** Of one kind of fact, or of several with commas between. */
+  const sourceName = (source: string) =>
+    source
+      .split(", ")
+      .map((kind) => kind.replace(/^fact\./, ""))
+      .map((noun) => (te(`fact.${noun}`) ? t(`fact.${noun}`) : noun))
+      .join(", ");
 
   return { valueText, measureName, formula, unitName, clockName, sourceName };
 }

@@ -16,25 +16,32 @@ export interface Figure {
   n: number | null;
   /** Nine of ten took no longer. */
   p90?: number | null;
+  /** Beside the value, where the value is no mean: of points, or of times. */
+  mean?: number | null;
+  /** It is a part of the measure, which is so many in all. */
+  all?: number;
 }
 
 export const AGENT_FIGURES = ["calls_in", "calls_out", "calls_missed", "chats", "mails", "texts", "aht", "first_response", "resolution", "csat", "occupancy"] as const;
 export type AgentFigure = (typeof AGENT_FIGURES)[number];
 
-export const QUEUE_FIGURES = ["service_level", "offered", "abandonment", "asa", "backlog"] as const;
+export const QUEUE_FIGURES = ["service_level", "offered", "abandonment", "asa"] as const;
 export type QueueFigure = (typeof QUEUE_FIGURES)[number];
 
 /** Of all queues and agents together. */
-export const FLOOR_FIGURES = ["service_level", "offered", "abandonment", "asa", "backlog", "aht", "csat"] as const;
+export const FLOOR_FIGURES = ["service_level", "offered", "abandonment", "asa", "aht", "csat"] as const;
 export type FloorFigure = (typeof FLOOR_FIGURES)[number];
 
-/** What wt-board adds to the views. */
+/** What the generated types do not have yet. */
 type Numbers = NumbersView &
   Partial<{
+    calls_internal: number;
     chats: number;
     mails: number;
     texts: number;
+    first_response_median_s: number | null;
     resolution_p90_s: number | null;
+    csat_share: number | null;
     csat_mean: number | null;
     csat_count: number;
     work_ms: number;
@@ -46,29 +53,32 @@ type QueueNumbers = QueueNumbersView &
   Partial<{
     offered: number;
     service_level: number | null;
+    service_level_id: string;
     answered_in_threshold: number;
     service_level_offered: number;
     abandoned: number;
-    backlog: number;
+    abandonment: number | null;
+    asa_s: number | null;
     asa_count: number;
+    backlog: number;
   }>;
 
 const count = (measure: string, value: number | undefined): Figure => ({ measure, unit: "count", value: value ?? 0, n: null });
 
 /** `now` in ms of the hub's clock. */
 export function agentFigures(numbers: Numbers | undefined, now: number): Record<AgentFigure, Figure> {
-  const calls = (numbers?.calls_in ?? 0) + (numbers?.calls_out ?? 0);
+  const calls = (numbers?.calls_in ?? 0) + (numbers?.calls_out ?? 0) + (numbers?.calls_internal ?? 0);
   return {
-    calls_in: count("calls_in", numbers?.calls_in),
-    calls_out: count("calls_out", numbers?.calls_out),
+    calls_in: { ...count("calls_per_day", numbers?.calls_in), all: calls },
+    calls_out: { ...count("calls_per_day", numbers?.calls_out), all: calls },
     calls_missed: count("calls_missed", numbers?.calls_missed),
-    chats: count("chats", numbers?.chats),
-    mails: count("mails", numbers?.mails),
-    texts: count("texts", numbers?.texts),
+    chats: count("chats_handled", numbers?.chats),
+    mails: count("mails_handled", numbers?.mails),
+    texts: count("texts_handled", numbers?.texts),
     aht: { measure: "aht", unit: "seconds", value: numbers?.aht_s ?? null, n: calls },
-    first_response: { measure: "first_response_s", unit: "seconds", value: numbers?.first_response_mean_s ?? null, n: numbers?.first_response_count ?? 0 },
+    first_response: { measure: "first_response_s", unit: "seconds", value: numbers?.first_response_median_s ?? null, n: numbers?.first_response_count ?? 0, mean: numbers?.first_response_mean_s ?? null },
     resolution: { measure: "resolution_s", unit: "seconds", value: numbers?.resolution_median_s ?? null, n: numbers?.resolution_count ?? 0, p90: numbers?.resolution_p90_s ?? null },
-    csat: { measure: "csat", unit: "score", value: numbers?.csat_mean ?? null, n: numbers?.csat_count ?? 0 },
+    csat: { measure: "csat", unit: "share", value: numbers?.csat_share ?? null, n: numbers?.csat_count ?? 0, mean: numbers?.csat_mean ?? null },
     occupancy: { measure: "occupancy", unit: "share", value: occupancy(numbers, now), n: null },
   };
 }
@@ -85,16 +95,15 @@ function occupancy(numbers: Numbers | undefined, now: number): number | null {
 export function queueFigures(numbers: QueueNumbers | undefined): Record<QueueFigure, Figure> {
   const offered = numbers?.offered ?? 0;
   return {
-    service_level: { measure: "service_level", unit: "share", value: numbers?.service_level ?? null, n: numbers?.service_level_offered ?? 0 },
+    service_level: { measure: numbers?.service_level_id ?? "service_level", unit: "share", value: numbers?.service_level ?? null, n: numbers?.service_level_offered ?? 0 },
     offered: count("offered", offered),
-    abandonment: { measure: "abandonment_rate", unit: "share", value: offered > 0 ? (numbers?.abandoned ?? 0) / offered : null, n: offered },
-    asa: { measure: "asa_queue", unit: "seconds", value: numbers?.wait_mean_s ?? null, n: numbers?.asa_count ?? 0 },
-    backlog: count("backlog", numbers?.backlog),
+    abandonment: { measure: "abandonment_rate", unit: "share", value: numbers?.abandonment ?? null, n: offered },
+    asa: { measure: "asa_queue", unit: "seconds", value: numbers?.asa_s ?? null, n: numbers?.asa_count ?? 0 },
   };
 }
 
 /** Sums of what the queues and the agents of today have; a mean of means weighs each by its cases. */
-export function floorFigures(state: HubState | null): Record<FloorFigure, Figure> {
+export function floorFigures(state: Pick<HubState, "queueNumbers" | "agentNumbers"> | null): Record<FloorFigure, Figure> {
   const queues = Object.values(state?.queueNumbers ?? {}) as QueueNumbers[];
   const agents = Object.values(state?.agentNumbers ?? {}) as Numbers[];
   const sum = <T>(all: readonly T[], of: (each: T) => number | undefined) => all.reduce((total, each) => total + (of(each) ?? 0), 0);
@@ -104,16 +113,19 @@ export function floorFigures(state: HubState | null): Record<FloorFigure, Figure
   };
   const offered = sum(queues, (each) => each.offered);
   const base = sum(queues, (each) => each.service_level_offered);
+  const level = queues.find((each) => each.service_level_id !== undefined)?.service_level_id ?? "service_level";
   return {
-    service_level: { measure: "service_level", unit: "share", value: base > 0 ? sum(queues, (each) => each.answered_in_threshold) / base : null, n: base },
+    service_level: { measure: level, unit: "share", value: base > 0 ? sum(queues, (each) => each.answered_in_threshold) / base : null, n: base },
     offered: count("offered", offered),
     abandonment: { measure: "abandonment_rate", unit: "share", value: offered > 0 ? sum(queues, (each) => each.abandoned) / offered : null, n: offered },
-    asa: { measure: "asa_queue", unit: "seconds", ...mean(queues, (each) => [each.wait_mean_s, each.asa_count]) },
-    backlog: count("backlog", sum(queues, (each) => each.backlog)),
-    aht: { measure: "aht", unit: "seconds", ...mean(agents, (each) => [each.aht_s, each.calls_in + each.calls_out]) },
-    csat: { measure: "csat", unit: "score", ...mean(agents, (each) => [each.csat_mean, each.csat_count]) },
+    asa: { measure: "asa_queue", unit: "seconds", ...mean(queues, (each) => [each.asa_s, each.asa_count]) },
+    aht: { measure: "aht", unit: "seconds", ...mean(agents, (each) => [each.aht_s, each.calls_in + each.calls_out + (each.calls_internal ?? 0)]) },
+    csat: { measure: "csat", unit: "share", ...mean(agents, (each) => [each.csat_share, each.csat_count]) },
   };
 }
+
+/** What is open and waits for an end, whatever the page has of it. */
+export const backlogOf = (numbers: QueueNumbers | undefined): number => numbers?.backlog ?? 0;
 
 /** The unit that the registry names, as the screens write it; what they do not know is a number of points. */
 export function unitOf(unit: string): Unit {

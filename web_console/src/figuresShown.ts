@@ -4,6 +4,7 @@ import { computed } from "vue";
 import { useServerNow } from "./clock";
 import { type AgentFigure, agentFigures, type Figure, floorFigures, queueFigures } from "./figures";
 import { useHub } from "./hub";
+import type { TeamView } from "./events";
 import type { ContactsQuery } from "./kpi";
 import { useMeasures } from "./measures";
 import type { FigureAsked } from "./overlays";
@@ -20,8 +21,8 @@ export function useFigures() {
   const now = useServerNow();
   void measures.load();
 
-  const targets = computed<readonly Target[]>(() => []);
-  const teams = computed<readonly { id: number; name: string; member_ids: readonly number[] }[]>(() => []);
+  const targets = computed<readonly Target[]>(() => Object.values(hub.state?.targets ?? {}));
+  const teams = computed<readonly TeamView[]>(() => Object.values(hub.state?.teams ?? {}));
   const teamsOf = (userId: number): number[] => teams.value.filter((team) => team.member_ids.includes(userId)).map((team) => team.id);
 
   function judged(figure: Figure, whose: Whose): Judged {

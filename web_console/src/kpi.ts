@@ -1,19 +1,6 @@
-/* Nouns of the figures' API until the generated types have them. */
-import type { Better, Target, TargetScope } from "./targets";
-
-export interface MeasureAbout {
-  id: string;
-  version: number;
-  name?: string;
-  formula: string;
-  unit: string;
-  clock: string;
-  source: string;
-  day_by: string;
-  better?: Better;
-  by?: readonly string[];
-  has_contacts?: boolean;
-}
+/* Nouns of the figures: what is asked for, and what is written. Those that the generated types have are named in events.ts. */
+import type { ContactBehind, TargetView, TeamView } from "./events";
+import type { TargetScope } from "./targets";
 
 export type Dim = "agent" | "team" | "queue" | "channel" | "topic";
 
@@ -33,39 +20,14 @@ export interface ContactsQuery {
   topic?: number;
 }
 
-export interface ContactBehind {
-  conversation_id: number;
-  customer_name: string;
-  channel_id: string;
-  queue_id: number | null;
-  agent_id: number | null;
-  at: string;
-  value: number | null;
-  what: string;
-}
-
 export interface ContactsPage {
   items: ContactBehind[];
   next_cursor: string | null;
 }
 
-export interface TeamView {
-  id: number;
-  name: string;
-  /** Null: the organisation's. */
-  time_zone: string | null;
-  leaderboard: boolean;
-  member_ids: number[];
-  version: number;
-}
-
 export type TeamBody = Omit<TeamView, "id" | "version">;
 
 export type TargetBody = Omit<TargetView, "id">;
-
-export interface TargetView extends Target {
-  id: number;
-}
 
 /** A limit that is watched. It breaks when the figure has been beyond `raise_at` for `for_s`, and heals within `clear_at`. */
 export interface AlertRuleView {

@@ -1,9 +1,12 @@
-/* A limit in the reader's words. */
+/* Limits, and what is beyond one now, in the reader's words. */
+import { computed } from "vue";
 import { useI18n } from "vue-i18n";
 
 import { useFigureWords } from "./figureWords";
 import { useFigures } from "./figuresShown";
 import { duration } from "./format";
+import { useHub } from "./hub";
+import type { KpiAlertView } from "./events";
 import type { AlertRuleView } from "./kpi";
 import { isAbove, watchable } from "./limits";
 import { useMeasures } from "./measures";
@@ -13,6 +16,7 @@ type Limit = Pick<AlertRuleView, "measure" | "scope" | "scope_id" | "raise_at" |
 
 export function useLimitWords() {
   const { t, locale } = useI18n();
+  const hub = useHub();
   const measures = useMeasures();
   const { teams } = useFigures();
   const { agentName, queueName } = useWords();
@@ -36,5 +40,11 @@ export function useLimitWords() {
     return `${beyond}${long}; ${t("limits.well_again", { value: valueText(limit.clear_at, unit) })}`;
   }
 
-  return { whose, condition, watchedOf };
+  /** What is beyond its limit now, the newest first. */
+  const standing = computed(() => Object.values(hub.state?.kpiAlerts ?? {}).toSorted((a, b) => Date.parse(b.raised_at) - Date.parse(a.raised_at) || b.id - a.id));
+  const headline = (alert: KpiAlertView) => t("limits.broke", { name: alert.name, whose: whose(alert), value: valueText(alert.value, watchedOf(alert.measure)?.unit ?? "count") });
+  const detail = (alert: KpiAlertView) => condition({ ...alert, for_s: 0 });
+  const healedText = (alert: KpiAlertView) => t("limits.healed", { name: alert.name, whose: whose(alert) });
+
+  return { whose, condition, watchedOf, standing, headline, detail, healedText };
 }

@@ -1,5 +1,5 @@
 /* Limits that are watched: which figures can be, and which way is beyond. Pure. */
-import type { MeasureAbout } from "./kpi";
+import type { MeasureAbout } from "./events";
 import type { Better } from "./targets";
 import { type Unit, unitOf } from "./figures";
 

@@ -3,7 +3,7 @@ import { defineStore } from "pinia";
 import { ref, shallowRef } from "vue";
 
 import { figuresApi } from "./client";
-import type { MeasureAbout } from "./kpi";
+import type { MeasureAbout } from "./events";
 
 export const useMeasures = defineStore("measures", () => {
   const items = shallowRef<ReadonlyMap<string, MeasureAbout> | null>(null);

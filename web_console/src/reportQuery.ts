@@ -58,6 +58,12 @@ const one = (value: LocationQuery[string] | undefined): string | null => {
 const list = (value: LocationQuery[string] | undefined): string[] => [...new Set((one(value) ?? "").split(",").filter(Boolean))];
 const among = <T extends string>(value: string | null, all: readonly T[], usual: T): T => all.find((each) => each === value) ?? usual;
 
+/** By which of these a measure cannot be told; null: by all of them. `dims`: by what it can be. */
+export function notToldBy(dims: readonly string[] | undefined, by: By, within: readonly FilterName[]): By | null {
+  if (dims === undefined) return null;
+  return [by, ...within].find((dim) => dim !== "none" && !dims.includes(dim)) ?? null;
+}
+
 /** `base`: what is not written is as in it. */
 export function readQuery(query: LocationQuery, base: ReportQuery = USUAL): ReportQuery {
   const [from, to] = [one(query["from"]), one(query["to"])];

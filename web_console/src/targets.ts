@@ -35,11 +35,11 @@ export function levelOf(value: number | null, target: Pick<Target, "target" | "w
   return target.warning !== null && reaches(target.warning) ? "warning" : "bad";
 }
 
-/** The narrowest that is set: of the agent, of a team of theirs, of the queue, of all. */
+/** The narrowest that is set: of the agent, of a team of theirs (the first by id that has one), of the queue, of all. */
 export function targetFor(targets: readonly Target[], measure: string, whose: Whose = {}): Target | null {
   const among = targets.filter((each) => each.measure === measure);
   const of = (scope: TargetScope, ids: readonly (number | undefined)[]) =>
-    among.find((each) => each.scope === scope && each.scope_id !== null && ids.includes(each.scope_id));
+    among.filter((each) => each.scope === scope && each.scope_id !== null && ids.includes(each.scope_id)).toSorted((a, b) => (a.scope_id ?? 0) - (b.scope_id ?? 0))[0];
   return (
     of("agent", [whose.agent]) ?? of("team", whose.teams ?? []) ?? of("queue", [whose.queue]) ?? among.find((each) => each.scope === "all") ?? null
   );

@@ -1,5 +1,4 @@
-"""A supervisor asks how many agents a load needs, writes a schedule and copies its week; the agent sees it as their own, and
-who is missing from it is told."""
+"""A supervisor asks how many agents a load needs, writes a schedule and copies its week; the agent sees it as their own."""
 
 from __future__ import annotations
 
@@ -8,7 +7,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.people import Agent, NewPage
+from tests.browser.people import Agent, Complaints, NewPage
 from tests.support.hub_process import HubProcess
 
 pytestmark = pytest.mark.browser
@@ -16,7 +15,9 @@ pytestmark = pytest.mark.browser
 ARPI = "Արփի Մելքոնյան"
 
 
-def test_a_supervisor_plans_a_week_and_its_agent_sees_it(demo: HubProcess, new_page: NewPage) -> None:
+def test_a_supervisor_plans_a_week_and_its_agent_sees_it(
+    demo: HubProcess, new_page: NewPage, complaints: Complaints
+) -> None:
     page = new_page("supervisor")
     Agent(page, "supervisor@demo.test").sign_in(demo.url)
     expect(page.get_by_test_id("my-state")).to_be_visible()
@@ -40,6 +41,8 @@ def test_a_supervisor_plans_a_week_and_its_agent_sees_it(demo: HubProcess, new_p
     page.get_by_test_id("piece").nth(1).get_by_role("textbox").last.fill("13:75")
     page.get_by_test_id("save-shift").click()
     expect(page.get_by_test_id("piece").nth(1).get_by_role("alert")).to_be_visible()
+    # The browser tells of both refusals, which were meant.
+    assert ["status of 422" in complaints.said.pop() for _ in range(2)] == [True, True]
     page.get_by_test_id("piece").nth(1).get_by_role("textbox").last.fill("14:00")
     page.get_by_test_id("save-shift").click()
     expect(monday).to_contain_text("09:00–18:00")

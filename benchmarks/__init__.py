@@ -1,4 +1,4 @@
-"""Benchmarks of the hub: `hub bench [inbound|latency|fanout|mail|routing|voice|voice_accept|start]`.
+"""Benchmarks of the hub: `hub bench [inbound|latency|fanout|mail|routing|kpi|voice|voice_accept|start]`.
 
 Every figure stands beside a floor that was measured in the same run on the same machine (the bare driver, the bare
 `websockets` library), because a ratio travels and an absolute figure does not. All traffic stays on 127.0.0.1; every
@@ -9,6 +9,7 @@ process that is started here is stopped here; every run is bounded in time.
     fanout    one event to 1,000 console sockets                     against `websockets.broadcast` to 1,000 sockets
     mail      mails a second, read and stored                        against the standard library's bare parse
     routing   agent free → offer committed, 10,000 waiting           the engine alone against looking at all work once
+    kpi       reports and board over 10 million contacts             against the same over 100,000
     voice     calls that a core bridges and records                  against nothing: codecs and SRTP are the floor
     voice_accept  agent accepts → customer and agent hear each other
     start     `hub serve` until /readyz is 200, and idle memory
@@ -27,12 +28,15 @@ from pathlib import Path
 from benchmarks.machine import describe_machine, measure_calm
 from benchmarks.report import Plan, Result, print_machine, print_result, to_json
 
-NAMES = ("inbound", "latency", "fanout", "mail", "routing", "voice", "voice_accept", "start")
+NAMES = ("inbound", "latency", "fanout", "mail", "routing", "kpi", "voice", "voice_accept", "start")
 
 
-def main(name: str | None = None, json_path: Path | None = None, *, quick: bool = False) -> int:
+def main(
+    name: str | None = None, json_path: Path | None = None, *, quick: bool = False, size: int | None = None
+) -> int:
     """Runs one benchmark (or all of them), prints a table for each and writes JSON to `json_path` if given. `quick`
-    measures briefly, for trying out. Returns 0 when every target was met, else 1; an unknown name is a ValueError."""
+    measures briefly, for trying out; `size` is how many contacts kpi makes. Returns 0 when every target was met, else 1; an
+    unknown name is a ValueError."""
     if name is not None and name not in NAMES:
         raise ValueError(f"there is no benchmark {name!r}: choose one of {', '.join(NAMES)}")
     machine = describe_machine()
@@ -41,7 +45,7 @@ def main(name: str | None = None, json_path: Path | None = None, *, quick: bool 
     for each in NAMES if name is None else (name,):
         print(f"\n{each} …", file=sys.stderr)
         calm = measure_calm()
-        result = _load(each)(Plan(quick=quick))
+        result = _load(each)(Plan(quick=quick, size=size))
         result.notes.append(f"before: {calm}; after: {measure_calm()}")
         print_result(result)
         results.append(result)

@@ -12,9 +12,11 @@ Cell = str | int | float | bool | None
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How much to measure. `quick` is for trying out: short runs, one repetition."""
+    """How much to measure. `quick` is for trying out: short runs, one repetition. `size`: of what is measured, where a
+    benchmark has sizes (kpi: contacts); None: its own."""
 
     quick: bool = False
+    size: int | None = None
 
     def seconds(self, full: float) -> float:
         return min(full, 2.0) if self.quick else full

@@ -187,14 +187,15 @@ def openapi() -> None:
 @click.argument("name", required=False)
 @click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write the figures there, too.")
 @click.option("--quick", is_flag=True, help="Measure briefly, for trying out.")
-def bench(name: str | None, json_path: Path | None, quick: bool) -> None:
+@click.option("--size", type=click.IntRange(1_000, 100_000_000), help="kpi: how many contacts, instead of 10 million.")
+def bench(name: str | None, json_path: Path | None, quick: bool, size: int | None) -> None:
     """Measure the hub on this machine, against a floor measured in the same run."""
     try:
         import benchmarks
     except ImportError:
         raise click.ClickException("the benchmarks are in the hub's sources, not in the installed package") from None
     try:
-        raise SystemExit(benchmarks.main(name, json_path, quick=quick))
+        raise SystemExit(benchmarks.main(name, json_path, quick=quick, size=size))
     except ValueError as error:
         raise click.ClickException(str(error)) from None
 

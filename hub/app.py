@@ -3,7 +3,8 @@
     Settings → Database, Vault, Files → Wakes, Notices, Tail → Intake, Adapters → loops → web
 
 All loops of a process run in one group: tail (stream), notices, dispatcher, lines, recordings, escalations, clocks,
-sender, media, mailboxes, projector, forecasts, live, housekeeping, and the listener for mail where one is set up.
+sender, media, mailboxes, projector, forecasts, reports, limits, tellings, live, housekeeping, and the listener for mail where
+one is set up.
 Each of them waits through a database that is away. One that ends in any other way takes the process down, loudly: a hub
 that answers but routes nothing would be worse than one that is restarted.
 """
@@ -42,6 +43,7 @@ from hub.errors import DatabaseAway, Misconfigured
 from hub.kpi.facts import Projector
 from hub.kpi.forecasts import Forecaster
 from hub.kpi.report_runs import ReportSender
+from hub.kpi.tellings import Teller, Watch
 from hub.logs import set_up_logging
 from hub.media_child import media_beside
 from hub.routing.dispatcher import Dispatcher
@@ -65,9 +67,11 @@ from hub.timeline.media import MediaFetcher
 from hub.timeline.sending import Sender
 from hub.web import (
     agents,
+    alert_rules,
     alerts,
     api_keys,
     attachments,
+    board,
     calendars,
     callbacks,
     calls,
@@ -152,9 +156,11 @@ ENDPOINTS: list[Endpoint] = endpoints_of(
     measures,
     staffing,
     shifts,
-    teams,
+    board,
     reports,
     report_schedules,
+    teams,
+    alert_rules,
 )
 
 
@@ -210,6 +216,8 @@ class Hub:
         self.estimator = Estimator(self.database, self.wakes)
         self.projector = Projector(self.database, self.wakes)
         self.forecaster = Forecaster(self.database)
+        self.teller = Teller(self.database, self.channels, self.vault, may_be_private=settings.private_webhooks)
+        self.watch = Watch(self.database, self.wakes, self.teller)
         self.report_sender = ReportSender(self.database, self.wakes, self.channels)
         self.live = Live(self.database, self.tail, self.notices, process=self.process)
         self.chat_sockets = ChatSockets()
@@ -245,6 +253,8 @@ class Hub:
             "projector": self.projector.run(),
             "forecasts": self.forecaster.run(),
             "reports": self.report_sender.run(),
+            "limits": self.watch.look(),
+            "tellings": self.watch.tell(),
             "live": self.live.run(),
             "places": self.chat_sockets.run(),
             "calling pages": self.call_sockets.run(),

@@ -31,7 +31,8 @@ class Settings:
     there is none. `media_…` else is for the media process: its codec, the calls it carries (0: as many as are sensible), the
     addresses and UDP ports on which it takes sound, and the address by which the world sees it behind a router.
     `recordings_url`: the bucket where recordings of calls lie, s3://bucket/prefix; empty: the directory of files.
-    `s3_endpoint`: where that bucket's store answers, if it is not Amazon's."""
+    `s3_endpoint`: where that bucket's store answers, if it is not Amazon's.
+    `private_webhooks`: webhooks of alerts may lead into our own network."""
 
     data_dir: Path
     database_url: str
@@ -59,6 +60,7 @@ class Settings:
     media_public_address: str = ""
     recordings_url: str = ""
     s3_endpoint: str = ""
+    private_webhooks: bool = False
 
     @property
     def line_url(self) -> str:
@@ -176,6 +178,7 @@ def load_settings(env: Mapping[str, str] = os.environ, *, port: int = 8080) -> S
         media_public_address=media_public_address,
         recordings_url=recordings_url,
         s3_endpoint=s3_endpoint,
+        private_webhooks=env.get("HUB_PRIVATE_WEBHOOKS", "") in ("1", "true", "yes"),
         **values,
     )
 

@@ -36,6 +36,7 @@ LAYERS: tuple[tuple[str, str], ...] = (
     ("hub.kpi.cells", "pure"),
     ("hub.kpi.days", "pure"),
     ("hub.kpi.folding", "pure"),
+    ("hub.kpi.limit_state", "pure"),
     ("hub.kpi.measures", "pure"),
     ("hub.kpi.placing", "pure"),
     ("hub.kpi.sketch", "formats"),

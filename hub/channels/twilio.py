@@ -27,7 +27,6 @@ import hashlib
 import hmac
 import ipaddress
 import json
-import socket
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -37,6 +36,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import parse_qs, unquote_plus, urlencode, urljoin, urlsplit
 
 from hub.channels.channel import Fetched, WebhookRequest
+from hub.channels.public_addresses import NotPublic, public_resolver
 from hub.domain.states import Delivery
 from hub.errors import BadRequest, BadSignature, Refused, Unavailable, Uncertain
 
@@ -554,7 +554,7 @@ class _Transport:
             raise Refused("The file is too large.", code="media_too_large") from error
         except _connection_errors() as error:
             # aiohttp wraps what its resolver raises.
-            if isinstance(error.__cause__, _NotPublic):
+            if isinstance(error.__cause__, NotPublic):
                 raise Refused("Twilio redirects to an address that is not public.", code="media_not_allowed") from error
             _raise_unanswered(error, may_have_left=False)
         return Fetched(content, media_type or "application/octet-stream")
@@ -602,7 +602,7 @@ class _Transport:
             connector=aiohttp.TCPConnector(
                 limit=_CONNECTIONS,
                 keepalive_timeout=_KEEPALIVE_S,
-                resolver=_public_resolver() if guarded else None,
+                resolver=public_resolver() if guarded else None,
             ),
             timeout=aiohttp.ClientTimeout(
                 total=None, connect=self._connect_timeout_s, sock_read=self._answer_timeout_s
@@ -625,10 +625,6 @@ def _basic(auth: tuple[str, str]) -> str:
 
 class _TooLargeAnswer(Exception):
     pass
-
-
-class _NotPublic(OSError):
-    """A name that leads into our own network. An OSError, because that is what a resolver may raise."""
 
 
 def _connection_errors() -> tuple[type[Exception], ...]:
@@ -727,27 +723,3 @@ def _may_be_public(address: str) -> bool:
         return ipaddress.ip_address(parts.hostname).is_global
     except ValueError:
         return True
-
-
-def _public_resolver() -> aiohttp.abc.AbstractResolver:
-    """A resolver that refuses names of our own network. Checking here, at the connection, leaves no gap between the
-    check and the use (DNS rebinding)."""
-    from aiohttp.abc import AbstractResolver, ResolveResult
-    from aiohttp.resolver import ThreadedResolver
-
-    class PublicResolver(AbstractResolver):
-        def __init__(self) -> None:
-            self._inner = ThreadedResolver()
-
-        async def resolve(
-            self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
-        ) -> list[ResolveResult]:
-            found = await self._inner.resolve(host, port, family)
-            if not all(ipaddress.ip_address(each["host"]).is_global for each in found):
-                raise _NotPublic(f"{host} is not a public address")
-            return found
-
-        async def close(self) -> None:
-            await self._inner.close()
-
-    return PublicResolver()

@@ -532,9 +532,15 @@ class UserView:
 
 @dataclass(frozen=True, slots=True)
 class NumbersView:
-    """An agent's own day so far, in the organisation's time zone. Durations in seconds; None while there is no case yet.
-    `calls_in` and `calls_out` were handled, `calls_missed` rang out; `talk_s`, `hold_s` and `wrap_up_s` are the sums of
-    those handled, `aht_s` the mean of all three together."""
+    """An agent's own day so far, in their team's time zone (the organisation's where it has none). Durations in seconds;
+    None while there is no case yet. What each figure means is said by the measure it is (kpi.measures).
+
+    `calls_in`, `calls_out` and `calls_internal` were handled, `calls_missed` rang out; `talk_s`, `hold_s` and `wrap_up_s` are
+    the sums of those handled, `aht_s` the mean of all three together. `chats`, `mails` and `texts` are handled segments;
+    `handle_mean_s` is of all that is not a call. `transfer_cases`: of how many segments those that were passed on are.
+
+    Occupancy goes on while it is looked at: `work_ms` and `available_ms` are of the stretches of time that ended, and to one
+    of them (`spell`) belongs the time since `spell_since`."""
 
     user_id: int
     day: str
@@ -551,13 +557,37 @@ class NumbersView:
     hold_s: float = 0.0
     wrap_up_s: float = 0.0
     aht_s: float | None = None
+    calls_internal: int = 0
+    handled_segments: int = 0
+    chats: int = 0
+    mails: int = 0
+    texts: int = 0
+    handle_mean_s: float | None = None
+    handle_count: int = 0
+    first_response_median_s: float | None = None
+    resolution_p90_s: float | None = None
+    # The share of satisfied customers (4 and 5 of 5), the mean of 1 to 5, and of how many.
+    csat_share: float | None = None
+    csat_mean: float | None = None
+    csat_count: int = 0
+    transfers_blind: int = 0
+    transfers_consult: int = 0
+    transfers_requeue: int = 0
+    transfer_cases: int = 0
+    work_ms: int = 0
+    available_ms: int = 0
+    spell: Literal["work", "available", "none"] = "none"
+    spell_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class QueueNumbersView:
-    """The calls of a queue's day so far, in the organisation's time zone (kpi.measures says what counts as which).
-    Abandoned are those whose customer left while waiting; the short ones (under 5 s) are counted apart. Sums and means in
-    seconds; None: no case yet."""
+    """A queue's day so far, in the organisation's time zone (kpi.measures says what counts as which). `calls_...`,
+    `wait_mean_s`, `talk_s` to `aht_s` are of calls alone, all else is of every channel. Abandoned are those whose customer
+    left while waiting; the short ones (by default under 5 s) are counted apart. Sums and means in seconds; None: no case yet.
+
+    `service_level` is counted as the organisation chose (`service_level_id`, within `threshold_s`): it is
+    `answered_in_threshold` ÷ `service_level_offered`. `backlog`: what is not resolved, now."""
 
     queue_id: int
     day: str
@@ -572,6 +602,59 @@ class QueueNumbersView:
     wrap_up_s: float
     aht_s: float | None
     as_of_seq: int
+    service_level: float | None = None
+    answered_in_threshold: int = 0
+    service_level_offered: int = 0
+    service_level_id: str = "service_level"
+    threshold_s: int = 20
+    offered: int = 0
+    answered: int = 0
+    abandoned: int = 0
+    short_abandoned: int = 0
+    abandonment: float | None = None
+    asa_s: float | None = None
+    asa_count: int = 0
+    backlog: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class BoardAgentView:
+    """An agent on the board: as colleagues see them, the teams they are in now, and their day."""
+
+    user_id: int
+    name: str
+    state: AgentState
+    reason: str | None
+    state_since: datetime
+    connected: bool
+    load: int
+    capacity: int
+    team_ids: tuple[int, ...]
+    numbers: NumbersView
+
+
+@dataclass(frozen=True, slots=True)
+class BoardQueueView:
+    """A queue on the board: who waits now, since when the one who has waited longest, the wait foretold, and its day."""
+
+    queue_id: int
+    name: str
+    waiting: int
+    longest_since: datetime | None
+    ewt_s: float | None
+    numbers: QueueNumbersView
+
+
+@dataclass(frozen=True, slots=True)
+class BoardView:
+    """Agents and queues as they are now. Everything that happened before `as_of` is in the figures; `day` (ISO) is the
+    organisation's."""
+
+    as_of: datetime
+    day: str
+    time_zone: str
+    agents: tuple[BoardAgentView, ...]
+    queues: tuple[BoardQueueView, ...]
 
 
 # --- when we are there --------------------------------------------------------------------------------------------------

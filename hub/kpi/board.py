@@ -1,22 +1,33 @@
 """Live figures: today's numbers of agents and queues, from the cells of today, by the registry's formulas.
 
 "Today" is the day of the organisation's time zone, of an agent that of their team's. Queries run in the caller's transaction,
-so a snapshot shows numbers of the same instant as everything else in it. Each reads one cell of each of those who are named.
+so a snapshot shows numbers of the same instant as everything else in it. Each reads one cell of each of those who are named,
+in as many queries as there are days and sketches, however many they are.
+
+What is not of the past is read where it stands: what an agent does right now in their row (agents.spells), who waits and what
+is not resolved in the conversations.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any, Literal
 
-from sqlalchemy import or_, select
+from sqlalchemy import Row, func, or_, select
 
-from hub.domain.views import NumbersView, QueueNumbersView
+from hub.agents import roster
+from hub.agents.viewer import Viewer
+from hub.domain.states import AgentState
+from hub.domain.values import Role
+from hub.domain.views import BoardAgentView, BoardQueueView, BoardView, NumbersView, QueueNumbersView
 from hub.kpi.belonging import load_placing, load_zone
-from hub.kpi.cells import NOTHING, Cell, Dim
-from hub.kpi.days import Grain, local_day
-from hub.kpi.figures import PROJECTION
+from hub.kpi.cells import ANSWERED, NOTHING, Cell, Dim
+from hub.kpi.days import Grain, local_day, start_of
+from hub.kpi.defaults import load_defaults, load_params
+from hub.kpi.figures import PROJECTION, load_horizon
 from hub.kpi.kept_cells import Span, load_each
 from hub.kpi.measures import (
     AHT,
@@ -27,25 +38,70 @@ from hub.kpi.measures import (
     CALLS_OFFERED,
     CALLS_PER_DAY,
     CALLS_SHORT_ABANDONED,
+    CHATS_HANDLED,
+    CSAT,
     DEFAULTS,
     FIRST_RESPONSE,
     HANDLED_CONTACTS,
+    HANDLED_SEGMENTS,
     HOLD,
+    MAILS_HANDLED,
+    MEASURES,
+    OCCUPANCY,
     RESOLUTION,
     TALK,
+    TEXTS_HANDLED,
     WRAP_UP,
     Figure,
     Measure,
+    Params,
 )
+from hub.kpi.placing import Placing
 from hub.store import tables
 from hub.store.database import Tx
 
+_ABANDONMENT, _ASA, _OFFERED = MEASURES["abandonment_rate"], MEASURES["asa_queue"], MEASURES["offered"]
+_HANDLE, _TRANSFERS = MEASURES["handle_s"], MEASURES["transfer_rate"]
+
 # What the numbers of an agent and of a queue are made of.
-_OF_AGENTS = (HANDLED_CONTACTS, FIRST_RESPONSE, RESOLUTION, CALLS_PER_DAY, CALLS_MISSED, TALK, HOLD, WRAP_UP, AHT)
+_OF_AGENTS = (
+    *(
+        HANDLED_CONTACTS,
+        HANDLED_SEGMENTS,
+        CHATS_HANDLED,
+        MAILS_HANDLED,
+        TEXTS_HANDLED,
+        FIRST_RESPONSE,
+        RESOLUTION,
+        CSAT,
+    ),
+    *(CALLS_PER_DAY, CALLS_MISSED, TALK, HOLD, WRAP_UP, AHT, _TRANSFERS, OCCUPANCY),
+)
+# Of these the mean alone is told, which needs no percentiles.
+_MEANS_OF_AGENTS = (_HANDLE,)
 _OF_QUEUES = (
     *(CALLS_OFFERED, CALLS_ANSWERED, CALLS_ABANDONED, CALLS_SHORT_ABANDONED, CALLS_MISSED, ASA_CALLS),
-    *(TALK, HOLD, WRAP_UP, AHT),
+    *(TALK, HOLD, WRAP_UP, AHT, _OFFERED, _ABANDONMENT, _ASA),
 )
+
+# What is counted of an agent that their numbers tell.
+AGENT_COUNTERS = frozenset(name for measure in (*_OF_AGENTS, *_MEANS_OF_AGENTS) for name in measure.reads)
+
+_a, _c, _q = tables.agent.c, tables.conversation.c, tables.queue.c
+
+
+def load_level(tx: Tx) -> tuple[Measure, Params]:
+    """Service level as the organisation counts it: which variant, and within which threshold."""
+    chosen = load_defaults(tx)
+    return MEASURES[chosen.service_level], load_params(tx)
+
+
+def queue_counters(tx: Tx) -> frozenset[str]:
+    """What is counted of a queue that its numbers tell."""
+    return frozenset(_reads((*_OF_QUEUES, load_level(tx)[0])))
+
+
+# --- agents -------------------------------------------------------------------------------------------------------------
 
 
 def load_numbers(tx: Tx, user_id: int, now: datetime) -> NumbersView:
@@ -53,31 +109,61 @@ def load_numbers(tx: Tx, user_id: int, now: datetime) -> NumbersView:
     return load_numbers_of(tx, [user_id], now)[user_id]
 
 
-def load_numbers_of(tx: Tx, user_ids: Collection[int], now: datetime) -> dict[int, NumbersView]:
+def load_numbers_of(
+    tx: Tx, user_ids: Collection[int], now: datetime, placing: Placing | None = None
+) -> dict[int, NumbersView]:
     """The same for many agents in the same few queries, however much they did."""
     if not user_ids:
         return {}
-    placing = load_placing(tx)
+    placing = placing or load_placing(tx)
     days: defaultdict[int, list[int]] = defaultdict(list)
-    for user_id in user_ids:
-        days[placing.day(now, placing.zone_of_agent(user_id, now))].append(user_id)
+    zones = {user_id: placing.zone_of_agent(user_id, now) for user_id in user_ids}
+    for user_id, zone in zones.items():
+        days[placing.day(now, zone)].append(user_id)
     as_of_seq = load_checkpoint(tx)
+    spells = _load_spells(tx, user_ids)
     numbers = {}
     for day, of_day in days.items():
-        cells = _load_day(tx, Dim.AGENT, day, of_day, _OF_AGENTS)
+        cells = _load_day(tx, Dim.AGENT, day, of_day, _OF_AGENTS, _MEANS_OF_AGENTS)
+        on = date.fromordinal(day)
+        midnights = {zone.key: start_of(on, zone) for zone in {zones[user_id] for user_id in of_day}}
         for user_id in of_day:
-            numbers[user_id] = _numbers(user_id, cells.get(user_id, NOTHING), day, as_of_seq)
+            spell = _spell(spells.get(user_id), midnights[zones[user_id].key])
+            numbers[user_id] = _numbers(user_id, cells.get(user_id, NOTHING), on.isoformat(), as_of_seq, spell)
     return numbers
 
 
-def _numbers(user_id: int, cell: Cell, day: int, as_of_seq: int) -> NumbersView:
+@dataclass(frozen=True, slots=True)
+class _Spell:
+    """To what the time since then belongs."""
+
+    kind: Literal["work", "available", "none"] = "none"
+    since: datetime | None = None
+
+
+def _load_spells(tx: Tx, user_ids: Collection[int]) -> dict[int, Row[Any]]:
+    found = select(_a.user_id, _a.spell_since, _a.spell_state, _a.spell_work_count).where(_a.user_id.in_(user_ids))
+    return {row.user_id: row for row in tx.rows(found)}
+
+
+def _spell(row: Row[Any] | None, midnight: datetime) -> _Spell:
+    """The stretch of time that goes on, from the beginning of the day, by the rules of kpi.folding."""
+    if row is None or row.spell_since is None or row.spell_state == AgentState.OFFLINE.value:
+        return _Spell()
+    since = max(row.spell_since, midnight)
+    if row.spell_work_count > 0:
+        return _Spell("work", since)
+    return _Spell("available", since) if row.spell_state == AgentState.AVAILABLE.value else _Spell()
+
+
+def _numbers(user_id: int, cell: Cell, day: str, as_of_seq: int, spell: _Spell) -> NumbersView:
     def of(measure: Measure) -> Figure:
         return measure.of(cell, DEFAULTS)
 
-    first_response, resolution = of(FIRST_RESPONSE), of(RESOLUTION)
+    first_response, resolution, csat, handle = of(FIRST_RESPONSE), of(RESOLUTION), of(CSAT), of(_HANDLE)
     return NumbersView(
         user_id=user_id,
-        day=date.fromordinal(day).isoformat(),
+        day=day,
         handled_contacts=of(HANDLED_CONTACTS).n,
         first_response_mean_s=first_response.mean,
         first_response_count=first_response.n,
@@ -91,58 +177,190 @@ def _numbers(user_id: int, cell: Cell, day: int, as_of_seq: int) -> NumbersView:
         hold_s=of(HOLD).value or 0.0,
         wrap_up_s=of(WRAP_UP).value or 0.0,
         aht_s=of(AHT).value,
+        calls_internal=cell["parts_internal"],
+        handled_segments=of(HANDLED_SEGMENTS).n,
+        chats=of(CHATS_HANDLED).n,
+        mails=of(MAILS_HANDLED).n,
+        texts=of(TEXTS_HANDLED).n,
+        handle_mean_s=handle.mean,
+        handle_count=handle.n,
+        first_response_median_s=first_response.value,
+        resolution_p90_s=resolution.p90,
+        csat_share=csat.value,
+        csat_mean=csat.mean,
+        csat_count=csat.n,
+        transfers_blind=cell["passed_blind"],
+        transfers_consult=cell["passed_consult"],
+        transfers_requeue=cell["passed_requeue"],
+        transfer_cases=of(_TRANSFERS).n,
+        work_ms=cell["work_ms"],
+        available_ms=cell["available_ms"],
+        spell=spell.kind,
+        spell_since=spell.since,
     )
 
 
 def load_agent_numbers(tx: Tx) -> list[NumbersView]:
-    """The day so far of everybody who has done anything in it, by user."""
+    """The day so far of everybody who has done anything in it or is signed in, by user."""
     placing = load_placing(tx)
-    busy: set[int] = set()
+    busy = load_signed_in(tx)
     for day in {placing.day(tx.now, zone) for zone in (placing.zone, *placing.team_zones.values())}:
         busy |= _load_busy(tx, Dim.AGENT, day, day, _OF_AGENTS)
-    found = load_numbers_of(tx, busy, tx.now)
+    found = load_numbers_of(tx, busy, tx.now, placing)
     return [numbers for _, numbers in sorted(found.items()) if _has_any(numbers)]
 
 
 def _has_any(numbers: NumbersView) -> bool:
-    counts = (numbers.handled_contacts, numbers.first_response_count, numbers.resolution_count)
-    return any((*counts, numbers.calls_in, numbers.calls_out, numbers.calls_missed))
+    counts = (numbers.handled_segments, numbers.first_response_count, numbers.resolution_count, numbers.csat_count)
+    calls = (numbers.calls_in, numbers.calls_out, numbers.calls_internal, numbers.calls_missed)
+    time = (numbers.work_ms, numbers.available_ms)
+    return any((*counts, *calls, *time)) or numbers.spell != "none"
+
+
+def load_signed_in(tx: Tx) -> set[int]:
+    """Whose time is counted now."""
+    signed_in = (_a.spell_since.is_not(None), _a.spell_state != AgentState.OFFLINE.value)
+    return {int(row.user_id) for row in tx.rows(select(_a.user_id).where(*signed_in))}
+
+
+# --- queues -------------------------------------------------------------------------------------------------------------
 
 
 def load_queue_numbers(tx: Tx, queue_ids: Collection[int] | None) -> list[QueueNumbersView]:
-    """The calls of these queues' day so far (None: of all queues), by queue; of those that had any."""
+    """These queues' day so far (None: of all queues), by queue; of those that had anything in it, or have a backlog."""
     day = local_day(tx.now, load_zone(tx)).date.toordinal()
-    busy = _load_busy(tx, Dim.QUEUE, day, day, _OF_QUEUES)
+    level, _ = load_level(tx)
+    busy = _load_busy(tx, Dim.QUEUE, day, day, (*_OF_QUEUES, level)) | load_backlog(tx, queue_ids).keys()
     found = load_numbers_of_queues(tx, busy if queue_ids is None else busy & set(queue_ids), tx.now)
     return [numbers for _, numbers in sorted(found.items())]
 
 
 def load_numbers_of_queues(tx: Tx, queue_ids: Collection[int], now: datetime) -> dict[int, QueueNumbersView]:
-    """The calls of these queues' day so far, zeros where there was none."""
+    """These queues' day so far, zeros where there was nothing."""
     if not queue_ids:
         return {}
     day = local_day(now, load_zone(tx))
     as_of_seq = load_checkpoint(tx)
-    cells = _load_day(tx, Dim.QUEUE, day.date.toordinal(), queue_ids, _OF_QUEUES)
-    numbers = {}
-    for queue_id in queue_ids:
-        cell = cells.get(queue_id, NOTHING)
-        numbers[queue_id] = QueueNumbersView(
-            queue_id=queue_id,
-            day=day.date.isoformat(),
-            calls_offered=CALLS_OFFERED.of(cell, DEFAULTS).n,
-            calls_answered=CALLS_ANSWERED.of(cell, DEFAULTS).n,
-            calls_abandoned=CALLS_ABANDONED.of(cell, DEFAULTS).n,
-            calls_short_abandoned=CALLS_SHORT_ABANDONED.of(cell, DEFAULTS).n,
-            calls_missed=CALLS_MISSED.of(cell, DEFAULTS).n,
-            wait_mean_s=ASA_CALLS.of(cell, DEFAULTS).value,
-            talk_s=TALK.of(cell, DEFAULTS).value or 0.0,
-            hold_s=HOLD.of(cell, DEFAULTS).value or 0.0,
-            wrap_up_s=WRAP_UP.of(cell, DEFAULTS).value or 0.0,
-            aht_s=AHT.of(cell, DEFAULTS).value,
-            as_of_seq=as_of_seq,
+    level, params = load_level(tx)
+    cells = _load_day(tx, Dim.QUEUE, day.date.toordinal(), queue_ids, (*_OF_QUEUES, level))
+    backlog = load_backlog(tx, queue_ids)
+    on = day.date.isoformat()
+    return {
+        queue_id: _queue_numbers(
+            queue_id, cells.get(queue_id, NOTHING), on, as_of_seq, level, params, backlog.get(queue_id, 0)
         )
-    return numbers
+        for queue_id in queue_ids
+    }
+
+
+def _queue_numbers(
+    queue_id: int, cell: Cell, day: str, as_of_seq: int, level: Measure, params: Params, backlog: int
+) -> QueueNumbersView:
+    def of(measure: Measure) -> Figure:
+        return measure.of(cell, params)
+
+    reached, abandonment, asa, offered = of(level), of(_ABANDONMENT), of(_ASA), of(_OFFERED).n
+    short = abandonment.parts["short"] or 0.0
+    return QueueNumbersView(
+        queue_id=queue_id,
+        day=day,
+        calls_offered=of(CALLS_OFFERED).n,
+        calls_answered=of(CALLS_ANSWERED).n,
+        calls_abandoned=of(CALLS_ABANDONED).n,
+        calls_short_abandoned=of(CALLS_SHORT_ABANDONED).n,
+        calls_missed=of(CALLS_MISSED).n,
+        wait_mean_s=of(ASA_CALLS).value,
+        talk_s=of(TALK).value or 0.0,
+        hold_s=of(HOLD).value or 0.0,
+        wrap_up_s=of(WRAP_UP).value or 0.0,
+        aht_s=of(AHT).value,
+        as_of_seq=as_of_seq,
+        service_level=reached.value,
+        # A share of whole cases is those cases again, and no less exact.
+        answered_in_threshold=round((reached.value or 0.0) * reached.n),
+        service_level_offered=reached.n,
+        service_level_id=level.id,
+        threshold_s=params.threshold_s,
+        offered=offered,
+        answered=cell.sum(ANSWERED),
+        abandoned=round((abandonment.value or 0.0) * abandonment.n),
+        short_abandoned=round(short * abandonment.n),
+        abandonment=abandonment.value,
+        asa_s=asa.value,
+        asa_count=asa.n,
+        backlog=backlog,
+    )
+
+
+def load_backlog(tx: Tx, queue_ids: Collection[int] | None = None) -> dict[int, int]:
+    """How much is not resolved in each queue (None: in all) that has anything: it waits, or somebody has it."""
+    found: defaultdict[int, int] = defaultdict(int)
+    # Apart, since each has its index.
+    for is_open in (_c.queued_since.is_not(None), _c.assignee_id.is_not(None)):
+        counted = select(_c.queue_id, func.count().label("size")).where(is_open).group_by(_c.queue_id)
+        for row in tx.rows(counted if queue_ids is None else counted.where(_c.queue_id.in_(queue_ids))):
+            found[row.queue_id] += int(row.size)
+    return dict(found)
+
+
+# --- the board ----------------------------------------------------------------------------------------------------------
+
+
+def load_board(tx: Tx, viewer: Viewer) -> BoardView:
+    """All agents and queues as they are now, for supervisors; for agents themselves and their queues."""
+    is_supervisor = viewer.covers(Role.SUPERVISOR)
+    placing = load_placing(tx)
+    views = roster.load_agent_views(tx, None if is_supervisor else [viewer.user_id])
+    numbers = load_numbers_of(tx, [view.user_id for view in views], tx.now, placing)
+    return BoardView(
+        as_of=load_horizon(tx, tx.now),
+        day=local_day(tx.now, placing.zone).date.isoformat(),
+        time_zone=placing.zone.key,
+        agents=tuple(
+            BoardAgentView(
+                user_id=view.user_id,
+                name=view.name,
+                state=view.state,
+                reason=view.reason,
+                state_since=view.state_since,
+                connected=view.connected,
+                load=view.load,
+                capacity=view.capacity,
+                team_ids=tuple(placing.teams_of(view.user_id, tx.now)),
+                numbers=numbers[view.user_id],
+            )
+            for view in views
+        ),
+        queues=tuple(_load_board_queues(tx, None if is_supervisor else viewer.queue_ids)),
+    )
+
+
+def _load_board_queues(tx: Tx, queue_ids: Collection[int] | None) -> list[BoardQueueView]:
+    wanted = select(_q.id, _q.name, _q.ewt_s).order_by(_q.name, _q.id)
+    rows = tx.rows(wanted if queue_ids is None else wanted.where(_q.id.in_(queue_ids)))
+    waiting = {
+        row.queue_id: row
+        for row in tx.rows(
+            select(_c.queue_id, func.count().label("size"), func.min(_c.queued_since).label("since"))
+            .where(_c.queued_since.is_not(None), _c.parked_until.is_(None), _c.queue_id.in_([row.id for row in rows]))
+            .group_by(_c.queue_id)
+        )
+    }
+    numbers = load_numbers_of_queues(tx, [row.id for row in rows], tx.now)
+    return [
+        BoardQueueView(
+            queue_id=row.id,
+            name=row.name,
+            waiting=int(waiting[row.id].size) if row.id in waiting else 0,
+            longest_since=waiting[row.id].since if row.id in waiting else None,
+            ewt_s=row.ewt_s,
+            numbers=numbers[row.id],
+        )
+        for row in rows
+    ]
+
+
+# --- cells of days ------------------------------------------------------------------------------------------------------
 
 
 def load_agents_between(tx: Tx, first: date, last: date) -> set[int]:
@@ -151,8 +369,9 @@ def load_agents_between(tx: Tx, first: date, last: date) -> set[int]:
 
 
 def load_queues_between(tx: Tx, first: date, last: date) -> set[int]:
-    """Every queue that had calls on these days, both included."""
-    return _load_busy(tx, Dim.QUEUE, first.toordinal(), last.toordinal(), _OF_QUEUES)
+    """Every queue that had anything on these days, both included."""
+    level, _ = load_level(tx)
+    return _load_busy(tx, Dim.QUEUE, first.toordinal(), last.toordinal(), (*_OF_QUEUES, level))
 
 
 def _load_busy(tx: Tx, dim: Dim, first: int, last: int, measures: Iterable[Measure]) -> set[int]:
@@ -167,10 +386,20 @@ def load_checkpoint(tx: Tx) -> int:
     return tx.scalar(select(tables.projection.c.seq).where(tables.projection.c.name == PROJECTION)) or 0
 
 
-def _load_day(tx: Tx, dim: Dim, day: int, ids: Collection[int], measures: Collection[Measure]) -> dict[int, Cell]:
+def _load_day(
+    tx: Tx,
+    dim: Dim,
+    day: int,
+    ids: Collection[int],
+    measures: Iterable[Measure],
+    means: Iterable[Measure] = (),
+) -> Mapping[int, Cell]:
+    """The day's cells by id. `means`: measures of which no percentile is told."""
+    measures = tuple(measures)
     sketches = {measure.sketch for measure in measures if measure.sketch is not None}
-    span = Span(Grain.DAY, day, day)
-    found = load_each(tx, dim, [str(one) for one in ids], span, _reads(measures), sketches)
+    found = load_each(
+        tx, dim, [str(one) for one in ids], Span(Grain.DAY, day, day), _reads((*measures, *means)), sketches
+    )
     return {int(dim_id): cell for (_, dim_id), cell in found.items()}
 
 

@@ -13,8 +13,8 @@ Invariants:
     lock order of the program it stands between message/outbox and STREAM, and nobody else takes it.
   * Each step reads a bounded window of the stream, so the writer is never held for long.
 
-It also turns the day: at the organisation's midnight those who worked yesterday are told their new, empty numbers, and
-so is everybody whose queue had calls.
+It also turns the day: at the organisation's midnight those who worked yesterday or are signed in are told their new numbers,
+and so is everybody whose queue had anything. When service level is to be counted otherwise, all queues are told.
 
 It computes no figure; see kpi.measures for the formulas, kpi.board and kpi.figures for the queries.
 """
@@ -22,13 +22,15 @@ It computes no figure; see kpi.measures for the formulas, kpi.board and kpi.figu
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable
-from dataclasses import replace
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import date, datetime, timedelta
+from time import monotonic
 from typing import Annotated, Any
 from zlib import crc32
+from zoneinfo import ZoneInfo
 
 from pydantic import Field, TypeAdapter
 from sqlalchemy import delete, func, select, tuple_, update
@@ -36,13 +38,16 @@ from sqlalchemy import delete, func, select, tuple_, update
 from hub.domain.events import (
     FACT_KINDS,
     SUPERVISORS,
-    CallEnded,
-    CallMissed,
-    CallSegmentEnded,
+    AgentChanged,
+    AgentSpellEnded,
     ContactBegan,
+    ConversationResolved,
     FactEvent,
+    FigureDefaultsChanged,
     NumbersChanged,
     QueueNumbersChanged,
+    QueueVisitEnded,
+    SegmentEnded,
     SurveyAnswered,
     queue_topic,
     user_topic,
@@ -51,15 +56,20 @@ from hub.domain.views import NumbersView, QueueNumbersView
 from hub.errors import DatabaseAway
 from hub.kpi.belonging import load_placing, load_zone
 from hub.kpi.board import (
+    AGENT_COUNTERS,
     load_agents_between,
+    load_backlog,
+    load_level,
     load_numbers_of,
     load_numbers_of_queues,
     load_queues_between,
+    load_signed_in,
+    queue_counters,
 )
-from hub.kpi.days import local_day
+from hub.kpi.cells import Dim
+from hub.kpi.days import Grain, local_day
 from hub.kpi.fact_rows import TABLES, make_row
 from hub.kpi.figures import PROJECTION
-from hub.kpi.folding import is_offered
 from hub.kpi.kept_cells import Changes, add_changes
 from hub.kpi.new_facts import correct_scores, fold_new
 from hub.kpi.placing import Placing
@@ -77,9 +87,14 @@ WINDOW = 1_000
 # Without a wake it looks by itself this often; it is also how late the day may turn.
 _LOOK_EVERY_S = 10.0
 _RETRY_S = 0.5
+# Windows of a busy floor begin no sooner after one another: what changes many times meanwhile is read and told once. Well
+# within the second in which it shall be on the screens.
+_PACE_S = 0.2
 
 # The name under which `projection` keeps the day (a date's ordinal) whose numbers the screens show.
 _DAY = "facts.day"
+# … how service level was counted when it was told last (crc32).
+_LEVEL = "facts.level"
 # … what its cells were made by (_version_of), up to where a rebuild has to come, and whether it is still forgetting.
 _CELLS, _REBUILDING, _FORGETTING = "facts.cells", "facts.rebuilding", "facts.forgetting"
 # The layout of kpi_cell and kpi_sketch and the way facts are folded into them: another one is made anew by itself.
@@ -89,6 +104,7 @@ _FORGET = 20_000
 
 _MICROSECOND = timedelta(microseconds=1)
 
+_HEEDED = {*FACT_KINDS, AgentChanged.KIND, FigureDefaultsChanged.KIND}
 _FACT: TypeAdapter[FactEvent] = TypeAdapter(Annotated[FactEvent, Field(discriminator="kind")])
 
 _e, _p = tables.event.c, tables.projection.c
@@ -103,13 +119,14 @@ class Projector:
 
     def follow(self, events: list[Stored]) -> None:
         """A follower for store.stream.Tail."""
-        if any(event.kind in FACT_KINDS for event in events):
+        if any(event.kind in _HEEDED for event in events):
             self._wakes.set(WAKE)
 
     async def run(self) -> None:
         """Waits while the database is away; anything else that goes wrong ends it (and the process, loudly)."""
         is_away = False
         while True:
+            began = monotonic()
             try:
                 is_behind = await self._database.transaction(project)
             except DatabaseAway as error:
@@ -123,6 +140,7 @@ class Projector:
                 is_away = False
             if not is_behind:
                 await self._wakes.wait(WAKE, _LOOK_EVERY_S)
+                await asyncio.sleep(max(0.0, began + _PACE_S - monotonic()))
 
 
 async def rebuild_facts(database: Database) -> int:
@@ -161,22 +179,24 @@ def project(tx: Tx) -> bool:
         _set_mark(tx, PROJECTION, end)
         return True
     facts = _load_facts(tx, cursor, end) if count else []
+    changed = _load_changed_agents(tx, cursor, end) if count else set()
     is_full = count == WINDOW
-    if facts:
-        agents = {
-            fact.agent_id
-            for fact in facts
-            if not isinstance(fact, CallEnded | ContactBegan) and fact.agent_id is not None
-        }
-        before = load_numbers_of(tx, agents, tx.now)
-        _store_facts(tx, facts, placing)
+    if facts or changed:
+        changes = _store_facts(tx, facts, placing)
         _set_mark(tx, PROJECTION, end)
-        _emit_changed(tx, before, load_numbers_of(tx, agents, tx.now))
-        _emit_of_queues(tx, load_numbers_of_queues(tx, _queues_of_today(tx, facts), tx.now))
+        # What an agent does right now is theirs to be told, whatever it adds to their cells.
+        changed |= {fact.agent_id for fact in facts if isinstance(fact, AgentSpellEnded)}
+        changed |= _touched(
+            changes, Dim.AGENT, AGENT_COUNTERS, lambda of: placing.zone_of_agent(of, tx.now), placing, tx.now
+        )
+        queues = _touched(changes, Dim.QUEUE, queue_counters(tx), lambda _: placing.zone, placing, tx.now)
+        _emit(tx, load_numbers_of(tx, sorted(changed), tx.now, placing).values())
+        _emit_of_queues(tx, load_numbers_of_queues(tx, queues | _shifted(tx, facts), tx.now))
     elif is_full:
         # Screen events alone: the checkpoint moves on now and then, so that no later step has far to look.
         _set_mark(tx, PROJECTION, end)
-    _turn_day(tx)
+    _turn_day(tx, marks)
+    _heed_level(tx, marks)
     return is_full
 
 
@@ -278,9 +298,9 @@ def _load_facts(tx: Tx, cursor: int, end: int) -> list[FactEvent]:
     return [_FACT.validate_json(body) for body in tx.execute(wanted).scalars()]
 
 
-def _store_facts(tx: Tx, facts: Iterable[FactEvent], placing: Placing) -> None:
-    """The rows of facts, and what they add to the cells; a fact that has a row already is left alone, but for a score in
-    whose place the customer gave another."""
+def _store_facts(tx: Tx, facts: Iterable[FactEvent], placing: Placing) -> Changes:
+    """The rows of facts, and what they add to the cells, which is returned; a fact that has a row already is left alone, but
+    for a score in whose place the customer gave another."""
     by_kind: dict[type[Any], list[FactEvent]] = {}
     corrections = []
     for fact in facts:
@@ -297,41 +317,83 @@ def _store_facts(tx: Tx, facts: Iterable[FactEvent], placing: Placing) -> None:
         fold_new(tx, new, placing, changes)
     correct_scores(tx, corrections, placing, changes)
     add_changes(tx, changes)
+    return changes
 
 
-def _turn_day(tx: Tx) -> None:
+def _turn_day(tx: Tx, marks: Mapping[str, int]) -> None:
     """When the day has changed since the last look (midnight, or a new time zone), the screens of all who had numbers
     are told; under the checkpoint's lock, so one process does it once."""
     zone = load_zone(tx)
     today = local_day(tx.now, zone)
-    shown = _load_marks(tx)[_DAY]
+    shown = marks[_DAY]
     if shown == today.date.toordinal():
         return
     _set_mark(tx, _DAY, today.date.toordinal())
     if not shown:
         return
     since = min(date.fromordinal(shown), today.date)
-    agents = load_agents_between(tx, since, today.date)
+    agents = load_agents_between(tx, since, today.date) | load_signed_in(tx)
     _emit(tx, load_numbers_of(tx, agents, tx.now).values())
-    _emit_of_queues(tx, load_numbers_of_queues(tx, load_queues_between(tx, since, today.date), tx.now))
+    _emit_of_queues(tx, load_numbers_of_queues(tx, _busy_queues(tx, since, today.date), tx.now))
 
 
-def _queues_of_today(tx: Tx, facts: Iterable[FactEvent]) -> set[int]:
-    """The queues in whose figures of today these facts show. A day of a large queue is some thousand facts: it is not read
-    twice to learn whether anything has changed, since every call changes something."""
-    of_calls = [
-        fact
-        for fact in facts
-        if isinstance(fact, CallSegmentEnded | CallMissed) or (isinstance(fact, CallEnded) and is_offered(fact))
-    ]
-    if not of_calls:
-        return set()
-    today = local_day(tx.now, load_zone(tx))
-    return {fact.queue_id for fact in of_calls if fact.queue_id is not None and fact.ended_at in today}
+def _heed_level(tx: Tx, marks: Mapping[str, int]) -> None:
+    """When the organisation counts service level otherwise than at the last look, all queues are told anew."""
+    level, params = load_level(tx)
+    counted = crc32(f"{level.id} {level.version} {params}".encode())
+    if marks[_LEVEL] == counted:
+        return
+    _set_mark(tx, _LEVEL, counted)
+    if marks[_LEVEL]:
+        today = local_day(tx.now, load_zone(tx)).date
+        _emit_of_queues(tx, load_numbers_of_queues(tx, _busy_queues(tx, today, today), tx.now))
 
 
-def _emit_changed(tx: Tx, before: dict[int, NumbersView], after: dict[int, NumbersView]) -> None:
-    _emit(tx, [new for agent, new in after.items() if replace(before[agent], as_of_seq=new.as_of_seq) != new])
+def _busy_queues(tx: Tx, first: date, last: date) -> set[int]:
+    return load_queues_between(tx, first, last) | load_backlog(tx).keys()
+
+
+def _touched(
+    changes: Changes,
+    dim: Dim,
+    counters: Collection[str],
+    zone_of: Callable[[int], ZoneInfo],
+    placing: Placing,
+    now: datetime,
+) -> set[int]:
+    """Of whom something has changed today that the screens show."""
+    touched = set()
+    for key, counts in changes.counts.items():
+        if key.grain != Grain.DAY or key.dim != dim or not any(counts.get(name) for name in counters):
+            continue
+        whose = int(key.dim_id)
+        if key.start == placing.day(now, zone_of(whose)):
+            touched.add(whose)
+    return touched
+
+
+def _shifted(tx: Tx, facts: Iterable[FactEvent]) -> set[int]:
+    """The queues in which more or less is open after these facts than before."""
+    queues: set[int] = set()
+    held: dict[int, int] = {}
+    for fact in facts:
+        if isinstance(fact, ContactBegan | ConversationResolved):
+            queues.add(fact.queue_id)
+        elif isinstance(fact, QueueVisitEnded | SegmentEnded):
+            held[fact.conversation_id] = fact.queue_id
+    if held:
+        # Who left a queue for another is open there.
+        c = tables.conversation.c
+        for row in tx.rows(select(c.id, c.queue_id).where(c.id.in_(held))):
+            if row.queue_id != held[row.id]:
+                queues |= {row.queue_id, held[row.id]}
+    return queues
+
+
+def _load_changed_agents(tx: Tx, cursor: int, end: int) -> set[int]:
+    """Who may do something else now than before, as the screens were told."""
+    wanted = select(_e.body).where(_e.seq > cursor, _e.seq <= end, _e.kind == AgentChanged.KIND)
+    return {int(json.loads(body)["agent"]["user_id"]) for body in tx.execute(wanted).scalars()}
 
 
 def _emit(tx: Tx, changed: Iterable[NumbersView]) -> None:

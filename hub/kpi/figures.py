@@ -16,6 +16,7 @@ from bisect import bisect_right
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
+from itertools import chain
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Table, func, select
@@ -144,16 +145,17 @@ def load_figures(tx: Tx, query: Query, now: datetime) -> Report:
     known = load_known(tx)
     horizon = load_horizon(tx, now)
     measures = tuple(MEASURES[name] for name in query.measures)
+    told = _told(cells, earlier)
     rows = []
     # Days of teams elsewhere begin and end before ours and after.
-    told = {number for number, _ in cells}
+    filled = {number for number, _ in cells}
     # Of days that are over it does not matter what the projector has still to read of today.
     is_complete = horizon >= min(now, asked.stretches[-1].end(placing.zone))
     for number, stretch in enumerate(asked.stretches):
         start, end = stretch.start(placing.zone), stretch.end(placing.zone)
-        is_gap = number not in told and (known is None or end <= known or start > now)
+        is_gap = number not in filled and (known is None or end <= known or start > now)
         is_complete = is_complete and not is_gap
-        keys = _keys(query, cells, earlier, number)
+        keys = _keys(query, told.get(number, set()))
         for key in sorted(keys, key=lambda key: (names.get(key, key), key)):
             cell, before = cells.get((number, key), NOTHING), earlier.get((number, key), NOTHING)
             figures = {} if is_gap else {one.id: _figure(one, cell, before, query) for one in measures}
@@ -309,14 +311,18 @@ def _add_going_on(tx: Tx, asked: _Asked, since: date, until: date, cells: dict[t
 # --- rows -----------------------------------------------------------------------------------------------------------
 
 
-def _keys(
-    query: Query, cells: Mapping[tuple[int, str], Cell], earlier: Mapping[tuple[int, str], Cell], number: int
-) -> set[str]:
+def _told(*cells: Mapping[tuple[int, str], Cell]) -> dict[int, set[str]]:
+    """Who has anything in which stretch."""
+    found: dict[int, set[str]] = {}
+    for number, dim_id in chain(*cells):
+        found.setdefault(number, set()).add(dim_id)
+    return found
+
+
+def _keys(query: Query, told: set[str]) -> set[str]:
     if query.by is Dim.ALL:
         return {EVERYTHING}
-    if query.ids:
-        return set(query.ids)
-    return {dim_id for at, dim_id in (*cells, *earlier) if at == number}
+    return set(query.ids) or told
 
 
 def _figure(measure: Measure, cell: Cell, before: Cell, query: Query) -> Figure:

@@ -26,6 +26,7 @@ _c, _s = tables.kpi_cell.c, tables.kpi_sketch.c
 
 # Rows written by one statement on PostgreSQL and read by one query: some hundred kilobytes.
 _BATCH = 1_000
+_NAMED = 50
 
 
 @dataclass(slots=True)
@@ -213,7 +214,8 @@ def load_sums(
             parts[row.dim_id].append(decode(row.bins))
         for dim_id, of_id in parts.items():
             merged.setdefault(dim_id, {})[name] = merge(of_id)
-    return {dim_id: Cell(counts.get(dim_id, {}), merged.get(dim_id, {})) for dim_id in counts.keys() | merged.keys()}
+    wanted_ids = counts.keys() | merged.keys() if dim_ids is None else (counts.keys() | merged.keys()) & set(dim_ids)
+    return {dim_id: Cell(counts.get(dim_id, {}), merged.get(dim_id, {})) for dim_id in wanted_ids}
 
 
 def load_each(
@@ -239,7 +241,12 @@ def load_each(
         )
         for row in tx.rows(wanted):
             kept[row.start, row.dim_id][name] = decode(row.bins)
-    return {key: Cell(counts.get(key, {}), kept.get(key, {})) for key in counts.keys() | kept.keys()}
+    whose = None if dim_ids is None else set(dim_ids)
+    return {
+        key: Cell(counts.get(key, {}), kept.get(key, {}))
+        for key in counts.keys() | kept.keys()
+        if whose is None or key[1] in whose
+    }
 
 
 def _within(columns: Any, spans: Sequence[Span]) -> ColumnElement[bool]:
@@ -252,7 +259,8 @@ def _within(columns: Any, spans: Sequence[Span]) -> ColumnElement[bool]:
 
 
 def _of(columns: Any, dim_ids: Collection[str] | None) -> ColumnElement[bool]:
-    if dim_ids is None:
+    """Of more than a few the caller picks theirs from all there are: a statement with hundreds of parameters takes longer."""
+    if dim_ids is None or len(dim_ids) > _NAMED:
         return true()
     wanted: ColumnElement[bool] = columns.dim_id.in_(sorted(dim_ids))
     return wanted

@@ -1,25 +1,302 @@
-"""Limits that are watched: rules of administrators, and the alerts they raised."""
+"""Limits that are watched: rules of administrators, and the alerts they raise.
+
+    load_watched ─► live_figures.load_values (reads only) ─► judge: limit_state.next_standing ─► kpi_alert, KpiAlertChanged,
+                                                              one transaction                    kpi_telling (kpi.tellings)
+
+Invariants:
+  * How a rule stands is in its row, so a restart goes on where it was: nothing is told twice and nothing is forgotten.
+  * A rule is judged under its row's lock, by figures that are newer than those it was judged by before; at most one alert of
+    a rule stands (an index sees to it). Several processes may look at the same time; mostly one does (`find_due`).
+  * An alert and who is to be told of it are one transaction: what broke is told, whoever dies when.
+
+An alert keeps the limit as it was. A rule that is changed in what it watches, switched off or removed ends its alert: there
+is no longer anything to be broken, and who was told of it is told so.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+import re
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, delete, func, select, update
 
+from hub.domain.events import SUPERVISORS, KpiAlertChanged
 from hub.domain.views import KpiAlertView
+from hub.errors import Conflict, InvalidInput, NotFound
+from hub.kpi.limit_state import Limit, Standing, next_standing
+from hub.kpi.live_figures import Watched, better_of, is_told, load_values
+from hub.kpi.targets import Scope, scope_faults
+from hub.kpi.webhooks import url_fault
 from hub.store import tables
 from hub.store.database import Tx
+from hub.store.vault import Vault
 
-_al = tables.kpi_alert.c
+_r, _al = tables.kpi_alert_rule.c, tables.kpi_alert.c
+
+# Wakes the loop that tells (kpi.tellings).
+WAKE = "kpi_tellings"
+# A rule that another process has looked at within this is left to it.
+_FRESH = timedelta(seconds=3)
+# After so long without a look a figure has not been beyond its limit "without a break".
+_BLIND = timedelta(seconds=60)
+
+RULE_LIMIT = 200
+EMAIL_LIMIT = 20
+_LONGEST_S = 86_400
+_EMAIL = re.compile(r"[^@\s,;<>]{1,64}@[^@\s,;<>]{1,190}")
+# Fewer characters are guessed.
+_SECRET_LENGTH = range(16, 201)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What of a rule is set. `measure`: a measure's id, or a live figure's. `webhook_secret` None: as it was."""
+
+    name: str
+    measure: str
+    scope: Scope
+    scope_id: int | None
+    raise_at: float
+    clear_at: float
+    for_s: int = 0
+    enabled: bool = True
+    to_console: bool = True
+    emails: tuple[str, ...] = ()
+    webhook_url: str | None = None
+    webhook_secret: str | None = None
+
+
+# --- rules --------------------------------------------------------------------------------------------------------------
+
+
+def load_rules(tx: Tx) -> list[tuple[Row[Any], datetime | None]]:
+    """Each with since when it is broken (None: it is not), by id."""
+    rules = (
+        select(tables.kpi_alert_rule, _al.raised_at)
+        .outerjoin(tables.kpi_alert, (_al.rule_id == _r.id) & _al.healed_at.is_(None))
+        .order_by(_r.id)
+    )
+    return [(row, row.raised_at) for row in tx.rows(rules)]
+
+
+def load_rule(tx: Tx, rule_id: int) -> tuple[Row[Any], datetime | None]:
+    found = [each for each in load_rules(tx) if each[0].id == rule_id]
+    if not found:
+        raise NotFound("there is no such limit")
+    return found[0]
+
+
+def create_rule(tx: Tx, vault: Vault, given: Rule, *, may_be_private: bool) -> int:
+    """The id. InvalidInput naming every fault. `may_be_private`: webhooks may lead into our own network."""
+    if (tx.scalar(select(func.count()).select_from(tables.kpi_alert_rule)) or 0) >= RULE_LIMIT:
+        raise Conflict(f"there are {RULE_LIMIT} limits already", code="too_many")
+    _check(tx, given, has_secret=False, may_be_private=may_be_private)
+    return tx.insert(tables.kpi_alert_rule, _values(vault, given, None))
+
+
+def replace_rule(
+    tx: Tx, vault: Vault, rule_id: int, given: Rule, expected_version: int, *, may_be_private: bool
+) -> None:
+    """The rule whole. Conflict `version_conflict` if somebody changed it meanwhile."""
+    before = _lock(tx, rule_id)
+    if before.version != expected_version:
+        raise Conflict("somebody changed this limit meanwhile", code="version_conflict")
+    _check(tx, given, has_secret=before.webhook_secret is not None, may_be_private=may_be_private)
+    values = _values(vault, given, before.webhook_secret)
+    is_other = any(before._mapping[name] != values[name] for name in _WATCHES) or not given.enabled
+    if is_other:
+        _end_alert(tx, before, value=None)
+        values |= {"beyond_since": None, "looked_at": None, "value": None}
+    if (before.emails, before.webhook_url) != (values["emails"], values["webhook_url"]) or given.webhook_secret:
+        values["trouble"] = None
+    tx.execute(update(tables.kpi_alert_rule).where(_r.id == rule_id).values(version=_r.version + 1, **values))
+
+
+# What a rule watches: with another of these it is another limit.
+_WATCHES = ("measure", "scope", "scope_id", "raise_at", "clear_at")
+
+
+def remove_rule(tx: Tx, rule_id: int) -> None:
+    """Its alerts of before stay in the list."""
+    _end_alert(tx, _lock(tx, rule_id), value=None)
+    tx.execute(delete(tables.kpi_alert_rule).where(_r.id == rule_id))
+
+
+def _lock(tx: Tx, rule_id: int) -> Row[Any]:
+    row = tx.first(select(tables.kpi_alert_rule).where(_r.id == rule_id).with_for_update())
+    if row is None:
+        raise NotFound("there is no such limit")
+    return row
+
+
+def _check(tx: Tx, given: Rule, *, has_secret: bool, may_be_private: bool) -> None:
+    faults = scope_faults(tx, given.scope, given.scope_id)
+    if not given.name.strip().isprintable() or not 0 < len(given.name.strip()) <= 80:
+        faults["name"] = "must be 1 to 80 visible characters"
+    if not is_told(given.measure, given.scope):
+        exists = any(is_told(given.measure, scope) for scope in ("all", "queue", "team", "agent"))
+        faults["measure"] = f"is not told by {given.scope}" if exists else "there is no such figure"
+    else:
+        faults |= Limit(given.raise_at, given.clear_at, given.for_s, better_of(given.measure)).faults()
+    if not 0 <= given.for_s <= _LONGEST_S:
+        faults["for_s"] = f"must be between 0 and {_LONGEST_S}"
+    if len(given.emails) > EMAIL_LIMIT:
+        faults["emails"] = f"must be at most {EMAIL_LIMIT}"
+    elif wrong := [address for address in given.emails if not _EMAIL.fullmatch(address)]:
+        faults["emails"] = f"is no e-mail address: {wrong[0][:80]}"
+    if given.webhook_url is not None:
+        if fault := url_fault(given.webhook_url, may_be_private=may_be_private):
+            faults["webhook_url"] = fault
+        if given.webhook_secret is None and not has_secret:
+            faults["webhook_secret"] = "is needed: whoever gets the message knows by it that it is ours"  # noqa: S105
+    if given.webhook_secret is not None and len(given.webhook_secret) not in _SECRET_LENGTH:
+        faults["webhook_secret"] = f"must have {_SECRET_LENGTH.start} to {_SECRET_LENGTH.stop - 1} characters"
+    if faults:
+        raise InvalidInput("the limit cannot be so", fields=faults)
+
+
+def _values(vault: Vault, given: Rule, sealed: str | None) -> dict[str, Any]:
+    if given.webhook_secret is not None:
+        sealed = vault.seal({"secret": given.webhook_secret})
+    return {
+        "name": given.name.strip(),
+        "measure": given.measure,
+        "scope": given.scope,
+        "scope_id": given.scope_id,
+        "raise_at": given.raise_at,
+        "clear_at": given.clear_at,
+        "for_s": given.for_s,
+        "enabled": given.enabled,
+        "to_console": given.to_console,
+        "emails": list(dict.fromkeys(address.lower() for address in given.emails)),
+        "webhook_url": given.webhook_url,
+        "webhook_secret": sealed if given.webhook_url is not None else None,
+    }
+
+
+# --- alerts -------------------------------------------------------------------------------------------------------------
 
 
 def load_standing(tx: Tx) -> list[KpiAlertView]:
     """Those of the console that are not well again, by id."""
     standing = select(tables.kpi_alert).where(_al.healed_at.is_(None), _al.to_console).order_by(_al.id)
-    return [view_of(row) for row in tx.rows(standing)]
+    return [_view(row) for row in tx.rows(standing)]
 
 
-def view_of(row: Row[Any]) -> KpiAlertView:
+def load_alerts(tx: Tx, limit: int) -> list[KpiAlertView]:
+    """Those that stand first, then the others; the newest first."""
+    newest = select(tables.kpi_alert).order_by(_al.healed_at.is_not(None), _al.id.desc()).limit(limit)
+    return [_view(row) for row in tx.rows(newest)]
+
+
+# --- looking ------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """The figures of one moment, by the id and version of the rule that watches them."""
+
+    at: datetime
+    values: Mapping[tuple[int, int], float | None]
+
+
+def look(tx: Tx) -> Looked | None:
+    """The figures that are watched, as they are now; None: nobody watches any, or somebody else has just looked. Only
+    reads."""
+    is_due = _r.looked_at.is_(None) | (_r.looked_at <= tx.now - _FRESH)
+    rules = tx.rows(select(_r.id, _r.version, _r.measure, _r.scope, _r.scope_id).where(_r.enabled, is_due))
+    if not rules:
+        return None
+    watched = {(row.id, row.version): Watched(row.measure, row.scope, row.scope_id) for row in rules}
+    values = load_values(tx, watched.values())
+    return Looked(tx.now, {rule: values[each] for rule, each in watched.items() if each in values})
+
+
+def judge(tx: Tx, looked: Looked) -> None:
+    """Says which limits broke and which are well again, and who is to be told. A rule that was changed since `looked`, or
+    judged by newer figures, is left alone."""
+    rules = tx.rows(
+        select(tables.kpi_alert_rule)
+        .where(_r.enabled, _r.id.in_([rule_id for rule_id, _ in looked.values]))
+        .order_by(_r.id)
+        .with_for_update(skip_locked=True)
+    )
+    broken = set(
+        tx.execute(
+            select(_al.rule_id).where(_al.healed_at.is_(None), _al.rule_id.in_([row.id for row in rules]))
+        ).scalars()
+    )
+    for row in rules:
+        if (row.id, row.version) not in looked.values or (row.looked_at is not None and row.looked_at >= looked.at):
+            continue
+        value = looked.values[row.id, row.version]
+        limit = Limit(row.raise_at, row.clear_at, row.for_s, better_of(row.measure))
+        # What was so while nobody looked, nobody knows.
+        is_unbroken = row.looked_at is not None and looked.at - row.looked_at <= _BLIND
+        before = Standing(row.beyond_since if is_unbroken else None, row.id in broken)
+        after, what = next_standing(limit, before, value, looked.at)
+        tx.execute(
+            update(tables.kpi_alert_rule)
+            .where(_r.id == row.id)
+            .values(looked_at=looked.at, value=value, beyond_since=after.beyond_since)
+        )
+        if what == "raised" and value is not None:
+            _raise_alert(tx, row, value)
+        elif what == "healed":
+            _end_alert(tx, row, value)
+
+
+def _raise_alert(tx: Tx, rule: Row[Any], value: float) -> None:
+    kept = ("name", "measure", "scope", "scope_id", "raise_at", "clear_at", "to_console")
+    alert_id = tx.insert(
+        tables.kpi_alert,
+        {"rule_id": rule.id, "raised_at": tx.now, "value": value, **{name: rule._mapping[name] for name in kept}},
+    )
+    _tell(tx, alert_id, rule, "raised")
+
+
+def _end_alert(tx: Tx, rule: Row[Any], value: float | None) -> None:
+    """It is well again, or (None) there is nothing any more to be broken. Nothing happens if it is not broken."""
+    ended = (
+        update(tables.kpi_alert)
+        .where(_al.rule_id == rule.id, _al.healed_at.is_(None))
+        .values(healed_at=tx.now, healed_value=value, version=_al.version + 1)
+        .returning(_al.id)
+    )
+    for row in tx.rows(ended):
+        _tell(tx, row.id, rule, "healed")
+
+
+def _tell(tx: Tx, alert_id: int, rule: Row[Any], what: Literal["raised", "healed"]) -> None:
+    row = tx.first(select(tables.kpi_alert).where(_al.id == alert_id))
+    assert row is not None
+    if row.to_console:
+        tx.emit(KpiAlertChanged(_view(row)), {SUPERVISORS})
+    places = [("email", address, None) for address in rule.emails]
+    if rule.webhook_url is not None:
+        places.append(("webhook", rule.webhook_url, rule.webhook_secret))
+    tellings = [
+        {
+            "alert_id": alert_id,
+            "what": what,
+            "channel": channel,
+            "address": address,
+            "secret": secret,
+            "delivery_id": secrets.token_urlsafe(18),
+            "due_at": tx.now,
+        }
+        for channel, address, secret in places
+    ]
+    tx.insert_many(tables.kpi_telling, tellings)
+    if tellings:
+        tx.wake(WAKE)
+
+
+def _view(row: Row[Any]) -> KpiAlertView:
     return KpiAlertView(
         id=row.id,
         rule_id=row.rule_id,

@@ -1728,7 +1728,8 @@ kpi_alert_rule = Table(
     Column("webhook_url", Text),
     # The secret that webhooks are signed with, sealed (store.vault).
     Column("webhook_secret", Text),
-    # How it stands: the figure as it was looked at last, and since when it is beyond the limit without a break.
+    # How it stands: when the figure was looked at last, what it was, and since when it is beyond without a break.
+    _at("looked_at", nullable=True),
     Column("value", Float),
     _at("beyond_since", nullable=True),
     # Why the last telling failed; null: it did not.
@@ -1777,8 +1778,10 @@ kpi_telling = Table(
     _ref("alert_id", "kpi_alert.id", ondelete="CASCADE"),
     Column("what", Text, nullable=False),
     Column("channel", Text, nullable=False),
-    # The address; empty for the webhook, whose place is the rule's.
+    # An e-mail address or the address of the webhook, and the (sealed) secret it is signed with: those of when it broke or
+    # healed, so that they arrive even if the rule is removed at once.
     Column("address", Text, nullable=False),
+    Column("secret", Text),
     # Unguessable, the same at every try: whoever gets it twice knows it by this.
     Column("delivery_id", Text, nullable=False),
     Column("tries", Integer, nullable=False, server_default=text("0")),

@@ -58,6 +58,7 @@ from hub.errors import (
     Unauthenticated,
     Unavailable,
 )
+from hub.kpi.tellings import Teller
 from hub.settings import Settings
 from hub.store.database import Database
 from hub.store.files import Files
@@ -132,6 +133,8 @@ class HubLike(Protocol):
     def intake(self) -> Intake: ...
     @property
     def chat_sockets(self) -> ChatSockets: ...
+    @property
+    def teller(self) -> Teller: ...
 
 
 def hub_of(connection: HTTPConnection) -> HubLike:

@@ -2161,3 +2161,65 @@ class ReportSchedule(Answer):
     hindrance: Literal["no_mail_channel", "owner_inactive", "no_recipient"] | None
     last_run: ReportRun | None
     version: int
+
+
+# --- limits that are watched --------------------------------------------------------------------------------------------
+
+
+AlertEmails = Annotated[
+    list[Annotated[str, StringConstraints(strip_whitespace=True, max_length=254)]], Field(max_length=50)
+]
+
+
+class NewAlertRule(Request):
+    """A limit: it breaks when the figure is beyond `raise_at` for `for_s` without a break, and is well again at `clear_at`
+    or better (both may be one). `measure`: a measure's id (of today), or waiting, longest_wait_s, ewt_s, backlog,
+    available_agents (of this moment). `webhook_secret`: signs what goes to `webhook_url`; null: as it was."""
+
+    name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80)]
+    measure: MeasureId
+    scope: Scope
+    scope_id: int | None = None
+    raise_at: Bound
+    clear_at: Bound
+    for_s: int = 0
+    enabled: bool = True
+    to_console: bool = True
+    emails: AlertEmails = []
+    webhook_url: Annotated[str, StringConstraints(strip_whitespace=True, max_length=2_000)] | None = None
+    webhook_secret: Annotated[str, StringConstraints(max_length=200)] | None = None
+
+
+class SaveAlertRule(NewAlertRule):
+    """The limit whole. `expected_version`: what was seen."""
+
+    expected_version: int
+
+
+class AlertRuleView(Answer):
+    """`raised_at`: since when it is broken; null: it is not. `value`: the figure as it was looked at last. `trouble`: why
+    the last message did not arrive; null: it did."""
+
+    id: int
+    name: str
+    measure: str
+    scope: Scope
+    scope_id: int | None
+    raise_at: float
+    clear_at: float
+    for_s: int
+    enabled: bool
+    to_console: bool
+    emails: list[str]
+    webhook_url: str | None
+    has_webhook_secret: bool
+    raised_at: datetime | None
+    value: float | None
+    trouble: str | None
+    version: int
+
+
+class AlertTest(Answer):
+    """`trouble`: what did not arrive and why; null: everything did."""
+
+    trouble: str | None

@@ -77,7 +77,9 @@ def _of_agent(view: NumbersView) -> Figures:
 
 
 def _of_queue(view: QueueNumbersView) -> Figures:
-    return {name: getattr(view, name) for name in view.__slots__ if name not in ("queue_id", "day", "as_of_seq")}
+    """Of calls alone: what is counted here a second time."""
+    counts = ("calls_offered", "calls_answered", "calls_abandoned", "calls_short_abandoned", "calls_missed")
+    return {name: getattr(view, name) for name in (*counts, "wait_mean_s", "talk_s", "hold_s", "wrap_up_s", "aht_s")}
 
 
 def count(tx: Tx) -> dict[str, dict[int, Figures]]:

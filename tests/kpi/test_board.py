@@ -69,11 +69,16 @@ async def test_numbers_of_a_day_match_those_computed_by_hand(database: Database)
         response(8, BORIS, NOON, 7),
     )
     found = await database.read(load_numbers_of, [ANNA, BORIS], NOON)
-    # Contacts 1 and 3; (10 + 20 + 90) / 3; median of 100, 200, 300, 900.
-    median = found[ANNA].resolution_median_s
-    assert median == pytest.approx(250.0, rel=RELATIVE_ERROR)
-    assert found[ANNA] == NumbersView(ANNA, "2026-03-10", 2, 40.0, 3, median, 4, as_of_seq=11)
-    assert found[BORIS] == NumbersView(BORIS, "2026-03-10", 0, 7.0, 1, None, 0, as_of_seq=11)
+    # Contacts 1 and 3 in three holds of 90 s; (10 + 20 + 90) / 3; median of 100, 200, 300, 900, and seven tenths
+    # of the way from 300 to 900.
+    anna = found[ANNA]
+    assert anna.resolution_median_s == pytest.approx(250.0, rel=RELATIVE_ERROR)
+    assert anna.resolution_p90_s == pytest.approx(720.0, rel=RELATIVE_ERROR)
+    assert anna.first_response_median_s == pytest.approx(20.0, rel=RELATIVE_ERROR)
+    assert (anna.handled_contacts, anna.handled_segments, anna.handle_mean_s, anna.handle_count) == (2, 3, 90.0, 3)
+    assert (anna.first_response_mean_s, anna.first_response_count, anna.resolution_count) == (40.0, 3, 4)
+    boris = NumbersView(BORIS, "2026-03-10", 0, 7.0, 1, None, 0, as_of_seq=11, first_response_median_s=7.0)
+    assert (anna.as_of_seq, found[BORIS]) == (11, boris)
 
 
 async def test_work_over_midnight_belongs_to_the_day_in_which_it_ended(database: Database) -> None:

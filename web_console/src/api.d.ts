@@ -2343,7 +2343,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/teams": {
+    "/api/v1/board": {
         parameters: {
             query?: never;
             header?: never;
@@ -2351,125 +2351,12 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * All teams
-         * @description By id.
+         * Agents and queues with their figures of today
+         * @description Supervisors see everybody and every queue, agents themselves and their queues. The events `numbers.changed` and
+         *     `queue_numbers.changed` of `/live` carry the same figures on.
          */
-        get: operations["list_teams"];
+        get: operations["get_board"];
         put?: never;
-        /**
-         * Create a team
-         * @description Figures belong to it from now on. 409 `name_taken` if there is one of this name, in small or capital letters.
-         */
-        post: operations["create_team"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/teams/{team_id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        /**
-         * Change a team
-         * @description Who joins or leaves does so from now on; figures of the past stay. With another time zone all figures are made anew,
-         *     and reports are not complete until they are. 409 `version_conflict` if somebody changed it meanwhile.
-         */
-        put: operations["replace_team"];
-        post?: never;
-        /**
-         * Remove a team
-         * @description Its targets go with it; figures of the past are still told by it. 409 `in_use`, naming them, while limits are watched
-         *     for it.
-         */
-        delete: operations["remove_team"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/teams/{team_id}/members": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Who was in a team when
-         * @description The newest first.
-         */
-        get: operations["list_members"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/targets": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * What figures should be
-         * @description Of an agent those that hold for them, of supervisors all. The narrowest holds: of the agent, the team (of several that
-         *     with the lowest id), the queue, all.
-         */
-        get: operations["list_targets"];
-        put?: never;
-        /**
-         * Set a target
-         * @description 409 `target_taken` if there is one for the same figure.
-         */
-        post: operations["create_target"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/targets/{target_id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        /** Change a target */
-        put: operations["replace_target"];
-        post?: never;
-        /** Remove a target */
-        delete: operations["remove_target"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/organisation/figures": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** How service level is counted */
-        get: operations["get_figure_defaults"];
-        /**
-         * Set how service level is counted
-         * @description 409 `version_conflict` if somebody changed it meanwhile.
-         */
-        put: operations["set_figure_defaults"];
         post?: never;
         delete?: never;
         options?: never;
@@ -2697,6 +2584,229 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/teams": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * All teams
+         * @description By id.
+         */
+        get: operations["list_teams"];
+        put?: never;
+        /**
+         * Create a team
+         * @description Figures belong to it from now on. 409 `name_taken` if there is one of this name, in small or capital letters.
+         */
+        post: operations["create_team"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/teams/{team_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Change a team
+         * @description Who joins or leaves does so from now on; figures of the past stay. With another time zone all figures are made anew,
+         *     and reports are not complete until they are. 409 `version_conflict` if somebody changed it meanwhile.
+         */
+        put: operations["replace_team"];
+        post?: never;
+        /**
+         * Remove a team
+         * @description Its targets go with it; figures of the past are still told by it. 409 `in_use`, naming them, while limits are watched
+         *     for it.
+         */
+        delete: operations["remove_team"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/teams/{team_id}/members": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who was in a team when
+         * @description The newest first.
+         */
+        get: operations["list_members"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/targets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What figures should be
+         * @description Of an agent those that hold for them, of supervisors all. The narrowest holds: of the agent, the team (of several that
+         *     with the lowest id), the queue, all.
+         */
+        get: operations["list_targets"];
+        put?: never;
+        /**
+         * Set a target
+         * @description 409 `target_taken` if there is one for the same figure.
+         */
+        post: operations["create_target"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/targets/{target_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Change a target */
+        put: operations["replace_target"];
+        post?: never;
+        /** Remove a target */
+        delete: operations["remove_target"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/organisation/figures": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How service level is counted */
+        get: operations["get_figure_defaults"];
+        /**
+         * Set how service level is counted
+         * @description 409 `version_conflict` if somebody changed it meanwhile.
+         */
+        put: operations["set_figure_defaults"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/alert-rules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * All limits that are watched
+         * @description By id, as they stand now.
+         */
+        get: operations["list_alert_rules"];
+        put?: never;
+        /**
+         * Watch a limit
+         * @description 422 names every fault. Addresses of our own network are refused for webhooks unless the hub's settings allow them.
+         */
+        post: operations["create_alert_rule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/alert-rules/{rule_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Change a limit
+         * @description With another figure or other bounds, and switched off, it ends its alert. 409 `version_conflict` if somebody changed
+         *     it meanwhile.
+         */
+        put: operations["replace_alert_rule"];
+        post?: never;
+        /**
+         * Watch a limit no longer
+         * @description Its alerts stay in the list.
+         */
+        delete: operations["remove_alert_rule"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/alert-rules/{rule_id}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Try whether messages arrive
+         * @description Sends a message that says it is a test to every address and to the webhook, now.
+         */
+        post: operations["try_alert_rule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/kpi-alerts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Limits that are broken, or were
+         * @description Those that are broken first, then the newest. They are kept for 90 days.
+         */
+        get: operations["list_kpi_alerts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -2824,6 +2934,34 @@ export interface components {
             kind: "alert.changed";
         };
         /**
+         * @description `raised_at`: since when it is broken; null: it is not. `value`: the figure as it was looked at last. `trouble`: why
+         *     the last message did not arrive; null: it did.
+         */
+        AlertRuleView: {
+            id: number;
+            name: string;
+            measure: string;
+            /** @enum {string} */
+            scope: "all" | "queue" | "team" | "agent";
+            scope_id: number | null;
+            raise_at: number;
+            clear_at: number;
+            for_s: number;
+            enabled: boolean;
+            to_console: boolean;
+            emails: string[];
+            webhook_url: string | null;
+            has_webhook_secret: boolean;
+            raised_at: string | null;
+            value: number | null;
+            trouble: string | null;
+            version: number;
+        };
+        /** @description `trouble`: what did not arrive and why; null: everything did. */
+        AlertTest: {
+            trouble: string | null;
+        };
+        /**
          * @description Something that `user_id` must look at, until `seen_at`. `page` stands before everything. `reason` is a machine word
          *     the console has a sentence for, `data` what stands in it.
          */
@@ -2894,6 +3032,41 @@ export interface components {
             /** Format: date-time */
             since: string;
             until: string | null;
+        };
+        /** @description An agent on the board: as colleagues see them, the teams they are in now, and their day. */
+        BoardAgentView: {
+            user_id: number;
+            name: string;
+            state: components["schemas"]["AgentState"];
+            reason: string | null;
+            /** Format: date-time */
+            state_since: string;
+            connected: boolean;
+            load: number;
+            capacity: number;
+            team_ids: number[];
+            numbers: components["schemas"]["NumbersView"];
+        };
+        /** @description A queue on the board: who waits now, since when the one who has waited longest, the wait foretold, and its day. */
+        BoardQueueView: {
+            queue_id: number;
+            name: string;
+            waiting: number;
+            longest_since: string | null;
+            ewt_s: number | null;
+            numbers: components["schemas"]["QueueNumbersView"];
+        };
+        /**
+         * @description Agents and queues as they are now. Everything that happened before `as_of` is in the figures; `day` (ISO) is the
+         *     organisation's.
+         */
+        BoardView: {
+            /** Format: date-time */
+            as_of: string;
+            day: string;
+            time_zone: string;
+            agents: components["schemas"]["BoardAgentView"][];
+            queues: components["schemas"]["BoardQueueView"][];
         };
         BrowserToken: {
             token: string;
@@ -4161,6 +4334,33 @@ export interface components {
         Mute: {
             muted: boolean;
         };
+        /**
+         * @description A limit: it breaks when the figure is beyond `raise_at` for `for_s` without a break, and is well again at `clear_at`
+         *     or better (both may be one). `measure`: a measure's id (of today), or waiting, longest_wait_s, ewt_s, backlog,
+         *     available_agents (of this moment). `webhook_secret`: signs what goes to `webhook_url`; null: as it was.
+         */
+        NewAlertRule: {
+            name: string;
+            measure: string;
+            /** @enum {string} */
+            scope: "all" | "queue" | "team" | "agent";
+            /** @default null */
+            scope_id: number | null;
+            raise_at: number;
+            clear_at: number;
+            /** @default 0 */
+            for_s: number;
+            /** @default true */
+            enabled: boolean;
+            /** @default true */
+            to_console: boolean;
+            /** @default [] */
+            emails: string[];
+            /** @default null */
+            webhook_url: string | null;
+            /** @default null */
+            webhook_secret: string | null;
+        };
         NewApiKey: {
             name: string;
             /** @default agent */
@@ -4509,9 +4709,15 @@ export interface components {
             kind: "numbers.changed";
         };
         /**
-         * @description An agent's own day so far, in the organisation's time zone. Durations in seconds; None while there is no case yet.
-         *     `calls_in` and `calls_out` were handled, `calls_missed` rang out; `talk_s`, `hold_s` and `wrap_up_s` are the sums of
-         *     those handled, `aht_s` the mean of all three together.
+         * @description An agent's own day so far, in their team's time zone (the organisation's where it has none). Durations in seconds;
+         *     None while there is no case yet. What each figure means is said by the measure it is (kpi.measures).
+         *
+         *     `calls_in`, `calls_out` and `calls_internal` were handled, `calls_missed` rang out; `talk_s`, `hold_s` and `wrap_up_s` are
+         *     the sums of those handled, `aht_s` the mean of all three together. `chats`, `mails` and `texts` are handled segments;
+         *     `handle_mean_s` is of all that is not a call. `transfer_cases`: of how many segments those that were passed on are.
+         *
+         *     Occupancy goes on while it is looked at: `work_ms` and `available_ms` are of the stretches of time that ended, and to one
+         *     of them (`spell`) belongs the time since `spell_since`.
          */
         NumbersView: {
             user_id: number;
@@ -4536,6 +4742,49 @@ export interface components {
             wrap_up_s: number;
             /** @default null */
             aht_s: number | null;
+            /** @default 0 */
+            calls_internal: number;
+            /** @default 0 */
+            handled_segments: number;
+            /** @default 0 */
+            chats: number;
+            /** @default 0 */
+            mails: number;
+            /** @default 0 */
+            texts: number;
+            /** @default null */
+            handle_mean_s: number | null;
+            /** @default 0 */
+            handle_count: number;
+            /** @default null */
+            first_response_median_s: number | null;
+            /** @default null */
+            resolution_p90_s: number | null;
+            /** @default null */
+            csat_share: number | null;
+            /** @default null */
+            csat_mean: number | null;
+            /** @default 0 */
+            csat_count: number;
+            /** @default 0 */
+            transfers_blind: number;
+            /** @default 0 */
+            transfers_consult: number;
+            /** @default 0 */
+            transfers_requeue: number;
+            /** @default 0 */
+            transfer_cases: number;
+            /** @default 0 */
+            work_ms: number;
+            /** @default 0 */
+            available_ms: number;
+            /**
+             * @default none
+             * @enum {string}
+             */
+            spell: "work" | "available" | "none";
+            /** @default null */
+            spell_since: string | null;
         };
         OfferEnded: {
             offer: components["schemas"]["OfferView"];
@@ -4630,6 +4879,12 @@ export interface components {
             next_cursor: string | null;
         };
         /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
+        Page_AlertRuleView_: {
+            items: components["schemas"]["AlertRuleView"][];
+            /** @default null */
+            next_cursor: string | null;
+        };
+        /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
         Page_ApiKey_: {
             items: components["schemas"]["ApiKey"][];
             /** @default null */
@@ -4692,6 +4947,12 @@ export interface components {
         /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
         Page_HolidayCountry_: {
             items: components["schemas"]["HolidayCountry"][];
+            /** @default null */
+            next_cursor: string | null;
+        };
+        /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
+        Page_KpiAlertView_: {
+            items: components["schemas"]["KpiAlertView"][];
             /** @default null */
             next_cursor: string | null;
         };
@@ -4812,9 +5073,12 @@ export interface components {
             kind: "queue_numbers.changed";
         };
         /**
-         * @description The calls of a queue's day so far, in the organisation's time zone (kpi.measures says what counts as which).
-         *     Abandoned are those whose customer left while waiting; the short ones (under 5 s) are counted apart. Sums and means in
-         *     seconds; None: no case yet.
+         * @description A queue's day so far, in the organisation's time zone (kpi.measures says what counts as which). `calls_...`,
+         *     `wait_mean_s`, `talk_s` to `aht_s` are of calls alone, all else is of every channel. Abandoned are those whose customer
+         *     left while waiting; the short ones (by default under 5 s) are counted apart. Sums and means in seconds; None: no case yet.
+         *
+         *     `service_level` is counted as the organisation chose (`service_level_id`, within `threshold_s`): it is
+         *     `answered_in_threshold` ÷ `service_level_offered`. `backlog`: what is not resolved, now.
          */
         QueueNumbersView: {
             queue_id: number;
@@ -4830,6 +5094,32 @@ export interface components {
             wrap_up_s: number;
             aht_s: number | null;
             as_of_seq: number;
+            /** @default null */
+            service_level: number | null;
+            /** @default 0 */
+            answered_in_threshold: number;
+            /** @default 0 */
+            service_level_offered: number;
+            /** @default service_level */
+            service_level_id: string;
+            /** @default 20 */
+            threshold_s: number;
+            /** @default 0 */
+            offered: number;
+            /** @default 0 */
+            answered: number;
+            /** @default 0 */
+            abandoned: number;
+            /** @default 0 */
+            short_abandoned: number;
+            /** @default null */
+            abandonment: number | null;
+            /** @default null */
+            asa_s: number | null;
+            /** @default 0 */
+            asa_count: number;
+            /** @default 0 */
+            backlog: number;
         };
         /** @description What is stored of a queue's calls (`queue_id` null: of calls that came to no queue). */
         QueueRecordings: {
@@ -5373,6 +5663,30 @@ export interface components {
             active: components["schemas"]["RuleSetView"] | null;
             latest: components["schemas"]["RuleSetView"] | null;
             versions: components["schemas"]["RuleSetVersion"][];
+        };
+        /** @description The limit whole. `expected_version`: what was seen. */
+        SaveAlertRule: {
+            name: string;
+            measure: string;
+            /** @enum {string} */
+            scope: "all" | "queue" | "team" | "agent";
+            /** @default null */
+            scope_id: number | null;
+            raise_at: number;
+            clear_at: number;
+            /** @default 0 */
+            for_s: number;
+            /** @default true */
+            enabled: boolean;
+            /** @default true */
+            to_console: boolean;
+            /** @default [] */
+            emails: string[];
+            /** @default null */
+            webhook_url: string | null;
+            /** @default null */
+            webhook_secret: string | null;
+            expected_version: number;
         };
         /** @description With `expected_version`, 409 `version_conflict` when somebody changed the calendar meanwhile. */
         SaveCalendar: {
@@ -11040,7 +11354,7 @@ export interface operations {
             };
         };
     };
-    list_teams: {
+    get_board: {
         parameters: {
             query?: never;
             header?: never;
@@ -11055,323 +11369,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page_TeamView_"];
-                };
-            };
-            /** @description It failed; `code` says why */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    create_team: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["NewTeam"];
-            };
-        };
-        responses: {
-            /** @description The answer */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["TeamView"];
-                };
-            };
-            /** @description It failed; `code` says why */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    replace_team: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                team_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["SaveTeam"];
-            };
-        };
-        responses: {
-            /** @description The answer */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["TeamView"];
-                };
-            };
-            /** @description It failed; `code` says why */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    remove_team: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                team_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description It failed; `code` says why */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    list_members: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                team_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The answer */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Page_Belonging_"];
-                };
-            };
-            /** @description It failed; `code` says why */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    list_targets: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The answer */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Page_TargetView_"];
-                };
-            };
-            /** @description It failed; `code` says why */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    create_target: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["SaveTarget"];
-            };
-        };
-        responses: {
-            /** @description The answer */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["TargetView"];
-                };
-            };
-            /** @description It failed; `code` says why */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    replace_target: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                target_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["SaveTarget"];
-            };
-        };
-        responses: {
-            /** @description The answer */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["TargetView"];
-                };
-            };
-            /** @description It failed; `code` says why */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    remove_target: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                target_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description It failed; `code` says why */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    get_figure_defaults: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The answer */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["FigureDefaultsView"];
-                };
-            };
-            /** @description It failed; `code` says why */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    set_figure_defaults: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["SaveFigureDefaults"];
-            };
-        };
-        responses: {
-            /** @description The answer */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["FigureDefaultsView"];
+                    "application/json": components["schemas"]["BoardView"];
                 };
             };
             /** @description It failed; `code` says why */
@@ -11865,6 +11863,539 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ReportSchedule"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_teams: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_TeamView_"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    create_team: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewTeam"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TeamView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    replace_team: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                team_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SaveTeam"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TeamView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    remove_team: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                team_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_members: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                team_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Belonging_"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_targets: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_TargetView_"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    create_target: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SaveTarget"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TargetView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    replace_target: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                target_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SaveTarget"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TargetView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    remove_target: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                target_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_figure_defaults: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FigureDefaultsView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    set_figure_defaults: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SaveFigureDefaults"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FigureDefaultsView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_alert_rules: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_AlertRuleView_"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    create_alert_rule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewAlertRule"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertRuleView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    replace_alert_rule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                rule_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SaveAlertRule"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertRuleView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    remove_alert_rule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                rule_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    try_alert_rule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                rule_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertTest"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_kpi_alerts: {
+        parameters: {
+            query?: {
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_KpiAlertView_"];
                 };
             };
             /** @description It failed; `code` says why */

@@ -61,6 +61,7 @@ export function useReport(asked: Readonly<Ref<ReportAsked | null>>) {
   /** What the hub says about the question, field by field; else one sentence. */
   const wrong = ref("");
   const fields = ref<Record<string, string>>({});
+  const isTooLarge = ref(false);
   const offline = ref(false);
   let number = 0;
 
@@ -79,6 +80,7 @@ export function useReport(asked: Readonly<Ref<ReportAsked | null>>) {
     } catch (error) {
       if (own !== number) return;
       offline.value = error instanceof Unreachable;
+      isTooLarge.value = error instanceof ApiError && error.code === "report_too_large";
       fields.value = error instanceof ApiError ? error.fields : {};
       wrong.value = failure(error);
       // Off the line the last figures stay and say how old they are; those of another question may not stand under the new one.
@@ -102,7 +104,7 @@ export function useReport(asked: Readonly<Ref<ReportAsked | null>>) {
   });
 
   const isStale = computed(() => shown.value !== null && JSON.stringify(shown.value.asked) !== JSON.stringify(asked.value));
-  return { shown, loading, wrong, fields, offline, isStale, load };
+  return { shown, loading, wrong, fields, isTooLarge, offline, isStale, load };
 }
 
 async function askAll(asked: ReportAsked): Promise<ReportShown> {

@@ -39,11 +39,18 @@ const agent: AgentView = {
   user_id: 1, name: "Անի", role: "agent", state: "available", reason: null, state_since: AT, connected: true, load: 0, capacity: 100, version: 4, active: true,
 };
 
+const NOTHING_BESIDE_CALLS = {
+  calls_internal: 0, handled_segments: 0, chats: 0, mails: 0, texts: 0, handle_mean_s: null, handle_count: 0,
+  first_response_median_s: null, resolution_p90_s: null, csat_share: null, csat_mean: null, csat_count: 0,
+  transfers_blind: 0, transfers_consult: 0, transfers_requeue: 0, transfer_cases: 0, work_ms: 0, available_ms: 0,
+  spell: "none", spell_since: null,
+} as const;
+
 function snapshot(changes: Partial<Snapshot> = {}): Snapshot {
   return {
     token: "e-1", at: AT, user, organisation: { name: "Demo", time_zone: "Asia/Yerevan" }, agents: [agent], queues: [], channels: [],
     conversations: [conversation(10)], conversations_complete: true, offers: [],
-    numbers: { user_id: 1, day: "2026-11-22", handled_contacts: 0, first_response_mean_s: null, first_response_count: 0, resolution_median_s: null, resolution_count: 0, as_of_seq: 5, calls_in: 0, calls_out: 0, calls_missed: 0, talk_s: 0, hold_s: 0, wrap_up_s: 0, aht_s: null },
+    numbers: { user_id: 1, day: "2026-11-22", handled_contacts: 0, first_response_mean_s: null, first_response_count: 0, resolution_median_s: null, resolution_count: 0, as_of_seq: 5, calls_in: 0, calls_out: 0, calls_missed: 0, talk_s: 0, hold_s: 0, wrap_up_s: 0, aht_s: null, ...NOTHING_BESIDE_CALLS },
     topics: [], estimates: [], alerts: [], calls: [], queue_numbers: [], agent_numbers: [],
     teams: [], targets: [], figure_defaults: { service_level: "service_level", threshold_s: 20, short_s: 5, version: 1 }, kpi_alerts: [],
     ...changes,
@@ -135,6 +142,8 @@ describe("the reducer", () => {
     const queueNumbers: QueueNumbersView = {
       queue_id: 5, day: "2026-11-22", calls_offered: 0, calls_answered: 0, calls_abandoned: 0, calls_short_abandoned: 0, calls_missed: 0,
       wait_mean_s: null, talk_s: 0, hold_s: 0, wrap_up_s: 0, aht_s: null, as_of_seq: 9,
+      service_level: null, answered_in_threshold: 0, service_level_offered: 0, service_level_id: "service_level", threshold_s: 20,
+      offered: 0, answered: 0, abandoned: 0, short_abandoned: 0, abandonment: null, asa_s: null, asa_count: 0, backlog: 0,
     };
     const state = initial(snapshot({ user: { ...user, role: "supervisor" } }));
     const told = [

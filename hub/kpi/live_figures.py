@@ -1,0 +1,198 @@
+"""Figures of this moment that limits are set for, beside the measures of today: how many wait, who is available …"""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, func, select
+
+from hub.domain.states import AgentState, ConversationStatus
+from hub.errors import InvalidInput
+from hub.kpi.belonging import load_placing
+from hub.kpi.cells import Dim
+from hub.kpi.days import local_day
+from hub.kpi.defaults import load_params
+from hub.kpi.figures import Query, load_figures
+from hub.kpi.measures import MEASURES, Better, Unit
+from hub.kpi.targets import Scope
+from hub.routing.estimates import load_estimates
+from hub.store import tables
+from hub.store.database import Tx
+
+log = logging.getLogger(__name__)
+
+_c, _a, _u = tables.conversation.c, tables.agent.c, tables.user_account.c
+_qm, _tm = tables.queue_member.c, tables.team_member.c
+
+# The projector is some milliseconds behind while much happens. One that is further behind tells of another time (it makes
+# everything anew, say), and limits are not judged by that.
+_BEHIND = timedelta(seconds=60)
+
+
+@dataclass(frozen=True, slots=True)
+class LiveFigure:
+    name: str
+    unit: Unit
+    better: Better
+    scopes: tuple[Scope, ...]
+
+
+LIVE_FIGURES: Mapping[str, LiveFigure] = {
+    "waiting": LiveFigure("Waiting", Unit.COUNT, Better.LOWER, ("all", "queue")),
+    "longest_wait_s": LiveFigure("Longest wait now", Unit.SECONDS, Better.LOWER, ("all", "queue")),
+    "ewt_s": LiveFigure("Expected wait", Unit.SECONDS, Better.LOWER, ("queue",)),
+    "backlog": LiveFigure("Open work", Unit.COUNT, Better.LOWER, ("all", "queue")),
+    "available_agents": LiveFigure("Available agents", Unit.COUNT, Better.HIGHER, ("all", "queue", "team")),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """A figure that somebody wants to know. `scope_id` None: of all."""
+
+    figure: str
+    scope: Scope
+    scope_id: int | None
+
+
+def unit_of(figure: str) -> Unit:
+    return LIVE_FIGURES[figure].unit if figure in LIVE_FIGURES else MEASURES[figure].unit
+
+
+def name_of(figure: str) -> str:
+    return LIVE_FIGURES[figure].name if figure in LIVE_FIGURES else MEASURES[figure].name
+
+
+def better_of(figure: str) -> Better | None:
+    return LIVE_FIGURES[figure].better if figure in LIVE_FIGURES else MEASURES[figure].better
+
+
+def is_told(figure: str, scope: Scope) -> bool:
+    """Whether there is such a figure, of such a scope."""
+    if figure in LIVE_FIGURES:
+        return scope in LIVE_FIGURES[figure].scopes
+    return figure in MEASURES and Dim(scope) in MEASURES[figure].by
+
+
+def load_values(tx: Tx, watched: Iterable[Watched]) -> dict[Watched, float | None]:
+    """As they are now; None: there is no case. One that cannot be told now is not in it."""
+    wanted = {each for each in watched if is_told(each.figure, each.scope)}
+    live = {each for each in wanted if each.figure in LIVE_FIGURES}
+    values: dict[Watched, float | None] = {}
+    for figure in sorted({each.figure for each in live}):
+        of_figure = _LOADERS[figure](tx)
+        for each in live:
+            if each.figure == figure:
+                values[each] = of_figure(each)
+    return values | _load_measures(tx, wanted - live)
+
+
+_Value = Callable[[Watched], float | None]
+
+
+def _by_queue(tx: Tx, value: Any, where: ColumnElement[bool]) -> dict[int, Any]:
+    found = select(_c.queue_id, value.label("value")).where(where).group_by(_c.queue_id)
+    return {row.queue_id: row.value for row in tx.rows(found)}
+
+
+# Who is to be called back later does not wait now.
+_WAITS = _c.queued_since.is_not(None) & _c.parked_until.is_(None)
+
+
+def _waiting(tx: Tx) -> _Value:
+    return _counted(_by_queue(tx, func.count(), _WAITS))
+
+
+def _backlog(tx: Tx) -> _Value:
+    return _counted(_by_queue(tx, func.count(), _c.status == ConversationStatus.OPEN.value))
+
+
+def _counted(counts: Mapping[int, int]) -> _Value:
+    total = sum(counts.values())
+    return lambda each: float(total if each.scope_id is None else counts.get(each.scope_id, 0))
+
+
+def _longest_wait(tx: Tx) -> _Value:
+    since: dict[int, datetime] = _by_queue(tx, func.min(_c.queued_since), _WAITS)
+
+    def of(each: Watched) -> float:
+        first = min(since.values(), default=tx.now) if each.scope_id is None else since.get(each.scope_id, tx.now)
+        return max(0.0, (tx.now - first).total_seconds())
+
+    return of
+
+
+def _expected_wait(tx: Tx) -> _Value:
+    expected = {each.queue_id: each.ewt_s for each in load_estimates(tx)}
+    return lambda each: None if each.scope_id is None else expected.get(each.scope_id)
+
+
+def _available(tx: Tx) -> _Value:
+    is_available = (_a.state == AgentState.AVAILABLE.value) & _a.connected & _u.active
+    agents = set(
+        tx.execute(select(_a.user_id).join(tables.user_account, _u.id == _a.user_id).where(is_available)).scalars()
+    )
+    members: dict[Scope, dict[int, set[int]]] = {
+        "queue": _members(tx, select(_qm.queue_id.label("group_id"), _qm.user_id)),
+        "team": _members(tx, select(_tm.team_id.label("group_id"), _tm.user_id).where(_tm.until.is_(None))),
+    }
+
+    def of(each: Watched) -> float:
+        if each.scope_id is None:
+            return float(len(agents))
+        return float(len(agents & members[each.scope].get(each.scope_id, set())))
+
+    return of
+
+
+def _members(tx: Tx, query: Select[Any]) -> dict[int, set[int]]:
+    found: dict[int, set[int]] = defaultdict(set)
+    for row in tx.rows(query):
+        found[row.group_id].add(row.user_id)
+    return found
+
+
+_LOADERS: Mapping[str, Callable[[Tx], _Value]] = {
+    "waiting": _waiting,
+    "longest_wait_s": _longest_wait,
+    "ewt_s": _expected_wait,
+    "backlog": _backlog,
+    "available_agents": _available,
+}
+
+
+def _load_measures(tx: Tx, wanted: Collection[Watched]) -> dict[Watched, float | None]:
+    """Measures of today, by the clock of whoever's they are: one report for each dim and day."""
+    if not wanted:
+        return {}
+    placing, params = load_placing(tx), load_params(tx)
+    reports: dict[tuple[Dim, Any], list[Watched]] = defaultdict(list)
+    for each in sorted(wanted, key=lambda each: (each.scope, each.scope_id or 0, each.figure)):
+        zone = placing.zone
+        if each.scope_id is not None and each.scope == "agent":
+            zone = placing.zone_of_agent(each.scope_id, tx.now)
+        elif each.scope_id is not None and each.scope == "team":
+            zone = placing.zone_of_team(each.scope_id)
+        reports[Dim(each.scope), local_day(tx.now, zone).date].append(each)
+    values: dict[Watched, float | None] = {}
+    for (dim, day), of_report in reports.items():
+        ids = tuple(dict.fromkeys(str(each.scope_id) for each in of_report if each.scope_id is not None))
+        figures = tuple(dict.fromkeys(each.figure for each in of_report))
+        try:
+            report = load_figures(tx, Query(figures, day, day, by=dim, ids=ids, params=params), tx.now)
+        except InvalidInput:
+            # One report that cannot be told must not keep the limits of all others from being looked at.
+            log.exception("kpi.limits_untold")
+            continue
+        if report.as_of < tx.now - _BEHIND:
+            continue
+        told = {row.key: row.figures for row in report.rows}
+        for each in of_report:
+            figure = told.get(None if each.scope_id is None else str(each.scope_id), {}).get(each.figure)
+            values[each] = None if figure is None else figure.value
+    return values

@@ -218,7 +218,6 @@ def test_an_adapter_knows_pure_code_and_its_providers_protocol_only(module: str)
     shared = {
         "hub.channels.twilio": {"hub.channels.public_addresses"},
         "hub.channels.sms": {"hub.channels.twilio"},
-        "hub.channels.twilio": {"hub.channels.public_addresses"},
         "hub.channels.phone": {
             *("hub.channels.twilio", "hub.channels.twilio_voice", "hub.channels.twiml"),
             *("hub.channels.twilio_callbacks", "hub.channels.twilio_scenes"),

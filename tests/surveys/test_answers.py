@@ -54,7 +54,7 @@ async def test_doubled_replies_are_one_and_another_score_takes_the_place_of_the_
     assert (last["score"], last["replaces"]) == (2, 4)
     await floor.database.transaction(project)
     projected = await floor.scene.row(tables.fact_survey)
-    await floor.database.transaction(rebuild)
+    await rebuild_facts(floor.database)
     assert (projected["score"], await floor.scene.row(tables.fact_survey)) == (2, projected)
 
 

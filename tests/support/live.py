@@ -51,8 +51,8 @@ def load_told(tx: Tx) -> dict[tuple[str, int], NumbersView | QueueNumbersView]:
     found = select(tables.event).where(tables.event.c.kind.in_(_VIEWS)).order_by(tables.event.c.seq)
     told: dict[tuple[str, int], NumbersView | QueueNumbersView] = {}
     for row in tx.rows(found):
-        view = _VIEWS[row.kind].validate_python(json.loads(row.body)["numbers"])
-        told[("agent", view.user_id) if row.kind == "numbers.changed" else ("queue", view.queue_id)] = view
+        view: NumbersView | QueueNumbersView = _VIEWS[row.kind].validate_python(json.loads(row.body)["numbers"])
+        told[("agent", view.user_id) if isinstance(view, NumbersView) else ("queue", view.queue_id)] = view
     return told
 
 

@@ -2139,6 +2139,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/board": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Agents and queues with their figures of today
+         * @description Supervisors see everybody and every queue, agents themselves and their queues. The events `numbers.changed` and
+         *     `queue_numbers.changed` of `/live` carry the same figures on.
+         */
+        get: operations["get_board"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/reports/figures": {
         parameters: {
             query?: never;
@@ -2761,6 +2782,41 @@ export interface components {
             /** Format: date-time */
             since: string;
             until: string | null;
+        };
+        /** @description An agent on the board: as colleagues see them, the teams they are in now, and their day. */
+        BoardAgentView: {
+            user_id: number;
+            name: string;
+            state: components["schemas"]["AgentState"];
+            reason: string | null;
+            /** Format: date-time */
+            state_since: string;
+            connected: boolean;
+            load: number;
+            capacity: number;
+            team_ids: number[];
+            numbers: components["schemas"]["NumbersView"];
+        };
+        /** @description A queue on the board: who waits now, since when the one who has waited longest, the wait foretold, and its day. */
+        BoardQueueView: {
+            queue_id: number;
+            name: string;
+            waiting: number;
+            longest_since: string | null;
+            ewt_s: number | null;
+            numbers: components["schemas"]["QueueNumbersView"];
+        };
+        /**
+         * @description Agents and queues as they are now. Everything that happened before `as_of` is in the figures; `day` (ISO) is the
+         *     organisation's.
+         */
+        BoardView: {
+            /** Format: date-time */
+            as_of: string;
+            day: string;
+            time_zone: string;
+            agents: components["schemas"]["BoardAgentView"][];
+            queues: components["schemas"]["BoardQueueView"][];
         };
         BrowserToken: {
             token: string;
@@ -4328,9 +4384,15 @@ export interface components {
             kind: "numbers.changed";
         };
         /**
-         * @description An agent's own day so far, in the organisation's time zone. Durations in seconds; None while there is no case yet.
-         *     `calls_in` and `calls_out` were handled, `calls_missed` rang out; `talk_s`, `hold_s` and `wrap_up_s` are the sums of
-         *     those handled, `aht_s` the mean of all three together.
+         * @description An agent's own day so far, in their team's time zone (the organisation's where it has none). Durations in seconds;
+         *     None while there is no case yet. What each figure means is said by the measure it is (kpi.measures).
+         *
+         *     `calls_in`, `calls_out` and `calls_internal` were handled, `calls_missed` rang out; `talk_s`, `hold_s` and `wrap_up_s` are
+         *     the sums of those handled, `aht_s` the mean of all three together. `chats`, `mails` and `texts` are handled segments;
+         *     `handle_mean_s` is of all that is not a call. `transfer_cases`: of how many segments those that were passed on are.
+         *
+         *     Occupancy goes on while it is looked at: `work_ms` and `available_ms` are of the stretches of time that ended, and to one
+         *     of them (`spell`) belongs the time since `spell_since`.
          */
         NumbersView: {
             user_id: number;
@@ -4355,6 +4417,49 @@ export interface components {
             wrap_up_s: number;
             /** @default null */
             aht_s: number | null;
+            /** @default 0 */
+            calls_internal: number;
+            /** @default 0 */
+            handled_segments: number;
+            /** @default 0 */
+            chats: number;
+            /** @default 0 */
+            mails: number;
+            /** @default 0 */
+            texts: number;
+            /** @default null */
+            handle_mean_s: number | null;
+            /** @default 0 */
+            handle_count: number;
+            /** @default null */
+            first_response_median_s: number | null;
+            /** @default null */
+            resolution_p90_s: number | null;
+            /** @default null */
+            csat_share: number | null;
+            /** @default null */
+            csat_mean: number | null;
+            /** @default 0 */
+            csat_count: number;
+            /** @default 0 */
+            transfers_blind: number;
+            /** @default 0 */
+            transfers_consult: number;
+            /** @default 0 */
+            transfers_requeue: number;
+            /** @default 0 */
+            transfer_cases: number;
+            /** @default 0 */
+            work_ms: number;
+            /** @default 0 */
+            available_ms: number;
+            /**
+             * @default none
+             * @enum {string}
+             */
+            spell: "work" | "available" | "none";
+            /** @default null */
+            spell_since: string | null;
         };
         OfferEnded: {
             offer: components["schemas"]["OfferView"];
@@ -4637,9 +4742,12 @@ export interface components {
             kind: "queue_numbers.changed";
         };
         /**
-         * @description The calls of a queue's day so far, in the organisation's time zone (kpi.measures says what counts as which).
-         *     Abandoned are those whose customer left while waiting; the short ones (under 5 s) are counted apart. Sums and means in
-         *     seconds; None: no case yet.
+         * @description A queue's day so far, in the organisation's time zone (kpi.measures says what counts as which). `calls_...`,
+         *     `wait_mean_s`, `talk_s` to `aht_s` are of calls alone, all else is of every channel. Abandoned are those whose customer
+         *     left while waiting; the short ones (by default under 5 s) are counted apart. Sums and means in seconds; None: no case yet.
+         *
+         *     `service_level` is counted as the organisation chose (`service_level_id`, within `threshold_s`): it is
+         *     `answered_in_threshold` ÷ `service_level_offered`. `backlog`: what is not resolved, now.
          */
         QueueNumbersView: {
             queue_id: number;
@@ -4655,6 +4763,32 @@ export interface components {
             wrap_up_s: number;
             aht_s: number | null;
             as_of_seq: number;
+            /** @default null */
+            service_level: number | null;
+            /** @default 0 */
+            answered_in_threshold: number;
+            /** @default 0 */
+            service_level_offered: number;
+            /** @default service_level */
+            service_level_id: string;
+            /** @default 20 */
+            threshold_s: number;
+            /** @default 0 */
+            offered: number;
+            /** @default 0 */
+            answered: number;
+            /** @default 0 */
+            abandoned: number;
+            /** @default 0 */
+            short_abandoned: number;
+            /** @default null */
+            abandonment: number | null;
+            /** @default null */
+            asa_s: number | null;
+            /** @default 0 */
+            asa_count: number;
+            /** @default 0 */
+            backlog: number;
         };
         /** @description What is stored of a queue's calls (`queue_id` null: of calls that came to no queue). */
         QueueRecordings: {
@@ -10351,6 +10485,35 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Page_MeasureDefinition_"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_board: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BoardView"];
                 };
             };
             /** @description It failed; `code` says why */

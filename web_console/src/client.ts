@@ -8,6 +8,7 @@ import createClient, { type Middleware } from "openapi-fetch";
 
 import type { components, paths } from "./api";
 import type { AttachmentView, CalendarView, FlowBody, SoundView } from "./events";
+import type { AlertRuleBody, ContactsQuery, TargetBody, TeamBody } from "./kpi";
 
 type Schemas = components["schemas"];
 
@@ -276,6 +277,34 @@ export const api = {
   recordingSettings: () => take(client.GET("/api/v1/organisation/recordings")),
   setRecordingSettings: (rule: Schemas["SetRecordings"]["recordings_for_agents"]) =>
     take(client.PUT("/api/v1/organisation/recordings", { body: { recordings_for_agents: rule } })),
+};
+
+const ofTeam = (team_id: number) => ({ params: { path: { team_id } } });
+const ofTarget = (target_id: number) => ({ params: { path: { target_id } } });
+const ofRule = (rule_id: number) => ({ params: { path: { rule_id } } });
+
+/** What a figure means, the contacts that are behind it, whose it is, what it should be, and who is told when it is not. */
+export const figuresApi = {
+  measures: () => take(client.GET("/api/v1/measures")),
+  contacts: (query: ContactsQuery & { cursor?: string; limit?: number }) => take(client.GET("/api/v1/reports/contacts", { params: { query } })),
+
+  teams: () => take(client.GET("/api/v1/teams")),
+  addTeam: (body: TeamBody) => take(client.POST("/api/v1/teams", { body })),
+  saveTeam: (team_id: number, body: TeamBody & { expected_version: number }) => take(client.PUT("/api/v1/teams/{team_id}", { ...ofTeam(team_id), body })),
+  deleteTeam: (team_id: number) => take(client.DELETE("/api/v1/teams/{team_id}", ofTeam(team_id))),
+
+  targets: () => take(client.GET("/api/v1/targets")),
+  addTarget: (body: TargetBody) => take(client.POST("/api/v1/targets", { body })),
+  saveTarget: (target_id: number, body: TargetBody) => take(client.PUT("/api/v1/targets/{target_id}", { ...ofTarget(target_id), body })),
+  deleteTarget: (target_id: number) => take(client.DELETE("/api/v1/targets/{target_id}", ofTarget(target_id))),
+
+  saveDefaults: (body: Schemas["SaveFigureDefaults"]) => take(client.PUT("/api/v1/organisation/figures", { body })),
+
+  alertRules: () => take(client.GET("/api/v1/alert-rules")),
+  addAlertRule: (body: AlertRuleBody) => take(client.POST("/api/v1/alert-rules", { body })),
+  saveAlertRule: (rule_id: number, body: AlertRuleBody & { expected_version: number }) => take(client.PUT("/api/v1/alert-rules/{rule_id}", { ...ofRule(rule_id), body })),
+  deleteAlertRule: (rule_id: number) => take(client.DELETE("/api/v1/alert-rules/{rule_id}", ofRule(rule_id))),
+  testAlertRule: (rule_id: number) => take(client.POST("/api/v1/alert-rules/{rule_id}/test", ofRule(rule_id))),
 };
 
 /** A mail's HTML, made safe by the hub, for a sandboxed frame. */

@@ -93,6 +93,21 @@ export function stopwatch(seconds: number): string {
   return shown.map((part, index) => (index === 0 ? String(part) : String(part).padStart(2, "0"))).join(":");
 }
 
+/** As a board writes it: to the second below an hour ("4:05"), above it as words ("1 h 20 min"). */
+export function elapsed(seconds: number, locale: string): string {
+  return seconds < 3_600 ? stopwatch(seconds) : duration(seconds, locale);
+}
+
+/** A share of one as per cent: "81.3 %". */
+export function percent(share: number, locale: string): string {
+  return new Intl.NumberFormat(locale, { style: "percent", maximumFractionDigits: 1 }).format(share);
+}
+
+/** A number with at most so many places behind the point. */
+export function plainNumber(value: number, places: number, locale: string): string {
+  return new Intl.NumberFormat(locale, { maximumFractionDigits: places }).format(value);
+}
+
 export function fileSize(bytes: number, locale: string): string {
   const [value, unit] = bytes < 1_000_000 ? ([bytes / 1000, "kilobyte"] as const) : ([bytes / 1_000_000, "megabyte"] as const);
   return quantity(value < 10 ? Math.round(value * 10) / 10 : Math.round(value), unit, locale);

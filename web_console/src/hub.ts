@@ -22,6 +22,7 @@ import {
   withCustomer,
   withTimelinePage,
   withTimelineWanted,
+  withoutEnded,
 } from "./state";
 import { createStream, SignedOut, type Stream, type StreamStatus } from "./stream";
 import { complaintsAmong } from "./topics";
@@ -107,6 +108,12 @@ export const useHub = defineStore("hub", () => {
 
   function learn(event: HubEvent): void {
     if (state.value) state.value = apply(state.value, event);
+  }
+
+  /** What has ended is let go of, for a page that stays open for weeks. */
+  function forget(): void {
+    if (state.value) state.value = withoutEnded(state.value);
+    typists.clear();
   }
 
   function notice(event: VolatileEvent): void {
@@ -292,7 +299,7 @@ export const useHub = defineStore("hub", () => {
 
   return {
     session, user, state, status, trueAt, skew_ms, typists, viewers, arrivals, watched,
-    resume, signIn, signOut, learn, learnConversations, findConversation, watch, loadOlder, refreshWatched,
+    resume, signIn, signOut, learn, forget, learnConversations, findConversation, watch, loadOlder, refreshWatched,
     me, mine, queued, complaints, pages, alerts, allOpen, myOffers, writableChannels, live, isSupervisor, isAdmin,
     setMyState, acceptOffer, declineOffer, claim, release, resolve, reopen, park, unpark, transfer, seeAlert, settleDelivery,
     reconnect: () => stream.start(),

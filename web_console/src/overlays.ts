@@ -3,6 +3,10 @@ import { defineStore } from "pinia";
 import { ref } from "vue";
 
 import type { EntryView } from "./events";
+import type { AgentFigure, FloorFigure, QueueFigure } from "./figures";
+
+/** A figure of today that somebody asks about, by whose it is. */
+export type FigureAsked = { of: "agent"; id: number; figure: AgentFigure } | { of: "queue"; id: number; figure: QueueFigure } | { of: "floor"; figure: FloorFigure };
 
 export const useOverlays = defineStore("overlays", () => {
   const shortcuts = ref(false);
@@ -12,6 +16,12 @@ export const useOverlays = defineStore("overlays", () => {
   const why = ref<{ conversationId: number; entry?: EntryView } | null>(null);
   /** How far the escalation of this conversation is. */
   const escalation = ref<number | null>(null);
+  /** What a figure means, and the contacts behind it. */
+  const figure = ref<FigureAsked | null>(null);
+  /** One's own day, larger. */
+  const myDay = ref(false);
+  /** What an agent does now, for supervisors. */
+  const agent = ref<number | null>(null);
   /** The list of one's alerts. */
   const alerts = ref(false);
   /** The microphone and the speaker of one's telephone. */
@@ -21,9 +31,9 @@ export const useOverlays = defineStore("overlays", () => {
 
   /** Before what is more urgent is shown. A mail that is begun stays: it would be lost. */
   function closeAll(): void {
-    shortcuts.value = palette.value = newCustomer.value = alerts.value = telephone.value = false;
-    why.value = escalation.value = null;
+    shortcuts.value = palette.value = newCustomer.value = alerts.value = telephone.value = myDay.value = false;
+    why.value = escalation.value = figure.value = agent.value = null;
   }
 
-  return { shortcuts, palette, newCustomer, why, escalation, alerts, telephone, newMail, closeAll };
+  return { shortcuts, palette, newCustomer, why, escalation, figure, myDay, agent, alerts, telephone, newMail, closeAll };
 });

@@ -13,9 +13,11 @@ interface Preferences {
   /** Notices of the system's own while the page is not looked at. */
   desktop: boolean;
   customerPanel: boolean;
+  /** Of the board; null: those that are usual. */
+  boardColumns: string[] | null;
 }
 
-const DEFAULTS: Preferences = { theme: "system", sound: true, desktop: false, customerPanel: true };
+const DEFAULTS: Preferences = { theme: "system", sound: true, desktop: false, customerPanel: true, boardColumns: null };
 
 export const usePreferences = defineStore("preferences", () => {
   const hub = useHub();

@@ -8,10 +8,21 @@ export const router = createRouter({
   history: createWebHistory(),
   routes: [
     { path: "/sign-in", name: "sign-in", component: () => import("./views/SignIn.vue"), meta: { open: true } },
-    { path: "/", redirect: "/conversations" },
+    { path: "/", name: "home", component: Workspace },
     { path: "/conversations/:id(\\d+)?", name: "conversations", component: Workspace },
     { path: "/customers/:customerId(\\d+)", name: "customers", component: Workspace },
-    { path: "/team", name: "team", component: () => import("./views/Team.vue") },
+    // What agents see of their colleagues; for supervisors the board has all of it.
+    { path: "/team", name: "team", component: () => import("./views/Team.vue"), beforeEnter: () => (useHub().isSupervisor ? { name: "board-waiting" } : true) },
+    {
+      path: "/board",
+      component: () => import("./views/Board.vue"),
+      meta: { role: "supervisor" },
+      children: [
+        { path: "", name: "board", component: () => import("./views/BoardNumbers.vue") },
+        { path: "waiting", name: "board-waiting", component: () => import("./views/BoardWaiting.vue") },
+      ],
+    },
+    { path: "/wall", name: "wall", component: () => import("./views/Wall.vue"), meta: { role: "supervisor", bare: true } },
     { path: "/calls", name: "calls", component: () => import("./views/Calls.vue"), meta: { role: "supervisor" } },
     { path: "/account", name: "account", component: () => import("./views/Account.vue") },
     {
@@ -37,6 +48,13 @@ export const router = createRouter({
         { path: "escalation/:policyId(\\d+)", name: "admin-policy", component: () => import("./views/AdminPolicy.vue"), meta: { role: "supervisor" } },
         { path: "topics", name: "admin-topics", component: () => import("./views/AdminTopics.vue") },
         { path: "recordings", name: "admin-recordings", component: () => import("./views/AdminRecordings.vue") },
+        { path: "teams", name: "admin-teams", component: () => import("./views/AdminTeams.vue") },
+        { path: "teams/new", name: "admin-new-team", component: () => import("./views/AdminTeam.vue") },
+        { path: "teams/:teamId(\\d+)", name: "admin-team", component: () => import("./views/AdminTeam.vue") },
+        { path: "targets", name: "admin-targets", component: () => import("./views/AdminTargets.vue") },
+        { path: "alerts", name: "admin-alerts", component: () => import("./views/AdminAlerts.vue") },
+        { path: "alerts/new", name: "admin-new-alert", component: () => import("./views/AdminAlert.vue") },
+        { path: "alerts/:ruleId(\\d+)", name: "admin-alert", component: () => import("./views/AdminAlert.vue") },
         { path: "users", name: "admin-users", component: () => import("./views/AdminUsers.vue") },
         { path: "api-keys", name: "admin-api-keys", component: () => import("./views/AdminApiKeys.vue") },
       ],
@@ -50,6 +68,8 @@ router.beforeEach(async (to) => {
   if (hub.session === "unknown") await hub.resume();
   if (to.meta["open"]) return hub.session === "in" ? backTo(to.query["next"]) : true;
   if (hub.session === "out") return { name: "sign-in", query: { next: to.fullPath } };
+  // A supervisor's day begins with the floor; everybody else's, an administrator's of a small shop too, with the work.
+  if (to.name === "home") return hub.user?.role === "supervisor" ? "/board" : "/conversations";
   const mayOpen = to.meta["role"] === "admin" ? hub.isAdmin : to.meta["role"] !== "supervisor" || hub.isSupervisor;
   if (hub.session === "in" && !mayOpen) return { name: "not-found", params: { rest: ["admin"] } };
   return true;

@@ -17,13 +17,17 @@ import type {
   CustomerView,
   EntryView,
   EstimateView,
+  FigureDefaultsView,
   Frame,
   HubEvent,
+  KpiAlertView,
   NumbersView,
   OfferView,
   QueueNumbersView,
   QueueView,
   Snapshot,
+  TargetView,
+  TeamView,
   TopicView,
   UserView,
 } from "./events";
@@ -55,6 +59,12 @@ export interface HubState {
   readonly queueNumbers: ById<QueueNumbersView>;
   /** For supervisors: everybody's, by user; none is somebody who has done nothing today. */
   readonly agentNumbers: ById<NumbersView>;
+  readonly teams: ById<TeamView>;
+  /** What figures should be: of all (supervisors), or those that concern one. */
+  readonly targets: ById<TargetView>;
+  readonly figureDefaults: FigureDefaultsView;
+  /** For supervisors: what is beyond its limit now. */
+  readonly kpiAlerts: ById<KpiAlertView>;
   /** Loaded timelines by customer. */
   readonly timelines: ById<Timeline>;
   /** The viewer's rights have changed: what is here may be too much or too little until a new snapshot. */
@@ -83,6 +93,10 @@ export function initial(snapshot: Snapshot, before?: HubState): HubState {
     calls: index(snapshot.calls, (call) => call.id),
     queueNumbers: index(snapshot.queue_numbers, (numbers) => numbers.queue_id),
     agentNumbers: index(snapshot.agent_numbers, (numbers) => numbers.user_id),
+    teams: index(snapshot.teams, (team) => team.id),
+    targets: index(snapshot.targets, (target) => target.id),
+    figureDefaults: snapshot.figure_defaults,
+    kpiAlerts: index(snapshot.kpi_alerts, (alert) => alert.id),
     timelines: Object.fromEntries(
       Object.entries(same?.timelines ?? {}).map(([customerId, timeline]) => [customerId, { ...timeline, stale: true }]),
     ),
@@ -128,6 +142,20 @@ export function apply(state: HubState, event: HubEvent): HubState {
       return withCall(state, event.call);
     case "queue_numbers.changed":
       return withQueueNumbers(state, event.numbers);
+    case "team.changed":
+      return { ...state, teams: newer(state.teams, event.team.id, event.team) };
+    case "team.removed":
+      return { ...state, teams: without(state.teams, event.team_id) };
+    case "target.changed":
+      return { ...state, targets: { ...state.targets, [event.target.id]: event.target } };
+    case "target.removed":
+      return { ...state, targets: without(state.targets, event.target_id) };
+    case "figure_defaults.changed":
+      return event.defaults.version < state.figureDefaults.version ? state : { ...state, figureDefaults: event.defaults };
+    case "kpi_alert.changed":
+      return event.alert.healed_at === null
+        ? { ...state, kpiAlerts: newer(state.kpiAlerts, event.alert.id, event.alert) }
+        : { ...state, kpiAlerts: without(state.kpiAlerts, event.alert.id) };
     case "skills.changed":
       // Nothing here shows them; who does asks again (matrix.ts).
       return state;
@@ -182,6 +210,18 @@ export function withTimelinePage(
   return { ...state, timelines: { ...state.timelines, [customerId]: next } };
 }
 
+/** Without what has ended and nobody looks at: resolved conversations, calls that are over, cards and timelines. A later snapshot tells the same. */
+export function withoutEnded(state: HubState): HubState {
+  const kept = <T>(slice: ById<T>, keeps: (item: T) => boolean): ById<T> => Object.fromEntries(Object.entries(slice).filter(([, item]) => keeps(item)));
+  return {
+    ...state,
+    conversations: kept(state.conversations, (each) => each.status === "open" && maySee(state.user, each)),
+    calls: kept(state.calls, (call) => call.ended_at === null),
+    customers: {},
+    timelines: {},
+  };
+}
+
 // --- what the screens ask -----------------------------------------------------------------------------------------------
 
 /** The same rule as the server's conversation_topics: the queue's members, the assignee, and supervisors. */
@@ -224,6 +264,10 @@ export function canonical(state: HubState): Record<string, unknown> {
     topics: sorted(Object.values(state.topics), (topic) => topic.id),
     alerts: sorted(Object.values(state.alerts), (alert) => alert.id),
     calls: sorted(liveCalls(state), (call) => call.id),
+    teams: sorted(Object.values(state.teams), (team) => team.id),
+    targets: sorted(Object.values(state.targets), (target) => target.id),
+    figure_defaults: state.figureDefaults,
+    kpi_alerts: sorted(Object.values(state.kpiAlerts), (alert) => alert.id),
     queue_numbers: sorted(Object.values(state.queueNumbers).filter(countsCalls).map(figuresOf), (each) => each.queue_id),
     agent_numbers: sorted(Object.values(state.agentNumbers).filter(countsWork).map(figuresOf), (each) => each.user_id),
   };

@@ -1,0 +1,61 @@
+/* The figures of today as the screens show them, live: of an agent, of a queue, of the whole floor; against what they should be. */
+import { computed } from "vue";
+
+import { useServerNow } from "./clock";
+import { type AgentFigure, agentFigures, type Figure, floorFigures, queueFigures } from "./figures";
+import { useHub } from "./hub";
+import type { TeamView } from "./events";
+import type { ContactsQuery } from "./kpi";
+import { useMeasures } from "./measures";
+import type { FigureAsked } from "./overlays";
+import { type Level, levelOf, type Target, targetFor, type Whose } from "./targets";
+
+export interface Judged extends Figure {
+  target: Target | null;
+  level: Level;
+}
+
+export function useFigures() {
+  const hub = useHub();
+  const measures = useMeasures();
+  const now = useServerNow();
+  void measures.load();
+
+  const targets = computed<readonly Target[]>(() => Object.values(hub.state?.targets ?? {}));
+  const teams = computed<readonly TeamView[]>(() => Object.values(hub.state?.teams ?? {}));
+  const teamsOf = (userId: number): number[] => teams.value.filter((team) => team.member_ids.includes(userId)).map((team) => team.id);
+
+  function judged(figure: Figure, whose: Whose): Judged {
+    const target = targetFor(targets.value, figure.measure, whose);
+    return { ...figure, target, level: levelOf(figure.value, target, measures.of(figure.measure)?.better ?? null) };
+  }
+
+  const numbersOf = (userId: number) => (userId === hub.user?.id ? hub.state?.numbers : hub.state?.agentNumbers[userId]);
+
+  function ofAgent(userId: number, figure: AgentFigure): Judged {
+    return judged(agentFigures(numbersOf(userId), now.value)[figure], { agent: userId, teams: teamsOf(userId) });
+  }
+
+  function of(asked: FigureAsked): Judged {
+    switch (asked.of) {
+      case "agent":
+        return ofAgent(asked.id, asked.figure);
+      case "queue":
+        return judged(queueFigures(hub.state?.queueNumbers[asked.id])[asked.figure], { queue: asked.id });
+      default:
+        return judged(floorFigures(hub.state)[asked.figure], {});
+    }
+  }
+
+  /** The contacts behind it, today. */
+  function contactsOf(asked: FigureAsked): ContactsQuery {
+    const { day } = today.value;
+    const measure = of(asked).measure;
+    if (asked.of === "floor") return { measure, from: day, to: day };
+    return { measure, from: day, to: day, by: asked.of, id: String(asked.id) };
+  }
+
+  const today = computed(() => ({ day: hub.state?.numbers.day ?? "", zone: hub.state?.organisation.time_zone ?? "UTC" }));
+
+  return { of, ofAgent, contactsOf, today, targets, teams, teamsOf };
+}

@@ -1,0 +1,36 @@
+/* The floor as it is now, by agent and by queue, for whoever looks at the board; nothing of it is computed while nobody does. */
+import { defineStore } from "pinia";
+import { computed } from "vue";
+
+import { type AgentRow, agentRows, type QueueRow, queueRows } from "./board";
+import { useServerNow } from "./clock";
+import { useHub } from "./hub";
+import { liveCalls, openConversations } from "./state";
+
+export const useFloor = defineStore("floor", () => {
+  const hub = useHub();
+  const now = useServerNow();
+
+  const open = computed(() => (hub.state ? openConversations(hub.state) : []));
+  const agents = computed<ReadonlyMap<number, AgentRow>>(() =>
+    hub.state ? new Map(agentRows(hub.state, open.value, liveCalls(hub.state)).map((row) => [row.agent.user_id, row])) : new Map(),
+  );
+  const queues = computed<ReadonlyMap<number, QueueRow>>(() =>
+    hub.state ? new Map(queueRows(hub.state, open.value, now.value).map((row) => [row.queue.id, row])) : new Map(),
+  );
+  const totals = computed(() => {
+    const people = [...agents.value.values()].filter((row) => row.agent.state !== "offline");
+    const lines = [...queues.value.values()];
+    const longest = lines.flatMap((row) => row.longestSince ?? []).toSorted((a, b) => Date.parse(a) - Date.parse(b));
+    return {
+      available: people.filter((row) => row.agent.state === "available").length,
+      atWork: people.length,
+      waiting: lines.reduce((sum, row) => sum + row.waiting, 0),
+      overdue: lines.reduce((sum, row) => sum + row.overdue, 0),
+      open: lines.reduce((sum, row) => sum + row.open, 0),
+      longestSince: longest[0] ?? null,
+    };
+  });
+
+  return { agents, queues, totals };
+});

@@ -230,6 +230,7 @@ def judge(tx: Tx, looked: Looked) -> None:
             select(_al.rule_id).where(_al.healed_at.is_(None), _al.rule_id.in_([row.id for row in rules]))
         ).scalars()
     )
+    seen: list[dict[str, Any]] = []
     for row in rules:
         if (row.id, row.version) not in looked.values or (row.looked_at is not None and row.looked_at >= looked.at):
             continue
@@ -239,15 +240,12 @@ def judge(tx: Tx, looked: Looked) -> None:
         is_unbroken = row.looked_at is not None and looked.at - row.looked_at <= _BLIND
         before = Standing(row.beyond_since if is_unbroken else None, row.id in broken)
         after, what = next_standing(limit, before, value, looked.at)
-        tx.execute(
-            update(tables.kpi_alert_rule)
-            .where(_r.id == row.id)
-            .values(looked_at=looked.at, value=value, beyond_since=after.beyond_since)
-        )
+        seen.append({"id": row.id, "looked_at": looked.at, "value": value, "beyond_since": after.beyond_since})
         if what == "raised" and value is not None:
             _raise_alert(tx, row, value)
         elif what == "healed":
             _end_alert(tx, row, value)
+    tx.update_many(tables.kpi_alert_rule, seen)
 
 
 def _raise_alert(tx: Tx, rule: Row[Any], value: float) -> None:

@@ -41,8 +41,8 @@ def check_live(tx: Tx) -> None:
 def check_told(tx: Tx) -> None:
     """What was told last of everybody and every queue is what a screen that comes now is shown."""
     told = load_told(tx)
-    views: list[NumbersView | QueueNumbersView] = [*load_agent_numbers(tx), *load_queue_numbers(tx, None)]
-    for each in views:
+    shown: list[NumbersView | QueueNumbersView] = [*load_agent_numbers(tx), *load_queue_numbers(tx, None)]
+    for each in shown:
         key = ("agent", each.user_id) if isinstance(each, NumbersView) else ("queue", each.queue_id)
         assert _figures(told[key]) == _figures(each), key
 

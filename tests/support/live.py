@@ -41,9 +41,10 @@ def check_live(tx: Tx) -> None:
 def check_told(tx: Tx) -> None:
     """What was told last of everybody and every queue is what a screen that comes now is shown."""
     told = load_told(tx)
-    for each in (*load_agent_numbers(tx), *load_queue_numbers(tx, None)):
-        key = ("agent", each.user_id) if isinstance(each, NumbersView) else ("queue", each.queue_id)
-        assert _figures(told[key]) == _figures(each), key
+    shown: dict[tuple[str, int], Any] = {("agent", each.user_id): each for each in load_agent_numbers(tx)}
+    shown |= {("queue", each.queue_id): each for each in load_queue_numbers(tx, None)}
+    for key, view in shown.items():
+        assert _figures(told[key]) == _figures(view), key
 
 
 def load_told(tx: Tx) -> dict[tuple[str, int], NumbersView | QueueNumbersView]:

@@ -41,10 +41,10 @@ def check_live(tx: Tx) -> None:
 def check_told(tx: Tx) -> None:
     """What was told last of everybody and every queue is what a screen that comes now is shown."""
     told = load_told(tx)
-    shown: list[NumbersView | QueueNumbersView] = [*load_agent_numbers(tx), *load_queue_numbers(tx, None)]
-    for each in shown:
-        key = ("agent", each.user_id) if isinstance(each, NumbersView) else ("queue", each.queue_id)
-        assert _figures(told[key]) == _figures(each), key
+    shown: dict[tuple[str, int], Any] = {("agent", each.user_id): each for each in load_agent_numbers(tx)}
+    shown |= {("queue", each.queue_id): each for each in load_queue_numbers(tx, None)}
+    for key, view in shown.items():
+        assert _figures(told[key]) == _figures(view), key
 
 
 def load_told(tx: Tx) -> dict[tuple[str, int], NumbersView | QueueNumbersView]:
@@ -52,8 +52,8 @@ def load_told(tx: Tx) -> dict[tuple[str, int], NumbersView | QueueNumbersView]:
     found = select(tables.event).where(tables.event.c.kind.in_(_VIEWS)).order_by(tables.event.c.seq)
     told: dict[tuple[str, int], NumbersView | QueueNumbersView] = {}
     for row in tx.rows(found):
-        view: NumbersView | QueueNumbersView = _VIEWS[row.kind].validate_python(json.loads(row.body)["numbers"])
-        told[("agent", view.user_id) if isinstance(view, NumbersView) else ("queue", view.queue_id)] = view
+        view = _VIEWS[row.kind].validate_python(json.loads(row.body)["numbers"])
+        told[("agent", view.user_id) if row.kind == "numbers.changed" else ("queue", view.queue_id)] = view
     return told
 
 

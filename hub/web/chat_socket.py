@@ -463,7 +463,8 @@ class ChatSockets:
             await self._tell_places([visitor])
 
     async def _take(self, hub: HubLike, channel: Channel, visitor: _Visitor, text: str) -> None:
-        client_id, survey_id = None, None
+        client_id: str | None = None
+        survey_id: int | None = None
         try:
             frame = chat.parse_frame(text)
             if isinstance(frame, chat.MessageFrame):
@@ -492,10 +493,10 @@ class ChatSockets:
                             callbacks.cancel_as_visitor, visitor.contact_point_id, visitor.channel_id
                         )
                         await self._tell_places([visitor])
-                case chat.ScoreFrame(survey_id, score, comment):
-                    point = visitor.contact_point_id
-                    await hub.database.transaction(_score, point, visitor.channel_id, survey_id, score, comment)
-                    visitor.send({"type": "scored", "survey_id": survey_id, "score": score})
+                case chat.ScoreFrame(asked, score, comment):
+                    survey_id, point = asked, visitor.contact_point_id
+                    await hub.database.transaction(_score, point, visitor.channel_id, asked, score, comment)
+                    visitor.send({"type": "scored", "survey_id": asked, "score": score})
                 case chat.PingFrame():
                     visitor.send({"type": "pong"})
         except DatabaseAway as error:

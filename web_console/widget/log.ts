@@ -152,7 +152,8 @@ export class Log {
 
   private row(line: Line, first: boolean, last: boolean): HTMLElement {
     if (line.survey) this.card(line.survey, line.text).render(line.survey);
-    const shape = JSON.stringify([line, first, last]);
+    // A survey's card draws itself: a row made anew would take the focus from who writes a comment.
+    const shape = JSON.stringify([{ ...line, survey: line.survey?.id }, first, last]);
     let row = this.rows.get(line.key);
     if (row && this.shape.get(line.key) === shape) return row;
     row ??= make("div");
@@ -164,6 +165,7 @@ export class Log {
     row.dataset["testid"] = "chat-message";
     row.dataset["direction"] = line.side;
     row.dataset["status"] = line.state === "sent" ? "sent" : line.state === "failed" ? "failed" : "sending";
+    const focused = (row.getRootNode() as Document | ShadowRoot).activeElement;
     row.replaceChildren();
     const author = line.side === "out" ? line.author : this.words.you;
     const name = make("div", { class: line.side === "out" && first && line.author ? "name" : "sr" });
@@ -175,7 +177,11 @@ export class Log {
       row.append(bubble);
     }
     for (const attachment of line.attachments) row.append(this.attachment(attachment));
-    if (line.survey) row.append(this.card(line.survey, line.text).element);
+    if (line.survey) {
+      const { element } = this.card(line.survey, line.text);
+      row.append(element);
+      if (focused instanceof HTMLElement && element.contains(focused)) focused.focus({ preventScroll: true });
+    }
     row.append(this.meta(line));
     return row;
   }

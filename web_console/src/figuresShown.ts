@@ -1,5 +1,5 @@
 /* The figures of today as the screens show them, live: of an agent, of a queue, of the whole floor; against what they should be. */
-import { computed } from "vue";
+import { computed, watch } from "vue";
 
 import { useServerNow } from "./clock";
 import { type AgentFigure, agentFigures, type Figure, floorFigures, queueFigures } from "./figures";
@@ -19,7 +19,12 @@ export function useFigures() {
   const hub = useHub();
   const measures = useMeasures();
   const now = useServerNow();
-  void measures.load();
+  // Not before somebody has signed in: the page's frame asks from the first moment on.
+  watch(
+    () => hub.session === "in",
+    (isIn) => isIn && void measures.load(),
+    { immediate: true },
+  );
 
   const targets = computed<readonly Target[]>(() => Object.values(hub.state?.targets ?? {}));
   const teams = computed<readonly TeamView[]>(() => Object.values(hub.state?.teams ?? {}));

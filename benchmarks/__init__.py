@@ -1,4 +1,4 @@
-"""Benchmarks of the hub: `hub bench [inbound|latency|fanout|mail|routing|kpi|voice|voice_accept|start]`.
+"""Benchmarks of the hub: `hub bench [inbound|latency|fanout|mail|routing|kpi|voice|voice_accept|board|start]`.
 
 Every figure stands beside a floor that was measured in the same run on the same machine (the bare driver, the bare
 `websockets` library), because a ratio travels and an absolute figure does not. All traffic stays on 127.0.0.1; every
@@ -12,6 +12,7 @@ process that is started here is stopped here; every run is bounded in time.
     kpi       reports and board over 10 million contacts             against the same over 100,000
     voice     calls that a core bridges and records                  against nothing: codecs and SRTP are the floor
     voice_accept  agent accepts → customer and agent hear each other
+    board     an agent's state changes → the figure on a supervisor's socket, 500 agents, 100 events/s; GET /board
     start     `hub serve` until /readyz is 200, and idle memory
 
 docs/performance.md explains the method and holds the figures.
@@ -28,7 +29,7 @@ from pathlib import Path
 from benchmarks.machine import describe_machine, measure_calm
 from benchmarks.report import Plan, Result, print_machine, print_result, to_json
 
-NAMES = ("inbound", "latency", "fanout", "mail", "routing", "kpi", "voice", "voice_accept", "start")
+NAMES = ("inbound", "latency", "fanout", "mail", "routing", "kpi", "voice", "voice_accept", "board", "start")
 
 
 def main(

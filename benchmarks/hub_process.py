@@ -34,7 +34,8 @@ class HubFailedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class RunningHub:
-    """`cookies` are those of the agents' sessions; `ready_s` is from the start of the process to the first ready."""
+    """`cookies` are those of the agents' sessions, then of the supervisors';
+    `ready_s` is from the start of the process to the first ready."""
 
     pid: int
     port: int
@@ -67,11 +68,11 @@ class RunningHub:
 
 
 @contextlib.contextmanager
-def run_hub(agents: int = 0, *, empty: bool = False) -> Iterator[RunningHub]:
+def run_hub(agents: int = 0, *, supervisors: int = 0, empty: bool = False) -> Iterator[RunningHub]:
     """`empty`: not even a database, so that the start has to make one."""
     with tempfile.TemporaryDirectory(prefix="hub-bench-") as folder:
         data_dir = Path(folder)
-        tokens = [] if empty else asyncio.run(lay_world(f"sqlite:///{data_dir / 'hub.db'}", agents))
+        tokens = [] if empty else asyncio.run(lay_world(f"sqlite:///{data_dir / 'hub.db'}", agents, supervisors))
         port = _free_port()
         environment = {name: value for name, value in os.environ.items() if not name.startswith("HUB_")} | {
             "HUB_DATA_DIR": str(data_dir),

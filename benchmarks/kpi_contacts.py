@@ -273,10 +273,11 @@ def _make_mould(fact: FactEvent, duration: Callable[[timedelta], Any]) -> Mould:
 
 @dataclass(frozen=True, slots=True)
 class _Shift:
-    """Eight hours of an agent; what they add, by intervals since the opening."""
+    """Eight hours of an agent; what they add, in all and by intervals since the opening."""
 
     moulds: list[Mould]
-    counts: dict[int, list[tuple[int, int]]]
+    whole: Added
+    by_interval: dict[int, Added]
 
 
 def _draw_shift(random: Random, duration: Callable[[timedelta], Any]) -> _Shift:
@@ -287,25 +288,26 @@ def _draw_shift(random: Random, duration: Callable[[timedelta], Any]) -> _Shift:
         work, state = random.randrange(3), random.choice(("available", "available", "available", "away"))
         spells.append(AgentSpellEnded(_AGENT, at, until, state, None, work * 40, 100, work))
         at = until
-    counts: defaultdict[int, Counter[int]] = defaultdict(Counter)
-    for spell in spells:
-        for part in fold(spell, BARE, CHANNELS):
-            interval = interval_number(part.at) - interval_number(_BEGIN)
-            counts[interval].update({_COLUMN[name]: count for name, count in part.counts.items()})
-    return _Shift([_make_mould(spell, duration) for spell in spells], {n: list(of.items()) for n, of in counts.items()})
+    parts = [part for spell in spells for part in fold(spell, BARE, CHANNELS)]
+    by_interval: defaultdict[int, list[Part]] = defaultdict(list)
+    for part in parts:
+        by_interval[interval_number(part.at) - interval_number(_BEGIN)].append(part)
+    moulds = [_make_mould(spell, duration) for spell in spells]
+    return _Shift(moulds, _added(parts), {interval: _added(of) for interval, of in by_interval.items()})
 
 
 def _add_shifts(
     random: Random, shifts: list[_Shift], rows: Rows, sums: dict[Key, Sum], opens: Any, first: int, day: int
 ) -> None:
     """Every agent works every day."""
+    times: Counter[int] = Counter()
     for agent in range(1, AGENTS + 1):
-        shift = random.choice(shifts)
-        _cast(rows, shift.moulds, opens, (0, 0, agent, 0, 0, 0))
-        keys = (Key(Grain.DAY, day, Dim.AGENT, str(agent)), Key(Grain.DAY, day, Dim.ALL, EVERYTHING))
-        whole = [sums.setdefault(key, Sum()) for key in keys]
-        for interval, counts in shift.counts.items():
-            part = sums.setdefault(Key(Grain.INTERVAL, first + interval, Dim.ALL, EVERYTHING), Sum())
-            for column, count in counts:
-                for found in (*whole, part):
-                    found.counts[column] += count
+        which = random.randrange(len(shifts))
+        times[which] += 1
+        _cast(rows, shifts[which].moulds, opens, (0, 0, agent, 0, 0, 0))
+        sums.setdefault(Key(Grain.DAY, day, Dim.AGENT, str(agent)), Sum()).add(shifts[which].whole, 1)
+    whole = sums.setdefault(Key(Grain.DAY, day, Dim.ALL, EVERYTHING), Sum())
+    for which, count in times.items():
+        whole.add(shifts[which].whole, count)
+        for interval, added in shifts[which].by_interval.items():
+            sums.setdefault(Key(Grain.INTERVAL, first + interval, Dim.ALL, EVERYTHING), Sum()).add(added, count)

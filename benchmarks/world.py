@@ -22,22 +22,22 @@ NO_FILES = Path("/dev/null/files")
 _SESSION_S = 24 * 3600
 
 
-async def lay_world(url: str, agents: int = 0) -> list[str]:
+async def lay_world(url: str, agents: int = 0, supervisors: int = 0) -> list[str]:
     """Migrates an empty database and fills it; afterwards every customer has an open conversation with one message, and
     each agent (a member of the queue, signed in, in no state to be offered work) has a session, whose tokens are
-    returned."""
+    returned; then those of supervisors."""
     await migrate(url)
     database = open_database(url)
     try:
-        password_hash = await accounts.hash_password("bench") if agents else ""
-        tokens = await database.transaction(_lay, agents, password_hash)
+        password_hash = await accounts.hash_password("bench") if agents + supervisors else ""
+        tokens = await database.transaction(_lay, agents, supervisors, password_hash)
         await _open_conversations(database)
     finally:
         await database.close()
     return tokens
 
 
-def _lay(tx: Tx, agents: int, password_hash: str) -> list[str]:
+def _lay(tx: Tx, agents: int, supervisors: int, password_hash: str) -> list[str]:
     queue = queues.create_queue(tx, name="Bench")
     channels.create_channel(
         tx,
@@ -50,12 +50,12 @@ def _lay(tx: Tx, agents: int, password_hash: str) -> list[str]:
         secrets={"auth_token": AUTH_TOKEN},
     )
     tokens = []
-    for number in range(agents):
+    for number in range(agents + supervisors):
         user = accounts.create_user(
             tx,
             email=f"agent{number}@bench.test",
             name=f"Agent {number}",
-            role=Role.AGENT,
+            role=Role.AGENT if number < agents else Role.SUPERVISOR,
             password_hash=password_hash,
             queue_ids=[queue.id],
         )

@@ -67,7 +67,7 @@ async def _serve(settings: Settings, host: str, port: int, *, quiet: bool) -> bo
     await migrate(settings.database_url)
     hub = Hub(settings)
     house = DemoHouse(hub_url=f"http://127.0.0.1:{port}", data_dir=settings.data_dir, quiet=quiet)
-    await house.seed(hub.database, hub.vault, hub.files)
+    await house.seed(hub.database, hub.vault, hub.files, seed.wanted_history_days())
     app = hub_app.make_app(hub, extra_routes=house.routes)
     server = uvicorn.Server(uvicorn.Config(app, **hub_app.server_options(host, port, settings)))
     serving = asyncio.create_task(server.serve(), name="server")

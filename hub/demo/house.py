@@ -87,7 +87,7 @@ class DemoHouse:
             )
         )
 
-    async def seed(self, database: Database, vault: Vault, files: Files | None = None) -> bool:
+    async def seed(self, database: Database, vault: Vault, files: Files | None = None, history_days: int = 0) -> bool:
         """True if the hub was empty and is filled now. The post office listens from now on."""
         smtp_port = await self.post_office.open()
         past = past_threads(
@@ -96,7 +96,15 @@ class DemoHouse:
             house_name=seed.ORGANISATION_NAME,
             agents={user.email: user.name for user in seed.USERS},
         )
-        is_new = await seed.seed(database, vault, hub_url=self._hub_url, smtp_port=smtp_port, mails=past, files=files)
+        is_new = await seed.seed(
+            database,
+            vault,
+            hub_url=self._hub_url,
+            smtp_port=smtp_port,
+            mails=past,
+            files=files,
+            history_days=history_days,
+        )
         if is_new:
             for thread in past:
                 for mail in thread.mails:

@@ -11,12 +11,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import insert, select, update
 
 from hub.agents import accounts, queues
 from hub.agents.queues import QueueSettings
 from hub.calls import flows, sounds
+from hub.demo.history import DAYS, write_history
 from hub.demo.pages import Login
 from hub.demo.past_mails import PastThread
 from hub.demo.people import CALLERS, CORRESPONDENTS, PEOPLE
@@ -52,6 +54,11 @@ def password() -> str:
 
 def twilio_token() -> str:
     return os.environ.get("HUB_DEMO_TWILIO_TOKEN", "demo-token")
+
+
+def wanted_history_days() -> int:
+    """So many days of past work the reports begin with; 0: none."""
+    return int(os.environ.get("HUB_DEMO_HISTORY_DAYS", DAYS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -454,8 +461,10 @@ async def seed(
     smtp_port: int,
     mails: Sequence[PastThread] = (),
     files: Files | None = None,
+    history_days: int = 0,
 ) -> bool:
-    """Fills an empty hub, in one transaction, with `mails` among its past and the menu's recordings in `files`. In one that
+    """Fills an empty hub, in one transaction, with `mails` among its past, the menu's recordings in `files` and so many days
+    of work done before (demo.history). In one that
     has users already only the demo's channel accounts are pointed at `hub_url` and `smtp_port` (they may be others this
     time); False then."""
     password_hash = await accounts.hash_password(password())
@@ -464,7 +473,7 @@ async def seed(
     is_empty = not await database.read(lambda tx: accounts.load_users(tx, limit=1))
     recorded = await asyncio.to_thread(_store_recordings, files) if is_empty and files is not None else []
     wanted = channels(hub_url, smtp_port)
-    return await database.transaction(_fill, vault, wanted, password_hash, mails, closed, recorded)
+    return await database.transaction(_fill, vault, wanted, password_hash, mails, closed, recorded, history_days)
 
 
 def _fill(
@@ -475,6 +484,7 @@ def _fill(
     mails: Sequence[PastThread],
     closed: Sequence[SpecialDay],
     recorded: Sequence[Recorded],
+    history_days: int,
 ) -> bool:
     if accounts.load_users(tx, limit=1):
         _point_channels(tx, vault, wanted)
@@ -530,6 +540,9 @@ def _fill(
     _write_rules(tx, calendar_id, users["admin@demo.test"].id)
     _write_menus(tx, queue_ids, recorded)
     _write_call_settings(tx, queue_ids)
+    if history_days:
+        working = [user.email for user in USERS if user.role is Role.AGENT]
+        write_history(tx, {email: agents[email] for email in working}, ZoneInfo(TIME_ZONE), history_days)
     return True
 
 

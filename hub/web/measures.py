@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from hub.kpi.cells import LADDER_S, REPEAT_DAYS, Dim
-from hub.kpi.measures import DEFAULTS, MEASURES
+from hub.kpi.defaults import load_params
+from hub.kpi.measures import MEASURES
 from hub.web.api import Access, Context, endpoint
 from hub.web.schemas import MeasureDefinition, MeasureParameter, Page, ReportBy
 
@@ -22,6 +23,7 @@ _BY: dict[Dim, ReportBy] = {
 @endpoint("GET", "/measures", access=Access.AGENT, summary="What each figure means")
 async def list_measures(context: Context) -> Page[MeasureDefinition]:
     """Every measure in force. A formula is never changed in place: a new one is a new version."""
+    usual = await context.hub.database.read(load_params)
     return Page(
         [
             MeasureDefinition(
@@ -37,9 +39,7 @@ async def list_measures(context: Context) -> Page[MeasureDefinition]:
                 by=[_BY[dim] for dim in Dim if dim in measure.by],
                 has_contacts=measure.has_contacts,
                 params=[
-                    MeasureParameter(
-                        name=name, default=getattr(DEFAULTS, name), choices=list(_CHOICES.get(name, _SWITCH))
-                    )
+                    MeasureParameter(name=name, default=getattr(usual, name), choices=list(_CHOICES.get(name, _SWITCH)))
                     for name in measure.params
                 ],
             )

@@ -19,6 +19,7 @@ from hub.kpi.board import load_agent_numbers, load_numbers_of, load_numbers_of_q
 from hub.kpi.facts import begin_rebuild, project
 from hub.store import tables
 from hub.store.database import Database, Tx
+from tests.support.live import check_live
 
 Figures = dict[str, Any]
 
@@ -34,6 +35,7 @@ async def check_figures(database: Database) -> None:
 def _check(tx: Tx) -> None:
     while project(tx):
         pass
+    check_live(tx)
     live, wanted = load_board(tx), count(tx)
     begin_rebuild(tx)
     while project(tx):

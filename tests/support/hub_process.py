@@ -47,6 +47,8 @@ class HubProcess:
             "HUB_LOG_LEVEL": "warning",
             # Who wants calls says so: a media process beside each hub would cost each test a second of a core.
             "HUB_MEDIA_URL": "off",
+            # A demo begins with nothing but the few conversations that tests know.
+            "HUB_DEMO_HISTORY_DAYS": "0",
             # A child that is killed must not leave its last words in a buffer.
             "PYTHONUNBUFFERED": "1",
             **{f"HUB_{name.upper()}": value for name, value in settings.items()},

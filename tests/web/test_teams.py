@@ -205,6 +205,9 @@ async def test_the_organisation_chooses_how_service_level_is_counted(hub: Hub, a
     answer = await as_admin.put("/organisation/figures", {**chosen, "expected_version": 1})
     assert answer.json() == {**chosen, "version": 2}
     assert (await as_admin.get("/snapshot")).json()["figure_defaults"] == answer.json()
+    # Nobody need say it again.
+    params = {each["id"]: each["params"] for each in (await as_admin.get("/measures")).json()["items"]}
+    assert [each["default"] for each in params["service_level"]] == [30, 10]
     late = await as_admin.put("/organisation/figures", {**chosen, "expected_version": 1})
     assert late.json()["code"] == "version_conflict"
     wrong = {"service_level": "occupancy", "threshold_s": 21, "short_s": 0, "expected_version": 2}

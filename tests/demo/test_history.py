@@ -1,0 +1,73 @@
+"""The past with which a demo begins: drawn alike each time, over before now, and counted like any other work."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import func, select
+
+from hub.demo import seed
+from hub.demo.history import TARGETS, TEAM
+from hub.domain.states import ConversationStatus
+from hub.kpi.cells import Dim
+from hub.kpi.facts import project
+from hub.kpi.figures import Query, load_figures
+from hub.store import tables
+from hub.store.database import Database, Tx, open_database
+from hub.store.vault import Vault
+from tests.support.clock import FrozenClock
+from tests.support.live import check_live
+
+pytestmark = pytest.mark.anyio
+
+DAYS = 5
+
+
+async def begin(url: str, clock: FrozenClock) -> Database:
+    database = open_database(url)
+    database.clock = clock
+    await seed.seed(database, Vault("x" * 40), hub_url="http://127.0.0.1:8080", smtp_port=2525, history_days=DAYS)
+    while await database.transaction(project):
+        pass
+    return database
+
+
+async def test_reports_of_a_fresh_demo_are_filled_and_its_contacts_are_there(
+    sqlite_url: str, clock: FrozenClock
+) -> None:
+    database = await begin(sqlite_url, clock)
+    today = clock.now.date()
+    measures = ("service_level", "csat", "occupancy", "resolution_s", "aht", "abandonment_rate", "handled_contacts")
+    report = await database.read(load_figures, Query(measures, today - timedelta(days=DAYS), today), clock.now)
+    (row,) = report.rows
+    assert report.is_complete
+    assert [name for name, figure in row.figures.items() if not figure.n or figure.value is None] == []
+    by_team = await database.read(
+        load_figures, Query(("handled_contacts",), today - timedelta(days=DAYS), today, by=Dim.TEAM), clock.now
+    )
+    assert [(row.name, row.figures["handled_contacts"].n) for row in by_team.rows] == [
+        (TEAM, row.figures["handled_contacts"].n)
+    ]
+
+    def check(tx: Tx) -> None:
+        c, f = tables.conversation.c, tables.fact_contact.c
+        told = tx.rows(select(c.status, c.resolved_at).join(tables.fact_contact, f.conversation_id == c.id))
+        assert len(told) == tx.scalar(select(func.count()).select_from(tables.fact_contact)) > 50
+        assert {row.status for row in told} == {ConversationStatus.RESOLVED.value}
+        assert max(row.resolved_at for row in told) < clock.now
+        assert tx.scalar(select(func.count()).select_from(tables.kpi_target)) == len(TARGETS)
+
+    await database.read(check)
+    await database.read(check_live)
+    await database.close()
+
+
+async def test_the_past_is_the_same_each_time(sqlite_url: str, postgresql_url: str, clock: FrozenClock) -> None:
+    cells: list[list[tuple[object, ...]]] = []
+    wanted = select(tables.kpi_cell).where(tables.kpi_cell.c.dim.in_([Dim.ALL.value, Dim.AGENT.value]))
+    for url in (sqlite_url, postgresql_url):
+        database = await begin(url, clock)
+        cells.append(await database.read(lambda tx: sorted(tuple(row) for row in tx.rows(wanted))))
+        await database.close()
+    assert cells[0] == cells[1] != []

@@ -63,6 +63,8 @@ from hub.store.database import Tx
 _ABANDONMENT, _ASA, _OFFERED = MEASURES["abandonment_rate"], MEASURES["asa_queue"], MEASURES["offered"]
 _HANDLE, _TRANSFERS = MEASURES["handle_s"], MEASURES["transfer_rate"]
 
+_TRANSFER_CASES = ("digital", "parts_in", "parts_out", "parts_internal")
+
 # What the numbers of an agent and of a queue are made of.
 _OF_AGENTS = (
     *(
@@ -157,6 +159,8 @@ def _spell(row: Row[Any] | None, midnight: datetime) -> _Spell:
 
 
 def _numbers(user_id: int, cell: Cell, day: str, as_of_seq: int, spell: _Spell) -> NumbersView:
+    """What is but a counter or a sum is read as such, since a board has thousands of them; the rest by its measure."""
+
     def of(measure: Measure) -> Figure:
         return measure.of(cell, DEFAULTS)
 
@@ -164,7 +168,7 @@ def _numbers(user_id: int, cell: Cell, day: str, as_of_seq: int, spell: _Spell) 
     return NumbersView(
         user_id=user_id,
         day=day,
-        handled_contacts=of(HANDLED_CONTACTS).n,
+        handled_contacts=cell["contacts"],
         first_response_mean_s=first_response.mean,
         first_response_count=first_response.n,
         resolution_median_s=resolution.value,
@@ -172,16 +176,16 @@ def _numbers(user_id: int, cell: Cell, day: str, as_of_seq: int, spell: _Spell) 
         as_of_seq=as_of_seq,
         calls_in=cell["parts_in"],
         calls_out=cell["parts_out"],
-        calls_missed=of(CALLS_MISSED).n,
-        talk_s=of(TALK).value or 0.0,
-        hold_s=of(HOLD).value or 0.0,
-        wrap_up_s=of(WRAP_UP).value or 0.0,
+        calls_missed=cell["calls_missed"],
+        talk_s=cell["talk_ms"] / 1000,
+        hold_s=cell["hold_ms"] / 1000,
+        wrap_up_s=cell["wrap_up_ms"] / 1000,
         aht_s=of(AHT).value,
         calls_internal=cell["parts_internal"],
-        handled_segments=of(HANDLED_SEGMENTS).n,
-        chats=of(CHATS_HANDLED).n,
-        mails=of(MAILS_HANDLED).n,
-        texts=of(TEXTS_HANDLED).n,
+        handled_segments=cell["segments"],
+        chats=cell["chats"],
+        mails=cell["mails"],
+        texts=cell["texts"],
         handle_mean_s=handle.mean,
         handle_count=handle.n,
         first_response_median_s=first_response.value,
@@ -192,7 +196,7 @@ def _numbers(user_id: int, cell: Cell, day: str, as_of_seq: int, spell: _Spell) 
         transfers_blind=cell["passed_blind"],
         transfers_consult=cell["passed_consult"],
         transfers_requeue=cell["passed_requeue"],
-        transfer_cases=of(_TRANSFERS).n,
+        transfer_cases=cell.sum(_TRANSFER_CASES),
         work_ms=cell["work_ms"],
         available_ms=cell["available_ms"],
         spell=spell.kind,

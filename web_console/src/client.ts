@@ -8,7 +8,7 @@ import createClient, { type Middleware } from "openapi-fetch";
 
 import type { components, paths } from "./api";
 import type { AttachmentView, CalendarView, FlowBody, SoundView } from "./events";
-import type { AlertRuleBody, AlertRuleView, ContactsPage, ContactsQuery, TargetBody, TeamBody } from "./kpi";
+import type { AlertRuleBody, ContactsQuery, TargetBody, TeamBody } from "./kpi";
 
 type Schemas = components["schemas"];
 
@@ -279,22 +279,14 @@ export const api = {
     take(client.PUT("/api/v1/organisation/recordings", { body: { recordings_for_agents: rule } })),
 };
 
-/* Of these the generated types know nothing yet. */
-interface Untyped {
-  GET(path: string, init?: object): Promise<Result<unknown>>;
-  POST(path: string, init?: object): Promise<Result<unknown>>;
-  PUT(path: string, init?: object): Promise<Result<unknown>>;
-  DELETE(path: string, init?: object): Promise<Result<unknown>>;
-}
-const untyped = client as unknown as Untyped;
 const ofTeam = (team_id: number) => ({ params: { path: { team_id } } });
 const ofTarget = (target_id: number) => ({ params: { path: { target_id } } });
-const withId = (id: number) => ({ params: { path: { id } } });
+const ofRule = (rule_id: number) => ({ params: { path: { rule_id } } });
 
 /** What a figure means, the contacts that are behind it, whose it is, what it should be, and who is told when it is not. */
 export const figuresApi = {
   measures: () => take(client.GET("/api/v1/measures")),
-  contacts: (query: ContactsQuery & { cursor?: string; limit?: number }) => paired<ContactsPage>(untyped.GET("/api/v1/reports/contacts", { params: { query } })),
+  contacts: (query: ContactsQuery & { cursor?: string; limit?: number }) => take(client.GET("/api/v1/reports/contacts", { params: { query } })),
 
   teams: () => take(client.GET("/api/v1/teams")),
   addTeam: (body: TeamBody) => take(client.POST("/api/v1/teams", { body })),
@@ -308,11 +300,11 @@ export const figuresApi = {
 
   saveDefaults: (body: Schemas["SaveFigureDefaults"]) => take(client.PUT("/api/v1/organisation/figures", { body })),
 
-  alertRules: () => paired<{ items: AlertRuleView[] }>(untyped.GET("/api/v1/alert-rules")),
-  addAlertRule: (body: AlertRuleBody) => paired<AlertRuleView>(untyped.POST("/api/v1/alert-rules", { body })),
-  saveAlertRule: (id: number, body: AlertRuleBody & { expected_version: number }) => paired<AlertRuleView>(untyped.PUT("/api/v1/alert-rules/{id}", { ...withId(id), body })),
-  deleteAlertRule: (id: number) => paired<unknown>(untyped.DELETE("/api/v1/alert-rules/{id}", withId(id))),
-  testAlertRule: (id: number) => paired<unknown>(untyped.POST("/api/v1/alert-rules/{id}/test", withId(id))),
+  alertRules: () => take(client.GET("/api/v1/alert-rules")),
+  addAlertRule: (body: AlertRuleBody) => take(client.POST("/api/v1/alert-rules", { body })),
+  saveAlertRule: (rule_id: number, body: AlertRuleBody & { expected_version: number }) => take(client.PUT("/api/v1/alert-rules/{rule_id}", { ...ofRule(rule_id), body })),
+  deleteAlertRule: (rule_id: number) => take(client.DELETE("/api/v1/alert-rules/{rule_id}", ofRule(rule_id))),
+  testAlertRule: (rule_id: number) => take(client.POST("/api/v1/alert-rules/{rule_id}/test", ofRule(rule_id))),
 };
 
 /** A mail's HTML, made safe by the hub, for a sandboxed frame. */

@@ -12,6 +12,7 @@ export type Frame = Schemas["EventsFrame"];
 export type Snapshot = Schemas["Snapshot"];
 
 export type AgentView = Schemas["AgentView"];
+export type AlertRuleView = Schemas["AlertRuleView"];
 export type AlertView = Schemas["AlertView"];
 export type AttachmentView = Schemas["AttachmentView"];
 export type BoardAgentView = Schemas["BoardAgentView"];

@@ -32,41 +32,10 @@ export type QueueFigure = (typeof QUEUE_FIGURES)[number];
 export const FLOOR_FIGURES = ["service_level", "offered", "abandonment", "asa", "aht", "csat"] as const;
 export type FloorFigure = (typeof FLOOR_FIGURES)[number];
 
-/** What the generated types do not have yet. */
-type Numbers = NumbersView &
-  Partial<{
-    calls_internal: number;
-    chats: number;
-    mails: number;
-    texts: number;
-    first_response_median_s: number | null;
-    resolution_p90_s: number | null;
-    csat_share: number | null;
-    csat_mean: number | null;
-    csat_count: number;
-    work_ms: number;
-    available_ms: number;
-    spell: "work" | "available" | "none";
-    spell_since: string | null;
-  }>;
-type QueueNumbers = QueueNumbersView &
-  Partial<{
-    offered: number;
-    service_level: number | null;
-    service_level_id: string;
-    answered_in_threshold: number;
-    service_level_offered: number;
-    abandoned: number;
-    abandonment: number | null;
-    asa_s: number | null;
-    asa_count: number;
-    backlog: number;
-  }>;
-
 const count = (measure: string, value: number | undefined): Figure => ({ measure, unit: "count", value: value ?? 0, n: null });
 
 /** `now` in ms of the hub's clock. */
-export function agentFigures(numbers: Numbers | undefined, now: number): Record<AgentFigure, Figure> {
+export function agentFigures(numbers: NumbersView | undefined, now: number): Record<AgentFigure, Figure> {
   const calls = (numbers?.calls_in ?? 0) + (numbers?.calls_out ?? 0) + (numbers?.calls_internal ?? 0);
   return {
     calls_in: { ...count("calls_per_day", numbers?.calls_in), all: calls },
@@ -84,7 +53,7 @@ export function agentFigures(numbers: Numbers | undefined, now: number): Record<
 }
 
 /** Time with any work ÷ (time with work + time available), up to now. */
-function occupancy(numbers: Numbers | undefined, now: number): number | null {
+function occupancy(numbers: NumbersView | undefined, now: number): number | null {
   if (!numbers) return null;
   const open_ms = numbers.spell_since ? Math.max(0, now - Date.parse(numbers.spell_since)) : 0;
   const work_ms = (numbers.work_ms ?? 0) + (numbers.spell === "work" ? open_ms : 0);
@@ -92,7 +61,7 @@ function occupancy(numbers: Numbers | undefined, now: number): number | null {
   return work_ms + available_ms > 0 ? work_ms / (work_ms + available_ms) : null;
 }
 
-export function queueFigures(numbers: QueueNumbers | undefined): Record<QueueFigure, Figure> {
+export function queueFigures(numbers: QueueNumbersView | undefined): Record<QueueFigure, Figure> {
   const offered = numbers?.offered ?? 0;
   return {
     service_level: { measure: numbers?.service_level_id ?? "service_level", unit: "share", value: numbers?.service_level ?? null, n: numbers?.service_level_offered ?? 0 },
@@ -104,8 +73,8 @@ export function queueFigures(numbers: QueueNumbers | undefined): Record<QueueFig
 
 /** Sums of what the queues and the agents of today have; a mean of means weighs each by its cases. */
 export function floorFigures(state: Pick<HubState, "queueNumbers" | "agentNumbers"> | null): Record<FloorFigure, Figure> {
-  const queues = Object.values(state?.queueNumbers ?? {}) as QueueNumbers[];
-  const agents = Object.values(state?.agentNumbers ?? {}) as Numbers[];
+  const queues = Object.values(state?.queueNumbers ?? {});
+  const agents = Object.values(state?.agentNumbers ?? {});
   const sum = <T>(all: readonly T[], of: (each: T) => number | undefined) => all.reduce((total, each) => total + (of(each) ?? 0), 0);
   const mean = <T>(all: readonly T[], of: (each: T) => [number | null | undefined, number | undefined]) => {
     const cases = sum(all, (each) => of(each)[1]);
@@ -113,19 +82,19 @@ export function floorFigures(state: Pick<HubState, "queueNumbers" | "agentNumber
   };
   const offered = sum(queues, (each) => each.offered);
   const base = sum(queues, (each) => each.service_level_offered);
-  const level = queues.find((each) => each.service_level_id !== undefined)?.service_level_id ?? "service_level";
+  const level = queues[0]?.service_level_id ?? "service_level";
   return {
     service_level: { measure: level, unit: "share", value: base > 0 ? sum(queues, (each) => each.answered_in_threshold) / base : null, n: base },
     offered: count("offered", offered),
     abandonment: { measure: "abandonment_rate", unit: "share", value: offered > 0 ? sum(queues, (each) => each.abandoned) / offered : null, n: offered },
     asa: { measure: "asa_queue", unit: "seconds", ...mean(queues, (each) => [each.asa_s, each.asa_count]) },
-    aht: { measure: "aht", unit: "seconds", ...mean(agents, (each) => [each.aht_s, each.calls_in + each.calls_out + (each.calls_internal ?? 0)]) },
+    aht: { measure: "aht", unit: "seconds", ...mean(agents, (each) => [each.aht_s, each.calls_in + each.calls_out + each.calls_internal]) },
     csat: { measure: "csat", unit: "share", ...mean(agents, (each) => [each.csat_share, each.csat_count]) },
   };
 }
 
 /** What is open and waits for an end, whatever the page has of it. */
-export const backlogOf = (numbers: QueueNumbers | undefined): number => numbers?.backlog ?? 0;
+export const backlogOf = (numbers: QueueNumbersView | undefined): number => numbers?.backlog ?? 0;
 
 /** The unit that the registry names, as the screens write it; what they do not know is a number of points. */
 export function unitOf(unit: string): Unit {

@@ -53,7 +53,7 @@ export function useFigures() {
     const { day } = today.value;
     const measure = of(asked).measure;
     if (asked.of === "floor") return { measure, from: day, to: day };
-    return { measure, from: day, to: day, by: asked.of, id: asked.id };
+    return { measure, from: day, to: day, by: asked.of, id: String(asked.id) };
   }
 
   const today = computed(() => ({ day: hub.state?.numbers.day ?? "", zone: hub.state?.organisation.time_zone ?? "UTC" }));

@@ -10,6 +10,8 @@ export interface ContactsQuery {
   to: string;
   by?: Dim | "none";
   id?: string;
+  /** The beginning of a quarter of an hour of that day: only what falls into it. */
+  interval?: string;
   agent?: string;
   team?: string;
   queue?: string;

@@ -24,6 +24,6 @@ export type TeamBody = Omit<TeamView, "id" | "version">;
 export type TargetBody = Omit<TargetView, "id">;
 
 export type AlertRuleBody = Omit<AlertRuleView, "id" | "version" | "has_webhook_secret" | "raised_at" | "value" | "trouble"> & {
-  /** Absent: as it was. */
-  webhook_secret?: string;
+  /** Null: as it was. */
+  webhook_secret: string | null;
 };

@@ -10,7 +10,7 @@ from sqlalchemy import delete
 from hub.channels.channel import Consent
 from hub.domain.values import ContactKind
 from hub.errors import Conflict, InvalidInput, NotFound
-from hub.kpi.facts import project
+from hub.kpi.facts import project, rebuild_facts
 from hub.store import tables
 from hub.store.database import Tx
 from hub.surveys import answers

@@ -1,6 +1,6 @@
 """Contacts in bulk for `hub bench kpi`: facts of two years, and the cells that the projector would have made of them.
 
-A projector that hears of ten million contacts one by one takes a day, so contacts are cast here from some hundred shapes.
+To project ten million contacts one by one would take too long, so contacts are cast here from some hundred shapes.
 A shape is the facts of one contact, drawn at random and folded once by the hub's own functions (kpi.folding); a contact is
 a shape with another agent, queue, topic, customer and instant. All of it lies within one quarter of an hour, so it adds the
 same to whatever cells it falls into. Whether cells and facts agree is checked by the benchmark before anything is timed.

@@ -39,7 +39,7 @@ from hub.store import tables
 from hub.store.database import Tx
 
 PAGE_LIMIT = 200
-# So many facts are looked at for one page, so that a page takes 100 ms even where hardly any fact is a case.
+# So many facts are looked at for one page at most, so that it is bounded even where hardly any fact is a case.
 LOOK_LIMIT = 10_000
 _BATCH = 200
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -110,7 +110,7 @@ def _append(out: bytearray, value: int) -> None:
 
 
 def decode(data: bytes) -> Sketch:
-    """Mostly only the first step takes more than one byte: the rest is then read at once, ten times as fast."""
+    """Mostly only the first step takes more than one byte: the rest is then read at once, three times as fast."""
     first, at = _read(data, 0) if data else (0, 0)
     rest = data[at:]
     numbers: Sequence[int] = rest

@@ -181,6 +181,7 @@ def test_a_complaint_stays_in_sight_until_it_is_resolved(demo: HubProcess, new_p
     expect(arpi.page.get_by_test_id("direct")).to_have_text("Direct it to Sales")
     show(arpi.page, "complaint")
 
+    supervisor.get_by_role("link", name="Conversations").click()
     supervisor.get_by_test_id("list-complaints").click()
     expect(row(supervisor, "Three weeks")).to_be_visible()
     expect(row(supervisor, "Three weeks").get_by_test_id("complaint-mark")).to_be_visible()

@@ -102,6 +102,7 @@ def test_a_menu_is_built_refused_mended_tried_and_given_to_a_line(
     show(page, "flow-tried")
     phone.get_by_test_id("flow-hang-up").click()
     phone.get_by_test_id("flow-call").click()
+    expect(phone.get_by_test_id("flow-step")).to_contain_text(["Press 1 for support"])
     for _ in range(3):
         steps = phone.get_by_test_id("flow-step").count()
         phone.get_by_test_id("flow-silence").click()

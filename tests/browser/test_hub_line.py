@@ -174,7 +174,7 @@ def test_everybody_hears_whom_they_are_to_hear_and_nobody_else(demo: HubProcess,
     agent.ear.until_hears(CUSTOMER)
 
     boss.sign_in(demo.url)
-    boss.page.get_by_role("link", name="Calls").click()
+    boss.page.get_by_role("link", name="Calls", exact=True).click()
     boss.page.get_by_test_id("calls-listen").click()
     boss.is_at("supervising")
     boss.ear.until_hears(CUSTOMER, AGENT)

@@ -34,7 +34,8 @@ class Received:
     recipient_options: tuple[str, ...]
 
 
-@dataclass(slots=True)
+# Without slots: aiosmtpd looks at each member of its handler, which Debian's Python 3.11.2 cannot do of such a class.
+@dataclass
 class MailServer:
     """`on` says what to answer to a verb (EHLO, MAIL, RCPT, DATA, CONTENT, RSET): a line, or a mishap; `refused` the same for
     single recipients. A list is played one by one; what is left over is the usual answer. CONTENT is the moment when

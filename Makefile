@@ -48,11 +48,12 @@ bench: $(VENV)/.test console ## Measure the hub on this machine (ARGS)
 
 # --- check ----------------------------------------------------------------------------------------------------------
 
+# A test that ran out of its time ends its worker; with another one its whole file would begin anew, and wait again.
 .PHONY: test
 test: $(VENV)/.test console ## Run all tests, installing what they need (ARGS go to pytest)
 	@$(BIN)/python -m tests.support.programs
 	@$(BIN)/python hatch_build.py npm run --silent test
-	@exec $(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile $(ARGS)
+	@exec $(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile --max-worker-restart 0 $(ARGS)
 
 # All of them, however many fail: a list of everything that is wrong is worth more than the first of it.
 .PHONY: check check-format check-style check-types check-console check-audit

@@ -19,25 +19,16 @@ from hub.timeline import conversations
 from tests.calls.caller import Line
 from tests.calls.test_menus import add_menu
 from tests.support.clock import START, FrozenClock
-from tests.support.facts import told
+from tests.support.facts import as_visit, told
 
 pytestmark = pytest.mark.anyio
 
 
 async def visits(line: Line) -> list[tuple[Any, ...]]:
-    """(queue, queued, removed, reason, agent), seconds counted from the start of the clock; by call."""
+    """All stays, each by a call."""
     rows = await told(line.scene.database, tables.fact_queue_visit)
     assert all(row["call_id"] is not None and row["channel_id"] == line.channel_id for row in rows)
-    return [
-        (
-            row["queue_id"],
-            (row["queued_at"] - START).total_seconds(),
-            (row["removed_at"] - START).total_seconds(),
-            row["reason"],
-            row["agent_id"],
-        )
-        for row in rows
-    ]
+    return [as_visit(row) for row in rows]
 
 
 async def test_a_caller_is_answered_when_they_are_connected(line: Line, clock: FrozenClock) -> None:

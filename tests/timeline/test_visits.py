@@ -17,7 +17,7 @@ from hub.store import tables
 from hub.store.database import Tx
 from hub.timeline import conversations, customers
 from tests.support.clock import START, FrozenClock
-from tests.support.facts import told
+from tests.support.facts import as_visit, told
 from tests.support.scene import Scene
 
 pytestmark = pytest.mark.anyio
@@ -30,17 +30,7 @@ def at(seconds: float) -> Any:
 
 
 async def visits(scene: Scene) -> list[tuple[Any, ...]]:
-    """(queue, queued, removed, reason, agent), seconds counted from the start of the clock."""
-    return [
-        (
-            row["queue_id"],
-            (row["queued_at"] - START).total_seconds(),
-            (row["removed_at"] - START).total_seconds(),
-            row["reason"],
-            row["agent_id"],
-        )
-        for row in await told(scene.database, tables.fact_queue_visit)
-    ]
+    return [as_visit(row) for row in await told(scene.database, tables.fact_queue_visit)]
 
 
 async def test_work_waits_until_somebody_takes_it(scene: Scene, clock: FrozenClock) -> None:

@@ -3,6 +3,7 @@ tests/calls/test_hub_line.py."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -14,11 +15,15 @@ from sqlalchemy import update
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
-from hub.domain.values import ChannelKind
+from hub.calls import conductor
+from hub.calls.records import new_token
+from hub.channels import chat
+from hub.channels.voice import CallArrived, LegName
+from hub.domain.values import ChannelKind, ContactKind
 from hub.store import tables
 from hub.timeline import channels
 from hub.web import call_socket, chat_socket
-from tests.support.running_hub import House, run_hub
+from tests.support.running_hub import PATIENCE_S, House, run_hub
 
 pytestmark = pytest.mark.anyio
 
@@ -159,3 +164,30 @@ async def test_what_is_about_a_call_is_not_heard_without_one(house: House, frame
 async def test_a_token_of_nobodys_call_is_over(house: House) -> None:
     async with house.connect(PATH, cookie=await house.visit()) as socket:
         assert await told(socket, type="resume", token="0" * 32) == {"type": "ended", "reason": None}
+
+
+async def test_each_page_of_a_call_is_told_its_place(house: House) -> None:
+    cookie, token = await house.visit(), new_token()
+    signature = house.hub.vault.key("chat-visitor")
+    visitor = chat.read_visitor(cookie.partition("=")[2], key=signature, now=house.hub.database.clock())
+    assert visitor is not None
+    arrived = CallArrived(
+        provider_id="arrived",
+        leg=LegName(token=token, provider_leg_id=token),
+        caller_kind=ContactKind.CHAT,
+        caller=visitor,
+        line=SHOP,
+        received_at=house.hub.database.clock(),
+    )
+    async with AsyncExitStack() as stack:
+        pages = [
+            await stack.enter_async_context(house.connect(PATH, cookie=cookie))
+            for _ in range(call_socket._SOCKETS_PER_VISITOR)
+        ]
+        await house.hub.database.transaction(conductor.accept, "line", [arrived])
+        for page in pages:
+            await page.send(json.dumps({"type": "resume", "token": token}))
+        for page in pages:
+            state, place = [json.loads(await asyncio.wait_for(page.recv(), PATIENCE_S)) for _ in range(2)]
+            assert (state["type"], state["state"]) == ("state", "waiting")
+            assert (place["type"], place["place"]["position"]) == ("place", 1)

@@ -57,10 +57,6 @@ class Complaints:
             self.said.append(f"{message.type}: {message.text} ({message.location.get('url')})")
 
 
-def _texts(messages: Locator, bubble: str) -> list[str]:
-    return [text.strip() for text in messages.locator(bubble).all_inner_texts()]
-
-
 @dataclass
 class Handset:
     """The phone on the demo's page. It has one number."""
@@ -89,8 +85,8 @@ class Handset:
         expect(self.message(text, "received")).to_have_count(1)
 
     @property
-    def texts(self) -> list[str]:
-        return _texts(self.page.get_by_test_id("handset-message"), ".bubble")
+    def texts(self) -> Locator:
+        return self.page.get_by_test_id("handset-message").locator(".bubble")
 
 
 @dataclass
@@ -141,10 +137,9 @@ class Agent:
         return self.page.locator(f'[data-entry-id="{mails.get_attribute("data-entry-id")}"]')
 
     @property
-    def recipients(self) -> list[str]:
+    def recipients(self) -> Locator:
         """To whom the mail that is being written goes, To first, then Cc."""
-        chips = self.page.get_by_test_id("mail-head").locator(".chip")
-        return [text.strip() for text in chips.all_inner_texts()]
+        return self.page.get_by_test_id("mail-head").locator(".chip")
 
     def sees_tick(self, text: str, delivery: str) -> None:
         expect(self.entry(text, "out")).to_have_attribute("data-delivery", delivery)
@@ -159,9 +154,9 @@ class Agent:
         return self.page.get_by_test_id("connection-banner")
 
     @property
-    def texts(self) -> list[str]:
+    def texts(self) -> Locator:
         """All messages of the timeline, from top to bottom."""
-        return _texts(self.page.get_by_test_id("timeline").get_by_test_id("entry"), ".bubble")
+        return self.page.get_by_test_id("timeline").get_by_test_id("entry").locator(".bubble")
 
 
 @dataclass
@@ -196,5 +191,5 @@ class Visitor:
         return self.message(text, direction)
 
     @property
-    def texts(self) -> list[str]:
-        return _texts(self.page.get_by_test_id("chat-message"), ".bubble")
+    def texts(self) -> Locator:
+        return self.page.get_by_test_id("chat-message").locator(".bubble")

@@ -91,11 +91,12 @@ def test_a_text_is_offered_answered_and_delivered_and_cuts_heal_by_themselves(
         "We come before noon.",
         "Thank you!",
     ]
-    assert agent.texts == said
-    assert sorted(handset.texts) == sorted(said)
+    expect(agent.texts).to_have_text(said)
+    expect(handset.texts).to_have_count(len(said))
+    assert sorted(text.strip() for text in handset.texts.all_inner_texts()) == sorted(said)
     agent.page.reload()
     agent.sees("Thank you!")
-    assert agent.texts == said
+    expect(agent.texts).to_have_text(said)
     agent.resolve()
 
 
@@ -118,8 +119,8 @@ def test_a_visitor_of_the_shop_is_answered_and_comes_back_to_the_history(demo: H
     visitor.write("Then two bags, please.")
     agent.sees("Then two bags, please.")
     said = ["Do you grind for a jazzve?", "Of course, as fine as flour.", "Then two bags, please."]
-    assert visitor.texts == said
-    assert agent.texts == said
+    expect(visitor.texts).to_have_text(said)
+    expect(agent.texts).to_have_text(said)
     agent.resolve()
 
 
@@ -134,25 +135,27 @@ def test_one_person_on_sms_and_chat_is_one_timeline(demo: HubProcess, new_page: 
     visitor.write("Hello from the shop")
     agent.accept("Hello from the shop")
     agent.sees("Hello from the shop")
-    assert agent.texts == ["Hello from the shop"]
+    expect(agent.texts).to_have_text(["Hello from the shop"])
 
     visitor.identify(name="Lilit", phone=handset.number)
     agent.sees("My grinder is broken.")
     agent.sees("Hello from the shop")
-    assert agent.texts == ["My grinder is broken.", "Hello from the shop"]
+    expect(agent.texts).to_have_text(["My grinder is broken.", "Hello from the shop"])
     agent.answer("We know you, Lilit.")
     visitor.shows("We know you, Lilit.")
     expect(visitor.page.get_by_text("Aysel Quliyeva is with you")).to_be_visible()
     handset.write("So do I write here or there?")
     agent.sees("So do I write here or there?")
-    assert agent.texts == [
-        "My grinder is broken.",
-        "Hello from the shop",
-        "We know you, Lilit.",
-        "So do I write here or there?",
-    ]
+    expect(agent.texts).to_have_text(
+        [
+            "My grinder is broken.",
+            "Hello from the shop",
+            "We know you, Lilit.",
+            "So do I write here or there?",
+        ]
+    )
     # What was said elsewhere is the agents' to see, not the visitor's.
-    assert visitor.texts == ["Hello from the shop", "We know you, Lilit."]
+    expect(visitor.texts).to_have_text(["Hello from the shop", "We know you, Lilit."])
     for text in ("We know you, Lilit.", "So do I write here or there?"):
         agent.page.get_by_test_id("conversation-row").filter(has_text=text).click()
         agent.resolve()

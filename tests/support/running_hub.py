@@ -30,6 +30,7 @@ from urllib.parse import urlencode
 import httpx2
 import uvicorn
 import websockets
+from sqlalchemy.exc import IntegrityError
 from websockets.asyncio.client import ClientConnection
 
 from hub.agents import accounts, queues
@@ -201,7 +202,14 @@ class House:
                 if table not in (tables.event, tables.stream, tables.organisation, tables.projection):
                     tx.execute(table.delete())
 
-        await self.hub.database.transaction(wipe)
+        # The hub goes on working meanwhile: what it wrote of a row behind the wiping's back keeps that row, on PostgreSQL.
+        async with asyncio.timeout(PATIENCE_S):
+            while True:
+                try:
+                    await self.hub.database.transaction(wipe)
+                    break
+                except IntegrityError:
+                    continue
         sockets = self.hub.chat_sockets
         for throttle in (sockets.visits, sockets.uploads, sockets.uploads_of_address, sockets._frames):
             throttle._times.clear()

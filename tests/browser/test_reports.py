@@ -45,6 +45,7 @@ def test_an_answer_stands_in_the_report_opens_into_its_conversation_and_is_downl
     page.get_by_test_id("explain-first_response_s").first.click()
     expect(page.get_by_test_id("figure-formula")).to_contain_text("first reply by a person")
     page.keyboard.press("Escape")
+    expect(page.get_by_test_id("figure-formula")).to_have_count(0)
 
     # From the row of its queue, by keyboard, to what was counted, and to what was said.
     page.get_by_test_id("cell-first_response_s").press("Enter")

@@ -41,15 +41,15 @@ from hub.calls.lines import Lines
 from hub.calls.recording_fetcher import RecordingFetcher
 from hub.errors import DatabaseAway, Misconfigured
 from hub.kpi.facts import Projector
-from hub.kpi.forecasts import Forecaster
-from hub.kpi.report_runs import ReportSender
 from hub.kpi.tellings import Teller, Watch
 from hub.logs import set_up_logging
 from hub.media_child import media_beside
+from hub.reports.runs import ReportSender
 from hub.routing.dispatcher import Dispatcher
 from hub.routing.estimates import Estimator, forget_estimates
 from hub.routing.ladder import Escalations
 from hub.settings import Settings, load_settings
+from hub.staffing.forecasts import Forecaster
 from hub.store import stream, tables
 from hub.store.database import Database, Tx, open_database
 from hub.store.files import Files

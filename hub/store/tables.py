@@ -1803,7 +1803,7 @@ kpi_telling = Table(
 )
 
 # --- staffing -----------------------------------------------------------------------------------------------------------
-# Days are ISO dates (2026-12-31), pieces [["09:00", "18:00", "work"], …], as kpi.schedule reads them.
+# Days are ISO dates (2026-12-31), pieces [["09:00", "18:00", "work"], …], as staffing.schedule reads them.
 
 # What repeats from `since` on, Monday first, until another week of this agent begins.
 shift_week = Table(
@@ -1854,7 +1854,7 @@ forecast = Table(
     Index("ix_forecast_made_on", "made_on"),
 )
 
-# --- reports that are sent by mail (kpi.report_schedules) ---------------------------------------------------------------
+# --- reports that are sent by mail (reports.schedules) ---------------------------------------------------------------
 
 report_schedule = Table(
     "report_schedule",

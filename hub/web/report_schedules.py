@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from hub.kpi import report_runs, report_schedules
-from hub.kpi.report_schedules import Draft, Schedule
+from hub.reports import runs, schedules
+from hub.reports.schedules import Draft, Schedule
 from hub.web.api import Access, Context, endpoint
 from hub.web.schemas import (
     NewReportSchedule,
@@ -18,7 +18,7 @@ from hub.web.schemas import (
 @endpoint("GET", "/report-schedules", access=Access.SUPERVISOR, summary="Reports that are sent by mail")
 async def list_report_schedules(context: Context) -> Page[ReportSchedule]:
     """All of them, whoever made them, by name; with what became of the latest report of each."""
-    found = await context.hub.database.read(report_schedules.load_schedules)
+    found = await context.hub.database.read(schedules.load_schedules)
     return Page([_view(schedule) for schedule in found])
 
 
@@ -26,13 +26,13 @@ async def list_report_schedules(context: Context) -> Page[ReportSchedule]:
 async def create_report_schedule(context: Context, body: NewReportSchedule) -> ReportSchedule:
     """It is yours: it tells what you may see. Colleagues get it in their language, others in yours. The first one is sent
     when it is due next."""
-    made = await context.hub.database.transaction(report_schedules.create_schedule, context.viewer, _draft(body))
+    made = await context.hub.database.transaction(schedules.create_schedule, context.viewer, _draft(body))
     return _view(made)
 
 
 @endpoint("GET", "/report-schedules/{schedule_id}", access=Access.SUPERVISOR, summary="One scheduled report")
 async def get_report_schedule(context: Context, schedule_id: int) -> ReportSchedule:
-    return _view(await context.hub.database.read(report_schedules.load_schedule, schedule_id))
+    return _view(await context.hub.database.read(schedules.load_schedule, schedule_id))
 
 
 @endpoint("PUT", "/report-schedules/{schedule_id}", access=Access.SUPERVISOR, summary="Change a scheduled report")
@@ -40,7 +40,7 @@ async def update_report_schedule(context: Context, schedule_id: int, body: Updat
     """All of it anew; it stays its owner's, but one whose owner has left becomes yours. 409 `version_conflict` when
     somebody was faster."""
     changed = await context.hub.database.transaction(
-        report_schedules.update_schedule, context.viewer, schedule_id, _draft(body), body.expected_version
+        schedules.update_schedule, context.viewer, schedule_id, _draft(body), body.expected_version
     )
     return _view(changed)
 
@@ -48,7 +48,7 @@ async def update_report_schedule(context: Context, schedule_id: int, body: Updat
 @endpoint("DELETE", "/report-schedules/{schedule_id}", access=Access.SUPERVISOR, summary="Send a report no more")
 async def delete_report_schedule(context: Context, schedule_id: int) -> None:
     """What is on its way to a mail server arrives; nothing else is sent."""
-    await context.hub.database.transaction(report_schedules.delete_schedule, schedule_id)
+    await context.hub.database.transaction(schedules.delete_schedule, schedule_id)
 
 
 @endpoint(
@@ -57,7 +57,7 @@ async def delete_report_schedule(context: Context, schedule_id: int) -> None:
 async def send_report_now(context: Context, schedule_id: int) -> ReportSchedule:
     """The report as if it were due at this moment; `last_run` tells how it fares. 409 when there is a `hindrance` (its
     code), or `under_way` while the last one by hand has not been sent."""
-    return _view(await context.hub.database.transaction(report_runs.send_now, schedule_id))
+    return _view(await context.hub.database.transaction(runs.send_now, schedule_id))
 
 
 def _draft(body: NewReportSchedule) -> Draft:

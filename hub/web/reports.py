@@ -15,18 +15,18 @@ from starlette.responses import Response, StreamingResponse
 
 from hub.agents.viewer import Viewer
 from hub.errors import InvalidInput
-from hub.kpi import asking
-from hub.kpi.asking import Asked
 from hub.kpi.cells import Dim
 from hub.kpi.contacts import Contact, Contacts, ContactsQuery, load_contacts
 from hub.kpi.days import INTERVAL, Grain
 from hub.kpi.figures import Query, Report, load_figures
-from hub.kpi.leader_board import Board, load_board
 from hub.kpi.measures import Figure, Measure
-from hub.kpi.report_files import CSV_TYPE, XLSX_TYPE, csv_parts, file_name, write_xlsx
 from hub.kpi.sketch import RELATIVE_ERROR
-from hub.kpi.time_lines import AgentDay, TimeLines, load_time_lines
-from hub.kpi.week_pattern import WeekPattern, load_week_pattern
+from hub.reports import asking
+from hub.reports.asking import Asked
+from hub.reports.files import CSV_TYPE, XLSX_TYPE, csv_parts, file_name, write_xlsx
+from hub.reports.leader_board import Board, load_board
+from hub.reports.time_lines import AgentDay, TimeLines, load_time_lines
+from hub.reports.week_pattern import WeekPattern, load_week_pattern
 from hub.store.database import Tx
 from hub.web.api import DEFAULT_LIMIT, Access, Context, Limit, endpoint
 from hub.web.schemas import (

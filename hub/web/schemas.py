@@ -2040,7 +2040,7 @@ class LeaderBoard(Answer):
     rows: list[LeaderBoardRow]
 
 
-# Read on the day a report is due (kpi.recurrence).
+# Read on the day a report is due (reports.recurrence).
 ReportRange = Literal["yesterday", "last_7_days", "last_28_days", "last_week", "last_month"]
 
 

@@ -6,9 +6,9 @@ from datetime import date, timedelta
 
 from hub.domain.values import Role
 from hub.errors import InvalidInput, NotFound
-from hub.kpi import adherence, shifts
 from hub.kpi.belonging import load_zone
-from hub.kpi.schedule import Adherence, Pieces, PieceText, Plan
+from hub.staffing import adherence, shifts
+from hub.staffing.schedule import Adherence, Pieces, PieceText, Plan
 from hub.store.database import Tx
 from hub.web.api import Access, Context, endpoint
 from hub.web.schemas import (

@@ -6,10 +6,10 @@ import asyncio
 from datetime import date
 
 from hub.errors import InvalidInput
-from hub.kpi import forecasts
-from hub.kpi.forecast import Accuracy
-from hub.kpi.forecasts import Habits, StaffingPlan
-from hub.kpi.staffing import MAX_AGENTS, Load, Staffed, Target, required_agents, staffed, with_shrinkage
+from hub.staffing import forecasts
+from hub.staffing.erlang import MAX_AGENTS, Load, Staffed, Target, required_agents, staffed, with_shrinkage
+from hub.staffing.forecast import Accuracy
+from hub.staffing.forecasts import Habits, StaffingPlan
 from hub.store.database import Tx
 from hub.web.api import Access, Context, endpoint
 from hub.web.schemas import (

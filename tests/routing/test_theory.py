@@ -1,6 +1,6 @@
 """The engine, driven by the simulator, against queueing theory: what is simulated must be what the formulas say.
 
-Erlang C (M/M/n) and Erlang A (M/M/n+M) are those of hub.kpi.staffing, which names their sources and is tested against
+Erlang C (M/M/n) and Erlang A (M/M/n+M) are those of hub.staffing.erlang, which names their sources and is tested against
 published values; here two roads that share no line, the formulas and the engine, have to lead to the same place.
 
 Twenty-two figures are compared. For all of them together to hold with 95 %, each interval is one of 1 - 0.05/22 (Bonferroni):
@@ -10,9 +10,9 @@ holds always or never; that intervals are narrow enough to refuse a wrong answer
 
 import pytest
 
-from hub.kpi.staffing import Load, staffed
 from hub.routing.scenario import Scenario, check_scenario
 from hub.routing.simulate import Estimate, Figures, simulate
+from hub.staffing.erlang import Load, staffed
 
 HANDLE_S = 180.0
 SERVICE_LEVEL_S = 20.0

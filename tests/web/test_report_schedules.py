@@ -15,8 +15,8 @@ from sqlalchemy import select, update
 
 from hub.app import Hub
 from hub.domain.values import ChannelKind
-from hub.kpi import report_runs
-from hub.kpi.report_runs import ReportSender
+from hub.reports import runs
+from hub.reports.runs import ReportSender
 from hub.store import tables
 from hub.store.database import Tx
 from hub.timeline import channels
@@ -199,10 +199,10 @@ async def test_a_process_that_died_over_a_mail_leaves_it_unrepeated_and_the_othe
     sue = await call(people.supervisor)
     made = await schedule(sue, people)
     clock.now = DUE
-    await hub.database.transaction(report_runs.begin_due)
-    due = await hub.database.read(report_runs.load_due_run)
+    await hub.database.transaction(runs.begin_due)
+    due = await hub.database.read(runs.load_due_run)
     assert due is not None
-    assert await hub.database.transaction(report_runs.lease, due.mails[0].id)
+    assert await hub.database.transaction(runs.lease, due.mails[0].id)
     await work(hub.report_sender)
     assert [address for address, _ in mails(server)] == ["owner@shop.test"]
     assert (await last_run(call, people, made["id"]))["state"] == "waiting"

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from hub.domain.states import AgentState
-from hub.kpi.schedule import (
+from hub.staffing.schedule import (
     Activity,
     Adherence,
     Departure,

@@ -1,6 +1,6 @@
 """Forecasts as they are made and kept, and what they say about staffing.
 
-    once a day, each queue: arrivals so far → kpi.forecast.fit → `forecast` rows of today and the next four weeks
+    once a day, each queue: arrivals so far → staffing.forecast.fit → `forecast` rows of today and the next four weeks
     asked for: kept forecast + what came + schedules + the queue's plan → required against scheduled, and the error
 
 Invariants:
@@ -28,7 +28,10 @@ from sqlalchemy import delete, func, select, update
 from hub.errors import Conflict, DatabaseAway, InvalidInput, NotFound
 from hub.kpi.belonging import load_zone
 from hub.kpi.days import LocalDay, day_of, local_day
-from hub.kpi.forecast import (
+from hub.routing.calendar import Calendar, is_open
+from hub.routing.calendars import load_current
+from hub.staffing.erlang import Load, Target, required_agents, with_shrinkage
+from hub.staffing.forecast import (
     HISTORY_DAYS,
     METHOD,
     QUARTERS,
@@ -40,11 +43,8 @@ from hub.kpi.forecast import (
     back_test,
     fit,
 )
-from hub.kpi.schedule import Span, people_at_work, spans_between
-from hub.kpi.shifts import load_plans
-from hub.kpi.staffing import Load, Target, required_agents, with_shrinkage
-from hub.routing.calendar import Calendar, is_open
-from hub.routing.calendars import load_current
+from hub.staffing.schedule import Span, people_at_work, spans_between
+from hub.staffing.shifts import load_plans
 from hub.store import tables
 from hub.store.database import Database, Tx
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.kpi.recurrence import Every, Recurrence, days_told, latest_due, next_due
+from hub.reports.recurrence import Every, Recurrence, days_told, latest_due, next_due
 
 KYIV = ZoneInfo("Europe/Kyiv")
 DAILY = Recurrence(Every.DAY, time(7, 30), KYIV)

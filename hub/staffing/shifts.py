@@ -16,8 +16,8 @@ from typing import Any
 from sqlalchemy import delete, func, select
 
 from hub.errors import InvalidInput, NotFound
-from hub.kpi.schedule import Activity, Piece, Pieces, PieceText, Plan, Week, read_csv, read_pieces
 from hub.routing.calendar import DAY_NAMES, clock_text, parse_clock
+from hub.staffing.schedule import Activity, Piece, Pieces, PieceText, Plan, Week, read_csv, read_pieces
 from hub.store import tables
 from hub.store.database import Tx
 

@@ -1,7 +1,7 @@
 """How far agents did what they were scheduled for, and who should be here now and is not.
 
-Schedules (kpi.shifts) × spells of state (fact_agent_state, and the one that goes on) → kpi.schedule.adhere. Nothing is
-stored: a corrected schedule corrects the figure.
+Schedules (staffing.shifts) × spells of state (fact_agent_state, and the one that goes on) → staffing.schedule.adhere.
+Nothing is stored: a corrected schedule corrects the figure.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from hub.domain.states import AgentState
 from hub.errors import InvalidInput
 from hub.kpi.belonging import load_zone
 from hub.kpi.days import day_of
-from hub.kpi.schedule import RIGHT_STATES, Activity, Adherence, Spell, adhere, spans_between
-from hub.kpi.shifts import load_people, load_plans
+from hub.staffing.schedule import RIGHT_STATES, Activity, Adherence, Spell, adhere, spans_between
+from hub.staffing.shifts import load_people, load_plans
 from hub.store import tables
 from hub.store.database import Tx
 

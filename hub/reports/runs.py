@@ -39,13 +39,13 @@ from hub.errors import (
     Unavailable,
     Uncertain,
 )
-from hub.kpi import asking
 from hub.kpi.belonging import load_zone
 from hub.kpi.figures import Report, load_figures
-from hub.kpi.recurrence import latest_due, next_due
-from hub.kpi.report_files import CSV_TYPE, XLSX_TYPE, csv_parts, file_name, write_xlsx
-from hub.kpi.report_mail import ReportDocument, make_document
-from hub.kpi.report_schedules import (
+from hub.reports import asking
+from hub.reports.files import CSV_TYPE, XLSX_TYPE, csv_parts, file_name, write_xlsx
+from hub.reports.mail import ReportDocument, make_document
+from hub.reports.recurrence import latest_due, next_due
+from hub.reports.schedules import (
     WAKE,
     Draft,
     Schedule,

@@ -1,6 +1,6 @@
 """Reports that are sent by mail: what somebody asked for, when it is due, and what became of the latest one.
 
-    create, update ─► report_schedule.next_at ─► kpi.report_runs makes the report that is due, and sends it
+    create, update ─► report_schedule.next_at ─► reports.runs makes the report that is due, and sends it
 
 A schedule is its owner's: it tells what they may see. Its query is kept in the API's words and checked again when it is due,
 for what it names may be gone by then, and its owner may see less.
@@ -18,18 +18,18 @@ from sqlalchemy import Row, delete, func, select, update
 
 from hub.agents.viewer import Viewer
 from hub.errors import Conflict, InvalidInput, NotFound
-from hub.kpi import asking
-from hub.kpi.asking import Asked
 from hub.kpi.belonging import load_zone
 from hub.kpi.figures import Query
-from hub.kpi.recurrence import Every, Recurrence, days_told, next_due
+from hub.reports import asking
+from hub.reports.asking import Asked
+from hub.reports.recurrence import Every, Recurrence, days_told, next_due
 from hub.store import tables
 from hub.store.database import Tx
 from hub.timeline.house_mail import find_mail_channel
 
 _s, _r, _m, _u = tables.report_schedule.c, tables.report_run.c, tables.report_mail.c, tables.user_account.c
 
-# The loop of kpi.report_runs.
+# The loop of reports.runs.
 WAKE = "reports"
 # What a query's parameters for measures are called.
 _PARAMS = ("threshold_s", "short_s", "days", "with_abandons", "with_short_abandons", "with_flow_outs")

@@ -1,6 +1,6 @@
 """A report as one flat table: the columns and rows of the CSV file, of the spreadsheet and of the mail.
 
-    Report (kpi.figures) ─► columns_of, rows_of ─► kpi.report_files, kpi.report_mail
+    Report (kpi.figures) ─► columns_of, rows_of ─► reports.files, reports.mail
 
 A figure has a column for its value and one for the cases it is of; percentiles, means, parts and the time before have
 columns of their own where there are any. Numbers stay numbers, durations seconds, shares 0 to 1: what writes the table says

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hub.kpi.staffing import MAX_AGENTS, Load, Staffed, Target, erlang_b, required_agents, staffed, with_shrinkage
+from hub.staffing.erlang import MAX_AGENTS, Load, Staffed, Target, erlang_b, required_agents, staffed, with_shrinkage
 
 
 @pytest.mark.parametrize(

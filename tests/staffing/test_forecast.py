@@ -7,7 +7,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from hub.kpi.forecast import (
+from hub.staffing.forecast import (
     QUARTERS,
     Accuracy,
     DayAhead,

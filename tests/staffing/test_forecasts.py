@@ -5,7 +5,9 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from sqlalchemy import func, select, update
 
-from hub.kpi.forecasts import (
+from hub.routing.calendar import SpecialDayText
+from hub.routing.calendars import CalendarText, create_calendar
+from hub.staffing.forecasts import (
     KEPT_LEADS,
     Forecaster,
     QueueForecast,
@@ -13,8 +15,6 @@ from hub.kpi.forecasts import (
     load_history,
     queue_forecast,
 )
-from hub.routing.calendar import SpecialDayText
-from hub.routing.calendars import CalendarText, create_calendar
 from hub.store import tables
 from hub.store.database import Database, Tx
 from tests.kpi.conftest import KYIV

@@ -15,7 +15,7 @@ from itertools import islice
 from zoneinfo import ZoneInfo
 
 from hub.kpi.figures import Report
-from hub.kpi.report_table import Column, Kind, Value, columns_of, rows_of
+from hub.reports.table import Column, Kind, Value, columns_of, rows_of
 
 # Nobody reads more in a mail; Gmail cuts a message off at 102 kB of HTML, and a row is some 200 bytes a figure.
 ROW_LIMIT = 60

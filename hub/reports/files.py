@@ -23,7 +23,7 @@ from xlsxwriter.workbook import Workbook
 
 from hub.kpi.cells import Dim
 from hub.kpi.figures import Report
-from hub.kpi.report_table import Column, Kind, Value, columns_of, rows_of
+from hub.reports.table import Column, Kind, Value, columns_of, rows_of
 
 CSV_TYPE = "text/csv; charset=utf-8"
 XLSX_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"

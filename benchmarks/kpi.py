@@ -317,13 +317,14 @@ def _fill_sqlite(path: Path, size: int) -> None:
     indexes = _indexes(FILLED, tables.metadata)
     for index in indexes:
         connection.execute(f"DROP INDEX {index.name}")
-    connection.execute("BEGIN")
     for rows in days:
+        # A day at a time, or the log of what is not yet in the file would become as large as the file.
+        connection.execute("BEGIN")
         for table, of_table in rows.items():
             names = columns_of(table)
             marks = ", ".join("?" * len(names))
             connection.executemany(f"INSERT INTO {table} ({', '.join(names)}) VALUES ({marks})", of_table)  # noqa: S608
-    connection.execute("COMMIT")
+        connection.execute("COMMIT")
     for index in indexes:
         connection.execute(str(CreateIndex(index).compile(dialect=sqlite.dialect())))
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")

@@ -37,7 +37,7 @@ from hub.kpi.days import Grain, interval_number, interval_start, month_of_day
 from hub.kpi.fact_rows import TABLES, make_row
 from hub.kpi.folding import BARE, Part, fold
 from hub.kpi.placing import Key
-from hub.kpi.sketch import Sketch, bin_of, encode
+from hub.kpi.sketch import bin_of, encode, from_counts
 
 AGENTS, QUEUES, TOPICS, CUSTOMERS, DAYS = 500, 20, 30, 200_000, 730
 CHANNELS = {"line": "phone", "chat": "chat", "mail": "email", "sms": "sms"}
@@ -181,12 +181,12 @@ def _write(rows: Rows, sums: dict[Key, Sum]) -> None:
     for key, found in sums.items():
         place = (str(key.grain), str(key.dim), key.start, key.dim_id)
         rows["kpi_cell"].append((*place, *found.counts))
-        by_name: dict[str, list[tuple[int, int]]] = defaultdict(list)
+        by_name: dict[str, dict[int, int]] = defaultdict(dict)
         for (name, bin_number), count in found.bins.items():
-            by_name[name].append((bin_number, count))
+            by_name[name][bin_number] = count
         for name, bins in by_name.items():
-            sketch = encode(Sketch(tuple(sorted(bins))))
-            rows["kpi_sketch"].append((place[0], place[1], name, key.start, key.dim_id, sketch))
+            row = (place[0], place[1], name, key.start, key.dim_id, encode(from_counts(bins)))
+            rows["kpi_sketch"].append(row)
 
 
 # --- shapes -------------------------------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from hub.kpi.cells import Cell, Dim
 from hub.kpi.fact_rows import KINDS, Kept, dims_of, load_between
 from hub.kpi.folding import Part, fold
 from hub.kpi.placing import Placing
-from hub.kpi.sketch import Sketch, bin_of
+from hub.kpi.sketch import bin_of, from_counts
 from hub.store.database import Tx
 
 
@@ -36,7 +36,7 @@ class Tally:
             self.bins[name][bin_of(duration)] += 1
 
     def cell(self) -> Cell:
-        sketches = {name: Sketch(tuple(sorted(bins.items()))) for name, bins in self.bins.items()}
+        sketches = {name: from_counts(bins) for name, bins in self.bins.items()}
         return Cell(dict(self.counts), sketches)
 
 

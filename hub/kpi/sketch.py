@@ -7,9 +7,11 @@ merged, and a value may be taken out again. It keeps durations in whole millisec
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import accumulate
 
 from ddsketch.mapping import LogarithmicMapping
@@ -24,32 +26,33 @@ _ZERO = -1
 
 @dataclass(frozen=True, slots=True)
 class Sketch:
-    """`bins`: number of the bin → how many values lie in it, in the order of their numbers, none of them zero."""
+    """`bins`: numbers of the bins that hold anything, rising; `counts`: how many values lie in each, none of them zero."""
 
-    bins: tuple[tuple[int, int], ...] = ()
+    bins: tuple[int, ...] = ()
+    counts: tuple[int, ...] = ()
 
     @property
     def count(self) -> int:
-        return sum(count for _, count in self.bins)
+        return sum(self.counts)
 
     def quantile_ms(self, share: float) -> float | None:
         """The value below which `share` of the cases lie, between the two nearest by straight line (Hyndman and Fan 1996,
         definition 7), each within RELATIVE_ERROR, and so is what lies between them. None: there is no value."""
-        total = self.count
-        if total == 0:
+        if not self.counts:
             return None
-        position = (total - 1) * share
+        upto = list(accumulate(self.counts))
+        position = (upto[-1] - 1) * share
         below = int(position)
-        low, high = self._at_rank(below), self._at_rank(min(below + 1, total - 1))
-        return low + (high - low) * (position - below)
+        at = bisect_right(upto, below)
+        low = _value_ms(self.bins[at])
+        if below + 1 < upto[at] or below + 1 == upto[-1]:
+            return low
+        return low + (_value_ms(self.bins[at + 1]) - low) * (position - below)
 
-    def _at_rank(self, rank: int) -> float:
-        seen = 0
-        for number, count in self.bins:
-            seen += count
-            if seen > rank:
-                return 0.0 if number == _ZERO else float(_SCALE.value(number))
-        raise AssertionError("a rank below the count lies in some bin")
+
+@cache
+def _value_ms(number: int) -> float:
+    return 0.0 if number == _ZERO else float(_SCALE.value(number))
 
 
 EMPTY = Sketch()
@@ -61,27 +64,32 @@ def bin_of(value_ms: int) -> int:
 
 
 def make_sketch(values_ms: Iterable[int]) -> Sketch:
-    return _from_counts(Counter(map(bin_of, values_ms)))
+    return from_counts(Counter(map(bin_of, values_ms)))
 
 
 def merge(sketches: Iterable[Sketch]) -> Sketch:
+    parts = list(sketches)
+    if len(parts) == 1:
+        return parts[0]
     counts: defaultdict[int, int] = defaultdict(int)
-    for sketch in sketches:
-        for number, count in sketch.bins:
+    for sketch in parts:
+        for number, count in zip(sketch.bins, sketch.counts, strict=True):
             counts[number] += count
-    return _from_counts(counts)
+    return from_counts(counts)
 
 
 def apply_changes(sketch: Sketch, changes: Mapping[int, int]) -> Sketch:
     """The sketch with so many values more (less, where it is below zero) in these bins."""
-    counts = Counter(dict(sketch.bins))
+    counts = defaultdict(int, zip(sketch.bins, sketch.counts, strict=True))
     for number, count in changes.items():
         counts[number] += count
-    return _from_counts(counts)
+    return from_counts(counts)
 
 
-def _from_counts(counts: Mapping[int, int]) -> Sketch:
-    return Sketch(tuple(sorted((number, count) for number, count in counts.items() if count)))
+def from_counts(counts: Mapping[int, int]) -> Sketch:
+    """From how many values lie in which bin."""
+    bins = sorted(number for number, count in counts.items() if count)
+    return Sketch(tuple(bins), tuple([counts[number] for number in bins]))
 
 
 # --- as bytes -----------------------------------------------------------------------------------------------------------
@@ -93,7 +101,7 @@ def encode(sketch: Sketch) -> bytes:
     """ValueError: it counts fewer than no values somewhere."""
     out = bytearray()
     last = _ZERO - 1
-    for number, count in sketch.bins:
+    for number, count in zip(sketch.bins, sketch.counts, strict=True):
         if count < 0:
             raise ValueError("a sketch cannot hold fewer than no values")
         _append(out, number - last)
@@ -119,8 +127,9 @@ def decode(data: bytes) -> Sketch:
         while at < len(rest):
             value, at = _read(rest, at)
             numbers.append(value)
-    steps = accumulate(numbers[1::2], initial=first + _ZERO - 1)
-    return Sketch(tuple(zip(steps, numbers[::2], strict=False)))
+    if not numbers:
+        return EMPTY
+    return Sketch(tuple(accumulate(numbers[1::2], initial=first + _ZERO - 1)), tuple(numbers[::2]))
 
 
 def _read(data: bytes, at: int) -> tuple[int, int]:

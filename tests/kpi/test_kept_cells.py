@@ -20,7 +20,7 @@ from hub.kpi.folding import fold
 from hub.kpi.kept_cells import Changes
 from hub.kpi.measures import MEASURES
 from hub.kpi.placing import count_contacts
-from hub.kpi.sketch import Sketch, encode
+from hub.kpi.sketch import encode, from_counts
 from hub.store import tables
 from hub.store.database import Database, Tx
 from tests.kpi.random_facts import CHANNELS, DAYS, FIRST, draw_facts, emit, project_all
@@ -56,7 +56,7 @@ def fold_all(tx: Tx) -> Rows:
         if any(counts.values())
     ]
     sketches = [
-        (key.grain, key.dim, name, key.start, key.dim_id, encode(Sketch(tuple(sorted(bins.items())))))
+        (key.grain, key.dim, name, key.start, key.dim_id, encode(from_counts(bins)))
         for key, of_key in changes.bins.items()
         for name, bins in of_key.items()
     ]

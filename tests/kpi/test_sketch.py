@@ -54,7 +54,7 @@ def test_what_is_written_is_read_again() -> None:
 
 def test_fewer_than_no_values_are_never_written() -> None:
     with pytest.raises(ValueError, match="fewer than no values"):
-        encode(Sketch(((7, -1),)))
+        encode(Sketch((7,), (-1,)))
 
 
 def test_nothing_has_no_percentile() -> None:

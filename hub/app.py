@@ -224,7 +224,7 @@ class Hub:
         self.length_teller = LengthTeller(self.database, self.wakes)
         self.teller = Teller(self.database, self.channels, self.vault, may_be_private=settings.private_webhooks)
         self.watch = Watch(self.database, self.wakes, self.teller)
-        self.report_sender = ReportSender(self.database, self.wakes, self.channels)
+        self.report_sender = ReportSender(self.database, self.wakes, self.channels, self.settings.public_url)
         self.forecaster = Forecaster(self.database)
         self.live = Live(self.database, self.tail, self.notices, process=self.process)
         self.chat_sockets = ChatSockets()

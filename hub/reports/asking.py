@@ -56,6 +56,7 @@ class Asked:
     ids: tuple[str, ...] = ()
     filters: Mapping[str, str] = field(default_factory=dict)
     compare: bool = False
+    before: date | None = None
     params: Params = DEFAULTS
 
 
@@ -82,6 +83,8 @@ def make_query(asked: Asked, since: date, until: date) -> Query:
         faults["measures"] = f"ask for at most {MEASURES_LIMIT} at once"
     if len(asked.ids) > IDS_LIMIT:
         faults["ids"] = f"name at most {IDS_LIMIT} at once"
+    if asked.before is not None and not asked.compare:
+        faults["before"] = "goes with `compare`"
     if asked.ids and asked.by == "none":
         faults["ids"] = "go with `by`: say whose ids they are"
     if any(len(one) > _ID_LENGTH for one in asked.ids):
@@ -100,6 +103,7 @@ def make_query(asked: Asked, since: date, until: date) -> Query:
         filters=make_filters(asked.filters),
         compare=asked.compare,
         params=asked.params,
+        before=asked.before,
     )
     with api_names():
         check_query(query)

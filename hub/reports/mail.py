@@ -2,7 +2,8 @@
 
 Mail programs show no SVG, no scripts and few styles (Outlook lays out by Word), so a bar is a table of one cell that is as
 wide as its share, with the figure beside it in digits; nothing depends on colour. Everything that people have typed is
-escaped. A long table is cut, and the mail says where the rest is.
+escaped. A long table is cut, and the mail says where the rest is. It says who has set it up, whom to tell that one wants
+it no more, and leads back to the same figures in the console, where whoever may see them can open what is behind each.
 """
 
 from __future__ import annotations
@@ -35,6 +36,11 @@ class _Words:
     in_files: str
     meanings: str
     why: str
+    stop: str
+    open: str
+    change: str
+    compared: str
+    points: str
     empty: str
     no_data: str
 
@@ -49,6 +55,11 @@ _LANGUAGES: Mapping[str, _Words] = {
         in_files="All of them are in the attached file.",
         meanings="What the figures mean",
         why="You get this mail because “{schedule}” is sent to you regularly; {owner} has set it up.",
+        stop="If you want it no more, write to {owner} ({address}).",
+        open="Open these figures in the hub",
+        change="Change or stop this mail",
+        compared="“Before” is {since} to {until}.",
+        points="points",
         empty="Nothing happened in this time.",
         no_data="no data",
     ),
@@ -61,6 +72,11 @@ _LANGUAGES: Mapping[str, _Words] = {
         in_files="Բոլոր տողերը կցված ֆայլում են։",
         meanings="Ինչ են նշանակում ցուցանիշները",
         why="Նամակը գալիս է, քանի որ «{schedule}» հաշվետվությունն ուղարկվում է ձեզ պարբերաբար․ կարգավորել է {owner}-ը։",
+        stop="Եթե այլևս չեք ցանկանում ստանալ այն, գրեք՝ {owner} ({address})։",
+        open="Բացել այս ցուցանիշները հաբում",
+        change="Փոխել կամ դադարեցնել այս նամակը",
+        compared="«Before» սյունակը՝ {since} – {until}։",
+        points="կետ",
         empty="Այս ընթացքում ոչինչ տեղի չի ունեցել։",
         no_data="տվյալներ չկան",
     ),
@@ -74,11 +90,23 @@ class ReportDocument:
     html: str
 
 
-def make_document(
-    report: Report, *, schedule_name: str, owner_name: str, language: str, has_files: bool
-) -> ReportDocument:
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """What is sent by whom. `report_url` and `schedule_url` lead into the console."""
+
+    schedule_name: str
+    owner_name: str
+    owner_address: str
+    report_url: str
+    schedule_url: str
+    has_files: bool
+
+
+def make_document(report: Report, sender: Sender, language: str) -> ReportDocument:
     """`language`: of the recipient; English for one not known here. Names of figures are the registry's."""
-    words = _LANGUAGES.get(language.partition("-")[0].lower(), _LANGUAGES["en"])
+    code = language.partition("-")[0].lower()
+    code = code if code in _LANGUAGES else "en"
+    words = _LANGUAGES[code]
     days = (words.one_day if report.since == report.until else words.days).format(
         since=report.since.isoformat(), until=report.until.isoformat()
     )
@@ -87,22 +115,30 @@ def make_document(
             moment=f"{report.as_of.astimezone(ZoneInfo(report.time_zone)):%Y-%m-%d %H:%M}", zone=report.time_zone
         )
     ]
+    if report.compared is not None:
+        notes.append(words.compared.format(since=report.compared.since, until=report.compared.until))
     if not report.is_complete:
         notes.append(words.incomplete)
     if not report.rows:
         notes.append(words.empty)
     if len(report.rows) > ROW_LIMIT:
         cut = words.cut.format(shown=ROW_LIMIT, all=len(report.rows))
-        notes.append(f"{cut} {words.in_files}" if has_files else cut)
-    why = words.why.format(schedule=schedule_name, owner=owner_name)
+        notes.append(f"{cut} {words.in_files}" if sender.has_files else cut)
+    why = " ".join(
+        (
+            words.why.format(schedule=sender.schedule_name, owner=sender.owner_name),
+            words.stop.format(owner=sender.owner_name, address=sender.owner_address),
+        )
+    )
+    name = sender.schedule_name
     columns = columns_of(report)
     shown = [place for place, column in enumerate(columns) if _is_shown(column)]
     rows = [[row[place] for place in shown] for row in islice(rows_of(report), ROW_LIMIT)]
     table = _Table([columns[place] for place in shown], rows, words)
     return ReportDocument(
-        subject=f"{schedule_name}: {days}",
-        text=_text(table, report, [schedule_name, days, *notes], why),
-        html=_html(table, report, schedule_name, days, notes, why),
+        subject=f"{name}: {days}",
+        text=_text(table, report, [name, days, *notes], why, sender),
+        html=_html(table, report, [name, days, *notes], why, sender, code),
     )
 
 
@@ -122,8 +158,13 @@ class _Table:
     def cells(self, row: Sequence[Value]) -> Iterator[tuple[Column, Value, str]]:
         is_gap = all(value is None for column, value in zip(self.columns, row, strict=True) if column.measure)
         is_first = True
+        main: Value = None
         for column, value in zip(self.columns, row, strict=True):
             text = shown(value, column.kind)
+            if column.is_main:
+                main = value
+            elif column.name.endswith(", before"):
+                text += _moved(main, value, column.kind, self.words)
             if is_gap and column.measure is not None:
                 text = self.words.no_data if is_first else ""
                 is_first = False
@@ -132,6 +173,15 @@ class _Table:
     def largest(self, place: int) -> float:
         values = [row[place] for row in self.rows]
         return max((float(value) for value in values if isinstance(value, int | float)), default=0.0)
+
+
+def _moved(value: Value, before: Value, kind: Kind, words: _Words) -> str:
+    """How far a figure has moved, as the console says it: shares by points, the rest by its share of what it was."""
+    if not isinstance(value, int | float) or not isinstance(before, int | float):
+        return ""
+    if kind is Kind.SHARE:
+        return f" ({(value - before) * 100:+.1f} {words.points})"
+    return f" ({(value - before) / abs(before):+.0%})".replace("%", " %") if before else ""
 
 
 def shown(value: Value, kind: Kind) -> str:
@@ -166,7 +216,7 @@ def _number(value: float, kind: Kind) -> str:
 # --- plain text ---------------------------------------------------------------------------------------------------------
 
 
-def _text(table: _Table, report: Report, head: Sequence[str], why: str) -> str:
+def _text(table: _Table, report: Report, head: Sequence[str], why: str, sender: Sender) -> str:
     pieces = ["\n".join(head)]
     for row in table.rows:
         cells = list(table.cells(row))
@@ -174,7 +224,9 @@ def _text(table: _Table, report: Report, head: Sequence[str], why: str) -> str:
         lines = [f"  {column.name}: {text}" for column, _, text in cells if column.measure is not None and text]
         pieces.append("\n".join([whose, *lines]))
     pieces.append("\n".join([table.words.meanings, *(f"  {one.name}: {one.formula}" for one in report.measures)]))
-    return "\n\n".join([*pieces, why]) + "\n"
+    words = table.words
+    links = f"{words.open}: {sender.report_url}\n{words.change}: {sender.schedule_url}"
+    return "\n\n".join([*pieces, links, why]) + "\n"
 
 
 # --- HTML ---------------------------------------------------------------------------------------------------------------
@@ -185,24 +237,39 @@ _INK, _QUIET, _LINE, _BAR, _HEAD = "#1c2430", "#566072", "#d8dde6", "#3b6fb5", "
 _BAR_WIDTH, _BAR_HEIGHT = 72, 5
 
 
-def _html(table: _Table, report: Report, name: str, days: str, notes: Sequence[str], why: str) -> str:
-    quiet = f"color:{_QUIET};font-size:13px"
-    meanings = "".join(
-        f'<p style="margin:0 0 6px;{quiet}"><b>{escape(one.name)}.</b> {escape(one.formula)}</p>'
-        for one in report.measures
-    )
+# Where the program that shows it is dark and heeds it (Apple Mail, Thunderbird); others keep the light colours or turn them.
+_DARK = (
+    "@media (prefers-color-scheme: dark){"
+    "body{background:#14181f!important;color:#e6eaf0!important}"
+    ".quiet{color:#a3aebd!important}td,th{border-color:#323a47!important}th{background:#1e242e!important}"
+    ".bar{background:#7fb0f0!important}a{color:#8ab8f5!important}}"
+)
+
+
+def _html(table: _Table, report: Report, head: Sequence[str], why: str, sender: Sender, language: str) -> str:
+    quiet = f'class="quiet" style="margin:0 0 4px;color:{_QUIET};font-size:13px"'
+    name, days, *notes = (escape(line) for line in head)
+    words = table.words
+    meanings = "".join(f"<p {quiet}><b>{escape(one.name)}.</b> {escape(one.formula)}</p>\n" for one in report.measures)
     return (
-        '<!DOCTYPE html>\n<html><head><meta charset="utf-8">'
-        f"<title>{escape(name)}</title></head>\n"
+        f'<!DOCTYPE html>\n<html lang="{language}"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width"><meta name="color-scheme" content="light dark">'
+        f"<title>{name}</title><style>{_DARK}</style></head>\n"
         f'<body style="margin:0;padding:16px;background:#ffffff;color:{_INK};{_FONT}">\n'
-        f'<h1 style="margin:0 0 4px;font-size:20px">{escape(name)}</h1>\n'
-        f'<p style="margin:0 0 4px;font-size:15px">{escape(days)}</p>\n'
-        + "".join(f'<p style="margin:0 0 4px;{quiet}">{escape(note)}</p>\n' for note in notes)
+        f'<h1 style="margin:0 0 4px;font-size:20px">{name}</h1>\n'
+        f'<p style="margin:0 0 4px;font-size:15px">{days}</p>\n'
+        + "".join(f"<p {quiet}>{note}</p>\n" for note in notes)
         + _html_table(table)
-        + f'<h2 style="margin:20px 0 6px;font-size:15px">{escape(table.words.meanings)}</h2>\n'
+        + f'<p style="margin:12px 0 0;font-size:14px">{_link(sender.report_url, words.open)}</p>\n'
+        + f'<h2 style="margin:20px 0 6px;font-size:15px">{escape(words.meanings)}</h2>\n'
         + meanings
-        + f'\n<p style="margin:16px 0 0;{quiet}">{escape(why)}</p>\n</body></html>\n'
+        + f'<p style="margin:16px 0 0"></p><p {quiet}>{escape(why)}</p>\n'
+        + f"<p {quiet}>{_link(sender.schedule_url, words.change)}</p>\n</body></html>\n"
     )
+
+
+def _link(url: str, words: str) -> str:
+    return f'<a href="{escape(url)}" style="color:{_BAR}">{escape(words)}</a>'
 
 
 def _html_table(table: _Table) -> str:
@@ -238,7 +305,7 @@ def _bar(column: Column, value: Value, largest: float) -> str:
     most = 1.0 if column.kind is Kind.SHARE else largest
     width = max(1, round(_BAR_WIDTH * min(1.0, value / most)))
     return (
-        f'<table cellpadding="0" cellspacing="0" role="presentation" align="right"><tr><td width="{width}"'
+        f'<table cellpadding="0" cellspacing="0" role="presentation" align="right"><tr><td class="bar" width="{width}"'
         f' height="{_BAR_HEIGHT}" bgcolor="{_BAR}" style="width:{width}px;height:{_BAR_HEIGHT}px;font-size:0;line-height:0">'
         "&nbsp;</td></tr></table>"
     )

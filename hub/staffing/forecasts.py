@@ -28,6 +28,7 @@ from sqlalchemy import delete, func, select, update
 from hub.errors import Conflict, DatabaseAway, InvalidInput, NotFound
 from hub.kpi.belonging import load_zone
 from hub.kpi.days import LocalDay, day_of, local_day
+from hub.kpi.figures import load_horizon
 from hub.routing.calendar import Calendar, is_open
 from hub.routing.calendars import load_current
 from hub.staffing.erlang import Load, Target, required_agents, with_shrinkage
@@ -132,7 +133,8 @@ class QueueForecast:
 
 
 class Forecaster:
-    """Makes each queue's forecast once a day; in several processes the first that is done is kept."""
+    """Makes each queue's forecast once a day, when all facts of the days before are there; in several processes the first
+    that is done is kept."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -142,17 +144,22 @@ class Forecaster:
         """Waits while the database is away."""
         is_away = False
         while True:
+            wait_s = _RETRY_S
             try:
-                await self.make()
+                if await self.make() is not None:
+                    wait_s = _EVERY_S
                 is_away = False
             except DatabaseAway as error:
                 if not is_away:
                     log.warning("forecast.away", extra={"detail": error.message})
                 is_away = True
-            await asyncio.sleep(_RETRY_S if is_away else _EVERY_S)
+            await asyncio.sleep(wait_s)
 
-    async def make(self) -> int:
-        """Those of today that are missing; returns how many queues had one made."""
+    async def make(self) -> int | None:
+        """Those of today that are missing; returns how many queues had one made. None: facts of days that are over are still
+        being read; a forecast would learn from a part of them, and is never made again."""
+        if await self._database.read(_is_behind):
+            return None
         made = 0
         today, queue_ids = await self._database.read(_load_due)
         for queue_id in queue_ids:
@@ -169,6 +176,11 @@ class Forecaster:
 
 
 # --- making -----------------------------------------------------------------------------------------------------------------
+
+
+def _is_behind(tx: Tx) -> bool:
+    """Whether the projector still reads facts of a day that is over."""
+    return load_horizon(tx, tx.now) < local_day(tx.now, load_zone(tx)).start
 
 
 def _load_due(tx: Tx) -> tuple[date, list[int]]:

@@ -36,6 +36,7 @@ from hub.web.schemas import (
     FigureQuery,
     FigureReport,
     FigureRow,
+    FiguresCompared,
     FigureValue,
     LeaderBoard,
     LeaderBoardRow,
@@ -84,8 +85,10 @@ async def get_figures(
 ) -> FigureReport:
     """`measures`: ids of measures, with commas between; `from` and `to`: local days, both included. `by` and `ids` (with
     commas; none: of all who have any) say whose rows; `agent`, `team`, `queue`, `channel` and `topic` count only what is of
-    these. The rest goes to the measures that take it. Agents are told their own figures only: `by=agent&ids=` their own id,
-    or `agent=` it. 422 names what is asked wrongly; 422 `report_too_large` says what to narrow."""
+    these. `compare=previous`: with as many days (whole months: months) just before, or from `before` on; today is held
+    against only so much of its counterpart as is over of today. The rest goes to the measures that take it. Agents are told
+    their own figures only: `by=agent&ids=` their own id, or `agent=` it. 422 names what is asked wrongly; 422
+    `report_too_large` says what to narrow."""
     report = await _load(context, query, filters, params)
     return FigureReport(
         from_=report.since,
@@ -95,6 +98,7 @@ async def get_figures(
         by=_BY[report.by],
         as_of=report.as_of,
         complete=report.is_complete,
+        compared=_compared(report),
         measures=[_measure(measure) for measure in report.measures],
         rows=[
             FigureRow(
@@ -187,6 +191,7 @@ async def _load(context: Context, query: FigureQuery, filters: ReportFilters, pa
         ids=asking.split(query.ids),
         filters=_given(filters),
         compare=query.compare == "previous",
+        before=query.before,
         params=asking.make_params(params.model_dump()),
     )
     made = asking.make_query(asked, query.from_, query.to)
@@ -198,6 +203,12 @@ def _figures(tx: Tx, viewer: Viewer, query: Query, said: Mapping[str, Any]) -> R
     asking.check_exists(tx, query)
     with asking.api_names():
         return load_figures(tx, asking.with_defaults(tx, query, said), tx.now)
+
+
+def _compared(report: Report) -> FiguresCompared | None:
+    if report.compared is None:
+        return None
+    return FiguresCompared(from_=report.compared.since, to=report.compared.until, cut_at=report.compared.cut_at)
 
 
 def _given(filters: ReportFilters) -> dict[str, str]:

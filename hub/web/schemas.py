@@ -1870,7 +1870,7 @@ class ReportFilters(QueryFields):
 
 class FigureQuery(QueryFields):
     """`measures`: ids with commas between; `from` and `to`: local days, both included. `by` and `ids` (with commas between;
-    none: of all who have any) say whose rows."""
+    none: of all who have any) say whose rows. `before`: the first day of the time that is compared with."""
 
     measures: str
     from_: date
@@ -1879,6 +1879,7 @@ class FigureQuery(QueryFields):
     by: ReportBy = "none"
     ids: str = ""
     compare: Literal["previous", "none"] = "none"
+    before: date | None = None
 
 
 class FigureMeasure(Answer):
@@ -1918,9 +1919,17 @@ class FigureRow(Answer):
     figures: dict[str, FigureValue]
 
 
+class FiguresCompared(Answer):
+    """The local days compared with; `cut_at`: of these only what happened before, as today is not over (null: all)."""
+
+    from_: date = Field(serialization_alias="from")
+    to: date
+    cut_at: datetime | None
+
+
 class FigureReport(Answer):
     """`as_of`: everything that happened before is told; `complete` false: a part of the range is not told of (it lies in
-    the future, or before the first fact). Days are those of `time_zone`."""
+    the future, or before the first fact). Days are those of `time_zone`. `compared`: null where nothing is."""
 
     from_: date = Field(serialization_alias="from")
     to: date
@@ -1929,6 +1938,7 @@ class FigureReport(Answer):
     by: ReportBy
     as_of: datetime
     complete: bool
+    compared: FiguresCompared | None
     measures: list[FigureMeasure]
     rows: list[FigureRow]
 

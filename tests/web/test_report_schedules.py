@@ -117,7 +117,8 @@ async def test_a_report_is_sent_when_it_is_due_and_once(
     await work(hub.report_sender)
     assert server.received == []
     clock.now = DUE
-    await asyncio.gather(work(hub.report_sender), work(ReportSender(hub.database, hub.wakes, hub.channels)))
+    another = ReportSender(hub.database, hub.wakes, hub.channels, hub.settings.public_url)
+    await asyncio.gather(work(hub.report_sender), work(another))
     assert [address for address, _ in mails(server)] == ["sue@hub.test", "owner@shop.test"]
     [(_, message), _] = mails(server)
     assert message["Subject"] == "Contacts <of> yesterday: 2026-03-28"

@@ -2396,8 +2396,10 @@ export interface paths {
          * Figures of a range of days
          * @description `measures`: ids of measures, with commas between; `from` and `to`: local days, both included. `by` and `ids` (with
          *     commas; none: of all who have any) say whose rows; `agent`, `team`, `queue`, `channel` and `topic` count only what is of
-         *     these. The rest goes to the measures that take it. Agents are told their own figures only: `by=agent&ids=` their own id,
-         *     or `agent=` it. 422 names what is asked wrongly; 422 `report_too_large` says what to narrow.
+         *     these. `compare=previous`: with as many days (whole months: months) just before, or from `before` on; today is held
+         *     against only so much of its counterpart as is over of today. The rest goes to the measures that take it. Agents are told
+         *     their own figures only: `by=agent&ids=` their own id, or `agent=` it. 422 names what is asked wrongly; 422
+         *     `report_too_large` says what to narrow.
          */
         get: operations["get_figures"];
         put?: never;
@@ -3877,7 +3879,7 @@ export interface components {
         };
         /**
          * @description `as_of`: everything that happened before is told; `complete` false: a part of the range is not told of (it lies in
-         *     the future, or before the first fact). Days are those of `time_zone`.
+         *     the future, or before the first fact). Days are those of `time_zone`. `compared`: null where nothing is.
          */
         FigureReport: {
             /** Format: date */
@@ -3892,6 +3894,7 @@ export interface components {
             /** Format: date-time */
             as_of: string;
             complete: boolean;
+            compared: components["schemas"]["FiguresCompared"] | null;
             measures: components["schemas"]["FigureMeasure"][];
             rows: components["schemas"]["FigureRow"][];
         };
@@ -3934,6 +3937,14 @@ export interface components {
             parts: {
                 [key: string]: number | null;
             };
+        };
+        /** @description The local days compared with; `cut_at`: of these only what happened before, as today is not over (null: all). */
+        FiguresCompared: {
+            /** Format: date */
+            from: string;
+            /** Format: date */
+            to: string;
+            cut_at: string | null;
         };
         /**
          * @description A step that has fired, newest first. `is_over`: the answer had come by then, so nothing was done. `actions` are
@@ -11731,6 +11742,7 @@ export interface operations {
                 by?: "none" | "agent" | "team" | "queue" | "channel" | "topic";
                 ids?: string;
                 compare?: "previous" | "none";
+                before?: string;
                 agent?: string;
                 team?: string;
                 queue?: string;
@@ -11779,6 +11791,7 @@ export interface operations {
                 by?: "none" | "agent" | "team" | "queue" | "channel" | "topic";
                 ids?: string;
                 compare?: "previous" | "none";
+                before?: string;
                 agent?: string;
                 team?: string;
                 queue?: string;
@@ -11828,6 +11841,7 @@ export interface operations {
                 by?: "none" | "agent" | "team" | "queue" | "channel" | "topic";
                 ids?: string;
                 compare?: "previous" | "none";
+                before?: string;
                 agent?: string;
                 team?: string;
                 queue?: string;

@@ -55,7 +55,7 @@ from hub.domain.events import (
 )
 from hub.domain.views import NumbersView, QueueNumbersView
 from hub.errors import DatabaseAway
-from hub.kpi.belonging import load_placing, load_zone
+from hub.kpi.belonging import Known, load_placing, load_zone
 from hub.kpi.board import (
     AGENT_COUNTERS,
     load_agents_between,
@@ -127,11 +127,14 @@ class Projector:
     async def run(self) -> None:
         """Waits while the database is away; anything else that goes wrong ends it (and the process, loudly)."""
         is_away = False
+        known = Known()
         while True:
             began = monotonic()
             try:
-                is_behind = await self._database.transaction(project)
+                is_behind = await self._database.transaction(project, known)
             except DatabaseAway as error:
+                # What was read may have been taken back with the rest.
+                known = Known()
                 if not is_away:
                     log.warning("kpi.away", extra={"detail": error.message})
                 is_away = True
@@ -155,7 +158,8 @@ async def rebuild_facts(database: Database) -> int:
     seen yet. Safe beside a running hub, which tells figures of the past as not complete meanwhile; killed in the middle, any
     hub goes on with it. Returns how many facts there were again."""
     await database.transaction(begin_rebuild)
-    while await database.transaction(project):
+    known = Known()
+    while await database.transaction(project, known):
         pass
     return await database.read(count_rebuilt)
 
@@ -163,10 +167,11 @@ async def rebuild_facts(database: Database) -> int:
 # --- units of work ---------------------------------------------------------------------------------------------------
 
 
-def project(tx: Tx) -> bool:
-    """Projects the next window of the stream and tells whose numbers of today changed. True if there is more to do."""
+def project(tx: Tx, known: Known | None = None) -> bool:
+    """Projects the next window of the stream and tells whose numbers of today changed. True if there is more to do. `known`:
+    what steps before this one read of who belongs where."""
     cursor = _lock_checkpoint(tx)
-    placing = load_placing(tx)
+    placing = load_placing(tx, known)
     marks = _load_marks(tx)
     if marks[_CELLS] != (version := _version_of(placing)):
         if cursor > 0 or marks[_FORGETTING]:

@@ -13,6 +13,7 @@ from hub.agents import teams
 from hub.agents.teams import Team
 from hub.domain.events import FACTS, FactEvent
 from hub.domain.views import NumbersView, TargetView, TeamView
+from hub.kpi.belonging import Known
 from hub.kpi.cells import Dim
 from hub.kpi.days import Grain
 from hub.kpi.facts import project, rebuild_facts
@@ -38,17 +39,17 @@ async def change(database: Database, team: TeamView, zone: str | None, members: 
     return await database.transaction(teams.replace_team, team.id, Team(team.name, zone, True, members), team.version)
 
 
-async def tell(database: Database, *events: FactEvent) -> None:
+async def tell(database: Database, *events: FactEvent, known: Known | None = None) -> None:
     def emit(tx: Tx, events: Sequence[FactEvent]) -> None:
         for event in events:
             tx.emit(event, {FACTS})
 
     await database.transaction(emit, events)
-    await project_all(database)
+    await project_all(database, known)
 
 
-async def project_all(database: Database) -> None:
-    while await database.transaction(project):
+async def project_all(database: Database, known: Known | None = None) -> None:
+    while await database.transaction(project, known):
         pass
 
 
@@ -91,6 +92,26 @@ async def test_a_fact_belongs_to_the_team_of_its_instant(database: Database, clo
     clock.advance(60)
     await tell(database, response(6, BORIS, clock(), 5))
     assert await answers(database, clock()) == {("2026-03-10", "East"): 3}
+
+
+async def test_a_projector_that_keeps_what_it_read_sees_who_joins_who_leaves_and_another_clock(
+    database: Database, clock: FrozenClock
+) -> None:
+    known = Known()
+    await tell(database, response(1, ANNA, clock(), 5), known=known)
+    east = await put_team(database)
+    clock.advance(60)
+    await tell(database, response(2, ANNA, clock(), 5), response(3, BORIS, clock(), 5), known=known)
+    clock.advance(60)
+    east = await change(database, east, None, [BORIS])
+    clock.advance(60)
+    await tell(database, response(4, ANNA, clock(), 5), response(5, BORIS, clock(), 5), known=known)
+    assert await answers(database, clock()) == {("2026-03-10", "East"): 2}
+    clock.now = NOON + timedelta(hours=8, minutes=30)
+    await change(database, east, "Asia/Tokyo", [BORIS])
+    clock.advance(60)
+    await tell(database, response(6, BORIS, clock(), 5), known=known)
+    assert await answers(database, clock()) == {("2026-03-10", "East"): 2, ("2026-03-11", "East"): 1}
 
 
 async def test_joining_never_reaches_a_fact_that_is_counted_already(database: Database, clock: FrozenClock) -> None:

@@ -112,6 +112,7 @@ from hub.web.api import EXCEPTION_HANDLERS, Endpoint, api_routes, endpoints_of
 from hub.web.call_socket import CallSockets
 from hub.web.chat_socket import ChatSockets
 from hub.web.live import Live
+from hub.web.report_turns import ReportTurns
 from hub.web.security import SecureAnswers
 from hub.web.smtp_listener import MailListener
 from hub.web.socket_protocol import PushProtocol
@@ -227,6 +228,7 @@ class Hub:
         self.report_sender = ReportSender(self.database, self.wakes, self.channels, self.settings.public_url)
         self.forecaster = Forecaster(self.database)
         self.live = Live(self.database, self.tail, self.notices, process=self.process)
+        self.report_turns = ReportTurns()
         self.chat_sockets = ChatSockets()
         self.call_sockets = CallSockets()
         self.live.hub = self

@@ -14,6 +14,7 @@ agent does right now is counted up to `now`. A stretch before the first fact or 
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
@@ -39,11 +40,10 @@ from hub.kpi.days import (
 )
 from hub.kpi.earlier import Earlier, earlier_of
 from hub.kpi.fact_rows import load_going_on
-from hub.kpi.kept_cells import Span, load_each, load_sums
+from hub.kpi.kept_cells import Span, add_up, is_more_than, load_each, load_sums
 from hub.kpi.measures import DEFAULTS, MEASURES, Figure, Measure, Params, counted_of
 from hub.kpi.placing import BY_INTERVAL, Placing
 from hub.kpi.refolding import Wanted, fold_facts, load_facts
-from hub.kpi.sketch import merge
 from hub.store import tables
 from hub.store.database import Tx
 
@@ -212,7 +212,9 @@ def check_query(query: Query) -> None:
         if name in MEASURES and (beyond := sorted(dim.value for dim in wanted - set(MEASURES[name].by))):
             faults.setdefault("measures", f"{name} is not told by {', '.join(beyond)}")
     for dim, ids in (*query.filters.by_dim(), (query.by, query.ids)):
-        if dim is not Dim.CHANNEL and not all(one.isdecimal() and len(one) < ID_DIGITS for one in ids):
+        if dim is not Dim.CHANNEL and not all(
+            one.isascii() and one.isdecimal() and len(one) < ID_DIGITS for one in ids
+        ):
             faults[f"{dim.value}s" if dim is not query.by else "ids"] = "must be whole numbers"
     if faults:
         raise InvalidInput("The report cannot be asked like this.", fields=faults)
@@ -279,6 +281,8 @@ class _Asked:
 def _load_cells(tx: Tx, asked: _Asked) -> dict[tuple[int, str], Cell]:
     """By the number of the stretch and the id."""
     since, until = asked.query.since, asked.query.until
+    if len(asked.stretches) * len(asked.query.ids) > ROW_LIMIT:
+        raise _too_many_rows()
     if asked.is_folded:
         cells = _fold(tx, asked, asked.sources, since, until, asked.number_of)
     else:
@@ -287,10 +291,7 @@ def _load_cells(tx: Tx, asked: _Asked) -> dict[tuple[int, str], Cell]:
             _add_part_of_day(tx, asked, cells)
     _add_going_on(tx, asked, since, until, cells)
     if len(cells) > ROW_LIMIT:
-        raise ReportTooLarge(
-            f"This report has more than {ROW_LIMIT:,} rows. Ask for fewer days or a coarser grain.",
-            fields={"grain": "ask for a coarser one, or for fewer days"},
-        )
+        raise _too_many_rows()
     return cells
 
 
@@ -302,18 +303,60 @@ def _load_kept(tx: Tx, asked: _Asked) -> dict[tuple[int, str], Cell]:
         first = asked.stretches[0].interval or 0
         cut = asked.cut(asked.placing.zone)
         last = first + len(asked.stretches) - 1 if cut is None else interval_number(cut) - 1
-        each = load_each(tx, by, ids, Span(Grain.INTERVAL, first, last), *of)
+        span = Span(Grain.INTERVAL, first, last)
+        _check_size(tx, by, ids, span, 1)
+        each = load_each(tx, by, ids, span, *of)
         return {(start - first, dim_id): cell for (start, dim_id), cell in each.items()}
-    if asked.query.grain is Grain.DAY:
-        first = asked.query.since.toordinal()
-        each = load_each(tx, by, ids, Span(Grain.DAY, first, asked.whole_until.toordinal()), *of)
-        return {(start - first, dim_id): cell for (start, dim_id), cell in each.items()}
-    for number, stretch in enumerate(asked.stretches):
-        until = min(stretch.until, asked.whole_until)
-        if stretch.since <= until:
-            sums = load_sums(tx, by, ids, spans_of(stretch.since, until), *of)
-            found |= {(number, dim_id): cell for dim_id, cell in sums.items()}
+    if len(asked.stretches) == 1:
+        if asked.query.since <= asked.whole_until:
+            sums = load_sums(tx, by, ids, spans_of(asked.query.since, asked.whole_until), *of)
+            found = {(0, dim_id): cell for dim_id, cell in sums.items()}
+        return found
+    for pieces in _consecutive(asked):
+        span = Span(pieces[0][1].grain, pieces[0][1].first, pieces[-1][1].last)
+        _check_size(tx, by, ids, span, max(piece.last - piece.first + 1 for _, piece in pieces))
+        # One question for all of them, and not one for each week of ten years.
+        numbers = [number for number, piece in pieces for _ in range(piece.first, piece.last + 1)]
+        each = load_each(tx, by, ids, span, *of)
+        parts: defaultdict[tuple[int, str], list[Cell]] = defaultdict(list)
+        for (start, dim_id), cell in each.items():
+            parts[numbers[start - span.first], dim_id].append(cell)
+        for key, cells in parts.items():
+            kept = found.get(key)
+            found[key] = add_up(cells if kept is None else [kept, *cells])
     return found
+
+
+def _consecutive(asked: _Asked) -> list[list[tuple[int, Span]]]:
+    """What is kept of the stretches, with their numbers: one list for each run of days or of months without a hole."""
+    pieces = [
+        (number, span)
+        for number, stretch in enumerate(asked.stretches)
+        if stretch.since <= asked.whole_until
+        for span in spans_of(stretch.since, min(stretch.until, asked.whole_until))
+    ]
+    runs: list[list[tuple[int, Span]]] = []
+    for piece in sorted(pieces, key=lambda piece: (piece[1].grain, piece[1].first)):
+        last = runs[-1][-1][1] if runs else None
+        if last is not None and last.grain is piece[1].grain and last.last + 1 == piece[1].first:
+            runs[-1].append(piece)
+        else:
+            runs.append([piece])
+    return runs
+
+
+def _check_size(tx: Tx, by: Dim, ids: Collection[str] | None, span: Span, cells_a_row: int) -> None:
+    """ReportTooLarge before anything is read: so many cells make more rows than anybody may ask for. Those of `ids` have been
+    counted."""
+    if ids is None and by is not Dim.ALL and is_more_than(tx, by, span, ROW_LIMIT * cells_a_row):
+        raise _too_many_rows()
+
+
+def _too_many_rows() -> ReportTooLarge:
+    return ReportTooLarge(
+        f"This report has more than {ROW_LIMIT:,} rows. Ask for fewer days or a coarser grain.",
+        fields={"grain": "ask for a coarser one, or for fewer days"},
+    )
 
 
 def _add_part_of_day(tx: Tx, asked: _Asked, cells: dict[tuple[int, str], Cell]) -> None:
@@ -340,12 +383,7 @@ def _add_part_of_day(tx: Tx, asked: _Asked, cells: dict[tuple[int, str], Cell]) 
 
 def _merge_into(cells: dict[tuple[int, str], Cell], more: Mapping[tuple[int, str], Cell]) -> None:
     for key, cell in more.items():
-        kept = cells.get(key, NOTHING)
-        names = kept.sketches.keys() | cell.sketches.keys()
-        sketches = {
-            name: merge(of.sketches[name] for of in (kept, cell) if name in of.sketches) for name in sorted(names)
-        }
-        cells[key] = Cell(kept.plus(cell.counts).counts, sketches)
+        cells[key] = add_up([cells[key], cell]) if key in cells else cell
 
 
 def spans_of(since: date, until: date) -> list[Span]:

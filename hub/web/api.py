@@ -68,6 +68,7 @@ from hub.store.stream import Wakes
 from hub.store.vault import Vault
 from hub.timeline.adapters import Adapters
 from hub.timeline.inbound import Intake
+from hub.web.report_turns import ReportTurns
 from hub.web.security import REQUEST_ID, is_own_origin
 
 if TYPE_CHECKING:
@@ -145,6 +146,8 @@ class HubLike(Protocol):
     def chat_sockets(self) -> ChatSockets: ...
     @property
     def teller(self) -> Teller: ...
+    @property
+    def report_turns(self) -> ReportTurns: ...
 
 
 def hub_of(connection: HTTPConnection) -> HubLike:
@@ -502,8 +505,11 @@ def endpoint(
             if isinstance(annotation, type) and issubclass(annotation, QueryFields):
                 query_parameters.extend(_group(name, annotation))
                 continue
+            whole = Annotated[int, Field(ge=1 if name in in_path else -_INT64_MAX, le=_INT64_MAX)]
             if annotation is int:
-                annotation = Annotated[int, Field(ge=1 if name in in_path else -_INT64_MAX, le=_INT64_MAX)]
+                annotation = whole
+            elif annotation == int | None:
+                annotation = whole | None
             place = path_parameters if name in in_path else query_parameters
             place.append(Parameter(name.removesuffix("_"), annotation, parameter.default, argument=name))
         if missing := in_path - {parameter.name for parameter in path_parameters}:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields, replace
-from datetime import date
+from datetime import UTC, date
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from pydantic import AwareDatetime
 from starlette.responses import Response, StreamingResponse
@@ -17,7 +17,7 @@ from hub.agents.viewer import Viewer
 from hub.errors import InvalidInput
 from hub.kpi.cells import Dim
 from hub.kpi.contacts import Contact, Contacts, ContactsQuery, load_contacts
-from hub.kpi.days import INTERVAL, Grain
+from hub.kpi.days import DAYS_TOLD, INTERVAL, Grain, is_told_of
 from hub.kpi.figures import Query, Report, load_figures
 from hub.kpi.measures import Figure, Measure
 from hub.kpi.sketch import RELATIVE_ERROR
@@ -53,6 +53,8 @@ from hub.web.schemas import (
     StatesReport,
 )
 
+_T = TypeVar("_T")
+
 # What is handed to the socket at once.
 _PIECE_BYTES = 64 * 1024
 
@@ -71,6 +73,11 @@ _GRAINS: Mapping[Grain, ReportGrain] = {
     Grain.MONTH: "month",
     Grain.TOTAL: "total",
 }
+
+
+async def _read(context: Context, work: Callable[..., _T], *arguments: Any) -> _T:
+    async with context.hub.report_turns.turn_of(context.viewer.user_id):
+        return await context.hub.database.read(work, *arguments)
 
 
 # --- figures ------------------------------------------------------------------------------------------------------------
@@ -195,7 +202,7 @@ async def _load(context: Context, query: FigureQuery, filters: ReportFilters, pa
         params=asking.make_params(params.model_dump()),
     )
     made = asking.make_query(asked, query.from_, query.to)
-    return await context.hub.database.read(_figures, context.viewer, made, params.model_dump())
+    return await _read(context, _figures, context.viewer, made, params.model_dump())
 
 
 def _figures(tx: Tx, viewer: Viewer, query: Query, said: Mapping[str, Any]) -> Report:
@@ -265,12 +272,14 @@ async def list_contacts_behind(
         query = asking.make_query(asked, from_, to)
     if by != "none" and id is None:
         raise InvalidInput("id: say whose", fields={"id": "goes with `by`: say whose"})
+    if interval is not None and not is_told_of(interval.astimezone(UTC).date()):
+        raise InvalidInput(f"interval: {DAYS_TOLD}", fields={"interval": DAYS_TOLD})
     wanted = ContactsQuery(
         measure=measure,
         since=from_,
         until=to,
         by=query.by,
-        dim_id=id,
+        dim_id=query.ids[0] if query.ids else None,
         filters=query.filters,
         params=query.params,
         start=interval,
@@ -278,7 +287,7 @@ async def list_contacts_behind(
         cursor=cursor,
         limit=limit,
     )
-    found = await context.hub.database.read(_contacts, context.viewer, query, wanted, params.model_dump())
+    found = await _read(context, _contacts, context.viewer, query, wanted, params.model_dump())
     return Page([ContactBehind(**_fields_of(one)) for one in found.items], found.next_cursor)
 
 
@@ -300,7 +309,7 @@ async def get_states(context: Context, agents: str, from_: date, to: date) -> St
     up to `as_of`. Agents ask for themselves only."""
     agent_ids = asking.read_agents(agents)
     asking.check_may_see_agents(context.viewer, agent_ids)
-    lines = await context.hub.database.read(_time_lines, agent_ids, from_, to)
+    lines = await _read(context, _time_lines, agent_ids, from_, to)
     return StatesReport(
         from_=from_,
         to=to,
@@ -360,7 +369,7 @@ async def get_load(
     asked = Asked((measure,), filters=_given(filters), params=asking.make_params(params.model_dump()))
     with asking.api_names(_ONE):
         query = asking.make_query(asked, from_, to)
-    pattern = await context.hub.database.read(_week_pattern, query, params.model_dump())
+    pattern = await _read(context, _week_pattern, query, params.model_dump())
     return LoadReport(
         from_=from_,
         to=to,
@@ -399,7 +408,7 @@ async def get_leader_board(
 ) -> LeaderBoard:
     """The day, week (from Monday) or month that `on` lies in (absent: today). Agents open boards of their own teams only; of
     the one team they are in when `team` is absent. 409 `leader_board_off`: the team has switched it off."""
-    board = await context.hub.database.read(_board, context.viewer, measure, period, on, team)
+    board = await _read(context, _board, context.viewer, measure, period, on, team)
     return LeaderBoard(
         from_=board.since,
         to=board.until,

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date, datetime, timedelta
+from itertools import product
 
 import pytest
+from sqlalchemy.event import listen
 
 from hub.domain.events import AgentSpellEnded, FactEvent, SurveyAnswered
 from hub.errors import InvalidInput, ReportTooLarge
@@ -86,6 +88,47 @@ async def test_too_many_rows_are_refused(database: Database, monkeypatch: pytest
     with pytest.raises(ReportTooLarge) as refused:
         await ask(database, replace(HANDLED, by=Dim.AGENT))
     assert set(refused.value.fields) == {"grain"}
+
+
+@pytest.mark.parametrize("grain", [Grain.DAY, Grain.WEEK, Grain.MONTH])
+@pytest.mark.parametrize("ids", [(), (str(ANNA), str(BORIS))])
+async def test_too_many_rows_of_any_grain_are_refused(
+    database: Database, monkeypatch: pytest.MonkeyPatch, grain: Grain, ids: tuple[str, ...]
+) -> None:
+    """Of the two days each lies in a week and in a month of its own."""
+    first, second = NOON.replace(month=1, day=5), NOON.replace(month=2, day=9)
+    await keep(
+        database, *(segment(n, who, at) for n, (who, at) in enumerate(product((ANNA, BORIS), (first, second)), 1))
+    )
+    query = replace(HANDLED, since=first.date(), until=second.date(), by=Dim.AGENT, ids=ids, grain=grain)
+    monkeypatch.setattr(figures, "ROW_LIMIT", 1)
+    with pytest.raises(ReportTooLarge) as refused:
+        await ask(database, query)
+    assert set(refused.value.fields) == {"grain"}
+
+
+async def test_too_many_rows_are_refused_before_they_are_read(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await keep(database, segment(1, ANNA, NOON), segment(2, BORIS, NOON + DAY))
+    monkeypatch.setattr(figures, "load_each", None)
+    monkeypatch.setattr(figures, "ROW_LIMIT", 1)
+    with pytest.raises(ReportTooLarge):
+        await ask(database, replace(HANDLED, until=TODAY + DAY, by=Dim.AGENT, grain=Grain.DAY))
+
+
+@pytest.mark.parametrize("grain", [Grain.WEEK, Grain.MONTH])
+async def test_years_ask_no_more_of_the_database_than_weeks(database: Database, grain: Grain) -> None:
+    await keep(database, segment(1, ANNA, NOON))
+
+    def count(tx: Tx, days: int) -> int:
+        told: list[str] = []
+        listen(tx.connection, "before_cursor_execute", lambda *arguments: told.append(arguments[2]))
+        query = replace(HANDLED, since=TODAY - days * DAY, until=TODAY, grain=grain, compare=True)
+        assert len(figures.load_figures(tx, query, NOON).rows) > days // 31
+        return len(told)
+
+    assert await database.read(count, 3_000) <= await database.read(count, 100)
 
 
 async def test_what_is_not_known_is_a_gap_and_not_zero(database: Database) -> None:

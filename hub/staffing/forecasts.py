@@ -484,19 +484,22 @@ def _pairs(
 def _load_kept(
     tx: Tx, queue_id: int, first: date, last: date, today: date, lead_days: int
 ) -> dict[date, tuple[date, Sequence[float]]]:
-    """Of each day: when it was made, and what it says. Of a day that is over or goes on, the one made so many days before; of
-    a day ahead the newest."""
+    """Of each day: when it was made, and what it says. Of a day that is over, the one made so many days before; of a day
+    ahead the newest; of today that one, too, where none was made so many days before (the first day of a hub)."""
     query = (
         select(_fc.day, _fc.made_on, _fc.contacts)
         .where(_fc.queue_id == queue_id, _fc.day.between(first.isoformat(), last.isoformat()))
         .order_by(_fc.day, _fc.made_on)
     )
     kept: dict[date, tuple[date, Sequence[float]]] = {}
+    asked_for: dict[date, tuple[date, Sequence[float]]] = {}
     for row in tx.rows(query):
         day, made_on = date.fromisoformat(row.day), date.fromisoformat(row.made_on)
-        if day > today or (day - made_on).days == lead_days:
+        if (day - made_on).days == lead_days:
+            asked_for[day] = (made_on, row.contacts)
+        if day >= today:
             kept[day] = (made_on, row.contacts)
-    return kept
+    return kept | {day: made for day, made in asked_for.items() if day <= today}
 
 
 def _load_kept_before(tx: Tx, queue_id: int, since: date, today: date, lead: int) -> list[tuple[date, Sequence[float]]]:

@@ -265,7 +265,9 @@ def fail_run(tx: Tx, run_id: int, code: str, message: str) -> None:
 
 
 def _finish(tx: Tx, run_id: int, code: str | None = None, message: str | None = None) -> None:
-    """Once nothing of a run is left to be sent."""
+    """Once nothing of a run is left to be sent. Two processes may record its last two mails at the same time, and neither
+    sees what the other has not committed: so the run is locked first, and whoever comes second sees both."""
+    tx.first(select(_r.id).where(_r.id == run_id).with_for_update())
     states = set(tx.execute(select(_m.state).where(_m.run_id == run_id)).scalars())
     if states & {"waiting", "leased"}:
         return
@@ -291,7 +293,10 @@ def lease(tx: Tx, mail_id: int) -> bool:
 
 
 def record(tx: Tx, mail_id: int, failure: ProviderError | None) -> None:
-    """What became of the attempt; of a mail that is gone meanwhile, nothing."""
+    """What became of the attempt; of a mail that is gone meanwhile, nothing. Locks the run before its mail, as whoever
+    deletes it does."""
+    of_mail = select(_m.run_id).where(_m.id == mail_id).scalar_subquery()
+    tx.first(select(_r.id).where(_r.id == of_mail).with_for_update())
     row = tx.first(
         select(_m.run_id, _m.attempts, _r.due_at)
         .join(tables.report_run, _r.id == _m.run_id)

@@ -88,6 +88,16 @@ _SAFE_METHODS = frozenset({"GET", "HEAD"})
 _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,200}")
 # Cheap signs that a body may hold what no database of ours can keep; only then is every value looked at.
 _SUSPICIOUS = re.compile(rb"\\u0000|\\u[dD][89a-fA-F]|\d{19}")
+# All that the session of a screen on a wall is good for, beside the console's socket.
+FOR_SCREENS = frozenset(
+    {
+        ("GET", "/session"),
+        ("DELETE", "/session"),
+        ("GET", "/snapshot"),
+        ("GET", "/board"),
+        ("GET", "/measures"),
+    }
+)
 # How long a client waits before it asks again when the database is away.
 _AWAY_RETRY_S = 2
 
@@ -297,6 +307,8 @@ class Endpoint:
                 raise Unauthenticated("nobody is signed in")
             if not viewer.covers(role):
                 raise Forbidden(f"this needs the role {role.value}")
+            if viewer.is_screen and (request.method, self.path) not in FOR_SCREENS:
+                raise Forbidden("this is the session of a screen on a wall, which only looks", code="screen_only")
             if request.method not in _SAFE_METHODS:
                 check_csrf(hub, viewer, request)
         elif request.method not in _SAFE_METHODS and not is_own_origin(request, hub.settings.public_url):

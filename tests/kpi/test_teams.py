@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,7 +12,7 @@ from sqlalchemy import select
 from hub.agents import teams
 from hub.agents.teams import Team
 from hub.domain.events import FACTS, FactEvent
-from hub.domain.views import TargetView, TeamView
+from hub.domain.views import NumbersView, TargetView, TeamView
 from hub.kpi.cells import Dim
 from hub.kpi.days import Grain
 from hub.kpi.facts import project, rebuild_facts
@@ -21,8 +21,9 @@ from hub.kpi.measures import Better, Level, level_of
 from hub.kpi.targets import target_for
 from hub.store import tables
 from hub.store.database import Database, Tx
-from tests.kpi.reference import ANNA, BORIS, NOON, response
+from tests.kpi.reference import ANNA, BORIS, NOON, response, segment
 from tests.support.clock import FrozenClock
+from tests.support.live import load_told
 
 pytestmark = pytest.mark.anyio
 
@@ -118,6 +119,26 @@ async def test_the_day_of_a_team_is_that_of_its_clock(database: Database, clock:
     await project_all(database)
     assert await answers(database, clock()) == {("2026-03-10", "Tokyo"): 1}
     assert await answers(database, clock(), Dim.AGENT) == {("2026-03-10", "Anna"): 1, ("2026-03-10", "Boris"): 1}
+
+
+async def test_at_the_midnight_of_a_teams_clock_its_day_begins_on_the_screens_and_no_other(
+    database: Database, clock: FrozenClock
+) -> None:
+    """It is 17:00 in Kyiv when the day of Tokyo ends: Anna's figures are zero without anything that happens, Boris' stay."""
+    clock.now = datetime(2026, 3, 10, 14, 0, tzinfo=UTC)
+    await put_team(database, "Tokyo", "Asia/Tokyo")
+    clock.advance(1)
+    await tell(database, segment(1, ANNA, clock.now), segment(2, BORIS, clock.now))
+    before = await database.read(load_told)
+    clock.now = datetime(2026, 3, 10, 15, 0, tzinfo=UTC)
+    await database.transaction(project)
+    told = await database.read(load_told)
+    anna = told["agent", ANNA]
+    assert isinstance(anna, NumbersView)
+    assert (anna.day, anna.handled_segments) == ("2026-03-11", 0)
+    assert told["agent", BORIS] == before["agent", BORIS]
+    await database.transaction(project)
+    assert await database.read(load_told) == told
 
 
 async def test_a_new_team_with_a_clock_of_its_own_has_nothing_made_anew(database: Database, clock: FrozenClock) -> None:

@@ -33,6 +33,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/session/screen": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Leave this browser signed in on a wall
+         * @description From now on this session lasts for 90 days, may be unused for 14, and only looks at the board: everything else is
+         *     403 `screen_only`. It counts as nobody's presence, and becomes no other session again: sign out, and in.
+         */
+        post: operations["make_screen"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/me": {
         parameters: {
             query?: never;
@@ -4196,7 +4217,7 @@ export interface components {
         HolidayDays: {
             days: components["schemas"]["SpecialDayView"][];
         };
-        HubEvent: components["schemas"]["EntryAdded"] | components["schemas"]["EntryChanged"] | components["schemas"]["ConversationChanged"] | components["schemas"]["ConversationHidden"] | components["schemas"]["CustomerChanged"] | components["schemas"]["CallChanged"] | components["schemas"]["OfferMade"] | components["schemas"]["OfferEnded"] | components["schemas"]["AgentChanged"] | components["schemas"]["QueueChanged"] | components["schemas"]["EstimateChanged"] | components["schemas"]["ChannelChanged"] | components["schemas"]["NumbersChanged"] | components["schemas"]["QueueNumbersChanged"] | components["schemas"]["TopicChanged"] | components["schemas"]["AlertChanged"] | components["schemas"]["SkillsChanged"] | components["schemas"]["AccessChanged"] | components["schemas"]["TeamChanged"] | components["schemas"]["TeamRemoved"] | components["schemas"]["TargetChanged"] | components["schemas"]["TargetRemoved"] | components["schemas"]["FigureDefaultsChanged"] | components["schemas"]["KpiAlertChanged"];
+        HubEvent: components["schemas"]["EntryAdded"] | components["schemas"]["EntryChanged"] | components["schemas"]["ConversationChanged"] | components["schemas"]["ConversationHidden"] | components["schemas"]["CustomerChanged"] | components["schemas"]["CallChanged"] | components["schemas"]["OfferMade"] | components["schemas"]["OfferEnded"] | components["schemas"]["AgentChanged"] | components["schemas"]["QueueChanged"] | components["schemas"]["EstimateChanged"] | components["schemas"]["QueueLengthChanged"] | components["schemas"]["ChannelChanged"] | components["schemas"]["NumbersChanged"] | components["schemas"]["QueueNumbersChanged"] | components["schemas"]["TopicChanged"] | components["schemas"]["AlertChanged"] | components["schemas"]["SkillsChanged"] | components["schemas"]["AccessChanged"] | components["schemas"]["TeamChanged"] | components["schemas"]["TeamRemoved"] | components["schemas"]["TargetChanged"] | components["schemas"]["TargetRemoved"] | components["schemas"]["FigureDefaultsChanged"] | components["schemas"]["KpiAlertChanged"];
         /** @description `skipped`: names of events that are no whole days, or recur in a way that is not guessed at. */
         IcalDays: {
             days: components["schemas"]["SpecialDayView"][];
@@ -5206,6 +5227,25 @@ export interface components {
              */
             kind: "queue.changed";
         };
+        QueueLengthChanged: {
+            length: components["schemas"]["QueueLengthView"];
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "queue_length.changed";
+        };
+        /**
+         * @description How many wait in a queue now (who is to be called back later does not), since when the longest of them, and how much
+         *     of it is not resolved, with somebody or not. It was so a moment ago.
+         */
+        QueueLengthView: {
+            queue_id: number;
+            waiting: number;
+            longest_since: string | null;
+            unresolved: number;
+            version: number;
+        };
         QueueNumbersChanged: {
             numbers: components["schemas"]["QueueNumbersView"];
             /**
@@ -5929,6 +5969,10 @@ export interface components {
         Session: {
             user: components["schemas"]["UserView"];
             csrf_token: string;
+            /** @default null */
+            expires_at: string | null;
+            /** @default false */
+            is_screen: boolean;
         };
         /** @description A supervisor changes an agent's state. */
         SetAgentState: {
@@ -6042,7 +6086,8 @@ export interface components {
         /**
          * @description All the console shows at once, and the token of the moment it was true. `conversations` holds the open ones the
          *     viewer may see, newest activity first; `conversations_complete` is false when there were more than it carries (then
-         *     the lists page through GET /conversations).
+         *     the lists page through GET /conversations, and `queue_lengths` says how many wait). What somebody has comes before what
+         *     waits, one's own first: `work_complete` is false when there was more of that alone.
          */
         Snapshot: {
             token: string;
@@ -6055,10 +6100,12 @@ export interface components {
             channels: components["schemas"]["ChannelView"][];
             conversations: components["schemas"]["ConversationView"][];
             conversations_complete: boolean;
+            work_complete: boolean;
             offers: components["schemas"]["OfferView"][];
             numbers: components["schemas"]["NumbersView"];
             topics: components["schemas"]["TopicView"][];
             estimates: components["schemas"]["EstimateView"][];
+            queue_lengths: components["schemas"]["QueueLengthView"][];
             alerts: components["schemas"]["AlertView"][];
             calls: components["schemas"]["CallView"][];
             queue_numbers: components["schemas"]["QueueNumbersView"][];
@@ -6929,6 +6976,35 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    make_screen: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
             };
             /** @description It failed; `code` says why */
             default: {

@@ -95,6 +95,7 @@ async def get_figures(
         by=_BY[report.by],
         as_of=report.as_of,
         complete=report.is_complete,
+        remaking=report.is_remaking,
         measures=[_measure(measure) for measure in report.measures],
         rows=[
             FigureRow(

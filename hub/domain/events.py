@@ -37,6 +37,7 @@ from hub.domain.views import (
     QueueLengthView,
     QueueNumbersView,
     QueueView,
+    RemakingView,
     TargetView,
     TeamView,
     TopicView,
@@ -265,6 +266,15 @@ class KpiAlertChanged:
     kind: Literal["kpi_alert.changed"] = "kpi_alert.changed"
 
 
+@dataclass(frozen=True, slots=True)
+class FiguresRemaking:
+    """How far the figures are made anew; null: they are whole again, and all of today have been told."""
+
+    KIND: ClassVar[str] = "figures.remaking"
+    remaking: RemakingView | None
+    kind: Literal["figures.remaking"] = "figures.remaking"
+
+
 HubEvent = (
     EntryAdded
     | EntryChanged
@@ -291,6 +301,7 @@ HubEvent = (
     | TargetRemoved
     | FigureDefaultsChanged
     | KpiAlertChanged
+    | FiguresRemaking
 )
 
 

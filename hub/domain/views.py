@@ -660,11 +660,19 @@ class BoardQueueView:
 
 
 @dataclass(frozen=True, slots=True)
+class RemakingView:
+    """Figures are being made anew, all of them: those of days before `made_to` (ISO, the organisation's) are made already."""
+
+    made_to: str
+
+
+@dataclass(frozen=True, slots=True)
 class BoardView:
     """Agents and queues as they are now. Everything that happened before `as_of` is in the figures; `day` (ISO) is the
-    organisation's."""
+    organisation's. `remaking` null: the figures are whole."""
 
     as_of: datetime
+    remaking: RemakingView | None
     day: str
     time_zone: str
     agents: tuple[BoardAgentView, ...]

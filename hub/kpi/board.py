@@ -27,7 +27,6 @@ from hub.kpi.belonging import load_placing, load_zone
 from hub.kpi.cells import ANSWERED, NOTHING, Cell, Dim
 from hub.kpi.days import Grain, local_day, start_of
 from hub.kpi.defaults import load_defaults, load_params
-from hub.kpi.figures import PROJECTION, load_horizon
 from hub.kpi.kept_cells import Span, load_each
 from hub.kpi.measures import (
     AHT,
@@ -58,6 +57,7 @@ from hub.kpi.measures import (
 )
 from hub.kpi.open_work import load_backlog, load_waiting
 from hub.kpi.placing import Placing
+from hub.kpi.remaking import PROJECTION, load_progress, make_view
 from hub.store import tables
 from hub.store.database import Tx
 
@@ -306,8 +306,10 @@ def load_board(tx: Tx, viewer: Viewer) -> BoardView:
     placing = load_placing(tx)
     views = roster.load_agent_views(tx, None if is_supervisor else [viewer.user_id])
     numbers = load_numbers_of(tx, [view.user_id for view in views], tx.now, placing)
+    progress = load_progress(tx, tx.now, placing)
     return BoardView(
-        as_of=load_horizon(tx, tx.now),
+        as_of=progress.as_of,
+        remaking=make_view(progress, placing) if progress.is_remaking else None,
         day=local_day(tx.now, placing.zone).date.isoformat(),
         time_zone=placing.zone.key,
         agents=tuple(

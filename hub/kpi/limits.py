@@ -9,6 +9,8 @@ Invariants:
     a rule stands (an index sees to it). Several processes may look at the same time; mostly one does (`find_due`).
   * An alert and who is to be told of it are one transaction: what broke is told, whoever dies when.
 
+While figures are made anew, limits on them are not judged (is_judged): what was broken stays so, what may break is not told.
+
 An alert keeps the limit as it was. A rule that is changed in what it watches, switched off or removed ends its alert: there
 is no longer anything to be broken, and who was told of it is told so.
 """
@@ -28,7 +30,8 @@ from hub.domain.events import SUPERVISORS, KpiAlertChanged
 from hub.domain.views import KpiAlertView
 from hub.errors import Conflict, InvalidInput, NotFound
 from hub.kpi.limit_state import Limit, Standing, next_standing
-from hub.kpi.live_figures import Watched, better_of, is_told, load_values
+from hub.kpi.live_figures import LIVE_FIGURES, Watched, better_of, is_told, load_values
+from hub.kpi.remaking import load_progress
 from hub.kpi.targets import Scope, scope_faults
 from hub.kpi.webhooks import url_fault
 from hub.store import tables
@@ -83,6 +86,11 @@ def load_rules(tx: Tx) -> list[tuple[Row[Any], datetime | None]]:
     return [(row, row.raised_at) for row in tx.rows(rules)]
 
 
+def is_judged(tx: Tx, row: Row[Any]) -> bool:
+    """Whether the figure that a rule watches is told now: measures are not while they are made anew."""
+    return row.measure in LIVE_FIGURES or load_progress(tx, tx.now).is_current
+
+
 def load_rule(tx: Tx, rule_id: int) -> tuple[Row[Any], datetime | None]:
     found = [each for each in load_rules(tx) if each[0].id == rule_id]
     if not found:
@@ -111,8 +119,9 @@ def replace_rule(
     if is_other:
         _end_alert(tx, before, value=None)
         values |= {"beyond_since": None, "looked_at": None, "value": None}
-    if (before.emails, before.webhook_url) != (values["emails"], values["webhook_url"]) or given.webhook_secret:
-        values["trouble"] = None
+    # With another secret another webhook may listen.
+    same = (*values["emails"], *((given.webhook_url,) if given.webhook_secret is None else ()))
+    values["troubles"] = {address: words for address, words in before.troubles.items() if address in same}
     tx.execute(update(tables.kpi_alert_rule).where(_r.id == rule_id).values(version=_r.version + 1, **values))
 
 
@@ -207,7 +216,8 @@ class Looked:
 def look(tx: Tx) -> Looked | None:
     """The figures that are watched, as they are now; None: nobody watches any, or somebody else has just looked. Only
     reads."""
-    is_due = _r.looked_at.is_(None) | (_r.looked_at <= tx.now - _FRESH)
+    # What was looked at in the future was so before the clock was set back.
+    is_due = _r.looked_at.is_(None) | (_r.looked_at <= tx.now - _FRESH) | (_r.looked_at > tx.now)
     rules = tx.rows(select(_r.id, _r.version, _r.measure, _r.scope, _r.scope_id).where(_r.enabled, is_due))
     if not rules:
         return None
@@ -218,7 +228,8 @@ def look(tx: Tx) -> Looked | None:
 
 def judge(tx: Tx, looked: Looked) -> None:
     """Says which limits broke and which are well again, and who is to be told. A rule that was changed since `looked`, or
-    judged by newer figures, is left alone."""
+    judged by newer figures, is left alone. What is beyond now is no newer: the clock was set back, and nothing is known of
+    how long a figure has been beyond its limit."""
     rules = tx.rows(
         select(tables.kpi_alert_rule)
         .where(_r.enabled, _r.id.in_([rule_id for rule_id, _ in looked.values]))
@@ -232,12 +243,13 @@ def judge(tx: Tx, looked: Looked) -> None:
     )
     seen: list[dict[str, Any]] = []
     for row in rules:
-        if (row.id, row.version) not in looked.values or (row.looked_at is not None and row.looked_at >= looked.at):
+        looked_at = None if row.looked_at is None or row.looked_at > tx.now else row.looked_at
+        if (row.id, row.version) not in looked.values or (looked_at is not None and looked_at >= looked.at):
             continue
         value = looked.values[row.id, row.version]
         limit = Limit(row.raise_at, row.clear_at, row.for_s, better_of(row.measure))
         # What was so while nobody looked, nobody knows.
-        is_unbroken = row.looked_at is not None and looked.at - row.looked_at <= _BLIND
+        is_unbroken = looked_at is not None and looked.at - looked_at <= _BLIND
         before = Standing(row.beyond_since if is_unbroken else None, row.id in broken)
         after, what = next_standing(limit, before, value, looked.at)
         seen.append({"id": row.id, "looked_at": looked.at, "value": value, "beyond_since": after.beyond_since})

@@ -154,17 +154,38 @@ def _language_of(tx: Tx, address: str) -> str:
 
 
 def record(tx: Tx, telling: Telling, failure: ProviderError | None) -> None:
-    """What became of an attempt: done, given up, or to be tried again. Why it failed stands at the rule."""
+    """What became of an attempt: done, given up, or to be tried again. Why it failed stands at the rule, for each address."""
     due_at = None
     if failure is not None and not isinstance(failure, Refused) and telling.tries < _TRIES:
         due_at = tx.now + timedelta(seconds=_BACK_OFF_S * 2 ** (telling.tries - 1))
     tx.execute(update(tables.kpi_telling).where(_t.id == telling.telling_id).values(due_at=due_at))
-    note_trouble(tx, telling.rule_id, None if failure is None else failure.message)
+    note_trouble(tx, telling.rule_id, {telling.address: None if failure is None else failure.message})
 
 
-def note_trouble(tx: Tx, rule_id: int | None, trouble: str | None) -> None:
-    is_other = _r.trouble.is_not(None) if trouble is None else (_r.trouble.is_(None) | (_r.trouble != trouble))
-    tx.execute(update(tables.kpi_alert_rule).where(_r.id == rule_id, is_other).values(trouble=trouble))
+def note_trouble(tx: Tx, rule_id: int | None, outcomes: Mapping[str, str | None]) -> None:
+    """Why these addresses could not be told; None: they were. What is known of others stays, and of those that the rule no
+    longer names nothing is kept."""
+    row = tx.first(
+        select(_r.emails, _r.webhook_url, _r.troubles).where(_r.id == rule_id).with_for_update(of=tables.kpi_alert_rule)
+    )
+    if row is None:
+        return
+    known = row.troubles | outcomes
+    troubles = {address: known[address] for address in (*row.emails, row.webhook_url) if known.get(address)}
+    if troubles != row.troubles:
+        tx.execute(update(tables.kpi_alert_rule).where(_r.id == rule_id).values(troubles=troubles))
+
+
+def trouble_of(rule: Row[Any]) -> str | None:
+    """In words, with whose it is unless all have the same; None: the last telling reached everybody."""
+    whose: dict[str, list[str]] = {}
+    for address, words in rule.troubles.items():
+        whose.setdefault(words, []).append("webhook" if address == rule.webhook_url else address)
+    if not whose:
+        return None
+    if len(whose) == 1 and len(rule.troubles) == len(rule.emails) + (rule.webhook_url is not None):
+        return next(iter(whose))
+    return " ".join(f"{', '.join(addresses)}: {words}" for words, addresses in whose.items())
 
 
 def next_moment(tx: Tx) -> datetime | None:
@@ -310,10 +331,13 @@ class Teller:
         there is no such rule."""
         tellings = await self._database.read(_load_test, rule_id)
         outcomes = await asyncio.gather(*(self._try(each) for each in tellings))
-        failures = dict.fromkeys(failure.message for failure in outcomes if failure is not None)
-        trouble = " ".join(failures) or None
-        await self._database.transaction(note_trouble, rule_id, trouble)
-        return trouble
+        said = {
+            telling.address: None if failure is None else failure.message
+            for telling, failure in zip(tellings, outcomes, strict=True)
+        }
+        await self._database.transaction(note_trouble, rule_id, said)
+        rule, _ = await self._database.read(load_rule, rule_id)
+        return trouble_of(rule)
 
     async def _try(self, telling: Telling) -> ProviderError | None:
         try:

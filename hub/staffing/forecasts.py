@@ -8,6 +8,8 @@ Invariants:
     against what then came is real, not hindsight.
   * Of a day that is over, the forecasts are kept that were made KEPT_LEADS days before it.
   * What is known now makes no difference to a past forecast; a day without one is a gap.
+  * Nothing is learned from facts that are still being made anew (kpi.remaking): no forecast is made from a part of the past,
+    and what came in the days that are still to be made nobody knows.
 
 Arrivals are the stays in a queue that began in the quarter (`fact.queue_visit`), however they ended: each was work for
 somebody.
@@ -28,7 +30,7 @@ from sqlalchemy import delete, func, select, update
 from hub.errors import Conflict, DatabaseAway, InvalidInput, NotFound
 from hub.kpi.belonging import load_zone
 from hub.kpi.days import LocalDay, day_of, local_day
-from hub.kpi.figures import load_horizon
+from hub.kpi.remaking import load_progress
 from hub.routing.calendar import Calendar, is_open
 from hub.routing.calendars import load_current
 from hub.staffing.erlang import Load, Target, required_agents, with_shrinkage
@@ -167,7 +169,10 @@ class Forecaster:
         for queue_id in queue_ids:
             if self._made.get(queue_id) == today:
                 continue
-            history, ahead = await self._database.read(_load_for_forecast, queue_id, today)
+            parts = await self._database.read(_load_for_forecast, queue_id, today)
+            if parts is None:
+                continue
+            history, ahead = parts
             days = await asyncio.to_thread(_foretell, history, ahead)
             if days:
                 made += await self._database.transaction(_keep, queue_id, today, days)
@@ -182,15 +187,20 @@ class Forecaster:
 
 def _is_behind(tx: Tx) -> bool:
     """Whether the projector has facts to read that were told a while ago: after an import, of days that are long over."""
-    return load_horizon(tx, tx.now) < tx.now - _LAG
+    progress = load_progress(tx, tx.now)
+    return progress.is_remaking or progress.as_of < tx.now - _LAG
 
 
 def _load_due(tx: Tx) -> tuple[date, list[int]]:
     return local_day(tx.now, load_zone(tx)).date, [row.id for row in tx.rows(select(_q.id).order_by(_q.id))]
 
 
-def _load_for_forecast(tx: Tx, queue_id: int, today: date) -> tuple[list[PastDay], list[DayAhead]]:
+def _load_for_forecast(tx: Tx, queue_id: int, today: date) -> tuple[list[PastDay], list[DayAhead]] | None:
+    """None: of the days before today not everything is known at this moment."""
     zone, calendar = load_zone(tx), _load_calendar(tx, queue_id)
+    progress = load_progress(tx, tx.now)
+    if progress.is_remaking or progress.as_of < day_of(today, zone).start:
+        return None
     history = load_history(tx, queue_id, today - timedelta(days=HISTORY_DAYS), today, zone, calendar)
     days = [today + timedelta(days=step) for step in range(DAYS_AHEAD + 1)]
     return history, [DayAhead(day, _closed_quarters(day_of(day, zone), zone, calendar)) for day in days]
@@ -368,10 +378,10 @@ def _check_queue(tx: Tx, queue_id: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class ForecastParts:
-    """What `queue_forecast` computes from, as it was read."""
+    """What `queue_forecast` computes from, as it was read. `as_of`: what came before is known."""
 
     zone: ZoneInfo
-    now: datetime
+    as_of: datetime
     days: tuple[LocalDay, ...]
     lead_days: int
     kept: Mapping[date, tuple[date, Sequence[float]]]
@@ -401,12 +411,15 @@ def load_forecast_parts(tx: Tx, queue_id: int, first: date, last: date, lead_day
     days = tuple(day_of(first + timedelta(days=step), zone) for step in range((last - first).days + 1))
     tested_since = today - timedelta(days=_TESTED_DAYS)
     kept_before = {lead: _load_kept_before(tx, queue_id, tested_since, today, lead) for lead in KEPT_LEADS}
-    history = load_history(tx, queue_id, today - timedelta(days=HISTORY_DAYS + _TESTED_DAYS + 7), today, zone, calendar)
+    as_of = load_progress(tx, tx.now).as_of
+    known_until = min(today, local_day(as_of, zone).date)
+    since = today - timedelta(days=HISTORY_DAYS + _TESTED_DAYS + 7)
+    history = load_history(tx, queue_id, since, known_until, zone, calendar)
     members = [row.user_id for row in tx.rows(select(_m.user_id).where(_m.queue_id == queue_id))]
     plans = load_plans(tx, members, first, last)
     return ForecastParts(
         zone=zone,
-        now=tx.now,
+        as_of=as_of,
         days=days,
         lead_days=lead_days,
         kept=_load_kept(tx, queue_id, first, last, today, lead_days),
@@ -433,7 +446,7 @@ def queue_forecast(parts: ForecastParts) -> QueueForecast:
         _, contacts = parts.kept.get(day.date, (None, None))
         for start in _quarters(day):
             expected = None if contacts is None else contacts[_wall_quarter(start, parts.zone)]
-            is_known = parts.known_since is not None and parts.known_since <= start and start + _QUARTER <= parts.now
+            is_known = parts.known_since is not None and parts.known_since <= start and start + _QUARTER <= parts.as_of
             actual = parts.arrivals.get(start, 0) if is_known else None
             if expected is not None and actual is not None:
                 pairs.append((expected, actual))

@@ -367,6 +367,28 @@ async def test_a_webhook_that_fails_is_tried_again_and_its_trouble_shown(
     assert (await as_admin.get("/alert-rules")).json()["items"][0]["trouble"] is None
 
 
+async def test_trouble_of_one_address_outlives_what_reaches_another(
+    hub: Hub, as_admin: Caller, receiver: Receiver, mail_server: MailServer
+) -> None:
+    receiver.answers = [404]
+    given = {"emails": ["duty@hub.test"], "webhook_url": receiver.url}
+    rule = await put_rule(as_admin, **given, webhook_secret=SECRET)
+    await watch(hub)
+    await hub.teller.step()
+    assert len(mail_server.received) == 1
+
+    async def trouble() -> Any:
+        return (await as_admin.get("/alert-rules")).json()["items"][0]["trouble"]
+
+    assert await trouble() == "webhook: The webhook answered 404."
+    body = {**RULE, **given, "name": "Another name", "expected_version": rule["version"]}
+    assert (await as_admin.put(f"/alert-rules/{rule['id']}", body)).status_code == 200
+    assert await trouble() == "webhook: The webhook answered 404."
+    body |= {"webhook_url": None, "expected_version": rule["version"] + 1}
+    assert (await as_admin.put(f"/alert-rules/{rule['id']}", body)).status_code == 200
+    assert await trouble() is None
+
+
 @pytest.mark.parametrize(("answer", "tries"), [(404, 1), (302, 1), (500, 10)])
 async def test_a_webhook_is_given_up(
     hub: Hub, as_admin: Caller, receiver: Receiver, clock: FrozenClock, answer: int, tries: int
@@ -418,7 +440,7 @@ async def test_a_test_tells_everybody_now_and_says_what_did_not_arrive(
 ) -> None:
     rule = await put_rule(as_admin, emails=["duty@hub.test"], webhook_url=receiver.url, webhook_secret=SECRET)
     answer = await as_admin.post(f"/alert-rules/{rule['id']}/test")
-    trouble = "There is no e-mail channel to send it from."
+    trouble = "duty@hub.test: There is no e-mail channel to send it from."
     assert answer.json() == {"trouble": trouble}
     assert (await as_admin.get("/alert-rules")).json()["items"][0]["trouble"] == trouble
     assert receiver.said == [("kpi_alert.test", None)]

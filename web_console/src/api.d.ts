@@ -3078,8 +3078,9 @@ export interface components {
             kind: "alert.changed";
         };
         /**
-         * @description `raised_at`: since when it is broken; null: it is not. `value`: the figure as it was looked at last. `trouble`: why
-         *     the last message did not arrive; null: it did.
+         * @description `raised_at`: since when it is broken; null: it is not. `is_judged` false: figures are being made anew, and until they
+         *     are whole it stays as it is. `value`: the figure as it was looked at last. `trouble`: why the last message did not arrive,
+         *     and where; null: it did everywhere.
          */
         AlertRuleView: {
             id: number;
@@ -3097,6 +3098,7 @@ export interface components {
             webhook_url: string | null;
             has_webhook_secret: boolean;
             raised_at: string | null;
+            is_judged: boolean;
             value: number | null;
             trouble: string | null;
             version: number;
@@ -3202,11 +3204,12 @@ export interface components {
         };
         /**
          * @description Agents and queues as they are now. Everything that happened before `as_of` is in the figures; `day` (ISO) is the
-         *     organisation's.
+         *     organisation's. `remaking` null: the figures are whole.
          */
         BoardView: {
             /** Format: date-time */
             as_of: string;
+            remaking: components["schemas"]["RemakingView"] | null;
             day: string;
             time_zone: string;
             agents: components["schemas"]["BoardAgentView"][];
@@ -3879,7 +3882,8 @@ export interface components {
         };
         /**
          * @description `as_of`: everything that happened before is told; `complete` false: a part of the range is not told of (it lies in
-         *     the future, or before the first fact). Days are those of `time_zone`. `compared`: null where nothing is.
+         *     the future, or before the first fact). `remaking`: all figures are being made anew, and those after `as_of` are gaps
+         *     until they are whole. Days are those of `time_zone`. `compared`: null where nothing is.
          */
         FigureReport: {
             /** Format: date */
@@ -3895,6 +3899,7 @@ export interface components {
             as_of: string;
             complete: boolean;
             compared: components["schemas"]["FiguresCompared"] | null;
+            remaking: boolean;
             measures: components["schemas"]["FigureMeasure"][];
             rows: components["schemas"]["FigureRow"][];
         };
@@ -3945,6 +3950,15 @@ export interface components {
             /** Format: date */
             to: string;
             cut_at: string | null;
+        };
+        /** @description How far the figures are made anew; null: they are whole again, and all of today have been told. */
+        FiguresRemaking: {
+            remaking: components["schemas"]["RemakingView"] | null;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "figures.remaking";
         };
         /**
          * @description A step that has fired, newest first. `is_over`: the answer had come by then, so nothing was done. `actions` are
@@ -4228,7 +4242,7 @@ export interface components {
         HolidayDays: {
             days: components["schemas"]["SpecialDayView"][];
         };
-        HubEvent: components["schemas"]["EntryAdded"] | components["schemas"]["EntryChanged"] | components["schemas"]["ConversationChanged"] | components["schemas"]["ConversationHidden"] | components["schemas"]["CustomerChanged"] | components["schemas"]["CallChanged"] | components["schemas"]["OfferMade"] | components["schemas"]["OfferEnded"] | components["schemas"]["AgentChanged"] | components["schemas"]["QueueChanged"] | components["schemas"]["EstimateChanged"] | components["schemas"]["QueueLengthChanged"] | components["schemas"]["ChannelChanged"] | components["schemas"]["NumbersChanged"] | components["schemas"]["QueueNumbersChanged"] | components["schemas"]["TopicChanged"] | components["schemas"]["AlertChanged"] | components["schemas"]["SkillsChanged"] | components["schemas"]["AccessChanged"] | components["schemas"]["TeamChanged"] | components["schemas"]["TeamRemoved"] | components["schemas"]["TargetChanged"] | components["schemas"]["TargetRemoved"] | components["schemas"]["FigureDefaultsChanged"] | components["schemas"]["KpiAlertChanged"];
+        HubEvent: components["schemas"]["EntryAdded"] | components["schemas"]["EntryChanged"] | components["schemas"]["ConversationChanged"] | components["schemas"]["ConversationHidden"] | components["schemas"]["CustomerChanged"] | components["schemas"]["CallChanged"] | components["schemas"]["OfferMade"] | components["schemas"]["OfferEnded"] | components["schemas"]["AgentChanged"] | components["schemas"]["QueueChanged"] | components["schemas"]["EstimateChanged"] | components["schemas"]["QueueLengthChanged"] | components["schemas"]["ChannelChanged"] | components["schemas"]["NumbersChanged"] | components["schemas"]["QueueNumbersChanged"] | components["schemas"]["TopicChanged"] | components["schemas"]["AlertChanged"] | components["schemas"]["SkillsChanged"] | components["schemas"]["AccessChanged"] | components["schemas"]["TeamChanged"] | components["schemas"]["TeamRemoved"] | components["schemas"]["TargetChanged"] | components["schemas"]["TargetRemoved"] | components["schemas"]["FigureDefaultsChanged"] | components["schemas"]["KpiAlertChanged"] | components["schemas"]["FiguresRemaking"];
         /** @description `skipped`: names of events that are no whole days, or recur in a way that is not guessed at. */
         IcalDays: {
             days: components["schemas"]["SpecialDayView"][];
@@ -5490,6 +5504,10 @@ export interface components {
             started_at: string;
             url: string;
         };
+        /** @description Figures are being made anew, all of them: those of days before `made_to` (ISO, the organisation's) are made already. */
+        RemakingView: {
+            made_to: string;
+        };
         /** @description What became of a report for one recipient. `code` and `message` say why it was not sent (the mail server's words). */
         ReportMail: {
             address: string;
@@ -6123,6 +6141,7 @@ export interface components {
             agent_numbers: components["schemas"]["NumbersView"][];
             teams: components["schemas"]["TeamView"][];
             targets: components["schemas"]["TargetView"][];
+            remaking: components["schemas"]["RemakingView"] | null;
             figure_defaults: components["schemas"]["FigureDefaultsView"];
             kpi_alerts: components["schemas"]["KpiAlertView"][];
         };

@@ -249,16 +249,6 @@ class FigureDefaultsChanged:
 
 
 @dataclass(frozen=True, slots=True)
-class RecountChanged:
-    """All figures are being counted anew, from all that ever happened: until that is over those of a new snapshot are of a
-    part. Everybody's figures are told again just before it is."""
-
-    KIND: ClassVar[str] = "recount.changed"
-    recounting: bool
-    kind: Literal["recount.changed"] = "recount.changed"
-
-
-@dataclass(frozen=True, slots=True)
 class KpiAlertChanged:
     """A limit broke, or is well again: then it is to be dropped."""
 
@@ -291,7 +281,6 @@ HubEvent = (
     | TargetChanged
     | TargetRemoved
     | FigureDefaultsChanged
-    | RecountChanged
     | KpiAlertChanged
 )
 

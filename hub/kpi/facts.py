@@ -13,9 +13,8 @@ Invariants:
     lock order of the program it stands between message/outbox and STREAM, and nobody else takes it.
   * Each step reads a bounded window of the stream, so the writer is never held for long.
 
-It also turns the day: at the midnight of the organisation, and of each team elsewhere, those who worked yesterday or are
-signed in are told their new numbers, and so is everybody whose queue had anything. All are told when cells have been made
-anew; when service level is to be counted otherwise, all queues.
+It also turns the day: at the organisation's midnight those who worked yesterday or are signed in are told their new numbers,
+and so is everybody whose queue had anything. When service level is to be counted otherwise, all queues are told.
 
 It computes no figure; see kpi.measures for the formulas, kpi.board and kpi.figures for the queries.
 """
@@ -38,7 +37,6 @@ from sqlalchemy import delete, func, select, tuple_, update
 
 from hub.domain.events import (
     FACT_KINDS,
-    STAFF,
     SUPERVISORS,
     AgentChanged,
     AgentSpellEnded,
@@ -49,7 +47,6 @@ from hub.domain.events import (
     NumbersChanged,
     QueueNumbersChanged,
     QueueVisitEnded,
-    RecountChanged,
     SegmentEnded,
     SurveyAnswered,
     queue_topic,
@@ -94,8 +91,7 @@ _RETRY_S = 0.5
 # within the second in which it shall be on the screens.
 _PACE_S = 0.2
 
-# The name under which `projection` keeps the day (a date's ordinal) whose numbers the screens show; those of teams elsewhere
-# have the name of their time zone after it.
+# The name under which `projection` keeps the day (a date's ordinal) whose numbers the screens show.
 _DAY = "facts.day"
 # … how service level was counted when it was told last (crc32).
 _LEVEL = "facts.level"
@@ -107,8 +103,6 @@ CELLS_VERSION = 1
 _FORGET = 20_000
 
 _MICROSECOND = timedelta(microseconds=1)
-# The local date is that of UTC, or the one before or after.
-_A_DAY = timedelta(days=1)
 
 _HEEDED = {*FACT_KINDS, AgentChanged.KIND, FigureDefaultsChanged.KIND}
 _FACT: TypeAdapter[FactEvent] = TypeAdapter(Annotated[FactEvent, Field(discriminator="kind")])
@@ -179,13 +173,10 @@ def project(tx: Tx) -> bool:
         return True
     end, count = _window(tx, cursor)
     if cursor < (target := marks[_REBUILDING]):
-        # Nobody is told of a part: when all is there again, everybody is, since days may have other bounds now.
-        end = min(end, target) if count else target
+        # The figures on the screens are what they were, so nobody is told.
+        end = min(end, target)
         _store_facts(tx, _load_facts(tx, cursor, end), placing)
         _set_mark(tx, PROJECTION, end)
-        if end == target:
-            _tell_all(tx, placing, tx.now.date() - _A_DAY)
-            tx.emit(RecountChanged(recounting=False), {STAFF})
         return True
     facts = _load_facts(tx, cursor, end) if count else []
     changed = _load_changed_agents(tx, cursor, end) if count else set()
@@ -204,7 +195,7 @@ def project(tx: Tx) -> bool:
     elif is_full:
         # Screen events alone: the checkpoint moves on now and then, so that no later step has far to look.
         _set_mark(tx, PROJECTION, end)
-    _turn_days(tx, marks, placing)
+    _turn_day(tx, marks)
     _heed_level(tx, marks)
     return is_full
 
@@ -241,13 +232,6 @@ def begin_rebuild(tx: Tx) -> None:
     _set_mark(tx, _FORGETTING, 1)
     _set_mark(tx, _CELLS, _version_of(load_placing(tx)))
     _set_mark(tx, PROJECTION, 0)
-    tx.emit(RecountChanged(recounting=True), {STAFF})
-
-
-def is_recounting(tx: Tx) -> bool:
-    """Whether cells are being made anew: figures are of a part until then."""
-    marks = _load_marks(tx)
-    return bool(marks[_FORGETTING]) or marks[PROJECTION] < marks[_REBUILDING]
 
 
 def count_rebuilt(tx: Tx) -> int:
@@ -336,30 +320,21 @@ def _store_facts(tx: Tx, facts: Iterable[FactEvent], placing: Placing) -> Change
     return changes
 
 
-def _turn_days(tx: Tx, marks: Mapping[str, int], placing: Placing) -> None:
-    """When a day has changed since the last look (midnight, or a new time zone), the screens of all who had numbers of it
+def _turn_day(tx: Tx, marks: Mapping[str, int]) -> None:
+    """When the day has changed since the last look (midnight, or a new time zone), the screens of all who had numbers
     are told; under the checkpoint's lock, so one process does it once."""
-    zones = {_DAY: placing.zone}
-    zones |= {f"{_DAY} {zone.key}": zone for zone in placing.team_zones.values() if zone.key != placing.zone.key}
-    for name, zone in zones.items():
-        today = local_day(tx.now, zone).date
-        shown = marks[name]
-        if shown == today.toordinal():
-            continue
-        _set_mark(tx, name, today.toordinal())
-        if shown:
-            _tell_all(tx, placing, min(date.fromordinal(shown), today), zone)
-
-
-def _tell_all(tx: Tx, placing: Placing, since: date, zone: ZoneInfo | None = None) -> None:
-    """Everybody who had numbers since that day, or has some now. `zone`: of those alone whose days are that zone's."""
-    until = tx.now.date() + _A_DAY
-    agents = load_agents_between(tx, since, until) | load_signed_in(tx)
-    if zone is not None:
-        agents = {agent for agent in agents if placing.zone_of_agent(agent, tx.now).key == zone.key}
-    _emit(tx, load_numbers_of(tx, sorted(agents), tx.now, placing).values())
-    if zone in (None, placing.zone):
-        _emit_of_queues(tx, load_numbers_of_queues(tx, _busy_queues(tx, since, until), tx.now))
+    zone = load_zone(tx)
+    today = local_day(tx.now, zone)
+    shown = marks[_DAY]
+    if shown == today.date.toordinal():
+        return
+    _set_mark(tx, _DAY, today.date.toordinal())
+    if not shown:
+        return
+    since = min(date.fromordinal(shown), today.date)
+    agents = load_agents_between(tx, since, today.date) | load_signed_in(tx)
+    _emit(tx, load_numbers_of(tx, agents, tx.now).values())
+    _emit_of_queues(tx, load_numbers_of_queues(tx, _busy_queues(tx, since, today.date), tx.now))
 
 
 def _heed_level(tx: Tx, marks: Mapping[str, int]) -> None:

@@ -153,9 +153,7 @@ def load_figures(tx: Tx, query: Query, now: datetime) -> Report:
     is_complete = horizon >= min(now, asked.stretches[-1].end(placing.zone))
     for number, stretch in enumerate(asked.stretches):
         start, end = stretch.start(placing.zone), stretch.end(placing.zone)
-        # While cells are made anew, what was so after the horizon is not zero but not known.
-        is_untold = start >= horizon and horizon < now
-        is_gap = is_untold or (number not in filled and (known is None or end <= known or start > now))
+        is_gap = number not in filled and (known is None or end <= known or start > now)
         is_complete = is_complete and not is_gap
         keys = _keys(query, told.get(number, set()))
         for key in sorted(keys, key=lambda key: (names.get(key, key), key)):

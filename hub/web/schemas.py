@@ -153,8 +153,6 @@ class Snapshot(Answer):
     # Those that hold for the viewer; for supervisors all.
     targets: list[TargetView]
     figure_defaults: FigureDefaultsView
-    # All figures are being counted anew: until `recount.changed` those given here are of a part.
-    recounting: bool
     # Limits that are broken now. Empty for agents.
     kpi_alerts: list[KpiAlertView]
 

@@ -9,7 +9,6 @@ from hub.domain.states import ConversationStatus
 from hub.domain.values import Role
 from hub.kpi import defaults, targets
 from hub.kpi.board import load_agent_numbers, load_numbers, load_queue_numbers
-from hub.kpi.facts import is_recounting
 from hub.kpi.limits import load_standing
 from hub.routing import estimates, offers
 from hub.store import tables
@@ -59,7 +58,6 @@ def load_snapshot(tx: Tx, viewer: Viewer) -> Snapshot:
         teams=teams.load_teams(tx),
         targets=targets.load_targets(tx, viewer),
         figure_defaults=defaults.load_defaults(tx),
-        recounting=is_recounting(tx),
         kpi_alerts=load_standing(tx) if viewer.covers(Role.SUPERVISOR) else [],
     )
 

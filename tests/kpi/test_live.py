@@ -3,29 +3,25 @@ told them."""
 
 from __future__ import annotations
 
-import json
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from random import Random
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import update
 
 from hub.agents import roster
-from hub.domain.events import FACTS, FactEvent, RecountChanged, SurveyAnswered, SurveySent
+from hub.domain.events import FACTS, SurveyAnswered, SurveySent
 from hub.domain.states import AgentState
 from hub.domain.values import AuthorKind
 from hub.domain.views import Author, NumbersView, QueueNumbersView
-from hub.kpi import facts
 from hub.kpi.board import load_numbers, load_numbers_of_queues
-from hub.kpi.days import Grain
 from hub.kpi.facts import project
-from hub.kpi.figures import Query, load_figures
 from hub.routing import dispatcher
 from hub.store import tables
 from hub.store.database import Database, Tx
 from hub.timeline import outbox
 from tests.kpi.random_facts import CHANNELS, draw_facts, emit
-from tests.kpi.reference import ANNA, CARE, NOON, response
+from tests.kpi.reference import ANNA, CARE
 from tests.support.clock import FrozenClock
 from tests.support.live import check_live, check_told, load_told
 from tests.support.scene import Scene
@@ -51,9 +47,9 @@ async def test_live_figures_are_those_of_the_report_at_every_tick(database: Data
             tx.execute(tables.channel.insert().values(id=channel_id, kind=kind, **plain))
 
     await database.transaction(add_channels)
-    drawn = draw_facts(Random(6), 40)
-    for first in range(0, len(drawn), 12):
-        window = drawn[first : first + 12]
+    facts = draw_facts(Random(6), 40)
+    for first in range(0, len(facts), 12):
+        window = facts[first : first + 12]
         instants = (getattr(fact, name) for fact in window for name in fact.__slots__)
         clock.now = max(clock.now, *(at for at in instants if isinstance(at, datetime)))
         await database.transaction(emit, window)
@@ -153,42 +149,3 @@ async def test_service_level_that_is_counted_otherwise_is_told_anew(database: Da
     await database.transaction(choose)
     await project_and_check(database)
     assert await counted() == ("service_level_connect", 60)
-
-
-async def test_while_figures_are_counted_anew_they_are_a_gap_and_at_the_end_everybody_is_told(
-    database: Database, clock: FrozenClock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The organisation moves to New York, where the evening of Kyiv is the same day's morning; two days are made anew."""
-
-    async def tell(*told: FactEvent) -> None:
-        await database.transaction(emit, told)
-        await project_and_check(database)
-
-    clock.now = NOON - timedelta(days=1)
-    await tell(*(response(number, ANNA, clock.now, 5) for number in range(1, 4)))
-    clock.now = datetime(2026, 3, 10, 23, 0, tzinfo=UTC)  # one in the morning in Kyiv, seven in the evening in New York
-    await tell(*(response(number, ANNA, clock.now - timedelta(hours=3), 5) for number in range(4, 6)))
-    monkeypatch.setattr(facts, "WINDOW", 1)
-    clock.advance(60)
-
-    def move(tx: Tx) -> None:
-        tx.execute(update(tables.organisation).values(time_zone="America/New_York"))
-
-    await database.transaction(move)
-    days = Query(("first_response_s",), date(2026, 3, 9), date(2026, 3, 10), Grain.DAY)
-    seen = []
-    while await database.transaction(project):
-        assert await database.read(facts.is_recounting) or seen
-        report = await database.read(load_figures, days, clock.now)
-        counts = [None if row.is_gap else row.figures["first_response_s"].n for row in report.rows]
-        seen.append((counts, report.is_complete))
-    assert ([None, None], False) in seen
-    assert ([1, None], False) in seen
-    assert seen[-1] == ([3, 2], True)
-    assert not await database.read(facts.is_recounting)
-    told = (await database.read(load_told))["agent", ANNA]
-    assert isinstance(told, NumbersView)
-    assert (told.day, told.first_response_count) == ("2026-03-10", 2)
-    kinds = select(tables.event.c.body).where(tables.event.c.kind == RecountChanged.KIND).order_by(tables.event.c.seq)
-    bodies = await database.read(lambda tx: list(tx.execute(kinds).scalars()))
-    assert [json.loads(body)["recounting"] for body in bodies] == [True, False]

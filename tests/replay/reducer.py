@@ -33,7 +33,6 @@ def canonical(snapshot: Json, frames: Iterable[Json]) -> Json:
     }
     numbers: Json = snapshot["numbers"]
     defaults: Json = snapshot["figure_defaults"]
-    recounting: Json = snapshot["recounting"]
     queue_numbers: dict[int, Json] = {each["queue_id"]: each for each in snapshot["queue_numbers"]}
     agent_numbers: dict[int, Json] = {each["user_id"]: each for each in snapshot["agent_numbers"]}
 
@@ -88,8 +87,6 @@ def canonical(snapshot: Json, frames: Iterable[Json]) -> Json:
                     held["targets"][event["target"]["id"]] = event["target"]
                 case "target.removed":
                     held["targets"].pop(event["target_id"], None)
-                case "recount.changed":
-                    recounting = event["recounting"]
                 case "figure_defaults.changed":
                     defaults = max(defaults, event["defaults"], key=lambda each: each["version"])
                 case "kpi_alert.changed" if event["alert"]["healed_at"] is None:
@@ -115,7 +112,6 @@ def canonical(snapshot: Json, frames: Iterable[Json]) -> Json:
     return {
         **state,
         "figure_defaults": defaults,
-        "recounting": recounting,
         "numbers": _figures(numbers),
         "queue_numbers": [_figures(queue_numbers[key]) for key in sorted(queue_numbers) if _counts(queue_numbers[key])],
         "agent_numbers": [_figures(agent_numbers[key]) for key in sorted(agent_numbers) if _counts(agent_numbers[key])],

@@ -63,8 +63,6 @@ export interface HubState {
   /** What figures should be: of all (supervisors), or those that concern one. */
   readonly targets: ById<TargetView>;
   readonly figureDefaults: FigureDefaultsView;
-  /** Figures are being counted anew: those here are of a part until it is over. */
-  readonly recounting: boolean;
   /** For supervisors: what is beyond its limit now. */
   readonly kpiAlerts: ById<KpiAlertView>;
   /** Loaded timelines by customer. */
@@ -98,7 +96,6 @@ export function initial(snapshot: Snapshot, before?: HubState): HubState {
     teams: index(snapshot.teams, (team) => team.id),
     targets: index(snapshot.targets, (target) => target.id),
     figureDefaults: snapshot.figure_defaults,
-    recounting: snapshot.recounting,
     kpiAlerts: index(snapshot.kpi_alerts, (alert) => alert.id),
     timelines: Object.fromEntries(
       Object.entries(same?.timelines ?? {}).map(([customerId, timeline]) => [customerId, { ...timeline, stale: true }]),
@@ -153,8 +150,6 @@ export function apply(state: HubState, event: HubEvent): HubState {
       return { ...state, targets: { ...state.targets, [event.target.id]: event.target } };
     case "target.removed":
       return { ...state, targets: without(state.targets, event.target_id) };
-    case "recount.changed":
-      return { ...state, recounting: event.recounting };
     case "figure_defaults.changed":
       return event.defaults.version < state.figureDefaults.version ? state : { ...state, figureDefaults: event.defaults };
     case "kpi_alert.changed":
@@ -272,7 +267,6 @@ export function canonical(state: HubState): Record<string, unknown> {
     teams: sorted(Object.values(state.teams), (team) => team.id),
     targets: sorted(Object.values(state.targets), (target) => target.id),
     figure_defaults: state.figureDefaults,
-    recounting: state.recounting,
     kpi_alerts: sorted(Object.values(state.kpiAlerts), (alert) => alert.id),
     queue_numbers: sorted(Object.values(state.queueNumbers).filter(countsCalls).map(figuresOf), (each) => each.queue_id),
     agent_numbers: sorted(Object.values(state.agentNumbers).filter(countsWork).map(figuresOf), (each) => each.user_id),

@@ -5,11 +5,12 @@ The stretch that goes on stands in the agent's row (`spell…`). `keep` compares
 work that changed anything about an agent (agents.roster), so a stretch ends where the next begins: no gap and no overlap.
 What changes twice at one instant is no stretch, and a clock that jumped back makes none shorter than nothing: the one that
 goes on keeps its beginning until time has passed it. Offline is a state like others: somebody who is deactivated stays so.
+Who joins or leaves a team begins a new one (`cut`), so none belongs to two teams, nor to the days of two clocks.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from sqlalchemy import Row, func, select, update
@@ -50,19 +51,7 @@ def keep(tx: Tx, rows: Iterable[Row[Any]]) -> None:
         if row.spell_since is not None and row.spell_since >= tx.now:
             since = row.spell_since
         elif row.spell_since is not None:
-            tx.emit(
-                AgentSpellEnded(
-                    agent_id=row.user_id,
-                    since=row.spell_since,
-                    until=tx.now,
-                    state=row.spell_state,
-                    reason=row.spell_reason,
-                    load=row.spell_load,
-                    capacity=row.spell_capacity,
-                    work_count=row.spell_work_count,
-                ),
-                {FACTS},
-            )
+            _tell(tx, row)
         tx.execute(
             update(tables.agent)
             .where(_a.user_id == row.user_id)
@@ -75,3 +64,29 @@ def keep(tx: Tx, rows: Iterable[Row[Any]]) -> None:
                 spell_work_count=row.work_count,
             )
         )
+
+
+def cut(tx: Tx, user_ids: Collection[int]) -> None:
+    """Ends the stretches of these agents that go on, and begins others that are the same."""
+    columns = (_a.user_id, *COLUMNS[:-1])
+    goes_on = (_a.user_id.in_(user_ids), _a.spell_since < tx.now)
+    for row in tx.rows(select(*columns).where(*goes_on).order_by(_a.user_id).with_for_update()):
+        _tell(tx, row)
+        tx.execute(update(tables.agent).where(_a.user_id == row.user_id).values(spell_since=tx.now))
+
+
+def _tell(tx: Tx, row: Row[Any]) -> None:
+    """The stretch that the row says goes on, ended now."""
+    tx.emit(
+        AgentSpellEnded(
+            agent_id=row.user_id,
+            since=row.spell_since,
+            until=tx.now,
+            state=row.spell_state,
+            reason=row.spell_reason,
+            load=row.spell_load,
+            capacity=row.spell_capacity,
+            work_count=row.spell_work_count,
+        ),
+        {FACTS},
+    )

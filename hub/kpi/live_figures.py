@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Select, func, select
 from hub.domain.states import AgentState, ConversationStatus
 from hub.errors import InvalidInput
 from hub.kpi.belonging import load_placing
-from hub.kpi.cells import Dim
+from hub.kpi.cells import NOTHING, Dim
 from hub.kpi.days import local_day
 from hub.kpi.defaults import load_params
 from hub.kpi.figures import Query, load_figures
@@ -187,6 +187,7 @@ def _load_measures(tx: Tx, wanted: Collection[Watched]) -> dict[Watched, float |
             continue
         told = {row.key: row.figures for row in report.rows}
         for each in of_report:
+            # A day that has begun elsewhere is a gap to us until something happens in it.
             figure = told.get(None if each.scope_id is None else str(each.scope_id), {}).get(each.figure)
-            values[each] = None if figure is None else figure.value
+            values[each] = (figure or MEASURES[each.figure].of(NOTHING, params)).value
     return values

@@ -2,8 +2,7 @@
    the catalogue has none. */
 import { useI18n } from "vue-i18n";
 
-import { figureSeconds } from "./figureFormat";
-import { percent, plainNumber } from "./format";
+import { figureText } from "./figureFormat";
 import { useMeasures } from "./measures";
 import type { Unit } from "./figures";
 
@@ -11,20 +10,7 @@ export function useFigureWords() {
   const { t, te, locale } = useI18n();
   const measures = useMeasures();
 
-  /** An em dash where there is no case yet: nought is something else. */
-  function valueText(value: number | null | undefined, unit: Unit): string {
-    if (value === null || value === undefined) return "–";
-    switch (unit) {
-      case "seconds":
-        return figureSeconds(value, locale.value);
-      case "share":
-        return percent(value, locale.value);
-      case "count":
-        return plainNumber(value, 0, locale.value);
-      default:
-        return plainNumber(value, 1, locale.value);
-    }
-  }
+  const valueText = (value: number | null | undefined, unit: Unit): string => figureText(value, unit, locale.value);
 
   const measureName = (id: string) => (te(`measure_name.${id}`) ? t(`measure_name.${id}`) : (measures.of(id)?.name ?? id));
   const formula = (id: string) => (te(`measure.${id}`) ? t(`measure.${id}`) : (measures.of(id)?.formula ?? ""));

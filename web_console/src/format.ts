@@ -108,16 +108,6 @@ export function elapsed(seconds: number, locale: string): string {
   return seconds < 3_600 ? stopwatch(seconds) : duration(seconds, locale);
 }
 
-/** A share of one as per cent: "81.3 %". */
-export function percent(share: number, locale: string): string {
-  return new Intl.NumberFormat(locale, { style: "percent", maximumFractionDigits: 1 }).format(share);
-}
-
-/** A number with at most so many places behind the point. */
-export function plainNumber(value: number, places: number, locale: string): string {
-  return new Intl.NumberFormat(locale, { maximumFractionDigits: places }).format(value);
-}
-
 export function fileSize(bytes: number, locale: string): string {
   const [value, unit] = bytes < 1_000_000 ? ([bytes / 1000, "kilobyte"] as const) : ([bytes / 1_000_000, "megabyte"] as const);
   return quantity(value < 10 ? Math.round(value * 10) / 10 : Math.round(value), unit, locale);

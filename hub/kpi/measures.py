@@ -687,7 +687,10 @@ _HANDLING = (
         id="handle_s",
         version=1,
         name="Handle time of digital work, elapsed",
-        formula="From connecting to the end of a hold, of all holds but those of calls: median, 90th percentile and mean.",
+        formula=(
+            "From connecting to the end of a hold, time in which it was put aside included, of all holds but those of calls:"
+            " median, 90th percentile and mean."
+        ),
         unit=Unit.SECONDS,
         clock=Clock.WALL,
         source=SegmentEnded.KIND,
@@ -702,8 +705,8 @@ _HANDLING = (
         version=1,
         name="Handle time of digital work, shared",
         formula=(
-            "The same time, each second divided by the work the agent held in it (put aside pieces left out): the mean."
-            " Holds of before that was written down are not in it."
+            "The same time without that in which the work was put aside, each second divided by the pieces of work that the"
+            " agent had at hand in it: the mean. Holds of before that was written down are not in it."
         ),
         unit=Unit.SECONDS,
         clock=Clock.WALL,

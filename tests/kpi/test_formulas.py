@@ -232,6 +232,16 @@ def test_shared_time_counts_each_second_once_for_all_work_in_it() -> None:
     assert figure("handle_s", facts).value == 90
 
 
+def test_work_put_aside_is_nobodys_time() -> None:
+    """A mail put aside for most of an hour, in which a text message is answered: never more than one was at hand."""
+    mail = hold(1, ANNA, after(3600), 3600, put_aside=(after(60), after(3540)))
+    text = hold(2, ANNA, after(3540), 3480)
+    bounds = ((0, 60), (60, 3540), (3540, 3600))
+    spells = [AgentSpellEnded(ANNA, after(a), after(b), "available", None, 20, 100, 1) for a, b in bounds]
+    shared = figure("handle_weighted_s", [mail, text, *spells])
+    assert (shared.value, shared.n) == ((120 + 3480) / 2, 2)
+
+
 def test_transfers_are_told_apart() -> None:
     """Of five: one blind by call, one after a consultation, one written work given back; the colleague's part, and one that
     went through, are none."""

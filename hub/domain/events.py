@@ -310,7 +310,8 @@ HubEvent = (
 
 @dataclass(frozen=True, slots=True)
 class SegmentEnded:
-    """An agent's hold on a conversation ended. `how` it began and `end_reason` are those of the assignment."""
+    """An agent's hold on a conversation ended. `how` it began and `end_reason` are those of the assignment. `put_aside`: when
+    it was put aside and taken up again, by turns; the last of an even number of instants."""
 
     KIND: ClassVar[str] = "fact.segment"
     assignment_id: int
@@ -326,6 +327,7 @@ class SegmentEnded:
     customer_id: int | None = None
     # The call it was about, where it was one.
     call_id: int | None = None
+    put_aside: tuple[datetime, ...] = ()
     kind: Literal["fact.segment"] = "fact.segment"
 
 

@@ -33,7 +33,7 @@ from hub.domain.events import (
     SurveySent,
 )
 from hub.domain.values import ChannelKind, Direction
-from hub.kpi.cells import ABANDONED, ANSWERED, REOPENED, REPEAT_DAYS, REPEATED, rung
+from hub.kpi.cells import ABANDONED, ANSWERED, CALLED_BACK, REOPENED, REPEAT_DAYS, REPEATED, rung
 from hub.kpi.days import cut, wall_ms
 
 _MILLISECOND = timedelta(milliseconds=1)
@@ -42,7 +42,6 @@ _PASSED_AS = {"transferred": "passed_blind", "released": "passed_requeue"}
 _LEFT_AS = {
     "overflow": "overflowed",
     "transferred": "moved",
-    "callback": "called_back",
     "system_drop": "dropped",
     "withdrawn": "withdrawn",
 }
@@ -147,6 +146,8 @@ def _visit(fact: QueueVisitEnded) -> list[Part]:
         durations["answered_wait"] = wait
     elif fact.reason == "abandoned":
         counts = {ABANDONED[rung(wait, inclusive=False)]: 1, "abandoned_wait_ms": wait}
+    elif fact.reason == "callback":
+        counts = {CALLED_BACK[rung(wait, inclusive=True)]: 1}
     else:
         counts = {_LEFT_AS[fact.reason]: 1}
         if fact.reason == "withdrawn":

@@ -31,6 +31,7 @@ from hub.domain.events import (
 from hub.kpi.cells import (
     ABANDONED,
     ANSWERED,
+    CALLED_BACK,
     LADDER_S,
     OFFER_OUTCOMES,
     REPEAT_DAYS,
@@ -38,6 +39,7 @@ from hub.kpi.cells import (
     Dim,
     abandoned_before,
     answered_within,
+    called_back_within,
     reopened_within,
     repeated_within,
 )
@@ -212,12 +214,17 @@ def _share(part: str, whole: tuple[str, ...]) -> Callable[[Cell, Params], Figure
 
 
 # --- service level -------------------------------------------------------------------------------------------------------
-# The names are those of the places where the formulas are published: ICMI, "Service Level Calculations", QueueTips of July
-# 2002 (icmi.com/Resources/QueueTips/2005/March), numbers 1, 3, 4 and 5; Asterisk, app_queue.c, ServicelevelPerf and
-# ServicelevelPerf2; Amazon Connect, Administrator Guide, metric definitions, "Service level"; Genesys Cloud Resource Center,
-# "Configure the service level calculation". All as read in November 2026.
+# The names are those of the places where the formulas are published, as read in November 2026:
+#   * ICMI, QueueTips, "Service Level Calculations", formulas 1, 3, 4 and 5: a question of July 2002 with its answer of August
+#     2002, which its address files elsewhere (icmi.com/Resources/QueueTips/2005/March/Service-Level-Calculations.aspx).
+#   * Asterisk, apps/app_queue.c of August 2026, ServicelevelPerf and ServicelevelPerf2. It counts in whole seconds, and has
+#     who gave up exactly at its threshold within it; here that is no longer before it.
+#   * Amazon Connect, Administrator Guide (github.com/awsdocs/amazon-connect-admin-guide, historical-metrics-definitions.md),
+#     "Service level X seconds": removed from the queue within X seconds ÷ contacts queued; removed is who was answered,
+#     abandoned or asked to be called back. What becomes of work that nobody wants any more it does not say.
+#   * Genesys Cloud Resource Center, "Configure the service level calculation", with its three switches.
 
-_FLOWED_OUT = ("overflowed", "moved", "called_back")
+_FLOWED_OUT = ("overflowed", "moved", *CALLED_BACK)
 _OFFERED = (*ANSWERED, *ABANDONED, *_FLOWED_OUT, "dropped")
 _ENDED = (*ANSWERED, *ABANDONED)
 
@@ -255,9 +262,10 @@ def _of_answered(cell: Cell, params: Params) -> Figure:
     return Figure(_ratio(cell.sum(answered_within(params.threshold_s)), cell.sum(ANSWERED)), cell.sum(ANSWERED))
 
 
-def _of_offered(cell: Cell, params: Params) -> Figure:
-    cases = offered(cell)
-    return Figure(_ratio(cell.sum(answered_within(params.threshold_s)), cases), cases)
+def _removed(cell: Cell, params: Params) -> Figure:
+    bound = params.threshold_s
+    removed = cell.sum((*answered_within(bound), *abandoned_before(bound), *called_back_within(bound)))
+    return Figure(_ratio(removed, offered(cell)), offered(cell))
 
 
 def _genesys(cell: Cell, params: Params) -> Figure:
@@ -354,8 +362,9 @@ SERVICE_LEVELS = (
     _level(
         "_connect",
         "Service level (Amazon Connect)",
-        "Answered within the threshold ÷ all that were queued and left: answered, abandoned, passed on, called back.",
-        _of_offered,
+        "(Answered within the threshold + abandoned before it + asked within it to be called back) ÷ all that came to wait in"
+        " the queue and left it in whatever way, but those nobody wanted any more.",
+        _removed,
         _OFFERED,
     ),
     _level(
@@ -678,7 +687,10 @@ _HANDLING = (
         id="handle_s",
         version=1,
         name="Handle time of digital work, elapsed",
-        formula="From connecting to the end of a hold, of all holds but those of calls: median, 90th percentile and mean.",
+        formula=(
+            "From connecting to the end of a hold, time in which it was put aside included, of all holds but those of calls:"
+            " median, 90th percentile and mean."
+        ),
         unit=Unit.SECONDS,
         clock=Clock.WALL,
         source=SegmentEnded.KIND,
@@ -693,8 +705,8 @@ _HANDLING = (
         version=1,
         name="Handle time of digital work, shared",
         formula=(
-            "The same time, each second divided by the work the agent held in it (put aside pieces left out): the mean."
-            " Holds of before that was written down are not in it."
+            "The same time without that in which the work was put aside, each second divided by the pieces of work that the"
+            " agent had at hand in it: the mean. Holds of before that was written down are not in it."
         ),
         unit=Unit.SECONDS,
         clock=Clock.WALL,

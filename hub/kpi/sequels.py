@@ -66,19 +66,27 @@ def what_followed(
 
 
 def weigh(segment: SegmentEnded, spells: Iterable[AgentSpellEnded]) -> float | None:
-    """The seconds of a hold, each divided by the pieces of work that its agent held in it; none where all was put aside.
-    None: not all of its time is covered by the agent's spells."""
+    """The seconds of a hold, each divided by the pieces of work that its agent held in it; none in which it was put aside
+    itself. None: not all of its time is covered by the agent's spells."""
     covered = weighted = 0
     for spell in spells:
         if spell.agent_id != segment.agent_id:
             continue
-        within = min(spell.until, segment.ended_at) - max(spell.since, segment.connected_at)
-        if (shared := within // _MICROSECOND) > 0:
-            covered += shared
-            weighted += shared // spell.work_count if spell.work_count else 0
+        since, until = max(spell.since, segment.connected_at), min(spell.until, segment.ended_at)
+        if since >= until:
+            continue
+        covered += (until - since) // _MICROSECOND
+        if spell.work_count:
+            weighted += (until - since - _put_aside(segment, since, until)) // _MICROSECOND // spell.work_count
     if covered < (segment.ended_at - segment.connected_at) // _MICROSECOND:
         return None
     return weighted / 1_000_000
+
+
+def _put_aside(segment: SegmentEnded, since: datetime, until: datetime) -> timedelta:
+    """How long of that time the hold was put aside."""
+    turns = zip(segment.put_aside[::2], segment.put_aside[1::2], strict=True)
+    return sum((max(timedelta(), min(back, until) - max(away, since)) for away, back in turns), timedelta())
 
 
 def was_consulted(part: CallSegmentEnded, parts: Iterable[CallSegmentEnded]) -> bool:

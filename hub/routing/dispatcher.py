@@ -480,6 +480,7 @@ def _end_assignment(tx: Tx, view: ConversationView, reason: str) -> int | None:
                 topic_id=view.topic_id,
                 customer_id=view.customer_id,
                 call_id=view.call_id or _call_of(tx, view, row),
+                put_aside=_turned(tx, row.put_aside) if len(row.put_aside) % 2 else row.put_aside,
             ),
             {FACTS},
         )
@@ -820,9 +821,7 @@ def park(tx: Tx, viewer: Viewer, conversation_id: int, until: datetime) -> Conve
     _check_holds(viewer, before)
     if before.parked_until == until:
         return before
-    tx.execute(
-        update(tables.assignment).where(_as.conversation_id == before.id, _as.ended_at.is_(None)).values(weight=0)
-    )
+    _change_held(tx, before.id, weight=0, is_aside=True)
     data: dict[str, str | int | None] = {"until": until.isoformat(), "agent_id": before.assignee_id}
     _, view = conversations.add_happening(tx, before, Happening.PARKED, _author(viewer), data, parked_until=until)
     roster.emit_agents(tx, _holder(view))
@@ -842,10 +841,7 @@ def unpark(tx: Tx, viewer: Viewer, conversation_id: int) -> ConversationView:
 def _unpark(tx: Tx, before: ConversationView, author: Author, reason: str) -> ConversationView:
     """`reason`: time, customer or hand. Whoever holds it has it on their hands again, whatever else they hold by now."""
     (holder,) = _holder(before)
-    weight = _weight_for(tx, holder, before.channel_kind)
-    tx.execute(
-        update(tables.assignment).where(_as.conversation_id == before.id, _as.ended_at.is_(None)).values(weight=weight)
-    )
+    _change_held(tx, before.id, weight=_weight_for(tx, holder, before.channel_kind), is_aside=False)
     data: dict[str, str | int | None] = {"reason": reason, "agent_id": holder, "agent_name": _name_of(tx, holder)}
     _, view = conversations.add_happening(tx, before, Happening.UNPARKED, author, data, parked_until=None)
     # The customer's words tell of themselves, and so does one's own hand.
@@ -855,6 +851,20 @@ def _unpark(tx: Tx, before: ConversationView, author: Author, reason: str) -> Co
     roster.emit_agents(tx, [holder])
     tx.wake("routing")
     return view
+
+
+def _change_held(tx: Tx, conversation_id: int, *, weight: int, is_aside: bool) -> None:
+    """What held work costs from now on, and whether it is put aside."""
+    held = (_as.conversation_id == conversation_id, _as.ended_at.is_(None))
+    turns: tuple[datetime, ...] = tx.scalar(select(_as.put_aside).where(*held)) or ()
+    if is_aside != bool(len(turns) % 2):
+        turns = _turned(tx, turns)
+    tx.execute(update(tables.assignment).where(*held).values(weight=weight, put_aside=turns))
+
+
+def _turned(tx: Tx, turns: tuple[datetime, ...]) -> tuple[datetime, ...]:
+    """A clock that jumped back makes no turn shorter than nothing."""
+    return (*turns, max((tx.now, *turns[-1:])))
 
 
 def _check_nobody_talks(tx: Tx, view: ConversationView, user_id: int) -> None:

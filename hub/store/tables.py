@@ -84,6 +84,19 @@ def _from_microseconds(value: int | None) -> datetime | None:
     return None if value is None else _EPOCH + timedelta(microseconds=value)
 
 
+class Instants(TypeDecorator[tuple[datetime, ...]]):
+    """Some instants in their order, as JSON of microseconds; none of them is null."""
+
+    impl = JSON(none_as_null=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: tuple[datetime, ...] | None, dialect: Dialect) -> Any:
+        return [_to_microseconds(at) for at in value] if value else None
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> tuple[datetime, ...]:
+        return tuple(_EPOCH + timedelta(microseconds=at) for at in value or ())
+
+
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
     "uq": "uq_%(table_name)s_%(column_0_N_name)s",
@@ -858,6 +871,8 @@ assignment = Table(
     _at("connected_at", nullable=True),
     # The age it had as it was given: with that it goes back if no line can be set up.
     _at("queued_since", nullable=True),
+    # When it was put aside and taken up again, by turns.
+    Column("put_aside", Instants()),
     _one_of("how", "offer", "claim", "transfer", "reopen"),
     CheckConstraint("(ended_at IS NULL) = (end_reason IS NULL)", name="ended_has_a_reason"),
     Index(
@@ -1408,6 +1423,7 @@ fact_segment = Table(
     Column("topic_id", BigInteger),
     Column("customer_id", BigInteger),
     Column("call_id", BigInteger),
+    Column("put_aside", Instants()),
     # The hold, each second divided by the pieces of work held in it; null: spells of that time are not known.
     Column("weighted_s", Float),
     Index("ix_fact_segment_ended_at", "ended_at"),

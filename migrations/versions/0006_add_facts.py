@@ -164,6 +164,7 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("topic_id", sa.BigInteger(), nullable=True))
         batch_op.add_column(sa.Column("customer_id", sa.BigInteger(), nullable=True))
         batch_op.add_column(sa.Column("call_id", sa.BigInteger(), nullable=True))
+        batch_op.add_column(sa.Column("put_aside", sa.JSON(), nullable=True))
         batch_op.add_column(sa.Column("weighted_s", sa.Float(), nullable=True))
         batch_op.create_index("ix_fact_segment_ended_at", ["ended_at"], unique=False)
 
@@ -174,6 +175,7 @@ def upgrade() -> None:
     op.add_column("conversation", sa.Column("visit_since", INSTANT, nullable=True))
     op.add_column("conversation", sa.Column("visit_age", INSTANT, nullable=True))
     op.add_column("conversation", sa.Column("waited_s", sa.Float(), server_default=sa.text("0"), nullable=False))
+    op.add_column("assignment", sa.Column("put_aside", sa.JSON(), nullable=True))
     op.add_column("agent", sa.Column("spell_since", INSTANT, nullable=True))
     op.add_column("agent", sa.Column("spell_state", sa.Text(), nullable=True))
     op.add_column("agent", sa.Column("spell_reason", sa.Text(), nullable=True))
@@ -191,11 +193,13 @@ def upgrade() -> None:
 def downgrade() -> None:
     for name in ("work_count", "capacity", "load", "reason", "state", "since"):
         op.drop_column("agent", f"spell_{name}")
+    op.drop_column("assignment", "put_aside")
     for name in ("waited_s", "visit_age", "visit_since", "visit_queue_id", "visit", "arrived_at"):
         op.drop_column("conversation", name)
     with op.batch_alter_table("fact_segment", schema=None) as batch_op:
         batch_op.drop_index("ix_fact_segment_ended_at")
         batch_op.drop_column("weighted_s")
+        batch_op.drop_column("put_aside")
         batch_op.drop_column("call_id")
         batch_op.drop_column("customer_id")
         batch_op.drop_column("topic_id")

@@ -95,7 +95,8 @@ def _draw(random: Random, number: int) -> list[FactEvent]:
     ways = ("resolved", "resolved", "transferred", "released")
     facts.append(
         SegmentEnded(
-            number * 3, number, agent, *of, answered, ended, "offer", random.choice(ways), topic, customer, call_id
+            *(number * 3, number, agent, *of, answered, ended, "offer", random.choice(ways), topic, customer, call_id),
+            put_aside=random.choice(((), (answered + held / 4, answered + held / 2))),
         )
     )
     if random.random() < 0.4:

@@ -111,7 +111,8 @@ VISITS = [visit(number, wait, reason) for number, (wait, reason) in enumerate(WA
         ("service_level_icmi_5", Params(), 6 / 12, 12),
         ("service_level_asterisk", Params(), 4 / 6, 6),
         ("service_level_asterisk_2", Params(), 8 / 12, 12),
-        ("service_level_connect", Params(), 4 / 16, 16),
+        ("service_level_connect", Params(), 8 / 16, 16),
+        ("service_level_connect", Params(threshold_s=30), 11 / 16, 16),
         ("service_level_genesys", Params(), 4 / 12, 12),
         ("service_level_genesys", Params(with_short_abandons=False), 4 / 10, 10),
         ("service_level_genesys", Params(with_abandons=False), 4 / 6, 6),
@@ -229,6 +230,16 @@ def test_shared_time_counts_each_second_once_for_all_work_in_it() -> None:
     shared = figure("handle_weighted_s", facts)
     assert (shared.value, shared.n) == (30 + 40 / 2, 1)
     assert figure("handle_s", facts).value == 90
+
+
+def test_work_put_aside_is_nobodys_time() -> None:
+    """A mail put aside for most of an hour, in which a text message is answered: never more than one was at hand."""
+    mail = hold(1, ANNA, after(3600), 3600, put_aside=(after(60), after(3540)))
+    text = hold(2, ANNA, after(3540), 3480)
+    bounds = ((0, 60), (60, 3540), (3540, 3600))
+    spells = [AgentSpellEnded(ANNA, after(a), after(b), "available", None, 20, 100, 1) for a, b in bounds]
+    shared = figure("handle_weighted_s", [mail, text, *spells])
+    assert (shared.value, shared.n) == ((120 + 3480) / 2, 2)
 
 
 def test_transfers_are_told_apart() -> None:

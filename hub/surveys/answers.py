@@ -9,8 +9,9 @@ conversation: it opens nothing and answers nothing. Where agents see their own s
 supervisors'.
 
 A text message is an answer if it begins with a score of the scale (surveys.replies), the customer was asked at that address
-lately and nothing is open there: once the talk goes on, a number belongs to the talk. It becomes no message then, unless its
-comment asks something: that is taken both ways.
+lately and nothing is open there: once the talk goes on, a number belongs to the talk. It becomes no message then, unless it
+says more than a score and thanks: that is taken both ways. Once a score is given, nothing but a bare number is another:
+"4 more bags, please" belongs to no survey any more.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """It was an answer. `goes_on`: it also asks something, so it is a message as well."""
+    """It was an answer. `goes_on`: it says more than that, so it is a message as well."""
 
     conversation_id: int
     contact_point_id: int
@@ -212,7 +213,7 @@ def take_replies(tx: Tx, texts: Sequence[Text]) -> dict[int, Taken]:
 
 def _take_reply(tx: Tx, text: Text) -> Taken | None:
     asked = tx.first(
-        select(_s.id, _s.kind, _s.conversation_id, _c.contact_point_id)
+        select(_s.id, _s.kind, _s.state, _s.conversation_id, _c.contact_point_id)
         .join(tables.conversation, _c.id == _s.conversation_id)
         .join(tables.contact_point, _cp.id == _c.contact_point_id)
         .where(
@@ -226,10 +227,10 @@ def _take_reply(tx: Tx, text: Text) -> Taken | None:
         .limit(1)
     )
     reply = parse_reply(text.text, SurveyKind(asked.kind)) if asked is not None else None
-    if asked is None or reply is None:
+    if asked is None or reply is None or (asked.state == SurveyState.ANSWERED and not reply.is_bare):
         return None
     talks = (_c.contact_point_id == asked.contact_point_id, _c.channel_id == text.channel_id, _c.status == "open")
     if tx.first(select(_c.id).where(*talks).limit(1)) is not None:
         return None
     entry_id = answer(tx, asked.id, reply.score, reply.comment)
-    return Taken(asked.conversation_id, asked.contact_point_id, entry_id, goes_on=reply.asks)
+    return Taken(asked.conversation_id, asked.contact_point_id, entry_id, goes_on=reply.is_message)

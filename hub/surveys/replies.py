@@ -24,15 +24,20 @@ _BETWEEN = " \t\r\n.,;:!-–—…*)(։\ufe0f\u20e3"
 # Latin, Armenian, Arabic, fullwidth. A Greek one looks like a semicolon and is left out.
 _QUESTION_MARKS = frozenset("?՞؟？")
 _WORD = re.compile(r"\w+")
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(_WORD.findall(text.casefold()))
+
+
 # Thanks in the languages of the questions (surveys.words) and in Russian, which is written all over the region; and what
 # may stand beside them. Whoever says nothing else waits for nothing.
-_THANKS = frozenset(
+_THANKS = _words(
     "thank thanks thx ty merci շնորհակալություն շնորհակալ մերսի გმადლობ გმადლობთ მადლობა მადლობთ "
-    "təşəkkür təşəkkürlər sağol sağolun дякую дякуємо спасибо благодарю".split(" ")
+    "təşəkkür təşəkkürlər sağol sağolun дякую дякуємо спасибо благодарю"
 )
-_BESIDE_THANKS = frozenset(
-    "you so very much a lot many all again շատ եմ ենք ձեզ დიდი ძალიან çox edirəm "
-    "edirik sizə вам дуже щиро большое всем".split(" ")
+_BESIDE_THANKS = _words(
+    "you so very much a lot many all again շատ եմ ենք ձեզ დიდი ძალიან çox edirəm edirik sizə вам дуже щиро большое всем"
 )
 
 
@@ -45,21 +50,17 @@ class Reply:
 
     @property
     def is_bare(self) -> bool:
-        return not self._words and not self._asks
+        return not _words(self.comment) and not self._asks
 
     @property
     def is_message(self) -> bool:
-        words = self._words
+        words = _words(self.comment)
         is_thanks = not words.isdisjoint(_THANKS) and words <= _THANKS | _BESIDE_THANKS
         return self._asks or not (is_thanks or not words)
 
     @property
     def _asks(self) -> bool:
         return not _QUESTION_MARKS.isdisjoint(self.comment)
-
-    @property
-    def _words(self) -> frozenset[str]:
-        return frozenset(_WORD.findall(self.comment.casefold()))
 
 
 def may_be_score(text: str) -> bool:

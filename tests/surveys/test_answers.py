@@ -13,7 +13,7 @@ from hub.errors import Conflict, InvalidInput, NotFound
 from hub.kpi.facts import project, rebuild_facts
 from hub.store import tables
 from hub.store.database import Tx
-from hub.surveys import answers
+from hub.surveys import answers, lists
 from hub.timeline import conversations, customers, outbox
 from tests.surveys.conftest import PHONE, Floor
 
@@ -160,6 +160,38 @@ async def test_low_score_is_an_alert_once_and_a_follow_up(floor: Floor, asked: i
     assert (alert["user_id"], alert["reason"], alert["data"]["score"]) == (floor.supervisor.user_id, "low_score", 1)
     (survey,) = await floor.surveys()
     assert (survey["score"], survey["is_low"], survey["follow_up"]) == (2, True, "open")
+
+
+async def test_worse_answer_is_to_be_seen_to_again(floor: Floor, asked: int) -> None:
+    (survey,) = await floor.surveys()
+    for score, comment in ((2, ""), (1, ""), (1, "Nobody called me back")):
+        await floor.database.transaction(answers.answer, survey["id"], score, comment)
+        (after,) = await floor.surveys()
+        line = await floor.scene.row(tables.entry, happening="scored")
+        assert (after["follow_up"], after["followed_up_by"], line["data"]["follow_up"]) == ("open", None, "open")
+        await floor.database.transaction(lists.set_followed_up, floor.supervisor, survey["id"], done=True)
+    await floor.database.transaction(answers.answer, survey["id"], 2)
+    (after,) = await floor.surveys()
+    assert (after["score"], after["follow_up"], after["followed_up_by"]) == (2, "done", floor.supervisor.user_id)
+    alerts = await floor.scene.rows(tables.alert)
+    assert [(alert["data"]["score"], alert["seen_at"] is not None) for alert in alerts] == [
+        (2, True),
+        (1, True),
+        (1, True),
+    ]
+
+
+async def test_nobody_floods_supervisors_with_scores(floor: Floor, asked: int) -> None:
+    (survey,) = await floor.surveys()
+    for score in (1, 5, 1, 5, 1):
+        await floor.database.transaction(answers.answer, survey["id"], score)
+    assert len(await floor.scene.rows(tables.alert)) == 1
+
+
+async def test_agent_who_resolves_once_more_ends_no_alert_about_a_score(floor: Floor, asked: int) -> None:
+    await floor.reply("1 nobody called me back")
+    await floor.end(asked)
+    assert (await floor.scene.row(tables.alert))["seen_at"] is None
 
 
 async def test_score_of_a_colleague_is_not_everybodys_business(floor: Floor, asked: int) -> None:

@@ -12,7 +12,7 @@ process that is started here is stopped here; every run is bounded in time.
     kpi       reports and board over 10 million contacts             against the same over 100,000
     voice     calls that a core bridges and records                  against nothing: codecs and SRTP are the floor
     voice_accept  agent accepts → customer and agent hear each other
-    board     an agent's state changes → the figure on a supervisor's socket, 500 agents, 100 events/s; GET /board
+    board     an event → a supervisor's socket, and the pixels of their board; 500 agents, 100 events/s; GET /board
     start     `hub serve` until /readyz is 200, and idle memory
 
 docs/performance.md explains the method and holds the figures.

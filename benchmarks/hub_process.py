@@ -81,6 +81,8 @@ def run_hub(agents: int = 0, *, supervisors: int = 0, empty: bool = False) -> It
             # As in production: a line of log for each request is not part of what is measured.
             "HUB_LOG_LEVEL": "warning",
             "HUB_MEDIA_URL": "off",
+            # Agents of a benchmark have no console that could be lost.
+            "HUB_PRESENCE_GRACE_S": "600",
         }
         log = data_dir / "serve.log"
         with log.open("wb") as output:

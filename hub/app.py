@@ -3,8 +3,8 @@
     Settings → Database, Vault, Files → Wakes, Notices, Tail → Intake, Adapters → loops → web
 
 All loops of a process run in one group: tail (stream), notices, dispatcher, lines, recordings, escalations, clocks,
-sender, media, mailboxes, surveys, projector, forecasts, reports, limits, tellings, live, housekeeping, and the listener
-for mail where one is set up.
+sender, media, mailboxes, surveys, projector, queue lengths, forecasts, reports, limits, tellings, live, housekeeping, and
+the listener for mail where one is set up.
 Each of them waits through a database that is away. One that ends in any other way takes the process down, loudly: a hub
 that answers but routes nothing would be worse than one that is restarted.
 """
@@ -41,6 +41,7 @@ from hub.calls.lines import Lines
 from hub.calls.recording_fetcher import RecordingFetcher
 from hub.errors import DatabaseAway, Misconfigured
 from hub.kpi.facts import Projector
+from hub.kpi.queue_lengths import LengthTeller
 from hub.kpi.tellings import Teller, Watch
 from hub.logs import set_up_logging
 from hub.media_child import media_beside
@@ -111,6 +112,7 @@ from hub.web.api import EXCEPTION_HANDLERS, Endpoint, api_routes, endpoints_of
 from hub.web.call_socket import CallSockets
 from hub.web.chat_socket import ChatSockets
 from hub.web.live import Live
+from hub.web.report_turns import ReportTurns
 from hub.web.security import SecureAnswers
 from hub.web.smtp_listener import MailListener
 from hub.web.socket_protocol import PushProtocol
@@ -220,11 +222,13 @@ class Hub:
         self.estimator = Estimator(self.database, self.wakes)
         self.surveys = Surveys(self.database, self.wakes)
         self.projector = Projector(self.database, self.wakes)
+        self.length_teller = LengthTeller(self.database, self.wakes)
         self.teller = Teller(self.database, self.channels, self.vault, may_be_private=settings.private_webhooks)
         self.watch = Watch(self.database, self.wakes, self.teller)
-        self.report_sender = ReportSender(self.database, self.wakes, self.channels)
+        self.report_sender = ReportSender(self.database, self.wakes, self.channels, self.settings.public_url)
         self.forecaster = Forecaster(self.database)
         self.live = Live(self.database, self.tail, self.notices, process=self.process)
+        self.report_turns = ReportTurns()
         self.chat_sockets = ChatSockets()
         self.call_sockets = CallSockets()
         self.live.hub = self
@@ -236,6 +240,7 @@ class Hub:
         self.tail.follow(self.mailroom.follow)
         self.tail.follow(self.mail_fetcher.follow)
         self.tail.follow(self.projector.follow)
+        self.tail.follow(self.length_teller.follow)
         self.notices.listen(self.chat_sockets.volatile)
         self._tasks: list[asyncio.Task[None]] = []
         self.is_ready = False
@@ -257,6 +262,7 @@ class Hub:
             "mailboxes": self.mail_fetcher.run(),
             "surveys": self.surveys.run(),
             "projector": self.projector.run(),
+            "queue lengths": self.length_teller.run(),
             "reports": self.report_sender.run(),
             "limits": self.watch.look(),
             "tellings": self.watch.tell(),

@@ -35,6 +35,7 @@ LAYERS: tuple[tuple[str, str], ...] = (
     ("hub.routing.waiting", "pure"),
     ("hub.kpi.cells", "pure"),
     ("hub.kpi.days", "pure"),
+    ("hub.kpi.earlier", "pure"),
     ("hub.kpi.folding", "pure"),
     ("hub.kpi.limit_state", "pure"),
     ("hub.kpi.measures", "pure"),

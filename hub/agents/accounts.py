@@ -28,7 +28,7 @@ from sqlalchemy import Select, delete, insert, select, update
 from hub.agents import alerts, roster
 from hub.agents.queues import emit_access, emit_queues, set_user_queues
 from hub.agents.teams import emit_teams_of
-from hub.agents.viewer import Viewer, hash_token
+from hub.agents.viewer import SCREEN_MAX, Viewer, hash_token, is_used
 from hub.domain.values import ChannelKind, ContactKind, Role
 from hub.domain.views import UserView
 from hub.errors import Conflict, InvalidInput, NotFound, TooMany
@@ -404,10 +404,23 @@ def open_session(
 
 
 def close_session(tx: Tx, viewer: Viewer) -> None:
-    """The person signs out: this session ends, the agent goes offline, ringing and live work goes back to the queue."""
+    """The person signs out: this session ends, the agent goes offline, ringing and live work goes back to the queue. A screen
+    that is taken from the wall is nobody's leaving."""
     tx.execute(delete(tables.session).where(_s.token_hash == viewer.session_hash))
-    dispatcher.sign_out(tx, viewer.user_id)
+    if not viewer.is_screen:
+        dispatcher.sign_out(tx, viewer.user_id)
     emit_access(tx, [viewer.user_id])
+
+
+def make_screen(tx: Tx, viewer: Viewer) -> datetime:
+    """This session is of a screen on a wall from now on: it lasts for SCREEN_MAX, and cannot become another one again.
+    Returns when it ends. The person's other sessions stay as they are."""
+    ends = tx.now + SCREEN_MAX
+    tx.execute(
+        update(tables.session).where(_s.token_hash == viewer.session_hash).values(is_screen=True, expires_at=ends)
+    )
+    emit_access(tx, [viewer.user_id])
+    return ends
 
 
 def end_sessions(tx: Tx, user_id: int, *, keep: str | None = None) -> None:
@@ -421,9 +434,7 @@ def end_sessions(tx: Tx, user_id: int, *, keep: str | None = None) -> None:
 
 def forget_expired(tx: Tx, idle_s: int) -> int:
     """Deletes sessions that have expired and failures that are forgiven; returns how many rows went."""
-    sessions = delete(tables.session).where(
-        (_s.expires_at <= tx.now) | (_s.seen_at <= tx.now - timedelta(seconds=idle_s))
-    )
+    sessions = delete(tables.session).where((_s.expires_at <= tx.now) | ~is_used(tx.now, idle_s))
     failures = delete(tables.sign_in_failure).where(_f.last_at < tx.now - _FORGIVEN_AFTER)
     return int(tx.execute(sessions).rowcount + tx.execute(failures).rowcount)
 

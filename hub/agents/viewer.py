@@ -10,7 +10,7 @@ import hashlib
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, select, update
 
 from hub.domain.events import STAFF, SUPERVISORS, queue_topic, user_topic
 from hub.domain.values import Role
@@ -21,6 +21,8 @@ _s, _u, _k, _m = tables.session.c, tables.user_account.c, tables.api_key.c, tabl
 
 # "Last seen" is written at most this often: a write a request would cost more than the request.
 SEEN_EVERY = timedelta(minutes=1)
+# A screen on a wall: "runs for weeks", and somebody looks at it once a quarter. It may be off over the holidays.
+SCREEN_MAX, SCREEN_IDLE = timedelta(days=90), timedelta(days=14)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,7 @@ class Viewer:
     """The one who asks. Either `session_hash` and `csrf_token` are set (a browser) or `api_key_id` (a program).
 
     `expires_at` is when the session ends whatever happens (None for keys); `needs_touch` says that "last seen" is due.
+    `is_screen`: a screen on a wall, which may only look at the board (web.api says at what).
     """
 
     user_id: int
@@ -40,6 +43,7 @@ class Viewer:
     api_key_id: int | None = None
     expires_at: datetime | None = None
     needs_touch: bool = False
+    is_screen: bool = False
 
     def covers(self, role: Role) -> bool:
         return self.role.covers(role)
@@ -60,7 +64,7 @@ def hash_token(token: str) -> str:
 
 _PERSON = (_u.id.label("user_id"), _u.role.label("user_role"), _u.name, _u.language, _m.queue_id)
 _BY_SESSION = (
-    select(*_PERSON, _s.csrf_token, _s.seen_at, _s.expires_at)
+    select(*_PERSON, _s.csrf_token, _s.seen_at, _s.expires_at, _s.is_screen)
     .join(tables.user_account, _u.id == _s.user_id)
     .outerjoin(tables.queue_member, _m.user_id == _u.id)
     .where(_u.active)
@@ -73,14 +77,17 @@ _BY_API_KEY = (
 )
 
 
+def is_used(now: datetime, idle_s: int) -> ColumnElement[bool]:
+    """The condition on `session` that it has not been idle for too long."""
+    seen = _s.seen_at > now - timedelta(seconds=idle_s)
+    return seen | (_s.is_screen & (_s.seen_at > now - SCREEN_IDLE))
+
+
 def find_viewer_by_session(tx: Tx, token: str, idle_s: int) -> Viewer | None:
-    """None if there is no such session, if it has expired (idle for `idle_s`, or too old) or its user is not active."""
+    """None if there is no such session, if it has expired (idle for `idle_s`, or too old) or its user is not active. A screen
+    on a wall may be switched off for longer than somebody's own."""
     token_hash = hash_token(token)
-    rows = tx.rows(
-        _BY_SESSION.where(
-            _s.token_hash == token_hash, _s.expires_at > tx.now, _s.seen_at > tx.now - timedelta(seconds=idle_s)
-        )
-    )
+    rows = tx.rows(_BY_SESSION.where(_s.token_hash == token_hash, _s.expires_at > tx.now, is_used(tx.now, idle_s)))
     if not rows:
         return None
     row = rows[0]
@@ -93,6 +100,7 @@ def find_viewer_by_session(tx: Tx, token: str, idle_s: int) -> Viewer | None:
         session_hash=token_hash,
         csrf_token=row.csrf_token,
         expires_at=row.expires_at,
+        is_screen=row.is_screen,
         needs_touch=tx.now - row.seen_at >= SEEN_EVERY,
     )
 

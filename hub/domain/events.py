@@ -34,6 +34,7 @@ from hub.domain.views import (
     KpiAlertView,
     NumbersView,
     OfferView,
+    QueueLengthView,
     QueueNumbersView,
     QueueView,
     TargetView,
@@ -157,6 +158,13 @@ class EstimateChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class QueueLengthChanged:
+    KIND: ClassVar[str] = "queue_length.changed"
+    length: QueueLengthView
+    kind: Literal["queue_length.changed"] = "queue_length.changed"
+
+
+@dataclass(frozen=True, slots=True)
 class ChannelChanged:
     KIND: ClassVar[str] = "channel.changed"
     channel: ChannelView
@@ -269,6 +277,7 @@ HubEvent = (
     | AgentChanged
     | QueueChanged
     | EstimateChanged
+    | QueueLengthChanged
     | ChannelChanged
     | NumbersChanged
     | QueueNumbersChanged

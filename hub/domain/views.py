@@ -455,6 +455,18 @@ class EstimateView:
 
 
 @dataclass(frozen=True, slots=True)
+class QueueLengthView:
+    """How many wait in a queue now (who is to be called back later does not), since when the longest of them, and how much
+    of it is not resolved, with somebody or not. It was so a moment ago."""
+
+    queue_id: int
+    waiting: int
+    longest_since: datetime | None
+    unresolved: int
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
 class PlaceView:
     """Where waiting work stands: its place in the queue (1 is next) and the estimated wait from now on; null where it does
     not stand in line or nothing can be said. `opens_at`: the queue is closed until then."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import dataclass
+from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from sqlalchemy import select
+from sqlalchemy import Row, func, select
 
 from hub.errors import Misconfigured
 from hub.kpi.placing import Membership, Placing
@@ -28,8 +30,35 @@ def _zone(name: str, whose: str) -> ZoneInfo:
         raise Misconfigured(f"{whose} time zone {name!r} is not known here") from error
 
 
-def load_placing(tx: Tx) -> Placing:
-    """Misconfigured when a time zone is not known."""
+# Which database it is, the organisation's clock, and what changes with every change of a team or of who is in it: a version
+# is raised each time, and a team is never removed from its table.
+_MARKS = select(
+    select(tables.stream.c.epoch).scalar_subquery(),
+    select(tables.organisation.c.time_zone).scalar_subquery(),
+    *(select(each).select_from(tables.team).scalar_subquery() for each in (func.count(), func.sum(_t.version))),
+)
+
+
+@dataclass(slots=True)
+class Known:
+    """Who belongs where, as somebody read it last. What has another mark by now is read again, so it is never older than the
+    transaction that uses it. Whoever keeps one lets it go when a transaction of theirs fails."""
+
+    placing: Placing | None = None
+    mark: Row[Any] | None = None
+
+
+def load_placing(tx: Tx, known: Known | None = None) -> Placing:
+    """Misconfigured when a time zone is not known. `known`: what needs not be read again if it has not changed."""
+    known = known or Known()
+    # It is read before what it stands for: what changes meanwhile is read once more, never missed.
+    mark = tx.rows(_MARKS)[0]
+    if known.placing is None or known.mark != mark:
+        known.placing, known.mark = _load_placing(tx), mark
+    return known.placing.fresh()
+
+
+def _load_placing(tx: Tx) -> Placing:
     zones = {
         row.id: _zone(row.time_zone, "a team's")
         for row in tx.rows(select(_t.id, _t.time_zone).where(_t.time_zone.is_not(None)))

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Literal
 
-from sqlalchemy import Row, func, or_, select
+from sqlalchemy import Row, or_, select
 
 from hub.agents import roster
 from hub.agents.viewer import Viewer
@@ -56,6 +56,7 @@ from hub.kpi.measures import (
     Measure,
     Params,
 )
+from hub.kpi.open_work import load_backlog, load_waiting
 from hub.kpi.placing import Placing
 from hub.store import tables
 from hub.store.database import Tx
@@ -89,7 +90,7 @@ _OF_QUEUES = (
 # What is counted of an agent that their numbers tell.
 AGENT_COUNTERS = frozenset(name for measure in (*_OF_AGENTS, *_MEANS_OF_AGENTS) for name in measure.reads)
 
-_a, _c, _q = tables.agent.c, tables.conversation.c, tables.queue.c
+_a, _q = tables.agent.c, tables.queue.c
 
 
 def load_level(tx: Tx) -> tuple[Measure, Params]:
@@ -296,17 +297,6 @@ def _queue_numbers(
     )
 
 
-def load_backlog(tx: Tx, queue_ids: Collection[int] | None = None) -> dict[int, int]:
-    """How much is not resolved in each queue (None: in all) that has anything: it waits, or somebody has it."""
-    found: defaultdict[int, int] = defaultdict(int)
-    # Apart, since each has its index.
-    for is_open in (_c.queued_since.is_not(None), _c.assignee_id.is_not(None)):
-        counted = select(_c.queue_id, func.count().label("size")).where(is_open).group_by(_c.queue_id)
-        for row in tx.rows(counted if queue_ids is None else counted.where(_c.queue_id.in_(queue_ids))):
-            found[row.queue_id] += int(row.size)
-    return dict(found)
-
-
 # --- the board ----------------------------------------------------------------------------------------------------------
 
 
@@ -342,20 +332,13 @@ def load_board(tx: Tx, viewer: Viewer) -> BoardView:
 def _load_board_queues(tx: Tx, queue_ids: Collection[int] | None) -> list[BoardQueueView]:
     wanted = select(_q.id, _q.name, _q.ewt_s).order_by(_q.name, _q.id)
     rows = tx.rows(wanted if queue_ids is None else wanted.where(_q.id.in_(queue_ids)))
-    waiting = {
-        row.queue_id: row
-        for row in tx.rows(
-            select(_c.queue_id, func.count().label("size"), func.min(_c.queued_since).label("since"))
-            .where(_c.queued_since.is_not(None), _c.parked_until.is_(None), _c.queue_id.in_([row.id for row in rows]))
-            .group_by(_c.queue_id)
-        )
-    }
+    waiting = load_waiting(tx, [row.id for row in rows])
     numbers = load_numbers_of_queues(tx, [row.id for row in rows], tx.now)
     return [
         BoardQueueView(
             queue_id=row.id,
             name=row.name,
-            waiting=int(waiting[row.id].size) if row.id in waiting else 0,
+            waiting=waiting[row.id].count if row.id in waiting else 0,
             longest_since=waiting[row.id].since if row.id in waiting else None,
             ewt_s=row.ewt_s,
             numbers=numbers[row.id],

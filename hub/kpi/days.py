@@ -20,6 +20,10 @@ from zoneinfo import ZoneInfo
 INTERVAL_S = 900
 INTERVAL = timedelta(seconds=INTERVAL_S)
 
+# Nothing was counted before computers did; and a day must have one after it, in every zone.
+_FIRST_DAY, _LAST_DAY = date(1970, 1, 2), date(2999, 12, 31)
+DAYS_TOLD = f"must be from {_FIRST_DAY} to {_LAST_DAY}"
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 
@@ -60,6 +64,17 @@ def local_day(now: datetime, zone: ZoneInfo) -> LocalDay:
 def start_of(on: date, zone: ZoneInfo) -> datetime:
     """The first instant of a local day."""
     return datetime.combine(on, time(), tzinfo=zone).astimezone(UTC)
+
+
+def days_earlier(at: datetime, count: timedelta, zone: ZoneInfo) -> datetime:
+    """When the clocks of a zone showed the same so many days before; of a time that came twice the first, of one that was
+    skipped as much later."""
+    return (at.astimezone(zone).replace(tzinfo=None, fold=0) - count).replace(tzinfo=zone).astimezone(UTC)
+
+
+def is_told_of(on: date) -> bool:
+    """Whether anybody may ask for this day."""
+    return _FIRST_DAY <= on <= _LAST_DAY
 
 
 def wall_s(since: datetime, until: datetime) -> float:

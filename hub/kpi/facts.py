@@ -14,7 +14,8 @@ Invariants:
   * Each step reads a bounded window of the stream, so the writer is never held for long.
 
 It also turns the day: at the organisation's midnight those who worked yesterday or are signed in are told their new numbers,
-and so is everybody whose queue had anything. When service level is to be counted otherwise, all queues are told.
+and so is everybody whose queue had anything; at the midnight of teams with a zone of their own, their members.
+When service level is to be counted otherwise, all queues are told.
 
 It computes no figure; see kpi.measures for the formulas, kpi.board and kpi.figures for the queries.
 """
@@ -54,11 +55,10 @@ from hub.domain.events import (
 )
 from hub.domain.views import NumbersView, QueueNumbersView
 from hub.errors import DatabaseAway
-from hub.kpi.belonging import load_placing, load_zone
+from hub.kpi.belonging import Known, load_placing, load_zone
 from hub.kpi.board import (
     AGENT_COUNTERS,
     load_agents_between,
-    load_backlog,
     load_level,
     load_numbers_of,
     load_numbers_of_queues,
@@ -72,6 +72,7 @@ from hub.kpi.fact_rows import TABLES, make_row
 from hub.kpi.figures import PROJECTION
 from hub.kpi.kept_cells import Changes, add_changes
 from hub.kpi.new_facts import correct_scores, fold_new
+from hub.kpi.open_work import load_backlog
 from hub.kpi.placing import Placing
 from hub.store import tables
 from hub.store.database import Database, Tx
@@ -84,14 +85,15 @@ WAKE = "facts"
 # One step looks at so many events of the stream. At some 45 microseconds a fact (SQLite, quiet machine) a window of
 # nothing but facts holds the writer for 50 ms.
 WINDOW = 1_000
-# Without a wake it looks by itself this often; it is also how late the day may turn.
-_LOOK_EVERY_S = 10.0
+# Without a wake it looks by itself this often, and when a day may turn.
+_LOOK_EVERY_S, _QUARTER_S = 10.0, 900.0
 _RETRY_S = 0.5
 # Windows of a busy floor begin no sooner after one another: what changes many times meanwhile is read and told once. Well
 # within the second in which it shall be on the screens.
 _PACE_S = 0.2
 
-# The name under which `projection` keeps the day (a date's ordinal) whose numbers the screens show.
+# The name under which `projection` keeps the day (a date's ordinal) whose numbers the screens show; with a full stop and a
+# zone after it that of the teams whose clock it is.
 _DAY = "facts.day"
 # … how service level was counted when it was told last (crc32).
 _LEVEL = "facts.level"
@@ -125,11 +127,14 @@ class Projector:
     async def run(self) -> None:
         """Waits while the database is away; anything else that goes wrong ends it (and the process, loudly)."""
         is_away = False
+        known = Known()
         while True:
             began = monotonic()
             try:
-                is_behind = await self._database.transaction(project)
+                is_behind = await self._database.transaction(project, known)
             except DatabaseAway as error:
+                # What was read may have been taken back with the rest.
+                known = Known()
                 if not is_away:
                     log.warning("kpi.away", extra={"detail": error.message})
                 is_away = True
@@ -139,8 +144,13 @@ class Projector:
                 log.info("kpi.back")
                 is_away = False
             if not is_behind:
-                await self._wakes.wait(WAKE, _LOOK_EVERY_S)
+                await self._wakes.wait(WAKE, _until_next_look_s(self._database.clock()))
                 await asyncio.sleep(max(0.0, began + _PACE_S - monotonic()))
+
+
+def _until_next_look_s(now: datetime) -> float:
+    """Every midnight is a quarter of an hour of the clock (kpi.days): then somebody's day turns; a little later it has."""
+    return min(_LOOK_EVERY_S, _QUARTER_S - now.timestamp() % _QUARTER_S + 0.05)
 
 
 async def rebuild_facts(database: Database) -> int:
@@ -148,7 +158,8 @@ async def rebuild_facts(database: Database) -> int:
     seen yet. Safe beside a running hub, which tells figures of the past as not complete meanwhile; killed in the middle, any
     hub goes on with it. Returns how many facts there were again."""
     await database.transaction(begin_rebuild)
-    while await database.transaction(project):
+    known = Known()
+    while await database.transaction(project, known):
         pass
     return await database.read(count_rebuilt)
 
@@ -156,10 +167,11 @@ async def rebuild_facts(database: Database) -> int:
 # --- units of work ---------------------------------------------------------------------------------------------------
 
 
-def project(tx: Tx) -> bool:
-    """Projects the next window of the stream and tells whose numbers of today changed. True if there is more to do."""
+def project(tx: Tx, known: Known | None = None) -> bool:
+    """Projects the next window of the stream and tells whose numbers of today changed. True if there is more to do. `known`:
+    what steps before this one read of who belongs where."""
     cursor = _lock_checkpoint(tx)
-    placing = load_placing(tx)
+    placing = load_placing(tx, known)
     marks = _load_marks(tx)
     if marks[_CELLS] != (version := _version_of(placing)):
         if cursor > 0 or marks[_FORGETTING]:
@@ -195,7 +207,7 @@ def project(tx: Tx) -> bool:
     elif is_full:
         # Screen events alone: the checkpoint moves on now and then, so that no later step has far to look.
         _set_mark(tx, PROJECTION, end)
-    _turn_day(tx, marks)
+    _turn_days(tx, marks, placing)
     _heed_level(tx, marks)
     return is_full
 
@@ -320,21 +332,30 @@ def _store_facts(tx: Tx, facts: Iterable[FactEvent], placing: Placing) -> Change
     return changes
 
 
-def _turn_day(tx: Tx, marks: Mapping[str, int]) -> None:
-    """When the day has changed since the last look (midnight, or a new time zone), the screens of all who had numbers
-    are told; under the checkpoint's lock, so one process does it once."""
-    zone = load_zone(tx)
-    today = local_day(tx.now, zone)
-    shown = marks[_DAY]
-    if shown == today.date.toordinal():
-        return
-    _set_mark(tx, _DAY, today.date.toordinal())
-    if not shown:
-        return
-    since = min(date.fromordinal(shown), today.date)
-    agents = load_agents_between(tx, since, today.date) | load_signed_in(tx)
-    _emit(tx, load_numbers_of(tx, agents, tx.now).values())
-    _emit_of_queues(tx, load_numbers_of_queues(tx, _busy_queues(tx, since, today.date), tx.now))
+def _turn_days(tx: Tx, marks: Mapping[str, int], placing: Placing) -> None:
+    """When a day has changed since the last look (midnight, or a new time zone), the screens of all who had numbers in it are
+    told: by the organisation's clock everybody and all queues, by that of teams with a zone of their own whoever has their
+    day from it. Under the checkpoint's lock, so one process does it once."""
+    agents: set[int] = set()
+    # Who has never been shown anything sees nothing old.
+    if (turned := _turn(tx, marks, _DAY, placing.day(tx.now, placing.zone))) and marks[_DAY]:
+        agents |= load_agents_between(tx, *turned) | load_signed_in(tx)
+        _emit_of_queues(tx, load_numbers_of_queues(tx, _busy_queues(tx, *turned), tx.now))
+    for zone in {zone.key: zone for zone in placing.team_zones.values()}.values():
+        if turned := _turn(tx, marks, f"{_DAY}.{zone.key}", placing.day(tx.now, zone)):
+            shown = load_agents_between(tx, *turned) | load_signed_in(tx)
+            agents |= {of for of in shown if placing.zone_of_agent(of, tx.now) == zone}
+    if agents:
+        _emit(tx, load_numbers_of(tx, sorted(agents), tx.now, placing).values())
+
+
+def _turn(tx: Tx, marks: Mapping[str, int], name: str, today: int) -> tuple[date, date] | None:
+    """The first and the last of the days whose numbers may be on the screens, if it is another day than was shown."""
+    shown = marks[name]
+    if shown == today:
+        return None
+    _set_mark(tx, name, today)
+    return date.fromordinal(min(shown or today, today)), date.fromordinal(today)
 
 
 def _heed_level(tx: Tx, marks: Mapping[str, int]) -> None:

@@ -6,14 +6,16 @@ Whole months are read as such, the days before and after them as days; merged ce
 Two things at once (an agent within a queue), and intervals of agents, teams and topics, are folded from the facts at the
 asking: more than FACT_LIMIT of them is ReportTooLarge, which says what to narrow, never a figure of a part.
 
-What an agent does right now is counted up to `now`. A stretch before the first fact or in the future is a gap, not zero;
+What a report is compared with is cut as kpi.earlier says: of a day that goes on, with as much of the day before. What an
+agent does right now is counted up to `now`. A stretch before the first fact or in the future is a gap, not zero;
 `as_of` says up to when everything is told.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Collection, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from itertools import chain
@@ -26,17 +28,19 @@ from hub.errors import InvalidInput, ReportTooLarge
 from hub.kpi.belonging import load_kinds, load_placing
 from hub.kpi.cells import EVERYTHING, NOTHING, Cell, Dim
 from hub.kpi.days import (
+    DAYS_TOLD,
     Grain,
+    Stretch,
     interval_number,
     interval_start,
-    month_number,
-    month_start,
+    is_told_of,
     start_of,
     stretches,
     whole_months,
 )
+from hub.kpi.earlier import Earlier, earlier_of
 from hub.kpi.fact_rows import load_going_on
-from hub.kpi.kept_cells import Span, load_each, load_sums
+from hub.kpi.kept_cells import Span, add_up, is_more_than, load_each, load_sums
 from hub.kpi.measures import DEFAULTS, MEASURES, Figure, Measure, Params, counted_of
 from hub.kpi.placing import BY_INTERVAL, Placing
 from hub.kpi.refolding import Wanted, fold_facts, load_facts
@@ -89,7 +93,7 @@ NO_FILTERS = Filters()
 @dataclass(frozen=True, slots=True)
 class Query:
     """`since` and `until` are local days, both included. `ids`: whose rows (empty: of all who have any), as texts.
-    `compare`: with as many days (whole months: as many months) just before."""
+    `compare`: with as many days (whole months: as many months) just before, or from the day `before` on (kpi.earlier)."""
 
     measures: tuple[str, ...]
     since: date
@@ -100,6 +104,7 @@ class Query:
     filters: Filters = NO_FILTERS
     compare: bool = False
     params: Params = DEFAULTS
+    before: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +121,15 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
+class Compared:
+    """With which local days, both included; `cut_at`: only what happened before, as of today there is no more either."""
+
+    since: date
+    until: date
+    cut_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """`as_of`: everything that happened before is in it. `is_complete`: the whole range is told of, without a gap."""
 
@@ -128,6 +142,7 @@ class Report:
     is_complete: bool
     measures: tuple[Measure, ...]
     rows: tuple[Row, ...] = field(default=())
+    compared: Compared | None = None
 
 
 def load_figures(tx: Tx, query: Query, now: datetime) -> Report:
@@ -136,13 +151,11 @@ def load_figures(tx: Tx, query: Query, now: datetime) -> Report:
     check_query(query)
     placing = load_placing(tx)
     asked = _Asked(query, placing, now)
-    cells = _load_cells(tx, asked, query.since, query.until)
-    earlier: dict[tuple[int, str], Cell] = {}
-    if query.compare:
-        since, until = _before(query.since, query.until)
-        earlier = _load_cells(tx, _Asked(replace(query, since=since, until=until), placing, now), since, until)
+    cells = _load_cells(tx, asked)
     names = load_names(tx, query.by)
     known = load_known(tx)
+    before = _load_before(tx, asked, known) if query.compare else None
+    earlier = {} if before is None else before.cells
     horizon = load_horizon(tx, now)
     measures = tuple(MEASURES[name] for name in query.measures)
     told = _told(cells, earlier)
@@ -157,8 +170,9 @@ def load_figures(tx: Tx, query: Query, now: datetime) -> Report:
         is_complete = is_complete and not is_gap
         keys = _keys(query, told.get(number, set()))
         for key in sorted(keys, key=lambda key: (names.get(key, key), key)):
-            cell, before = cells.get((number, key), NOTHING), earlier.get((number, key), NOTHING)
-            figures = {} if is_gap else {one.id: _figure(one, cell, before, query) for one in measures}
+            cell = cells.get((number, key), NOTHING)
+            past = before.cell(number, key) if before is not None else None
+            figures = {} if is_gap else {one.id: _figure(one, cell, past, query.params) for one in measures}
             name = names.get(key, key) if query.by is not Dim.ALL else ""
             rows.append(Row(start, end, key if query.by is not Dim.ALL else None, name, figures, is_gap))
     return Report(
@@ -171,6 +185,7 @@ def load_figures(tx: Tx, query: Query, now: datetime) -> Report:
         is_complete,
         measures,
         tuple(rows),
+        None if before is None else before.compared,
     )
 
 
@@ -184,16 +199,22 @@ def check_query(query: Query) -> None:
         faults["measures"] = f"no such measure: {', '.join(unknown)}"
     if query.since > query.until:
         faults["since"] = "must not be after the last day"
+    elif not is_told_of(query.since) or not is_told_of(query.until):
+        faults["until" if is_told_of(query.since) else "since"] = DAYS_TOLD
     elif (query.until - query.since).days >= DAY_LIMIT:
         faults["until"] = f"must be within {DAY_LIMIT} days of the first"
     elif query.grain is Grain.INTERVAL and (query.until - query.since).days >= INTERVAL_DAY_LIMIT:
         faults["grain"] = f"intervals are told of at most {INTERVAL_DAY_LIMIT} days"
+    if query.before is not None and not (is_told_of(query.before) and query.before < query.since):
+        faults["before"] = "must be before the first day"
     wanted = {query.by, *query.filters.dims()}
     for name in query.measures:
         if name in MEASURES and (beyond := sorted(dim.value for dim in wanted - set(MEASURES[name].by))):
             faults.setdefault("measures", f"{name} is not told by {', '.join(beyond)}")
     for dim, ids in (*query.filters.by_dim(), (query.by, query.ids)):
-        if dim is not Dim.CHANNEL and not all(one.isdecimal() and len(one) < ID_DIGITS for one in ids):
+        if dim is not Dim.CHANNEL and not all(
+            one.isascii() and one.isdecimal() and len(one) < ID_DIGITS for one in ids
+        ):
             faults[f"{dim.value}s" if dim is not query.by else "ids"] = "must be whole numbers"
     if faults:
         raise InvalidInput("The report cannot be asked like this.", fields=faults)
@@ -203,17 +224,23 @@ def check_query(query: Query) -> None:
 
 
 class _Asked:
-    """What a query needs: its stretches, and what is read of cells."""
+    """What a query needs: its stretches, and what is read of cells. `earlier`: of the time before, instead of its own."""
 
-    def __init__(self, query: Query, placing: Placing, now: datetime) -> None:
+    def __init__(self, query: Query, placing: Placing, now: datetime, earlier: Earlier | None = None) -> None:
         self.query = query
         self.placing = placing
         self.now = now
-        self.stretches = stretches(query.since, query.until, query.grain, placing.zone)
+        self.earlier = earlier
+        self._cuts: dict[str, datetime | None] = {}
+        self.stretches: Sequence[Stretch] = stretches(query.since, query.until, query.grain, placing.zone)
+        if earlier is not None:
+            self.query = replace(query, since=earlier.since, until=earlier.until)
+            self.stretches = earlier.stretches
         measures = [MEASURES[name] for name in query.measures]
         self.counters = sorted({name for measure in measures for name in measure.reads})
         self.sketches = sorted({measure.sketch for measure in measures if measure.sketch is not None})
         self.sources = sorted({source for measure in measures for source in counted_of(measure)})
+        self.sketched = sorted({one for measure in measures if measure.sketch for one in counted_of(measure)})
         self.ids = sorted(query.ids) or None
 
     @property
@@ -223,8 +250,26 @@ class _Asked:
             return True
         return self.query.grain is Grain.INTERVAL and (self.query.by not in BY_INTERVAL or bool(self.sketches))
 
+    @property
+    def whole_until(self) -> date:
+        """The last day that counts whole, wherever its team's clocks are."""
+        if self.earlier is None or self.earlier.cut_on is None:
+            return self.query.until
+        elsewhere = bool(self.placing.team_zones) and self.query.by in (Dim.AGENT, Dim.TEAM)
+        return self.earlier.cut_on - timedelta(days=2 if elsewhere else 1)
+
+    def cut(self, zone: ZoneInfo) -> datetime | None:
+        if self.earlier is None:
+            return None
+        if zone.key not in self._cuts:
+            self._cuts[zone.key] = self.earlier.cut(zone)
+        return self._cuts[zone.key]
+
     def number_of(self, at: datetime, zone: ZoneInfo) -> int | None:
         """In which stretch an instant is; days and months are those of the zone."""
+        cut = self.cut(zone)
+        if cut is not None and at >= cut:
+            return None
         if self.query.grain is Grain.INTERVAL:
             number = interval_number(at) - (self.stretches[0].interval or 0)
             return number if 0 <= number < len(self.stretches) else None
@@ -233,15 +278,20 @@ class _Asked:
         return number if number >= 0 and on <= self.stretches[number].until else None
 
 
-def _load_cells(tx: Tx, asked: _Asked, since: date, until: date) -> dict[tuple[int, str], Cell]:
+def _load_cells(tx: Tx, asked: _Asked) -> dict[tuple[int, str], Cell]:
     """By the number of the stretch and the id."""
-    cells = _fold(tx, asked, since, until) if asked.is_folded else _load_kept(tx, asked)
+    since, until = asked.query.since, asked.query.until
+    if len(asked.stretches) * len(asked.query.ids) > ROW_LIMIT:
+        raise _too_many_rows()
+    if asked.is_folded:
+        cells = _fold(tx, asked, asked.sources, since, until, asked.number_of)
+    else:
+        cells = _load_kept(tx, asked)
+        if asked.whole_until < until and asked.query.grain is not Grain.INTERVAL:
+            _add_part_of_day(tx, asked, cells)
     _add_going_on(tx, asked, since, until, cells)
     if len(cells) > ROW_LIMIT:
-        raise ReportTooLarge(
-            f"This report has more than {ROW_LIMIT:,} rows. Ask for fewer days or a coarser grain.",
-            fields={"grain": "ask for a coarser one, or for fewer days"},
-        )
+        raise _too_many_rows()
     return cells
 
 
@@ -251,17 +301,89 @@ def _load_kept(tx: Tx, asked: _Asked) -> dict[tuple[int, str], Cell]:
     of = (asked.counters, asked.sketches)
     if asked.query.grain is Grain.INTERVAL:
         first = asked.stretches[0].interval or 0
-        span = Span(Grain.INTERVAL, first, first + len(asked.stretches) - 1)
+        cut = asked.cut(asked.placing.zone)
+        last = first + len(asked.stretches) - 1 if cut is None else interval_number(cut) - 1
+        span = Span(Grain.INTERVAL, first, last)
+        _check_size(tx, by, ids, span, 1)
         each = load_each(tx, by, ids, span, *of)
         return {(start - first, dim_id): cell for (start, dim_id), cell in each.items()}
-    if asked.query.grain is Grain.DAY:
-        first = asked.query.since.toordinal()
-        each = load_each(tx, by, ids, Span(Grain.DAY, first, asked.query.until.toordinal()), *of)
-        return {(start - first, dim_id): cell for (start, dim_id), cell in each.items()}
-    for number, stretch in enumerate(asked.stretches):
-        sums = load_sums(tx, by, ids, spans_of(stretch.since, stretch.until), *of)
-        found |= {(number, dim_id): cell for dim_id, cell in sums.items()}
+    if len(asked.stretches) == 1:
+        if asked.query.since <= asked.whole_until:
+            sums = load_sums(tx, by, ids, spans_of(asked.query.since, asked.whole_until), *of)
+            found = {(0, dim_id): cell for dim_id, cell in sums.items()}
+        return found
+    for pieces in _consecutive(asked):
+        span = Span(pieces[0][1].grain, pieces[0][1].first, pieces[-1][1].last)
+        _check_size(tx, by, ids, span, max(piece.last - piece.first + 1 for _, piece in pieces))
+        # One question for all of them, and not one for each week of ten years.
+        numbers = [number for number, piece in pieces for _ in range(piece.first, piece.last + 1)]
+        each = load_each(tx, by, ids, span, *of)
+        parts: defaultdict[tuple[int, str], list[Cell]] = defaultdict(list)
+        for (start, dim_id), cell in each.items():
+            parts[numbers[start - span.first], dim_id].append(cell)
+        for key, cells in parts.items():
+            kept = found.get(key)
+            found[key] = add_up(cells if kept is None else [kept, *cells])
     return found
+
+
+def _consecutive(asked: _Asked) -> list[list[tuple[int, Span]]]:
+    """What is kept of the stretches, with their numbers: one list for each run of days or of months without a hole."""
+    pieces = [
+        (number, span)
+        for number, stretch in enumerate(asked.stretches)
+        if stretch.since <= asked.whole_until
+        for span in spans_of(stretch.since, min(stretch.until, asked.whole_until))
+    ]
+    runs: list[list[tuple[int, Span]]] = []
+    for piece in sorted(pieces, key=lambda piece: (piece[1].grain, piece[1].first)):
+        last = runs[-1][-1][1] if runs else None
+        if last is not None and last.grain is piece[1].grain and last.last + 1 == piece[1].first:
+            runs[-1].append(piece)
+        else:
+            runs.append([piece])
+    return runs
+
+
+def _check_size(tx: Tx, by: Dim, ids: Collection[str] | None, span: Span, cells_a_row: int) -> None:
+    """ReportTooLarge before anything is read: so many cells make more rows than anybody may ask for. Those of `ids` have been
+    counted."""
+    if ids is None and by is not Dim.ALL and is_more_than(tx, by, span, ROW_LIMIT * cells_a_row):
+        raise _too_many_rows()
+
+
+def _too_many_rows() -> ReportTooLarge:
+    return ReportTooLarge(
+        f"This report has more than {ROW_LIMIT:,} rows. Ask for fewer days or a coarser grain.",
+        fields={"grain": "ask for a coarser one, or for fewer days"},
+    )
+
+
+def _add_part_of_day(tx: Tx, asked: _Asked, cells: dict[tuple[int, str], Cell]) -> None:
+    """Of the day that is cut, what lies before the cut: counts of kept intervals where there are any, the rest folded."""
+    first = asked.whole_until + timedelta(days=1)
+    start, zone = first.toordinal(), asked.placing.zone
+
+    def number_of(at: datetime, there: ZoneInfo) -> int | None:
+        return asked.number_of(at, there) if asked.placing.day(at, there) >= start else None
+
+    if asked.query.by not in BY_INTERVAL:
+        _merge_into(cells, _fold(tx, asked, asked.sources, first, asked.query.until, number_of))
+        return
+    cut, since = asked.cut(zone), start_of(first, zone)
+    if cut is None or cut <= since or (number := asked.number_of(since, zone)) is None:
+        return
+    span = Span(Grain.INTERVAL, interval_number(since), interval_number(cut) - 1)
+    sums = load_sums(tx, asked.query.by, asked.ids, [span], asked.counters)
+    _merge_into(cells, {(number, dim_id): cell for dim_id, cell in sums.items()})
+    if asked.sketches:
+        folded = _fold(tx, asked, asked.sketched, first, asked.query.until, number_of)
+        _merge_into(cells, {key: Cell({}, cell.sketches) for key, cell in folded.items()})
+
+
+def _merge_into(cells: dict[tuple[int, str], Cell], more: Mapping[tuple[int, str], Cell]) -> None:
+    for key, cell in more.items():
+        cells[key] = add_up([cells[key], cell]) if key in cells else cell
 
 
 def spans_of(since: date, until: date) -> list[Span]:
@@ -274,6 +396,8 @@ def spans_of(since: date, until: date) -> list[Span]:
 def _wanted(asked: _Asked, since: date, until: date) -> Wanted:
     zone, query = asked.placing.zone, asked.query
     start, end = start_of(since, zone), start_of(until + timedelta(days=1), zone)
+    if (cut := asked.cut(zone)) is not None:
+        end = min(end, cut)
     if asked.placing.team_zones:
         # Days of teams elsewhere begin and end up to a day earlier or later.
         start, end = start - timedelta(days=1), end + timedelta(days=1)
@@ -283,10 +407,17 @@ def _wanted(asked: _Asked, since: date, until: date) -> Wanted:
     return Wanted(start, end, ids, query.filters.teams)
 
 
-def _fold(tx: Tx, asked: _Asked, since: date, until: date) -> dict[tuple[int, str], Cell]:
+def _fold(
+    tx: Tx,
+    asked: _Asked,
+    sources: Collection[str],
+    since: date,
+    until: date,
+    number_of: Callable[[datetime, ZoneInfo], int | None],
+) -> dict[tuple[int, str], Cell]:
     query, wanted = asked.query, _wanted(asked, since, until)
-    facts = load_facts(tx, asked.sources, wanted, FACT_LIMIT)
-    cells = fold_facts(facts, wanted, load_kinds(tx), asked.placing, asked.number_of, query.by)
+    facts = load_facts(tx, sources, wanted, FACT_LIMIT)
+    cells = fold_facts(facts, wanted, load_kinds(tx), asked.placing, number_of, query.by)
     return {key: cell for key, cell in cells.items() if not query.ids or key[1] in query.ids}
 
 
@@ -325,20 +456,31 @@ def _keys(query: Query, told: set[str]) -> set[str]:
     return set(query.ids) or told
 
 
-def _figure(measure: Measure, cell: Cell, before: Cell, query: Query) -> Figure:
-    figure = measure.of(cell, query.params)
-    if not query.compare:
-        return figure
-    return replace(figure, previous=measure.of(before, query.params).value)
+def _figure(measure: Measure, cell: Cell, past: Cell | None, params: Params) -> Figure:
+    figure = measure.of(cell, params)
+    return figure if past is None else replace(figure, previous=measure.of(past, params).value)
 
 
-def _before(since: date, until: date) -> tuple[date, date]:
-    """As many days just before; before whole months as many months."""
-    last = since - timedelta(days=1)
-    if since.day == 1 and (until + timedelta(days=1)).day == 1:
-        months = month_number(until) - month_number(since) + 1
-        return month_start(month_number(since) - months), last
-    return last - (until - since), last
+@dataclass(frozen=True, slots=True)
+class _Before:
+    """The cells of the time before. `known`: the stretches of which all is known; nothing is compared with a part."""
+
+    cells: Mapping[tuple[int, str], Cell]
+    known: frozenset[int]
+    compared: Compared
+
+    def cell(self, number: int, key: str) -> Cell | None:
+        return self.cells.get((number, key), NOTHING) if number in self.known else None
+
+
+def _load_before(tx: Tx, asked: _Asked, known: datetime | None) -> _Before:
+    query, zone = asked.query, asked.placing.zone
+    of = (query.since, query.until, asked.stretches, query.grain, query.before)
+    earlier = earlier_of(*of, asked.now, zone)
+    first_day = None if known is None else known.astimezone(zone).date()
+    told = (n for n, one in enumerate(earlier.stretches) if first_day is not None and first_day <= one.since)
+    compared = Compared(earlier.since, earlier.until, earlier.cut(zone))
+    return _Before(_load_cells(tx, _Asked(query, asked.placing, asked.now, earlier)), frozenset(told), compared)
 
 
 def load_names(tx: Tx, dim: Dim) -> dict[str, str]:

@@ -249,6 +249,27 @@ def load_each(
     }
 
 
+def add_up(cells: Sequence[Cell]) -> Cell:
+    """The cell of them all; one at least."""
+    if len(cells) == 1:
+        return cells[0]
+    counts: defaultdict[str, int] = defaultdict(int)
+    sketches: defaultdict[str, list[Sketch]] = defaultdict(list)
+    for cell in cells:
+        for name, count in cell.counts.items():
+            counts[name] += count
+        for name, sketch in cell.sketches.items():
+            assert isinstance(sketch, Sketch), "cells hold no other"
+            sketches[name].append(sketch)
+    return Cell(dict(counts), {name: merge(parts) for name, parts in sketches.items()})
+
+
+def is_more_than(tx: Tx, dim: Dim, span: Span, limit: int) -> bool:
+    """Whether more cells than `limit` are kept of a span; no more than that are looked at."""
+    some = select(_c.start).where(_c.dim == dim.value, _within(_c, [span])).limit(limit + 1)
+    return (tx.scalar(select(func.count()).select_from(some.subquery())) or 0) > limit
+
+
 def _within(columns: Any, spans: Sequence[Span]) -> ColumnElement[bool]:
     return or_(
         *(

@@ -19,6 +19,7 @@ from hub.kpi.days import local_day
 from hub.kpi.defaults import load_params
 from hub.kpi.figures import Query, load_figures
 from hub.kpi.measures import MEASURES, Better, Unit
+from hub.kpi.open_work import WAITS
 from hub.kpi.targets import Scope
 from hub.routing.estimates import load_estimates
 from hub.store import tables
@@ -100,12 +101,8 @@ def _by_queue(tx: Tx, value: Any, where: ColumnElement[bool]) -> dict[int, Any]:
     return {row.queue_id: row.value for row in tx.rows(found)}
 
 
-# Who is to be called back later does not wait now.
-_WAITS = _c.queued_since.is_not(None) & _c.parked_until.is_(None)
-
-
 def _waiting(tx: Tx) -> _Value:
-    return _counted(_by_queue(tx, func.count(), _WAITS))
+    return _counted(_by_queue(tx, func.count(), WAITS))
 
 
 def _backlog(tx: Tx) -> _Value:
@@ -118,7 +115,7 @@ def _counted(counts: Mapping[int, int]) -> _Value:
 
 
 def _longest_wait(tx: Tx) -> _Value:
-    since: dict[int, datetime] = _by_queue(tx, func.min(_c.queued_since), _WAITS)
+    since: dict[int, datetime] = _by_queue(tx, func.min(_c.queued_since), WAITS)
 
     def of(each: Watched) -> float:
         first = min(since.values(), default=tx.now) if each.scope_id is None else since.get(each.scope_id, tx.now)

@@ -56,6 +56,10 @@ class Placing:
     # (interval, zone) → day: every zone's midnight lies between two intervals.
     _days: dict[tuple[int, str], int] = field(default_factory=dict, compare=False)
 
+    def fresh(self) -> Placing:
+        """The same, with nothing kept of the days that were asked for."""
+        return Placing(self.zone, self.team_zones, self.memberships)
+
     def teams_of(self, agent_id: int, at: datetime) -> list[int]:
         return sorted({m.team_id for m in self.memberships.get(agent_id, ()) if at in m})
 

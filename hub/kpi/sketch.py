@@ -7,12 +7,14 @@ merged, and a value may be taken out again. It keeps durations in whole millisec
 
 from __future__ import annotations
 
+import struct
 from bisect import bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from itertools import accumulate
+from operator import sub
 
 from ddsketch.mapping import LogarithmicMapping
 
@@ -93,52 +95,36 @@ def from_counts(counts: Mapping[int, int]) -> Sketch:
 
 
 # --- as bytes -----------------------------------------------------------------------------------------------------------
-# Pairs of whole numbers in base 128, low digits first, the highest bit set on all digits but the last (LEB128): the step
-# from the bin before (the first from below all bins), and the count. One sketch has one encoding.
+# A byte that says how wide the others are, the first bin (16 bits, from _ZERO on), the steps from each bin to the next, and
+# the counts; all whole numbers, low bytes first, steps and counts as narrow as their largest allows. So one sketch has one
+# encoding, and struct reads hundreds of bins in a microsecond or two.
+
+_WIDTHS = "BHIQ"
+_HEAD = struct.Struct("<BH")
 
 
 def encode(sketch: Sketch) -> bytes:
     """ValueError: it counts fewer than no values somewhere."""
-    out = bytearray()
-    last = _ZERO - 1
-    for number, count in zip(sketch.bins, sketch.counts, strict=True):
-        if count < 0:
-            raise ValueError("a sketch cannot hold fewer than no values")
-        _append(out, number - last)
-        _append(out, count)
-        last = number
-    return bytes(out)
+    if not sketch.bins:
+        return b""
+    if min(sketch.counts) < 0:
+        raise ValueError("a sketch cannot hold fewer than no values")
+    steps = list(map(sub, sketch.bins[1:], sketch.bins))
+    step, count = _width(max(steps, default=0)), _width(max(sketch.counts))
+    form = f"<{len(steps)}{_WIDTHS[step]}{len(sketch.counts)}{_WIDTHS[count]}"
+    return _HEAD.pack(step << 2 | count, sketch.bins[0] - _ZERO) + struct.pack(form, *steps, *sketch.counts)
 
 
-def _append(out: bytearray, value: int) -> None:
-    while value >= 0x80:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
+def _width(largest: int) -> int:
+    """The place in _WIDTHS of what holds it: 1, 2, 4 or 8 bytes."""
+    return 0 if largest < 1 << 8 else 1 if largest < 1 << 16 else 2 if largest < 1 << 32 else 3
 
 
 def decode(data: bytes) -> Sketch:
-    """Mostly only the first step takes more than one byte: the rest is then read at once, three times as fast."""
-    first, at = _read(data, 0) if data else (0, 0)
-    rest = data[at:]
-    numbers: Sequence[int] = rest
-    if not rest.isascii():
-        numbers, at = [], 0
-        while at < len(rest):
-            value, at = _read(rest, at)
-            numbers.append(value)
-    if not numbers:
+    if not data:
         return EMPTY
-    return Sketch(tuple(accumulate(numbers[1::2], initial=first + _ZERO - 1)), tuple(numbers[::2]))
-
-
-def _read(data: bytes, at: int) -> tuple[int, int]:
-    """A number, and where the next one begins."""
-    value = shift = 0
-    while True:
-        byte = data[at]
-        at += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value, at
-        shift += 7
+    widths, first = _HEAD.unpack_from(data)
+    step, count = widths >> 2, widths & 3
+    bins = (len(data) - _HEAD.size + (1 << step)) // ((1 << step) + (1 << count))
+    numbers = struct.unpack_from(f"<{bins - 1}{_WIDTHS[step]}{bins}{_WIDTHS[count]}", data, _HEAD.size)
+    return Sketch(tuple(accumulate(numbers[: bins - 1], initial=first + _ZERO)), numbers[bins - 1 :])

@@ -16,6 +16,7 @@ import io
 from collections.abc import Iterator
 from datetime import date, datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import xlsxwriter
 from xlsxwriter.format import Format
@@ -143,6 +144,14 @@ def _frozen(columns: list[Column]) -> int:
     return sum(1 for column in columns if column.measure is None and column.name != "Gap")
 
 
+def _compared(report: Report) -> str:
+    if report.compared is None:
+        return ""
+    days, cut_at = report.compared, report.compared.cut_at
+    until = "" if cut_at is None else f", until {cut_at.astimezone(ZoneInfo(report.time_zone)):%Y-%m-%d %H:%M}"
+    return f"{days.since} to {days.until}{until}"
+
+
 def _write_meanings(workbook: Workbook, report: Report, head: Format) -> None:
     sheet = workbook.add_worksheet("What they mean")
     wrapped = workbook.add_format({"text_wrap": True, "valign": "top"})
@@ -153,6 +162,7 @@ def _write_meanings(workbook: Workbook, report: Report, head: Format) -> None:
         ("To", report.until.isoformat()),
         ("Time zone", report.time_zone),
         ("Told up to", report.as_of.isoformat(timespec="seconds")),
+        *([("Compared with", compared)] if (compared := _compared(report)) else []),
         ("Complete", "yes" if report.is_complete else "no: see the column Gap"),
     ]
     for line, (name, value) in enumerate(about):

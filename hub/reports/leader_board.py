@@ -20,7 +20,7 @@ from hub.domain.values import Role
 from hub.errors import Conflict, Forbidden, InvalidInput
 from hub.kpi.belonging import load_zone
 from hub.kpi.cells import Dim
-from hub.kpi.days import day_of, month_number, month_start
+from hub.kpi.days import DAYS_TOLD, day_of, is_told_of, month_number, month_start
 from hub.kpi.defaults import load_params
 from hub.kpi.figures import Query, load_figures
 from hub.kpi.measures import MEASURES, Better, Measure, Unit
@@ -64,6 +64,8 @@ def load_board(
     Forbidden for the board of a team that an agent is not in; Conflict `leader_board_off`, or `no_team` for an agent who is
     in none."""
     measure, better = _check(measure_id)
+    if on is not None and not is_told_of(on):
+        raise InvalidInput(f"on: {DAYS_TOLD}", fields={"on": DAYS_TOLD})
     zone = load_zone(tx)
     since, until = _days(period, on or now.astimezone(zone).date())
     teams = {row.id: row for row in tx.rows(select(_t.id, _t.name, _t.leaderboard).where(_t.removed_at.is_(None)))}

@@ -21,10 +21,11 @@ import logging
 import secrets
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 from sqlalchemy import delete, func, select, update
 
@@ -40,10 +41,12 @@ from hub.errors import (
     Uncertain,
 )
 from hub.kpi.belonging import load_zone
+from hub.kpi.cells import Dim
+from hub.kpi.days import Grain
 from hub.kpi.figures import Report, load_figures
 from hub.reports import asking
 from hub.reports.files import CSV_TYPE, XLSX_TYPE, csv_parts, file_name, write_xlsx
-from hub.reports.mail import ReportDocument, make_document
+from hub.reports.mail import ReportDocument, Sender, make_document
 from hub.reports.recurrence import latest_due, next_due
 from hub.reports.schedules import (
     WAKE,
@@ -202,8 +205,10 @@ class DueRun:
     """A run that has mails to send now. `owner`: whose eyes it is seen with."""
 
     id: int
+    schedule_id: int
     draft: Draft
     owner: Viewer
+    owner_address: str
     due_at: datetime
     channel_id: str | None
     mails: tuple[DueMail, ...]
@@ -218,6 +223,7 @@ def load_due_run(tx: Tx) -> DueRun | None:
             _r.id.label("run_id"),
             _r.due_at,
             _u.name.label("owner_name"),
+            _u.email.label("owner_address"),
             _u.role.label("owner_role"),
             _u.language.label("owner_language"),
         )
@@ -234,16 +240,21 @@ def load_due_run(tx: Tx) -> DueRun | None:
         for mail in tx.rows(select(tables.report_mail).where(_m.run_id == row.run_id, is_due).order_by(_m.id))
     )
     owner = Viewer(row.owner_id, Role(row.owner_role), row.owner_name, row.owner_language, frozenset())
-    return DueRun(row.run_id, draft, owner, row.due_at, find_mail_channel(tx), mails)
+    channel_id = find_mail_channel(tx)
+    return DueRun(row.run_id, row.id, draft, owner, row.owner_address, row.due_at, channel_id, mails)
 
 
-def load_report(tx: Tx, due: DueRun) -> Report:
-    """CallerError when what it asks can no longer be told, or not to its owner."""
+def load_report(tx: Tx, due: DueRun) -> tuple[Report, Report | None]:
+    """The report, and the same of all its rows together where that is something else. CallerError when what it asks can no
+    longer be told, or not to its owner."""
     query = load_query(tx, due.draft, due.due_at)
     asking.check_may_see(due.owner, query)
     asking.check_exists(tx, query)
     with asking.api_names():
-        return load_figures(tx, query, tx.now)
+        report = load_figures(tx, query, tx.now)
+        if len(report.rows) < 2 or query.ids or not due.owner.covers(Role.SUPERVISOR):
+            return report, None
+        return report, load_figures(tx, replace(query, grain=Grain.TOTAL, by=Dim.ALL), tx.now)
 
 
 def fail_run(tx: Tx, run_id: int, code: str, message: str) -> None:
@@ -254,7 +265,9 @@ def fail_run(tx: Tx, run_id: int, code: str, message: str) -> None:
 
 
 def _finish(tx: Tx, run_id: int, code: str | None = None, message: str | None = None) -> None:
-    """Once nothing of a run is left to be sent."""
+    """Once nothing of a run is left to be sent. Two processes may record its last two mails at the same time, and neither
+    sees what the other has not committed: so the run is locked first, and whoever comes second sees both."""
+    tx.first(select(_r.id).where(_r.id == run_id).with_for_update())
     states = set(tx.execute(select(_m.state).where(_m.run_id == run_id)).scalars())
     if states & {"waiting", "leased"}:
         return
@@ -280,7 +293,10 @@ def lease(tx: Tx, mail_id: int) -> bool:
 
 
 def record(tx: Tx, mail_id: int, failure: ProviderError | None) -> None:
-    """What became of the attempt; of a mail that is gone meanwhile, nothing."""
+    """What became of the attempt; of a mail that is gone meanwhile, nothing. Locks the run before its mail, as whoever
+    deletes it does."""
+    of_mail = select(_m.run_id).where(_m.id == mail_id).scalar_subquery()
+    tx.first(select(_r.id).where(_r.id == of_mail).with_for_update())
     row = tx.first(
         select(_m.run_id, _m.attempts, _r.due_at)
         .join(tables.report_run, _r.id == _m.run_id)
@@ -308,10 +324,11 @@ def record(tx: Tx, mail_id: int, failure: ProviderError | None) -> None:
 class ReportSender:
     """Begins what is due and sends it, one run after the other."""
 
-    def __init__(self, database: Database, wakes: Wakes, adapters: Adapters) -> None:
+    def __init__(self, database: Database, wakes: Wakes, adapters: Adapters, public_url: str) -> None:
         self._database = database
         self._wakes = wakes
         self._adapters = adapters
+        self._public_url = public_url
 
     async def run(self) -> None:
         while True:
@@ -362,10 +379,12 @@ class ReportSender:
         return True
 
     async def _write(self, due: DueRun) -> Letters:
-        report = await self._database.read(load_report, due)
+        report, totals = await self._database.read(load_report, due)
         files = await asyncio.to_thread(_make_files, report, due.draft.files)
         languages = {mail.language for mail in due.mails}
-        return Letters({language: _make_document(due, report, language) for language in languages}, tuple(files))
+        sender = _sender(due, report, self._public_url)
+        documents = {language: make_document(report, sender, language, totals) for language in languages}
+        return Letters(documents, tuple(files))
 
     async def _send(self, due: DueRun, mail: DueMail, letters: Letters) -> None:
         document = letters.documents[mail.language]
@@ -415,12 +434,26 @@ class Letters:
     files: tuple[HouseFile, ...]
 
 
-def _make_document(due: DueRun, report: Report, language: str) -> ReportDocument:
-    return make_document(
-        report,
+def _sender(due: DueRun, report: Report, public_url: str) -> Sender:
+    """The console asks by the same words as the API (reportQuery.ts)."""
+    query = due.draft.query
+    asked = {
+        "measures": ",".join(measure.id for measure in report.measures),
+        "from": report.since.isoformat(),
+        "to": report.until.isoformat(),
+        "by": query["by"],
+        "ids": ",".join(query["ids"]),
+        "grain": query["grain"] if query["grain"] != Grain.TOTAL.value else "",
+        "compare": query["compare"],
+        **{dim.value: query.get(dim.value) for dim in Dim if dim is not Dim.ALL},
+    }
+    words = urlencode({name: value for name, value in asked.items() if value})
+    return Sender(
         schedule_name=due.draft.name,
         owner_name=due.owner.name,
-        language=language,
+        owner_address=due.owner_address,
+        report_url=f"{public_url}/reports?{words}",
+        schedule_url=f"{public_url}/reports/mail/{due.schedule_id}",
         has_files=bool(due.draft.files),
     )
 

@@ -21,7 +21,7 @@ from hub.domain.states import AgentState
 from hub.errors import InvalidInput, ReportTooLarge
 from hub.kpi.belonging import load_placing
 from hub.kpi.cells import Dim
-from hub.kpi.days import LocalDay, day_of
+from hub.kpi.days import DAYS_TOLD, LocalDay, day_of, is_told_of
 from hub.kpi.fact_rows import load_between
 from hub.kpi.figures import load_horizon, load_known, load_names
 from hub.kpi.folding import BARE, fold
@@ -120,6 +120,8 @@ def _check(agent_ids: Sequence[int], since: date, until: date) -> None:
         faults["agents"] = f"name at most {AGENT_LIMIT} at once"
     if since > until:
         faults["since"] = "must not be after the last day"
+    elif not is_told_of(since) or not is_told_of(until):
+        faults["until" if is_told_of(since) else "since"] = DAYS_TOLD
     elif (until - since).days >= DAY_LIMIT:
         faults["until"] = f"time-lines are told of at most {DAY_LIMIT} days"
     if faults:

@@ -28,6 +28,7 @@ from sqlalchemy import delete, func, select, update
 from hub.errors import Conflict, DatabaseAway, InvalidInput, NotFound
 from hub.kpi.belonging import load_zone
 from hub.kpi.days import LocalDay, day_of, local_day
+from hub.kpi.figures import load_horizon
 from hub.routing.calendar import Calendar, is_open
 from hub.routing.calendars import load_current
 from hub.staffing.erlang import Load, Target, required_agents, with_shrinkage
@@ -60,6 +61,8 @@ _LATELY = timedelta(days=28)
 # Days turn at the organisation's midnight; a forecast that is some minutes late serves as well.
 _EVERY_S = 300.0
 _RETRY_S = 5.0
+# The projector is not further behind while nothing special goes on.
+_LAG = timedelta(seconds=1)
 _QUARTER = timedelta(minutes=15)
 # Zone rules are not kept for longer, and a date beyond is a slip of the keyboard.
 _FIRST_YEAR, _LAST_YEAR = 2000, 2100
@@ -132,7 +135,8 @@ class QueueForecast:
 
 
 class Forecaster:
-    """Makes each queue's forecast once a day; in several processes the first that is done is kept."""
+    """Makes each queue's forecast once a day, when all facts of the days before are there; in several processes the first
+    that is done is kept."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -142,17 +146,22 @@ class Forecaster:
         """Waits while the database is away."""
         is_away = False
         while True:
+            wait_s = _RETRY_S
             try:
-                await self.make()
+                if await self.make() is not None:
+                    wait_s = _EVERY_S
                 is_away = False
             except DatabaseAway as error:
                 if not is_away:
                     log.warning("forecast.away", extra={"detail": error.message})
                 is_away = True
-            await asyncio.sleep(_RETRY_S if is_away else _EVERY_S)
+            await asyncio.sleep(wait_s)
 
-    async def make(self) -> int:
-        """Those of today that are missing; returns how many queues had one made."""
+    async def make(self) -> int | None:
+        """Those of today that are missing; returns how many queues had one made. None: facts are still being read; a forecast
+        would learn from a part of them, and is never made again. What had too little to learn from is tried again."""
+        if await self._database.read(_is_behind):
+            return None
         made = 0
         today, queue_ids = await self._database.read(_load_due)
         for queue_id in queue_ids:
@@ -162,13 +171,18 @@ class Forecaster:
             days = await asyncio.to_thread(_foretell, history, ahead)
             if days:
                 made += await self._database.transaction(_keep, queue_id, today, days)
-            self._made[queue_id] = today
+                self._made[queue_id] = today
         if made:
             await self._database.transaction(_forget, today)
         return made
 
 
 # --- making -----------------------------------------------------------------------------------------------------------------
+
+
+def _is_behind(tx: Tx) -> bool:
+    """Whether the projector has facts to read that were told a while ago: after an import, of days that are long over."""
+    return load_horizon(tx, tx.now) < tx.now - _LAG
 
 
 def _load_due(tx: Tx) -> tuple[date, list[int]]:
@@ -472,19 +486,22 @@ def _pairs(
 def _load_kept(
     tx: Tx, queue_id: int, first: date, last: date, today: date, lead_days: int
 ) -> dict[date, tuple[date, Sequence[float]]]:
-    """Of each day: when it was made, and what it says. Of a day that is over or goes on, the one made so many days before; of
-    a day ahead the newest."""
+    """Of each day: when it was made, and what it says. Of a day that is over, the one made so many days before; of a day
+    ahead the newest; of today that one, too, where none was made so many days before (the first day of a hub)."""
     query = (
         select(_fc.day, _fc.made_on, _fc.contacts)
         .where(_fc.queue_id == queue_id, _fc.day.between(first.isoformat(), last.isoformat()))
         .order_by(_fc.day, _fc.made_on)
     )
     kept: dict[date, tuple[date, Sequence[float]]] = {}
+    asked_for: dict[date, tuple[date, Sequence[float]]] = {}
     for row in tx.rows(query):
         day, made_on = date.fromisoformat(row.day), date.fromisoformat(row.made_on)
-        if day > today or (day - made_on).days == lead_days:
+        if (day - made_on).days == lead_days:
+            asked_for[day] = (made_on, row.contacts)
+        if day >= today:
             kept[day] = (made_on, row.contacts)
-    return kept
+    return kept | {day: made for day, made in asked_for.items() if day <= today}
 
 
 def _load_kept_before(tx: Tx, queue_id: int, since: date, today: date, lead: int) -> list[tuple[date, Sequence[float]]]:

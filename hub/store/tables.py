@@ -193,6 +193,8 @@ session = Table(
     _at("created_at"),
     _at("seen_at"),
     _at("expires_at"),
+    # It is of a screen on a wall, which may look and nothing else, and for weeks (agents.accounts).
+    Column("is_screen", Boolean, nullable=False, server_default=false()),
     Index("ix_session_user_id", "user_id"),
 )
 
@@ -1369,6 +1371,17 @@ alert = Table(
     ),
     Index("ix_alert_conversation_id", "conversation_id"),
     **_AUTO,
+)
+
+# What was told last of how long a queue is (kpi.queue_lengths). No foreign key: nothing is to wait for the queue's row.
+queue_length = Table(
+    "queue_length",
+    metadata,
+    Column("queue_id", BigId, primary_key=True, autoincrement=False),
+    Column("waiting", Integer, nullable=False),
+    _at("longest_since", nullable=True),
+    Column("unresolved", Integer, nullable=False),
+    _version(),
 )
 
 # --- KPI facts: one row each, projected from the stream (kpi.facts) -----------------------------------------------------

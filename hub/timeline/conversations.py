@@ -160,14 +160,17 @@ def load_page(
     limit: int,
     is_troubled: bool = False,
 ) -> list[ConversationView]:
-    """Newest activity first, as far as the viewer may see. `assignee` is me, none, any or a user's id; `before` is the
-    (last_entry_at, id) of the last one already held; `is_troubled`: only complaints and what has escalated."""
+    """Newest activity first, as far as the viewer may see. `assignee` is me, none, taken (by anybody), any or a user's id;
+    `before` is the (last_entry_at, id) of the last one already held; `is_troubled`: only complaints and what has
+    escalated."""
     query = CONVERSATIONS.where(_c.status == status.value)
     visible = visible_to(viewer.role, viewer.user_id, viewer.queue_ids)
     if visible is not None:
         query = query.where(visible)
     if assignee == "none":
         query = query.where(_c.assignee_id.is_(None))
+    elif assignee == "taken":
+        query = query.where(_c.assignee_id.is_not(None))
     elif assignee != "any":
         query = query.where(_c.assignee_id == (viewer.user_id if assignee == "me" else int(assignee)))
     if queue_id is not None:

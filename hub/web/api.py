@@ -68,6 +68,7 @@ from hub.store.stream import Wakes
 from hub.store.vault import Vault
 from hub.timeline.adapters import Adapters
 from hub.timeline.inbound import Intake
+from hub.web.report_turns import ReportTurns
 from hub.web.security import REQUEST_ID, is_own_origin
 
 if TYPE_CHECKING:
@@ -88,6 +89,16 @@ _SAFE_METHODS = frozenset({"GET", "HEAD"})
 _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,200}")
 # Cheap signs that a body may hold what no database of ours can keep; only then is every value looked at.
 _SUSPICIOUS = re.compile(rb"\\u0000|\\u[dD][89a-fA-F]|\d{19}")
+# All that the session of a screen on a wall is good for, beside the console's socket.
+FOR_SCREENS = frozenset(
+    {
+        ("GET", "/session"),
+        ("DELETE", "/session"),
+        ("GET", "/snapshot"),
+        ("GET", "/board"),
+        ("GET", "/measures"),
+    }
+)
 # How long a client waits before it asks again when the database is away.
 _AWAY_RETRY_S = 2
 
@@ -135,6 +146,8 @@ class HubLike(Protocol):
     def chat_sockets(self) -> ChatSockets: ...
     @property
     def teller(self) -> Teller: ...
+    @property
+    def report_turns(self) -> ReportTurns: ...
 
 
 def hub_of(connection: HTTPConnection) -> HubLike:
@@ -297,6 +310,8 @@ class Endpoint:
                 raise Unauthenticated("nobody is signed in")
             if not viewer.covers(role):
                 raise Forbidden(f"this needs the role {role.value}")
+            if viewer.is_screen and (request.method, self.path) not in FOR_SCREENS:
+                raise Forbidden("this is the session of a screen on a wall, which only looks", code="screen_only")
             if request.method not in _SAFE_METHODS:
                 check_csrf(hub, viewer, request)
         elif request.method not in _SAFE_METHODS and not is_own_origin(request, hub.settings.public_url):
@@ -490,8 +505,11 @@ def endpoint(
             if isinstance(annotation, type) and issubclass(annotation, QueryFields):
                 query_parameters.extend(_group(name, annotation))
                 continue
+            whole = Annotated[int, Field(ge=1 if name in in_path else -_INT64_MAX, le=_INT64_MAX)]
             if annotation is int:
-                annotation = Annotated[int, Field(ge=1 if name in in_path else -_INT64_MAX, le=_INT64_MAX)]
+                annotation = whole
+            elif annotation == int | None:
+                annotation = whole | None
             place = path_parameters if name in in_path else query_parameters
             place.append(Parameter(name.removesuffix("_"), annotation, parameter.default, argument=name))
         if missing := in_path - {parameter.name for parameter in path_parameters}:

@@ -247,6 +247,9 @@ class Live:
                 await self._note(self.screens[screen_id])
 
     async def _note(self, screen: Screen) -> None:
+        """Somebody is here; in front of a screen on a wall, nobody is."""
+        if screen.viewer.is_screen:
+            return
         await self._database.transaction(
             presence.connect, screen.id, screen.viewer.user_id, self.process, screen.customer_id
         )
@@ -291,7 +294,11 @@ class Live:
                 continue
             if viewer is None:
                 await _close(screen.websocket, CLOSE_SIGNED_OUT)
-            elif viewer.topics != screen.viewer.topics or viewer.role != screen.viewer.role:
+            elif (viewer.topics, viewer.role, viewer.is_screen) != (
+                screen.viewer.topics,
+                screen.viewer.role,
+                screen.viewer.is_screen,
+            ):
                 self._detach(screen)
                 screen.viewer = viewer
                 self._resync(screen, "access_changed")
@@ -353,7 +360,10 @@ class Live:
         screen.seq = last
 
     async def watch(self, screen: Screen, customer_id: int | None) -> None:
-        """The screen has opened a customer's card (or none): it sees that customer's events, and who else looks."""
+        """The screen has opened a customer's card (or none): it sees that customer's events, and who else looks. On a wall
+        there are no cards."""
+        if screen.viewer.is_screen:
+            customer_id = None
         if customer_id is not None:
             try:
                 await self._database.read(customers.access_customer, screen.viewer, customer_id)

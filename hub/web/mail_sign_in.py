@@ -66,7 +66,12 @@ async def callback(request: Request) -> Response:
     channel_id, user_id, until = told.split(".")
     try:
         viewer = await access_viewer(hub, request)
-        if viewer is None or not _is_the_one(viewer, int(user_id)) or hub.database.clock().timestamp() > int(until):
+        if (
+            viewer is None
+            or viewer.is_screen
+            or not _is_the_one(viewer, int(user_id))
+            or hub.database.clock().timestamp() > int(until)
+        ):
             return _back(channel_id, "expired")
         code = request.query_params.get("code", "")
         if not code:

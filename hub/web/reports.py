@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields, replace
-from datetime import date
+from datetime import UTC, date
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from pydantic import AwareDatetime
 from starlette.responses import Response, StreamingResponse
@@ -17,7 +17,7 @@ from hub.agents.viewer import Viewer
 from hub.errors import InvalidInput
 from hub.kpi.cells import Dim
 from hub.kpi.contacts import Contact, Contacts, ContactsQuery, load_contacts
-from hub.kpi.days import INTERVAL, Grain
+from hub.kpi.days import DAYS_TOLD, INTERVAL, Grain, is_told_of
 from hub.kpi.figures import Query, Report, load_figures
 from hub.kpi.measures import Figure, Measure
 from hub.kpi.sketch import RELATIVE_ERROR
@@ -36,6 +36,7 @@ from hub.web.schemas import (
     FigureQuery,
     FigureReport,
     FigureRow,
+    FiguresCompared,
     FigureValue,
     LeaderBoard,
     LeaderBoardRow,
@@ -51,6 +52,8 @@ from hub.web.schemas import (
     StateSpell,
     StatesReport,
 )
+
+_T = TypeVar("_T")
 
 # What is handed to the socket at once.
 _PIECE_BYTES = 64 * 1024
@@ -72,6 +75,11 @@ _GRAINS: Mapping[Grain, ReportGrain] = {
 }
 
 
+async def _read(context: Context, work: Callable[..., _T], *arguments: Any) -> _T:
+    async with context.hub.report_turns.turn_of(context.viewer.user_id):
+        return await context.hub.database.read(work, *arguments)
+
+
 # --- figures ------------------------------------------------------------------------------------------------------------
 
 
@@ -84,8 +92,10 @@ async def get_figures(
 ) -> FigureReport:
     """`measures`: ids of measures, with commas between; `from` and `to`: local days, both included. `by` and `ids` (with
     commas; none: of all who have any) say whose rows; `agent`, `team`, `queue`, `channel` and `topic` count only what is of
-    these. The rest goes to the measures that take it. Agents are told their own figures only: `by=agent&ids=` their own id,
-    or `agent=` it. 422 names what is asked wrongly; 422 `report_too_large` says what to narrow."""
+    these. `compare=previous`: with as many days (whole months: months) just before, or from `before` on; today is held
+    against only so much of its counterpart as is over of today. The rest goes to the measures that take it. Agents are told
+    their own figures only: `by=agent&ids=` their own id, or `agent=` it. 422 names what is asked wrongly; 422
+    `report_too_large` says what to narrow."""
     report = await _load(context, query, filters, params)
     return FigureReport(
         from_=report.since,
@@ -95,6 +105,7 @@ async def get_figures(
         by=_BY[report.by],
         as_of=report.as_of,
         complete=report.is_complete,
+        compared=_compared(report),
         measures=[_measure(measure) for measure in report.measures],
         rows=[
             FigureRow(
@@ -187,10 +198,11 @@ async def _load(context: Context, query: FigureQuery, filters: ReportFilters, pa
         ids=asking.split(query.ids),
         filters=_given(filters),
         compare=query.compare == "previous",
+        before=query.before,
         params=asking.make_params(params.model_dump()),
     )
     made = asking.make_query(asked, query.from_, query.to)
-    return await context.hub.database.read(_figures, context.viewer, made, params.model_dump())
+    return await _read(context, _figures, context.viewer, made, params.model_dump())
 
 
 def _figures(tx: Tx, viewer: Viewer, query: Query, said: Mapping[str, Any]) -> Report:
@@ -198,6 +210,12 @@ def _figures(tx: Tx, viewer: Viewer, query: Query, said: Mapping[str, Any]) -> R
     asking.check_exists(tx, query)
     with asking.api_names():
         return load_figures(tx, asking.with_defaults(tx, query, said), tx.now)
+
+
+def _compared(report: Report) -> FiguresCompared | None:
+    if report.compared is None:
+        return None
+    return FiguresCompared(from_=report.compared.since, to=report.compared.until, cut_at=report.compared.cut_at)
 
 
 def _given(filters: ReportFilters) -> dict[str, str]:
@@ -254,12 +272,14 @@ async def list_contacts_behind(
         query = asking.make_query(asked, from_, to)
     if by != "none" and id is None:
         raise InvalidInput("id: say whose", fields={"id": "goes with `by`: say whose"})
+    if interval is not None and not is_told_of(interval.astimezone(UTC).date()):
+        raise InvalidInput(f"interval: {DAYS_TOLD}", fields={"interval": DAYS_TOLD})
     wanted = ContactsQuery(
         measure=measure,
         since=from_,
         until=to,
         by=query.by,
-        dim_id=id,
+        dim_id=query.ids[0] if query.ids else None,
         filters=query.filters,
         params=query.params,
         start=interval,
@@ -267,7 +287,7 @@ async def list_contacts_behind(
         cursor=cursor,
         limit=limit,
     )
-    found = await context.hub.database.read(_contacts, context.viewer, query, wanted, params.model_dump())
+    found = await _read(context, _contacts, context.viewer, query, wanted, params.model_dump())
     return Page([ContactBehind(**_fields_of(one)) for one in found.items], found.next_cursor)
 
 
@@ -289,7 +309,7 @@ async def get_states(context: Context, agents: str, from_: date, to: date) -> St
     up to `as_of`. Agents ask for themselves only."""
     agent_ids = asking.read_agents(agents)
     asking.check_may_see_agents(context.viewer, agent_ids)
-    lines = await context.hub.database.read(_time_lines, agent_ids, from_, to)
+    lines = await _read(context, _time_lines, agent_ids, from_, to)
     return StatesReport(
         from_=from_,
         to=to,
@@ -349,7 +369,7 @@ async def get_load(
     asked = Asked((measure,), filters=_given(filters), params=asking.make_params(params.model_dump()))
     with asking.api_names(_ONE):
         query = asking.make_query(asked, from_, to)
-    pattern = await context.hub.database.read(_week_pattern, query, params.model_dump())
+    pattern = await _read(context, _week_pattern, query, params.model_dump())
     return LoadReport(
         from_=from_,
         to=to,
@@ -388,7 +408,7 @@ async def get_leader_board(
 ) -> LeaderBoard:
     """The day, week (from Monday) or month that `on` lies in (absent: today). Agents open boards of their own teams only; of
     the one team they are in when `team` is absent. 409 `leader_board_off`: the team has switched it off."""
-    board = await context.hub.database.read(_board, context.viewer, measure, period, on, team)
+    board = await _read(context, _board, context.viewer, measure, period, on, team)
     return LeaderBoard(
         from_=board.since,
         to=board.until,

@@ -30,6 +30,7 @@ from hub.domain.views import (
     KpiAlertView,
     NumbersView,
     OfferView,
+    QueueLengthView,
     QueueNumbersView,
     QueueView,
     RecordingView,
@@ -93,6 +94,10 @@ class SignIn(Request):
 class Session(Answer):
     user: UserView
     csrf_token: str
+    # When it ends whatever happens; null for an API key.
+    expires_at: datetime | None = None
+    # Of a screen on a wall, which only looks at the board.
+    is_screen: bool = False
 
 
 class ChangePassword(Request):
@@ -126,7 +131,8 @@ class Organisation(Answer):
 class Snapshot(Answer):
     """All the console shows at once, and the token of the moment it was true. `conversations` holds the open ones the
     viewer may see, newest activity first; `conversations_complete` is false when there were more than it carries (then
-    the lists page through GET /conversations)."""
+    the lists page through GET /conversations, and `queue_lengths` says how many wait). What somebody has comes before what
+    waits, one's own first: `work_complete` is false when there was more of that alone."""
 
     token: str
     at: datetime
@@ -137,10 +143,13 @@ class Snapshot(Answer):
     channels: list[ChannelView]
     conversations: list[ConversationView]
     conversations_complete: bool
+    work_complete: bool
     offers: list[OfferView]
     numbers: NumbersView
     topics: list[TopicView]
     estimates: list[EstimateView]
+    # How long every queue is; one that has not been counted yet is not in it. Empty for agents.
+    queue_lengths: list[QueueLengthView]
     # One's own that have not been seen.
     alerts: list[AlertView]
     # Those that go on, as far as the viewer may see them.
@@ -1861,7 +1870,7 @@ class ReportFilters(QueryFields):
 
 class FigureQuery(QueryFields):
     """`measures`: ids with commas between; `from` and `to`: local days, both included. `by` and `ids` (with commas between;
-    none: of all who have any) say whose rows."""
+    none: of all who have any) say whose rows. `before`: the first day of the time that is compared with."""
 
     measures: str
     from_: date
@@ -1870,6 +1879,7 @@ class FigureQuery(QueryFields):
     by: ReportBy = "none"
     ids: str = ""
     compare: Literal["previous", "none"] = "none"
+    before: date | None = None
 
 
 class FigureMeasure(Answer):
@@ -1909,9 +1919,17 @@ class FigureRow(Answer):
     figures: dict[str, FigureValue]
 
 
+class FiguresCompared(Answer):
+    """The local days compared with; `cut_at`: of these only what happened before, as today is not over (null: all)."""
+
+    from_: date = Field(serialization_alias="from")
+    to: date
+    cut_at: datetime | None
+
+
 class FigureReport(Answer):
     """`as_of`: everything that happened before is told; `complete` false: a part of the range is not told of (it lies in
-    the future, or before the first fact). Days are those of `time_zone`."""
+    the future, or before the first fact). Days are those of `time_zone`. `compared`: null where nothing is."""
 
     from_: date = Field(serialization_alias="from")
     to: date
@@ -1920,6 +1938,7 @@ class FigureReport(Answer):
     by: ReportBy
     as_of: datetime
     complete: bool
+    compared: FiguresCompared | None
     measures: list[FigureMeasure]
     rows: list[FigureRow]
 

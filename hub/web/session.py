@@ -6,6 +6,8 @@ goes to the page in the answer's body, which no other site can read.
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from hub.agents import accounts
 from hub.domain.views import UserView
 from hub.errors import Forbidden, InvalidInput, Unauthenticated
@@ -38,7 +40,8 @@ async def sign_in(context: Context, body: SignIn) -> Session:
         accounts.open_session, known.user_id, tried, hub.settings.session_max_s, new_password_hash=better_hash
     )
     set_session_cookie(context, opened.token, hub.settings.session_max_s)
-    return Session(user=opened.user, csrf_token=opened.csrf_token)
+    ends = hub.database.clock() + timedelta(seconds=hub.settings.session_max_s)
+    return Session(user=opened.user, csrf_token=opened.csrf_token, expires_at=ends)
 
 
 @endpoint("GET", "/session", access=Access.AGENT, summary="Who is signed in")
@@ -46,7 +49,23 @@ async def get_session(context: Context) -> Session:
     """With an API key the CSRF token is empty: keys need none."""
     viewer = context.viewer
     user = await context.hub.database.read(accounts.load_user, viewer.user_id)
-    return Session(user=user, csrf_token=viewer.csrf_token or "")
+    return Session(
+        user=user, csrf_token=viewer.csrf_token or "", expires_at=viewer.expires_at, is_screen=viewer.is_screen
+    )
+
+
+@endpoint("POST", "/session/screen", access=Access.SUPERVISOR, summary="Leave this browser signed in on a wall")
+async def make_screen(context: Context) -> Session:
+    """From now on this session lasts for 90 days, may be unused for 14, and only looks at the board: everything else is
+    403 `screen_only`. It counts as nobody's presence, and becomes no other session again: sign out, and in."""
+    hub, viewer = context.hub, context.viewer
+    if viewer.session_hash is None:
+        raise Forbidden("an API key has no session")
+    ends = await hub.database.transaction(accounts.make_screen, viewer)
+    token = context.request.cookies[SESSION_COOKIE]
+    set_session_cookie(context, token, int((ends - hub.database.clock()).total_seconds()))
+    user = await hub.database.read(accounts.load_user, viewer.user_id)
+    return Session(user=user, csrf_token=viewer.csrf_token or "", expires_at=ends, is_screen=True)
 
 
 @endpoint("DELETE", "/session", access=Access.AGENT, summary="Sign out")

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from hub.agents import accounts, alerts, queues, roster, teams
 from hub.agents.viewer import Viewer
 from hub.calls.views import load_live_calls
 from hub.domain.states import ConversationStatus
 from hub.domain.values import Role
+from hub.domain.views import ConversationView
 from hub.kpi import defaults, targets
 from hub.kpi.board import load_agent_numbers, load_numbers, load_queue_numbers
 from hub.kpi.limits import load_standing
+from hub.kpi.queue_lengths import load_lengths
 from hub.routing import estimates, offers
 from hub.store import tables
 from hub.store.database import Tx
@@ -18,23 +22,44 @@ from hub.timeline import channels, conversations, topics
 from hub.web.api import Access, Context, endpoint
 from hub.web.schemas import Organisation, Snapshot
 
-# The open conversations a screen starts with; a floor with more pages through the list for the rest.
-CONVERSATION_LIMIT = 2_000
+
+@dataclass(frozen=True, slots=True)
+class _Open:
+    """`is_complete`: these are all; `has_all_work`: all that somebody has is among them."""
+
+    conversations: list[ConversationView]
+    is_complete: bool
+    has_all_work: bool
 
 
-def load_snapshot(tx: Tx, viewer: Viewer) -> Snapshot:
+def _load_open(tx: Tx, viewer: Viewer, most: int) -> _Open:
+    def load(assignee: str) -> list[ConversationView]:
+        return conversations.load_page(
+            tx,
+            viewer,
+            status=ConversationStatus.OPEN,
+            assignee=assignee,
+            queue_id=None,
+            words=None,
+            before=None,
+            limit=most + 1,
+        )
+
+    newest = load("any")
+    if len(newest) <= most:
+        return _Open(newest, is_complete=True, has_all_work=True)
+    # What waits is counted elsewhere (kpi.queue_lengths) and paged through; what somebody has, their screen must show.
+    taken = load("taken")
+    chosen = {view.id: view for view in (*load("me"), *taken, *newest)}
+    kept = sorted(list(chosen.values())[:most], key=lambda view: (view.last_entry_at, view.id), reverse=True)
+    return _Open(kept, is_complete=False, has_all_work=len(taken) <= most)
+
+
+def load_snapshot(tx: Tx, viewer: Viewer, most: int) -> Snapshot:
+    """`most`: so many open conversations at the most; a floor with more pages through the list for the rest."""
     token = load_token(tx)
     organisation = tx.first(tables.organisation.select())
-    items = conversations.load_page(
-        tx,
-        viewer,
-        status=ConversationStatus.OPEN,
-        assignee="any",
-        queue_id=None,
-        words=None,
-        before=None,
-        limit=CONVERSATION_LIMIT + 1,
-    )
+    open_ = _load_open(tx, viewer, most)
     return Snapshot(
         token=str(token),
         at=tx.now,
@@ -45,12 +70,14 @@ def load_snapshot(tx: Tx, viewer: Viewer) -> Snapshot:
         agents=roster.load_agent_views(tx),
         queues=queues.load_queue_views(tx),
         channels=channels.load_channel_views(tx),
-        conversations=items[:CONVERSATION_LIMIT],
-        conversations_complete=len(items) <= CONVERSATION_LIMIT,
+        conversations=open_.conversations,
+        conversations_complete=open_.is_complete,
+        work_complete=open_.has_all_work,
         offers=offers.load_live_offers(tx, None if viewer.covers(Role.SUPERVISOR) else viewer.user_id),
         numbers=load_numbers(tx, viewer.user_id, tx.now),
         topics=topics.load_topics(tx),
         estimates=estimates.load_estimates(tx),
+        queue_lengths=load_lengths(tx) if viewer.covers(Role.SUPERVISOR) else [],
         alerts=alerts.load_unseen(tx, viewer.user_id),
         calls=load_live_calls(tx, viewer.role, viewer.user_id, viewer.queue_ids),
         queue_numbers=load_queue_numbers(tx, None if viewer.covers(Role.SUPERVISOR) else viewer.queue_ids),
@@ -65,4 +92,4 @@ def load_snapshot(tx: Tx, viewer: Viewer) -> Snapshot:
 @endpoint("GET", "/snapshot", access=Access.AGENT, summary="All a console shows, at one moment")
 async def get_snapshot(context: Context) -> Snapshot:
     """Apply the events of `/live?since=<token>` to it and you hold the state of any later moment."""
-    return await context.hub.database.read(load_snapshot, context.viewer)
+    return await context.hub.database.read(load_snapshot, context.viewer, context.hub.settings.snapshot_conversations)

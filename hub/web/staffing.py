@@ -27,6 +27,8 @@ from hub.web.schemas import (
 
 # The table shows so many numbers of agents to each side.
 _AROUND = 6
+# The terms of Erlang A grow with the root of these: with so many the whole answer takes about a second.
+_MOST_WAITING = 10_000_000
 
 
 @endpoint("POST", "/staffing/what-if", access=Access.SUPERVISOR, summary="What agents make of a load")
@@ -34,7 +36,11 @@ async def what_if(context: Context, body: WhatIf) -> WhatIfAnswer:
     """By Erlang C, or with a patience by Erlang A. Nothing is saved."""
     if body.service_level is body.asa_s is body.abandonment is body.occupancy is None:
         raise InvalidInput("there is no target", fields={"service_level": "is missing, and so is every other target"})
-    return await asyncio.to_thread(_what_if, body)
+    if body.patience_s is not None and body.contacts * body.patience_s / body.interval_s > _MOST_WAITING:
+        fault = f"is too long for so many contacts: at most {_MOST_WAITING:,} may come while one waits"
+        raise InvalidInput(f"patience_s: {fault}", fields={"patience_s": fault})
+    async with context.hub.report_turns.turn_of(context.viewer.user_id):
+        return await asyncio.to_thread(_what_if, body)
 
 
 @endpoint(
@@ -43,8 +49,9 @@ async def what_if(context: Context, body: WhatIf) -> WhatIfAnswer:
 async def get_forecast(context: Context, queue: int, from_: date, to: date, lead_days: int = 1) -> ForecastReport:
     """Quarters of an hour of the local days `from` to `to`, both included. Of days that are over it shows the forecast that
     was made `lead_days` before (0, 1, 7, 14 or 28) and what then came."""
-    parts = await context.hub.database.read(forecasts.load_forecast_parts, queue, from_, to, lead_days)
-    found = await asyncio.to_thread(forecasts.queue_forecast, parts)
+    async with context.hub.report_turns.turn_of(context.viewer.user_id):
+        parts = await context.hub.database.read(forecasts.load_forecast_parts, queue, from_, to, lead_days)
+        found = await asyncio.to_thread(forecasts.queue_forecast, parts)
     return ForecastReport(
         queue_id=queue,
         time_zone=found.time_zone,

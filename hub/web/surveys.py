@@ -6,6 +6,7 @@ import secrets
 from datetime import datetime
 from typing import Literal
 
+from pydantic import AwareDatetime
 from sqlalchemy import select
 
 from hub.channels.channel import OutgoingMessage
@@ -137,8 +138,8 @@ async def list_surveys(
     kind: SurveyKind | None = None,
     low: bool = False,
     follow_up: Literal["open", "done"] | None = None,
-    since: datetime | None = None,
-    until: datetime | None = None,
+    since: AwareDatetime | None = None,
+    until: AwareDatetime | None = None,
     limit: Limit = DEFAULT_LIMIT,
     cursor: str | None = None,
 ) -> Page[SurveyView]:

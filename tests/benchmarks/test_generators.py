@@ -1,11 +1,15 @@
 """The load generators speak what the hub understands, and read what it says: else a benchmark would measure refusals."""
 
 import asyncio
+import json
 from datetime import UTC, datetime
 from typing import Any, cast
 
+import httpx2
 import pytest
 
+from benchmarks.board_events import Due, Floor
+from benchmarks.board_pixels import Seen, painted_after_ms
 from benchmarks.consoles import Console, FrameReader
 from benchmarks.poster import signed_request
 from benchmarks.report import Target, percentile
@@ -76,3 +80,36 @@ def test_a_target_that_was_not_measured_is_not_met() -> None:
     assert Target("ratio", 0.5, 0.5, "×").is_met
     assert not Target("ratio", 0.5, None, "×").is_met
     assert Target("p99", 30, 29.9, "ms", is_ceiling=True).is_met
+
+
+def test_a_change_counts_from_when_it_was_due_until_its_own_word_was_drawn() -> None:
+    due = [
+        Due(1, 10.0, "busy"),
+        Due(1, 12.0, "away"),
+        Due(1, 12.5, texts=2),
+        Due(2, 10.0, "busy"),
+        Due(3, 10.0, "away"),
+    ]
+    seen = [Seen(1, "away", 0, 9.0), Seen(1, "busy", 0, 10.25), Seen(1, "busy", 1, 11.0), Seen(1, "away", 2, 12.75)]
+    assert painted_after_ms(due, seen, in_sight=[1, 2], within_s=5.0) == [250.0, 750.0, 250.0, None]
+
+
+@pytest.mark.anyio
+async def test_changes_are_told_to_the_hub_as_they_are_expected_on_the_screen() -> None:
+    asked: list[tuple[str, Any]] = []
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        asked.append((request.url.path, json.loads(request.content)))
+        return httpx2.Response(200)
+
+    floor = Floor([1, 2], near=[1, 2, 3], held=[7, 8], every=2)
+    async with httpx2.AsyncClient(transport=httpx2.MockTransport(answer), base_url="http://hub.test") as client:
+        happened = await floor.run(client, rate=1_000, seconds=0.008)
+    assert sorted(path for path, _ in asked if path.endswith("transfer")) == [
+        *["/api/v1/conversations/7/transfer"] * 2,
+        *["/api/v1/conversations/8/transfer"] * 2,
+    ]
+    assert [(due.user_id, due.state, due.texts) for due in happened.due] == [
+        *[(1, "busy", 0), (1, None, 1), (2, "busy", 0), (2, None, 1)],
+        *[(1, "away", 0), (2, None, 2), (2, "away", 0), (3, None, 1)],
+    ]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date, datetime, timedelta
+from itertools import product
 
 import pytest
+from sqlalchemy.event import listen
 
 from hub.domain.events import AgentSpellEnded, FactEvent, SurveyAnswered
 from hub.errors import InvalidInput, ReportTooLarge
@@ -18,7 +20,7 @@ from hub.kpi.measures import Params
 from hub.store import tables
 from hub.store.database import Database, Tx
 from tests.kpi.random_facts import emit, project_all
-from tests.kpi.reference import ANNA, BORIS, CARE, NOON, SALES, after, segment
+from tests.kpi.reference import ANNA, BORIS, CARE, NOON, SALES, after, response, segment
 from tests.kpi.test_kept_cells import load_all
 
 pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)]
@@ -43,7 +45,7 @@ async def ask(database: Database, query: Query, now: datetime = NOON + 9 * DAY) 
         ({"measures": ()}, "measures"),
         ({"measures": ("aht", "nonsense")}, "measures"),
         ({"since": TODAY + DAY}, "since"),
-        ({"since": date(1, 1, 1)}, "until"),
+        ({"since": date(1975, 1, 1)}, "until"),
         ({"since": TODAY - 40 * DAY, "grain": Grain.INTERVAL}, "grain"),
         ({"by": Dim.AGENT, "ids": ("1; DROP TABLE",)}, "ids"),
         ({"by": Dim.AGENT, "ids": ("9" * 30,)}, "ids"),
@@ -51,6 +53,9 @@ async def ask(database: Database, query: Query, now: datetime = NOON + 9 * DAY) 
         # What waits in a queue is no agent's; an agent's time no queue's.
         ({"measures": ("abandonment_rate",), "by": Dim.AGENT}, "measures"),
         ({"measures": ("occupancy",), "filters": Filters(queues=("1",))}, "measures"),
+        ({"since": date(1, 1, 1), "until": date(1, 1, 1)}, "since"),
+        ({"since": date.max, "until": date.max}, "since"),
+        ({"before": TODAY}, "before"),
         ({"params": Params(threshold_s=25)}, "threshold_s"),
         ({"params": Params(short_s=0)}, "short_s"),
         ({"params": Params(days=8)}, "days"),
@@ -83,6 +88,47 @@ async def test_too_many_rows_are_refused(database: Database, monkeypatch: pytest
     with pytest.raises(ReportTooLarge) as refused:
         await ask(database, replace(HANDLED, by=Dim.AGENT))
     assert set(refused.value.fields) == {"grain"}
+
+
+@pytest.mark.parametrize("grain", [Grain.DAY, Grain.WEEK, Grain.MONTH])
+@pytest.mark.parametrize("ids", [(), (str(ANNA), str(BORIS))])
+async def test_too_many_rows_of_any_grain_are_refused(
+    database: Database, monkeypatch: pytest.MonkeyPatch, grain: Grain, ids: tuple[str, ...]
+) -> None:
+    """Of the two days each lies in a week and in a month of its own."""
+    first, second = NOON.replace(month=1, day=5), NOON.replace(month=2, day=9)
+    await keep(
+        database, *(segment(n, who, at) for n, (who, at) in enumerate(product((ANNA, BORIS), (first, second)), 1))
+    )
+    query = replace(HANDLED, since=first.date(), until=second.date(), by=Dim.AGENT, ids=ids, grain=grain)
+    monkeypatch.setattr(figures, "ROW_LIMIT", 1)
+    with pytest.raises(ReportTooLarge) as refused:
+        await ask(database, query)
+    assert set(refused.value.fields) == {"grain"}
+
+
+async def test_too_many_rows_are_refused_before_they_are_read(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await keep(database, segment(1, ANNA, NOON), segment(2, BORIS, NOON + DAY))
+    monkeypatch.setattr(figures, "load_each", None)
+    monkeypatch.setattr(figures, "ROW_LIMIT", 1)
+    with pytest.raises(ReportTooLarge):
+        await ask(database, replace(HANDLED, until=TODAY + DAY, by=Dim.AGENT, grain=Grain.DAY))
+
+
+@pytest.mark.parametrize("grain", [Grain.WEEK, Grain.MONTH])
+async def test_years_ask_no_more_of_the_database_than_weeks(database: Database, grain: Grain) -> None:
+    await keep(database, segment(1, ANNA, NOON))
+
+    def count(tx: Tx, days: int) -> int:
+        told: list[str] = []
+        listen(tx.connection, "before_cursor_execute", lambda *arguments: told.append(arguments[2]))
+        query = replace(HANDLED, since=TODAY - days * DAY, until=TODAY, grain=grain, compare=True)
+        assert len(figures.load_figures(tx, query, NOON).rows) > days // 31
+        return len(told)
+
+    assert await database.read(count, 3_000) <= await database.read(count, 100)
 
 
 async def test_what_is_not_known_is_a_gap_and_not_zero(database: Database) -> None:
@@ -169,12 +215,42 @@ async def test_what_an_agent_does_right_now_counts_up_to_now(database: Database)
 
 async def test_a_day_is_compared_with_the_day_before_and_a_month_with_the_month(database: Database) -> None:
     facts = [segment(1, ANNA, NOON), segment(2, ANNA, NOON - DAY), segment(3, BORIS, NOON - DAY)]
-    await keep(database, *facts, segment(4, ANNA, NOON - 28 * DAY))
+    await keep(database, *facts, segment(4, ANNA, NOON - 28 * DAY), segment(5, ANNA, NOON - 60 * DAY))
     [day] = (await ask(database, replace(HANDLED, compare=True))).rows
     assert (day.figures["handled_segments"].value, day.figures["handled_segments"].previous) == (1, 2)
     march = replace(HANDLED, since=date(2026, 3, 1), until=date(2026, 3, 31), compare=True)
     [month] = (await ask(database, march)).rows
     assert (month.figures["handled_segments"].value, month.figures["handled_segments"].previous) == (3, 1)
+
+
+@pytest.mark.parametrize("how", [{}, {"by": Dim.AGENT}, {"by": Dim.CHANNEL}, {"filters": Filters(agents=(str(ANNA),))}])
+async def test_a_day_that_goes_on_is_compared_up_to_the_same_time_of_day(
+    database: Database, how: dict[str, object]
+) -> None:
+    """Of yesterday's two answers and three pieces of work only those before 14:00 in Kyiv."""
+    early, late = NOON - DAY - timedelta(hours=1), NOON - DAY + timedelta(hours=1)
+    handled = (segment(n, ANNA, at) for n, at in enumerate((NOON - timedelta(hours=2), early, late, late), 1))
+    answers = (response(n, ANNA, at, took_s) for n, (at, took_s) in enumerate(((early, 60), (late, 600)), 10))
+    await keep(database, *handled, *answers, segment(9, ANNA, NOON - 40 * DAY))
+    names = ("handled_segments", "handled_contacts", "first_response_s")
+    query = replace(HANDLED, measures=names, compare=True, **how)  # type: ignore[arg-type]
+    report = await ask(database, query, NOON)
+    [today] = report.rows
+    assert [(today.figures[name].value, today.figures[name].previous) for name in names] == [(1, 1), (1, 1), (None, 60)]
+    assert report.compared is not None
+    assert report.compared.cut_at == NOON - DAY
+    [over] = (await ask(database, query, NOON + DAY)).rows
+    assert over.figures["handled_segments"].previous == 3
+    week = replace(query, since=TODAY - 6 * DAY, grain=Grain.DAY)
+    before = [row.figures["handled_segments"].value for row in (await ask(database, week, NOON)).rows if row.figures]
+    assert before[-2:] == [3, 1]
+
+
+async def test_nothing_is_compared_with_a_time_of_which_a_part_is_not_known(database: Database) -> None:
+    await keep(database, segment(1, ANNA, NOON), segment(2, ANNA, NOON - 9 * DAY))
+    week = replace(HANDLED, since=TODAY - 6 * DAY, compare=True)
+    [row] = (await ask(database, week)).rows
+    assert (row.figures["handled_segments"].value, row.figures["handled_segments"].previous) == (1, None)
 
 
 async def test_who_did_nothing_has_a_row_if_named(database: Database) -> None:

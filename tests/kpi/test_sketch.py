@@ -48,7 +48,8 @@ def test_a_value_may_be_taken_out_again() -> None:
 
 
 def test_what_is_written_is_read_again() -> None:
-    for sketch in (EMPTY, make_sketch([0]), make_sketch([0, 0, 1, 86_400_000]), make_sketch(draw(4))):
+    wide = (Sketch((-1, 3, 2_000), (1, count, 7)) for count in (255, 256, 65_536, 2**32, 2**63))
+    for sketch in (EMPTY, make_sketch([0]), make_sketch([0, 0, 1, 86_400_000]), make_sketch(draw(4)), *wide):
         assert decode(encode(sketch)) == sketch
 
 

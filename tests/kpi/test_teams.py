@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,7 +12,8 @@ from sqlalchemy import select
 from hub.agents import teams
 from hub.agents.teams import Team
 from hub.domain.events import FACTS, FactEvent
-from hub.domain.views import TargetView, TeamView
+from hub.domain.views import NumbersView, TargetView, TeamView
+from hub.kpi.belonging import Known
 from hub.kpi.cells import Dim
 from hub.kpi.days import Grain
 from hub.kpi.facts import project, rebuild_facts
@@ -21,8 +22,9 @@ from hub.kpi.measures import Better, Level, level_of
 from hub.kpi.targets import target_for
 from hub.store import tables
 from hub.store.database import Database, Tx
-from tests.kpi.reference import ANNA, BORIS, NOON, response
+from tests.kpi.reference import ANNA, BORIS, NOON, response, segment
 from tests.support.clock import FrozenClock
+from tests.support.live import load_told
 
 pytestmark = pytest.mark.anyio
 
@@ -37,17 +39,17 @@ async def change(database: Database, team: TeamView, zone: str | None, members: 
     return await database.transaction(teams.replace_team, team.id, Team(team.name, zone, True, members), team.version)
 
 
-async def tell(database: Database, *events: FactEvent) -> None:
+async def tell(database: Database, *events: FactEvent, known: Known | None = None) -> None:
     def emit(tx: Tx, events: Sequence[FactEvent]) -> None:
         for event in events:
             tx.emit(event, {FACTS})
 
     await database.transaction(emit, events)
-    await project_all(database)
+    await project_all(database, known)
 
 
-async def project_all(database: Database) -> None:
-    while await database.transaction(project):
+async def project_all(database: Database, known: Known | None = None) -> None:
+    while await database.transaction(project, known):
         pass
 
 
@@ -92,6 +94,26 @@ async def test_a_fact_belongs_to_the_team_of_its_instant(database: Database, clo
     assert await answers(database, clock()) == {("2026-03-10", "East"): 3}
 
 
+async def test_a_projector_that_keeps_what_it_read_sees_who_joins_who_leaves_and_another_clock(
+    database: Database, clock: FrozenClock
+) -> None:
+    known = Known()
+    await tell(database, response(1, ANNA, clock(), 5), known=known)
+    east = await put_team(database)
+    clock.advance(60)
+    await tell(database, response(2, ANNA, clock(), 5), response(3, BORIS, clock(), 5), known=known)
+    clock.advance(60)
+    east = await change(database, east, None, [BORIS])
+    clock.advance(60)
+    await tell(database, response(4, ANNA, clock(), 5), response(5, BORIS, clock(), 5), known=known)
+    assert await answers(database, clock()) == {("2026-03-10", "East"): 2}
+    clock.now = NOON + timedelta(hours=8, minutes=30)
+    await change(database, east, "Asia/Tokyo", [BORIS])
+    clock.advance(60)
+    await tell(database, response(6, BORIS, clock(), 5), known=known)
+    assert await answers(database, clock()) == {("2026-03-10", "East"): 2, ("2026-03-11", "East"): 1}
+
+
 async def test_joining_never_reaches_a_fact_that_is_counted_already(database: Database, clock: FrozenClock) -> None:
     """A fact of a faster clock is in the cells before the change is made."""
     await tell(database, response(1, ANNA, clock(), 5))
@@ -118,6 +140,26 @@ async def test_the_day_of_a_team_is_that_of_its_clock(database: Database, clock:
     await project_all(database)
     assert await answers(database, clock()) == {("2026-03-10", "Tokyo"): 1}
     assert await answers(database, clock(), Dim.AGENT) == {("2026-03-10", "Anna"): 1, ("2026-03-10", "Boris"): 1}
+
+
+async def test_at_the_midnight_of_a_teams_clock_its_day_begins_on_the_screens_and_no_other(
+    database: Database, clock: FrozenClock
+) -> None:
+    """It is 17:00 in Kyiv when the day of Tokyo ends: Anna's figures are zero without anything that happens, Boris' stay."""
+    clock.now = datetime(2026, 3, 10, 14, 0, tzinfo=UTC)
+    await put_team(database, "Tokyo", "Asia/Tokyo")
+    clock.advance(1)
+    await tell(database, segment(1, ANNA, clock.now), segment(2, BORIS, clock.now))
+    before = await database.read(load_told)
+    clock.now = datetime(2026, 3, 10, 15, 0, tzinfo=UTC)
+    await database.transaction(project)
+    told = await database.read(load_told)
+    anna = told["agent", ANNA]
+    assert isinstance(anna, NumbersView)
+    assert (anna.day, anna.handled_segments) == ("2026-03-11", 0)
+    assert told["agent", BORIS] == before["agent", BORIS]
+    await database.transaction(project)
+    assert await database.read(load_told) == told
 
 
 async def test_a_new_team_with_a_clock_of_its_own_has_nothing_made_anew(database: Database, clock: FrozenClock) -> None:

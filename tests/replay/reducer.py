@@ -15,6 +15,7 @@ def canonical(snapshot: Json, frames: Iterable[Json]) -> Json:
     held: dict[str, dict[Any, Json]] = {
         "agents": {view["user_id"]: view for view in snapshot["agents"]},
         "estimates": {view["queue_id"]: view for view in snapshot["estimates"]},
+        "queue_lengths": {view["queue_id"]: view for view in snapshot["queue_lengths"]},
         **{
             noun: {view["id"]: view for view in snapshot[noun]}
             for noun in (
@@ -73,6 +74,8 @@ def canonical(snapshot: Json, frames: Iterable[Json]) -> Json:
                     put("channels", event["channel"]["id"], event["channel"])
                 case "estimate.changed":
                     put("estimates", event["estimate"]["queue_id"], event["estimate"])
+                case "queue_length.changed":
+                    put("queue_lengths", event["length"]["queue_id"], event["length"])
                 case "topic.changed":
                     put("topics", event["topic"]["id"], event["topic"])
                 case "alert.changed" if event["alert"]["seen_at"] is None:

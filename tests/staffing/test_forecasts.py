@@ -18,7 +18,8 @@ from hub.staffing.forecasts import (
 from hub.store import tables
 from hub.store.database import Database, Tx
 from tests.kpi.conftest import KYIV
-from tests.kpi.reference import ANNA, BORIS, CARE, SALES
+from tests.kpi.random_facts import emit, project_all
+from tests.kpi.reference import ANNA, BORIS, CARE, SALES, segment
 from tests.support.clock import FrozenClock
 
 pytestmark = pytest.mark.anyio
@@ -128,6 +129,14 @@ async def test_of_days_that_are_over_few_forecasts_are_kept(weeks: Database, clo
     query = select(tables.forecast.c.made_on).where(tables.forecast.c.day == over).order_by(tables.forecast.c.made_on)
     made = [date.fromisoformat(row.made_on) for row in await weeks.read(lambda tx: tx.rows(query))]
     assert [(date.fromisoformat(over) - day).days for day in made] == [lead for lead in (7, 1, 0) if lead in KEPT_LEADS]
+
+
+async def test_none_is_made_while_facts_are_still_being_read(weeks: Database, clock: FrozenClock) -> None:
+    await weeks.transaction(emit, [segment(1, ANNA, clock.now)])
+    clock.advance(days=1)
+    assert await Forecaster(weeks).make() is None
+    await project_all(weeks)
+    assert await Forecaster(weeks).make() == 1
 
 
 async def test_holidays_are_foretold_closed(weeks: Database) -> None:

@@ -202,6 +202,15 @@ async def test_days_before_the_first_fact_are_a_gap_and_no_zero(hub: Hub, people
     assert report["complete"] is False
 
 
+async def test_an_id_is_a_number_however_it_is_written(hub: Hub, people: People, call: Call) -> None:
+    await tell(hub, contact(1, at(29, 10), people.sales_id))
+    sue = await call(people.supervisor)
+    for more in ({"by": "queue", "ids": f"0{people.sales_id}"}, {"queue": f"00{people.sales_id}"}):
+        days = {"from_": "2026-03-29", "to": "2026-03-29"}
+        report = await asked(sue, "/reports/figures", measures="contacts", **days, **more)
+        assert [row["figures"]["contacts"]["value"] for row in report["rows"]] == [1]
+
+
 # --- who may, and what is wrong -----------------------------------------------------------------------------------------
 
 OF_BERT = (
@@ -209,6 +218,7 @@ OF_BERT = (
     "/reports/figures?measures=handled_contacts&by=agent",
     "/reports/figures?measures=handled_contacts",
     "/reports/figures?measures=handled_contacts&by=agent&ids={anna},{bert}",
+    "/reports/figures?measures=handled_contacts&agent={anna}&by=agent&ids={bert}",
     "/reports/figures.csv?measures=handled_contacts&agent={bert}",
     "/reports/figures.xlsx?measures=handled_contacts&agent={bert}",
     "/reports/contacts?measure=handled_contacts&by=agent&id={bert}",
@@ -237,6 +247,10 @@ async def test_an_agent_is_refused_what_is_of_others(as_anna: Caller, people: Pe
         ("/reports/figures?measures=offered&by=queue&ids=999999", "ids"),
         ("/reports/figures?measures=offered&queue=999999", "queue"),
         ("/reports/figures?measures=offered&queue=x", "queue"),
+        ("/reports/figures?measures=offered&from=0001-01-01", "from"),
+        ("/reports/figures?measures=offered&before=2026-03-01", "before"),
+        ("/reports/figures?measures=offered&compare=previous&before=2026-03-29", "before"),
+        ("/reports/load?from=0001-01-01", "from"),
         ("/reports/figures?measures=service_level&threshold_s=21", "threshold_s"),
         ("/reports/contacts?measure=nonsense", "measure"),
         ("/reports/contacts?measure=occupancy", "measure"),
@@ -250,10 +264,35 @@ async def test_an_agent_is_refused_what_is_of_others(as_anna: Caller, people: Pe
         ("/reports/load?measure=aht", "measure"),
         ("/reports/load?measure=nonsense", "measure"),
         ("/reports/load?queue=999999", "queue"),
+        ("/reports/figures?measures=offered&from=9999-12-31&to=9999-12-31", "from"),
+        ("/reports/figures?measures=offered&from=0001-01-01&to=0001-01-01&compare=previous", "from"),
+        ("/reports/figures?measures=handled_contacts&by=agent&ids=%D9%A1", "ids"),
+        ("/reports/contacts?measure=offered&from=9999-12-31&to=9999-12-31", "from"),
+        ("/reports/contacts?measure=offered&interval=9999-12-31T23:59:59Z", "interval"),
+        ("/reports/states?agents=1&from=9999-12-31&to=9999-12-31", "from"),
+        ("/reports/load?from=0001-01-01&to=0001-01-01", "from"),
+        (f"/shifts?agent={10**30}", "agent"),
     ],
 )
 async def test_a_wrong_question_is_told_by_its_field(call: Call, people: People, path: str, field: str) -> None:
     first = "" if "from=" in path else "&from=2026-03-29"
-    answer = await (await call(people.supervisor)).get(f"{path}{first}&to=2026-03-29")
+    last = "" if "to=" in path else "&to=2026-03-29"
+    answer = await (await call(people.supervisor)).get(f"{path}{first}{last}")
     assert answer.status_code == 422, answer.text
     assert field in answer.json()["fields"]
+
+
+@pytest.mark.parametrize(
+    ("path", "field"),
+    [
+        ("/reports/leaderboard?measure=handled_contacts&on=9999-12-31", "on"),
+        (f"/reports/leaderboard?measure=handled_contacts&team={10**30}", "team"),
+        ("/surveys?since=2026-01-01T00:00:00", "since"),
+        (f"/surveys?customer_id={10**30}", "customer_id"),
+    ],
+)
+async def test_a_day_a_team_or_an_instant_that_cannot_be_is_told(
+    call: Call, people: People, path: str, field: str
+) -> None:
+    answer = await (await call(people.supervisor)).get(path)
+    assert (answer.status_code, list(answer.json()["fields"])) == (422, [field])

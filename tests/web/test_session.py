@@ -176,3 +176,50 @@ async def test_new_password_needs_the_current_one(as_anna: Caller) -> None:
 async def test_own_name_and_language_can_be_changed(as_anna: Caller) -> None:
     answer = await as_anna.patch("/me", {"name": "Anna B.", "language": "de"})
     assert (answer.json()["name"], answer.json()["language"], answer.json()["version"]) == ("Anna B.", "de", 2)
+
+
+# --- a screen on a wall ---------------------------------------------------------------------------------------------------
+
+
+async def test_a_screen_on_a_wall_looks_for_weeks_and_does_nothing_else(
+    hub: Hub, people: People, call: Call, clock: FrozenClock
+) -> None:
+    wall = await call(people.supervisor)
+    answer = await wall.post("/session/screen")
+    assert (answer.status_code, answer.json()["is_screen"]) == (200, True)
+    assert f"Max-Age={90 * 24 * 3600}" in answer.headers["set-cookie"]
+    for _ in range(6):
+        # Longer than anybody's own may be unused, and in the end than it may last.
+        clock.advance(days=13)
+        assert [(await wall.get(path)).status_code for path in ("/session", "/snapshot", "/board", "/measures")] == [
+            200
+        ] * 4
+    refused = [
+        await wall.get("/customers"),
+        await wall.get("/conversations"),
+        await wall.put("/me/state", {"state": "available"}),
+        await wall.post("/session/screen"),
+    ]
+    assert {(each.status_code, each.json()["code"]) for each in refused} == {(403, "screen_only")}
+    clock.advance(days=13)
+    assert (await wall.get("/session")).status_code == 401
+
+
+async def test_a_screen_that_is_off_for_too_long_signs_out(people: People, call: Call, clock: FrozenClock) -> None:
+    wall = await call(people.supervisor)
+    await wall.post("/session/screen")
+    clock.advance(days=14)
+    assert (await wall.get("/session")).status_code == 401
+
+
+async def test_a_screen_that_is_taken_from_the_wall_is_nobodys_leaving(people: People, call: Call) -> None:
+    own, wall = await call(people.supervisor), await call(people.supervisor)
+    await wall.post("/session/screen")
+    await own.put("/me/state", {"state": "available"})
+    assert (await wall.delete("/session")).status_code == 204
+    states = {agent["user_id"]: agent["state"] for agent in (await own.get("/snapshot")).json()["agents"]}
+    assert states[people.supervisor.id] == "available"
+
+
+async def test_agents_have_no_wall(as_anna: Caller) -> None:
+    assert (await as_anna.post("/session/screen")).status_code == 403

@@ -46,6 +46,7 @@ async def test_what_if_tells_what_the_agents_there_make_of_it(as_sue: Caller) ->
         ({"aht_s": 0}, "aht_s"),
         ({"interval_s": 0}, "interval_s"),
         ({"patience_s": 0}, "patience_s"),
+        ({"contacts": 1_000_000, "interval_s": 60, "patience_s": 86_400, "concurrency": 20}, "patience_s"),
         ({"service_level": 1.5}, "service_level"),
         ({"service_level": None}, "service_level"),
         ({"shrinkage": 1}, "shrinkage"),

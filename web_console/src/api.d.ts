@@ -33,6 +33,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/session/screen": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Leave this browser signed in on a wall
+         * @description From now on this session lasts for 90 days, may be unused for 14, and only looks at the board: everything else is
+         *     403 `screen_only`. It counts as nobody's presence, and becomes no other session again: sign out, and in.
+         */
+        post: operations["make_screen"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/me": {
         parameters: {
             query?: never;
@@ -2375,8 +2396,10 @@ export interface paths {
          * Figures of a range of days
          * @description `measures`: ids of measures, with commas between; `from` and `to`: local days, both included. `by` and `ids` (with
          *     commas; none: of all who have any) say whose rows; `agent`, `team`, `queue`, `channel` and `topic` count only what is of
-         *     these. The rest goes to the measures that take it. Agents are told their own figures only: `by=agent&ids=` their own id,
-         *     or `agent=` it. 422 names what is asked wrongly; 422 `report_too_large` says what to narrow.
+         *     these. `compare=previous`: with as many days (whole months: months) just before, or from `before` on; today is held
+         *     against only so much of its counterpart as is over of today. The rest goes to the measures that take it. Agents are told
+         *     their own figures only: `by=agent&ids=` their own id, or `agent=` it. 422 names what is asked wrongly; 422
+         *     `report_too_large` says what to narrow.
          */
         get: operations["get_figures"];
         put?: never;
@@ -3856,7 +3879,7 @@ export interface components {
         };
         /**
          * @description `as_of`: everything that happened before is told; `complete` false: a part of the range is not told of (it lies in
-         *     the future, or before the first fact). Days are those of `time_zone`.
+         *     the future, or before the first fact). Days are those of `time_zone`. `compared`: null where nothing is.
          */
         FigureReport: {
             /** Format: date */
@@ -3871,6 +3894,7 @@ export interface components {
             /** Format: date-time */
             as_of: string;
             complete: boolean;
+            compared: components["schemas"]["FiguresCompared"] | null;
             measures: components["schemas"]["FigureMeasure"][];
             rows: components["schemas"]["FigureRow"][];
         };
@@ -3913,6 +3937,14 @@ export interface components {
             parts: {
                 [key: string]: number | null;
             };
+        };
+        /** @description The local days compared with; `cut_at`: of these only what happened before, as today is not over (null: all). */
+        FiguresCompared: {
+            /** Format: date */
+            from: string;
+            /** Format: date */
+            to: string;
+            cut_at: string | null;
         };
         /**
          * @description A step that has fired, newest first. `is_over`: the answer had come by then, so nothing was done. `actions` are
@@ -4196,7 +4228,7 @@ export interface components {
         HolidayDays: {
             days: components["schemas"]["SpecialDayView"][];
         };
-        HubEvent: components["schemas"]["EntryAdded"] | components["schemas"]["EntryChanged"] | components["schemas"]["ConversationChanged"] | components["schemas"]["ConversationHidden"] | components["schemas"]["CustomerChanged"] | components["schemas"]["CallChanged"] | components["schemas"]["OfferMade"] | components["schemas"]["OfferEnded"] | components["schemas"]["AgentChanged"] | components["schemas"]["QueueChanged"] | components["schemas"]["EstimateChanged"] | components["schemas"]["ChannelChanged"] | components["schemas"]["NumbersChanged"] | components["schemas"]["QueueNumbersChanged"] | components["schemas"]["TopicChanged"] | components["schemas"]["AlertChanged"] | components["schemas"]["SkillsChanged"] | components["schemas"]["AccessChanged"] | components["schemas"]["TeamChanged"] | components["schemas"]["TeamRemoved"] | components["schemas"]["TargetChanged"] | components["schemas"]["TargetRemoved"] | components["schemas"]["FigureDefaultsChanged"] | components["schemas"]["KpiAlertChanged"];
+        HubEvent: components["schemas"]["EntryAdded"] | components["schemas"]["EntryChanged"] | components["schemas"]["ConversationChanged"] | components["schemas"]["ConversationHidden"] | components["schemas"]["CustomerChanged"] | components["schemas"]["CallChanged"] | components["schemas"]["OfferMade"] | components["schemas"]["OfferEnded"] | components["schemas"]["AgentChanged"] | components["schemas"]["QueueChanged"] | components["schemas"]["EstimateChanged"] | components["schemas"]["QueueLengthChanged"] | components["schemas"]["ChannelChanged"] | components["schemas"]["NumbersChanged"] | components["schemas"]["QueueNumbersChanged"] | components["schemas"]["TopicChanged"] | components["schemas"]["AlertChanged"] | components["schemas"]["SkillsChanged"] | components["schemas"]["AccessChanged"] | components["schemas"]["TeamChanged"] | components["schemas"]["TeamRemoved"] | components["schemas"]["TargetChanged"] | components["schemas"]["TargetRemoved"] | components["schemas"]["FigureDefaultsChanged"] | components["schemas"]["KpiAlertChanged"];
         /** @description `skipped`: names of events that are no whole days, or recur in a way that is not guessed at. */
         IcalDays: {
             days: components["schemas"]["SpecialDayView"][];
@@ -5206,6 +5238,25 @@ export interface components {
              */
             kind: "queue.changed";
         };
+        QueueLengthChanged: {
+            length: components["schemas"]["QueueLengthView"];
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "queue_length.changed";
+        };
+        /**
+         * @description How many wait in a queue now (who is to be called back later does not), since when the longest of them, and how much
+         *     of it is not resolved, with somebody or not. It was so a moment ago.
+         */
+        QueueLengthView: {
+            queue_id: number;
+            waiting: number;
+            longest_since: string | null;
+            unresolved: number;
+            version: number;
+        };
         QueueNumbersChanged: {
             numbers: components["schemas"]["QueueNumbersView"];
             /**
@@ -5929,6 +5980,10 @@ export interface components {
         Session: {
             user: components["schemas"]["UserView"];
             csrf_token: string;
+            /** @default null */
+            expires_at: string | null;
+            /** @default false */
+            is_screen: boolean;
         };
         /** @description A supervisor changes an agent's state. */
         SetAgentState: {
@@ -6042,7 +6097,8 @@ export interface components {
         /**
          * @description All the console shows at once, and the token of the moment it was true. `conversations` holds the open ones the
          *     viewer may see, newest activity first; `conversations_complete` is false when there were more than it carries (then
-         *     the lists page through GET /conversations).
+         *     the lists page through GET /conversations, and `queue_lengths` says how many wait). What somebody has comes before what
+         *     waits, one's own first: `work_complete` is false when there was more of that alone.
          */
         Snapshot: {
             token: string;
@@ -6055,10 +6111,12 @@ export interface components {
             channels: components["schemas"]["ChannelView"][];
             conversations: components["schemas"]["ConversationView"][];
             conversations_complete: boolean;
+            work_complete: boolean;
             offers: components["schemas"]["OfferView"][];
             numbers: components["schemas"]["NumbersView"];
             topics: components["schemas"]["TopicView"][];
             estimates: components["schemas"]["EstimateView"][];
+            queue_lengths: components["schemas"]["QueueLengthView"][];
             alerts: components["schemas"]["AlertView"][];
             calls: components["schemas"]["CallView"][];
             queue_numbers: components["schemas"]["QueueNumbersView"][];
@@ -6929,6 +6987,35 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    make_screen: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
             };
             /** @description It failed; `code` says why */
             default: {
@@ -11655,6 +11742,7 @@ export interface operations {
                 by?: "none" | "agent" | "team" | "queue" | "channel" | "topic";
                 ids?: string;
                 compare?: "previous" | "none";
+                before?: string;
                 agent?: string;
                 team?: string;
                 queue?: string;
@@ -11703,6 +11791,7 @@ export interface operations {
                 by?: "none" | "agent" | "team" | "queue" | "channel" | "topic";
                 ids?: string;
                 compare?: "previous" | "none";
+                before?: string;
                 agent?: string;
                 team?: string;
                 queue?: string;
@@ -11752,6 +11841,7 @@ export interface operations {
                 by?: "none" | "agent" | "team" | "queue" | "channel" | "topic";
                 ids?: string;
                 compare?: "previous" | "none";
+                before?: string;
                 agent?: string;
                 team?: string;
                 queue?: string;

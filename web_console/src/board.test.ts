@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { agentRows, type AgentRow, channelsOf, EVERYBODY, inPlaces, isAmong, ordered, queueRows, workByChannel } from "./board";
+import { agentRows, type AgentRow, channelsOf, EVERYBODY, inPlaces, isAmong, ordered, queueRows, sumOf, workByChannel } from "./board";
 import type { AgentView, ChannelKind, ConversationView, NumbersView, QueueView } from "./events";
 import { aCall, aLeg } from "./phoneFixtures";
 
@@ -12,16 +12,16 @@ function agent(user_id: number, changes: Partial<AgentView> = {}): AgentView {
 }
 
 function held(id: number, channel_kind: ChannelKind, assignee_id: number | null, changes: Partial<ConversationView> = {}): ConversationView {
-  return { id, channel_kind, assignee_id, status: "open", customer_name: `Customer ${id}`, queue_id: 1, queued_since: ago(id), created_at: ago(60), parked_until: null, ...changes } as ConversationView;
+  return { id, channel_kind, assignee_id, status: "open", customer_name: `Customer ${id}`, queue_id: 1, queued_since: assignee_id === null ? ago(id) : null, created_at: ago(60), parked_until: null, ...changes } as ConversationView;
 }
 
-const row = (changes: Partial<AgentRow> = {}): AgentRow => ({ agent: agent(1), numbers: undefined, work: [], call: null, ...changes });
+const row = (changes: Partial<AgentRow> = {}): AgentRow => ({ agent: agent(1), numbers: undefined, work: [], hasMore: false, call: null, ...changes });
 const everybody = { team: null, queue: null };
 
 describe("the agents of the board", () => {
   it("have their work and the call they are in, a consulted colleague too", () => {
     const call = aCall({ agent_id: 1, legs: [aLeg(1, { user_id: 2 }), aLeg(2, { user_id: 3, state: "ended" })] });
-    const rows = agentRows({ agents: { 1: agent(1), 2: agent(2), 3: agent(3) }, agentNumbers: {} }, [held(10, "sms", 1), held(11, "chat", null)], [call]);
+    const rows = agentRows({ agents: { 1: agent(1), 2: agent(2), 3: agent(3) }, agentNumbers: {}, workComplete: true }, [held(10, "sms", 1), held(11, "chat", null)], [call]);
     expect(rows.map((each) => [each.agent.user_id, each.work.map((work) => work.id), each.call?.id])).toEqual([
       [1, [10], 1],
       [2, [], 1],
@@ -82,14 +82,30 @@ describe("the order of the board", () => {
 
 describe("the queues of the board", () => {
   const queue = { id: 1, name: "Support", member_ids: [1, 2, 9], max_wait_s: 600 } as QueueView;
-  const state = { agents: { 1: agent(1), 2: agent(2, { state: "busy" }) }, queues: { 1: queue }, queueNumbers: {}, estimates: {}, conversationsComplete: true };
+  const state = { agents: { 1: agent(1), 2: agent(2, { state: "busy" }) }, queues: { 1: queue }, queueNumbers: {}, queueLengths: {}, estimates: {}, conversationsComplete: true };
 
   it("count who waits now, since when the first, and who waits too long", () => {
     const open = [held(3, "sms", null), held(12, "sms", null), held(20, "chat", 1), held(30, "phone", null, { parked_until: ago(-30) })];
-    expect(queueRows(state, open, NOW)).toMatchObject([{ waiting: 2, longestSince: ago(12), overdue: 1, open: 4, available: 1, atWork: 2, members: 2 }]);
+    expect(queueRows(state, open, NOW)).toMatchObject([{ waiting: 2, longestSince: ago(12), isOverdue: true, open: 4, available: 1, atWork: 2, members: 2 }]);
   });
 
   it("are there without anybody who waits", () => {
-    expect(queueRows(state, [], NOW)).toMatchObject([{ waiting: 0, longestSince: null, overdue: 0 }]);
+    expect(queueRows(state, [], NOW)).toMatchObject([{ waiting: 0, longestSince: null, isOverdue: false, open: 0 }]);
+  });
+
+  it("do not count a caller who is in the menu still", () => {
+    expect(queueRows(state, [held(3, "phone", null, { queued_since: null })], NOW)).toMatchObject([{ waiting: 0, longestSince: null, open: 0 }]);
+  });
+
+  it("are as long as the hub says where the page was not given all that is open", () => {
+    const open = [held(3, "sms", null), held(20, "chat", 1)];
+    const length = { queue_id: 1, waiting: 2_345, longest_since: ago(90), unresolved: 3_000, version: 7 };
+    const part = { ...state, conversationsComplete: false };
+    expect(queueRows({ ...part, queueLengths: { 1: length } }, open, NOW)).toMatchObject([{ waiting: 2_345, longestSince: ago(90), isOverdue: true, open: 3_000 }]);
+    expect(queueRows(part, open, NOW)).toMatchObject([{ waiting: null, longestSince: null, isOverdue: false, open: null }]);
+  });
+
+  it("have no sum where one of them is not known", () => {
+    expect([sumOf([]), sumOf([2, 3]), sumOf([2, null, 3])]).toEqual([0, 5, null]);
   });
 });

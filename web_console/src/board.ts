@@ -4,17 +4,29 @@
  * Rows do not wander under the eye: an order is made when it is asked for, and again only when nobody points at it (BoardAgents.vue);
  * between two orders the figures in the rows change and the rows stay.
  */
-import type { AgentState, AgentView, CallView, ChannelKind, ConversationView, EstimateView, NumbersView, QueueNumbersView, QueueView } from "./events";
-import { AGENT_FIGURES, type AgentFigure, agentFigures, backlogOf } from "./figures";
+import type {
+  AgentState,
+  AgentView,
+  CallView,
+  ChannelKind,
+  ConversationView,
+  EstimateView,
+  NumbersView,
+  QueueLengthView,
+  QueueNumbersView,
+  QueueView,
+} from "./events";
+import { AGENT_FIGURES, type AgentFigure, agentFigures } from "./figures";
 import { isOver } from "./phone";
 import type { HubState } from "./state";
-import { isWaiting } from "./waiting";
 
 export interface AgentRow {
   agent: AgentView;
   numbers: NumbersView | undefined;
   /** Open conversations with them, the newest words first. */
   work: readonly ConversationView[];
+  /** They may have more than this page was given. */
+  hasMore: boolean;
   /** The call they are in, or write down. */
   call: CallView | null;
 }
@@ -23,14 +35,14 @@ export interface QueueRow {
   queue: QueueView;
   numbers: QueueNumbersView | undefined;
   estimate: EstimateView | undefined;
-  /** Who waits now; who is to be called again later does not. */
-  waiting: number;
+  /** Who waits now; who is to be called again later does not. Null: nobody has counted yet. */
+  waiting: number | null;
   /** Since when the one who has waited longest waits. */
   longestSince: string | null;
-  /** Some have waited longer than the queue allows. */
-  overdue: number;
-  /** All that is not resolved. */
-  open: number;
+  /** They have waited longer than the queue allows. */
+  isOverdue: boolean;
+  /** All that is not resolved: it waits, or somebody has it. Null as above. */
+  open: number | null;
   available: number;
   atWork: number;
   members: number;
@@ -38,7 +50,7 @@ export interface QueueRow {
 
 export const STATE_ORDER: readonly AgentState[] = ["available", "busy", "away", "not_responding", "offline"];
 
-export function agentRows(state: Pick<HubState, "agents" | "agentNumbers">, open: readonly ConversationView[], live: readonly CallView[]): AgentRow[] {
+export function agentRows(state: Pick<HubState, "agents" | "agentNumbers" | "workComplete">, open: readonly ConversationView[], live: readonly CallView[]): AgentRow[] {
   const work = new Map<number, ConversationView[]>();
   for (const each of open) {
     if (each.assignee_id === null) continue;
@@ -55,44 +67,59 @@ export function agentRows(state: Pick<HubState, "agents" | "agentNumbers">, open
     agent,
     numbers: state.agentNumbers[agent.user_id],
     work: work.get(agent.user_id) ?? [],
+    hasMore: !state.workComplete,
     call: calls.get(agent.user_id) ?? null,
   }));
 }
 
-export function queueRows(state: Pick<HubState, "agents" | "queues" | "queueNumbers" | "estimates" | "conversationsComplete">, open: readonly ConversationView[], now: number): QueueRow[] {
-  const rows = new Map<number, QueueRow>(
-    Object.values(state.queues).map((queue) => {
-      const members = queue.member_ids.flatMap((id) => state.agents[id] ?? []);
-      return [
-        queue.id,
-        {
-          queue,
-          numbers: state.queueNumbers[queue.id],
-          estimate: state.estimates[queue.id],
-          waiting: 0,
-          longestSince: null,
-          overdue: 0,
-          open: 0,
-          available: members.filter((agent) => agent.state === "available" && agent.connected).length,
-          atWork: members.filter((agent) => agent.state !== "offline").length,
-          members: members.length,
-        },
-      ];
-    }),
-  );
+/**
+ * `open`: the open conversations here. Where they are all there are, they are counted; where not, the hub has counted (queueLengths).
+ */
+export function queueRows(
+  state: Pick<HubState, "agents" | "queues" | "queueNumbers" | "queueLengths" | "estimates" | "conversationsComplete">,
+  open: readonly ConversationView[],
+  now: number,
+): QueueRow[] {
+  const lengths = state.conversationsComplete ? countLengths(open) : state.queueLengths;
+  return Object.values(state.queues).map((queue) => {
+    const members = queue.member_ids.flatMap((id) => state.agents[id] ?? []);
+    const length = lengths[queue.id] ?? (state.conversationsComplete ? NOBODY : undefined);
+    const longestSince = length?.longest_since ?? null;
+    return {
+      queue,
+      numbers: state.queueNumbers[queue.id],
+      estimate: state.estimates[queue.id],
+      waiting: length?.waiting ?? null,
+      longestSince,
+      isOverdue: longestSince !== null && (now - Date.parse(longestSince)) / 1000 >= queue.max_wait_s,
+      open: length?.unresolved ?? null,
+      available: members.filter((agent) => agent.state === "available" && agent.connected).length,
+      atWork: members.filter((agent) => agent.state !== "offline").length,
+      members: members.length,
+    };
+  });
+}
+
+type Length = Pick<QueueLengthView, "waiting" | "longest_since" | "unresolved">;
+const NOBODY: Length = { waiting: 0, longest_since: null, unresolved: 0 };
+
+/** As the hub counts them (kpi/open_work.py): a caller who still is in the menu waits for nobody. */
+function countLengths(open: readonly ConversationView[]): Record<number, Length> {
+  const lengths: Record<number, Length> = {};
   for (const each of open) {
-    const row = rows.get(each.queue_id);
-    if (!row) continue;
-    row.open += 1;
-    if (!isWaiting(each) || each.parked_until !== null) continue;
-    const since = each.queued_since ?? each.created_at;
-    row.waiting += 1;
-    if (row.longestSince === null || Date.parse(since) < Date.parse(row.longestSince)) row.longestSince = since;
-    if ((now - Date.parse(since)) / 1000 >= row.queue.max_wait_s) row.overdue += 1;
+    if (each.queued_since === null && each.assignee_id === null) continue;
+    const length = (lengths[each.queue_id] ??= { ...NOBODY });
+    length.unresolved += 1;
+    if (each.queued_since === null || each.parked_until !== null) continue;
+    length.waiting += 1;
+    if (length.longest_since === null || Date.parse(each.queued_since) < Date.parse(length.longest_since)) length.longest_since = each.queued_since;
   }
-  // What the page was not told of is not counted in it.
-  if (!state.conversationsComplete) for (const row of rows.values()) row.open = Math.max(row.open, backlogOf(row.numbers));
-  return [...rows.values()];
+  return lengths;
+}
+
+/** Null: one of them is not known, so neither is the sum. */
+export function sumOf(values: readonly (number | null)[]): number | null {
+  return values.reduce((sum: number | null, value) => (sum === null || value === null ? null : sum + value), 0);
 }
 
 // --- which rows

@@ -123,6 +123,7 @@ export const api = {
   signIn: (email: string, password: string) => take(client.POST("/api/v1/session", { body: { email, password } })),
   session: () => take(client.GET("/api/v1/session")),
   signOut: () => take(client.DELETE("/api/v1/session")),
+  makeScreen: () => take(client.POST("/api/v1/session/screen")),
   updateMe: (body: Partial<Schemas["UpdateMe"]>) => take(client.PATCH("/api/v1/me", { body: body as Schemas["UpdateMe"] })),
   changePassword: (body: Schemas["ChangePassword"]) => take(client.PUT("/api/v1/me/password", { body })),
   setMyState: (state: Schemas["SetMyState"]["state"], reason: string | null) =>

@@ -50,6 +50,7 @@ export type NumbersView = Schemas["NumbersView"];
 export type OfferView = Schemas["OfferView"];
 export type PolicyView = Schemas["PolicyView"];
 export type PlaceView = Schemas["PlaceView"];
+export type QueueLengthView = Schemas["QueueLengthView"];
 export type QueueNumbersView = Schemas["QueueNumbersView"];
 export type QueueView = Schemas["QueueView"];
 export type RecordingDetail = Schemas["RecordingDetail"];

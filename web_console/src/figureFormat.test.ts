@@ -9,7 +9,10 @@ describe("a figure", () => {
     [12345, "count", "12,345"],
     [0.8449, "share", "84.5%"],
     [245, "seconds", "4:05"],
+    [3599.6, "seconds", "1 hr"],
     [4800, "seconds", "1 hr 20 min"],
+    [100_000, "seconds", "27 hr 46 min"],
+    [619_000, "seconds", "171 hr"],
     [-3, "seconds", "−0:03"],
     [4.256, "score", "4.26"],
   ] as const)("%s in %s is %s", (value, unit, text) => {
@@ -18,6 +21,7 @@ describe("a figure", () => {
 
   it("is written as the language does, Armenian too", () => {
     expect([figureText(12345, "count", "hy"), figureText(0.8449, "share", "hy")]).toEqual(["12\u00a0345", "84,5%"]);
+    expect([figureText(100_000, "seconds", "hy"), figureText(619_000, "seconds", "hy")]).toEqual(["27 ժ 46 ր", "171 ժ"]);
   });
 });
 

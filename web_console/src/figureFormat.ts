@@ -1,6 +1,6 @@
 /* Figures as the reader's language writes them. Pure: the locale is an argument. */
 import { ownCalendar } from "./calendars";
-import { duration, stopwatch } from "./format";
+import { stopwatch, workTime } from "./format";
 
 /** 12,345.6 in the reader's way; at most `places` behind the point. */
 export function figureNumber(value: number, locale: string, places = 0): string {
@@ -12,10 +12,14 @@ export function figureShare(share: number, locale: string, places = 1): string {
   return new Intl.NumberFormat(numerals(locale), { style: "percent", maximumFractionDigits: places }).format(share);
 }
 
-/** Below an hour to the second ("4:05"), above it in words ("1 h 20 min"). */
+/**
+ * Below an hour to the second ("4:05"), from there on in hours ("1 h 20 min", "172 h"), never in days: a day of work is not 24 hours, nor
+ * is one of the opening hours, and figures of one table must be comparable.
+ */
 export function figureSeconds(seconds: number, locale: string): string {
   if (seconds < 0) return `−${figureSeconds(-seconds, locale)}`;
-  return seconds < 3_600 ? stopwatch(seconds) : duration(seconds, locale);
+  const whole = Math.round(seconds);
+  return whole < 3_600 ? stopwatch(whole) : workTime(whole, locale);
 }
 
 const numerals = (locale: string) => ownCalendar(locale)?.numerals ?? locale;

@@ -2,7 +2,8 @@
    the catalogue has none. */
 import { useI18n } from "vue-i18n";
 
-import { elapsed, percent, plainNumber } from "./format";
+import { figureSeconds } from "./figureFormat";
+import { percent, plainNumber } from "./format";
 import { useMeasures } from "./measures";
 import type { Unit } from "./figures";
 
@@ -15,7 +16,7 @@ export function useFigureWords() {
     if (value === null || value === undefined) return "–";
     switch (unit) {
       case "seconds":
-        return elapsed(value, locale.value);
+        return figureSeconds(value, locale.value);
       case "share":
         return percent(value, locale.value);
       case "count":

@@ -33,7 +33,7 @@ describe("the figures of queues", () => {
   });
 
   it("come together by their cases, not as a mean of means", () => {
-    const floor = floorFigures({ queueNumbers: { 1: first, 2: second }, agentNumbers: {} });
+    const floor = floorFigures({ queueNumbers: [first, second], agentNumbers: [] });
     expect([floor.service_level.value, floor.abandonment.value, floor.asa.value, floor.offered.value]).toEqual([23 / 40, 0.1, 17.5, 40]);
   });
 });

@@ -3,7 +3,6 @@
  * Formulas are the hub's; the one thing computed here is time that goes on while it is looked at. Pure.
  */
 import type { NumbersView, QueueNumbersView } from "./events";
-import type { HubState } from "./state";
 
 /** `share` of one; `score`: a mean of points. */
 export type Unit = "count" | "seconds" | "share" | "score";
@@ -72,9 +71,9 @@ export function queueFigures(numbers: QueueNumbersView | undefined): Record<Queu
 }
 
 /** Sums of what the queues and the agents of today have; a mean of means weighs each by its cases. */
-export function floorFigures(state: Pick<HubState, "queueNumbers" | "agentNumbers"> | null): Record<FloorFigure, Figure> {
-  const queues = Object.values(state?.queueNumbers ?? {});
-  const agents = Object.values(state?.agentNumbers ?? {});
+export function floorFigures(numbers: { queueNumbers: readonly QueueNumbersView[]; agentNumbers: readonly NumbersView[] } | null): Record<FloorFigure, Figure> {
+  const queues = numbers?.queueNumbers ?? [];
+  const agents = numbers?.agentNumbers ?? [];
   const sum = <T>(all: readonly T[], of: (each: T) => number | undefined) => all.reduce((total, each) => total + (of(each) ?? 0), 0);
   const mean = <T>(all: readonly T[], of: (each: T) => [number | null | undefined, number | undefined]) => {
     const cases = sum(all, (each) => of(each)[1]);
@@ -92,9 +91,6 @@ export function floorFigures(state: Pick<HubState, "queueNumbers" | "agentNumber
     csat: { measure: "csat", unit: "share", ...mean(agents, (each) => [each.csat_share, each.csat_count]) },
   };
 }
-
-/** What is open and waits for an end, whatever the page has of it. */
-export const backlogOf = (numbers: QueueNumbersView | undefined): number => numbers?.backlog ?? 0;
 
 /** The unit that the registry names, as the screens write it; what they do not know is a number of points. */
 export function unitOf(unit: string): Unit {

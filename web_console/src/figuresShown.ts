@@ -2,6 +2,7 @@
 import { computed, watch } from "vue";
 
 import { useServerNow } from "./clock";
+import { useDays } from "./days";
 import { type AgentFigure, agentFigures, type Figure, floorFigures, queueFigures } from "./figures";
 import { useHub } from "./hub";
 import type { TeamView } from "./events";
@@ -9,6 +10,7 @@ import type { ContactsQuery } from "./kpi";
 import { useMeasures } from "./measures";
 import type { FigureAsked } from "./overlays";
 import { type Level, levelOf, type Target, targetFor, type Whose } from "./targets";
+import { ofToday } from "./today";
 
 export interface Judged extends Figure {
   target: Target | null;
@@ -19,6 +21,7 @@ export function useFigures() {
   const hub = useHub();
   const measures = useMeasures();
   const now = useServerNow();
+  const days = useDays();
   // These stand on the frame of all pages: before anybody is signed in there is nothing to ask.
   watch(() => hub.session === "in", (isIn) => isIn && void measures.load(), { immediate: true });
 
@@ -31,7 +34,7 @@ export function useFigures() {
     return { ...figure, target, level: levelOf(figure.value, target, measures.of(figure.measure)?.better ?? null) };
   }
 
-  const numbersOf = (userId: number) => (userId === hub.user?.id ? hub.state?.numbers : hub.state?.agentNumbers[userId]);
+  const numbersOf = (userId: number) => ofToday(userId === hub.user?.id ? hub.state?.numbers : hub.state?.agentNumbers[userId], days.ofAgent(userId));
 
   function ofAgent(userId: number, figure: AgentFigure): Judged {
     return judged(agentFigures(numbersOf(userId), now.value)[figure], { agent: userId, teams: teamsOf(userId) });
@@ -42,21 +45,24 @@ export function useFigures() {
       case "agent":
         return ofAgent(asked.id, asked.figure);
       case "queue":
-        return judged(queueFigures(hub.state?.queueNumbers[asked.id])[asked.figure], { queue: asked.id });
+        return judged(queueFigures(ofToday(hub.state?.queueNumbers[asked.id], days.organisation))[asked.figure], { queue: asked.id });
       default:
-        return judged(floorFigures(hub.state)[asked.figure], {});
+        return judged(floorFigures(floorOfToday.value)[asked.figure], {});
     }
   }
 
+  const floorOfToday = computed(() => ({
+    queueNumbers: Object.values(hub.state?.queueNumbers ?? {}).filter((each) => ofToday(each, days.organisation)),
+    agentNumbers: Object.values(hub.state?.agentNumbers ?? {}).filter((each) => ofToday(each, days.ofAgent(each.user_id))),
+  }));
+
   /** The contacts behind it, today. */
   function contactsOf(asked: FigureAsked): ContactsQuery {
-    const { day } = today.value;
+    const day = asked.of === "agent" ? days.ofAgent(asked.id) : days.organisation;
     const measure = of(asked).measure;
     if (asked.of === "floor") return { measure, from: day, to: day };
     return { measure, from: day, to: day, by: asked.of, id: String(asked.id) };
   }
 
-  const today = computed(() => ({ day: hub.state?.numbers.day ?? "", zone: hub.state?.organisation.time_zone ?? "UTC" }));
-
-  return { of, ofAgent, contactsOf, today, targets, teams, teamsOf };
+  return { of, ofAgent, contactsOf, targets, teams, teamsOf };
 }

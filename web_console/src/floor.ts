@@ -2,7 +2,7 @@
 import { defineStore } from "pinia";
 import { computed } from "vue";
 
-import { type AgentRow, agentRows, type QueueRow, queueRows } from "./board";
+import { type AgentRow, agentRows, type QueueRow, queueRows, sumOf } from "./board";
 import { useServerNow } from "./clock";
 import { useHub } from "./hub";
 import { liveCalls, openConversations } from "./state";
@@ -25,9 +25,9 @@ export const useFloor = defineStore("floor", () => {
     return {
       available: people.filter((row) => row.agent.state === "available").length,
       atWork: people.length,
-      waiting: lines.reduce((sum, row) => sum + row.waiting, 0),
-      overdue: lines.reduce((sum, row) => sum + row.overdue, 0),
-      open: lines.reduce((sum, row) => sum + row.open, 0),
+      waiting: sumOf(lines.map((row) => row.waiting)),
+      isOverdue: lines.some((row) => row.isOverdue),
+      open: sumOf(lines.map((row) => row.open)),
       longestSince: longest[0] ?? null,
     };
   });

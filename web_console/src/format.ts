@@ -85,6 +85,16 @@ export function duration(seconds: number, locale: string): string {
   return small === 0 ? first : `${first} ${quantity(small, smallUnit, locale)}`;
 }
 
+/** Time at work, which nobody counts in days of 24 hours: "45 s", "3 min", "40 h 15 min", "172 h". */
+export function workTime(seconds: number, locale: string): string {
+  const whole = Math.max(0, Math.round(seconds));
+  if (whole < 3_600) return duration(whole, locale);
+  const hours = Math.floor(whole / 3_600);
+  const minutes = Math.floor((whole % 3_600) / 60);
+  // Of a hundred hours a few minutes say nothing.
+  return minutes === 0 || hours >= 100 ? quantity(hours, "hour", locale) : `${quantity(hours, "hour", locale)} ${quantity(minutes, "minute", locale)}`;
+}
+
 /** Minutes and seconds for one's own figures: "1:20", "14:05", "2:03:11". */
 export function stopwatch(seconds: number): string {
   const whole = Math.max(0, Math.round(seconds));

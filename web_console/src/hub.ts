@@ -30,8 +30,12 @@ import { complaintsAmong } from "./topics";
 /** How long somebody counts as typing after the last word of it: they tell every 3 s. */
 const TYPING_MS = 5_000;
 const TIMELINE_PAGE = 50;
+/** The hub did not answer at the page's start. */
+const TRY_AGAIN_MS = 10_000;
 /** How long a timeline waits for the server's word that we are told of this customer before it is asked for anyway. */
 const WATCH_WAIT_MS = 250;
+
+type SessionAnswer = Awaited<ReturnType<typeof api.session>>;
 
 interface Typist {
   userId: number | null;
@@ -44,6 +48,10 @@ export const useHub = defineStore("hub", () => {
   const user = shallowRef<UserView | null>(null);
   const state = shallowRef<HubState | null>(null);
   const status = ref<StreamStatus>("connecting");
+  /** A screen on a wall: it looks at the board and does nothing else. */
+  const isScreen = ref(false);
+  /** When the sign-in ends whatever happens. */
+  const signedInUntil = ref<string | null>(null);
   /** When what is on the screen was last known to be true; ms of this machine's clock. */
   const trueAt = ref(Date.now());
   /** Server clock minus this machine's. */
@@ -141,8 +149,14 @@ export const useHub = defineStore("hub", () => {
     if (session.value === "in") session.value = "out";
   }
 
-  function entered(answer: { user: UserView; csrf_token: string }): void {
+  function known(answer: SessionAnswer): void {
     setCsrfToken(answer.csrf_token);
+    isScreen.value = answer.is_screen;
+    signedInUntil.value = answer.expires_at;
+  }
+
+  function entered(answer: SessionAnswer): void {
+    known(answer);
     if (state.value && state.value.user.id !== answer.user.id) state.value = null;
     user.value = answer.user;
     session.value = "in";
@@ -155,7 +169,18 @@ export const useHub = defineStore("hub", () => {
       entered(await api.session());
     } catch (error) {
       session.value = error instanceof ApiError && error.status < 500 ? "out" : "unreachable";
+      // Nobody need be there to press the button: a screen on a wall comes back by itself.
+      if (session.value === "unreachable") setTimeout(() => session.value === "unreachable" && void resume(), TRY_AGAIN_MS);
     }
+  }
+
+  /** Says that this page is still looked at, so that a sign-in that has not ended yet does not end for want of use. */
+  async function stay(): Promise<void> {
+    known(await api.session());
+  }
+
+  async function becomeScreen(): Promise<void> {
+    known(await api.makeScreen());
   }
 
   async function signIn(email: string, password: string): Promise<void> {
@@ -299,6 +324,7 @@ export const useHub = defineStore("hub", () => {
 
   return {
     session, user, state, status, trueAt, skew_ms, typists, viewers, arrivals, watched,
+    isScreen, signedInUntil, stay, becomeScreen,
     resume, signIn, signOut, learn, forget, learnConversations, findConversation, watch, loadOlder, refreshWatched,
     me, mine, queued, complaints, pages, alerts, allOpen, myOffers, writableChannels, live, isSupervisor, isAdmin,
     setMyState, acceptOffer, declineOffer, claim, release, resolve, reopen, park, unpark, transfer, seeAlert, settleDelivery,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { addDays, daysIn, grainFor, grainsFor, isDay, previousSpan, spanOf, todayIn, weekBegin } from "./periods";
+import { addDays, beforeOf, daysIn, grainFor, grainsFor, isDay, spanOf, todayIn, weekBegin } from "./periods";
 
 // A Thursday.
 const TODAY = "2026-11-26";
@@ -23,7 +23,17 @@ describe("a period", () => {
   it("goes over the turn of the year", () => {
     expect(spanOf("last_month", "2027-01-15")).toEqual({ from: "2026-12-01", to: "2026-12-31" });
     expect(spanOf("this_quarter", "2027-02-28")).toEqual({ from: "2027-01-01", to: "2027-02-28" });
-    expect(previousSpan(spanOf("last_7", "2027-01-03"))).toEqual({ from: "2026-12-21", to: "2026-12-27" });
+  });
+
+  it.each([
+    ["today", null],
+    ["last_7", null],
+    ["last_month", null],
+    ["this_week", "2026-11-16"],
+    ["this_month", "2026-10-01"],
+    ["this_quarter", "2026-07-01"],
+  ] as const)("%s is compared from %s on", (name, before) => {
+    expect(beforeOf(name, TODAY)).toBe(before);
   });
 
   it("begins on Monday when it is a week, on a Sunday and on a Monday too", () => {

@@ -68,10 +68,21 @@ export function spanOf(name: Exclude<PeriodName, "custom">, today: string): Span
   }
 }
 
-/** As many days, right before it: what `compare=previous` is compared with. */
-export function previousSpan(span: Span): Span {
-  const days = daysIn(span);
-  return { from: addDays(span.from, -days), to: addDays(span.from, -1) };
+/**
+ * The day on which the time begins that a named period is compared with, where that is not just as many days before it: what there is of
+ * this week beside the same weekdays of the last, of this month beside the same dates. null: as many days (whole months: months) before.
+ */
+export function beforeOf(name: PeriodName, today: string): string | null {
+  switch (name) {
+    case "this_week":
+      return addDays(weekBegin(today), -7);
+    case "this_month":
+      return addMonths(today, -1);
+    case "this_quarter":
+      return addMonths(spanOf(name, today).from, -3);
+    default:
+      return null;
+  }
 }
 
 export const todayIn = (zone: string, now: number) => dayKey(now, zone);

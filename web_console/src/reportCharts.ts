@@ -10,6 +10,8 @@ export interface TrendWords {
   previous: string;
   target: string;
   gap: string;
+  /** Of the piece of time that goes on. */
+  soFar: string;
 }
 
 export interface Drawn {
@@ -53,11 +55,24 @@ const MOST_SIGNS = 60;
 /** From here on a part of the time can be chosen under the chart. */
 const MANY_POINTS = 120;
 
+/** Where nothing is known, and where what there is so far leads to: neither is a fall of the figures. */
+function areasOf(trend: Trend, words: TrendWords, colours: ChartColours) {
+  const gaps = gapsOf(trend.buckets.map((bucket) => ({ is_gap: bucket.is_gap && !bucket.isToCome })));
+  const open = trend.buckets.findIndex((bucket) => bucket.isOpen);
+  // Of many points the last one is as good as over.
+  const isDrawn = open > 0 && trend.buckets.length <= MOST_SIGNS;
+  const label = { color: colours.quiet, fontSize: 11, position: "insideTop" as const };
+  return [
+    ...gaps.map(([first, last]) => [{ name: words.gap, xAxis: first, label }, { xAxis: last }]),
+    ...(isDrawn ? [[{ name: words.soFar, xAxis: open - 1, label }, { xAxis: open }]] : []),
+  ];
+}
+
 /** Lines over time. With one line the period before is drawn beside it, in the same colour, quieter and dashed. */
 export function trendOption(trend: Trend, words: TrendWords, drawn: Drawn, withPrevious: boolean): ChartOption {
   const { colours } = drawn;
   const only = trend.lines.length === 1;
-  const gaps = gapsOf(trend.buckets);
+  const areas = areasOf(trend, words, colours);
   const showSymbol = trend.buckets.length <= MOST_SIGNS;
   const lines: LineSeriesOption[] = trend.lines.map((line, place) => ({
     type: "line",
@@ -71,16 +86,7 @@ export function trendOption(trend: Trend, words: TrendWords, drawn: Drawn, withP
     emphasis: { focus: "series" },
     ...(only ? { areaStyle: { color: withAlpha(colours.series[0] as string, 0.08) } } : {}),
     ...(place === 0 ? targetLine(drawn, words.target, "yAxis") : {}),
-    ...(place === 0 && gaps.length > 0
-      ? {
-          markArea: {
-            silent: true,
-            itemStyle: { color: withAlpha(colours.quiet, 0.1) },
-            label: { color: colours.quiet, fontSize: 11, position: "insideTop" },
-            data: gaps.map(([first, last]) => [{ name: words.gap, xAxis: first }, { xAxis: last }]),
-          },
-        }
-      : {}),
+    ...(place === 0 && areas.length > 0 ? { markArea: { silent: true, itemStyle: { color: withAlpha(colours.quiet, 0.1) }, data: areas as [{ xAxis: number }, { xAxis: number }][] } } : {}),
   }));
   const first = trend.lines[0];
   if (only && first && withPrevious) {

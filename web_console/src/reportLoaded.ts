@@ -24,6 +24,8 @@ export interface ReportAsked {
   ids: readonly string[];
   filters: ReportQuery["filters"];
   compare: boolean;
+  /** On which day the time begins that is compared with; null: as many days just before. */
+  before: string | null;
   drawn: string;
   /** Whose alone: what an agent may ask are their own figures. */
   only: number | null;
@@ -40,7 +42,7 @@ export function figuresAsked(asked: ReportAsked, part: { grain: Grain; by: Repor
     grain: part.grain,
     ...(asked.only !== null ? { by: "agent", ids: String(asked.only) } : part.by === "none" ? {} : { by: part.by, ...(part.ids?.length ? { ids: part.ids.join(",") } : {}) }),
     ...(asked.only !== null ? {} : asked.filters),
-    ...(asked.compare ? { compare: "previous" } : {}),
+    ...(asked.compare ? { compare: "previous", ...(asked.before === null ? {} : { before: asked.before }) } : {}),
   };
 }
 

@@ -13,21 +13,34 @@ export interface Line {
   figures: readonly (FigureValue | null)[];
 }
 
+/** `isOpen`: it goes on; `isToCome`: it has not begun. Neither is a lack of figures. */
+export interface TrendBucket {
+  start: string;
+  end: string;
+  is_gap: boolean;
+  isOpen: boolean;
+  isToCome: boolean;
+}
+
 export interface Trend {
-  buckets: readonly { start: string; end: string; is_gap: boolean }[];
+  buckets: readonly TrendBucket[];
   lines: readonly Line[];
 }
+
+/** Whether a piece of time goes on at this moment. */
+export const isOpen = (piece: { start: string; end: string }, asOf: string) => Date.parse(piece.start) <= Date.parse(asOf) && Date.parse(asOf) < Date.parse(piece.end);
+export const isToCome = (piece: { start: string }, asOf: string) => Date.parse(piece.start) > Date.parse(asOf);
 
 /**
  * Rows over time as lines. A bucket that is a gap for anybody is a gap for all of them. Where a count has no row and it is no gap, nothing
  * happened: that is nought. Of all other measures there is no value then.
  */
-export function trendOf(rows: readonly FigureRow[], measure: string, unit: string): Trend {
-  const buckets = new Map<string, { start: string; end: string; is_gap: boolean }>();
+export function trendOf(rows: readonly FigureRow[], measure: string, unit: string, asOf: string): Trend {
+  const buckets = new Map<string, TrendBucket>();
   const keys = new Map<string, { name: string; at: Map<string, FigureValue> }>();
   for (const row of rows) {
     const bucket = buckets.get(row.start);
-    buckets.set(row.start, { start: row.start, end: row.end, is_gap: row.is_gap || (bucket?.is_gap ?? false) });
+    buckets.set(row.start, { start: row.start, end: row.end, is_gap: row.is_gap || (bucket?.is_gap ?? false), isOpen: isOpen(row, asOf), isToCome: isToCome(row, asOf) });
     const key = keyText(row.key);
     const line = keys.get(key) ?? { name: row.name, at: new Map<string, FigureValue>() };
     line.at.set(row.start, figureOf(row, measure));

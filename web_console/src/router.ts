@@ -88,6 +88,7 @@ router.beforeEach(async (to) => {
   if (hub.session === "unknown") await hub.resume();
   if (to.meta["open"]) return hub.session === "in" ? backTo(to.query["next"]) : true;
   if (hub.session === "out") return { name: "sign-in", query: { next: to.fullPath } };
+  if (hub.isScreen && to.name !== "wall") return { name: "wall" };
   // A supervisor's day begins with the floor; everybody else's, an administrator's of a small shop too, with the work.
   if (to.name === "home") return hub.user?.role === "supervisor" ? "/board" : "/conversations";
   const mayOpen = to.meta["role"] === "admin" ? hub.isAdmin : to.meta["role"] !== "supervisor" || hub.isSupervisor;

@@ -49,9 +49,9 @@ const NOTHING_BESIDE_CALLS = {
 function snapshot(changes: Partial<Snapshot> = {}): Snapshot {
   return {
     token: "e-1", at: AT, user, organisation: { name: "Demo", time_zone: "Asia/Yerevan" }, agents: [agent], queues: [], channels: [],
-    conversations: [conversation(10)], conversations_complete: true, offers: [],
+    conversations: [conversation(10)], conversations_complete: true, work_complete: true, offers: [],
     numbers: { user_id: 1, day: "2026-11-22", handled_contacts: 0, first_response_mean_s: null, first_response_count: 0, resolution_median_s: null, resolution_count: 0, as_of_seq: 5, calls_in: 0, calls_out: 0, calls_missed: 0, talk_s: 0, hold_s: 0, wrap_up_s: 0, aht_s: null, ...NOTHING_BESIDE_CALLS },
-    topics: [], estimates: [], alerts: [], calls: [], queue_numbers: [], agent_numbers: [],
+    topics: [], estimates: [], queue_lengths: [], alerts: [], calls: [], queue_numbers: [], agent_numbers: [],
     teams: [], targets: [], figure_defaults: { service_level: "service_level", threshold_s: 20, short_s: 5, version: 1 }, kpi_alerts: [],
     ...changes,
   };
@@ -205,6 +205,15 @@ describe("a timeline", () => {
   });
 });
 
+describe("how long queues are", () => {
+  const told = (version: number, waiting: number): HubEvent => ({ kind: "queue_length.changed", length: { queue_id: 1, waiting, longest_since: waiting > 0 ? AT : null, unresolved: waiting, version } });
+
+  it("is what the hub counted last, in whatever order it is told", () => {
+    const state = [told(2, 2_400), told(4, 2_398), told(3, 2_399)].reduce(apply, initial(snapshot({ conversations_complete: false })));
+    expect(state.queueLengths[1]).toMatchObject({ version: 4, waiting: 2_398 });
+  });
+});
+
 describe("replay", () => {
   it("says the same of a snapshot with frames and of the later snapshot", () => {
     const view = conversation(12, { version: 3, assignee_id: 1 });
@@ -214,6 +223,6 @@ describe("replay", () => {
     ];
     const later = snapshot({ token: "e-3", conversations: [view], agents: [{ ...agent, version: 7, load: 20 }] });
     expect(replay({ snapshot: snapshot(), frames })).toBe(replay({ snapshot: later, frames: [] }));
-    expect(Object.keys(canonical(initial(later)))).toEqual(["agents", "queues", "channels", "conversations", "offers", "numbers", "estimates", "topics", "alerts", "calls", "teams", "targets", "figure_defaults", "kpi_alerts", "queue_numbers", "agent_numbers"]);
+    expect(Object.keys(canonical(initial(later)))).toEqual(["agents", "queues", "channels", "conversations", "offers", "numbers", "estimates", "queue_lengths", "topics", "alerts", "calls", "teams", "targets", "figure_defaults", "kpi_alerts", "queue_numbers", "agent_numbers"]);
   });
 });

@@ -23,6 +23,7 @@ import type {
   KpiAlertView,
   NumbersView,
   OfferView,
+  QueueLengthView,
   QueueNumbersView,
   QueueView,
   Snapshot,
@@ -45,12 +46,16 @@ export interface HubState {
   /** Every conversation seen so far, resolved ones too; the screens choose with openConversations() and others. */
   readonly conversations: ById<ConversationView>;
   readonly conversationsComplete: boolean;
+  /** All that somebody has is among them, whatever of what waits is not. */
+  readonly workComplete: boolean;
   readonly customers: ById<CustomerView>;
   readonly offers: ById<OfferView>;
   readonly numbers: NumbersView;
   readonly topics: ById<TopicView>;
   /** By queue. */
   readonly estimates: ById<EstimateView>;
+  /** For supervisors, by queue: what the hub counted, since the conversations here need not be all. None: not counted yet. */
+  readonly queueLengths: ById<QueueLengthView>;
   /** One's own that have not been seen. */
   readonly alerts: ById<AlertView>;
   /** Every call told of since the snapshot, ended ones too: liveCalls() chooses, callOf() finds the newest of an entry's. */
@@ -84,11 +89,13 @@ export function initial(snapshot: Snapshot, before?: HubState): HubState {
     channels: index(snapshot.channels, (channel) => channel.id),
     conversations: index([...resolved, ...snapshot.conversations], (conversation) => conversation.id),
     conversationsComplete: snapshot.conversations_complete,
+    workComplete: snapshot.work_complete,
     customers: same?.customers ?? {},
     offers: index(snapshot.offers, (offer) => offer.id),
     numbers: snapshot.numbers,
     topics: index(snapshot.topics, (topic) => topic.id),
     estimates: index(snapshot.estimates, (estimate) => estimate.queue_id),
+    queueLengths: index(snapshot.queue_lengths, (length) => length.queue_id),
     alerts: index(snapshot.alerts, (alert) => alert.id),
     calls: index(snapshot.calls, (call) => call.id),
     queueNumbers: index(snapshot.queue_numbers, (numbers) => numbers.queue_id),
@@ -128,6 +135,8 @@ export function apply(state: HubState, event: HubEvent): HubState {
       return { ...state, queues: newer(state.queues, event.queue.id, event.queue) };
     case "estimate.changed":
       return { ...state, estimates: newer(state.estimates, event.estimate.queue_id, event.estimate) };
+    case "queue_length.changed":
+      return { ...state, queueLengths: newer(state.queueLengths, event.length.queue_id, event.length) };
     case "channel.changed":
       return { ...state, channels: newer(state.channels, event.channel.id, event.channel) };
     case "numbers.changed":
@@ -261,6 +270,7 @@ export function canonical(state: HubState): Record<string, unknown> {
     offers: sorted(Object.values(state.offers), (offer) => offer.id),
     numbers: figuresOf(state.numbers),
     estimates: sorted(Object.values(state.estimates), (estimate) => estimate.queue_id),
+    queue_lengths: sorted(Object.values(state.queueLengths), (length) => length.queue_id),
     topics: sorted(Object.values(state.topics), (topic) => topic.id),
     alerts: sorted(Object.values(state.alerts), (alert) => alert.id),
     calls: sorted(liveCalls(state), (call) => call.id),

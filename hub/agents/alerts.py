@@ -20,6 +20,8 @@ from hub.store.database import Tx
 _al = tables.alert.c
 # Whoever has more unseen than this has stopped looking; pages count for more than notices, and the newest most.
 _UNSEEN_LIMIT = 200
+# A customer's score (surveys.answers): no resolution makes it good, only a supervisor who has seen to it.
+LOW_SCORE = "low_score"
 
 
 def load_unseen(tx: Tx, user_id: int) -> list[AlertView]:
@@ -67,10 +69,23 @@ def see_alert(tx: Tx, user_id: int, alert_id: int) -> AlertView:
 
 
 def end_alerts(tx: Tx, conversation_id: int) -> None:
-    """There is nothing left to look at: the conversation is solved."""
-    unseen = select(_al.id).where(_al.conversation_id == conversation_id, _al.seen_at.is_(None)).order_by(_al.id)
-    for row in tx.rows(unseen.with_for_update()):
+    """There is nothing left to look at: the conversation is solved. What a customer said of it stays."""
+    unseen = (_al.conversation_id == conversation_id, _al.seen_at.is_(None), _al.reason != LOW_SCORE)
+    for row in tx.rows(select(_al.id).where(*unseen).order_by(_al.id).with_for_update()):
         _see(tx, row.id)
+
+
+def load_unseen_about(tx: Tx, conversation_id: int, reason: str, name: str, value: int) -> list[AlertView]:
+    """Everybody's unseen of this reason whose data have `value` under `name`, locked."""
+    unseen = (_al.conversation_id == conversation_id, _al.seen_at.is_(None), _al.reason == reason)
+    rows = tx.rows(select(tables.alert).where(*unseen).order_by(_al.id).with_for_update())
+    return [_view(row) for row in rows if row.data.get(name) == value]
+
+
+def end_about(tx: Tx, conversation_id: int, reason: str, name: str, value: int) -> None:
+    """Somebody has seen to it for all (see `load_unseen_about`)."""
+    for alert in load_unseen_about(tx, conversation_id, reason, name, value):
+        _see(tx, alert.id)
 
 
 def hand_over(tx: Tx, user_id: int, heirs: Collection[int]) -> None:

@@ -4,24 +4,27 @@
     text message  ── take_replies (inbound asks it before anything else) ──► the same
 
 Doubled answers are one: the same score again changes nothing. Another score counts instead of the first as long as the
-survey is open. The line with the score stands in the timeline beside the conversation's own and changes nothing about the
-conversation: it opens nothing and answers nothing. Where agents see their own scores only, the line is the agent's and the
-supervisors'.
+survey is open; a lower one, or new words with a low one, is for supervisors to see to again. The line with the score stands
+in the timeline beside the conversation's own and changes nothing about the conversation: it opens nothing and answers
+nothing. Where agents see their own scores only, the line is the agent's and the supervisors'.
 
 A text message is an answer if it begins with a score of the scale (surveys.replies), the customer was asked at that address
-lately and nothing is open there: once the talk goes on, a number belongs to the talk. It becomes no message then, unless its
-comment asks something: that is taken both ways.
+lately and nothing is open there: once the talk goes on, a number belongs to the talk. It becomes no message then, unless it
+says more than a score and thanks: that is taken both ways. Once a score is given, nothing but a bare number is another:
+"4 more bags, please" belongs to no survey any more.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row, select, update
 
 from hub.agents import alerts
+from hub.agents.alerts import LOW_SCORE
 from hub.domain.events import FACTS, SUPERVISORS, EntryAdded, EntryChanged, SurveyAnswered, user_topic
 from hub.domain.states import SURVEY, SurveyState, check_move
 from hub.domain.values import AuthorKind, ContactKind, Direction, EntryKind, Happening, SurveyKind
@@ -41,6 +44,15 @@ _BY_TEXT = frozenset({ContactKind.PHONE, ContactKind.LOOPBACK})
 
 
 @dataclass(frozen=True, slots=True)
+class _SeenTo:
+    """Whether a low score is seen to: None (it is not low, and never was), open or done; by whom (their id) and when."""
+
+    state: str | None
+    by: int | None = None
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Text:
     """A message that has just come in, as far as a survey cares."""
 
@@ -52,7 +64,7 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """It was an answer. `goes_on`: it also asks something, so it is a message as well."""
+    """It was an answer. `goes_on`: it says more than that, so it is a message as well."""
 
     conversation_id: int
     contact_point_id: int
@@ -91,7 +103,10 @@ def _store(tx: Tx, row: Row[Any], view: ConversationView, score: int, comment: s
     is_first = row.state == SurveyState.SENT
     is_low = setting is not None and setting.low_score is not None and score <= setting.low_score
     is_own = setting is None or setting.scores_for_agents == "own"
-    entry_id = _write_line(tx, row, view, score, comment, is_low=is_low, is_own=is_own)
+    # What supervisors do not know yet, even if they have seen to what was said before.
+    is_news = is_low and (is_first or score < row.score or comment != row.comment)
+    seen_to = _SeenTo("open") if is_news else _SeenTo(row.follow_up, row.followed_up_by, row.followed_up_at)
+    entry_id = _write_line(tx, row, view, score, comment, seen_to, is_low=is_low, is_own=is_own)
     answered_at = tx.now if is_first else row.answered_at
     tx.execute(
         update(tables.survey)
@@ -103,7 +118,9 @@ def _store(tx: Tx, row: Row[Any], view: ConversationView, score: int, comment: s
             score=score,
             comment=comment,
             is_low=is_low,
-            follow_up=row.follow_up or ("open" if is_low else None),
+            follow_up=seen_to.state,
+            followed_up_by=seen_to.by,
+            followed_up_at=seen_to.at,
         )
     )
     if is_first:
@@ -127,12 +144,15 @@ def _store(tx: Tx, row: Row[Any], view: ConversationView, score: int, comment: s
             ),
             {FACTS},
         )
-    if is_low and not row.is_low:
+    if is_news:
+        told = load_supervisors(tx, setting.told if setting is not None else None)
+        # Whoever has one to look at finds the newest answer behind it: no customer fills their list.
+        warned = {alert.user_id for alert in alerts.load_unseen_about(tx, view.id, LOW_SCORE, "survey_id", row.id)}
         alerts.raise_alert(
             tx,
-            load_supervisors(tx, setting.told if setting is not None else None),
+            told - warned,
             level="notify",
-            reason="low_score",
+            reason=LOW_SCORE,
             conversation_id=view.id,
             data={"customer": view.customer_name, "survey": row.kind, "score": score, "survey_id": row.id},
         )
@@ -140,7 +160,15 @@ def _store(tx: Tx, row: Row[Any], view: ConversationView, score: int, comment: s
 
 
 def _write_line(
-    tx: Tx, row: Row[Any], view: ConversationView, score: int, comment: str, *, is_low: bool, is_own: bool
+    tx: Tx,
+    row: Row[Any],
+    view: ConversationView,
+    score: int,
+    comment: str,
+    seen_to: _SeenTo,
+    *,
+    is_low: bool,
+    is_own: bool,
 ) -> int:
     """The line with the score, written or changed, and told to those who may see it."""
     name = tx.scalar(select(tables.user_account.c.name).where(tables.user_account.c.id == row.agent_id))
@@ -151,12 +179,12 @@ def _write_line(
         "is_low": int(is_low),
         "agent_id": row.agent_id,
         "agent_name": name,
-        "follow_up": row.follow_up or ("open" if is_low else None),
+        "follow_up": seen_to.state,
         "followed_up_by": None,
     }
-    if row.followed_up_by is not None:
+    if seen_to.by is not None:
         u = tables.user_account.c
-        data["followed_up_by"] = tx.scalar(select(u.name).where(u.id == row.followed_up_by))
+        data["followed_up_by"] = tx.scalar(select(u.name).where(u.id == seen_to.by))
     private_to = (row.agent_id or 0) if is_own else None
     topics = topics_of_line(tx, view, private_to)
     if row.answer_entry_id is not None:
@@ -212,7 +240,7 @@ def take_replies(tx: Tx, texts: Sequence[Text]) -> dict[int, Taken]:
 
 def _take_reply(tx: Tx, text: Text) -> Taken | None:
     asked = tx.first(
-        select(_s.id, _s.kind, _s.conversation_id, _c.contact_point_id)
+        select(_s.id, _s.kind, _s.state, _s.conversation_id, _c.contact_point_id)
         .join(tables.conversation, _c.id == _s.conversation_id)
         .join(tables.contact_point, _cp.id == _c.contact_point_id)
         .where(
@@ -226,10 +254,10 @@ def _take_reply(tx: Tx, text: Text) -> Taken | None:
         .limit(1)
     )
     reply = parse_reply(text.text, SurveyKind(asked.kind)) if asked is not None else None
-    if asked is None or reply is None:
+    if asked is None or reply is None or (asked.state == SurveyState.ANSWERED and not reply.is_bare):
         return None
     talks = (_c.contact_point_id == asked.contact_point_id, _c.channel_id == text.channel_id, _c.status == "open")
     if tx.first(select(_c.id).where(*talks).limit(1)) is not None:
         return None
     entry_id = answer(tx, asked.id, reply.score, reply.comment)
-    return Taken(asked.conversation_id, asked.contact_point_id, entry_id, goes_on=reply.asks)
+    return Taken(asked.conversation_id, asked.contact_point_id, entry_id, goes_on=reply.is_message)

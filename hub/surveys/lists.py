@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Row, select, update
 
+from hub.agents import alerts
 from hub.agents.viewer import Viewer
 from hub.domain.events import EntryChanged
 from hub.domain.states import SurveyState
@@ -111,6 +112,8 @@ def set_followed_up(tx: Tx, viewer: Viewer, survey_id: int, *, done: bool) -> Su
         if not done:
             values = {"follow_up": "open", "followed_up_by": None, "followed_up_at": None}
         tx.execute(update(tables.survey).where(_s.id == survey_id).values(**values))
+        if done:
+            alerts.end_about(tx, conversation_id, alerts.LOW_SCORE, "survey_id", survey_id)
         _tell(tx, conversation, row.answer_entry_id, str(values["follow_up"]), viewer.name if done else None)
     found = tx.first(_SURVEYS.where(_s.id == survey_id))
     assert found is not None

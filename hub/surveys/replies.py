@@ -2,8 +2,8 @@
 
 A score stands first and by itself: "4", "4 thanks", "4/5", "10!", "4 - too slow". A number that belongs to something else
 ("4pm", "10:30", "4,5", "5-7 days", "3%") is none, nor is one that the scale does not have; then the text is an ordinary
-message. Whatever follows the score is the comment. A comment that asks something is also a message that wants an answer:
-nothing that a customer asks may end in a statistic.
+message. Whatever follows the score is the comment. Nobody can tell "4 very kind people" from "4 items are missing", so a
+comment of more than thanks is also a message, for somebody to read: nothing that a customer says may end in a statistic.
 """
 
 from __future__ import annotations
@@ -23,17 +23,43 @@ _REPLY = re.compile(
 _BETWEEN = " \t\r\n.,;:!-–—…*)(։\ufe0f\u20e3"
 # Latin, Armenian, Arabic, fullwidth. A Greek one looks like a semicolon and is left out.
 _QUESTION_MARKS = frozenset("?՞؟？")
+_WORD = re.compile(r"\w+")
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(_WORD.findall(text.casefold()))
+
+
+# Thanks in the languages of the questions (surveys.words) and in Russian, which is written all over the region; and what
+# may stand beside them. Whoever says nothing else waits for nothing.
+_THANKS = _words(
+    "thank thanks thx ty merci շնորհակալություն շնորհակալ մերսի გმადლობ გმადლობთ მადლობა მადლობთ "
+    "təşəkkür təşəkkürlər sağol sağolun дякую дякуємо спасибо благодарю"
+)
+_BESIDE_THANKS = _words(
+    "you so very much a lot many all again շատ եմ ենք ձեզ დიდი ძალიან çox edirəm edirik sizə вам дуже щиро большое всем"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """`asks`: the comment has a question in it."""
+    """`is_bare`: there is no word beside the score. `is_message`: there is something to read in it."""
 
     score: int
     comment: str
 
     @property
-    def asks(self) -> bool:
+    def is_bare(self) -> bool:
+        return not _words(self.comment) and not self._asks
+
+    @property
+    def is_message(self) -> bool:
+        words = _words(self.comment)
+        is_thanks = not words.isdisjoint(_THANKS) and words <= _THANKS | _BESIDE_THANKS
+        return self._asks or not (is_thanks or not words)
+
+    @property
+    def _asks(self) -> bool:
         return not _QUESTION_MARKS.isdisjoint(self.comment)
 
 

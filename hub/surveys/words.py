@@ -33,7 +33,7 @@ class Asked:
 @dataclass(frozen=True, slots=True)
 class PageWords:
     """`title` names the page, `over` is said of a link that is no longer good, `missing` when no score was chosen, `later`
-    when nothing can be taken now."""
+    when nothing can be taken now, `staff` to people of the house, whose answer is not taken."""
 
     title: str
     comment: str
@@ -44,6 +44,7 @@ class PageWords:
     over: str
     missing: str
     later: str
+    staff: str
     test: str
 
 
@@ -130,6 +131,7 @@ _PAGES: Mapping[str, PageWords] = {
         over="This link is no longer valid.",
         missing="Please choose a number.",
         later="Please try again in a few minutes.",
+        staff="You are signed in here as staff: only customers answer. Nothing was stored.",
         test="This is a test: nothing is stored.",
     ),
     "hy": PageWords(
@@ -142,6 +144,7 @@ _PAGES: Mapping[str, PageWords] = {
         over="Այս հղումն այլևս չի գործում։",
         missing="Խնդրում ենք ընտրել թիվ։",
         later="Խնդրում ենք փորձել մի քանի րոպեից։",
+        staff="Դուք այստեղ մուտք եք գործել որպես աշխատակից․ պատասխանում են միայն հաճախորդները։ Ոչինչ չի պահվել։",
         test="Սա փորձ է․ ոչինչ չի պահվում։",
     ),
     "ka": PageWords(
@@ -154,6 +157,7 @@ _PAGES: Mapping[str, PageWords] = {
         over="ეს ბმული აღარ მოქმედებს.",
         missing="გთხოვთ, აირჩიოთ რიცხვი.",
         later="გთხოვთ, სცადოთ რამდენიმე წუთში.",
+        staff="აქ შესული ხართ როგორც თანამშრომელი: პასუხობენ მხოლოდ მომხმარებლები. არაფერი შენახულა.",
         test="ეს ცდაა: არაფერი ინახება.",
     ),
     "az": PageWords(
@@ -166,6 +170,7 @@ _PAGES: Mapping[str, PageWords] = {
         over="Bu keçid artıq qüvvədə deyil.",
         missing="Zəhmət olmasa, rəqəm seçin.",
         later="Zəhmət olmasa, bir neçə dəqiqədən sonra yenidən cəhd edin.",
+        staff="Burada əməkdaş kimi daxil olmusunuz: yalnız müştərilər cavab verir. Heç nə saxlanılmadı.",
         test="Bu sınaqdır: heç nə saxlanılmır.",
     ),
     "uk": PageWords(
@@ -178,6 +183,7 @@ _PAGES: Mapping[str, PageWords] = {
         over="Це посилання вже не діє.",
         missing="Будь ласка, оберіть число.",
         later="Будь ласка, спробуйте за кілька хвилин.",
+        staff="Ви увійшли тут як співробітник: відповідають лише клієнти. Нічого не збережено.",
         test="Це перевірка: нічого не зберігається.",
     ),
 }

@@ -37,6 +37,7 @@ from hub.store import tables
 from hub.store.database import Database, Tx
 from hub.store.files import Files
 from hub.surveys import answers as surveys
+from hub.surveys import links
 from hub.timeline import automatic_replies, conversations, customers, mails, outbox, threads, visits
 
 _c, _ch = tables.conversation.c, tables.channel.c
@@ -114,7 +115,9 @@ def accept_group(tx: Tx, items: Sequence[_Item]) -> list[Outcome]:
     fresh = _insert_arrivals(tx, items)
     outcomes: list[Outcome] = [Outcome(is_new=index in fresh) for index in range(len(items))]
     messages = [
-        (index, item) for index, item in enumerate(items) if index in fresh and isinstance(item.arrival, MessageArrival)
+        (index, _Item(item.channel_id, links.hide(item.arrival)))
+        for index, item in enumerate(items)
+        if index in fresh and isinstance(item.arrival, MessageArrival)
     ]
     if messages:
         placer = Placer(tx)

@@ -21,6 +21,7 @@ from hub.store.database import Tx
 from hub.timeline import conversations
 from hub.timeline.sending import is_signed_file
 from hub.web.api import Access, Context, endpoint, error_answer, hub_of
+from hub.web.mails import check_no_link
 
 # Types a browser may show in place; everything else is a download. SVG and HTML are never among them: they can act.
 _SHOWN = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp", "audio/mpeg", "audio/ogg", "video/mp4"})
@@ -122,6 +123,8 @@ def _access(tx: Tx, viewer: Viewer, attachment_id: int) -> Row[Any]:
 async def download(context: Context, attachment_id: int) -> Response:
     """Pictures and sound are shown in place, everything else is a download; nothing in it can act."""
     row = await context.hub.database.read(_access, context.viewer, attachment_id)
+    if row.media_type.startswith("message/") and row.file_key is not None:
+        await check_no_link(context.viewer, context.hub.files.path(row.file_key))
     return serve_file(context.hub.files, row)
 
 

@@ -3,19 +3,25 @@
 The HTML is a document of its own with a policy of its own (hub.mail.html.document), for a sandboxed frame: it has no
 origin, so nothing in it can act on the console or be sent with its cookie. Its inline pictures therefore come from
 addresses that are signed and end after a while.
+
+A mail that quotes a survey has the customer's link in it. Text and HTML were kept without (hub.surveys.links); the message
+as it came is not for those whose work the score is about.
 """
 
 from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from pathlib import Path
 
 from starlette.responses import FileResponse, Response
 
 from hub.agents.viewer import Viewer
-from hub.errors import NotFound
+from hub.domain.values import Role
+from hub.errors import Forbidden, NotFound
 from hub.mail.html import SafeHtml, document, make_safe
 from hub.store.database import Tx
+from hub.surveys import links
 from hub.timeline import conversations, mails
 from hub.timeline.mails import WholeMail
 from hub.timeline.sending import file_path
@@ -54,6 +60,7 @@ async def get_mail(context: Context, entry_id: int) -> MailDetail:
     if mail.html is not None:
         remote = (await asyncio.to_thread(_make_safe, context, mail, show_remote=False)).blocked
     view = mail.view
+    is_kept_back = not context.viewer.covers(Role.SUPERVISOR) and links.is_hidden_in(mail.html, mail.spans)
     return MailDetail(
         entry_id=entry_id,
         message_id=mail.message_id,
@@ -69,7 +76,7 @@ async def get_mail(context: Context, entry_id: int) -> MailDetail:
         fault=view.fault,
         spans=[MailSpan(kind=span.kind, text=span.text) for span in mail.spans],
         has_html=view.has_html,
-        has_raw=view.has_raw,
+        has_raw=view.has_raw and not is_kept_back,
         remote_images=remote,
     )
 
@@ -107,13 +114,23 @@ async def get_mail_html(context: Context, entry_id: int, images: bool = False) -
     media_type="message/rfc822",
 )
 async def get_mail_raw(context: Context, entry_id: int) -> Response:
-    """A download; mail programs open it."""
+    """A download; mail programs open it. 403 `survey_link` for agents, if the customer's link of a survey is in it."""
     mail = await context.hub.database.read(_access_mail, context.viewer, entry_id)
     if mail.raw_key is None:
         raise NotFound("the hub does not hold this message as it was")
+    path = context.hub.files.path(mail.raw_key)
+    await check_no_link(context.viewer, path)
     return FileResponse(
-        context.hub.files.path(mail.raw_key),
+        path,
         media_type="message/rfc822",
         filename=f"mail-{entry_id}.eml",
         headers={"Content-Security-Policy": "default-src 'none'; sandbox", "Cache-Control": "private, no-store"},
     )
+
+
+async def check_no_link(viewer: Viewer, path: Path) -> None:
+    """Refuses agents a message by which they could answer a survey in the customer's place."""
+    if viewer.covers(Role.SUPERVISOR):
+        return
+    if await asyncio.to_thread(lambda: links.has_link(path.read_bytes())):
+        raise Forbidden("a customer's link to a survey is in it; a supervisor can download it", code="survey_link")

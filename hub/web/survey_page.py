@@ -2,7 +2,8 @@
 
 Scanners of mail servers follow every link, so nothing is stored by GET, whatever the link says. The page needs no script and
 no cookie, names nobody, and tells nobody where its reader came from; search engines and caches are asked to leave it alone.
-A link that is not ours and one whose survey is gone look the same.
+A link that is not ours and one whose survey is gone look the same. Where somebody of the house is signed in, nothing is
+stored: an answer is the customer's.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from hub.surveys import answers, links, words
 from hub.surveys.links import Named
 from hub.surveys.replies import COMMENT_LIMIT
 from hub.surveys.settings import find_setting
-from hub.web.api import hub_of, read_body
+from hub.web.api import access_viewer, hub_of, read_body
 from hub.web.throttle import Throttle
 
 PUBLIC_ROUTES = {
@@ -141,6 +142,10 @@ class SurveyPage:
             if score is None:
                 return _form(shown, None, is_missing=True)
             if shown.survey_id is not None:
+                if await access_viewer(hub_of(request), request, is_use=False) is not None:
+                    return _page(
+                        shown.language, f"<h1>{escape(words.page(shown.language).staff)}</h1>", shown.house, 403
+                    )
                 comment = sent.get("comment", "").replace("\0", "")
                 await hub_of(request).database.transaction(answers.answer, shown.survey_id, score, comment)
         except Conflict:

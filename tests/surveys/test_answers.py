@@ -13,7 +13,7 @@ from hub.errors import Conflict, InvalidInput, NotFound
 from hub.kpi.facts import project, rebuild_facts
 from hub.store import tables
 from hub.store.database import Tx
-from hub.surveys import answers
+from hub.surveys import answers, lists
 from hub.timeline import conversations, customers, outbox
 from tests.surveys.conftest import PHONE, Floor
 
@@ -46,7 +46,7 @@ async def test_doubled_replies_are_one_and_another_score_takes_the_place_of_the_
     await floor.reply("4", provider_id="SM1")
     await floor.reply("4")
     assert await floor.facts("fact.survey") == 1
-    await floor.reply("2 sorry, wrong key")
+    await floor.reply("2")
     (survey,) = await floor.surveys()
     assert (survey["score"], survey["follow_up"]) == (2, "open")
     assert len(await floor.scene.rows(tables.entry, happening="scored")) == 1
@@ -59,7 +59,7 @@ async def test_doubled_replies_are_one_and_another_score_takes_the_place_of_the_
 
 
 async def test_two_replies_that_arrive_together_leave_one_line(floor: Floor, asked: int) -> None:
-    arrivals = [floor.scene.message(text, sender=PHONE, kind=ContactKind.PHONE) for text in ("5", "3 hm", "thank you")]
+    arrivals = [floor.scene.message(text, sender=PHONE, kind=ContactKind.PHONE) for text in ("5", "3", "thank you")]
     outcomes = await floor.scene.intake.accept("sms-1", arrivals)
     assert [outcome.conversation_id for outcome in outcomes] == [asked, asked, asked]
     (survey,) = await floor.surveys()
@@ -81,6 +81,27 @@ async def test_score_with_a_question_is_both(floor: Floor, asked: int) -> None:
     (survey,) = await floor.surveys()
     view = await floor.database.read(conversations.load_conversation, asked)
     assert (survey["score"], view.status, view.preview) == (5, "open", "5. When will it come?")
+
+
+@pytest.mark.parametrize(
+    "text", ["4 items are missing from my order", "5 Abovyan street, flat 3", "3 days and still no refund. Call me"]
+)
+async def test_score_with_words_is_a_message_too(floor: Floor, asked: int, text: str) -> None:
+    await floor.reply(text)
+    (survey,) = await floor.surveys()
+    view = await floor.database.read(conversations.load_conversation, asked)
+    assert (survey["state"], view.status, view.preview) == ("answered", "open", text)
+
+
+async def test_after_a_score_only_a_bare_number_is_another(floor: Floor, asked: int) -> None:
+    await floor.reply("5")
+    await floor.reply("4!")
+    floor.clock.advance(48 * 3600)
+    text = "2 more bags please, same address"
+    await floor.reply(text)
+    (survey,) = await floor.surveys()
+    view = await floor.database.read(conversations.load_conversation, asked)
+    assert (survey["score"], survey["comment"], view.status, view.preview) == (4, "", "open", text)
 
 
 async def test_number_belongs_to_the_talk_once_it_goes_on(floor: Floor, asked: int) -> None:
@@ -133,12 +154,44 @@ async def test_erased_conversation_takes_its_survey_along(floor: Floor, asked: i
 
 
 async def test_low_score_is_an_alert_once_and_a_follow_up(floor: Floor, asked: int) -> None:
-    await floor.reply("1 rude")
-    await floor.reply("2 rude")
+    await floor.reply("1")
+    await floor.reply("2")
     alert = await floor.scene.row(tables.alert)
     assert (alert["user_id"], alert["reason"], alert["data"]["score"]) == (floor.supervisor.user_id, "low_score", 1)
     (survey,) = await floor.surveys()
     assert (survey["score"], survey["is_low"], survey["follow_up"]) == (2, True, "open")
+
+
+async def test_worse_answer_is_to_be_seen_to_again(floor: Floor, asked: int) -> None:
+    (survey,) = await floor.surveys()
+    for score, comment in ((2, ""), (1, ""), (1, "Nobody called me back")):
+        await floor.database.transaction(answers.answer, survey["id"], score, comment)
+        (after,) = await floor.surveys()
+        line = await floor.scene.row(tables.entry, happening="scored")
+        assert (after["follow_up"], after["followed_up_by"], line["data"]["follow_up"]) == ("open", None, "open")
+        await floor.database.transaction(lists.set_followed_up, floor.supervisor, survey["id"], done=True)
+    await floor.database.transaction(answers.answer, survey["id"], 2)
+    (after,) = await floor.surveys()
+    assert (after["score"], after["follow_up"], after["followed_up_by"]) == (2, "done", floor.supervisor.user_id)
+    alerts = await floor.scene.rows(tables.alert)
+    assert [(alert["data"]["score"], alert["seen_at"] is not None) for alert in alerts] == [
+        (2, True),
+        (1, True),
+        (1, True),
+    ]
+
+
+async def test_nobody_floods_supervisors_with_scores(floor: Floor, asked: int) -> None:
+    (survey,) = await floor.surveys()
+    for score in (1, 5, 1, 5, 1):
+        await floor.database.transaction(answers.answer, survey["id"], score)
+    assert len(await floor.scene.rows(tables.alert)) == 1
+
+
+async def test_agent_who_resolves_once_more_ends_no_alert_about_a_score(floor: Floor, asked: int) -> None:
+    await floor.reply("1 nobody called me back")
+    await floor.end(asked)
+    assert (await floor.scene.row(tables.alert))["seen_at"] is None
 
 
 async def test_score_of_a_colleague_is_not_everybodys_business(floor: Floor, asked: int) -> None:

@@ -33,9 +33,28 @@ def test_what_is_no_score_is_an_ordinary_message(text: str) -> None:
     assert parse_reply(text, SurveyKind.CSAT) is None
 
 
-def test_comment_with_a_question_asks() -> None:
-    replies = [parse_reply(text, SurveyKind.CSAT) for text in ("5. When will it come?", "4 ե՞րբ", "5 thanks", "3?")]
-    assert [reply is not None and reply.asks for reply in replies] == [True, True, False, True]
+@pytest.mark.parametrize(
+    ("text", "is_bare", "is_message"),
+    [
+        ("5", True, False),
+        ("4/5!", True, False),
+        ("5 \N{THUMBS UP SIGN}", True, False),
+        ("3?", False, True),
+        ("4 Thank you so much!", False, False),
+        ("5 Շատ շնորհակալ եմ", False, False),
+        ("5, дуже дякую", False, False),
+        ("5 thanks?", False, True),
+        ("5 thanks, and the invoice please", False, True),
+        ("4 very much", False, True),
+        ("4 items are missing from my order", False, True),
+        ("5. When will it come", False, True),
+        ("4 ե՞րբ", False, True),
+    ],
+)
+def test_more_than_a_score_and_thanks_is_there_to_be_read(text: str, is_bare: bool, is_message: bool) -> None:
+    reply = parse_reply(text, SurveyKind.CSAT)
+    assert reply is not None
+    assert (reply.is_bare, reply.is_message) == (is_bare, is_message)
 
 
 def test_very_long_text_is_read_quickly_and_cut() -> None:

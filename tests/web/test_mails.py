@@ -13,7 +13,8 @@ from typing import Any
 import httpx2
 import pytest
 
-from hub.domain.values import ChannelKind
+from hub.domain.values import ChannelKind, Role
+from hub.surveys import links
 from tests.support.running_hub import MAIL_ADDRESS, Api, House, run_hub
 
 pytestmark = pytest.mark.anyio
@@ -120,6 +121,29 @@ async def test_the_whole_text_is_told_apart(post: Post) -> None:
     assert [span["kind"] for span in detail["spans"]] == ["written", "quoted"]
     assert "Shall we send it?" in detail["spans"][1]["text"]
     assert detail["sent_at"] == "2026-11-25T09:00:00Z"
+
+
+async def test_customers_survey_link_comes_back_on_no_agents_screen(post: Post) -> None:
+    token = links.token_of(post.house.hub.vault, 12)
+    url = f"https://hub.test/s/{token}"
+    wrapped = f"https://safe.test/?url=https%3A%2F%2Fhub.test%2Fs%2F{token}%3Fscore%3D1"
+    text = (
+        f"It was awful: {url}\n\nOn Tue, 24 Nov 2026 at 10:12, Support <support@shop.test> wrote:\n> 5: {url}?score=5\n"
+    )
+    message = mail(text, html=f'<p>It was awful.</p><a href="{url}?score=5">5</a> <a href="{wrapped}">1</a>')
+    message.add_attachment(mail(url), filename="yours.eml")
+    entry = await post.take(message)
+    sona = post.house.api(await post.house.person("Sona", Role.SUPERVISOR))
+    (file,) = entry["attachments"]
+    path = f"/entries/{entry['id']}/mail"
+    shown = [str(entry), *[(await post.nare.get(each)).text for each in ("/conversations", path, f"{path}/html")]]
+    assert [token.partition(".")[2] in each for each in shown] == [False] * 4
+    assert "/s/12.…" in entry["text"]
+    raws = [await each.get(f"{path}/raw") for each in (post.nare, sona)]
+    assert [raw.status_code for raw in raws] == [403, 200]
+    assert raws[0].json()["code"] == "survey_link"
+    files = [await each.get(f"/attachments/{file['id']}/content") for each in (post.nare, sona)]
+    assert [each.status_code for each in files] == [403, 200]
 
 
 async def test_the_html_is_a_document_of_its_own_that_cannot_act(post: Post) -> None:

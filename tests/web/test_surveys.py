@@ -211,6 +211,12 @@ async def test_page_speaks_the_language_of_the_survey_and_tests_store_nothing(
     assert await floor.states() == [("sent", None)]
 
 
+async def test_nobody_of_the_house_answers_for_a_customer(as_anna: Caller, floor: Floor, path: str) -> None:
+    answer = await as_anna.request("POST", path, root=True, data={"score": "5"})
+    assert (answer.status_code, "Nothing was stored" in answer.text) == (403, True)
+    assert await floor.states() == [("sent", None)]
+
+
 async def test_too_much_from_one_address_is_put_off(as_nobody: Caller, path: str) -> None:
     codes = [(await as_nobody.get(path, root=True)).status_code for _ in range(125)]
     assert (codes.count(200), codes.count(429)) == (120, 5)

@@ -72,7 +72,7 @@ _FIRST_YEAR, _LAST_YEAR = 2000, 2100
 MAX_DAYS = 35
 
 _v, _q, _fc, _sp = tables.fact_queue_visit.c, tables.queue.c, tables.forecast.c, tables.staffing_plan.c
-_s, _cs, _m = tables.fact_segment.c, tables.fact_call_segment.c, tables.queue_member.c
+_s, _cs, _m, _c = tables.fact_segment.c, tables.fact_call_segment.c, tables.queue_member.c, tables.conversation.c
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +234,7 @@ def load_history(
     tx: Tx, queue_id: int, first: date, until: date, zone: ZoneInfo, calendar: Calendar | None
 ) -> list[PastDay]:
     """The days first <= day < until of which it is known what came: none before the first stay of any queue."""
-    known_since = tx.scalar(select(func.min(_v.queued_at)))
+    known_since = _load_known_since(tx)
     if known_since is None:
         return []
     # The day of the first fact is known in part.
@@ -249,10 +249,20 @@ def load_history(
     ]
 
 
+def _load_known_since(tx: Tx) -> datetime | None:
+    """When the first stay of any queue began: asked of each by itself, since there is an index for that."""
+    firsts = (tx.scalar(select(func.min(_v.queued_at)).where(_v.queue_id == row.id)) for row in tx.rows(select(_q.id)))
+    return min((first for first in firsts if first is not None), default=None)
+
+
 def load_arrivals(tx: Tx, queue_id: int, start: datetime, end: datetime) -> Mapping[datetime, int]:
-    """How many stays in the queue began in each quarter of an hour of start <= t < end, by its first instant."""
-    came = tx.rows(select(_v.queued_at).where(_v.queue_id == queue_id, _v.queued_at >= start, _v.queued_at < end))
-    return Counter(_quarter_of(row.queued_at) for row in came)
+    """How many stays in the queue began in each quarter of an hour of start <= t < end, by its first instant; those that go
+    on, too, which are no facts yet."""
+    over = select(_v.queued_at).where(_v.queue_id == queue_id, _v.queued_at >= start, _v.queued_at < end)
+    open_ = select(_c.visit_since).where(
+        _c.visit_queue_id == queue_id, _c.visit_since >= start, _c.visit_since < end, _c.visit_since.is_not(None)
+    )
+    return Counter(_quarter_of(row[0]) for row in (*tx.rows(over), *tx.rows(open_)))
 
 
 def load_habits(tx: Tx, queue_id: int) -> Habits:
@@ -425,7 +435,7 @@ def load_forecast_parts(tx: Tx, queue_id: int, first: date, last: date, lead_day
         kept=_load_kept(tx, queue_id, first, last, today, lead_days),
         kept_before=kept_before,
         arrivals=load_arrivals(tx, queue_id, min(days[0].start, tx.now), min(days[-1].end, tx.now)),
-        known_since=tx.scalar(select(func.min(_v.queued_at))),
+        known_since=_load_known_since(tx),
         history=history,
         plan=load_staffing_plan(tx, queue_id),
         habits=load_habits(tx, queue_id),

@@ -570,6 +570,14 @@ conversation = Table(
         sqlite_where=text("queued_since IS NOT NULL AND (required <> '' OR lowered <> 0)"),
         postgresql_where=text("queued_since IS NOT NULL AND (required <> '' OR lowered <> 0)"),
     ),
+    # Stays that go on, which are no facts yet.
+    Index(
+        "ix_conversation_visit_since",
+        "visit_queue_id",
+        "visit_since",
+        sqlite_where=text("visit_since IS NOT NULL"),
+        postgresql_where=text("visit_since IS NOT NULL"),
+    ),
     Index(
         "ix_conversation_pinned_agent_id",
         "pinned_agent_id",
@@ -1428,6 +1436,7 @@ fact_segment = Table(
     Column("weighted_s", Float),
     Index("ix_fact_segment_ended_at", "ended_at"),
     Index("ix_fact_segment_agent_id_ended_at", "agent_id", "ended_at"),
+    Index("ix_fact_segment_queue_id_ended_at", "queue_id", "ended_at"),
     Index("ix_fact_segment_conversation_id", "conversation_id"),
 )
 
@@ -1448,6 +1457,7 @@ fact_response = Table(
     Column("business_s", Float),
     Index("ix_fact_response_answered_at", "answered_at"),
     Index("ix_fact_response_agent_id_answered_at", "agent_id", "answered_at"),
+    Index("ix_fact_response_queue_id_answered_at", "queue_id", "answered_at"),
 )
 
 fact_resolution = Table(
@@ -1473,6 +1483,7 @@ fact_resolution = Table(
     Column("is_superseded", Boolean, nullable=False, server_default=false()),
     Index("ix_fact_resolution_resolved_at", "resolved_at"),
     Index("ix_fact_resolution_agent_id_resolved_at", "agent_id", "resolved_at"),
+    Index("ix_fact_resolution_queue_id_resolved_at", "queue_id", "resolved_at"),
     Index("ix_fact_resolution_conversation_id", "conversation_id"),
     Index("ix_fact_resolution_customer_id_resolved_at", "customer_id", "resolved_at"),
 )
@@ -1580,6 +1591,8 @@ fact_queue_visit = Table(
     Column("topic_id", BigInteger),
     Index("ix_fact_queue_visit_removed_at", "removed_at"),
     Index("ix_fact_queue_visit_queue_id_removed_at", "queue_id", "removed_at"),
+    # What came when, which a forecast learns from.
+    Index("ix_fact_queue_visit_queue_id_queued_at", "queue_id", "queued_at"),
     Index("ix_fact_queue_visit_agent_id_removed_at", "agent_id", "removed_at"),
 )
 

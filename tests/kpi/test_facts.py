@@ -192,7 +192,9 @@ async def test_rebuilding_from_nothing_gives_the_same_rows(database: Database) -
     assert await database.read(load_rows) == rows
     # Whoever came while they were made anew is told them whole, once.
     again = (await database.read(load_told))[len(told) :]
-    assert {one[2:] for one in again} == {max(one for one in told if one[2] == user_id)[2:] for user_id in (ANNA, BORIS)}
+    assert {one[2:] for one in again} == {
+        max(one for one in told if one[2] == user_id)[2:] for user_id in (ANNA, BORIS)
+    }
     assert len(again) == 2
 
 

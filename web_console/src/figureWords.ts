@@ -2,7 +2,7 @@
    the catalogue has none. */
 import { useI18n } from "vue-i18n";
 
-import { elapsed, percent, plainNumber } from "./format";
+import { figureTime, percent, plainNumber } from "./format";
 import { useMeasures } from "./measures";
 import type { Unit } from "./figures";
 
@@ -15,7 +15,7 @@ export function useFigureWords() {
     if (value === null || value === undefined) return "–";
     switch (unit) {
       case "seconds":
-        return elapsed(value, locale.value);
+        return figureTime(value, locale.value);
       case "share":
         return percent(value, locale.value);
       case "count":

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { dayName, duration, initials, plainDate, shortTime, stopwatch, weekdayName } from "./format";
+import { dayName, duration, figureTime, initials, plainDate, shortTime, stopwatch, weekdayName } from "./format";
 
 const ZONE = "Asia/Yerevan";
 const NOW = Date.parse("2026-11-22T10:00:00Z");
@@ -49,4 +49,15 @@ it.each([
 it("days without a time are named in the reader's language", () => {
   expect([weekdayName(0, "en", "long"), weekdayName(6, "en", "short")]).toEqual(["Monday", "Sun"]);
   expect([plainDate("2026-11-22", 2026, "en"), plainDate("2027-01-06", 2026, "en"), plainDate("soon", 2026, "en")]).toEqual(["Sun, Nov 22", "Wed, Jan 6, 2027", "soon"]);
+});
+
+describe("a figure that is a length of time", () => {
+  it.each([
+    [245, "4:05"],
+    [4_800, "1 hr 20 min"],
+    [86_399, "23 hr 59 min"],
+    [7 * 86_400 + 4 * 3_600, "172 hr"],
+  ])("is written without days: %s s", (seconds, words) => {
+    expect(figureTime(seconds, "en")).toBe(words);
+  });
 });

@@ -98,6 +98,11 @@ export function elapsed(seconds: number, locale: string): string {
   return seconds < 3_600 ? stopwatch(seconds) : duration(seconds, locale);
 }
 
+/** A length that is a figure: as above, but in hours however many they are. Time at work is no stretch of the calendar. */
+export function figureTime(seconds: number, locale: string): string {
+  return seconds < 86_400 ? elapsed(seconds, locale) : quantity(Math.round(seconds / 3_600), "hour", locale);
+}
+
 /** A share of one as per cent: "81.3 %". */
 export function percent(share: number, locale: string): string {
   return new Intl.NumberFormat(locale, { style: "percent", maximumFractionDigits: 1 }).format(share);

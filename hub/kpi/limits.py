@@ -121,7 +121,7 @@ def replace_rule(
         values |= {"beyond_since": None, "looked_at": None, "value": None}
     # With another secret another webhook may listen.
     same = (*values["emails"], *((given.webhook_url,) if given.webhook_secret is None else ()))
-    values["troubles"] = {address: words for address, words in before.troubles.items() if address in same}
+    values["troubles"] = {each: words for each, words in (before.troubles or {}).items() if each in same} or None
     tx.execute(update(tables.kpi_alert_rule).where(_r.id == rule_id).values(version=_r.version + 1, **values))
 
 

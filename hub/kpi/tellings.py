@@ -170,8 +170,8 @@ def note_trouble(tx: Tx, rule_id: int | None, outcomes: Mapping[str, str | None]
     )
     if row is None:
         return
-    known = row.troubles | outcomes
-    troubles = {address: known[address] for address in (*row.emails, row.webhook_url) if known.get(address)}
+    known: dict[str, str | None] = {**(row.troubles or {}), **outcomes}
+    troubles = {each: known[each] for each in (*row.emails, row.webhook_url) if known.get(each)} or None
     if troubles != row.troubles:
         tx.execute(update(tables.kpi_alert_rule).where(_r.id == rule_id).values(troubles=troubles))
 
@@ -179,11 +179,12 @@ def note_trouble(tx: Tx, rule_id: int | None, outcomes: Mapping[str, str | None]
 def trouble_of(rule: Row[Any]) -> str | None:
     """In words, with whose it is unless all have the same; None: the last telling reached everybody."""
     whose: dict[str, list[str]] = {}
-    for address, words in rule.troubles.items():
+    troubles: Mapping[str, str] = rule.troubles or {}
+    for address, words in troubles.items():
         whose.setdefault(words, []).append("webhook" if address == rule.webhook_url else address)
     if not whose:
         return None
-    if len(whose) == 1 and len(rule.troubles) == len(rule.emails) + (rule.webhook_url is not None):
+    if len(whose) == 1 and len(troubles) == len(rule.emails) + (rule.webhook_url is not None):
         return next(iter(whose))
     return " ".join(f"{', '.join(addresses)}: {words}" for words, addresses in whose.items())
 

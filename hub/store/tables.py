@@ -1777,8 +1777,8 @@ kpi_alert_rule = Table(
     _at("looked_at", nullable=True),
     Column("value", Float),
     _at("beyond_since", nullable=True),
-    # Address → why the last telling there failed; where it did not, there is none.
-    Column("troubles", JSON, nullable=False, server_default=text("'{}'")),
+    # Address → why the last telling there failed, of those where it did.
+    Column("troubles", JSON(none_as_null=True)),
     _version(),
     _one_of("scope", "all", "queue", "team", "agent"),
     CheckConstraint("(scope = 'all') = (scope_id IS NULL)", name="all_is_nobodys"),

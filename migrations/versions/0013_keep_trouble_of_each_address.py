@@ -12,12 +12,10 @@ depends_on = None
 
 
 def upgrade() -> None:
-    op.add_column("kpi_alert_rule", sa.Column("troubles", sa.JSON(), server_default=sa.text("'{}'"), nullable=False))
-    with op.batch_alter_table("kpi_alert_rule", schema=None) as batch_op:
-        batch_op.drop_column("trouble")
+    op.add_column("kpi_alert_rule", sa.Column("troubles", sa.JSON(), nullable=True))
+    op.drop_column("kpi_alert_rule", "trouble")
 
 
 def downgrade() -> None:
     op.add_column("kpi_alert_rule", sa.Column("trouble", sa.Text(), nullable=True))
-    with op.batch_alter_table("kpi_alert_rule", schema=None) as batch_op:
-        batch_op.drop_column("troubles")
+    op.drop_column("kpi_alert_rule", "troubles")

@@ -175,10 +175,11 @@ async def test_while_figures_are_counted_anew_they_are_a_gap_and_at_the_end_ever
         tx.execute(update(tables.organisation).values(time_zone="America/New_York"))
 
     await database.transaction(move)
+    assert await database.transaction(project)
+    assert await database.read(facts.is_recounting)
     days = Query(("first_response_s",), date(2026, 3, 9), date(2026, 3, 10), Grain.DAY)
-    seen = []
+    seen: list[tuple[list[int | None], bool]] = []
     while await database.transaction(project):
-        assert await database.read(facts.is_recounting) or seen
         report = await database.read(load_figures, days, clock.now)
         counts = [None if row.is_gap else row.figures["first_response_s"].n for row in report.rows]
         seen.append((counts, report.is_complete))

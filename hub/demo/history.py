@@ -274,7 +274,8 @@ _POINT = {"chat-demo": ContactKind.CHAT, "email-demo": ContactKind.EMAIL}
 
 def _write_conversations(tx: Tx, plan: _Plan, customers: Sequence[_Customer], house: tuple[str, str]) -> list[int]:
     said = dialogues_of("en")
-    rows, lines = [], []
+    rows: list[dict[str, Any]] = []
+    lines: list[dict[str, Any]] = []
     for each in plan.conversations:
         customer = customers[each.customer]
         dialogue = said[each.dialogue % len(said)]

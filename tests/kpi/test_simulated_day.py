@@ -50,7 +50,7 @@ from hub.kpi.kept_cells import Changes
 from hub.kpi.live_figures import Watched, load_values
 from hub.kpi.measures import DEFAULTS, MEASURES, Figure
 from hub.kpi.placing import Placing, count_contacts
-from hub.kpi.sketch import Sketch
+from hub.kpi.sketch import from_counts
 from hub.kpi.targets import Scope
 from hub.routing.scenario import Scenario, check_scenario
 from hub.routing.simulate import Happening, Moment, happenings
@@ -321,7 +321,7 @@ def folded(tx: Tx, placing: Placing) -> dict[Dim, Figures]:
     changes.add_count("contacts", count_contacts(holds, placing))
     found: dict[Dim, Figures] = {by: {} for by in Dim}
     for key in [key for key in changes.counts if key.grain == Grain.DAY]:
-        sketches = {name: Sketch(tuple(sorted(bins.items()))) for name, bins in changes.bins[key].items()}
+        sketches = {name: from_counts(bins) for name, bins in changes.bins[key].items()}
         cell = Cell(changes.counts[key], sketches)
         of = {name: measure.of(cell, DEFAULTS) for name, measure in MEASURES.items() if key.dim in measure.by}
         found[Dim(key.dim)][str(date.fromordinal(key.start)), key.dim_id] = of

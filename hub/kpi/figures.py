@@ -43,7 +43,7 @@ from hub.kpi.kept_cells import Span, load_each, load_sums
 from hub.kpi.measures import DEFAULTS, MEASURES, Figure, Measure, Params, counted_of
 from hub.kpi.placing import BY_INTERVAL, Placing
 from hub.kpi.refolding import Wanted, fold_facts, load_facts
-from hub.kpi.sketch import merge
+from hub.kpi.sketch import Sketch, merge
 from hub.store import tables
 from hub.store.database import Tx
 
@@ -343,7 +343,8 @@ def _merge_into(cells: dict[tuple[int, str], Cell], more: Mapping[tuple[int, str
         kept = cells.get(key, NOTHING)
         names = kept.sketches.keys() | cell.sketches.keys()
         sketches = {
-            name: merge(of.sketches[name] for of in (kept, cell) if name in of.sketches) for name in sorted(names)
+            name: merge(one for of in (kept, cell) if isinstance(one := of.sketches.get(name), Sketch))
+            for name in sorted(names)
         }
         cells[key] = Cell(kept.plus(cell.counts).counts, sketches)
 

@@ -1,4 +1,4 @@
-"""The wall-board: right where more is open than a screen is given, left on a wall for weeks, and back after the hub was away."""
+"""The wall-board: right where more is open than a screen is given, left on a wall, and back after the hub was away."""
 
 from __future__ import annotations
 

@@ -25,11 +25,11 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import BigInteger, ColumnElement, case, cast, delete, func, select, type_coerce, update
 
 from hub.errors import Conflict, DatabaseAway, InvalidInput, NotFound
 from hub.kpi.belonging import load_zone
-from hub.kpi.days import LocalDay, day_of, local_day
+from hub.kpi.days import INTERVAL_S, LocalDay, day_of, interval_number, interval_start, local_day
 from hub.kpi.remaking import load_progress
 from hub.routing.calendar import Calendar, is_open
 from hub.routing.calendars import load_current
@@ -258,11 +258,34 @@ def _load_known_since(tx: Tx) -> datetime | None:
 def load_arrivals(tx: Tx, queue_id: int, start: datetime, end: datetime) -> Mapping[datetime, int]:
     """How many stays in the queue began in each quarter of an hour of start <= t < end, by its first instant; those that go
     on, too, which are no facts yet."""
-    over = select(_v.queued_at).where(_v.queue_id == queue_id, _v.queued_at >= start, _v.queued_at < end)
-    open_ = select(_c.visit_since).where(
+    # Counted by the database: of a large queue the rows would be a hundred thousand.
+    quarter = _quarter_number(tx, _v.queued_at)
+    over = (
+        select(quarter.label("quarter"), func.count().label("n"))
+        .where(_v.queue_id == queue_id, _v.queued_at >= start, _v.queued_at < end)
+        .group_by(quarter)
+    )
+    came = Counter({interval_start(int(row.quarter)): int(row.n) for row in tx.rows(over)})
+    goes_on = select(_c.visit_since).where(
         _c.visit_queue_id == queue_id, _c.visit_since >= start, _c.visit_since < end, _c.visit_since.is_not(None)
     )
-    return Counter(_quarter_of(row[0]) for row in (*tx.rows(over), *tx.rows(open_)))
+    came.update(interval_start(interval_number(row.visit_since)) for row in tx.rows(goes_on))
+    return came
+
+
+def _quarter_number(tx: Tx, at: ColumnElement[datetime]) -> ColumnElement[Any]:
+    """kpi.days.interval_number, in SQL."""
+    if tx.is_postgresql:
+        return cast(func.floor(func.extract("epoch", at) / INTERVAL_S), BigInteger)
+    # Instants are microseconds there.
+    return type_coerce(at, BigInteger) // (INTERVAL_S * 1_000_000)
+
+
+def _sum_s(tx: Tx, since: ColumnElement[datetime], until: ColumnElement[datetime]) -> ColumnElement[Any]:
+    """The seconds from one to the other, of all rows."""
+    if tx.is_postgresql:
+        return func.coalesce(func.sum(func.extract("epoch", until) - func.extract("epoch", since)), 0.0)
+    return func.coalesce(func.sum(type_coerce(until, BigInteger) - type_coerce(since, BigInteger)), 0) / 1e6
 
 
 def load_habits(tx: Tx, queue_id: int) -> Habits:
@@ -274,19 +297,21 @@ def load_habits(tx: Tx, queue_id: int) -> Habits:
         )
     )
     # The hold on the conversation of a call is not counted beside the call.
-    held = tx.rows(
-        select(_s.connected_at, _s.ended_at).where(_s.queue_id == queue_id, _s.ended_at >= since, _s.call_id.is_(None))
+    held = tx.first(
+        select(func.count().label("n"), _sum_s(tx, _s.connected_at, _s.ended_at).label("total")).where(
+            _s.queue_id == queue_id, _s.ended_at >= since, _s.call_id.is_(None)
+        )
     )
-    count = (parts.n if parts else 0) + len(held)
-    total = float((parts.total if parts else 0) or 0) + sum(
-        (row.ended_at - row.connected_at).total_seconds() for row in held
+    count = sum(found.n for found in (parts, held) if found)
+    total = sum(float(found.total or 0) for found in (parts, held) if found)
+    waited = tx.first(
+        select(
+            func.sum(case((_v.reason == "abandoned", 1), else_=0)).label("left"),
+            _sum_s(tx, _v.queued_at, _v.removed_at).label("total"),
+        ).where(_v.queue_id == queue_id, _v.removed_at >= since)
     )
-    waited = tx.rows(
-        select(_v.queued_at, _v.removed_at, _v.reason).where(_v.queue_id == queue_id, _v.removed_at >= since)
-    )
-    left = sum(row.reason == "abandoned" for row in waited)
-    waited_s = sum((row.removed_at - row.queued_at).total_seconds() for row in waited)
-    return Habits(total / count if count else None, waited_s / left if left else None)
+    left = int(waited.left or 0) if waited else 0
+    return Habits(total / count if count else None, float(waited.total) / left if waited and left else None)
 
 
 def _past_day(day: LocalDay, zone: ZoneInfo, calendar: Calendar | None, arrivals: Mapping[datetime, int]) -> PastDay:
@@ -314,10 +339,6 @@ def _closed_quarters(day: LocalDay, zone: ZoneInfo, calendar: Calendar | None) -
 
 def _quarters(day: LocalDay) -> list[datetime]:
     return [day.start + step * _QUARTER for step in range((day.end - day.start) // _QUARTER)]
-
-
-def _quarter_of(at: datetime) -> datetime:
-    return at.replace(minute=at.minute - at.minute % 15, second=0, microsecond=0)
 
 
 def _wall_quarter(at: datetime, zone: ZoneInfo) -> int:

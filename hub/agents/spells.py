@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import Row, func, select, update
+from sqlalchemy import Row, bindparam, func, select, update
 
 from hub.domain.events import FACTS, AgentSpellEnded
 from hub.store import tables
@@ -35,6 +35,20 @@ COLUMNS = (
     .correlate(tables.agent)
     .scalar_subquery()
     .label("work_count"),
+)
+
+
+_BEGIN = (
+    update(tables.agent)
+    .where(_a.user_id == bindparam("of"))
+    .values(
+        spell_since=bindparam("since"),
+        spell_state=bindparam("now_state"),
+        spell_reason=bindparam("now_reason"),
+        spell_load=bindparam("now_load"),
+        spell_capacity=bindparam("now_capacity"),
+        spell_work_count=bindparam("now_work_count"),
+    )
 )
 
 
@@ -64,14 +78,14 @@ def keep(tx: Tx, rows: Iterable[Row[Any]]) -> None:
                 {FACTS},
             )
         tx.execute(
-            update(tables.agent)
-            .where(_a.user_id == row.user_id)
-            .values(
-                spell_since=since,
-                spell_state=row.state,
-                spell_reason=row.reason,
-                spell_load=load,
-                spell_capacity=row.capacity,
-                spell_work_count=row.work_count,
-            )
+            _BEGIN,
+            {
+                "of": row.user_id,
+                "since": since,
+                "now_state": row.state,
+                "now_reason": row.reason,
+                "now_load": load,
+                "now_capacity": row.capacity,
+                "now_work_count": row.work_count,
+            },
         )

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import Any
 
-from sqlalchemy import Row, func, select, update
+from sqlalchemy import Row, bindparam, func, select, update
 
 from hub.domain.events import FACTS, AgentSpellEnded
 from hub.store import tables
@@ -39,6 +39,20 @@ COLUMNS = (
 )
 
 
+_BEGIN = (
+    update(tables.agent)
+    .where(_a.user_id == bindparam("of"))
+    .values(
+        spell_since=bindparam("since"),
+        spell_state=bindparam("now_state"),
+        spell_reason=bindparam("now_reason"),
+        spell_load=bindparam("now_load"),
+        spell_capacity=bindparam("now_capacity"),
+        spell_work_count=bindparam("now_work_count"),
+    )
+)
+
+
 def keep(tx: Tx, rows: Iterable[Row[Any]]) -> None:
     """`rows`: agents as they are now, with COLUMNS, locked until the commit."""
     for row in rows:
@@ -53,16 +67,16 @@ def keep(tx: Tx, rows: Iterable[Row[Any]]) -> None:
         elif row.spell_since is not None:
             _tell(tx, row)
         tx.execute(
-            update(tables.agent)
-            .where(_a.user_id == row.user_id)
-            .values(
-                spell_since=since,
-                spell_state=row.state,
-                spell_reason=row.reason,
-                spell_load=load,
-                spell_capacity=row.capacity,
-                spell_work_count=row.work_count,
-            )
+            _BEGIN,
+            {
+                "of": row.user_id,
+                "since": since,
+                "now_state": row.state,
+                "now_reason": row.reason,
+                "now_load": load,
+                "now_capacity": row.capacity,
+                "now_work_count": row.work_count,
+            },
         )
 
 

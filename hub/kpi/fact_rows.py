@@ -118,10 +118,19 @@ def load_kept(
     order: Iterable[ColumnElement[Any]] = (),
 ) -> list[Kept]:
     """Facts of a kind."""
-    names, extra = FIELDS[kind], _EXTRA.get(kind, ())
+    return load_found(tx, kind, find_kept(kind, *where).order_by(*order).limit(limit))
+
+
+def find_kept(kind: type[Any], *where: ColumnElement[bool]) -> Select[Any]:
+    """What load_found runs: for whoever asks the same again and again, since to make a statement takes longer than to run
+    it."""
     table = TABLES[kind]
-    found = select(*(table.c[name] for name in (*names, *extra))).where(*where).order_by(*order).limit(limit)
-    return [_kept(kind, names, extra, row) for row in tx.execute(found)]
+    return select(*(table.c[name] for name in (*FIELDS[kind], *_EXTRA.get(kind, ())))).where(*where)
+
+
+def load_found(tx: Tx, kind: type[Any], found: Select[Any], parameters: Mapping[str, Any] | None = None) -> list[Kept]:
+    names, extra = FIELDS[kind], _EXTRA.get(kind, ())
+    return [_kept(kind, names, extra, row) for row in tx.execute(found, parameters)]
 
 
 def _kept(kind: type[Any], names: tuple[str, ...], extra: tuple[str, ...], row: Row[Any]) -> Kept:

@@ -15,7 +15,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any, TypeVar
 
-from sqlalchemy import update
+from sqlalchemy import bindparam, update
 
 from hub.domain.events import (
     AgentSpellEnded,
@@ -27,7 +27,7 @@ from hub.domain.events import (
     SurveyAnswered,
 )
 from hub.kpi.belonging import load_kinds
-from hub.kpi.fact_rows import TABLES, Kept, load_kept
+from hub.kpi.fact_rows import TABLES, Kept, find_kept, load_found, load_kept
 from hub.kpi.folding import BARE, Extra, fold, is_voice
 from hub.kpi.kept_cells import Changes
 from hub.kpi.placing import Placing, count_contacts
@@ -35,10 +35,25 @@ from hub.kpi.sequels import REPEAT_WINDOW, is_request, was_consulted, weigh, wha
 from hub.store import tables
 from hub.store.database import Tx
 
+_s, _a = tables.fact_segment.c, tables.fact_agent_state.c
+
 F = TypeVar("F", bound=FactEvent)
 
 # Two holds of one local day are never further apart, whatever the zone and its clocks.
 _A_DAY = timedelta(hours=26)
+# One agent's, beside a stretch of time: asked of each agent by themselves, whose stretches have nothing in common.
+_HOLDS_BESIDE = find_kept(
+    SegmentEnded,
+    _s.agent_id == bindparam("agent_id"),
+    _s.ended_at > bindparam("since"),
+    _s.connected_at < bindparam("until"),
+)
+_SPELLS_BESIDE = find_kept(
+    AgentSpellEnded,
+    _a.agent_id == bindparam("agent_id"),
+    _a.until > bindparam("since"),
+    _a.since < bindparam("until"),
+)
 _REVISED = (SegmentEnded, ConversationResolved, CallSegmentEnded)
 
 
@@ -169,13 +184,12 @@ def _parts(tx: Tx, new: Iterable[FactEvent]) -> list[tuple[Kept, Extra]]:
 
 def _holds(tx: Tx, new: Iterable[FactEvent], kinds: Mapping[str, str]) -> list[tuple[Kept, Extra]]:
     """The holds that these facts concern, each with its time shared out."""
-    s, a = tables.fact_segment.c, tables.fact_agent_state.c
     concerned = {fact.assignment_id: Kept(fact) for fact in _of(new, SegmentEnded)}
     spells: dict[int, list[AgentSpellEnded]] = _by([Kept(fact) for fact in _of(new, AgentSpellEnded)], "agent_id")
     for agent_id, of_agent in spells.items():
         since, until = min(spell.since for spell in of_agent), max(spell.until for spell in of_agent)
-        of = (s.agent_id == agent_id, s.ended_at > since, s.connected_at < until)
-        for kept in load_kept(tx, SegmentEnded, *of):
+        beside = {"agent_id": agent_id, "since": since, "until": until}
+        for kept in load_found(tx, SegmentEnded, _HOLDS_BESIDE, beside):
             assert isinstance(kept.fact, SegmentEnded)
             concerned[kept.fact.assignment_id] = kept
     holds: dict[int, list[SegmentEnded]] = _by(concerned.values(), "agent_id")
@@ -185,10 +199,10 @@ def _holds(tx: Tx, new: Iterable[FactEvent], kinds: Mapping[str, str]) -> list[t
         if not digital:
             continue
         since, until = min(hold.connected_at for hold in digital), max(hold.ended_at for hold in digital)
-        of = (a.agent_id == agent_id, a.until > since, a.since < until)
-        beside = [kept.fact for kept in load_kept(tx, AgentSpellEnded, *of)]
+        beside = {"agent_id": agent_id, "since": since, "until": until}
+        found = [kept.fact for kept in load_found(tx, AgentSpellEnded, _SPELLS_BESIDE, beside)]
         for hold in digital:
-            weighed[hold.assignment_id] = weigh(hold, [one for one in beside if isinstance(one, AgentSpellEnded)])
+            weighed[hold.assignment_id] = weigh(hold, [one for one in found if isinstance(one, AgentSpellEnded)])
     return [(kept, Extra(weighted_s=weighed.get(row_id))) for row_id, kept in concerned.items()]
 
 

@@ -19,7 +19,7 @@ from datetime import datetime, timedelta
 from time import monotonic
 from typing import Any, Literal
 
-from sqlalchemy import Row, func, insert, select, union_all, update
+from sqlalchemy import Row, bindparam, func, insert, select, union_all, update
 
 from hub.agents import alerts, presence, roster
 from hub.agents.queues import emit_queues
@@ -225,13 +225,16 @@ def _lock_who_is_here(tx: Tx, user_ids: Collection[int]) -> set[int]:
     return {row.user_id for row in tx.rows(select(_a.user_id).where(*here).order_by(_a.user_id).with_for_update())}
 
 
+_OVER = (
+    select(_o.id, _o.conversation_id, _o.expires_at, _a.state, _a.connected)
+    .join(tables.agent, _a.user_id == _o.agent_id)
+    .where(_o.ended_at.is_(None), (_o.expires_at <= bindparam("now")) | (_a.state != AgentState.AVAILABLE.value))
+)
+
+
 def _end_offers_that_are_over(tx: Tx) -> None:
     """Expired: a miss, or a lost device if the agent's screen is gone. Agent no longer available: withdrawn, no miss."""
-    rows = tx.rows(
-        select(_o.id, _o.conversation_id, _o.expires_at, _a.state, _a.connected)
-        .join(tables.agent, _a.user_id == _o.agent_id)
-        .where(_o.ended_at.is_(None), (_o.expires_at <= tx.now) | (_a.state != AgentState.AVAILABLE.value))
-    )
+    rows = tx.rows(_OVER, {"now": tx.now})
     # All at once, in the order of their ids.
     tx.lock_conversations(row.conversation_id for row in rows)
     for row in rows:

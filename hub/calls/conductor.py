@@ -1284,7 +1284,7 @@ def _pass_to(
             records.end_leg(tx, other)
     records.write_leg(tx, leg, party=Party.AGENT.value)
     records.set_scene(tx, _reload(tx, leg), Talk(), Presence.TALK)
-    records.end_segment(tx, call, "transferred")
+    records.end_segment(tx, call, "taken" if happening is Happening.CLAIMED else "transferred")
     call = records.change(tx, call, agent_id=leg.user_id)
     author = Author(AuthorKind.AGENT, viewer.name, viewer.user_id)
     dispatcher.hand_over(tx, view, leg.user_id, author, happening)

@@ -526,9 +526,16 @@ OWN_LINE = "hub"
 
 
 def back_to_queue(
-    tx: Tx, call_id: int, queue_id: int, place: PlaceView | None, reason: str, by: AuthorKind = AuthorKind.SYSTEM
+    tx: Tx,
+    call_id: int,
+    queue_id: int,
+    place: PlaceView | None,
+    reason: str,
+    end_reason: str | None = None,
+    by: AuthorKind = AuthorKind.SYSTEM,
 ) -> None:
-    """The conversation was taken from its agent while the customer is on the line: they wait again, at their old age."""
+    """The conversation was taken from its agent while the customer is on the line: they wait again, at their old age.
+    `end_reason`: of the agent's part, where that is another."""
     call = load_row(tx, call_id)
     if call.hung_up_at is not None:
         # The customer has gone: whoever let go of it writes nothing more.
@@ -542,7 +549,7 @@ def back_to_queue(
     if state not in TALKS | WAITS and not (state is CallState.FORWARDED and not _is_outside(tx, call_id)):
         # The caller is with the menu, speaks after the tone or talks outside: that goes on, whatever their conversation does.
         return
-    end_segment(tx, call, reason)
+    end_segment(tx, call, end_reason or reason)
     legs = load_legs(tx, call_id)
     end_legs(tx, legs, but={Party.CUSTOMER})
     customer = find_leg(legs, Party.CUSTOMER)

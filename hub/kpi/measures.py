@@ -629,8 +629,8 @@ CALLS_MISSED = Measure(
     version=1,
     name="Missed calls",
     formula=(
-        "Times a call rang out at an agent, who neither accepted nor declined it. That the customer hung up first, or a"
-        " colleague took it, is no missed call."
+        "Times a call rang at an agent who neither accepted nor declined it: it rang out, or their device was lost as it"
+        " rang. That the customer hung up first, or a colleague took it, is no missed call."
     ),
     unit=Unit.COUNT,
     clock=Clock.NONE,
@@ -722,8 +722,9 @@ _HANDLING = (
         version=1,
         name="Transfer rate",
         formula=(
-            "Holds and parts in calls that ended by passing the customer on ÷ all of them. Apart: blind, after asking a"
-            " colleague (consult), and given back to the queue (requeue)."
+            "Holds and parts in calls whose agent passed the customer on ÷ all of them. Apart: blind, after asking a"
+            " colleague (consult), and given back to the queue (requeue). Work that a supervisor or a rule took from its agent was not"
+            " passed on by them."
         ),
         unit=Unit.SHARE,
         clock=Clock.NONE,

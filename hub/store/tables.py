@@ -861,7 +861,7 @@ assignment = Table(
     _at("ended_at", nullable=True),
     # offer | claim | transfer | reopen
     Column("how", Text, nullable=False),
-    # resolved | transferred | released | agent_lost | signed_out | setup_failed
+    # resolved | transferred | released | taken (by somebody else, or a rule) | agent_lost | signed_out | setup_failed
     Column("end_reason", Text),
     Column("weight", Integer, nullable=False),
     # Of a call: by when the line must stand, and since when it does. Other work is connected when it is accepted.

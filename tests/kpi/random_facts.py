@@ -92,7 +92,7 @@ def _draw(random: Random, number: int) -> list[FactEvent]:
             )
         )
     call_id = number if channel == "line" else None
-    ways = ("resolved", "resolved", "transferred", "released")
+    ways = ("resolved", "resolved", "transferred", "released", "taken")
     facts.append(
         SegmentEnded(
             *(number * 3, number, agent, *of, answered, ended, "offer", random.choice(ways), topic, customer, call_id),

@@ -243,18 +243,19 @@ def test_work_put_aside_is_nobodys_time() -> None:
 
 
 def test_transfers_are_told_apart() -> None:
-    """Of five: one blind by call, one after a consultation, one written work given back; the colleague's part, and one that
-    went through, are none."""
+    """Of six: one blind by call, one after a consultation, one written work given back; the colleague's part, one that went
+    through, and one that was taken from its agent, are none."""
     facts: list[FactEvent] = [
         part(1, ANNA, NOON, 60, end="transferred", call_id=1),
         part(2, ANNA, NOON, 60, end="transferred", call_id=2),
         part(3, BORIS, after(90), 90, how="consult", call_id=2),
         hold(4, ANNA, NOON, end_reason="released"),
         hold(5, ANNA, NOON),
+        hold(6, ANNA, NOON, end_reason="taken"),
     ]
     found = figure("transfer_rate", facts)
-    assert (found.value, found.n) == (3 / 5, 5)
-    assert found.parts == {"blind": 1 / 5, "consult": 1 / 5, "requeue": 1 / 5}
+    assert (found.value, found.n) == (3 / 6, 6)
+    assert found.parts == {"blind": 1 / 6, "consult": 1 / 6, "requeue": 1 / 6}
 
 
 def test_every_outcome_of_an_offer_has_its_share() -> None:

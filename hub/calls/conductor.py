@@ -427,7 +427,7 @@ def _ask_for_callback(tx: Tx, call: Row[Any], queue_id: int, said: tuple[Prompt,
         # Asked for in the menu: they were in the queue for no time at all.
         call = records.change(tx, call, queue_id=queue_id, queued_at=tx.now)
         visits.join(tx, call, queue_id)
-        visits.leave(tx, call, Leaving.CALLBACK)
+        visits.leave(tx, call, Leaving.CALLBACK, is_first=call.answered_at is None)
     call = records.end_call(tx, call, CallEnd.CALLBACK, goodbye=prompts)
     author = Author(AuthorKind.CUSTOMER, view.customer_name)
     callbacks.ask_for_caller(tx, conversations.load_conversation(tx, view.id), call.address, author)

@@ -157,7 +157,7 @@ def _waits(row: Row[Any]) -> bool:
 
 def _keep_visit(tx: Tx, before: Row[Any], after: Row[Any], by: AuthorKind) -> None:
     if _waits(before) and _waits(after) and before.queue_id != after.queue_id:
-        visits.leave(tx, before, visits.moved(by))
+        visits.leave(tx, before, visits.moved(by), is_first=before.answered_at is None)
         visits.join(tx, after, after.queue_id)
     elif _waits(after) and not _waits(before):
         visits.join(tx, after, after.queue_id)
@@ -165,7 +165,7 @@ def _keep_visit(tx: Tx, before: Row[Any], after: Row[Any], by: AuthorKind) -> No
         reason = Leaving.ANSWERED if after.state in TALKS else Leaving.OVERFLOW
         if after.hung_up_at is not None:
             reason = _LEFT_BY.get(CallEnd(after.end_reason), Leaving.OVERFLOW)
-        visits.leave(tx, after, reason)
+        visits.leave(tx, after, reason, is_first=before.answered_at is None)
 
 
 def add_leg(

@@ -441,7 +441,8 @@ class ContactBegan:
 @dataclass(frozen=True, slots=True)
 class QueueVisitEnded:
     """Work no longer waits in a queue. `visit`: 1, 2 … of that conversation; `queued_at`: it joined this queue;
-    `waiting_since`: the age by which it was routed; `arrived_at`: the request (the call) began; `agent_id`: who answered."""
+    `waiting_since`: the age by which it was routed; `arrived_at`: the request (the call) began; `agent_id`: who answered.
+    `is_first`: no agent had had the request before."""
 
     KIND: ClassVar[str] = "fact.queue_visit"
     conversation_id: int
@@ -458,6 +459,7 @@ class QueueVisitEnded:
     agent_id: int | None = None
     call_id: int | None = None
     topic_id: int | None = None
+    is_first: bool = True
     kind: Literal["fact.queue_visit"] = "fact.queue_visit"
 
 

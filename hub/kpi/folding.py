@@ -138,11 +138,10 @@ def _visit(fact: QueueVisitEnded) -> list[Part]:
     wait = wall_ms(fact.queued_at, fact.removed_at)
     durations = {"wait": wait}
     if fact.reason == "answered":
-        counts = {
-            ANSWERED[rung(wait, inclusive=True)]: 1,
-            "answered_wait_ms": wait,
-            "answered_since_arrival_ms": wall_ms(fact.arrived_at, fact.removed_at),
-        }
+        counts = {ANSWERED[rung(wait, inclusive=True)]: 1, "answered_wait_ms": wait}
+        if fact.is_first:
+            since_arrival = wall_ms(fact.arrived_at, fact.removed_at)
+            counts |= {"answered_first": 1, "answered_since_arrival_ms": since_arrival}
         durations["answered_wait"] = wait
     elif fact.reason == "abandoned":
         counts = {ABANDONED[rung(wait, inclusive=False)]: 1, "abandoned_wait_ms": wait}

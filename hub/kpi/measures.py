@@ -429,13 +429,16 @@ _WAITING = (
         id="asa_arrival",
         version=1,
         name="Average speed of answer, from arrival",
-        formula="From arrival (menu and queues before included) to the answer: the mean of those answered.",
+        formula=(
+            "From the arrival of a request (menu and all queues included) to the first agent who answered it: the mean. What"
+            " waits again after an agent had it is not in it."
+        ),
         unit=Unit.SECONDS,
         clock=Clock.WALL,
         source=QueueVisitEnded.KIND,
         day_by="removed_at",
-        of=_mean(("answered_since_arrival_ms",), ANSWERED),
-        reads=(*ANSWERED, "answered_since_arrival_ms"),
+        of=_mean(("answered_since_arrival_ms",), ("answered_first",)),
+        reads=("answered_first", "answered_since_arrival_ms"),
         by=EVERYBODY,
         better=Better.LOWER,
     ),
@@ -723,8 +726,8 @@ _HANDLING = (
         name="Transfer rate",
         formula=(
             "Holds and parts in calls whose agent passed the customer on ÷ all of them. Apart: blind, after asking a"
-            " colleague (consult), and given back to the queue (requeue). Work that a supervisor or a rule took from its agent was not"
-            " passed on by them."
+            " colleague (consult), and given back to the queue (requeue). Work that a supervisor or a rule took from its"
+            " agent was not passed on by them."
         ),
         unit=Unit.SHARE,
         clock=Clock.NONE,

@@ -1565,6 +1565,7 @@ fact_queue_visit = Table(
     Column("agent_id", BigInteger),
     Column("call_id", BigInteger),
     Column("topic_id", BigInteger),
+    Column("is_first", Boolean, nullable=False, server_default=true()),
     Index("ix_fact_queue_visit_removed_at", "removed_at"),
     Index("ix_fact_queue_visit_queue_id_removed_at", "queue_id", "removed_at"),
     Index("ix_fact_queue_visit_agent_id_removed_at", "agent_id", "removed_at"),

@@ -88,6 +88,7 @@ def upgrade() -> None:
         sa.Column("agent_id", sa.BigInteger(), nullable=True),
         sa.Column("call_id", sa.BigInteger(), nullable=True),
         sa.Column("topic_id", sa.BigInteger(), nullable=True),
+        sa.Column("is_first", sa.Boolean(), server_default=sa.true(), nullable=False),
         sa.PrimaryKeyConstraint("conversation_id", "visit", name=op.f("pk_fact_queue_visit")),
     )
     with op.batch_alter_table("fact_queue_visit", schema=None) as batch_op:

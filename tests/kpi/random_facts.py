@@ -78,7 +78,10 @@ def _draw(random: Random, number: int) -> list[FactEvent]:
     of = (channel, queue)
     facts: list[FactEvent] = [
         ContactBegan(number, 0, customer, *of, random.choice(("in", "in", "out")), at, channel == "line", None, topic),
-        QueueVisitEnded(number, 1, customer, *of, at, at, at + wait / 3, answered, reason, agent, None, topic),
+        QueueVisitEnded(
+            *(number, 1, customer, *of, at, at, at + wait / 3, answered, reason, agent, None, topic),
+            is_first=random.random() < 0.8,
+        ),
         OfferOver(number, number, agent, *of, at, answered, outcome, None, customer, topic),
     ]
     if reason != "answered":

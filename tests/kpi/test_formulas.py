@@ -138,6 +138,15 @@ def test_short_abandons_are_told_apart() -> None:
     assert figure("abandonment_rate", VISITS).parts == {"short": 2 / 16}
 
 
+def test_what_waits_again_after_an_agent_had_it_arrived_only_once() -> None:
+    """10 s to the first agent, who had it for ten minutes; 20 s more to the second: half a minute of waiting, no more."""
+    again = visit(2, 20, "answered", arrived_at=NOON - timedelta(seconds=630), is_first=False)
+    facts = [visit(1, 0, "answered"), again]
+    first = figure("asa_arrival", facts)
+    assert (first.value, first.n) == (10, 1)
+    assert (figure("asa_queue", facts).value, figure("answered", facts).n) == (10, 2)
+
+
 def test_percentiles_of_waits_are_within_their_error() -> None:
     wait = figure("wait_s", VISITS)
     assert wait.value == pytest.approx((19.999 + 20.0) / 2, rel=RELATIVE_ERROR)
@@ -154,7 +163,7 @@ def test_an_answer_is_the_agents_and_an_abandon_nobodys() -> None:
 def test_every_way_to_leave_a_queue_counts_as_something() -> None:
     for reason in Leaving:
         [left, _] = fold(visit(1, 7, reason.value), Extra(), CHANNELS)
-        assert sum(left.counts.get(name, 0) for name in left.counts if not name.endswith("_ms")) == 1
+        assert sum(left.counts.get(name, 0) for name in left.counts if not name.endswith(("_ms", "_first"))) == 1
 
 
 @pytest.mark.parametrize("step", range(len(LADDER_S)))

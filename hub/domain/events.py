@@ -313,7 +313,8 @@ class SegmentEnded:
 
 @dataclass(frozen=True, slots=True)
 class CustomerAnswered:
-    """A human answered the oldest unanswered message. `is_first`: nobody had answered in this conversation before."""
+    """A human answered the oldest unanswered message. `is_first`: nobody had answered this request before; in facts of before
+    version 2 of `first_response_s`: nobody had answered in this conversation before."""
 
     KIND: ClassVar[str] = "fact.response"
     entry_id: int
@@ -537,6 +538,17 @@ class SurveyAnswered:
     kind: Literal["fact.survey"] = "fact.survey"
 
 
+@dataclass(frozen=True, slots=True)
+class CustomerJoined:
+    """Two customers are one: whatever was the first one's is the second one's from now on, and the first one is no more."""
+
+    KIND: ClassVar[str] = "fact.customer_joined"
+    customer_id: int
+    into_id: int
+    joined_at: datetime
+    kind: Literal["fact.customer_joined"] = "fact.customer_joined"
+
+
 FactEvent = (
     SegmentEnded
     | CustomerAnswered
@@ -550,6 +562,7 @@ FactEvent = (
     | AgentSpellEnded
     | SurveySent
     | SurveyAnswered
+    | CustomerJoined
 )
 FACT_KINDS = (
     "fact.segment",
@@ -564,6 +577,7 @@ FACT_KINDS = (
     "fact.agent_state",
     "fact.survey_sent",
     "fact.survey",
+    "fact.customer_joined",
 )
 
 StreamEvent = HubEvent | FactEvent

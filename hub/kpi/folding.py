@@ -25,6 +25,7 @@ from hub.domain.events import (
     ContactBegan,
     ConversationResolved,
     CustomerAnswered,
+    CustomerJoined,
     FactEvent,
     OfferOver,
     QueueVisitEnded,
@@ -111,6 +112,9 @@ def fold(fact: FactEvent, extra: Extra, kinds: Mapping[str, str]) -> list[Part]:
             return _survey(fact)
         case AgentSpellEnded():
             return _spell(fact)
+        case CustomerJoined():
+            # It makes a difference to what others add (kpi.sequels).
+            return []
 
 
 def _part(

@@ -1639,6 +1639,16 @@ fact_survey = Table(
     Index("ix_fact_survey_answered_at", "answered_at"),
     Index("ix_fact_survey_agent_id_answered_at", "agent_id", "answered_at"),
 )
+# Who turned out to be somebody else we knew.
+fact_customer_joined = Table(
+    "fact_customer_joined",
+    metadata,
+    Column("customer_id", BigId, primary_key=True, autoincrement=False),
+    Column("into_id", BigInteger, nullable=False),
+    _at("joined_at"),
+    Index("ix_fact_customer_joined_into_id", "into_id"),
+)
+
 
 # --- KPI cells: what the facts of a stretch of time add up to (kpi.cells) -----------------------------------------------
 

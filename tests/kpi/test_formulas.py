@@ -16,6 +16,7 @@ from hub.domain.events import (
     ContactBegan,
     ConversationResolved,
     CustomerAnswered,
+    CustomerJoined,
     FactEvent,
     OfferOver,
     QueueVisitEnded,
@@ -30,7 +31,7 @@ from hub.kpi.folding import Extra, fold
 from hub.kpi.measures import DEFAULTS, MEASURES, Figure, Params
 from hub.kpi.placing import Membership, Placing
 from hub.kpi.refolding import Wanted, fold_facts
-from hub.kpi.sequels import was_consulted, weigh, what_followed
+from hub.kpi.sequels import was_consulted, weigh, what_followed, who_is
 from hub.kpi.sketch import RELATIVE_ERROR
 from hub.timeline.visits import Leaving
 from tests.kpi.random_facts import CHANNELS
@@ -49,7 +50,8 @@ def keep(facts: Iterable[FactEvent]) -> list[Kept]:
         match fact:
             case ConversationResolved():
                 came = [one for one in facts if isinstance(one, ContactBegan)]
-                return what_followed(fact, came, [one for one in facts if isinstance(one, ConversationResolved)])
+                ended = [one for one in facts if isinstance(one, ConversationResolved)]
+                return what_followed(fact, came, ended, who_is(one for one in facts if isinstance(one, CustomerJoined)))
             case SegmentEnded():
                 return Extra(weighted_s=weigh(fact, [one for one in facts if isinstance(one, AgentSpellEnded)]))
             case CallSegmentEnded():
@@ -316,6 +318,10 @@ def came(number: int, episode: int, at: datetime, **others: object) -> ContactBe
     return replace(fact, **known | others)  # type: ignore[arg-type]
 
 
+def joined(customer_id: int, into_id: int) -> CustomerJoined:
+    return CustomerJoined(customer_id, into_id, NOON + 3 * DAY)
+
+
 REOPENED = (
     came(1, 0, NOON - timedelta(hours=1)),
     resolved(1, NOON),
@@ -353,6 +359,16 @@ def test_a_later_reopening_rewrites_no_first_resolution() -> None:
         ([resolved(1, NOON), came(2, 0, NOON - DAY)], 7, 0, 1),
         ([resolved(1, NOON), came(2, 0, NOON + DAY, direction="out")], 7, 0, 1),
         ([resolved(1, NOON), came(2, 0, NOON + 31 * DAY)], 30, 0, 1),
+        # As a stranger who turned out to be that customer, or as somebody with whom both were joined to a third.
+        ([resolved(1, NOON), came(2, 0, NOON + DAY, customer_id=8), joined(8, 7)], 7, 0, 0),
+        ([resolved(1, NOON), came(2, 0, NOON + DAY, customer_id=8), joined(7, 9), joined(8, 9)], 7, 0, 0),
+        ([resolved(1, NOON), came(2, 0, NOON + DAY, customer_id=8), joined(8, 6), joined(6, 7)], 7, 0, 0),
+        ([resolved(1, NOON), came(2, 0, NOON + DAY, customer_id=8), joined(8, 6)], 7, 0, 1),
+        # What a call is about is known when it is resolved: of two resolutions one was followed by the other.
+        ([resolved(1, NOON), came(2, 0, NOON + DAY, topic_id=None), resolved(2, NOON + 2 * DAY)], 7, 0, 1 / 2),
+        ([resolved(1, NOON), came(2, 0, NOON + DAY, topic_id=None), resolved(2, NOON + 2 * DAY, topic_id=2)], 7, 0, 1),
+        ([resolved(1, NOON), came(2, 0, NOON + DAY, topic_id=2), resolved(2, NOON + 2 * DAY)], 7, 0, 1 / 2),
+        ([resolved(1, NOON), came(2, 0, NOON + DAY, topic_id=2), resolved(2, NOON + 2 * DAY, topic_id=None)], 7, 0, 1),
         # Of a customer nobody knows it cannot be told.
         ([resolved(1, NOON, customer_id=None), came(2, 0, NOON + DAY)], 7, 0, None),
     ],

@@ -333,7 +333,8 @@ class SegmentEnded:
 
 @dataclass(frozen=True, slots=True)
 class CustomerAnswered:
-    """A human answered the oldest unanswered message. `is_first`: nobody had answered in this conversation before."""
+    """A human answered the oldest unanswered message. `is_first`: nobody had answered this request before; in facts of before
+    version 2 of `first_response_s`: nobody had answered in this conversation before."""
 
     KIND: ClassVar[str] = "fact.response"
     entry_id: int
@@ -461,7 +462,8 @@ class ContactBegan:
 @dataclass(frozen=True, slots=True)
 class QueueVisitEnded:
     """Work no longer waits in a queue. `visit`: 1, 2 … of that conversation; `queued_at`: it joined this queue;
-    `waiting_since`: the age by which it was routed; `arrived_at`: the request (the call) began; `agent_id`: who answered."""
+    `waiting_since`: the age by which it was routed; `arrived_at`: the request (the call) began; `agent_id`: who answered.
+    `is_first`: no agent had had the request before."""
 
     KIND: ClassVar[str] = "fact.queue_visit"
     conversation_id: int
@@ -478,6 +480,7 @@ class QueueVisitEnded:
     agent_id: int | None = None
     call_id: int | None = None
     topic_id: int | None = None
+    is_first: bool = True
     kind: Literal["fact.queue_visit"] = "fact.queue_visit"
 
 
@@ -555,6 +558,17 @@ class SurveyAnswered:
     kind: Literal["fact.survey"] = "fact.survey"
 
 
+@dataclass(frozen=True, slots=True)
+class CustomerJoined:
+    """Two customers are one: whatever was the first one's is the second one's from now on, and the first one is no more."""
+
+    KIND: ClassVar[str] = "fact.customer_joined"
+    customer_id: int
+    into_id: int
+    joined_at: datetime
+    kind: Literal["fact.customer_joined"] = "fact.customer_joined"
+
+
 FactEvent = (
     SegmentEnded
     | CustomerAnswered
@@ -568,6 +582,7 @@ FactEvent = (
     | AgentSpellEnded
     | SurveySent
     | SurveyAnswered
+    | CustomerJoined
 )
 FACT_KINDS = (
     "fact.segment",
@@ -582,6 +597,7 @@ FACT_KINDS = (
     "fact.agent_state",
     "fact.survey_sent",
     "fact.survey",
+    "fact.customer_joined",
 )
 
 StreamEvent = HubEvent | FactEvent

@@ -51,7 +51,7 @@ COUNTERS: tuple[str, ...] = (
     *ABANDONED,
     *CALLED_BACK,
     *("overflowed", "moved", "dropped", "withdrawn", "joined"),
-    *("answered_wait_ms", "answered_since_arrival_ms", "abandoned_wait_ms"),
+    *("answered_wait_ms", "answered_first", "answered_since_arrival_ms", "abandoned_wait_ms"),
     # fact.segment; `contacts` are different conversations of a day
     *("segments", "contacts", "digital", "chats", "mails", "texts", "held_ms", "weighted", "weighted_ms"),
     # fact.segment and fact.call_segment

@@ -21,6 +21,7 @@ from hub.domain.events import (
     ContactBegan,
     ConversationResolved,
     CustomerAnswered,
+    CustomerJoined,
     FactEvent,
     OfferOver,
     QueueVisitEnded,
@@ -49,6 +50,7 @@ KINDS: Mapping[str, type[Any]] = {
         AgentSpellEnded,
         SurveySent,
         SurveyAnswered,
+        CustomerJoined,
     )
 }
 TABLES: Mapping[type[Any], Table] = {
@@ -64,6 +66,7 @@ TABLES: Mapping[type[Any], Table] = {
     AgentSpellEnded: tables.fact_agent_state,
     SurveySent: tables.fact_survey_sent,
     SurveyAnswered: tables.fact_survey,
+    CustomerJoined: tables.fact_customer_joined,
 }
 # The instant that says to which stretch of time a fact belongs.
 DATED_BY: Mapping[type[Any], str] = {
@@ -79,6 +82,7 @@ DATED_BY: Mapping[type[Any], str] = {
     AgentSpellEnded: "until",
     SurveySent: "sent_at",
     SurveyAnswered: "answered_at",
+    CustomerJoined: "joined_at",
 }
 # What a row has of its event.
 FIELDS = {

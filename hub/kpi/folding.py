@@ -25,6 +25,7 @@ from hub.domain.events import (
     ContactBegan,
     ConversationResolved,
     CustomerAnswered,
+    CustomerJoined,
     FactEvent,
     OfferOver,
     QueueVisitEnded,
@@ -111,6 +112,9 @@ def fold(fact: FactEvent, extra: Extra, kinds: Mapping[str, str]) -> list[Part]:
             return _survey(fact)
         case AgentSpellEnded():
             return _spell(fact)
+        case CustomerJoined():
+            # It makes a difference to what others add (kpi.sequels).
+            return []
 
 
 def _part(
@@ -138,11 +142,10 @@ def _visit(fact: QueueVisitEnded) -> list[Part]:
     wait = wall_ms(fact.queued_at, fact.removed_at)
     durations = {"wait": wait}
     if fact.reason == "answered":
-        counts = {
-            ANSWERED[rung(wait, inclusive=True)]: 1,
-            "answered_wait_ms": wait,
-            "answered_since_arrival_ms": wall_ms(fact.arrived_at, fact.removed_at),
-        }
+        counts = {ANSWERED[rung(wait, inclusive=True)]: 1, "answered_wait_ms": wait}
+        if fact.is_first:
+            since_arrival = wall_ms(fact.arrived_at, fact.removed_at)
+            counts |= {"answered_first": 1, "answered_since_arrival_ms": since_arrival}
         durations["answered_wait"] = wait
     elif fact.reason == "abandoned":
         counts = {ABANDONED[rung(wait, inclusive=False)]: 1, "abandoned_wait_ms": wait}

@@ -22,6 +22,7 @@ from hub.domain.events import (
     ContactBegan,
     ConversationResolved,
     CustomerAnswered,
+    CustomerJoined,
     OfferOver,
     QueueVisitEnded,
     SegmentEnded,
@@ -429,13 +430,16 @@ _WAITING = (
         id="asa_arrival",
         version=1,
         name="Average speed of answer, from arrival",
-        formula="From arrival (menu and queues before included) to the answer: the mean of those answered.",
+        formula=(
+            "From the arrival of a request (menu and all queues included) to the first agent who answered it: the mean. What"
+            " waits again after an agent had it is not in it."
+        ),
         unit=Unit.SECONDS,
         clock=Clock.WALL,
         source=QueueVisitEnded.KIND,
         day_by="removed_at",
-        of=_mean(("answered_since_arrival_ms",), ANSWERED),
-        reads=(*ANSWERED, "answered_since_arrival_ms"),
+        of=_mean(("answered_since_arrival_ms",), ("answered_first",)),
+        reads=("answered_first", "answered_since_arrival_ms"),
         by=EVERYBODY,
         better=Better.LOWER,
     ),
@@ -629,8 +633,8 @@ CALLS_MISSED = Measure(
     version=1,
     name="Missed calls",
     formula=(
-        "Times a call rang out at an agent, who neither accepted nor declined it. That the customer hung up first, or a"
-        " colleague took it, is no missed call."
+        "Times a call rang at an agent who neither accepted nor declined it: it rang out, or their device was lost as it"
+        " rang. That the customer hung up first, or a colleague took it, is no missed call."
     ),
     unit=Unit.COUNT,
     clock=Clock.NONE,
@@ -722,8 +726,9 @@ _HANDLING = (
         version=1,
         name="Transfer rate",
         formula=(
-            "Holds and parts in calls that ended by passing the customer on ÷ all of them. Apart: blind, after asking a"
-            " colleague (consult), and given back to the queue (requeue)."
+            "Holds and parts in calls whose agent passed the customer on ÷ all of them. Apart: blind, after asking a"
+            " colleague (consult), and given back to the queue (requeue). Work that a supervisor or a rule took from its"
+            " agent was not passed on by them."
         ),
         unit=Unit.SHARE,
         clock=Clock.NONE,
@@ -766,11 +771,12 @@ def _fcr(cell: Cell, params: Params) -> Figure:
 
 FIRST_RESPONSE = Measure(
     id="first_response_s",
-    version=1,
+    version=2,
     name="First response",
     formula=(
-        "From the first customer message that nobody had answered to the first reply by a person, once a conversation,"
-        " credited to who replied. Automatic replies do not count."
+        "From the first customer message that nobody had answered to the first reply by a person, once a request (a new"
+        " conversation, or one that was opened again), credited to who replied. Automatic replies do not count. Of what was"
+        " answered before version 2 once a conversation."
     ),
     unit=Unit.SECONDS,
     clock=Clock.WALL,
@@ -888,18 +894,20 @@ _ANSWERING = (
         name="First contact resolution",
         formula=(
             "Resolutions after which the customer did not come again within so many days, on any channel, about the same"
-            " topic (one that is not known counts as the same) ÷ resolutions. The latest days may still fall."
+            " topic ÷ resolutions. The topic is that with which the later request was resolved, else that with which it"
+            " began; one that is not known counts as the same. Who turns out to be a customer we knew is that customer. So"
+            " figures may still change."
         ),
         unit=Unit.SHARE,
         clock=Clock.WALL,
-        source=f"{ConversationResolved.KIND}, {ContactBegan.KIND}",
+        source=f"{ConversationResolved.KIND}, {ContactBegan.KIND}, {CustomerJoined.KIND}",
         day_by="resolved_at",
         of=_fcr,
         reads=("resolved_known", *repeated_within(REPEAT_DAYS[-1])),
         by=EVERYBODY,
         better=Better.HIGHER,
         params=("days",),
-        beside=(ContactBegan.KIND,),
+        beside=(ContactBegan.KIND, CustomerJoined.KIND),
     ),
 )
 
@@ -1161,4 +1169,10 @@ MEASURES: Mapping[str, Measure] = _by_id(
 )
 
 # Formulas that are not in force any more, by id and version: who quotes an old figure finds here what it meant.
-RETIRED: Mapping[tuple[str, int], str] = {("asa_queue", 1): ASA_CALLS.formula}
+RETIRED: Mapping[tuple[str, int], str] = {
+    ("asa_queue", 1): ASA_CALLS.formula,
+    ("first_response_s", 1): (
+        "From the first customer message that nobody had answered to the first reply by a person, once a conversation,"
+        " credited to who replied. Automatic replies do not count."
+    ),
+}

@@ -492,6 +492,12 @@ def _end_assignment(tx: Tx, view: ConversationView, reason: str) -> int | None:
     return int(row.agent_id)
 
 
+def _given_or_taken(before: ConversationView, author: Author, reason: str) -> str:
+    """Whoever holds work gives it away; what a supervisor, a rule or the hub does with it is no transfer of theirs."""
+    is_given = author.user_id == before.assignee_id
+    return "taken" if reason in ("transferred", "released") and not is_given else reason
+
+
 def _call_of(tx: Tx, view: ConversationView, assignment: Row[Any]) -> int | None:
     """The call that was all this hold was about: one that is over is the conversation's no longer."""
     if view.channel_kind is not ChannelKind.PHONE:
@@ -534,7 +540,8 @@ def _release(
 ) -> ConversationView:
     """Back to a queue, at its original age: `since`, if that is known, else what its messages say. `offer_id`: the offer
     that came to nothing. `again_at`: a customer who did not answer is left alone until then."""
-    agent_id = _end_assignment(tx, before, reason)
+    end_reason = _given_or_taken(before, author, reason)
+    agent_id = _end_assignment(tx, before, end_reason)
     happening = _HAPPENING_OF_RELEASE.get(reason, Happening.RELEASED)
     age = since or records.age_of(tx, before.call_id) or _original_age(tx, before, reason)
     place: dict[str, Any] = {"queued_since": age, "parked_until": None}
@@ -565,7 +572,7 @@ def _release(
     conversations.emit_hidden(tx, view, before)
     if before.call_id is not None:
         told = estimates.place_of(tx, view.id)
-        records.back_to_queue(tx, before.call_id, target, told, reason, by=author.kind)
+        records.back_to_queue(tx, before.call_id, target, told, reason, end_reason, by=author.kind)
         view = conversations.load_conversation(tx, view.id)
     if agent_id is not None:
         roster.emit_agents(tx, [agent_id])
@@ -674,7 +681,7 @@ def claim(tx: Tx, viewer: Viewer, conversation_id: int, expected_assignee_id: in
     if before.status is ConversationStatus.RESOLVED:
         return _reopen(tx, viewer, before)
     _end_live_offer_of(tx, before.id)
-    previous = _end_assignment(tx, before, "transferred")
+    previous = _end_assignment(tx, before, "taken")
     before = conversations.load_conversation(tx, before.id)
     view = _assign(tx, before, viewer.user_id, "claim", Happening.CLAIMED, _author(viewer))
     if previous is not None:
@@ -713,7 +720,7 @@ def transfer(
         _check_comes_to_telephone(tx, target[0])
         return direct(tx, before, _author(viewer), agent_id=agent_id, note=note, moves_call=True)
     _end_live_offer_of(tx, before.id)
-    previous = _end_assignment(tx, before, "transferred")
+    previous = _end_assignment(tx, before, _given_or_taken(before, _author(viewer), "transferred"))
     before = conversations.load_conversation(tx, before.id)
     view = _assign(
         tx,
@@ -1132,7 +1139,7 @@ def give(tx: Tx, before: ConversationView, author: Author, agent_id: int) -> Con
     if before.assignee_id == agent_id or (before.call_id is not None and before.assignee_id is not None):
         return before
     _end_live_offer_of(tx, before.id)
-    previous = _end_assignment(tx, before, "transferred")
+    previous = _end_assignment(tx, before, _given_or_taken(before, author, "transferred"))
     view = _assign(
         tx,
         conversations.load_conversation(tx, before.id),
@@ -1242,7 +1249,7 @@ def hand_over(
     tx: Tx, before: ConversationView, agent_id: int, author: Author, happening: Happening
 ) -> ConversationView:
     """A talk goes on with another agent, who is on the line already: passed on to them, or taken over by them."""
-    previous = _end_assignment(tx, before, "transferred")
+    previous = _end_assignment(tx, before, "taken" if happening is Happening.CLAIMED else "transferred")
     data: dict[str, str | int | None] = {"reason": "transferred", "note": None}
     view = _assign(
         tx,

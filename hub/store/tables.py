@@ -871,7 +871,7 @@ assignment = Table(
     _at("ended_at", nullable=True),
     # offer | claim | transfer | reopen
     Column("how", Text, nullable=False),
-    # resolved | transferred | released | agent_lost | signed_out | setup_failed
+    # resolved | transferred | released | taken (by somebody else, or a rule) | agent_lost | signed_out | setup_failed
     Column("end_reason", Text),
     Column("weight", Integer, nullable=False),
     # Of a call: by when the line must stand, and since when it does. Other work is connected when it is accepted.
@@ -1589,6 +1589,7 @@ fact_queue_visit = Table(
     Column("agent_id", BigInteger),
     Column("call_id", BigInteger),
     Column("topic_id", BigInteger),
+    Column("is_first", Boolean, nullable=False, server_default=true()),
     Index("ix_fact_queue_visit_removed_at", "removed_at"),
     Index("ix_fact_queue_visit_queue_id_removed_at", "queue_id", "removed_at"),
     # What came when, which a forecast learns from.
@@ -1664,6 +1665,16 @@ fact_survey = Table(
     Index("ix_fact_survey_answered_at", "answered_at"),
     Index("ix_fact_survey_agent_id_answered_at", "agent_id", "answered_at"),
 )
+# Who turned out to be somebody else we knew.
+fact_customer_joined = Table(
+    "fact_customer_joined",
+    metadata,
+    Column("customer_id", BigId, primary_key=True, autoincrement=False),
+    Column("into_id", BigInteger, nullable=False),
+    _at("joined_at"),
+    Index("ix_fact_customer_joined_into_id", "into_id"),
+)
+
 
 # --- KPI cells: what the facts of a stretch of time add up to (kpi.cells) -----------------------------------------------
 

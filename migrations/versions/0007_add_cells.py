@@ -93,6 +93,7 @@ def upgrade() -> None:
         sa.Column("withdrawn", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("joined", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("answered_wait_ms", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("answered_first", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("answered_since_arrival_ms", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("abandoned_wait_ms", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("segments", sa.BigInteger(), server_default=sa.text("0"), nullable=False),

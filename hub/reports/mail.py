@@ -15,6 +15,7 @@ from html import escape
 from itertools import islice
 from zoneinfo import ZoneInfo
 
+from hub.kpi.days import Grain
 from hub.kpi.figures import Report
 from hub.reports.table import Column, Kind, Value, columns_of, rows_of
 
@@ -41,6 +42,9 @@ class _Words:
     change: str
     compared: str
     points: str
+    before: str
+    nine_of_ten: str
+    in_all: str
     empty: str
     no_data: str
 
@@ -60,6 +64,9 @@ _LANGUAGES: Mapping[str, _Words] = {
         change="Change or stop this mail",
         compared="“Before” is {since} to {until}.",
         points="points",
+        before="before {value}",
+        nine_of_ten="9 of 10 within {value}",
+        in_all="In all",
         empty="Nothing happened in this time.",
         no_data="no data",
     ),
@@ -75,8 +82,11 @@ _LANGUAGES: Mapping[str, _Words] = {
         stop="Եթե այլևս չեք ցանկանում ստանալ այն, գրեք՝ {owner} ({address})։",
         open="Բացել այս ցուցանիշները հաբում",
         change="Փոխել կամ դադարեցնել այս նամակը",
-        compared="«Before» սյունակը՝ {since} – {until}։",
+        compared="«Նախկինում»՝ {since} – {until}։",
         points="կետ",
+        before="նախկինում՝ {value}",
+        nine_of_ten="10-ից 9-ը՝ մինչև {value}",
+        in_all="Ընդամենը",
         empty="Այս ընթացքում ոչինչ տեղի չի ունեցել։",
         no_data="տվյալներ չկան",
     ),
@@ -102,8 +112,9 @@ class Sender:
     has_files: bool
 
 
-def make_document(report: Report, sender: Sender, language: str) -> ReportDocument:
-    """`language`: of the recipient; English for one not known here. Names of figures are the registry's."""
+def make_document(report: Report, sender: Sender, language: str, totals: Report | None = None) -> ReportDocument:
+    """`language`: of the recipient; English for one not known here. Names of figures are the registry's. `totals`: the same
+    figures of all rows together, as one row."""
     code = language.partition("-")[0].lower()
     code = code if code in _LANGUAGES else "en"
     words = _LANGUAGES[code]
@@ -131,22 +142,33 @@ def make_document(report: Report, sender: Sender, language: str) -> ReportDocume
         )
     )
     name = sender.schedule_name
-    columns = columns_of(report)
-    shown = [place for place, column in enumerate(columns) if _is_shown(column)]
-    rows = [[row[place] for place in shown] for row in islice(rows_of(report), ROW_LIMIT)]
-    table = _Table([columns[place] for place in shown], rows, words)
+    table = _Table(_shown_columns(report), _shown_rows(report), words)
+    in_all = None if totals is None else _Table(_shown_columns(totals), _shown_rows(totals), words)
     return ReportDocument(
         subject=f"{name}: {days}",
-        text=_text(table, report, [name, days, *notes], why, sender),
-        html=_html(table, report, [name, days, *notes], why, sender, code),
+        text=_text(table, in_all, report, [name, days, *notes], why, sender),
+        html=_html(table, in_all, report, [name, days, *notes], why, sender, code),
     )
 
 
-def _is_shown(column: Column) -> bool:
-    """A mail has room for the figures, for how many cases they are of, and for the time before; files have everything."""
+def _shown_columns(report: Report) -> list[Column]:
+    return [column for column in columns_of(report) if _is_shown(column, report)]
+
+
+def _shown_rows(report: Report) -> list[list[Value]]:
+    places = [place for place, column in enumerate(columns_of(report)) if _is_shown(column, report)]
+    return [[row[place] for place in places] for row in islice(rows_of(report), ROW_LIMIT)]
+
+
+def _is_shown(column: Column, report: Report) -> bool:
+    """A mail has room for the figures, for how many cases they are of, and for the time before; files have everything. The
+    days of a whole range stand above it."""
     if column.measure is None:
-        return not column.name.endswith(" id") and column.name != "Gap"
-    return column.is_main or column.name.endswith((", cases", ", before", ", 90th percentile"))
+        is_said = column.kind is Kind.DAY and report.grain is Grain.TOTAL
+        return not is_said and not column.name.endswith(" id") and column.name != "Gap"
+    # Of shares of time the cases are seconds, which say nothing here.
+    is_counted = column.name.endswith(", cases") and column.measure.has_contacts
+    return column.is_main or is_counted or column.name.endswith((", before", ", 90th percentile"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,9 +192,12 @@ class _Table:
                 is_first = False
             yield column, value, text
 
-    def largest(self, place: int) -> float:
-        values = [row[place] for row in self.rows]
-        return max((float(value) for value in values if isinstance(value, int | float)), default=0.0)
+    def largest(self) -> list[float]:
+        """Of each column."""
+        columns: list[list[Value]] = [[row[place] for row in self.rows] for place in range(len(self.columns))]
+        return [
+            max((float(value) for value in values if isinstance(value, int | float)), default=0.0) for values in columns
+        ]
 
 
 def _moved(value: Value, before: Value, kind: Kind, words: _Words) -> str:
@@ -181,7 +206,7 @@ def _moved(value: Value, before: Value, kind: Kind, words: _Words) -> str:
         return ""
     if kind is Kind.SHARE:
         return f" ({(value - before) * 100:+.1f} {words.points})"
-    return f" ({(value - before) / abs(before):+.0%})".replace("%", " %") if before else ""
+    return f" ({(value - before) / abs(before):+.0%})".replace("%", "\u00a0%") if before else ""
 
 
 def shown(value: Value, kind: Kind) -> str:
@@ -206,7 +231,7 @@ def _number(value: float, kind: Kind) -> str:
             hours, minutes = divmod(minutes, 60)
             return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
         case Kind.SHARE:
-            return f"{value:.1%}".replace("%", " %")
+            return f"{value:.1%}".replace("%", "\u00a0%")
         case Kind.POINTS:
             return f"{value:.2f}"
         case _:
@@ -216,11 +241,12 @@ def _number(value: float, kind: Kind) -> str:
 # --- plain text ---------------------------------------------------------------------------------------------------------
 
 
-def _text(table: _Table, report: Report, head: Sequence[str], why: str, sender: Sender) -> str:
+def _text(table: _Table, in_all: _Table | None, report: Report, head: Sequence[str], why: str, sender: Sender) -> str:
     pieces = ["\n".join(head)]
-    for row in table.rows:
-        cells = list(table.cells(row))
-        whose = "  ".join(text for column, _, text in cells if column.measure is None)
+    rows = [(of, row) for of in (table, in_all) if of is not None for row in of.rows]
+    for of, row in rows:
+        cells = list(of.cells(row))
+        whose = "  ".join(text for column, _, text in cells if column.measure is None) or table.words.in_all
         lines = [f"  {column.name}: {text}" for column, _, text in cells if column.measure is not None and text]
         pieces.append("\n".join([whose, *lines]))
     pieces.append("\n".join([table.words.meanings, *(f"  {one.name}: {one.formula}" for one in report.measures)]))
@@ -241,12 +267,20 @@ _BAR_WIDTH, _BAR_HEIGHT = 72, 5
 _DARK = (
     "@media (prefers-color-scheme: dark){"
     "body{background:#14181f!important;color:#e6eaf0!important}"
-    ".quiet{color:#a3aebd!important}td,th{border-color:#323a47!important}th{background:#1e242e!important}"
+    ".quiet{color:#a3aebd!important}td,th{border-color:#323a47!important}thead th{background:#1e242e!important}"
     ".bar{background:#7fb0f0!important}a{color:#8ab8f5!important}}"
 )
 
 
-def _html(table: _Table, report: Report, head: Sequence[str], why: str, sender: Sender, language: str) -> str:
+def _html(
+    table: _Table,
+    in_all: _Table | None,
+    report: Report,
+    head: Sequence[str],
+    why: str,
+    sender: Sender,
+    language: str,
+) -> str:
     quiet = f'class="quiet" style="margin:0 0 4px;color:{_QUIET};font-size:13px"'
     name, days, *notes = (escape(line) for line in head)
     words = table.words
@@ -259,7 +293,7 @@ def _html(table: _Table, report: Report, head: Sequence[str], why: str, sender: 
         f'<h1 style="margin:0 0 4px;font-size:20px">{name}</h1>\n'
         f'<p style="margin:0 0 4px;font-size:15px">{days}</p>\n'
         + "".join(f"<p {quiet}>{note}</p>\n" for note in notes)
-        + _html_table(table)
+        + _html_table(table, in_all)
         + f'<p style="margin:12px 0 0;font-size:14px">{_link(sender.report_url, words.open)}</p>\n'
         + f'<h2 style="margin:20px 0 6px;font-size:15px">{escape(words.meanings)}</h2>\n'
         + meanings
@@ -272,26 +306,55 @@ def _link(url: str, words: str) -> str:
     return f'<a href="{escape(url)}" style="color:{_BAR}">{escape(words)}</a>'
 
 
-def _html_table(table: _Table) -> str:
+_CELL = f"padding:6px 10px;border-bottom:1px solid {_LINE};font-size:14px;vertical-align:top"
+
+
+def _html_table(table: _Table, in_all: _Table | None) -> str:
+    """One column for each figure: what belongs to it stands small below it, so that it fits a narrow screen."""
     if not table.rows:
         return ""
-    cell = f"padding:5px 10px;border-bottom:1px solid {_LINE};font-size:14px;vertical-align:top"
+    heads = [column for column in table.columns if column.measure is None or column.is_main]
     head = "".join(
-        f'<th scope="col" align="{_side(column)}" style="{cell};background:{_HEAD}">{escape(column.name)}</th>'
-        for column in table.columns
+        f'<th scope="col" align="{_side(column)}" style="{_CELL};background:{_HEAD}">{escape(_head(column))}</th>'
+        for column in heads
     )
-    largest = [table.largest(place) for place in range(len(table.columns))]
-    lines = []
-    for row in table.rows:
-        cells = [
-            f'<td align="{_side(column)}" style="{cell}">{escape(text)}{_bar(column, value, most)}</td>'
-            for (column, value, text), most in zip(table.cells(row), largest, strict=True)
-        ]
-        lines.append(f"<tr>{''.join(cells)}</tr>\n")
+    most = table.largest()
+    lines = [_html_row(table, row, most) for row in table.rows]
+    if in_all is not None:
+        named = sum(1 for column in heads if column.measure is None)
+        whose = f'<th scope="row" align="left" colspan="{named}" style="{_CELL}">{escape(in_all.words.in_all)}</th>'
+        lines += [_html_row(in_all, row, in_all.largest(), whose) for row in in_all.rows]
     return (
         '<table cellpadding="0" cellspacing="0" style="margin:12px 0 0;border-collapse:collapse">\n'
         f"<thead><tr>{head}</tr></thead>\n<tbody>\n{''.join(lines)}</tbody></table>\n"
     )
+
+
+def _head(column: Column) -> str:
+    return column.name if column.measure is None else column.measure.name
+
+
+def _html_row(table: _Table, row: Sequence[Value], largest: Sequence[float], whose: str = "") -> str:
+    """`whose`: the first cell, where the row itself names nobody; it has no bars then."""
+    pieces: list[str] = []
+    for (column, value, text), most in zip(table.cells(row), largest, strict=True):
+        if column.measure is None:
+            pieces.append(f'<td align="left" style="{_CELL};white-space:nowrap">{escape(text)}')
+        elif column.is_main:
+            pieces.append(f'<td align="right" style="{_CELL}"><b>{escape(text)}</b>')
+            pieces[-1] += "" if whose else _bar(column, value, most)
+        elif value is not None and text:
+            note = escape(_note(column, text, table.words))
+            pieces[-1] += f'<div class="quiet" style="color:{_QUIET};font-size:12px">{note}</div>'
+    return f"<tr>{whose}{''.join(piece + '</td>' for piece in pieces)}</tr>\n"
+
+
+def _note(column: Column, text: str, words: _Words) -> str:
+    if column.name.endswith(", before"):
+        return words.before.format(value=text)
+    if column.name.endswith(", 90th percentile"):
+        return words.nine_of_ten.format(value=text)
+    return f"n {text}"
 
 
 def _side(column: Column) -> str:
@@ -305,7 +368,8 @@ def _bar(column: Column, value: Value, largest: float) -> str:
     most = 1.0 if column.kind is Kind.SHARE else largest
     width = max(1, round(_BAR_WIDTH * min(1.0, value / most)))
     return (
-        f'<table cellpadding="0" cellspacing="0" role="presentation" align="right"><tr><td class="bar" width="{width}"'
-        f' height="{_BAR_HEIGHT}" bgcolor="{_BAR}" style="width:{width}px;height:{_BAR_HEIGHT}px;font-size:0;line-height:0">'
-        "&nbsp;</td></tr></table>"
+        '<div align="right"><table cellpadding="0" cellspacing="0" role="presentation"><tr><td class="bar"'
+        f' width="{width}" height="{_BAR_HEIGHT}" bgcolor="{_BAR}"'
+        f' style="padding:0;width:{width}px;height:{_BAR_HEIGHT}px;background:{_BAR};font-size:0;line-height:0">'
+        "&nbsp;</td></tr></table></div>"
     )

@@ -21,7 +21,7 @@ import logging
 import secrets
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -244,13 +244,17 @@ def load_due_run(tx: Tx) -> DueRun | None:
     return DueRun(row.run_id, row.id, draft, owner, row.owner_address, row.due_at, channel_id, mails)
 
 
-def load_report(tx: Tx, due: DueRun) -> Report:
-    """CallerError when what it asks can no longer be told, or not to its owner."""
+def load_report(tx: Tx, due: DueRun) -> tuple[Report, Report | None]:
+    """The report, and the same of all its rows together where that is something else. CallerError when what it asks can no
+    longer be told, or not to its owner."""
     query = load_query(tx, due.draft, due.due_at)
     asking.check_may_see(due.owner, query)
     asking.check_exists(tx, query)
     with asking.api_names():
-        return load_figures(tx, query, tx.now)
+        report = load_figures(tx, query, tx.now)
+        if len(report.rows) < 2 or query.ids or not due.owner.covers(Role.SUPERVISOR):
+            return report, None
+        return report, load_figures(tx, replace(query, grain=Grain.TOTAL, by=Dim.ALL), tx.now)
 
 
 def fail_run(tx: Tx, run_id: int, code: str, message: str) -> None:
@@ -261,7 +265,9 @@ def fail_run(tx: Tx, run_id: int, code: str, message: str) -> None:
 
 
 def _finish(tx: Tx, run_id: int, code: str | None = None, message: str | None = None) -> None:
-    """Once nothing of a run is left to be sent."""
+    """Once nothing of a run is left to be sent. Two processes may record its last two mails at the same time, and neither
+    sees what the other has not committed: so the run is locked first, and whoever comes second sees both."""
+    tx.first(select(_r.id).where(_r.id == run_id).with_for_update())
     states = set(tx.execute(select(_m.state).where(_m.run_id == run_id)).scalars())
     if states & {"waiting", "leased"}:
         return
@@ -287,7 +293,10 @@ def lease(tx: Tx, mail_id: int) -> bool:
 
 
 def record(tx: Tx, mail_id: int, failure: ProviderError | None) -> None:
-    """What became of the attempt; of a mail that is gone meanwhile, nothing."""
+    """What became of the attempt; of a mail that is gone meanwhile, nothing. Locks the run before its mail, as whoever
+    deletes it does."""
+    of_mail = select(_m.run_id).where(_m.id == mail_id).scalar_subquery()
+    tx.first(select(_r.id).where(_r.id == of_mail).with_for_update())
     row = tx.first(
         select(_m.run_id, _m.attempts, _r.due_at)
         .join(tables.report_run, _r.id == _m.run_id)
@@ -370,11 +379,12 @@ class ReportSender:
         return True
 
     async def _write(self, due: DueRun) -> Letters:
-        report = await self._database.read(load_report, due)
+        report, totals = await self._database.read(load_report, due)
         files = await asyncio.to_thread(_make_files, report, due.draft.files)
         languages = {mail.language for mail in due.mails}
         sender = _sender(due, report, self._public_url)
-        return Letters({language: make_document(report, sender, language) for language in languages}, tuple(files))
+        documents = {language: make_document(report, sender, language, totals) for language in languages}
+        return Letters(documents, tuple(files))
 
     async def _send(self, due: DueRun, mail: DueMail, letters: Letters) -> None:
         document = letters.documents[mail.language]

@@ -61,6 +61,8 @@ _LATELY = timedelta(days=28)
 # Days turn at the organisation's midnight; a forecast that is some minutes late serves as well.
 _EVERY_S = 300.0
 _RETRY_S = 5.0
+# The projector is not further behind while nothing special goes on.
+_LAG = timedelta(seconds=1)
 _QUARTER = timedelta(minutes=15)
 # Zone rules are not kept for longer, and a date beyond is a slip of the keyboard.
 _FIRST_YEAR, _LAST_YEAR = 2000, 2100
@@ -156,8 +158,8 @@ class Forecaster:
             await asyncio.sleep(wait_s)
 
     async def make(self) -> int | None:
-        """Those of today that are missing; returns how many queues had one made. None: facts of days that are over are still
-        being read; a forecast would learn from a part of them, and is never made again."""
+        """Those of today that are missing; returns how many queues had one made. None: facts are still being read; a forecast
+        would learn from a part of them, and is never made again. What had too little to learn from is tried again."""
         if await self._database.read(_is_behind):
             return None
         made = 0
@@ -169,7 +171,7 @@ class Forecaster:
             days = await asyncio.to_thread(_foretell, history, ahead)
             if days:
                 made += await self._database.transaction(_keep, queue_id, today, days)
-            self._made[queue_id] = today
+                self._made[queue_id] = today
         if made:
             await self._database.transaction(_forget, today)
         return made
@@ -179,8 +181,8 @@ class Forecaster:
 
 
 def _is_behind(tx: Tx) -> bool:
-    """Whether the projector still reads facts of a day that is over."""
-    return load_horizon(tx, tx.now) < local_day(tx.now, load_zone(tx)).start
+    """Whether the projector has facts to read that were told a while ago: after an import, of days that are long over."""
+    return load_horizon(tx, tx.now) < tx.now - _LAG
 
 
 def _load_due(tx: Tx) -> tuple[date, list[int]]:
@@ -484,19 +486,22 @@ def _pairs(
 def _load_kept(
     tx: Tx, queue_id: int, first: date, last: date, today: date, lead_days: int
 ) -> dict[date, tuple[date, Sequence[float]]]:
-    """Of each day: when it was made, and what it says. Of a day that is over or goes on, the one made so many days before; of
-    a day ahead the newest."""
+    """Of each day: when it was made, and what it says. Of a day that is over, the one made so many days before; of a day
+    ahead the newest; of today that one, too, where none was made so many days before (the first day of a hub)."""
     query = (
         select(_fc.day, _fc.made_on, _fc.contacts)
         .where(_fc.queue_id == queue_id, _fc.day.between(first.isoformat(), last.isoformat()))
         .order_by(_fc.day, _fc.made_on)
     )
     kept: dict[date, tuple[date, Sequence[float]]] = {}
+    asked_for: dict[date, tuple[date, Sequence[float]]] = {}
     for row in tx.rows(query):
         day, made_on = date.fromisoformat(row.day), date.fromisoformat(row.made_on)
-        if day > today or (day - made_on).days == lead_days:
+        if (day - made_on).days == lead_days:
+            asked_for[day] = (made_on, row.contacts)
+        if day >= today:
             kept[day] = (made_on, row.contacts)
-    return kept
+    return kept | {day: made for day, made in asked_for.items() if day <= today}
 
 
 def _load_kept_before(tx: Tx, queue_id: int, since: date, today: date, lead: int) -> list[tuple[date, Sequence[float]]]:

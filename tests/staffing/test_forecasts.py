@@ -131,9 +131,7 @@ async def test_of_days_that_are_over_few_forecasts_are_kept(weeks: Database, clo
     assert [(date.fromisoformat(over) - day).days for day in made] == [lead for lead in (7, 1, 0) if lead in KEPT_LEADS]
 
 
-async def test_none_is_made_while_days_that_are_over_are_still_being_counted(
-    weeks: Database, clock: FrozenClock
-) -> None:
+async def test_none_is_made_while_facts_are_still_being_read(weeks: Database, clock: FrozenClock) -> None:
     await weeks.transaction(emit, [segment(1, ANNA, clock.now)])
     clock.advance(days=1)
     assert await Forecaster(weeks).make() is None

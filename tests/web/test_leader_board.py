@@ -71,7 +71,8 @@ async def test_a_team_that_has_switched_it_off_stands_on_no_board(
 ) -> None:
     team_id = await furnish(hub, people, leaderboard=False)
     clock.advance(3_600)
-    for person, path in ((people.anna, PATH), (people.supervisor, f"{PATH}&team={team_id}")):
+    named = f"{PATH}&team={team_id}"
+    for person, path in ((people.anna, PATH), (people.supervisor, named), (people.admin, named)):
         answer = await (await call(person)).get(path)
         assert (answer.status_code, answer.json()["code"]) == (409, "leader_board_off")
     assert (await board(call, people.supervisor))[3] == [(1, "Sue", 1)]
@@ -90,7 +91,12 @@ async def test_an_agent_opens_no_board_of_others(hub: Hub, people: People, call:
 
 @pytest.mark.parametrize(
     ("asked", "field"),
-    [("measure=nonsense", "measure"), ("measure=offered", "measure"), ("measure=csat&team=999999", "team")],
+    [
+        ("measure=nonsense", "measure"),
+        ("measure=offered", "measure"),
+        ("measure=csat&team=999999", "team"),
+        ("measure=csat&on=0001-01-01", "on"),
+    ],
 )
 async def test_a_wrong_question_is_told_by_its_field(call: Call, people: People, asked: str, field: str) -> None:
     answer = await (await call(people.supervisor)).get(f"/reports/leaderboard?{asked}")

@@ -127,6 +127,11 @@ async def test_a_report_is_sent_when_it_is_due_and_once(
     assert html is not None
     assert "Contacts &lt;of&gt; yesterday" in html.get_content()
     assert "Sales" in html.get_content()
+    # It leads back to the same figures, and says who can stop it.
+    link = "/reports?measures=contacts&amp;from=2026-03-28&amp;to=2026-03-28&amp;by=queue"
+    assert f'href="{hub.settings.public_url}{link}' in html.get_content()
+    assert f"{hub.settings.public_url}/reports/mail/{made['id']}" in html.get_content()
+    assert "sue@hub.test" in html.get_content()
     assert [part.get_filename() for part in message.iter_attachments()] == [
         "figures_2026-03-28_2026-03-28_by_queue.xlsx"
     ]

@@ -143,6 +143,7 @@ class Report:
     measures: tuple[Measure, ...]
     rows: tuple[Row, ...] = field(default=())
     compared: Compared | None = None
+    params: Params = DEFAULTS
 
 
 def load_figures(tx: Tx, query: Query, now: datetime) -> Report:
@@ -186,6 +187,7 @@ def load_figures(tx: Tx, query: Query, now: datetime) -> Report:
         measures,
         tuple(rows),
         None if before is None else before.compared,
+        query.params,
     )
 
 

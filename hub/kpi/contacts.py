@@ -69,8 +69,8 @@ class ContactsQuery:
 @dataclass(frozen=True, slots=True)
 class Contact:
     """One case. `value`: what it adds to the figure, in the measure's unit (seconds, a score; a share: 1 counted, 0 did not);
-    `what`: how it went, in the fact's own word (answered, abandoned, transferred …); `wait_s`: how long the customer waited in
-    the queue, where the case is a stay in one."""
+    `what`: how it went, in the fact's own word (answered, abandoned, transferred …); `wait_s`: how long the customer
+    waited in the queue, where the case is a stay in one."""
 
     conversation_id: int
     customer_name: str | None

@@ -218,7 +218,7 @@ async def test_a_crash_keeps_rows_and_checkpoint_together(database: Database, mo
         raise KilledError
 
     with monkeypatch.context() as patch:
-        patch.setattr(facts, "_turn_day", killed)
+        patch.setattr(facts, "_turn_days", killed)
         with pytest.raises(KilledError):
             await database.transaction(project)
     assert before == (

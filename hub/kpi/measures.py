@@ -117,6 +117,19 @@ class Params:
 DEFAULTS = Params()
 
 
+def conditions_of(measure: Measure, params: Params) -> list[str]:
+    """What a figure was counted with, in words: "answered within 20 s". Of the switches those that are not as usual."""
+    told = {
+        "threshold_s": f"answered within {params.threshold_s} s",
+        "short_s": f"short abandons: under {params.short_s} s",
+        "days": f"within {params.days} days",
+        "with_abandons": "" if params.with_abandons else "abandons left out",
+        "with_short_abandons": "" if params.with_short_abandons else "short abandons left out",
+        "with_flow_outs": "what flowed out added" if params.with_flow_outs else "",
+    }
+    return [told[name] for name in measure.params if told[name]]
+
+
 @dataclass(frozen=True, slots=True)
 class Figure:
     """`value` is None while there is no case; `n` is how many cases it is of. Percentile measures have the median as value,

@@ -1950,7 +1950,8 @@ class FigureReport(Answer):
 
 class ContactBehind(Answer):
     """One case behind a figure: `value` is what it gave to it (seconds, a score; null: it is only counted), `what` says
-    in a machine word what happened (answered, abandoned, resolved …), `at` when."""
+    in a machine word what happened (answered, abandoned, resolved …), `at` when. `wait_s`: how long the customer waited
+    in the queue, in full milliseconds; null: the case is no stay in a queue."""
 
     conversation_id: int
     customer_name: str | None
@@ -1960,6 +1961,7 @@ class ContactBehind(Answer):
     at: datetime
     value: float | None
     what: str
+    wait_s: float | None
 
 
 class StateSpell(Answer):

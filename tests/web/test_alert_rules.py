@@ -424,6 +424,7 @@ async def test_people_are_told_by_mail_in_their_language(
             update(tables.user_account).where(tables.user_account.c.id == people.supervisor.id).values(language="hy")
         )
     )
+    await hub.database.transaction(lambda tx: tx.execute(update(tables.organisation).values(time_zone="Asia/Yerevan")))
     await put_rule(as_admin, emails=[people.supervisor.email, "Duty@Hub.test"])
     await watch(hub)
     assert await hub.teller.step()
@@ -431,6 +432,8 @@ async def test_people_are_told_by_mail_in_their_language(
     assert set(received) == {people.supervisor.email, "duty@hub.test"}
     assert "Subject: Broken: Nobody there" in received["duty@hub.test"]
     assert "Available agents is 0; the limit is 1." in received["duty@hub.test"]
+    # By the clocks of the organisation: it is 9:00 UTC.
+    assert "It broke at 2026-03-02 13:00 (Asia/Yerevan)." in received["duty@hub.test"]
     assert "Broken" not in received[people.supervisor.email]
     assert "Auto-Submitted: auto-generated" in received["duty@hub.test"]
 

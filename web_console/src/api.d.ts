@@ -3538,7 +3538,8 @@ export interface components {
         };
         /**
          * @description One case behind a figure: `value` is what it gave to it (seconds, a score; null: it is only counted), `what` says
-         *     in a machine word what happened (answered, abandoned, resolved …), `at` when.
+         *     in a machine word what happened (answered, abandoned, resolved …), `at` when. `wait_s`: how long the customer waited
+         *     in the queue, in full milliseconds; null: the case is no stay in a queue.
          */
         ContactBehind: {
             conversation_id: number;
@@ -3550,6 +3551,7 @@ export interface components {
             at: string;
             value: number | null;
             what: string;
+            wait_s: number | null;
         };
         /**
          * @description What sort of address a contact point is. A phone number serves SMS and calls alike.

@@ -4,7 +4,7 @@ import { useI18n } from "vue-i18n";
 
 import { useFigureWords } from "./figureWords";
 import { useFigures } from "./figuresShown";
-import { duration } from "./format";
+import { exactly } from "./format";
 import { useHub } from "./hub";
 import type { AlertRuleView, KpiAlertView } from "./events";
 import { isAbove, LIVE_FIGURES, watchable } from "./limits";
@@ -39,7 +39,7 @@ export function useLimitWords() {
     const unit = watched?.unit ?? "count";
     const way = isAbove(limit.raise_at, limit.clear_at, watched?.better ?? null) ? "above" : "below";
     const beyond = t(`limits.${way}`, { name: figureName(limit.measure), value: valueText(limit.raise_at, unit) });
-    const long = limit.for_s > 0 ? ` ${t("limits.for", { time: duration(limit.for_s, locale.value) })}` : "";
+    const long = limit.for_s > 0 ? ` ${t("limits.for", { time: exactly(limit.for_s, locale.value) })}` : "";
     return `${beyond}${long}; ${t("limits.well_again", { value: valueText(limit.clear_at, unit) })}`;
   }
 

@@ -2819,7 +2819,7 @@ export interface paths {
         };
         /**
          * Limits that are broken, or were
-         * @description Those that are broken first, then the newest. They are kept for 90 days.
+         * @description Those that are broken first, then the newest; `rule`: of this one alone. They are kept for 90 days.
          */
         get: operations["list_kpi_alerts"];
         put?: never;
@@ -12735,6 +12735,7 @@ export interface operations {
     list_kpi_alerts: {
         parameters: {
             query?: {
+                rule?: number;
                 limit?: number;
             };
             header?: never;

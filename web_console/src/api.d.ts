@@ -4872,7 +4872,8 @@ export interface components {
          *
          *     `calls_in`, `calls_out` and `calls_internal` were handled, `calls_missed` rang out; `talk_s`, `hold_s` and `wrap_up_s` are
          *     the sums of those handled, `aht_s` the mean of all three together. `chats`, `mails` and `texts` are handled segments;
-         *     `handle_mean_s` is of all that is not a call. `transfer_cases`: of how many segments those that were passed on are.
+         *     `handle_mean_s` is of all that is not a call. `transfer_cases`: of how many segments those that were passed on are. Of
+         *     `offers` of work, calls among them, that ended some were `offers_missed` (they rang out) or `offers_declined`.
          *
          *     Occupancy goes on while it is looked at: `work_ms` and `available_ms` are of the stretches of time that ended, and to one
          *     of them (`spell`) belongs the time since `spell_since`.
@@ -4932,6 +4933,12 @@ export interface components {
             transfers_requeue: number;
             /** @default 0 */
             transfer_cases: number;
+            /** @default 0 */
+            offers: number;
+            /** @default 0 */
+            offers_missed: number;
+            /** @default 0 */
+            offers_declined: number;
             /** @default 0 */
             work_ms: number;
             /** @default 0 */

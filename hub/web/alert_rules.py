@@ -58,9 +58,11 @@ async def try_alert_rule(context: Context, rule_id: int) -> AlertTest:
 
 
 @endpoint("GET", "/kpi-alerts", access=Access.SUPERVISOR, summary="Limits that are broken, or were")
-async def list_kpi_alerts(context: Context, limit: Limit = DEFAULT_LIMIT) -> Page[KpiAlertView]:
-    """Those that are broken first, then the newest. They are kept for 90 days."""
-    return Page(await context.hub.database.read(limits.load_alerts, limit))
+async def list_kpi_alerts(
+    context: Context, rule: int | None = None, limit: Limit = DEFAULT_LIMIT
+) -> Page[KpiAlertView]:
+    """Those that are broken first, then the newest; `rule`: of this one alone. They are kept for 90 days."""
+    return Page(await context.hub.database.read(limits.load_alerts, limit, rule))
 
 
 def _create(tx: Tx, vault: Vault, given: Rule, *, may_be_private: bool) -> AlertRuleView:

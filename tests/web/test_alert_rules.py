@@ -8,7 +8,7 @@ import hmac
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -414,6 +414,26 @@ async def test_what_a_killed_process_had_in_hand_is_told(
     clock.advance(minutes=3)
     assert await hub.teller.step()
     assert receiver.said == [("kpi_alert.raised", 0.0)]
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_a_limit_that_broke_and_healed_stays_in_the_lists_of_supervisors_until_they_have_seen_it(
+    hub: Hub, as_admin: Caller, people: People, clock: FrozenClock
+) -> None:
+    rule = await put_rule(as_admin)
+    await watch(hub)
+    clock.advance(minutes=3)
+    await come(hub, people.anna.id)
+    await watch(hub)
+    [alert] = (await as_admin.get("/snapshot")).json()["alerts"]
+    assert (alert["reason"], alert["data"]["name"], alert["data"]["value"]) == ("limit", "Nobody there", "0.0")
+    assert (datetime.fromisoformat(alert["data"]["healed_at"]) - datetime.fromisoformat(alert["at"])).seconds == 185
+    assert (await as_admin.post(f"/alerts/{alert['id']}/seen")).status_code == 200
+    assert (await as_admin.get("/snapshot")).json()["alerts"] == []
+    # What broke when stands with the rule.
+    [broke] = (await as_admin.get(f"/kpi-alerts?rule={rule['id']}")).json()["items"]
+    assert (broke["healed_value"], broke["value"]) == (1, 0)
+    assert (await as_admin.get("/kpi-alerts?rule=999")).json()["items"] == []
 
 
 async def test_people_are_told_by_mail_in_their_language(

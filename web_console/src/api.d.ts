@@ -2819,7 +2819,7 @@ export interface paths {
         };
         /**
          * Limits that are broken, or were
-         * @description Those that are broken first, then the newest. They are kept for 90 days.
+         * @description Those that are broken first, then the newest; `rule`: of this one alone. They are kept for 90 days.
          */
         get: operations["list_kpi_alerts"];
         put?: never;
@@ -4886,7 +4886,8 @@ export interface components {
          *
          *     `calls_in`, `calls_out` and `calls_internal` were handled, `calls_missed` rang out; `talk_s`, `hold_s` and `wrap_up_s` are
          *     the sums of those handled, `aht_s` the mean of all three together. `chats`, `mails` and `texts` are handled segments;
-         *     `handle_mean_s` is of all that is not a call. `transfer_cases`: of how many segments those that were passed on are.
+         *     `handle_mean_s` is of all that is not a call. `transfer_cases`: of how many segments those that were passed on are. Of
+         *     `offers` of work, calls among them, that ended some were `offers_missed` (they rang out) or `offers_declined`.
          *
          *     Occupancy goes on while it is looked at: `work_ms` and `available_ms` are of the stretches of time that ended, and to one
          *     of them (`spell`) belongs the time since `spell_since`.
@@ -4946,6 +4947,12 @@ export interface components {
             transfers_requeue: number;
             /** @default 0 */
             transfer_cases: number;
+            /** @default 0 */
+            offers: number;
+            /** @default 0 */
+            offers_missed: number;
+            /** @default 0 */
+            offers_declined: number;
             /** @default 0 */
             work_ms: number;
             /** @default 0 */
@@ -12754,6 +12761,7 @@ export interface operations {
     list_kpi_alerts: {
         parameters: {
             query?: {
+                rule?: number;
                 limit?: number;
             };
             header?: never;

@@ -13,6 +13,9 @@ import { useWords } from "./words";
 
 type Limit = Pick<AlertRuleView, "measure" | "scope" | "scope_id" | "raise_at" | "clear_at" | "for_s">;
 
+/** What a sentence about a broken limit needs to know of it. */
+export type LimitBroken = Pick<KpiAlertView, "name" | "measure" | "scope" | "scope_id" | "value">;
+
 export function useLimitWords() {
   const { t, locale } = useI18n();
   const hub = useHub();
@@ -45,7 +48,7 @@ export function useLimitWords() {
 
   /** What is beyond its limit now, the newest first. */
   const standing = computed(() => Object.values(hub.state?.kpiAlerts ?? {}).toSorted((a, b) => Date.parse(b.raised_at) - Date.parse(a.raised_at) || b.id - a.id));
-  const headline = (alert: KpiAlertView) => t("limits.broke", { name: alert.name, whose: whose(alert), value: valueText(alert.value, watchedOf(alert.measure)?.unit ?? "count") });
+  const headline = (alert: LimitBroken) => t("limits.broke", { name: alert.name, whose: whose(alert), value: valueText(alert.value, watchedOf(alert.measure)?.unit ?? "count") });
   const detail = (alert: KpiAlertView) => condition({ ...alert, for_s: 0 });
   const healedText = (alert: KpiAlertView) => t("limits.healed", { name: alert.name, whose: whose(alert) });
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, func, select
 
-from hub.domain.states import AgentState, ConversationStatus
+from hub.domain.states import AgentState
 from hub.errors import InvalidInput
 from hub.kpi.belonging import load_placing
 from hub.kpi.cells import NOTHING, Dim
@@ -19,7 +19,7 @@ from hub.kpi.days import local_day
 from hub.kpi.defaults import load_params
 from hub.kpi.figures import Query, load_figures
 from hub.kpi.measures import MEASURES, Better, Unit
-from hub.kpi.open_work import WAITS
+from hub.kpi.open_work import WAITS, load_backlog
 from hub.kpi.remaking import load_progress
 from hub.kpi.targets import Scope
 from hub.routing.estimates import load_estimates
@@ -103,7 +103,7 @@ def _waiting(tx: Tx) -> _Value:
 
 
 def _backlog(tx: Tx) -> _Value:
-    return _counted(_by_queue(tx, func.count(), _c.status == ConversationStatus.OPEN.value))
+    return _counted(load_backlog(tx))
 
 
 def _counted(counts: Mapping[int, int]) -> _Value:

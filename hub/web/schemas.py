@@ -1945,7 +1945,8 @@ class FigureReport(Answer):
 
 class ContactBehind(Answer):
     """One case behind a figure: `value` is what it gave to it (seconds, a score; null: it is only counted), `what` says
-    in a machine word what happened (answered, abandoned, resolved …), `at` when."""
+    in a machine word what happened (answered, abandoned, resolved …), `at` when. `is_readable` false: the viewer may not see
+    the conversation (any more), and the customer is left out."""
 
     conversation_id: int
     customer_name: str | None
@@ -1955,6 +1956,7 @@ class ContactBehind(Answer):
     at: datetime
     value: float | None
     what: str
+    is_readable: bool
 
 
 class StateSpell(Answer):

@@ -1433,7 +1433,7 @@ export interface paths {
         };
         /**
          * The message as it came
-         * @description A download; mail programs open it.
+         * @description A download; mail programs open it. 403 `survey_link` for agents, if the customer's link of a survey is in it.
          */
         get: operations["get_mail_raw"];
         put?: never;
@@ -2462,7 +2462,7 @@ export interface paths {
          * What is behind a figure
          * @description The cases of one figure of GET /reports/figures, as many as its `n`, the newest first; `from` and `to` are the days of
          *     its row, `id` its key, and `interval` its `start` where `grain` was interval. A page may be shorter than its limit and
-         *     yet not the last. Agents open their own figures only.
+         *     yet not the last. Agents open their own figures only; of conversations not theirs to see any more, without customer.
          */
         get: operations["list_contacts_behind"];
         put?: never;
@@ -3535,7 +3535,8 @@ export interface components {
         };
         /**
          * @description One case behind a figure: `value` is what it gave to it (seconds, a score; null: it is only counted), `what` says
-         *     in a machine word what happened (answered, abandoned, resolved …), `at` when.
+         *     in a machine word what happened (answered, abandoned, resolved …), `at` when. `is_readable` false: the viewer may not see
+         *     the conversation (any more), and the customer is left out.
          */
         ContactBehind: {
             conversation_id: number;
@@ -3547,6 +3548,7 @@ export interface components {
             at: string;
             value: number | null;
             what: string;
+            is_readable: boolean;
         };
         /**
          * @description What sort of address a contact point is. A phone number serves SMS and calls alike.
@@ -6292,6 +6294,7 @@ export interface components {
         /**
          * @description One asking for a score. `kind`: csat and ces have scores 1 to 5, nps 0 to 10. `agent_id`: whose work it is about.
          *     `dropped`: why nobody was asked, a machine word. `follow_up` (of a low score): open, or done by `followed_up_by`.
+         *     `is_readable` False: the viewer may not see the conversation (any more), and customer and comment are left out.
          */
         SurveyView: {
             id: number;
@@ -6317,6 +6320,7 @@ export interface components {
             follow_up: ("open" | "done") | null;
             followed_up_by: string | null;
             followed_up_at: string | null;
+            is_readable: boolean;
         };
         /** @description What is asked. `questions`: language → the queue's own words; without, the usual ones. */
         SurveyWords: {

@@ -394,6 +394,20 @@ async def test_what_a_killed_process_had_in_hand_is_told(
     assert receiver.said == [("kpi_alert.raised", 0.0)]
 
 
+async def test_fault_of_our_own_in_one_telling_keeps_no_other_back(
+    hub: Hub, as_admin: Caller, receiver: Receiver, mail_server: MailServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: object) -> None:
+        raise RuntimeError("an adapter's bug")
+
+    monkeypatch.setattr(tellings, "send_house_mail", broken)
+    await put_rule(as_admin, emails=["duty@hub.test"], webhook_url=receiver.url, webhook_secret=SECRET)
+    await watch(hub)
+    assert await hub.teller.step()
+    assert receiver.said == [("kpi_alert.raised", 0.0)]
+    assert await hub.database.read(tellings.next_moment) is None
+
+
 async def test_people_are_told_by_mail_in_their_language(
     hub: Hub, as_admin: Caller, people: People, mail_server: MailServer
 ) -> None:

@@ -481,6 +481,17 @@ async def test_old_alerts_are_forgotten_and_those_that_stand_are_not(
         "http://10.1.2.3/x",
         "http://169.254.169.254/latest/meta-data",
         "http://localhost:8080/x",
+        "http://localhost./x",
+        "http://127.1/x",
+        "http://127.0.0.1./x",
+        "http://0177.0.0.1/x",
+        "http://2130706433/x",
+        "http://0/x",
+        "http://[::127.0.0.1]/x",
+        "http://[64:ff9b::7f00:1]/x",
+        "http://[2002:7f00:1::]/x",
+        "http://[fec0::1]/x",
+        "http://224.0.0.1/x",
         "https://user:word@example.org/",
         "ftp://example.org/",
         "https:///x",
@@ -498,6 +509,8 @@ def test_an_address_that_a_webhook_may_not_have(url: str) -> None:
 def test_addresses_that_a_webhook_may_have() -> None:
     assert url_fault("https://example.org:8443/hook?x=1", may_be_private=False) is None
     assert url_fault("http://10.0.0.1/hook", may_be_private=True) is None
+    assert url_fault("http://[64:ff9b::808:808]/hook", may_be_private=False) is None
+    assert url_fault("http://8.8.8.8/hook", may_be_private=False) is None
 
 
 async def test_a_name_that_leads_into_our_own_network_is_refused_at_the_connection(

@@ -315,6 +315,8 @@ async def test_a_schedule_is_changed_and_deleted(hub: Hub, people: People, call:
         ({"recipient_ids": [999_999]}, "recipient_ids"),
         ({"recipient_ids": [], "addresses": []}, "recipient_ids"),
         ({"addresses": ["nobody"]}, "addresses.0"),
+        ({"addresses": ["owner@shop.test", "a,b@c.test"]}, "addresses.1"),
+        ({"addresses": ["x<y>@z.test"]}, "addresses.0"),
         ({"query": {"measures": ["nonsense"]}}, "query.measures"),
         ({"query": {"queue": "999999"}}, "query.queue"),
         ({"query": {"range": "last_28_days", "grain": "interval", "measures": ["aht"], "by": "topic"}}, "name"),

@@ -416,7 +416,8 @@ async def get_leader_board(
     team: int | None = None,
 ) -> LeaderBoard:
     """The day, week (from Monday) or month that `on` lies in (absent: today). Agents open boards of their own teams only; of
-    the one team they are in when `team` is absent. 409 `leader_board_off`: the team has switched it off."""
+    the one team they are in when `team` is absent. 409 `leader_board_off`: the team has switched it off; 409
+    `scores_private`: of customers' scores agents see their own only."""
     board = await _read(context, _board, context.viewer, measure, period, on, team)
     return LeaderBoard(
         from_=board.since,

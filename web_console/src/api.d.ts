@@ -2524,7 +2524,8 @@ export interface paths {
         /**
          * Who is first
          * @description The day, week (from Monday) or month that `on` lies in (absent: today). Agents open boards of their own teams only; of
-         *     the one team they are in when `team` is absent. 409 `leader_board_off`: the team has switched it off.
+         *     the one team they are in when `team` is absent. 409 `leader_board_off`: the team has switched it off; 409
+         *     `scores_private`: of customers' scores agents see their own only.
          */
         get: operations["get_leader_board"];
         put?: never;

@@ -2219,7 +2219,7 @@ class SaveAlertRule(NewAlertRule):
 
 class AlertRuleView(Answer):
     """`raised_at`: since when it is broken; null: it is not. `value`: the figure as it was looked at last. `trouble`: why
-    the last message did not arrive; null: it did."""
+    the last message did not arrive; null: it did. `webhook_url`: to supervisors its host alone."""
 
     id: int
     name: str

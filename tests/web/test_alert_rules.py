@@ -529,6 +529,16 @@ async def test_a_name_that_leads_into_our_own_network_is_refused_at_the_connecti
     assert receiver.got == []
 
 
+async def test_supervisors_see_where_a_webhook_leads_and_not_its_secret_path(
+    as_admin: Caller, call: Call, people: People
+) -> None:
+    secret = "https://hooks.example.com/services/T0/B0/secret?token=1"
+    await put_rule(as_admin, webhook_url=secret, webhook_secret=SECRET)
+    callers = (as_admin, await call(people.supervisor))
+    shown = [(await each.get("/alert-rules")).json()["items"][0]["webhook_url"] for each in callers]
+    assert shown == [secret, "https://hooks.example.com/…"]
+
+
 async def test_supervisors_see_limits_and_set_none(call: Call, people: People) -> None:
     sue = await call(people.supervisor)
     assert (await sue.get("/alert-rules")).json()["items"] == []

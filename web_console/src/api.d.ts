@@ -2751,7 +2751,7 @@ export interface paths {
         };
         /**
          * All limits that are watched
-         * @description By id, as they stand now.
+         * @description By id, as they stand now. Of a webhook's address, whose path may be a secret, supervisors see the host.
          */
         get: operations["list_alert_rules"];
         put?: never;
@@ -3080,7 +3080,7 @@ export interface components {
         };
         /**
          * @description `raised_at`: since when it is broken; null: it is not. `value`: the figure as it was looked at last. `trouble`: why
-         *     the last message did not arrive; null: it did.
+         *     the last message did not arrive; null: it did. `webhook_url`: to supervisors its host alone.
          */
         AlertRuleView: {
             id: number;

@@ -783,7 +783,8 @@ class KpiAlertView:
 @dataclass(frozen=True, slots=True)
 class SurveyView:
     """One asking for a score. `kind`: csat and ces have scores 1 to 5, nps 0 to 10. `agent_id`: whose work it is about.
-    `dropped`: why nobody was asked, a machine word. `follow_up` (of a low score): open, or done by `followed_up_by`."""
+    `dropped`: why nobody was asked, a machine word. `follow_up` (of a low score): open, or done by `followed_up_by`.
+    `is_readable` False: the viewer may not see the conversation (any more), and customer and comment are left out."""
 
     id: int
     kind: SurveyKind
@@ -807,3 +808,4 @@ class SurveyView:
     follow_up: Literal["open", "done"] | None
     followed_up_by: str | None
     followed_up_at: datetime | None
+    is_readable: bool

@@ -356,6 +356,12 @@ class Teller:
         except ProviderError as error:
             log.info("kpi.telling_failed", extra={"channel": telling.channel, "code": error.code})
             return error
+        except DatabaseAway:
+            raise
+        except Exception:
+            # One that cannot be told must not keep all others, and this process, from their work.
+            log.exception("kpi.telling_broken", extra={"channel": telling.channel})
+            return Refused("The hub could not send it: a fault of its own, which its log describes.", code="internal")
         return None
 
     async def step(self) -> bool:

@@ -1433,7 +1433,7 @@ export interface paths {
         };
         /**
          * The message as it came
-         * @description A download; mail programs open it.
+         * @description A download; mail programs open it. 403 `survey_link` for agents, if the customer's link of a survey is in it.
          */
         get: operations["get_mail_raw"];
         put?: never;
@@ -2462,7 +2462,7 @@ export interface paths {
          * What is behind a figure
          * @description The cases of one figure of GET /reports/figures, as many as its `n`, the newest first; `from` and `to` are the days of
          *     its row, `id` its key, and `interval` its `start` where `grain` was interval. A page may be shorter than its limit and
-         *     yet not the last. Agents open their own figures only.
+         *     yet not the last. Agents open their own figures only; of conversations not theirs to see any more, without customer.
          */
         get: operations["list_contacts_behind"];
         put?: never;
@@ -2524,7 +2524,8 @@ export interface paths {
         /**
          * Who is first
          * @description The day, week (from Monday) or month that `on` lies in (absent: today). Agents open boards of their own teams only; of
-         *     the one team they are in when `team` is absent. 409 `leader_board_off`: the team has switched it off.
+         *     the one team they are in when `team` is absent. 409 `leader_board_off`: the team has switched it off; 409
+         *     `scores_private`: of customers' scores agents see their own only.
          */
         get: operations["get_leader_board"];
         put?: never;
@@ -2750,7 +2751,7 @@ export interface paths {
         };
         /**
          * All limits that are watched
-         * @description By id, as they stand now.
+         * @description By id, as they stand now. Of a webhook's address, whose path may be a secret, supervisors see the host.
          */
         get: operations["list_alert_rules"];
         put?: never;
@@ -3080,7 +3081,7 @@ export interface components {
         /**
          * @description `raised_at`: since when it is broken; null: it is not. `is_judged` false: figures are being made anew, and until they
          *     are whole it stays as it is. `value`: the figure as it was looked at last. `trouble`: why the last message did not arrive,
-         *     and where; null: it did everywhere.
+         *     and where; null: it did everywhere. `webhook_url`: to supervisors its host alone.
          */
         AlertRuleView: {
             id: number;
@@ -3539,7 +3540,8 @@ export interface components {
         /**
          * @description One case behind a figure: `value` is what it gave to it (seconds, a score; null: it is only counted), `what` says
          *     in a machine word what happened (answered, abandoned, resolved …), `at` when. `wait_s`: how long the customer waited
-         *     in the queue, in full milliseconds; null: the case is no stay in a queue.
+         *     in the queue, in full milliseconds; null: the case is no stay in a queue. `is_readable` false: the viewer may not see
+         *     the conversation (any more), and the customer is left out.
          */
         ContactBehind: {
             conversation_id: number;
@@ -3552,6 +3554,7 @@ export interface components {
             value: number | null;
             what: string;
             wait_s: number | null;
+            is_readable: boolean;
         };
         /**
          * @description What sort of address a contact point is. A phone number serves SMS and calls alike.
@@ -6320,6 +6323,7 @@ export interface components {
         /**
          * @description One asking for a score. `kind`: csat and ces have scores 1 to 5, nps 0 to 10. `agent_id`: whose work it is about.
          *     `dropped`: why nobody was asked, a machine word. `follow_up` (of a low score): open, or done by `followed_up_by`.
+         *     `is_readable` False: the viewer may not see the conversation (any more), and customer and comment are left out.
          */
         SurveyView: {
             id: number;
@@ -6345,6 +6349,7 @@ export interface components {
             follow_up: ("open" | "done") | null;
             followed_up_by: string | null;
             followed_up_at: string | null;
+            is_readable: boolean;
         };
         /** @description What is asked. `questions`: language → the queue's own words; without, the usual ones. */
         SurveyWords: {

@@ -412,7 +412,7 @@ _WAITING = (
         version=1,
         name="Abandonment rate",
         formula=(
-            "Customers who left while waiting ÷ offered; short abandons (by default under 5 s) are told apart and not in it."
+            "Customers who left while waiting ÷ offered; short abandons are told apart and not in it."
             " Who asked to be called back or overflowed to another queue did not abandon."
         ),
         unit=Unit.SHARE,

@@ -1,6 +1,7 @@
 """The registry itself, and the days that figures are told of."""
 
 import json
+from functools import reduce
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from zoneinfo import ZoneInfo
@@ -53,8 +54,12 @@ def test_nothing_has_no_value_and_no_case(measure: Measure) -> None:
 
 
 def test_the_console_says_of_a_figure_what_the_registry_says() -> None:
-    """In English word for word; other languages translate these."""
-    shown = json.loads((ROOT / "web_console" / "src" / "locales" / "en.json").read_text())["measure"]
+    """In English word for word, but for the bounds that it names; other languages translate these."""
+    words = json.loads((ROOT / "web_console" / "src" / "locales" / "en.json").read_text())["measure"]
+    unbound = {"{threshold}": "the threshold", "{days}": "so many", ", under {short}": "", " (under {short})": ""}
+    shown = {
+        name: reduce(lambda text, each: text.replace(*each), unbound.items(), text) for name, text in words.items()
+    }
     assert shown == {name: MEASURES[name].formula for name in shown}
     assert {"calls_per_day", "aht", "calls_abandoned"} <= set(shown)
 

@@ -13,6 +13,7 @@ from hub.domain.states import ConversationStatus
 from hub.kpi.cells import Dim
 from hub.kpi.facts import project
 from hub.kpi.figures import Query, load_figures
+from hub.staffing.adherence import load_adherence
 from hub.store import tables
 from hub.store.database import Database, Tx, open_database
 from hub.store.vault import Vault
@@ -71,3 +72,14 @@ async def test_the_past_is_the_same_each_time(sqlite_url: str, postgresql_url: s
         cells.append(await database.read(lambda tx: sorted(tuple(row) for row in tx.rows(wanted))))
         await database.close()
     assert cells[0] == cells[1] != []
+
+
+async def test_people_of_a_fresh_demo_kept_to_their_schedules(sqlite_url: str, clock: FrozenClock) -> None:
+    database = await begin(sqlite_url, clock)
+    yesterday = clock.now.date() - timedelta(days=1)
+    found = await database.read(load_adherence, yesterday - timedelta(days=1), yesterday)
+    scheduled = [each for each in found if each.adherence.scheduled_ms]
+    assert scheduled
+    assert all((each.adherence.adherence or 0) > 0.8 for each in scheduled)
+    assert all(0.8 < (each.adherence.conformance or 0) < 1.2 for each in scheduled)
+    await database.close()

@@ -161,7 +161,7 @@ def _check(tx: Tx, given: Rule, *, has_secret: bool, may_be_private: bool) -> No
     if len(given.emails) > EMAIL_LIMIT:
         faults["emails"] = f"must be at most {EMAIL_LIMIT}"
     elif wrong := [address for address in given.emails if not _EMAIL.fullmatch(address)]:
-        faults["emails"] = f"is no e-mail address: {wrong[0][:80]}"
+        faults["emails"] = f"no e-mail address: {', '.join(address[:80] for address in wrong)}"
     if given.webhook_url is not None:
         if fault := url_fault(given.webhook_url, may_be_private=may_be_private):
             faults["webhook_url"] = fault

@@ -2257,7 +2257,7 @@ class AlertTest(Answer):
 
 # --- surveys ----------------------------------------------------------------------------------------------------------
 
-SurveyLanguage = Literal["en", "hy", "ka", "az", "uk"]
+SurveyLanguage = Literal["en", "hy", "ka", "az", "uk", "ru"]
 Question = Annotated[str, StringConstraints(strip_whitespace=True, max_length=300)]
 
 

@@ -1,8 +1,8 @@
 """The registry itself, and the days that figures are told of."""
 
 import json
-from functools import reduce
 from datetime import UTC, date, datetime, timedelta
+from functools import reduce
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 

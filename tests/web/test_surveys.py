@@ -106,7 +106,7 @@ async def test_impossible_settings_are_refused_by_name(
 async def test_preview_shows_every_language(as_admin: Caller) -> None:
     answer = await as_admin.post("/surveys/preview", {"kind": "ces", "questions": {"en": "Was it easy?"}})
     items = {item["language"]: item for item in answer.json()["items"]}
-    assert sorted(items) == ["az", "en", "hy", "ka", "uk"]
+    assert sorted(items) == ["az", "en", "hy", "ka", "ru", "uk"]
     assert items["en"]["sms"].startswith("Was it easy? Please reply with a number from 1 (very difficult)")
     assert items["uk"]["question"] == items["uk"]["usual"]
 

@@ -5968,7 +5968,7 @@ export interface components {
             };
             enabled: boolean;
             /** @enum {string} */
-            language: "en" | "hy" | "ka" | "az" | "uk";
+            language: "en" | "hy" | "ka" | "az" | "uk" | "ru";
             channels: ("chat" | "sms" | "email" | "phone" | "loopback")[];
             delay_s: number;
             throttle_days: number;
@@ -6438,7 +6438,7 @@ export interface components {
             };
             channel_id: string;
             /** @enum {string} */
-            language: "en" | "hy" | "ka" | "az" | "uk";
+            language: "en" | "hy" | "ka" | "az" | "uk" | "ru";
             /** @default null */
             address: string | null;
         };

@@ -26,6 +26,7 @@ from hub.domain.events import (
     ContactBegan,
     ConversationResolved,
     CustomerAnswered,
+    CustomerJoined,
     FactEvent,
     OfferOver,
     QueueVisitEnded,
@@ -199,6 +200,9 @@ def ticks() -> list[tuple[datetime, list[FactEvent]]]:
     """Every five minutes of the day, and what was told in them."""
     day, told = Day(), defaultdict[int, list[FactEvent]](list)
     told[0] += day.begin()
+    # One of them turns out to be another at noon, and what had been resolved for both was not, or not at once.
+    noon = timedelta(hours=3)
+    told[noon // TICK].append(CustomerJoined(30, 7, BEGIN + noon))
     for happening in happenings(FLOOR):
         told[int(happening.at_s // TICK.total_seconds())] += day.facts(happening)
     return [(BEGIN + (number + 1) * TICK, told[number]) for number in range(max(told) + 1)]

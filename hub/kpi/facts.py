@@ -98,7 +98,7 @@ _LEVEL = "facts.level"
 # … what its cells were made by (_version_of), up to where a rebuild has to come, and whether it is still forgetting.
 _CELLS, _REBUILDING, _FORGETTING = "facts.cells", "facts.rebuilding", "facts.forgetting"
 # The layout of kpi_cell and kpi_sketch and the way facts are folded into them: another one is made anew by itself.
-CELLS_VERSION = 1
+CELLS_VERSION = 2
 # So many rows are forgotten in one step: 100 ms.
 _FORGET = 20_000
 

@@ -602,7 +602,8 @@ class NumbersView:
 class QueueNumbersView:
     """A queue's day so far, in the organisation's time zone (kpi.measures says what counts as which). `calls_...`,
     `wait_mean_s`, `talk_s` to `aht_s` are of calls alone, all else is of every channel. Abandoned are those whose customer
-    left while waiting; the short ones (by default under 5 s) are counted apart. Sums and means in seconds; None: no case yet.
+    left while waiting; the short ones (by default under 5 s) are counted apart. `abandonment` has `abandonment_count` cases.
+    Sums and means in seconds; None: no case yet.
 
     `service_level` is counted as the organisation chose (`service_level_id`, within `threshold_s`): it is
     `answered_in_threshold` ÷ `service_level_offered`. `backlog`: what is not resolved, now."""
@@ -630,6 +631,7 @@ class QueueNumbersView:
     abandoned: int = 0
     short_abandoned: int = 0
     abandonment: float | None = None
+    abandonment_count: int = 0
     asa_s: float | None = None
     asa_count: int = 0
     backlog: int = 0

@@ -294,6 +294,7 @@ def _queue_numbers(
         abandoned=round((abandonment.value or 0.0) * abandonment.n),
         short_abandoned=round(short * abandonment.n),
         abandonment=abandonment.value,
+        abandonment_count=abandonment.n,
         asa_s=asa.value,
         asa_count=asa.n,
         backlog=backlog,

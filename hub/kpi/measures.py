@@ -397,7 +397,7 @@ SERVICE_LEVELS = (
 
 def _abandonment(cell: Cell, params: Params) -> Figure:
     short = cell.sum(abandoned_before(params.short_s))
-    cases = offered(cell)
+    cases = cell["leaving_known"]
     return Figure(_ratio(cell.sum(ABANDONED) - short, cases), cases, parts={"short": _ratio(short, cases)})
 
 
@@ -412,15 +412,16 @@ _WAITING = (
         version=1,
         name="Abandonment rate",
         formula=(
-            "Customers who left while waiting ÷ offered; short abandons are told apart and not in it."
-            " Who asked to be called back or overflowed to another queue did not abandon."
+            "Callers who left while waiting ÷ offered calls; short abandons are told apart and not in it. Who asked to be called"
+            " back or overflowed to another queue did not abandon. Whoever waits for a written answer may leave without a"
+            " sign, so chats, mails and text messages are not in it."
         ),
         unit=Unit.SHARE,
         clock=Clock.WALL,
         source=QueueVisitEnded.KIND,
         day_by="removed_at",
         of=_abandonment,
-        reads=_OFFERED,
+        reads=(*ABANDONED, "leaving_known"),
         by=QUEUES,
         better=Better.LOWER,
         params=("short_s",),

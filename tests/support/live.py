@@ -161,6 +161,7 @@ def reported_of_queue(tx: Tx, f: dict[str, Figure]) -> dict[str, Any]:
         "answered": f["answered"].n,
         "abandoned": round((abandonment.value or 0.0) * abandonment.n),
         "abandonment": abandonment.value,
+        "abandonment_count": abandonment.n,
         "asa_s": f["asa_queue"].value,
         "asa_count": f["asa_queue"].n,
     }

@@ -5294,7 +5294,8 @@ export interface components {
         /**
          * @description A queue's day so far, in the organisation's time zone (kpi.measures says what counts as which). `calls_...`,
          *     `wait_mean_s`, `talk_s` to `aht_s` are of calls alone, all else is of every channel. Abandoned are those whose customer
-         *     left while waiting; the short ones (by default under 5 s) are counted apart. Sums and means in seconds; None: no case yet.
+         *     left while waiting; the short ones (by default under 5 s) are counted apart. `abandonment` has `abandonment_count` cases.
+         *     Sums and means in seconds; None: no case yet.
          *
          *     `service_level` is counted as the organisation chose (`service_level_id`, within `threshold_s`): it is
          *     `answered_in_threshold` ÷ `service_level_offered`. `backlog`: what is not resolved, now.
@@ -5333,6 +5334,8 @@ export interface components {
             short_abandoned: number;
             /** @default null */
             abandonment: number | null;
+            /** @default 0 */
+            abandonment_count: number;
             /** @default null */
             asa_s: number | null;
             /** @default 0 */

@@ -69,7 +69,7 @@ export function queueFigures(numbers: QueueNumbersView | undefined): Record<Queu
   return {
     service_level: { measure: numbers?.service_level_id ?? "service_level", unit: "share", value: numbers?.service_level ?? null, n: numbers?.service_level_offered ?? 0 },
     offered: count("offered", offered),
-    abandonment: { measure: "abandonment_rate", unit: "share", value: numbers?.abandonment ?? null, n: offered },
+    abandonment: { measure: "abandonment_rate", unit: "share", value: numbers?.abandonment ?? null, n: numbers?.abandonment_count ?? 0 },
     asa: { measure: "asa_queue", unit: "seconds", value: numbers?.asa_s ?? null, n: numbers?.asa_count ?? 0 },
   };
 }
@@ -84,12 +84,13 @@ export function floorFigures(numbers: { queueNumbers: readonly QueueNumbersView[
     return { value: cases > 0 ? sum(all, (each) => (of(each)[0] ?? 0) * (of(each)[1] ?? 0)) / cases : null, n: cases };
   };
   const offered = sum(queues, (each) => each.offered);
+  const calls = sum(queues, (each) => each.abandonment_count);
   const base = sum(queues, (each) => each.service_level_offered);
   const level = queues[0]?.service_level_id ?? "service_level";
   return {
     service_level: { measure: level, unit: "share", value: base > 0 ? sum(queues, (each) => each.answered_in_threshold) / base : null, n: base },
     offered: count("offered", offered),
-    abandonment: { measure: "abandonment_rate", unit: "share", value: offered > 0 ? sum(queues, (each) => each.abandoned) / offered : null, n: offered },
+    abandonment: { measure: "abandonment_rate", unit: "share", value: calls > 0 ? sum(queues, (each) => each.abandoned) / calls : null, n: calls },
     asa: { measure: "asa_queue", unit: "seconds", ...mean(queues, (each) => [each.asa_s, each.asa_count]) },
     aht: { measure: "aht", unit: "seconds", ...mean(agents, (each) => [each.aht_s, each.calls_in + each.calls_out + each.calls_internal]) },
     csat: { measure: "csat", unit: "share", ...mean(agents, (each) => [each.csat_share, each.csat_count]) },

@@ -149,7 +149,7 @@ describe("the reducer", () => {
       queue_id: 5, day: "2026-11-22", calls_offered: 0, calls_answered: 0, calls_abandoned: 0, calls_short_abandoned: 0, calls_missed: 0,
       wait_mean_s: null, talk_s: 0, hold_s: 0, wrap_up_s: 0, aht_s: null, as_of_seq: 9,
       service_level: null, answered_in_threshold: 0, service_level_offered: 0, service_level_id: "service_level", threshold_s: 20,
-      offered: 0, answered: 0, abandoned: 0, short_abandoned: 0, abandonment: null, asa_s: null, asa_count: 0, backlog: 0,
+      offered: 0, answered: 0, abandoned: 0, short_abandoned: 0, abandonment: null, abandonment_count: 0, asa_s: null, asa_count: 0, backlog: 0,
     };
     const state = initial(snapshot({ user: { ...user, role: "supervisor" } }));
     const told = [

@@ -6,9 +6,9 @@ changed, when the frame with it had been drawn:
 
     due ─ request ─ commit ─ socket ─ apply ─ Vue ─► nodes change ─► next animation frame: layout, paint ─► a task after it
 
-The task stamps it. That is what the page's thread does; the compositor puts the tiles on the screen after that, some milliseconds more which no
-script sees. A stamp is performance.timeOrigin + performance.now(), which is this machine's clock. Where a change falls into a
-frame that is being made, the one after it is counted: later than it was, never earlier.
+The task stamps it. That is what the page's thread does; the compositor puts the tiles on the screen after that, some
+milliseconds more which no script sees. A stamp is performance.timeOrigin + performance.now(), which is this machine's clock.
+Where a change falls into a frame that is being made, the one after it is counted: later than it was, never earlier.
 
 Of 500 agents some fifteen are in sight; the page hears of all of them and draws those, and only those are timed.
 """

@@ -53,6 +53,7 @@ from hub.kpi.contacts import ContactsQuery, load_contacts
 from hub.kpi.days import Grain
 from hub.kpi.figures import Filters, Query, load_figures
 from hub.kpi.measures import MEASURES
+from hub.staffing.forecasts import load_forecast_parts
 from hub.store import tables
 from hub.store.database import Database, Tx, open_database
 from hub.store.migrate import migrate
@@ -119,6 +120,11 @@ def _contacts(tx: Tx, random: Random) -> object:
     return load_contacts(tx, ContactsQuery("service_level", since, until, Dim.QUEUE, queue), _NOW)
 
 
+def _forecast(tx: Tx, random: Random) -> object:
+    """What is read to show a queue's next week, without the arithmetic on it."""
+    return load_forecast_parts(tx, random.randrange(QUEUES) + 1, LAST, LAST + timedelta(days=6), 1)
+
+
 def _live_board(tx: Tx, _: Random) -> object:
     return board.load_numbers_of(tx, range(1, AGENTS + 1), _NOW), board.load_numbers_of_queues(
         tx, range(1, QUEUES + 1), _NOW
@@ -145,6 +151,7 @@ ASKED: dict[str, Ask] = {
     "two years: by month": _report(Dim.ALL, Grain.MONTH, _two_years),
     "two years: every agent": _report(Dim.AGENT, Grain.TOTAL, _two_years),
     "contacts behind a queue's month": _contacts,
+    "forecast of a queue's week": _forecast,
 }
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import Row, Select, func, select, update
+from sqlalchemy import Row, bindparam, func, select, update
 
 from hub.agents import spells
 from hub.domain.events import STAFF, AgentChanged
@@ -54,13 +54,20 @@ _AGENTS = (
     .join(tables.user_account, _u.id == _a.user_id)
     .order_by(_a.user_id)
 )
-_WITH_SPELLS = _AGENTS.add_columns(*spells.COLUMNS)
+# Made once: this is on the way of everything that happens, and to make a statement takes longer than to run it.
+_ACTIVE = _AGENTS.where(_u.active)
+_ACTIVE_OF = _ACTIVE.where(_a.user_id.in_(bindparam("user_ids", expanding=True)))
+_WITH_SPELLS_OF = _AGENTS.add_columns(*spells.COLUMNS).where(_a.user_id.in_(bindparam("user_ids", expanding=True)))
+_NEXT_VERSION = (
+    update(tables.agent).where(_a.user_id.in_(bindparam("user_ids", expanding=True))).values(version=_a.version + 1)
+)
+_STATE_OF = select(_a.state, _a.reason).where(_a.user_id == bindparam("user_id")).with_for_update()
 
 
 def load_agent_views(tx: Tx, user_ids: Collection[int] | None = None) -> list[AgentView]:
     """The agents that are active, all or those of `user_ids`, by id. Load counts work held and work that rings."""
-    query = _AGENTS.where(_u.active)
-    return _load(tx, query if user_ids is None else query.where(_a.user_id.in_(user_ids)))
+    rows = tx.rows(_ACTIVE) if user_ids is None else tx.rows(_ACTIVE_OF, {"user_ids": list(user_ids)})
+    return [_view(row) for row in rows]
 
 
 def find_worth_waiting_for(tx: Tx, user_id: int | None, kind: ChannelKind, *, locked: bool = False) -> int | None:
@@ -73,10 +80,6 @@ def find_worth_waiting_for(tx: Tx, user_id: int | None, kind: ChannelKind, *, lo
         here = select(_a.user_id).where(_a.user_id == user_id, _a.state != AgentState.OFFLINE.value)
         query = query.where(here.exists())
     return None if tx.first(query.with_for_update(read=True) if locked else query) is None else user_id
-
-
-def _load(tx: Tx, query: Select[Any]) -> list[AgentView]:
-    return [_view(row) for row in tx.rows(query)]
 
 
 def _view(row: Row[Any]) -> AgentView:
@@ -104,8 +107,9 @@ def emit_agents(tx: Tx, user_ids: Collection[int]) -> None:
 def _emit_gathered(tx: Tx, user_ids: set[int]) -> None:
     if not user_ids:
         return
-    tx.execute(update(tables.agent).where(_a.user_id.in_(user_ids)).values(version=_a.version + 1))
-    rows = tx.rows(_WITH_SPELLS.where(_a.user_id.in_(user_ids)))
+    of = {"user_ids": list(user_ids)}
+    tx.execute(_NEXT_VERSION, of)
+    rows = tx.rows(_WITH_SPELLS_OF, of)
     for row in rows:
         tx.emit(AgentChanged(_view(row)), {STAFF})
     spells.keep(tx, rows)
@@ -117,7 +121,7 @@ def change_agent_state(tx: Tx, user_id: int, state: AgentState, reason: str | No
     Becoming available starts the idle clock and forgets missed offers. Offers that ring at somebody who is no longer
     available are the dispatcher's to withdraw: it is woken.
     """
-    row = tx.first(select(_a.state, _a.reason).where(_a.user_id == user_id).with_for_update())
+    row = tx.first(_STATE_OF, {"user_id": user_id})
     if row is None:
         raise NotFound("there is no such agent")
     before = AgentState(row.state)

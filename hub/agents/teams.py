@@ -19,6 +19,7 @@ from typing import Any
 
 from sqlalchemy import Row, delete, func, select, update
 
+from hub.agents import spells
 from hub.agents.queues import emit_access
 from hub.domain.events import STAFF, TeamChanged, TeamRemoved
 from hub.domain.views import TeamView
@@ -162,6 +163,8 @@ def _set_members(tx: Tx, team_id: int, user_ids: Collection[int], *, also_inacti
     moved = wanted ^ held
     if not moved:
         return set()
+    # Their time until now belongs where they were.
+    spells.cut(tx, moved)
     at = facts.lock_projected_until(tx)
     left = (_m.team_id == team_id, _m.until.is_(None), _m.user_id.in_(held - wanted))
     # Who joined at this very instant never was in it.

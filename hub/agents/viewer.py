@@ -10,7 +10,7 @@ import hashlib
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, select, update
+from sqlalchemy import ColumnElement, bindparam, select, update
 
 from hub.domain.events import STAFF, SUPERVISORS, queue_topic, user_topic
 from hub.domain.values import Role
@@ -67,13 +67,18 @@ _BY_SESSION = (
     select(*_PERSON, _s.csrf_token, _s.seen_at, _s.expires_at, _s.is_screen)
     .join(tables.user_account, _u.id == _s.user_id)
     .outerjoin(tables.queue_member, _m.user_id == _u.id)
-    .where(_u.active)
+    .where(
+        _u.active,
+        _s.token_hash == bindparam("token_hash"),
+        _s.expires_at > bindparam("now"),
+        (_s.seen_at > bindparam("seen_after")) | (_s.is_screen & (_s.seen_at > bindparam("screen_seen_after"))),
+    )
 )
 _BY_API_KEY = (
     select(*_PERSON, _k.id, _k.role, _k.last_used_at)
     .join(tables.user_account, _u.id == _k.created_by)
     .outerjoin(tables.queue_member, _m.user_id == _u.id)
-    .where(_u.active, _k.revoked_at.is_(None))
+    .where(_u.active, _k.revoked_at.is_(None), _k.token_hash == bindparam("token_hash"))
 )
 
 
@@ -87,7 +92,9 @@ def find_viewer_by_session(tx: Tx, token: str, idle_s: int) -> Viewer | None:
     """None if there is no such session, if it has expired (idle for `idle_s`, or too old) or its user is not active. A screen
     on a wall may be switched off for longer than somebody's own."""
     token_hash = hash_token(token)
-    rows = tx.rows(_BY_SESSION.where(_s.token_hash == token_hash, _s.expires_at > tx.now, is_used(tx.now, idle_s)))
+    now = tx.now
+    seen = {"seen_after": now - timedelta(seconds=idle_s), "screen_seen_after": now - SCREEN_IDLE}
+    rows = tx.rows(_BY_SESSION, {"token_hash": token_hash, "now": now, **seen})
     if not rows:
         return None
     row = rows[0]
@@ -108,7 +115,7 @@ def find_viewer_by_session(tx: Tx, token: str, idle_s: int) -> Viewer | None:
 def find_viewer_by_api_key(tx: Tx, token: str) -> Viewer | None:
     """None if there is no such key, if it is revoked, or if its creator is not active. A key never does more than its
     creator may do today."""
-    rows = tx.rows(_BY_API_KEY.where(_k.token_hash == hash_token(token)))
+    rows = tx.rows(_BY_API_KEY, {"token_hash": hash_token(token)})
     if not rows:
         return None
     row = rows[0]

@@ -427,7 +427,7 @@ def _ask_for_callback(tx: Tx, call: Row[Any], queue_id: int, said: tuple[Prompt,
         # Asked for in the menu: they were in the queue for no time at all.
         call = records.change(tx, call, queue_id=queue_id, queued_at=tx.now)
         visits.join(tx, call, queue_id)
-        visits.leave(tx, call, Leaving.CALLBACK)
+        visits.leave(tx, call, Leaving.CALLBACK, is_first=call.answered_at is None)
     call = records.end_call(tx, call, CallEnd.CALLBACK, goodbye=prompts)
     author = Author(AuthorKind.CUSTOMER, view.customer_name)
     callbacks.ask_for_caller(tx, conversations.load_conversation(tx, view.id), call.address, author)
@@ -1284,7 +1284,7 @@ def _pass_to(
             records.end_leg(tx, other)
     records.write_leg(tx, leg, party=Party.AGENT.value)
     records.set_scene(tx, _reload(tx, leg), Talk(), Presence.TALK)
-    records.end_segment(tx, call, "transferred")
+    records.end_segment(tx, call, "taken" if happening is Happening.CLAIMED else "transferred")
     call = records.change(tx, call, agent_id=leg.user_id)
     author = Author(AuthorKind.AGENT, viewer.name, viewer.user_id)
     dispatcher.hand_over(tx, view, leg.user_id, author, happening)

@@ -157,7 +157,7 @@ def _waits(row: Row[Any]) -> bool:
 
 def _keep_visit(tx: Tx, before: Row[Any], after: Row[Any], by: AuthorKind) -> None:
     if _waits(before) and _waits(after) and before.queue_id != after.queue_id:
-        visits.leave(tx, before, visits.moved(by))
+        visits.leave(tx, before, visits.moved(by), is_first=before.answered_at is None)
         visits.join(tx, after, after.queue_id)
     elif _waits(after) and not _waits(before):
         visits.join(tx, after, after.queue_id)
@@ -165,7 +165,7 @@ def _keep_visit(tx: Tx, before: Row[Any], after: Row[Any], by: AuthorKind) -> No
         reason = Leaving.ANSWERED if after.state in TALKS else Leaving.OVERFLOW
         if after.hung_up_at is not None:
             reason = _LEFT_BY.get(CallEnd(after.end_reason), Leaving.OVERFLOW)
-        visits.leave(tx, after, reason)
+        visits.leave(tx, after, reason, is_first=before.answered_at is None)
 
 
 def add_leg(
@@ -526,9 +526,16 @@ OWN_LINE = "hub"
 
 
 def back_to_queue(
-    tx: Tx, call_id: int, queue_id: int, place: PlaceView | None, reason: str, by: AuthorKind = AuthorKind.SYSTEM
+    tx: Tx,
+    call_id: int,
+    queue_id: int,
+    place: PlaceView | None,
+    reason: str,
+    end_reason: str | None = None,
+    by: AuthorKind = AuthorKind.SYSTEM,
 ) -> None:
-    """The conversation was taken from its agent while the customer is on the line: they wait again, at their old age."""
+    """The conversation was taken from its agent while the customer is on the line: they wait again, at their old age.
+    `end_reason`: of the agent's part, where that is another."""
     call = load_row(tx, call_id)
     if call.hung_up_at is not None:
         # The customer has gone: whoever let go of it writes nothing more.
@@ -542,7 +549,7 @@ def back_to_queue(
     if state not in TALKS | WAITS and not (state is CallState.FORWARDED and not _is_outside(tx, call_id)):
         # The caller is with the menu, speaks after the tone or talks outside: that goes on, whatever their conversation does.
         return
-    end_segment(tx, call, reason)
+    end_segment(tx, call, end_reason or reason)
     legs = load_legs(tx, call_id)
     end_legs(tx, legs, but={Party.CUSTOMER})
     customer = find_leg(legs, Party.CUSTOMER)

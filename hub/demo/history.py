@@ -16,13 +16,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from random import Random
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import select, update
 
 from hub.agents import teams
 from hub.agents.teams import Team
-from hub.demo.people import CALLERS, dialogues_of
+from hub.demo.people import CALLERS, Dialogue, dialogues_of
 from hub.domain.events import (
     FACTS,
     AgentSpellEnded,
@@ -39,6 +40,7 @@ from hub.domain.events import (
     SurveyAnswered,
     SurveySent,
 )
+from hub.domain.mail import MailKind, SpanKind
 from hub.domain.states import ConversationStatus, Delivery
 from hub.domain.values import AuthorKind, ContactKind, Direction, EntryKind
 from hub.kpi.fact_rows import DATED_BY
@@ -89,6 +91,8 @@ _KINDS = (
 )
 _SPREAD = 0.8
 _PHONE = "phone-demo"
+_MAIL = "email-demo"
+_PAST = "past.demo.test"
 
 
 @dataclass(slots=True)
@@ -117,8 +121,11 @@ class _Plan:
     spells: list[AgentSpellEnded] = field(default_factory=list)
 
 
-def write_history(tx: Tx, agents: Mapping[str, tuple[int, str]], zone: ZoneInfo, days: int = DAYS) -> int:
-    """The past of a demo that has been seeded. `agents`: address → id and name, in their order. Returns how many facts."""
+def write_history(
+    tx: Tx, agents: Mapping[str, tuple[int, str]], house: tuple[str, str], zone: ZoneInfo, days: int = DAYS
+) -> int:
+    """The past of a demo that has been seeded. `agents`: address → id and name, in their order; `house`: the address for
+    mail, and the company's name. Returns how many facts."""
     random = Random(_SEED)
     queue_ids = {row.name: row.id for row in tx.rows(select(tables.queue.c.id, tables.queue.c.name))}
     topic_ids = [row.id for row in tx.rows(select(tables.topic.c.id).order_by(tables.topic.c.id))]
@@ -130,8 +137,8 @@ def write_history(tx: Tx, agents: Mapping[str, tuple[int, str]], zone: ZoneInfo,
             _work_a_day(plan, agent, number, today - timedelta(days=back), zone, until)
     plan.conversations.sort(key=lambda each: each.began_at)
     customers = _write_customers(tx, plan)
-    conversation_ids = _write_conversations(tx, plan, customers)
-    facts = [*plan.spells, *_tell(plan, conversation_ids, [customer_id for customer_id, _ in customers])]
+    conversation_ids = _write_conversations(tx, plan, customers, house)
+    facts = [*plan.spells, *_tell(plan, conversation_ids, [customer.id for customer in customers])]
     for fact in sorted(facts, key=_at):
         tx.emit(fact, {FACTS})
     _set_up_team(tx, [agent_id for agent_id, _ in agents.values()], datetime.combine(today, time(), zone), days)
@@ -219,9 +226,20 @@ def _draw(plan: _Plan, agent: tuple[int, str], answered_at: datetime) -> _Conver
 
 # So many that most do not come again within a week.
 _CUSTOMERS = 400
+_EMAIL = f"customer{{:04}}@{_PAST}"
 
 
-def _write_customers(tx: Tx, plan: _Plan) -> list[tuple[int, dict[ContactKind, int]]]:
+@dataclass(frozen=True, slots=True)
+class _Customer:
+    """`points`: the contact point of each kind."""
+
+    id: int
+    name: str
+    email: str
+    points: dict[ContactKind, int] = field(default_factory=dict)
+
+
+def _write_customers(tx: Tx, plan: _Plan) -> list[_Customer]:
     """Names put together from those of the robot customers, language by language; addresses that reach nobody."""
     began_at = min((each.began_at for each in plan.conversations), default=tx.now)
     people: list[tuple[str, str]] = []
@@ -233,36 +251,40 @@ def _write_customers(tx: Tx, plan: _Plan) -> list[tuple[int, dict[ContactKind, i
     ids = tx.insert_many(
         tables.customer, [{"name": name, "language": language, "created_at": began_at} for name, language in people]
     )
-    found: list[tuple[int, dict[ContactKind, int]]] = [(customer_id, {}) for customer_id in ids]
+    found = [
+        _Customer(customer_id, name, _EMAIL.format(number))
+        for number, (customer_id, (name, _)) in enumerate(zip(ids, people, strict=True))
+    ]
     for kind, address in (
         (ContactKind.PHONE, "+3749190{:04}"),
-        (ContactKind.EMAIL, "customer{:04}@past.demo.test"),
+        (ContactKind.EMAIL, _EMAIL),
         (ContactKind.CHAT, "past-visitor-{:04}"),
     ):
         rows = [
             {"customer_id": customer_id, "kind": kind.value, "address": address.format(number), "created_at": began_at}
             for number, customer_id in enumerate(ids)
         ]
-        for (_, points), point in zip(found, tx.insert_many(tables.contact_point, rows), strict=True):
-            points[kind] = point
+        for customer, point in zip(found, tx.insert_many(tables.contact_point, rows), strict=True):
+            customer.points[kind] = point
     return found
 
 
 _POINT = {"chat-demo": ContactKind.CHAT, "email-demo": ContactKind.EMAIL}
 
 
-def _write_conversations(tx: Tx, plan: _Plan, customers: Sequence[tuple[int, Mapping[ContactKind, int]]]) -> list[int]:
+def _write_conversations(tx: Tx, plan: _Plan, customers: Sequence[_Customer], house: tuple[str, str]) -> list[int]:
     said = dialogues_of("en")
-    rows, lines = [], []
+    rows: list[dict[str, Any]] = []
+    lines: list[dict[str, Any]] = []
     for each in plan.conversations:
-        customer_id, points = customers[each.customer]
+        customer = customers[each.customer]
         dialogue = said[each.dialogue % len(said)]
-        is_mail = each.kind.channel_id == "email-demo"
+        is_mail = each.kind.channel_id == _MAIL
         answered = each.agent is not None and each.kind.channel_id != _PHONE
         rows.append(
             {
-                "customer_id": customer_id,
-                "contact_point_id": points[_POINT.get(each.kind.channel_id, ContactKind.PHONE)],
+                "customer_id": customer.id,
+                "contact_point_id": customer.points[_POINT.get(each.kind.channel_id, ContactKind.PHONE)],
                 "channel_id": each.kind.channel_id,
                 "queue_id": each.queue_id,
                 "topic_id": each.topic_id,
@@ -282,7 +304,8 @@ def _write_conversations(tx: Tx, plan: _Plan, customers: Sequence[tuple[int, Map
         of = {"conversation_id": conversation_id, "customer_id": row["customer_id"], "kind": EntryKind.MESSAGE.value}
         none = {"author_id": None, "delivery": None, "delivery_at": None}
         if each.kind.channel_id != _PHONE:
-            by = {"direction": Direction.IN.value, "author_kind": AuthorKind.CUSTOMER.value, "author_name": ""}
+            by = {"direction": Direction.IN.value, "author_kind": AuthorKind.CUSTOMER.value}
+            by["author_name"] = customers[each.customer].name
             lines.append({**of, **none, **by, "text": dialogue.lines[0], "at": each.began_at})
         if each.agent is None:
             continue
@@ -295,8 +318,42 @@ def _write_conversations(tx: Tx, plan: _Plan, customers: Sequence[tuple[int, Map
         else:
             sent = {"direction": Direction.OUT.value, "delivery": Delivery.SENT.value, "delivery_at": each.ended_at}
             lines.append({**of, **sent, **by, "author_id": agent_id, "text": dialogue.replies[0], "at": each.ended_at})
-    tx.insert_many(tables.entry, lines)
+    entry_ids = tx.insert_many(tables.entry, lines)
+    by_mail = {
+        row_id: each for row_id, each in zip(ids, plan.conversations, strict=True) if each.kind.channel_id == _MAIL
+    }
+    mails: list[dict[str, object]] = []
+    for entry_id, line in zip(entry_ids, lines, strict=True):
+        if (of_mail := by_mail.get(line["conversation_id"])) is not None:
+            mails.append(_mail(entry_id, line, said[of_mail.dialogue % len(said)], customers[of_mail.customer], house))
+    tx.insert_new(tables.mail, mails)
     return ids
+
+
+def _mail(
+    entry_id: int, line: Mapping[str, Any], dialogue: Dialogue, customer: _Customer, house: tuple[str, str]
+) -> dict[str, object]:
+    """What an entry is as a mail: the first of two is the customer's, the other answers it."""
+    is_reply = line["direction"] == Direction.OUT.value
+    asked = f"past-{line['conversation_id']}@{_PAST}"
+    them, us = [[customer.email, customer.name]], [list(house)]
+    return {
+        "entry_id": entry_id,
+        "conversation_id": line["conversation_id"],
+        "channel_id": _MAIL,
+        "kind": MailKind.REPLY.value if is_reply else "in",
+        "message_id": f"re-{asked}" if is_reply else asked,
+        "refs": [asked] if is_reply else [],
+        "subject": f"Re: {dialogue.subject}" if is_reply else dialogue.subject,
+        "senders": [] if is_reply else them,
+        "reply_to": [],
+        "recipients": them if is_reply else us,
+        "cc": [],
+        "bcc": [],
+        "sent_at": None if is_reply else line["at"],
+        "spans": [[SpanKind.WRITTEN.value, line["text"]]],
+        "size_bytes": len(line["text"].encode()),
+    }
 
 
 # --- facts --------------------------------------------------------------------------------------------------------------

@@ -542,7 +542,8 @@ def _fill(
     _write_call_settings(tx, queue_ids)
     if history_days:
         working = [user.email for user in USERS if user.role is Role.AGENT]
-        write_history(tx, {email: agents[email] for email in working}, ZoneInfo(TIME_ZONE), history_days)
+        house = (MAIL_ADDRESS, ORGANISATION_NAME)
+        write_history(tx, {email: agents[email] for email in working}, house, ZoneInfo(TIME_ZONE), history_days)
     return True
 
 

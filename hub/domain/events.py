@@ -37,6 +37,7 @@ from hub.domain.views import (
     QueueLengthView,
     QueueNumbersView,
     QueueView,
+    RemakingView,
     TargetView,
     TeamView,
     TopicView,
@@ -265,6 +266,15 @@ class KpiAlertChanged:
     kind: Literal["kpi_alert.changed"] = "kpi_alert.changed"
 
 
+@dataclass(frozen=True, slots=True)
+class FiguresRemaking:
+    """How far the figures are made anew; null: they are whole again, and all of today have been told."""
+
+    KIND: ClassVar[str] = "figures.remaking"
+    remaking: RemakingView | None
+    kind: Literal["figures.remaking"] = "figures.remaking"
+
+
 HubEvent = (
     EntryAdded
     | EntryChanged
@@ -291,6 +301,7 @@ HubEvent = (
     | TargetRemoved
     | FigureDefaultsChanged
     | KpiAlertChanged
+    | FiguresRemaking
 )
 
 
@@ -299,7 +310,8 @@ HubEvent = (
 
 @dataclass(frozen=True, slots=True)
 class SegmentEnded:
-    """An agent's hold on a conversation ended. `how` it began and `end_reason` are those of the assignment."""
+    """An agent's hold on a conversation ended. `how` it began and `end_reason` are those of the assignment. `put_aside`: when
+    it was put aside and taken up again, by turns; the last of an even number of instants."""
 
     KIND: ClassVar[str] = "fact.segment"
     assignment_id: int
@@ -315,12 +327,14 @@ class SegmentEnded:
     customer_id: int | None = None
     # The call it was about, where it was one.
     call_id: int | None = None
+    put_aside: tuple[datetime, ...] = ()
     kind: Literal["fact.segment"] = "fact.segment"
 
 
 @dataclass(frozen=True, slots=True)
 class CustomerAnswered:
-    """A human answered the oldest unanswered message. `is_first`: nobody had answered in this conversation before."""
+    """A human answered the oldest unanswered message. `is_first`: nobody had answered this request before; in facts of before
+    version 2 of `first_response_s`: nobody had answered in this conversation before."""
 
     KIND: ClassVar[str] = "fact.response"
     entry_id: int
@@ -448,7 +462,8 @@ class ContactBegan:
 @dataclass(frozen=True, slots=True)
 class QueueVisitEnded:
     """Work no longer waits in a queue. `visit`: 1, 2 … of that conversation; `queued_at`: it joined this queue;
-    `waiting_since`: the age by which it was routed; `arrived_at`: the request (the call) began; `agent_id`: who answered."""
+    `waiting_since`: the age by which it was routed; `arrived_at`: the request (the call) began; `agent_id`: who answered.
+    `is_first`: no agent had had the request before."""
 
     KIND: ClassVar[str] = "fact.queue_visit"
     conversation_id: int
@@ -465,6 +480,7 @@ class QueueVisitEnded:
     agent_id: int | None = None
     call_id: int | None = None
     topic_id: int | None = None
+    is_first: bool = True
     kind: Literal["fact.queue_visit"] = "fact.queue_visit"
 
 
@@ -542,6 +558,17 @@ class SurveyAnswered:
     kind: Literal["fact.survey"] = "fact.survey"
 
 
+@dataclass(frozen=True, slots=True)
+class CustomerJoined:
+    """Two customers are one: whatever was the first one's is the second one's from now on, and the first one is no more."""
+
+    KIND: ClassVar[str] = "fact.customer_joined"
+    customer_id: int
+    into_id: int
+    joined_at: datetime
+    kind: Literal["fact.customer_joined"] = "fact.customer_joined"
+
+
 FactEvent = (
     SegmentEnded
     | CustomerAnswered
@@ -555,6 +582,7 @@ FactEvent = (
     | AgentSpellEnded
     | SurveySent
     | SurveyAnswered
+    | CustomerJoined
 )
 FACT_KINDS = (
     "fact.segment",
@@ -569,6 +597,7 @@ FACT_KINDS = (
     "fact.agent_state",
     "fact.survey_sent",
     "fact.survey",
+    "fact.customer_joined",
 )
 
 StreamEvent = HubEvent | FactEvent

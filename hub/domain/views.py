@@ -551,7 +551,8 @@ class NumbersView:
 
     `calls_in`, `calls_out` and `calls_internal` were handled, `calls_missed` rang out; `talk_s`, `hold_s` and `wrap_up_s` are
     the sums of those handled, `aht_s` the mean of all three together. `chats`, `mails` and `texts` are handled segments;
-    `handle_mean_s` is of all that is not a call. `transfer_cases`: of how many segments those that were passed on are.
+    `handle_mean_s` is of all that is not a call. `transfer_cases`: of how many segments those that were passed on are. Of
+    `offers` of work, calls among them, that ended some were `offers_missed` (they rang out) or `offers_declined`.
 
     Occupancy goes on while it is looked at: `work_ms` and `available_ms` are of the stretches of time that ended, and to one
     of them (`spell`) belongs the time since `spell_since`."""
@@ -588,6 +589,9 @@ class NumbersView:
     transfers_consult: int = 0
     transfers_requeue: int = 0
     transfer_cases: int = 0
+    offers: int = 0
+    offers_missed: int = 0
+    offers_declined: int = 0
     work_ms: int = 0
     available_ms: int = 0
     spell: Literal["work", "available", "none"] = "none"
@@ -660,11 +664,19 @@ class BoardQueueView:
 
 
 @dataclass(frozen=True, slots=True)
+class RemakingView:
+    """Figures are being made anew, all of them: those of days before `made_to` (ISO, the organisation's) are made already."""
+
+    made_to: str
+
+
+@dataclass(frozen=True, slots=True)
 class BoardView:
     """Agents and queues as they are now. Everything that happened before `as_of` is in the figures; `day` (ISO) is the
-    organisation's."""
+    organisation's. `remaking` null: the figures are whole."""
 
     as_of: datetime
+    remaking: RemakingView | None
     day: str
     time_zone: str
     agents: tuple[BoardAgentView, ...]

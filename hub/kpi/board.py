@@ -27,7 +27,6 @@ from hub.kpi.belonging import load_placing, load_zone
 from hub.kpi.cells import ANSWERED, NOTHING, Cell, Dim
 from hub.kpi.days import Grain, local_day, start_of
 from hub.kpi.defaults import load_defaults, load_params
-from hub.kpi.figures import PROJECTION, load_horizon
 from hub.kpi.kept_cells import Span, load_each
 from hub.kpi.measures import (
     AHT,
@@ -58,11 +57,12 @@ from hub.kpi.measures import (
 )
 from hub.kpi.open_work import load_backlog, load_waiting
 from hub.kpi.placing import Placing
+from hub.kpi.remaking import PROJECTION, load_progress, make_view
 from hub.store import tables
 from hub.store.database import Tx
 
 _ABANDONMENT, _ASA, _OFFERED = MEASURES["abandonment_rate"], MEASURES["asa_queue"], MEASURES["offered"]
-_HANDLE, _TRANSFERS = MEASURES["handle_s"], MEASURES["transfer_rate"]
+_HANDLE, _TRANSFERS, _OFFERS = MEASURES["handle_s"], MEASURES["transfer_rate"], MEASURES["offer_outcomes"]
 
 _TRANSFER_CASES = ("digital", "parts_in", "parts_out", "parts_internal")
 
@@ -78,7 +78,7 @@ _OF_AGENTS = (
         RESOLUTION,
         CSAT,
     ),
-    *(CALLS_PER_DAY, CALLS_MISSED, TALK, HOLD, WRAP_UP, AHT, _TRANSFERS, OCCUPANCY),
+    *(CALLS_PER_DAY, CALLS_MISSED, TALK, HOLD, WRAP_UP, AHT, _TRANSFERS, _OFFERS, OCCUPANCY),
 )
 # Of these the mean alone is told, which needs no percentiles.
 _MEANS_OF_AGENTS = (_HANDLE,)
@@ -198,6 +198,9 @@ def _numbers(user_id: int, cell: Cell, day: str, as_of_seq: int, spell: _Spell) 
         transfers_consult=cell["passed_consult"],
         transfers_requeue=cell["passed_requeue"],
         transfer_cases=cell.sum(_TRANSFER_CASES),
+        offers=cell.sum(_OFFERS.reads),
+        offers_missed=cell["offers_no_answer"],
+        offers_declined=cell["offers_declined"],
         work_ms=cell["work_ms"],
         available_ms=cell["available_ms"],
         spell=spell.kind,
@@ -217,7 +220,7 @@ def load_agent_numbers(tx: Tx) -> list[NumbersView]:
 
 def _has_any(numbers: NumbersView) -> bool:
     counts = (numbers.handled_segments, numbers.first_response_count, numbers.resolution_count, numbers.csat_count)
-    calls = (numbers.calls_in, numbers.calls_out, numbers.calls_internal, numbers.calls_missed)
+    calls = (numbers.calls_in, numbers.calls_out, numbers.calls_internal, numbers.calls_missed, numbers.offers)
     time = (numbers.work_ms, numbers.available_ms)
     return any((*counts, *calls, *time)) or numbers.spell != "none"
 
@@ -306,8 +309,10 @@ def load_board(tx: Tx, viewer: Viewer) -> BoardView:
     placing = load_placing(tx)
     views = roster.load_agent_views(tx, None if is_supervisor else [viewer.user_id])
     numbers = load_numbers_of(tx, [view.user_id for view in views], tx.now, placing)
+    progress = load_progress(tx, tx.now, placing)
     return BoardView(
-        as_of=load_horizon(tx, tx.now),
+        as_of=progress.as_of,
+        remaking=make_view(progress, placing) if progress.is_remaking else None,
         day=local_day(tx.now, placing.zone).date.isoformat(),
         time_zone=placing.zone.key,
         agents=tuple(

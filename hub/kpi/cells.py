@@ -34,9 +34,11 @@ LADDER_S = (5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 240, 300, 600, 900, 1800, 3
 # … and how long after a resolution the customer came back, in days.
 REPEAT_DAYS = (1, 2, 3, 5, 7, 10, 14, 21, 30)
 
-# In the order of the ladder, the last one beyond it. Answered within 20 s includes 20 s; abandoned before 20 s does not.
+# In the order of the ladder, the last one beyond it. Answered within 20 s, and asked to be called back within 20 s, includes
+# 20 s; abandoned before 20 s does not.
 ANSWERED = (*(f"answered_{bound}" for bound in LADDER_S), "answered_later")
 ABANDONED = (*(f"abandoned_{bound}" for bound in LADDER_S), "abandoned_later")
+CALLED_BACK = (*(f"called_back_{bound}" for bound in LADDER_S), "called_back_later")
 REOPENED = tuple(f"reopened_{days}" for days in REPEAT_DAYS)
 REPEATED = tuple(f"repeated_{days}" for days in REPEAT_DAYS)
 
@@ -47,8 +49,9 @@ COUNTERS: tuple[str, ...] = (
     # fact.queue_visit, where it ended; `joined` where it began
     *ANSWERED,
     *ABANDONED,
-    *("overflowed", "moved", "called_back", "dropped", "withdrawn", "joined"),
-    *("answered_wait_ms", "answered_since_arrival_ms", "abandoned_wait_ms"),
+    *CALLED_BACK,
+    *("overflowed", "moved", "dropped", "withdrawn", "joined"),
+    *("answered_wait_ms", "answered_first", "answered_since_arrival_ms", "abandoned_wait_ms"),
     # fact.segment; `contacts` are different conversations of a day
     *("segments", "contacts", "digital", "chats", "mails", "texts", "held_ms", "weighted", "weighted_ms"),
     # fact.segment and fact.call_segment
@@ -140,6 +143,10 @@ def answered_within(bound_s: int) -> tuple[str, ...]:
 
 def abandoned_before(bound_s: int) -> tuple[str, ...]:
     return ABANDONED[: LADDER_S.index(bound_s) + 1]
+
+
+def called_back_within(bound_s: int) -> tuple[str, ...]:
+    return CALLED_BACK[: LADDER_S.index(bound_s) + 1]
 
 
 def reopened_within(days: int) -> tuple[str, ...]:

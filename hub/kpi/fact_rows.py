@@ -21,6 +21,7 @@ from hub.domain.events import (
     ContactBegan,
     ConversationResolved,
     CustomerAnswered,
+    CustomerJoined,
     FactEvent,
     OfferOver,
     QueueVisitEnded,
@@ -49,6 +50,7 @@ KINDS: Mapping[str, type[Any]] = {
         AgentSpellEnded,
         SurveySent,
         SurveyAnswered,
+        CustomerJoined,
     )
 }
 TABLES: Mapping[type[Any], Table] = {
@@ -64,6 +66,7 @@ TABLES: Mapping[type[Any], Table] = {
     AgentSpellEnded: tables.fact_agent_state,
     SurveySent: tables.fact_survey_sent,
     SurveyAnswered: tables.fact_survey,
+    CustomerJoined: tables.fact_customer_joined,
 }
 # The instant that says to which stretch of time a fact belongs.
 DATED_BY: Mapping[type[Any], str] = {
@@ -79,6 +82,7 @@ DATED_BY: Mapping[type[Any], str] = {
     AgentSpellEnded: "until",
     SurveySent: "sent_at",
     SurveyAnswered: "answered_at",
+    CustomerJoined: "joined_at",
 }
 # What a row has of its event.
 FIELDS = {
@@ -118,10 +122,19 @@ def load_kept(
     order: Iterable[ColumnElement[Any]] = (),
 ) -> list[Kept]:
     """Facts of a kind."""
-    names, extra = FIELDS[kind], _EXTRA.get(kind, ())
+    return load_found(tx, kind, find_kept(kind, *where).order_by(*order).limit(limit))
+
+
+def find_kept(kind: type[Any], *where: ColumnElement[bool]) -> Select[Any]:
+    """What load_found runs: for whoever asks the same again and again, since to make a statement takes longer than to run
+    it."""
     table = TABLES[kind]
-    found = select(*(table.c[name] for name in (*names, *extra))).where(*where).order_by(*order).limit(limit)
-    return [_kept(kind, names, extra, row) for row in tx.execute(found)]
+    return select(*(table.c[name] for name in (*FIELDS[kind], *_EXTRA.get(kind, ())))).where(*where)
+
+
+def load_found(tx: Tx, kind: type[Any], found: Select[Any], parameters: Mapping[str, Any] | None = None) -> list[Kept]:
+    names, extra = FIELDS[kind], _EXTRA.get(kind, ())
+    return [_kept(kind, names, extra, row) for row in tx.execute(found, parameters)]
 
 
 def _kept(kind: type[Any], names: tuple[str, ...], extra: tuple[str, ...], row: Row[Any]) -> Kept:

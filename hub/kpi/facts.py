@@ -8,7 +8,8 @@ Invariants:
     crash at any point loses nothing and repeats nothing. A row is there if and only if the cells count it.
   * A row is its event and what other facts make of it (kpi.sequels), a cell is the sum of what its rows add: rebuilding from
     nothing gives the same, bit for bit, wherever the windows are cut. Fact events are never pruned.
-  * Cells of an older release, or of other time zones, are made anew by themselves, in bounded steps.
+  * Cells of an older release, or of other time zones, are made anew by themselves, in bounded steps. Meanwhile whoever shows,
+    judges or learns from figures is told so (kpi.remaking), and all screens get them when they are whole.
   * One projector at a time, whatever the number of processes: each step locks the checkpoint's row first. In the one
     lock order of the program it stands between message/outbox and STREAM, and nobody else takes it.
   * Each step reads a bounded window of the stream, so the writer is never held for long.
@@ -25,7 +26,6 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import date, datetime, timedelta
 from time import monotonic
@@ -38,6 +38,7 @@ from sqlalchemy import delete, func, select, tuple_, update
 
 from hub.domain.events import (
     FACT_KINDS,
+    STAFF,
     SUPERVISORS,
     AgentChanged,
     AgentSpellEnded,
@@ -45,6 +46,7 @@ from hub.domain.events import (
     ConversationResolved,
     FactEvent,
     FigureDefaultsChanged,
+    FiguresRemaking,
     NumbersChanged,
     QueueNumbersChanged,
     QueueVisitEnded,
@@ -69,11 +71,21 @@ from hub.kpi.board import (
 from hub.kpi.cells import Dim
 from hub.kpi.days import Grain, local_day
 from hub.kpi.fact_rows import TABLES, make_row
-from hub.kpi.figures import PROJECTION
 from hub.kpi.kept_cells import Changes, add_changes
 from hub.kpi.new_facts import correct_scores, fold_new
 from hub.kpi.open_work import load_backlog
 from hub.kpi.placing import Placing
+from hub.kpi.remaking import (
+    CELLS,
+    FORGETTING,
+    PROJECTION,
+    REBUILDING,
+    cells_made_by,
+    is_made_otherwise,
+    load_marks,
+    load_progress,
+    make_view,
+)
 from hub.store import tables
 from hub.store.database import Database, Tx
 from hub.store.stream import Stored, Wakes
@@ -82,8 +94,8 @@ log = logging.getLogger(__name__)
 
 WAKE = "facts"
 
-# One step looks at so many events of the stream. At some 45 microseconds a fact (SQLite, quiet machine) a window of
-# nothing but facts holds the writer for 50 ms.
+# One step looks at so many events of the stream. At 45 to 90 microseconds a fact (SQLite; a quiet machine, a busy one) a
+# window of nothing but facts holds the writer for 50 to 100 ms.
 WINDOW = 1_000
 # Without a wake it looks by itself this often, and when a day may turn.
 _LOOK_EVERY_S, _QUARTER_S = 10.0, 900.0
@@ -97,10 +109,6 @@ _PACE_S = 0.2
 _DAY = "facts.day"
 # … how service level was counted when it was told last (crc32).
 _LEVEL = "facts.level"
-# … what its cells were made by (_version_of), up to where a rebuild has to come, and whether it is still forgetting.
-_CELLS, _REBUILDING, _FORGETTING = "facts.cells", "facts.rebuilding", "facts.forgetting"
-# The layout of kpi_cell and kpi_sketch and the way facts are folded into them: another one is made anew by itself.
-CELLS_VERSION = 1
 # So many rows are forgotten in one step: 100 ms.
 _FORGET = 20_000
 
@@ -172,23 +180,21 @@ def project(tx: Tx, known: Known | None = None) -> bool:
     what steps before this one read of who belongs where."""
     cursor = _lock_checkpoint(tx)
     placing = load_placing(tx, known)
-    marks = _load_marks(tx)
-    if marks[_CELLS] != (version := _version_of(placing)):
-        if cursor > 0 or marks[_FORGETTING]:
-            # Cells of an older release, or of other time zones.
-            begin_rebuild(tx)
-            return True
-        _set_mark(tx, _CELLS, version)
-    if marks[_FORGETTING]:
+    marks = load_marks(tx)
+    if is_made_otherwise(marks, placing):
+        begin_rebuild(tx)
+        return True
+    if marks[CELLS] != (version := cells_made_by(placing)):
+        _set_mark(tx, CELLS, version)
+    if marks[FORGETTING]:
         if not _forget(tx):
-            _set_mark(tx, _FORGETTING, 0)
+            _set_mark(tx, FORGETTING, 0)
+            _heed_end(tx, placing)
         return True
     end, count = _window(tx, cursor)
-    if cursor < (target := marks[_REBUILDING]):
-        # The figures on the screens are what they were, so nobody is told.
-        end = min(end, target)
-        _store_facts(tx, _load_facts(tx, cursor, end), placing)
-        _set_mark(tx, PROJECTION, end)
+    if cursor < (target := marks[REBUILDING]):
+        # The event at the target itself may be forgotten: no fact, and long ago.
+        _remake(tx, cursor, min(end, target) if count == WINDOW else target, target, placing)
         return True
     facts = _load_facts(tx, cursor, end) if count else []
     changed = _load_changed_agents(tx, cursor, end) if count else set()
@@ -212,6 +218,41 @@ def project(tx: Tx, known: Known | None = None) -> bool:
     return is_full
 
 
+def _remake(tx: Tx, cursor: int, end: int, target: int, placing: Placing) -> None:
+    """A window of a rebuild. Nobody is told of figures that are made in part: screens learn how far they are, and all figures
+    of today when they are whole."""
+    before = make_view(load_progress(tx, tx.now, placing), placing)
+    _store_facts(tx, _load_facts(tx, cursor, end), placing)
+    _set_mark(tx, PROJECTION, end)
+    newest = int(tx.scalar(select(func.max(_e.seq))) or 0)
+    if end == target and newest > end + WINDOW:
+        # What has happened meanwhile is made before anything is said to be whole.
+        _set_mark(tx, REBUILDING, newest)
+    if _heed_end(tx, placing):
+        return
+    now = make_view(load_progress(tx, tx.now, placing), placing)
+    if now != before:
+        tx.emit(FiguresRemaking(now), {STAFF})
+
+
+def _heed_end(tx: Tx, placing: Placing) -> bool:
+    """Whether everything is made anew: then all screens are told what they show."""
+    if load_progress(tx, tx.now, placing).is_remaking:
+        return False
+    _tell_everybody(tx, placing)
+    tx.emit(FiguresRemaking(None), {STAFF})
+    return True
+
+
+def _tell_everybody(tx: Tx, placing: Placing) -> None:
+    """Also those who have nothing today: they may have been shown something."""
+    u, q = tables.user_account.c, tables.queue.c
+    agents = [row.id for row in tx.rows(select(u.id).where(u.active).order_by(u.id))]
+    queues = [row.id for row in tx.rows(select(q.id))]
+    _emit(tx, load_numbers_of(tx, agents, tx.now, placing).values())
+    _emit_of_queues(tx, load_numbers_of_queues(tx, queues, tx.now))
+
+
 def lock_projected_until(tx: Tx) -> datetime:
     """Takes the projector's checkpoint, and returns an instant that is not before now and after every fact in the cells: what
     is so from then on was so for no fact that has been placed."""
@@ -228,22 +269,25 @@ def without_rebuild(tx: Tx) -> Callable[[], None]:
     """Before a zone comes in to which nothing belongs yet: takes the checkpoint, and returns what is to be called after it.
     Cells that were right stay so."""
     _lock_checkpoint(tx)
-    was_right = _load_marks(tx)[_CELLS] == _version_of(load_placing(tx))
+    was_right = load_marks(tx)[CELLS] == cells_made_by(load_placing(tx))
 
     def after() -> None:
         if was_right:
-            _set_mark(tx, _CELLS, _version_of(load_placing(tx)))
+            _set_mark(tx, CELLS, cells_made_by(load_placing(tx)))
 
     return after
 
 
 def begin_rebuild(tx: Tx) -> None:
-    """From here on `project` first forgets all rows and cells, then makes them anew as far as it had come."""
+    """From here on `project` first forgets all rows and cells, then makes them anew as far as it had come; whoever shows,
+    judges or learns from figures knows (kpi.remaking)."""
     seq = _lock_checkpoint(tx)
-    _set_mark(tx, _REBUILDING, max(seq, _load_marks(tx)[_REBUILDING]))
-    _set_mark(tx, _FORGETTING, 1)
-    _set_mark(tx, _CELLS, _version_of(load_placing(tx)))
+    _set_mark(tx, REBUILDING, max(seq, load_marks(tx)[REBUILDING]))
+    _set_mark(tx, FORGETTING, 1)
+    placing = load_placing(tx)
+    _set_mark(tx, CELLS, cells_made_by(placing))
     _set_mark(tx, PROJECTION, 0)
+    tx.emit(FiguresRemaking(make_view(load_progress(tx, tx.now, placing), placing)), {STAFF})
 
 
 def count_rebuilt(tx: Tx) -> int:
@@ -252,7 +296,7 @@ def count_rebuilt(tx: Tx) -> int:
         tx.scalar(
             select(func.count())
             .select_from(tables.event)
-            .where(_e.seq <= _load_marks(tx)[_REBUILDING], _e.kind.in_(FACT_KINDS))
+            .where(_e.seq <= load_marks(tx)[REBUILDING], _e.kind.in_(FACT_KINDS))
         )
     )
 
@@ -270,12 +314,6 @@ def _forget(tx: Tx) -> bool:
     return False
 
 
-def _version_of(placing: Placing) -> int:
-    """What the cells that are kept were made by: their layout, and the time zones of their days."""
-    zones = [placing.zone.key, *(f"{team} {zone.key}" for team, zone in sorted(placing.team_zones.items()))]
-    return CELLS_VERSION << 32 | crc32("\n".join(zones).encode())
-
-
 def _lock_checkpoint(tx: Tx) -> int:
     """The seq up to which everything is projected; locked until the commit, so one projector works at a time."""
     wanted = select(_p.seq).where(_p.name == PROJECTION).with_for_update()
@@ -284,11 +322,6 @@ def _lock_checkpoint(tx: Tx) -> int:
         tx.insert_new(tables.projection, [{"name": PROJECTION, "seq": 0}])
         seq = tx.scalar(wanted)
     return int(seq)
-
-
-def _load_marks(tx: Tx) -> Counter[str]:
-    """Everything the projector keeps in mind; what it has not written down yet is zero."""
-    return Counter({row.name: row.seq for row in tx.rows(select(_p.name, _p.seq))})
 
 
 def _set_mark(tx: Tx, name: str, seq: int) -> None:

@@ -7,8 +7,8 @@ Two things at once (an agent within a queue), and intervals of agents, teams and
 asking: more than FACT_LIMIT of them is ReportTooLarge, which says what to narrow, never a figure of a part.
 
 What a report is compared with is cut as kpi.earlier says: of a day that goes on, with as much of the day before. What an
-agent does right now is counted up to `now`. A stretch before the first fact or in the future is a gap, not zero;
-`as_of` says up to when everything is told.
+agent does right now is counted up to `now`. A stretch before the first fact, in the future, or whose figures are still to
+be made anew (kpi.remaking) is a gap, not zero and not a part; `as_of` says up to when everything is told.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Table, func, select
 
-from hub.domain.events import FACT_KINDS, AgentSpellEnded
+from hub.domain.events import AgentSpellEnded
 from hub.errors import InvalidInput, ReportTooLarge
 from hub.kpi.belonging import load_kinds, load_placing
 from hub.kpi.cells import EVERYTHING, NOTHING, Cell, Dim
@@ -44,6 +44,7 @@ from hub.kpi.kept_cells import Span, add_up, is_more_than, load_each, load_sums
 from hub.kpi.measures import DEFAULTS, MEASURES, Figure, Measure, Params, counted_of
 from hub.kpi.placing import BY_INTERVAL, Placing
 from hub.kpi.refolding import Wanted, fold_facts, load_facts
+from hub.kpi.remaking import load_progress
 from hub.store import tables
 from hub.store.database import Tx
 
@@ -63,8 +64,6 @@ _NAMED: Mapping[Dim, Table] = {
     Dim.CHANNEL: tables.channel,
     Dim.TOPIC: tables.topic,
 }
-# The checkpoint of the projector (kpi.facts): the figures tell everything up to there.
-PROJECTION = "facts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +130,8 @@ class Compared:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """`as_of`: everything that happened before is in it. `is_complete`: the whole range is told of, without a gap."""
+    """`as_of`: everything that happened before is in it. `is_complete`: the whole range is told of, without a gap.
+    `is_remaking`: figures are being made anew, and gaps are of what is not made yet."""
 
     since: date
     until: date
@@ -143,6 +143,8 @@ class Report:
     measures: tuple[Measure, ...]
     rows: tuple[Row, ...] = field(default=())
     compared: Compared | None = None
+    is_remaking: bool = False
+    params: Params = DEFAULTS
 
 
 def load_figures(tx: Tx, query: Query, now: datetime) -> Report:
@@ -156,17 +158,19 @@ def load_figures(tx: Tx, query: Query, now: datetime) -> Report:
     known = load_known(tx)
     before = _load_before(tx, asked, known) if query.compare else None
     earlier = {} if before is None else before.cells
-    horizon = load_horizon(tx, now)
+    progress = load_progress(tx, now, placing)
     measures = tuple(MEASURES[name] for name in query.measures)
     told = _told(cells, earlier)
     rows = []
     # Days of teams elsewhere begin and end before ours and after.
     filled = {number for number, _ in cells}
     # Of days that are over it does not matter what the projector has still to read of today.
-    is_complete = horizon >= min(now, asked.stretches[-1].end(placing.zone))
+    is_complete = not progress.is_remaking and progress.as_of >= min(now, asked.stretches[-1].end(placing.zone))
     for number, stretch in enumerate(asked.stretches):
         start, end = stretch.start(placing.zone), stretch.end(placing.zone)
         is_gap = number not in filled and (known is None or end <= known or start > now)
+        # A part of the figures would be taken for the whole.
+        is_gap = is_gap or progress.lacks(end)
         is_complete = is_complete and not is_gap
         keys = _keys(query, told.get(number, set()))
         for key in sorted(keys, key=lambda key: (names.get(key, key), key)):
@@ -181,11 +185,13 @@ def load_figures(tx: Tx, query: Query, now: datetime) -> Report:
         placing.zone.key,
         query.grain,
         query.by,
-        min(horizon, now),
+        progress.as_of,
         is_complete,
         measures,
         tuple(rows),
         None if before is None else before.compared,
+        progress.is_remaking,
+        query.params,
     )
 
 
@@ -497,17 +503,3 @@ def load_known(tx: Tx) -> datetime | None:
         )
     )
     return None if first is None else interval_start(first)
-
-
-def load_horizon(tx: Tx, now: datetime) -> datetime:
-    """Everything that was committed before this instant is in the cells: `now`, unless the projector is behind."""
-    behind = load_first_unprojected(tx)
-    return now if behind is None else min(behind, now)
-
-
-def load_first_unprojected(tx: Tx) -> datetime | None:
-    """When the first fact was told that the projector has not seen yet; None: it has seen all."""
-    e, p = tables.event.c, tables.projection.c
-    seen = tx.scalar(select(p.seq).where(p.name == PROJECTION)) or 0
-    row = tx.first(select(e.at).where(e.seq > seen, e.kind.in_(FACT_KINDS)).order_by(e.seq).limit(1))
-    return None if row is None else row.at

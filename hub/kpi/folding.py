@@ -25,6 +25,7 @@ from hub.domain.events import (
     ContactBegan,
     ConversationResolved,
     CustomerAnswered,
+    CustomerJoined,
     FactEvent,
     OfferOver,
     QueueVisitEnded,
@@ -33,7 +34,7 @@ from hub.domain.events import (
     SurveySent,
 )
 from hub.domain.values import ChannelKind, Direction
-from hub.kpi.cells import ABANDONED, ANSWERED, REOPENED, REPEAT_DAYS, REPEATED, rung
+from hub.kpi.cells import ABANDONED, ANSWERED, CALLED_BACK, REOPENED, REPEAT_DAYS, REPEATED, rung
 from hub.kpi.days import cut, wall_ms
 
 _MILLISECOND = timedelta(milliseconds=1)
@@ -42,7 +43,6 @@ _PASSED_AS = {"transferred": "passed_blind", "released": "passed_requeue"}
 _LEFT_AS = {
     "overflow": "overflowed",
     "transferred": "moved",
-    "callback": "called_back",
     "system_drop": "dropped",
     "withdrawn": "withdrawn",
 }
@@ -112,6 +112,9 @@ def fold(fact: FactEvent, extra: Extra, kinds: Mapping[str, str]) -> list[Part]:
             return _survey(fact)
         case AgentSpellEnded():
             return _spell(fact)
+        case CustomerJoined():
+            # It makes a difference to what others add (kpi.sequels).
+            return []
 
 
 def _part(
@@ -139,14 +142,15 @@ def _visit(fact: QueueVisitEnded) -> list[Part]:
     wait = wall_ms(fact.queued_at, fact.removed_at)
     durations = {"wait": wait}
     if fact.reason == "answered":
-        counts = {
-            ANSWERED[rung(wait, inclusive=True)]: 1,
-            "answered_wait_ms": wait,
-            "answered_since_arrival_ms": wall_ms(fact.arrived_at, fact.removed_at),
-        }
+        counts = {ANSWERED[rung(wait, inclusive=True)]: 1, "answered_wait_ms": wait}
+        if fact.is_first:
+            since_arrival = wall_ms(fact.arrived_at, fact.removed_at)
+            counts |= {"answered_first": 1, "answered_since_arrival_ms": since_arrival}
         durations["answered_wait"] = wait
     elif fact.reason == "abandoned":
         counts = {ABANDONED[rung(wait, inclusive=False)]: 1, "abandoned_wait_ms": wait}
+    elif fact.reason == "callback":
+        counts = {CALLED_BACK[rung(wait, inclusive=True)]: 1}
     else:
         counts = {_LEFT_AS[fact.reason]: 1}
         if fact.reason == "withdrawn":

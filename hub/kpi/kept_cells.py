@@ -111,41 +111,44 @@ def _add_counts(tx: Tx, counts: Mapping[Key, Mapping[str, int]]) -> None:
 
 
 def _add_bins(tx: Tx, changes: Mapping[Key, Mapping[str, Mapping[int, int]]]) -> None:
-    wanted: dict[tuple[str, str, str], dict[tuple[int, str], Mapping[int, int]]] = defaultdict(dict)
+    wanted: dict[tuple[str, str], dict[_Place, Mapping[int, int]]] = defaultdict(dict)
     for key, sketches in changes.items():
         for name, bins in sketches.items():
             if any(bins.values()):
-                wanted[key.grain, key.dim, name][key.start, key.dim_id] = bins
+                wanted[key.grain, key.dim][_Place(name, key.start, key.dim_id)] = bins
     rows = []
-    for (grain, dim, name), of_keys in sorted(wanted.items()):
-        kept = _load_kept(tx, grain, dim, name, of_keys)
-        for (start, dim_id), bins in sorted(of_keys.items()):
-            changed = apply_changes(kept.get((start, dim_id), EMPTY), bins)
+    for (grain, dim), of_places in sorted(wanted.items()):
+        kept = _load_kept(tx, grain, dim, of_places)
+        for place, bins in sorted(of_places.items()):
+            changed = apply_changes(kept.get(place, EMPTY), bins)
             if changed == EMPTY:
                 # As if it had never been: a rebuild would not write it either.
-                of = (_s.grain == grain, _s.dim == dim, _s.name == name, _s.start == start, _s.dim_id == dim_id)
-                tx.execute(delete(tables.kpi_sketch).where(*of))
+                of = (_s.name == place.name, _s.start == place.start, _s.dim_id == place.dim_id)
+                tx.execute(delete(tables.kpi_sketch).where(_s.grain == grain, _s.dim == dim, *of))
             else:
-                rows.append((grain, dim, name, start, dim_id, encode(changed)))
+                rows.append((grain, dim, *place, encode(changed)))
     if rows:
         columns = ("grain", "dim", "name", "start", "dim_id", "bins")
         then = "ON CONFLICT (grain, dim, name, start, dim_id) DO UPDATE SET bins = excluded.bins"
         _write(tx, "kpi_sketch", columns, rows, ("text", "text", "text", "int", "text", "bytea"), then)
 
 
-def _load_kept(
-    tx: Tx, grain: str, dim: str, name: str, keys: Iterable[tuple[int, str]]
-) -> dict[tuple[int, str], Sketch]:
-    by_start: dict[int, list[str]] = defaultdict(list)
-    for start, dim_id in keys:
-        by_start[start].append(dim_id)
-    kept: dict[tuple[int, str], Sketch] = {}
-    for start, dim_ids in by_start.items():
-        found = select(_s.dim_id, _s.bins).where(
-            _s.grain == grain, _s.dim == dim, _s.name == name, _s.start == start, _s.dim_id.in_(dim_ids)
-        )
-        kept |= {(start, row.dim_id): decode(row.bins) for row in tx.rows(found)}
-    return kept
+class _Place(NamedTuple):
+    """Where a sketch is, within a grain and a dim."""
+
+    name: str
+    start: int
+    dim_id: str
+
+
+def _load_kept(tx: Tx, grain: str, dim: str, places: Collection[_Place]) -> dict[_Place, Sketch]:
+    """In one query, whose three lists name a few more than are wanted where a window reaches over several days."""
+    names, starts, dim_ids = ({place[n] for place in places} for n in range(3))
+    found = select(_s.name, _s.start, _s.dim_id, _s.bins).where(
+        _s.grain == grain, _s.dim == dim, _s.name.in_(names), _s.start.in_(starts), _s.dim_id.in_(dim_ids)
+    )
+    rows = ((_Place(row.name, row.start, row.dim_id), row.bins) for row in tx.rows(found))
+    return {place: decode(bins) for place, bins in rows if place in places}
 
 
 def _write(

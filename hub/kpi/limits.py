@@ -9,6 +9,8 @@ Invariants:
     a rule stands (an index sees to it). Several processes may look at the same time; mostly one does (`find_due`).
   * An alert and who is to be told of it are one transaction: what broke is told, whoever dies when.
 
+While figures are made anew, limits on them are not judged (is_judged): what was broken stays so, what may break is not told.
+
 An alert keeps the limit as it was. A rule that is changed in what it watches, switched off or removed ends its alert: there
 is no longer anything to be broken, and who was told of it is told so.
 """
@@ -24,18 +26,24 @@ from typing import Any, Literal
 
 from sqlalchemy import Row, delete, func, select, update
 
+from hub.agents import alerts
 from hub.domain.events import SUPERVISORS, KpiAlertChanged
+from hub.domain.values import Role
 from hub.domain.views import KpiAlertView
 from hub.errors import Conflict, InvalidInput, NotFound
 from hub.kpi.limit_state import Limit, Standing, next_standing
-from hub.kpi.live_figures import Watched, better_of, is_told, load_values
+from hub.kpi.live_figures import LIVE_FIGURES, Watched, better_of, is_told, load_values
+from hub.kpi.remaking import load_progress
 from hub.kpi.targets import Scope, scope_faults
 from hub.kpi.webhooks import url_fault
 from hub.store import tables
 from hub.store.database import Tx
 from hub.store.vault import Vault
 
-_r, _al = tables.kpi_alert_rule.c, tables.kpi_alert.c
+_r, _al, _u = tables.kpi_alert_rule.c, tables.kpi_alert.c, tables.user_account.c
+_SUPERVISING = [role.value for role in Role if role.covers(Role.SUPERVISOR)]
+# Of an alert in the list of those who are to look at it.
+_REASON = "limit"
 
 # Wakes the loop that tells (kpi.tellings).
 WAKE = "kpi_tellings"
@@ -83,6 +91,11 @@ def load_rules(tx: Tx) -> list[tuple[Row[Any], datetime | None]]:
     return [(row, row.raised_at) for row in tx.rows(rules)]
 
 
+def is_judged(tx: Tx, row: Row[Any]) -> bool:
+    """Whether the figure that a rule watches is told now: measures are not while they are made anew."""
+    return row.measure in LIVE_FIGURES or load_progress(tx, tx.now).is_current
+
+
 def load_rule(tx: Tx, rule_id: int) -> tuple[Row[Any], datetime | None]:
     found = [each for each in load_rules(tx) if each[0].id == rule_id]
     if not found:
@@ -111,8 +124,9 @@ def replace_rule(
     if is_other:
         _end_alert(tx, before, value=None)
         values |= {"beyond_since": None, "looked_at": None, "value": None}
-    if (before.emails, before.webhook_url) != (values["emails"], values["webhook_url"]) or given.webhook_secret:
-        values["trouble"] = None
+    # With another secret another webhook may listen.
+    same = (*values["emails"], *((given.webhook_url,) if given.webhook_secret is None else ()))
+    values["troubles"] = {each: words for each, words in (before.troubles or {}).items() if each in same} or None
     tx.execute(update(tables.kpi_alert_rule).where(_r.id == rule_id).values(version=_r.version + 1, **values))
 
 
@@ -187,9 +201,11 @@ def load_standing(tx: Tx) -> list[KpiAlertView]:
     return [_view(row) for row in tx.rows(standing)]
 
 
-def load_alerts(tx: Tx, limit: int) -> list[KpiAlertView]:
-    """Those that stand first, then the others; the newest first."""
+def load_alerts(tx: Tx, limit: int, rule_id: int | None = None) -> list[KpiAlertView]:
+    """Those that stand first, then the others; the newest first. None: of all rules."""
     newest = select(tables.kpi_alert).order_by(_al.healed_at.is_not(None), _al.id.desc()).limit(limit)
+    if rule_id is not None:
+        newest = newest.where(_al.rule_id == rule_id)
     return [_view(row) for row in tx.rows(newest)]
 
 
@@ -207,7 +223,8 @@ class Looked:
 def look(tx: Tx) -> Looked | None:
     """The figures that are watched, as they are now; None: nobody watches any, or somebody else has just looked. Only
     reads."""
-    is_due = _r.looked_at.is_(None) | (_r.looked_at <= tx.now - _FRESH)
+    # What was looked at in the future was so before the clock was set back.
+    is_due = _r.looked_at.is_(None) | (_r.looked_at <= tx.now - _FRESH) | (_r.looked_at > tx.now)
     rules = tx.rows(select(_r.id, _r.version, _r.measure, _r.scope, _r.scope_id).where(_r.enabled, is_due))
     if not rules:
         return None
@@ -218,7 +235,8 @@ def look(tx: Tx) -> Looked | None:
 
 def judge(tx: Tx, looked: Looked) -> None:
     """Says which limits broke and which are well again, and who is to be told. A rule that was changed since `looked`, or
-    judged by newer figures, is left alone."""
+    judged by newer figures, is left alone. What is beyond now is no newer: the clock was set back, and nothing is known of
+    how long a figure has been beyond its limit."""
     rules = tx.rows(
         select(tables.kpi_alert_rule)
         .where(_r.enabled, _r.id.in_([rule_id for rule_id, _ in looked.values]))
@@ -232,12 +250,13 @@ def judge(tx: Tx, looked: Looked) -> None:
     )
     seen: list[dict[str, Any]] = []
     for row in rules:
-        if (row.id, row.version) not in looked.values or (row.looked_at is not None and row.looked_at >= looked.at):
+        looked_at = None if row.looked_at is None or row.looked_at > tx.now else row.looked_at
+        if (row.id, row.version) not in looked.values or (looked_at is not None and looked_at >= looked.at):
             continue
         value = looked.values[row.id, row.version]
         limit = Limit(row.raise_at, row.clear_at, row.for_s, better_of(row.measure))
         # What was so while nobody looked, nobody knows.
-        is_unbroken = row.looked_at is not None and looked.at - row.looked_at <= _BLIND
+        is_unbroken = looked_at is not None and looked.at - looked_at <= _BLIND
         before = Standing(row.beyond_since if is_unbroken else None, row.id in broken)
         after, what = next_standing(limit, before, value, looked.at)
         seen.append({"id": row.id, "looked_at": looked.at, "value": value, "beyond_since": after.beyond_since})
@@ -255,6 +274,11 @@ def _raise_alert(tx: Tx, rule: Row[Any], value: float) -> None:
         {"rule_id": rule.id, "raised_at": tx.now, "value": value, **{name: rule._mapping[name] for name in kept}},
     )
     _tell(tx, alert_id, rule, "raised")
+    if rule.to_console:
+        told = {name: rule._mapping[name] for name in ("name", "measure", "scope", "scope_id")}
+        told |= {"alert_id": alert_id, "value": str(value)}
+        supervisors = {row.id for row in tx.rows(select(_u.id).where(_u.active, _u.role.in_(_SUPERVISING)))}
+        alerts.raise_alert(tx, supervisors, level="notify", reason=_REASON, conversation_id=None, data=told)
 
 
 def _end_alert(tx: Tx, rule: Row[Any], value: float | None) -> None:
@@ -267,6 +291,8 @@ def _end_alert(tx: Tx, rule: Row[Any], value: float | None) -> None:
     )
     for row in tx.rows(ended):
         _tell(tx, row.id, rule, "healed")
+        # Whoever has not looked yet learns that it was broken, and that it is well again.
+        alerts.add_to_alerts(tx, _REASON, {"alert_id": row.id}, {"healed_at": tx.now.isoformat()})
 
 
 def _tell(tx: Tx, alert_id: int, rule: Row[Any], what: Literal["raised", "healed"]) -> None:

@@ -6,7 +6,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, func, select
@@ -14,12 +14,13 @@ from sqlalchemy import ColumnElement, Select, func, select
 from hub.domain.states import AgentState, ConversationStatus
 from hub.errors import InvalidInput
 from hub.kpi.belonging import load_placing
-from hub.kpi.cells import Dim
+from hub.kpi.cells import NOTHING, Dim
 from hub.kpi.days import local_day
 from hub.kpi.defaults import load_params
 from hub.kpi.figures import Query, load_figures
 from hub.kpi.measures import MEASURES, Better, Unit
 from hub.kpi.open_work import WAITS
+from hub.kpi.remaking import load_progress
 from hub.kpi.targets import Scope
 from hub.routing.estimates import load_estimates
 from hub.store import tables
@@ -29,10 +30,6 @@ log = logging.getLogger(__name__)
 
 _c, _a, _u = tables.conversation.c, tables.agent.c, tables.user_account.c
 _qm, _tm = tables.queue_member.c, tables.team_member.c
-
-# The projector is some milliseconds behind while much happens. One that is further behind tells of another time (it makes
-# everything anew, say), and limits are not judged by that.
-_BEHIND = timedelta(seconds=60)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +78,7 @@ def is_told(figure: str, scope: Scope) -> bool:
 
 
 def load_values(tx: Tx, watched: Iterable[Watched]) -> dict[Watched, float | None]:
-    """As they are now; None: there is no case. One that cannot be told now is not in it."""
+    """As they are now; None: there is no case. One that cannot be told now (figures are being made anew) is not in it."""
     wanted = {each for each in watched if is_told(each.figure, each.scope)}
     live = {each for each in wanted if each.figure in LIVE_FIGURES}
     values: dict[Watched, float | None] = {}
@@ -168,6 +165,8 @@ def _load_measures(tx: Tx, wanted: Collection[Watched]) -> dict[Watched, float |
     if not wanted:
         return {}
     placing, params = load_placing(tx), load_params(tx)
+    if not load_progress(tx, tx.now, placing).is_current:
+        return {}
     reports: dict[tuple[Dim, Any], list[Watched]] = defaultdict(list)
     for each in sorted(wanted, key=lambda each: (each.scope, each.scope_id or 0, each.figure)):
         zone = placing.zone
@@ -186,10 +185,9 @@ def _load_measures(tx: Tx, wanted: Collection[Watched]) -> dict[Watched, float |
             # One report that cannot be told must not keep the limits of all others from being looked at.
             log.exception("kpi.limits_untold")
             continue
-        if report.as_of < tx.now - _BEHIND:
-            continue
         told = {row.key: row.figures for row in report.rows}
         for each in of_report:
+            # A day that has begun elsewhere is a gap to us until something happens in it.
             figure = told.get(None if each.scope_id is None else str(each.scope_id), {}).get(each.figure)
-            values[each] = None if figure is None else figure.value
+            values[each] = (figure or MEASURES[each.figure].of(NOTHING, params)).value
     return values

@@ -22,6 +22,7 @@ from hub.domain.events import (
     ContactBegan,
     ConversationResolved,
     CustomerAnswered,
+    CustomerJoined,
     OfferOver,
     QueueVisitEnded,
     SegmentEnded,
@@ -31,6 +32,7 @@ from hub.domain.events import (
 from hub.kpi.cells import (
     ABANDONED,
     ANSWERED,
+    CALLED_BACK,
     LADDER_S,
     OFFER_OUTCOMES,
     REPEAT_DAYS,
@@ -38,6 +40,7 @@ from hub.kpi.cells import (
     Dim,
     abandoned_before,
     answered_within,
+    called_back_within,
     reopened_within,
     repeated_within,
 )
@@ -112,6 +115,19 @@ class Params:
 
 
 DEFAULTS = Params()
+
+
+def conditions_of(measure: Measure, params: Params) -> list[str]:
+    """What a figure was counted with, in words: "answered within 20 s". Of the switches those that are not as usual."""
+    told = {
+        "threshold_s": f"answered within {params.threshold_s} s",
+        "short_s": f"short abandons: under {params.short_s} s",
+        "days": f"within {params.days} days",
+        "with_abandons": "" if params.with_abandons else "abandons left out",
+        "with_short_abandons": "" if params.with_short_abandons else "short abandons left out",
+        "with_flow_outs": "what flowed out added" if params.with_flow_outs else "",
+    }
+    return [told[name] for name in measure.params if told[name]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,12 +228,17 @@ def _share(part: str, whole: tuple[str, ...]) -> Callable[[Cell, Params], Figure
 
 
 # --- service level -------------------------------------------------------------------------------------------------------
-# The names are those of the places where the formulas are published: ICMI, "Service Level Calculations", QueueTips of July
-# 2002 (icmi.com/Resources/QueueTips/2005/March), numbers 1, 3, 4 and 5; Asterisk, app_queue.c, ServicelevelPerf and
-# ServicelevelPerf2; Amazon Connect, Administrator Guide, metric definitions, "Service level"; Genesys Cloud Resource Center,
-# "Configure the service level calculation". All as read in November 2026.
+# The names are those of the places where the formulas are published, as read in November 2026:
+#   * ICMI, QueueTips, "Service Level Calculations", formulas 1, 3, 4 and 5: a question of July 2002 with its answer of August
+#     2002, which its address files elsewhere (icmi.com/Resources/QueueTips/2005/March/Service-Level-Calculations.aspx).
+#   * Asterisk, apps/app_queue.c of August 2026, ServicelevelPerf and ServicelevelPerf2. It counts in whole seconds, and has
+#     who gave up exactly at its threshold within it; here that is no longer before it.
+#   * Amazon Connect, Administrator Guide (github.com/awsdocs/amazon-connect-admin-guide, historical-metrics-definitions.md),
+#     "Service level X seconds": removed from the queue within X seconds ÷ contacts queued; removed is who was answered,
+#     abandoned or asked to be called back. What becomes of work that nobody wants any more it does not say.
+#   * Genesys Cloud Resource Center, "Configure the service level calculation", with its three switches.
 
-_FLOWED_OUT = ("overflowed", "moved", "called_back")
+_FLOWED_OUT = ("overflowed", "moved", *CALLED_BACK)
 _OFFERED = (*ANSWERED, *ABANDONED, *_FLOWED_OUT, "dropped")
 _ENDED = (*ANSWERED, *ABANDONED)
 
@@ -255,9 +276,10 @@ def _of_answered(cell: Cell, params: Params) -> Figure:
     return Figure(_ratio(cell.sum(answered_within(params.threshold_s)), cell.sum(ANSWERED)), cell.sum(ANSWERED))
 
 
-def _of_offered(cell: Cell, params: Params) -> Figure:
-    cases = offered(cell)
-    return Figure(_ratio(cell.sum(answered_within(params.threshold_s)), cases), cases)
+def _removed(cell: Cell, params: Params) -> Figure:
+    bound = params.threshold_s
+    removed = cell.sum((*answered_within(bound), *abandoned_before(bound), *called_back_within(bound)))
+    return Figure(_ratio(removed, offered(cell)), offered(cell))
 
 
 def _genesys(cell: Cell, params: Params) -> Figure:
@@ -354,8 +376,9 @@ SERVICE_LEVELS = (
     _level(
         "_connect",
         "Service level (Amazon Connect)",
-        "Answered within the threshold ÷ all that were queued and left: answered, abandoned, passed on, called back.",
-        _of_offered,
+        "(Answered within the threshold + abandoned before it + asked within it to be called back) ÷ all that came to wait in"
+        " the queue and left it in whatever way, but those nobody wanted any more.",
+        _removed,
         _OFFERED,
     ),
     _level(
@@ -420,13 +443,16 @@ _WAITING = (
         id="asa_arrival",
         version=1,
         name="Average speed of answer, from arrival",
-        formula="From arrival (menu and queues before included) to the answer: the mean of those answered.",
+        formula=(
+            "From the arrival of a request (menu and all queues included) to the first agent who answered it: the mean. What"
+            " waits again after an agent had it is not in it."
+        ),
         unit=Unit.SECONDS,
         clock=Clock.WALL,
         source=QueueVisitEnded.KIND,
         day_by="removed_at",
-        of=_mean(("answered_since_arrival_ms",), ANSWERED),
-        reads=(*ANSWERED, "answered_since_arrival_ms"),
+        of=_mean(("answered_since_arrival_ms",), ("answered_first",)),
+        reads=("answered_first", "answered_since_arrival_ms"),
         by=EVERYBODY,
         better=Better.LOWER,
     ),
@@ -620,8 +646,8 @@ CALLS_MISSED = Measure(
     version=1,
     name="Missed calls",
     formula=(
-        "Times a call rang out at an agent, who neither accepted nor declined it. That the customer hung up first, or a"
-        " colleague took it, is no missed call."
+        "Times a call rang at an agent who neither accepted nor declined it: it rang out, or their device was lost as it"
+        " rang. That the customer hung up first, or a colleague took it, is no missed call."
     ),
     unit=Unit.COUNT,
     clock=Clock.NONE,
@@ -678,7 +704,10 @@ _HANDLING = (
         id="handle_s",
         version=1,
         name="Handle time of digital work, elapsed",
-        formula="From connecting to the end of a hold, of all holds but those of calls: median, 90th percentile and mean.",
+        formula=(
+            "From connecting to the end of a hold, time in which it was put aside included, of all holds but those of calls:"
+            " median, 90th percentile and mean."
+        ),
         unit=Unit.SECONDS,
         clock=Clock.WALL,
         source=SegmentEnded.KIND,
@@ -693,8 +722,8 @@ _HANDLING = (
         version=1,
         name="Handle time of digital work, shared",
         formula=(
-            "The same time, each second divided by the work the agent held in it (put aside pieces left out): the mean."
-            " Holds of before that was written down are not in it."
+            "The same time without that in which the work was put aside, each second divided by the pieces of work that the"
+            " agent had at hand in it: the mean. Holds of before that was written down are not in it."
         ),
         unit=Unit.SECONDS,
         clock=Clock.WALL,
@@ -710,8 +739,9 @@ _HANDLING = (
         version=1,
         name="Transfer rate",
         formula=(
-            "Holds and parts in calls that ended by passing the customer on ÷ all of them. Apart: blind, after asking a"
-            " colleague (consult), and given back to the queue (requeue)."
+            "Holds and parts in calls whose agent passed the customer on ÷ all of them. Apart: blind, after asking a"
+            " colleague (consult), and given back to the queue (requeue). Work that a supervisor or a rule took from its"
+            " agent was not passed on by them."
         ),
         unit=Unit.SHARE,
         clock=Clock.NONE,
@@ -754,11 +784,12 @@ def _fcr(cell: Cell, params: Params) -> Figure:
 
 FIRST_RESPONSE = Measure(
     id="first_response_s",
-    version=1,
+    version=2,
     name="First response",
     formula=(
-        "From the first customer message that nobody had answered to the first reply by a person, once a conversation,"
-        " credited to who replied. Automatic replies do not count."
+        "From the first customer message that nobody had answered to the first reply by a person, once a request (a new"
+        " conversation, or one that was opened again), credited to who replied. Automatic replies do not count. Of what was"
+        " answered before version 2 once a conversation."
     ),
     unit=Unit.SECONDS,
     clock=Clock.WALL,
@@ -876,18 +907,20 @@ _ANSWERING = (
         name="First contact resolution",
         formula=(
             "Resolutions after which the customer did not come again within so many days, on any channel, about the same"
-            " topic (one that is not known counts as the same) ÷ resolutions. The latest days may still fall."
+            " topic ÷ resolutions. The topic is that with which the later request was resolved, else that with which it"
+            " began; one that is not known counts as the same. Who turns out to be a customer we knew is that customer. So"
+            " figures may still change."
         ),
         unit=Unit.SHARE,
         clock=Clock.WALL,
-        source=f"{ConversationResolved.KIND}, {ContactBegan.KIND}",
+        source=f"{ConversationResolved.KIND}, {ContactBegan.KIND}, {CustomerJoined.KIND}",
         day_by="resolved_at",
         of=_fcr,
         reads=("resolved_known", *repeated_within(REPEAT_DAYS[-1])),
         by=EVERYBODY,
         better=Better.HIGHER,
         params=("days",),
-        beside=(ContactBegan.KIND,),
+        beside=(ContactBegan.KIND, CustomerJoined.KIND),
     ),
 )
 
@@ -1149,4 +1182,10 @@ MEASURES: Mapping[str, Measure] = _by_id(
 )
 
 # Formulas that are not in force any more, by id and version: who quotes an old figure finds here what it meant.
-RETIRED: Mapping[tuple[str, int], str] = {("asa_queue", 1): ASA_CALLS.formula}
+RETIRED: Mapping[tuple[str, int], str] = {
+    ("asa_queue", 1): ASA_CALLS.formula,
+    ("first_response_s", 1): (
+        "From the first customer message that nobody had answered to the first reply by a person, once a conversation,"
+        " credited to who replied. Automatic replies do not count."
+    ),
+}

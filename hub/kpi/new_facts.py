@@ -1,8 +1,9 @@
 """What facts that are new change: what they add themselves, and what older rows add differently because of them.
 
-A resolution learns that the customer came back, a hold how much other work there was beside it, a part in a call that it was
-handed over. Each is computed anew from all rows there are (kpi.sequels); what the row added before is taken out of the cells,
-and what it adds now put in. So the order in which facts come, and where windows are cut, make no difference.
+A resolution learns that the customer came back, be it as somebody else whom they turned out to be; a hold, how much other
+work there was beside it; a part in a call, that it was handed over. Each is computed anew from all rows there are
+(kpi.sequels); what the row added before is taken out of the cells, and what it adds now put in. So the order in which facts
+come, and where windows are cut, make no difference.
 
 Reads the rows of the conversations, customers, calls and agents that are concerned, by index.
 """
@@ -10,35 +11,51 @@ Reads the rows of the conversations, customers, calls and agents that are concer
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any, TypeVar
 
-from sqlalchemy import update
+from sqlalchemy import bindparam, or_, update
 
 from hub.domain.events import (
     AgentSpellEnded,
     CallSegmentEnded,
     ContactBegan,
     ConversationResolved,
+    CustomerJoined,
     FactEvent,
     SegmentEnded,
     SurveyAnswered,
 )
 from hub.kpi.belonging import load_kinds
-from hub.kpi.fact_rows import TABLES, Kept, load_kept
+from hub.kpi.fact_rows import TABLES, Kept, find_kept, load_found, load_kept
 from hub.kpi.folding import BARE, Extra, fold, is_voice
 from hub.kpi.kept_cells import Changes
 from hub.kpi.placing import Placing, count_contacts
-from hub.kpi.sequels import REPEAT_WINDOW, is_request, was_consulted, weigh, what_followed
+from hub.kpi.sequels import REPEAT_WINDOW, is_request, was_consulted, weigh, what_followed, who_is
 from hub.store import tables
 from hub.store.database import Tx
+
+_s, _a = tables.fact_segment.c, tables.fact_agent_state.c
 
 F = TypeVar("F", bound=FactEvent)
 
 # Two holds of one local day are never further apart, whatever the zone and its clocks.
 _A_DAY = timedelta(hours=26)
+# One agent's, beside a stretch of time: asked of each agent by themselves, whose stretches have nothing in common.
+_HOLDS_BESIDE = find_kept(
+    SegmentEnded,
+    _s.agent_id == bindparam("agent_id"),
+    _s.ended_at > bindparam("since"),
+    _s.connected_at < bindparam("until"),
+)
+_SPELLS_BESIDE = find_kept(
+    AgentSpellEnded,
+    _a.agent_id == bindparam("agent_id"),
+    _a.until > bindparam("since"),
+    _a.since < bindparam("until"),
+)
 _REVISED = (SegmentEnded, ConversationResolved, CallSegmentEnded)
 
 
@@ -99,9 +116,10 @@ def _of(facts: Iterable[FactEvent], kind: type[F]) -> list[F]:
 
 def _resolutions(tx: Tx, new: Iterable[FactEvent]) -> list[tuple[Kept, Extra]]:
     """The resolutions these facts concern, and what followed each."""
-    contacts = [contact for contact in _of(new, ContactBegan) if is_request(contact)]
     resolved = _of(new, ConversationResolved)
-    if not contacts and not resolved:
+    contacts = [contact for contact in _of(new, ContactBegan) if is_request(contact)]
+    joined = {customer for join in _of(new, CustomerJoined) for customer in (join.customer_id, join.into_id)}
+    if not contacts and not resolved and not joined:
         return []
     r, c = tables.fact_resolution.c, tables.fact_contact.c
     conversations = {fact.conversation_id for fact in resolved}
@@ -109,14 +127,17 @@ def _resolutions(tx: Tx, new: Iterable[FactEvent]) -> list[tuple[Kept, Extra]]:
     concerned = {
         _entry(kept): kept for kept in load_kept(tx, ConversationResolved, r.conversation_id.in_(conversations))
     }
-    siblings: dict[int, list[ConversationResolved]] = defaultdict(list)
-    for kept in concerned.values():
-        siblings[kept.fact.conversation_id].append(kept.fact)  # type: ignore[union-attr,arg-type]
+    contacts += _told_apart(tx, resolved)
     if contacts:
         arrived = [contact.arrived_at for contact in contacts]
-        customers = {contact.customer_id for contact in contacts}
+        customers = _load_persons(tx, {contact.customer_id for contact in contacts}).keys()
         within = (r.resolved_at >= min(arrived) - REPEAT_WINDOW, r.resolved_at < max(arrived))
         for kept in load_kept(tx, ConversationResolved, r.customer_id.in_(customers), *within):
+            concerned.setdefault(_entry(kept), kept)
+    if joined:
+        # Who was joined had come before, and so had those to whom they belong: at any time.
+        customers = _load_persons(tx, joined).keys()
+        for kept in load_kept(tx, ConversationResolved, r.customer_id.in_(customers)):
             concerned.setdefault(_entry(kept), kept)
     facts = [kept.fact for kept in concerned.values() if isinstance(kept.fact, ConversationResolved)]
     if not facts:
@@ -125,20 +146,49 @@ def _resolutions(tx: Tx, new: Iterable[FactEvent]) -> list[tuple[Kept, Extra]]:
         tx, ContactBegan, c.conversation_id.in_({fact.conversation_id for fact in facts}), c.episode > 0
     )
     by_conversation = _by(reopened, "conversation_id")
+    persons = _load_persons(tx, {fact.customer_id for fact in facts if fact.customer_id is not None})
     days = [fact.resolved_at for fact in facts]
     within = (c.arrived_at > min(days), c.arrived_at <= max(days) + REPEAT_WINDOW)
-    customers = {fact.customer_id for fact in facts if fact.customer_id is not None}
-    by_customer = _by(load_kept(tx, ContactBegan, c.customer_id.in_(customers), *within), "customer_id")
-    others = {fact.conversation_id for fact in facts} - set(siblings)
-    for kept in load_kept(tx, ConversationResolved, r.conversation_id.in_(others)):
-        siblings[kept.fact.conversation_id].append(kept.fact)  # type: ignore[union-attr,arg-type]
+    came_by: defaultdict[int, list[ContactBegan]] = defaultdict(list)
+    for kept in load_kept(tx, ContactBegan, c.customer_id.in_(persons), *within):
+        assert isinstance(kept.fact, ContactBegan)
+        came_by[persons[kept.fact.customer_id]].append(kept.fact)
+    of = {fact.conversation_id for fact in facts} | {one.conversation_id for came in came_by.values() for one in came}
+    ended = _by(load_kept(tx, ConversationResolved, r.conversation_id.in_(of)), "conversation_id")
     found = []
     for kept in concerned.values():
         fact = kept.fact
         assert isinstance(fact, ConversationResolved)
-        came: list[Any] = [*by_conversation[fact.conversation_id], *by_customer[fact.customer_id]]
-        found.append((kept, what_followed(fact, came, siblings[fact.conversation_id])))
+        came: list[Any] = [*by_conversation[fact.conversation_id]]
+        if fact.customer_id is not None:
+            came += came_by[persons[fact.customer_id]]
+        about = {fact.conversation_id, *(contact.conversation_id for contact in came)}
+        after = [resolution for conversation in about for resolution in ended[conversation]]
+        found.append((kept, what_followed(fact, came, after, persons)))
     return found
+
+
+def _told_apart(tx: Tx, resolved: Iterable[ConversationResolved]) -> list[ContactBegan]:
+    """The requests of which these are the resolutions: what they were about is known now."""
+    wanted = {(fact.conversation_id, fact.reopened_count) for fact in resolved if fact.topic_id is not None}
+    c = tables.fact_contact.c
+    rows = load_kept(tx, ContactBegan, c.conversation_id.in_({conversation for conversation, _ in wanted}))
+    came = [kept.fact for kept in rows if isinstance(kept.fact, ContactBegan)]
+    return [one for one in came if is_request(one) and (one.conversation_id, one.episode) in wanted]
+
+
+def _load_persons(tx: Tx, customers: Collection[int]) -> dict[int, int]:
+    """These, all who are the same as one of them by now, and with each whom they have become."""
+    j = tables.fact_customer_joined.c
+    known, fresh = set(customers), set(customers)
+    joins: dict[int, CustomerJoined] = {}
+    while fresh:
+        beside = load_kept(tx, CustomerJoined, or_(j.customer_id.in_(fresh), j.into_id.in_(fresh)))
+        joins |= {kept.fact.customer_id: kept.fact for kept in beside if isinstance(kept.fact, CustomerJoined)}
+        fresh = {one for join in joins.values() for one in (join.customer_id, join.into_id)} - known
+        known |= fresh
+    become = who_is(joins.values())
+    return {customer: become.get(customer, customer) for customer in known}
 
 
 def _entry(kept: Kept) -> int:
@@ -169,13 +219,12 @@ def _parts(tx: Tx, new: Iterable[FactEvent]) -> list[tuple[Kept, Extra]]:
 
 def _holds(tx: Tx, new: Iterable[FactEvent], kinds: Mapping[str, str]) -> list[tuple[Kept, Extra]]:
     """The holds that these facts concern, each with its time shared out."""
-    s, a = tables.fact_segment.c, tables.fact_agent_state.c
     concerned = {fact.assignment_id: Kept(fact) for fact in _of(new, SegmentEnded)}
     spells: dict[int, list[AgentSpellEnded]] = _by([Kept(fact) for fact in _of(new, AgentSpellEnded)], "agent_id")
     for agent_id, of_agent in spells.items():
         since, until = min(spell.since for spell in of_agent), max(spell.until for spell in of_agent)
-        of = (s.agent_id == agent_id, s.ended_at > since, s.connected_at < until)
-        for kept in load_kept(tx, SegmentEnded, *of):
+        beside = {"agent_id": agent_id, "since": since, "until": until}
+        for kept in load_found(tx, SegmentEnded, _HOLDS_BESIDE, beside):
             assert isinstance(kept.fact, SegmentEnded)
             concerned[kept.fact.assignment_id] = kept
     holds: dict[int, list[SegmentEnded]] = _by(concerned.values(), "agent_id")
@@ -185,10 +234,10 @@ def _holds(tx: Tx, new: Iterable[FactEvent], kinds: Mapping[str, str]) -> list[t
         if not digital:
             continue
         since, until = min(hold.connected_at for hold in digital), max(hold.ended_at for hold in digital)
-        of = (a.agent_id == agent_id, a.until > since, a.since < until)
-        beside = [kept.fact for kept in load_kept(tx, AgentSpellEnded, *of)]
+        beside = {"agent_id": agent_id, "since": since, "until": until}
+        found = [kept.fact for kept in load_found(tx, AgentSpellEnded, _SPELLS_BESIDE, beside)]
         for hold in digital:
-            weighed[hold.assignment_id] = weigh(hold, [one for one in beside if isinstance(one, AgentSpellEnded)])
+            weighed[hold.assignment_id] = weigh(hold, [one for one in found if isinstance(one, AgentSpellEnded)])
     return [(kept, Extra(weighted_s=weighed.get(row_id))) for row_id, kept in concerned.items()]
 
 

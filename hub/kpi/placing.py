@@ -11,17 +11,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime, timedelta
+from itertools import pairwise
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from hub.domain.events import SegmentEnded
 from hub.kpi.cells import EVERYTHING, Dim
-from hub.kpi.days import Grain, day_number, interval_number
+from hub.kpi.days import Grain, day_number, day_of, interval_number, start_of
 from hub.kpi.folding import Part
 
 # These have cells by interval, too.
 BY_INTERVAL = frozenset({Dim.ALL, Dim.QUEUE, Dim.CHANNEL})
+
+_UTC, _DAY = ZoneInfo("UTC"), timedelta(days=1)
 
 
 class Key(NamedTuple):
@@ -70,6 +73,24 @@ class Placing:
         """Of several teams the one with the lowest id that has a zone of its own decides."""
         own = (self.team_zones[team] for team in self.teams_of(agent_id, at) if team in self.team_zones)
         return next(own, self.zone)
+
+    def days_of_agent(self, agent_id: int, since: date, until: date) -> dict[date, list[tuple[datetime, datetime]]]:
+        """What each of their local days consists of, both included, as stretches start <= t < end in order. It is one, but
+        where they came to a team with another clock: then a day may be short, long, or come in two parts."""
+        # No zone's day begins or ends further from that of UTC.
+        first, last = start_of(since, _UTC) - _DAY, start_of(until, _UTC) + 2 * _DAY
+        moved = {at for m in self.memberships.get(agent_id, ()) for at in (m.since, m.until) if at is not None}
+        found: dict[date, list[tuple[datetime, datetime]]] = {}
+        for number in range(since.toordinal(), until.toordinal() + 1):
+            pieces = found[date.fromordinal(number)] = []
+            for start, end in pairwise(sorted({first, last, *(at for at in moved if first < at < last)})):
+                day = day_of(date.fromordinal(number), self.zone_of_agent(agent_id, start))
+                piece = (max(start, day.start), min(end, day.end))
+                if pieces and pieces[-1][1] == piece[0] < piece[1]:
+                    pieces[-1] = (pieces[-1][0], piece[1])
+                elif piece[0] < piece[1]:
+                    pieces.append(piece)
+        return found
 
     def day(self, at: datetime, zone: ZoneInfo) -> int:
         key = (interval_number(at), zone.key)

@@ -8,7 +8,7 @@ Pure: standard library only, and no clock.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
 from hub.domain.events import (
@@ -16,6 +16,7 @@ from hub.domain.events import (
     CallSegmentEnded,
     ContactBegan,
     ConversationResolved,
+    CustomerJoined,
     SegmentEnded,
 )
 from hub.domain.values import Direction
@@ -34,16 +35,41 @@ def is_request(contact: ContactBegan) -> bool:
     return contact.direction == Direction.IN.value
 
 
-def is_about(contact: ContactBegan, resolution: ConversationResolved) -> bool:
+def is_about(topic_id: int | None, resolution: ConversationResolved) -> bool:
     """Whether it may be about the same: that of which the topic is not known, as mostly when it begins, may."""
-    topics = {contact.topic_id, resolution.topic_id}
+    topics = {topic_id, resolution.topic_id}
     return None in topics or len(topics) == 1
 
 
+def who_is(joins: Iterable[CustomerJoined]) -> dict[int, int]:
+    """Of everybody who was joined to another, whom they have become: the last of a chain."""
+    into = {join.customer_id: join.into_id for join in joins}
+
+    def last(customer_id: int) -> int:
+        seen = {customer_id}
+        while (one := into.get(customer_id)) is not None and one not in seen:
+            seen.add(one)
+            customer_id = one
+        return customer_id
+
+    return {customer_id: last(customer_id) for customer_id in into}
+
+
 def what_followed(
-    resolution: ConversationResolved, contacts: Iterable[ContactBegan], resolutions: Iterable[ConversationResolved]
+    resolution: ConversationResolved,
+    contacts: Iterable[ContactBegan],
+    resolutions: Iterable[ConversationResolved],
+    persons: Mapping[int, int],
 ) -> Extra:
-    """`contacts`: those of its conversation and of its customer, `resolutions`: those of its conversation."""
+    """`contacts`: those of its conversation and of its customer, whoever that was then; `resolutions`: those of its
+    conversation and of theirs; `persons`: whom customers have become. What a contact was about its own resolution says, as
+    soon as there is one that does."""
+    resolutions = list(resolutions)
+    topics = {
+        (other.conversation_id, other.reopened_count): other.topic_id
+        for other in resolutions
+        if other.topic_id is not None
+    }
     reopened_at: datetime | None = None
     repeated_at: datetime | None = None
     for contact in contacts:
@@ -52,9 +78,11 @@ def what_followed(
         if contact.conversation_id == resolution.conversation_id and contact.episode == resolution.reopened_count + 1:
             reopened_at = contact.arrived_at
         if (
-            contact.customer_id == resolution.customer_id
+            resolution.customer_id is not None
+            and persons.get(contact.customer_id, contact.customer_id)
+            == persons.get(resolution.customer_id, resolution.customer_id)
             and resolution.resolved_at < contact.arrived_at <= resolution.resolved_at + REPEAT_WINDOW
-            and is_about(contact, resolution)
+            and is_about(topics.get((contact.conversation_id, contact.episode), contact.topic_id), resolution)
             and (repeated_at is None or contact.arrived_at < repeated_at)
         ):
             repeated_at = contact.arrived_at
@@ -66,19 +94,27 @@ def what_followed(
 
 
 def weigh(segment: SegmentEnded, spells: Iterable[AgentSpellEnded]) -> float | None:
-    """The seconds of a hold, each divided by the pieces of work that its agent held in it; none where all was put aside.
-    None: not all of its time is covered by the agent's spells."""
+    """The seconds of a hold, each divided by the pieces of work that its agent held in it; none in which it was put aside
+    itself. None: not all of its time is covered by the agent's spells."""
     covered = weighted = 0
     for spell in spells:
         if spell.agent_id != segment.agent_id:
             continue
-        within = min(spell.until, segment.ended_at) - max(spell.since, segment.connected_at)
-        if (shared := within // _MICROSECOND) > 0:
-            covered += shared
-            weighted += shared // spell.work_count if spell.work_count else 0
+        since, until = max(spell.since, segment.connected_at), min(spell.until, segment.ended_at)
+        if since >= until:
+            continue
+        covered += (until - since) // _MICROSECOND
+        if spell.work_count:
+            weighted += (until - since - _put_aside(segment, since, until)) // _MICROSECOND // spell.work_count
     if covered < (segment.ended_at - segment.connected_at) // _MICROSECOND:
         return None
     return weighted / 1_000_000
+
+
+def _put_aside(segment: SegmentEnded, since: datetime, until: datetime) -> timedelta:
+    """How long of that time the hold was put aside."""
+    turns = zip(segment.put_aside[::2], segment.put_aside[1::2], strict=True)
+    return sum((max(timedelta(), min(back, until) - max(away, since)) for away, back in turns), timedelta())
 
 
 def was_consulted(part: CallSegmentEnded, parts: Iterable[CallSegmentEnded]) -> bool:

@@ -20,10 +20,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from html import escape
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Row, delete, exists, func, select, update
 
 from hub.errors import DatabaseAway, HubError, ProviderError, Refused, Unavailable
+from hub.kpi.belonging import load_zone
 from hub.kpi.limits import WAKE, judge, load_rule, look
 from hub.kpi.live_figures import LIVE_FIGURES, name_of, unit_of
 from hub.kpi.measures import MEASURES, Unit
@@ -55,7 +57,8 @@ _PRUNE_EVERY_S = 3_600.0
 
 @dataclass(frozen=True, slots=True)
 class Telling:
-    """`what`: raised, healed, or test. `value`: at that moment; None: there is no figure any more. `of`: whose it is."""
+    """`what`: raised, healed, or test. `value`: at that moment; None: there is no figure any more. `of`: whose it is.
+    `zone`: by whose clocks a mail tells times."""
 
     delivery_id: str
     what: str
@@ -75,6 +78,7 @@ class Telling:
     raised_at: datetime | None
     value: float | None
     language: str = "en"
+    zone: str = "UTC"
     telling_id: int | None = None
     tries: int = 0
 
@@ -133,6 +137,7 @@ def _telling(tx: Tx, row: Row[Any]) -> Telling:
         raised_at=row.raised_at,
         value=row.value if is_raised else row.healed_value,
         language=_language_of(tx, row.address),
+        zone=load_zone(tx).key,
         telling_id=row.id,
         tries=row.tries,
     )
@@ -154,17 +159,39 @@ def _language_of(tx: Tx, address: str) -> str:
 
 
 def record(tx: Tx, telling: Telling, failure: ProviderError | None) -> None:
-    """What became of an attempt: done, given up, or to be tried again. Why it failed stands at the rule."""
+    """What became of an attempt: done, given up, or to be tried again. Why it failed stands at the rule, for each address."""
     due_at = None
     if failure is not None and not isinstance(failure, Refused) and telling.tries < _TRIES:
         due_at = tx.now + timedelta(seconds=_BACK_OFF_S * 2 ** (telling.tries - 1))
     tx.execute(update(tables.kpi_telling).where(_t.id == telling.telling_id).values(due_at=due_at))
-    note_trouble(tx, telling.rule_id, None if failure is None else failure.message)
+    note_trouble(tx, telling.rule_id, {telling.address: None if failure is None else failure.message})
 
 
-def note_trouble(tx: Tx, rule_id: int | None, trouble: str | None) -> None:
-    is_other = _r.trouble.is_not(None) if trouble is None else (_r.trouble.is_(None) | (_r.trouble != trouble))
-    tx.execute(update(tables.kpi_alert_rule).where(_r.id == rule_id, is_other).values(trouble=trouble))
+def note_trouble(tx: Tx, rule_id: int | None, outcomes: Mapping[str, str | None]) -> None:
+    """Why these addresses could not be told; None: they were. What is known of others stays, and of those that the rule no
+    longer names nothing is kept."""
+    row = tx.first(
+        select(_r.emails, _r.webhook_url, _r.troubles).where(_r.id == rule_id).with_for_update(of=tables.kpi_alert_rule)
+    )
+    if row is None:
+        return
+    known: dict[str, str | None] = {**(row.troubles or {}), **outcomes}
+    troubles = {each: known[each] for each in (*row.emails, row.webhook_url) if known.get(each)} or None
+    if troubles != row.troubles:
+        tx.execute(update(tables.kpi_alert_rule).where(_r.id == rule_id).values(troubles=troubles))
+
+
+def trouble_of(rule: Row[Any]) -> str | None:
+    """In words, with whose it is unless all have the same; None: the last telling reached everybody."""
+    whose: dict[str, list[str]] = {}
+    troubles: Mapping[str, str] = rule.troubles or {}
+    for address, words in troubles.items():
+        whose.setdefault(words, []).append("webhook" if address == rule.webhook_url else address)
+    if not whose:
+        return None
+    if len(whose) == 1 and len(troubles) == len(rule.emails) + (rule.webhook_url is not None):
+        return next(iter(whose))
+    return " ".join(f"{', '.join(addresses)}: {words}" for words, addresses in whose.items())
 
 
 def next_moment(tx: Tx) -> datetime | None:
@@ -186,8 +213,8 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
         "test": "Test: {name}",
         "is": "{figure}{of} is {value}; the limit is {limit}.",
         "none": "{figure}{of}: there is no figure any more, or nobody watches it. The limit was {limit}.",
-        "since": "It was broken from {raised} to {at} (UTC).",
-        "at": "It broke at {at} (UTC).",
+        "since": "It was broken from {raised} to {at} ({zone}).",
+        "at": "It broke at {at} ({zone}).",
         "tried": "This is a test. Nothing is broken.",
         "why": "You get this mail because an administrator has named your address for this limit.",
     },
@@ -197,8 +224,8 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
         "test": "Փորձ՝ {name}",
         "is": "{figure}{of}՝ {value}․ սահմանը՝ {limit}։",
         "none": "{figure}{of}․ արժեք այլևս չկա, կամ այն այլևս չի հսկվում։ Սահմանը՝ {limit}։",
-        "since": "Խախտված էր {raised}-ից մինչև {at} (UTC)։",
-        "at": "Խախտվել է {at}-ին (UTC)։",
+        "since": "Խախտված էր {raised}-ից մինչև {at} ({zone})։",
+        "at": "Խախտվել է {at}-ին ({zone})։",
         "tried": "Սա փորձ է։ Ոչինչ խախտված չէ։",
         "why": "Նամակը գալիս է, քանի որ ադմինիստրատորն այս սահմանի համար նշել է ձեր հասցեն։",
     },
@@ -227,8 +254,9 @@ def write_mail(telling: Telling, now: datetime) -> HouseMail:
         "of": f" ({telling.of})" if telling.of else "",
         "value": "" if telling.value is None else value_text(telling.value, unit),
         "limit": value_text(telling.raise_at, unit),
-        "at": f"{telling.at:%Y-%m-%d %H:%M}",
-        "raised": f"{telling.raised_at:%Y-%m-%d %H:%M}" if telling.raised_at is not None else "",
+        "at": _clock(telling.at, telling.zone),
+        "raised": "" if telling.raised_at is None else _clock(telling.raised_at, telling.zone),
+        "zone": telling.zone,
     }
     lines = {
         "raised": ("is", "at", "why"),
@@ -248,6 +276,10 @@ def write_mail(telling: Telling, now: datetime) -> HouseMail:
         f"<title>{escape(subject)}</title></head><body><h2>{escape(subject)}</h2>{paragraphs}</body></html>",
         created_at=now,
     )
+
+
+def _clock(at: datetime, zone: str) -> str:
+    return f"{at.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M}"
 
 
 def write_webhook(telling: Telling) -> bytes:
@@ -310,10 +342,13 @@ class Teller:
         there is no such rule."""
         tellings = await self._database.read(_load_test, rule_id)
         outcomes = await asyncio.gather(*(self._try(each) for each in tellings))
-        failures = dict.fromkeys(failure.message for failure in outcomes if failure is not None)
-        trouble = " ".join(failures) or None
-        await self._database.transaction(note_trouble, rule_id, trouble)
-        return trouble
+        said = {
+            telling.address: None if failure is None else failure.message
+            for telling, failure in zip(tellings, outcomes, strict=True)
+        }
+        await self._database.transaction(note_trouble, rule_id, said)
+        rule, _ = await self._database.read(load_rule, rule_id)
+        return trouble_of(rule)
 
     async def _try(self, telling: Telling) -> ProviderError | None:
         try:

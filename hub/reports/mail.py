@@ -54,7 +54,8 @@ _LANGUAGES: Mapping[str, _Words] = {
         told="Told up to {moment}, time zone {zone}.",
         one_day="{since}",
         days="{since} to {until}",
-        incomplete="Not the whole of this time is told: a part of it lies before the first figures, or has not come yet.",
+        incomplete="Not the whole of this time is told: a part of it lies before the first figures, has not come yet, or is "
+        "being counted anew.",
         cut="These are the first {shown} of {all} rows.",
         in_files="All of them are in the attached file.",
         meanings="What the figures mean",
@@ -74,7 +75,8 @@ _LANGUAGES: Mapping[str, _Words] = {
         told="Տվյալները՝ մինչև {moment}, ժամային գոտին՝ {zone}։",
         one_day="{since}",
         days="{since} – {until}",
-        incomplete="Այս ժամանակահատվածն ամբողջությամբ չի ներառված․ մի մասը նախորդում է առաջին տվյալներին կամ դեռ չի եկել։",
+        incomplete="Այս ժամանակահատվածն ամբողջությամբ չի ներառված․ մի մասը նախորդում է առաջին տվյալներին, դեռ չի եկել "
+        "կամ վերահաշվարկվում է։",
         cut="Ցուցադրված է {all} տողից առաջին {shown}-ը։",
         in_files="Բոլոր տողերը կցված ֆայլում են։",
         meanings="Ինչ են նշանակում ցուցանիշները",

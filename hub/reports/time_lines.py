@@ -3,8 +3,9 @@
     fact.agent_state, and the stretch that goes on (agents.spells) ─► load_time_lines ─► days of spells, and their sums
 
 The sums are those of the figures (worked_s, work_s, available_s, away_s), folded by the same function (kpi.folding), so a
-day's hours here are the hours of a report about that day. A day is one of the agent's time zone. Reading is bounded: more
-than SPELL_LIMIT stretches is ReportTooLarge.
+day's hours here are the hours of a report about that day. A day is one of the time zone that the agent had then: of whoever
+came to a team with another clock, a day may be longer or shorter, or come in two parts. Reading is bounded: more than
+SPELL_LIMIT stretches is ReportTooLarge.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 
@@ -21,14 +23,18 @@ from hub.domain.states import AgentState
 from hub.errors import InvalidInput, ReportTooLarge
 from hub.kpi.belonging import load_placing
 from hub.kpi.cells import Dim
-from hub.kpi.days import DAYS_TOLD, LocalDay, day_of, is_told_of
+from hub.kpi.days import DAYS_TOLD, LocalDay, is_told_of, start_of
 from hub.kpi.fact_rows import load_between
-from hub.kpi.figures import load_horizon, load_known, load_names
+from hub.kpi.figures import load_known, load_names
 from hub.kpi.folding import BARE, fold
+from hub.kpi.remaking import load_progress
 from hub.store import tables
 from hub.store.database import Tx
 
 _a = tables.agent.c
+
+# Of a day, as start <= t < end.
+_Piece = tuple[datetime, datetime]
 
 # A day of 500 agents, 100 stretches each: some 7 MB, sent and drawn in a few seconds.
 SPELL_LIMIT = 50_000
@@ -73,6 +79,8 @@ class AgentDay:
 
 @dataclass(frozen=True, slots=True)
 class TimeLine:
+    """`time_zone`: the agent's now."""
+
     agent_id: int
     name: str
     time_zone: str
@@ -94,22 +102,31 @@ def load_time_lines(tx: Tx, agent_ids: Sequence[int], since: date, until: date, 
     _check(agent_ids, since, until)
     placing = load_placing(tx)
     names = load_names(tx, Dim.AGENT)
-    known, horizon = load_known(tx), load_horizon(tx, now)
+    known, progress = load_known(tx), load_progress(tx, now, placing)
     days = [since + timedelta(days=number) for number in range((until - since).days + 1)]
     zones = {agent_id: placing.zone_of_agent(agent_id, now) for agent_id in agent_ids}
-    bounds = {zone: [day_of(on, zone) for on in days] for zone in set(zones.values())}
-    start = min(of_zone[0].start for of_zone in bounds.values())
-    end = max(of_zone[-1].end for of_zone in bounds.values())
+    pieces = {agent_id: placing.days_of_agent(agent_id, since, until) for agent_id in agent_ids}
+    known_days = [_day_of(on, pieces[agent_id][on], zones[agent_id]) for agent_id in agent_ids for on in days]
+    start, end = min(day.start for day in known_days), max(day.end for day in known_days)
     facts = _load_facts(tx, agent_ids, start, end)
     goes_on = _load_going_on(tx, agent_ids, now)
     lines = []
     for agent_id in agent_ids:
-        of_agent = bounds[zones[agent_id]]
-        gaps = [known is None or day.end <= known or day.start > now for day in of_agent]
-        found = _days(facts[agent_id], goes_on.get(agent_id), of_agent, gaps)
+        of_agent = [_day_of(on, pieces[agent_id][on], zones[agent_id]) for on in days]
+        gaps = [known is None or day.end <= known or day.start > now or progress.lacks(day.end) for day in of_agent]
+        parts = [pieces[agent_id][on] for on in days]
+        found = _days(facts[agent_id], goes_on.get(agent_id), of_agent, parts, gaps)
         lines.append(TimeLine(agent_id, names.get(str(agent_id), ""), zones[agent_id].key, tuple(found)))
-    is_complete = horizon >= min(end, now) and end <= now and not any(day.is_gap for line in lines for day in line.days)
-    return TimeLines(placing.zone.key, min(horizon, now), is_complete, tuple(lines))
+    is_whole = progress.as_of >= min(end, now) and end <= now and not progress.is_remaking
+    is_complete = is_whole and not any(day.is_gap for line in lines for day in line.days)
+    return TimeLines(placing.zone.key, progress.as_of, is_complete, tuple(lines))
+
+
+def _day_of(on: date, pieces: Sequence[_Piece], zone: ZoneInfo) -> LocalDay:
+    """From its first instant to its last; one that was left out is empty."""
+    if not pieces:
+        return LocalDay(on, start_of(on, zone), start_of(on, zone))
+    return LocalDay(on, pieces[0][0], pieces[-1][1])
 
 
 def _check(agent_ids: Sequence[int], since: date, until: date) -> None:
@@ -177,26 +194,31 @@ class _Sums:
 
 
 def _days(
-    ended: Iterable[AgentSpellEnded], goes_on: AgentSpellEnded | None, days: Sequence[LocalDay], gaps: Sequence[bool]
+    ended: Iterable[AgentSpellEnded],
+    goes_on: AgentSpellEnded | None,
+    days: Sequence[LocalDay],
+    pieces: Sequence[Sequence[_Piece]],
+    gaps: Sequence[bool],
 ) -> list[AgentDay]:
     sums = [_Sums() for _ in days]
     for fact, is_open in (*((fact, False) for fact in ended), *(((goes_on, True),) if goes_on is not None else ())):
-        for number, day in enumerate(days):
-            if fact.until <= day.start or day.end <= fact.since:
-                continue
-            _add(sums[number], fact, day, is_open=is_open)
+        for of_day, parts in zip(sums, pieces, strict=True):
+            for piece in parts:
+                if piece[0] < fact.until and fact.since < piece[1]:
+                    _add(of_day, fact, piece, is_open=is_open)
     return [
         AgentDay(day, is_gap, tuple(of.spells), dict(of.ms), dict(of.away_ms))
         for day, is_gap, of in zip(days, gaps, sums, strict=True)
     ]
 
 
-def _add(sums: _Sums, fact: AgentSpellEnded, day: LocalDay, *, is_open: bool) -> None:
-    until = min(fact.until, day.end)
-    goes_on = is_open and fact.until < day.end
+def _add(sums: _Sums, fact: AgentSpellEnded, piece: _Piece, *, is_open: bool) -> None:
+    start, end = piece
+    until = min(fact.until, end)
+    goes_on = is_open and fact.until < end
     sums.spells.append(
         Spell(
-            max(fact.since, day.start),
+            max(fact.since, start),
             None if goes_on else until,
             fact.state,
             fact.reason,
@@ -206,7 +228,7 @@ def _add(sums: _Sums, fact: AgentSpellEnded, day: LocalDay, *, is_open: bool) ->
         )
     )
     for part in fold(fact, BARE, {}):
-        if part.at not in day:
+        if not start <= part.at < end:
             continue
         for name in ("staffed_ms", "work_ms", "available_ms", "away_ms", "not_responding_ms"):
             sums.ms[name] += part.counts.get(name, 0)

@@ -21,10 +21,11 @@ from hub.errors import InvalidInput
 from hub.kpi.belonging import load_kinds, load_placing
 from hub.kpi.cells import EVERYTHING, Cell, Dim
 from hub.kpi.days import INTERVAL, Grain, interval_number, interval_start, start_of
-from hub.kpi.figures import FACT_LIMIT, Filters, Query, check_query, load_horizon, load_known
+from hub.kpi.figures import FACT_LIMIT, Filters, Query, check_query, load_known
 from hub.kpi.measures import MEASURES, Figure, Measure, Params, Unit, counted_of
 from hub.kpi.placing import BY_INTERVAL, Placing
 from hub.kpi.refolding import Wanted, fold_facts, load_facts
+from hub.kpi.remaking import load_progress
 from hub.store import tables
 from hub.store.database import Tx
 
@@ -65,14 +66,17 @@ def load_week_pattern(
     measure = _check(measure_id, since, until, filters, params)
     placing = load_placing(tx)
     zone = placing.zone
-    known, horizon = load_known(tx), load_horizon(tx, now)
+    known, progress = load_known(tx), load_progress(tx, now, placing)
     start, end = start_of(since, zone), start_of(until + timedelta(days=1), zone)
     counts = [dict.fromkeys(measure.reads, 0) for _ in range(_HOURS_OF_WEEK)]
     quarters = [0] * _HOURS_OF_WEEK
-    is_complete = known is not None and known <= start and end <= now and end <= horizon
+    is_complete = known is not None and known <= start and end <= min(now, progress.as_of) and not progress.is_remaking
     # What has begun, and of which something is known.
     first = max(interval_number(start), interval_number(known or end))
     beyond = min(interval_number(end), interval_number(now) + 1)
+    if progress.is_remaking:
+        beyond = min(beyond, interval_number(progress.as_of))
+        end = min(end, interval_start(beyond))
     kept = _kept(filters)
     for run_first, run_beyond, offset in _runs(first, beyond, zone):
         _count_quarters(quarters, run_first + offset, run_beyond + offset)
@@ -84,7 +88,7 @@ def load_week_pattern(
         Hour(number // 24 + 1, number % 24, measure.of(Cell(counts[number]), params), quarters[number] / 4)
         for number in range(_HOURS_OF_WEEK)
     )
-    return WeekPattern(zone.key, min(horizon, now), is_complete, measure, tuple(hours))
+    return WeekPattern(zone.key, progress.as_of, is_complete, measure, tuple(hours))
 
 
 def _check(measure_id: str, since: date, until: date, filters: Filters, params: Params) -> Measure:

@@ -20,7 +20,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import phonenumbers
-from sqlalchemy import Row, func, select, update
+from sqlalchemy import Row, bindparam, func, select, update
 
 from hub.agents.viewer import Viewer
 from hub.domain.states import CALLBACK, CallbackState, ConversationStatus, check_move
@@ -195,11 +195,14 @@ def drop(tx: Tx, view: ConversationView) -> dict[str, Any]:
 # --- parked while it waits ----------------------------------------------------------------------------------------------
 
 _PARKED = (_c.queued_since.is_not(None), _c.parked_until.is_not(None))
+# Made once: each round of the dispatcher asks.
+_DUE = select(_c.id).where(*_PARKED, _c.parked_until <= bindparam("now")).order_by(_c.id)
+_NEXT_DUE = select(func.min(_c.parked_until)).where(*_PARKED)
 
 
 def bring_back(tx: Tx) -> None:
     """Waiting work whose time has come may be offered from now on; screens are told."""
-    due = tx.rows(select(_c.id).where(*_PARKED, _c.parked_until <= tx.now).order_by(_c.id))
+    due = tx.rows(_DUE, {"now": tx.now})
     tx.lock_conversations(row.id for row in due)
     for row in due:
         values: dict[str, Any] = {"parked_until": None}
@@ -214,7 +217,7 @@ def bring_back(tx: Tx) -> None:
 
 def next_return(tx: Tx) -> datetime | None:
     """When waiting work is brought back next."""
-    at: datetime | None = tx.scalar(select(func.min(_c.parked_until)).where(*_PARKED))
+    at: datetime | None = tx.scalar(_NEXT_DUE)
     return at
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row, func, select
+from sqlalchemy import Row, bindparam, func, select
 
 from hub.store import tables
 from hub.store.database import Tx
@@ -22,10 +22,13 @@ _connecting = (_as.connect_by.is_not(None), _as.connected_at.is_(None), _as.ende
 
 def find_overdue(tx: Tx) -> Sequence[Row[Any]]:
     """(conversation_id, agent_id, queued_since, how) of what did not connect in time, by conversation."""
-    late = select(_as.conversation_id, _as.agent_id, _as.queued_since, _as.how).where(
-        *_connecting, _as.connect_by <= tx.now
-    )
-    return tx.rows(late.order_by(_as.conversation_id))
+    return tx.rows(_OVERDUE, {"now": tx.now})
 
 
+# Made once: each round of the dispatcher asks.
+_OVERDUE = (
+    select(_as.conversation_id, _as.agent_id, _as.queued_since, _as.how)
+    .where(*_connecting, _as.connect_by <= bindparam("now"))
+    .order_by(_as.conversation_id)
+)
 next_deadline = select(func.min(_as.connect_by)).where(*_connecting).scalar_subquery()

@@ -19,7 +19,7 @@ from datetime import datetime, timedelta
 from time import monotonic
 from typing import Any, Literal
 
-from sqlalchemy import Row, func, insert, select, union_all, update
+from sqlalchemy import Row, bindparam, func, insert, select, union_all, update
 
 from hub.agents import alerts, presence, roster
 from hub.agents.queues import emit_queues
@@ -225,13 +225,16 @@ def _lock_who_is_here(tx: Tx, user_ids: Collection[int]) -> set[int]:
     return {row.user_id for row in tx.rows(select(_a.user_id).where(*here).order_by(_a.user_id).with_for_update())}
 
 
+_OVER = (
+    select(_o.id, _o.conversation_id, _o.expires_at, _a.state, _a.connected)
+    .join(tables.agent, _a.user_id == _o.agent_id)
+    .where(_o.ended_at.is_(None), (_o.expires_at <= bindparam("now")) | (_a.state != AgentState.AVAILABLE.value))
+)
+
+
 def _end_offers_that_are_over(tx: Tx) -> None:
     """Expired: a miss, or a lost device if the agent's screen is gone. Agent no longer available: withdrawn, no miss."""
-    rows = tx.rows(
-        select(_o.id, _o.conversation_id, _o.expires_at, _a.state, _a.connected)
-        .join(tables.agent, _a.user_id == _o.agent_id)
-        .where(_o.ended_at.is_(None), (_o.expires_at <= tx.now) | (_a.state != AgentState.AVAILABLE.value))
-    )
+    rows = tx.rows(_OVER, {"now": tx.now})
     # All at once, in the order of their ids.
     tx.lock_conversations(row.conversation_id for row in rows)
     for row in rows:
@@ -480,12 +483,19 @@ def _end_assignment(tx: Tx, view: ConversationView, reason: str) -> int | None:
                 topic_id=view.topic_id,
                 customer_id=view.customer_id,
                 call_id=view.call_id or _call_of(tx, view, row),
+                put_aside=_turned(tx, row.put_aside) if len(row.put_aside) % 2 else row.put_aside,
             ),
             {FACTS},
         )
     roster.note_work_ended(tx, [row.agent_id])
     tx.wake("routing")
     return int(row.agent_id)
+
+
+def _given_or_taken(before: ConversationView, author: Author, reason: str) -> str:
+    """Whoever holds work gives it away; what a supervisor, a rule or the hub does with it is no transfer of theirs."""
+    is_given = author.user_id == before.assignee_id
+    return "taken" if reason in ("transferred", "released") and not is_given else reason
 
 
 def _call_of(tx: Tx, view: ConversationView, assignment: Row[Any]) -> int | None:
@@ -530,7 +540,8 @@ def _release(
 ) -> ConversationView:
     """Back to a queue, at its original age: `since`, if that is known, else what its messages say. `offer_id`: the offer
     that came to nothing. `again_at`: a customer who did not answer is left alone until then."""
-    agent_id = _end_assignment(tx, before, reason)
+    end_reason = _given_or_taken(before, author, reason)
+    agent_id = _end_assignment(tx, before, end_reason)
     happening = _HAPPENING_OF_RELEASE.get(reason, Happening.RELEASED)
     age = since or records.age_of(tx, before.call_id) or _original_age(tx, before, reason)
     place: dict[str, Any] = {"queued_since": age, "parked_until": None}
@@ -561,7 +572,7 @@ def _release(
     conversations.emit_hidden(tx, view, before)
     if before.call_id is not None:
         told = estimates.place_of(tx, view.id)
-        records.back_to_queue(tx, before.call_id, target, told, reason, by=author.kind)
+        records.back_to_queue(tx, before.call_id, target, told, reason, end_reason, by=author.kind)
         view = conversations.load_conversation(tx, view.id)
     if agent_id is not None:
         roster.emit_agents(tx, [agent_id])
@@ -670,7 +681,7 @@ def claim(tx: Tx, viewer: Viewer, conversation_id: int, expected_assignee_id: in
     if before.status is ConversationStatus.RESOLVED:
         return _reopen(tx, viewer, before)
     _end_live_offer_of(tx, before.id)
-    previous = _end_assignment(tx, before, "transferred")
+    previous = _end_assignment(tx, before, "taken")
     before = conversations.load_conversation(tx, before.id)
     view = _assign(tx, before, viewer.user_id, "claim", Happening.CLAIMED, _author(viewer))
     if previous is not None:
@@ -709,7 +720,7 @@ def transfer(
         _check_comes_to_telephone(tx, target[0])
         return direct(tx, before, _author(viewer), agent_id=agent_id, note=note, moves_call=True)
     _end_live_offer_of(tx, before.id)
-    previous = _end_assignment(tx, before, "transferred")
+    previous = _end_assignment(tx, before, _given_or_taken(before, _author(viewer), "transferred"))
     before = conversations.load_conversation(tx, before.id)
     view = _assign(
         tx,
@@ -820,9 +831,7 @@ def park(tx: Tx, viewer: Viewer, conversation_id: int, until: datetime) -> Conve
     _check_holds(viewer, before)
     if before.parked_until == until:
         return before
-    tx.execute(
-        update(tables.assignment).where(_as.conversation_id == before.id, _as.ended_at.is_(None)).values(weight=0)
-    )
+    _change_held(tx, before.id, weight=0, is_aside=True)
     data: dict[str, str | int | None] = {"until": until.isoformat(), "agent_id": before.assignee_id}
     _, view = conversations.add_happening(tx, before, Happening.PARKED, _author(viewer), data, parked_until=until)
     roster.emit_agents(tx, _holder(view))
@@ -842,10 +851,7 @@ def unpark(tx: Tx, viewer: Viewer, conversation_id: int) -> ConversationView:
 def _unpark(tx: Tx, before: ConversationView, author: Author, reason: str) -> ConversationView:
     """`reason`: time, customer or hand. Whoever holds it has it on their hands again, whatever else they hold by now."""
     (holder,) = _holder(before)
-    weight = _weight_for(tx, holder, before.channel_kind)
-    tx.execute(
-        update(tables.assignment).where(_as.conversation_id == before.id, _as.ended_at.is_(None)).values(weight=weight)
-    )
+    _change_held(tx, before.id, weight=_weight_for(tx, holder, before.channel_kind), is_aside=False)
     data: dict[str, str | int | None] = {"reason": reason, "agent_id": holder, "agent_name": _name_of(tx, holder)}
     _, view = conversations.add_happening(tx, before, Happening.UNPARKED, author, data, parked_until=None)
     # The customer's words tell of themselves, and so does one's own hand.
@@ -855,6 +861,20 @@ def _unpark(tx: Tx, before: ConversationView, author: Author, reason: str) -> Co
     roster.emit_agents(tx, [holder])
     tx.wake("routing")
     return view
+
+
+def _change_held(tx: Tx, conversation_id: int, *, weight: int, is_aside: bool) -> None:
+    """What held work costs from now on, and whether it is put aside."""
+    held = (_as.conversation_id == conversation_id, _as.ended_at.is_(None))
+    turns: tuple[datetime, ...] = tx.scalar(select(_as.put_aside).where(*held)) or ()
+    if is_aside != bool(len(turns) % 2):
+        turns = _turned(tx, turns)
+    tx.execute(update(tables.assignment).where(*held).values(weight=weight, put_aside=turns))
+
+
+def _turned(tx: Tx, turns: tuple[datetime, ...]) -> tuple[datetime, ...]:
+    """A clock that jumped back makes no turn shorter than nothing."""
+    return (*turns, max((tx.now, *turns[-1:])))
 
 
 def _check_nobody_talks(tx: Tx, view: ConversationView, user_id: int) -> None:
@@ -1119,7 +1139,7 @@ def give(tx: Tx, before: ConversationView, author: Author, agent_id: int) -> Con
     if before.assignee_id == agent_id or (before.call_id is not None and before.assignee_id is not None):
         return before
     _end_live_offer_of(tx, before.id)
-    previous = _end_assignment(tx, before, "transferred")
+    previous = _end_assignment(tx, before, _given_or_taken(before, author, "transferred"))
     view = _assign(
         tx,
         conversations.load_conversation(tx, before.id),
@@ -1229,7 +1249,7 @@ def hand_over(
     tx: Tx, before: ConversationView, agent_id: int, author: Author, happening: Happening
 ) -> ConversationView:
     """A talk goes on with another agent, who is on the line already: passed on to them, or taken over by them."""
-    previous = _end_assignment(tx, before, "transferred")
+    previous = _end_assignment(tx, before, "taken" if happening is Happening.CLAIMED else "transferred")
     data: dict[str, str | int | None] = {"reason": "transferred", "note": None}
     view = _assign(
         tx,

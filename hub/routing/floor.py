@@ -699,8 +699,8 @@ def _load_exclusions(tx: Tx, queues: Mapping[int, QueueRules]) -> dict[int, dict
 def _load_last_agents(
     tx: Tx, customer_ids: Sequence[int], queues: Collection[QueueRules]
 ) -> dict[int, tuple[int, datetime]]:
-    """Customer → who held a conversation of theirs last, and did not give it away; and when that ended (now, if it has
-    not)."""
+    """Customer → who held a conversation of theirs last, and neither gave it away nor had it taken from them; and
+    when that ended (now, if it has not)."""
     days = max((rules.last_agent_days or 0 for rules in queues), default=0)
     since = tx.now - timedelta(days=days)
     found: dict[int, tuple[int, datetime]] = {}
@@ -711,7 +711,7 @@ def _load_last_agents(
             .where(
                 _c.customer_id.in_(customer_ids[start : start + _IDS_LIMIT]),
                 _as.ended_at.is_(None) | (_as.ended_at >= since),
-                _as.end_reason.is_(None) | _as.end_reason.not_in(("transferred", "released")),
+                _as.end_reason.is_(None) | _as.end_reason.not_in(("transferred", "released", "taken")),
             )
             .order_by(_as.assigned_at, _as.id)
         )

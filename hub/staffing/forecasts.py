@@ -8,6 +8,8 @@ Invariants:
     against what then came is real, not hindsight.
   * Of a day that is over, the forecasts are kept that were made KEPT_LEADS days before it.
   * What is known now makes no difference to a past forecast; a day without one is a gap.
+  * Nothing is learned from facts that are still being made anew (kpi.remaking): no forecast is made from a part of the past,
+    and what came in the days that are still to be made nobody knows.
 
 Arrivals are the stays in a queue that began in the quarter (`fact.queue_visit`), however they ended: each was work for
 somebody.
@@ -21,14 +23,15 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import BigInteger, ColumnElement, case, cast, delete, func, select, type_coerce, update
 
 from hub.errors import Conflict, DatabaseAway, InvalidInput, NotFound
 from hub.kpi.belonging import load_zone
-from hub.kpi.days import LocalDay, day_of, local_day
-from hub.kpi.figures import load_horizon
+from hub.kpi.days import INTERVAL_S, LocalDay, day_of, interval_number, interval_start, local_day
+from hub.kpi.remaking import load_progress
 from hub.routing.calendar import Calendar, is_open
 from hub.routing.calendars import load_current
 from hub.staffing.erlang import Load, Target, required_agents, with_shrinkage
@@ -70,7 +73,7 @@ _FIRST_YEAR, _LAST_YEAR = 2000, 2100
 MAX_DAYS = 35
 
 _v, _q, _fc, _sp = tables.fact_queue_visit.c, tables.queue.c, tables.forecast.c, tables.staffing_plan.c
-_s, _cs, _m = tables.fact_segment.c, tables.fact_call_segment.c, tables.queue_member.c
+_s, _cs, _m, _c = tables.fact_segment.c, tables.fact_call_segment.c, tables.queue_member.c, tables.conversation.c
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +170,10 @@ class Forecaster:
         for queue_id in queue_ids:
             if self._made.get(queue_id) == today:
                 continue
-            history, ahead = await self._database.read(_load_for_forecast, queue_id, today)
+            parts = await self._database.read(_load_for_forecast, queue_id, today)
+            if parts is None:
+                continue
+            history, ahead = parts
             days = await asyncio.to_thread(_foretell, history, ahead)
             if days:
                 made += await self._database.transaction(_keep, queue_id, today, days)
@@ -182,15 +188,20 @@ class Forecaster:
 
 def _is_behind(tx: Tx) -> bool:
     """Whether the projector has facts to read that were told a while ago: after an import, of days that are long over."""
-    return load_horizon(tx, tx.now) < tx.now - _LAG
+    progress = load_progress(tx, tx.now)
+    return progress.is_remaking or progress.as_of < tx.now - _LAG
 
 
 def _load_due(tx: Tx) -> tuple[date, list[int]]:
     return local_day(tx.now, load_zone(tx)).date, [row.id for row in tx.rows(select(_q.id).order_by(_q.id))]
 
 
-def _load_for_forecast(tx: Tx, queue_id: int, today: date) -> tuple[list[PastDay], list[DayAhead]]:
+def _load_for_forecast(tx: Tx, queue_id: int, today: date) -> tuple[list[PastDay], list[DayAhead]] | None:
+    """None: of the days before today not everything is known at this moment."""
     zone, calendar = load_zone(tx), _load_calendar(tx, queue_id)
+    progress = load_progress(tx, tx.now)
+    if progress.is_remaking or progress.as_of < day_of(today, zone).start:
+        return None
     history = load_history(tx, queue_id, today - timedelta(days=HISTORY_DAYS), today, zone, calendar)
     days = [today + timedelta(days=step) for step in range(DAYS_AHEAD + 1)]
     return history, [DayAhead(day, _closed_quarters(day_of(day, zone), zone, calendar)) for day in days]
@@ -224,7 +235,7 @@ def load_history(
     tx: Tx, queue_id: int, first: date, until: date, zone: ZoneInfo, calendar: Calendar | None
 ) -> list[PastDay]:
     """The days first <= day < until of which it is known what came: none before the first stay of any queue."""
-    known_since = tx.scalar(select(func.min(_v.queued_at)))
+    known_since = _load_known_since(tx)
     if known_since is None:
         return []
     # The day of the first fact is known in part.
@@ -239,10 +250,43 @@ def load_history(
     ]
 
 
+def _load_known_since(tx: Tx) -> datetime | None:
+    """When the first stay of any queue began: asked of each by itself, since there is an index for that."""
+    firsts = (tx.scalar(select(func.min(_v.queued_at)).where(_v.queue_id == row.id)) for row in tx.rows(select(_q.id)))
+    return min((first for first in firsts if first is not None), default=None)
+
+
 def load_arrivals(tx: Tx, queue_id: int, start: datetime, end: datetime) -> Mapping[datetime, int]:
-    """How many stays in the queue began in each quarter of an hour of start <= t < end, by its first instant."""
-    came = tx.rows(select(_v.queued_at).where(_v.queue_id == queue_id, _v.queued_at >= start, _v.queued_at < end))
-    return Counter(_quarter_of(row.queued_at) for row in came)
+    """How many stays in the queue began in each quarter of an hour of start <= t < end, by its first instant; those that go
+    on, too, which are no facts yet."""
+    # Counted by the database: of a large queue the rows would be a hundred thousand.
+    quarter = _quarter_number(tx, _v.queued_at)
+    over = (
+        select(quarter.label("quarter"), func.count().label("n"))
+        .where(_v.queue_id == queue_id, _v.queued_at >= start, _v.queued_at < end)
+        .group_by(quarter)
+    )
+    came = Counter({interval_start(int(row.quarter)): int(row.n) for row in tx.rows(over)})
+    goes_on = select(_c.visit_since).where(
+        _c.visit_queue_id == queue_id, _c.visit_since >= start, _c.visit_since < end, _c.visit_since.is_not(None)
+    )
+    came.update(interval_start(interval_number(row.visit_since)) for row in tx.rows(goes_on))
+    return came
+
+
+def _quarter_number(tx: Tx, at: ColumnElement[datetime]) -> ColumnElement[Any]:
+    """kpi.days.interval_number, in SQL."""
+    if tx.is_postgresql:
+        return cast(func.floor(func.extract("epoch", at) / INTERVAL_S), BigInteger)
+    # Instants are microseconds there.
+    return type_coerce(at, BigInteger) // (INTERVAL_S * 1_000_000)
+
+
+def _sum_s(tx: Tx, since: ColumnElement[datetime], until: ColumnElement[datetime]) -> ColumnElement[Any]:
+    """The seconds from one to the other, of all rows."""
+    if tx.is_postgresql:
+        return func.coalesce(func.sum(func.extract("epoch", until) - func.extract("epoch", since)), 0.0)
+    return func.coalesce(func.sum(type_coerce(until, BigInteger) - type_coerce(since, BigInteger)), 0) / 1e6
 
 
 def load_habits(tx: Tx, queue_id: int) -> Habits:
@@ -254,19 +298,21 @@ def load_habits(tx: Tx, queue_id: int) -> Habits:
         )
     )
     # The hold on the conversation of a call is not counted beside the call.
-    held = tx.rows(
-        select(_s.connected_at, _s.ended_at).where(_s.queue_id == queue_id, _s.ended_at >= since, _s.call_id.is_(None))
+    held = tx.first(
+        select(func.count().label("n"), _sum_s(tx, _s.connected_at, _s.ended_at).label("total")).where(
+            _s.queue_id == queue_id, _s.ended_at >= since, _s.call_id.is_(None)
+        )
     )
-    count = (parts.n if parts else 0) + len(held)
-    total = float((parts.total if parts else 0) or 0) + sum(
-        (row.ended_at - row.connected_at).total_seconds() for row in held
+    count = sum(found.n for found in (parts, held) if found)
+    total = sum(float(found.total or 0) for found in (parts, held) if found)
+    waited = tx.first(
+        select(
+            func.sum(case((_v.reason == "abandoned", 1), else_=0)).label("left"),
+            _sum_s(tx, _v.queued_at, _v.removed_at).label("total"),
+        ).where(_v.queue_id == queue_id, _v.removed_at >= since)
     )
-    waited = tx.rows(
-        select(_v.queued_at, _v.removed_at, _v.reason).where(_v.queue_id == queue_id, _v.removed_at >= since)
-    )
-    left = sum(row.reason == "abandoned" for row in waited)
-    waited_s = sum((row.removed_at - row.queued_at).total_seconds() for row in waited)
-    return Habits(total / count if count else None, waited_s / left if left else None)
+    left = int(waited.left or 0) if waited else 0
+    return Habits(total / count if count else None, float(waited.total) / left if waited and left else None)
 
 
 def _past_day(day: LocalDay, zone: ZoneInfo, calendar: Calendar | None, arrivals: Mapping[datetime, int]) -> PastDay:
@@ -294,10 +340,6 @@ def _closed_quarters(day: LocalDay, zone: ZoneInfo, calendar: Calendar | None) -
 
 def _quarters(day: LocalDay) -> list[datetime]:
     return [day.start + step * _QUARTER for step in range((day.end - day.start) // _QUARTER)]
-
-
-def _quarter_of(at: datetime) -> datetime:
-    return at.replace(minute=at.minute - at.minute % 15, second=0, microsecond=0)
 
 
 def _wall_quarter(at: datetime, zone: ZoneInfo) -> int:
@@ -368,10 +410,10 @@ def _check_queue(tx: Tx, queue_id: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class ForecastParts:
-    """What `queue_forecast` computes from, as it was read."""
+    """What `queue_forecast` computes from, as it was read. `as_of`: what came before is known."""
 
     zone: ZoneInfo
-    now: datetime
+    as_of: datetime
     days: tuple[LocalDay, ...]
     lead_days: int
     kept: Mapping[date, tuple[date, Sequence[float]]]
@@ -401,18 +443,21 @@ def load_forecast_parts(tx: Tx, queue_id: int, first: date, last: date, lead_day
     days = tuple(day_of(first + timedelta(days=step), zone) for step in range((last - first).days + 1))
     tested_since = today - timedelta(days=_TESTED_DAYS)
     kept_before = {lead: _load_kept_before(tx, queue_id, tested_since, today, lead) for lead in KEPT_LEADS}
-    history = load_history(tx, queue_id, today - timedelta(days=HISTORY_DAYS + _TESTED_DAYS + 7), today, zone, calendar)
+    as_of = load_progress(tx, tx.now).as_of
+    known_until = min(today, local_day(as_of, zone).date)
+    since = today - timedelta(days=HISTORY_DAYS + _TESTED_DAYS + 7)
+    history = load_history(tx, queue_id, since, known_until, zone, calendar)
     members = [row.user_id for row in tx.rows(select(_m.user_id).where(_m.queue_id == queue_id))]
     plans = load_plans(tx, members, first, last)
     return ForecastParts(
         zone=zone,
-        now=tx.now,
+        as_of=as_of,
         days=days,
         lead_days=lead_days,
         kept=_load_kept(tx, queue_id, first, last, today, lead_days),
         kept_before=kept_before,
         arrivals=load_arrivals(tx, queue_id, min(days[0].start, tx.now), min(days[-1].end, tx.now)),
-        known_since=tx.scalar(select(func.min(_v.queued_at))),
+        known_since=_load_known_since(tx),
         history=history,
         plan=load_staffing_plan(tx, queue_id),
         habits=load_habits(tx, queue_id),
@@ -433,7 +478,7 @@ def queue_forecast(parts: ForecastParts) -> QueueForecast:
         _, contacts = parts.kept.get(day.date, (None, None))
         for start in _quarters(day):
             expected = None if contacts is None else contacts[_wall_quarter(start, parts.zone)]
-            is_known = parts.known_since is not None and parts.known_since <= start and start + _QUARTER <= parts.now
+            is_known = parts.known_since is not None and parts.known_since <= start and start + _QUARTER <= parts.as_of
             actual = parts.arrivals.get(start, 0) if is_known else None
             if expected is not None and actual is not None:
                 pairs.append((expected, actual))

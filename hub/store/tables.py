@@ -84,6 +84,19 @@ def _from_microseconds(value: int | None) -> datetime | None:
     return None if value is None else _EPOCH + timedelta(microseconds=value)
 
 
+class Instants(TypeDecorator[tuple[datetime, ...]]):
+    """Some instants in their order, as JSON of microseconds; none of them is null."""
+
+    impl = JSON(none_as_null=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: tuple[datetime, ...] | None, dialect: Dialect) -> Any:
+        return [_to_microseconds(at) for at in value] if value else None
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> tuple[datetime, ...]:
+        return tuple(_EPOCH + timedelta(microseconds=at) for at in value or ())
+
+
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
     "uq": "uq_%(table_name)s_%(column_0_N_name)s",
@@ -557,6 +570,14 @@ conversation = Table(
         sqlite_where=text("queued_since IS NOT NULL AND (required <> '' OR lowered <> 0)"),
         postgresql_where=text("queued_since IS NOT NULL AND (required <> '' OR lowered <> 0)"),
     ),
+    # Stays that go on, which are no facts yet.
+    Index(
+        "ix_conversation_visit_since",
+        "visit_queue_id",
+        "visit_since",
+        sqlite_where=text("visit_since IS NOT NULL"),
+        postgresql_where=text("visit_since IS NOT NULL"),
+    ),
     Index(
         "ix_conversation_pinned_agent_id",
         "pinned_agent_id",
@@ -850,7 +871,7 @@ assignment = Table(
     _at("ended_at", nullable=True),
     # offer | claim | transfer | reopen
     Column("how", Text, nullable=False),
-    # resolved | transferred | released | agent_lost | signed_out | setup_failed
+    # resolved | transferred | released | taken (by somebody else, or a rule) | agent_lost | signed_out | setup_failed
     Column("end_reason", Text),
     Column("weight", Integer, nullable=False),
     # Of a call: by when the line must stand, and since when it does. Other work is connected when it is accepted.
@@ -858,6 +879,8 @@ assignment = Table(
     _at("connected_at", nullable=True),
     # The age it had as it was given: with that it goes back if no line can be set up.
     _at("queued_since", nullable=True),
+    # When it was put aside and taken up again, by turns.
+    Column("put_aside", Instants()),
     _one_of("how", "offer", "claim", "transfer", "reopen"),
     CheckConstraint("(ended_at IS NULL) = (end_reason IS NULL)", name="ended_has_a_reason"),
     Index(
@@ -1408,10 +1431,12 @@ fact_segment = Table(
     Column("topic_id", BigInteger),
     Column("customer_id", BigInteger),
     Column("call_id", BigInteger),
+    Column("put_aside", Instants()),
     # The hold, each second divided by the pieces of work held in it; null: spells of that time are not known.
     Column("weighted_s", Float),
     Index("ix_fact_segment_ended_at", "ended_at"),
     Index("ix_fact_segment_agent_id_ended_at", "agent_id", "ended_at"),
+    Index("ix_fact_segment_queue_id_ended_at", "queue_id", "ended_at"),
     Index("ix_fact_segment_conversation_id", "conversation_id"),
 )
 
@@ -1432,6 +1457,7 @@ fact_response = Table(
     Column("business_s", Float),
     Index("ix_fact_response_answered_at", "answered_at"),
     Index("ix_fact_response_agent_id_answered_at", "agent_id", "answered_at"),
+    Index("ix_fact_response_queue_id_answered_at", "queue_id", "answered_at"),
 )
 
 fact_resolution = Table(
@@ -1457,6 +1483,7 @@ fact_resolution = Table(
     Column("is_superseded", Boolean, nullable=False, server_default=false()),
     Index("ix_fact_resolution_resolved_at", "resolved_at"),
     Index("ix_fact_resolution_agent_id_resolved_at", "agent_id", "resolved_at"),
+    Index("ix_fact_resolution_queue_id_resolved_at", "queue_id", "resolved_at"),
     Index("ix_fact_resolution_conversation_id", "conversation_id"),
     Index("ix_fact_resolution_customer_id_resolved_at", "customer_id", "resolved_at"),
 )
@@ -1562,8 +1589,11 @@ fact_queue_visit = Table(
     Column("agent_id", BigInteger),
     Column("call_id", BigInteger),
     Column("topic_id", BigInteger),
+    Column("is_first", Boolean, nullable=False, server_default=true()),
     Index("ix_fact_queue_visit_removed_at", "removed_at"),
     Index("ix_fact_queue_visit_queue_id_removed_at", "queue_id", "removed_at"),
+    # What came when, which a forecast learns from.
+    Index("ix_fact_queue_visit_queue_id_queued_at", "queue_id", "queued_at"),
     Index("ix_fact_queue_visit_agent_id_removed_at", "agent_id", "removed_at"),
 )
 
@@ -1635,6 +1665,16 @@ fact_survey = Table(
     Index("ix_fact_survey_answered_at", "answered_at"),
     Index("ix_fact_survey_agent_id_answered_at", "agent_id", "answered_at"),
 )
+# Who turned out to be somebody else we knew.
+fact_customer_joined = Table(
+    "fact_customer_joined",
+    metadata,
+    Column("customer_id", BigId, primary_key=True, autoincrement=False),
+    Column("into_id", BigInteger, nullable=False),
+    _at("joined_at"),
+    Index("ix_fact_customer_joined_into_id", "into_id"),
+)
+
 
 # --- KPI cells: what the facts of a stretch of time add up to (kpi.cells) -----------------------------------------------
 
@@ -1748,8 +1788,8 @@ kpi_alert_rule = Table(
     _at("looked_at", nullable=True),
     Column("value", Float),
     _at("beyond_since", nullable=True),
-    # Why the last telling failed; null: it did not.
-    Column("trouble", Text),
+    # Address → why the last telling there failed, of those where it did.
+    Column("troubles", JSON(none_as_null=True)),
     _version(),
     _one_of("scope", "all", "queue", "team", "agent"),
     CheckConstraint("(scope = 'all') = (scope_id IS NULL)", name="all_is_nobodys"),

@@ -111,6 +111,15 @@ _TEN_BY_KEY: Mapping[str, str] = {
     "uk": "Для десяти натисніть зірочку.",
 }
 
+# After the question of a test by text message: whatever is answered to it is a message like others.
+_TEST_BY_SMS: Mapping[str, str] = {
+    "en": "This is a test: there is no need to answer.",
+    "hy": "Սա փորձ է․ պատասխանելու կարիք չկա։",
+    "ka": "ეს ცდაა: პასუხი საჭირო არ არის.",
+    "az": "Bu sınaqdır: cavab verməyə ehtiyac yoxdur.",
+    "uk": "Це перевірка: відповідати не потрібно.",
+}
+
 _PAGES: Mapping[str, PageWords] = {
     "en": PageWords(
         title="Your opinion",
@@ -200,6 +209,10 @@ def sms(kind: SurveyKind, language: str, questions: Mapping[str, str] | None = N
     words = asked(kind, language, questions)
     how = _BY_SMS[language].format(low=kind.scale[0], high=kind.scale[-1], low_words=words.low, high_words=words.high)
     return f"{words.question} {how}"
+
+
+def sms_of_test(kind: SurveyKind, language: str, questions: Mapping[str, str] | None = None) -> str:
+    return f"{sms(kind, language, questions)} {_TEST_BY_SMS[language]}"
 
 
 def keys(kind: SurveyKind, language: str) -> str:

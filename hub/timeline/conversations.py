@@ -388,13 +388,7 @@ def add_entry(
     answered = answers and is_message and direction is Direction.OUT and author.kind is AuthorKind.AGENT
     if answered:
         values |= {"unanswered_since": None, **waited(before, tx.now)}
-    is_first = False
-    if answered and before.unanswered_since is not None:
-        is_first = not tx.scalar(
-            select(_e.id)
-            .where(_e.conversation_id == before.id, _e.id < entry_id, _e.direction == "out", _e.author_kind == "agent")
-            .limit(1)
-        )
+    is_first = answered and before.unanswered_since is not None and _is_first_answer(tx, before.id, entry_id)
     view = change(tx, before.id, by=author.kind, **values)
     entry = load_entry(tx, entry_id)
     tx.emit(EntryAdded(entry, view), entry_topics(view, to_visitor=kind is not EntryKind.NOTE))
@@ -416,6 +410,15 @@ def add_entry(
             {FACTS},
         )
     return entry, view
+
+
+def _is_first_answer(tx: Tx, conversation_id: int, entry_id: int) -> bool:
+    """Whether no agent has written but for this entry since the request arrived: the conversation began, or was opened
+    again."""
+    arrived_at = tx.scalar(select(func.coalesce(_c.arrived_at, _c.created_at)).where(_c.id == conversation_id))
+    ours = (_e.direction == Direction.OUT.value, _e.author_kind == AuthorKind.AGENT.value, _e.id != entry_id)
+    here = (_e.conversation_id == conversation_id, _e.at >= arrived_at)
+    return tx.first(select(_e.id).where(*here, *ours).limit(1)) is None
 
 
 def waited(before: ConversationView, now: datetime) -> dict[str, Any]:
@@ -454,8 +457,7 @@ def note_answered_by_voice(tx: Tx, conversation_id: int, entry_id: int, agent_id
     before = load_conversation(tx, conversation_id)
     if before.unanswered_since is None:
         return
-    answers = (_e.conversation_id == conversation_id, _e.direction == "out", _e.author_kind == "agent")
-    is_first = tx.first(select(_e.id).where(*answers).limit(1)) is None
+    is_first = _is_first_answer(tx, conversation_id, entry_id)
     emit_conversation(tx, change(tx, conversation_id, unanswered_since=None, **waited(before, tx.now)))
     tx.emit(
         CustomerAnswered(

@@ -15,7 +15,15 @@ import phonenumbers
 from sqlalchemy import bindparam, delete, func, select, update
 
 from hub.agents.viewer import Viewer
-from hub.domain.events import SUPERVISORS, CustomerChanged, customer_topic, queue_topic, user_topic
+from hub.domain.events import (
+    FACTS,
+    SUPERVISORS,
+    CustomerChanged,
+    CustomerJoined,
+    customer_topic,
+    queue_topic,
+    user_topic,
+)
 from hub.domain.mail import UNKNOWN_SENDER
 from hub.domain.values import ContactKind, Happening
 from hub.domain.views import ContactPointView, CustomerView
@@ -367,6 +375,7 @@ def join(tx: Tx, customer_id: int, into_id: int) -> None:
         .values(merged_into=into_id, version=_cu.version + 1)
     )
     tx.execute(update(tables.customer).where(_cu.id == into_id).values(version=_cu.version + 1))
+    tx.emit(CustomerJoined(customer_id, into_id, tx.now), {FACTS})
     for conversation_id in ids:
         view = conversations.load_conversation(tx, conversation_id)
         if view.status == "open":

@@ -91,7 +91,7 @@ def keep(tx: Tx, row: Row[Any], by: AuthorKind) -> None:
         reason = Leaving.CALLBACK
     else:
         reason = moved(by)
-    _end(tx, row, reason, agent_id=row.assignee_id)
+    _end(tx, row, reason, agent_id=row.assignee_id, is_first=not _was_held(tx, row))
     if waits:
         _begin(tx, row)
 
@@ -111,13 +111,14 @@ def join(tx: Tx, call: Row[Any], queue_id: int) -> None:
         _begin(tx, row, queue_id)
 
 
-def leave(tx: Tx, call: Row[Any], reason: Leaving) -> None:
-    """Their stay is over; none, where there was none. Of an answered one the call's agent is who answered."""
+def leave(tx: Tx, call: Row[Any], reason: Leaving, *, is_first: bool) -> None:
+    """Their stay is over; none, where there was none. Of an answered one the call's agent is who answered. `is_first`: they
+    had talked with nobody before."""
     row = _load(tx, call.conversation_id)
     if row.visit_since is None:
         return
     agent_id = call.agent_id if reason is Leaving.ANSWERED else None
-    _end(tx, row, reason, agent_id=agent_id, call=call)
+    _end(tx, row, reason, agent_id=agent_id, is_first=is_first, call=call)
     if row.unanswered_since is None:
         # Who has asked for something in writing, too, waits once.
         waited_s = max(0.0, (tx.now - row.visit_since).total_seconds())
@@ -138,7 +139,17 @@ def _begin(tx: Tx, row: Row[Any], queue_id: int | None = None) -> None:
     tx.execute(update(tables.conversation).where(_c.id == row.id).values(**stay))
 
 
-def _end(tx: Tx, row: Row[Any], reason: Leaving, *, agent_id: int | None, call: Row[Any] | None = None) -> None:
+def _was_held(tx: Tx, row: Row[Any]) -> bool:
+    """Whether an agent had this request, and has it no more."""
+    a = tables.assignment.c
+    since = row.arrived_at or row.created_at
+    held = select(a.id).where(a.conversation_id == row.id, a.assigned_at >= since, a.ended_at.is_not(None)).limit(1)
+    return tx.first(held) is not None
+
+
+def _end(
+    tx: Tx, row: Row[Any], reason: Leaving, *, agent_id: int | None, is_first: bool, call: Row[Any] | None = None
+) -> None:
     tx.execute(update(tables.conversation).where(_c.id == row.id).values(visit_since=None))
     tx.emit(
         QueueVisitEnded(
@@ -156,6 +167,7 @@ def _end(tx: Tx, row: Row[Any], reason: Leaving, *, agent_id: int | None, call: 
             agent_id=agent_id,
             call_id=call.id if call is not None else None,
             topic_id=row.topic_id,
+            is_first=is_first,
         ),
         {FACTS},
     )

@@ -12,6 +12,7 @@ from hub.domain.values import Role
 from hub.domain.views import KpiAlertView
 from hub.kpi import limits
 from hub.kpi.limits import Rule
+from hub.kpi.tellings import trouble_of
 from hub.store.database import Tx
 from hub.store.vault import Vault
 from hub.web.api import DEFAULT_LIMIT, Access, Context, Limit, endpoint
@@ -21,7 +22,7 @@ from hub.web.schemas import AlertRuleView, AlertTest, NewAlertRule, Page, SaveAl
 @endpoint("GET", "/alert-rules", access=Access.SUPERVISOR, summary="All limits that are watched")
 async def list_alert_rules(context: Context) -> Page[AlertRuleView]:
     """By id, as they stand now. Of a webhook's address, whose path may be a secret, supervisors see the host."""
-    rules = [_view(*each) for each in await context.hub.database.read(limits.load_rules)]
+    rules = await context.hub.database.read(_load_views)
     if not context.viewer.covers(Role.ADMIN):
         rules = [rule.model_copy(update={"webhook_url": _host_of(rule.webhook_url)}) for rule in rules]
     return Page(rules)
@@ -62,20 +63,22 @@ async def try_alert_rule(context: Context, rule_id: int) -> AlertTest:
 
 
 @endpoint("GET", "/kpi-alerts", access=Access.SUPERVISOR, summary="Limits that are broken, or were")
-async def list_kpi_alerts(context: Context, limit: Limit = DEFAULT_LIMIT) -> Page[KpiAlertView]:
-    """Those that are broken first, then the newest. They are kept for 90 days."""
-    return Page(await context.hub.database.read(limits.load_alerts, limit))
+async def list_kpi_alerts(
+    context: Context, rule: int | None = None, limit: Limit = DEFAULT_LIMIT
+) -> Page[KpiAlertView]:
+    """Those that are broken first, then the newest; `rule`: of this one alone. They are kept for 90 days."""
+    return Page(await context.hub.database.read(limits.load_alerts, limit, rule))
 
 
 def _create(tx: Tx, vault: Vault, given: Rule, *, may_be_private: bool) -> AlertRuleView:
-    return _view(*limits.load_rule(tx, limits.create_rule(tx, vault, given, may_be_private=may_be_private)))
+    return _load_view(tx, limits.create_rule(tx, vault, given, may_be_private=may_be_private))
 
 
 def _replace(
     tx: Tx, vault: Vault, rule_id: int, given: Rule, expected_version: int, *, may_be_private: bool
 ) -> AlertRuleView:
     limits.replace_rule(tx, vault, rule_id, given, expected_version, may_be_private=may_be_private)
-    return _view(*limits.load_rule(tx, rule_id))
+    return _load_view(tx, rule_id)
 
 
 def _rule(body: NewAlertRule) -> Rule:
@@ -103,7 +106,16 @@ def _host_of(url: str | None) -> str | None:
     return f"{parts.scheme}://{parts.netloc}/…"
 
 
-def _view(row: Row[Any], raised_at: datetime | None) -> AlertRuleView:
+def _load_views(tx: Tx) -> list[AlertRuleView]:
+    return [_view(row, raised_at, is_judged=limits.is_judged(tx, row)) for row, raised_at in limits.load_rules(tx)]
+
+
+def _load_view(tx: Tx, rule_id: int) -> AlertRuleView:
+    row, raised_at = limits.load_rule(tx, rule_id)
+    return _view(row, raised_at, is_judged=limits.is_judged(tx, row))
+
+
+def _view(row: Row[Any], raised_at: datetime | None, *, is_judged: bool) -> AlertRuleView:
     return AlertRuleView(
         id=row.id,
         name=row.name,
@@ -119,7 +131,8 @@ def _view(row: Row[Any], raised_at: datetime | None) -> AlertRuleView:
         webhook_url=row.webhook_url,
         has_webhook_secret=row.webhook_secret is not None,
         raised_at=raised_at,
+        is_judged=is_judged,
         value=row.value,
-        trouble=row.trouble,
+        trouble=trouble_of(row),
         version=row.version,
     )

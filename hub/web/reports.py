@@ -107,6 +107,7 @@ async def get_figures(
         as_of=report.as_of,
         complete=report.is_complete,
         compared=_compared(report),
+        remaking=report.is_remaking,
         measures=[_measure(measure) for measure in report.measures],
         rows=[
             FigureRow(

@@ -34,6 +34,7 @@ from hub.domain.views import (
     QueueNumbersView,
     QueueView,
     RecordingView,
+    RemakingView,
     RequirementView,
     SkillView,
     SpecialDayView,
@@ -161,6 +162,8 @@ class Snapshot(Answer):
     teams: list[TeamView]
     # Those that hold for the viewer; for supervisors all.
     targets: list[TargetView]
+    # Figures are being made anew; null: they are whole.
+    remaking: RemakingView | None
     figure_defaults: FigureDefaultsView
     # Limits that are broken now. Empty for agents.
     kpi_alerts: list[KpiAlertView]
@@ -1929,7 +1932,8 @@ class FiguresCompared(Answer):
 
 class FigureReport(Answer):
     """`as_of`: everything that happened before is told; `complete` false: a part of the range is not told of (it lies in
-    the future, or before the first fact). Days are those of `time_zone`. `compared`: null where nothing is."""
+    the future, or before the first fact). `remaking`: all figures are being made anew, and those after `as_of` are gaps
+    until they are whole. Days are those of `time_zone`. `compared`: null where nothing is."""
 
     from_: date = Field(serialization_alias="from")
     to: date
@@ -1939,14 +1943,16 @@ class FigureReport(Answer):
     as_of: datetime
     complete: bool
     compared: FiguresCompared | None
+    remaking: bool
     measures: list[FigureMeasure]
     rows: list[FigureRow]
 
 
 class ContactBehind(Answer):
     """One case behind a figure: `value` is what it gave to it (seconds, a score; null: it is only counted), `what` says
-    in a machine word what happened (answered, abandoned, resolved …), `at` when. `is_readable` false: the viewer may not see
-    the conversation (any more), and the customer is left out."""
+    in a machine word what happened (answered, abandoned, resolved …), `at` when. `wait_s`: how long the customer waited
+    in the queue, in full milliseconds; null: the case is no stay in a queue. `is_readable` false:
+    the viewer may not see the conversation (any more), and the customer is left out."""
 
     conversation_id: int
     customer_name: str | None
@@ -1956,6 +1962,7 @@ class ContactBehind(Answer):
     at: datetime
     value: float | None
     what: str
+    wait_s: float | None
     is_readable: bool
 
 
@@ -2218,8 +2225,9 @@ class SaveAlertRule(NewAlertRule):
 
 
 class AlertRuleView(Answer):
-    """`raised_at`: since when it is broken; null: it is not. `value`: the figure as it was looked at last. `trouble`: why
-    the last message did not arrive; null: it did. `webhook_url`: to supervisors its host alone."""
+    """`raised_at`: since when it is broken; null: it is not. `is_judged` false: figures are being made anew, and until they
+    are whole it stays as it is. `value`: the figure as it was looked at last. `trouble`: why the last message did not arrive,
+    and where; null: it did everywhere. `webhook_url`: to supervisors its host alone."""
 
     id: int
     name: str
@@ -2235,6 +2243,7 @@ class AlertRuleView(Answer):
     webhook_url: str | None
     has_webhook_secret: bool
     raised_at: datetime | None
+    is_judged: bool
     value: float | None
     trouble: str | None
     version: int

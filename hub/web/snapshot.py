@@ -14,6 +14,7 @@ from hub.kpi import defaults, targets
 from hub.kpi.board import load_agent_numbers, load_numbers, load_queue_numbers
 from hub.kpi.limits import load_standing
 from hub.kpi.queue_lengths import load_lengths
+from hub.kpi.remaking import load_remaking
 from hub.routing import estimates, offers
 from hub.store import tables
 from hub.store.database import Tx
@@ -84,6 +85,7 @@ def load_snapshot(tx: Tx, viewer: Viewer, most: int) -> Snapshot:
         agent_numbers=load_agent_numbers(tx) if viewer.covers(Role.SUPERVISOR) else [],
         teams=teams.load_teams(tx),
         targets=targets.load_targets(tx, viewer),
+        remaking=load_remaking(tx),
         figure_defaults=defaults.load_defaults(tx),
         kpi_alerts=load_standing(tx) if viewer.covers(Role.SUPERVISOR) else [],
     )

@@ -101,7 +101,7 @@ async def test_survey(context: Context, body: TestSurvey) -> TestSent:
         message = OutgoingMessage(
             delivery_id=secrets.token_urlsafe(18),
             recipient=address,
-            text=words.letter(body.kind, body.language, question, url),
+            text=f"{words.page(body.language).test}\n\n{words.letter(body.kind, body.language, question, url)}",
             created_at=hub.database.clock(),
             mail=OutgoingMail(
                 kind=MailKind.ACKNOWLEDGEMENT,
@@ -113,7 +113,7 @@ async def test_survey(context: Context, body: TestSurvey) -> TestSent:
         )
     elif kind is ChannelKind.SMS:
         address = customers.parse_address(ContactKind.PHONE, body.address or "", channel.account.default_region)
-        text = words.sms(body.kind, body.language, questions)
+        text = words.sms_of_test(body.kind, body.language, questions)
         message = OutgoingMessage(secrets.token_urlsafe(18), address, text, created_at=hub.database.clock())
     else:
         raise InvalidInput("no test here", fields={"channel_id": "tests go by mail or by text message"})

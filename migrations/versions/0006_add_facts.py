@@ -54,6 +54,15 @@ def upgrade() -> None:
         batch_op.create_index("ix_fact_contact_queue_id_arrived_at", ["queue_id", "arrived_at"], unique=False)
 
     op.create_table(
+        "fact_customer_joined",
+        sa.Column("customer_id", BIG_ID, autoincrement=False, nullable=False),
+        sa.Column("into_id", sa.BigInteger(), nullable=False),
+        sa.Column("joined_at", INSTANT, nullable=False),
+        sa.PrimaryKeyConstraint("customer_id", name=op.f("pk_fact_customer_joined")),
+    )
+    op.create_index("ix_fact_customer_joined_into_id", "fact_customer_joined", ["into_id"], unique=False)
+
+    op.create_table(
         "fact_offer",
         sa.Column("offer_id", BIG_ID, autoincrement=False, nullable=False),
         sa.Column("conversation_id", sa.BigInteger(), nullable=False),
@@ -88,6 +97,7 @@ def upgrade() -> None:
         sa.Column("agent_id", sa.BigInteger(), nullable=True),
         sa.Column("call_id", sa.BigInteger(), nullable=True),
         sa.Column("topic_id", sa.BigInteger(), nullable=True),
+        sa.Column("is_first", sa.Boolean(), server_default=sa.true(), nullable=False),
         sa.PrimaryKeyConstraint("conversation_id", "visit", name=op.f("pk_fact_queue_visit")),
     )
     with op.batch_alter_table("fact_queue_visit", schema=None) as batch_op:
@@ -164,6 +174,7 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("topic_id", sa.BigInteger(), nullable=True))
         batch_op.add_column(sa.Column("customer_id", sa.BigInteger(), nullable=True))
         batch_op.add_column(sa.Column("call_id", sa.BigInteger(), nullable=True))
+        batch_op.add_column(sa.Column("put_aside", sa.JSON(), nullable=True))
         batch_op.add_column(sa.Column("weighted_s", sa.Float(), nullable=True))
         batch_op.create_index("ix_fact_segment_ended_at", ["ended_at"], unique=False)
 
@@ -174,6 +185,7 @@ def upgrade() -> None:
     op.add_column("conversation", sa.Column("visit_since", INSTANT, nullable=True))
     op.add_column("conversation", sa.Column("visit_age", INSTANT, nullable=True))
     op.add_column("conversation", sa.Column("waited_s", sa.Float(), server_default=sa.text("0"), nullable=False))
+    op.add_column("assignment", sa.Column("put_aside", sa.JSON(), nullable=True))
     op.add_column("agent", sa.Column("spell_since", INSTANT, nullable=True))
     op.add_column("agent", sa.Column("spell_state", sa.Text(), nullable=True))
     op.add_column("agent", sa.Column("spell_reason", sa.Text(), nullable=True))
@@ -191,11 +203,13 @@ def upgrade() -> None:
 def downgrade() -> None:
     for name in ("work_count", "capacity", "load", "reason", "state", "since"):
         op.drop_column("agent", f"spell_{name}")
+    op.drop_column("assignment", "put_aside")
     for name in ("waited_s", "visit_age", "visit_since", "visit_queue_id", "visit", "arrived_at"):
         op.drop_column("conversation", name)
     with op.batch_alter_table("fact_segment", schema=None) as batch_op:
         batch_op.drop_index("ix_fact_segment_ended_at")
         batch_op.drop_column("weighted_s")
+        batch_op.drop_column("put_aside")
         batch_op.drop_column("call_id")
         batch_op.drop_column("customer_id")
         batch_op.drop_column("topic_id")
@@ -245,6 +259,8 @@ def downgrade() -> None:
         batch_op.drop_index("ix_fact_queue_visit_agent_id_removed_at")
 
     op.drop_table("fact_queue_visit")
+    op.drop_index("ix_fact_customer_joined_into_id", table_name="fact_customer_joined")
+    op.drop_table("fact_customer_joined")
     with op.batch_alter_table("fact_offer", schema=None) as batch_op:
         batch_op.drop_index("ix_fact_offer_queue_id_ended_at")
         batch_op.drop_index("ix_fact_offer_ended_at")

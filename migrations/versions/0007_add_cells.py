@@ -66,13 +66,34 @@ def upgrade() -> None:
         sa.Column("abandoned_28800", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("abandoned_86400", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("abandoned_later", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("called_back_5", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("called_back_10", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("called_back_15", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("called_back_20", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("called_back_30", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("called_back_45", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("called_back_60", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("called_back_90", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("called_back_120", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("called_back_180", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("called_back_240", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("called_back_300", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("called_back_600", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("called_back_900", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("called_back_1800", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("called_back_3600", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("called_back_7200", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("called_back_14400", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("called_back_28800", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("called_back_86400", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("called_back_later", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("overflowed", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("moved", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
-        sa.Column("called_back", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("dropped", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("withdrawn", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("joined", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("answered_wait_ms", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("answered_first", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("answered_since_arrival_ms", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("abandoned_wait_ms", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("segments", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
@@ -188,19 +209,47 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("repeated_at", INSTANT, nullable=True))
         batch_op.add_column(sa.Column("is_superseded", sa.Boolean(), server_default=sa.false(), nullable=False))
         batch_op.create_index("ix_fact_resolution_conversation_id", ["conversation_id"], unique=False)
+        batch_op.create_index("ix_fact_resolution_queue_id_resolved_at", ["queue_id", "resolved_at"], unique=False)
         batch_op.create_index(
             "ix_fact_resolution_customer_id_resolved_at", ["customer_id", "resolved_at"], unique=False
         )
 
     with op.batch_alter_table("fact_segment", schema=None) as batch_op:
         batch_op.create_index("ix_fact_segment_conversation_id", ["conversation_id"], unique=False)
+        batch_op.create_index("ix_fact_segment_queue_id_ended_at", ["queue_id", "ended_at"], unique=False)
+
+    with op.batch_alter_table("fact_response", schema=None) as batch_op:
+        batch_op.create_index("ix_fact_response_queue_id_answered_at", ["queue_id", "answered_at"], unique=False)
+
+    with op.batch_alter_table("fact_queue_visit", schema=None) as batch_op:
+        batch_op.create_index("ix_fact_queue_visit_queue_id_queued_at", ["queue_id", "queued_at"], unique=False)
+
+    with op.batch_alter_table("conversation", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_conversation_visit_since",
+            ["visit_queue_id", "visit_since"],
+            unique=False,
+            sqlite_where=sa.text("visit_since IS NOT NULL"),
+            postgresql_where=sa.text("visit_since IS NOT NULL"),
+        )
 
 
 def downgrade() -> None:
+    with op.batch_alter_table("conversation", schema=None) as batch_op:
+        batch_op.drop_index("ix_conversation_visit_since")
+
+    with op.batch_alter_table("fact_queue_visit", schema=None) as batch_op:
+        batch_op.drop_index("ix_fact_queue_visit_queue_id_queued_at")
+
+    with op.batch_alter_table("fact_response", schema=None) as batch_op:
+        batch_op.drop_index("ix_fact_response_queue_id_answered_at")
+
     with op.batch_alter_table("fact_segment", schema=None) as batch_op:
+        batch_op.drop_index("ix_fact_segment_queue_id_ended_at")
         batch_op.drop_index("ix_fact_segment_conversation_id")
 
     with op.batch_alter_table("fact_resolution", schema=None) as batch_op:
+        batch_op.drop_index("ix_fact_resolution_queue_id_resolved_at")
         batch_op.drop_index("ix_fact_resolution_customer_id_resolved_at")
         batch_op.drop_index("ix_fact_resolution_conversation_id")
         batch_op.drop_column("is_superseded")

@@ -36,7 +36,7 @@ def upgrade() -> None:
         sa.Column("looked_at", INSTANT, nullable=True),
         sa.Column("value", sa.Float(), nullable=True),
         sa.Column("beyond_since", INSTANT, nullable=True),
-        sa.Column("trouble", sa.Text(), nullable=True),
+        sa.Column("troubles", sa.JSON(), nullable=True),
         sa.Column("version", sa.Integer(), server_default=sa.text("1"), nullable=False),
         sa.CheckConstraint("(scope = 'all') = (scope_id IS NULL)", name=op.f("ck_kpi_alert_rule_all_is_nobodys")),
         sa.CheckConstraint("scope IN ('all', 'queue', 'team', 'agent')", name=op.f("ck_kpi_alert_rule_scope_is_known")),

@@ -6,19 +6,27 @@ import sqlite3
 import time
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.people import PATIENCE_MS, Agent, NewPage, Visitor, show
+from tests.browser.people import PATIENCE_MS, Agent, Handset, NewPage, Visitor, show
 from tests.support.hub_process import HubProcess
 
 pytestmark = pytest.mark.browser
 
 
+def csat(of: Page | Locator) -> Locator:
+    return of.locator('[data-testid="figure"][data-figure="csat"]')
+
+
+def open_setting(page: Page, url: str, queue: str) -> Locator:
+    page.goto(f"{url}/admin/surveys")
+    page.get_by_test_id("survey-setting").filter(has_text=queue).get_by_role("link", name=queue, exact=True).click()
+    return page.get_by_test_id("survey-form")
+
+
 def ask_at_once(page: Page, url: str) -> None:
     """An administrator switches the survey of the chat's queue on, without waiting after the resolution."""
-    page.goto(f"{url}/admin/surveys")
-    page.get_by_test_id("survey-setting").filter(has_text="Sales").get_by_role("link", name="Sales", exact=True).click()
-    form = page.get_by_test_id("survey-form")
+    form = open_setting(page, url, "Sales")
     form.get_by_role("switch", name="Ask customers of this queue").click()
     form.get_by_label("Wait after the resolution", exact=True).fill("0")
     form.get_by_test_id("survey-question-en").fill("Were we of help?")
@@ -50,6 +58,10 @@ def test_low_score_of_a_visitor_is_in_the_timeline_and_stays_before_the_supervis
     ask_at_once(admin.page, demo.url)
     supervisor = Agent(new_page("supervisor"), "supervisor@demo.test").sign_in(demo.url)
     agent = Agent(new_page("agent"), "agent2@demo.test").sign_in(demo.url).become_available()
+    row = supervisor.page.locator('[data-testid="board-agent"][data-state-name="available"]')
+    strip = agent.page.get_by_test_id("numbers-strip")
+    for mean in (csat(row), csat(strip)):
+        expect(mean).to_contain_text("–")
     visitor = Visitor(new_page("visitor", width=1100)).open(demo.url)
 
     visitor.write("The beans came late.")
@@ -61,6 +73,8 @@ def test_low_score_of_a_visitor_is_in_the_timeline_and_stays_before_the_supervis
 
     visitor.shows("Were we of help?")
     visitor.page.get_by_test_id("chat-score-2").click()
+    # At once: it is gone after some seconds.
+    expect(supervisor.page.locator(".toast").filter(has_text="low score: 2 of 5")).to_be_visible()
     expect(visitor.page.get_by_test_id("chat-scored")).to_contain_text("2")
     visitor.page.get_by_test_id("chat-score-comment").fill("Three days late")
     visitor.page.get_by_test_id("chat-score-send").click()
@@ -71,10 +85,12 @@ def test_low_score_of_a_visitor_is_in_the_timeline_and_stays_before_the_supervis
     expect(timeline.get_by_test_id("score-mark")).to_have_text("Low score")
     expect(agent.page.get_by_test_id("customer-scores")).to_contain_text("2 of 5")
     assert csat_facts(demo) == [("agent2@demo.test", 2)]
+    for mean in (csat(row), csat(strip)):
+        expect(mean).to_contain_text("0%")
+    show(supervisor.page, "csat-board")
 
     surveys = supervisor.page.get_by_role("link", name="Surveys")
     expect(surveys).to_contain_text("1")
-    expect(supervisor.page.locator(".toast").filter(has_text="low score: 2 of 5")).to_be_visible()
     surveys.click()
     row = supervisor.page.get_by_test_id("survey-row")
     expect(row).to_contain_text("Three days late")
@@ -85,3 +101,45 @@ def test_low_score_of_a_visitor_is_in_the_timeline_and_stays_before_the_supervis
     expect(timeline.get_by_test_id("score-mark")).to_have_text("Seen to by Gayane Harutyunyan")
     supervisor.page.get_by_test_id("surveys-done").click()
     expect(supervisor.page.get_by_test_id("survey-row")).to_contain_text("Seen to by")
+
+
+def test_score_by_text_message_counts_for_the_agent_and_a_test_of_it_for_nobody(
+    demo: HubProcess, new_page: NewPage
+) -> None:
+    handset = Handset(new_page("handset"), "+37491000888").open(demo.url)
+    admin = Agent(new_page("admin"), "admin@demo.test").sign_in(demo.url)
+    expect(admin.page.get_by_test_id("my-state")).to_be_visible()
+    form = open_setting(admin.page, demo.url, "Support")
+    form.get_by_test_id("survey-question-en").fill("How did we do?")
+    trial = admin.page.get_by_test_id("survey-test")
+    trial.get_by_label("From which account").select_option(label="Text messages")
+    trial.get_by_test_id("survey-test-send").click()
+    expect(trial).to_contain_text("Type the number of a phone that you have at hand")
+    trial.get_by_test_id("survey-test-number").fill(handset.number)
+    trial.get_by_test_id("survey-test-send").click()
+    expect(trial.get_by_test_id("survey-test-sent")).to_contain_text(handset.number)
+    show(admin.page, "survey-test")
+    expect(handset.texts.last).to_contain_text("How did we do?")
+    expect(handset.texts.last).to_contain_text("This is a test")
+
+    form.get_by_role("switch", name="Ask customers of this queue").click()
+    form.get_by_label("Wait after the resolution", exact=True).fill("0")
+    admin.page.get_by_test_id("survey-save").click()
+    expect(admin.page.locator(".toast").filter(has_text="Saved")).to_be_visible()
+
+    agent = Agent(new_page("agent"), "agent1@demo.test").sign_in(demo.url).become_available()
+    strip = agent.page.get_by_test_id("numbers-strip")
+    expect(csat(strip)).to_contain_text("–")
+    handset.write("Do you roast on Sundays?")
+    agent.accept("Do you roast on Sundays?")
+    agent.answer("We do.")
+    handset.shows("We do.")
+    agent.resolve()
+    expect(handset.texts.last).to_contain_text("How did we do?")
+    expect(handset.texts.last).not_to_contain_text("This is a test")
+    handset.write("5, thank you very much")
+    timeline = agent.page.get_by_test_id("timeline")
+    expect(timeline).to_contain_text("gave 5 of 5 (Satisfaction)")
+    expect(timeline.locator("q")).to_have_text("thank you very much")
+    expect(csat(strip)).to_contain_text("100%")
+    expect(agent.page.get_by_test_id("reopen")).to_be_visible()

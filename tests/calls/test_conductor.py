@@ -625,6 +625,7 @@ async def test_a_supervisor_takes_a_call_over(line: Line) -> None:
     call = await line.call(call_id)
     assert (call.state, call.agent_id) == (CallState.TALKING, supervisor.user_id)
     assert (await line.leg(call_id, Party.AGENT, agent.user_id)).ended_at is not None
+    assert [fact["end_reason"] for fact in await line.facts("fact.call_segment")] == ["taken"]
     await line.do(conductor.hang_up, supervisor, call_id)
     assert (await line.call(call_id)).state is CallState.WRAP_UP
 

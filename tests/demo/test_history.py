@@ -11,6 +11,7 @@ from hub.demo import seed
 from hub.demo.history import TARGETS, TEAM
 from hub.domain.states import ConversationStatus
 from hub.kpi.cells import Dim
+from hub.kpi.fact_rows import TABLES
 from hub.kpi.facts import project
 from hub.kpi.figures import Query, load_figures
 from hub.store import tables
@@ -22,12 +23,13 @@ from tests.support.live import check_live
 pytestmark = pytest.mark.anyio
 
 DAYS = 5
+VAULT, URL = Vault("x" * 40), "http://127.0.0.1:8080"
 
 
 async def begin(url: str, clock: FrozenClock) -> Database:
     database = open_database(url)
     database.clock = clock
-    await seed.seed(database, Vault("x" * 40), hub_url="http://127.0.0.1:8080", smtp_port=2525, history_days=DAYS)
+    await seed.seed(database, VAULT, hub_url=URL, smtp_port=2525, history_days=DAYS)
     while await database.transaction(project):
         pass
     return database
@@ -71,3 +73,51 @@ async def test_the_past_is_the_same_each_time(sqlite_url: str, postgresql_url: s
         cells.append(await database.read(lambda tx: sorted(tuple(row) for row in tx.rows(wanted))))
         await database.close()
     assert cells[0] == cells[1] != []
+
+
+async def test_a_demo_that_is_killed_while_its_past_is_counted_goes_on_with_it(
+    sqlite_url: str, postgresql_url: str, clock: FrozenClock
+) -> None:
+    """Killed after each window in turn: the one that comes next writes no second past, and counts the rest of the first."""
+    whole = await begin(sqlite_url, clock)
+    wanted = await whole.read(load_counted)
+    await whole.close()
+
+    is_behind = True
+    while is_behind:
+        database = open_database(postgresql_url)
+        database.clock = clock
+        await seed.seed(database, VAULT, hub_url=URL, smtp_port=2525, history_days=DAYS)
+        is_behind = await database.transaction(project)
+        await database.close()
+    database = open_database(postgresql_url)
+    database.clock = clock
+    assert await database.read(load_counted) == wanted
+    await database.close()
+
+
+def load_counted(tx: Tx) -> dict[str, int]:
+    """How many rows there are of the past and of what is counted of it."""
+    counted = (tables.customer, tables.conversation, tables.entry, tables.mail, *TABLES.values())
+    numbers = {
+        table.name: int(tx.scalar(select(func.count()).select_from(table))) for table in (*counted, tables.kpi_sketch)
+    }
+    return numbers | {"contacts": int(tx.scalar(select(func.sum(tables.kpi_cell.c.contacts))))}
+
+
+async def test_a_mail_of_the_past_is_a_mail(sqlite_url: str, clock: FrozenClock) -> None:
+    database = await begin(sqlite_url, clock)
+
+    def check(tx: Tx) -> None:
+        e, c, m = tables.entry.c, tables.conversation.c, tables.mail.c
+        of_mail = select(e.id).join(tables.conversation, c.id == e.conversation_id).where(c.channel_id == "email-demo")
+        entries = set(tx.execute(of_mail.where(e.kind == "message")).scalars())
+        assert entries == set(tx.execute(select(m.entry_id)).scalars())
+        answered = m.kind == "reply"
+        known = set(tx.execute(select(m.message_id)).scalars())
+        refs = [row.refs[-1] for row in tx.rows(select(m.refs).where(answered))]
+        assert refs
+        assert set(refs) <= known
+
+    await database.read(check)
+    await database.close()

@@ -15,6 +15,7 @@ from hub.domain.events import (
     ContactBegan,
     ConversationResolved,
     CustomerAnswered,
+    CustomerJoined,
     FactEvent,
     OfferOver,
     QueueVisitEnded,
@@ -46,6 +47,7 @@ def draw_facts(random: Random, count: int = 150) -> list[FactEvent]:
     """In the order of a stream: mostly, but not always, that of their instants."""
     facts = [fact for number in range(1, count + 1) for fact in _draw(random, number)]
     facts += _spells(random)
+    facts += _joins(random)
     facts.sort(key=lambda fact: (_when(fact), repr(fact)))
     for _ in range(count // 10):
         one, other = random.randrange(len(facts)), random.randrange(len(facts))
@@ -54,7 +56,7 @@ def draw_facts(random: Random, count: int = 150) -> list[FactEvent]:
 
 
 def _when(fact: FactEvent) -> datetime:
-    names = ("resolved_at", "answered_at", "removed_at", "ended_at", "until", "sent_at", "arrived_at")
+    names = ("resolved_at", "answered_at", "removed_at", "ended_at", "until", "sent_at", "arrived_at", "joined_at")
     found: list[datetime | None] = [getattr(fact, name, None) for name in names]
     return next(at for at in found if at is not None)
 
@@ -63,7 +65,7 @@ def _draw(random: Random, number: int) -> list[FactEvent]:
     """One request of one of a few customers, and what became of it."""
     channel = random.choice(list(CHANNELS))
     queue, agent = random.choice((CARE, SALES)), random.choice((ANNA, BORIS))
-    topic, customer = random.choice((None, 1, 2)), random.randrange(1, 6)
+    topic, customer = random.choice((None, 1, 2)), random.randrange(1, 7)
     at = FIRST + timedelta(seconds=random.randrange(DAYS * 86_400 * 10) / 10)
     wait = timedelta(
         milliseconds=random.choice((0, 4_999, 5_000, 19_999, 20_000, 20_001, 300_000, random.randrange(90_000)))
@@ -78,7 +80,10 @@ def _draw(random: Random, number: int) -> list[FactEvent]:
     of = (channel, queue)
     facts: list[FactEvent] = [
         ContactBegan(number, 0, customer, *of, random.choice(("in", "in", "out")), at, channel == "line", None, topic),
-        QueueVisitEnded(number, 1, customer, *of, at, at, at + wait / 3, answered, reason, agent, None, topic),
+        QueueVisitEnded(
+            *(number, 1, customer, *of, at, at, at + wait / 3, answered, reason, agent, None, topic),
+            is_first=random.random() < 0.8,
+        ),
         OfferOver(number, number, agent, *of, at, answered, outcome, None, customer, topic),
     ]
     if reason != "answered":
@@ -92,10 +97,11 @@ def _draw(random: Random, number: int) -> list[FactEvent]:
             )
         )
     call_id = number if channel == "line" else None
-    ways = ("resolved", "resolved", "transferred", "released")
+    ways = ("resolved", "resolved", "transferred", "released", "taken")
     facts.append(
         SegmentEnded(
-            number * 3, number, agent, *of, answered, ended, "offer", random.choice(ways), topic, customer, call_id
+            *(number * 3, number, agent, *of, answered, ended, "offer", random.choice(ways), topic, customer, call_id),
+            put_aside=random.choice(((), (answered + held / 4, answered + held / 2))),
         )
     )
     if random.random() < 0.4:
@@ -125,10 +131,11 @@ def _resolutions(
     for again in range(random.choice((1, 1, 1, 2, 3))):
         known = random.choice((customer, customer, None))
         whose = random.choice((agent, None))
+        about = random.choice((topic, topic, None, 1, 2))
         entry = number * 10 + again
         facts.append(
             ConversationResolved(
-                entry, number, whose, *of, at, ended, again, topic, known, at, 5.0, random.random() * 900
+                entry, number, whose, *of, at, ended, again, about, known, at, 5.0, random.random() * 900
             )
         )
         survey = random.choice(("csat", "nps", "ces"))
@@ -170,6 +177,12 @@ def _call(
         part = (number * 2 + 1, *other, how, ended, 60.0, 0.0, 1.0, until, "completed", None, topic, customer)
         facts.append(CallSegmentEnded(*part))
     return facts
+
+
+def _joins(random: Random) -> list[FactEvent]:
+    """Of six customers three turn out to be others, the last of whom had become somebody else before, or does later."""
+    when = [FIRST + timedelta(seconds=random.randrange(DAYS * 86_400)) for _ in range(3)]
+    return [CustomerJoined(6, 5, when[0]), CustomerJoined(5, 2, when[1]), CustomerJoined(4, 3, when[2])]
 
 
 def _spells(random: Random) -> list[FactEvent]:

@@ -16,6 +16,7 @@ from hub.domain.events import (
     ContactBegan,
     ConversationResolved,
     CustomerAnswered,
+    CustomerJoined,
     FactEvent,
     OfferOver,
     QueueVisitEnded,
@@ -30,7 +31,7 @@ from hub.kpi.folding import Extra, fold
 from hub.kpi.measures import DEFAULTS, MEASURES, Figure, Params
 from hub.kpi.placing import Membership, Placing
 from hub.kpi.refolding import Wanted, fold_facts
-from hub.kpi.sequels import was_consulted, weigh, what_followed
+from hub.kpi.sequels import was_consulted, weigh, what_followed, who_is
 from hub.kpi.sketch import RELATIVE_ERROR
 from hub.timeline.visits import Leaving
 from tests.kpi.random_facts import CHANNELS
@@ -49,7 +50,8 @@ def keep(facts: Iterable[FactEvent]) -> list[Kept]:
         match fact:
             case ConversationResolved():
                 came = [one for one in facts if isinstance(one, ContactBegan)]
-                return what_followed(fact, came, [one for one in facts if isinstance(one, ConversationResolved)])
+                ended = [one for one in facts if isinstance(one, ConversationResolved)]
+                return what_followed(fact, came, ended, who_is(one for one in facts if isinstance(one, CustomerJoined)))
             case SegmentEnded():
                 return Extra(weighted_s=weigh(fact, [one for one in facts if isinstance(one, AgentSpellEnded)]))
             case CallSegmentEnded():
@@ -111,7 +113,8 @@ VISITS = [visit(number, wait, reason) for number, (wait, reason) in enumerate(WA
         ("service_level_icmi_5", Params(), 6 / 12, 12),
         ("service_level_asterisk", Params(), 4 / 6, 6),
         ("service_level_asterisk_2", Params(), 8 / 12, 12),
-        ("service_level_connect", Params(), 4 / 16, 16),
+        ("service_level_connect", Params(), 8 / 16, 16),
+        ("service_level_connect", Params(threshold_s=30), 11 / 16, 16),
         ("service_level_genesys", Params(), 4 / 12, 12),
         ("service_level_genesys", Params(with_short_abandons=False), 4 / 10, 10),
         ("service_level_genesys", Params(with_abandons=False), 4 / 6, 6),
@@ -137,6 +140,15 @@ def test_short_abandons_are_told_apart() -> None:
     assert figure("abandonment_rate", VISITS).parts == {"short": 2 / 16}
 
 
+def test_what_waits_again_after_an_agent_had_it_arrived_only_once() -> None:
+    """10 s to the first agent, who had it for ten minutes; 20 s more to the second: half a minute of waiting, no more."""
+    again = visit(2, 20, "answered", arrived_at=NOON - timedelta(seconds=630), is_first=False)
+    facts = [visit(1, 0, "answered"), again]
+    first = figure("asa_arrival", facts)
+    assert (first.value, first.n) == (10, 1)
+    assert (figure("asa_queue", facts).value, figure("answered", facts).n) == (10, 2)
+
+
 def test_percentiles_of_waits_are_within_their_error() -> None:
     wait = figure("wait_s", VISITS)
     assert wait.value == pytest.approx((19.999 + 20.0) / 2, rel=RELATIVE_ERROR)
@@ -153,7 +165,7 @@ def test_an_answer_is_the_agents_and_an_abandon_nobodys() -> None:
 def test_every_way_to_leave_a_queue_counts_as_something() -> None:
     for reason in Leaving:
         [left, _] = fold(visit(1, 7, reason.value), Extra(), CHANNELS)
-        assert sum(left.counts.get(name, 0) for name in left.counts if not name.endswith("_ms")) == 1
+        assert sum(left.counts.get(name, 0) for name in left.counts if not name.endswith(("_ms", "_first"))) == 1
 
 
 @pytest.mark.parametrize("step", range(len(LADDER_S)))
@@ -231,19 +243,30 @@ def test_shared_time_counts_each_second_once_for_all_work_in_it() -> None:
     assert figure("handle_s", facts).value == 90
 
 
+def test_work_put_aside_is_nobodys_time() -> None:
+    """A mail put aside for most of an hour, in which a text message is answered: never more than one was at hand."""
+    mail = hold(1, ANNA, after(3600), 3600, put_aside=(after(60), after(3540)))
+    text = hold(2, ANNA, after(3540), 3480)
+    bounds = ((0, 60), (60, 3540), (3540, 3600))
+    spells = [AgentSpellEnded(ANNA, after(a), after(b), "available", None, 20, 100, 1) for a, b in bounds]
+    shared = figure("handle_weighted_s", [mail, text, *spells])
+    assert (shared.value, shared.n) == ((120 + 3480) / 2, 2)
+
+
 def test_transfers_are_told_apart() -> None:
-    """Of five: one blind by call, one after a consultation, one written work given back; the colleague's part, and one that
-    went through, are none."""
+    """Of six: one blind by call, one after a consultation, one written work given back; the colleague's part, one that went
+    through, and one that was taken from its agent, are none."""
     facts: list[FactEvent] = [
         part(1, ANNA, NOON, 60, end="transferred", call_id=1),
         part(2, ANNA, NOON, 60, end="transferred", call_id=2),
         part(3, BORIS, after(90), 90, how="consult", call_id=2),
         hold(4, ANNA, NOON, end_reason="released"),
         hold(5, ANNA, NOON),
+        hold(6, ANNA, NOON, end_reason="taken"),
     ]
     found = figure("transfer_rate", facts)
-    assert (found.value, found.n) == (3 / 5, 5)
-    assert found.parts == {"blind": 1 / 5, "consult": 1 / 5, "requeue": 1 / 5}
+    assert (found.value, found.n) == (3 / 6, 6)
+    assert found.parts == {"blind": 1 / 6, "consult": 1 / 6, "requeue": 1 / 6}
 
 
 def test_every_outcome_of_an_offer_has_its_share() -> None:
@@ -295,6 +318,10 @@ def came(number: int, episode: int, at: datetime, **others: object) -> ContactBe
     return replace(fact, **known | others)  # type: ignore[arg-type]
 
 
+def joined(customer_id: int, into_id: int) -> CustomerJoined:
+    return CustomerJoined(customer_id, into_id, NOON + 3 * DAY)
+
+
 REOPENED = (
     came(1, 0, NOON - timedelta(hours=1)),
     resolved(1, NOON),
@@ -332,6 +359,16 @@ def test_a_later_reopening_rewrites_no_first_resolution() -> None:
         ([resolved(1, NOON), came(2, 0, NOON - DAY)], 7, 0, 1),
         ([resolved(1, NOON), came(2, 0, NOON + DAY, direction="out")], 7, 0, 1),
         ([resolved(1, NOON), came(2, 0, NOON + 31 * DAY)], 30, 0, 1),
+        # As a stranger who turned out to be that customer, or as somebody with whom both were joined to a third.
+        ([resolved(1, NOON), came(2, 0, NOON + DAY, customer_id=8), joined(8, 7)], 7, 0, 0),
+        ([resolved(1, NOON), came(2, 0, NOON + DAY, customer_id=8), joined(7, 9), joined(8, 9)], 7, 0, 0),
+        ([resolved(1, NOON), came(2, 0, NOON + DAY, customer_id=8), joined(8, 6), joined(6, 7)], 7, 0, 0),
+        ([resolved(1, NOON), came(2, 0, NOON + DAY, customer_id=8), joined(8, 6)], 7, 0, 1),
+        # What a call is about is known when it is resolved: of two resolutions one was followed by the other.
+        ([resolved(1, NOON), came(2, 0, NOON + DAY, topic_id=None), resolved(2, NOON + 2 * DAY)], 7, 0, 1 / 2),
+        ([resolved(1, NOON), came(2, 0, NOON + DAY, topic_id=None), resolved(2, NOON + 2 * DAY, topic_id=2)], 7, 0, 1),
+        ([resolved(1, NOON), came(2, 0, NOON + DAY, topic_id=2), resolved(2, NOON + 2 * DAY)], 7, 0, 1 / 2),
+        ([resolved(1, NOON), came(2, 0, NOON + DAY, topic_id=2), resolved(2, NOON + 2 * DAY, topic_id=None)], 7, 0, 1),
         # Of a customer nobody knows it cannot be told.
         ([resolved(1, NOON, customer_id=None), came(2, 0, NOON + DAY)], 7, 0, None),
     ],

@@ -128,5 +128,5 @@ def _figures(numbers: Json) -> Json:
 
 def _counts(numbers: Json) -> bool:
     """Somebody for whom nothing is counted yet may be told of, or not."""
-    counts = ("handled_contacts", "first_response_count", "resolution_count", "calls_offered", "calls_missed")
+    counts = ("handled_contacts", "first_response_count", "resolution_count", "calls_offered", "calls_missed", "offers")
     return any(numbers.get(name) for name in counts) or numbers["aht_s"] is not None

@@ -167,6 +167,24 @@ async def test_an_agent_cannot_take_from_a_colleague_and_a_supervisor_can(scene:
         await scene.database.transaction(dispatcher.claim, other, conversation_id, holder.user_id)
     view = await scene.database.transaction(dispatcher.claim, boss, conversation_id, holder.user_id)
     assert view.assignee_id == boss.user_id
+    assert (await scene.row(tables.assignment, agent_id=holder.user_id))["end_reason"] == "taken"
+
+
+@pytest.mark.parametrize(("by_holder", "end_reason"), [(True, "transferred"), (False, "taken")])
+@pytest.mark.parametrize("to_agent", [True, False])
+async def test_what_a_supervisor_moves_is_no_transfer_of_its_holder(
+    scene: Scene, by_holder: bool, end_reason: str, to_agent: bool
+) -> None:
+    holder, other, boss = await scene.agent(), await scene.agent(), await scene.agent(role=Role.SUPERVISOR)
+    conversation_id = await scene.opened()
+    await scene.database.transaction(dispatcher.claim, holder, conversation_id, None)
+    where = {True: (other.user_id, None), False: (None, await scene.queue("Sales"))}
+    agent_id, queue_id = where[to_agent]
+    who = {True: holder, False: boss}[by_holder]
+    await scene.database.transaction(
+        dispatcher.transfer, who, conversation_id, agent_id=agent_id, queue_id=queue_id, note=None
+    )
+    assert (await scene.row(tables.assignment, agent_id=holder.user_id))["end_reason"] == end_reason
 
 
 async def test_transfer_to_an_agent_moves_it_at_once_with_its_note(scene: Scene) -> None:

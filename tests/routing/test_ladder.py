@@ -121,7 +121,7 @@ async def test_held_work_moves_from_whoever_holds_it(scene: Scene, clock: Frozen
     await fire(scene)
     row = await conversation(scene)
     assert (row["queue_id"], row["assignee_id"]) == (second, None)
-    assert (await scene.row(tables.assignment))["end_reason"] == "transferred"
+    assert (await scene.row(tables.assignment))["end_reason"] == "taken"
 
 
 async def test_people_and_roles_are_notified(scene: Scene, clock: FrozenClock) -> None:

@@ -10,10 +10,12 @@ from hub.agents import alerts, presence, roster
 from hub.agents.queues import QueueSettings, update_queue
 from hub.agents.viewer import Viewer
 from hub.channels.channel import Consent
+from hub.domain.states import AgentState
 from hub.domain.values import Role
 from hub.errors import Conflict, Forbidden, InvalidInput
 from hub.routing import dispatcher
 from hub.store import tables
+from tests.kpi.random_facts import project_all
 from tests.support.clock import FrozenClock
 from tests.support.scene import Scene
 
@@ -162,6 +164,32 @@ async def test_resolved_work_is_put_aside_no_longer(scene: Scene, clock: FrozenC
     await park(scene, agent, conversation_id, clock() + HOUR)
     view = await scene.database.transaction(dispatcher.resolve, agent, conversation_id)
     assert view.parked_until is None
+
+
+async def test_time_in_which_it_was_put_aside_is_told_with_the_hold(scene: Scene, clock: FrozenClock) -> None:
+    """Put aside for most of an hour, in which other work is done; put aside once more, and passed on like that."""
+    agent, other = await scene.agent(), await scene.agent()
+    began = clock()
+    parked, meanwhile = await held(scene, agent, sender="first"), await scene.opened(sender="second")
+    clock.advance(60)
+    await park(scene, agent, parked, clock() + HOUR)
+    await park(scene, agent, parked, clock() + 2 * HOUR)
+    await scene.database.transaction(dispatcher.claim, agent, meanwhile, None)
+    clock.advance(3480)
+    await scene.database.transaction(dispatcher.resolve, agent, meanwhile)
+    await scene.database.transaction(dispatcher.unpark, agent, parked)
+    clock.advance(60)
+    await park(scene, agent, parked, clock() + HOUR)
+    clock.advance(5)
+    await scene.database.transaction(
+        dispatcher.transfer, agent, parked, agent_id=other.user_id, queue_id=None, note=None
+    )
+    await scene.database.transaction(roster.change_agent_state, agent.user_id, AgentState.AWAY)
+    await project_all(scene.database)
+    fact = await scene.row(tables.fact_segment, conversation_id=parked)
+    seconds = [(at - began).total_seconds() for at in fact["put_aside"]]
+    assert (seconds, fact["weighted_s"]) == ([60, 3540, 3600, 3605], 120)
+    assert (await scene.row(tables.fact_segment, conversation_id=meanwhile))["weighted_s"] == 3480
 
 
 @pytest.mark.parametrize("kind", ["chat", "phone"])

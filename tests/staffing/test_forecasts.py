@@ -11,6 +11,7 @@ from hub.staffing.forecasts import (
     KEPT_LEADS,
     Forecaster,
     QueueForecast,
+    load_arrivals,
     load_forecast_parts,
     load_history,
     queue_forecast,
@@ -21,6 +22,7 @@ from tests.kpi.conftest import KYIV
 from tests.kpi.random_facts import emit, project_all
 from tests.kpi.reference import ANNA, BORIS, CARE, SALES, segment
 from tests.support.clock import FrozenClock
+from tests.support.scene import Scene
 
 pytestmark = pytest.mark.anyio
 
@@ -204,3 +206,12 @@ async def test_handle_time_and_patience_are_told_as_they_were(weeks: Database) -
     # Since noon four weeks ago: 23 days of ten and four Mondays of thirty, and six who left; each waited 20 s.
     assert found.habits.aht_s == pytest.approx((150 + 250) / 2)
     assert found.habits.patience_s == pytest.approx((23 * 10 + 4 * 30 + 6) * 20 / 6)
+
+
+async def test_who_still_waits_has_arrived(database: Database, clock: FrozenClock) -> None:
+    scene = await Scene(database).set_up()
+    await scene.say("Hello")
+    clock.advance(minutes=20)
+    await scene.say("Anybody there?", sender="+37491000002")
+    came = await database.read(load_arrivals, scene.queue_id, at(TODAY, 0), at(TODAY + timedelta(days=1), 0))
+    assert came == {clock.now.replace(minute=0): 1, clock.now.replace(minute=15): 1}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -20,7 +20,7 @@ from hub.store.database import Tx
 
 Shown = dict[str, float | None]
 
-_VIEWS: dict[str, TypeAdapter[Any]] = {
+VIEWS: dict[str, TypeAdapter[Any]] = {
     "numbers.changed": TypeAdapter(NumbersView),
     "queue_numbers.changed": TypeAdapter(QueueNumbersView),
 }
@@ -32,10 +32,12 @@ def check_live(tx: Tx) -> None:
     queues = [row.id for row in tx.rows(select(tables.queue.c.id))]
     agents, by_queue = load_numbers_of(tx, users, tx.now), load_numbers_of_queues(tx, queues, tx.now)
     for user_id, numbers in agents.items():
-        shown, reported = _of_agent(numbers, tx.now), _reported(tx, Dim.AGENT, user_id, numbers.day)
-        assert shown == pytest.approx(_as_agent(reported), abs=1e-9), user_id
+        shown, reported = shown_of_agent(numbers, tx.now), _reported(tx, Dim.AGENT, user_id, numbers.day)
+        assert shown == pytest.approx(reported_of_agent(reported), abs=1e-9), user_id
     for queue_id, of_queue in by_queue.items():
-        assert _of_queue(of_queue) == _as_queue(tx, _reported(tx, Dim.QUEUE, queue_id, of_queue.day)), queue_id
+        assert shown_of_queue(of_queue) == reported_of_queue(tx, _reported(tx, Dim.QUEUE, queue_id, of_queue.day)), (
+            queue_id
+        )
 
 
 def check_told(tx: Tx) -> None:
@@ -49,10 +51,10 @@ def check_told(tx: Tx) -> None:
 
 def load_told(tx: Tx) -> dict[tuple[str, int], NumbersView | QueueNumbersView]:
     """What was told last of each agent and each queue."""
-    found = select(tables.event).where(tables.event.c.kind.in_(_VIEWS)).order_by(tables.event.c.seq)
+    found = select(tables.event).where(tables.event.c.kind.in_(VIEWS)).order_by(tables.event.c.seq)
     told: dict[tuple[str, int], NumbersView | QueueNumbersView] = {}
     for row in tx.rows(found):
-        view = _VIEWS[row.kind].validate_python(json.loads(row.body)["numbers"])
+        view = VIEWS[row.kind].validate_python(json.loads(row.body)["numbers"])
         told[("agent", view.user_id) if row.kind == "numbers.changed" else ("queue", view.queue_id)] = view
     return told
 
@@ -70,9 +72,9 @@ def _reported(tx: Tx, by: Dim, whose: int, day: str) -> dict[str, Figure]:
     return {name: report.rows[0].figures.get(name, Figure(None, 0)) for name in measures}
 
 
-def _of_agent(n: NumbersView, now: datetime) -> Shown:
+def shown_of_agent(n: NumbersView, now: datetime) -> Shown:
     """With the stretch of time that goes on, as screens add it."""
-    since_ms = (now - n.spell_since).total_seconds() * 1000 // 1 if n.spell_since else 0
+    since_ms = (now - n.spell_since) // timedelta(milliseconds=1) if n.spell_since else 0
     work_ms = n.work_ms + (since_ms if n.spell == "work" else 0)
     available_ms = n.available_ms + (since_ms if n.spell == "available" else 0)
     time_ms = work_ms + available_ms
@@ -85,13 +87,16 @@ def _of_agent(n: NumbersView, now: datetime) -> Shown:
     return {
         **{name: getattr(n, name) for name in (*names, *seconds, *spreads, *resolution, *rest)},
         "transfers": passed / n.transfer_cases if n.transfer_cases else None,
+        "offers": n.offers,
+        "declined": n.offers_declined / n.offers if n.offers else None,
+        "missed": n.offers_missed / n.offers if n.offers else None,
         "occupancy": work_ms / time_ms if time_ms else None,
         "work_s": work_ms / 1000,
         "available_s": available_ms / 1000,
     }
 
 
-def _as_agent(f: dict[str, Figure]) -> Shown:
+def reported_of_agent(f: dict[str, Figure]) -> Shown:
     calls, first, resolution, csat = f["calls_per_day"], f["first_response_s"], f["resolution_s"], f["csat"]
     return {
         "handled_contacts": f["handled_contacts"].n,
@@ -103,6 +108,9 @@ def _as_agent(f: dict[str, Figure]) -> Shown:
         "calls_out": calls.parts.get("out", 0),
         "calls_internal": calls.parts.get("internal", 0),
         "calls_missed": f["calls_missed"].n,
+        "offers": f["offer_outcomes"].n,
+        "declined": f["offer_outcomes"].parts.get("declined"),
+        "missed": f["offer_outcomes"].parts.get("no_answer"),
         "talk_s": f["talk_s"].value or 0.0,
         "hold_s": f["hold_s"].value or 0.0,
         "wrap_up_s": f["wrap_up_s"].value or 0.0,
@@ -126,12 +134,12 @@ def _as_agent(f: dict[str, Figure]) -> Shown:
     }
 
 
-def _of_queue(n: QueueNumbersView) -> dict[str, Any]:
+def shown_of_queue(n: QueueNumbersView) -> dict[str, Any]:
     left_out = ("queue_id", "day", "as_of_seq", "backlog", "threshold_s", "short_abandoned")
     return {name: getattr(n, name) for name in n.__slots__ if name not in left_out}
 
 
-def _as_queue(tx: Tx, f: dict[str, Figure]) -> dict[str, Any]:
+def reported_of_queue(tx: Tx, f: dict[str, Figure]) -> dict[str, Any]:
     level, _ = load_level(tx)
     reached, abandonment = f[level.id], f["abandonment_rate"]
     return {

@@ -1,6 +1,7 @@
 """What goes out: order, leases, the three kinds of failure, receipts by rank, the breaker."""
 
 import asyncio
+import json
 from datetime import timedelta
 
 import pytest
@@ -57,6 +58,24 @@ async def test_an_answer_is_queued_with_its_entry_and_answers_the_customer(scene
     assert (await scene.row(tables.conversation))["unanswered_since"] is None
     (fact,) = [event for event in await scene.events() if event.kind == "fact.response"]
     assert '"is_first":true' in fact.body
+
+
+async def test_each_request_of_a_conversation_has_a_first_answer(scene: Scene, clock: FrozenClock) -> None:
+    """Answered, and once more; resolved, opened again by the customer, answered after three hours, and once more."""
+    agent, conversation_id = await desk(scene)
+    await write(scene, agent, conversation_id)
+    await scene.say("And this?")
+    await write(scene, agent, conversation_id)
+    await scene.database.transaction(dispatcher.resolve, agent, conversation_id)
+    clock.advance(3600)
+    assert await scene.opened("Hello again") == conversation_id
+    clock.advance(3 * 3600)
+    await write(scene, agent, conversation_id)
+    clock.advance(60)
+    await scene.say("One more")
+    await write(scene, agent, conversation_id)
+    told = [json.loads(event.body) for event in await scene.events() if event.kind == "fact.response"]
+    assert [fact["is_first"] for fact in told] == [True, False, True, False]
 
 
 async def test_the_attempt_and_its_lease_are_committed_before_anything_is_sent(scene: Scene) -> None:

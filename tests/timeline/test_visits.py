@@ -55,6 +55,7 @@ async def test_work_waits_until_somebody_takes_it(scene: Scene, clock: FrozenClo
         "agent_id": agent.user_id,
         "call_id": None,
         "topic_id": None,
+        "is_first": True,
     }
 
 
@@ -102,6 +103,30 @@ async def test_who_is_moved_to_another_queue_waits_there_anew(
     ]
     ages = [row["waiting_since"] for row in await told(scene.database, tables.fact_queue_visit)]
     assert ages == [START, START], "its place is its age"
+
+
+async def test_what_an_agent_had_waits_again_and_is_no_first_answer(scene: Scene, clock: FrozenClock) -> None:
+    """The second request in the same conversation has a first answer of its own."""
+    sales = await scene.queue("Sales")
+    agent, seller = await scene.agent(), await scene.agent(queue_ids={sales})
+    conversation_id = await scene.opened()
+    clock.advance(10)
+    await scene.database.transaction(dispatcher.claim, agent, conversation_id, None)
+    clock.advance(600)
+    await scene.database.transaction(
+        dispatcher.transfer, agent, conversation_id, agent_id=None, queue_id=sales, note=None
+    )
+    clock.advance(20)
+    await scene.database.transaction(dispatcher.claim, seller, conversation_id, None)
+    clock.advance(5)
+    await scene.database.transaction(dispatcher.resolve, seller, conversation_id)
+    clock.advance(60)
+    await scene.opened()
+    clock.advance(3)
+    await scene.database.transaction(dispatcher.claim, seller, conversation_id, None)
+    rows = await told(scene.database, tables.fact_queue_visit)
+    waits = [(row["removed_at"] - row["arrived_at"]).total_seconds() for row in rows]
+    assert [*zip(waits, [row["is_first"] for row in rows], strict=True)] == [(10, True), (630, False), (3, True)]
 
 
 async def test_given_to_an_agent_by_a_supervisor_it_is_answered(scene: Scene, clock: FrozenClock) -> None:

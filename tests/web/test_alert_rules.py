@@ -8,7 +8,7 @@ import hmac
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -367,6 +367,28 @@ async def test_a_webhook_that_fails_is_tried_again_and_its_trouble_shown(
     assert (await as_admin.get("/alert-rules")).json()["items"][0]["trouble"] is None
 
 
+async def test_trouble_of_one_address_outlives_what_reaches_another(
+    hub: Hub, as_admin: Caller, receiver: Receiver, mail_server: MailServer
+) -> None:
+    receiver.answers = [404]
+    given = {"emails": ["duty@hub.test"], "webhook_url": receiver.url}
+    rule = await put_rule(as_admin, **given, webhook_secret=SECRET)
+    await watch(hub)
+    await hub.teller.step()
+    assert len(mail_server.received) == 1
+
+    async def trouble() -> Any:
+        return (await as_admin.get("/alert-rules")).json()["items"][0]["trouble"]
+
+    assert await trouble() == "webhook: The webhook answered 404."
+    body = {**RULE, **given, "name": "Another name", "expected_version": rule["version"]}
+    assert (await as_admin.put(f"/alert-rules/{rule['id']}", body)).status_code == 200
+    assert await trouble() == "webhook: The webhook answered 404."
+    body |= {"webhook_url": None, "expected_version": rule["version"] + 1}
+    assert (await as_admin.put(f"/alert-rules/{rule['id']}", body)).status_code == 200
+    assert await trouble() is None
+
+
 @pytest.mark.parametrize(("answer", "tries"), [(404, 1), (302, 1), (500, 10)])
 async def test_a_webhook_is_given_up(
     hub: Hub, as_admin: Caller, receiver: Receiver, clock: FrozenClock, answer: int, tries: int
@@ -408,6 +430,26 @@ async def test_fault_of_our_own_in_one_telling_keeps_no_other_back(
     assert await hub.database.read(tellings.next_moment) is None
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_a_limit_that_broke_and_healed_stays_in_the_lists_of_supervisors_until_they_have_seen_it(
+    hub: Hub, as_admin: Caller, people: People, clock: FrozenClock
+) -> None:
+    rule = await put_rule(as_admin)
+    await watch(hub)
+    clock.advance(minutes=3)
+    await come(hub, people.anna.id)
+    await watch(hub)
+    [alert] = (await as_admin.get("/snapshot")).json()["alerts"]
+    assert (alert["reason"], alert["data"]["name"], alert["data"]["value"]) == ("limit", "Nobody there", "0.0")
+    assert (datetime.fromisoformat(alert["data"]["healed_at"]) - datetime.fromisoformat(alert["at"])).seconds == 185
+    assert (await as_admin.post(f"/alerts/{alert['id']}/seen")).status_code == 200
+    assert (await as_admin.get("/snapshot")).json()["alerts"] == []
+    # What broke when stands with the rule.
+    [broke] = (await as_admin.get(f"/kpi-alerts?rule={rule['id']}")).json()["items"]
+    assert (broke["healed_value"], broke["value"]) == (1, 0)
+    assert (await as_admin.get("/kpi-alerts?rule=999")).json()["items"] == []
+
+
 async def test_people_are_told_by_mail_in_their_language(
     hub: Hub, as_admin: Caller, people: People, mail_server: MailServer
 ) -> None:
@@ -416,6 +458,7 @@ async def test_people_are_told_by_mail_in_their_language(
             update(tables.user_account).where(tables.user_account.c.id == people.supervisor.id).values(language="hy")
         )
     )
+    await hub.database.transaction(lambda tx: tx.execute(update(tables.organisation).values(time_zone="Asia/Yerevan")))
     await put_rule(as_admin, emails=[people.supervisor.email, "Duty@Hub.test"])
     await watch(hub)
     assert await hub.teller.step()
@@ -423,6 +466,8 @@ async def test_people_are_told_by_mail_in_their_language(
     assert set(received) == {people.supervisor.email, "duty@hub.test"}
     assert "Subject: Broken: Nobody there" in received["duty@hub.test"]
     assert "Available agents is 0; the limit is 1." in received["duty@hub.test"]
+    # By the clocks of the organisation: it is 9:00 UTC.
+    assert "It broke at 2026-03-02 13:00 (Asia/Yerevan)." in received["duty@hub.test"]
     assert "Broken" not in received[people.supervisor.email]
     assert "Auto-Submitted: auto-generated" in received["duty@hub.test"]
 
@@ -432,7 +477,7 @@ async def test_a_test_tells_everybody_now_and_says_what_did_not_arrive(
 ) -> None:
     rule = await put_rule(as_admin, emails=["duty@hub.test"], webhook_url=receiver.url, webhook_secret=SECRET)
     answer = await as_admin.post(f"/alert-rules/{rule['id']}/test")
-    trouble = "There is no e-mail channel to send it from."
+    trouble = "duty@hub.test: There is no e-mail channel to send it from."
     assert answer.json() == {"trouble": trouble}
     assert (await as_admin.get("/alert-rules")).json()["items"][0]["trouble"] == trouble
     assert receiver.said == [("kpi_alert.test", None)]

@@ -2820,7 +2820,7 @@ export interface paths {
         };
         /**
          * Limits that are broken, or were
-         * @description Those that are broken first, then the newest. They are kept for 90 days.
+         * @description Those that are broken first, then the newest; `rule`: of this one alone. They are kept for 90 days.
          */
         get: operations["list_kpi_alerts"];
         put?: never;
@@ -3079,8 +3079,9 @@ export interface components {
             kind: "alert.changed";
         };
         /**
-         * @description `raised_at`: since when it is broken; null: it is not. `value`: the figure as it was looked at last. `trouble`: why
-         *     the last message did not arrive; null: it did. `webhook_url`: to supervisors its host alone.
+         * @description `raised_at`: since when it is broken; null: it is not. `is_judged` false: figures are being made anew, and until they
+         *     are whole it stays as it is. `value`: the figure as it was looked at last. `trouble`: why the last message did not arrive,
+         *     and where; null: it did everywhere. `webhook_url`: to supervisors its host alone.
          */
         AlertRuleView: {
             id: number;
@@ -3098,6 +3099,7 @@ export interface components {
             webhook_url: string | null;
             has_webhook_secret: boolean;
             raised_at: string | null;
+            is_judged: boolean;
             value: number | null;
             trouble: string | null;
             version: number;
@@ -3203,11 +3205,12 @@ export interface components {
         };
         /**
          * @description Agents and queues as they are now. Everything that happened before `as_of` is in the figures; `day` (ISO) is the
-         *     organisation's.
+         *     organisation's. `remaking` null: the figures are whole.
          */
         BoardView: {
             /** Format: date-time */
             as_of: string;
+            remaking: components["schemas"]["RemakingView"] | null;
             day: string;
             time_zone: string;
             agents: components["schemas"]["BoardAgentView"][];
@@ -3536,8 +3539,9 @@ export interface components {
         };
         /**
          * @description One case behind a figure: `value` is what it gave to it (seconds, a score; null: it is only counted), `what` says
-         *     in a machine word what happened (answered, abandoned, resolved …), `at` when. `is_readable` false: the viewer may not see
-         *     the conversation (any more), and the customer is left out.
+         *     in a machine word what happened (answered, abandoned, resolved …), `at` when. `wait_s`: how long the customer waited
+         *     in the queue, in full milliseconds; null: the case is no stay in a queue. `is_readable` false:
+         *     the viewer may not see the conversation (any more), and the customer is left out.
          */
         ContactBehind: {
             conversation_id: number;
@@ -3549,6 +3553,7 @@ export interface components {
             at: string;
             value: number | null;
             what: string;
+            wait_s: number | null;
             is_readable: boolean;
         };
         /**
@@ -3882,7 +3887,8 @@ export interface components {
         };
         /**
          * @description `as_of`: everything that happened before is told; `complete` false: a part of the range is not told of (it lies in
-         *     the future, or before the first fact). Days are those of `time_zone`. `compared`: null where nothing is.
+         *     the future, or before the first fact). `remaking`: all figures are being made anew, and those after `as_of` are gaps
+         *     until they are whole. Days are those of `time_zone`. `compared`: null where nothing is.
          */
         FigureReport: {
             /** Format: date */
@@ -3898,6 +3904,7 @@ export interface components {
             as_of: string;
             complete: boolean;
             compared: components["schemas"]["FiguresCompared"] | null;
+            remaking: boolean;
             measures: components["schemas"]["FigureMeasure"][];
             rows: components["schemas"]["FigureRow"][];
         };
@@ -3948,6 +3955,15 @@ export interface components {
             /** Format: date */
             to: string;
             cut_at: string | null;
+        };
+        /** @description How far the figures are made anew; null: they are whole again, and all of today have been told. */
+        FiguresRemaking: {
+            remaking: components["schemas"]["RemakingView"] | null;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "figures.remaking";
         };
         /**
          * @description A step that has fired, newest first. `is_over`: the answer had come by then, so nothing was done. `actions` are
@@ -4231,7 +4247,7 @@ export interface components {
         HolidayDays: {
             days: components["schemas"]["SpecialDayView"][];
         };
-        HubEvent: components["schemas"]["EntryAdded"] | components["schemas"]["EntryChanged"] | components["schemas"]["ConversationChanged"] | components["schemas"]["ConversationHidden"] | components["schemas"]["CustomerChanged"] | components["schemas"]["CallChanged"] | components["schemas"]["OfferMade"] | components["schemas"]["OfferEnded"] | components["schemas"]["AgentChanged"] | components["schemas"]["QueueChanged"] | components["schemas"]["EstimateChanged"] | components["schemas"]["QueueLengthChanged"] | components["schemas"]["ChannelChanged"] | components["schemas"]["NumbersChanged"] | components["schemas"]["QueueNumbersChanged"] | components["schemas"]["TopicChanged"] | components["schemas"]["AlertChanged"] | components["schemas"]["SkillsChanged"] | components["schemas"]["AccessChanged"] | components["schemas"]["TeamChanged"] | components["schemas"]["TeamRemoved"] | components["schemas"]["TargetChanged"] | components["schemas"]["TargetRemoved"] | components["schemas"]["FigureDefaultsChanged"] | components["schemas"]["KpiAlertChanged"];
+        HubEvent: components["schemas"]["EntryAdded"] | components["schemas"]["EntryChanged"] | components["schemas"]["ConversationChanged"] | components["schemas"]["ConversationHidden"] | components["schemas"]["CustomerChanged"] | components["schemas"]["CallChanged"] | components["schemas"]["OfferMade"] | components["schemas"]["OfferEnded"] | components["schemas"]["AgentChanged"] | components["schemas"]["QueueChanged"] | components["schemas"]["EstimateChanged"] | components["schemas"]["QueueLengthChanged"] | components["schemas"]["ChannelChanged"] | components["schemas"]["NumbersChanged"] | components["schemas"]["QueueNumbersChanged"] | components["schemas"]["TopicChanged"] | components["schemas"]["AlertChanged"] | components["schemas"]["SkillsChanged"] | components["schemas"]["AccessChanged"] | components["schemas"]["TeamChanged"] | components["schemas"]["TeamRemoved"] | components["schemas"]["TargetChanged"] | components["schemas"]["TargetRemoved"] | components["schemas"]["FigureDefaultsChanged"] | components["schemas"]["KpiAlertChanged"] | components["schemas"]["FiguresRemaking"];
         /** @description `skipped`: names of events that are no whole days, or recur in a way that is not guessed at. */
         IcalDays: {
             days: components["schemas"]["SpecialDayView"][];
@@ -4873,7 +4889,8 @@ export interface components {
          *
          *     `calls_in`, `calls_out` and `calls_internal` were handled, `calls_missed` rang out; `talk_s`, `hold_s` and `wrap_up_s` are
          *     the sums of those handled, `aht_s` the mean of all three together. `chats`, `mails` and `texts` are handled segments;
-         *     `handle_mean_s` is of all that is not a call. `transfer_cases`: of how many segments those that were passed on are.
+         *     `handle_mean_s` is of all that is not a call. `transfer_cases`: of how many segments those that were passed on are. Of
+         *     `offers` of work, calls among them, that ended some were `offers_missed` (they rang out) or `offers_declined`.
          *
          *     Occupancy goes on while it is looked at: `work_ms` and `available_ms` are of the stretches of time that ended, and to one
          *     of them (`spell`) belongs the time since `spell_since`.
@@ -4933,6 +4950,12 @@ export interface components {
             transfers_requeue: number;
             /** @default 0 */
             transfer_cases: number;
+            /** @default 0 */
+            offers: number;
+            /** @default 0 */
+            offers_missed: number;
+            /** @default 0 */
+            offers_declined: number;
             /** @default 0 */
             work_ms: number;
             /** @default 0 */
@@ -5492,6 +5515,10 @@ export interface components {
             /** Format: date-time */
             started_at: string;
             url: string;
+        };
+        /** @description Figures are being made anew, all of them: those of days before `made_to` (ISO, the organisation's) are made already. */
+        RemakingView: {
+            made_to: string;
         };
         /** @description What became of a report for one recipient. `code` and `message` say why it was not sent (the mail server's words). */
         ReportMail: {
@@ -6126,6 +6153,7 @@ export interface components {
             agent_numbers: components["schemas"]["NumbersView"][];
             teams: components["schemas"]["TeamView"][];
             targets: components["schemas"]["TargetView"][];
+            remaking: components["schemas"]["RemakingView"] | null;
             figure_defaults: components["schemas"]["FigureDefaultsView"];
             kpi_alerts: components["schemas"]["KpiAlertView"][];
         };
@@ -12738,6 +12766,7 @@ export interface operations {
     list_kpi_alerts: {
         parameters: {
             query?: {
+                rule?: number;
                 limit?: number;
             };
             header?: never;

@@ -29,6 +29,16 @@ describe("the agents of the board", () => {
     ]);
   });
 
+  it("stay the same rows while nothing in them has changed", () => {
+    const same = held(10, "sms", 1);
+    const state = { agents: { 1: agent(1), 2: agent(2), 3: agent(3) }, agentNumbers: {}, workComplete: true };
+    const before = agentRows(state, [same, held(11, "chat", 2)], []);
+    const next = { ...state, agents: { ...state.agents, 3: agent(3, { state: "busy" }) } };
+    const after = agentRows(next, [same, held(11, "chat", 2)], [], new Map(before.map((each) => [each.agent.user_id, each])));
+    expect(after.map((each, index) => each === before[index])).toEqual([true, false, false]);
+    expect(after[2]?.agent.state).toBe("busy");
+  });
+
   it("show the call first, then the channel with most in hand", () => {
     const busy = row({ work: [held(1, "chat", 1), held(2, "sms", 1), held(3, "sms", 1)], call: aCall() });
     expect(workByChannel(busy)).toEqual([["phone", 1], ["sms", 2], ["chat", 1]]);

@@ -50,7 +50,13 @@ export interface QueueRow {
 
 export const STATE_ORDER: readonly AgentState[] = ["available", "busy", "away", "not_responding", "offline"];
 
-export function agentRows(state: Pick<HubState, "agents" | "agentNumbers" | "workComplete">, open: readonly ConversationView[], live: readonly CallView[]): AgentRow[] {
+/** A row in which nothing has changed is the same object as `before`: whoever draws them leaves it as it is. */
+export function agentRows(
+  state: Pick<HubState, "agents" | "agentNumbers" | "workComplete">,
+  open: readonly ConversationView[],
+  live: readonly CallView[],
+  before?: ReadonlyMap<number, AgentRow>,
+): AgentRow[] {
   const work = new Map<number, ConversationView[]>();
   for (const each of open) {
     if (each.assignee_id === null) continue;
@@ -63,13 +69,22 @@ export function agentRows(state: Pick<HubState, "agents" | "agentNumbers" | "wor
     if (call.agent_id !== null) calls.set(call.agent_id, call);
     for (const leg of call.legs) if (leg.party === "agent" && leg.user_id !== null && !isOver(leg)) calls.set(leg.user_id, call);
   }
-  return Object.values(state.agents).map((agent) => ({
-    agent,
-    numbers: state.agentNumbers[agent.user_id],
-    work: work.get(agent.user_id) ?? [],
-    hasMore: !state.workComplete,
-    call: calls.get(agent.user_id) ?? null,
-  }));
+  return Object.values(state.agents).map((agent) => {
+    const row: AgentRow = {
+      agent,
+      numbers: state.agentNumbers[agent.user_id],
+      work: work.get(agent.user_id) ?? [],
+      hasMore: !state.workComplete,
+      call: calls.get(agent.user_id) ?? null,
+    };
+    const was = before?.get(agent.user_id);
+    return was && isSameRow(was, row) ? was : row;
+  });
+}
+
+function isSameRow(one: AgentRow, other: AgentRow): boolean {
+  const isSameWork = one.work.length === other.work.length && one.work.every((each, index) => each === other.work[index]);
+  return one.agent === other.agent && one.numbers === other.numbers && one.hasMore === other.hasMore && one.call === other.call && isSameWork;
 }
 
 /**
@@ -161,10 +176,10 @@ export function workByChannel(row: AgentRow): [ChannelKind, number][] {
 
 // --- in which order
 
-export const COLUMNS = ["name", "state", "since", "work", "load", "calls", "chats", "mails", "texts", "aht", "first_response", "resolution", "csat", "occupancy"] as const;
+export const COLUMNS = ["name", "state", "since", "work", "load", "calls", "offers", "chats", "mails", "texts", "aht", "first_response", "resolution", "csat", "occupancy"] as const;
 export type Column = (typeof COLUMNS)[number];
 /** What is shown until somebody chooses. */
-export const USUAL_COLUMNS: readonly Column[] = ["name", "state", "since", "work", "load", "calls", "aht", "first_response", "resolution", "csat", "occupancy"];
+export const USUAL_COLUMNS: readonly Column[] = ["name", "state", "since", "work", "load", "calls", "offers", "aht", "first_response", "resolution", "csat", "occupancy"];
 
 export interface Order {
   by: Column;
@@ -191,6 +206,10 @@ export function ordered(rows: readonly AgentRow[], order: Order, now: number, lo
       case "calls": {
         const figures = agentFigures(row.numbers, now);
         return (figures.calls_in.value ?? 0) + (figures.calls_out.value ?? 0);
+      }
+      case "offers": {
+        const figures = agentFigures(row.numbers, now);
+        return (figures.offers_missed.value ?? 0) + (figures.offers_declined.value ?? 0);
       }
       default:
         return isFigure(order.by) ? agentFigures(row.numbers, now)[order.by].value : null;

@@ -56,6 +56,7 @@ export type QueueView = Schemas["QueueView"];
 export type RecordingDetail = Schemas["RecordingDetail"];
 export type RecordingSettings = Schemas["RecordingSettings"];
 export type RecordingView = Schemas["RecordingView"];
+export type RemakingView = Schemas["RemakingView"];
 export type ReportQueryView = Schemas["ReportQueryView"];
 export type RequirementView = Schemas["RequirementView"];
 export type Rule = Schemas["Rule"];

@@ -24,6 +24,14 @@ describe("an agent's figures", () => {
   });
 });
 
+describe("offers", () => {
+  it("missed and declined are counts of all offers, which no target of the share is for", () => {
+    const { offers_missed, offers_declined } = agentFigures(numbers({ offers: 9, offers_missed: 2, offers_declined: 1 }), NOW);
+    expect(offers_missed).toMatchObject({ measure: "offer_outcomes", unit: "count", value: 2, all: 9, isCountOfShare: true });
+    expect(offers_declined.value).toBe(1);
+  });
+});
+
 describe("the figures of queues", () => {
   const first = ofQueue(1, { offered: 10, abandoned: 1, abandonment: 0.1, service_level: 0.8, service_level_id: "service_level_icmi_3", answered_in_threshold: 8, service_level_offered: 10, asa_s: 10, asa_count: 9 });
   const second = ofQueue(2, { offered: 30, abandoned: 3, abandonment: 0.1, service_level: 0.5, service_level_id: "service_level_icmi_3", answered_in_threshold: 15, service_level_offered: 30, asa_s: 20, asa_count: 27 });

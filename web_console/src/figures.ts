@@ -19,9 +19,11 @@ export interface Figure {
   mean?: number | null;
   /** It is a part of the measure, which is so many in all. */
   all?: number;
+  /** A count of what the measure is a share of: targets of the measure are no targets for it. */
+  isCountOfShare?: boolean;
 }
 
-export const AGENT_FIGURES = ["calls_in", "calls_out", "calls_missed", "chats", "mails", "texts", "aht", "first_response", "resolution", "csat", "occupancy"] as const;
+export const AGENT_FIGURES = ["calls_in", "calls_out", "calls_missed", "chats", "mails", "texts", "offers_missed", "offers_declined", "aht", "first_response", "resolution", "csat", "occupancy"] as const;
 export type AgentFigure = (typeof AGENT_FIGURES)[number];
 
 export const QUEUE_FIGURES = ["service_level", "offered", "abandonment", "asa"] as const;
@@ -43,6 +45,8 @@ export function agentFigures(numbers: NumbersView | undefined, now: number): Rec
     chats: count("chats_handled", numbers?.chats),
     mails: count("mails_handled", numbers?.mails),
     texts: count("texts_handled", numbers?.texts),
+    offers_missed: { ...count("offer_outcomes", numbers?.offers_missed), all: numbers?.offers ?? 0, isCountOfShare: true },
+    offers_declined: { ...count("offer_outcomes", numbers?.offers_declined), all: numbers?.offers ?? 0, isCountOfShare: true },
     aht: { measure: "aht", unit: "seconds", value: numbers?.aht_s ?? null, n: calls },
     first_response: { measure: "first_response_s", unit: "seconds", value: numbers?.first_response_median_s ?? null, n: numbers?.first_response_count ?? 0, mean: numbers?.first_response_mean_s ?? null },
     resolution: { measure: "resolution_s", unit: "seconds", value: numbers?.resolution_median_s ?? null, n: numbers?.resolution_count ?? 0, p90: numbers?.resolution_p90_s ?? null },

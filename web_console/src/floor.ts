@@ -12,8 +12,8 @@ export const useFloor = defineStore("floor", () => {
   const now = useServerNow();
 
   const open = computed(() => (hub.state ? openConversations(hub.state) : []));
-  const agents = computed<ReadonlyMap<number, AgentRow>>(() =>
-    hub.state ? new Map(agentRows(hub.state, open.value, liveCalls(hub.state)).map((row) => [row.agent.user_id, row])) : new Map(),
+  const agents = computed<ReadonlyMap<number, AgentRow>>((before) =>
+    hub.state ? new Map(agentRows(hub.state, open.value, liveCalls(hub.state), before).map((row) => [row.agent.user_id, row])) : new Map(),
   );
   const queues = computed<ReadonlyMap<number, QueueRow>>(() =>
     hub.state ? new Map(queueRows(hub.state, open.value, now.value).map((row) => [row.queue.id, row])) : new Map(),

@@ -42,7 +42,7 @@ const agent: AgentView = {
 const NOTHING_BESIDE_CALLS = {
   calls_internal: 0, handled_segments: 0, chats: 0, mails: 0, texts: 0, handle_mean_s: null, handle_count: 0,
   first_response_median_s: null, resolution_p90_s: null, csat_share: null, csat_mean: null, csat_count: 0,
-  transfers_blind: 0, transfers_consult: 0, transfers_requeue: 0, transfer_cases: 0, work_ms: 0, available_ms: 0,
+  transfers_blind: 0, transfers_consult: 0, transfers_requeue: 0, transfer_cases: 0, offers: 0, offers_missed: 0, offers_declined: 0, work_ms: 0, available_ms: 0,
   spell: "none", spell_since: null,
 } as const;
 

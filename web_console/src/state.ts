@@ -294,7 +294,7 @@ function countsCalls(numbers: QueueNumbersView): boolean {
 }
 
 function countsWork(numbers: NumbersView): boolean {
-  const counted = numbers.handled_contacts + numbers.first_response_count + numbers.resolution_count + numbers.calls_missed;
+  const counted = numbers.handled_contacts + numbers.first_response_count + numbers.resolution_count + numbers.calls_missed + numbers.offers;
   return counted > 0 || numbers.aht_s !== null;
 }
 

@@ -263,7 +263,10 @@ async def test_what_is_told_live_is_what_a_snapshot_tells(database: Database, ca
 @cases
 async def test_figures_are_the_same_in_one_window_and_rebuilt_from_nothing(database: Database, case: Case) -> None:
     await keep(database, *case.facts)
-    board, told = await load_board(database, NOON), await database.read(load_told)
+    board, told = await load_board(database, NOON), dict(await database.read(load_told))
+
+    def figures(of: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        return {topics: {**numbers, "as_of_seq": 0} for topics, numbers in of.items() if topics in told}
 
     def damage(tx: Tx) -> None:
         for table in (tables.fact_call, tables.fact_call_segment, tables.fact_call_missed):
@@ -272,7 +275,7 @@ async def test_figures_are_the_same_in_one_window_and_rebuilt_from_nothing(datab
     await database.transaction(damage)
     assert await rebuild_facts(database) == len(case.facts)
     assert await load_board(database, NOON) == board
-    assert await database.read(load_told) == told
+    assert figures(dict(await database.read(load_told))) == figures(told)
 
 
 async def test_a_miss_is_told_while_the_call_still_waits(database: Database) -> None:

@@ -10,7 +10,7 @@ from datetime import timedelta
 
 from hub.agents import accounts
 from hub.domain.views import UserView
-from hub.errors import Forbidden, InvalidInput, Unauthenticated
+from hub.errors import Conflict, Forbidden, InvalidInput, Unauthenticated
 from hub.store.database import Tx
 from hub.web.api import SESSION_COOKIE, Access, Context, endpoint
 from hub.web.schemas import ChangePassword, Session, SignIn, UpdateMe
@@ -60,7 +60,7 @@ async def make_screen(context: Context) -> Session:
     403 `screen_only`. It counts as nobody's presence, and becomes no other session again: sign out, and in."""
     hub, viewer = context.hub, context.viewer
     if viewer.session_hash is None:
-        raise Forbidden("an API key has no session")
+        raise Conflict("an API key has no session", code="no_session")
     ends = await hub.database.transaction(accounts.make_screen, viewer)
     token = context.request.cookies[SESSION_COOKIE]
     set_session_cookie(context, token, int((ends - hub.database.clock()).total_seconds()))

@@ -1,4 +1,4 @@
-"""The wall-board: right where more is open than a screen is given, left on a wall for weeks, and back after the hub was away."""
+"""The wall-board: right where more is open than a screen is given, left on a wall, and back after the hub was away."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_a_wall_shows_all_who_wait_and_comes_back_with_a_hub_that_was_away(
     complaints.is_cut = True
     demo.kill()
     expect(supervisor.page.get_by_test_id("wall-stale")).to_be_visible()
-    demo.start()
+    demo.start("--keep")
     expect(wall).to_have_attribute("data-live", "true", timeout=30_000)
     Handset(phone, CUSTOMERS[3]).open(demo.url).write("Where is my order?")
     expect(tile.locator(".live-text")).to_have_text("4")

@@ -10,7 +10,7 @@ from starlette.routing import Route, WebSocketRoute
 from hub.app import ENDPOINTS, PUBLIC_ROUTES, Hub, make_app
 from hub.domain.values import Role
 from hub.web import openapi, static
-from hub.web.api import Access, Endpoint
+from hub.web.api import FOR_SCREENS, Access, Endpoint
 from tests.web.conftest import Call, Caller, People
 
 pytestmark = pytest.mark.anyio
@@ -29,6 +29,10 @@ async def test_every_route_has_an_access_level_or_a_reason(hub: Hub) -> None:
     paths = {re.sub(r":\w+}", "}", route.path) for route in app.routes}
     known = {item.template for item in ENDPOINTS} | {re.sub(r":\w+}", "}", path) for path in PUBLIC}
     assert paths == known
+
+
+def test_what_a_screen_on_a_wall_may_is_there() -> None:
+    assert {(item.method, item.path) for item in ENDPOINTS} >= FOR_SCREENS
 
 
 def test_every_endpoint_for_nobody_says_why() -> None:
@@ -51,8 +55,9 @@ async def test_roles_are_held_apart(call: Call, people: People) -> None:
     """Whoever has too little is told 403 before anything else is looked at; whoever has enough is never told so."""
     for person in (people.anna, people.supervisor, people.admin):
         caller = await call(person)
-        # The sign-out ends this very session: last.
-        for item in sorted(ENDPOINTS, key=lambda item: (item.method, item.path) == ("DELETE", "/session")):
+        # These make less of this very session, and end it.
+        last = {("POST", "/session/screen"): 1, ("DELETE", "/session"): 2}
+        for item in sorted(ENDPOINTS, key=lambda item: last.get((item.method, item.path), 0)):
             wanted = item.access.role
             answer = await caller.request(item.method, concrete(item), json={"no": "such field"})
             refused = answer.status_code in (401, 403) and item.path != "/session"

@@ -75,7 +75,7 @@ export const useHub = defineStore("hub", () => {
         // What fails here is asked for again with the next snapshot; until then the timeline is marked as stale.
         refreshWatched().catch(() => undefined);
         // Of very much open work the snapshot carries the newest; complaints and what burns are never left out.
-        if (!snapshot.conversations_complete) loadTroubled().catch(() => undefined);
+        if (!snapshot.conversations_complete && !isScreen.value) loadTroubled().catch(() => undefined);
         return snapshot.token;
       },
       apply(frames) {

@@ -413,8 +413,8 @@ _WAITING = (
         name="Abandonment rate",
         formula=(
             "Callers who left while waiting ÷ offered calls; short abandons are told apart and not in it. Who asked to be"
-            " called back or overflowed to another queue did not abandon. Whoever waits for a written answer may leave without"
-            " a sign, so chats, mails and text messages are not in it."
+            " called back or overflowed to another queue did not abandon. Whoever waits for a written answer may leave"
+            " without a sign, so chats, mails and text messages are not in it."
         ),
         unit=Unit.SHARE,
         clock=Clock.WALL,

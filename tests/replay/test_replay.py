@@ -292,7 +292,7 @@ class Day:
         t = tables.kpi_target.c
         found = await self.pick(select(t.id).order_by(t.id))
         scope, scope_id = self.chance.choice([("all", None), *(("queue", each) for each in self.queue_ids)])
-        body = {"measure": "service_level", "scope": scope, "scope_id": scope_id}
+        body: Json = {"measure": "service_level", "scope": scope, "scope_id": scope_id}
         body |= {"target": self.chance.randrange(50, 100) / 100}
         await self.ask(self.admin, "POST", "/targets", body)
         await self.ask(self.admin, "PUT", f"/targets/{found or 0}", body)

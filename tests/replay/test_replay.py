@@ -274,7 +274,7 @@ class Day:
 
     async def change_team(self) -> None:
         t = tables.team.c
-        found = await self.pick(select(t.id).order_by(t.id))
+        found = await self.pick(select(t.id).where(t.removed_at.is_(None)).order_by(t.id))
         members = self.chance.sample([agent.user_id for agent in self.agents], self.chance.randrange(3))
         body: Json = {"name": f"Team {self.chance.randrange(10**6)}", "member_ids": members}
         if found is None or self.chance.random() < 0.4:

@@ -1771,7 +1771,7 @@ kpi_alert_rule = Table(
     metadata,
     _id(),
     Column("name", Text, nullable=False),
-    # A measure (of today) or a live figure (kpi.live_figures).
+    # A measure (of today) or a figure of the moment (kpi.moments).
     Column("measure", Text, nullable=False),
     Column("scope", Text, nullable=False),
     Column("scope_id", BigInteger),

@@ -1163,8 +1163,14 @@ class MeasureParameter(Answer):
     choices: list[int | bool]
 
 
+# Which report tells it: GET /reports/figures (of facts, over days), GET /reports/moments (of a moment, kept as it was),
+# GET /shifts/adherence.
+MeasureReport = Literal["figures", "moments", "adherence"]
+
+
 class MeasureDefinition(Answer):
-    """`source`: the kind of fact it is computed from; `day_by`: which instant of the fact says to which day it belongs.
+    """`source`: the kind of fact it is computed from, or what it is read of; `day_by`: which instant of the fact says to
+    which day it belongs (null: it is of no facts). `report`: which one tells it; what is of a moment, moments.
     `clock` wall: every second counts, nights and holidays too; none: the figure only counts. `better`: which way is good;
     null: neither. `by`: whose it can be told of (by=none: of everything together, always). `has_contacts`: the list of
     what is behind a figure of it can be opened (GET /reports/contacts)."""
@@ -1176,11 +1182,12 @@ class MeasureDefinition(Answer):
     unit: MeasureUnit
     clock: Literal["none", "wall", "business"]
     source: str
-    day_by: str
+    day_by: str | None
     better: Literal["higher", "lower"] | None
     by: list[ReportBy]
     has_contacts: bool
     params: list[MeasureParameter]
+    report: MeasureReport
 
 
 # --- calls --------------------------------------------------------------------------------------------------------------
@@ -2197,8 +2204,9 @@ AlertEmails = Annotated[
 
 class NewAlertRule(Request):
     """A limit: it breaks when the figure is beyond `raise_at` for `for_s` without a break, and is well again at `clear_at`
-    or better (both may be one). `measure`: a measure's id (of today), or waiting, longest_wait_s, ewt_s, backlog,
-    available_agents (of this moment). `webhook_secret`: signs what goes to `webhook_url`; null: as it was."""
+    or better (both may be one). `measure`: a measure's id (of today), or waiting, longest_waiting_s, backlog,
+    available_agents, ewt_s, ewt_error_s (of this moment). `webhook_secret`: signs what goes to `webhook_url`; null: as it
+    was."""
 
     name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80)]
     measure: MeasureId

@@ -1433,7 +1433,7 @@ export interface paths {
         };
         /**
          * The message as it came
-         * @description A download; mail programs open it.
+         * @description A download; mail programs open it. 403 `survey_link` for agents, if the customer's link of a survey is in it.
          */
         get: operations["get_mail_raw"];
         put?: never;
@@ -2149,7 +2149,8 @@ export interface paths {
         };
         /**
          * What each figure means
-         * @description Every measure in force. A formula is never changed in place: a new one is a new version.
+         * @description Every measure in force, figures of a moment and adherence to schedules, too; `report` says which report tells it. A
+         *     formula is never changed in place: a new one is a new version.
          */
         get: operations["list_measures"];
         put?: never;
@@ -4463,7 +4464,8 @@ export interface components {
             name: string;
         };
         /**
-         * @description `source`: the kind of fact it is computed from; `day_by`: which instant of the fact says to which day it belongs.
+         * @description `source`: the kind of fact it is computed from, or what it is read of; `day_by`: which instant of the fact says to
+         *     which day it belongs (null: it is of no facts). `report`: which one tells it; what is of a moment, moments.
          *     `clock` wall: every second counts, nights and holidays too; none: the figure only counts. `better`: which way is good;
          *     null: neither. `by`: whose it can be told of (by=none: of everything together, always). `has_contacts`: the list of
          *     what is behind a figure of it can be opened (GET /reports/contacts).
@@ -4478,11 +4480,13 @@ export interface components {
             /** @enum {string} */
             clock: "none" | "wall" | "business";
             source: string;
-            day_by: string;
+            day_by: string | null;
             better: ("higher" | "lower") | null;
             by: ("none" | "agent" | "team" | "queue" | "channel" | "topic")[];
             has_contacts: boolean;
             params: components["schemas"]["MeasureParameter"][];
+            /** @enum {string} */
+            report: "figures" | "moments" | "adherence";
         };
         /**
          * @description What a measure may be asked with: one of `choices`, `default` when nothing is said. Asked for by its `name`, as
@@ -4506,8 +4510,8 @@ export interface components {
         };
         /**
          * @description A limit: it breaks when the figure is beyond `raise_at` for `for_s` without a break, and is well again at `clear_at`
-         *     or better (both may be one). `measure`: a measure's id (of today), or waiting, longest_wait_s, ewt_s, backlog,
-         *     available_agents (of this moment). `webhook_secret`: signs what goes to `webhook_url`; null: as it was.
+         *     or better (both may be one). `measure`: a measure's id (of today), or waiting, longest_waiting_s, backlog,
+         *     available_agents, ewt_s, ewt_error_s (of this moment). `webhook_secret`: signs what goes to `webhook_url`; null: as it was.
          */
         NewAlertRule: {
             name: string;

@@ -12,8 +12,8 @@ export function useFigureWords() {
 
   const valueText = (value: number | null | undefined, unit: Unit): string => figureText(value, unit, locale.value);
 
-  const measureName = (id: string) => (te(`measure_name.${id}`) ? t(`measure_name.${id}`) : (measures.of(id)?.name ?? id));
-  const formula = (id: string) => (te(`measure.${id}`) ? t(`measure.${id}`) : (measures.of(id)?.formula ?? ""));
+  const measureName = (id: string) => (te(`measure_name.${id}`) ? t(`measure_name.${id}`) : (measures.about(id)?.name ?? id));
+  const formula = (id: string) => (te(`measure.${id}`) ? t(`measure.${id}`) : (measures.about(id)?.formula ?? ""));
   const unitName = (unit: string) => (te(`measure_unit.${unit}`) ? t(`measure_unit.${unit}`) : unit);
   const clockName = (clock: string) => (te(`measure_clock.${clock}`) ? t(`measure_clock.${clock}`) : clock);
   /** Of one kind of fact, or of several with commas between. */

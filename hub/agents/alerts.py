@@ -1,7 +1,7 @@
 """Alerts: what somebody must look at, until they have.
 
-Raised by whatever has a reason (an escalation step, today); told to whom it is for, and to nobody else. A page stands
-before everything on the screen and sounds until it is seen; a notice stands in the list.
+Raised by whatever has a reason (an escalation step, a low score, a limit that broke); told to whom it is for, and to nobody
+else. A page stands before everything on the screen and sounds until it is seen; a notice stands in the list.
 """
 
 from __future__ import annotations
@@ -66,6 +66,18 @@ def see_alert(tx: Tx, user_id: int, alert_id: int) -> AlertView:
     if row is None:
         raise NotFound("there is no such alert")
     return _view(row) if row.seen_at is not None else _see(tx, alert_id)
+
+
+def add_to_alerts(
+    tx: Tx, reason: str, about: Mapping[str, str | int | None], more: Mapping[str, str | int | None]
+) -> None:
+    """What has become of it, in those of the reason that nobody has seen yet and whose data say all of `about`."""
+    unseen = select(tables.alert).where(_al.reason == reason, _al.seen_at.is_(None)).order_by(_al.id)
+    for row in tx.rows(unseen.with_for_update()):
+        if about.items() <= row.data.items():
+            told = row.data | more
+            tx.execute(update(tables.alert).where(_al.id == row.id).values(data=told, version=_al.version + 1))
+            _tell(tx, row.id)
 
 
 def end_alerts(tx: Tx, conversation_id: int) -> None:

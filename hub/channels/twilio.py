@@ -25,7 +25,6 @@ import asyncio
 import base64
 import hashlib
 import hmac
-import ipaddress
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -36,7 +35,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import parse_qs, unquote_plus, urlencode, urljoin, urlsplit
 
 from hub.channels.channel import Fetched, WebhookRequest
-from hub.channels.public_addresses import NotPublic, public_resolver
+from hub.channels.public_addresses import NotPublic, is_own_number, public_resolver
 from hub.domain.states import Delivery
 from hub.errors import BadRequest, BadSignature, Refused, Unavailable, Uncertain
 
@@ -719,7 +718,4 @@ def _may_be_public(address: str) -> bool:
     parts = urlsplit(address)
     if parts.scheme != "https" or not parts.hostname or parts.username is not None:
         return False
-    try:
-        return ipaddress.ip_address(parts.hostname).is_global
-    except ValueError:
-        return True
+    return not is_own_number(parts.hostname)

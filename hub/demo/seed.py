@@ -22,6 +22,7 @@ from hub.demo.history import DAYS, write_history
 from hub.demo.pages import Login
 from hub.demo.past_mails import PastThread
 from hub.demo.people import CALLERS, CORRESPONDENTS, PEOPLE
+from hub.demo.schedules import write_schedules
 from hub.domain.mail import MailKind, SpanKind
 from hub.domain.states import ConversationStatus, Delivery
 from hub.domain.values import AuthorKind, ChannelKind, ContactKind, Direction, EntryKind, Role
@@ -542,8 +543,10 @@ def _fill(
     _write_call_settings(tx, queue_ids)
     if history_days:
         working = [user.email for user in USERS if user.role is Role.AGENT]
-        house = (MAIL_ADDRESS, ORGANISATION_NAME)
-        write_history(tx, {email: agents[email] for email in working}, house, ZoneInfo(TIME_ZONE), history_days)
+        house, zone = (MAIL_ADDRESS, ORGANISATION_NAME), ZoneInfo(TIME_ZONE)
+        write_history(tx, {email: agents[email] for email in working}, house, zone, history_days)
+        today = tx.now.astimezone(zone).date()
+        write_schedules(tx, [users[email].id for email in working], today, history_days)
     return True
 
 

@@ -551,7 +551,8 @@ class NumbersView:
 
     `calls_in`, `calls_out` and `calls_internal` were handled, `calls_missed` rang out; `talk_s`, `hold_s` and `wrap_up_s` are
     the sums of those handled, `aht_s` the mean of all three together. `chats`, `mails` and `texts` are handled segments;
-    `handle_mean_s` is of all that is not a call. `transfer_cases`: of how many segments those that were passed on are.
+    `handle_mean_s` is of all that is not a call. `transfer_cases`: of how many segments those that were passed on are. Of
+    `offers` of work, calls among them, that ended some were `offers_missed` (they rang out) or `offers_declined`.
 
     Occupancy goes on while it is looked at: `work_ms` and `available_ms` are of the stretches of time that ended, and to one
     of them (`spell`) belongs the time since `spell_since`."""
@@ -588,6 +589,9 @@ class NumbersView:
     transfers_consult: int = 0
     transfers_requeue: int = 0
     transfer_cases: int = 0
+    offers: int = 0
+    offers_missed: int = 0
+    offers_declined: int = 0
     work_ms: int = 0
     available_ms: int = 0
     spell: Literal["work", "available", "none"] = "none"
@@ -598,7 +602,8 @@ class NumbersView:
 class QueueNumbersView:
     """A queue's day so far, in the organisation's time zone (kpi.measures says what counts as which). `calls_...`,
     `wait_mean_s`, `talk_s` to `aht_s` are of calls alone, all else is of every channel. Abandoned are those whose customer
-    left while waiting; the short ones (by default under 5 s) are counted apart. Sums and means in seconds; None: no case yet.
+    left while waiting; the short ones (by default under 5 s) are counted apart. `abandonment` has `abandonment_count` cases.
+    Sums and means in seconds; None: no case yet.
 
     `service_level` is counted as the organisation chose (`service_level_id`, within `threshold_s`): it is
     `answered_in_threshold` ÷ `service_level_offered`. `backlog`: what is not resolved, now."""
@@ -626,6 +631,7 @@ class QueueNumbersView:
     abandoned: int = 0
     short_abandoned: int = 0
     abandonment: float | None = None
+    abandonment_count: int = 0
     asa_s: float | None = None
     asa_count: int = 0
     backlog: int = 0
@@ -779,7 +785,8 @@ class KpiAlertView:
 @dataclass(frozen=True, slots=True)
 class SurveyView:
     """One asking for a score. `kind`: csat and ces have scores 1 to 5, nps 0 to 10. `agent_id`: whose work it is about.
-    `dropped`: why nobody was asked, a machine word. `follow_up` (of a low score): open, or done by `followed_up_by`."""
+    `dropped`: why nobody was asked, a machine word. `follow_up` (of a low score): open, or done by `followed_up_by`.
+    `is_readable` False: the viewer may not see the conversation (any more), and customer and comment are left out."""
 
     id: int
     kind: SurveyKind
@@ -803,3 +810,4 @@ class SurveyView:
     follow_up: Literal["open", "done"] | None
     followed_up_by: str | None
     followed_up_at: datetime | None
+    is_readable: bool

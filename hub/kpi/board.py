@@ -62,7 +62,7 @@ from hub.store import tables
 from hub.store.database import Tx
 
 _ABANDONMENT, _ASA, _OFFERED = MEASURES["abandonment_rate"], MEASURES["asa_queue"], MEASURES["offered"]
-_HANDLE, _TRANSFERS = MEASURES["handle_s"], MEASURES["transfer_rate"]
+_HANDLE, _TRANSFERS, _OFFERS = MEASURES["handle_s"], MEASURES["transfer_rate"], MEASURES["offer_outcomes"]
 
 _TRANSFER_CASES = ("digital", "parts_in", "parts_out", "parts_internal")
 
@@ -78,7 +78,7 @@ _OF_AGENTS = (
         RESOLUTION,
         CSAT,
     ),
-    *(CALLS_PER_DAY, CALLS_MISSED, TALK, HOLD, WRAP_UP, AHT, _TRANSFERS, OCCUPANCY),
+    *(CALLS_PER_DAY, CALLS_MISSED, TALK, HOLD, WRAP_UP, AHT, _TRANSFERS, _OFFERS, OCCUPANCY),
 )
 # Of these the mean alone is told, which needs no percentiles.
 _MEANS_OF_AGENTS = (_HANDLE,)
@@ -198,6 +198,9 @@ def _numbers(user_id: int, cell: Cell, day: str, as_of_seq: int, spell: _Spell) 
         transfers_consult=cell["passed_consult"],
         transfers_requeue=cell["passed_requeue"],
         transfer_cases=cell.sum(_TRANSFER_CASES),
+        offers=cell.sum(_OFFERS.reads),
+        offers_missed=cell["offers_no_answer"],
+        offers_declined=cell["offers_declined"],
         work_ms=cell["work_ms"],
         available_ms=cell["available_ms"],
         spell=spell.kind,
@@ -217,7 +220,7 @@ def load_agent_numbers(tx: Tx) -> list[NumbersView]:
 
 def _has_any(numbers: NumbersView) -> bool:
     counts = (numbers.handled_segments, numbers.first_response_count, numbers.resolution_count, numbers.csat_count)
-    calls = (numbers.calls_in, numbers.calls_out, numbers.calls_internal, numbers.calls_missed)
+    calls = (numbers.calls_in, numbers.calls_out, numbers.calls_internal, numbers.calls_missed, numbers.offers)
     time = (numbers.work_ms, numbers.available_ms)
     return any((*counts, *calls, *time)) or numbers.spell != "none"
 
@@ -291,6 +294,7 @@ def _queue_numbers(
         abandoned=round((abandonment.value or 0.0) * abandonment.n),
         short_abandoned=round(short * abandonment.n),
         abandonment=abandonment.value,
+        abandonment_count=abandonment.n,
         asa_s=asa.value,
         asa_count=asa.n,
         backlog=backlog,

@@ -46,11 +46,12 @@ OFFER_OUTCOMES = ("accepted", "declined", "no_answer", "device_lost", "setup_fai
 
 # Everything that is counted, by the kind of fact that it comes from. `…_ms` are sums of durations.
 COUNTERS: tuple[str, ...] = (
-    # fact.queue_visit, where it ended; `joined` where it began
+    # fact.queue_visit, where it ended; `joined` where it began; `leaving_known`: of offered ones, those of whose customers it
+    # would be known that they left
     *ANSWERED,
     *ABANDONED,
     *CALLED_BACK,
-    *("overflowed", "moved", "dropped", "withdrawn", "joined"),
+    *("overflowed", "moved", "dropped", "withdrawn", "joined", "leaving_known"),
     *("answered_wait_ms", "answered_first", "answered_since_arrival_ms", "abandoned_wait_ms"),
     # fact.segment; `contacts` are different conversations of a day
     *("segments", "contacts", "digital", "chats", "mails", "texts", "held_ms", "weighted", "weighted_ms"),

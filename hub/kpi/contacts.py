@@ -29,7 +29,7 @@ from hub.domain.events import (
 from hub.errors import InvalidInput
 from hub.kpi.belonging import load_kinds, load_placing
 from hub.kpi.cells import Cell, Dim
-from hub.kpi.days import start_of
+from hub.kpi.days import start_of, wall_ms
 from hub.kpi.fact_rows import DATED_BY, KINDS, TABLES, Kept, dims_of, load_kept, of
 from hub.kpi.figures import NO_FILTERS, Filters, Query, check_query
 from hub.kpi.folding import BARE, Part, fold
@@ -69,7 +69,8 @@ class ContactsQuery:
 @dataclass(frozen=True, slots=True)
 class Contact:
     """One case. `value`: what it adds to the figure, in the measure's unit (seconds, a score; a share: 1 counted, 0 did not);
-    `what`: how it went, in the fact's own word (answered, abandoned, transferred …)."""
+    `what`: how it went, in the fact's own word (answered, abandoned, transferred …); `wait_s`: how long the customer
+    waited in the queue, where the case is a stay in one."""
 
     conversation_id: int
     customer_name: str | None
@@ -79,6 +80,7 @@ class Contact:
     at: datetime
     value: float | None
     what: str
+    wait_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,6 +248,7 @@ class _Page:
             getattr(fact, DATED_BY[type(fact)]),
             value,
             _word(fact),
+            _wait_s(fact),
         )
 
     def _is_in(self, part: Part) -> bool:
@@ -292,6 +295,16 @@ class _Page:
                 seen.add(once)
                 found.add(hold.assignment_id)
         return found
+
+
+def _wait_s(fact: Any) -> float | None:
+    match fact:
+        case QueueVisitEnded():
+            return wall_ms(fact.queued_at, fact.removed_at) / 1000
+        case CallEnded() if fact.queued_at is not None:
+            return wall_ms(fact.queued_at, fact.answered_at or fact.ended_at) / 1000
+        case _:
+            return None
 
 
 def _word(fact: Any) -> str:

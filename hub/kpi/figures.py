@@ -144,6 +144,7 @@ class Report:
     rows: tuple[Row, ...] = field(default=())
     compared: Compared | None = None
     is_remaking: bool = False
+    params: Params = DEFAULTS
 
 
 def load_figures(tx: Tx, query: Query, now: datetime) -> Report:
@@ -190,6 +191,7 @@ def load_figures(tx: Tx, query: Query, now: datetime) -> Report:
         tuple(rows),
         None if before is None else before.compared,
         progress.is_remaking,
+        query.params,
     )
 
 

@@ -89,7 +89,7 @@ def fold(fact: FactEvent, extra: Extra, kinds: Mapping[str, str]) -> list[Part]:
     """`kinds`: channel → its kind."""
     match fact:
         case QueueVisitEnded():
-            return _visit(fact)
+            return _visit(fact, kinds)
         case SegmentEnded():
             return _segment(fact, extra, kinds)
         case CallEnded():
@@ -138,7 +138,7 @@ def _ms(seconds: float) -> int:
     return max(0, round(seconds * 1000))
 
 
-def _visit(fact: QueueVisitEnded) -> list[Part]:
+def _visit(fact: QueueVisitEnded, kinds: Mapping[str, str]) -> list[Part]:
     wait = wall_ms(fact.queued_at, fact.removed_at)
     durations = {"wait": wait}
     if fact.reason == "answered":
@@ -155,10 +155,13 @@ def _visit(fact: QueueVisitEnded) -> list[Part]:
         counts = {_LEFT_AS[fact.reason]: 1}
         if fact.reason == "withdrawn":
             durations = {}
+    if fact.reason == "abandoned" or (fact.reason != "withdrawn" and is_voice(fact, kinds)):
+        # Only of who is on the line is it told that they left.
+        counts["leaving_known"] = 1
     return [_part(fact.removed_at, fact, counts, durations), _part(fact.queued_at, fact, {"joined": 1})]
 
 
-def is_voice(fact: SegmentEnded, kinds: Mapping[str, str]) -> bool:
+def is_voice(fact: SegmentEnded | QueueVisitEnded, kinds: Mapping[str, str]) -> bool:
     """Facts of before calls were named in them are told by their channel."""
     return fact.call_id is not None or kinds.get(fact.channel_id) == ChannelKind.PHONE.value
 

@@ -168,11 +168,6 @@ def _write(
         tx.connection.exec_driver_sql(statement, tuple([row[n] for row in batch] for n in range(len(columns))))
 
 
-def forget_cells(tx: Tx) -> None:
-    tx.execute(delete(tables.kpi_cell))
-    tx.execute(delete(tables.kpi_sketch))
-
-
 # --- reading --------------------------------------------------------------------------------------------------------
 
 

@@ -26,7 +26,9 @@ from typing import Any, Literal
 
 from sqlalchemy import Row, delete, func, select, update
 
+from hub.agents import alerts
 from hub.domain.events import SUPERVISORS, KpiAlertChanged
+from hub.domain.values import Role
 from hub.domain.views import KpiAlertView
 from hub.errors import Conflict, InvalidInput, NotFound
 from hub.kpi.limit_state import Limit, Standing, next_standing
@@ -39,7 +41,10 @@ from hub.store import tables
 from hub.store.database import Tx
 from hub.store.vault import Vault
 
-_r, _al = tables.kpi_alert_rule.c, tables.kpi_alert.c
+_r, _al, _u = tables.kpi_alert_rule.c, tables.kpi_alert.c, tables.user_account.c
+_SUPERVISING = [role.value for role in Role if role.covers(Role.SUPERVISOR)]
+# Of an alert in the list of those who are to look at it.
+_REASON = "limit"
 
 # Wakes the loop that tells (kpi.tellings).
 WAKE = "kpi_tellings"
@@ -157,7 +162,7 @@ def _check(tx: Tx, given: Rule, *, has_secret: bool, may_be_private: bool) -> No
     if len(given.emails) > EMAIL_LIMIT:
         faults["emails"] = f"must be at most {EMAIL_LIMIT}"
     elif wrong := [address for address in given.emails if not _EMAIL.fullmatch(address)]:
-        faults["emails"] = f"is no e-mail address: {wrong[0][:80]}"
+        faults["emails"] = f"no e-mail address: {', '.join(address[:80] for address in wrong)}"
     if given.webhook_url is not None:
         if fault := url_fault(given.webhook_url, may_be_private=may_be_private):
             faults["webhook_url"] = fault
@@ -197,9 +202,11 @@ def load_standing(tx: Tx) -> list[KpiAlertView]:
     return [_view(row) for row in tx.rows(standing)]
 
 
-def load_alerts(tx: Tx, limit: int) -> list[KpiAlertView]:
-    """Those that stand first, then the others; the newest first."""
+def load_alerts(tx: Tx, limit: int, rule_id: int | None = None) -> list[KpiAlertView]:
+    """Those that stand first, then the others; the newest first. None: of all rules."""
     newest = select(tables.kpi_alert).order_by(_al.healed_at.is_not(None), _al.id.desc()).limit(limit)
+    if rule_id is not None:
+        newest = newest.where(_al.rule_id == rule_id)
     return [_view(row) for row in tx.rows(newest)]
 
 
@@ -268,6 +275,11 @@ def _raise_alert(tx: Tx, rule: Row[Any], value: float) -> None:
         {"rule_id": rule.id, "raised_at": tx.now, "value": value, **{name: rule._mapping[name] for name in kept}},
     )
     _tell(tx, alert_id, rule, "raised")
+    if rule.to_console:
+        told = {name: rule._mapping[name] for name in ("name", "measure", "scope", "scope_id")}
+        told |= {"alert_id": alert_id, "value": str(value)}
+        supervisors = {row.id for row in tx.rows(select(_u.id).where(_u.active, _u.role.in_(_SUPERVISING)))}
+        alerts.raise_alert(tx, supervisors, level="notify", reason=_REASON, conversation_id=None, data=told)
 
 
 def _end_alert(tx: Tx, rule: Row[Any], value: float | None) -> None:
@@ -280,6 +292,8 @@ def _end_alert(tx: Tx, rule: Row[Any], value: float | None) -> None:
     )
     for row in tx.rows(ended):
         _tell(tx, row.id, rule, "healed")
+        # Whoever has not looked yet learns that it was broken, and that it is well again.
+        alerts.add_to_alerts(tx, _REASON, {"alert_id": row.id}, {"healed_at": tx.now.isoformat()})
 
 
 def _tell(tx: Tx, alert_id: int, rule: Row[Any], what: Literal["raised", "healed"]) -> None:

@@ -117,6 +117,19 @@ class Params:
 DEFAULTS = Params()
 
 
+def conditions_of(measure: Measure, params: Params) -> list[str]:
+    """What a figure was counted with, in words: "answered within 20 s". Of the switches those that are not as usual."""
+    told = {
+        "threshold_s": f"answered within {params.threshold_s} s",
+        "short_s": f"short abandons: under {params.short_s} s",
+        "days": f"within {params.days} days",
+        "with_abandons": "" if params.with_abandons else "abandons left out",
+        "with_short_abandons": "" if params.with_short_abandons else "short abandons left out",
+        "with_flow_outs": "what flowed out added" if params.with_flow_outs else "",
+    }
+    return [told[name] for name in measure.params if told[name]]
+
+
 @dataclass(frozen=True, slots=True)
 class Figure:
     """`value` is None while there is no case; `n` is how many cases it is of. Percentile measures have the median as value,
@@ -384,7 +397,7 @@ SERVICE_LEVELS = (
 
 def _abandonment(cell: Cell, params: Params) -> Figure:
     short = cell.sum(abandoned_before(params.short_s))
-    cases = offered(cell)
+    cases = cell["leaving_known"]
     return Figure(_ratio(cell.sum(ABANDONED) - short, cases), cases, parts={"short": _ratio(short, cases)})
 
 
@@ -399,15 +412,16 @@ _WAITING = (
         version=1,
         name="Abandonment rate",
         formula=(
-            "Customers who left while waiting ÷ offered; short abandons (by default under 5 s) are told apart and not in it."
-            " Who asked to be called back or overflowed to another queue did not abandon."
+            "Callers who left while waiting ÷ offered calls; short abandons are told apart and not in it. Who asked to be"
+            " called back or overflowed to another queue did not abandon. Whoever waits for a written answer may leave"
+            " without a sign, so chats, mails and text messages are not in it."
         ),
         unit=Unit.SHARE,
         clock=Clock.WALL,
         source=QueueVisitEnded.KIND,
         day_by="removed_at",
         of=_abandonment,
-        reads=_OFFERED,
+        reads=(*ABANDONED, "leaving_known"),
         by=QUEUES,
         better=Better.LOWER,
         params=("short_s",),

@@ -102,8 +102,8 @@ MOMENTS: Mapping[str, Definition] = by_id(
         version=1,
         name="Error of the expected wait",
         formula=(
-            "The mean of |wait foretold − wait that it was|, of the last 200 who were answered in the queue within the last 7"
-            " days."
+            "How far the wait foretold was from the wait that it was, on the mean: of the last 200 who were answered in the"
+            " queue within the last 7 days."
         ),
         unit=Unit.SECONDS,
         clock=Clock.WALL,

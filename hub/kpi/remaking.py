@@ -33,7 +33,7 @@ from hub.store.database import Tx
 # its cells were made by (cells_made_by); up to where a rebuild has to come; and whether it is still forgetting.
 PROJECTION, CELLS, REBUILDING, FORGETTING = "facts", "facts.cells", "facts.rebuilding", "facts.forgetting"
 # The layout of kpi_cell and kpi_sketch and the way facts are folded into them: another one is made anew by itself.
-CELLS_VERSION = 1
+CELLS_VERSION = 2
 
 # The projector is some milliseconds behind while much happens. One that is further behind tells of another time.
 _BEHIND = timedelta(seconds=60)

@@ -20,10 +20,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from html import escape
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Row, delete, exists, func, select, update
 
 from hub.errors import DatabaseAway, HubError, ProviderError, Refused, Unavailable
+from hub.kpi.belonging import load_zone
 from hub.kpi.limits import WAKE, judge, load_rule, look
 from hub.kpi.live_figures import name_of, unit_of
 from hub.kpi.measures import MEASURES, Unit
@@ -56,7 +58,8 @@ _PRUNE_EVERY_S = 3_600.0
 
 @dataclass(frozen=True, slots=True)
 class Telling:
-    """`what`: raised, healed, or test. `value`: at that moment; None: there is no figure any more. `of`: whose it is."""
+    """`what`: raised, healed, or test. `value`: at that moment; None: there is no figure any more. `of`: whose it is.
+    `zone`: by whose clocks a mail tells times."""
 
     delivery_id: str
     what: str
@@ -76,6 +79,7 @@ class Telling:
     raised_at: datetime | None
     value: float | None
     language: str = "en"
+    zone: str = "UTC"
     telling_id: int | None = None
     tries: int = 0
 
@@ -134,6 +138,7 @@ def _telling(tx: Tx, row: Row[Any]) -> Telling:
         raised_at=row.raised_at,
         value=row.value if is_raised else row.healed_value,
         language=_language_of(tx, row.address),
+        zone=load_zone(tx).key,
         telling_id=row.id,
         tries=row.tries,
     )
@@ -209,8 +214,8 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
         "test": "Test: {name}",
         "is": "{figure}{of} is {value}; the limit is {limit}.",
         "none": "{figure}{of}: there is no figure any more, or nobody watches it. The limit was {limit}.",
-        "since": "It was broken from {raised} to {at} (UTC).",
-        "at": "It broke at {at} (UTC).",
+        "since": "It was broken from {raised} to {at} ({zone}).",
+        "at": "It broke at {at} ({zone}).",
         "tried": "This is a test. Nothing is broken.",
         "why": "You get this mail because an administrator has named your address for this limit.",
     },
@@ -220,8 +225,8 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
         "test": "Փորձ՝ {name}",
         "is": "{figure}{of}՝ {value}․ սահմանը՝ {limit}։",
         "none": "{figure}{of}․ արժեք այլևս չկա, կամ այն այլևս չի հսկվում։ Սահմանը՝ {limit}։",
-        "since": "Խախտված էր {raised}-ից մինչև {at} (UTC)։",
-        "at": "Խախտվել է {at}-ին (UTC)։",
+        "since": "Խախտված էր {raised}-ից մինչև {at} ({zone})։",
+        "at": "Խախտվել է {at}-ին ({zone})։",
         "tried": "Սա փորձ է։ Ոչինչ խախտված չէ։",
         "why": "Նամակը գալիս է, քանի որ ադմինիստրատորն այս սահմանի համար նշել է ձեր հասցեն։",
     },
@@ -250,8 +255,9 @@ def write_mail(telling: Telling, now: datetime) -> HouseMail:
         "of": f" ({telling.of})" if telling.of else "",
         "value": "" if telling.value is None else value_text(telling.value, unit),
         "limit": value_text(telling.raise_at, unit),
-        "at": f"{telling.at:%Y-%m-%d %H:%M}",
-        "raised": f"{telling.raised_at:%Y-%m-%d %H:%M}" if telling.raised_at is not None else "",
+        "at": _clock(telling.at, telling.zone),
+        "raised": "" if telling.raised_at is None else _clock(telling.raised_at, telling.zone),
+        "zone": telling.zone,
     }
     lines = {
         "raised": ("is", "at", "why"),
@@ -271,6 +277,10 @@ def write_mail(telling: Telling, now: datetime) -> HouseMail:
         f"<title>{escape(subject)}</title></head><body><h2>{escape(subject)}</h2>{paragraphs}</body></html>",
         created_at=now,
     )
+
+
+def _clock(at: datetime, zone: str) -> str:
+    return f"{at.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M}"
 
 
 def write_webhook(telling: Telling) -> bytes:
@@ -347,6 +357,12 @@ class Teller:
         except ProviderError as error:
             log.info("kpi.telling_failed", extra={"channel": telling.channel, "code": error.code})
             return error
+        except DatabaseAway:
+            raise
+        except Exception:
+            # One that cannot be told must not keep all others, and this process, from their work.
+            log.exception("kpi.telling_broken", extra={"channel": telling.channel})
+            return Refused("The hub could not send it: a fault of its own, which its log describes.", code="internal")
         return None
 
     async def step(self) -> bool:

@@ -39,7 +39,8 @@ def url_fault(url: str, *, may_be_private: bool) -> str | None:
         return "must begin with https:// or http://, and name a host"
     if parts.username is not None or parts.password is not None:
         return "must not hold a name or a password"
-    if not may_be_private and (is_own_number(host) or host == "localhost" or host.endswith(".localhost")):
+    name = host.rstrip(".")
+    if not may_be_private and (is_own_number(host) or name == "localhost" or name.endswith(".localhost")):
         return "is not a public address"
     return None
 

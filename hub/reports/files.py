@@ -24,6 +24,7 @@ from xlsxwriter.workbook import Workbook
 
 from hub.kpi.cells import Dim
 from hub.kpi.figures import Report
+from hub.kpi.measures import conditions_of
 from hub.reports.table import Column, Kind, Value, columns_of, rows_of
 
 CSV_TYPE = "text/csv; charset=utf-8"
@@ -155,7 +156,7 @@ def _compared(report: Report) -> str:
 def _write_meanings(workbook: Workbook, report: Report, head: Format) -> None:
     sheet = workbook.add_worksheet("What they mean")
     wrapped = workbook.add_format({"text_wrap": True, "valign": "top"})
-    for place, width in enumerate((28, 26, 9, 90)):
+    for place, width in enumerate((28, 26, 9, 30, 90)):
         sheet.set_column(place, place, width)
     about = [
         ("From", report.since.isoformat()),
@@ -169,10 +170,11 @@ def _write_meanings(workbook: Workbook, report: Report, head: Format) -> None:
         sheet.write_string(line, 0, name, head)
         sheet.write_string(line, 1, value)
     start = len(about) + 1
-    for place, name in enumerate(("Figure", "Id", "Version", "Formula")):
+    for place, name in enumerate(("Figure", "Id", "Version", "Counted with", "Formula")):
         sheet.write_string(start, place, name, head)
     for line, measure in enumerate(report.measures, start + 1):
         sheet.write_string(line, 0, measure.name, wrapped)
         sheet.write_string(line, 1, measure.id, wrapped)
         sheet.write_number(line, 2, measure.version, wrapped)
-        sheet.write_string(line, 3, measure.formula, wrapped)
+        sheet.write_string(line, 3, "; ".join(conditions_of(measure, report.params)), wrapped)
+        sheet.write_string(line, 4, measure.formula, wrapped)

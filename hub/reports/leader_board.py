@@ -2,9 +2,10 @@
 
     the day, week or month ─► kpi.figures by agent ─► those who may stand on it ─► their ranks
 
-Who stands on a team's board: whoever was in the team in that time, with all of their figures of it. Everybody's board, which
-supervisors may open, leaves out who is in a team that has switched its own off. Equal figures share a rank; whoever has no
-case stands on none.
+Who stands on a team's board: whoever was in the team in that time, with all of their figures of it. Whoever is in a team that
+has switched its own off stands on none: neither on that of another team of theirs, nor on everybody's, which supervisors may
+open. Customers' scores are on no agent's board as long as any queue keeps them to whom they are about. Equal figures share a
+rank; whoever has no case stands on none.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from datetime import date, datetime, timedelta
 from sqlalchemy import or_, select
 
 from hub.agents.viewer import Viewer
+from hub.domain.events import SurveyAnswered
 from hub.domain.values import Role
 from hub.errors import Conflict, Forbidden, InvalidInput
 from hub.kpi.belonging import load_zone
@@ -23,7 +25,7 @@ from hub.kpi.cells import Dim
 from hub.kpi.days import DAYS_TOLD, day_of, is_told_of, month_number, month_start
 from hub.kpi.defaults import load_params
 from hub.kpi.figures import Query, load_figures
-from hub.kpi.measures import MEASURES, Better, Measure, Unit
+from hub.kpi.measures import MEASURES, Better, Measure, Unit, sources_of
 from hub.store import tables
 from hub.store.database import Tx
 
@@ -61,9 +63,11 @@ def load_board(
     tx: Tx, viewer: Viewer, measure_id: str, period: str, on: date | None, team_id: int | None, now: datetime
 ) -> Board:
     """`period` day, week or month, the one that `on` lies in (None: today). InvalidInput names what is asked wrongly;
-    Forbidden for the board of a team that an agent is not in; Conflict `leader_board_off`, or `no_team` for an agent who is
-    in none."""
+    Forbidden for the board of a team that an agent is not in; Conflict `leader_board_off`, or for an agent `no_team` (they
+    are in none) or `scores_private`."""
     measure, better = _check(measure_id)
+    if SurveyAnswered.KIND in sources_of(measure) and not viewer.covers(Role.SUPERVISOR) and _keeps_scores(tx):
+        raise Conflict("agents see the scores of their own work only", code="scores_private")
     if on is not None and not is_told_of(on):
         raise InvalidInput(f"on: {DAYS_TOLD}", fields={"on": DAYS_TOLD})
     zone = load_zone(tx)
@@ -81,7 +85,7 @@ def load_board(
         raise Conflict("this team has switched its leader board off", code="leader_board_off")
     start, end = day_of(since, zone).start, day_of(until, zone).end
     members = None if team_id is None else _members(tx, [team_id], start, end)
-    hidden = set() if team_id is not None else _members(tx, [one for one in teams if not teams[one].leaderboard], now)
+    hidden = _members(tx, [one for one in teams if not teams[one].leaderboard], now)
     ids = () if members is None else tuple(str(one) for one in sorted(members))
     query = Query((measure_id,), since, until, by=Dim.AGENT, ids=ids, params=load_params(tx))
     if members is not None and not members:
@@ -120,6 +124,12 @@ def _check(measure_id: str) -> tuple[Measure, Better]:
     if better is None:
         raise _fault(f"{measure_id} is neither better high nor better low")
     return measure, better
+
+
+def _keeps_scores(tx: Tx) -> bool:
+    """Whether in any queue agents see the scores of their own work only. A board adds up all queues."""
+    kept = select(tables.survey_setting.c.queue_id).where(tables.survey_setting.c.scores_for_agents != "all")
+    return tx.first(kept.limit(1)) is not None
 
 
 def _fault(words: str) -> InvalidInput:

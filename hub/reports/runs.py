@@ -11,7 +11,8 @@ and is told as failed (`fate_unknown`); somebody may send the report by hand. A 
 missed, and not the ones before.
 
 Figures are computed when the mail is made and not when it was due, from days that are over, so it makes no difference but
-for what is corrected later (kpi.cells). They are those that the owner may see at that moment.
+for what is corrected later (kpi.cells). They are those that the owner may see at that moment. Who works here no longer sends
+and gets nothing, however long a report has been on its way: owner and recipients are looked at before each attempt.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import asyncio
 import logging
 import secrets
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -82,6 +83,7 @@ _PARTING_S = 5.0
 
 FATE_UNKNOWN = "fate_unknown"
 _DIED = "The hub stopped while it handed the mail over. It may have arrived; send the report by hand if it has not."
+_GONE = "The report is not sent to this address any more."
 _HINDRANCES = {
     "no_mail_channel": "There is no e-mail channel to send it from.",
     "owner_inactive": "Whoever made it works here no longer.",
@@ -198,6 +200,8 @@ class DueMail:
     name: str
     delivery_id: str
     language: str
+    # Whether the schedule still sends to this address, and whoever has it still works here.
+    is_wanted: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +213,7 @@ class DueRun:
     draft: Draft
     owner: Viewer
     owner_address: str
+    is_owner_active: bool
     due_at: datetime
     channel_id: str | None
     mails: tuple[DueMail, ...]
@@ -226,6 +231,7 @@ def load_due_run(tx: Tx) -> DueRun | None:
             _u.email.label("owner_address"),
             _u.role.label("owner_role"),
             _u.language.label("owner_language"),
+            _u.active.label("is_owner_active"),
         )
         .join(tables.report_run, _r.schedule_id == _s.id)
         .join(tables.user_account, _u.id == _s.owner_id)
@@ -236,12 +242,21 @@ def load_due_run(tx: Tx) -> DueRun | None:
     draft = draft_of(row)
     languages = {recipient.address: recipient.language for recipient in load_recipients(tx, draft)}
     mails = tuple(
-        DueMail(mail.id, mail.address, mail.name, mail.delivery_id, languages.get(mail.address) or row.owner_language)
+        DueMail(
+            mail.id,
+            mail.address,
+            mail.name,
+            mail.delivery_id,
+            languages.get(mail.address) or row.owner_language,
+            is_wanted=mail.address in languages,
+        )
         for mail in tx.rows(select(tables.report_mail).where(_m.run_id == row.run_id, is_due).order_by(_m.id))
     )
     owner = Viewer(row.owner_id, Role(row.owner_role), row.owner_name, row.owner_language, frozenset())
     channel_id = find_mail_channel(tx)
-    return DueRun(row.run_id, row.id, draft, owner, row.owner_address, row.due_at, channel_id, mails)
+    return DueRun(
+        row.run_id, row.id, draft, owner, row.owner_address, row.is_owner_active, row.due_at, channel_id, mails
+    )
 
 
 def load_report(tx: Tx, due: DueRun) -> tuple[Report, Report | None]:
@@ -262,6 +277,14 @@ def fail_run(tx: Tx, run_id: int, code: str, message: str) -> None:
     values = {"state": "failed", "code": code, "message": message, "next_attempt_at": None}
     tx.execute(update(tables.report_mail).where(_m.run_id == run_id, _m.state == "waiting").values(values))
     _finish(tx, run_id, code, message)
+
+
+def drop_mails(tx: Tx, run_id: int, mail_ids: Collection[int]) -> None:
+    """Nobody gets these any more."""
+    tx.first(select(_r.id).where(_r.id == run_id).with_for_update())
+    values = {"state": "failed", "code": "recipient_gone", "message": _GONE, "next_attempt_at": None}
+    tx.execute(update(tables.report_mail).where(_m.id.in_(mail_ids), _m.state == "waiting").values(values))
+    _finish(tx, run_id)
 
 
 def _finish(tx: Tx, run_id: int, code: str | None = None, message: str | None = None) -> None:
@@ -355,6 +378,13 @@ class ReportSender:
         due = await self._database.read(load_due_run)
         if due is None:
             return begun > 0
+        if not due.is_owner_active:
+            await self._database.transaction(fail_run, due.id, "owner_inactive", _HINDRANCES["owner_inactive"])
+            return True
+        gone = [mail.id for mail in due.mails if not mail.is_wanted]
+        if gone:
+            await self._database.transaction(drop_mails, due.id, gone)
+            return True
         try:
             letters = await self._write(due)
         except DatabaseAway:

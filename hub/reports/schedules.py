@@ -20,6 +20,7 @@ from hub.agents.viewer import Viewer
 from hub.errors import Conflict, InvalidInput, NotFound
 from hub.kpi.belonging import load_zone
 from hub.kpi.figures import Query
+from hub.mail.addresses import normal_address
 from hub.reports import asking
 from hub.reports.asking import Asked
 from hub.reports.recurrence import Every, Recurrence, days_told, next_due
@@ -303,6 +304,9 @@ def _check(tx: Tx, viewer: Viewer, draft: Draft) -> None:
         faults["day"] = "say on which day of the month"
     if draft.time_zone is not None and draft.time_zone not in available_timezones():
         faults["time_zone"] = "there is no such time zone"
+    for number, address in enumerate(draft.addresses):
+        if normal_address(address) is None:
+            faults[f"addresses.{number}"] = "is not an e-mail address"
     staff = set(tx.execute(select(_u.id).where(_u.id.in_(draft.recipient_ids), _u.active)).scalars())
     if missing := [str(one) for one in draft.recipient_ids if one not in staff]:
         faults["recipient_ids"] = f"there is no active colleague {', '.join(missing[:10])}"

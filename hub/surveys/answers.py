@@ -32,7 +32,7 @@ from hub.domain.views import ConversationView
 from hub.errors import Conflict, InvalidInput, NotFound
 from hub.store import tables
 from hub.store.database import Tx
-from hub.surveys.replies import COMMENT_LIMIT, may_be_score, parse_reply
+from hub.surveys.replies import COMMENT_LIMIT, Reply, may_be_score, parse_reply
 from hub.surveys.settings import find_setting, load_supervisors
 from hub.timeline import conversations
 
@@ -227,19 +227,35 @@ def _is_member(tx: Tx, queue_id: int, agent_id: int | None) -> bool:
 # --- by text message ----------------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """The survey that a text may answer."""
+
+    survey_id: int
+    conversation_id: int
+    contact_point_id: int
+    channel_id: str
+    reply: Reply
+
+
 def take_replies(tx: Tx, texts: Sequence[Text]) -> dict[int, Taken]:
-    """Those of the texts (by their place) that answer a survey, stored as such."""
+    """Those of the texts (by their place) that answer a survey, stored as such. Locks the conversations of all of them at
+    once: two groups of the same people, in whatever order they wrote, wait for each other once."""
     likely = [index for index, each in enumerate(texts) if each.contact_kind in _BY_TEXT and may_be_score(each.text)]
+    tx.lock_conversations(asked.conversation_id for index in likely if (asked := _find_asked(tx, texts[index])))
     taken: dict[int, Taken] = {}
     for index in likely:
-        found = _take_reply(tx, texts[index])
-        if found is not None:
-            taken[index] = found
+        # Once more: another group, or the text before this one, may have answered it meanwhile.
+        asked = _find_asked(tx, texts[index])
+        if asked is not None and not _is_in_talk(tx, asked):
+            entry_id = answer(tx, asked.survey_id, asked.reply.score, asked.reply.comment)
+            goes_on = asked.reply.is_message
+            taken[index] = Taken(asked.conversation_id, asked.contact_point_id, entry_id, goes_on=goes_on)
     return taken
 
 
-def _take_reply(tx: Tx, text: Text) -> Taken | None:
-    asked = tx.first(
+def _find_asked(tx: Tx, text: Text) -> _Asked | None:
+    row = tx.first(
         select(_s.id, _s.kind, _s.state, _s.conversation_id, _c.contact_point_id)
         .join(tables.conversation, _c.id == _s.conversation_id)
         .join(tables.contact_point, _cp.id == _c.contact_point_id)
@@ -253,11 +269,12 @@ def _take_reply(tx: Tx, text: Text) -> Taken | None:
         .order_by(_s.id.desc())
         .limit(1)
     )
-    reply = parse_reply(text.text, SurveyKind(asked.kind)) if asked is not None else None
-    if asked is None or reply is None or (asked.state == SurveyState.ANSWERED and not reply.is_bare):
+    reply = parse_reply(text.text, SurveyKind(row.kind)) if row is not None else None
+    if row is None or reply is None or (row.state == SurveyState.ANSWERED and not reply.is_bare):
         return None
-    talks = (_c.contact_point_id == asked.contact_point_id, _c.channel_id == text.channel_id, _c.status == "open")
-    if tx.first(select(_c.id).where(*talks).limit(1)) is not None:
-        return None
-    entry_id = answer(tx, asked.id, reply.score, reply.comment)
-    return Taken(asked.conversation_id, asked.contact_point_id, entry_id, goes_on=reply.is_message)
+    return _Asked(row.id, row.conversation_id, row.contact_point_id, text.channel_id, reply)
+
+
+def _is_in_talk(tx: Tx, asked: _Asked) -> bool:
+    talks = (_c.contact_point_id == asked.contact_point_id, _c.channel_id == asked.channel_id, _c.status == "open")
+    return tx.first(select(_c.id).where(*talks).limit(1)) is not None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -64,7 +64,8 @@ class Wanted:
 def load_page(
     tx: Tx, viewer: Viewer, wanted: Wanted, before: tuple[datetime, int] | None, limit: int
 ) -> list[SurveyView]:
-    """Newest first, as far as the viewer may see scores. `before`: the (moment, id) of the last one held; see `moment_of`."""
+    """Newest first, as far as the viewer may see scores; who has left the queue keeps the scores of their own work, without
+    customer and comment. `before`: the (moment, id) of the last one held; see `moment_of`."""
     moment = _MOMENT[wanted.state]
     query = _SURVEYS.where(_s.state == wanted.state.value)
     if not viewer.covers(Role.SUPERVISOR):
@@ -82,7 +83,13 @@ def load_page(
     if before is not None:
         at, survey_id = before
         query = query.where((moment < at) | ((moment == at) & (_s.id < survey_id)))
-    return [_view(row) for row in tx.rows(query.order_by(moment.desc(), _s.id.desc()).limit(limit))]
+    views = [_view(row) for row in tx.rows(query.order_by(moment.desc(), _s.id.desc()).limit(limit))]
+    readable = conversations.load_visible(tx, viewer, {view.conversation_id for view in views})
+    return [view if view.conversation_id in readable else _without_customer(view) for view in views]
+
+
+def _without_customer(view: SurveyView) -> SurveyView:
+    return replace(view, customer_name="", comment="", is_readable=False)
 
 
 def moment_of(view: SurveyView) -> datetime:
@@ -155,4 +162,5 @@ def _view(row: Row[Any]) -> SurveyView:
         follow_up=row.follow_up,
         followed_up_by=row.followed_up_name,
         followed_up_at=row.followed_up_at,
+        is_readable=True,
     )

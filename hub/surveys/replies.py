@@ -30,8 +30,8 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(_WORD.findall(text.casefold()))
 
 
-# Thanks in the languages of the questions (surveys.words) and in Russian, which is written all over the region; and what
-# may stand beside them. Whoever says nothing else waits for nothing.
+# Thanks in the languages of the questions (surveys.words), and what may stand beside them. Whoever says nothing else waits
+# for nothing.
 _THANKS = _words(
     "thank thanks thx ty merci շնորհակալություն շնորհակալ մերսի გმადლობ გმადლობთ მადლობა მადლობთ "
     "təşəkkür təşəkkürlər sağol sağolun дякую дякуємо спасибо благодарю"

@@ -18,7 +18,10 @@ from dataclasses import dataclass
 
 from hub.domain.values import SurveyKind
 
-LANGUAGES = ("en", "hy", "ka", "az", "uk")
+# Those that a customer's card offers. Callers hear what the hub speaks (calls.phrases), which Russian is not.
+LANGUAGES = ("en", "hy", "ka", "az", "uk", "ru")
+# After which a sentence of one's own needs no full stop: the Armenian question ends like a sentence, and marks its word.
+_ENDS = (".", "?", "!", "…", ":", "։", "՞")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +87,13 @@ _ASKED: Mapping[str, Mapping[SurveyKind, Asked]] = {
         ),
         SurveyKind.CES: Asked("Наскільки легко було вирішити питання з нами?", "дуже важко", "дуже легко"),
     },
+    "ru": {
+        SurveyKind.CSAT: Asked("Насколько вы довольны нашей помощью?", "совсем недоволен", "очень доволен"),
+        SurveyKind.NPS: Asked(
+            "Насколько вероятно, что вы порекомендуете нас другу или коллеге?", "совсем маловероятно", "очень вероятно"
+        ),
+        SurveyKind.CES: Asked("Насколько легко было решить вопрос с нами?", "очень трудно", "очень легко"),
+    },
 }
 
 # {low}, {high}: the numbers at the ends of the scale; {low_words}, {high_words}: what they mean.
@@ -93,6 +103,7 @@ _BY_SMS: Mapping[str, str] = {
     "ka": "გთხოვთ, გვიპასუხოთ რიცხვით {low}-დან ({low_words}) {high}-მდე ({high_words}).",
     "az": "Zəhmət olmasa, {low} ({low_words}) ilə {high} ({high_words}) arasında bir rəqəmlə cavab verin.",
     "uk": "Будь ласка, надішліть у відповідь число від {low} ({low_words}) до {high} ({high_words}).",
+    "ru": "Пожалуйста, отправьте в ответ число от {low} ({low_words}) до {high} ({high_words}).",
 }
 
 _BY_KEY: Mapping[str, str] = {
@@ -101,6 +112,7 @@ _BY_KEY: Mapping[str, str] = {
     "ka": "გთხოვთ, დააჭიროთ ღილაკს {low}, {low_words}, {high}-მდე, {high_words}.",
     "az": "Zəhmət olmasa, {low}, {low_words}, ilə {high}, {high_words}, arasında bir düymə basın.",
     "uk": "Будь ласка, натисніть кнопку від {low}, {low_words}, до {high}, {high_words}.",
+    "ru": "Пожалуйста, нажмите кнопку от {low}, {low_words}, до {high}, {high_words}.",
 }
 # After it, where there is a ten: one key is one score (surveys.by_phone.TEN).
 _TEN_BY_KEY: Mapping[str, str] = {
@@ -109,6 +121,7 @@ _TEN_BY_KEY: Mapping[str, str] = {
     "ka": "ათისთვის დააჭირეთ ფიფქს.",
     "az": "On üçün ulduz düyməsini basın.",
     "uk": "Для десяти натисніть зірочку.",
+    "ru": "Для десяти нажмите звёздочку.",
 }
 
 # After the question of a test by text message: whatever is answered to it is a message like others.
@@ -118,6 +131,7 @@ _TEST_BY_SMS: Mapping[str, str] = {
     "ka": "ეს ცდაა: პასუხი საჭირო არ არის.",
     "az": "Bu sınaqdır: cavab verməyə ehtiyac yoxdur.",
     "uk": "Це перевірка: відповідати не потрібно.",
+    "ru": "Это проверка: отвечать не нужно.",
 }
 
 _PAGES: Mapping[str, PageWords] = {
@@ -186,6 +200,19 @@ _PAGES: Mapping[str, PageWords] = {
         staff="Ви увійшли тут як співробітник: відповідають лише клієнти. Нічого не збережено.",
         test="Це перевірка: нічого не зберігається.",
     ),
+    "ru": PageWords(
+        title="Ваше мнение",
+        comment="Хотите что-нибудь добавить? (необязательно)",
+        send="Отправить",
+        thanks="Спасибо!",
+        given="Ваша оценка: {score}",
+        change="Её можно изменить, пока действует ссылка.",
+        over="Эта ссылка больше не действует.",
+        missing="Пожалуйста, выберите число.",
+        later="Пожалуйста, попробуйте через несколько минут.",
+        staff="Вы вошли здесь как сотрудник: отвечают только клиенты. Ничего не сохранено.",
+        test="Это проверка: ничего не сохраняется.",
+    ),
 }
 
 
@@ -208,7 +235,14 @@ def asked(kind: SurveyKind, language: str, questions: Mapping[str, str] | None =
 def sms(kind: SurveyKind, language: str, questions: Mapping[str, str] | None = None) -> str:
     words = asked(kind, language, questions)
     how = _BY_SMS[language].format(low=kind.scale[0], high=kind.scale[-1], low_words=words.low, high_words=words.high)
-    return f"{words.question} {how}"
+    return f"{_sentence(words.question, language)} {how}"
+
+
+def _sentence(question: str, language: str) -> str:
+    """One's own words, so that what follows is a sentence of its own."""
+    if question.endswith(_ENDS):
+        return question
+    return question + ("։" if language == "hy" else ".")
 
 
 def sms_of_test(kind: SurveyKind, language: str, questions: Mapping[str, str] | None = None) -> str:

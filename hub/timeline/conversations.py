@@ -520,6 +520,14 @@ def may_see(viewer: Viewer, view: ConversationView) -> bool:
     return viewer.covers(Role.SUPERVISOR) or view.queue_id in viewer.queue_ids or view.assignee_id == viewer.user_id
 
 
+def load_visible(tx: Tx, viewer: Viewer, conversation_ids: Collection[int]) -> set[int]:
+    """Those of these that the viewer may see."""
+    visible = visible_to(viewer.role, viewer.user_id, viewer.queue_ids)
+    if visible is None:
+        return set(conversation_ids)
+    return {row.id for row in tx.rows(select(_c.id).where(_c.id.in_(conversation_ids), visible))}
+
+
 def access_entry(tx: Tx, viewer: Viewer, entry_id: int, *, lock: bool = False) -> EntryView:
     """The entry, if the viewer may see its conversation; NotFound in the same words as for an entry that is not there."""
     entry = load_entry(tx, entry_id)

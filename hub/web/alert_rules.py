@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 from sqlalchemy import Row
 
+from hub.domain.values import Role
 from hub.domain.views import KpiAlertView
 from hub.kpi import limits
 from hub.kpi.limits import Rule
@@ -19,8 +21,11 @@ from hub.web.schemas import AlertRuleView, AlertTest, NewAlertRule, Page, SaveAl
 
 @endpoint("GET", "/alert-rules", access=Access.SUPERVISOR, summary="All limits that are watched")
 async def list_alert_rules(context: Context) -> Page[AlertRuleView]:
-    """By id, as they stand now."""
-    return Page(await context.hub.database.read(_load_views))
+    """By id, as they stand now. Of a webhook's address, whose path may be a secret, supervisors see the host."""
+    rules = await context.hub.database.read(_load_views)
+    if not context.viewer.covers(Role.ADMIN):
+        rules = [rule.model_copy(update={"webhook_url": _host_of(rule.webhook_url)}) for rule in rules]
+    return Page(rules)
 
 
 @endpoint("POST", "/alert-rules", access=Access.ADMIN, status=201, summary="Watch a limit")
@@ -58,9 +63,11 @@ async def try_alert_rule(context: Context, rule_id: int) -> AlertTest:
 
 
 @endpoint("GET", "/kpi-alerts", access=Access.SUPERVISOR, summary="Limits that are broken, or were")
-async def list_kpi_alerts(context: Context, limit: Limit = DEFAULT_LIMIT) -> Page[KpiAlertView]:
-    """Those that are broken first, then the newest. They are kept for 90 days."""
-    return Page(await context.hub.database.read(limits.load_alerts, limit))
+async def list_kpi_alerts(
+    context: Context, rule: int | None = None, limit: Limit = DEFAULT_LIMIT
+) -> Page[KpiAlertView]:
+    """Those that are broken first, then the newest; `rule`: of this one alone. They are kept for 90 days."""
+    return Page(await context.hub.database.read(limits.load_alerts, limit, rule))
 
 
 def _create(tx: Tx, vault: Vault, given: Rule, *, may_be_private: bool) -> AlertRuleView:
@@ -89,6 +96,14 @@ def _rule(body: NewAlertRule) -> Rule:
         webhook_url=body.webhook_url,
         webhook_secret=body.webhook_secret,
     )
+
+
+def _host_of(url: str | None) -> str | None:
+    """`https://hooks.example.com/…` of an address that was taken once."""
+    if url is None:
+        return None
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}/…"
 
 
 def _load_views(tx: Tx) -> list[AlertRuleView]:

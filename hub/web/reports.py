@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import fields, replace
 from datetime import UTC, date
 from pathlib import Path
@@ -28,6 +28,7 @@ from hub.reports.leader_board import Board, load_board
 from hub.reports.time_lines import AgentDay, TimeLines, load_time_lines
 from hub.reports.week_pattern import WeekPattern, load_week_pattern
 from hub.store.database import Tx
+from hub.timeline.conversations import load_visible
 from hub.web.api import DEFAULT_LIMIT, Access, Context, Limit, endpoint
 from hub.web.schemas import (
     AgentStates,
@@ -261,7 +262,7 @@ async def list_contacts_behind(
 ) -> Page[ContactBehind]:
     """The cases of one figure of GET /reports/figures, as many as its `n`, the newest first; `from` and `to` are the days of
     its row, `id` its key, and `interval` its `start` where `grain` was interval. A page may be shorter than its limit and
-    yet not the last. Agents open their own figures only."""
+    yet not the last. Agents open their own figures only; of conversations not theirs to see any more, without customer."""
     asked = Asked(
         measures=(measure,),
         by=by,
@@ -288,20 +289,28 @@ async def list_contacts_behind(
         cursor=cursor,
         limit=limit,
     )
-    found = await _read(context, _contacts, context.viewer, query, wanted, params.model_dump())
-    return Page([ContactBehind(**_fields_of(one)) for one in found.items], found.next_cursor)
+    said = params.model_dump()
+    found, readable = await _read(context, _contacts, context.viewer, query, wanted, said)
+    return Page([_contact_view(one, readable) for one in found.items], found.next_cursor)
 
 
-def _contacts(tx: Tx, viewer: Viewer, query: Query, wanted: ContactsQuery, said: Mapping[str, Any]) -> Contacts:
+def _contacts(
+    tx: Tx, viewer: Viewer, query: Query, wanted: ContactsQuery, said: Mapping[str, Any]
+) -> tuple[Contacts, set[int]]:
+    """And which of their conversations the viewer may see."""
     asking.check_may_see(viewer, query)
     with asking.api_names(_ONE | {"start": "interval"}):
         asking.check_exists(tx, query)
         params = asking.with_defaults(tx, query, said).params
-        return load_contacts(tx, replace(wanted, params=params), tx.now)
+        found = load_contacts(tx, replace(wanted, params=params), tx.now)
+    return found, load_visible(tx, viewer, {contact.conversation_id for contact in found.items})
 
 
-def _fields_of(contact: Contact) -> dict[str, Any]:
-    return {field.name: getattr(contact, field.name) for field in fields(contact)}
+def _contact_view(contact: Contact, readable: Collection[int]) -> ContactBehind:
+    told = {field.name: getattr(contact, field.name) for field in fields(contact)}
+    if contact.conversation_id in readable:
+        return ContactBehind(**told, is_readable=True)
+    return ContactBehind(**{**told, "customer_name": None}, is_readable=False)
 
 
 @endpoint("GET", "/reports/states", access=Access.AGENT, summary="What agents did when, and their hours")
@@ -408,7 +417,8 @@ async def get_leader_board(
     team: int | None = None,
 ) -> LeaderBoard:
     """The day, week (from Monday) or month that `on` lies in (absent: today). Agents open boards of their own teams only; of
-    the one team they are in when `team` is absent. 409 `leader_board_off`: the team has switched it off."""
+    the one team they are in when `team` is absent. 409 `leader_board_off`: the team has switched it off; 409
+    `scores_private`: of customers' scores agents see their own only."""
     board = await _read(context, _board, context.viewer, measure, period, on, team)
     return LeaderBoard(
         from_=board.since,

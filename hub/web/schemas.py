@@ -1957,7 +1957,9 @@ class FigureReport(Answer):
 
 class ContactBehind(Answer):
     """One case behind a figure: `value` is what it gave to it (seconds, a score; null: it is only counted), `what` says
-    in a machine word what happened (answered, abandoned, resolved …), `at` when."""
+    in a machine word what happened (answered, abandoned, resolved …), `at` when. `wait_s`: how long the customer waited
+    in the queue, in full milliseconds; null: the case is no stay in a queue. `is_readable` false: the viewer may not see
+    the conversation (any more), and the customer is left out."""
 
     conversation_id: int
     customer_name: str | None
@@ -1967,6 +1969,8 @@ class ContactBehind(Answer):
     at: datetime
     value: float | None
     what: str
+    wait_s: float | None
+    is_readable: bool
 
 
 class StateSpell(Answer):
@@ -2231,7 +2235,7 @@ class SaveAlertRule(NewAlertRule):
 class AlertRuleView(Answer):
     """`raised_at`: since when it is broken; null: it is not. `is_judged` false: figures are being made anew, and until they
     are whole it stays as it is. `value`: the figure as it was looked at last. `trouble`: why the last message did not arrive,
-    and where; null: it did everywhere."""
+    and where; null: it did everywhere. `webhook_url`: to supervisors its host alone."""
 
     id: int
     name: str
@@ -2261,7 +2265,7 @@ class AlertTest(Answer):
 
 # --- surveys ----------------------------------------------------------------------------------------------------------
 
-SurveyLanguage = Literal["en", "hy", "ka", "az", "uk"]
+SurveyLanguage = Literal["en", "hy", "ka", "az", "uk", "ru"]
 Question = Annotated[str, StringConstraints(strip_whitespace=True, max_length=300)]
 
 

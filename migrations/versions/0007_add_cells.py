@@ -92,6 +92,7 @@ def upgrade() -> None:
         sa.Column("dropped", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("withdrawn", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("joined", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("leaving_known", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("answered_wait_ms", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("answered_first", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("answered_since_arrival_ms", sa.BigInteger(), server_default=sa.text("0"), nullable=False),

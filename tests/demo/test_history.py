@@ -14,6 +14,7 @@ from hub.kpi.cells import Dim
 from hub.kpi.fact_rows import TABLES
 from hub.kpi.facts import project
 from hub.kpi.figures import Query, load_figures
+from hub.staffing.adherence import load_adherence
 from hub.store import tables
 from hub.store.database import Database, Tx, open_database
 from hub.store.vault import Vault
@@ -120,4 +121,14 @@ async def test_a_mail_of_the_past_is_a_mail(sqlite_url: str, clock: FrozenClock)
         assert set(refs) <= known
 
     await database.read(check)
+
+
+async def test_people_of_a_fresh_demo_kept_to_their_schedules(sqlite_url: str, clock: FrozenClock) -> None:
+    database = await begin(sqlite_url, clock)
+    yesterday = clock.now.date() - timedelta(days=1)
+    found = await database.read(load_adherence, yesterday - timedelta(days=1), yesterday)
+    scheduled = [each for each in found if each.adherence.scheduled_ms]
+    assert scheduled
+    assert all((each.adherence.adherence or 0) > 0.8 for each in scheduled)
+    assert all(0.8 < (each.adherence.conformance or 0) < 1.2 for each in scheduled)
     await database.close()

@@ -104,6 +104,16 @@ async def test_pages_go_through_all_contacts_from_the_newest_on_each_once(shop: 
     assert {contact.channel_id for contact in found} == set(CHANNELS)
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_behind_a_service_level_each_contact_says_how_long_it_waited(shop: Database) -> None:
+    await shop.transaction(emit, draw_facts(Random(6)))
+    await project_all(shop)
+    behind = await shop.read(load_all, ContactsQuery("service_level", SINCE, UNTIL, limit=200))
+    answered = [(contact.value, (contact.wait_s or 0) <= 20) for contact in behind if contact.what == "answered"]
+    assert answered
+    assert all(value == is_within for value, is_within in answered)
+
+
 @pytest.mark.parametrize(
     ("asked", "field"),
     [

@@ -69,9 +69,9 @@ async def test_each_fact_becomes_one_row_with_its_duration(database: Database) -
     await project_all(database)
     rows = await database.read(load_rows)
     assert rows["fact_segment"] == [
-        (1, 1, ANNA, "sms", 1, NOON - timedelta(seconds=90), NOON, "offer", "resolved", *UNTOLD[:4]),
-        (2, 2, BORIS, "sms", 1, NOON - timedelta(seconds=90), NOON, "offer", "resolved", *UNTOLD[:4]),
-        (3, 1, ANNA, "sms", 1, NOON - timedelta(seconds=90), NOON, "offer", "resolved", *UNTOLD[:4]),
+        (1, 1, ANNA, "sms", 1, NOON - timedelta(seconds=90), NOON, "offer", "resolved", *UNTOLD[:3], (), None),
+        (2, 2, BORIS, "sms", 1, NOON - timedelta(seconds=90), NOON, "offer", "resolved", *UNTOLD[:3], (), None),
+        (3, 1, ANNA, "sms", 1, NOON - timedelta(seconds=90), NOON, "offer", "resolved", *UNTOLD[:3], (), None),
     ]
     assert rows["fact_response"] == [
         (1, 1, ANNA, "sms", 1, NOON - timedelta(seconds=30.25), NOON, 30.25, True, *UNTOLD[:3]),
@@ -153,6 +153,9 @@ async def test_the_told_numbers_are_the_snapshots_numbers(database: Database) ->
             "transfers_consult": 0,
             "transfers_requeue": 0,
             "transfer_cases": 2,
+            "offers": 0,
+            "offers_missed": 0,
+            "offers_declined": 0,
             "work_ms": 0,
             "available_ms": 0,
             "spell": "none",

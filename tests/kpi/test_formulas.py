@@ -156,6 +156,13 @@ def test_percentiles_of_waits_are_within_their_error() -> None:
     assert figure("longest_wait_s", VISITS).value == pytest.approx(300, rel=RELATIVE_ERROR)
 
 
+def test_where_nobody_can_be_told_to_have_left_there_is_no_abandonment() -> None:
+    """Chats alone have none, and beside calls they do not make it smaller."""
+    chats = [visit(100 + n, 600, "answered", channel_id="chat") for n in range(4)]
+    assert (figure("abandonment_rate", chats).value, figure("abandonment_rate", chats).n) == (None, 0)
+    assert figure("abandonment_rate", [*chats, *VISITS]) == figure("abandonment_rate", VISITS)
+
+
 def test_an_answer_is_the_agents_and_an_abandon_nobodys() -> None:
     assert figure("answered", VISITS, by=Dim.AGENT, dim_id=ANNA).n == 6
     assert figure("offered", VISITS, by=Dim.QUEUE, dim_id=CARE).n == 16
@@ -165,7 +172,9 @@ def test_an_answer_is_the_agents_and_an_abandon_nobodys() -> None:
 def test_every_way_to_leave_a_queue_counts_as_something() -> None:
     for reason in Leaving:
         [left, _] = fold(visit(1, 7, reason.value), Extra(), CHANNELS)
-        assert sum(left.counts.get(name, 0) for name in left.counts if not name.endswith(("_ms", "_first"))) == 1
+        assert (
+            sum(left.counts.get(name, 0) for name in left.counts if not name.endswith(("_ms", "_first", "_known"))) == 1
+        )
 
 
 @pytest.mark.parametrize("step", range(len(LADDER_S)))

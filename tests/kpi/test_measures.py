@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, date, datetime, timedelta
+from functools import reduce
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
@@ -55,8 +56,12 @@ def test_nothing_has_no_value_and_no_case(measure: Measure) -> None:
 
 
 def test_the_console_says_of_a_figure_what_the_registry_says() -> None:
-    """In English word for word; other languages translate these."""
-    shown = json.loads((ROOT / "web_console" / "src" / "locales" / "en.json").read_text())["measure"]
+    """In English word for word, but for the bounds that it names; other languages translate these."""
+    words = json.loads((ROOT / "web_console" / "src" / "locales" / "en.json").read_text())["measure"]
+    unbound = {"{threshold}": "the threshold", "{days}": "so many", ", under {short}": "", " (under {short})": ""}
+    shown = {
+        name: reduce(lambda text, each: text.replace(*each), unbound.items(), text) for name, text in words.items()
+    }
     formulas = {name: measure.formula for name, measure in MEASURES.items()}
     formulas |= {name: one.formula for name, one in (*MOMENTS.items(), *DEFINITIONS.items())}
     assert shown == {name: formulas[name] for name in shown}

@@ -31,6 +31,7 @@ from hub.domain.events import (
     ContactBegan,
     ConversationResolved,
     CustomerAnswered,
+    CustomerJoined,
     FactEvent,
     OfferOver,
     QueueVisitEnded,
@@ -125,7 +126,7 @@ class Day:
         """Every third contact is about one thing, every third about another, of the rest nobody said."""
         topic_id = (None, LATE, PRICE)[told.contact % 3]
         for fact in self._facts(told):
-            yield fact if isinstance(fact, AgentSpellEnded) else replace(fact, topic_id=topic_id)
+            yield fact if isinstance(fact, AgentSpellEnded | CustomerJoined) else replace(fact, topic_id=topic_id)
 
     def doing(self, at: datetime) -> dict[int, dict[str, object]]:
         """What each agent does then, as their row tells it."""
@@ -253,9 +254,12 @@ def ticks() -> Iterator[Tick]:
     """Every five minutes of the day."""
     day, at = Day(), BEGIN
     facts = list(day.begin())
+    # One of them turns out to be another at noon, and what had been resolved for both was not, or not at once.
+    noon = BEGIN + timedelta(hours=3)
+    joined = {noon: [CustomerJoined(30, 7, noon)]}
     for happening in happenings(FLOOR):
         while happening.at_s >= (at - BEGIN).total_seconds():
-            yield Tick(at, facts, day.doing(at))
+            yield Tick(at, [*facts, *joined.get(at, [])], day.doing(at))
             at, facts = at + TICK, []
         facts += day.facts(happening)
     yield Tick(at, facts, day.doing(at))

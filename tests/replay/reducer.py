@@ -34,6 +34,7 @@ def canonical(snapshot: Json, frames: Iterable[Json]) -> Json:
     }
     numbers: Json = snapshot["numbers"]
     defaults: Json = snapshot["figure_defaults"]
+    remaking: Json | None = snapshot["remaking"]
     queue_numbers: dict[int, Json] = {each["queue_id"]: each for each in snapshot["queue_numbers"]}
     agent_numbers: dict[int, Json] = {each["user_id"]: each for each in snapshot["agent_numbers"]}
 
@@ -92,6 +93,8 @@ def canonical(snapshot: Json, frames: Iterable[Json]) -> Json:
                     held["targets"].pop(event["target_id"], None)
                 case "figure_defaults.changed":
                     defaults = max(defaults, event["defaults"], key=lambda each: each["version"])
+                case "figures.remaking":
+                    remaking = event["remaking"]
                 case "kpi_alert.changed" if event["alert"]["healed_at"] is None:
                     put("kpi_alerts", event["alert"]["id"], event["alert"])
                 case "kpi_alert.changed":
@@ -115,6 +118,7 @@ def canonical(snapshot: Json, frames: Iterable[Json]) -> Json:
     return {
         **state,
         "figure_defaults": defaults,
+        "remaking": remaking,
         "numbers": _figures(numbers),
         "queue_numbers": [_figures(queue_numbers[key]) for key in sorted(queue_numbers) if _counts(queue_numbers[key])],
         "agent_numbers": [_figures(agent_numbers[key]) for key in sorted(agent_numbers) if _counts(agent_numbers[key])],
@@ -128,5 +132,5 @@ def _figures(numbers: Json) -> Json:
 
 def _counts(numbers: Json) -> bool:
     """Somebody for whom nothing is counted yet may be told of, or not."""
-    counts = ("handled_contacts", "first_response_count", "resolution_count", "calls_offered", "calls_missed")
+    counts = ("handled_contacts", "first_response_count", "resolution_count", "calls_offered", "calls_missed", "offers")
     return any(numbers.get(name) for name in counts) or numbers["aht_s"] is not None

@@ -87,6 +87,9 @@ def shown_of_agent(n: NumbersView, now: datetime) -> Shown:
     return {
         **{name: getattr(n, name) for name in (*names, *seconds, *spreads, *resolution, *rest)},
         "transfers": passed / n.transfer_cases if n.transfer_cases else None,
+        "offers": n.offers,
+        "declined": n.offers_declined / n.offers if n.offers else None,
+        "missed": n.offers_missed / n.offers if n.offers else None,
         "occupancy": work_ms / time_ms if time_ms else None,
         "work_s": work_ms / 1000,
         "available_s": available_ms / 1000,
@@ -105,6 +108,9 @@ def reported_of_agent(f: dict[str, Figure]) -> Shown:
         "calls_out": calls.parts.get("out", 0),
         "calls_internal": calls.parts.get("internal", 0),
         "calls_missed": f["calls_missed"].n,
+        "offers": f["offer_outcomes"].n,
+        "declined": f["offer_outcomes"].parts.get("declined"),
+        "missed": f["offer_outcomes"].parts.get("no_answer"),
         "talk_s": f["talk_s"].value or 0.0,
         "hold_s": f["hold_s"].value or 0.0,
         "wrap_up_s": f["wrap_up_s"].value or 0.0,
@@ -155,6 +161,7 @@ def reported_of_queue(tx: Tx, f: dict[str, Figure]) -> dict[str, Any]:
         "answered": f["answered"].n,
         "abandoned": round((abandonment.value or 0.0) * abandonment.n),
         "abandonment": abandonment.value,
+        "abandonment_count": abandonment.n,
         "asa_s": f["asa_queue"].value,
         "asa_count": f["asa_queue"].n,
     }

@@ -90,6 +90,10 @@ class Floor:
 
 @pytest.fixture
 async def floor(database: Database, clock: FrozenClock) -> Floor:
+    return await set_up_floor(database, clock)
+
+
+async def set_up_floor(database: Database, clock: FrozenClock) -> Floor:
     scene = await Scene(database).set_up()
     await scene.channel("sms-1", "sms")
     agent = await scene.agent("Nare")

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
 import pytest
-from sqlalchemy import delete
+from sqlalchemy import delete, select, text
+from sqlalchemy.util import await_only
 
 from hub.channels.channel import Consent
 from hub.domain.values import ContactKind
 from hub.errors import Conflict, InvalidInput, NotFound
 from hub.kpi.facts import project, rebuild_facts
 from hub.store import tables
-from hub.store.database import Tx
+from hub.store.database import Tx, open_database
 from hub.surveys import answers, lists
 from hub.timeline import conversations, customers, outbox
-from tests.surveys.conftest import PHONE, Floor
+from tests.support.clock import FrozenClock
+from tests.surveys.conftest import PHONE, Floor, set_up_floor
 
 pytestmark = pytest.mark.anyio
+
+_BLOCKED = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 
 
 @pytest.fixture
@@ -222,3 +227,37 @@ async def test_score_that_the_scale_does_not_have_is_refused(floor: Floor, asked
     with pytest.raises(InvalidInput) as refused:
         await floor.database.transaction(answers.answer, survey["id"], 6)
     assert refused.value.fields == {"score": "must be from 1 to 5"}
+
+
+async def test_replies_of_a_group_lock_their_conversations_in_one_order(
+    postgresql_url: str, clock: FrozenClock
+) -> None:
+    """Two groups of the same customers would wait for each other for ever otherwise."""
+    database = open_database(postgresql_url, clock)
+    floor = await set_up_floor(database, clock)
+    first, second = await floor.served(), await floor.served(sender="+37477999999")
+    await floor.ask()
+    is_held, is_over = asyncio.Event(), asyncio.Event()
+    c = tables.conversation.c
+
+    def hold(tx: Tx) -> None:
+        tx.lock_conversations([first])
+        is_held.set()
+        await_only(is_over.wait())
+
+    def lock_at_once(tx: Tx) -> None:
+        tx.execute(select(c.id).where(c.id == second).with_for_update(nowait=True))
+
+    holding = asyncio.create_task(database.transaction(hold))
+    await is_held.wait()
+    texts = [answers.Text("sms-1", ContactKind.PHONE, sender, "5") for sender in ("+37477999999", PHONE)]
+    taking = asyncio.create_task(database.transaction(answers.take_replies, texts))
+    async with asyncio.timeout(20):
+        while not await database.read(lambda tx: tx.scalar(text(_BLOCKED))):
+            pass
+    await database.transaction(lock_at_once)
+    is_over.set()
+    await holding
+    taken = await taking
+    await database.close()
+    assert sorted(taken) == [0, 1]

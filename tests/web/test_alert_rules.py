@@ -8,7 +8,7 @@ import hmac
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -417,6 +417,40 @@ async def test_what_a_killed_process_had_in_hand_is_told(
     assert receiver.said == [("kpi_alert.raised", 0.0)]
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_a_limit_that_broke_and_healed_stays_in_the_lists_of_supervisors_until_they_have_seen_it(
+    hub: Hub, as_admin: Caller, people: People, clock: FrozenClock
+) -> None:
+    rule = await put_rule(as_admin)
+    await watch(hub)
+    clock.advance(minutes=3)
+    await come(hub, people.anna.id)
+    await watch(hub)
+    [alert] = (await as_admin.get("/snapshot")).json()["alerts"]
+    assert (alert["reason"], alert["data"]["name"], alert["data"]["value"]) == ("limit", "Nobody there", "0.0")
+    assert (datetime.fromisoformat(alert["data"]["healed_at"]) - datetime.fromisoformat(alert["at"])).seconds == 185
+    assert (await as_admin.post(f"/alerts/{alert['id']}/seen")).status_code == 200
+    assert (await as_admin.get("/snapshot")).json()["alerts"] == []
+    # What broke when stands with the rule.
+    [broke] = (await as_admin.get(f"/kpi-alerts?rule={rule['id']}")).json()["items"]
+    assert (broke["healed_value"], broke["value"]) == (1, 0)
+    assert (await as_admin.get("/kpi-alerts?rule=999")).json()["items"] == []
+
+
+async def test_fault_of_our_own_in_one_telling_keeps_no_other_back(
+    hub: Hub, as_admin: Caller, receiver: Receiver, mail_server: MailServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: object) -> None:
+        raise RuntimeError("an adapter's bug")
+
+    monkeypatch.setattr(tellings, "send_house_mail", broken)
+    await put_rule(as_admin, emails=["duty@hub.test"], webhook_url=receiver.url, webhook_secret=SECRET)
+    await watch(hub)
+    assert await hub.teller.step()
+    assert receiver.said == [("kpi_alert.raised", 0.0)]
+    assert await hub.database.read(tellings.next_moment) is None
+
+
 async def test_people_are_told_by_mail_in_their_language(
     hub: Hub, as_admin: Caller, people: People, mail_server: MailServer
 ) -> None:
@@ -425,6 +459,7 @@ async def test_people_are_told_by_mail_in_their_language(
             update(tables.user_account).where(tables.user_account.c.id == people.supervisor.id).values(language="hy")
         )
     )
+    await hub.database.transaction(lambda tx: tx.execute(update(tables.organisation).values(time_zone="Asia/Yerevan")))
     await put_rule(as_admin, emails=[people.supervisor.email, "Duty@Hub.test"])
     await watch(hub)
     assert await hub.teller.step()
@@ -432,6 +467,8 @@ async def test_people_are_told_by_mail_in_their_language(
     assert set(received) == {people.supervisor.email, "duty@hub.test"}
     assert "Subject: Broken: Nobody there" in received["duty@hub.test"]
     assert "Available agents is 0; the limit is 1." in received["duty@hub.test"]
+    # By the clocks of the organisation: it is 9:00 UTC.
+    assert "It broke at 2026-03-02 13:00 (Asia/Yerevan)." in received["duty@hub.test"]
     assert "Broken" not in received[people.supervisor.email]
     assert "Auto-Submitted: auto-generated" in received["duty@hub.test"]
 
@@ -490,6 +527,17 @@ async def test_old_alerts_are_forgotten_and_those_that_stand_are_not(
         "http://10.1.2.3/x",
         "http://169.254.169.254/latest/meta-data",
         "http://localhost:8080/x",
+        "http://localhost./x",
+        "http://127.1/x",
+        "http://127.0.0.1./x",
+        "http://0177.0.0.1/x",
+        "http://2130706433/x",
+        "http://0/x",
+        "http://[::127.0.0.1]/x",
+        "http://[64:ff9b::7f00:1]/x",
+        "http://[2002:7f00:1::]/x",
+        "http://[fec0::1]/x",
+        "http://224.0.0.1/x",
         "https://user:word@example.org/",
         "ftp://example.org/",
         "https:///x",
@@ -507,6 +555,8 @@ def test_an_address_that_a_webhook_may_not_have(url: str) -> None:
 def test_addresses_that_a_webhook_may_have() -> None:
     assert url_fault("https://example.org:8443/hook?x=1", may_be_private=False) is None
     assert url_fault("http://10.0.0.1/hook", may_be_private=True) is None
+    assert url_fault("http://[64:ff9b::808:808]/hook", may_be_private=False) is None
+    assert url_fault("http://8.8.8.8/hook", may_be_private=False) is None
 
 
 async def test_a_name_that_leads_into_our_own_network_is_refused_at_the_connection(
@@ -523,6 +573,16 @@ async def test_a_name_that_leads_into_our_own_network_is_refused_at_the_connecti
     answer = await as_admin.post(f"/alert-rules/{rule['id']}/test")
     assert answer.json() == {"trouble": "The webhook leads to an address that is not public."}
     assert receiver.got == []
+
+
+async def test_supervisors_see_where_a_webhook_leads_and_not_its_secret_path(
+    as_admin: Caller, call: Call, people: People
+) -> None:
+    secret = "https://hooks.example.com/services/T0/B0/secret?token=1"
+    await put_rule(as_admin, webhook_url=secret, webhook_secret=SECRET)
+    callers = (as_admin, await call(people.supervisor))
+    shown = [(await each.get("/alert-rules")).json()["items"][0]["webhook_url"] for each in callers]
+    assert shown == [secret, "https://hooks.example.com/…"]
 
 
 async def test_supervisors_see_limits_and_set_none(call: Call, people: People) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,8 +11,9 @@ import pytest
 from hub.agents import teams
 from hub.agents.teams import Team
 from hub.app import Hub
-from hub.domain.events import SegmentEnded
+from hub.domain.events import SegmentEnded, SurveyAnswered, SurveySent
 from hub.store.database import Tx
+from hub.surveys.settings import load_setting, save_setting
 from tests.support.clock import FrozenClock
 from tests.web.conftest import Call, People
 from tests.web.test_reports import tell
@@ -76,6 +78,39 @@ async def test_a_team_that_has_switched_it_off_stands_on_no_board(
         answer = await (await call(person)).get(path)
         assert (answer.status_code, answer.json()["code"]) == (409, "leader_board_off")
     assert (await board(call, people.supervisor))[3] == [(1, "Sue", 1)]
+
+
+async def test_who_is_in_a_team_that_has_switched_it_off_stands_on_no_other_teams(
+    hub: Hub, people: People, call: Call, clock: FrozenClock
+) -> None:
+    await furnish(hub, people, leaderboard=False)
+    red = Team("Red", None, True, (people.anna.id, people.supervisor.id))
+    team_id = (await hub.database.transaction(teams.create_team, red)).id
+    clock.advance(3_600)
+    assert (await board(call, people.supervisor, f"{PATH}&team={team_id}"))[3] == [(1, "Sue", 1)]
+
+
+async def test_scores_are_on_no_agents_board_while_a_queue_keeps_them(
+    hub: Hub, people: People, call: Call, clock: FrozenClock
+) -> None:
+    await furnish(hub, people)
+    at = NOW + timedelta(minutes=1)
+    of = (1, 1, "sms", people.sales_id)
+    asked = (SurveySent(1, "ces", *of, at, people.bert.id), SurveyAnswered(1, "ces", 1, *of, at, at, people.bert.id))
+    await tell(hub, *asked)
+    clock.advance(3_600)
+    path = "/reports/leaderboard?measure=ces&on=2026-03-30"
+
+    def show(tx: Tx, to: str) -> None:
+        before = load_setting(tx, people.sales_id)
+        save_setting(tx, replace(before, scores_for_agents=to), before.version)
+
+    await hub.database.transaction(show, "own")
+    refused = await (await call(people.anna)).get(path)
+    assert (refused.status_code, refused.json()["code"]) == (409, "scores_private")
+    assert (await board(call, people.supervisor, path))[3] == [(1, "Bert", 1.0)]
+    await hub.database.transaction(show, "all")
+    assert (await board(call, people.anna, path))[3] == [(1, "Bert", 1.0)]
 
 
 async def test_an_agent_opens_no_board_of_others(hub: Hub, people: People, call: Call) -> None:

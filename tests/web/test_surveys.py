@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import delete, update
 
 from hub.agents.viewer import Viewer
 from hub.app import Hub
 from hub.domain.values import ChannelKind, SurveyKind
 from hub.domain.views import UserView
+from hub.kpi.facts import project
 from hub.store import tables
 from hub.store.database import Tx
 from hub.surveys import links
@@ -105,7 +106,7 @@ async def test_impossible_settings_are_refused_by_name(
 async def test_preview_shows_every_language(as_admin: Caller) -> None:
     answer = await as_admin.post("/surveys/preview", {"kind": "ces", "questions": {"en": "Was it easy?"}})
     items = {item["language"]: item for item in answer.json()["items"]}
-    assert sorted(items) == ["az", "en", "hy", "ka", "uk"]
+    assert sorted(items) == ["az", "en", "hy", "ka", "ru", "uk"]
     assert items["en"]["sms"].startswith("Was it easy? Please reply with a number from 1 (very difficult)")
     assert items["uk"]["question"] == items["uk"]["usual"]
 
@@ -139,6 +140,37 @@ async def test_agents_see_their_own_scores_and_supervisors_all(
     high = first["items"][0]["id"]
     refused = await as_supervisor.put(f"/surveys/{high}/follow-up", {"done": True})
     assert (refused.status_code, refused.json()["code"]) == (409, "nothing_to_follow_up")
+
+
+async def test_who_has_left_the_queue_keeps_the_score_and_not_the_customer(
+    hub: Hub, floor: Floor, people: People, as_anna: Caller, call: Call
+) -> None:
+    await floor.served()
+    await floor.ask()
+    await floor.reply("2 my street is Abovyan")
+
+    def leave(tx: Tx) -> None:
+        tx.execute(update(tables.conversation).values(assignee_id=None))
+        tx.execute(delete(tables.queue_member).where(tables.queue_member.c.user_id == people.anna.id))
+
+    await hub.database.transaction(project)
+    day = hub.database.clock().date()
+    behind = f"/reports/contacts?measure=csat&from={day}&to={day}&by=agent&id={people.anna.id}"
+    names = ("score", "value", "comment", "customer_name", "is_readable")
+    callers = (as_anna, await call(people.supervisor))
+    seen = [(await each.get(path)).json()["items"][0] for each in callers for path in ("/surveys", behind)]
+    assert [item["is_readable"] for item in seen] == [True] * 4
+    await hub.database.transaction(leave)
+    seen = [(await each.get(path)).json()["items"][0] for each in callers for path in ("/surveys", behind)]
+    told = [[item.get(name) for name in names] for item in seen]
+    # An unnamed customer goes by the number.
+    name = "+374 77 123456"
+    assert told == [
+        [2, None, "", "", False],
+        [None, 2.0, None, None, False],
+        [2, None, "my street is Abovyan", name, True],
+        [None, 2.0, None, name, True],
+    ]
 
 
 # --- the page -----------------------------------------------------------------------------------------------------------

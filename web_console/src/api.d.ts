@@ -2463,7 +2463,7 @@ export interface paths {
          * What is behind a figure
          * @description The cases of one figure of GET /reports/figures, as many as its `n`, the newest first; `from` and `to` are the days of
          *     its row, `id` its key, and `interval` its `start` where `grain` was interval. A page may be shorter than its limit and
-         *     yet not the last. Agents open their own figures only.
+         *     yet not the last. Agents open their own figures only; of conversations not theirs to see any more, without customer.
          */
         get: operations["list_contacts_behind"];
         put?: never;
@@ -2525,7 +2525,8 @@ export interface paths {
         /**
          * Who is first
          * @description The day, week (from Monday) or month that `on` lies in (absent: today). Agents open boards of their own teams only; of
-         *     the one team they are in when `team` is absent. 409 `leader_board_off`: the team has switched it off.
+         *     the one team they are in when `team` is absent. 409 `leader_board_off`: the team has switched it off; 409
+         *     `scores_private`: of customers' scores agents see their own only.
          */
         get: operations["get_leader_board"];
         put?: never;
@@ -2751,7 +2752,7 @@ export interface paths {
         };
         /**
          * All limits that are watched
-         * @description By id, as they stand now.
+         * @description By id, as they stand now. Of a webhook's address, whose path may be a secret, supervisors see the host.
          */
         get: operations["list_alert_rules"];
         put?: never;
@@ -2820,7 +2821,7 @@ export interface paths {
         };
         /**
          * Limits that are broken, or were
-         * @description Those that are broken first, then the newest. They are kept for 90 days.
+         * @description Those that are broken first, then the newest; `rule`: of this one alone. They are kept for 90 days.
          */
         get: operations["list_kpi_alerts"];
         put?: never;
@@ -3081,7 +3082,7 @@ export interface components {
         /**
          * @description `raised_at`: since when it is broken; null: it is not. `is_judged` false: figures are being made anew, and until they
          *     are whole it stays as it is. `value`: the figure as it was looked at last. `trouble`: why the last message did not arrive,
-         *     and where; null: it did everywhere.
+         *     and where; null: it did everywhere. `webhook_url`: to supervisors its host alone.
          */
         AlertRuleView: {
             id: number;
@@ -3539,7 +3540,9 @@ export interface components {
         };
         /**
          * @description One case behind a figure: `value` is what it gave to it (seconds, a score; null: it is only counted), `what` says
-         *     in a machine word what happened (answered, abandoned, resolved …), `at` when.
+         *     in a machine word what happened (answered, abandoned, resolved …), `at` when. `wait_s`: how long the customer waited
+         *     in the queue, in full milliseconds; null: the case is no stay in a queue. `is_readable` false: the viewer may not see
+         *     the conversation (any more), and the customer is left out.
          */
         ContactBehind: {
             conversation_id: number;
@@ -3551,6 +3554,8 @@ export interface components {
             at: string;
             value: number | null;
             what: string;
+            wait_s: number | null;
+            is_readable: boolean;
         };
         /**
          * @description What sort of address a contact point is. A phone number serves SMS and calls alike.
@@ -4511,7 +4516,8 @@ export interface components {
         /**
          * @description A limit: it breaks when the figure is beyond `raise_at` for `for_s` without a break, and is well again at `clear_at`
          *     or better (both may be one). `measure`: a measure's id (of today), or waiting, longest_waiting_s, backlog,
-         *     available_agents, ewt_s, ewt_error_s (of this moment). `webhook_secret`: signs what goes to `webhook_url`; null: as it was.
+         *     available_agents, ewt_s, ewt_error_s (of this moment). `webhook_secret`: signs what goes to `webhook_url`; null: as it
+         *     was.
          */
         NewAlertRule: {
             name: string;
@@ -4888,7 +4894,8 @@ export interface components {
          *
          *     `calls_in`, `calls_out` and `calls_internal` were handled, `calls_missed` rang out; `talk_s`, `hold_s` and `wrap_up_s` are
          *     the sums of those handled, `aht_s` the mean of all three together. `chats`, `mails` and `texts` are handled segments;
-         *     `handle_mean_s` is of all that is not a call. `transfer_cases`: of how many segments those that were passed on are.
+         *     `handle_mean_s` is of all that is not a call. `transfer_cases`: of how many segments those that were passed on are. Of
+         *     `offers` of work, calls among them, that ended some were `offers_missed` (they rang out) or `offers_declined`.
          *
          *     Occupancy goes on while it is looked at: `work_ms` and `available_ms` are of the stretches of time that ended, and to one
          *     of them (`spell`) belongs the time since `spell_since`.
@@ -4948,6 +4955,12 @@ export interface components {
             transfers_requeue: number;
             /** @default 0 */
             transfer_cases: number;
+            /** @default 0 */
+            offers: number;
+            /** @default 0 */
+            offers_missed: number;
+            /** @default 0 */
+            offers_declined: number;
             /** @default 0 */
             work_ms: number;
             /** @default 0 */
@@ -5286,7 +5299,8 @@ export interface components {
         /**
          * @description A queue's day so far, in the organisation's time zone (kpi.measures says what counts as which). `calls_...`,
          *     `wait_mean_s`, `talk_s` to `aht_s` are of calls alone, all else is of every channel. Abandoned are those whose customer
-         *     left while waiting; the short ones (by default under 5 s) are counted apart. Sums and means in seconds; None: no case yet.
+         *     left while waiting; the short ones (by default under 5 s) are counted apart. `abandonment` has `abandonment_count` cases.
+         *     Sums and means in seconds; None: no case yet.
          *
          *     `service_level` is counted as the organisation chose (`service_level_id`, within `threshold_s`): it is
          *     `answered_in_threshold` ÷ `service_level_offered`. `backlog`: what is not resolved, now.
@@ -5325,6 +5339,8 @@ export interface components {
             short_abandoned: number;
             /** @default null */
             abandonment: number | null;
+            /** @default 0 */
+            abandonment_count: number;
             /** @default null */
             asa_s: number | null;
             /** @default 0 */
@@ -5960,7 +5976,7 @@ export interface components {
             };
             enabled: boolean;
             /** @enum {string} */
-            language: "en" | "hy" | "ka" | "az" | "uk";
+            language: "en" | "hy" | "ka" | "az" | "uk" | "ru";
             channels: ("chat" | "sms" | "email" | "phone" | "loopback")[];
             delay_s: number;
             throttle_days: number;
@@ -6315,6 +6331,7 @@ export interface components {
         /**
          * @description One asking for a score. `kind`: csat and ces have scores 1 to 5, nps 0 to 10. `agent_id`: whose work it is about.
          *     `dropped`: why nobody was asked, a machine word. `follow_up` (of a low score): open, or done by `followed_up_by`.
+         *     `is_readable` False: the viewer may not see the conversation (any more), and customer and comment are left out.
          */
         SurveyView: {
             id: number;
@@ -6340,6 +6357,7 @@ export interface components {
             follow_up: ("open" | "done") | null;
             followed_up_by: string | null;
             followed_up_at: string | null;
+            is_readable: boolean;
         };
         /** @description What is asked. `questions`: language → the queue's own words; without, the usual ones. */
         SurveyWords: {
@@ -6428,7 +6446,7 @@ export interface components {
             };
             channel_id: string;
             /** @enum {string} */
-            language: "en" | "hy" | "ka" | "az" | "uk";
+            language: "en" | "hy" | "ka" | "az" | "uk" | "ru";
             /** @default null */
             address: string | null;
         };
@@ -12756,6 +12774,7 @@ export interface operations {
     list_kpi_alerts: {
         parameters: {
             query?: {
+                rule?: number;
                 limit?: number;
             };
             header?: never;

@@ -176,10 +176,10 @@ export function workByChannel(row: AgentRow): [ChannelKind, number][] {
 
 // --- in which order
 
-export const COLUMNS = ["name", "state", "since", "work", "load", "calls", "chats", "mails", "texts", "aht", "first_response", "resolution", "csat", "occupancy"] as const;
+export const COLUMNS = ["name", "state", "since", "work", "load", "calls", "offers", "chats", "mails", "texts", "aht", "first_response", "resolution", "csat", "occupancy"] as const;
 export type Column = (typeof COLUMNS)[number];
 /** What is shown until somebody chooses. */
-export const USUAL_COLUMNS: readonly Column[] = ["name", "state", "since", "work", "load", "calls", "aht", "first_response", "resolution", "csat", "occupancy"];
+export const USUAL_COLUMNS: readonly Column[] = ["name", "state", "since", "work", "load", "calls", "offers", "aht", "first_response", "resolution", "csat", "occupancy"];
 
 export interface Order {
   by: Column;
@@ -206,6 +206,10 @@ export function ordered(rows: readonly AgentRow[], order: Order, now: number, lo
       case "calls": {
         const figures = agentFigures(row.numbers, now);
         return (figures.calls_in.value ?? 0) + (figures.calls_out.value ?? 0);
+      }
+      case "offers": {
+        const figures = agentFigures(row.numbers, now);
+        return (figures.offers_missed.value ?? 0) + (figures.offers_declined.value ?? 0);
       }
       default:
         return isFigure(order.by) ? agentFigures(row.numbers, now)[order.by].value : null;

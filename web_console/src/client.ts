@@ -315,6 +315,7 @@ export const figuresApi = {
   addAlertRule: (body: AlertRuleBody) => take(client.POST("/api/v1/alert-rules", { body })),
   saveAlertRule: (rule_id: number, body: AlertRuleBody & { expected_version: number }) => take(client.PUT("/api/v1/alert-rules/{rule_id}", { ...ofRule(rule_id), body })),
   deleteAlertRule: (rule_id: number) => take(client.DELETE("/api/v1/alert-rules/{rule_id}", ofRule(rule_id))),
+  kpiAlerts: (query: { rule: number; limit: number }) => take(client.GET("/api/v1/kpi-alerts", { params: { query } })),
   testAlertRule: (rule_id: number) => take(client.POST("/api/v1/alert-rules/{rule_id}/test", ofRule(rule_id))),
 };
 

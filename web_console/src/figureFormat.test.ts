@@ -32,7 +32,8 @@ describe("a change", () => {
     [100.4, 100, "seconds", "+0.4%"],
     [0.825, 0.85, "share", "-2.5"],
     [100, 100, "count", "0%"],
-    [-20, -10, "score", "-100%"],
+    [-20, -10, "points", "-10"],
+    [4.2, 4, "points", "+0.2"],
   ] as const)("from %d to %d in %s is told with its sign", (value, previous, unit, text) => {
     const moved = change(value, previous, unit);
     expect(moved && signed(moved.by, moved.in, "en")).toBe(text);

@@ -46,12 +46,14 @@ export const meanText = (mean: number, unit: string, locale: string) => figureTe
 export const partText = (part: number | null, unit: string, locale: string) => figureText(part, unit === "count" ? "count" : "share", locale);
 
 /**
- * How far a figure has moved since the period before. Shares move by points ("+2.3 points"), the rest by its share of what it was; from
+ * How far a figure has moved since the period before. Shares and scores move by points ("+2.3 points"), the rest by its share of what it was; from
  * nought there is no share, and where either is missing there is nothing to say.
  */
 export function change(value: number | null, previous: number | null, unit: string): { by: number; in: "points" | "share" } | null {
   if (value === null || previous === null) return null;
   if (unit === "share") return { by: (value - previous) * 100, in: "points" };
+  // Scales may go through nought (NPS): a share of a score means nothing.
+  if (unit === "points") return { by: value - previous, in: "points" };
   return previous === 0 ? null : { by: (value - previous) / Math.abs(previous), in: "share" };
 }
 

@@ -24,9 +24,17 @@ describe("an agent's figures", () => {
   });
 });
 
+describe("offers", () => {
+  it("missed and declined are counts of all offers, which no target of the share is for", () => {
+    const { offers_missed, offers_declined } = agentFigures(numbers({ offers: 9, offers_missed: 2, offers_declined: 1 }), NOW);
+    expect(offers_missed).toMatchObject({ measure: "offer_outcomes", unit: "count", value: 2, all: 9, isCountOfShare: true });
+    expect(offers_declined.value).toBe(1);
+  });
+});
+
 describe("the figures of queues", () => {
-  const first = ofQueue(1, { offered: 10, abandoned: 1, abandonment: 0.1, service_level: 0.8, service_level_id: "service_level_icmi_3", answered_in_threshold: 8, service_level_offered: 10, asa_s: 10, asa_count: 9 });
-  const second = ofQueue(2, { offered: 30, abandoned: 3, abandonment: 0.1, service_level: 0.5, service_level_id: "service_level_icmi_3", answered_in_threshold: 15, service_level_offered: 30, asa_s: 20, asa_count: 27 });
+  const first = ofQueue(1, { offered: 10, abandoned: 1, abandonment: 0.2, abandonment_count: 5, service_level: 0.8, service_level_id: "service_level_icmi_3", answered_in_threshold: 8, service_level_offered: 10, asa_s: 10, asa_count: 9 });
+  const second = ofQueue(2, { offered: 30, abandoned: 3, abandonment: 0.2, abandonment_count: 15, service_level: 0.5, service_level_id: "service_level_icmi_3", answered_in_threshold: 15, service_level_offered: 30, asa_s: 20, asa_count: 27 });
 
   it("are of the service level that the organisation goes by", () => {
     expect(queueFigures(first).service_level).toMatchObject({ measure: "service_level_icmi_3", value: 0.8, n: 10 });
@@ -34,6 +42,6 @@ describe("the figures of queues", () => {
 
   it("come together by their cases, not as a mean of means", () => {
     const floor = floorFigures({ queueNumbers: [first, second], agentNumbers: [] });
-    expect([floor.service_level.value, floor.abandonment.value, floor.asa.value, floor.offered.value]).toEqual([23 / 40, 0.1, 17.5, 40]);
+    expect([floor.service_level.value, floor.abandonment.value, floor.asa.value, floor.offered.value]).toEqual([23 / 40, 0.2, 17.5, 40]);
   });
 });

@@ -19,9 +19,11 @@ export interface Figure {
   mean?: number | null;
   /** It is a part of the measure, which is so many in all. */
   all?: number;
+  /** A count of what the measure is a share of: targets of the measure are no targets for it. */
+  isCountOfShare?: boolean;
 }
 
-export const AGENT_FIGURES = ["calls_in", "calls_out", "calls_missed", "chats", "mails", "texts", "aht", "first_response", "resolution", "csat", "occupancy"] as const;
+export const AGENT_FIGURES = ["calls_in", "calls_out", "calls_missed", "chats", "mails", "texts", "offers_missed", "offers_declined", "aht", "first_response", "resolution", "csat", "occupancy"] as const;
 export type AgentFigure = (typeof AGENT_FIGURES)[number];
 
 export const QUEUE_FIGURES = ["service_level", "offered", "abandonment", "asa"] as const;
@@ -43,6 +45,8 @@ export function agentFigures(numbers: NumbersView | undefined, now: number): Rec
     chats: count("chats_handled", numbers?.chats),
     mails: count("mails_handled", numbers?.mails),
     texts: count("texts_handled", numbers?.texts),
+    offers_missed: { ...count("offer_outcomes", numbers?.offers_missed), all: numbers?.offers ?? 0, isCountOfShare: true },
+    offers_declined: { ...count("offer_outcomes", numbers?.offers_declined), all: numbers?.offers ?? 0, isCountOfShare: true },
     aht: { measure: "aht", unit: "seconds", value: numbers?.aht_s ?? null, n: calls },
     first_response: { measure: "first_response_s", unit: "seconds", value: numbers?.first_response_median_s ?? null, n: numbers?.first_response_count ?? 0, mean: numbers?.first_response_mean_s ?? null },
     resolution: { measure: "resolution_s", unit: "seconds", value: numbers?.resolution_median_s ?? null, n: numbers?.resolution_count ?? 0, p90: numbers?.resolution_p90_s ?? null },
@@ -65,7 +69,7 @@ export function queueFigures(numbers: QueueNumbersView | undefined): Record<Queu
   return {
     service_level: { measure: numbers?.service_level_id ?? "service_level", unit: "share", value: numbers?.service_level ?? null, n: numbers?.service_level_offered ?? 0 },
     offered: count("offered", offered),
-    abandonment: { measure: "abandonment_rate", unit: "share", value: numbers?.abandonment ?? null, n: offered },
+    abandonment: { measure: "abandonment_rate", unit: "share", value: numbers?.abandonment ?? null, n: numbers?.abandonment_count ?? 0 },
     asa: { measure: "asa_queue", unit: "seconds", value: numbers?.asa_s ?? null, n: numbers?.asa_count ?? 0 },
   };
 }
@@ -80,12 +84,13 @@ export function floorFigures(numbers: { queueNumbers: readonly QueueNumbersView[
     return { value: cases > 0 ? sum(all, (each) => (of(each)[0] ?? 0) * (of(each)[1] ?? 0)) / cases : null, n: cases };
   };
   const offered = sum(queues, (each) => each.offered);
+  const calls = sum(queues, (each) => each.abandonment_count);
   const base = sum(queues, (each) => each.service_level_offered);
   const level = queues[0]?.service_level_id ?? "service_level";
   return {
     service_level: { measure: level, unit: "share", value: base > 0 ? sum(queues, (each) => each.answered_in_threshold) / base : null, n: base },
     offered: count("offered", offered),
-    abandonment: { measure: "abandonment_rate", unit: "share", value: offered > 0 ? sum(queues, (each) => each.abandoned) / offered : null, n: offered },
+    abandonment: { measure: "abandonment_rate", unit: "share", value: calls > 0 ? sum(queues, (each) => each.abandoned) / calls : null, n: calls },
     asa: { measure: "asa_queue", unit: "seconds", ...mean(queues, (each) => [each.asa_s, each.asa_count]) },
     aht: { measure: "aht", unit: "seconds", ...mean(agents, (each) => [each.aht_s, each.calls_in + each.calls_out + each.calls_internal]) },
     csat: { measure: "csat", unit: "share", ...mean(agents, (each) => [each.csat_share, each.csat_count]) },

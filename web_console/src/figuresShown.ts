@@ -30,7 +30,7 @@ export function useFigures() {
   const teamsOf = (userId: number): number[] => teams.value.filter((team) => team.member_ids.includes(userId)).map((team) => team.id);
 
   function judged(figure: Figure, whose: Whose): Judged {
-    const target = targetFor(targets.value, figure.measure, whose);
+    const target = figure.isCountOfShare ? null : targetFor(targets.value, figure.measure, whose);
     return { ...figure, target, level: levelOf(figure.value, target, measures.of(figure.measure)?.better ?? null) };
   }
 

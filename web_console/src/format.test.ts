@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { dayName, duration, initials, plainDate, shortTime, stopwatch, weekdayName } from "./format";
+import { dayName, duration, exactly, initials, plainDate, shortTime, stopwatch, weekdayName } from "./format";
 
 const ZONE = "Asia/Yerevan";
 const NOW = Date.parse("2026-11-22T10:00:00Z");
@@ -44,6 +44,10 @@ it.each([
   ["", "#"],
 ])("finds the initials of %s", (name, expected) => {
   expect(initials(name)).toBe(expected);
+});
+
+it("bounds are written to the second", () => {
+  expect([5, 60, 90, 300, 3_600].map((bound) => exactly(bound, "en"))).toEqual(["5 sec", "1 min", "1 min 30 sec", "5 min", "1 hr"]);
 });
 
 it("days without a time are named in the reader's language", () => {

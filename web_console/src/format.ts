@@ -85,6 +85,11 @@ export function duration(seconds: number, locale: string): string {
   return small === 0 ? first : `${first} ${quantity(small, smallUnit, locale)}`;
 }
 
+/** A length that is a bound, to the second: 90 s are not "1 min". */
+export function exactly(seconds: number, locale: string): string {
+  return seconds < 3_600 && seconds > 60 && seconds % 60 !== 0 ? `${duration(seconds, locale)} ${quantity(seconds % 60, "second", locale)}` : duration(seconds, locale);
+}
+
 /** Time at work, which nobody counts in days of 24 hours: "45 s", "3 min", "40 h 15 min", "172 h". */
 export function workTime(seconds: number, locale: string): string {
   const whole = Math.max(0, Math.round(seconds));

@@ -23,7 +23,7 @@ export type TeamBody = Omit<TeamView, "id" | "version">;
 
 export type TargetBody = Omit<TargetView, "id">;
 
-export type AlertRuleBody = Omit<AlertRuleView, "id" | "version" | "has_webhook_secret" | "raised_at" | "value" | "trouble"> & {
+export type AlertRuleBody = Omit<AlertRuleView, "id" | "version" | "has_webhook_secret" | "raised_at" | "is_judged" | "value" | "trouble"> & {
   /** Null: as it was. */
   webhook_secret: string | null;
 };

@@ -42,7 +42,7 @@ const agent: AgentView = {
 const NOTHING_BESIDE_CALLS = {
   calls_internal: 0, handled_segments: 0, chats: 0, mails: 0, texts: 0, handle_mean_s: null, handle_count: 0,
   first_response_median_s: null, resolution_p90_s: null, csat_share: null, csat_mean: null, csat_count: 0,
-  transfers_blind: 0, transfers_consult: 0, transfers_requeue: 0, transfer_cases: 0, work_ms: 0, available_ms: 0,
+  transfers_blind: 0, transfers_consult: 0, transfers_requeue: 0, transfer_cases: 0, offers: 0, offers_missed: 0, offers_declined: 0, work_ms: 0, available_ms: 0,
   spell: "none", spell_since: null,
 } as const;
 
@@ -52,7 +52,7 @@ function snapshot(changes: Partial<Snapshot> = {}): Snapshot {
     conversations: [conversation(10)], conversations_complete: true, work_complete: true, offers: [],
     numbers: { user_id: 1, day: "2026-11-22", handled_contacts: 0, first_response_mean_s: null, first_response_count: 0, resolution_median_s: null, resolution_count: 0, as_of_seq: 5, calls_in: 0, calls_out: 0, calls_missed: 0, talk_s: 0, hold_s: 0, wrap_up_s: 0, aht_s: null, ...NOTHING_BESIDE_CALLS },
     topics: [], estimates: [], queue_lengths: [], alerts: [], calls: [], queue_numbers: [], agent_numbers: [],
-    teams: [], targets: [], figure_defaults: { service_level: "service_level", threshold_s: 20, short_s: 5, version: 1 }, kpi_alerts: [],
+    teams: [], targets: [], figure_defaults: { service_level: "service_level", threshold_s: 20, short_s: 5, version: 1 }, remaking: null, kpi_alerts: [],
     ...changes,
   };
 }
@@ -118,6 +118,12 @@ describe("the reducer", () => {
     expect(apply(state, { kind: "access.changed", user_id: 2 })).toBe(state);
   });
 
+  it("knows that figures are being made anew until it is told that they are whole", () => {
+    const told = apply(initial(snapshot()), { kind: "figures.remaking", remaking: { made_to: "2026-03-01" } });
+    expect(told.remaking?.made_to).toBe("2026-03-01");
+    expect(apply(told, { kind: "figures.remaking", remaking: null }).remaking).toBeNull();
+  });
+
   it("keeps one's own numbers, the newest", () => {
     const state = initial(snapshot());
     const numbers = { ...state.numbers, handled_contacts: 3, as_of_seq: 9 };
@@ -143,7 +149,7 @@ describe("the reducer", () => {
       queue_id: 5, day: "2026-11-22", calls_offered: 0, calls_answered: 0, calls_abandoned: 0, calls_short_abandoned: 0, calls_missed: 0,
       wait_mean_s: null, talk_s: 0, hold_s: 0, wrap_up_s: 0, aht_s: null, as_of_seq: 9,
       service_level: null, answered_in_threshold: 0, service_level_offered: 0, service_level_id: "service_level", threshold_s: 20,
-      offered: 0, answered: 0, abandoned: 0, short_abandoned: 0, abandonment: null, asa_s: null, asa_count: 0, backlog: 0,
+      offered: 0, answered: 0, abandoned: 0, short_abandoned: 0, abandonment: null, abandonment_count: 0, asa_s: null, asa_count: 0, backlog: 0,
     };
     const state = initial(snapshot({ user: { ...user, role: "supervisor" } }));
     const told = [
@@ -223,6 +229,6 @@ describe("replay", () => {
     ];
     const later = snapshot({ token: "e-3", conversations: [view], agents: [{ ...agent, version: 7, load: 20 }] });
     expect(replay({ snapshot: snapshot(), frames })).toBe(replay({ snapshot: later, frames: [] }));
-    expect(Object.keys(canonical(initial(later)))).toEqual(["agents", "queues", "channels", "conversations", "offers", "numbers", "estimates", "queue_lengths", "topics", "alerts", "calls", "teams", "targets", "figure_defaults", "kpi_alerts", "queue_numbers", "agent_numbers"]);
+    expect(Object.keys(canonical(initial(later)))).toEqual(["agents", "queues", "channels", "conversations", "offers", "numbers", "estimates", "queue_lengths", "topics", "alerts", "calls", "teams", "targets", "figure_defaults", "remaking", "kpi_alerts", "queue_numbers", "agent_numbers"]);
   });
 });

@@ -26,6 +26,7 @@ import type {
   QueueLengthView,
   QueueNumbersView,
   QueueView,
+  RemakingView,
   Snapshot,
   TargetView,
   TeamView,
@@ -68,6 +69,8 @@ export interface HubState {
   /** What figures should be: of all (supervisors), or those that concern one. */
   readonly targets: ById<TargetView>;
   readonly figureDefaults: FigureDefaultsView;
+  /** Figures are being made anew, and those here may be old or a part; null: they are whole. */
+  readonly remaking: RemakingView | null;
   /** For supervisors: what is beyond its limit now. */
   readonly kpiAlerts: ById<KpiAlertView>;
   /** Loaded timelines by customer. */
@@ -103,6 +106,7 @@ export function initial(snapshot: Snapshot, before?: HubState): HubState {
     teams: index(snapshot.teams, (team) => team.id),
     targets: index(snapshot.targets, (target) => target.id),
     figureDefaults: snapshot.figure_defaults,
+    remaking: snapshot.remaking,
     kpiAlerts: index(snapshot.kpi_alerts, (alert) => alert.id),
     timelines: Object.fromEntries(
       Object.entries(same?.timelines ?? {}).map(([customerId, timeline]) => [customerId, { ...timeline, stale: true }]),
@@ -161,6 +165,8 @@ export function apply(state: HubState, event: HubEvent): HubState {
       return { ...state, targets: without(state.targets, event.target_id) };
     case "figure_defaults.changed":
       return event.defaults.version < state.figureDefaults.version ? state : { ...state, figureDefaults: event.defaults };
+    case "figures.remaking":
+      return { ...state, remaking: event.remaking };
     case "kpi_alert.changed":
       return event.alert.healed_at === null
         ? { ...state, kpiAlerts: newer(state.kpiAlerts, event.alert.id, event.alert) }
@@ -277,6 +283,7 @@ export function canonical(state: HubState): Record<string, unknown> {
     teams: sorted(Object.values(state.teams), (team) => team.id),
     targets: sorted(Object.values(state.targets), (target) => target.id),
     figure_defaults: state.figureDefaults,
+    remaking: state.remaking,
     kpi_alerts: sorted(Object.values(state.kpiAlerts), (alert) => alert.id),
     queue_numbers: sorted(Object.values(state.queueNumbers).filter(countsCalls).map(figuresOf), (each) => each.queue_id),
     agent_numbers: sorted(Object.values(state.agentNumbers).filter(countsWork).map(figuresOf), (each) => each.user_id),
@@ -294,7 +301,7 @@ function countsCalls(numbers: QueueNumbersView): boolean {
 }
 
 function countsWork(numbers: NumbersView): boolean {
-  const counted = numbers.handled_contacts + numbers.first_response_count + numbers.resolution_count + numbers.calls_missed;
+  const counted = numbers.handled_contacts + numbers.first_response_count + numbers.resolution_count + numbers.calls_missed + numbers.offers;
   return counted > 0 || numbers.aht_s !== null;
 }
 

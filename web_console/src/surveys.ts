@@ -4,12 +4,12 @@ import { SPOKEN_LANGUAGES } from "./flow";
 
 export type SurveyKind = SurveySettingView["kind"];
 export type SurveyChannel = "chat" | "sms" | "email" | "phone";
-export type SurveyLanguage = (typeof SPOKEN_LANGUAGES)[number];
+export type SurveyLanguage = (typeof LANGUAGES)[number];
 
 export const KINDS: readonly SurveyKind[] = ["csat", "nps", "ces"];
 export const CHANNELS: readonly SurveyChannel[] = ["chat", "sms", "email", "phone"];
-/** What the hub speaks to customers in (hub/surveys/words.py): the languages of its phrases. */
-export const LANGUAGES = SPOKEN_LANGUAGES;
+/** What customers are asked in (hub/surveys/words.py): the languages of the hub's phrases, and what it only writes. */
+export const LANGUAGES = [...SPOKEN_LANGUAGES, "ru"] as const;
 export const SCALES: Readonly<Record<SurveyKind, readonly number[]>> = {
   csat: [1, 2, 3, 4, 5],
   nps: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10],

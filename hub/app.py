@@ -4,8 +4,7 @@
 
 All loops of a process run in one group: tail (stream), notices, dispatcher, lines, recordings, escalations, clocks,
 sender, media, mailboxes, surveys, projector, queue lengths, moments, forecasts, reports, limits, tellings, live,
-housekeeping, and
-the listener for mail where one is set up.
+housekeeping, and the listener for mail where one is set up.
 Each of them waits through a database that is away. One that ends in any other way takes the process down, loudly: a hub
 that answers but routes nothing would be worse than one that is restarted.
 """

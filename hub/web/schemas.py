@@ -1892,12 +1892,51 @@ class FigureQuery(QueryFields):
     before: date | None = None
 
 
+class MomentsQuery(QueryFields):
+    """`measures`: ids of figures of a moment, with commas between; `from` and `to`: local days, both included. `queue`: of
+    this one; absent: of all together."""
+
+    measures: str
+    from_: date
+    to: date
+    grain: Literal["interval", "day"] = "interval"
+    queue: str | None = None
+
+
 class FigureMeasure(Answer):
     """By which formula, in which version, the figures of a report were computed."""
 
     id: str
     version: int
     unit: MeasureUnit
+
+
+class MomentValue(Answer):
+    """`value`: as it was (of a day the mean over the `n` quarters of which it is known), `most`: the highest of them; null:
+    nothing is known. Counts, or seconds."""
+
+    value: float | None
+    most: float | None
+    n: int
+
+
+class MomentReportRow(Answer):
+    """`is_gap`: no hub kept it, and `figures` is empty; never a zero."""
+
+    start: datetime
+    end: datetime
+    is_gap: bool
+    figures: dict[str, MomentValue]
+
+
+class MomentsReport(Answer):
+    from_: date
+    to: date
+    time_zone: str
+    grain: Literal["interval", "day"]
+    queue_id: int | None
+    measures: list[FigureMeasure]
+    rows: list[MomentReportRow]
 
 
 class FigureValue(Answer):

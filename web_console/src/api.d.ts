@@ -2515,6 +2515,47 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/reports/moments": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The past of figures of a moment
+         * @description What GET /measures tells with `report` moments, as it was at the begin of each quarter of an hour (at most 31 days),
+         *     or by day its mean and most. A quarter at whose begin no hub ran is a gap, and so is what is still to come.
+         */
+        get: operations["get_moments"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/reports/moments.csv": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The past of figures of a moment as a table of text
+         * @description As GET /reports/moments, by RFC 4180 in UTF-8, durations in seconds.
+         */
+        get: operations["get_moments_csv"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/reports/leaderboard": {
         parameters: {
             query?: never;
@@ -4501,6 +4542,38 @@ export interface components {
             name: string;
             default: number | boolean;
             choices: (number | boolean)[];
+        };
+        /** @description `is_gap`: no hub kept it, and `figures` is empty; never a zero. */
+        MomentReportRow: {
+            /** Format: date-time */
+            start: string;
+            /** Format: date-time */
+            end: string;
+            is_gap: boolean;
+            figures: {
+                [key: string]: components["schemas"]["MomentValue"];
+            };
+        };
+        /**
+         * @description `value`: as it was (of a day the mean over the `n` quarters of which it is known), `most`: the highest of them; null:
+         *     nothing is known. Counts, or seconds.
+         */
+        MomentValue: {
+            value: number | null;
+            most: number | null;
+            n: number;
+        };
+        MomentsReport: {
+            /** Format: date */
+            from_: string;
+            /** Format: date */
+            to: string;
+            time_zone: string;
+            /** @enum {string} */
+            grain: "interval" | "day";
+            queue_id: number | null;
+            measures: components["schemas"]["FigureMeasure"][];
+            rows: components["schemas"]["MomentReportRow"][];
         };
         MoveToQueueAction: {
             /**
@@ -12034,6 +12107,76 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["LoadReport"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_moments: {
+        parameters: {
+            query: {
+                measures: string;
+                from: string;
+                to: string;
+                grain?: "interval" | "day";
+                queue?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MomentsReport"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_moments_csv: {
+        parameters: {
+            query: {
+                measures: string;
+                from: string;
+                to: string;
+                grain?: "interval" | "day";
+                queue?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
                 };
             };
             /** @description It failed; `code` says why */

@@ -131,6 +131,8 @@ def _figures(numbers: Json) -> Json:
 
 
 def _counts(numbers: Json) -> bool:
-    """Somebody for whom nothing is counted yet may be told of, or not."""
-    counts = ("handled_contacts", "first_response_count", "resolution_count", "calls_offered", "calls_missed", "offers")
-    return any(numbers.get(name) for name in counts) or numbers["aht_s"] is not None
+    """Somebody for whom nothing is counted yet may be told of, or not: a snapshot leaves out who has zeros throughout."""
+    return any(value for name, value in numbers.items() if name not in _NO_COUNTS)
+
+
+_NO_COUNTS = {"as_of_seq", "user_id", "queue_id", "day", "service_level_id", "threshold_s", "spell", "spell_since"}

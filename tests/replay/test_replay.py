@@ -19,6 +19,8 @@ from sqlalchemy import select
 from hub.channels.channel import MessageArrival
 from hub.domain.events import FACTS, CallEnded, CallMissed, CallSegmentEnded, FactEvent
 from hub.domain.values import ChannelKind, ContactKind, Role
+from hub.kpi import limits
+from hub.kpi.facts import begin_rebuild
 from hub.store import tables
 from hub.store.database import Tx
 from hub.timeline import customers
@@ -35,6 +37,18 @@ CUSTOMERS = 8
 RECORD_EVERY = 10
 PATIENCE_S = 60
 WORDS = ("Hello", "Where is it?", "Thank you", "!refuse", "!unavailable-twice", "!uncertain-unknown", "Բարև")
+
+BESIDE_FIGURES = {
+    "team.changed",
+    "team.removed",
+    "target.changed",
+    "target.removed",
+    "figure_defaults.changed",
+    "figures.remaking",
+    "kpi_alert.changed",
+    "queue_length.changed",
+    "queue_numbers.changed",
+}
 
 Json = dict[str, Any]
 
@@ -90,6 +104,14 @@ class Day:
 
     def anybody(self) -> Person:
         return self.chance.choice(self.viewers)
+
+    async def begin_figures(self) -> None:
+        """Something of each noun that stays to the end, and a queue that nobody calls but everybody writes to."""
+        await self.change_team()
+        await self.change_target()
+        rule = {"name": "Anybody waits", "measure": "waiting", "scope": "all", "raise_at": 1, "clear_at": 0}
+        made = await self.ask(self.admin, "POST", "/alert-rules", rule)
+        assert made.status_code == 201, made.text
 
     # --- what customers do
 
@@ -248,6 +270,56 @@ class Day:
     async def change_channel(self) -> None:
         await self.ask(self.admin, "PATCH", "/channels/loop", {"name": f"Line {self.chance.randrange(9)}"})
 
+    # --- what stands beside the figures
+
+    async def change_team(self) -> None:
+        t = tables.team.c
+        found = await self.pick(select(t.id).order_by(t.id))
+        members = self.chance.sample([agent.user_id for agent in self.agents], self.chance.randrange(3))
+        body: Json = {"name": f"Team {self.chance.randrange(10**6)}", "member_ids": members}
+        if found is None or self.chance.random() < 0.4:
+            await self.ask(self.admin, "POST", "/teams", body)
+            return
+        version = await self.pick(select(t.version).where(t.id == found))
+        body |= {"time_zone": None, "leaderboard": self.chance.choice([True, False]), "expected_version": version}
+        await self.ask(self.admin, "PUT", f"/teams/{found}", body)
+
+    async def remove_team(self) -> None:
+        found = await self.pick(select(tables.team.c.id).order_by(tables.team.c.id))
+        await self.ask(self.admin, "DELETE", f"/teams/{found or 0}")
+
+    async def change_target(self) -> None:
+        t = tables.kpi_target.c
+        found = await self.pick(select(t.id).order_by(t.id))
+        scope, scope_id = self.chance.choice([("all", None), *(("queue", each) for each in self.queue_ids)])
+        body: Json = {"measure": "service_level", "scope": scope, "scope_id": scope_id}
+        body |= {"target": self.chance.randrange(50, 100) / 100}
+        await self.ask(self.admin, "POST", "/targets", body)
+        await self.ask(self.admin, "PUT", f"/targets/{found or 0}", body)
+
+    async def remove_target(self) -> None:
+        found = await self.pick(select(tables.kpi_target.c.id).order_by(tables.kpi_target.c.id))
+        await self.ask(self.admin, "DELETE", f"/targets/{found or 0}")
+
+    async def change_figures(self) -> None:
+        now = (await self.ask(self.admin, "GET", "/organisation/figures")).json()
+        body = {"service_level": now["service_level"], "threshold_s": self.chance.choice([10, 20, 30])}
+        body |= {"short_s": now["short_s"], "expected_version": now["version"]}
+        await self.ask(self.admin, "PUT", "/organisation/figures", body)
+
+    async def watch_limits(self) -> None:
+        """What the watcher does in its time, now; and a limit that breaks and is removed, so that it is well again."""
+        name = f"Limit {self.chance.randrange(10**6)}"
+        rule = {"name": name, "measure": "waiting", "scope": "all", "raise_at": 1, "clear_at": 0}
+        made = await self.ask(self.admin, "POST", "/alert-rules", rule)
+        looked = await self.house.hub.database.read(limits.look)
+        if looked is not None:
+            await self.house.hub.database.transaction(limits.judge, looked)
+        await self.ask(self.admin, "DELETE", f"/alert-rules/{made.json()['id']}")
+
+    async def remake(self) -> None:
+        await self.house.hub.database.transaction(begin_rebuild)
+
     @property
     def deeds(self) -> dict[Callable[[], Awaitable[None]], int]:
         """How often each happens, relatively."""
@@ -275,6 +347,13 @@ class Day:
             self.change_capacity: 2,
             self.change_queue: 2,
             self.change_channel: 2,
+            self.change_team: 4,
+            self.remove_team: 2,
+            self.change_target: 4,
+            self.remove_target: 3,
+            self.change_figures: 2,
+            self.watch_limits: 4,
+            self.remake: 1,
         }
 
     async def step(self) -> None:
@@ -320,7 +399,8 @@ async def _settle(day: Day, recorders: list[Recorder]) -> dict[int, Json]:
             tokens = {snapshot["token"] for snapshot in last.values()}
             for recorder in recorders:
                 await recorder.until(max(tokens, key=lambda token: int(token.rpartition("-")[2])))
-            if len(tokens | {recorder.token for recorder in recorders}) == 1:
+            is_whole = all(snapshot["remaking"] is None for snapshot in last.values())
+            if is_whole and len(tokens | {recorder.token for recorder in recorders}) == 1:
                 return last
             # A loop wrote something meanwhile: once more.
             await asyncio.sleep(0.2)
@@ -334,6 +414,7 @@ async def test_a_snapshot_and_the_frames_since_are_the_later_snapshot(
     async with run_hub(request.getfixturevalue(f"{kind}_url"), tmp_path) as house, asyncio.TaskGroup() as group:
         day = Day(house, random.Random(seed))
         await day.begin()
+        await day.begin_figures()
         following: list[asyncio.Task[None]] = []
 
         async def record(person: Person) -> None:
@@ -350,7 +431,13 @@ async def test_a_snapshot_and_the_frames_since_are_the_later_snapshot(
                 await record(day.anybody())
             if day.chance.random() < 1 / RECORD_EVERY:
                 await day.chance.choice(recorders).cut()
+        await day.remove_target()
+        await day.remake()
         await day.ring()
+        await day.change_team()
+        await day.change_target()
+        await day.change_figures()
+        await day.watch_limits()
         last = await _settle(day, recorders)
         for task in following:
             task.cancel()
@@ -361,6 +448,13 @@ async def test_a_snapshot_and_the_frames_since_are_the_later_snapshot(
     assert last[day.supervisor.user_id]["offers"]
     assert last[day.supervisor.user_id]["queue_numbers"]
     assert last[day.supervisor.user_id]["agent_numbers"]
+    assert last[day.supervisor.user_id]["queue_lengths"]
+    assert last[day.supervisor.user_id]["teams"]
+    assert last[day.supervisor.user_id]["targets"]
+    told = [event for recorder in recorders for frame in recorder.frames for event in frame["events"]]
+    assert {event["kind"] for event in told} >= BESIDE_FIGURES
+    healed = {event["alert"]["healed_at"] is not None for event in told if event["kind"] == "kpi_alert.changed"}
+    assert healed == {True, False}
 
     by_hand = [canonical(recorder.snapshot, recorder.frames) for recorder in recorders]
     for recorder, state in zip(recorders, by_hand, strict=True):

@@ -61,7 +61,7 @@ export interface HubState {
   readonly alerts: ById<AlertView>;
   /** Every call told of since the snapshot, ended ones too: liveCalls() chooses, callOf() finds the newest of an entry's. */
   readonly calls: ById<CallView>;
-  /** Of one's queues (a supervisor: all), by queue; none is a queue without calls today. */
+  /** Of one's queues (a supervisor: all), by queue; none is a queue of which nothing is counted today. */
   readonly queueNumbers: ById<QueueNumbersView>;
   /** For supervisors: everybody's, by user; none is somebody who has done nothing today. */
   readonly agentNumbers: ById<NumbersView>;
@@ -285,8 +285,8 @@ export function canonical(state: HubState): Record<string, unknown> {
     figure_defaults: state.figureDefaults,
     remaking: state.remaking,
     kpi_alerts: sorted(Object.values(state.kpiAlerts), (alert) => alert.id),
-    queue_numbers: sorted(Object.values(state.queueNumbers).filter(countsCalls).map(figuresOf), (each) => each.queue_id),
-    agent_numbers: sorted(Object.values(state.agentNumbers).filter(countsWork).map(figuresOf), (each) => each.user_id),
+    queue_numbers: sorted(Object.values(state.queueNumbers).filter(countsAnything).map(figuresOf), (each) => each.queue_id),
+    agent_numbers: sorted(Object.values(state.agentNumbers).filter(countsAnything).map(figuresOf), (each) => each.user_id),
   };
 }
 
@@ -296,13 +296,9 @@ function figuresOf<T extends { as_of_seq: number }>({ as_of_seq: _position, ...f
 }
 
 /* A snapshot leaves out of whom nothing is counted, and whoever was told so holds zeros. */
-function countsCalls(numbers: QueueNumbersView): boolean {
-  return numbers.calls_offered + numbers.calls_missed > 0 || numbers.aht_s !== null;
-}
-
-function countsWork(numbers: NumbersView): boolean {
-  const counted = numbers.handled_contacts + numbers.first_response_count + numbers.resolution_count + numbers.calls_missed + numbers.offers;
-  return counted > 0 || numbers.aht_s !== null;
+const NO_COUNTS: readonly string[] = ["as_of_seq", "user_id", "queue_id", "day", "service_level_id", "threshold_s", "spell", "spell_since"];
+function countsAnything(numbers: QueueNumbersView | NumbersView): boolean {
+  return Object.entries(numbers).some(([name, value]) => !NO_COUNTS.includes(name) && Boolean(value));
 }
 
 // --- the small parts ----------------------------------------------------------------------------------------------------

@@ -3,8 +3,8 @@
     Settings → Database, Vault, Files → Wakes, Notices, Tail → Intake, Adapters → loops → web
 
 All loops of a process run in one group: tail (stream), notices, dispatcher, lines, recordings, escalations, clocks,
-sender, media, mailboxes, surveys, projector, queue lengths, forecasts, reports, limits, tellings, live, housekeeping, and
-the listener for mail where one is set up.
+sender, media, mailboxes, surveys, projector, queue lengths, moments, forecasts, reports, limits, tellings, live,
+housekeeping, and the listener for mail where one is set up.
 Each of them waits through a database that is away. One that ends in any other way takes the process down, loudly: a hub
 that answers but routes nothing would be worse than one that is restarted.
 """
@@ -41,6 +41,7 @@ from hub.calls.lines import Lines
 from hub.calls.recording_fetcher import RecordingFetcher
 from hub.errors import DatabaseAway, Misconfigured
 from hub.kpi.facts import Projector
+from hub.kpi.moment_snapshots import MomentKeeper
 from hub.kpi.queue_lengths import LengthTeller
 from hub.kpi.tellings import Teller, Watch
 from hub.logs import set_up_logging
@@ -223,6 +224,7 @@ class Hub:
         self.surveys = Surveys(self.database, self.wakes)
         self.projector = Projector(self.database, self.wakes)
         self.length_teller = LengthTeller(self.database, self.wakes)
+        self.moment_keeper = MomentKeeper(self.database)
         self.teller = Teller(self.database, self.channels, self.vault, may_be_private=settings.private_webhooks)
         self.watch = Watch(self.database, self.wakes, self.teller)
         self.report_sender = ReportSender(self.database, self.wakes, self.channels, self.settings.public_url)
@@ -263,6 +265,7 @@ class Hub:
             "surveys": self.surveys.run(),
             "projector": self.projector.run(),
             "queue lengths": self.length_teller.run(),
+            "moments": self.moment_keeper.run(),
             "reports": self.report_sender.run(),
             "limits": self.watch.look(),
             "tellings": self.watch.tell(),

@@ -39,6 +39,7 @@ LAYERS: tuple[tuple[str, str], ...] = (
     ("hub.kpi.folding", "pure"),
     ("hub.kpi.limit_state", "pure"),
     ("hub.kpi.measures", "pure"),
+    ("hub.kpi.moments", "pure"),
     ("hub.kpi.placing", "pure"),
     ("hub.kpi.sketch", "formats"),
     ("hub.surveys.replies", "pure"),

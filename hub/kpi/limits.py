@@ -32,7 +32,8 @@ from hub.domain.values import Role
 from hub.domain.views import KpiAlertView
 from hub.errors import Conflict, InvalidInput, NotFound
 from hub.kpi.limit_state import Limit, Standing, next_standing
-from hub.kpi.live_figures import LIVE_FIGURES, Watched, better_of, is_told, load_values
+from hub.kpi.live_figures import Watched, better_of, is_told, load_values
+from hub.kpi.moments import MOMENTS
 from hub.kpi.remaking import load_progress
 from hub.kpi.targets import Scope, scope_faults
 from hub.kpi.webhooks import url_fault
@@ -93,7 +94,7 @@ def load_rules(tx: Tx) -> list[tuple[Row[Any], datetime | None]]:
 
 def is_judged(tx: Tx, row: Row[Any]) -> bool:
     """Whether the figure that a rule watches is told now: measures are not while they are made anew."""
-    return row.measure in LIVE_FIGURES or load_progress(tx, tx.now).is_current
+    return row.measure in MOMENTS or load_progress(tx, tx.now).is_current
 
 
 def load_rule(tx: Tx, rule_id: int) -> tuple[Row[Any], datetime | None]:

@@ -1,4 +1,4 @@
-"""Figures of this moment that limits are set for, beside the measures of today: how many wait, who is available …"""
+"""Figures of this moment (kpi.moments), read where they stand; and beside them the measures of today, for limits."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ import logging
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy import Select, select
 
 from hub.domain.states import AgentState
 from hub.errors import InvalidInput
@@ -19,7 +18,8 @@ from hub.kpi.days import local_day
 from hub.kpi.defaults import load_params
 from hub.kpi.figures import Query, load_figures
 from hub.kpi.measures import MEASURES, Better, Unit
-from hub.kpi.open_work import WAITS, load_backlog
+from hub.kpi.moments import MOMENTS
+from hub.kpi.open_work import load_backlog, load_waiting
 from hub.kpi.remaking import load_progress
 from hub.kpi.targets import Scope
 from hub.routing.estimates import load_estimates
@@ -28,25 +28,8 @@ from hub.store.database import Tx
 
 log = logging.getLogger(__name__)
 
-_c, _a, _u = tables.conversation.c, tables.agent.c, tables.user_account.c
+_a, _u = tables.agent.c, tables.user_account.c
 _qm, _tm = tables.queue_member.c, tables.team_member.c
-
-
-@dataclass(frozen=True, slots=True)
-class LiveFigure:
-    name: str
-    unit: Unit
-    better: Better
-    scopes: tuple[Scope, ...]
-
-
-LIVE_FIGURES: Mapping[str, LiveFigure] = {
-    "waiting": LiveFigure("Waiting", Unit.COUNT, Better.LOWER, ("all", "queue")),
-    "longest_wait_s": LiveFigure("Longest wait now", Unit.SECONDS, Better.LOWER, ("all", "queue")),
-    "ewt_s": LiveFigure("Expected wait", Unit.SECONDS, Better.LOWER, ("queue",)),
-    "backlog": LiveFigure("Open work", Unit.COUNT, Better.LOWER, ("all", "queue")),
-    "available_agents": LiveFigure("Available agents", Unit.COUNT, Better.HIGHER, ("all", "queue", "team")),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,28 +42,27 @@ class Watched:
 
 
 def unit_of(figure: str) -> Unit:
-    return LIVE_FIGURES[figure].unit if figure in LIVE_FIGURES else MEASURES[figure].unit
+    return MOMENTS[figure].unit if figure in MOMENTS else MEASURES[figure].unit
 
 
 def name_of(figure: str) -> str:
-    return LIVE_FIGURES[figure].name if figure in LIVE_FIGURES else MEASURES[figure].name
+    return MOMENTS[figure].name if figure in MOMENTS else MEASURES[figure].name
 
 
 def better_of(figure: str) -> Better | None:
-    return LIVE_FIGURES[figure].better if figure in LIVE_FIGURES else MEASURES[figure].better
+    return MOMENTS[figure].better if figure in MOMENTS else MEASURES[figure].better
 
 
 def is_told(figure: str, scope: Scope) -> bool:
     """Whether there is such a figure, of such a scope."""
-    if figure in LIVE_FIGURES:
-        return scope in LIVE_FIGURES[figure].scopes
-    return figure in MEASURES and Dim(scope) in MEASURES[figure].by
+    about = MOMENTS.get(figure) or MEASURES.get(figure)
+    return about is not None and Dim(scope) in about.by
 
 
 def load_values(tx: Tx, watched: Iterable[Watched]) -> dict[Watched, float | None]:
     """As they are now; None: there is no case. One that cannot be told now (figures are being made anew) is not in it."""
     wanted = {each for each in watched if is_told(each.figure, each.scope)}
-    live = {each for each in wanted if each.figure in LIVE_FIGURES}
+    live = {each for each in wanted if each.figure in MOMENTS}
     values: dict[Watched, float | None] = {}
     for figure in sorted({each.figure for each in live}):
         of_figure = _LOADERS[figure](tx)
@@ -93,13 +75,8 @@ def load_values(tx: Tx, watched: Iterable[Watched]) -> dict[Watched, float | Non
 _Value = Callable[[Watched], float | None]
 
 
-def _by_queue(tx: Tx, value: Any, where: ColumnElement[bool]) -> dict[int, Any]:
-    found = select(_c.queue_id, value.label("value")).where(where).group_by(_c.queue_id)
-    return {row.queue_id: row.value for row in tx.rows(found)}
-
-
 def _waiting(tx: Tx) -> _Value:
-    return _counted(_by_queue(tx, func.count(), WAITS))
+    return _counted({queue_id: each.count for queue_id, each in load_waiting(tx).items()})
 
 
 def _backlog(tx: Tx) -> _Value:
@@ -111,8 +88,8 @@ def _counted(counts: Mapping[int, int]) -> _Value:
     return lambda each: float(total if each.scope_id is None else counts.get(each.scope_id, 0))
 
 
-def _longest_wait(tx: Tx) -> _Value:
-    since: dict[int, datetime] = _by_queue(tx, func.min(_c.queued_since), WAITS)
+def _longest_waiting(tx: Tx) -> _Value:
+    since = {queue_id: each.since for queue_id, each in load_waiting(tx).items()}
 
     def of(each: Watched) -> float:
         first = min(since.values(), default=tx.now) if each.scope_id is None else since.get(each.scope_id, tx.now)
@@ -124,6 +101,11 @@ def _longest_wait(tx: Tx) -> _Value:
 def _expected_wait(tx: Tx) -> _Value:
     expected = {each.queue_id: each.ewt_s for each in load_estimates(tx)}
     return lambda each: None if each.scope_id is None else expected.get(each.scope_id)
+
+
+def _error_of_wait(tx: Tx) -> _Value:
+    errors = {each.queue_id: each.error_s for each in load_estimates(tx)}
+    return lambda each: None if each.scope_id is None else errors.get(each.scope_id)
 
 
 def _available(tx: Tx) -> _Value:
@@ -153,10 +135,11 @@ def _members(tx: Tx, query: Select[Any]) -> dict[int, set[int]]:
 
 _LOADERS: Mapping[str, Callable[[Tx], _Value]] = {
     "waiting": _waiting,
-    "longest_wait_s": _longest_wait,
-    "ewt_s": _expected_wait,
+    "longest_waiting_s": _longest_waiting,
     "backlog": _backlog,
     "available_agents": _available,
+    "ewt_s": _expected_wait,
+    "ewt_error_s": _error_of_wait,
 }
 
 

@@ -27,8 +27,9 @@ from sqlalchemy import Row, delete, exists, func, select, update
 from hub.errors import DatabaseAway, HubError, ProviderError, Refused, Unavailable
 from hub.kpi.belonging import load_zone
 from hub.kpi.limits import WAKE, judge, load_rule, look
-from hub.kpi.live_figures import LIVE_FIGURES, name_of, unit_of
+from hub.kpi.live_figures import name_of, unit_of
 from hub.kpi.measures import MEASURES, Unit
+from hub.kpi.moments import MOMENTS
 from hub.kpi.webhooks import post_webhook
 from hub.store import tables
 from hub.store.database import Database, Tx
@@ -246,7 +247,7 @@ def value_text(value: float, unit: Unit) -> str:
 def write_mail(telling: Telling, now: datetime) -> HouseMail:
     words = _WORDS.get(telling.language, _WORDS["en"])
     # A figure of an older release may be gone.
-    is_known = telling.measure in LIVE_FIGURES or telling.measure in MEASURES
+    is_known = telling.measure in MOMENTS or telling.measure in MEASURES
     unit = unit_of(telling.measure) if is_known else Unit.POINTS
     named = {
         "name": telling.name,

@@ -190,6 +190,17 @@ def check_agents_exist(tx: Tx, agent_ids: Collection[int]) -> None:
         raise InvalidInput("Who is that?", fields={"agents": f"there is no agent {', '.join(missing[:10])}"})
 
 
+def read_queue(tx: Tx, word: str | None) -> int | None:
+    """Its id as a number. InvalidInput where there is none."""
+    if word is None:
+        return None
+    if not (word.isascii() and word.isdecimal() and len(word) < ID_DIGITS):
+        raise InvalidInput("queue: must be a whole number", fields={"queue": "must be a whole number"})
+    if _missing(tx, Dim.QUEUE, (word,)):
+        raise InvalidInput("Which queue is that?", fields={"queue": f"there is no queue {word}"})
+    return int(word)
+
+
 _WHERE = {
     Dim.AGENT: tables.user_account.c.id,
     Dim.TEAM: tables.team.c.id,

@@ -16,7 +16,10 @@ from sqlalchemy import func, select
 from hub.domain.states import AgentState
 from hub.errors import InvalidInput
 from hub.kpi.belonging import load_zone
+from hub.kpi.cells import Dim
 from hub.kpi.days import day_of
+from hub.kpi.measures import Better, Clock, Unit
+from hub.kpi.moments import Definition, by_id
 from hub.staffing.schedule import RIGHT_STATES, Activity, Adherence, Spell, adhere, spans_between
 from hub.staffing.shifts import load_people, load_plans
 from hub.store import tables
@@ -26,6 +29,32 @@ _f, _a = tables.fact_agent_state.c, tables.agent.c
 
 # So many spells are folded at the asking; a month of a hundred agents is some such number.
 MAX_SPELLS = 200_000
+
+
+# In the registry's words. They are no figures of cells: a schedule may be corrected, which no fact may.
+DEFINITIONS: Mapping[str, Definition] = by_id(
+    Definition(
+        id="adherence",
+        version=1,
+        name="Adherence",
+        formula="Scheduled and in a state that agrees with it ÷ scheduled, of the time of which the state is known.",
+        unit=Unit.SHARE,
+        clock=Clock.WALL,
+        source="schedule, fact.agent_state",
+        by=(Dim.AGENT,),
+        better=Better.HIGHER,
+    ),
+    Definition(
+        id="conformance",
+        version=1,
+        name="Conformance",
+        formula="Time at work (available or busy), scheduled or not ÷ time scheduled for work.",
+        unit=Unit.SHARE,
+        clock=Clock.WALL,
+        source="schedule, fact.agent_state",
+        by=(Dim.AGENT,),
+    ),
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1407,6 +1407,22 @@ queue_length = Table(
     _version(),
 )
 
+# Figures of a moment as they were at the begin of a quarter of an hour (kpi.moment_snapshots); queue 0: of all. Never
+# changed, kept as long as facts, and without a foreign key, as they are. Null: nothing could be said.
+queue_moment = Table(
+    "queue_moment",
+    metadata,
+    Column("queue_id", BigId, primary_key=True, autoincrement=False),
+    # As kpi.days counts intervals.
+    Column("start", Integer, primary_key=True, autoincrement=False),
+    Column("waiting", Integer, nullable=False),
+    Column("longest_waiting_ms", BigInteger, nullable=False),
+    Column("backlog", Integer, nullable=False),
+    Column("available_agents", Integer, nullable=False),
+    Column("ewt_ms", BigInteger),
+    Column("ewt_error_ms", BigInteger),
+)
+
 # --- KPI facts: one row each, projected from the stream (kpi.facts) -----------------------------------------------------
 
 projection = Table(
@@ -1771,7 +1787,7 @@ kpi_alert_rule = Table(
     metadata,
     _id(),
     Column("name", Text, nullable=False),
-    # A measure (of today) or a live figure (kpi.live_figures).
+    # A measure (of today) or a figure of the moment (kpi.moments).
     Column("measure", Text, nullable=False),
     Column("scope", Text, nullable=False),
     Column("scope_id", BigInteger),

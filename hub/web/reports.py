@@ -25,6 +25,7 @@ from hub.reports import asking
 from hub.reports.asking import Asked
 from hub.reports.files import CSV_TYPE, XLSX_TYPE, csv_parts, file_name, write_xlsx
 from hub.reports.leader_board import Board, load_board
+from hub.reports.moments import MomentQuery, MomentReport, csv_lines, load_moments
 from hub.reports.time_lines import AgentDay, TimeLines, load_time_lines
 from hub.reports.week_pattern import WeekPattern, load_week_pattern
 from hub.store.database import Tx
@@ -45,6 +46,10 @@ from hub.web.schemas import (
     LoadHour,
     LoadReport,
     MeasureParams,
+    MomentReportRow,
+    MomentsQuery,
+    MomentsReport,
+    MomentValue,
     Page,
     ReportBy,
     ReportFilters,
@@ -406,6 +411,54 @@ def _week_pattern(tx: Tx, query: Query, said: Mapping[str, Any]) -> WeekPattern:
         [measure] = query.measures
         params = asking.with_defaults(tx, query, said).params
         return load_week_pattern(tx, measure, query.since, query.until, query.filters, params, tx.now)
+
+
+@endpoint("GET", "/reports/moments", access=Access.SUPERVISOR, summary="The past of figures of a moment")
+async def get_moments(context: Context, query: MomentsQuery) -> MomentsReport:
+    """What GET /measures tells with `report` moments, as it was at the begin of each quarter of an hour (at most 31 days),
+    or by day its mean and most. A quarter at whose begin no hub ran is a gap, and so is what is still to come."""
+    report = await _read(context, _moments, query)
+    return MomentsReport(
+        from_=report.since,
+        to=report.until,
+        time_zone=report.time_zone,
+        grain=query.grain,
+        queue_id=report.queue_id,
+        measures=[FigureMeasure(id=one.id, version=one.version, unit=one.unit.value) for one in report.measures],
+        rows=[
+            MomentReportRow(
+                start=row.start,
+                end=row.end,
+                is_gap=row.is_gap,
+                figures={
+                    name: MomentValue(value=figure.value, most=figure.most, n=figure.n)
+                    for name, figure in row.figures.items()
+                },
+            )
+            for row in report.rows
+        ],
+    )
+
+
+@endpoint(
+    "GET",
+    "/reports/moments.csv",
+    access=Access.SUPERVISOR,
+    summary="The past of figures of a moment as a table of text",
+    media_type="text/csv",
+)
+async def get_moments_csv(context: Context, query: MomentsQuery) -> Response:
+    """As GET /reports/moments, by RFC 4180 in UTF-8, durations in seconds."""
+    report = await _read(context, _moments, query)
+    name = f"moments-{report.since}-{report.until}.csv"
+    return StreamingResponse(csv_lines(report), media_type=CSV_TYPE, headers=_download(name))
+
+
+def _moments(tx: Tx, query: MomentsQuery) -> MomentReport:
+    with asking.api_names({"queue_id": "queue"}):
+        queue_id = asking.read_queue(tx, query.queue)
+        wanted = MomentQuery(asking.split(query.measures), query.from_, query.to, Grain(query.grain), queue_id)
+        return load_moments(tx, wanted)
 
 
 @endpoint("GET", "/reports/leaderboard", access=Access.AGENT, summary="Who is first")

@@ -1163,8 +1163,14 @@ class MeasureParameter(Answer):
     choices: list[int | bool]
 
 
+# Which report tells it: GET /reports/figures (of facts, over days), GET /reports/moments (of a moment, kept as it was),
+# GET /shifts/adherence.
+MeasureReport = Literal["figures", "moments", "adherence"]
+
+
 class MeasureDefinition(Answer):
-    """`source`: the kind of fact it is computed from; `day_by`: which instant of the fact says to which day it belongs.
+    """`source`: the kind of fact it is computed from, or what it is read of; `day_by`: which instant of the fact says to
+    which day it belongs (null: it is of no facts). `report`: which one tells it; what is of a moment, moments.
     `clock` wall: every second counts, nights and holidays too; none: the figure only counts. `better`: which way is good;
     null: neither. `by`: whose it can be told of (by=none: of everything together, always). `has_contacts`: the list of
     what is behind a figure of it can be opened (GET /reports/contacts)."""
@@ -1176,11 +1182,12 @@ class MeasureDefinition(Answer):
     unit: MeasureUnit
     clock: Literal["none", "wall", "business"]
     source: str
-    day_by: str
+    day_by: str | None
     better: Literal["higher", "lower"] | None
     by: list[ReportBy]
     has_contacts: bool
     params: list[MeasureParameter]
+    report: MeasureReport
 
 
 # --- calls --------------------------------------------------------------------------------------------------------------
@@ -1885,12 +1892,51 @@ class FigureQuery(QueryFields):
     before: date | None = None
 
 
+class MomentsQuery(QueryFields):
+    """`measures`: ids of figures of a moment, with commas between; `from` and `to`: local days, both included. `queue`: of
+    this one; absent: of all together."""
+
+    measures: str
+    from_: date
+    to: date
+    grain: Literal["interval", "day"] = "interval"
+    queue: str | None = None
+
+
 class FigureMeasure(Answer):
     """By which formula, in which version, the figures of a report were computed."""
 
     id: str
     version: int
     unit: MeasureUnit
+
+
+class MomentValue(Answer):
+    """`value`: as it was (of a day the mean over the `n` quarters of which it is known), `most`: the highest of them; null:
+    nothing is known. Counts, or seconds."""
+
+    value: float | None
+    most: float | None
+    n: int
+
+
+class MomentReportRow(Answer):
+    """`is_gap`: no hub kept it, and `figures` is empty; never a zero."""
+
+    start: datetime
+    end: datetime
+    is_gap: bool
+    figures: dict[str, MomentValue]
+
+
+class MomentsReport(Answer):
+    from_: date
+    to: date
+    time_zone: str
+    grain: Literal["interval", "day"]
+    queue_id: int | None
+    measures: list[FigureMeasure]
+    rows: list[MomentReportRow]
 
 
 class FigureValue(Answer):
@@ -2201,8 +2247,9 @@ AlertEmails = Annotated[
 
 class NewAlertRule(Request):
     """A limit: it breaks when the figure is beyond `raise_at` for `for_s` without a break, and is well again at `clear_at`
-    or better (both may be one). `measure`: a measure's id (of today), or waiting, longest_wait_s, ewt_s, backlog,
-    available_agents (of this moment). `webhook_secret`: signs what goes to `webhook_url`; null: as it was."""
+    or better (both may be one). `measure`: a measure's id (of today), or waiting, longest_waiting_s, backlog,
+    available_agents, ewt_s, ewt_error_s (of this moment). `webhook_secret`: signs what goes to `webhook_url`; null: as it
+    was."""
 
     name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80)]
     measure: MeasureId

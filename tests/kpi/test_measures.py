@@ -12,7 +12,9 @@ from hub.domain.events import FACT_KINDS
 from hub.kpi.cells import COUNTERS, NOTHING, SKETCHES, Cell
 from hub.kpi.days import day_of, local_day, wall_ms, wall_s
 from hub.kpi.measures import DEFAULTS, MEASURES, Measure, Unit, sources_of
+from hub.kpi.moments import MOMENTS
 from hub.kpi.sketch import make_sketch
+from hub.staffing.adherence import DEFINITIONS
 from tests.support.hub_process import ROOT
 
 AT = datetime(2026, 3, 10, 9, 0, tzinfo=UTC)
@@ -60,7 +62,10 @@ def test_the_console_says_of_a_figure_what_the_registry_says() -> None:
     shown = {
         name: reduce(lambda text, each: text.replace(*each), unbound.items(), text) for name, text in words.items()
     }
-    assert shown == {name: MEASURES[name].formula for name in shown}
+    formulas = {name: measure.formula for name, measure in MEASURES.items()}
+    formulas |= {name: one.formula for name, one in (*MOMENTS.items(), *DEFINITIONS.items())}
+    assert shown == {name: formulas[name] for name in shown}
+    assert {*MOMENTS, *DEFINITIONS} <= set(shown)
     assert {"calls_per_day", "aht", "calls_abandoned"} <= set(shown)
 
 

@@ -251,10 +251,11 @@ async def test_live_figures_and_measures_of_every_scope_are_watched(hub: Hub, as
     wanted = [
         ("waiting", "all", None, 3.0),
         ("waiting", "queue", people.sales_id, 2.0),
-        ("longest_wait_s", "all", None, 305.0),
-        ("longest_wait_s", "queue", people.support_id, 125.0),
+        ("longest_waiting_s", "all", None, 305.0),
+        ("longest_waiting_s", "queue", people.support_id, 125.0),
         ("ewt_s", "queue", people.sales_id, 90.0),
         ("ewt_s", "queue", people.support_id, None),
+        ("ewt_error_s", "queue", people.sales_id, None),
         ("backlog", "queue", people.sales_id, 2.0),
         ("available_agents", "all", None, 2.0),
         ("available_agents", "queue", people.sales_id, 1.0),

@@ -11,6 +11,8 @@ from hub.domain.events import FACTS, CallEnded, CallSegmentEnded
 from hub.kpi.cells import LADDER_S
 from hub.kpi.facts import project
 from hub.kpi.measures import MEASURES
+from hub.kpi.moments import MOMENTS
+from hub.staffing.adherence import DEFINITIONS
 from hub.store.database import Tx
 from tests.web.conftest import Call, Caller, People
 
@@ -34,9 +36,10 @@ async def take_a_call(hub: Hub, people: People) -> None:
 
 async def test_every_measure_is_told_with_its_formula(as_anna: Caller) -> None:
     items = (await as_anna.get("/measures")).json()["items"]
-    assert {item["id"]: (item["version"], item["formula"]) for item in items} == {
-        measure.id: (measure.version, measure.formula) for measure in MEASURES.values()
-    }
+    words = {each.id: (each.version, each.formula) for each in MEASURES.values()}
+    words |= {each.id: (each.version, each.formula) for each in (*MOMENTS.values(), *DEFINITIONS.values())}
+    assert {item["id"]: (item["version"], item["formula"]) for item in items} == words
+    assert len(items) == len(MEASURES) + len(MOMENTS) + len(DEFINITIONS)
     assert next(item for item in items if item["id"] == "service_level") == {
         "id": "service_level",
         "version": 1,
@@ -53,6 +56,26 @@ async def test_every_measure_is_told_with_its_formula(as_anna: Caller) -> None:
             {"name": "threshold_s", "default": 20, "choices": list(LADDER_S)},
             {"name": "short_s", "default": 5, "choices": list(LADDER_S)},
         ],
+        "report": "figures",
+    }
+    assert next(item for item in items if item["id"] == "longest_waiting_s") == {
+        "id": "longest_waiting_s",
+        "version": 1,
+        "name": "Longest wait now",
+        "formula": MOMENTS["longest_waiting_s"].formula,
+        "unit": "seconds",
+        "clock": "wall",
+        "source": "conversation",
+        "day_by": None,
+        "better": "lower",
+        "by": ["none", "queue"],
+        "has_contacts": False,
+        "params": [],
+        "report": "moments",
+    }
+    assert {item["id"]: item["report"] for item in items if item["id"] in DEFINITIONS} == {
+        "adherence": "adherence",
+        "conformance": "adherence",
     }
 
 

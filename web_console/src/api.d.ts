@@ -2149,7 +2149,8 @@ export interface paths {
         };
         /**
          * What each figure means
-         * @description Every measure in force. A formula is never changed in place: a new one is a new version.
+         * @description Every measure in force, figures of a moment and adherence to schedules, too; `report` says which report tells it. A
+         *     formula is never changed in place: a new one is a new version.
          */
         get: operations["list_measures"];
         put?: never;
@@ -2506,6 +2507,47 @@ export interface paths {
          * @description `measure`: what is counted, as a rule the contacts that arrived.
          */
         get: operations["get_load"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/reports/moments": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The past of figures of a moment
+         * @description What GET /measures tells with `report` moments, as it was at the begin of each quarter of an hour (at most 31 days),
+         *     or by day its mean and most. A quarter at whose begin no hub ran is a gap, and so is what is still to come.
+         */
+        get: operations["get_moments"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/reports/moments.csv": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The past of figures of a moment as a table of text
+         * @description As GET /reports/moments, by RFC 4180 in UTF-8, durations in seconds.
+         */
+        get: operations["get_moments_csv"];
         put?: never;
         post?: never;
         delete?: never;
@@ -4468,7 +4510,8 @@ export interface components {
             name: string;
         };
         /**
-         * @description `source`: the kind of fact it is computed from; `day_by`: which instant of the fact says to which day it belongs.
+         * @description `source`: the kind of fact it is computed from, or what it is read of; `day_by`: which instant of the fact says to
+         *     which day it belongs (null: it is of no facts). `report`: which one tells it; what is of a moment, moments.
          *     `clock` wall: every second counts, nights and holidays too; none: the figure only counts. `better`: which way is good;
          *     null: neither. `by`: whose it can be told of (by=none: of everything together, always). `has_contacts`: the list of
          *     what is behind a figure of it can be opened (GET /reports/contacts).
@@ -4483,11 +4526,13 @@ export interface components {
             /** @enum {string} */
             clock: "none" | "wall" | "business";
             source: string;
-            day_by: string;
+            day_by: string | null;
             better: ("higher" | "lower") | null;
             by: ("none" | "agent" | "team" | "queue" | "channel" | "topic")[];
             has_contacts: boolean;
             params: components["schemas"]["MeasureParameter"][];
+            /** @enum {string} */
+            report: "figures" | "moments" | "adherence";
         };
         /**
          * @description What a measure may be asked with: one of `choices`, `default` when nothing is said. Asked for by its `name`, as
@@ -4497,6 +4542,38 @@ export interface components {
             name: string;
             default: number | boolean;
             choices: (number | boolean)[];
+        };
+        /** @description `is_gap`: no hub kept it, and `figures` is empty; never a zero. */
+        MomentReportRow: {
+            /** Format: date-time */
+            start: string;
+            /** Format: date-time */
+            end: string;
+            is_gap: boolean;
+            figures: {
+                [key: string]: components["schemas"]["MomentValue"];
+            };
+        };
+        /**
+         * @description `value`: as it was (of a day the mean over the `n` quarters of which it is known), `most`: the highest of them; null:
+         *     nothing is known. Counts, or seconds.
+         */
+        MomentValue: {
+            value: number | null;
+            most: number | null;
+            n: number;
+        };
+        MomentsReport: {
+            /** Format: date */
+            from_: string;
+            /** Format: date */
+            to: string;
+            time_zone: string;
+            /** @enum {string} */
+            grain: "interval" | "day";
+            queue_id: number | null;
+            measures: components["schemas"]["FigureMeasure"][];
+            rows: components["schemas"]["MomentReportRow"][];
         };
         MoveToQueueAction: {
             /**
@@ -4511,8 +4588,9 @@ export interface components {
         };
         /**
          * @description A limit: it breaks when the figure is beyond `raise_at` for `for_s` without a break, and is well again at `clear_at`
-         *     or better (both may be one). `measure`: a measure's id (of today), or waiting, longest_wait_s, ewt_s, backlog,
-         *     available_agents (of this moment). `webhook_secret`: signs what goes to `webhook_url`; null: as it was.
+         *     or better (both may be one). `measure`: a measure's id (of today), or waiting, longest_waiting_s, backlog,
+         *     available_agents, ewt_s, ewt_error_s (of this moment). `webhook_secret`: signs what goes to `webhook_url`; null: as it
+         *     was.
          */
         NewAlertRule: {
             name: string;
@@ -12029,6 +12107,76 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["LoadReport"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_moments: {
+        parameters: {
+            query: {
+                measures: string;
+                from: string;
+                to: string;
+                grain?: "interval" | "day";
+                queue?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MomentsReport"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_moments_csv: {
+        parameters: {
+            query: {
+                measures: string;
+                from: string;
+                to: string;
+                grain?: "interval" | "day";
+                queue?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
                 };
             };
             /** @description It failed; `code` says why */

@@ -24,8 +24,8 @@ export function useFigureWords() {
 
   const valueText = (value: number | null | undefined, unit: Unit): string => figureText(value, unit, locale.value);
 
-  const measureName = (id: string) => (te(`measure_name.${id}`) ? t(`measure_name.${id}`) : (measures.of(id)?.name ?? id));
-  const formula = (id: string, chosen: Partial<Bounds> = {}) => (te(`measure.${id}`) ? t(`measure.${id}`, boundWords(chosen)) : (measures.of(id)?.formula ?? ""));
+  const measureName = (id: string) => (te(`measure_name.${id}`) ? t(`measure_name.${id}`) : (measures.about(id)?.name ?? id));
+  const formula = (id: string, chosen: Partial<Bounds> = {}) => (te(`measure.${id}`) ? t(`measure.${id}`, boundWords(chosen)) : (measures.about(id)?.formula ?? ""));
 
   /** As the organisation counts, unless something else is chosen. */
   function boundsOf(chosen: Partial<Bounds>): Bounds {

@@ -7,7 +7,7 @@ import { useFigures } from "./figuresShown";
 import { exactly } from "./format";
 import { useHub } from "./hub";
 import type { AlertRuleView, KpiAlertView } from "./events";
-import { isAbove, LIVE_FIGURES, watchable } from "./limits";
+import { isAbove, watchable } from "./limits";
 import { useMeasures } from "./measures";
 import { useWords } from "./words";
 
@@ -22,13 +22,9 @@ export function useLimitWords() {
   const measures = useMeasures();
   const { teams } = useFigures();
   const { agentName, queueName } = useWords();
-  const { valueText, measureName, formula } = useFigureWords();
+  const { valueText, measureName } = useFigureWords();
 
-  const watchedOf = (measure: string) => watchable(measures.items?.values() ?? []).find((each) => each.id === measure);
-
-  /** What is so this moment is no measure, though one may be called the same (the longest wait of those who left). */
-  const figureName = (id: string) => (id in LIVE_FIGURES ? t(`live_figure.${id}`) : measureName(id));
-  const figureText = (id: string) => (id in LIVE_FIGURES ? t(`live_figure_text.${id}`) : formula(id));
+  const watchedOf = (measure: string) => watchable(measures.moments?.values() ?? [], measures.items?.values() ?? []).find((each) => each.id === measure);
 
   function whose({ scope, scope_id }: Pick<Limit, "scope" | "scope_id">): string {
     if (scope === "all" || scope_id === null) return t("scope.all");
@@ -41,7 +37,7 @@ export function useLimitWords() {
     const watched = watchedOf(limit.measure);
     const unit = watched?.unit ?? "count";
     const way = isAbove(limit.raise_at, limit.clear_at, watched?.better ?? null) ? "above" : "below";
-    const beyond = t(`limits.${way}`, { name: figureName(limit.measure), value: valueText(limit.raise_at, unit) });
+    const beyond = t(`limits.${way}`, { name: measureName(limit.measure), value: valueText(limit.raise_at, unit) });
     const long = limit.for_s > 0 ? ` ${t("limits.for", { time: exactly(limit.for_s, locale.value) })}` : "";
     return `${beyond}${long}; ${t("limits.well_again", { value: valueText(limit.clear_at, unit) })}`;
   }
@@ -52,5 +48,5 @@ export function useLimitWords() {
   const detail = (alert: KpiAlertView) => condition({ ...alert, for_s: 0 });
   const healedText = (alert: KpiAlertView) => t("limits.healed", { name: alert.name, whose: whose(alert) });
 
-  return { figureName, figureText, whose, condition, watchedOf, standing, headline, detail, healedText };
+  return { whose, condition, watchedOf, standing, headline, detail, healedText };
 }

@@ -18,7 +18,8 @@ export const useLowScores = defineStore("lowScores", () => {
   const changes = ref(0);
 
   async function load(): Promise<void> {
-    if (!hub.isSupervisor) return void (count.value = 0);
+    // A screen on a wall shows none of them, and may not ask.
+    if (!hub.isSupervisor || hub.isScreen) return void (count.value = 0);
     try {
       count.value = (await api.surveys({ follow_up: "open", limit: MOST })).items.length;
     } catch {

@@ -23,6 +23,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from time import monotonic
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -64,6 +65,7 @@ _LATELY = timedelta(days=28)
 # Days turn at the organisation's midnight; a forecast that is some minutes late serves as well.
 _EVERY_S = 300.0
 _RETRY_S = 5.0
+_SETTLES_S = 60.0
 # The projector is not further behind while nothing special goes on.
 _LAG = timedelta(seconds=1)
 _QUARTER = timedelta(minutes=15)
@@ -146,12 +148,12 @@ class Forecaster:
         self._made: dict[int, date] = {}
 
     async def run(self) -> None:
-        """Waits while the database is away."""
-        is_away = False
+        """Waits while the database is away. Just after a start it looks often: what was told before may not be read yet."""
+        is_away, settled = False, monotonic() + _SETTLES_S
         while True:
             wait_s = _RETRY_S
             try:
-                if await self.make() is not None:
+                if await self.make() is not None and monotonic() > settled:
                     wait_s = _EVERY_S
                 is_away = False
             except DatabaseAway as error:

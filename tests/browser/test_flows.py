@@ -4,6 +4,7 @@ would get stuck, and given to a line."""
 from __future__ import annotations
 
 import io
+import re
 import wave
 
 import pytest
@@ -111,6 +112,7 @@ def test_a_menu_is_built_refused_mended_tried_and_given_to_a_line(
 
     editor.save()
     expect(page.get_by_role("heading", name="Night line")).to_be_visible()
+    page.wait_for_url(re.compile(r"/admin/flows/\d+$"))
     page.reload()
     expect(editor.node("queue-1")).to_be_visible()
 

@@ -148,6 +148,8 @@ def test_a_ladder_that_somebody_else_changed_is_not_overwritten_unseen(
     page.get_by_role("link", name="Team").click()
     page.get_by_role("button", name="Stay here").click()
     page.get_by_test_id("policy-save").click()
+    # While it is being saved over theirs the button says so, and cannot be pressed either.
+    expect(page.get_by_test_id("policy-save")).to_have_text("Save")
     expect(page.get_by_test_id("policy-save")).to_be_disabled()
     page.reload()
     expect(page.get_by_test_id("policy-name")).to_have_value("Care")

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select
@@ -51,16 +51,15 @@ class MomentKeeper:
             try:
                 if await self._database.read(is_due):
                     await self._database.transaction(keep_moments)
-                begins_in_s = await self._database.read(load_rest_s)
             except DatabaseAway:
                 await asyncio.sleep(_RETRY_S)
                 continue
-            await asyncio.sleep(min(begins_in_s, _LOOK_EVERY_S))
+            await asyncio.sleep(min(rest_s(self._database.clock()), _LOOK_EVERY_S))
 
 
-def load_rest_s(tx: Tx) -> float:
+def rest_s(now: datetime) -> float:
     """Until the next quarter begins."""
-    return (interval_start(interval_number(tx.now)) + INTERVAL - tx.now).total_seconds()
+    return (interval_start(interval_number(now)) + INTERVAL - now).total_seconds()
 
 
 def is_due(tx: Tx) -> bool:

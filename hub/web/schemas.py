@@ -45,6 +45,7 @@ from hub.domain.views import (
 )
 from hub.routing.escalation import Clock, WorkState
 from hub.routing.rules import Rule
+from hub.staffing.erlang import MAX_AGENTS, MAX_CONCURRENCY
 from hub.web.api import QueryFields
 
 T = TypeVar("T")
@@ -1604,7 +1605,7 @@ class SaveFigureDefaults(Request):
 
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 HandleSeconds = Annotated[float, Field(ge=1, le=86_400, allow_inf_nan=False)]
-Concurrency = Annotated[int, Field(ge=1, le=20)]
+Concurrency = Annotated[int, Field(ge=1, le=MAX_CONCURRENCY)]
 Shrinkage = Annotated[float, Field(ge=0, le=0.9, allow_inf_nan=False)]
 
 
@@ -1624,7 +1625,7 @@ class WhatIf(Request):
     abandonment: Share | None = None
     occupancy: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)] | None = None
     shrinkage: Shrinkage = 0
-    agents: Annotated[int, Field(ge=0, le=2_000)] | None = None
+    agents: Annotated[int, Field(ge=0, le=MAX_AGENTS)] | None = None
 
 
 class StaffedFigures(Answer):

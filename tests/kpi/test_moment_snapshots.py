@@ -11,7 +11,7 @@ from sqlalchemy import func, select, update
 from hub.domain.values import Role
 from hub.kpi.board import load_board
 from hub.kpi.days import interval_number
-from hub.kpi.moment_snapshots import OF_ALL, is_due, keep_moments, load_kept, load_rest_s
+from hub.kpi.moment_snapshots import OF_ALL, is_due, keep_moments, load_kept, rest_s
 from hub.kpi.moments import MOMENTS
 from hub.routing import dispatcher
 from hub.store import tables
@@ -92,7 +92,7 @@ async def test_a_quarter_at_whose_begin_nobody_was_there_is_a_gap(scene: Scene, 
     clock.advance(minutes=16)
     assert not await scene.database.read(is_due)
     assert not await keep(scene)
-    assert await scene.database.read(load_rest_s) == 14 * 60
+    assert rest_s(scene.database.clock()) == 14 * 60
     clock.advance(minutes=14)
     assert await keep(scene)
     assert list(await kept(scene, OF_ALL)) == [QUARTER, QUARTER + timedelta(minutes=30)]

@@ -78,7 +78,8 @@ async def scene(sqlite_url: str, tmp_path: Path, mail_server: MailServer) -> Asy
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(email, "_limits", lambda _settings: Limits(data_s=0.2, domain_spacing_s=0.0))
+    # Long enough for a busy machine to answer in where it does answer: after three silences a mail is the agent's.
+    monkeypatch.setattr(email, "_limits", lambda _settings: Limits(data_s=3.0, domain_spacing_s=0.0))
     monkeypatch.setattr(outbox, "_BACKOFF_BASE_S", 0.05)
 
 
@@ -93,7 +94,7 @@ async def answer_ani(scene: Scene) -> None:
 
 
 async def until(is_so: Callable[[], Awaitable[Any]]) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while not await is_so():  # noqa: ASYNC110 - the database rings no bell here
             await asyncio.sleep(0.01)
 
@@ -104,10 +105,8 @@ async def delivery(scene: Scene) -> tuple[object, object]:
 
 
 async def test_a_mail_whose_fate_is_not_known_is_sent_again_with_an_attempt_of_its_own(
-    scene: Scene, mail_server: MailServer, monkeypatch: pytest.MonkeyPatch
+    scene: Scene, mail_server: MailServer
 ) -> None:
-    # The second attempt is answered, and a busy machine takes its time about it.
-    monkeypatch.setattr(email, "_limits", lambda _settings: Limits(data_s=2.0, domain_spacing_s=0.0))
     mail_server.play("CONTENT", Mishap.HANG)
     await answer_ani(scene)
     async with sending_from(scene):
@@ -126,7 +125,7 @@ async def test_an_attempt_that_is_cut_short_is_made_again(
     scene: Scene, mail_server: MailServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(email, "_limits", lambda _settings: Limits())
-    monkeypatch.setattr(sending, "_ATTEMPT_TIMEOUT_S", 0.3)
+    monkeypatch.setattr(sending, "_ATTEMPT_TIMEOUT_S", 4.0)
     mail_server.play("CONTENT", Mishap.HANG)
     await answer_ani(scene)
     async with sending_from(scene):

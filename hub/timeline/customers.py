@@ -32,7 +32,7 @@ from hub.mail.addresses import normal_address
 from hub.routing import offers
 from hub.store import tables
 from hub.store.database import Tx
-from hub.timeline import conversations
+from hub.timeline import belongings, conversations
 
 _cu, _cp, _c = tables.customer.c, tables.contact_point.c, tables.conversation.c
 
@@ -275,7 +275,7 @@ def add_contact_point(
     tx: Tx, customer_id: int, kind: ContactKind, address: str, *, verified: bool = False
 ) -> CustomerView:
     """Gives a customer one more address; Conflict naming the owner when it is somebody else's already."""
-    customer = load_customer(tx, customer_id)
+    customer = load_customer(tx, belongings.hold_living(tx, customer_id))
     if _insert_contact_point(tx, customer.id, kind, address, verified=verified):
         tx.execute(update(tables.customer).where(_cu.id == customer.id).values(version=_cu.version + 1))
         return emit_customer(tx, customer.id)
@@ -309,22 +309,23 @@ def _insert_contact_point(tx: Tx, customer_id: int, kind: ContactKind, address: 
 def identify(tx: Tx, contact_point_id: int, *, name: str | None, claims: Sequence[tuple[ContactKind, str]]) -> int:
     """A chat visitor said who they are: keeps the name, and for each claimed address either adds it (unverified) to the
     visitor's card or, when it is a known customer's, joins the visitor to that customer. Returns the customer's id."""
-    row = tx.first(select(_cp.customer_id, _cp.kind, _cp.address).where(_cp.id == contact_point_id))
-    if row is None:
+    found = belongings.load_owner(tx, contact_point_id)
+    if found is None:
         raise NotFound("there is no such visitor")
-    customer_id = own_id = int(row.customer_id)
+    customer_id = own_id = found
     for kind, address in claims:
         if _insert_contact_point(tx, customer_id, kind, address, verified=False):
             tx.execute(update(tables.customer).where(_cu.id == customer_id).values(version=_cu.version + 1))
             continue
-        owner = tx.scalar(select(_cp.customer_id).where(_cp.kind == kind.value, _cp.address == address))
-        if owner != customer_id and _is_anonymous(tx, customer_id):
-            join(tx, customer_id, int(owner))
-            customer_id = int(owner)
+        taken = tx.scalar(select(_cp.id).where(_cp.kind == kind.value, _cp.address == address))
+        owner = belongings.load_owner(tx, taken) if taken is not None else None
+        if owner is not None and owner != customer_id and _is_anonymous(tx, customer_id):
+            join(tx, customer_id, owner)
+            customer_id = owner
     # Somebody else's card is not renamed by whoever says that it is theirs.
-    if name and customer_id == own_id and _is_unnamed(tx, customer_id):
+    if name and customer_id == own_id and is_unnamed(tx, customer_id):
         tx.execute(update(tables.customer).where(_cu.id == customer_id).values(name=name, version=_cu.version + 1))
-        _tell_new_name(tx, customer_id)
+        tell_new_name(tx, customer_id)
     emit_customer(tx, customer_id)
     return customer_id
 
@@ -336,13 +337,15 @@ def _is_anonymous(tx: Tx, customer_id: int) -> bool:
     )
 
 
-def _is_unnamed(tx: Tx, customer_id: int) -> bool:
+def is_unnamed(tx: Tx, customer_id: int) -> bool:
+    """Called by an address, for want of a name."""
     name = tx.scalar(select(_cu.name).where(_cu.id == customer_id))
     points = tx.rows(select(_cp.kind, _cp.address).where(_cp.customer_id == customer_id))
     return any(name == default_name(ContactKind(point.kind), point.address) for point in points)
 
 
-def _tell_new_name(tx: Tx, customer_id: int) -> None:
+def tell_new_name(tx: Tx, customer_id: int) -> None:
+    """The name, or what else a conversation shows of its customer, has changed."""
     ids = [row.id for row in tx.rows(select(_c.id).where(_c.customer_id == customer_id, _c.status == "open"))]
     tx.lock_conversations(ids)
     for conversation_id in ids:
@@ -350,39 +353,48 @@ def _tell_new_name(tx: Tx, customer_id: int) -> None:
     offers.retell(tx, ids)
 
 
-def join(tx: Tx, customer_id: int, into_id: int) -> None:
-    """Moves everything of one customer to another, who lives on; the empty record points there for ever."""
-    ids = [row.id for row in tx.rows(select(_c.id).where(_c.customer_id == customer_id))]
-    tx.lock_conversations(ids)
-    # A new version with each: a screen that holds them with their former owner must take them as changed.
-    e = tables.entry.c
-    moved = {"customer_id": into_id}
-    tx.execute(update(tables.conversation).where(_c.customer_id == customer_id).values(version=_c.version + 1, **moved))
-    tx.execute(update(tables.entry).where(e.customer_id == customer_id).values(version=e.version + 1, **moved))
-    ca = tables.call.c
-    tx.execute(update(tables.call).where(ca.customer_id == customer_id).values(version=ca.version + 1, **moved))
-    tx.execute(update(tables.survey).where(tables.survey.c.customer_id == customer_id).values(**moved))
-    # What comes along was claimed, not proven.
+def join(
+    tx: Tx,
+    customer_id: int,
+    into_id: int,
+    *,
+    by_id: int | None = None,
+    filled: Mapping[str, Sequence[Any]] | None = None,
+) -> int:
+    """Moves everything of one customer to another, who lives on; the empty record points there until it is parted again
+    (timeline.merging). Returns the merge's id. `by_id`: who says so; nobody: a visitor did, of whom what comes along is
+    claimed, not proven. `filled`: column of the card → [what stood there, what the caller has put there]. Conflict
+    `merged` if either of them is no more."""
+    tx.lock_mail()
+    owners = belongings.lock_owners(tx, customer_id, into_id)
+    if len(owners) < 2 or any(owner.merged_into is not None for owner in owners.values()):
+        raise Conflict("one of them was merged a moment ago", code="merged")
+    moved, ids = belongings.move_all(tx, customer_id, into_id, is_proven=by_id is not None)
     tx.execute(
-        update(tables.contact_point).where(_cp.customer_id == customer_id).values(customer_id=into_id, verified=False)
-    )
-    tx.execute(
-        update(tables.connection).where(tables.connection.c.customer_id == customer_id).values(customer_id=into_id)
-    )
-    tx.execute(
-        update(tables.customer)
-        .where((_cu.id == customer_id) | (_cu.merged_into == customer_id))
-        .values(merged_into=into_id, version=_cu.version + 1)
+        update(tables.customer).where(_cu.id == customer_id).values(merged_into=into_id, version=_cu.version + 1)
     )
     tx.execute(update(tables.customer).where(_cu.id == into_id).values(version=_cu.version + 1))
-    tx.emit(CustomerJoined(customer_id, into_id, tx.now), {FACTS})
+    merge_id = tx.insert(
+        tables.customer_merge,
+        {
+            "from_id": customer_id,
+            "into_id": into_id,
+            "at": tx.now,
+            "by_id": by_id,
+            "reason": "hand" if by_id is not None else "claim",
+            "moved": moved,
+            "filled": dict(filled or {}),
+        },
+    )
+    tx.emit(CustomerJoined(customer_id, into_id, tx.now, merge_id), {FACTS})
     for conversation_id in ids:
         view = conversations.load_conversation(tx, conversation_id)
-        if view.status == "open":
+        if view.status == "open" and by_id is None:
             conversations.add_happening(tx, view, Happening.LINKED, conversations.SYSTEM, {"customer_id": into_id})
         else:
-            conversations.emit_conversation(tx, view)
+            conversations.emit_conversation(tx, view, also={customer_topic(customer_id)})
     offers.retell(tx, ids)
+    return merge_id
 
 
 def rename(tx: Tx, customer_id: int, expected_version: int | None, values: Mapping[str, Any]) -> CustomerView:
@@ -400,7 +412,7 @@ def rename(tx: Tx, customer_id: int, expected_version: int | None, values: Mappi
     if values:
         tx.execute(update(tables.customer).where(_cu.id == customer_id).values(version=_cu.version + 1, **values))
         if values.keys() & {"name", "tier"}:
-            _tell_new_name(tx, customer_id)
+            tell_new_name(tx, customer_id)
         if values.keys() & {"tier", "language", "owner_id"}:
             tx.wake("routing")
     return emit_customer(tx, customer_id)

@@ -69,12 +69,14 @@ from hub.timeline.mailroom import Mailroom
 from hub.timeline.media import MediaFetcher
 from hub.timeline.sending import Sender
 from hub.web import (
+    activities,
     agents,
     alert_rules,
     alerts,
     api_keys,
     attachments,
     board,
+    bulk,
     calendars,
     callbacks,
     calls,
@@ -88,6 +90,7 @@ from hub.web import (
     mail_sign_in,
     mails,
     measures,
+    merges,
     offers,
     openapi,
     queues,
@@ -146,6 +149,9 @@ ENDPOINTS: list[Endpoint] = endpoints_of(
     flows,
     agents,
     customers,
+    merges,
+    activities,
+    bulk,
     attachments,
     mails,
     users,

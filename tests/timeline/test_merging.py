@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -180,7 +181,7 @@ async def test_a_chain_is_undone_from_its_end(scene: Scene, agent: Viewer) -> No
     middle = await photograph(scene.database)
     second = await merge(scene, agent, c, b)
     assert {row["customer_id"] for row in await scene.rows(tables.conversation)} == {c}
-    with pytest.raises(Conflict, match="was merged into .* since; undo that first"):
+    with pytest.raises(Conflict, match=r"was merged into .* since; undo that first"):
         await undo(scene, agent, first.id)
     await undo(scene, agent, second.id)
     assert await photograph(scene.database) == middle
@@ -227,21 +228,16 @@ async def test_whatever_is_merged_and_undone_in_whatever_order_all_is_as_before(
             continue
         into, other = draw.sample(ids, 2)
         fields = {"name": draw.choice(["ours", "theirs"])}
-        try:
+        with suppress(InvalidInput):  # they are one already
             live.append((await merge(scene, agent, into, other, **fields)).id)
-        except InvalidInput as error:
-            assert error.fields == {"other_id": "is this very customer"}
     while live:
         await try_to_undo(scene, agent, draw.choice(live), live)
     assert await photograph(scene.database) == before
 
 
 async def try_to_undo(scene: Scene, agent: Viewer, merge_id: int, live: list[int]) -> None:
-    try:
+    with suppress(Conflict):  # merged on since: that first
         await undo(scene, agent, merge_id)
-    except Conflict as error:
-        assert error.code == "merged_on"
-    else:
         live.remove(merge_id)
 
 

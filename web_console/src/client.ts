@@ -115,6 +115,9 @@ export interface ConversationQuery {
 /** What a supervisor decides about waiting work; what is absent stays as it is, and no pin is null. */
 export type RoutingChange = Partial<Schemas["ChangeRouting"]>;
 
+/** One thing done to many; what the action does not need is left out. */
+export type BulkAct = Pick<Schemas["BulkAct"], "ids" | "action"> & Partial<Schemas["BulkAct"]>;
+
 /** What may interrupt what; a kind that interrupts nothing need not be named. */
 export type InterruptionRules = { interrupts: Partial<Record<ChannelKind, ChannelKind[]>>; exclusive: ChannelKind[] };
 
@@ -129,6 +132,17 @@ export const api = {
   setMyState: (state: Schemas["SetMyState"]["state"], reason: string | null) =>
     take(client.PUT("/api/v1/me/state", { body: { state, reason } })),
   snapshot: () => take(client.GET("/api/v1/snapshot")),
+
+  // --- two records of one person, what other systems know, many at once
+  duplicates: (customer_id: number) => take(client.GET("/api/v1/customers/{customer_id}/duplicates", ofCustomer(customer_id))),
+  mergePreview: (customer_id: number, other_id: number) =>
+    take(client.GET("/api/v1/customers/{customer_id}/merge-preview", { params: { path: { customer_id }, query: { other_id } } })),
+  mergeCustomers: (customer_id: number, body: Schemas["NewMerge"]) => take(client.POST("/api/v1/customers/{customer_id}/merges", { ...ofCustomer(customer_id), body })),
+  merges: (customer_id: number) => take(client.GET("/api/v1/customers/{customer_id}/merges", ofCustomer(customer_id))),
+  undoMerge: (merge_id: number) => take(client.POST("/api/v1/customer-merges/{merge_id}/undo", { params: { path: { merge_id } } })),
+  activities: (customer_id: number, query: { limit?: number; cursor?: string }) =>
+    take(client.GET("/api/v1/customers/{customer_id}/activities", { params: { path: { customer_id }, query } })),
+  actOnMany: (body: BulkAct) => take(client.POST("/api/v1/bulk/conversations", { body: body as Schemas["BulkAct"] })),
 
   // --- conversations
   conversations: (query: ConversationQuery) => take(client.GET("/api/v1/conversations", { params: { query } })),

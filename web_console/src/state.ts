@@ -9,6 +9,7 @@
  * It does not know typing and viewing (they are shown now and never stored) nor messages still on their way (outgoing.ts).
  */
 import type {
+  ActivityView,
   AgentView,
   AlertView,
   CallView,
@@ -75,6 +76,8 @@ export interface HubState {
   readonly kpiAlerts: ById<KpiAlertView>;
   /** Loaded timelines by customer. */
   readonly timelines: ById<Timeline>;
+  /** What other systems told of the customers whose timelines are loaded. */
+  readonly activities: ById<ActivityView>;
   /** The viewer's rights have changed: what is here may be too much or too little until a new snapshot. */
   readonly mustResync: boolean;
 }
@@ -111,6 +114,7 @@ export function initial(snapshot: Snapshot, before?: HubState): HubState {
     timelines: Object.fromEntries(
       Object.entries(same?.timelines ?? {}).map(([customerId, timeline]) => [customerId, { ...timeline, stale: true }]),
     ),
+    activities: same?.activities ?? {},
     mustResync: false,
   };
 }
@@ -171,6 +175,8 @@ export function apply(state: HubState, event: HubEvent): HubState {
       return event.alert.healed_at === null
         ? { ...state, kpiAlerts: newer(state.kpiAlerts, event.alert.id, event.alert) }
         : { ...state, kpiAlerts: without(state.kpiAlerts, event.alert.id) };
+    case "activity.changed":
+      return withActivity(state, event.activity);
     case "skills.changed":
       // Nothing here shows them; who does asks again (matrix.ts).
       return state;
@@ -194,7 +200,36 @@ export function withConversations(state: HubState, conversations: readonly Conve
 
 export function withConversation(state: HubState, conversation: ConversationView): HubState {
   const conversations = newer(state.conversations, conversation.id, conversation);
-  return conversations === state.conversations ? state : { ...state, conversations };
+  if (conversations === state.conversations) return state;
+  const owner = state.conversations[conversation.id]?.customer_id;
+  const isMoved = owner !== undefined && owner !== conversation.customer_id;
+  return { ...state, conversations, timelines: isMoved ? withMoved(state.timelines, conversation, owner) : state.timelines };
+}
+
+/** Two cards became one, or two again: its lines leave their timeline, and both are to be asked for anew. */
+function withMoved(timelines: ById<Timeline>, conversation: ConversationView, owner: number): ById<Timeline> {
+  const left = timelines[owner];
+  const joined = timelines[conversation.customer_id];
+  return {
+    ...timelines,
+    ...(left ? { [owner]: { ...left, entries: left.entries.filter((each) => each.conversation_id !== conversation.id), stale: true } } : {}),
+    ...(joined ? { [conversation.customer_id]: { ...joined, stale: true, isMixed: true } } : {}),
+  };
+}
+
+function withActivity(state: HubState, activity: ActivityView): HubState {
+  // Of others it is asked for when their timeline is.
+  if (!state.timelines[activity.customer_id] && !state.activities[activity.id]) return state;
+  const activities = newer(state.activities, activity.id, activity);
+  return activities === state.activities ? state : { ...state, activities };
+}
+
+/** What the hub knows of a customer's activities: the newest page, in which one that was told meanwhile may be missing. */
+export function withActivities(state: HubState, customerId: number, page: readonly ActivityView[], end: "newest" | "older"): HubState {
+  const newest = Math.max(0, ...page.map((each) => each.id));
+  const stays = (each: ActivityView) => end === "older" || each.customer_id !== customerId || each.id > newest;
+  const kept = Object.fromEntries(Object.entries(state.activities).filter(([, each]) => stays(each)));
+  return { ...state, activities: page.reduce<ById<ActivityView>>((held, each) => newer(held, each.id, newer(state.activities, each.id, each)[each.id] ?? each), kept) };
 }
 
 /** A call as an answer or an event tells it. */
@@ -234,6 +269,7 @@ export function withoutEnded(state: HubState): HubState {
     calls: kept(state.calls, (call) => call.ended_at === null),
     customers: {},
     timelines: {},
+    activities: {},
   };
 }
 

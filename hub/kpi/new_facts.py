@@ -119,7 +119,7 @@ def _resolutions(tx: Tx, new: Iterable[FactEvent]) -> list[tuple[Kept, Extra]]:
     """The resolutions these facts concern, and what followed each."""
     resolved = _of(new, ConversationResolved)
     contacts = [contact for contact in _of(new, ContactBegan) if is_request(contact)]
-    met = [*_of(new, CustomerJoined), *_of(new, CustomerParted)]
+    met: list[CustomerJoined | CustomerParted] = [*_of(new, CustomerJoined), *_of(new, CustomerParted)]
     joined = {customer for one in met for customer in (one.customer_id, one.into_id)}
     if not contacts and not resolved and not joined:
         return []

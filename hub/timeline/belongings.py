@@ -145,7 +145,7 @@ def give_back(tx: Tx, customer_id: int, from_id: int, moved: Moved) -> list[int]
     )
     for own in OWN:
         c = own.table.c
-        theirs = c.id.in_(moved["own"].get(own.table.name, ()))
+        theirs: ColumnElement[bool] = c.id.in_(moved["own"].get(own.table.name, ()))
         if own.theirs is not None:
             theirs = own.theirs(customer_id, moved["followers"], points)
         _move_rows(tx, own.table, (c.customer_id == from_id) & theirs, customer_id)

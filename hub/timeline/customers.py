@@ -14,6 +14,7 @@ from typing import Any
 import phonenumbers
 from sqlalchemy import bindparam, delete, func, select, update
 
+from hub.agents import audit
 from hub.agents.viewer import Viewer
 from hub.domain.events import (
     FACTS,
@@ -320,7 +321,8 @@ def identify(tx: Tx, contact_point_id: int, *, name: str | None, claims: Sequenc
         taken = tx.scalar(select(_cp.id).where(_cp.kind == kind.value, _cp.address == address))
         owner = belongings.load_owner(tx, taken) if taken is not None else None
         if owner is not None and owner != customer_id and _is_anonymous(tx, customer_id):
-            join(tx, customer_id, owner)
+            merge_id = join(tx, customer_id, owner)
+            audit.note(tx, None, "customer.merged", "customer", owner, {"other_id": customer_id, "merge_id": merge_id})
             customer_id = owner
     # Somebody else's card is not renamed by whoever says that it is theirs.
     if name and customer_id == own_id and is_unnamed(tx, customer_id):

@@ -20,6 +20,7 @@ from typing import Any, Literal
 
 from sqlalchemy import Row, func, or_, select, update
 
+from hub.agents import audit
 from hub.agents.viewer import Viewer
 from hub.domain.events import FACTS, CustomerParted, customer_topic
 from hub.domain.values import Role
@@ -210,6 +211,13 @@ def merge(
     if values:
         tx.execute(update(tables.customer).where(_cu.id == view.id).values(**values))
     merge_id = customers.join(tx, other.id, view.id, by_id=viewer.user_id, filled=filled)
+    about: dict[str, audit.JSON] = {
+        "name": view.name,
+        "other_id": other.id,
+        "other": other.name,
+        "fields": sorted(filled),
+    }
+    audit.note(tx, viewer, "customer.merged", "customer", view.id, {**about, "merge_id": merge_id})
     _tell_card(tx, view.id, values.keys())
     customers.emit_customer(tx, other.id)
     (told,) = _load_merges(tx, _m.id == merge_id)
@@ -284,6 +292,9 @@ def undo(tx: Tx, viewer: Viewer, merge_id: int) -> Undone:
             tx, conversations.load_conversation(tx, conversation_id), also={customer_topic(row.into_id)}
         )
     offers.retell(tx, ids)
+    parted = owners[row.from_id]
+    about: dict[str, audit.JSON] = {"name": into.name, "other_id": parted.id, "other": parted.name, "kept": list(kept)}
+    audit.note(tx, viewer, "customer.unmerged", "customer", into.id, {**about, "merge_id": merge_id})
     return Undone(_tell_card(tx, row.into_id, values.keys()), customers.emit_customer(tx, row.from_id), kept)
 
 

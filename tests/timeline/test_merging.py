@@ -108,6 +108,8 @@ async def test_two_become_one_and_two_again_row_by_row(scene: Scene, agent: View
     clock.advance(60)
     done = await undo(scene, agent, told.id)
     assert (done.customer.id, done.other.id, done.kept) == (ours, theirs, ())
+    noted = [(row["action"], row["actor_name"], row["subject_id"]) for row in await scene.rows(tables.audit)]
+    assert noted == [("customer.merged", "Anna", str(ours)), ("customer.unmerged", "Anna", str(ours))]
     assert await photograph(scene.database) == before
 
 
@@ -212,7 +214,7 @@ async def test_whatever_is_merged_and_undone_in_whatever_order_all_is_as_before(
     ids = []
     for number in range(5):
         ids.append(await customer_of(scene, await scene.opened(sender=f"s{number}")))
-        values = {
+        values: dict[str, object] = {
             "name": f"N{number}",
             "language": draw.choice([None, "hy", "ka"]),
             "note": draw.choice(["", f"n{number}"]),

@@ -109,6 +109,9 @@ from hub.web import (
     users,
     webhooks,
 )
+from hub.web import (
+    audit as audit_pages,
+)
 from hub.web.api import EXCEPTION_HANDLERS, Endpoint, api_routes, endpoints_of
 from hub.web.call_socket import CallSockets
 from hub.web.chat_socket import ChatSockets
@@ -168,6 +171,7 @@ ENDPOINTS: list[Endpoint] = endpoints_of(
     teams,
     alert_rules,
     surveys,
+    audit_pages,
 )
 
 

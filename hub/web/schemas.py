@@ -2380,3 +2380,22 @@ class TestSent(Answer):
 
 class FollowUp(Request):
     done: bool
+
+
+# --- the audit log ------------------------------------------------------------------------------------------------------
+
+
+class AuditAct(Answer):
+    """`actor_id` null: the hub itself, its command line, or somebody who is not signed in. `data`: what a sentence needs:
+    `name` is what the subject was called, `changes` field → [before, after], or "changed"."""
+
+    id: str
+    at: datetime
+    actor_id: int | None
+    actor_name: str
+    api_key_name: str | None
+    address: str | None
+    action: str
+    subject: str
+    subject_id: str
+    data: dict[str, object]

@@ -28,16 +28,25 @@ async def sign_in(context: Context, body: SignIn) -> Session:
     `Retry-After` says how long to wait."""
     hub = context.hub
     client = context.request.client
-    tried = accounts.throttles(hub.vault, body.email, client.host if client is not None else None)
+    address = client.host if client is not None else None
+    tried = accounts.throttles(hub.vault, body.email, address)
     await hub.database.transaction(accounts.begin_attempt, tried)
     known = await hub.database.read(accounts.find_credentials, body.email)
     if not await accounts.is_password(body.password, known.password_hash if known is not None else None) or not known:
+        # For an account that there is not just the same: time tells nobody which ones there are.
+        user_id = known.user_id if known is not None else None
+        await hub.database.transaction(accounts.note_failed_sign_in, user_id, address)
         raise Unauthenticated("the e-mail address or the password is wrong", code="bad_credentials")
     better_hash = None
     if accounts.is_outdated(known.password_hash):
         better_hash = await accounts.hash_password(body.password)
     opened = await hub.database.transaction(
-        accounts.open_session, known.user_id, tried, hub.settings.session_max_s, new_password_hash=better_hash
+        accounts.open_session,
+        known.user_id,
+        tried,
+        hub.settings.session_max_s,
+        new_password_hash=better_hash,
+        address=address,
     )
     set_session_cookie(context, opened.token, hub.settings.session_max_s)
     ends = hub.database.clock() + timedelta(seconds=hub.settings.session_max_s)

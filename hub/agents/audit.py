@@ -204,17 +204,15 @@ def _load_recordings(tx: Tx, wanted: Wanted, before: Place | None, limit: int, s
     """Who heard recordings, or who deleted them by hand."""
     if wanted.area not in (None, "recording") or wanted.subject not in (None, "recording"):
         return []
-    query: Select[Any]
+    row_id, at, actor_id = (_p.id, _p.at, _p.user_id) if source == _PLAYED else (_r.id, _r.deleted_at, _r.deleted_by)
+    table = tables.recording_play if source == _PLAYED else tables.recording
+    query: Select[Any] = select(
+        row_id, at.label("at"), actor_id.label("actor_id"), _r.id.label("recording_id"), _r.call_id, _u.name
+    ).select_from(table)
     if source == _PLAYED:
-        query = select(_p.id, _p.at, _p.user_id.label("actor_id"), _p.recording_id, _r.call_id, _u.name)
-        query = query.join(tables.recording, _r.id == _p.recording_id).join(tables.user_account, _u.id == _p.user_id)
-        query = _narrowed(query, wanted, before, source, _p.at, _p.id, _p.user_id)
-    else:
-        query = select(
-            _r.id, _r.deleted_at.label("at"), _r.deleted_by.label("actor_id"), _r.id.label("recording_id"), _r.call_id
-        ).add_columns(_u.name)
-        query = query.join(tables.user_account, _u.id == _r.deleted_by)
-        query = _narrowed(query, wanted, before, source, _r.deleted_at, _r.id, _r.deleted_by)
+        query = query.join(tables.recording, _r.id == _p.recording_id)
+    query = query.join(tables.user_account, _u.id == actor_id)
+    query = _narrowed(query, wanted, before, source, at, row_id, actor_id)
     if wanted.subject_id is not None:
         query = query.where(_r.id == int(wanted.subject_id) if wanted.subject_id.isdecimal() else false())
     return [

@@ -2994,6 +2994,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who changed what
+         * @description Newest first. `data.changes`: field → [before, after], or "changed" where the values are secret or long.
+         */
+        get: operations["list_audit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit.csv": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who changed what, as a file
+         * @description All of it that the filters leave, by RFC 4180 in UTF-8. That it was exported stands in the log, too.
+         */
+        get: operations["export_audit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -3198,6 +3238,25 @@ export interface components {
             url: string;
             /** @default false */
             is_inline: boolean;
+        };
+        /**
+         * @description `actor_id` null: the hub itself, its command line, or somebody who is not signed in. `data`: what a sentence needs:
+         *     `name` is what the subject was called, `changes` field → [before, after], or "changed".
+         */
+        AuditAct: {
+            id: string;
+            /** Format: date-time */
+            at: string;
+            actor_id: number | null;
+            actor_name: string;
+            api_key_name: string | null;
+            address: string | null;
+            action: string;
+            subject: string;
+            subject_id: string;
+            data: {
+                [key: string]: unknown;
+            };
         };
         Author: {
             kind: components["schemas"]["AuthorKind"];
@@ -5147,6 +5206,12 @@ export interface components {
         /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
         Page_ApiKey_: {
             items: components["schemas"]["ApiKey"][];
+            /** @default null */
+            next_cursor: string | null;
+        };
+        /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
+        Page_AuditAct_: {
+            items: components["schemas"]["AuditAct"][];
             /** @default null */
             next_cursor: string | null;
         };
@@ -13141,6 +13206,81 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SurveyView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_audit: {
+        parameters: {
+            query?: {
+                actor?: number;
+                area?: string;
+                subject?: string;
+                subject_id?: string;
+                since?: string;
+                until?: string;
+                limit?: number;
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_AuditAct_"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    export_audit: {
+        parameters: {
+            query?: {
+                actor?: number;
+                area?: string;
+                subject?: string;
+                subject_id?: string;
+                since?: string;
+                until?: string;
+                bom?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
                 };
             };
             /** @description It failed; `code` says why */

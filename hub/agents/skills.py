@@ -183,7 +183,7 @@ def set_agent_skills(
         tx.execute(update(tables.user_account).where(_u.id == user_id).values(version=_u.version + 1))
         _tell(tx, user_id)
         data: dict[str, audit.JSON] = {"name": row.name, "changes": _changed_levels(tx, held, levels)}
-        audit.note(tx, actor, "skills.changed", "user", user_id, data)
+        audit.note(tx, actor, "skill.given", "user", user_id, data)
     return load_matrix(tx, [user_id])[0]
 
 

@@ -97,7 +97,7 @@ def set_rule(tx: Tx, rule: str, *, actor: Viewer | None = None) -> None:
     before = {"recordings_for_agents": load_rule(tx)}
     tx.execute(update(tables.organisation).values(recordings_for_agents=rule))
     after = {"recordings_for_agents": rule}
-    audit.note_change(tx, actor, "recordings.changed", "organisation", "", before, after)
+    audit.note_change(tx, actor, "organisation.recordings_changed", "organisation", "", before, after)
 
 
 def goes_at(row: Row[Any]) -> datetime | None:

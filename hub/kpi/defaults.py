@@ -65,5 +65,5 @@ def set_defaults(
         )
     )
     tx.emit(FigureDefaultsChanged(after), {STAFF})
-    audit.note_change(tx, actor, "figures.changed", "organisation", "", before, after)
+    audit.note_change(tx, actor, "organisation.figures_changed", "organisation", "", before, after)
     return after

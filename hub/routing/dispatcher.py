@@ -1141,7 +1141,7 @@ def set_state_of(tx: Tx, viewer: Viewer, user_id: int, state: AgentState, reason
     else:
         view = roster.change_agent_state(tx, user_id, state, reason)
     told: dict[str, audit.JSON] = {"name": view.name, "changes": {"state": [before, state.value]}}
-    audit.note(tx, viewer, "agent.state_changed", "user", user_id, told)
+    audit.note(tx, viewer, "user.state_changed", "user", user_id, told)
     return view
 
 

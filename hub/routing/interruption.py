@@ -58,7 +58,7 @@ def set_rules(
     before, stored = _stored(load_rules(tx)), _stored(wanted)
     tx.execute(update(tables.organisation).values(routing=None if wanted == USUAL else stored))
     tx.wake("routing")
-    audit.note_change(tx, actor, "interruptions.changed", "organisation", "", before, stored)
+    audit.note_change(tx, actor, "organisation.interruptions_changed", "organisation", "", before, stored)
     return wanted
 
 

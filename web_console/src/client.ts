@@ -319,6 +319,17 @@ export const figuresApi = {
   testAlertRule: (rule_id: number) => take(client.POST("/api/v1/alert-rules/{rule_id}/test", ofRule(rule_id))),
 };
 
+export type AuditQuery = Omit<NonNullable<paths["/api/v1/audit"]["get"]["parameters"]["query"]>, "limit">;
+
+/** Who works here and who changed what. */
+export const staffApi = {
+  audit: (query: AuditQuery) => take(client.GET("/api/v1/audit", { params: { query } })),
+};
+
+/** All of the audit log that the filters leave, as a file. */
+export const auditFileUrl = (query: AuditQuery) =>
+  `/api/v1/audit.csv?${new URLSearchParams(Object.entries(query).map(([name, value]) => [name, String(value)])).toString()}`;
+
 /** A mail's HTML, made safe by the hub, for a sandboxed frame. */
 export const mailHtmlUrl = (entryId: number, images: boolean) => `/api/v1/entries/${entryId}/mail/html?images=${String(images)}`;
 /** The mail as it came, to be saved. */

@@ -101,6 +101,7 @@ export type Role = Schemas["Role"];
 /** A message of the socket, each kind told by the one key it has. */
 export type SocketMessage = Schemas["Frame"];
 
+export type AuditAct = Schemas["AuditAct"];
 export type AbsentAgent = Schemas["AbsentAgent"];
 export type AdherenceReport = Schemas["AdherenceReport"];
 export type AgentAdherence = Schemas["AgentAdherence"];

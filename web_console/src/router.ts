@@ -76,6 +76,7 @@ export const router = createRouter({
         { path: "alerts/new", name: "admin-new-alert", component: () => import("./views/AdminAlert.vue") },
         { path: "alerts/:ruleId(\\d+)", name: "admin-alert", component: () => import("./views/AdminAlert.vue") },
         { path: "users", name: "admin-users", component: () => import("./views/AdminUsers.vue") },
+        { path: "audit", name: "admin-audit", component: () => import("./views/AdminAudit.vue") },
         { path: "api-keys", name: "admin-api-keys", component: () => import("./views/AdminApiKeys.vue") },
       ],
     },

@@ -35,7 +35,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
-from hub.agents import accounts, audit, presence
+from hub.agents import access_links, accounts, audit, presence
+from hub.agents.link_mails import Forgotten
 from hub.calls import recordings as call_recordings
 from hub.calls.lines import Lines
 from hub.calls.recording_fetcher import RecordingFetcher
@@ -68,6 +69,7 @@ from hub.timeline.inbound import Intake
 from hub.timeline.mailroom import Mailroom
 from hub.timeline.media import MediaFetcher
 from hub.timeline.sending import Sender
+from hub.web import access_links as access_link_pages
 from hub.web import (
     agents,
     alert_rules,
@@ -109,9 +111,8 @@ from hub.web import (
     users,
     webhooks,
 )
-from hub.web import (
-    audit as audit_pages,
-)
+from hub.web import audit as audit_pages
+from hub.web import set_up as set_up_pages
 from hub.web.api import EXCEPTION_HANDLERS, Endpoint, api_routes, endpoints_of
 from hub.web.call_socket import CallSockets
 from hub.web.chat_socket import ChatSockets
@@ -172,6 +173,8 @@ ENDPOINTS: list[Endpoint] = endpoints_of(
     alert_rules,
     surveys,
     audit_pages,
+    access_link_pages,
+    set_up_pages,
 )
 
 
@@ -232,6 +235,7 @@ class Hub:
         self.teller = Teller(self.database, self.channels, self.vault, may_be_private=settings.private_webhooks)
         self.watch = Watch(self.database, self.wakes, self.teller)
         self.report_sender = ReportSender(self.database, self.wakes, self.channels, self.settings.public_url)
+        self.forgotten = Forgotten(self.database, self.channels, settings.public_url)
         self.forecaster = Forecaster(self.database)
         self.live = Live(self.database, self.tail, self.notices, process=self.process)
         self.report_turns = ReportTurns()
@@ -273,6 +277,7 @@ class Hub:
             "reports": self.report_sender.run(),
             "limits": self.watch.look(),
             "tellings": self.watch.tell(),
+            "forgotten passwords": self.forgotten.run(),
             "forecasts": self.forecaster.run(),
             "live": self.live.run(),
             "places": self.chat_sockets.run(),
@@ -371,6 +376,7 @@ def _prune(tx: Tx, settings: Settings) -> list[str]:
     tx.execute(delete(tables.arrival).where(arrived < tx.now - timedelta(days=settings.arrival_retention_days)))
     forget_keys(tx, tx.now - _KEY_RETENTION)
     accounts.forget_expired(tx, settings.session_idle_s)
+    access_links.forget_old(tx)
     forget_estimates(tx)
     a = tables.attachment.c
     abandoned = (a.entry_id.is_(None)) & (a.created_at < tx.now - _UPLOAD_RETENTION)

@@ -23,7 +23,7 @@ from typing import Any
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from sqlalchemy import Select, delete, insert, select, update
+from sqlalchemy import ColumnElement, Select, delete, insert, select, update
 
 from hub.agents import alerts, audit, roster
 from hub.agents.queues import emit_access, emit_queues, set_user_queues
@@ -40,6 +40,7 @@ from hub.timeline import customers, topics
 
 _u, _s, _k, _a = tables.user_account.c, tables.session.c, tables.api_key.c, tables.agent.c
 _f, _m, _c = tables.sign_in_failure.c, tables.queue_member.c, tables.conversation.c
+_l = tables.access_link.c
 
 API_KEY_PREFIX = "hub_"
 
@@ -221,6 +222,11 @@ def update_user(
     values: dict[str, Any] = {field: value for field, value in given.items() if value is not None}
     if desk_phone is not None:
         values["desk_phone"] = _read_desk_phone(tx, desk_phone)
+    if loses_admin:
+        # Whom they invited does not come in by it.
+        _withdraw_links(tx, _l.created_by == user_id)
+    if password_hash is not None or active is False:
+        _withdraw_links(tx, (_l.user_id == user_id) & (_l.kind == "password"))
     if password_hash is not None:
         values["password_hash"] = password_hash
         end_sessions(tx, user_id, keep=actor.session_hash if actor is not None else None)
@@ -250,6 +256,11 @@ def update_user(
         tx.wake("routing")
     _note_update(tx, actor, before, after, has_new_password=password_hash is not None)
     return after
+
+
+def _withdraw_links(tx: Tx, which: ColumnElement[bool]) -> None:
+    ended = {"ended_at": tx.now, "outcome": "withdrawn"}
+    tx.execute(update(tables.access_link).where(which, _l.ended_at.is_(None)).values(**ended))
 
 
 def _note_update(tx: Tx, actor: Viewer | None, before: UserView, after: UserView, *, has_new_password: bool) -> None:
@@ -337,12 +348,12 @@ def throttles(vault: Vault, email: str, address: str | None) -> tuple[Throttle, 
     found = [Throttle("email:" + vault.sign("sign-in", f"email {normal_email(email)}"), FREE_TRIES_PER_EMAIL)]
     if address is not None:
         found.append(
-            Throttle("address:" + vault.sign("sign-in", f"address {_network(address)}"), FREE_TRIES_PER_ADDRESS)
+            Throttle("address:" + vault.sign("sign-in", f"address {network(address)}"), FREE_TRIES_PER_ADDRESS)
         )
     return tuple(found)
 
 
-def _network(address: str) -> str:
+def network(address: str) -> str:
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:
@@ -420,9 +431,10 @@ def open_session(
     *,
     new_password_hash: str | None = None,
     address: str | None = None,
+    browser: str | None = None,
 ) -> OpenedSession:
     """A session for whoever has just shown their password. Their state is left alone: an agent is offline until the
-    console's socket connects, and then chooses. `address`: where they sign in from."""
+    console's socket connects, and then chooses. `address`, `browser`: where they sign in from."""
     end_attempt(tx, tried)
     if new_password_hash is not None:
         tx.execute(update(tables.user_account).where(_u.id == user_id).values(password_hash=new_password_hash))
@@ -434,6 +446,8 @@ def open_session(
         "created_at": tx.now,
         "seen_at": tx.now,
         "expires_at": tx.now + timedelta(seconds=max_s),
+        "address": address,
+        "browser": browser,
     }
     tx.execute(insert(tables.session).values(**row))
     user = load_user(tx, user_id)
@@ -479,6 +493,54 @@ def end_sessions(tx: Tx, user_id: int, *, keep: str | None = None) -> None:
         condition &= _s.token_hash != keep
     if tx.execute(delete(tables.session).where(condition)).rowcount:
         emit_access(tx, [user_id])
+
+
+@dataclass(frozen=True, slots=True)
+class OwnSession:
+    """One of a person's sessions; `id` names it and is no secret."""
+
+    id: str
+    address: str | None
+    browser: str | None
+    created_at: datetime
+    seen_at: datetime
+    is_screen: bool
+    is_this: bool
+
+
+def load_sessions(tx: Tx, viewer: Viewer, idle_s: int) -> list[OwnSession]:
+    """The viewer's own that have not ended, the one used last first."""
+    mine = select(tables.session).where(_s.user_id == viewer.user_id, _s.expires_at > tx.now, is_used(tx.now, idle_s))
+    return [
+        OwnSession(
+            id=_session_id(row.token_hash),
+            address=row.address,
+            browser=row.browser,
+            created_at=row.created_at,
+            seen_at=row.seen_at,
+            is_screen=row.is_screen,
+            is_this=row.token_hash == viewer.session_hash,
+        )
+        for row in tx.rows(mine.order_by(_s.seen_at.desc(), _s.token_hash))
+    ]
+
+
+def _session_id(token_hash: str) -> str:
+    """So much of the hash that no two are the same, and so little that it is of no use."""
+    return token_hash[:16]
+
+
+def end_other_sessions(tx: Tx, viewer: Viewer, session_id: str | None = None) -> None:
+    """The viewer signs out elsewhere: everywhere but here, or of one session. NotFound if it is none of theirs."""
+    others = select(_s.token_hash).where(_s.user_id == viewer.user_id)
+    hashes = [row.token_hash for row in tx.rows(others) if row.token_hash != viewer.session_hash]
+    ended = [each for each in hashes if session_id is None or _session_id(each) == session_id]
+    if session_id is not None and not ended:
+        raise NotFound("there is no such session")
+    if ended:
+        tx.execute(delete(tables.session).where(_s.token_hash.in_(ended)))
+        _note_own(tx, viewer, "session.ended_elsewhere")
+        emit_access(tx, [viewer.user_id])
 
 
 def forget_expired(tx: Tx, idle_s: int) -> int:

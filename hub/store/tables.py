@@ -1,6 +1,6 @@
 """The tables, the same on SQLite and PostgreSQL. Each constraint is named for the rule it keeps.
 
-who works here     user_account ─ session, api_key, agent (state, capacity), connection (open console sockets)
+who works here     user_account ─ session, api_key, access_link, agent (state, capacity), connection (open console sockets)
 where it arrives   channel → queue ─ queue_member
 who can do what    skill ─ agent_skill, queue_skill (what the work of a queue requires)
 when we are there  calendar ─ calendar_version
@@ -175,6 +175,11 @@ organisation = Table(
     Column("threshold_s", Integer, nullable=False, server_default=text("20")),
     Column("short_s", Integer, nullable=False, server_default=text("5")),
     Column("figures_version", Integer, nullable=False, server_default=text("1")),
+    # Where it is (ISO 3166), and which languages its customers speak.
+    Column("country", Text),
+    Column("languages", JSON(none_as_null=True)),
+    # Which step of the first set-up comes next (agents.set_up); null: it is over.
+    Column("set_up_step", Text),
     CheckConstraint("id = 1", name="only_one_row"),
 )
 
@@ -207,6 +212,9 @@ session = Table(
     _at("created_at"),
     _at("seen_at"),
     _at("expires_at"),
+    # Where and with which browser it began, for its owner to tell one from another.
+    Column("address", Text),
+    Column("browser", Text),
     # It is of a screen on a wall, which may look and nothing else, and for weeks (agents.accounts).
     Column("is_screen", Boolean, nullable=False, server_default=false()),
     Index("ix_session_user_id", "user_id"),
@@ -225,6 +233,46 @@ api_key = Table(
     _at("last_used_at", nullable=True),
     _at("revoked_at", nullable=True),
     _one_of("role", "agent", "supervisor", "admin"),
+    **_AUTO,
+)
+
+# What lets somebody in once: an invitation, or a link to set a new password. The token is kept as a hash.
+access_link = Table(
+    "access_link",
+    metadata,
+    _id(),
+    Column("kind", Text, nullable=False),
+    Column("token_hash", Text, nullable=False, unique=True),
+    Column("email", Text, nullable=False),
+    # Of a new password: whose. Of an invitation: who it became.
+    _ref("user_id", "user_account.id", nullable=True, ondelete="CASCADE"),
+    # What the invited will be.
+    Column("role", Text, nullable=False),
+    Column("language", Text, nullable=False),
+    Column("queue_ids", JSON, nullable=False),
+    Column("team_ids", JSON, nullable=False),
+    Column("skills", JSON, nullable=False),
+    # Null: whoever forgot their password asked for it.
+    _ref("created_by", "user_account.id", nullable=True),
+    _at("created_at"),
+    _at("expires_at"),
+    _at("ended_at", nullable=True),
+    # used, withdrawn
+    Column("outcome", Text),
+    # What became of the mail with it; null: none was sent.
+    Column("mail_state", Text),
+    Column("mail_code", Text),
+    _one_of("kind", "invitation", "password"),
+    _one_of("role", "agent", "supervisor", "admin"),
+    CheckConstraint("(ended_at IS NULL) = (outcome IS NULL)", name="ended_has_an_outcome"),
+    Index(
+        "uq_access_link_open",
+        "kind",
+        "email",
+        unique=True,
+        sqlite_where=text("ended_at IS NULL"),
+        postgresql_where=text("ended_at IS NULL"),
+    ),
     **_AUTO,
 )
 

@@ -2399,3 +2399,146 @@ class AuditAct(Answer):
     subject: str
     subject_id: str
     data: dict[str, object]
+
+
+# --- links that let people in -------------------------------------------------------------------------------------------
+
+# What token_urlsafe(32) makes, and a little more.
+Token = Annotated[str, StringConstraints(min_length=20, max_length=100, pattern=r"^[A-Za-z0-9_-]+$")]
+LanguageTag = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})?$")]
+
+
+class NewInvitation(Request):
+    """`skills`: skill's id → level."""
+
+    email: Email
+    role: Role = Role.AGENT
+    language: LanguageTag = "en"
+    queue_ids: Annotated[list[int], Field(max_length=1_000)] = []
+    team_ids: Annotated[list[int], Field(max_length=1_000)] = []
+    skills: Annotated[dict[int, Annotated[int, Field(ge=1, le=5)]], Field(max_length=200)] = {}
+
+
+class InvitationView(Answer):
+    """`mail_state` null: no mail was sent, as there is no account to send from; `mail_code`: why one did not leave."""
+
+    id: int
+    email: str
+    role: Role
+    language: str
+    queue_ids: list[int]
+    team_ids: list[int]
+    invited_by: str | None
+    created_at: datetime
+    expires_at: datetime
+    mail_state: Literal["sent", "failed"] | None
+    mail_code: str | None
+
+
+class IssuedLinkView(Answer):
+    """`url` is shown once: it is kept nowhere."""
+
+    invitation: InvitationView
+    url: str
+
+
+class LinkToken(Request):
+    token: Token
+
+
+class LinkView(Answer):
+    """`name`: of whose password it is; "" for an invitation."""
+
+    kind: Literal["invitation", "password"]
+    email: str
+    name: str
+    language: str
+    organisation: str
+    invited_by: str | None
+    expires_at: datetime
+
+
+class UseLink(LinkToken):
+    """`name`: what the invited is called; not for a password."""
+
+    name: Name | None = None
+    password: Password
+
+
+class LinkUsed(Answer):
+    email: str
+
+
+class AskPassword(Request):
+    email: Email
+
+
+class OwnSessionView(Answer):
+    """`browser`: what it says of itself. `is_this`: the one that asks."""
+
+    id: str
+    address: str | None
+    browser: str | None
+    created_at: datetime
+    seen_at: datetime
+    is_screen: bool
+    is_this: bool
+
+
+# --- the first set-up ---------------------------------------------------------------------------------------------------
+
+SetUpStep = Literal["organisation", "account", "team", "channel", "test", "done"]
+SetUpCode = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=40)]
+
+
+class Welcome(Answer):
+    """`needs_set_up`: nobody administers this hub yet. `can_reset_password`: links can be sent by mail."""
+
+    needs_set_up: bool
+    can_reset_password: bool
+
+
+class SaveOrganisation(Request):
+    """`time_zone`: an IANA name; `country`: ISO 3166, two letters; `languages`: the customers', the usual one first."""
+
+    name: Name
+    time_zone: Zone
+    country: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")] | None = None
+    languages: Annotated[list[LanguageTag], Field(max_length=20)] = []
+
+
+class OrganisationView(Answer):
+    name: str
+    time_zone: str
+    country: str | None
+    languages: list[str]
+
+
+class SetUpKey(Request):
+    """`code`: what the hub printed when it started."""
+
+    code: SetUpCode
+
+
+class SetUpOrganisation(SaveOrganisation, SetUpKey):
+    pass
+
+
+class SetUpAccount(SetUpKey):
+    name: Name
+    email: Email
+    password: Password
+    language: LanguageTag = "en"
+
+
+class SetUpView(Answer):
+    """`step`: which comes next; null: it is over."""
+
+    step: SetUpStep | None
+    organisation: OrganisationView
+
+
+class SetSetUpStep(Request):
+    """null: it is over, finished or not."""
+
+    step: SetUpStep | None

@@ -6,6 +6,7 @@ goes to the page in the answer's body, which no other site can read.
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import timedelta
 
 from hub.agents import accounts
@@ -13,7 +14,10 @@ from hub.domain.views import UserView
 from hub.errors import Conflict, Forbidden, InvalidInput, Unauthenticated
 from hub.store.database import Tx
 from hub.web.api import SESSION_COOKIE, Access, Context, endpoint
-from hub.web.schemas import ChangePassword, Session, SignIn, UpdateMe
+from hub.web.schemas import ChangePassword, OwnSessionView, Page, Session, SignIn, UpdateMe
+
+# As much as tells one browser from another.
+_BROWSER_LENGTH = 300
 
 
 @endpoint(
@@ -47,6 +51,7 @@ async def sign_in(context: Context, body: SignIn) -> Session:
         hub.settings.session_max_s,
         new_password_hash=better_hash,
         address=address,
+        browser=(context.request.headers.get("user-agent") or "")[:_BROWSER_LENGTH] or None,
     )
     set_session_cookie(context, opened.token, hub.settings.session_max_s)
     ends = hub.database.clock() + timedelta(seconds=hub.settings.session_max_s)
@@ -84,6 +89,26 @@ async def sign_out(context: Context) -> None:
         raise Forbidden("an API key has no session to end; revoke the key instead")
     await context.hub.database.transaction(accounts.close_session, context.viewer)
     set_session_cookie(context, "", 0)
+
+
+@endpoint("GET", "/me/sessions", access=Access.AGENT, summary="Where you are signed in")
+async def list_my_sessions(context: Context) -> Page[OwnSessionView]:
+    """The one used last first."""
+    hub = context.hub
+    found = await hub.database.read(accounts.load_sessions, context.viewer, hub.settings.session_idle_s)
+    return Page([OwnSessionView.model_validate(asdict(each)) for each in found])
+
+
+@endpoint("DELETE", "/me/sessions", access=Access.AGENT, summary="Sign out everywhere else")
+async def end_other_sessions(context: Context) -> None:
+    """All your sessions but this one end at once, screens on walls too."""
+    await context.hub.database.transaction(accounts.end_other_sessions, context.viewer)
+
+
+@endpoint("DELETE", "/me/sessions/{session_id}", access=Access.AGENT, summary="Sign out in one place")
+async def end_my_session(context: Context, session_id: str) -> None:
+    """404 for the session that asks: that one signs out."""
+    await context.hub.database.transaction(accounts.end_other_sessions, context.viewer, session_id)
 
 
 @endpoint("PATCH", "/me", access=Access.AGENT, summary="Change your name, language or signature")

@@ -37,7 +37,14 @@ def test_what_a_screen_on_a_wall_may_is_there() -> None:
 
 def test_every_endpoint_for_nobody_says_why() -> None:
     assert [(item.method, item.path) for item in ENDPOINTS if item.access is Access.NOBODY_NEEDED] == [
-        ("POST", "/session")
+        ("POST", "/session"),
+        ("POST", "/links/look"),
+        ("POST", "/links/use"),
+        ("POST", "/password-link"),
+        ("GET", "/welcome"),
+        ("POST", "/set-up/look"),
+        ("PUT", "/set-up/organisation"),
+        ("POST", "/set-up/account"),
     ]
 
 

@@ -54,6 +54,50 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/me/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Where you are signed in
+         * @description The one used last first.
+         */
+        get: operations["list_my_sessions"];
+        put?: never;
+        post?: never;
+        /**
+         * Sign out everywhere else
+         * @description All your sessions but this one end at once, screens on walls too.
+         */
+        delete: operations["end_other_sessions"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/sessions/{session_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Sign out in one place
+         * @description 404 for the session that asks: that one signs out.
+         */
+        delete: operations["end_my_session"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/me": {
         parameters: {
             query?: never;
@@ -3034,6 +3078,264 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/invitations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Invitations that nobody has used yet
+         * @description The newest first; also those whose time is over, which can be sent again.
+         */
+        get: operations["list_invitations"];
+        put?: never;
+        /**
+         * Invite somebody to work here
+         * @description Goes out by mail where the hub has an account to send from; the answer is the only place where the link is ever shown.
+         *     409 `email_taken`, `already_invited`.
+         */
+        post: operations["invite"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/invitations/{invitation_id}/send": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send an invitation again
+         * @description With a new link, for seven days from now; the one before is good for nothing any more.
+         */
+        post: operations["send_invitation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/invitations/{invitation_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Withdraw an invitation
+         * @description Its link is good for nothing from now on.
+         */
+        delete: operations["withdraw_invitation"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/users/{user_id}/password-link": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Let somebody set a new password
+         * @description A link for one day; the password they have is good until it is used, and then all their sessions end.
+         */
+        post: operations["make_password_link"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/links/look": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * What a link is for
+         * @description 404 `link_ended` whatever is wrong with it.
+         */
+        post: operations["look_at_link"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/links/use": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Come in by an invitation, or set a new password
+         * @description Signs nobody in: that is the next step, with the password that was just chosen. 404 `link_ended`; 409 `email_taken` if
+         *     the invited works here by now.
+         */
+        post: operations["use_link"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/password-link": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ask for a link to set a new password
+         * @description 204 whether somebody has this address or not; if so, they get a mail.
+         */
+        post: operations["ask_password"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/welcome": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What may be done before signing in */
+        get: operations["get_welcome"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/set-up/look": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Begin the set-up
+         * @description 403 `wrong_code`; 409 `already_set_up` once somebody works here.
+         */
+        post: operations["look_at_set_up"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/set-up/organisation": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Say whose hub it is */
+        put: operations["set_up_organisation"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/set-up/account": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Become the first administrator
+         * @description Signs nobody in: that is the next step, with the password that was just chosen.
+         */
+        post: operations["set_up_account"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/set-up": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Where the set-up stands */
+        get: operations["get_set_up"];
+        /** Go on with the set-up, or end it */
+        put: operations["set_set_up_step"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/organisation": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Change the organisation
+         * @description With another time zone days begin at other instants: figures are made anew.
+         */
+        put: operations["save_organisation"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -3217,6 +3519,9 @@ export interface components {
             created_at: string;
             last_used_at: string | null;
             hint: string;
+        };
+        AskPassword: {
+            email: string;
         };
         AssignToAction: {
             /**
@@ -4372,6 +4677,22 @@ export interface components {
             exclusive: components["schemas"]["ChannelKind"][];
             usual: components["schemas"]["InterruptionRules"];
         };
+        /** @description `mail_state` null: no mail was sent, as there is no account to send from; `mail_code`: why one did not leave. */
+        InvitationView: {
+            id: number;
+            email: string;
+            role: components["schemas"]["Role"];
+            language: string;
+            queue_ids: number[];
+            team_ids: number[];
+            invited_by: string | null;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            expires_at: string;
+            mail_state: ("sent" | "failed") | null;
+            mail_code: string | null;
+        };
         /** @description `token` is shown this once; only its hash is kept. */
         IssuedApiKey: {
             id: number;
@@ -4382,6 +4703,11 @@ export interface components {
             last_used_at: string | null;
             hint: string;
             token: string;
+        };
+        /** @description `url` is shown once: it is kept nowhere. */
+        IssuedLinkView: {
+            invitation: components["schemas"]["InvitationView"];
+            url: string;
         };
         /** @description A limit broke, or is well again: then it is to be dropped. */
         KpiAlertChanged: {
@@ -4485,6 +4811,24 @@ export interface components {
         };
         LineOffer: {
             sdp: string;
+        };
+        LinkToken: {
+            token: string;
+        };
+        LinkUsed: {
+            email: string;
+        };
+        /** @description `name`: of whose password it is; "" for an invitation. */
+        LinkView: {
+            /** @enum {string} */
+            kind: "invitation" | "password";
+            email: string;
+            name: string;
+            language: string;
+            organisation: string;
+            invited_by: string | null;
+            /** Format: date-time */
+            expires_at: string;
         };
         /**
          * @description One hour of the week: `weekday` 1 is Monday (ISO 8601), `hour` 0 to 23 of the local clock. `count` over all of the
@@ -4767,6 +5111,22 @@ export interface components {
                 nodes: {
                     [key: string]: components["schemas"]["FlowMenuNode"] | components["schemas"]["FlowLanguageNode"] | components["schemas"]["FlowHoursNode"] | components["schemas"]["FlowSayNode"] | components["schemas"]["FlowQueueNode"] | components["schemas"]["FlowVoicemailNode"] | components["schemas"]["FlowCallbackNode"] | components["schemas"]["FlowNumberNode"] | components["schemas"]["FlowHangUpNode"];
                 };
+            };
+        };
+        /** @description `skills`: skill's id → level. */
+        NewInvitation: {
+            email: string;
+            /** @default agent */
+            role: components["schemas"]["Role"];
+            /** @default en */
+            language: string;
+            /** @default [] */
+            queue_ids: number[];
+            /** @default [] */
+            team_ids: number[];
+            /** @default {} */
+            skills: {
+                [key: string]: number;
             };
         };
         /**
@@ -5159,6 +5519,12 @@ export interface components {
             name: string;
             time_zone: string;
         };
+        OrganisationView: {
+            name: string;
+            time_zone: string;
+            country: string | null;
+            languages: string[];
+        };
         /** @description When: after so long, while the estimated wait is above so much, or either; at least one is wanted. */
         OverflowIn: {
             queue_ids: number[];
@@ -5177,6 +5543,18 @@ export interface components {
             after_s: number | null;
             /** @default null */
             ewt_over_s: number | null;
+        };
+        /** @description `browser`: what it says of itself. `is_this`: the one that asks. */
+        OwnSessionView: {
+            id: string;
+            address: string | null;
+            browser: string | null;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            seen_at: string;
+            is_screen: boolean;
+            is_this: boolean;
         };
         PageSupervisorAction: {
             /**
@@ -5276,6 +5654,12 @@ export interface components {
             next_cursor: string | null;
         };
         /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
+        Page_InvitationView_: {
+            items: components["schemas"]["InvitationView"][];
+            /** @default null */
+            next_cursor: string | null;
+        };
+        /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
         Page_KpiAlertView_: {
             items: components["schemas"]["KpiAlertView"][];
             /** @default null */
@@ -5284,6 +5668,12 @@ export interface components {
         /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
         Page_MeasureDefinition_: {
             items: components["schemas"]["MeasureDefinition"][];
+            /** @default null */
+            next_cursor: string | null;
+        };
+        /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
+        Page_OwnSessionView_: {
+            items: components["schemas"]["OwnSessionView"][];
             /** @default null */
             next_cursor: string | null;
         };
@@ -6076,6 +6466,15 @@ export interface components {
             short_s: number;
             expected_version: number;
         };
+        /** @description `time_zone`: an IANA name; `country`: ISO 3166, two letters; `languages`: the customers', the usual one first. */
+        SaveOrganisation: {
+            name: string;
+            time_zone: string;
+            /** @default null */
+            country: string | null;
+            /** @default [] */
+            languages: string[];
+        };
         SaveShiftDay: {
             pieces: components["schemas"]["ShiftPiece"][];
         };
@@ -6193,6 +6592,10 @@ export interface components {
             /** @enum {string} */
             recordings_for_agents: "own" | "seen" | "none";
         };
+        /** @description null: it is over, finished or not. */
+        SetSetUpStep: {
+            step: ("organisation" | "account" | "team" | "channel" | "test" | "done") | null;
+        };
         /**
          * @description Skill's id → level, 1 to 5. Replaces all that the person had. With `expected_version` (that of the row), 409
          *     `version_conflict` when somebody changed the person meanwhile.
@@ -6216,6 +6619,32 @@ export interface components {
             topic_id: number | null;
             /** @default false */
             direct: boolean;
+        };
+        SetUpAccount: {
+            code: string;
+            name: string;
+            email: string;
+            password: string;
+            /** @default en */
+            language: string;
+        };
+        /** @description `code`: what the hub printed when it started. */
+        SetUpKey: {
+            code: string;
+        };
+        SetUpOrganisation: {
+            code: string;
+            name: string;
+            time_zone: string;
+            /** @default null */
+            country: string | null;
+            /** @default [] */
+            languages: string[];
+        };
+        /** @description `step`: which comes next; null: it is over. */
+        SetUpView: {
+            step: ("organisation" | "account" | "team" | "channel" | "test" | "done") | null;
+            organisation: components["schemas"]["OrganisationView"];
         };
         /** @description What the agent decides about a message whose fate is unknown or that failed. */
         SettleDelivery: {
@@ -6921,6 +7350,13 @@ export interface components {
             /** @default null */
             expected_version: number | null;
         };
+        /** @description `name`: what the invited is called; not for a password. */
+        UseLink: {
+            token: string;
+            /** @default null */
+            name: string | null;
+            password: string;
+        };
         UserView: {
             id: number;
             email: string;
@@ -6966,6 +7402,11 @@ export interface components {
         /** @description The customer card the server takes for open on this screen. */
         WatchingFrame: {
             watching: number | null;
+        };
+        /** @description `needs_set_up`: nobody administers this hub yet. `can_reset_password`: links can be sent by mail. */
+        Welcome: {
+            needs_set_up: boolean;
+            can_reset_password: boolean;
         };
         /**
          * @description `contacts` come in `interval_s` and take `aht_s` each; `patience_s` null: customers wait for ever (Erlang C), else they
@@ -7195,6 +7636,91 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Session"];
                 };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_my_sessions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_OwnSessionView_"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    end_other_sessions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    end_my_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                session_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description It failed; `code` says why */
             default: {
@@ -13281,6 +13807,479 @@ export interface operations {
                 };
                 content: {
                     "text/csv": string;
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_invitations: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_InvitationView_"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    invite: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewInvitation"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IssuedLinkView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    send_invitation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                invitation_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IssuedLinkView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    withdraw_invitation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                invitation_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    make_password_link: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IssuedLinkView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    look_at_link: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LinkToken"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LinkView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    use_link: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UseLink"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LinkUsed"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    ask_password: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AskPassword"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_welcome: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Welcome"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    look_at_set_up: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SetUpKey"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SetUpView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    set_up_organisation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SetUpOrganisation"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SetUpView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    set_up_account: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SetUpAccount"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LinkUsed"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_set_up: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SetUpView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    set_set_up_step: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SetSetUpStep"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SetUpView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    save_organisation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SaveOrganisation"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OrganisationView"];
                 };
             };
             /** @description It failed; `code` says why */

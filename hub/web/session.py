@@ -102,13 +102,20 @@ async def list_my_sessions(context: Context) -> Page[OwnSessionView]:
 @endpoint("DELETE", "/me/sessions", access=Access.AGENT, summary="Sign out everywhere else")
 async def end_other_sessions(context: Context) -> None:
     """All your sessions but this one end at once, screens on walls too."""
+    _check_is_session(context)
     await context.hub.database.transaction(accounts.end_other_sessions, context.viewer)
 
 
 @endpoint("DELETE", "/me/sessions/{session_id}", access=Access.AGENT, summary="Sign out in one place")
 async def end_my_session(context: Context, session_id: str) -> None:
     """404 for the session that asks: that one signs out."""
+    _check_is_session(context)
     await context.hub.database.transaction(accounts.end_other_sessions, context.viewer, session_id)
+
+
+def _check_is_session(context: Context) -> None:
+    if context.viewer.session_hash is None:
+        raise Forbidden("an API key cannot sign its owner out")
 
 
 @endpoint("PATCH", "/me", access=Access.AGENT, summary="Change your name, language or signature")

@@ -15,7 +15,7 @@ from hub.domain.values import ChannelKind
 from hub.store import tables
 from hub.store.database import Tx
 from hub.timeline import channels
-from tests.channels.mailserver import MailServer, Mishap, running_mail_server
+from tests.channels.mailserver import MailServer, running_mail_server
 from tests.support.clock import FrozenClock
 from tests.web.conftest import PASSWORD, PUBLIC_URL, Call, Caller, People
 from tests.web.test_report_schedules import mails
@@ -208,7 +208,7 @@ async def test_invitation_goes_out_by_mail_in_the_language_of_the_invited(
 async def test_mail_that_is_not_taken_is_told_and_the_link_is_good_all_the_same(
     as_admin: Caller, as_nobody: Caller, server: MailServer
 ) -> None:
-    server.mishaps.append(Mishap("RCPT", "550 5.1.1 no such mailbox"))
+    server.play("RCPT", "550 5.1.1 no such mailbox")
     shown, token = await invited(as_admin)
     assert shown["mail_state"] == "failed"
     assert await is_good(as_nobody, token)

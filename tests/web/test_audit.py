@@ -365,7 +365,7 @@ async def test_export_holds_all_pages_disarms_formulas_and_is_noted_itself(
     assert answer.headers["content-disposition"] == 'attachment; filename="audit.csv"'
     head, *rows = csv.reader(io.StringIO(answer.content.decode("utf-8-sig")))
     assert head[:6] == ["at", "who", "who_id", "api_key", "address", "action"]
-    assert [row[8] for row in rows] == ["'=4", "'=3", "'=2", "'=1", "'=0"]
+    assert [row[8] for row in rows[:5]] == ["'=4", "'=3", "'=2", "'=1", "'=0"]
     newest = (await _acts(as_admin))[0]
     assert (newest["action"], newest["data"]["filters"]) == ("audit.exported", {"area": "queue"})
 

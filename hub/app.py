@@ -78,6 +78,7 @@ from hub.web import (
     calendars,
     callbacks,
     calls,
+    canned_replies,
     channels,
     chat_socket,
     conversations,
@@ -168,6 +169,7 @@ ENDPOINTS: list[Endpoint] = endpoints_of(
     teams,
     alert_rules,
     surveys,
+    canned_replies,
 )
 
 

@@ -388,6 +388,11 @@ def _address(customer: CustomerView, conversation: ConversationView, kind: Conta
     return next((point.address for point in (*here, *working)), "")
 
 
+def faults_of(text: CannedText) -> dict[str, str]:
+    """Field → why it could not be kept."""
+    return {name.removeprefix("texts.0."): fault for name, fault in _faults_of_texts([text]).items()}
+
+
 # Whoever stands in the preview: nobody, with an address and a number that are kept for examples (RFC 2606; 555-0100 to
 # 555-0199 in North America's numbering plan).
 _SAMPLE_NAMES: Mapping[str, str] = {
@@ -401,10 +406,7 @@ _SAMPLE_NAMES: Mapping[str, str] = {
 
 
 def preview(tx: Tx, viewer: Viewer, text: CannedText, *, queue_id: int | None, is_known: bool) -> Rendered:
-    """For a sample customer; `is_known` False: one of whom only a number is known. InvalidInput names what cannot be."""
-    faults = {name.removeprefix("texts.0."): fault for name, fault in _faults_of_texts([text]).items()}
-    if faults:
-        raise InvalidInput("; ".join(faults.values()), fields=faults)
+    """For a sample customer; `is_known` False: one of whom only a number is known. What is no placeholder stays as it is."""
     queue = tables.queue.c
     wanted = select(queue.name).order_by(queue.id).limit(1)
     name = _SAMPLE_NAMES.get(text.language, _SAMPLE_NAMES["en"])

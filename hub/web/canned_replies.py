@@ -13,6 +13,7 @@ from hub.web.schemas import (
     NewCannedReply,
     Page,
     PreviewCannedReply,
+    PreviewedReply,
     RenderCannedReply,
     RenderedReply,
     SaveCannedReply,
@@ -52,13 +53,13 @@ async def create_canned_reply(context: Context, body: NewCannedReply) -> CannedR
 
 # Before the paths with an id: routes are tried in their order.
 @endpoint("POST", "/canned-replies/preview", access=Access.AGENT, summary="How a text reads to a sample customer")
-async def preview_canned_reply(context: Context, body: PreviewCannedReply) -> RenderedReply:
-    """Stores nothing."""
+async def preview_canned_reply(context: Context, body: PreviewCannedReply) -> PreviewedReply:
+    """Stores nothing. `faults` says why the text could not be kept as it is; it is filled in all the same."""
     text = CannedText(body.language, body.text, body.subject)
     rendered = await context.hub.database.read(
         canned_replies.preview, context.viewer, text, queue_id=body.queue_id, is_known=body.is_known
     )
-    return _answer(rendered)
+    return PreviewedReply(rendered=_answer(rendered), faults=canned_replies.faults_of(text))
 
 
 @endpoint("GET", "/canned-replies/{reply_id}", access=Access.AGENT, summary="One canned reply")

@@ -2441,3 +2441,10 @@ class RenderedReply(Answer):
     subject: str | None
     language: str
     missing: list[PlaceholderName]
+
+
+class PreviewedReply(Answer):
+    """`faults`: field (language, text, subject) → why it could not be kept."""
+
+    rendered: RenderedReply
+    faults: dict[str, str]

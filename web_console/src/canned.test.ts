@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { blanks, codeFrom, findable, fits, folders, search, slashAt, textFor } from "./canned";
+import { blanks, codeFrom, findable, fits, folders, inOneLine, search, slashAt, textFor } from "./canned";
 import type { CannedReplyView } from "./events";
 
 const reply = (values: Partial<CannedReplyView>): CannedReplyView => ({
@@ -92,4 +92,8 @@ test("what is still to be filled in is found, and what only looks like it is not
     ["customer.first_name", "{{customer.first_name}}"],
     ["today", "{{ Today }}"],
   ]);
+});
+
+test("in a list, values go by their names", () => {
+  expect(inOneLine("Dear {{customer.name|you}},\n\nfine {{x}}", (name) => name.toUpperCase())).toBe("Dear ‹CUSTOMER.NAME›, fine {{x}}");
 });

@@ -123,6 +123,17 @@ export function blanks(text: string): Blank[] {
   return found;
 }
 
+/** The text as a list shows it: one line, and the names of values where their braces stand. */
+export function inOneLine(text: string, nameOf: (name: Placeholder) => string, most = 160): string {
+  let line = "";
+  let done = 0;
+  for (const blank of blanks(text)) {
+    line += `${text.slice(done, blank.from)}‹${nameOf(blank.name)}›`;
+    done = blank.to;
+  }
+  return `${line}${text.slice(done)}`.replace(/\s+/gu, " ").slice(0, most);
+}
+
 // --- while one is written
 
 export type CannedScope = CannedReplyView["scope"];

@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, Row, delete, func, insert, or_, select, true, update
 
+from hub.agents import audit
 from hub.agents.viewer import Viewer
 from hub.domain.events import STAFF, CannedReplyChanged, user_topic
 from hub.domain.placeholders import (
@@ -172,6 +173,9 @@ def create_reply(tx: Tx, viewer: Viewer, wanted: Wanted) -> CannedReplyView:
         raise _taken()
     _write_queues(tx, row.id, wanted.queue_ids)
     tx.emit(CannedReplyChanged(row.id), _audience(values["owner_id"]))
+    if wanted.scope != "personal":
+        named = {"name": wanted.title, "code": wanted.code}
+        audit.note(tx, viewer, "canned_reply.created", "canned_reply", row.id, named)
     return access_reply(tx, viewer, row.id)
 
 
@@ -188,9 +192,19 @@ def replace_reply(
     values = _values(tx, viewer, wanted)
     _check_code_is_free(tx, wanted.code, values["owner_id"], reply_id)
     tx.execute(update(tables.canned_reply).where(_r.id == reply_id).values(version=_r.version + 1, **values))
+    queues_before = [
+        row.queue_id for row in tx.rows(select(_q.queue_id).where(_q.reply_id == reply_id).order_by(_q.queue_id))
+    ]
     tx.execute(delete(tables.canned_reply_queue).where(_q.reply_id == reply_id))
     _write_queues(tx, reply_id, wanted.queue_ids)
     tx.emit(CannedReplyChanged(reply_id), _audience(before.owner_id) | _audience(values["owner_id"]))
+    if before.owner_id is None or wanted.scope != "personal":
+        was, now = (
+            _audited(values, ids) for values, ids in ((before._mapping, queues_before), (values, wanted.queue_ids))
+        )
+        audit.note_change(
+            tx, viewer, "canned_reply.changed", "canned_reply", reply_id, was, now, name=before.title, secret={"texts"}
+        )
     return access_reply(tx, viewer, reply_id)
 
 
@@ -199,6 +213,9 @@ def remove_reply(tx: Tx, viewer: Viewer, reply_id: int) -> None:
     before = _lock(tx, viewer, reply_id)
     tx.execute(delete(tables.canned_reply).where(_r.id == reply_id))
     tx.emit(CannedReplyChanged(reply_id), _audience(before.owner_id))
+    if before.owner_id is None:
+        named = {"name": before.title, "code": before.code}
+        audit.note(tx, viewer, "canned_reply.removed", "canned_reply", reply_id, named)
 
 
 def check_reply(tx: Tx, wanted: Wanted) -> Wanted:
@@ -303,6 +320,13 @@ def _values(tx: Tx, viewer: Viewer, wanted: Wanted) -> dict[str, Any]:
     }
 
 
+def _audited(values: Mapping[str, Any], queue_ids: Collection[int]) -> dict[str, Any]:
+    """What the audit log compares. What is personal is nobody's to read there: only shared ones are noted."""
+    return {name: values[name] for name in ("title", "code", "folder", "scope", "texts")} | {
+        "queue_ids": list(queue_ids)
+    }
+
+
 def _write_queues(tx: Tx, reply_id: int, queue_ids: Collection[int]) -> None:
     if queue_ids:
         rows = [{"reply_id": reply_id, "queue_id": queue_id} for queue_id in queue_ids]
@@ -334,13 +358,13 @@ def render(
     is_note: bool = False,
     language: str | None = None,
 ) -> Rendered:
-    """For this conversation, in `language`, else the customer's, else the first there is. Values in a mail are escaped for
+    """For this conversation, in `language`, else the customer's, else one of the house's, else the first there is. Values in a mail are escaped for
     its markup, elsewhere they stand as they are. NotFound if the viewer may not see the reply or the conversation."""
     reply = access_reply(tx, viewer, reply_id)
     conversation = conversations.access_conversation(tx, viewer, conversation_id)
     customer = customers.load_customer(tx, conversation.customer_id)
     texts = [CannedText(each.language, each.text, each.subject) for each in reply.texts]
-    chosen = choose_text(texts, language, customer.language)
+    chosen = choose_text(texts, language, customer.language, *_house_languages(tx))
     values = load_values(tx, viewer, conversation, customer, chosen.language)
     is_markup = conversation.channel_kind is ChannelKind.EMAIL and not is_note
     return fill_in(chosen, values, is_markup=is_markup)
@@ -436,6 +460,12 @@ def _house_values(tx: Tx, viewer: Viewer, language: str) -> dict[str, str]:
         "organisation.name": organisation.name if organisation is not None else "",
         "today": written_day(tx.now.astimezone(zone).date(), language),
     }
+
+
+def _house_languages(tx: Tx) -> tuple[str, ...]:
+    """Those of our customers, the usual one first; empty as long as nobody has said it."""
+    organisation = tx.first(tables.organisation.select())
+    return tuple(organisation._mapping.get("languages") or ()) if organisation is not None else ()
 
 
 def note_use(tx: Tx, viewer: Viewer, reply_id: int) -> None:

@@ -224,6 +224,22 @@ async def test_a_shared_reply_made_personal_is_no_longer_the_others(scene: Scene
     )
 
 
+async def test_what_is_done_with_shared_replies_is_noted_without_their_texts(scene: Scene) -> None:
+    chief = await scene.agent(role=Role.SUPERVISOR)
+    own, change, remove = await put(scene, chief, "own"), canned_replies.replace_reply, canned_replies.remove_reply
+    await scene.database.transaction(change, chief, own.id, wanted("still"), None)
+    assert await scene.rows(tables.audit) == []
+    said = CannedText("en", "A secret")
+    await scene.database.transaction(change, chief, own.id, wanted("still", said, scope="all"), None)
+    await scene.database.transaction(remove, chief, own.id)
+    noted = [(row["action"], row["data"]) for row in await scene.rows(tables.audit)]
+    changes = {"scope": ["personal", "all"], "texts": "changed"}
+    assert noted == [
+        ("canned_reply.changed", {"name": "Greeting", "changes": changes}),
+        ("canned_reply.removed", {"name": "Greeting", "code": "still"}),
+    ]
+
+
 # --- finding them ---------------------------------------------------------------------------------------------------------
 
 

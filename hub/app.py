@@ -80,6 +80,7 @@ from hub.web import (
     calendars,
     callbacks,
     calls,
+    canned_replies,
     channels,
     chat_socket,
     conversations,
@@ -175,6 +176,7 @@ ENDPOINTS: list[Endpoint] = endpoints_of(
     audit_pages,
     access_link_pages,
     set_up_pages,
+    canned_replies,
 )
 
 

@@ -275,6 +275,15 @@ class FiguresRemaking:
     kind: Literal["figures.remaking"] = "figures.remaking"
 
 
+@dataclass(frozen=True, slots=True)
+class CannedReplyChanged:
+    """A canned reply was made, changed or removed: whoever holds it asks for it again, and is answered what they may see."""
+
+    KIND: ClassVar[str] = "canned_reply.changed"
+    reply_id: int
+    kind: Literal["canned_reply.changed"] = "canned_reply.changed"
+
+
 HubEvent = (
     EntryAdded
     | EntryChanged
@@ -302,6 +311,7 @@ HubEvent = (
     | FigureDefaultsChanged
     | KpiAlertChanged
     | FiguresRemaking
+    | CannedReplyChanged
 )
 
 

@@ -811,3 +811,39 @@ class SurveyView:
     followed_up_by: str | None
     followed_up_at: datetime | None
     is_readable: bool
+
+
+# --- canned replies -----------------------------------------------------------------------------------------------------
+
+CannedScope = Literal["personal", "all", "queues"]
+
+
+@dataclass(frozen=True, slots=True)
+class CannedTextView:
+    """What a canned reply says in one language. `subject`: for a mail that has none yet."""
+
+    language: str
+    text: str
+    subject: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class CannedReplyView:
+    """`code` is typed after a slash. `folder`: names with / between them, or empty. `scope`: personal (yours alone), all, or
+    queues (of `queue_ids`). `texts`: the customer's language is taken, else the first. `used` counts everybody's uses,
+    `used_by_me` your own; a use makes no new version."""
+
+    id: int
+    title: str
+    code: str
+    folder: str
+    scope: CannedScope
+    queue_ids: tuple[int, ...]
+    texts: tuple[CannedTextView, ...]
+    used: int
+    last_used_at: datetime | None
+    used_by_me: int
+    last_used_by_me_at: datetime | None
+    changed_at: datetime
+    changed_by: int | None
+    version: int

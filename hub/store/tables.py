@@ -15,6 +15,7 @@ what callers hear  flow ─ flow_version, sound (an uploaded prompt)
 who handles it     offer, assignment; wait_estimate (what was foretold), callback (who is to be called back)
 what must not wait escalation_policy ─ escalation_policy_version; escalation_segment, _run, _fired (a conversation's clocks);
                    alert (what somebody must look at)
+what is said often canned_reply ─ canned_reply_queue (whose it is), canned_reply_use (who uses it)
 who changed what   audit (append only)
 what they think    survey_setting (what a queue asks), survey (one asking and its answer)
 what happened      event (the stream), stream (its epoch)
@@ -2139,6 +2140,64 @@ survey = Table(
     **_AUTO,
 )
 
+# --- what is written often (timeline.canned_replies) ------------------------------------------------------------------------
+
+canned_reply = Table(
+    "canned_reply",
+    metadata,
+    _id(),
+    # Whose it is; null: it is shared.
+    _ref("owner_id", "user_account.id", nullable=True, ondelete="CASCADE"),
+    # personal, all, or queues (those of canned_reply_queue; with none of them left it is the supervisors').
+    Column("scope", Text, nullable=False),
+    Column("title", Text, nullable=False),
+    # In small letters, as it is compared.
+    Column("code", Text, nullable=False),
+    Column("folder", Text, nullable=False, server_default=""),
+    # [{"language", "text", "subject"}, …]; the first is said where nothing speaks for another.
+    Column("texts", JSON, nullable=False),
+    _at("created_at"),
+    _at("changed_at"),
+    _ref("changed_by", "user_account.id", nullable=True, ondelete="SET NULL"),
+    _version(),
+    _one_of("scope", "personal", "all", "queues"),
+    CheckConstraint("(scope = 'personal') = (owner_id IS NOT NULL)", name="personal_has_an_owner"),
+    Index(
+        "uq_canned_reply_shared_code",
+        "code",
+        unique=True,
+        sqlite_where=text("owner_id IS NULL"),
+        postgresql_where=text("owner_id IS NULL"),
+    ),
+    Index(
+        "uq_canned_reply_own_code",
+        "owner_id",
+        "code",
+        unique=True,
+        sqlite_where=text("owner_id IS NOT NULL"),
+        postgresql_where=text("owner_id IS NOT NULL"),
+    ),
+    **_AUTO,
+)
+
+canned_reply_queue = Table(
+    "canned_reply_queue",
+    metadata,
+    Column("reply_id", BigId, ForeignKey("canned_reply.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column("queue_id", BigId, ForeignKey("queue.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Index("ix_canned_reply_queue_queue_id", "queue_id"),
+)
+
+# How often each person has put it into a message.
+canned_reply_use = Table(
+    "canned_reply_use",
+    metadata,
+    Column("reply_id", BigId, ForeignKey("canned_reply.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column("user_id", BigId, ForeignKey("user_account.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column("uses", Integer, nullable=False),
+    _at("last_used_at"),
+    Index("ix_canned_reply_use_user_id", "user_id"),
+)
 # --- who changed what (agents.audit) --------------------------------------------------------------------------------------
 
 # Append only. No foreign keys: a row outlives what it tells of, and keeps the actor's name as it was.

@@ -14,12 +14,14 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SkipValidation
 
 from hub.domain.events import HubEvent, VolatileEvent
 from hub.domain.mail import Mailbox, Noise, SpanKind
+from hub.domain.placeholders import Name as PlaceholderName
 from hub.domain.states import AgentState, ConversationStatus, OfferOutcome
 from hub.domain.values import AgentChoice, ChannelKind, Role, SurveyKind
 from hub.domain.views import (
     AgentView,
     AlertView,
     CallView,
+    CannedScope,
     ChannelView,
     ContactPointView,
     ConversationView,
@@ -2542,3 +2544,67 @@ class SetSetUpStep(Request):
     """null: it is over, finished or not."""
 
     step: SetUpStep | None
+# --- canned replies -----------------------------------------------------------------------------------------------------
+
+
+class CannedTextBody(Request):
+    """What is said in one language: en, hy, ka, az, uk or ru. In double braces stand placeholders, `{{customer.first_name}}`,
+    each with what is said where there is no value, if you like: `{{customer.first_name|there}}`."""
+
+    language: Annotated[str, StringConstraints(max_length=10)]
+    text: Annotated[str, StringConstraints(max_length=20_000)]
+    subject: Annotated[str, StringConstraints(max_length=2_000)] | None = None
+
+
+class NewCannedReply(Request):
+    """`code` is typed after a slash; `folder`: names with / between them. `scope`: personal (yours alone); all and queues
+    (those of `queue_ids`) are for supervisors to give. The first of `texts` is said where nothing speaks for another."""
+
+    title: Annotated[str, StringConstraints(max_length=1_000)]
+    code: Annotated[str, StringConstraints(max_length=1_000)]
+    folder: Annotated[str, StringConstraints(max_length=1_000)] = ""
+    scope: CannedScope = "personal"
+    queue_ids: Annotated[list[int], Field(max_length=500)] = []
+    texts: Annotated[list[CannedTextBody], Field(max_length=20)]
+
+
+class SaveCannedReply(NewCannedReply):
+    """All of it, as it is to be. 409 `version_conflict` with an `expected_version` that is no longer so."""
+
+    expected_version: int | None = None
+
+
+class RenderCannedReply(Request):
+    """`is_note`: it goes into a note, which has no markup. `language`: instead of the customer's. `uses`: it is put into a
+    message now, which is counted."""
+
+    conversation_id: int
+    is_note: bool = False
+    language: Annotated[str, StringConstraints(max_length=10)] | None = None
+    uses: bool = False
+
+
+class PreviewCannedReply(Request):
+    """`is_known` False: for a customer of whom only a number is known. `queue_id`: whose name is put in; null: the first."""
+
+    language: Annotated[str, StringConstraints(max_length=10)]
+    text: Annotated[str, StringConstraints(max_length=20_000)]
+    subject: Annotated[str, StringConstraints(max_length=2_000)] | None = None
+    queue_id: int | None = None
+    is_known: bool = True
+
+
+class RenderedReply(Answer):
+    """`missing`: placeholders that have no value here; they still stand in the text, to be filled in by hand."""
+
+    text: str
+    subject: str | None
+    language: str
+    missing: list[PlaceholderName]
+
+
+class PreviewedReply(Answer):
+    """`faults`: field (language, text, subject) → why it could not be kept."""
+
+    rendered: RenderedReply
+    faults: dict[str, str]

@@ -3336,6 +3336,97 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/canned-replies": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List canned replies
+         * @description Your own, and the shared ones you may use: everybody's, and those of your queues (a supervisor: of all). `q`: all of
+         *     these words stand in code, title, folder or text, whatever their case and accents; `folder`: this one and those in it.
+         */
+        get: operations["list_canned_replies"];
+        put?: never;
+        /**
+         * Keep a canned reply
+         * @description 422 names what is wrong, a placeholder that does not exist among it. 403 if it is to be shared and you are no
+         *     supervisor; 409 `code_taken`: among your own, or among the shared ones.
+         */
+        post: operations["create_canned_reply"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/canned-replies/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * How a text reads to a sample customer
+         * @description Stores nothing. `faults` says why the text could not be kept as it is; it is filled in all the same.
+         */
+        post: operations["preview_canned_reply"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/canned-replies/{reply_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One canned reply */
+        get: operations["get_canned_reply"];
+        /**
+         * Change a canned reply
+         * @description Your own; of the shared ones, as a supervisor. A personal one that is shared is everybody's from then on.
+         */
+        put: operations["replace_canned_reply"];
+        post?: never;
+        /**
+         * Remove a canned reply
+         * @description Your own; of the shared ones, as a supervisor. What was written with it stays.
+         */
+        delete: operations["remove_canned_reply"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/canned-replies/{reply_id}/render": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Fill it in for a conversation
+         * @description The text as it goes into the writing field; nothing is sent. In a mail, values are escaped for its markup.
+         */
+        post: operations["render_canned_reply"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -3773,6 +3864,54 @@ export interface components {
             state: "waiting" | "calling";
             attempts: number;
             next_attempt_at: string | null;
+        };
+        /** @description A canned reply was made, changed or removed: whoever holds it asks for it again, and is answered what they may see. */
+        CannedReplyChanged: {
+            reply_id: number;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "canned_reply.changed";
+        };
+        /**
+         * @description `code` is typed after a slash. `folder`: names with / between them, or empty. `scope`: personal (yours alone), all, or
+         *     queues (of `queue_ids`). `texts`: the customer's language is taken, else the first. `used` counts everybody's uses,
+         *     `used_by_me` your own; a use makes no new version.
+         */
+        CannedReplyView: {
+            id: number;
+            title: string;
+            code: string;
+            folder: string;
+            /** @enum {string} */
+            scope: "personal" | "all" | "queues";
+            queue_ids: number[];
+            texts: components["schemas"]["CannedTextView"][];
+            used: number;
+            last_used_at: string | null;
+            used_by_me: number;
+            last_used_by_me_at: string | null;
+            /** Format: date-time */
+            changed_at: string;
+            changed_by: number | null;
+            version: number;
+        };
+        /**
+         * @description What is said in one language: en, hy, ka, az, uk or ru. In double braces stand placeholders, `{{customer.first_name}}`,
+         *     each with what is said where there is no value, if you like: `{{customer.first_name|there}}`.
+         */
+        CannedTextBody: {
+            language: string;
+            text: string;
+            /** @default null */
+            subject: string | null;
+        };
+        /** @description What a canned reply says in one language. `subject`: for a mail that has none yet. */
+        CannedTextView: {
+            language: string;
+            text: string;
+            subject: string | null;
         };
         ChangePassword: {
             current_password: string;
@@ -4653,7 +4792,7 @@ export interface components {
         HolidayDays: {
             days: components["schemas"]["SpecialDayView"][];
         };
-        HubEvent: components["schemas"]["EntryAdded"] | components["schemas"]["EntryChanged"] | components["schemas"]["ConversationChanged"] | components["schemas"]["ConversationHidden"] | components["schemas"]["CustomerChanged"] | components["schemas"]["CallChanged"] | components["schemas"]["OfferMade"] | components["schemas"]["OfferEnded"] | components["schemas"]["AgentChanged"] | components["schemas"]["QueueChanged"] | components["schemas"]["EstimateChanged"] | components["schemas"]["QueueLengthChanged"] | components["schemas"]["ChannelChanged"] | components["schemas"]["NumbersChanged"] | components["schemas"]["QueueNumbersChanged"] | components["schemas"]["TopicChanged"] | components["schemas"]["AlertChanged"] | components["schemas"]["SkillsChanged"] | components["schemas"]["AccessChanged"] | components["schemas"]["TeamChanged"] | components["schemas"]["TeamRemoved"] | components["schemas"]["TargetChanged"] | components["schemas"]["TargetRemoved"] | components["schemas"]["FigureDefaultsChanged"] | components["schemas"]["KpiAlertChanged"] | components["schemas"]["FiguresRemaking"];
+        HubEvent: components["schemas"]["EntryAdded"] | components["schemas"]["EntryChanged"] | components["schemas"]["ConversationChanged"] | components["schemas"]["ConversationHidden"] | components["schemas"]["CustomerChanged"] | components["schemas"]["CallChanged"] | components["schemas"]["OfferMade"] | components["schemas"]["OfferEnded"] | components["schemas"]["AgentChanged"] | components["schemas"]["QueueChanged"] | components["schemas"]["EstimateChanged"] | components["schemas"]["QueueLengthChanged"] | components["schemas"]["ChannelChanged"] | components["schemas"]["NumbersChanged"] | components["schemas"]["QueueNumbersChanged"] | components["schemas"]["TopicChanged"] | components["schemas"]["AlertChanged"] | components["schemas"]["SkillsChanged"] | components["schemas"]["AccessChanged"] | components["schemas"]["TeamChanged"] | components["schemas"]["TeamRemoved"] | components["schemas"]["TargetChanged"] | components["schemas"]["TargetRemoved"] | components["schemas"]["FigureDefaultsChanged"] | components["schemas"]["KpiAlertChanged"] | components["schemas"]["FiguresRemaking"] | components["schemas"]["CannedReplyChanged"];
         /** @description `skipped`: names of events that are no whole days, or recur in a way that is not guessed at. */
         IcalDays: {
             days: components["schemas"]["SpecialDayView"][];
@@ -5048,6 +5187,24 @@ export interface components {
         /** @description Where the customer wants to be called, as it was said: a national number is read by the region of the channels. */
         NewCallback: {
             address: string;
+        };
+        /**
+         * @description `code` is typed after a slash; `folder`: names with / between them. `scope`: personal (yours alone); all and queues
+         *     (those of `queue_ids`) are for supervisors to give. The first of `texts` is said where nothing speaks for another.
+         */
+        NewCannedReply: {
+            title: string;
+            code: string;
+            /** @default  */
+            folder: string;
+            /**
+             * @default personal
+             * @enum {string}
+             */
+            scope: "personal" | "all" | "queues";
+            /** @default [] */
+            queue_ids: number[];
+            texts: components["schemas"]["CannedTextBody"][];
         };
         /**
          * @description `settings` and `secrets` depend on the kind; GET /channel-kinds lists them with their descriptions. A customer
@@ -5606,6 +5763,12 @@ export interface components {
             next_cursor: string | null;
         };
         /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
+        Page_CannedReplyView_: {
+            items: components["schemas"]["CannedReplyView"][];
+            /** @default null */
+            next_cursor: string | null;
+        };
+        /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
         Page_ChannelKindInfo_: {
             items: components["schemas"]["ChannelKindInfo"][];
             /** @default null */
@@ -5789,6 +5952,24 @@ export interface components {
          * @enum {string}
          */
         Presence: "talk" | "held" | "listen" | "whisper";
+        /** @description `is_known` False: for a customer of whom only a number is known. `queue_id`: whose name is put in; null: the first. */
+        PreviewCannedReply: {
+            language: string;
+            text: string;
+            /** @default null */
+            subject: string | null;
+            /** @default null */
+            queue_id: number | null;
+            /** @default true */
+            is_known: boolean;
+        };
+        /** @description `faults`: field (language, text, subject) → why it could not be kept. */
+        PreviewedReply: {
+            rendered: components["schemas"]["RenderedReply"];
+            faults: {
+                [key: string]: string;
+            };
+        };
         QueueChanged: {
             queue: components["schemas"]["QueueView"];
             /**
@@ -6055,6 +6236,26 @@ export interface components {
         /** @description Figures are being made anew, all of them: those of days before `made_to` (ISO, the organisation's) are made already. */
         RemakingView: {
             made_to: string;
+        };
+        /**
+         * @description `is_note`: it goes into a note, which has no markup. `language`: instead of the customer's. `uses`: it is put into a
+         *     message now, which is counted.
+         */
+        RenderCannedReply: {
+            conversation_id: number;
+            /** @default false */
+            is_note: boolean;
+            /** @default null */
+            language: string | null;
+            /** @default false */
+            uses: boolean;
+        };
+        /** @description `missing`: placeholders that have no value here; they still stand in the text, to be filled in by hand. */
+        RenderedReply: {
+            text: string;
+            subject: string | null;
+            language: string;
+            missing: ("customer.name" | "customer.first_name" | "customer.phone" | "customer.email" | "agent.name" | "agent.first_name" | "queue.name" | "organisation.name" | "conversation.number" | "conversation.subject" | "today")[];
         };
         /** @description What became of a report for one recipient. `code` and `message` say why it was not sent (the mail server's words). */
         ReportMail: {
@@ -6457,6 +6658,23 @@ export interface components {
             ][][];
             /** @default [] */
             special: components["schemas"]["SpecialDayIn"][];
+            /** @default null */
+            expected_version: number | null;
+        };
+        /** @description All of it, as it is to be. 409 `version_conflict` with an `expected_version` that is no longer so. */
+        SaveCannedReply: {
+            title: string;
+            code: string;
+            /** @default  */
+            folder: string;
+            /**
+             * @default personal
+             * @enum {string}
+             */
+            scope: "personal" | "all" | "queues";
+            /** @default [] */
+            queue_ids: number[];
+            texts: components["schemas"]["CannedTextBody"][];
             /** @default null */
             expected_version: number | null;
         };
@@ -14280,6 +14498,237 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["OrganisationView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_canned_replies: {
+        parameters: {
+            query?: {
+                q?: string;
+                folder?: string;
+                scope?: "personal" | "all" | "queues";
+                limit?: number;
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_CannedReplyView_"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    create_canned_reply: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewCannedReply"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CannedReplyView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    preview_canned_reply: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PreviewCannedReply"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PreviewedReply"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_canned_reply: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                reply_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CannedReplyView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    replace_canned_reply: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                reply_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SaveCannedReply"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CannedReplyView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    remove_canned_reply: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                reply_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    render_canned_reply: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                reply_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RenderCannedReply"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RenderedReply"];
                 };
             };
             /** @description It failed; `code` says why */

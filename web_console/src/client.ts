@@ -94,6 +94,7 @@ const ofCalendar = (calendar_id: number) => ({ params: { path: { calendar_id } }
 const ofFlow = (flow_id: number) => ({ params: { path: { flow_id } } });
 const ofChannel = (channel_id: string) => ({ params: { path: { channel_id } } });
 const ofCall = (call_id: number) => ({ params: { path: { call_id } } });
+const ofReply = (reply_id: number) => ({ params: { path: { reply_id } } });
 const keyed = (conversation_id: number, key: string) => ({
   params: { path: { conversation_id } },
   headers: { "Idempotency-Key": key },
@@ -436,4 +437,15 @@ export const shiftsApi = {
   saveWeek: (user_id: number, body: Schemas["SaveShiftWeek"]) => take(client.PUT("/api/v1/shifts/{user_id}/week", { params: { path: { user_id } }, body })),
   copy: (source: string, target: string) => take(client.POST("/api/v1/shifts/copy", { body: { source, target, agents: null } })),
   importCsv: (csv: string) => take(client.POST("/api/v1/shifts/import", { body: { csv } })),
+};
+
+/** Canned replies: one's own, and those that are shared. */
+export const cannedApi = {
+  list: (query: { limit?: number; cursor?: string }) => take(client.GET("/api/v1/canned-replies", { params: { query } })),
+  one: (id: number) => take(client.GET("/api/v1/canned-replies/{reply_id}", ofReply(id))),
+  add: (body: Schemas["NewCannedReply"]) => take(client.POST("/api/v1/canned-replies", { body })),
+  save: (id: number, body: Schemas["SaveCannedReply"]) => take(client.PUT("/api/v1/canned-replies/{reply_id}", { ...ofReply(id), body })),
+  remove: (id: number) => take(client.DELETE("/api/v1/canned-replies/{reply_id}", ofReply(id))),
+  render: (id: number, body: Schemas["RenderCannedReply"]) => take(client.POST("/api/v1/canned-replies/{reply_id}/render", { ...ofReply(id), body })),
+  preview: (body: Schemas["PreviewCannedReply"]) => take(client.POST("/api/v1/canned-replies/preview", { body })),
 };

@@ -23,6 +23,9 @@ export type CallSegmentView = Schemas["CallSegmentView"];
 export type CallView = Schemas["CallView"];
 export type CalendarUseView = Schemas["CalendarUseView"];
 export type CalendarView = Schemas["CalendarView"];
+export type CannedReplyBody = Schemas["NewCannedReply"];
+export type CannedReplyView = Schemas["CannedReplyView"];
+export type CannedTextView = Schemas["CannedTextView"];
 export type ChannelView = Schemas["ChannelView"];
 export type ContactBehind = Schemas["ContactBehind"];
 export type ContactPointView = Schemas["ContactPointView"];
@@ -115,3 +118,6 @@ export type StaffedFigures = Schemas["StaffedFigures"];
 export type StaffingPlanView = Schemas["StaffingPlanView"];
 export type WhatIf = Schemas["WhatIf"];
 export type WhatIfAnswer = Schemas["WhatIfAnswer"];
+
+export type RenderedReply = Schemas["RenderedReply"];
+export type Placeholder = RenderedReply["missing"][number];

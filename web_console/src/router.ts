@@ -44,6 +44,15 @@ export const router = createRouter({
     },
     { path: "/account", name: "account", component: () => import("./views/Account.vue") },
     {
+      path: "/account/canned-replies",
+      component: () => import("./views/AccountPage.vue"),
+      children: [
+        { path: "", name: "own-canned-replies", component: () => import("./views/CannedReplies.vue"), props: { personal: true } },
+        { path: "new", name: "own-new-canned-reply", component: () => import("./views/CannedReplyPage.vue"), props: { personal: true } },
+        { path: ":replyId(\\d+)", name: "own-canned-reply", component: () => import("./views/CannedReplyPage.vue"), props: { personal: true } },
+      ],
+    },
+    {
       path: "/admin",
       component: () => import("./views/Admin.vue"),
       meta: { role: "admin" },
@@ -65,6 +74,9 @@ export const router = createRouter({
         { path: "escalation/new", name: "admin-new-policy", component: () => import("./views/AdminPolicy.vue"), meta: { role: "admin" } },
         { path: "escalation/:policyId(\\d+)", name: "admin-policy", component: () => import("./views/AdminPolicy.vue"), meta: { role: "supervisor" } },
         { path: "topics", name: "admin-topics", component: () => import("./views/AdminTopics.vue") },
+        { path: "canned-replies", name: "admin-canned-replies", component: () => import("./views/CannedReplies.vue"), props: { personal: false }, meta: { role: "supervisor" } },
+        { path: "canned-replies/new", name: "admin-new-canned-reply", component: () => import("./views/CannedReplyPage.vue"), props: { personal: false }, meta: { role: "supervisor" } },
+        { path: "canned-replies/:replyId(\\d+)", name: "admin-canned-reply", component: () => import("./views/CannedReplyPage.vue"), props: { personal: false }, meta: { role: "supervisor" } },
         { path: "recordings", name: "admin-recordings", component: () => import("./views/AdminRecordings.vue") },
         { path: "surveys", name: "admin-surveys", component: () => import("./views/AdminSurveys.vue") },
         { path: "surveys/:queueId(\\d+)", name: "admin-survey", component: () => import("./views/AdminSurvey.vue") },

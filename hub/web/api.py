@@ -70,6 +70,7 @@ from hub.timeline.adapters import Adapters
 from hub.timeline.inbound import Intake
 from hub.web.report_turns import ReportTurns
 from hub.web.security import REQUEST_ID, is_own_origin
+from hub.webhooks.sending import WebhookSender
 
 if TYPE_CHECKING:
     from hub.web.chat_socket import ChatSockets
@@ -146,6 +147,8 @@ class HubLike(Protocol):
     def chat_sockets(self) -> ChatSockets: ...
     @property
     def teller(self) -> Teller: ...
+    @property
+    def webhook_sender(self) -> WebhookSender: ...
     @property
     def report_turns(self) -> ReportTurns: ...
 

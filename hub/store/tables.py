@@ -15,6 +15,7 @@ what callers hear  flow ─ flow_version, sound (an uploaded prompt)
 who handles it     offer, assignment; wait_estimate (what was foretold), callback (who is to be called back)
 what must not wait escalation_policy ─ escalation_policy_version; escalation_segment, _run, _fired (a conversation's clocks);
                    alert (what somebody must look at)
+who changed what   audit (append only)
 what they think    survey_setting (what a queue asks), survey (one asking and its answer)
 what happened      event (the stream), stream (its epoch)
 what it counts for  fact_* (KPIs, projected from the stream), kpi_* (what they add up to)
@@ -2010,86 +2011,6 @@ report_mail = Table(
     **_AUTO,
 )
 
-# --- what customers say of us (hub.surveys) ---------------------------------------------------------------------------------
-
-# What the customers of a queue are asked once their request is resolved; a queue without a row asks nobody.
-survey_setting = Table(
-    "survey_setting",
-    metadata,
-    Column("queue_id", BigId, ForeignKey("queue.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
-    Column("enabled", Boolean, nullable=False),
-    Column("kind", Text, nullable=False),
-    # Language → question, where it is not the one of surveys.words; and the language of customers who have none.
-    Column("questions", JSON, nullable=False),
-    Column("language", Text, nullable=False),
-    # Kinds of channel on which is asked.
-    Column("channels", JSON, nullable=False),
-    # After the resolution; at most once in so many days (0: each time); answers are taken for so long.
-    Column("delay_s", Integer, nullable=False),
-    Column("throttle_days", Integer, nullable=False),
-    Column("open_h", Integer, nullable=False),
-    # A score up to this one is low (null: none is); who is told of it, null: every supervisor.
-    Column("low_score", Integer),
-    Column("told", JSON(none_as_null=True)),
-    # Whether an agent sees the scores of their own work alone, or of all they see.
-    Column("scores_for_agents", Text, nullable=False),
-    _version(),
-    _one_of("kind", "csat", "nps", "ces"),
-    _one_of("scores_for_agents", "own", "all"),
-    CheckConstraint("delay_s >= 0 AND throttle_days >= 0 AND open_h > 0", name="times_are_sane"),
-)
-
-# One asking. planned → sent → answered, or planned → dropped; see domain.states.SURVEY.
-survey = Table(
-    "survey",
-    metadata,
-    _id(),
-    _ref("conversation_id", "conversation.id", ondelete="CASCADE"),
-    # The line of the resolution it is about, the line that asks, the line with the score. No foreign keys: SQLite would
-    # have to build tables anew, and entries go with their conversation.
-    Column("resolved_entry_id", BigInteger, nullable=False, unique=True),
-    Column("entry_id", BigInteger),
-    Column("answer_entry_id", BigInteger),
-    # Whose it is now (a merge moves it), and where it was resolved.
-    _ref("customer_id", "customer.id"),
-    _ref("queue_id", "queue.id"),
-    Column("channel_id", Text, ForeignKey("channel.id"), nullable=False),
-    Column("agent_id", BigInteger),
-    Column("topic_id", BigInteger),
-    Column("kind", Text, nullable=False),
-    Column("state", Text, nullable=False),
-    Column("language", Text, nullable=False, server_default="en"),
-    _at("resolved_at"),
-    _at("due_at"),
-    # Why nobody was asked.
-    Column("dropped", Text),
-    _at("sent_at", nullable=True),
-    _at("expires_at", nullable=True),
-    _at("answered_at", nullable=True),
-    Column("score", Integer),
-    Column("comment", Text, nullable=False, server_default=""),
-    Column("is_low", Boolean, nullable=False, server_default=false()),
-    # A low score is work: open until a supervisor says that it is done.
-    Column("follow_up", Text),
-    Column("followed_up_by", BigInteger),
-    _at("followed_up_at", nullable=True),
-    _one_of("kind", "csat", "nps", "ces"),
-    _one_of("state", "planned", "sent", "answered", "dropped"),
-    CheckConstraint("(state = 'answered') = (score IS NOT NULL)", name="answered_has_a_score"),
-    CheckConstraint("state IN ('planned', 'dropped') OR sent_at IS NOT NULL", name="asked_was_sent"),
-    Index(
-        "ix_survey_planned",
-        "due_at",
-        sqlite_where=text("state = 'planned'"),
-        postgresql_where=text("state = 'planned'"),
-    ),
-    Index("ix_survey_customer_id_sent_at", "customer_id", "sent_at"),
-    Index("ix_survey_conversation_id", "conversation_id"),
-    Index("ix_survey_answered_at", "answered_at", "id"),
-    Index("ix_survey_entry_id", "entry_id"),
-    **_AUTO,
-)
-
 # --- other programs that are told (hub.webhooks) ------------------------------------------------------------------------
 
 webhook_endpoint = Table(
@@ -2177,5 +2098,110 @@ webhook_delivery = Table(
         sqlite_where=text("due_at IS NOT NULL"),
         postgresql_where=text("due_at IS NOT NULL"),
     ),
+    **_AUTO,
+)
+
+# --- what customers say of us (hub.surveys) ---------------------------------------------------------------------------------
+
+# What the customers of a queue are asked once their request is resolved; a queue without a row asks nobody.
+survey_setting = Table(
+    "survey_setting",
+    metadata,
+    Column("queue_id", BigId, ForeignKey("queue.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column("enabled", Boolean, nullable=False),
+    Column("kind", Text, nullable=False),
+    # Language → question, where it is not the one of surveys.words; and the language of customers who have none.
+    Column("questions", JSON, nullable=False),
+    Column("language", Text, nullable=False),
+    # Kinds of channel on which is asked.
+    Column("channels", JSON, nullable=False),
+    # After the resolution; at most once in so many days (0: each time); answers are taken for so long.
+    Column("delay_s", Integer, nullable=False),
+    Column("throttle_days", Integer, nullable=False),
+    Column("open_h", Integer, nullable=False),
+    # A score up to this one is low (null: none is); who is told of it, null: every supervisor.
+    Column("low_score", Integer),
+    Column("told", JSON(none_as_null=True)),
+    # Whether an agent sees the scores of their own work alone, or of all they see.
+    Column("scores_for_agents", Text, nullable=False),
+    _version(),
+    _one_of("kind", "csat", "nps", "ces"),
+    _one_of("scores_for_agents", "own", "all"),
+    CheckConstraint("delay_s >= 0 AND throttle_days >= 0 AND open_h > 0", name="times_are_sane"),
+)
+
+# One asking. planned → sent → answered, or planned → dropped; see domain.states.SURVEY.
+survey = Table(
+    "survey",
+    metadata,
+    _id(),
+    _ref("conversation_id", "conversation.id", ondelete="CASCADE"),
+    # The line of the resolution it is about, the line that asks, the line with the score. No foreign keys: SQLite would
+    # have to build tables anew, and entries go with their conversation.
+    Column("resolved_entry_id", BigInteger, nullable=False, unique=True),
+    Column("entry_id", BigInteger),
+    Column("answer_entry_id", BigInteger),
+    # Whose it is now (a merge moves it), and where it was resolved.
+    _ref("customer_id", "customer.id"),
+    _ref("queue_id", "queue.id"),
+    Column("channel_id", Text, ForeignKey("channel.id"), nullable=False),
+    Column("agent_id", BigInteger),
+    Column("topic_id", BigInteger),
+    Column("kind", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("language", Text, nullable=False, server_default="en"),
+    _at("resolved_at"),
+    _at("due_at"),
+    # Why nobody was asked.
+    Column("dropped", Text),
+    _at("sent_at", nullable=True),
+    _at("expires_at", nullable=True),
+    _at("answered_at", nullable=True),
+    Column("score", Integer),
+    Column("comment", Text, nullable=False, server_default=""),
+    Column("is_low", Boolean, nullable=False, server_default=false()),
+    # A low score is work: open until a supervisor says that it is done.
+    Column("follow_up", Text),
+    Column("followed_up_by", BigInteger),
+    _at("followed_up_at", nullable=True),
+    _one_of("kind", "csat", "nps", "ces"),
+    _one_of("state", "planned", "sent", "answered", "dropped"),
+    CheckConstraint("(state = 'answered') = (score IS NOT NULL)", name="answered_has_a_score"),
+    CheckConstraint("state IN ('planned', 'dropped') OR sent_at IS NOT NULL", name="asked_was_sent"),
+    Index(
+        "ix_survey_planned",
+        "due_at",
+        sqlite_where=text("state = 'planned'"),
+        postgresql_where=text("state = 'planned'"),
+    ),
+    Index("ix_survey_customer_id_sent_at", "customer_id", "sent_at"),
+    Index("ix_survey_conversation_id", "conversation_id"),
+    Index("ix_survey_answered_at", "answered_at", "id"),
+    Index("ix_survey_entry_id", "entry_id"),
+    **_AUTO,
+)
+
+# --- who changed what (agents.audit) --------------------------------------------------------------------------------------
+
+# Append only. No foreign keys: a row outlives what it tells of, and keeps the actor's name as it was.
+audit = Table(
+    "audit",
+    metadata,
+    _id(),
+    _at("at"),
+    # Null: the hub itself, or its command line; or somebody who is not signed in.
+    Column("actor_id", BigInteger),
+    Column("actor_name", Text, nullable=False),
+    Column("api_key_id", BigInteger),
+    # Where the request came from.
+    Column("address", Text),
+    # As "queue.changed"; `subject` and `subject_id` say what it was done to.
+    Column("action", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("subject_id", Text, nullable=False),
+    Column("data", JSON, nullable=False),
+    Index("ix_audit_at", "at", "id"),
+    Index("ix_audit_actor_id", "actor_id", "at"),
+    Index("ix_audit_subject", "subject", "subject_id", "at"),
     **_AUTO,
 )

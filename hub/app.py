@@ -3,8 +3,8 @@
     Settings → Database, Vault, Files → Wakes, Notices, Tail → Intake, Adapters → loops → web
 
 All loops of a process run in one group: tail (stream), notices, dispatcher, lines, recordings, escalations, clocks,
-sender, media, mailboxes, surveys, projector, queue lengths, moments, forecasts, reports, limits, tellings, live,
-housekeeping, and the listener for mail where one is set up.
+sender, media, mailboxes, surveys, projector, queue lengths, moments, forecasts, reports, limits, tellings, webhooks (two),
+live, housekeeping, and the listener for mail where one is set up.
 Each of them waits through a database that is away. One that ends in any other way takes the process down, loudly: a hub
 that answers but routes nothing would be worse than one that is restarted.
 """
@@ -110,6 +110,7 @@ from hub.web import (
     teams,
     topics,
     users,
+    webhook_endpoints,
     webhooks,
 )
 from hub.web import audit as audit_pages
@@ -122,6 +123,8 @@ from hub.web.report_turns import ReportTurns
 from hub.web.security import SecureAnswers
 from hub.web.smtp_listener import MailListener
 from hub.web.socket_protocol import PushProtocol
+from hub.webhooks import deliveries
+from hub.webhooks.sending import WebhookPlanner, WebhookSender
 
 log = logging.getLogger(__name__)
 
@@ -177,6 +180,7 @@ ENDPOINTS: list[Endpoint] = endpoints_of(
     access_link_pages,
     set_up_pages,
     canned_replies,
+    webhook_endpoints,
 )
 
 
@@ -236,6 +240,15 @@ class Hub:
         self.moment_keeper = MomentKeeper(self.database)
         self.teller = Teller(self.database, self.channels, self.vault, may_be_private=settings.private_webhooks)
         self.watch = Watch(self.database, self.wakes, self.teller)
+        self.webhook_planner = WebhookPlanner(self.database, self.wakes)
+        self.webhook_sender = WebhookSender(
+            self.database,
+            self.wakes,
+            self.channels,
+            self.vault,
+            public_url=settings.public_url,
+            may_be_private=settings.private_webhooks,
+        )
         self.report_sender = ReportSender(self.database, self.wakes, self.channels, self.settings.public_url)
         self.forgotten = Forgotten(self.database, self.channels, settings.public_url)
         self.forecaster = Forecaster(self.database)
@@ -253,6 +266,7 @@ class Hub:
         self.tail.follow(self.mail_fetcher.follow)
         self.tail.follow(self.projector.follow)
         self.tail.follow(self.length_teller.follow)
+        self.tail.follow(self.webhook_planner.follow)
         self.notices.listen(self.chat_sockets.volatile)
         self._tasks: list[asyncio.Task[None]] = []
         self.is_ready = False
@@ -281,6 +295,8 @@ class Hub:
             "tellings": self.watch.tell(),
             "forgotten passwords": self.forgotten.run(),
             "forecasts": self.forecaster.run(),
+            "webhook plan": self.webhook_planner.run(),
+            "webhooks": self.webhook_sender.run(),
             "live": self.live.run(),
             "places": self.chat_sockets.run(),
             "calling pages": self.call_sockets.run(),
@@ -293,6 +309,7 @@ class Hub:
         if self.settings.is_sqlite:
             await self.database.transaction(outbox.end_leases)
             await self.database.transaction(mailbox.end_leases)
+            await self.database.transaction(deliveries.end_leases)
             await self.database.transaction(presence.forget_all)
         for name, loop in self._loops().items():
             task = asyncio.create_task(loop, name=name)
@@ -350,6 +367,9 @@ class Hub:
                     pass
                 while expired := await self.database.read(call_recordings.find_expired):
                     await self.database.transaction(call_recordings.expire, expired)
+                kept = timedelta(days=self.settings.webhook_log_days)
+                while await self.database.transaction(deliveries.prune, kept):
+                    pass
                 keys = await self.database.transaction(_prune, self.settings)
                 keys += await self._find_orphans()
                 for key in keys:
@@ -407,6 +427,7 @@ async def _readyz(request: Request) -> Response:
 
 def _load_gauges(tx: Tx) -> dict[str, float]:
     c, o, a, ch = tables.conversation.c, tables.outbox.c, tables.agent.c, tables.channel.c
+    w = tables.webhook_endpoint.c
     oldest = tx.scalar(select(func.min(c.queued_since)))
     counts = {
         "hub_conversations_waiting": select(func.count()).where(c.queued_since.is_not(None)),
@@ -414,6 +435,7 @@ def _load_gauges(tx: Tx) -> dict[str, float]:
         "hub_outbox_parked": select(func.count()).where(o.state == "parked"),
         "hub_agents_available": select(func.count()).where(a.state == "available", a.connected),
         "hub_channels_down": select(func.count()).where(ch.health == "down"),
+        "hub_webhooks_failing": select(func.count()).where(w.failing_since.is_not(None) | w.off_reason.is_not(None)),
         "hub_mailboxes_down": select(func.count()).where(ch.inbound_health == "down"),
     }
     gauges = {name: float(tx.scalar(query)) for name, query in counts.items()}

@@ -21,7 +21,7 @@ what they think    survey_setting (what a queue asks), survey (one asking and it
 what happened      event (the stream), stream (its epoch)
 what it counts for  fact_* (KPIs, projected from the stream), kpi_* (what they add up to)
 what it should be   team ─ team_member; kpi_target; kpi_alert_rule ─ kpi_alert ─ kpi_telling (who is told of a broken limit)
-who is told of it  report_schedule ─ report_run ─ report_mail
+who is told of it  report_schedule ─ report_run ─ report_mail; webhook_endpoint ─ webhook_delivery (other programs)
 """
 
 from __future__ import annotations
@@ -2056,6 +2056,96 @@ report_mail = Table(
         "next_attempt_at",
         sqlite_where=text("state IN ('waiting', 'leased')"),
         postgresql_where=text("state IN ('waiting', 'leased')"),
+    ),
+    **_AUTO,
+)
+
+# --- other programs that are told (hub.webhooks) ------------------------------------------------------------------------
+
+webhook_endpoint = Table(
+    "webhook_endpoint",
+    metadata,
+    _id(),
+    Column("url", Text, nullable=False),
+    Column("description", Text, nullable=False, server_default=text("''")),
+    # Names of webhooks.catalogue; of queues and channels none means all.
+    Column("events", JSON, nullable=False),
+    Column("queue_ids", JSON, nullable=False),
+    Column("channel_ids", JSON, nullable=False),
+    # Sealed: {"secret": …, "old": …}; the old one signs, too, until `old_secret_until`.
+    Column("secrets", Text, nullable=False),
+    _at("secret_since"),
+    _at("old_secret_until", nullable=True),
+    Column("enabled", Boolean, nullable=False, server_default=true()),
+    # Why the hub itself has switched it off, and when.
+    Column("off_reason", Text),
+    _at("off_at", nullable=True),
+    # How far the stream is told to it, and since when it listens: what came about before is no news.
+    Column("cursor", BigInteger, nullable=False),
+    _at("since"),
+    # How it goes: failures without a success between them, since when, and until when nothing is tried.
+    Column("failures_in_row", Integer, nullable=False, server_default=text("0")),
+    _at("failing_since", nullable=True),
+    _at("paused_until", nullable=True),
+    # When administrators are to be written to (again) that it was switched off; null: they were.
+    _at("mail_due_at", nullable=True),
+    Column("mail_tries", Integer, nullable=False, server_default=text("0")),
+    _at("created_at"),
+    _version(),
+    _one_of("off_reason", "failing", "gone"),
+    CheckConstraint("NOT (enabled AND off_reason IS NOT NULL)", name="is_on_or_off"),
+    **_AUTO,
+)
+
+webhook_delivery = Table(
+    "webhook_delivery",
+    metadata,
+    _id(),
+    _ref("endpoint_id", "webhook_endpoint.id", ondelete="CASCADE"),
+    # What the receiver knows it by (header webhook-id), the same at every try.
+    Column("message_id", Text, nullable=False),
+    # What it tells (webhooks.catalogue): once for each endpoint.
+    Column("occurrence", Text, nullable=False),
+    Column("type", Text, nullable=False),
+    # What is of one lane arrives in order.
+    Column("lane", Text, nullable=False),
+    # JSON, packed by zlib: it is a third of it, and there may be a million a day.
+    Column("body", LargeBinary, nullable=False),
+    # waiting → sending → delivered, or dead
+    Column("state", Text, nullable=False),
+    # Waiting: when it is tried next. Sending: until when whoever does has it. Null: it is over.
+    _at("due_at", nullable=True),
+    Column("attempts", Integer, nullable=False, server_default=text("0")),
+    _at("created_at"),
+    _at("attempted_at", nullable=True),
+    _at("done_at", nullable=True),
+    # Of the last attempt: what was answered, or a machine word for why nothing was; the first bytes; how long it took.
+    Column("status", Integer),
+    Column("code", Text),
+    Column("answer", Text, nullable=False, server_default=text("''")),
+    Column("duration_ms", Integer),
+    # Attempts that failed: [{"at", "status", "code", "duration_ms"}], the oldest first.
+    Column("failures", JSON),
+    _one_of("state", "waiting", "sending", "delivered", "dead"),
+    CheckConstraint("(due_at IS NOT NULL) = (state IN ('waiting', 'sending'))", name="is_due_or_over"),
+    UniqueConstraint("endpoint_id", "occurrence", name="uq_webhook_delivery_told_once"),
+    Index("ix_webhook_delivery_state", "endpoint_id", "state", "id"),
+    Index("ix_webhook_delivery_done_at", "done_at"),
+    Index(
+        "ix_webhook_delivery_due_at",
+        "endpoint_id",
+        "due_at",
+        "id",
+        sqlite_where=text("due_at IS NOT NULL"),
+        postgresql_where=text("due_at IS NOT NULL"),
+    ),
+    Index(
+        "ix_webhook_delivery_lane",
+        "endpoint_id",
+        "lane",
+        "id",
+        sqlite_where=text("due_at IS NOT NULL"),
+        postgresql_where=text("due_at IS NOT NULL"),
     ),
     **_AUTO,
 )

@@ -49,6 +49,7 @@ from hub.routing.escalation import Clock, WorkState
 from hub.routing.rules import Rule
 from hub.staffing.erlang import MAX_AGENTS, MAX_CONCURRENCY
 from hub.web.api import QueryFields
+from hub.webhooks.catalogue import Told
 
 T = TypeVar("T")
 
@@ -2608,3 +2609,131 @@ class PreviewedReply(Answer):
 
     rendered: RenderedReply
     faults: dict[str, str]
+# --- webhooks ---------------------------------------------------------------------------------------------------------
+
+
+class WebhookEvent(Answer):
+    """What an endpoint may ask for. `words`: when it is told. `data`: its fields → the API's names of what stands there."""
+
+    name: Told
+    words: str
+    data: dict[str, str]
+
+
+class NewWebhook(Request):
+    """Who is told what. Of `queue_ids` and `channel_ids` none means all; they leave alone what belongs to no queue or channel
+    (customers, agents)."""
+
+    url: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2_000)]
+    description: Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)] = ""
+    events: Annotated[list[Told], Field(max_length=100)]
+    queue_ids: Annotated[list[int], Field(max_length=500)] = []
+    channel_ids: Annotated[list[Annotated[str, StringConstraints(max_length=200)]], Field(max_length=500)] = []
+    enabled: bool = True
+
+
+class SaveWebhook(NewWebhook):
+    """The webhook whole. `expected_version`: what was seen."""
+
+    expected_version: int
+
+
+class WebhookView(Answer):
+    """`health`: ok, failing (since `failing_since`; nothing is tried before `paused_until`) or off. `off_reason`: why the hub
+    itself has switched it off; null: somebody did. `waiting` and `dead` deliveries are counted up to 10,000.
+    `old_secret_until`: until then deliveries are signed by the secret before, too."""
+
+    id: int
+    url: str
+    description: str
+    events: list[str]
+    queue_ids: list[int]
+    channel_ids: list[str]
+    enabled: bool
+    health: Literal["ok", "failing", "off"]
+    off_reason: Literal["failing", "gone"] | None
+    off_at: datetime | None
+    failing_since: datetime | None
+    failures_in_row: int
+    paused_until: datetime | None
+    secret_since: datetime
+    old_secret_until: datetime | None
+    waiting: int
+    dead: int
+    oldest_waiting_at: datetime | None
+    last_delivered_at: datetime | None
+    created_at: datetime
+    version: int
+
+
+class IssuedWebhook(WebhookView):
+    """`secret`: what its deliveries are signed with. It is shown here and never again."""
+
+    secret: str
+
+
+class WebhookSecret(Answer):
+    """The new secret, shown here and never again; until `old_until` deliveries are signed by the old one, too."""
+
+    secret: str
+    old_until: datetime
+
+
+class WebhookTest(Answer):
+    """What was answered to a test: `status` of the answer, its first bytes, and how long it took; null: `code` says in a
+    machine's word why there was none."""
+
+    arrived: bool
+    status: int | None
+    code: str | None
+    answer: str
+    duration_ms: int
+
+
+DeliveryState = Literal["waiting", "sending", "delivered", "dead"]
+
+
+class WebhookDelivery(Answer):
+    """`message_id`: the header webhook-id. `due_at`: when it is tried next (waiting). `status`, `code`, `duration_ms` are of
+    the last attempt."""
+
+    id: int
+    endpoint_id: int
+    message_id: str
+    type: str
+    state: DeliveryState
+    attempts: int
+    due_at: datetime | None
+    created_at: datetime
+    attempted_at: datetime | None
+    done_at: datetime | None
+    status: int | None
+    code: str | None
+    duration_ms: int | None
+
+
+class WebhookFailure(Answer):
+    at: datetime
+    status: int | None
+    code: str | None
+    duration_ms: int
+
+
+class WebhookDeliveryDetails(WebhookDelivery):
+    """`body`: what is sent, to the byte. `answer`: the first bytes of what was answered last. `failures`: attempts that
+    failed, the oldest first."""
+
+    url: str
+    body: str
+    answer: str
+    failures: list[WebhookFailure]
+
+
+class ReplayDead(Request):
+    """What was given up from this instant on is sent again."""
+
+    since: AwareDatetime
+
+
+class Replayed(Answer):
+    count: int

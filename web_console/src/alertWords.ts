@@ -14,6 +14,7 @@ export function useAlertWords() {
 
   function headline(alert: AlertView): string {
     if (alert.reason === "limit") return limits.headline(limitOf(alert));
+    if (alert.reason === "webhook_off") return t("alert.webhook_off", { name: text(alert, "name") });
     const customer = text(alert, "customer");
     const clock = CLOCKS.find((each) => each === alert.data["clock"]);
     if (alert.reason === "low_score") {
@@ -40,7 +41,7 @@ export function useAlertWords() {
   }
 
   /** What it is about, the queue it is in, and the ladder that says so. */
-  const detail = (alert: AlertView): string => alert.reason === "limit" ? limitDetail(alert) : [text(alert, "topic"), text(alert, "queue"), text(alert, "policy")].filter(Boolean).join(" · ");
+  const detail = (alert: AlertView): string => alert.reason === "limit" ? limitDetail(alert) : alert.reason === "webhook_off" ? t(`alert.webhook_off_${text(alert, "why")}`) : [text(alert, "topic"), text(alert, "queue"), text(alert, "policy")].filter(Boolean).join(" · ");
 
   return { headline, detail };
 }

@@ -3427,6 +3427,195 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/webhook-events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What webhooks can tell
+         * @description All of them; docs/webhooks.md says more.
+         */
+        get: operations["list_webhook_events"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhook-endpoints": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * All webhooks, and how they are
+         * @description By id.
+         */
+        get: operations["list_webhooks"];
+        put?: never;
+        /**
+         * Add a webhook
+         * @description It is told what happens from now on. The answer is the only place where its secret is ever shown. 422 names every
+         *     fault; addresses of our own network are refused unless the hub's settings allow them.
+         */
+        post: operations["create_webhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhook-endpoints/{endpoint_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One webhook, and how it is */
+        get: operations["get_webhook"];
+        /**
+         * Change a webhook
+         * @description Switched on, it is told what happens from then on; what had waited is sent. 409 `version_conflict` if somebody changed
+         *     it meanwhile, or the hub has switched it off.
+         */
+        put: operations["replace_webhook"];
+        post?: never;
+        /**
+         * Remove a webhook
+         * @description With its log, and with what waits for it.
+         */
+        delete: operations["remove_webhook"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhook-endpoints/{endpoint_id}/secret": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make a new secret
+         * @description Deliveries are signed by it from now on, and for 24 hours by the one before, too.
+         */
+        post: operations["roll_webhook_secret"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhook-endpoints/{endpoint_id}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Try whether a webhook answers
+         * @description Sends `webhook.test` now, signed as everything is, and tells what was answered. It stands in no log.
+         */
+        post: operations["try_webhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhook-endpoints/{endpoint_id}/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What a webhook was told
+         * @description Newest first. What arrived is kept for a week (HUB_WEBHOOK_LOG_DAYS), what was given up for 30 days.
+         */
+        get: operations["list_deliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhook-endpoints/{endpoint_id}/replay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send what was given up again
+         * @description Everything that was given up from `since` on, under the same ids. 409 `webhook_off` while it is switched off.
+         */
+        post: operations["replay_dead"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhook-deliveries/{delivery_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One delivery, with request and answer */
+        get: operations["get_delivery"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhook-deliveries/{delivery_id}/replay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send a delivery again
+         * @description Now, under the same id; also one that arrived, or that waits for its next attempt. 409 `webhook_off` while its webhook
+         *     is switched off, `being_sent` while it is under way.
+         */
+        post: operations["replay_delivery"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -4848,6 +5037,34 @@ export interface components {
             invitation: components["schemas"]["InvitationView"];
             url: string;
         };
+        /** @description `secret`: what its deliveries are signed with. It is shown here and never again. */
+        IssuedWebhook: {
+            id: number;
+            url: string;
+            description: string;
+            events: string[];
+            queue_ids: number[];
+            channel_ids: string[];
+            enabled: boolean;
+            /** @enum {string} */
+            health: "ok" | "failing" | "off";
+            off_reason: ("failing" | "gone") | null;
+            off_at: string | null;
+            failing_since: string | null;
+            failures_in_row: number;
+            paused_until: string | null;
+            /** Format: date-time */
+            secret_since: string;
+            old_secret_until: string | null;
+            waiting: number;
+            dead: number;
+            oldest_waiting_at: string | null;
+            last_delivered_at: string | null;
+            /** Format: date-time */
+            created_at: string;
+            version: number;
+            secret: string;
+        };
         /** @description A limit broke, or is well again: then it is to be dropped. */
         KpiAlertChanged: {
             alert: components["schemas"]["KpiAlertView"];
@@ -5493,6 +5710,22 @@ export interface components {
             /** @default 100 */
             capacity: number;
         };
+        /**
+         * @description Who is told what. Of `queue_ids` and `channel_ids` none means all; they leave alone what belongs to no queue or channel
+         *     (customers, agents).
+         */
+        NewWebhook: {
+            url: string;
+            /** @default  */
+            description: string;
+            events: components["schemas"]["Told"][];
+            /** @default [] */
+            queue_ids: number[];
+            /** @default [] */
+            channel_ids: string[];
+            /** @default true */
+            enabled: boolean;
+        };
         NextStep: {
             step_id: string;
             clock: components["schemas"]["Clock"];
@@ -5912,6 +6145,24 @@ export interface components {
             /** @default null */
             next_cursor: string | null;
         };
+        /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
+        Page_WebhookDelivery_: {
+            items: components["schemas"]["WebhookDelivery"][];
+            /** @default null */
+            next_cursor: string | null;
+        };
+        /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
+        Page_WebhookEvent_: {
+            items: components["schemas"]["WebhookEvent"][];
+            /** @default null */
+            next_cursor: string | null;
+        };
+        /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
+        Page_WebhookView_: {
+            items: components["schemas"]["WebhookView"][];
+            /** @default null */
+            next_cursor: string | null;
+        };
         /** @description Put aside until this instant, 90 days ahead at most. */
         Park: {
             /** Format: date-time */
@@ -6256,6 +6507,14 @@ export interface components {
             subject: string | null;
             language: string;
             missing: ("customer.name" | "customer.first_name" | "customer.phone" | "customer.email" | "agent.name" | "agent.first_name" | "queue.name" | "organisation.name" | "conversation.number" | "conversation.subject" | "today")[];
+        };
+        /** @description What was given up from this instant on is sent again. */
+        ReplayDead: {
+            /** Format: date-time */
+            since: string;
+        };
+        Replayed: {
+            count: number;
         };
         /** @description What became of a report for one recipient. `code` and `message` say why it was not sent (the mail server's words). */
         ReportMail: {
@@ -6761,6 +7020,20 @@ export interface components {
             member_ids: number[];
             expected_version: number;
         };
+        /** @description The webhook whole. `expected_version`: what was seen. */
+        SaveWebhook: {
+            url: string;
+            /** @default  */
+            description: string;
+            events: components["schemas"]["Told"][];
+            /** @default [] */
+            queue_ids: number[];
+            /** @default [] */
+            channel_ids: string[];
+            /** @default true */
+            enabled: boolean;
+            expected_version: number;
+        };
         ScheduleDeparture: {
             /** Format: date-time */
             start: string;
@@ -7248,6 +7521,11 @@ export interface components {
             /** @default [] */
             conversations: components["schemas"]["ConversationView"][];
         };
+        /**
+         * @description The events an endpoint may ask for.
+         * @enum {string}
+         */
+        Told: "conversation.opened" | "conversation.assigned" | "conversation.transferred" | "conversation.resolved" | "conversation.reopened" | "conversation.changed" | "message.received" | "message.sent" | "message.delivered" | "message.read" | "message.failed" | "note.added" | "escalation.fired" | "call.started" | "call.answered" | "call.ended" | "call.completed" | "recording.ready" | "customer.created" | "customer.changed" | "customer.merged" | "survey.answered" | "agent.state_changed" | "channel.health_changed";
         TopicChanged: {
             topic: components["schemas"]["TopicView"];
             /**
@@ -7620,6 +7898,115 @@ export interface components {
         /** @description The customer card the server takes for open on this screen. */
         WatchingFrame: {
             watching: number | null;
+        };
+        /**
+         * @description `message_id`: the header webhook-id. `due_at`: when it is tried next (waiting). `status`, `code`, `duration_ms` are of
+         *     the last attempt.
+         */
+        WebhookDelivery: {
+            id: number;
+            endpoint_id: number;
+            message_id: string;
+            type: string;
+            /** @enum {string} */
+            state: "waiting" | "sending" | "delivered" | "dead";
+            attempts: number;
+            due_at: string | null;
+            /** Format: date-time */
+            created_at: string;
+            attempted_at: string | null;
+            done_at: string | null;
+            status: number | null;
+            code: string | null;
+            duration_ms: number | null;
+        };
+        /**
+         * @description `body`: what is sent, to the byte. `answer`: the first bytes of what was answered last. `failures`: attempts that
+         *     failed, the oldest first.
+         */
+        WebhookDeliveryDetails: {
+            id: number;
+            endpoint_id: number;
+            message_id: string;
+            type: string;
+            /** @enum {string} */
+            state: "waiting" | "sending" | "delivered" | "dead";
+            attempts: number;
+            due_at: string | null;
+            /** Format: date-time */
+            created_at: string;
+            attempted_at: string | null;
+            done_at: string | null;
+            status: number | null;
+            code: string | null;
+            duration_ms: number | null;
+            url: string;
+            body: string;
+            answer: string;
+            failures: components["schemas"]["WebhookFailure"][];
+        };
+        /** @description What an endpoint may ask for. `words`: when it is told. `data`: its fields → the API's names of what stands there. */
+        WebhookEvent: {
+            name: components["schemas"]["Told"];
+            words: string;
+            data: {
+                [key: string]: string;
+            };
+        };
+        WebhookFailure: {
+            /** Format: date-time */
+            at: string;
+            status: number | null;
+            code: string | null;
+            duration_ms: number;
+        };
+        /** @description The new secret, shown here and never again; until `old_until` deliveries are signed by the old one, too. */
+        WebhookSecret: {
+            secret: string;
+            /** Format: date-time */
+            old_until: string;
+        };
+        /**
+         * @description What was answered to a test: `status` of the answer, its first bytes, and how long it took; null: `code` says in a
+         *     machine's word why there was none.
+         */
+        WebhookTest: {
+            arrived: boolean;
+            status: number | null;
+            code: string | null;
+            answer: string;
+            duration_ms: number;
+        };
+        /**
+         * @description `health`: ok, failing (since `failing_since`; nothing is tried before `paused_until`) or off. `off_reason`: why the hub
+         *     itself has switched it off; null: somebody did. `waiting` and `dead` deliveries are counted up to 10,000.
+         *     `old_secret_until`: until then deliveries are signed by the secret before, too.
+         */
+        WebhookView: {
+            id: number;
+            url: string;
+            description: string;
+            events: string[];
+            queue_ids: number[];
+            channel_ids: string[];
+            enabled: boolean;
+            /** @enum {string} */
+            health: "ok" | "failing" | "off";
+            off_reason: ("failing" | "gone") | null;
+            off_at: string | null;
+            failing_since: string | null;
+            failures_in_row: number;
+            paused_until: string | null;
+            /** Format: date-time */
+            secret_since: string;
+            old_secret_until: string | null;
+            waiting: number;
+            dead: number;
+            oldest_waiting_at: string | null;
+            last_delivered_at: string | null;
+            /** Format: date-time */
+            created_at: string;
+            version: number;
         };
         /** @description `needs_set_up`: nobody administers this hub yet. `can_reset_password`: links can be sent by mail. */
         Welcome: {
@@ -14729,6 +15116,387 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["RenderedReply"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_webhook_events: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_WebhookEvent_"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_webhooks: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_WebhookView_"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    create_webhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewWebhook"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IssuedWebhook"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_webhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                endpoint_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    replace_webhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                endpoint_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SaveWebhook"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    remove_webhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                endpoint_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    roll_webhook_secret: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                endpoint_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookSecret"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    try_webhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                endpoint_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookTest"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_deliveries: {
+        parameters: {
+            query?: {
+                state?: "waiting" | "sending" | "delivered" | "dead";
+                type?: components["schemas"]["Told"];
+                limit?: number;
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                endpoint_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_WebhookDelivery_"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    replay_dead: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                endpoint_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReplayDead"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Replayed"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_delivery: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                delivery_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookDeliveryDetails"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    replay_delivery: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                delivery_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookDeliveryDetails"];
                 };
             };
             /** @description It failed; `code` says why */

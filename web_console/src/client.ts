@@ -331,6 +331,25 @@ export const staffApi = {
 export const auditFileUrl = (query: AuditQuery) =>
   `/api/v1/audit.csv?${new URLSearchParams(Object.entries(query).map(([name, value]) => [name, String(value)])).toString()}`;
 
+const ofWebhook = (endpoint_id: number) => ({ params: { path: { endpoint_id } } });
+const ofWebhookDelivery = (delivery_id: number) => ({ params: { path: { delivery_id } } });
+
+/** Other programs that are told what happens, and what became of each telling. */
+export const webhooksApi = {
+  all: () => take(client.GET("/api/v1/webhook-endpoints")),
+  one: (id: number) => take(client.GET("/api/v1/webhook-endpoints/{endpoint_id}", ofWebhook(id))),
+  add: (body: Schemas["NewWebhook"]) => take(client.POST("/api/v1/webhook-endpoints", { body })),
+  save: (id: number, body: Schemas["SaveWebhook"]) => take(client.PUT("/api/v1/webhook-endpoints/{endpoint_id}", { ...ofWebhook(id), body })),
+  remove: (id: number) => take(client.DELETE("/api/v1/webhook-endpoints/{endpoint_id}", ofWebhook(id))),
+  rollSecret: (id: number) => take(client.POST("/api/v1/webhook-endpoints/{endpoint_id}/secret", ofWebhook(id))),
+  test: (id: number) => take(client.POST("/api/v1/webhook-endpoints/{endpoint_id}/test", ofWebhook(id))),
+  deliveries: (endpoint_id: number, query: { state?: Schemas["WebhookDelivery"]["state"]; type?: Schemas["Told"]; limit?: number; cursor?: string }) =>
+    take(client.GET("/api/v1/webhook-endpoints/{endpoint_id}/deliveries", { params: { path: { endpoint_id }, query } })),
+  replayDead: (id: number, since: string) => take(client.POST("/api/v1/webhook-endpoints/{endpoint_id}/replay", { ...ofWebhook(id), body: { since } })),
+  delivery: (id: number) => take(client.GET("/api/v1/webhook-deliveries/{delivery_id}", ofWebhookDelivery(id))),
+  replay: (id: number) => take(client.POST("/api/v1/webhook-deliveries/{delivery_id}/replay", ofWebhookDelivery(id))),
+};
+
 /** A mail's HTML, made safe by the hub, for a sandboxed frame. */
 export const mailHtmlUrl = (entryId: number, images: boolean) => `/api/v1/entries/${entryId}/mail/html?images=${String(images)}`;
 /** The mail as it came, to be saved. */

@@ -13,6 +13,11 @@ export type Snapshot = Schemas["Snapshot"];
 
 export type AgentView = Schemas["AgentView"];
 export type AlertRuleView = Schemas["AlertRuleView"];
+export type WebhookView = Schemas["WebhookView"];
+export type WebhookDelivery = Schemas["WebhookDelivery"];
+export type WebhookDeliveryDetails = Schemas["WebhookDeliveryDetails"];
+export type WebhookTest = Schemas["WebhookTest"];
+export type WebhookEventName = Schemas["Told"];
 export type AlertView = Schemas["AlertView"];
 export type AttachmentView = Schemas["AttachmentView"];
 export type BoardAgentView = Schemas["BoardAgentView"];

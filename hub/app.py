@@ -3,8 +3,8 @@
     Settings → Database, Vault, Files → Wakes, Notices, Tail → Intake, Adapters → loops → web
 
 All loops of a process run in one group: tail (stream), notices, dispatcher, lines, recordings, escalations, clocks,
-sender, media, mailboxes, surveys, projector, queue lengths, moments, forecasts, reports, limits, tellings, webhooks (two),
-live, housekeeping, and the listener for mail where one is set up.
+sender, media, mailboxes, surveys, projector, queue lengths, search, moments, forecasts, reports, limits, tellings, webhooks
+(two), live, housekeeping, and the listener for mail where one is set up.
 Each of them waits through a database that is away. One that ends in any other way takes the process down, loudly: a hub
 that answers but routes nothing would be worse than one that is restarted.
 """
@@ -68,6 +68,7 @@ from hub.timeline.fetching import MailFetcher
 from hub.timeline.inbound import Intake
 from hub.timeline.mailroom import Mailroom
 from hub.timeline.media import MediaFetcher
+from hub.timeline.search_index import Indexer
 from hub.timeline.sending import Sender
 from hub.web import access_links as access_link_pages
 from hub.web import (
@@ -99,6 +100,8 @@ from hub.web import (
     reports,
     routing,
     rules,
+    saved_views,
+    search,
     session,
     shifts,
     skills,
@@ -181,6 +184,8 @@ ENDPOINTS: list[Endpoint] = endpoints_of(
     set_up_pages,
     canned_replies,
     webhook_endpoints,
+    search,
+    saved_views,
 )
 
 
@@ -237,6 +242,7 @@ class Hub:
         self.surveys = Surveys(self.database, self.wakes)
         self.projector = Projector(self.database, self.wakes)
         self.length_teller = LengthTeller(self.database, self.wakes)
+        self.indexer = Indexer(self.database, self.wakes)
         self.moment_keeper = MomentKeeper(self.database)
         self.teller = Teller(self.database, self.channels, self.vault, may_be_private=settings.private_webhooks)
         self.watch = Watch(self.database, self.wakes, self.teller)
@@ -267,6 +273,7 @@ class Hub:
         self.tail.follow(self.projector.follow)
         self.tail.follow(self.length_teller.follow)
         self.tail.follow(self.webhook_planner.follow)
+        self.tail.follow(self.indexer.follow)
         self.notices.listen(self.chat_sockets.volatile)
         self._tasks: list[asyncio.Task[None]] = []
         self.is_ready = False
@@ -289,6 +296,7 @@ class Hub:
             "surveys": self.surveys.run(),
             "projector": self.projector.run(),
             "queue lengths": self.length_teller.run(),
+            "search": self.indexer.run(),
             "moments": self.moment_keeper.run(),
             "reports": self.report_sender.run(),
             "limits": self.watch.look(),

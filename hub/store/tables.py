@@ -18,6 +18,7 @@ what must not wait escalation_policy ─ escalation_policy_version; escalation_s
 what is said often canned_reply ─ canned_reply_queue (whose it is), canned_reply_use (who uses it)
 who changed what   audit (append only)
 what they think    survey_setting (what a queue asks), survey (one asking and its answer)
+where it is found  search_entry, search_customer (words, made from the rows by timeline.search_index); saved_view
 what happened      event (the stream), stream (its epoch)
 what it counts for  fact_* (KPIs, projected from the stream), kpi_* (what they add up to)
 what it should be   team ─ team_member; kpi_target; kpi_alert_rule ─ kpi_alert ─ kpi_telling (who is told of a broken limit)
@@ -30,6 +31,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
+    DDL,
     JSON,
     TIMESTAMP,
     BigInteger,
@@ -50,8 +52,10 @@ from sqlalchemy import (
     text,
     true,
 )
+from sqlalchemy import event as schema_event
 from sqlalchemy.engine import Dialect
 
+from hub.domain.search_words import tsvector
 from hub.kpi.cells import COUNTERS
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -97,6 +101,25 @@ class Instants(TypeDecorator[tuple[datetime, ...]]):
 
     def process_result_value(self, value: Any, dialect: Dialect) -> tuple[datetime, ...]:
         return tuple(_EPOCH + timedelta(microseconds=at) for at in value or ())
+
+
+class WordList(TypeDecorator[tuple[str, ...]]):
+    """The words of a record in their order (domain.search_words): a tsvector on PostgreSQL, on SQLite a text with spaces. It
+    is read as the database keeps it, for comparing."""
+
+    impl = Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> Any:
+        if dialect.name == "postgresql":
+            # Late: SQLite has no use for it.
+            from sqlalchemy.dialects.postgresql import TSVECTOR
+
+            return dialect.type_descriptor(TSVECTOR())
+        return dialect.type_descriptor(Text())
+
+    def bind_processor(self, dialect: Dialect) -> Any:
+        return tsvector if dialect.name == "postgresql" else " ".join
 
 
 NAMING = {
@@ -2288,6 +2311,7 @@ canned_reply_use = Table(
     _at("last_used_at"),
     Index("ix_canned_reply_use_user_id", "user_id"),
 )
+
 # --- who changed what (agents.audit) --------------------------------------------------------------------------------------
 
 # Append only. No foreign keys: a row outlives what it tells of, and keeps the actor's name as it was.
@@ -2312,3 +2336,63 @@ audit = Table(
     Index("ix_audit_subject", "subject", "subject_id", "at"),
     **_AUTO,
 )
+# --- where it is found (timeline.search_index) ------------------------------------------------------------------------------
+
+# Made from the live rows and kept up behind their changes; a row that goes takes its words along. `place`: the entry's time
+# and id in one number, so that the newest comes first (timeline.search_index.place_of).
+search_entry = Table(
+    "search_entry",
+    metadata,
+    Column("place", BigId, primary_key=True, autoincrement=False),
+    Column("entry_id", BigId, ForeignKey("entry.id", ondelete="CASCADE"), nullable=False, unique=True),
+    Column("words", WordList(), nullable=False),
+)
+
+search_customer = Table(
+    "search_customer",
+    metadata,
+    Column("customer_id", BigId, ForeignKey("customer.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column("words", WordList(), nullable=False),
+)
+
+# A named filter of conversations (timeline.saved_views): one person's, or everybody's.
+saved_view = Table(
+    "saved_view",
+    metadata,
+    _id(),
+    _ref("owner_id", "user_account.id", ondelete="CASCADE"),
+    Column("name", Text, nullable=False),
+    Column("is_shared", Boolean, nullable=False, server_default=false()),
+    # What it asks for, as the API takes it (web.schemas.ViewFilter).
+    Column("filter", JSON, nullable=False),
+    _at("created_at"),
+    _version(),
+    Index("ix_saved_view_owner_id", "owner_id"),
+    **_AUTO,
+)
+
+
+def _make_searchable(table: Table, key: str) -> None:
+    """The index over the words: GIN on PostgreSQL; on SQLite an FTS5 table beside it that triggers keep. Our words are kept
+    apart by spaces, and FTS5's tokenizer `ascii` takes every sign beyond ASCII for part of a word, so it cuts nothing else.
+    Beginnings of two and three letters have an index of their own: there are many words that begin so."""
+    name, found = table.name, f"{table.name}_words"
+    gone = f"INSERT INTO {found} ({found}, rowid, words) VALUES ('delete', old.{key}, old.words)"  # noqa: S608
+    new = f"INSERT INTO {found} (rowid, words) VALUES (new.{key}, new.words)"  # noqa: S608
+    statements = {
+        # Written at once: a list of what is not merged yet would be read through by every search.
+        "postgresql": (f"CREATE INDEX ix_{found} ON {name} USING gin (words) WITH (fastupdate = off)",),
+        "sqlite": (
+            f"CREATE VIRTUAL TABLE {found} USING fts5"
+            f"(words, content='{name}', content_rowid='{key}', tokenize='ascii', prefix='2 3')",
+            f"CREATE TRIGGER {name}_new AFTER INSERT ON {name} BEGIN {new}; END",
+            f"CREATE TRIGGER {name}_gone AFTER DELETE ON {name} BEGIN {gone}; END",
+        ),
+    }
+    for dialect, ddls in statements.items():
+        for ddl in ddls:
+            schema_event.listen(table, "after_create", DDL(ddl).execute_if(dialect=dialect))  # type: ignore[no-untyped-call]
+
+
+_make_searchable(search_entry, "place")
+_make_searchable(search_customer, "customer_id")

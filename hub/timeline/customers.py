@@ -185,13 +185,21 @@ def emit_customer(tx: Tx, customer_id: int) -> CustomerView:
     return view
 
 
+def visible_to(viewer: Viewer) -> Any | None:
+    """The condition on `customer` that says whom somebody may see, or None for "everybody": those of whom they may see a
+    conversation, and those who have none yet."""
+    visible = conversations.visible_to(viewer.role, viewer.user_id, viewer.queue_ids)
+    if visible is None:
+        return None
+    any_of_theirs = select(_c.id).where(_c.customer_id == _cu.id).correlate(tables.customer)
+    return any_of_theirs.where(visible).exists() | ~any_of_theirs.exists()
+
+
 def load_page(tx: Tx, viewer: Viewer, *, words: str | None, before: int | None, limit: int) -> list[CustomerView]:
     """Newest first, as far as the viewer may see; `before` is the id of the last one already held."""
     query = select(_cu.id).where(_cu.merged_into.is_(None))
-    visible = conversations.visible_to(viewer.role, viewer.user_id, viewer.queue_ids)
-    if visible is not None:
-        any_of_theirs = select(_c.id).where(_c.customer_id == _cu.id).correlate(tables.customer)
-        query = query.where(any_of_theirs.where(visible).exists() | ~any_of_theirs.exists())
+    if (visible := visible_to(viewer)) is not None:
+        query = query.where(visible)
     if words and words.strip():
         wanted = words.strip().lower()
         addresses = select(_cp.id).where(

@@ -48,6 +48,7 @@ from hub.domain.views import (
 from hub.routing.escalation import Clock, WorkState
 from hub.routing.rules import Rule
 from hub.staffing.erlang import MAX_AGENTS, MAX_CONCURRENCY
+from hub.timeline.search import SearchHit
 from hub.web.api import QueryFields
 from hub.webhooks.catalogue import Told
 
@@ -361,10 +362,12 @@ class CustomerCard(Answer):
 
 
 class TimelinePage(Answer):
-    """Entries oldest first; `previous_cursor` pages back in time. `conversations` are those the entries belong to."""
+    """Entries oldest first; `next_cursor` pages back in time. `conversations` are those the entries belong to.
+    `newer_cursor`: of a page around an entry, or onwards from one, where what is newer begins."""
 
     items: list[EntryView]
     next_cursor: str | None = None
+    newer_cursor: str | None = None
     conversations: list[ConversationView] = []
 
 
@@ -2737,3 +2740,43 @@ class ReplayDead(Request):
 
 class Replayed(Answer):
     count: int
+# --- search and saved views ---------------------------------------------------------------------------------------------
+
+
+class SearchPage(Answer):
+    """`building_percent`: how much of the index there is, while it is being made; null: all of it."""
+
+    items: list[SearchHit]
+    next_cursor: str | None = None
+    building_percent: int | None = None
+
+
+class ViewFilter(Request):
+    """Which conversations; null and false ask nothing. `assignee`: me, none or a user's id; `tier`: at least this;
+    `is_troubled`: complaints and what has escalated; `within_days`: something was said lately; `words`: as in search."""
+
+    status: ConversationStatus | None = ConversationStatus.OPEN
+    assignee: Annotated[str, StringConstraints(pattern=r"^(me|none|[1-9][0-9]{0,16})$")] | None = None
+    queue_id: int | None = None
+    channel: ChannelKind | None = None
+    topic_id: int | None = None
+    tag: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=50)] | None = None
+    tier: Annotated[int, Field(ge=1, le=3)] | None = None
+    is_unanswered: bool = False
+    is_troubled: bool = False
+    is_complaint: bool = False
+    within_days: Annotated[int, Field(ge=1, le=366)] | None = None
+    words: Annotated[str, StringConstraints(strip_whitespace=True, max_length=400)] | None = None
+
+
+class NewSavedView(Request):
+    name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=60)]
+    is_shared: bool = False
+    filter: ViewFilter
+
+
+class UpdateSavedView(Request):
+    name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=60)] | None = None
+    is_shared: bool | None = None
+    filter: ViewFilter | None = None
+    expected_version: int | None = None

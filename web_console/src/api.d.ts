@@ -1377,6 +1377,8 @@ export interface paths {
         /**
          * All that was ever said
          * @description One timeline over all channels and conversations. Oldest first within the page; `next_cursor` leads to older ones.
+         *     `around`: the page with this entry in its middle, from which `next_cursor` leads back and, as `newer`, `newer_cursor`
+         *     leads on; a page of newer ones has no cursor back, and none onwards when the newest is there.
          */
         get: operations["get_customer_timeline"];
         put?: never;
@@ -3616,6 +3618,99 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/search": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Find customers, messages, notes and calls
+         * @description As far as you may see it: the best customers first, then what was said and written down, the newest first. All words
+         *     must be there, the last of them perhaps only begun; words in "quotation marks" stand together; a number is found by any
+         *     part of it that has four digits, however it is written; names are found in any spelling and script. `agent` (`me` or a
+         *     user's id) wrote it or holds its conversation; `from` and `to` are days of the organisation's clock, the last one
+         *     included, or instants. A page may hold fewer hits than asked for, or none, and still have a `next_cursor`: go on until it
+         *     is null. While the index is being made, `building_percent` says how far it is. Of customers the newest 1,000 that fit are
+         *     put in order.
+         */
+        get: operations["search_all"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/views": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Your saved views and the shared ones
+         * @description By name, each with how many conversations there are in it now, as far as you may see them; 1,000 is as far as is
+         *     counted.
+         */
+        get: operations["list_views"];
+        put?: never;
+        /**
+         * Save a view
+         * @description Sharing it with everybody needs a supervisor.
+         */
+        post: operations["create_view"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/views/{view_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Remove a view */
+        delete: operations["remove_view"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a view
+         * @description A shared one is changed by its owner or a supervisor. With `expected_version`, 409 `version_conflict` when somebody
+         *     changed it meanwhile.
+         */
+        patch: operations["update_view"];
+        trace?: never;
+    };
+    "/api/v1/views/{view_id}/conversations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The conversations of a view
+         * @description Newest activity first.
+         */
+        get: operations["list_view_conversations"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -4325,6 +4420,36 @@ export interface components {
             fired: components["schemas"]["FiredStep"][];
             next: components["schemas"]["NextStep"] | null;
         };
+        /**
+         * @description Which conversations; None and False ask nothing. `status` None: open and resolved ones. `assignee`: me, none, or a
+         *     user's id. `tier`: at least this. `within_days`: something was said in the last so many days.
+         */
+        ConversationFilter: {
+            /** @default open */
+            status: components["schemas"]["ConversationStatus"] | null;
+            /** @default null */
+            assignee: string | null;
+            /** @default null */
+            queue_id: number | null;
+            /** @default null */
+            channel: components["schemas"]["ChannelKind"] | null;
+            /** @default null */
+            topic_id: number | null;
+            /** @default null */
+            tag: string | null;
+            /** @default null */
+            tier: number | null;
+            /** @default false */
+            is_unanswered: boolean;
+            /** @default false */
+            is_troubled: boolean;
+            /** @default false */
+            is_complaint: boolean;
+            /** @default null */
+            within_days: number | null;
+            /** @default null */
+            words: string | null;
+        };
         /** @description The viewer may no longer see this conversation: drop it. */
         ConversationHidden: {
             conversation_id: number;
@@ -4971,6 +5096,8 @@ export interface components {
             /** @default null */
             ring_s: number | null;
         };
+        /** @enum {string} */
+        HitKind: "customer" | "message" | "note" | "call";
         Hold: {
             held: boolean;
         };
@@ -5671,6 +5798,12 @@ export interface components {
             /** @default null */
             expected_version: number | null;
         };
+        NewSavedView: {
+            name: string;
+            /** @default false */
+            is_shared: boolean;
+            filter: components["schemas"]["ViewFilter"];
+        };
         /** @description A language is `language:` and its two letters. */
         NewSkill: {
             name: string;
@@ -6088,6 +6221,12 @@ export interface components {
         /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
         Page_ReportSchedule_: {
             items: components["schemas"]["ReportSchedule"][];
+            /** @default null */
+            next_cursor: string | null;
+        };
+        /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
+        Page_SavedView_: {
+            items: components["schemas"]["SavedView"][];
             /** @default null */
             next_cursor: string | null;
         };
@@ -7034,6 +7173,17 @@ export interface components {
             enabled: boolean;
             expected_version: number;
         };
+        /** @description `count` has an end (COUNTED); `is_mine`: the viewer may change it. */
+        SavedView: {
+            id: number;
+            name: string;
+            is_shared: boolean;
+            is_mine: boolean;
+            owner_name: string;
+            filter: components["schemas"]["ConversationFilter"];
+            count: number;
+            version: number;
+        };
         ScheduleDeparture: {
             /** Format: date-time */
             start: string;
@@ -7042,6 +7192,41 @@ export interface components {
             /** @enum {string} */
             activity: "work" | "break" | "training" | "meeting" | "leave";
             state: components["schemas"]["AgentState"];
+        };
+        /**
+         * @description What was found. `name`, `title` (a subject, an address) and `snippet` are parts, some of which are matches. `entry_id`
+         *     is the line to be opened in `conversation_id`; a customer's hit has neither.
+         */
+        SearchHit: {
+            kind: components["schemas"]["HitKind"];
+            customer_id: number;
+            name: components["schemas"]["SnippetPart"][];
+            title: components["schemas"]["SnippetPart"][];
+            snippet: components["schemas"]["SnippetPart"][];
+            /** Format: date-time */
+            at: string;
+            /** @default null */
+            conversation_id: number | null;
+            /** @default null */
+            entry_id: number | null;
+            /** @default null */
+            channel_kind: components["schemas"]["ChannelKind"] | null;
+            /** @default null */
+            direction: string | null;
+            /** @default  */
+            author: string;
+            /** @default null */
+            status: components["schemas"]["ConversationStatus"] | null;
+            /** @default null */
+            happening: components["schemas"]["Happening"] | null;
+        };
+        /** @description `building_percent`: how much of the index there is, while it is being made; null: all of it. */
+        SearchPage: {
+            items: components["schemas"]["SearchHit"][];
+            /** @default null */
+            next_cursor: string | null;
+            /** @default null */
+            building_percent: number | null;
         };
         Session: {
             user: components["schemas"]["UserView"];
@@ -7222,6 +7407,10 @@ export interface components {
             remaking: components["schemas"]["RemakingView"] | null;
             figure_defaults: components["schemas"]["FigureDefaultsView"];
             kpi_alerts: components["schemas"]["KpiAlertView"][];
+        };
+        SnippetPart: {
+            text: string;
+            is_match: boolean;
         };
         /** @description `used_by`: the menus that say it, by name. */
         SoundView: {
@@ -7513,11 +7702,16 @@ export interface components {
             /** Format: date-time */
             tick: string;
         };
-        /** @description Entries oldest first; `previous_cursor` pages back in time. `conversations` are those the entries belong to. */
+        /**
+         * @description Entries oldest first; `next_cursor` pages back in time. `conversations` are those the entries belong to.
+         *     `newer_cursor`: of a page around an entry, or onwards from one, where what is newer begins.
+         */
         TimelinePage: {
             items: components["schemas"]["EntryView"][];
             /** @default null */
             next_cursor: string | null;
+            /** @default null */
+            newer_cursor: string | null;
             /** @default [] */
             conversations: components["schemas"]["ConversationView"][];
         };
@@ -7795,6 +7989,16 @@ export interface components {
             /** @default null */
             expected_version: number | null;
         };
+        UpdateSavedView: {
+            /** @default null */
+            name: string | null;
+            /** @default null */
+            is_shared: boolean | null;
+            /** @default null */
+            filter: components["schemas"]["ViewFilter"] | null;
+            /** @default null */
+            expected_version: number | null;
+        };
         /** @description Absent leaves it as it is. With `expected_version`, 409 `version_conflict` when somebody changed it meanwhile. */
         UpdateSkill: {
             /** @default null */
@@ -7870,6 +8074,36 @@ export interface components {
             };
             /** @default null */
             desk_phone: string | null;
+        };
+        /**
+         * @description Which conversations; null and false ask nothing. `assignee`: me, none or a user's id; `tier`: at least this;
+         *     `is_troubled`: complaints and what has escalated; `within_days`: something was said lately; `words`: as in search.
+         */
+        ViewFilter: {
+            /** @default open */
+            status: components["schemas"]["ConversationStatus"] | null;
+            /** @default null */
+            assignee: string | null;
+            /** @default null */
+            queue_id: number | null;
+            /** @default null */
+            channel: components["schemas"]["ChannelKind"] | null;
+            /** @default null */
+            topic_id: number | null;
+            /** @default null */
+            tag: string | null;
+            /** @default null */
+            tier: number | null;
+            /** @default false */
+            is_unanswered: boolean;
+            /** @default false */
+            is_troubled: boolean;
+            /** @default false */
+            is_complaint: boolean;
+            /** @default null */
+            within_days: number | null;
+            /** @default null */
+            words: string | null;
         };
         /** @description Who has this customer's card open right now, everybody named; an empty list clears it. */
         Viewing: {
@@ -10808,6 +11042,8 @@ export interface operations {
             query?: {
                 limit?: number;
                 cursor?: string;
+                around?: number;
+                newer?: string;
             };
             header?: never;
             path: {
@@ -15497,6 +15733,209 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["WebhookDeliveryDetails"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    search_all: {
+        parameters: {
+            query?: {
+                q?: string;
+                kind?: components["schemas"]["HitKind"];
+                channel?: components["schemas"]["ChannelKind"];
+                queue?: number;
+                agent?: string;
+                status?: components["schemas"]["ConversationStatus"];
+                tag?: string;
+                topic?: number;
+                customer?: number;
+                from?: string | null;
+                to?: string | null;
+                limit?: number;
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SearchPage"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_views: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_SavedView_"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    create_view: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewSavedView"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SavedView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    remove_view: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                view_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    update_view: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                view_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UpdateSavedView"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SavedView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_view_conversations: {
+        parameters: {
+            query?: {
+                limit?: number;
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                view_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_ConversationView_"];
                 };
             };
             /** @description It failed; `code` says why */

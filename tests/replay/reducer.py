@@ -124,7 +124,9 @@ def canonical(snapshot: Json, frames: Iterable[Json]) -> Json:
 
     def is_own(task: Json) -> bool:
         owners = {task["assignee_id"]} if task["assignee_id"] else set()
-        return task["outcome"] is None and (user["id"] in owners or (not owners and task["queue_id"] in user["queue_ids"]))
+        return task["outcome"] is None and (
+            user["id"] in owners or (not owners and task["queue_id"] in user["queue_ids"])
+        )
 
     state = {noun: [views[key] for key in sorted(views)] for noun, views in held.items()}
     state["conversations"] = [view for view in state["conversations"] if is_shown(view)]

@@ -3,8 +3,8 @@
     Settings → Database, Vault, Files → Wakes, Notices, Tail → Intake, Adapters → loops → web
 
 All loops of a process run in one group: tail (stream), notices, dispatcher, lines, recordings, escalations, clocks,
-sender, media, mailboxes, surveys, projector, queue lengths, search, moments, forecasts, reports, limits, tellings, webhooks
-(two), live, housekeeping, and the listener for mail where one is set up.
+sender, media, mailboxes, surveys, tasks, projector, queue lengths, search, moments, forecasts, reports, limits, tellings,
+webhooks (two), live, housekeeping, and the listener for mail where one is set up.
 Each of them waits through a database that is away. One that ends in any other way takes the process down, loudly: a hub
 that answers but routes nothing would be worse than one that is restarted.
 """
@@ -36,6 +36,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from hub.agents import access_links, accounts, audit, presence
+from hub.agents import alerts as people_alerts
 from hub.agents.link_mails import Forgotten
 from hub.calls import recordings as call_recordings
 from hub.calls.lines import Lines
@@ -68,6 +69,7 @@ from hub.timeline.fetching import MailFetcher
 from hub.timeline.inbound import Intake
 from hub.timeline.mailroom import Mailroom
 from hub.timeline.media import MediaFetcher
+from hub.timeline.reminders import Reminders
 from hub.timeline.search_index import Indexer
 from hub.timeline.sending import Sender
 from hub.web import access_links as access_link_pages
@@ -110,6 +112,7 @@ from hub.web import (
     static,
     survey_page,
     surveys,
+    tasks,
     teams,
     topics,
     users,
@@ -186,6 +189,7 @@ ENDPOINTS: list[Endpoint] = endpoints_of(
     webhook_endpoints,
     search,
     saved_views,
+    tasks,
 )
 
 
@@ -240,6 +244,7 @@ class Hub:
         self.escalations = Escalations(self.database, self.wakes)
         self.estimator = Estimator(self.database, self.wakes)
         self.surveys = Surveys(self.database, self.wakes)
+        self.reminders = Reminders(self.database, self.wakes)
         self.projector = Projector(self.database, self.wakes)
         self.length_teller = LengthTeller(self.database, self.wakes)
         self.indexer = Indexer(self.database, self.wakes)
@@ -294,6 +299,7 @@ class Hub:
             "media": self.media.run(),
             "mailboxes": self.mail_fetcher.run(),
             "surveys": self.surveys.run(),
+            "tasks": self.reminders.run(),
             "projector": self.projector.run(),
             "queue lengths": self.length_teller.run(),
             "search": self.indexer.run(),
@@ -408,6 +414,7 @@ def _prune(tx: Tx, settings: Settings) -> list[str]:
     accounts.forget_expired(tx, settings.session_idle_s)
     access_links.forget_old(tx)
     forget_estimates(tx)
+    people_alerts.forget(tx, tx.now - people_alerts.KEPT)
     a = tables.attachment.c
     abandoned = (a.entry_id.is_(None)) & (a.created_at < tx.now - _UPLOAD_RETENTION)
     gone = tx.execute(delete(tables.attachment).where(abandoned).returning(a.file_key))

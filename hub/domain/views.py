@@ -125,7 +125,8 @@ class ConversationView:
     conversation by mail is about (None on other channels). `priority` counts in minutes of waiting. `pinned_agent_id`: a
     supervisor chose who shall have it (None once somebody has it). `parked_until`: put aside until then. `next_step_at`:
     when the next step of its escalation policy is due if nothing happens; `escalated`: how many have fired since it was
-    opened last. `call_id`: the call that goes on in it, until its last word is written down.
+    opened last. `call_id`: the call that goes on in it, until its last word is written down. `participant_ids`: colleagues
+    who were asked into it, and see it wherever it goes.
     """
 
     id: int
@@ -159,6 +160,7 @@ class ConversationView:
     escalated: int = 0
     callback: CallbackView | None = None
     call_id: int | None = None
+    participant_ids: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,7 +281,7 @@ class TopicView:
 @dataclass(frozen=True, slots=True)
 class AlertView:
     """Something that `user_id` must look at, until `seen_at`. `page` stands before everything. `reason` is a machine word
-    the console has a sentence for, `data` what stands in it."""
+    the console has a sentence for, `data` what stands in it. `entry_id`: the very line it is about."""
 
     id: int
     user_id: int
@@ -290,6 +292,48 @@ class AlertView:
     at: datetime
     seen_at: datetime | None
     version: int
+    entry_id: int | None = None
+    task_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TaskView:
+    """What somebody is to do at `due_at`: `assignee_id`, else everybody of `queue_id`. `fired_at`: it came back as work then;
+    `left_at`: nobody saw to it, and supervisors were told. `outcome` null: it is still to be done."""
+
+    id: int
+    kind: Literal["follow_up", "call_back"]
+    title: str
+    note: str
+    customer_id: int
+    customer_name: str
+    conversation_id: int | None
+    assignee_id: int | None
+    queue_id: int | None
+    due_at: datetime
+    fired_at: datetime | None
+    left_at: datetime | None
+    created_by: int | None
+    created_at: datetime
+    outcome: Literal["done", "dropped"] | None
+    ended_at: datetime | None
+    ended_by: int | None
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeRulesView:
+    """How somebody wants to be told. `silent` and `hidden`: kinds (see agents.notice_rules) without a sound, without a notice
+    of the system's. Between `quiet_from` and `quiet_until` (HH:MM in `zone`; null: the organisation's) and in the states
+    `quiet_states` there is neither, but for what rings or pages."""
+
+    silent: tuple[str, ...] = ()
+    hidden: tuple[str, ...] = ()
+    quiet_from: str | None = None
+    quiet_until: str | None = None
+    zone: str | None = None
+    quiet_states: tuple[str, ...] = ()
+    version: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -450,7 +450,15 @@ def _assign(
     )
     conversations.emit_hidden(tx, view, before)
     roster.emit_agents(tx, [agent_id])
+    if how == "transfer" and author.user_id != agent_id:
+        _tell_moved(tx, view, agent_id, author, alerts.GIVEN)
     return view
+
+
+def _tell_moved(tx: Tx, view: ConversationView, agent_id: int, author: Author, reason: str) -> None:
+    """Somebody has work, or has it no more, by another's hand; a rule's is told as the hub's."""
+    told: dict[str, str | int | None] = {"customer": view.customer_name, "by": author.name or None}
+    alerts.raise_alert(tx, [agent_id], level="notify", reason=reason, conversation_id=view.id, data=told)
 
 
 def _weight_for(tx: Tx, agent_id: int, kind: ChannelKind) -> int:
@@ -687,6 +695,7 @@ def claim(tx: Tx, viewer: Viewer, conversation_id: int, expected_assignee_id: in
     if previous is not None:
         roster.emit_agents(tx, [previous])
         _note_turn(tx, viewer, "taken", view, before=_name_of(tx, previous))
+        _tell_moved(tx, view, previous, _author(viewer), alerts.TAKEN)
     return view
 
 
@@ -759,6 +768,8 @@ def _transfer(
     )
     if previous is not None:
         roster.emit_agents(tx, [previous])
+        if previous != viewer.user_id:
+            _tell_moved(tx, view, previous, _author(viewer), alerts.TAKEN)
     return view
 
 

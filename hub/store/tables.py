@@ -582,6 +582,8 @@ conversation = Table(
     Column("callback", JSON(none_as_null=True)),
     # The call that goes on in it, until its last word is written down. No foreign key, as above.
     Column("call_id", BigId),
+    # Colleagues who were asked into it and see it wherever it goes: their ids, as ",3,7," (timeline.participants).
+    Column("participants", Text, nullable=False, server_default=""),
     Column("preview", Text, nullable=False, server_default=""),
     Column("preview_direction", Text, nullable=False, server_default="in"),
     # When this request came: the beginning, or the last reopening.
@@ -1454,6 +1456,9 @@ alert = Table(
     # A machine word the console has a sentence for, and what stands in the sentence.
     Column("reason", Text, nullable=False),
     Column("data", JSON, nullable=False),
+    # The line of the timeline that it is about, and the task. No foreign keys: neither is ever removed.
+    Column("entry_id", BigId),
+    Column("task_id", BigId),
     _at("at"),
     _at("seen_at", nullable=True),
     _version(),
@@ -1466,7 +1471,63 @@ alert = Table(
         postgresql_where=text("seen_at IS NULL"),
     ),
     Index("ix_alert_conversation_id", "conversation_id"),
+    Index("ix_alert_user_id", "user_id", "id"),
+    Index(
+        "ix_alert_unseen_of_task",
+        "task_id",
+        sqlite_where=text("task_id IS NOT NULL AND seen_at IS NULL"),
+        postgresql_where=text("task_id IS NOT NULL AND seen_at IS NULL"),
+    ),
     **_AUTO,
+)
+
+_OPEN_TASK = "outcome IS NULL"
+
+# What somebody is to do at an instant (timeline.tasks).
+task = Table(
+    "task",
+    metadata,
+    _id(),
+    Column("kind", Text, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("note", Text, nullable=False, server_default=""),
+    _ref("customer_id", "customer.id"),
+    _ref("conversation_id", "conversation.id", nullable=True),
+    # Whose it is: a person's, else everybody's of a queue.
+    _ref("assignee_id", "user_account.id", nullable=True),
+    _ref("queue_id", "queue.id", nullable=True),
+    _at("due_at"),
+    # It came back as work, and (nobody saw to it) supervisors were told. Null again once it is put off.
+    _at("fired_at", nullable=True),
+    _at("left_at", nullable=True),
+    _ref("created_by", "user_account.id", nullable=True),
+    _at("created_at"),
+    Column("outcome", Text),
+    _at("ended_at", nullable=True),
+    _ref("ended_by", "user_account.id", nullable=True),
+    _version(),
+    _one_of("kind", "follow_up", "call_back"),
+    _one_of("outcome", "done", "dropped"),
+    CheckConstraint("assignee_id IS NOT NULL OR queue_id IS NOT NULL", name="is_somebodys"),
+    CheckConstraint("(outcome IS NULL) = (ended_at IS NULL)", name="ended_with_an_outcome"),
+    CheckConstraint("left_at IS NULL OR fired_at IS NOT NULL", name="left_after_it_came_back"),
+    # What the loop looks for; what is overdue.
+    Index("ix_task_due_at", "due_at", "id", sqlite_where=text(_OPEN_TASK), postgresql_where=text(_OPEN_TASK)),
+    Index("ix_task_assignee_id", "assignee_id", sqlite_where=text(_OPEN_TASK), postgresql_where=text(_OPEN_TASK)),
+    Index("ix_task_queue_id", "queue_id", sqlite_where=text(_OPEN_TASK), postgresql_where=text(_OPEN_TASK)),
+    Index("ix_task_customer_id", "customer_id"),
+    Index("ix_task_conversation_id", "conversation_id"),
+    Index("ix_task_ended_at", "ended_at", "id"),
+    **_AUTO,
+)
+
+# How somebody wants to be told of what concerns them (agents.notice_rules); none: as usual.
+notice_rules = Table(
+    "notice_rules",
+    metadata,
+    Column("user_id", BigId, ForeignKey("user_account.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column("rules", JSON, nullable=False),
+    _version(),
 )
 
 # What was told last of how long a queue is (kpi.queue_lengths). No foreign key: nothing is to wait for the queue's row.

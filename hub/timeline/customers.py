@@ -20,9 +20,8 @@ from hub.domain.events import (
     SUPERVISORS,
     CustomerChanged,
     CustomerJoined,
+    conversation_topics,
     customer_topic,
-    queue_topic,
-    user_topic,
 )
 from hub.domain.mail import UNKNOWN_SENDER
 from hub.domain.values import ContactKind, Happening
@@ -32,7 +31,8 @@ from hub.mail.addresses import normal_address
 from hub.routing import offers
 from hub.store import tables
 from hub.store.database import Tx
-from hub.timeline import conversations
+from hub.timeline import conversations, task_rows
+from hub.timeline.participants import read_ids
 
 _cu, _cp, _c = tables.customer.c, tables.contact_point.c, tables.conversation.c
 
@@ -177,10 +177,9 @@ def emit_customer(tx: Tx, customer_id: int) -> CustomerView:
     """Tells whoever may see the customer: lookers at the card, and all who see a conversation of theirs."""
     view = load_customer(tx, customer_id)
     topics = {SUPERVISORS, customer_topic(customer_id)}
-    for row in tx.rows(select(_c.queue_id, _c.assignee_id).where(_c.customer_id == customer_id)):
-        topics.add(queue_topic(row.queue_id))
-        if row.assignee_id is not None:
-            topics.add(user_topic(row.assignee_id))
+    places = select(_c.queue_id, _c.assignee_id, _c.participants).where(_c.customer_id == customer_id)
+    for row in tx.rows(places):
+        topics |= conversation_topics(row.queue_id, row.assignee_id, read_ids(row.participants))
     tx.emit(CustomerChanged(view), topics)
     return view
 
@@ -356,6 +355,7 @@ def _tell_new_name(tx: Tx, customer_id: int) -> None:
     for conversation_id in ids:
         conversations.emit_conversation(tx, conversations.change(tx, conversation_id))
     offers.retell(tx, ids)
+    task_rows.retell_of(tx, customer_id)
 
 
 def join(tx: Tx, customer_id: int, into_id: int) -> None:
@@ -370,6 +370,8 @@ def join(tx: Tx, customer_id: int, into_id: int) -> None:
     ca = tables.call.c
     tx.execute(update(tables.call).where(ca.customer_id == customer_id).values(version=ca.version + 1, **moved))
     tx.execute(update(tables.survey).where(tables.survey.c.customer_id == customer_id).values(**moved))
+    tx.execute(update(tables.task).where(tables.task.c.customer_id == customer_id).values(**moved))
+    task_rows.retell_of(tx, into_id)
     # What comes along was claimed, not proven.
     tx.execute(
         update(tables.contact_point).where(_cp.customer_id == customer_id).values(customer_id=into_id, verified=False)

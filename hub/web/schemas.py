@@ -30,6 +30,7 @@ from hub.domain.views import (
     EstimateView,
     FigureDefaultsView,
     KpiAlertView,
+    NoticeRulesView,
     NumbersView,
     OfferView,
     QueueLengthView,
@@ -41,6 +42,7 @@ from hub.domain.views import (
     SkillView,
     SpecialDayView,
     TargetView,
+    TaskView,
     TeamView,
     TopicView,
     UserView,
@@ -156,7 +158,7 @@ class Snapshot(Answer):
     estimates: list[EstimateView]
     # How long every queue is; one that has not been counted yet is not in it. Empty for agents.
     queue_lengths: list[QueueLengthView]
-    # One's own that have not been seen.
+    # One's own that have not been seen: the newest 200, which is more than anybody counts.
     alerts: list[AlertView]
     # Those that go on, as far as the viewer may see them.
     calls: list[CallView]
@@ -172,6 +174,10 @@ class Snapshot(Answer):
     figure_defaults: FigureDefaultsView
     # Limits that are broken now. Empty for agents.
     kpi_alerts: list[KpiAlertView]
+    # What the viewer has to do, and what anybody of their queues has; what is due first.
+    tasks: list[TaskView]
+    # How the viewer wants to be told.
+    notice_rules: NoticeRulesView
 
 
 # --- conversations ----------------------------------------------------------------------------------------------------
@@ -210,8 +216,18 @@ class NewMessage(Request):
     mail: NewMail | None = None
 
 
+class Mention(Request):
+    """A colleague, a team or a queue, all of whose people are told."""
+
+    kind: Literal["user", "team", "queue"]
+    id: Annotated[int, Field(gt=0)]
+
+
 class NewNote(Request):
+    """`mentions`: who is named in the text, each by their name behind an @."""
+
     text: Text
+    mentions: Annotated[list[Mention], Field(max_length=20)] = []
 
 
 class Transfer(Request):
@@ -2780,3 +2796,61 @@ class UpdateSavedView(Request):
     is_shared: bool | None = None
     filter: ViewFilter | None = None
     expected_version: int | None = None
+# --- the inbox, tasks, and how one is told ----------------------------------------------------------------------------------
+
+
+class InboxItem(Answer):
+    """An alert with what a list of them shows: the beginning of the note it is about and the task, as they are now; null
+    where there is none, or it may not be seen (any more)."""
+
+    alert: AlertView
+    excerpt: str | None
+    task: TaskView | None
+
+
+class SeeAll(Request):
+    """The id of the newest that the screen has shown: what comes meanwhile stays unseen."""
+
+    up_to: Annotated[int, Field(gt=0)]
+
+
+class TaskFields(Request):
+    """What is to be done, when, and by whom: a person or a queue; neither: you."""
+
+    kind: Literal["follow_up", "call_back"] = "follow_up"
+    title: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+    note: Annotated[str, StringConstraints(strip_whitespace=True, max_length=2_000)] = ""
+    due_at: AwareDatetime
+    assignee_id: int | None = None
+    queue_id: int | None = None
+
+
+class NewTask(TaskFields):
+    """For one of a customer's conversations, whose timeline tells of it, or for the customer alone."""
+
+    customer_id: int | None = None
+    conversation_id: int | None = None
+
+
+class UpdateTask(TaskFields):
+    expected_version: int | None = None
+
+
+class EndTask(Request):
+    outcome: Literal["done", "dropped"]
+
+
+NoticeKind = Literal["offer", "call", "page", "mention", "task", "work", "alert"]
+TimeOfDay = Annotated[str, StringConstraints(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
+
+
+class SetNoticeRules(Request):
+    """All of them. `version`: the one that was seen (0: none were set yet)."""
+
+    silent: Annotated[list[NoticeKind], Field(max_length=10)] = []
+    hidden: Annotated[list[NoticeKind], Field(max_length=10)] = []
+    quiet_from: TimeOfDay | None = None
+    quiet_until: TimeOfDay | None = None
+    zone: Annotated[str, StringConstraints(max_length=60)] | None = None
+    quiet_states: Annotated[list[Literal["busy", "away"]], Field(max_length=5)] = []
+    version: Annotated[int, Field(ge=0)]

@@ -250,7 +250,7 @@ export interface paths {
         put?: never;
         /**
          * Note for colleagues
-         * @description Never shown to the customer.
+         * @description Never shown to the customer. Whoever is mentioned is told, and sees the conversation from then on.
          */
         post: operations["post_note"];
         delete?: never;
@@ -274,6 +274,26 @@ export interface paths {
          */
         post: operations["settle_delivery"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/conversations/{conversation_id}/participants/{user_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Take somebody out who was asked into it
+         * @description Yourself, or (who holds it, and supervisors) a colleague. Who is not in it stays out.
+         */
+        delete: operations["remove_participant"];
         options?: never;
         head?: never;
         patch?: never;
@@ -2166,6 +2186,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/alerts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Your inbox
+         * @description Newest first. What you have seen is kept for 90 days.
+         */
+        get: operations["list_alerts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/alerts/seen": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * You have looked at all of them
+         * @description Your own up to this one; pages are seen one by one.
+         */
+        post: operations["see_all_alerts"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/alerts/{alert_id}/seen": {
         parameters: {
             query?: never;
@@ -2180,6 +2240,27 @@ export interface paths {
          * @description One of your own. Twice is the same as once.
          */
         post: operations["see_alert"];
+        /** You want to look at it again */
+        delete: operations["unsee_alert"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/notice-rules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * How you want to be told
+         * @description 409 `version_conflict` if another window of yours changed them meanwhile.
+         */
+        put: operations["set_notice_rules"];
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -3711,6 +3792,70 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/tasks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List tasks
+         * @description What is due first; what has ended, newest first. `mine` are yours and those of your queues that nobody has; with
+         *     `customer_id` all of that customer's. Of everybody only supervisors see all; others what they have or gave.
+         */
+        get: operations["list_tasks"];
+        put?: never;
+        /**
+         * Make a task
+         * @description Whoever is given it is told, and sees the conversation it belongs to.
+         */
+        post: operations["create_task"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tasks/{task_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One task */
+        get: operations["get_task"];
+        /**
+         * Change a task, put it off, give it away
+         * @description With `expected_version`, 409 `version_conflict` when somebody changed it meanwhile; 409 `task_ended`.
+         */
+        put: operations["update_task"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tasks/{task_id}/end": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** It is done, or no longer wanted */
+        post: operations["end_task"];
+        /** It is to be done after all */
+        delete: operations["reopen_task"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -3869,7 +4014,7 @@ export interface components {
         };
         /**
          * @description Something that `user_id` must look at, until `seen_at`. `page` stands before everything. `reason` is a machine word
-         *     the console has a sentence for, `data` what stands in it.
+         *     the console has a sentence for, `data` what stands in it. `entry_id`: the very line it is about.
          */
         AlertView: {
             id: number;
@@ -3885,6 +4030,19 @@ export interface components {
             at: string;
             seen_at: string | null;
             version: number;
+            /** @default null */
+            entry_id: number | null;
+            /** @default null */
+            task_id: number | null;
+        };
+        /** @description Many of the viewer's own at once: they are to be dropped. */
+        AlertsSeen: {
+            alert_ids: number[];
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "alerts.seen";
         };
         ApiKey: {
             id: number;
@@ -4469,7 +4627,8 @@ export interface components {
          *     conversation by mail is about (None on other channels). `priority` counts in minutes of waiting. `pinned_agent_id`: a
          *     supervisor chose who shall have it (None once somebody has it). `parked_until`: put aside until then. `next_step_at`:
          *     when the next step of its escalation policy is due if nothing happens; `escalated`: how many have fired since it was
-         *     opened last. `call_id`: the call that goes on in it, until its last word is written down.
+         *     opened last. `call_id`: the call that goes on in it, until its last word is written down. `participant_ids`: colleagues
+         *     who were asked into it, and see it wherever it goes.
          */
         ConversationView: {
             id: number;
@@ -4515,6 +4674,8 @@ export interface components {
             callback: components["schemas"]["CallbackView"] | null;
             /** @default null */
             call_id: number | null;
+            /** @default [] */
+            participant_ids: number[];
         };
         /** @description Both are Mondays. `agents` null: everybody who has a schedule. */
         CopyShifts: {
@@ -4593,6 +4754,10 @@ export interface components {
         };
         /** @enum {string} */
         Direction: "in" | "out" | "internal";
+        EndTask: {
+            /** @enum {string} */
+            outcome: "done" | "dropped";
+        };
         /** @description A new line of a timeline, with its conversation as it is after that line. */
         EntryAdded: {
             entry: components["schemas"]["EntryView"];
@@ -5064,7 +5229,7 @@ export interface components {
          * @description What an EVENT entry tells; the console has the sentence for each in every language.
          * @enum {string}
          */
-        Happening: "offered" | "accepted" | "declined" | "missed" | "claimed" | "transferred" | "released" | "resolved" | "reopened" | "opted_out" | "opted_in" | "linked" | "queued" | "prioritised" | "pinned" | "placed" | "callback" | "parked" | "unparked" | "setup_failed" | "bounced" | "complained" | "call" | "topic" | "tagged" | "escalated" | "survey" | "scored";
+        Happening: "offered" | "accepted" | "declined" | "missed" | "claimed" | "transferred" | "released" | "resolved" | "reopened" | "opted_out" | "opted_in" | "linked" | "queued" | "prioritised" | "pinned" | "placed" | "callback" | "parked" | "unparked" | "setup_failed" | "bounced" | "complained" | "call" | "topic" | "tagged" | "escalated" | "survey" | "scored" | "task_made" | "task_done" | "task_dropped";
         /** @description `phrase`: it is one of the hub's own sentences. */
         HeardPrompt: {
             text: string;
@@ -5108,7 +5273,7 @@ export interface components {
         HolidayDays: {
             days: components["schemas"]["SpecialDayView"][];
         };
-        HubEvent: components["schemas"]["EntryAdded"] | components["schemas"]["EntryChanged"] | components["schemas"]["ConversationChanged"] | components["schemas"]["ConversationHidden"] | components["schemas"]["CustomerChanged"] | components["schemas"]["CallChanged"] | components["schemas"]["OfferMade"] | components["schemas"]["OfferEnded"] | components["schemas"]["AgentChanged"] | components["schemas"]["QueueChanged"] | components["schemas"]["EstimateChanged"] | components["schemas"]["QueueLengthChanged"] | components["schemas"]["ChannelChanged"] | components["schemas"]["NumbersChanged"] | components["schemas"]["QueueNumbersChanged"] | components["schemas"]["TopicChanged"] | components["schemas"]["AlertChanged"] | components["schemas"]["SkillsChanged"] | components["schemas"]["AccessChanged"] | components["schemas"]["TeamChanged"] | components["schemas"]["TeamRemoved"] | components["schemas"]["TargetChanged"] | components["schemas"]["TargetRemoved"] | components["schemas"]["FigureDefaultsChanged"] | components["schemas"]["KpiAlertChanged"] | components["schemas"]["FiguresRemaking"] | components["schemas"]["CannedReplyChanged"];
+        HubEvent: components["schemas"]["EntryAdded"] | components["schemas"]["EntryChanged"] | components["schemas"]["ConversationChanged"] | components["schemas"]["ConversationHidden"] | components["schemas"]["CustomerChanged"] | components["schemas"]["CallChanged"] | components["schemas"]["OfferMade"] | components["schemas"]["OfferEnded"] | components["schemas"]["AgentChanged"] | components["schemas"]["QueueChanged"] | components["schemas"]["EstimateChanged"] | components["schemas"]["QueueLengthChanged"] | components["schemas"]["ChannelChanged"] | components["schemas"]["NumbersChanged"] | components["schemas"]["QueueNumbersChanged"] | components["schemas"]["TopicChanged"] | components["schemas"]["AlertChanged"] | components["schemas"]["SkillsChanged"] | components["schemas"]["AccessChanged"] | components["schemas"]["TeamChanged"] | components["schemas"]["TeamRemoved"] | components["schemas"]["TargetChanged"] | components["schemas"]["TargetRemoved"] | components["schemas"]["FigureDefaultsChanged"] | components["schemas"]["KpiAlertChanged"] | components["schemas"]["FiguresRemaking"] | components["schemas"]["CannedReplyChanged"] | components["schemas"]["AlertsSeen"] | components["schemas"]["TaskChanged"] | components["schemas"]["NoticeRulesChanged"];
         /** @description `skipped`: names of events that are no whole days, or recur in a way that is not guessed at. */
         IcalDays: {
             days: components["schemas"]["SpecialDayView"][];
@@ -5117,6 +5282,15 @@ export interface components {
         /** @description Lines of agent (e-mail address), day, starts, ends, activity, below a line with these words. */
         ImportShifts: {
             csv: string;
+        };
+        /**
+         * @description An alert with what a list of them shows: the beginning of the note it is about and the task, as they are now; null
+         *     where there is none, or it may not be seen (any more).
+         */
+        InboxItem: {
+            alert: components["schemas"]["AlertView"];
+            excerpt: string | null;
+            task: components["schemas"]["TaskView"] | null;
         };
         InterruptionRules: {
             interrupts: {
@@ -5429,6 +5603,12 @@ export interface components {
             default: number | boolean;
             choices: (number | boolean)[];
         };
+        /** @description A colleague, a team or a queue, all of whose people are told. */
+        Mention: {
+            /** @enum {string} */
+            kind: "user" | "team" | "queue";
+            id: number;
+        };
         /** @description `is_gap`: no hub kept it, and `figures` is empty; never a zero. */
         MomentReportRow: {
             /** Format: date-time */
@@ -5668,8 +5848,11 @@ export interface components {
             /** @default null */
             mail: components["schemas"]["NewMail"] | null;
         };
+        /** @description `mentions`: who is named in the text, each by their name behind an @. */
         NewNote: {
             text: string;
+            /** @default [] */
+            mentions: components["schemas"]["Mention"][];
         };
         /**
          * @description Every fault is named by its field, as `steps.2.actions.0.queue_id`. Of a step `in_states` and the one of `after_s` and
@@ -5808,6 +5991,27 @@ export interface components {
         NewSkill: {
             name: string;
         };
+        /** @description For one of a customer's conversations, whose timeline tells of it, or for the customer alone. */
+        NewTask: {
+            /**
+             * @default follow_up
+             * @enum {string}
+             */
+            kind: "follow_up" | "call_back";
+            title: string;
+            /** @default  */
+            note: string;
+            /** Format: date-time */
+            due_at: string;
+            /** @default null */
+            assignee_id: number | null;
+            /** @default null */
+            queue_id: number | null;
+            /** @default null */
+            customer_id: number | null;
+            /** @default null */
+            conversation_id: number | null;
+        };
         /** @description `time_zone`: an IANA name; null: the organisation's. */
         NewTeam: {
             name: string;
@@ -5878,6 +6082,36 @@ export interface components {
          * @enum {string}
          */
         Noise: "none" | "auto_reply" | "automatic" | "list" | "report" | "own";
+        /** @description The viewer's own. */
+        NoticeRulesChanged: {
+            rules: components["schemas"]["NoticeRulesView"];
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "notice_rules.changed";
+        };
+        /**
+         * @description How somebody wants to be told. `silent` and `hidden`: kinds (see agents.notice_rules) without a sound, without a notice
+         *     of the system's. Between `quiet_from` and `quiet_until` (HH:MM in `zone`; null: the organisation's) and in the states
+         *     `quiet_states` there is neither, but for what rings or pages.
+         */
+        NoticeRulesView: {
+            /** @default [] */
+            silent: string[];
+            /** @default [] */
+            hidden: string[];
+            /** @default null */
+            quiet_from: string | null;
+            /** @default null */
+            quiet_until: string | null;
+            /** @default null */
+            zone: string | null;
+            /** @default [] */
+            quiet_states: string[];
+            /** @default 0 */
+            version: number;
+        };
         /** @description Everybody of that role among the queue's people. */
         NotifyRoleAction: {
             /**
@@ -6183,6 +6417,12 @@ export interface components {
             next_cursor: string | null;
         };
         /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
+        Page_InboxItem_: {
+            items: components["schemas"]["InboxItem"][];
+            /** @default null */
+            next_cursor: string | null;
+        };
+        /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
         Page_InvitationView_: {
             items: components["schemas"]["InvitationView"][];
             /** @default null */
@@ -6263,6 +6503,12 @@ export interface components {
         /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
         Page_TargetView_: {
             items: components["schemas"]["TargetView"][];
+            /** @default null */
+            next_cursor: string | null;
+        };
+        /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
+        Page_TaskView_: {
+            items: components["schemas"]["TaskView"][];
             /** @default null */
             next_cursor: string | null;
         };
@@ -7228,6 +7474,10 @@ export interface components {
             /** @default null */
             building_percent: number | null;
         };
+        /** @description The id of the newest that the screen has shown: what comes meanwhile stays unseen. */
+        SeeAll: {
+            up_to: number;
+        };
         Session: {
             user: components["schemas"]["UserView"];
             csrf_token: string;
@@ -7259,6 +7509,22 @@ export interface components {
             state: "available" | "busy" | "away";
             /** @default null */
             reason: string | null;
+        };
+        /** @description All of them. `version`: the one that was seen (0: none were set yet). */
+        SetNoticeRules: {
+            /** @default [] */
+            silent: ("offer" | "call" | "page" | "mention" | "task" | "work" | "alert")[];
+            /** @default [] */
+            hidden: ("offer" | "call" | "page" | "mention" | "task" | "work" | "alert")[];
+            /** @default null */
+            quiet_from: string | null;
+            /** @default null */
+            quiet_until: string | null;
+            /** @default null */
+            zone: string | null;
+            /** @default [] */
+            quiet_states: ("busy" | "away")[];
+            version: number;
         };
         SetRecording: {
             /** @enum {string} */
@@ -7407,6 +7673,8 @@ export interface components {
             remaking: components["schemas"]["RemakingView"] | null;
             figure_defaults: components["schemas"]["FigureDefaultsView"];
             kpi_alerts: components["schemas"]["KpiAlertView"][];
+            tasks: components["schemas"]["TaskView"][];
+            notice_rules: components["schemas"]["NoticeRulesView"];
         };
         SnippetPart: {
             text: string;
@@ -7651,6 +7919,42 @@ export interface components {
             scope_id: number | null;
             target: number;
             warning: number | null;
+        };
+        /** @description Made, changed, come back, or ended. Told to whose it is and was, to supervisors, and to whoever looks at the card. */
+        TaskChanged: {
+            task: components["schemas"]["TaskView"];
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "task.changed";
+        };
+        /**
+         * @description What somebody is to do at `due_at`: `assignee_id`, else everybody of `queue_id`. `fired_at`: it came back as work then;
+         *     `left_at`: nobody saw to it, and supervisors were told. `outcome` null: it is still to be done.
+         */
+        TaskView: {
+            id: number;
+            /** @enum {string} */
+            kind: "follow_up" | "call_back";
+            title: string;
+            note: string;
+            customer_id: number;
+            customer_name: string;
+            conversation_id: number | null;
+            assignee_id: number | null;
+            queue_id: number | null;
+            /** Format: date-time */
+            due_at: string;
+            fired_at: string | null;
+            left_at: string | null;
+            created_by: number | null;
+            /** Format: date-time */
+            created_at: string;
+            outcome: ("done" | "dropped") | null;
+            ended_at: string | null;
+            ended_by: number | null;
+            version: number;
         };
         TeamChanged: {
             team: components["schemas"]["TeamView"];
@@ -8003,6 +8307,24 @@ export interface components {
         UpdateSkill: {
             /** @default null */
             name: string | null;
+            /** @default null */
+            expected_version: number | null;
+        };
+        UpdateTask: {
+            /**
+             * @default follow_up
+             * @enum {string}
+             */
+            kind: "follow_up" | "call_back";
+            title: string;
+            /** @default  */
+            note: string;
+            /** Format: date-time */
+            due_at: string;
+            /** @default null */
+            assignee_id: number | null;
+            /** @default null */
+            queue_id: number | null;
             /** @default null */
             expected_version: number | null;
         };
@@ -8898,6 +9220,38 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["EntryView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    remove_participant: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                conversation_id: number;
+                user_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConversationView"];
                 };
             };
             /** @description It failed; `code` says why */
@@ -12794,6 +13148,70 @@ export interface operations {
             };
         };
     };
+    list_alerts: {
+        parameters: {
+            query?: {
+                show?: "all" | "unread" | "mentions" | "tasks";
+                limit?: number;
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_InboxItem_"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    see_all_alerts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SeeAll"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     see_alert: {
         parameters: {
             query?: never;
@@ -12812,6 +13230,70 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AlertView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    unsee_alert: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                alert_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    set_notice_rules: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SetNoticeRules"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NoticeRulesView"];
                 };
             };
             /** @description It failed; `code` says why */
@@ -15936,6 +16418,206 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Page_ConversationView_"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_tasks: {
+        parameters: {
+            query?: {
+                state?: "open" | "overdue" | "ended";
+                whose?: "mine" | "any";
+                customer_id?: number;
+                limit?: number;
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_TaskView_"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    create_task: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewTask"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TaskView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_task: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                task_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TaskView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    update_task: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                task_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UpdateTask"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TaskView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    end_task: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                task_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EndTask"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TaskView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    reopen_task: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                task_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TaskView"];
                 };
             };
             /** @description It failed; `code` says why */

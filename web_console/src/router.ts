@@ -42,6 +42,8 @@ export const router = createRouter({
         { path: "mail/:scheduleId(\\d+)", name: "report-schedule", component: () => import("./views/ReportSchedule.vue"), meta: { role: "supervisor" } },
       ],
     },
+    { path: "/inbox", name: "inbox", component: () => import("./views/Inbox.vue") },
+    { path: "/tasks", name: "tasks", component: () => import("./views/Tasks.vue") },
     { path: "/account", name: "account", component: () => import("./views/Account.vue") },
     {
       path: "/account/canned-replies",

@@ -28,6 +28,7 @@ from hub.domain.views import (
     ChannelView,
     ConversationView,
     CustomerView,
+    CustomFieldView,
     EntryView,
     EstimateView,
     FigureDefaultsView,
@@ -275,6 +276,22 @@ class FiguresRemaking:
     kind: Literal["figures.remaking"] = "figures.remaking"
 
 
+@dataclass(frozen=True, slots=True)
+class CustomFieldChanged:
+    KIND: ClassVar[str] = "custom_field.changed"
+    field: CustomFieldView
+    kind: Literal["custom_field.changed"] = "custom_field.changed"
+
+
+@dataclass(frozen=True, slots=True)
+class CustomFieldRemoved:
+    """Nothing had a value of it: drop it."""
+
+    KIND: ClassVar[str] = "custom_field.removed"
+    field_id: int
+    kind: Literal["custom_field.removed"] = "custom_field.removed"
+
+
 HubEvent = (
     EntryAdded
     | EntryChanged
@@ -302,6 +319,8 @@ HubEvent = (
     | FigureDefaultsChanged
     | KpiAlertChanged
     | FiguresRemaking
+    | CustomFieldChanged
+    | CustomFieldRemoved
 )
 
 

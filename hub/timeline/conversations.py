@@ -107,6 +107,7 @@ def conversation_view(row: Row[Any] | Mapping[str, Any]) -> ConversationView:
         escalated=r["escalated"],
         callback=_callback_view(r["callback"]) if r["callback"] else None,
         call_id=r["call_id"],
+        fields=r["fields"] or {},
     )
 
 

@@ -19,7 +19,7 @@ from hub.routing import estimates, offers
 from hub.store import tables
 from hub.store.database import Tx
 from hub.store.stream import load_token
-from hub.timeline import channels, conversations, topics
+from hub.timeline import channels, conversations, custom_fields, topics
 from hub.web.api import Access, Context, endpoint
 from hub.web.schemas import Organisation, Snapshot
 
@@ -88,6 +88,7 @@ def load_snapshot(tx: Tx, viewer: Viewer, most: int) -> Snapshot:
         remaking=load_remaking(tx),
         figure_defaults=defaults.load_defaults(tx),
         kpi_alerts=load_standing(tx) if viewer.covers(Role.SUPERVISOR) else [],
+        custom_fields=custom_fields.load_fields(tx),
     )
 
 

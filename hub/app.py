@@ -35,7 +35,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
-from hub.agents import accounts, presence
+from hub.agents import accounts, audit, presence
 from hub.calls import recordings as call_recordings
 from hub.calls.lines import Lines
 from hub.calls.recording_fetcher import RecordingFetcher
@@ -336,6 +336,9 @@ class Hub:
                 before = self.database.clock() - timedelta(days=self.settings.event_retention_days)
                 while await self.database.transaction(stream.prune, before):
                     pass  # in bounded steps: nobody waits long for the writer
+                before = self.database.clock() - timedelta(days=self.settings.audit_retention_days)
+                while await self.database.transaction(audit.sweep, before):
+                    pass
                 while expired := await self.database.read(call_recordings.find_expired):
                     await self.database.transaction(call_recordings.expire, expired)
                 keys = await self.database.transaction(_prune, self.settings)

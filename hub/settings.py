@@ -46,6 +46,7 @@ class Settings:
     presence_grace_s: float = 15.0
     event_retention_days: int = 7
     arrival_retention_days: int = 90
+    audit_retention_days: int = 730
     body_limit_bytes: int = 1 << 20
     upload_limit_bytes: int = 25 << 20
     mail_limit_bytes: int = 40 << 20
@@ -121,6 +122,8 @@ def load_settings(env: Mapping[str, str] = os.environ, *, port: int = 8080) -> S
         "session_max_s": int(number("HUB_SESSION_MAX_S", 7 * 24 * 3600, 60, 366 * 24 * 3600)),
         "event_retention_days": int(number("HUB_EVENT_RETENTION_DAYS", 7, 1, 3650)),
         "arrival_retention_days": int(number("HUB_ARRIVAL_RETENTION_DAYS", 90, 1, 3650)),
+        # Two years: long enough that a yearly review sees the whole of the year before.
+        "audit_retention_days": int(number("HUB_AUDIT_RETENTION_DAYS", 730, 1, 3650)),
         "body_limit_bytes": int(number("HUB_BODY_LIMIT_BYTES", 1 << 20, 1 << 10, 1 << 28)),
         "upload_limit_bytes": int(number("HUB_UPLOAD_LIMIT_BYTES", 25 << 20, 1 << 10, 1 << 30)),
         # Providers' own limits are 25 to 35 MB for the files, which base64 makes a third larger.

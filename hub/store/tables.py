@@ -15,6 +15,7 @@ what callers hear  flow ─ flow_version, sound (an uploaded prompt)
 who handles it     offer, assignment; wait_estimate (what was foretold), callback (who is to be called back)
 what must not wait escalation_policy ─ escalation_policy_version; escalation_segment, _run, _fired (a conversation's clocks);
                    alert (what somebody must look at)
+who changed what   audit (append only)
 what they think    survey_setting (what a queue asks), survey (one asking and its answer)
 what happened      event (the stream), stream (its epoch)
 what it counts for  fact_* (KPIs, projected from the stream), kpi_* (what they add up to)
@@ -2181,5 +2182,30 @@ survey = Table(
     Index("ix_survey_conversation_id", "conversation_id"),
     Index("ix_survey_answered_at", "answered_at", "id"),
     Index("ix_survey_entry_id", "entry_id"),
+    **_AUTO,
+)
+
+# --- who changed what (agents.audit) --------------------------------------------------------------------------------------
+
+# Append only. No foreign keys: a row outlives what it tells of, and keeps the actor's name as it was.
+audit = Table(
+    "audit",
+    metadata,
+    _id(),
+    _at("at"),
+    # Null: the hub itself, or its command line; or somebody who is not signed in.
+    Column("actor_id", BigInteger),
+    Column("actor_name", Text, nullable=False),
+    Column("api_key_id", BigInteger),
+    # Where the request came from.
+    Column("address", Text),
+    # As "queue.changed"; `subject` and `subject_id` say what it was done to.
+    Column("action", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("subject_id", Text, nullable=False),
+    Column("data", JSON, nullable=False),
+    Index("ix_audit_at", "at", "id"),
+    Index("ix_audit_actor_id", "actor_id", "at"),
+    Index("ix_audit_subject", "subject", "subject_id", "at"),
     **_AUTO,
 )

@@ -29,7 +29,7 @@ import math
 import re
 import typing
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import Enum
 from types import ModuleType
@@ -198,7 +198,9 @@ async def access_viewer(hub: HubLike, connection: HTTPConnection, *, is_use: boo
         viewer = await hub.database.read(find_viewer_by_session, token, hub.settings.session_idle_s)
     if is_use and viewer is not None and viewer.needs_touch:
         await hub.database.transaction(touch, viewer)
-    return viewer
+    if viewer is None or connection.client is None:
+        return viewer
+    return replace(viewer, address=connection.client.host)
 
 
 def check_csrf(hub: HubLike, viewer: Viewer, connection: HTTPConnection) -> None:

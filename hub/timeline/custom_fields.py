@@ -17,6 +17,7 @@ from typing import Any
 
 from sqlalchemy import Row, Table, delete, func, select, update
 
+from hub.agents import audit
 from hub.agents.viewer import Viewer
 from hub.domain import card
 from hub.domain.events import STAFF, CustomFieldChanged, CustomFieldRemoved
@@ -55,6 +56,7 @@ def load_field(tx: Tx, field_id: int) -> CustomFieldView:
 
 def create_field(
     tx: Tx,
+    actor: Viewer | None,
     *,
     subject: Subject,
     key: str,
@@ -92,11 +94,16 @@ def create_field(
     )
     if made is None:
         raise Conflict("there is a field with this key", code="key_taken", fields={"key": "is taken"})
-    return _tell(tx, made.id)
+    view = _tell(tx, made.id)
+    audit.note(
+        tx, actor, "custom_field.created", "custom_field", view.id, {"name": view.name, "subject": subject.value}
+    )
+    return view
 
 
 def update_field(
     tx: Tx,
+    actor: Viewer | None,
     field_id: int,
     *,
     name: str | None = None,
@@ -161,6 +168,7 @@ def update_field(
             version=_f.version + 1,
         )
     )
+    audit.note_change(tx, actor, "custom_field.changed", "custom_field", field_id, before, after)
     return _tell(tx, field_id)
 
 
@@ -181,7 +189,7 @@ def arrange(tx: Tx, field_ids: Sequence[int]) -> list[CustomFieldView]:
     return load_fields(tx, subject)
 
 
-def remove_field(tx: Tx, field_id: int) -> None:
+def remove_field(tx: Tx, actor: Viewer | None, field_id: int) -> None:
     """Conflict `in_use` if anything has a value of it: then it can be switched off."""
     row = tx.first(select(tables.custom_field).where(_f.id == field_id).with_for_update())
     if row is None:
@@ -189,6 +197,7 @@ def remove_field(tx: Tx, field_id: int) -> None:
     if count_uses(tx, _view(row)):
         raise Conflict("it has values: switch it off instead", code="in_use")
     tx.execute(delete(tables.custom_field).where(_f.id == field_id))
+    audit.note(tx, actor, "custom_field.removed", "custom_field", field_id, {"name": row.name})
     tx.emit(CustomFieldRemoved(field_id), {STAFF})
 
 
@@ -234,7 +243,7 @@ def _faults(
     faults: dict[str, str] = {}
     if not KEY.fullmatch(key):
         faults["key"] = "must begin with a small letter and have small letters, digits and _ only, 40 at most"
-    if not _one_line(name) or len(_one_line(name)) > _NAME_LIMIT:
+    if not _is_name(name):
         faults["name"] = f"must be 1 to {_NAME_LIMIT} visible characters"
     if required and subject is not Subject.CONVERSATION:
         faults["required"] = "is for fields of conversations"
@@ -242,13 +251,18 @@ def _faults(
         labels = [_one_line(option.label).casefold() for option in options]
         if not 1 <= len(options) <= MOST_OPTIONS:
             faults["options"] = f"must be 1 to {MOST_OPTIONS}"
-        elif not all(0 < len(label) <= _NAME_LIMIT for label in labels):
+        elif not all(map(_is_name, labels)):
             faults["options"] = f"must each be 1 to {_NAME_LIMIT} visible characters"
         elif not all(KEY.fullmatch(option.key) for option in options):
             faults["options"] = "must each have a key of small letters, digits and _"
         elif len(set(labels)) < len(labels) or len({option.key for option in options}) < len(options):
             faults["options"] = "must differ from each other"
     return faults
+
+
+def _is_name(text: str) -> bool:
+    line = _one_line(text)
+    return 0 < len(line) <= _NAME_LIMIT and line.isprintable()
 
 
 def _one_line(text: str) -> str:

@@ -27,6 +27,7 @@ async def create_field(context: Context, body: NewCustomField) -> CustomFieldVie
     """409 `key_taken` if there is one with this key."""
     return await context.hub.database.transaction(
         custom_fields.create_field,
+        context.viewer,
         subject=body.subject,
         key=body.key,
         name=body.name,
@@ -49,6 +50,7 @@ async def update_field(context: Context, field_id: int, body: UpdateCustomField)
     """409 `in_use` for another kind, or an option less, of what has values; `version_conflict`."""
     return await context.hub.database.transaction(
         custom_fields.update_field,
+        context.viewer,
         field_id,
         name=body.name,
         hint=body.hint,
@@ -73,4 +75,4 @@ async def get_use(context: Context, field_id: int) -> FieldUse:
 @endpoint("DELETE", "/custom-fields/{field_id}", access=Access.ADMIN, summary="Remove a custom field")
 async def remove_field(context: Context, field_id: int) -> None:
     """409 `in_use` if anything has a value of it: switch it off instead."""
-    await context.hub.database.transaction(custom_fields.remove_field, field_id)
+    await context.hub.database.transaction(custom_fields.remove_field, context.viewer, field_id)

@@ -29,6 +29,7 @@ from hub.domain.views import (
     ChannelView,
     ConversationView,
     CustomerView,
+    CustomFieldView,
     EntryView,
     EstimateView,
     FigureDefaultsView,
@@ -314,6 +315,22 @@ class NoticeRulesChanged:
     kind: Literal["notice_rules.changed"] = "notice_rules.changed"
 
 
+@dataclass(frozen=True, slots=True)
+class CustomFieldChanged:
+    KIND: ClassVar[str] = "custom_field.changed"
+    field: CustomFieldView
+    kind: Literal["custom_field.changed"] = "custom_field.changed"
+
+
+@dataclass(frozen=True, slots=True)
+class CustomFieldRemoved:
+    """Nothing had a value of it: drop it."""
+
+    KIND: ClassVar[str] = "custom_field.removed"
+    field_id: int
+    kind: Literal["custom_field.removed"] = "custom_field.removed"
+
+
 HubEvent = (
     EntryAdded
     | EntryChanged
@@ -345,6 +362,8 @@ HubEvent = (
     | AlertsSeen
     | TaskChanged
     | NoticeRulesChanged
+    | CustomFieldChanged
+    | CustomFieldRemoved
 )
 
 

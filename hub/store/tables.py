@@ -5,7 +5,7 @@ where it arrives   channel → queue ─ queue_member
 who can do what    skill ─ agent_skill, queue_skill (what the work of a queue requires)
 when we are there  calendar ─ calendar_version
 what it is about   topic (a complaint is one); rule_set (what places new work)
-whose it is        customer ─ contact_point
+whose it is        customer ─ contact_point ─ consent (what they allowed and forbade); custom_field (what else is kept)
 what was said      conversation ─ entry ─ attachment, mail (what an entry has more when it is a mail)
 once only          arrival (the first insert of every inbound transaction), receipt, idempotency
 where we fetch     mailbox (how far each IMAP folder has been read, and who reads it)
@@ -512,6 +512,26 @@ customer = Table(
     Column("tier", Integer, nullable=False, server_default=text("0")),
     # The colleague who looks after this customer. No foreign key, as with pinned_agent_id.
     Column("owner_id", BigId),
+    # How this customer likes to be reached: domain.consent.REACHED_BY.
+    Column("preferred_channel", Text),
+    Column("company", Text, nullable=False, server_default=""),
+    Column("job_title", Text, nullable=False, server_default=""),
+    # ISO 3166-1 alpha-2, or empty; the rest of the address as it is written there.
+    Column("country", Text, nullable=False, server_default=""),
+    Column("region", Text, nullable=False, server_default=""),
+    Column("town", Text, nullable=False, server_default=""),
+    Column("district", Text, nullable=False, server_default=""),
+    Column("street", Text, nullable=False, server_default=""),
+    Column("postcode", Text, nullable=False, server_default=""),
+    # An IANA name, or empty.
+    Column("time_zone", Text, nullable=False, server_default=""),
+    # 1990-05-17, or --05-17 of whom the year is not known; or empty.
+    Column("birthday", Text, nullable=False, server_default=""),
+    # How they came to us.
+    Column("source", Text, nullable=False, server_default=""),
+    Column("tags", JSON(none_as_null=True)),
+    # Key of a custom_field → its value; what has none is not in it.
+    Column("fields", JSON(none_as_null=True)),
     # Set when this record was found to be the same person as another; readers follow it.
     _ref("merged_into", "customer.id", nullable=True),
     _version(),
@@ -531,10 +551,82 @@ contact_point = Table(
     # The last mail to it came back; null again as soon as it is written from.
     _at("bounced_at", nullable=True),
     Column("bounce_reason", Text),
+    # What people call it ("work"), and whether it is the one of its kind that is tried first.
+    Column("label", Text, nullable=False, server_default=""),
+    Column("is_main", Boolean, nullable=False, server_default=false()),
+    # It is this customer's no more: only what was said there still leads to it.
+    _at("removed_at", nullable=True),
     _at("created_at"),
-    UniqueConstraint("kind", "address", name="uq_contact_point_belongs_to_one_customer"),
+    Index(
+        "uq_contact_point_belongs_to_one_customer",
+        "kind",
+        "address",
+        unique=True,
+        sqlite_where=text("removed_at IS NULL"),
+        postgresql_where=text("removed_at IS NULL"),
+    ),
+    Index(
+        "uq_contact_point_one_main_of_a_kind",
+        "customer_id",
+        "kind",
+        unique=True,
+        sqlite_where=text("is_main"),
+        postgresql_where=text("is_main"),
+    ),
     Index("ix_contact_point_customer_id", "customer_id"),
-    _one_of("kind", "phone", "email", "chat", "loopback"),
+    _one_of("kind", "phone", "email", "chat", "loopback", "handle"),
+    CheckConstraint("NOT is_main OR removed_at IS NULL", name="main_is_not_removed"),
+    **_AUTO,
+)
+
+# What customers allowed us and forbade us, in its order and for ever: only added to (timeline.consents). The last word on a
+# channel and purpose holds. `opted_out_at` above is that word on writing for service, beside what senders read anyway.
+consent = Table(
+    "consent",
+    metadata,
+    _id(),
+    _ref("contact_point_id", "contact_point.id"),
+    Column("channel", Text, nullable=False),
+    Column("purpose", Text, nullable=False),
+    Column("given", Boolean, nullable=False),
+    Column("how", Text, nullable=False),
+    _ref("by_id", "user_account.id", nullable=True),
+    Column("note", Text, nullable=False, server_default=""),
+    _at("at"),
+    Index("ix_consent_contact_point_id", "contact_point_id", "id"),
+    _one_of("channel", "sms", "phone", "email", "chat", "loopback"),
+    _one_of("purpose", "service", "marketing"),
+    _one_of("how", "keyword", "told", "form", "import", "system"),
+    **_AUTO,
+)
+
+# What an organisation keeps of its customers and conversations beyond what everybody does; values lie in their rows.
+custom_field = Table(
+    "custom_field",
+    metadata,
+    _id(),
+    Column("subject", Text, nullable=False),
+    # By which values are kept: never changed.
+    Column("key", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("hint", Text, nullable=False, server_default=""),
+    Column("kind", Text, nullable=False),
+    # [{"key": "gold", "label": "Gold", "active": true}, …] of a choice.
+    Column("options", JSON, nullable=False),
+    Column("section", Text, nullable=False, server_default=""),
+    Column("position", Integer, nullable=False, server_default=text("0")),
+    # A conversation is not resolved without it.
+    Column("required", Boolean, nullable=False, server_default=false()),
+    # Who may write it: this role and those above.
+    Column("editable_by", Text, nullable=False, server_default="agent"),
+    Column("active", Boolean, nullable=False, server_default=true()),
+    _at("created_at"),
+    _version(),
+    UniqueConstraint("subject", "key", name="uq_custom_field_key_is_one"),
+    _one_of("subject", "customer", "conversation"),
+    _one_of("kind", "text", "number", "date", "yes_no", "choice", "choices", "link"),
+    _one_of("editable_by", "agent", "supervisor", "admin"),
+    CheckConstraint("NOT required OR subject = 'conversation'", name="only_conversations_require"),
     **_AUTO,
 )
 
@@ -569,6 +661,8 @@ conversation = Table(
     # What it is about. No foreign key, as above: topics are switched off, never removed.
     Column("topic_id", BigId),
     Column("tags", JSON(none_as_null=True)),
+    # As those of a customer.
+    Column("fields", JSON(none_as_null=True)),
     # What it requires beyond its queue, as `skill's id<level` lines in order (equal requirements are equal texts), and by how
     # many levels all that is required has been lowered since (routing.requirements).
     Column("required", Text, nullable=False, server_default=""),

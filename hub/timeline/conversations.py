@@ -109,6 +109,7 @@ def conversation_view(row: Row[Any] | Mapping[str, Any]) -> ConversationView:
         callback=_callback_view(r["callback"]) if r["callback"] else None,
         call_id=r["call_id"],
         participant_ids=participants.read_ids(r["participants"]),
+        fields=r["fields"] or {},
     )
 
 

@@ -12,7 +12,9 @@ from typing import Annotated, Generic, Literal, TypeVar
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SkipValidation, StringConstraints
 
+from hub.domain.consent import Purpose
 from hub.domain.events import HubEvent, VolatileEvent
+from hub.domain.fields import FieldKind, FieldValue, Subject
 from hub.domain.mail import Mailbox, Noise, SpanKind
 from hub.domain.placeholders import Name as PlaceholderName
 from hub.domain.states import AgentState, ConversationStatus, OfferOutcome
@@ -26,6 +28,7 @@ from hub.domain.views import (
     ContactPointView,
     ConversationView,
     CustomerView,
+    CustomFieldView,
     EntryView,
     EstimateView,
     FigureDefaultsView,
@@ -178,6 +181,7 @@ class Snapshot(Answer):
     tasks: list[TaskView]
     # How the viewer wants to be told.
     notice_rules: NoticeRulesView
+    custom_fields: list[CustomFieldView]
 
 
 # --- conversations ----------------------------------------------------------------------------------------------------
@@ -329,11 +333,12 @@ class WhyConversation(Answer):
 
 class NewConversation(Request):
     """The hub writes first: on this channel account to this contact point (one open conversation each: an open one is
-    used again; by mail a new one with its own `subject`)."""
+    used again; by mail a new one with its own `subject`). `text`: sent at once."""
 
     channel_id: str
     contact_point_id: int
     subject: Annotated[str, StringConstraints(strip_whitespace=True, max_length=500)] | None = None
+    text: Text | None = None
 
 
 class SettleDelivery(Request):
@@ -390,28 +395,175 @@ class TimelinePage(Answer):
 # --- customers --------------------------------------------------------------------------------------------------------
 
 
-class UpdateCustomer(Request):
+# What a card line holds is checked where it is read (domain.card), in words.
+CardLine = Annotated[str, StringConstraints(strip_whitespace=True, max_length=1_000)]
+# By the keys of custom fields; null takes a value away. Checked where they are read (domain.fields).
+FieldValues = Annotated[
+    dict[Annotated[str, StringConstraints(max_length=60)], FieldValue | None], Field(max_length=100)
+]
+
+
+class CardFacts(Request):
+    """What stands on a card. Absent is left alone; so is null, but for `language`, `owner_id` and `preferred_channel`, which
+    it empties. The others are emptied by an empty text. `country`: ISO 3166-1 alpha-2; `time_zone`: an IANA name; `birthday`:
+    1990-05-17, or --05-17 without its year."""
+
     name: Name | None = None
     language: Annotated[str, StringConstraints(max_length=20)] | None = None
     note: Annotated[str, StringConstraints(max_length=4_000)] | None = None
     tier: Annotated[int, Field(ge=0, le=3)] | None = None
     owner_id: int | None = None
+    preferred_channel: Literal["sms", "phone", "email", "chat"] | None = None
+    company: CardLine | None = None
+    job_title: CardLine | None = None
+    country: CardLine | None = None
+    region: CardLine | None = None
+    town: CardLine | None = None
+    district: CardLine | None = None
+    street: CardLine | None = None
+    postcode: CardLine | None = None
+    time_zone: CardLine | None = None
+    birthday: CardLine | None = None
+    source: CardLine | None = None
+    tags: Annotated[list[CardLine], Field(max_length=100)] | None = None
+    fields: FieldValues = {}
+
+
+class SeenFacts(CardFacts):
+    """What the writer saw, as far as they changed it."""
+
+    # An unnamed card is seen as it is.
+    name: Annotated[str, StringConstraints(max_length=1_000)] | None = None
+
+
+class UpdateCustomer(CardFacts):
+    """Two edits of different facts are both kept, and tags are merged one by one. With `seen`, a fact that says something
+    else by now is a 409 `field_conflict` that names it; with `expected_version`, any change of the card is a 409
+    `version_conflict`."""
+
+    seen: SeenFacts | None = None
     expected_version: int | None = None
 
 
 # What is no number or mailbox is refused where it is read, in words.
 Address = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=254)]
+Label = Annotated[str, StringConstraints(strip_whitespace=True, max_length=40)]
 
 
-class NewCustomer(Request):
+class NewCustomer(CardFacts):
+    """`phone` and `email` are the first addresses."""
+
     name: Name
-    language: Annotated[str, StringConstraints(max_length=20)] | None = None
     phone: Address | None = None
+    email: Address | None = None
 
 
 class NewContactPoint(Request):
-    kind: Literal["phone", "email"]
+    """A handle is `network:name` (telegram:ani): telegram, instagram, facebook, messenger, x, tiktok, linkedin, youtube."""
+
+    kind: Literal["phone", "email", "handle"]
     address: Address
+    label: Label = ""
+
+
+class UpdateContactPoint(Request):
+    """Absent and null leave a thing as it is. `address` corrects a typing mistake; 409 `verified` if the customer has written
+    from there."""
+
+    label: Label | None = None
+    is_main: bool | None = None
+    address: Address | None = None
+
+
+class SetConsent(Request):
+    """What a customer said to somebody, or wrote on a form, about one address, channel and purpose."""
+
+    contact_point_id: int
+    channel: Literal["sms", "phone", "email", "chat", "loopback"]
+    purpose: Purpose = Purpose.SERVICE
+    given: bool
+    how: Literal["told", "form", "import"] = "told"
+    note: Annotated[str, StringConstraints(strip_whitespace=True, max_length=500)] = ""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownCustomer:
+    """Whoever might be the person that is being added. `may_open`: you may look at the card. `address`: by which they are
+    known, if it is the same; null: the name is alike."""
+
+    id: int
+    name: str
+    may_open: bool
+    address: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class CardWords:
+    """What stands on other cards, most frequent first: to be offered while one types."""
+
+    sources: list[str]
+    tags: list[str]
+
+
+# --- custom fields ------------------------------------------------------------------------------------------------------
+
+
+class FieldOptionIn(Request):
+    key: Annotated[str, StringConstraints(strip_whitespace=True, max_length=60)]
+    label: Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)]
+    active: bool = True
+
+
+FieldLine = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)]
+
+
+class NewCustomField(Request):
+    """`key`: by which the API and exports name it; it never changes. `required` is for conversations: they are not resolved
+    without it. `editable_by`: this role and those above."""
+
+    subject: Subject
+    key: Annotated[str, StringConstraints(strip_whitespace=True, max_length=60)]
+    name: FieldLine
+    kind: FieldKind
+    hint: FieldLine = ""
+    options: Annotated[list[FieldOptionIn], Field(max_length=500)] = []
+    section: FieldLine = ""
+    required: bool = False
+    editable_by: Role = Role.AGENT
+
+
+class UpdateCustomField(Request):
+    """Absent and null leave a thing as it is. 409 `in_use` for another kind, or an option less, of what has values."""
+
+    name: FieldLine | None = None
+    kind: FieldKind | None = None
+    hint: FieldLine | None = None
+    options: Annotated[list[FieldOptionIn], Field(max_length=500)] | None = None
+    section: FieldLine | None = None
+    required: bool | None = None
+    editable_by: Role | None = None
+    active: bool | None = None
+    expected_version: int | None = None
+
+
+class FieldOrder(Request):
+    """Fields of one subject, in the order in which forms show them."""
+
+    field_ids: Annotated[list[int], Field(min_length=1, max_length=100)]
+
+
+@dataclass(frozen=True, slots=True)
+class FieldUse:
+    """So many cards or conversations have a value; 1000 stands for so many and more."""
+
+    count: int
+
+
+class SetFields(Request):
+    """Values of custom fields by their keys; null takes one away. `seen`: what the writer saw of them."""
+
+    fields: FieldValues
+    seen: FieldValues = {}
 
 
 # --- administration ---------------------------------------------------------------------------------------------------

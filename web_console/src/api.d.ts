@@ -171,8 +171,9 @@ export interface paths {
         put?: never;
         /**
          * Write to a customer first
-         * @description The open conversation of that contact point on that channel if there is one, else a new one, held by you. By mail it
-         *     is always a new one.
+         * @description The open conversation of that contact point on that channel if there is one, else a new one in the channel's queue,
+         *     held by you. By mail it is always a new one. With `text` it is sent at once: all of it happens, or nothing. 409
+         *     `opted_out`, `calls_refused`, `address_removed`, `chat_closed` say why not.
          */
         post: operations["open_conversation"];
         delete?: never;
@@ -410,12 +411,35 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** It is done */
+        /**
+         * It is done
+         * @description 409 `fields_missing` names what must be filled in first.
+         */
         post: operations["resolve"];
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
+        trace?: never;
+    };
+    "/api/v1/conversations/{conversation_id}/fields": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Fill in its fields
+         * @description Only what `fields` names changes. 409 `field_conflict` names what somebody changed since it was as `seen` says.
+         */
+        patch: operations["set_fields"];
         trace?: never;
     };
     "/api/v1/conversations/{conversation_id}/reopen": {
@@ -1336,9 +1360,50 @@ export interface paths {
         put?: never;
         /**
          * Add a customer
-         * @description 409 `contact_taken` names whoever has the number already; then nobody is added.
+         * @description 409 `contact_taken` names whoever has the number or mailbox already; then nobody is added.
          */
         post: operations["create_customer"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/customers/known": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who might be somebody that is being added
+         * @description Whoever has this number or mailbox, and those of (nearly) this name whom you may see. What is no address yet, while it
+         *     is being typed, is nobody's.
+         */
+        get: operations["find_known"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/customers/words": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What stands on other cards
+         * @description Sources and tags, most frequent first.
+         */
+        get: operations["get_words"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1361,7 +1426,8 @@ export interface paths {
         head?: never;
         /**
          * Change a customer's card
-         * @description With `expected_version`, 409 `version_conflict` when somebody changed the card meanwhile.
+         * @description Only what the body names changes. 409 `field_conflict` names what somebody changed since it was as `seen` says;
+         *     `version_conflict` with an `expected_version` that is no longer so.
          */
         patch: operations["update_customer"];
         trace?: never;
@@ -1376,11 +1442,61 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Add a phone or mailbox
+         * Add a phone, mailbox or handle
          * @description Phone numbers become E.164; a national number is read by the region of your channels. 409 `contact_taken` names
          *     whoever has it already.
          */
         post: operations["add_contact_point"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/customers/{customer_id}/contact-points/{contact_point_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Take an address off the card
+         * @description What was said there stays; whoever writes from there next is somebody new. 409 `in_talk` while a conversation there is
+         *     open; `not_removable` for a chat visitor.
+         */
+        delete: operations["remove_contact_point"];
+        options?: never;
+        head?: never;
+        /**
+         * Name an address, make it the first, or correct it
+         * @description 409 `verified`: the customer has written from there, so it is no typing mistake; `contact_taken`; `in_talk`.
+         */
+        patch: operations["update_contact_point"];
+        trace?: never;
+    };
+    "/api/v1/customers/{customer_id}/consents": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What they allowed and forbade, and when
+         * @description Newest first; addresses that were taken off the card are in it.
+         */
+        get: operations["list_consents"];
+        put?: never;
+        /**
+         * Write down a customer's consent
+         * @description Given or withdrawn, from now on; what was said before stays in the history. 409 `stop_stands`: only the customer's own
+         *     START lifts a STOP.
+         */
+        post: operations["set_consent"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2110,6 +2226,88 @@ export interface paths {
         get?: never;
         /** Set its tags */
         put: operations["set_tags"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/custom-fields": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * All custom fields
+         * @description In the order of forms, also those that are switched off: what has a value of them shows it.
+         */
+        get: operations["list_fields"];
+        put?: never;
+        /**
+         * Define a custom field
+         * @description 409 `key_taken` if there is one with this key.
+         */
+        post: operations["create_field"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/custom-fields/order": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Put them in order */
+        put: operations["arrange_fields"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/custom-fields/{field_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Remove a custom field
+         * @description 409 `in_use` if anything has a value of it: switch it off instead.
+         */
+        delete: operations["remove_field"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a custom field
+         * @description 409 `in_use` for another kind, or an option less, of what has values; `version_conflict`.
+         */
+        patch: operations["update_field"];
+        trace?: never;
+    };
+    "/api/v1/custom-fields/{field_id}/use": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How much has a value of it */
+        get: operations["get_use"];
+        put?: never;
         post?: never;
         delete?: never;
         options?: never;
@@ -4355,6 +4553,11 @@ export interface components {
             text: string;
             subject: string | null;
         };
+        /** @description What stands on other cards, most frequent first: to be offered while one types. */
+        CardWords: {
+            sources: string[];
+            tags: string[];
+        };
         ChangePassword: {
             current_password: string;
             new_password: string;
@@ -4518,6 +4721,36 @@ export interface components {
             started_at: string;
             is_paused: boolean;
         };
+        /** @description A line of the history. `by_name`: who wrote it down (null: the customer's own word, or the hub). */
+        ConsentRecord: {
+            id: number;
+            contact_point_id: number;
+            contact_kind: components["schemas"]["ContactKind"];
+            address: string;
+            channel: components["schemas"]["ChannelKind"];
+            purpose: components["schemas"]["Purpose"];
+            given: boolean;
+            how: components["schemas"]["How"];
+            by_id: number | null;
+            by_name: string | null;
+            note: string;
+            /** Format: date-time */
+            at: string;
+        };
+        /**
+         * @description What a customer allowed or forbade last, of a channel and purpose at one address: when, how, by whose hand (null: their
+         *     own, or the hub's) and what was noted.
+         */
+        ConsentView: {
+            channel: components["schemas"]["ChannelKind"];
+            purpose: components["schemas"]["Purpose"];
+            given: boolean;
+            how: components["schemas"]["How"];
+            by_id: number | null;
+            note: string;
+            /** Format: date-time */
+            at: string;
+        };
         Consult: {
             /** @default null */
             agent_id: number | null;
@@ -4544,11 +4777,16 @@ export interface components {
             is_readable: boolean;
         };
         /**
-         * @description What sort of address a contact point is. A phone number serves SMS and calls alike.
+         * @description What sort of address a contact point is. A phone number serves SMS and calls alike. A handle is somebody's name in a
+         *     network that the hub does not speak (`telegram:ani`).
          * @enum {string}
          */
-        ContactKind: "phone" | "email" | "chat" | "loopback";
-        /** @description `bounced_at`: the last mail to this address came back, for `bounce_reason` (a machine word). */
+        ContactKind: "phone" | "email" | "chat" | "loopback" | "handle";
+        /**
+         * @description `bounced_at`: the last mail to this address came back, for `bounce_reason` (a machine word). `is_main`: tried first of
+         *     its kind. `opted_out`: nothing may be written there. `consents`: what was said of it last; where nothing was, service
+         *     is allowed and marketing is not. The address of a handle is `network:name`.
+         */
         ContactPointView: {
             id: number;
             kind: components["schemas"]["ContactKind"];
@@ -4560,6 +4798,12 @@ export interface components {
             bounced_at: string | null;
             /** @default null */
             bounce_reason: string | null;
+            /** @default  */
+            label: string;
+            /** @default false */
+            is_main: boolean;
+            /** @default [] */
+            consents: components["schemas"]["ConsentView"][];
         };
         ConversationChanged: {
             conversation: components["schemas"]["ConversationView"];
@@ -4676,6 +4920,9 @@ export interface components {
             call_id: number | null;
             /** @default [] */
             participant_ids: number[];
+            fields: {
+                [key: string]: boolean | number | string | string[];
+            };
         };
         /** @description Both are Mondays. `agents` null: everybody who has a schedule. */
         CopyShifts: {
@@ -4693,6 +4940,42 @@ export interface components {
             subdivision: string | null;
             years: number[];
         };
+        CustomFieldChanged: {
+            field: components["schemas"]["CustomFieldView"];
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "custom_field.changed";
+        };
+        /** @description Nothing had a value of it: drop it. */
+        CustomFieldRemoved: {
+            field_id: number;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "custom_field.removed";
+        };
+        /**
+         * @description Something that this organisation keeps of every customer or conversation. `required`: a conversation is not resolved
+         *     without it. `editable_by`: this role and those above. Switched off (`active`), it is shown only where it has a value.
+         */
+        CustomFieldView: {
+            id: number;
+            subject: components["schemas"]["Subject"];
+            key: string;
+            name: string;
+            hint: string;
+            kind: components["schemas"]["FieldKind"];
+            options: components["schemas"]["FieldOption"][];
+            section: string;
+            position: number;
+            required: boolean;
+            editable_by: components["schemas"]["Role"];
+            active: boolean;
+            version: number;
+        };
         /** @description A customer with all conversations the card lists, newest first, and who else is looking. */
         CustomerCard: {
             customer: components["schemas"]["CustomerView"];
@@ -4707,7 +4990,11 @@ export interface components {
              */
             kind: "customer.changed";
         };
-        /** @description `tier`: 0 to 3, each worth ten minutes of waiting. `owner_id`: the colleague who looks after this customer. */
+        /**
+         * @description `tier`: 0 to 3, each worth ten minutes of waiting. `owner_id`: the colleague who looks after them. `country`: its
+         *     two letters (ISO 3166-1); `time_zone`: an IANA name; `birthday`: 1990-05-17, or --05-17 without its year; `source`: how
+         *     they came; each empty if it is not known. `fields`: key of a custom field → value.
+         */
         CustomerView: {
             id: number;
             name: string;
@@ -4721,6 +5008,35 @@ export interface components {
             tier: number;
             /** @default null */
             owner_id: number | null;
+            /** @default null */
+            preferred_channel: components["schemas"]["ChannelKind"] | null;
+            /** @default  */
+            company: string;
+            /** @default  */
+            job_title: string;
+            /** @default  */
+            country: string;
+            /** @default  */
+            region: string;
+            /** @default  */
+            town: string;
+            /** @default  */
+            district: string;
+            /** @default  */
+            street: string;
+            /** @default  */
+            postcode: string;
+            /** @default  */
+            time_zone: string;
+            /** @default  */
+            birthday: string;
+            /** @default  */
+            source: string;
+            /** @default [] */
+            tags: string[];
+            fields: {
+                [key: string]: boolean | number | string | string[];
+            };
         };
         DaysWritten: {
             days: number;
@@ -4883,6 +5199,32 @@ export interface components {
             filtered: components["schemas"]["WhyFiltered"][];
             insisted: string[];
             relaxed: string[];
+        };
+        /** @enum {string} */
+        FieldKind: "text" | "number" | "date" | "yes_no" | "choice" | "choices" | "link";
+        /**
+         * @description One of a choice. Values name it by `key`, so that its label may change; one that is switched off is offered no more
+         *     and stays where it was chosen.
+         */
+        FieldOption: {
+            key: string;
+            label: string;
+            /** @default true */
+            active: boolean;
+        };
+        FieldOptionIn: {
+            key: string;
+            label: string;
+            /** @default true */
+            active: boolean;
+        };
+        /** @description Fields of one subject, in the order in which forms show them. */
+        FieldOrder: {
+            field_ids: number[];
+        };
+        /** @description So many cards or conversations have a value; 1000 stands for so many and more. */
+        FieldUse: {
+            count: number;
         };
         FigureDefaultsChanged: {
             defaults: components["schemas"]["FigureDefaultsView"];
@@ -5273,7 +5615,12 @@ export interface components {
         HolidayDays: {
             days: components["schemas"]["SpecialDayView"][];
         };
-        HubEvent: components["schemas"]["EntryAdded"] | components["schemas"]["EntryChanged"] | components["schemas"]["ConversationChanged"] | components["schemas"]["ConversationHidden"] | components["schemas"]["CustomerChanged"] | components["schemas"]["CallChanged"] | components["schemas"]["OfferMade"] | components["schemas"]["OfferEnded"] | components["schemas"]["AgentChanged"] | components["schemas"]["QueueChanged"] | components["schemas"]["EstimateChanged"] | components["schemas"]["QueueLengthChanged"] | components["schemas"]["ChannelChanged"] | components["schemas"]["NumbersChanged"] | components["schemas"]["QueueNumbersChanged"] | components["schemas"]["TopicChanged"] | components["schemas"]["AlertChanged"] | components["schemas"]["SkillsChanged"] | components["schemas"]["AccessChanged"] | components["schemas"]["TeamChanged"] | components["schemas"]["TeamRemoved"] | components["schemas"]["TargetChanged"] | components["schemas"]["TargetRemoved"] | components["schemas"]["FigureDefaultsChanged"] | components["schemas"]["KpiAlertChanged"] | components["schemas"]["FiguresRemaking"] | components["schemas"]["CannedReplyChanged"] | components["schemas"]["AlertsSeen"] | components["schemas"]["TaskChanged"] | components["schemas"]["NoticeRulesChanged"];
+        /**
+         * @description How we know: a keyword they sent, they told somebody, a form they filled in, another system, the hub itself.
+         * @enum {string}
+         */
+        How: "keyword" | "told" | "form" | "import" | "system";
+        HubEvent: components["schemas"]["EntryAdded"] | components["schemas"]["EntryChanged"] | components["schemas"]["ConversationChanged"] | components["schemas"]["ConversationHidden"] | components["schemas"]["CustomerChanged"] | components["schemas"]["CallChanged"] | components["schemas"]["OfferMade"] | components["schemas"]["OfferEnded"] | components["schemas"]["AgentChanged"] | components["schemas"]["QueueChanged"] | components["schemas"]["EstimateChanged"] | components["schemas"]["QueueLengthChanged"] | components["schemas"]["ChannelChanged"] | components["schemas"]["NumbersChanged"] | components["schemas"]["QueueNumbersChanged"] | components["schemas"]["TopicChanged"] | components["schemas"]["AlertChanged"] | components["schemas"]["SkillsChanged"] | components["schemas"]["AccessChanged"] | components["schemas"]["TeamChanged"] | components["schemas"]["TeamRemoved"] | components["schemas"]["TargetChanged"] | components["schemas"]["TargetRemoved"] | components["schemas"]["FigureDefaultsChanged"] | components["schemas"]["KpiAlertChanged"] | components["schemas"]["FiguresRemaking"] | components["schemas"]["CannedReplyChanged"] | components["schemas"]["AlertsSeen"] | components["schemas"]["TaskChanged"] | components["schemas"]["NoticeRulesChanged"] | components["schemas"]["CustomFieldChanged"] | components["schemas"]["CustomFieldRemoved"];
         /** @description `skipped`: names of events that are no whole days, or recur in a way that is not guessed at. */
         IcalDays: {
             days: components["schemas"]["SpecialDayView"][];
@@ -5365,6 +5712,16 @@ export interface components {
             created_at: string;
             version: number;
             secret: string;
+        };
+        /**
+         * @description Whoever might be the person that is being added. `may_open`: you may look at the card. `address`: by which they are
+         *     known, if it is the same; null: the name is alike.
+         */
+        KnownCustomer: {
+            id: number;
+            name: string;
+            may_open: boolean;
+            address: string | null;
         };
         /** @description A limit broke, or is well again: then it is to be dropped. */
         KpiAlertChanged: {
@@ -5757,27 +6114,91 @@ export interface components {
             /** @default null */
             reopen_window_s: number | null;
         };
+        /** @description A handle is `network:name` (telegram:ani): telegram, instagram, facebook, messenger, x, tiktok, linkedin, youtube. */
         NewContactPoint: {
             /** @enum {string} */
-            kind: "phone" | "email";
+            kind: "phone" | "email" | "handle";
             address: string;
+            /** @default  */
+            label: string;
         };
         /**
          * @description The hub writes first: on this channel account to this contact point (one open conversation each: an open one is
-         *     used again; by mail a new one with its own `subject`).
+         *     used again; by mail a new one with its own `subject`). `text`: sent at once.
          */
         NewConversation: {
             channel_id: string;
             contact_point_id: number;
             /** @default null */
             subject: string | null;
+            /** @default null */
+            text: string | null;
         };
+        /**
+         * @description `key`: by which the API and exports name it; it never changes. `required` is for conversations: they are not resolved
+         *     without it. `editable_by`: this role and those above.
+         */
+        NewCustomField: {
+            subject: components["schemas"]["Subject"];
+            key: string;
+            name: string;
+            kind: components["schemas"]["FieldKind"];
+            /** @default  */
+            hint: string;
+            /** @default [] */
+            options: components["schemas"]["FieldOptionIn"][];
+            /** @default  */
+            section: string;
+            /** @default false */
+            required: boolean;
+            /** @default agent */
+            editable_by: components["schemas"]["Role"];
+        };
+        /** @description `phone` and `email` are the first addresses. */
         NewCustomer: {
             name: string;
             /** @default null */
             language: string | null;
             /** @default null */
+            note: string | null;
+            /** @default null */
+            tier: number | null;
+            /** @default null */
+            owner_id: number | null;
+            /** @default null */
+            preferred_channel: ("sms" | "phone" | "email" | "chat") | null;
+            /** @default null */
+            company: string | null;
+            /** @default null */
+            job_title: string | null;
+            /** @default null */
+            country: string | null;
+            /** @default null */
+            region: string | null;
+            /** @default null */
+            town: string | null;
+            /** @default null */
+            district: string | null;
+            /** @default null */
+            street: string | null;
+            /** @default null */
+            postcode: string | null;
+            /** @default null */
+            time_zone: string | null;
+            /** @default null */
+            birthday: string | null;
+            /** @default null */
+            source: string | null;
+            /** @default null */
+            tags: string[] | null;
+            /** @default {} */
+            fields: {
+                [key: string]: boolean | number | string | string[] | null;
+            };
+            /** @default null */
             phone: string | null;
+            /** @default null */
+            email: string | null;
         };
         /** @description Every fault is named at its node, as `body.nodes.main.choices.1.key`. */
         NewFlow: {
@@ -6387,6 +6808,12 @@ export interface components {
             next_cursor: string | null;
         };
         /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
+        Page_ConsentRecord_: {
+            items: components["schemas"]["ConsentRecord"][];
+            /** @default null */
+            next_cursor: string | null;
+        };
+        /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
         Page_ContactBehind_: {
             items: components["schemas"]["ContactBehind"][];
             /** @default null */
@@ -6395,6 +6822,12 @@ export interface components {
         /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
         Page_ConversationView_: {
             items: components["schemas"]["ConversationView"][];
+            /** @default null */
+            next_cursor: string | null;
+        };
+        /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
+        Page_CustomFieldView_: {
+            items: components["schemas"]["CustomFieldView"][];
             /** @default null */
             next_cursor: string | null;
         };
@@ -6425,6 +6858,12 @@ export interface components {
         /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
         Page_InvitationView_: {
             items: components["schemas"]["InvitationView"][];
+            /** @default null */
+            next_cursor: string | null;
+        };
+        /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
+        Page_KnownCustomer_: {
+            items: components["schemas"]["KnownCustomer"][];
             /** @default null */
             next_cursor: string | null;
         };
@@ -6606,6 +7045,8 @@ export interface components {
                 [key: string]: string;
             };
         };
+        /** @enum {string} */
+        Purpose: "service" | "marketing";
         QueueChanged: {
             queue: components["schemas"]["QueueView"];
             /**
@@ -7478,6 +7919,49 @@ export interface components {
         SeeAll: {
             up_to: number;
         };
+        /** @description What the writer saw, as far as they changed it. */
+        SeenFacts: {
+            /** @default null */
+            name: string | null;
+            /** @default null */
+            language: string | null;
+            /** @default null */
+            note: string | null;
+            /** @default null */
+            tier: number | null;
+            /** @default null */
+            owner_id: number | null;
+            /** @default null */
+            preferred_channel: ("sms" | "phone" | "email" | "chat") | null;
+            /** @default null */
+            company: string | null;
+            /** @default null */
+            job_title: string | null;
+            /** @default null */
+            country: string | null;
+            /** @default null */
+            region: string | null;
+            /** @default null */
+            town: string | null;
+            /** @default null */
+            district: string | null;
+            /** @default null */
+            street: string | null;
+            /** @default null */
+            postcode: string | null;
+            /** @default null */
+            time_zone: string | null;
+            /** @default null */
+            birthday: string | null;
+            /** @default null */
+            source: string | null;
+            /** @default null */
+            tags: string[] | null;
+            /** @default {} */
+            fields: {
+                [key: string]: boolean | number | string | string[] | null;
+            };
+        };
         Session: {
             user: components["schemas"]["UserView"];
             csrf_token: string;
@@ -7492,6 +7976,32 @@ export interface components {
             state: "available" | "busy" | "away" | "offline";
             /** @default null */
             reason: string | null;
+        };
+        /** @description What a customer said to somebody, or wrote on a form, about one address, channel and purpose. */
+        SetConsent: {
+            contact_point_id: number;
+            /** @enum {string} */
+            channel: "sms" | "phone" | "email" | "chat" | "loopback";
+            /** @default service */
+            purpose: components["schemas"]["Purpose"];
+            given: boolean;
+            /**
+             * @default told
+             * @enum {string}
+             */
+            how: "told" | "form" | "import";
+            /** @default  */
+            note: string;
+        };
+        /** @description Values of custom fields by their keys; null takes one away. `seen`: what the writer saw of them. */
+        SetFields: {
+            fields: {
+                [key: string]: boolean | number | string | string[] | null;
+            };
+            /** @default {} */
+            seen: {
+                [key: string]: boolean | number | string | string[] | null;
+            };
         };
         /**
          * @description `interrupts`: kind of work → kinds whose load does not stand in its way; `exclusive`: kinds that suffer no other live
@@ -7675,6 +8185,7 @@ export interface components {
             kpi_alerts: components["schemas"]["KpiAlertView"][];
             tasks: components["schemas"]["TaskView"][];
             notice_rules: components["schemas"]["NoticeRulesView"];
+            custom_fields: components["schemas"]["CustomFieldView"][];
         };
         SnippetPart: {
             text: string;
@@ -7797,6 +8308,11 @@ export interface components {
             complete: boolean;
             agents: components["schemas"]["AgentStates"][];
         };
+        /**
+         * @description What a field is of.
+         * @enum {string}
+         */
+        Subject: "customer" | "conversation";
         Supervise: {
             /** @enum {string} */
             presence: "listen" | "whisper" | "talk";
@@ -8138,6 +8654,44 @@ export interface components {
             /** @default null */
             flow_id: number | null;
         };
+        /**
+         * @description Absent and null leave a thing as it is. `address` corrects a typing mistake; 409 `verified` if the customer has written
+         *     from there.
+         */
+        UpdateContactPoint: {
+            /** @default null */
+            label: string | null;
+            /** @default null */
+            is_main: boolean | null;
+            /** @default null */
+            address: string | null;
+        };
+        /** @description Absent and null leave a thing as it is. 409 `in_use` for another kind, or an option less, of what has values. */
+        UpdateCustomField: {
+            /** @default null */
+            name: string | null;
+            /** @default null */
+            kind: components["schemas"]["FieldKind"] | null;
+            /** @default null */
+            hint: string | null;
+            /** @default null */
+            options: components["schemas"]["FieldOptionIn"][] | null;
+            /** @default null */
+            section: string | null;
+            /** @default null */
+            required: boolean | null;
+            /** @default null */
+            editable_by: components["schemas"]["Role"] | null;
+            /** @default null */
+            active: boolean | null;
+            /** @default null */
+            expected_version: number | null;
+        };
+        /**
+         * @description Two edits of different facts are both kept, and tags are merged one by one. With `seen`, a fact that says something
+         *     else by now is a 409 `field_conflict` that names it; with `expected_version`, any change of the card is a 409
+         *     `version_conflict`.
+         */
         UpdateCustomer: {
             /** @default null */
             name: string | null;
@@ -8149,6 +8703,38 @@ export interface components {
             tier: number | null;
             /** @default null */
             owner_id: number | null;
+            /** @default null */
+            preferred_channel: ("sms" | "phone" | "email" | "chat") | null;
+            /** @default null */
+            company: string | null;
+            /** @default null */
+            job_title: string | null;
+            /** @default null */
+            country: string | null;
+            /** @default null */
+            region: string | null;
+            /** @default null */
+            town: string | null;
+            /** @default null */
+            district: string | null;
+            /** @default null */
+            street: string | null;
+            /** @default null */
+            postcode: string | null;
+            /** @default null */
+            time_zone: string | null;
+            /** @default null */
+            birthday: string | null;
+            /** @default null */
+            source: string | null;
+            /** @default null */
+            tags: string[] | null;
+            /** @default {} */
+            fields: {
+                [key: string]: boolean | number | string | string[] | null;
+            };
+            /** @default null */
+            seen: components["schemas"]["SeenFacts"] | null;
             /** @default null */
             expected_version: number | null;
         };
@@ -9027,7 +9613,10 @@ export interface operations {
     open_conversation: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same key with the same body is carried out once. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -9471,6 +10060,41 @@ export interface operations {
             cookie?: never;
         };
         requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConversationView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    set_fields: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                conversation_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SetFields"];
+            };
+        };
         responses: {
             /** @description The answer */
             200: {
@@ -11290,6 +11914,68 @@ export interface operations {
             };
         };
     };
+    find_known: {
+        parameters: {
+            query?: {
+                phone?: string;
+                email?: string;
+                name?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_KnownCustomer_"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_words: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CardWords"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     get_customer: {
         parameters: {
             query?: never;
@@ -11368,6 +12054,143 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["NewContactPoint"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CustomerView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    remove_contact_point: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                customer_id: number;
+                contact_point_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CustomerView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    update_contact_point: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                customer_id: number;
+                contact_point_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UpdateContactPoint"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CustomerView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_consents: {
+        parameters: {
+            query?: {
+                limit?: number;
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                customer_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_ConsentRecord_"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    set_consent: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                customer_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SetConsent"];
             };
         };
         responses: {
@@ -12947,6 +13770,196 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ConversationView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_fields: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_CustomFieldView_"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    create_field: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewCustomField"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CustomFieldView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    arrange_fields: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FieldOrder"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_CustomFieldView_"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    remove_field: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                field_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    update_field: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                field_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UpdateCustomField"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CustomFieldView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_use: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                field_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FieldUse"];
                 };
             };
             /** @description It failed; `code` says why */

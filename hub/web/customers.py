@@ -11,7 +11,7 @@ from hub.agents.viewer import Viewer
 from hub.domain.consent import How
 from hub.domain.values import ContactKind
 from hub.domain.views import ConversationView, CustomerView, EntryView
-from hub.errors import Forbidden, InvalidInput, NotFound
+from hub.errors import InvalidInput, NotFound
 from hub.store import tables
 from hub.store.database import Tx
 from hub.timeline import cards, consents, contact_points, conversations, customers

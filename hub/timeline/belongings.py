@@ -2,7 +2,9 @@
 
     contact_point                  each goes over by itself, and is written down
     conversation                   goes where its contact point is
-    entry, call, survey            go where their conversation is
+    consent, attachment            go with their contact point, which they name instead
+    entry, call, survey, task      go where their conversation is
+    task without a conversation    goes over by itself, and is written down
     activity                       goes over by itself; it says whom it was told of
 
 So what comes later belongs to whoever has its contact point, without anybody's remembering it. A table that names a customer
@@ -30,7 +32,7 @@ from hub.store.database import Tx
 _cu, _cp, _c = tables.customer.c, tables.contact_point.c, tables.conversation.c
 
 # Tables whose rows go where their conversation is; those whose screens hold them get a version with it.
-WITH_CONVERSATION: tuple[Table, ...] = (tables.entry, tables.call, tables.survey)
+WITH_CONVERSATION: tuple[Table, ...] = (tables.entry, tables.call, tables.survey, tables.task)
 
 
 # Of a table's rows, those that are the customer's again: (their id, records emptied into theirs, contact points).
@@ -50,11 +52,13 @@ class Own:
     theirs: Theirs | None = None
 
 
-OWN: tuple[Own, ...] = (Own(tables.activity, _activities),)
+# A task need not be about a conversation.
+OWN: tuple[Own, ...] = (Own(tables.activity, _activities), Own(tables.task))
 
 # Columns that name a customer and are not moved, and why.
 STAYS: Mapping[str, str] = {
     "connection.customer_id": "the card on a screen: it follows the merge, and stays with the card that is looked at",
+    "search_customer.customer_id": "made from the card, which tells that it has changed",
     "customer.merged_into": "says where the emptied record points; kept here",
     "customer_merge.from_id": "the merge itself",
     "customer_merge.into_id": "the merge itself",
@@ -80,8 +84,8 @@ STAYS: Mapping[str, str] = {
 class Moved(TypedDict):
     """What a merge has moved, as its row keeps it."""
 
-    # [id, whether it was proven]
-    points: list[tuple[int, bool]]
+    # [id, whether it was proven, whether it was the first of its kind]
+    points: list[tuple[int, bool, bool]]
     # Table → ids, of tables whose rows do not say themselves whose they are.
     own: dict[str, list[int]]
     # Records that had been emptied into the one that is emptied now.
@@ -103,9 +107,8 @@ def lock_owners(tx: Tx, *customer_ids: int) -> dict[int, Any]:
 def move_all(tx: Tx, customer_id: int, into_id: int, *, is_proven: bool) -> tuple[Moved, list[int]]:
     """Everything of one customer becomes another's; what was moved, and the ids of the conversations. `is_proven`: else
     addresses that come along count as claimed. The caller has the owners locked."""
-    points = [
-        (row.id, row.verified) for row in tx.rows(select(_cp.id, _cp.verified).where(_cp.customer_id == customer_id))
-    ]
+    whole = select(_cp.id, _cp.verified, _cp.is_main).where(_cp.customer_id == customer_id).order_by(_cp.id)
+    points = [(row.id, row.verified, row.is_main) for row in tx.rows(whole)]
     moved: Moved = {
         "points": points,
         "own": {
@@ -117,7 +120,11 @@ def move_all(tx: Tx, customer_id: int, into_id: int, *, is_proven: bool) -> tupl
         },
         "followers": [row.id for row in tx.rows(select(_cu.id).where(_cu.merged_into == customer_id))],
     }
-    values: dict[str, Any] = {"customer_id": into_id} | ({} if is_proven else {"verified": False})
+    # Which is tried first is said by the card that lives on; where it says nothing, by the other.
+    mains = select(_cp.kind).where(_cp.customer_id == into_id, _cp.is_main)
+    theirs = (_cp.customer_id == customer_id, _cp.is_main, _cp.kind.in_(mains))
+    tx.execute(update(tables.contact_point).where(*theirs).values(is_main=False))
+    values: dict[str, Any] = {"customer_id": into_id} | ({} if is_proven else {"verified": False, "is_main": False})
     tx.execute(update(tables.contact_point).where(_cp.customer_id == customer_id).values(**values))
     conversation_ids = _move_conversations(tx, _c.customer_id == customer_id, into_id)
     for own in OWN:
@@ -132,14 +139,16 @@ def give_back(tx: Tx, customer_id: int, from_id: int, moved: Moved) -> list[int]
     """What had been moved from a customer, and whatever has come to it since, is theirs again; the ids of the
     conversations. Contact points that somebody has taken away meanwhile stay where they are. The caller has the owners
     locked."""
-    wanted = {point_id for point_id, _ in moved["points"]}
-    points = [
-        row.id for row in tx.rows(select(_cp.id).where(_cp.id.in_(wanted), _cp.customer_id == from_id).order_by(_cp.id))
-    ]
-    proven = [point_id for point_id, was_proven in moved["points"] if was_proven and point_id in points]
-    tx.execute(update(tables.contact_point).where(_cp.id.in_(points)).values(customer_id=customer_id))
+    wanted = {point_id for point_id, _, _ in moved["points"]}
+    found = select(_cp.id, _cp.removed_at).where(_cp.id.in_(wanted), _cp.customer_id == from_id).order_by(_cp.id)
+    there = {row.id: row.removed_at is None for row in tx.rows(found)}
+    points = list(there)
+    proven = [point_id for point_id, was_proven, _ in moved["points"] if was_proven and point_id in there]
+    mains = [point_id for point_id, _, was_main in moved["points"] if was_main and there.get(point_id)]
+    tx.execute(update(tables.contact_point).where(_cp.id.in_(points)).values(customer_id=customer_id, is_main=False))
     # What has been proven since stays so.
     tx.execute(update(tables.contact_point).where(_cp.id.in_(proven)).values(verified=True))
+    tx.execute(update(tables.contact_point).where(_cp.id.in_(mains)).values(is_main=True))
     conversation_ids = _move_conversations(
         tx, (_c.customer_id == from_id) & _c.contact_point_id.in_(points), customer_id
     )

@@ -29,7 +29,7 @@ from hub.errors import Conflict, Forbidden, InvalidInput, NotFound
 from hub.routing import offers
 from hub.store import tables
 from hub.store.database import Tx
-from hub.timeline import belongings, conversations, customers
+from hub.timeline import belongings, conversations, customers, task_rows
 
 _cu, _cp, _c, _m = tables.customer.c, tables.contact_point.c, tables.conversation.c, tables.customer_merge.c
 
@@ -40,6 +40,8 @@ _NO_FIELDS = frozenset({"id", "created_at", "merged_into", "version"})
 FIELDS: tuple[str, ...] = tuple(column.name for column in tables.customer.c if column.name not in _NO_FIELDS)
 # Texts that both may stand in: one below the other.
 _TEXTS = frozenset({"note"})
+# They make sense together.
+_ADDRESS = ("country", "region", "town", "district", "street", "postcode")
 # As long as a card's note may be (web.schemas); what is longer is not joined.
 _NOTE_LENGTH = 4_000
 _DUPLICATES = 8
@@ -75,7 +77,8 @@ def load_duplicates(tx: Tx, viewer: Viewer, customer_id: int) -> list[DuplicateV
         local, _, domain = mailbox.partition("@")
         whole = _cp.address.like(f"{_literal(local)}+%@{_literal(domain)}", escape="\\") | (_cp.address == mailbox)
         elsewhere = _cp.address.like(f"{_literal(local)}@%", escape="\\") if len(local) >= _TELLING_MAILBOX else whole
-        same = select(_cp.customer_id).where(_cp.kind == "email", _cp.customer_id != view.id, whole | elsewhere)
+        others = (_cp.kind == "email", _cp.customer_id != view.id, _cp.removed_at.is_(None))
+        same = select(_cp.customer_id).where(*others, whole | elsewhere)
         for row in tx.rows(same.order_by(_cp.id).limit(_DUPLICATES)):
             found.setdefault(row.customer_id, "mailbox")
     visible = [one for one in found if _may_see(tx, viewer, one)][:_DUPLICATES]
@@ -147,6 +150,9 @@ def _field(name: str, ours: Row[Any], theirs: Row[Any], unnamed: Mapping[int, bo
     if mine not in _EMPTY and _both(name, mine, its) is not None:
         choices.append("both")
     proposed: Choice = "both" if "both" in choices else "ours"
+    if name in _ADDRESS and any(getattr(ours, part) for part in _ADDRESS):
+        # A street of the one in a town of the other is nobody's address.
+        return MergeFieldView(name=name, ours=mine, theirs=its, choices=tuple(choices), proposed="ours")
     is_poor = mine in _EMPTY or (name == "name" and unnamed[ours.id] and not unnamed[theirs.id])
     if is_poor or (name == "tier" and its > mine):
         proposed = "theirs"
@@ -241,6 +247,8 @@ def _check_choices(viewer: Viewer, choices: Mapping[str, Choice], proposals: Map
 def _tell_card(tx: Tx, customer_id: int, changed: Collection[str]) -> CustomerView:
     if not {"name", "tier"}.isdisjoint(changed):
         customers.tell_new_name(tx, customer_id)
+    else:
+        task_rows.retell_of(tx, customer_id)
     tx.wake("routing")
     return customers.emit_customer(tx, customer_id)
 
@@ -295,6 +303,7 @@ def undo(tx: Tx, viewer: Viewer, merge_id: int) -> Undone:
     parted = owners[row.from_id]
     about: dict[str, audit.JSON] = {"name": into.name, "other_id": parted.id, "other": parted.name, "kept": list(kept)}
     audit.note(tx, viewer, "customer.unmerged", "customer", into.id, {**about, "merge_id": merge_id})
+    task_rows.retell_of(tx, row.from_id)
     return Undone(_tell_card(tx, row.into_id, values.keys()), customers.emit_customer(tx, row.from_id), kept)
 
 
@@ -328,9 +337,9 @@ def _load_merges(tx: Tx, which: Any) -> list[MergeView]:
         .where(which)
         .order_by(_m.id.desc())
     )
-    points = {point_id for row in rows for point_id, _ in row.moved["points"]}
+    points = {point[0] for row in rows for point in row.moved["points"]}
     # What a chat visitor is called by says nothing to anybody.
-    telling = select(_cp.id, _cp.address).where(_cp.id.in_(points), _cp.kind != "chat")
+    telling = select(_cp.id, _cp.address).where(_cp.id.in_(points), _cp.kind != "chat", _cp.removed_at.is_(None))
     addresses = {row.id: row.address for row in tx.rows(telling)}
     return [
         MergeView(
@@ -342,7 +351,7 @@ def _load_merges(tx: Tx, which: Any) -> list[MergeView]:
             by_id=row.by_id,
             by_name=row.by_name,
             reason=row.reason,
-            addresses=tuple(addresses[point_id] for point_id, _ in row.moved["points"] if point_id in addresses),
+            addresses=tuple(addresses[point[0]] for point in row.moved["points"] if point[0] in addresses),
         )
         for row in rows
     ]

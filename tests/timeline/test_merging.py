@@ -6,6 +6,7 @@ import asyncio
 import random
 from collections.abc import Mapping
 from contextlib import suppress
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -20,7 +21,7 @@ from hub.kpi.figures import Query, load_figures
 from hub.routing import dispatcher
 from hub.store import tables
 from hub.store.database import Database, Tx
-from hub.timeline import activities, belongings, customers, merging
+from hub.timeline import activities, belongings, cards, customers, merging, tasks
 from tests.kpi.random_facts import project_all
 from tests.support.clock import FrozenClock
 from tests.support.scene import Scene
@@ -34,6 +35,7 @@ COMPARED = (
     tables.conversation,
     tables.entry,
     tables.activity,
+    tables.task,
     tables.outbox,
     tables.assignment,
     tables.offer,
@@ -95,14 +97,25 @@ async def test_two_become_one_and_two_again_row_by_row(scene: Scene, agent: View
     theirs = await customer_of(scene, open_one)
     await scene.database.transaction(dispatcher.claim, agent, open_one, None)
     await scene.set(tables.customer, {"name": "Ani Sargsyan", "note": "Rings at nine", "language": "hy"}, id=theirs)
-    await scene.set(tables.contact_point, {"verified": False}, customer_id=theirs)
+    more: dict[str, object] = {"tags": ["vip"], "fields": {"plan": "gold"}, "town": "Gyumri", "birthday": "--05-17"}
+    await scene.set(tables.customer, more, id=theirs)
+    await scene.set(tables.customer, {"tags": ["late"], "fields": {"plan": "iron", "seats": 3}}, id=ours)
+    await scene.set(tables.contact_point, {"verified": False, "is_main": True}, customer_id=theirs)
+    await scene.set(tables.contact_point, {"is_main": True}, customer_id=ours)
+    due = clock() + timedelta(days=1)
+    wish = tasks.Wish(kind="follow_up", title="Ring them", note="", due_at=due)
+    await scene.database.transaction(tasks.create_task, agent, wish, customer_id=theirs)
+    await scene.database.transaction(tasks.create_task, agent, wish, conversation_id=open_one)
     await scene.database.transaction(activities.tell, theirs, order("1"))
     before = await photograph(scene.database)
     clock.advance(60)
     told = await merge(scene, agent, ours, theirs)
     card = await scene.database.read(customers.load_customer, theirs)
     assert (card.id, card.name, card.note, card.language) == (ours, "Ani Sargsyan", "Rings at nine", "hy")
-    assert [point.address for point in card.contact_points] == ["ani", "ani-at-work"]
+    assert [(point.address, point.is_main) for point in card.contact_points] == [("ani", True), ("ani-at-work", False)]
+    assert (card.tags, card.fields) == (("late", "vip"), {"plan": "iron", "seats": 3})
+    assert (card.town, card.birthday) == ("Gyumri", "--05-17")
+    assert {row["customer_id"] for row in await scene.rows(tables.task)} == {ours}
     assert {row["customer_id"] for row in await scene.rows(tables.entry)} == {ours}
     assert [row["customer_id"] for row in await scene.rows(tables.activity)] == [ours]
     clock.advance(60)
@@ -153,7 +166,7 @@ async def test_a_field_is_taken_back_only_if_nobody_has_changed_it(scene: Scene,
     told = await merge(scene, agent, ours, theirs)
     card = await scene.database.read(customers.load_customer, ours)
     assert (card.name, card.note, card.language, card.tier) == ("Ani", "Evenings\n\nMornings", "hy", 2)
-    await scene.database.transaction(customers.rename, ours, None, {"name": "Ani S."})
+    await scene.database.transaction(cards.change_card, agent, ours, {"name": "Ani S."})
     done = await undo(scene, agent, told.id)
     assert done.kept == ("name",)
     assert (done.customer.name, done.customer.note, done.customer.language) == ("Ani S.", "Evenings", None)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from hub.web import activities
+from hub.web.throttle import Throttle
 from tests.support.running_hub import Api, House
 from tests.web.test_customers import house, nare, running, text_from
 
@@ -146,7 +147,7 @@ async def test_whoever_may_not_see_the_customer_tells_and_reads_nothing(house: H
 
 
 async def test_a_loop_that_went_wrong_is_slowed_down(nare: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(activities, "_throttle", activities.Throttle(3, 60.0, "wait"))
+    monkeypatch.setattr(activities, "_throttle", Throttle(3, 60.0, "wait"))
     ani = await made(nare)
     answers = [await nare.post(f"/customers/{ani}/activities", ORDER) for _ in range(4)]
     assert [answer.status_code for answer in answers] == [200, 200, 200, 429]

@@ -226,6 +226,7 @@ export const useHub = defineStore("hub", () => {
   async function refreshWatched(): Promise<void> {
     const customerId = watched.value;
     if (customerId === null) return;
+    const before = new Set(Object.values(state.value?.activities ?? {}).map((each) => each.id));
     const [card, page, told] = await Promise.all([
       api.customer(customerId),
       api.customerTimeline(customerId, { limit: TIMELINE_PAGE }),
@@ -242,7 +243,7 @@ export const useHub = defineStore("hub", () => {
       ...card.conversations,
       ...page.conversations,
     ]);
-    state.value = withActivities(withTimelinePage(known, customerId, page, "newest"), customerId, told.items, "newest");
+    state.value = withActivities(withTimelinePage(known, customerId, page, "newest"), customerId, told.items, before);
     activityCursors.set(customerId, told.next_cursor);
     viewers.set(customerId, card.viewer_ids);
   }
@@ -256,7 +257,7 @@ export const useHub = defineStore("hub", () => {
     if (!state.value) return;
     state.value = withTimelinePage(withConversations(state.value, page.conversations), customerId, page, "older");
     if (!told) return;
-    state.value = withActivities(state.value, customerId, told.items, "older");
+    state.value = withActivities(state.value, customerId, told.items);
     activityCursors.set(customerId, told.next_cursor);
   }
 

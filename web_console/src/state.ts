@@ -240,11 +240,9 @@ function withActivity(state: HubState, activity: ActivityView): HubState {
   return activities === state.activities ? state : { ...state, activities };
 }
 
-/** What the hub knows of a customer's activities: the newest page, in which one that was told meanwhile may be missing. */
-export function withActivities(state: HubState, customerId: number, page: readonly ActivityView[], end: "newest" | "older"): HubState {
-  const newest = Math.max(0, ...page.map((each) => each.id));
-  const stays = (each: ActivityView) => end === "older" || each.customer_id !== customerId || each.id > newest;
-  const kept = Object.fromEntries(Object.entries(state.activities).filter(([, each]) => stays(each)));
+/** A page of a customer's activities. `before`: those that were held when the newest page was asked for; of them, what it does not name is no longer theirs. */
+export function withActivities(state: HubState, customerId: number, page: readonly ActivityView[], before: ReadonlySet<number> = new Set()): HubState {
+  const kept = Object.fromEntries(Object.entries(state.activities).filter(([, each]) => each.customer_id !== customerId || !before.has(each.id)));
   return { ...state, activities: page.reduce<ById<ActivityView>>((held, each) => newer(held, each.id, newer(state.activities, each.id, each)[each.id] ?? each), kept) };
 }
 

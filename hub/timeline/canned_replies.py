@@ -93,12 +93,15 @@ def load_page(
     words: str | None = None,
     folder: str | None = None,
     scope: CannedScope | None = None,
+    reply_id: int | None = None,
     after_id: int = 0,
     limit: int | None = None,
 ) -> list[CannedReplyView]:
     """By id, as far as the viewer may see. `words`: all of them stand somewhere in code, title, folder or text, whatever
     their case and accents; `folder`: this one and those in it."""
     query = select(tables.canned_reply).where(visible_to(viewer), _r.id > after_id).order_by(_r.id)
+    if reply_id is not None:
+        query = query.where(_r.id == reply_id)
     if scope is not None:
         query = query.where(_r.scope == scope)
     if folder is not None and (path := normal_folder(folder)):
@@ -358,8 +361,8 @@ def render(
     is_note: bool = False,
     language: str | None = None,
 ) -> Rendered:
-    """For this conversation, in `language`, else the customer's, else one of the house's, else the first there is. Values in a mail are escaped for
-    its markup, elsewhere they stand as they are. NotFound if the viewer may not see the reply or the conversation."""
+    """For this conversation, in `language`, else the customer's, else one of the house's, else the first there is. Values in
+    a mail are escaped for its markup. NotFound if the viewer may not see the reply or the conversation."""
     reply = access_reply(tx, viewer, reply_id)
     conversation = conversations.access_conversation(tx, viewer, conversation_id)
     customer = customers.load_customer(tx, conversation.customer_id)

@@ -3004,7 +3004,8 @@ export interface paths {
         /**
          * List canned replies
          * @description Your own, and the shared ones you may use: everybody's, and those of your queues (a supervisor: of all). `q`: all of
-         *     these words stand in code, title, folder or text, whatever their case and accents; `folder`: this one and those in it.
+         *     these words stand in code, title, folder or text, whatever their case and accents; `folder`: this one and those in it; `id`: this one,
+         *     if you may see it.
          */
         get: operations["list_canned_replies"];
         put?: never;
@@ -3031,7 +3032,7 @@ export interface paths {
         put?: never;
         /**
          * How a text reads to a sample customer
-         * @description Stores nothing.
+         * @description Stores nothing. `faults` says why the text could not be kept as it is; it is filled in all the same.
          */
         post: operations["preview_canned_reply"];
         delete?: never;
@@ -3511,8 +3512,8 @@ export interface components {
             kind: "canned_reply.changed";
         };
         /**
-         * @description `code` is typed after a slash. `folder`: names with / between them, empty for none. `scope`: personal (yours alone),
-         *     all, or queues (of `queue_ids`). `texts`: the customer's language is taken, else the first. `used` counts everybody's uses,
+         * @description `code` is typed after a slash. `folder`: names with / between them, or empty. `scope`: personal (yours alone), all, or
+         *     queues (of `queue_ids`). `texts`: the customer's language is taken, else the first. `used` counts everybody's uses,
          *     `used_by_me` your own; a use makes no new version.
          */
         CannedReplyView: {
@@ -5507,6 +5508,13 @@ export interface components {
             queue_id: number | null;
             /** @default true */
             is_known: boolean;
+        };
+        /** @description `faults`: field (language, text, subject) → why it could not be kept. */
+        PreviewedReply: {
+            rendered: components["schemas"]["RenderedReply"];
+            faults: {
+                [key: string]: string;
+            };
         };
         QueueChanged: {
             queue: components["schemas"]["QueueView"];
@@ -13371,6 +13379,7 @@ export interface operations {
                 q?: string;
                 folder?: string;
                 scope?: "personal" | "all" | "queues";
+                id?: number;
                 limit?: number;
                 cursor?: string;
             };
@@ -13452,7 +13461,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["RenderedReply"];
+                    "application/json": components["schemas"]["PreviewedReply"];
                 };
             };
             /** @description It failed; `code` says why */

@@ -3004,8 +3004,8 @@ export interface paths {
         /**
          * List canned replies
          * @description Your own, and the shared ones you may use: everybody's, and those of your queues (a supervisor: of all). `q`: all of
-         *     these words stand in code, title, folder or text, whatever their case and accents; `folder`: this one and those in it; `id`: this one,
-         *     if you may see it.
+         *     these words stand in code, title, folder or text, whatever their case and accents; `folder`: this one and those in it;
+         *     `id`: this one alone, if you may see it.
          */
         get: operations["list_canned_replies"];
         put?: never;

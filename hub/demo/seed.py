@@ -494,7 +494,7 @@ def _fill(
         _point_channels(tx, vault, wanted)
         return False
     tx.insert_new(tables.organisation, [{"id": 1, "name": ORGANISATION_NAME, "time_zone": TIME_ZONE}])
-    tx.execute(update(tables.organisation).values(name=ORGANISATION_NAME, time_zone=TIME_ZONE))
+    tx.execute(update(tables.organisation).values(name=ORGANISATION_NAME, time_zone=TIME_ZONE, set_up_step=None))
     queue_ids = {
         queue.name: queues.create_queue(
             tx, name=queue.name, offer_timeout_s=queue.offer_timeout_s, signature=queue.signature

@@ -43,3 +43,10 @@ export function typeIn(field: HTMLTextAreaElement, words: string): void {
   field.setRangeText(words, field.selectionStart, field.selectionEnd, "end");
   field.dispatchEvent(new InputEvent("input", { bubbles: true, inputType: "insertText" }));
 }
+
+/** The same, from the field's upper left corner; `line` is how tall the line is. */
+export function placeOf(field: HTMLTextAreaElement, index: number): { left: number; top: number; line: number } {
+  const box = field.getBoundingClientRect();
+  const place = caretPlace(field, index);
+  return { left: place.left - box.left, top: place.top - box.top, line: place.bottom - place.top };
+}

@@ -135,8 +135,11 @@ class SetMyState(Request):
 
 
 class Organisation(Answer):
+    """`languages`: the customers', the usual one first; empty as long as nobody has said it."""
+
     name: str
     time_zone: str
+    languages: list[str] = []
 
 
 class Snapshot(Answer):
@@ -2716,6 +2719,8 @@ class SetSetUpStep(Request):
     """null: it is over, finished or not."""
 
     step: SetUpStep | None
+
+
 # --- canned replies -----------------------------------------------------------------------------------------------------
 
 
@@ -2780,6 +2785,8 @@ class PreviewedReply(Answer):
 
     rendered: RenderedReply
     faults: dict[str, str]
+
+
 # --- webhooks ---------------------------------------------------------------------------------------------------------
 
 
@@ -2908,6 +2915,8 @@ class ReplayDead(Request):
 
 class Replayed(Answer):
     count: int
+
+
 # --- search and saved views ---------------------------------------------------------------------------------------------
 
 
@@ -2948,6 +2957,8 @@ class UpdateSavedView(Request):
     is_shared: bool | None = None
     filter: ViewFilter | None = None
     expected_version: int | None = None
+
+
 # --- the inbox, tasks, and how one is told ----------------------------------------------------------------------------------
 
 

@@ -6694,9 +6694,12 @@ export interface components {
             /** @default null */
             callback_address: string | null;
         };
+        /** @description `languages`: the customers', the usual one first; empty as long as nobody has said it. */
         Organisation: {
             name: string;
             time_zone: string;
+            /** @default [] */
+            languages: string[];
         };
         OrganisationView: {
             name: string;
@@ -7333,7 +7336,7 @@ export interface components {
             text: string;
             subject: string | null;
             language: string;
-            missing: ("customer.name" | "customer.first_name" | "customer.phone" | "customer.email" | "agent.name" | "agent.first_name" | "queue.name" | "organisation.name" | "conversation.number" | "conversation.subject" | "today")[];
+            missing: ("customer.name" | "customer.first_name" | "customer.phone" | "customer.email" | "customer.company" | "agent.name" | "agent.first_name" | "queue.name" | "organisation.name" | "conversation.number" | "conversation.subject" | "today")[];
         };
         /** @description What was given up from this instant on is sent again. */
         ReplayDead: {

@@ -29,6 +29,7 @@ from hub.domain.views import (
     ChannelView,
     ConversationView,
     CustomerView,
+    CustomFieldView,
     EntryView,
     EstimateView,
     FigureDefaultsView,
@@ -279,6 +280,15 @@ class FiguresRemaking:
 
 
 @dataclass(frozen=True, slots=True)
+class CannedReplyChanged:
+    """A canned reply was made, changed or removed: whoever holds it asks for it again, and is answered what they may see."""
+
+    KIND: ClassVar[str] = "canned_reply.changed"
+    reply_id: int
+    kind: Literal["canned_reply.changed"] = "canned_reply.changed"
+
+
+@dataclass(frozen=True, slots=True)
 class AlertsSeen:
     """Many of the viewer's own at once: they are to be dropped."""
 
@@ -303,6 +313,22 @@ class NoticeRulesChanged:
     KIND: ClassVar[str] = "notice_rules.changed"
     rules: NoticeRulesView
     kind: Literal["notice_rules.changed"] = "notice_rules.changed"
+
+
+@dataclass(frozen=True, slots=True)
+class CustomFieldChanged:
+    KIND: ClassVar[str] = "custom_field.changed"
+    field: CustomFieldView
+    kind: Literal["custom_field.changed"] = "custom_field.changed"
+
+
+@dataclass(frozen=True, slots=True)
+class CustomFieldRemoved:
+    """Nothing had a value of it: drop it."""
+
+    KIND: ClassVar[str] = "custom_field.removed"
+    field_id: int
+    kind: Literal["custom_field.removed"] = "custom_field.removed"
 
 
 HubEvent = (
@@ -332,9 +358,12 @@ HubEvent = (
     | FigureDefaultsChanged
     | KpiAlertChanged
     | FiguresRemaking
+    | CannedReplyChanged
     | AlertsSeen
     | TaskChanged
     | NoticeRulesChanged
+    | CustomFieldChanged
+    | CustomFieldRemoved
 )
 
 

@@ -43,12 +43,14 @@ TIER_PRIORITY = 10
 
 
 class ContactKind(StrEnum):
-    """What sort of address a contact point is. A phone number serves SMS and calls alike."""
+    """What sort of address a contact point is. A phone number serves SMS and calls alike. A handle is somebody's name in a
+    network that the hub does not speak (`telegram:ani`)."""
 
     PHONE = "phone"
     EMAIL = "email"
     CHAT = "chat"
     LOOPBACK = "loopback"
+    HANDLE = "handle"
 
 
 class EntryKind(StrEnum):

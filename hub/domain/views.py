@@ -11,6 +11,8 @@ from datetime import datetime
 from typing import Literal
 
 from hub.domain.calls import CallEnd, LegEnd, Party, Presence, Recording
+from hub.domain.consent import How, Purpose
+from hub.domain.fields import FieldKind, FieldOption, FieldValue, Subject
 from hub.domain.mail import Mailbox, Noise
 from hub.domain.states import (
     AgentState,
@@ -161,6 +163,7 @@ class ConversationView:
     callback: CallbackView | None = None
     call_id: int | None = None
     participant_ids: tuple[int, ...] = ()
+    fields: dict[str, FieldValue] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -337,8 +340,24 @@ class NoticeRulesView:
 
 
 @dataclass(frozen=True, slots=True)
+class ConsentView:
+    """What a customer allowed or forbade last, of a channel and purpose at one address: when, how, by whose hand (null: their
+    own, or the hub's) and what was noted."""
+
+    channel: ChannelKind
+    purpose: Purpose
+    given: bool
+    how: How
+    by_id: int | None
+    note: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class ContactPointView:
-    """`bounced_at`: the last mail to this address came back, for `bounce_reason` (a machine word)."""
+    """`bounced_at`: the last mail to this address came back, for `bounce_reason` (a machine word). `is_main`: tried first of
+    its kind. `opted_out`: nothing may be written there. `consents`: what was said of it last; where nothing was, service
+    is allowed and marketing is not. The address of a handle is `network:name`."""
 
     id: int
     kind: ContactKind
@@ -348,11 +367,16 @@ class ContactPointView:
     last_seen_at: datetime | None
     bounced_at: datetime | None = None
     bounce_reason: str | None = None
+    label: str = ""
+    is_main: bool = False
+    consents: tuple[ConsentView, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class CustomerView:
-    """`tier`: 0 to 3, each worth ten minutes of waiting. `owner_id`: the colleague who looks after this customer."""
+    """`tier`: 0 to 3, each worth ten minutes of waiting. `owner_id`: the colleague who looks after them. `country`: its
+    two letters (ISO 3166-1); `time_zone`: an IANA name; `birthday`: 1990-05-17, or --05-17 without its year; `source`: how
+    they came; each empty if it is not known. `fields`: key of a custom field → value."""
 
     id: int
     name: str
@@ -363,6 +387,40 @@ class CustomerView:
     version: int
     tier: int = 0
     owner_id: int | None = None
+    preferred_channel: ChannelKind | None = None
+    company: str = ""
+    job_title: str = ""
+    country: str = ""
+    region: str = ""
+    town: str = ""
+    district: str = ""
+    street: str = ""
+    postcode: str = ""
+    time_zone: str = ""
+    birthday: str = ""
+    source: str = ""
+    tags: tuple[str, ...] = ()
+    fields: dict[str, FieldValue] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class CustomFieldView:
+    """Something that this organisation keeps of every customer or conversation. `required`: a conversation is not resolved
+    without it. `editable_by`: this role and those above. Switched off (`active`), it is shown only where it has a value."""
+
+    id: int
+    subject: Subject
+    key: str
+    name: str
+    hint: str
+    kind: FieldKind
+    options: tuple[FieldOption, ...]
+    section: str
+    position: int
+    required: bool
+    editable_by: Role
+    active: bool
+    version: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -855,3 +913,39 @@ class SurveyView:
     followed_up_by: str | None
     followed_up_at: datetime | None
     is_readable: bool
+
+
+# --- canned replies -----------------------------------------------------------------------------------------------------
+
+CannedScope = Literal["personal", "all", "queues"]
+
+
+@dataclass(frozen=True, slots=True)
+class CannedTextView:
+    """What a canned reply says in one language. `subject`: for a mail that has none yet."""
+
+    language: str
+    text: str
+    subject: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class CannedReplyView:
+    """`code` is typed after a slash. `folder`: names with / between them, or empty. `scope`: personal (yours alone), all, or
+    queues (of `queue_ids`). `texts`: the customer's language is taken, else the first. `used` counts everybody's uses,
+    `used_by_me` your own; a use makes no new version."""
+
+    id: int
+    title: str
+    code: str
+    folder: str
+    scope: CannedScope
+    queue_ids: tuple[int, ...]
+    texts: tuple[CannedTextView, ...]
+    used: int
+    last_used_at: datetime | None
+    used_by_me: int
+    last_used_by_me_at: datetime | None
+    changed_at: datetime
+    changed_by: int | None
+    version: int

@@ -8,11 +8,12 @@ Timeline order is (at, id): `at` is the provider's time of a message where it te
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, func, insert, select, true, update
+from sqlalchemy import Row, Select, Text, cast, func, insert, select, true, update
 
 from hub.agents.viewer import Viewer
 from hub.calls.views import load_calls
@@ -108,6 +109,7 @@ def conversation_view(row: Row[Any] | Mapping[str, Any]) -> ConversationView:
         callback=_callback_view(r["callback"]) if r["callback"] else None,
         call_id=r["call_id"],
         participant_ids=participants.read_ids(r["participants"]),
+        fields=r["fields"] or {},
     )
 
 
@@ -147,6 +149,11 @@ def visible_to(role: Role, user_id: int, queue_ids: Collection[int]) -> Any | No
     if role.covers(Role.SUPERVISOR):
         return None
     return _c.queue_id.in_(queue_ids) | (_c.assignee_id == user_id) | participants.takes_part(user_id)
+
+
+def has_tag(tag: str) -> Any:
+    """The condition on `conversation` that says it has this very tag: as it stands, escaped, in the JSON of the column."""
+    return cast(_c.tags, Text).contains(json.dumps(tag), autoescape=True)
 
 
 def load_page(
@@ -501,6 +508,13 @@ def entry_page(condition: Any, before: tuple[datetime, int] | None, limit: int) 
         at, entry_id = before
         query = query.where((_e.at < at) | ((_e.at == at) & (_e.id < entry_id)))
     return query.order_by(_e.at.desc(), _e.id.desc()).limit(limit)
+
+
+def entry_page_after(condition: Any, after: tuple[datetime, int], limit: int) -> Select[Any]:
+    """The other way round: oldest first, from the (at, id) of the newest entry already held."""
+    at, entry_id = after
+    query = ENTRIES.where(condition, (_e.at > at) | ((_e.at == at) & (_e.id > entry_id)))
+    return query.order_by(_e.at, _e.id).limit(limit)
 
 
 SYSTEM = Author(AuthorKind.SYSTEM, "")

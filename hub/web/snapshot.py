@@ -19,7 +19,7 @@ from hub.routing import estimates, offers
 from hub.store import tables
 from hub.store.database import Tx
 from hub.store.stream import load_token
-from hub.timeline import channels, conversations, task_rows, topics
+from hub.timeline import channels, conversations, custom_fields, task_rows, topics
 from hub.web.api import Access, Context, endpoint
 from hub.web.schemas import Organisation, Snapshot
 
@@ -90,6 +90,7 @@ def load_snapshot(tx: Tx, viewer: Viewer, most: int) -> Snapshot:
         kpi_alerts=load_standing(tx) if viewer.covers(Role.SUPERVISOR) else [],
         tasks=task_rows.load_own(tx, viewer.user_id, viewer.queue_ids),
         notice_rules=notice_rules.load_rules(tx, viewer.user_id),
+        custom_fields=custom_fields.load_fields(tx),
     )
 
 

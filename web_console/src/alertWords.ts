@@ -23,6 +23,7 @@ export function useAlertWords() {
 
   function headline(alert: AlertView): string {
     if (alert.reason === "limit") return limits.headline(limitOf(alert));
+    if (alert.reason === "webhook_off") return t("alert.webhook_off", { name: text(alert, "name") });
     const customer = text(alert, "customer");
     const plain = PLAIN.find((each) => each === alert.reason);
     if (plain === "mention") return alert.data["as"] ? t("inbox.mention_as", { by: text(alert, "by"), as: text(alert, "as"), customer }) : t("inbox.mention", { by: text(alert, "by"), customer });
@@ -55,6 +56,7 @@ export function useAlertWords() {
   /** What it is about, the queue it is in, and the ladder that says so. */
   const detail = (alert: AlertView): string => {
     if (alert.reason === "limit") return limitDetail(alert);
+    if (alert.reason === "webhook_off") return t(`alert.webhook_off_${text(alert, "why")}`);
     if (alert.task_id !== null) return [alert.reason === "task_due" || alert.reason === "task_left" ? text(alert, "customer") : "", due(alert)].filter(Boolean).join(" · ");
     return [text(alert, "topic"), text(alert, "queue"), text(alert, "policy")].filter(Boolean).join(" · ");
   };

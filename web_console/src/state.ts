@@ -187,6 +187,9 @@ export function apply(state: HubState, event: HubEvent): HubState {
     case "skills.changed":
       // Nothing here shows them; who does asks again (matrix.ts).
       return state;
+    case "canned_reply.changed":
+      // Nothing here holds them; who does asks again (cannedReplies.ts).
+      return state;
     case "access.changed":
       return event.user_id === state.user.id ? { ...state, mustResync: true } : state;
     default:

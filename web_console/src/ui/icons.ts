@@ -104,6 +104,7 @@ export const ICONS = {
   warning: ["M10 3.5 17.5 16.5h-15Z", "M10 8.3v3.4", "M10 14v.01"],
   octagon: ["M7.1 3h5.8L17 7.1v5.8L12.9 17H7.1L3 12.9V7.1Z", "M10 6.5v4", "M10 13.4v.01"],
   columns: ["M4.5 3.5h11A1.5 1.5 0 0 1 17 5v10a1.5 1.5 0 0 1-1.5 1.5h-11A1.5 1.5 0 0 1 3 15V5a1.5 1.5 0 0 1 1.5-1.5Z", "M7.7 3.5v13M12.3 3.5v13"],
+  canned: ["M4.5 4h11A1.5 1.5 0 0 1 17 5.5v7a1.5 1.5 0 0 1-1.5 1.5H9l-3.5 3v-3h-1A1.5 1.5 0 0 1 3 12.5v-7A1.5 1.5 0 0 1 4.5 4Z", "m11.7 6.3-3.4 5.4"],
 } as const satisfies Record<string, readonly string[]>;
 
 export type IconName = keyof typeof ICONS;

@@ -1,4 +1,4 @@
-"""A colleague is asked into a conversation by name and finds it in the inbox; a task comes back as work and is done by keyboard."""
+"""A colleague who is named in a note finds it in the inbox; a task comes back as work and is done by keyboard."""
 
 from __future__ import annotations
 

@@ -77,6 +77,7 @@ def serve(host: str, port: int, processes: int, reload: bool) -> None:
     settings = _settings(port)
     os.environ.setdefault("HUB_PUBLIC_URL", settings.public_url)
     asyncio.run(_migrate_patiently(settings))
+    asyncio.run(_tell_set_up(settings))
     from hub import app
 
     if reload:
@@ -90,6 +91,23 @@ def serve(host: str, port: int, processes: int, reload: bool) -> None:
             uvicorn.run("hub.app:create_app", factory=True, reload=True, reload_dirs=[sources], **options)
         return
     app.serve(settings, host, port, processes)
+
+
+async def _tell_set_up(settings: Settings) -> None:
+    """While nobody administers the hub: where it is set up, and the code that only whoever started it sees."""
+    from hub.agents import set_up
+    from hub.store.database import open_database
+    from hub.store.vault import Vault
+
+    database = open_database(settings.database_url)
+    try:
+        code = await database.read(set_up.find_code, Vault(settings.secret_key))
+    finally:
+        await database.close()
+    if code is not None:
+        click.echo(
+            f"\nNobody administers this hub yet. Open {settings.public_url}/set-up and enter this code:\n\n    {code}\n"
+        )
 
 
 async def _migrate_patiently(settings: Settings) -> bool:

@@ -23,6 +23,8 @@ export interface Fact {
   options?: CustomFieldView["options"];
   /** Only looked at. */
   readonly?: boolean;
+  /** A conversation is not resolved without it. */
+  required?: boolean;
 }
 
 type CardKey = Exclude<keyof CustomerView, "id" | "contact_points" | "version" | "created_at" | "fields">;

@@ -65,6 +65,7 @@ export const router = createRouter({
         { path: "escalation/new", name: "admin-new-policy", component: () => import("./views/AdminPolicy.vue"), meta: { role: "admin" } },
         { path: "escalation/:policyId(\\d+)", name: "admin-policy", component: () => import("./views/AdminPolicy.vue"), meta: { role: "supervisor" } },
         { path: "topics", name: "admin-topics", component: () => import("./views/AdminTopics.vue") },
+        { path: "fields", name: "admin-fields", component: () => import("./views/AdminFields.vue") },
         { path: "recordings", name: "admin-recordings", component: () => import("./views/AdminRecordings.vue") },
         { path: "surveys", name: "admin-surveys", component: () => import("./views/AdminSurveys.vue") },
         { path: "surveys/:queueId(\\d+)", name: "admin-survey", component: () => import("./views/AdminSurvey.vue") },

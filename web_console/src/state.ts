@@ -15,6 +15,7 @@ import type {
   ChannelView,
   ConversationView,
   CustomerView,
+  CustomFieldView,
   EntryView,
   EstimateView,
   FigureDefaultsView,
@@ -73,6 +74,8 @@ export interface HubState {
   readonly remaking: RemakingView | null;
   /** For supervisors: what is beyond its limit now. */
   readonly kpiAlerts: ById<KpiAlertView>;
+  /** What this organisation keeps of customers and conversations beyond what everybody does. */
+  readonly customFields: ById<CustomFieldView>;
   /** Loaded timelines by customer. */
   readonly timelines: ById<Timeline>;
   /** The viewer's rights have changed: what is here may be too much or too little until a new snapshot. */
@@ -108,6 +111,7 @@ export function initial(snapshot: Snapshot, before?: HubState): HubState {
     figureDefaults: snapshot.figure_defaults,
     remaking: snapshot.remaking,
     kpiAlerts: index(snapshot.kpi_alerts, (alert) => alert.id),
+    customFields: index(snapshot.custom_fields, (field) => field.id),
     timelines: Object.fromEntries(
       Object.entries(same?.timelines ?? {}).map(([customerId, timeline]) => [customerId, { ...timeline, stale: true }]),
     ),
@@ -171,6 +175,10 @@ export function apply(state: HubState, event: HubEvent): HubState {
       return event.alert.healed_at === null
         ? { ...state, kpiAlerts: newer(state.kpiAlerts, event.alert.id, event.alert) }
         : { ...state, kpiAlerts: without(state.kpiAlerts, event.alert.id) };
+    case "custom_field.changed":
+      return { ...state, customFields: newer(state.customFields, event.field.id, event.field) };
+    case "custom_field.removed":
+      return { ...state, customFields: without(state.customFields, event.field_id) };
     case "skills.changed":
       // Nothing here shows them; who does asks again (matrix.ts).
       return state;
@@ -284,6 +292,7 @@ export function canonical(state: HubState): Record<string, unknown> {
     targets: sorted(Object.values(state.targets), (target) => target.id),
     figure_defaults: state.figureDefaults,
     remaking: state.remaking,
+    custom_fields: sorted(Object.values(state.customFields), (field) => field.id),
     kpi_alerts: sorted(Object.values(state.kpiAlerts), (alert) => alert.id),
     queue_numbers: sorted(Object.values(state.queueNumbers).filter(countsAnything).map(figuresOf), (each) => each.queue_id),
     agent_numbers: sorted(Object.values(state.agentNumbers).filter(countsAnything).map(figuresOf), (each) => each.user_id),

@@ -18,6 +18,7 @@ from sqlalchemy import insert, select, update
 from hub.agents import accounts, queues
 from hub.agents.queues import QueueSettings
 from hub.calls import flows, sounds
+from hub.demo.cards import write_cards
 from hub.demo.history import DAYS, write_history
 from hub.demo.pages import Login
 from hub.demo.past_mails import PastThread
@@ -532,6 +533,7 @@ def _fill(
         if known.phone is not None:
             customers.add_contact_point(tx, customer.id, ContactKind.PHONE, known.phone, verified=True)
         customers.add_contact_point(tx, customer.id, ContactKind.EMAIL, known.email, verified=True)
+    write_cards(tx, {email: user.id for email, user in users.items()})
     agents = {email: (user.id, user.name) for email, user in users.items()}
     for past in PAST:
         _write_past(tx, past, queue_ids[SUPPORT], agents)

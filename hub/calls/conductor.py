@@ -23,7 +23,7 @@ from typing import Any
 
 from sqlalchemy import Row, func, or_, select, update
 
-from hub.agents import roster
+from hub.agents import audit, roster
 from hub.agents.viewer import Viewer
 from hub.calls import flow, flows, records, sounds
 from hub.calls.flow import (
@@ -1388,6 +1388,8 @@ def supervise(tx: Tx, viewer: Viewer, call_id: int, presence: Presence) -> None:
             due_at=tx.now + timedelta(seconds=_DIAL_WITHIN_S),
         )
     records.settle(tx, records.load_row(tx, call.id))
+    told: dict[str, audit.JSON] = {"name": str(call.id), "presence": presence.value}
+    audit.note(tx, viewer, "call.supervised", "call", call.id, told)
 
 
 def leave(tx: Tx, viewer: Viewer, call_id: int) -> None:
@@ -1407,6 +1409,7 @@ def take_over(tx: Tx, viewer: Viewer, call_id: int) -> None:
     if mine is None or mine.state != LegState.CONNECTED.value or CallState(call.state) not in TALKS:
         raise Conflict("listen first, then take it over", code="not_connected")
     _pass_to(tx, call, view, mine, viewer, "transferred", Happening.CLAIMED)
+    audit.note(tx, viewer, "call.taken_over", "call", call.id, {"name": str(call.id)})
     call = records.load_row(tx, call.id)
     dispatcher.connected(tx, viewer.user_id, call.conversation_id)
 

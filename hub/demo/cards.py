@@ -18,8 +18,8 @@ from hub.timeline import consents, custom_fields, customers
 
 @dataclass(frozen=True, slots=True)
 class DemoCard:
-    """By the telephone number. `handles` are network:name; `wants_news`: advertising by mail is allowed; `no_calls`: theirs is
-    a telephone that is not to ring."""
+    """By the telephone number. `handles` are network:name; `wants_news`: advertising by mail is allowed; `no_calls`: theirs
+    is a telephone that is not to ring."""
 
     phone: str
     facts: Mapping[str, Any]
@@ -105,8 +105,8 @@ CARDS: tuple[DemoCard, ...] = (
     DemoCard(
         "+380671240519",
         {
-            "country": "UA", "region": "Київська обл.", "town": "Київ", "district": "Поділ", "street": "вул. Сагайдачного 9, кв. 4",
-            "postcode": "04070", "birthday": "1994-12-02", "source": FRIEND, "tags": ["без кофеїну"],
+            "country": "UA", "region": "Київська обл.", "town": "Київ", "district": "Поділ",
+            "street": "вул. Сагайдачного 9, кв. 4", "postcode": "04070", "birthday": "1994-12-02", "source": FRIEND, "tags": ["без кофеїну"],
             "preferred_channel": "chat",
         },
         {"brews_with": ["filter"]},
@@ -115,8 +115,8 @@ CARDS: tuple[DemoCard, ...] = (
     DemoCard(
         "+994502130417",
         {
-            "country": "AZ", "region": "Bakı", "town": "Bakı", "district": "Nəsimi rayonu", "street": "Füzuli küçəsi 17, mənzil 8",
-            "postcode": "AZ1014", "source": WEB, "tags": ["hədiyyə qutusu"], "preferred_channel": "sms",
+            "country": "AZ", "region": "Bakı", "town": "Bakı", "district": "Nəsimi rayonu",
+            "street": "Füzuli küçəsi 17, mənzil 8", "postcode": "AZ1014", "source": WEB, "tags": ["hədiyyə qutusu"], "preferred_channel": "sms",
         },
         {"club": "bean"},
         no_calls=True,

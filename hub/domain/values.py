@@ -114,6 +114,10 @@ class Happening(StrEnum):
     # The customer was asked for a score (a message of the hub's own); they gave one.
     SURVEY = "survey"
     SCORED = "scored"
+    # Something is to be done for this customer at an instant; it was, or it was dropped.
+    TASK_MADE = "task_made"
+    TASK_DONE = "task_done"
+    TASK_DROPPED = "task_dropped"
 
 
 class SurveyKind(StrEnum):

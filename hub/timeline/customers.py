@@ -23,9 +23,8 @@ from hub.domain.events import (
     SUPERVISORS,
     CustomerChanged,
     CustomerJoined,
+    conversation_topics,
     customer_topic,
-    queue_topic,
-    user_topic,
 )
 from hub.domain.mail import UNKNOWN_SENDER
 from hub.domain.values import ChannelKind, ContactKind, Happening
@@ -35,7 +34,8 @@ from hub.mail.addresses import normal_address
 from hub.routing import offers
 from hub.store import tables
 from hub.store.database import Tx
-from hub.timeline import consents, conversations
+from hub.timeline import consents, conversations, task_rows
+from hub.timeline.participants import read_ids
 
 _cu, _cp, _c = tables.customer.c, tables.contact_point.c, tables.conversation.c
 
@@ -225,21 +225,28 @@ def emit_customer(tx: Tx, customer_id: int) -> CustomerView:
     """Tells whoever may see the customer: lookers at the card, and all who see a conversation of theirs."""
     view = load_customer(tx, customer_id)
     topics = {SUPERVISORS, customer_topic(customer_id)}
-    for row in tx.rows(select(_c.queue_id, _c.assignee_id).where(_c.customer_id == customer_id)):
-        topics.add(queue_topic(row.queue_id))
-        if row.assignee_id is not None:
-            topics.add(user_topic(row.assignee_id))
+    places = select(_c.queue_id, _c.assignee_id, _c.participants).where(_c.customer_id == customer_id)
+    for row in tx.rows(places):
+        topics |= conversation_topics(row.queue_id, row.assignee_id, read_ids(row.participants))
     tx.emit(CustomerChanged(view), topics)
     return view
+
+
+def visible_to(viewer: Viewer) -> Any | None:
+    """The condition on `customer` that says whom somebody may see, or None for "everybody": those of whom they may see a
+    conversation, and those who have none yet."""
+    visible = conversations.visible_to(viewer.role, viewer.user_id, viewer.queue_ids)
+    if visible is None:
+        return None
+    any_of_theirs = select(_c.id).where(_c.customer_id == _cu.id).correlate(tables.customer)
+    return any_of_theirs.where(visible).exists() | ~any_of_theirs.exists()
 
 
 def load_page(tx: Tx, viewer: Viewer, *, words: str | None, before: int | None, limit: int) -> list[CustomerView]:
     """Newest first, as far as the viewer may see; `before` is the id of the last one already held."""
     query = select(_cu.id).where(_cu.merged_into.is_(None))
-    visible = conversations.visible_to(viewer.role, viewer.user_id, viewer.queue_ids)
-    if visible is not None:
-        any_of_theirs = select(_c.id).where(_c.customer_id == _cu.id).correlate(tables.customer)
-        query = query.where(any_of_theirs.where(visible).exists() | ~any_of_theirs.exists())
+    if (visible := visible_to(viewer)) is not None:
+        query = query.where(visible)
     if words and words.strip():
         wanted = words.strip().lower()
         addresses = select(_cp.id).where(
@@ -419,6 +426,7 @@ def tell_new_name(tx: Tx, customer_id: int) -> None:
     for conversation_id in ids:
         conversations.emit_conversation(tx, conversations.change(tx, conversation_id))
     offers.retell(tx, ids)
+    task_rows.retell_of(tx, customer_id)
 
 
 def join(tx: Tx, customer_id: int, into_id: int) -> None:
@@ -433,6 +441,8 @@ def join(tx: Tx, customer_id: int, into_id: int) -> None:
     ca = tables.call.c
     tx.execute(update(tables.call).where(ca.customer_id == customer_id).values(version=ca.version + 1, **moved))
     tx.execute(update(tables.survey).where(tables.survey.c.customer_id == customer_id).values(**moved))
+    tx.execute(update(tables.task).where(tables.task.c.customer_id == customer_id).values(**moved))
+    task_rows.retell_of(tx, into_id)
     # What comes along was claimed, not proven.
     tx.execute(
         update(tables.contact_point)

@@ -43,6 +43,7 @@ from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from hub.agents.link_mails import Forgotten
 from hub.agents.viewer import Viewer, find_viewer_by_api_key, find_viewer_by_session, touch
 from hub.domain.values import Role
 from hub.errors import (
@@ -70,6 +71,7 @@ from hub.timeline.adapters import Adapters
 from hub.timeline.inbound import Intake
 from hub.web.report_turns import ReportTurns
 from hub.web.security import REQUEST_ID, is_own_origin
+from hub.webhooks.sending import WebhookSender
 
 if TYPE_CHECKING:
     from hub.web.chat_socket import ChatSockets
@@ -146,6 +148,10 @@ class HubLike(Protocol):
     def chat_sockets(self) -> ChatSockets: ...
     @property
     def teller(self) -> Teller: ...
+    @property
+    def forgotten(self) -> Forgotten: ...
+    @property
+    def webhook_sender(self) -> WebhookSender: ...
     @property
     def report_turns(self) -> ReportTurns: ...
 

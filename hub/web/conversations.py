@@ -20,8 +20,9 @@ from hub.routing import dispatcher
 from hub.store import tables
 from hub.store.database import Tx
 from hub.store.idempotency import once, record_answer
-from hub.timeline import channels, conversations, custom_fields, mails, outbox
+from hub.timeline import channels, conversations, custom_fields, mails, mentions, outbox
 from hub.timeline.mails import MailWish
+from hub.timeline.participants import write_ids
 from hub.web.api import DEFAULT_LIMIT, Access, Context, Limit, endpoint, read_cursor, write_cursor
 from hub.web.schemas import (
     Claim,
@@ -330,21 +331,25 @@ async def post_message(context: Context, conversation_id: int, body: NewMessage)
 
 
 def _post_note(
-    tx: Tx, viewer: Viewer, conversation_id: int, text: str, key: str | None, request_hash: str
+    tx: Tx, viewer: Viewer, conversation_id: int, body: NewNote, key: str | None, request_hash: str
 ) -> EntryView:
     before = conversations.access_conversation(tx, viewer, conversation_id, lock=True)
     earlier = once(tx, viewer.user_id, key, request_hash)
     if earlier is not None:
         return conversations.load_entry(tx, earlier)
-    entry, _ = conversations.add_entry(
+    named = mentions.read_mentions(tx, viewer, before, [mentions.Ref(each.kind, each.id) for each in body.mentions])
+    entry, view = conversations.add_entry(
         tx,
         before,
         kind=EntryKind.NOTE,
         direction=Direction.INTERNAL,
         author=Author(AuthorKind.AGENT, viewer.name, viewer.user_id),
-        text=text,
+        text=body.text,
+        data=named.words,
         client_key=key,
+        participants=write_ids({*before.participant_ids, *named.newcomers}),
     )
+    mentions.tell_mentions(tx, viewer, entry, view, named)
     record_answer(tx, viewer.user_id, key, entry.id)
     return entry
 
@@ -358,9 +363,9 @@ def _post_note(
     idempotent=True,
 )
 async def post_note(context: Context, conversation_id: int, body: NewNote) -> EntryView:
-    """Never shown to the customer."""
+    """Never shown to the customer. Whoever is mentioned is told, and sees the conversation from then on."""
     return await context.hub.database.transaction(
-        _post_note, context.viewer, conversation_id, body.text, context.idempotency_key, context.request_hash
+        _post_note, context.viewer, conversation_id, body, context.idempotency_key, context.request_hash
     )
 
 
@@ -375,12 +380,25 @@ async def settle_delivery(context: Context, entry_id: int, body: SettleDelivery)
     return await context.hub.database.transaction(_settle, context.viewer, entry_id, body.action)
 
 
+@endpoint(
+    "DELETE",
+    "/conversations/{conversation_id}/participants/{user_id}",
+    access=Access.AGENT,
+    summary="Take somebody out who was asked into it",
+)
+async def remove_participant(context: Context, conversation_id: int, user_id: int) -> ConversationView:
+    """Yourself, or (who holds it, and supervisors) a colleague. Who is not in it stays out."""
+    return await context.hub.database.transaction(mentions.leave, context.viewer, conversation_id, user_id)
+
+
 @endpoint("POST", "/conversations/{conversation_id}/typing", access=Access.AGENT, summary="You are typing")
 async def post_typing(context: Context, conversation_id: int) -> None:
     """Shown to colleagues who look at it, and to a chat visitor, for a few seconds. Send it every 3 s at most."""
     viewer = context.viewer
     view = await context.hub.database.read(conversations.access_conversation, viewer, conversation_id)
-    topics = conversation_topics(view.queue_id, view.assignee_id) | {customer_topic(view.customer_id)}
+    topics = conversation_topics(view.queue_id, view.assignee_id, view.participant_ids) | {
+        customer_topic(view.customer_id)
+    }
     if view.channel_kind is ChannelKind.CHAT:
         topics |= {visitor_topic(view.contact_point_id)}
     context.hub.notices.say(Typing(conversation_id, viewer.user_id, viewer.name), topics)

@@ -11,7 +11,7 @@ from hub.agents.viewer import Viewer
 from hub.domain.consent import How
 from hub.domain.values import ContactKind
 from hub.domain.views import ConversationView, CustomerView, EntryView
-from hub.errors import InvalidInput
+from hub.errors import InvalidInput, NotFound
 from hub.store import tables
 from hub.store.database import Tx
 from hub.timeline import cards, consents, contact_points, conversations, customers
@@ -271,17 +271,68 @@ async def list_consents(
 def _load_timeline(
     tx: Tx, viewer: Viewer, customer_id: int, before: tuple[datetime, int] | None, limit: int
 ) -> tuple[list[EntryView], list[ConversationView]]:
+    items = conversations.load_entries(
+        tx, conversations.entry_page(_timeline_of(tx, viewer, customer_id), before, limit)
+    )
+    return items, _conversations_of(tx, items)
+
+
+def _timeline_of(tx: Tx, viewer: Viewer, customer_id: int) -> Any:
+    """The condition on `entry`."""
     view = customers.access_customer(tx, viewer, customer_id)
-    condition = (tables.entry.c.customer_id == view.id) & conversations.readable_by(viewer)
-    items = conversations.load_entries(tx, conversations.entry_page(condition, before, limit))
-    return items, list(conversations.load_conversations(tx, {entry.conversation_id for entry in items}).values())
+    return (tables.entry.c.customer_id == view.id) & conversations.readable_by(viewer)
+
+
+def _conversations_of(tx: Tx, items: list[EntryView]) -> list[ConversationView]:
+    return list(conversations.load_conversations(tx, {entry.conversation_id for entry in items}).values())
+
+
+def _load_around(tx: Tx, viewer: Viewer, customer_id: int, entry_id: int, limit: int) -> TimelinePage:
+    """The entry with as many before it as after it, or as many as there are."""
+    condition = _timeline_of(tx, viewer, customer_id)
+    entry = next(
+        iter(conversations.load_entries(tx, conversations.ENTRIES.where(condition, tables.entry.c.id == entry_id))),
+        None,
+    )
+    if entry is None:
+        raise NotFound("there is no such entry on this timeline")
+    place = (entry.at, entry.id)
+    older = conversations.load_entries(tx, conversations.entry_page(condition, place, (limit - 1) // 2))
+    newer = conversations.load_entries(tx, conversations.entry_page_after(condition, place, limit // 2))
+    items = [*older[::-1], entry, *newer]
+    return TimelinePage(
+        items=items,
+        next_cursor=write_cursor(items[0].at, items[0].id),
+        newer_cursor=write_cursor(items[-1].at, items[-1].id),
+        conversations=_conversations_of(tx, items),
+    )
+
+
+def _load_newer(tx: Tx, viewer: Viewer, customer_id: int, after: tuple[datetime, int], limit: int) -> TimelinePage:
+    condition = _timeline_of(tx, viewer, customer_id)
+    items = conversations.load_entries(tx, conversations.entry_page_after(condition, after, limit))
+    more = write_cursor(items[-1].at, items[-1].id) if len(items) == limit else None
+    return TimelinePage(items=items, newer_cursor=more, conversations=_conversations_of(tx, items))
 
 
 @endpoint("GET", "/customers/{customer_id}/timeline", access=Access.AGENT, summary="All that was ever said")
 async def get_customer_timeline(
-    context: Context, customer_id: int, limit: Limit = DEFAULT_LIMIT, cursor: str | None = None
+    context: Context,
+    customer_id: int,
+    limit: Limit = DEFAULT_LIMIT,
+    cursor: str | None = None,
+    around: int | None = None,
+    newer: str | None = None,
 ) -> TimelinePage:
-    """One timeline over all channels and conversations. Oldest first within the page; `next_cursor` leads to older ones."""
+    """One timeline over all channels and conversations. Oldest first within the page; `next_cursor` leads to older ones.
+    `around`: the page with this entry in its middle, from which `next_cursor` leads back and, as `newer`, `newer_cursor`
+    leads on; a page of newer ones has no cursor back, and none onwards when the newest is there."""
+    database = context.hub.database
+    if around is not None:
+        return await database.read(_load_around, context.viewer, customer_id, around, limit)
+    after = read_cursor(newer, datetime, int)
+    if after is not None:
+        return await database.read(_load_newer, context.viewer, customer_id, after, limit)
     before = read_cursor(cursor, datetime, int)
-    items, views = await context.hub.database.read(_load_timeline, context.viewer, customer_id, before, limit)
+    items, views = await database.read(_load_timeline, context.viewer, customer_id, before, limit)
     return timeline_page(items, limit, views)

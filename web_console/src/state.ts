@@ -22,6 +22,7 @@ import type {
   Frame,
   HubEvent,
   KpiAlertView,
+  NoticeRulesView,
   NumbersView,
   OfferView,
   QueueLengthView,
@@ -30,6 +31,7 @@ import type {
   RemakingView,
   Snapshot,
   TargetView,
+  TaskView,
   TeamView,
   TopicView,
   UserView,
@@ -76,6 +78,9 @@ export interface HubState {
   readonly kpiAlerts: ById<KpiAlertView>;
   /** What this organisation keeps of customers and conversations beyond what everybody does. */
   readonly customFields: ById<CustomFieldView>;
+  /** Every task told of since the snapshot, others' and ended ones too: ownTasks() chooses. */
+  readonly tasks: ById<TaskView>;
+  readonly noticeRules: NoticeRulesView;
   /** Loaded timelines by customer. */
   readonly timelines: ById<Timeline>;
   /** The viewer's rights have changed: what is here may be too much or too little until a new snapshot. */
@@ -112,6 +117,8 @@ export function initial(snapshot: Snapshot, before?: HubState): HubState {
     remaking: snapshot.remaking,
     kpiAlerts: index(snapshot.kpi_alerts, (alert) => alert.id),
     customFields: index(snapshot.custom_fields, (field) => field.id),
+    tasks: index(snapshot.tasks, (task) => task.id),
+    noticeRules: snapshot.notice_rules,
     timelines: Object.fromEntries(
       Object.entries(same?.timelines ?? {}).map(([customerId, timeline]) => [customerId, { ...timeline, stale: true }]),
     ),
@@ -179,8 +186,17 @@ export function apply(state: HubState, event: HubEvent): HubState {
       return { ...state, customFields: newer(state.customFields, event.field.id, event.field) };
     case "custom_field.removed":
       return { ...state, customFields: without(state.customFields, event.field_id) };
+    case "alerts.seen":
+      return { ...state, alerts: event.alert_ids.reduce<ById<AlertView>>(without, state.alerts) };
+    case "task.changed":
+      return withTask(state, event.task);
+    case "notice_rules.changed":
+      return event.rules.version < state.noticeRules.version ? state : { ...state, noticeRules: event.rules };
     case "skills.changed":
       // Nothing here shows them; who does asks again (matrix.ts).
+      return state;
+    case "canned_reply.changed":
+      // Nothing here holds them; who does asks again (cannedReplies.ts).
       return state;
     case "access.changed":
       return event.user_id === state.user.id ? { ...state, mustResync: true } : state;
@@ -209,6 +225,11 @@ export function withConversation(state: HubState, conversation: ConversationView
 export function withCall(state: HubState, call: CallView): HubState {
   const calls = newer(state.calls, call.id, call);
   return calls === state.calls ? state : { ...state, calls };
+}
+
+export function withTask(state: HubState, task: TaskView): HubState {
+  const tasks = newer(state.tasks, task.id, task);
+  return tasks === state.tasks ? state : { ...state, tasks };
 }
 
 export function withCustomer(state: HubState, customer: CustomerView): HubState {
@@ -240,6 +261,7 @@ export function withoutEnded(state: HubState): HubState {
     ...state,
     conversations: kept(state.conversations, (each) => each.status === "open" && maySee(state.user, each)),
     calls: kept(state.calls, (call) => call.ended_at === null),
+    tasks: kept(state.tasks, (task) => isOwnTask(state.user, task)),
     customers: {},
     timelines: {},
   };
@@ -247,15 +269,25 @@ export function withoutEnded(state: HubState): HubState {
 
 // --- what the screens ask -----------------------------------------------------------------------------------------------
 
-/** The same rule as the server's conversation_topics: the queue's members, the assignee, and supervisors. */
+/** The same rule as the server's conversation_topics: the queue's members, the assignee, who was asked into it, and supervisors. */
 export function maySee(user: UserView, conversation: ConversationView): boolean {
   return (
-    user.role !== "agent" || conversation.assignee_id === user.id || user.queue_ids.includes(conversation.queue_id)
+    user.role !== "agent" || conversation.assignee_id === user.id || user.queue_ids.includes(conversation.queue_id) || conversation.participant_ids.includes(user.id)
   );
 }
 
 export function openConversations(state: HubState): ConversationView[] {
   return Object.values(state.conversations).filter((each) => each.status === "open" && maySee(state.user, each));
+}
+
+/** What one has to do: one's own, and what nobody has in one's queues. */
+export function isOwnTask(user: UserView, task: TaskView): boolean {
+  if (task.outcome !== null) return false;
+  return task.assignee_id === null ? task.queue_id !== null && user.queue_ids.includes(task.queue_id) : task.assignee_id === user.id;
+}
+
+export function ownTasks(state: HubState): TaskView[] {
+  return Object.values(state.tasks).filter((task) => isOwnTask(state.user, task));
 }
 
 /** There is a telephone line. */
@@ -294,6 +326,8 @@ export function canonical(state: HubState): Record<string, unknown> {
     remaking: state.remaking,
     custom_fields: sorted(Object.values(state.customFields), (field) => field.id),
     kpi_alerts: sorted(Object.values(state.kpiAlerts), (alert) => alert.id),
+    tasks: sorted(ownTasks(state), (task) => task.id),
+    notice_rules: state.noticeRules,
     queue_numbers: sorted(Object.values(state.queueNumbers).filter(countsAnything).map(figuresOf), (each) => each.queue_id),
     agent_numbers: sorted(Object.values(state.agentNumbers).filter(countsAnything).map(figuresOf), (each) => each.user_id),
   };

@@ -106,7 +106,8 @@ CARDS: tuple[DemoCard, ...] = (
         "+380671240519",
         {
             "country": "UA", "region": "Київська обл.", "town": "Київ", "district": "Поділ",
-            "street": "вул. Сагайдачного 9, кв. 4", "postcode": "04070", "birthday": "1994-12-02", "source": FRIEND, "tags": ["без кофеїну"],
+            "street": "вул. Сагайдачного 9, кв. 4",
+            "postcode": "04070", "birthday": "1994-12-02", "source": FRIEND, "tags": ["без кофеїну"],
             "preferred_channel": "chat",
         },
         {"brews_with": ["filter"]},
@@ -116,7 +117,8 @@ CARDS: tuple[DemoCard, ...] = (
         "+994502130417",
         {
             "country": "AZ", "region": "Bakı", "town": "Bakı", "district": "Nəsimi rayonu",
-            "street": "Füzuli küçəsi 17, mənzil 8", "postcode": "AZ1014", "source": WEB, "tags": ["hədiyyə qutusu"], "preferred_channel": "sms",
+            "street": "Füzuli küçəsi 17, mənzil 8",
+            "postcode": "AZ1014", "source": WEB, "tags": ["hədiyyə qutusu"], "preferred_channel": "sms",
         },
         {"club": "bean"},
         no_calls=True,
@@ -124,7 +126,8 @@ CARDS: tuple[DemoCard, ...] = (
     DemoCard(
         "+37499340127",
         {
-            "country": "AM", "region": "Շիրակ", "town": "Գյումրի", "street": "Աբովյան փող. 112", "postcode": "3101",
+            "country": "AM", "region": "Շիրակ", "town": "Գյումրի", "street": "Աբովյան փող. 112",
+            "postcode": "3101",
             "company": "Շիրակ Հյուրատուն ՍՊԸ", "job_title": "Տնօրեն", "source": STREET, "tags": ["գրասենյակ", "մեծածախ"],
             "preferred_channel": "phone",
             "note": "Ամսական 10 կգ, հաշիվ-ապրանքագիրը՝ առաքման օրը։",
@@ -136,7 +139,8 @@ CARDS: tuple[DemoCard, ...] = (
     DemoCard(
         "+447700900318",
         {
-            "country": "GB", "town": "Leeds", "street": "14 Canal Row", "postcode": "LS1 4AP", "birthday": "1979-07-30",
+            "country": "GB", "town": "Leeds", "street": "14 Canal Row",
+            "postcode": "LS1 4AP", "birthday": "1979-07-30",
             "source": WEB, "tags": ["grinder"], "preferred_channel": "email",
         },
         {"brews_with": ["espresso"]},

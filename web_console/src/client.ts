@@ -84,6 +84,8 @@ function asApiError(response: Response, body: unknown): ApiError {
 
 const ofConversation = (conversation_id: number) => ({ params: { path: { conversation_id } } });
 const ofCustomer = (customer_id: number) => ({ params: { path: { customer_id } } });
+const ofPoint = (customer_id: number, contact_point_id: number) => ({ params: { path: { customer_id, contact_point_id } } });
+const ofField = (field_id: number) => ({ params: { path: { field_id } } });
 const ofOffer = (offer_id: number) => ({ params: { path: { offer_id } } });
 const ofUser = (user_id: number) => ({ params: { path: { user_id } } });
 const ofSkill = (skill_id: number) => ({ params: { path: { skill_id } } });
@@ -159,7 +161,10 @@ export const api = {
   conversations: (query: ConversationQuery) => take(client.GET("/api/v1/conversations", { params: { query } })),
   conversation: (id: number) => take(client.GET("/api/v1/conversations/{conversation_id}", ofConversation(id))),
   startConversation: (channel_id: string, contact_point_id: number, subject: string | null = null) =>
-    take(client.POST("/api/v1/conversations", { body: { channel_id, contact_point_id, subject } })),
+    take(client.POST("/api/v1/conversations", { body: { channel_id, contact_point_id, subject, text: null } })),
+  /** With its first words; the same key again is the same conversation. */
+  startWith: (key: string, body: Schemas["NewConversation"]) => take(client.POST("/api/v1/conversations", { headers: { "Idempotency-Key": key }, body })),
+  setFields: (id: number, body: Schemas["SetFields"]) => take(client.PATCH("/api/v1/conversations/{conversation_id}/fields", { ...ofConversation(id), body })),
   sendMessage: (id: number, key: string, body: Schemas["NewMessage"]) =>
     take(client.POST("/api/v1/conversations/{conversation_id}/messages", { ...keyed(id, key), body })),
   addNote: (id: number, key: string, text: string, mentions: Schemas["Mention"][] = []) =>
@@ -227,13 +232,29 @@ export const api = {
   customer: (id: number) => take(client.GET("/api/v1/customers/{customer_id}", ofCustomer(id))),
   customers: (query: { q?: string; limit?: number; cursor?: string }) =>
     take(client.GET("/api/v1/customers", { params: { query } })),
-  addCustomer: (body: Schemas["NewCustomer"]) => take(client.POST("/api/v1/customers", { body })),
+  addCustomer: (body: Partial<Schemas["NewCustomer"]>) => take(client.POST("/api/v1/customers", { body: body as Schemas["NewCustomer"] })),
+  knownCustomers: (query: { phone?: string; email?: string; name?: string }) => take(client.GET("/api/v1/customers/known", { params: { query } })),
+  cardWords: () => take(client.GET("/api/v1/customers/words")),
   updateCustomer: (id: number, body: Partial<Schemas["UpdateCustomer"]>) =>
     take(client.PATCH("/api/v1/customers/{customer_id}", { ...ofCustomer(id), body: body as Schemas["UpdateCustomer"] })),
   addContactPoint: (id: number, body: Schemas["NewContactPoint"]) =>
     take(client.POST("/api/v1/customers/{customer_id}/contact-points", { ...ofCustomer(id), body })),
+  updateContactPoint: (id: number, pointId: number, body: Partial<Schemas["UpdateContactPoint"]>) =>
+    take(client.PATCH("/api/v1/customers/{customer_id}/contact-points/{contact_point_id}", { ...ofPoint(id, pointId), body: body as Schemas["UpdateContactPoint"] })),
+  removeContactPoint: (id: number, pointId: number) => take(client.DELETE("/api/v1/customers/{customer_id}/contact-points/{contact_point_id}", ofPoint(id, pointId))),
+  setConsent: (id: number, body: Schemas["SetConsent"]) => take(client.POST("/api/v1/customers/{customer_id}/consents", { ...ofCustomer(id), body })),
+  consents: (id: number, cursor?: string) =>
+    take(client.GET("/api/v1/customers/{customer_id}/consents", { params: { path: { customer_id: id }, query: cursor === undefined ? {} : { cursor } } })),
   customerTimeline: (id: number, query: { limit?: number; cursor?: string; around?: number; newer?: string }) =>
     take(client.GET("/api/v1/customers/{customer_id}/timeline", { params: { path: { customer_id: id }, query } })),
+
+  // --- custom fields
+  addField: (body: Schemas["NewCustomField"]) => take(client.POST("/api/v1/custom-fields", { body })),
+  updateField: (id: number, body: Partial<Schemas["UpdateCustomField"]>) =>
+    take(client.PATCH("/api/v1/custom-fields/{field_id}", { ...ofField(id), body: body as Schemas["UpdateCustomField"] })),
+  removeField: (id: number) => take(client.DELETE("/api/v1/custom-fields/{field_id}", ofField(id))),
+  arrangeFields: (field_ids: number[]) => take(client.PUT("/api/v1/custom-fields/order", { body: { field_ids } })),
+  fieldUse: (id: number) => take(client.GET("/api/v1/custom-fields/{field_id}/use", ofField(id))),
 
   // --- administration
   setAgentState: (user_id: number, body: Schemas["SetAgentState"]) =>

@@ -77,6 +77,7 @@ export const router = createRouter({
         { path: "escalation/new", name: "admin-new-policy", component: () => import("./views/AdminPolicy.vue"), meta: { role: "admin" } },
         { path: "escalation/:policyId(\\d+)", name: "admin-policy", component: () => import("./views/AdminPolicy.vue"), meta: { role: "supervisor" } },
         { path: "topics", name: "admin-topics", component: () => import("./views/AdminTopics.vue") },
+        { path: "fields", name: "admin-fields", component: () => import("./views/AdminFields.vue") },
         { path: "canned-replies", name: "admin-canned-replies", component: () => import("./views/CannedReplies.vue"), props: { personal: false }, meta: { role: "supervisor" } },
         { path: "canned-replies/new", name: "admin-new-canned-reply", component: () => import("./views/CannedReplyPage.vue"), props: { personal: false }, meta: { role: "supervisor" } },
         { path: "canned-replies/:replyId(\\d+)", name: "admin-canned-reply", component: () => import("./views/CannedReplyPage.vue"), props: { personal: false }, meta: { role: "supervisor" } },

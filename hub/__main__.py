@@ -1,4 +1,4 @@
-"""The command line: `hub serve | demo | migrate | user | kpi | doctor | openapi | bench | simulate | backup | restore | …`.
+"""The command line: `hub serve | demo | migrate | user | kpi | search | doctor | openapi | bench | backup | restore | …`.
 
 What a command needs is imported when it runs, so that `hub --help` answers at once.
 """
@@ -324,6 +324,25 @@ def rebuild_kpi() -> None:
         from hub.kpi.facts import rebuild_facts
 
         click.echo(f"{await rebuild_facts(database)} facts projected")
+
+    _with_database(work)
+
+
+@main.group()
+def search() -> None:
+    """What is found."""
+
+
+@search.command("rebuild")
+@_told_in_words
+def rebuild_search() -> None:
+    """Make the index of search from nothing, out of the customers and messages there are. Safe beside a running hub."""
+
+    async def work(database: Database) -> None:
+        from hub.timeline.search_index import rebuild_index
+
+        count = await rebuild_index(database, lambda percent: click.echo(f"{percent:>3} %"))
+        click.echo(f"{count} records can be found")
 
     _with_database(work)
 

@@ -32,7 +32,8 @@ class Settings:
     addresses and UDP ports on which it takes sound, and the address by which the world sees it behind a router.
     `recordings_url`: the bucket where recordings of calls lie, s3://bucket/prefix; empty: the directory of files.
     `s3_endpoint`: where that bucket's store answers, if it is not Amazon's.
-    `private_webhooks`: webhooks of alerts may lead into our own network.
+    `private_webhooks`: webhooks may lead into our own network.
+    `webhook_log_days`: so long deliveries of webhooks are kept that arrived.
     `snapshot_conversations`: the open conversations a console starts with; it pages through the rest."""
 
     data_dir: Path
@@ -63,6 +64,7 @@ class Settings:
     recordings_url: str = ""
     s3_endpoint: str = ""
     private_webhooks: bool = False
+    webhook_log_days: int = 7
     snapshot_conversations: int = 2_000
 
     @property
@@ -129,6 +131,8 @@ def load_settings(env: Mapping[str, str] = os.environ, *, port: int = 8080) -> S
         # Providers' own limits are 25 to 35 MB for the files, which base64 makes a third larger.
         "mail_limit_bytes": int(number("HUB_MAIL_LIMIT_BYTES", 40 << 20, 1 << 10, 1 << 30)),
         "media_calls": int(number("HUB_MEDIA_CALLS", 0, 0, 10_000)),
+        # What is told twice is known by the row of the first time, for a day (webhooks.deliveries).
+        "webhook_log_days": int(number("HUB_WEBHOOK_LOG_DAYS", 7, 2, 90)),
         # Each is 700 bytes of a snapshot that every console asks for: 2,000 are 1.4 MB.
         "snapshot_conversations": int(number("HUB_SNAPSHOT_CONVERSATIONS", 2_000, 1, 20_000)),
     }

@@ -36,7 +36,7 @@ from hub.routing import dispatcher
 from hub.store import tables
 from hub.store.database import Tx
 from hub.store.vault import Vault
-from hub.timeline import customers, topics
+from hub.timeline import customers, tasks, topics
 
 _u, _s, _k, _a = tables.user_account.c, tables.session.c, tables.api_key.c, tables.agent.c
 _f, _m, _c = tables.sign_in_failure.c, tables.queue_member.c, tables.conversation.c
@@ -293,7 +293,9 @@ def _take_everything(tx: Tx, actor: Viewer | None, user_id: int) -> None:
     for conversation_id in tx.execute(select(_c.id).where(_c.assignee_id == user_id).order_by(_c.id)).scalars().all():
         dispatcher.release(tx, releaser, conversation_id)
     topics.disown(tx, user_id, actor=actor)
-    alerts.hand_over(tx, user_id, _find_heirs(tx, user_id))
+    heirs = _find_heirs(tx, user_id)
+    alerts.hand_over(tx, user_id, heirs)
+    tasks.hand_over(tx, user_id, heirs)
 
 
 def _find_heirs(tx: Tx, user_id: int) -> list[int]:

@@ -74,7 +74,7 @@ from hub.routing.placement import Newcomer, Placer
 from hub.store import tables
 from hub.store.database import Tx
 from hub.surveys import by_phone
-from hub.timeline import conversations, customers, visits
+from hub.timeline import conversations, custom_fields, customers, visits
 from hub.timeline.visits import Leaving
 
 _ca, _l, _c, _q, _ch = tables.call.c, tables.leg.c, tables.conversation.c, tables.queue.c, tables.channel.c
@@ -757,13 +757,14 @@ _ASKED_AGAIN = "asked_again"
 
 
 def end_wrap_up(tx: Tx, call: Row[Any], *, keeps_open: bool = False) -> None:
-    """Everything is written down. What was wanted is done, unless the agent says that it is not."""
+    """Everything is written down. What was wanted is done, unless the agent says that it is not, or a field must be filled in
+    before."""
     agent_id = call.agent_id
     call = records.end_call(tx, call)
     view = conversations.load_conversation(tx, call.conversation_id)
     if view.assignee_id is None or view.assignee_id != agent_id:
         return
-    if keeps_open or view.callback is not None:
+    if keeps_open or view.callback is not None or custom_fields.find_gaps(tx, view):
         dispatcher.keep_open(tx, view)
     else:
         dispatcher.resolve(tx, _viewer_of(tx, view.assignee_id), view.id)

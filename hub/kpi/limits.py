@@ -37,10 +37,10 @@ from hub.kpi.live_figures import Watched, better_of, is_told, load_values
 from hub.kpi.moments import MOMENTS
 from hub.kpi.remaking import load_progress
 from hub.kpi.targets import Scope, scope_faults
-from hub.kpi.webhooks import url_fault
 from hub.store import tables
 from hub.store.database import Tx
 from hub.store.vault import Vault
+from hub.webhooks.guarded_post import url_fault
 
 _r, _al, _u = tables.kpi_alert_rule.c, tables.kpi_alert.c, tables.user_account.c
 _SUPERVISING = [role.value for role in Role if role.covers(Role.SUPERVISOR)]

@@ -52,7 +52,7 @@ from hub.store import tables
 from hub.store.database import Database, Tx
 from hub.store.stream import Wakes
 from hub.surveys import planning
-from hub.timeline import conversations, customers, threads
+from hub.timeline import consents, conversations, custom_fields, customers, threads
 
 log = logging.getLogger(__name__)
 
@@ -450,7 +450,15 @@ def _assign(
     )
     conversations.emit_hidden(tx, view, before)
     roster.emit_agents(tx, [agent_id])
+    if how == "transfer" and author.user_id != agent_id:
+        _tell_moved(tx, view, agent_id, author, alerts.GIVEN)
     return view
+
+
+def _tell_moved(tx: Tx, view: ConversationView, agent_id: int, author: Author, reason: str) -> None:
+    """Somebody has work, or has it no more, by another's hand; a rule's is told as the hub's."""
+    told: dict[str, str | int | None] = {"customer": view.customer_name, "by": author.name or None}
+    alerts.raise_alert(tx, [agent_id], level="notify", reason=reason, conversation_id=view.id, data=told)
 
 
 def _weight_for(tx: Tx, agent_id: int, kind: ChannelKind) -> int:
@@ -687,6 +695,7 @@ def claim(tx: Tx, viewer: Viewer, conversation_id: int, expected_assignee_id: in
     if previous is not None:
         roster.emit_agents(tx, [previous])
         _note_turn(tx, viewer, "taken", view, before=_name_of(tx, previous))
+        _tell_moved(tx, view, previous, _author(viewer), alerts.TAKEN)
     return view
 
 
@@ -759,6 +768,8 @@ def _transfer(
     )
     if previous is not None:
         roster.emit_agents(tx, [previous])
+        if previous != viewer.user_id:
+            _tell_moved(tx, view, previous, _author(viewer), alerts.TAKEN)
     return view
 
 
@@ -932,11 +943,12 @@ def _holder(view: ConversationView) -> list[int]:
 
 
 def resolve(tx: Tx, viewer: Viewer, conversation_id: int) -> ConversationView:
-    """The request is done. Resolving twice is the same as once."""
+    """The request is done. Resolving twice is the same as once. Conflict `fields_missing` names what to fill in first."""
     before = _access(tx, viewer, conversation_id)
     if before.status is ConversationStatus.RESOLVED:
         return before
     _check_holds(viewer, before)
+    custom_fields.check_complete(tx, before)
     if before.call_id is not None:
         records.check_may_resolve(tx, before.call_id)
         records.end_call(tx, records.load_row(tx, before.call_id))
@@ -1063,8 +1075,9 @@ def hold_for_reply(tx: Tx, viewer: Viewer, conversation_id: int) -> Conversation
 def open_conversation(
     tx: Tx, viewer: Viewer, channel_id: str, contact_point_id: int, subject: str | None = None
 ) -> ConversationView:
-    """The hub writes first. The open conversation of that contact point on that channel, or a new one held by the viewer;
-    by mail always a new one, about `subject`."""
+    """The hub writes first, or calls. The open conversation of that contact point on that channel, or a new one in the
+    channel's queue, held by the viewer; by mail always a new one, about `subject`. Conflict `opted_out`, `calls_refused`,
+    `address_removed` if the customer does not want it there; `chat_closed` for a visitor who is in no chat."""
     tx.lock_routing()
     point = tx.first(select(tables.contact_point).where(tables.contact_point.c.id == contact_point_id))
     nobodys = InvalidInput("no such contact point", fields={"contact_point_id": "there is no such contact point"})
@@ -1097,8 +1110,14 @@ def open_conversation(
                 _c.status == ConversationStatus.OPEN.value,
             )
         )
+    if channel.kind == ChannelKind.PHONE.value:
+        consents.check_may_call(tx, contact_point_id)
+    else:
+        consents.check_may_write(tx, contact_point_id)
     if found is not None:
         return conversations.access_conversation(tx, viewer, int(found))
+    if channel.kind == ChannelKind.CHAT.value:
+        raise Conflict("the visitor is in no chat now", code="chat_closed")
     conversation_id = tx.insert(
         tables.conversation,
         {

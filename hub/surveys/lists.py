@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -90,6 +91,11 @@ def load_page(
 
 def _without_customer(view: SurveyView) -> SurveyView:
     return replace(view, customer_name="", comment="", is_readable=False)
+
+
+def load_surveys(tx: Tx, ids: Collection[int]) -> list[SurveyView]:
+    """By id, as supervisors see them."""
+    return [_view(row) for row in tx.rows(_SURVEYS.where(_s.id.in_(ids)).order_by(_s.id))] if ids else []
 
 
 def moment_of(view: SurveyView) -> datetime:

@@ -71,6 +71,7 @@ from hub.timeline.adapters import Adapters
 from hub.timeline.inbound import Intake
 from hub.web.report_turns import ReportTurns
 from hub.web.security import REQUEST_ID, is_own_origin
+from hub.webhooks.sending import WebhookSender
 
 if TYPE_CHECKING:
     from hub.web.chat_socket import ChatSockets
@@ -149,6 +150,8 @@ class HubLike(Protocol):
     def teller(self) -> Teller: ...
     @property
     def forgotten(self) -> Forgotten: ...
+    @property
+    def webhook_sender(self) -> WebhookSender: ...
     @property
     def report_turns(self) -> ReportTurns: ...
 

@@ -372,6 +372,27 @@ export type AuditQuery = Omit<NonNullable<paths["/api/v1/audit"]["get"]["paramet
 /** Who works here and who changed what. */
 export const staffApi = {
   audit: (query: AuditQuery) => take(client.GET("/api/v1/audit", { params: { query } })),
+  invitations: () => take(client.GET("/api/v1/invitations")),
+  invite: (body: Partial<Schemas["NewInvitation"]>) => take(client.POST("/api/v1/invitations", { body: body as Schemas["NewInvitation"] })),
+  sendInvitation: (invitation_id: number) => take(client.POST("/api/v1/invitations/{invitation_id}/send", { params: { path: { invitation_id } } })),
+  withdrawInvitation: (invitation_id: number) => take(client.DELETE("/api/v1/invitations/{invitation_id}", { params: { path: { invitation_id } } })),
+  passwordLink: (user_id: number) => take(client.POST("/api/v1/users/{user_id}/password-link", ofUser(user_id))),
+  lookAtLink: (token: string) => take(client.POST("/api/v1/links/look", { body: { token } })),
+  useLink: (body: Schemas["UseLink"]) => take(client.POST("/api/v1/links/use", { body })),
+  askPassword: (email: string) => take(client.POST("/api/v1/password-link", { body: { email } })),
+  sessions: () => take(client.GET("/api/v1/me/sessions")),
+  /** Null: all others. */
+  endSession: (session_id: string | null) =>
+    session_id === null ? take(client.DELETE("/api/v1/me/sessions")) : take(client.DELETE("/api/v1/me/sessions/{session_id}", { params: { path: { session_id } } })),
+
+  // --- the first set-up
+  welcome: () => take(client.GET("/api/v1/welcome")),
+  lookAtSetUp: (code: string) => take(client.POST("/api/v1/set-up/look", { body: { code } })),
+  setUpOrganisation: (body: Schemas["SetUpOrganisation"]) => take(client.PUT("/api/v1/set-up/organisation", { body })),
+  setUpAccount: (body: Schemas["SetUpAccount"]) => take(client.POST("/api/v1/set-up/account", { body })),
+  setUp: () => take(client.GET("/api/v1/set-up")),
+  setSetUpStep: (step: Schemas["SetSetUpStep"]["step"]) => take(client.PUT("/api/v1/set-up", { body: { step } })),
+  saveOrganisation: (body: Schemas["SaveOrganisation"]) => take(client.PUT("/api/v1/organisation", { body })),
 };
 
 /** All of the audit log that the filters leave, as a file. */

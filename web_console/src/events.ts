@@ -120,6 +120,11 @@ export type Role = Schemas["Role"];
 /** A message of the socket, each kind told by the one key it has. */
 export type SocketMessage = Schemas["Frame"];
 
+export type Invitation = Schemas["InvitationView"];
+export type IssuedLink = Schemas["IssuedLinkView"];
+export type LinkView = Schemas["LinkView"];
+export type OwnSession = Schemas["OwnSessionView"];
+export type SetUp = Schemas["SetUpView"];
 export type AuditAct = Schemas["AuditAct"];
 export type AbsentAgent = Schemas["AbsentAgent"];
 export type AdherenceReport = Schemas["AdherenceReport"];

@@ -18,6 +18,9 @@ export const WEBHOOK_GROUPS = Object.keys(WEBHOOK_EVENTS) as Group[];
 /** A dot would be a path in the catalogue of texts. */
 export const eventKey = (name: string) => name.replaceAll(".", "_");
 
+/** What is told is customers' words: it goes by TLS, or stays on the hub's own machine, where the hub allows that. */
+export const isSafe = (url: string) => /^(https:\/\/|http:\/\/(127\.|localhost[:/]|\[::1\]))/i.test(url.trim());
+
 export type DeliveryState = WebhookDelivery["state"];
 export const DELIVERY_STATES: readonly DeliveryState[] = ["waiting", "delivered", "dead"];
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Row, select, update
 
-from hub.agents import alerts
+from hub.agents import alerts, audit
 from hub.agents.viewer import Viewer
 from hub.domain.events import EntryChanged
 from hub.domain.states import SurveyState
@@ -128,6 +128,8 @@ def set_followed_up(tx: Tx, viewer: Viewer, survey_id: int, *, done: bool) -> Su
         if done:
             alerts.end_about(tx, conversation_id, alerts.LOW_SCORE, "survey_id", survey_id)
         _tell(tx, conversation, row.answer_entry_id, str(values["follow_up"]), viewer.name if done else None)
+        said = "survey.followed_up" if done else "survey.reopened"
+        audit.note(tx, viewer, said, "conversation", conversation_id, {"name": str(conversation_id)})
     found = tx.first(_SURVEYS.where(_s.id == survey_id))
     assert found is not None
     return _view(found)

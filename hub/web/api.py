@@ -43,6 +43,7 @@ from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from hub.agents.link_mails import Forgotten
 from hub.agents.viewer import Viewer, find_viewer_by_api_key, find_viewer_by_session, touch
 from hub.domain.values import Role
 from hub.errors import (
@@ -147,6 +148,8 @@ class HubLike(Protocol):
     def chat_sockets(self) -> ChatSockets: ...
     @property
     def teller(self) -> Teller: ...
+    @property
+    def forgotten(self) -> Forgotten: ...
     @property
     def webhook_sender(self) -> WebhookSender: ...
     @property

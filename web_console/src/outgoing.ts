@@ -15,7 +15,7 @@ import { computed, onScopeDispose, ref, shallowRef, watch } from "vue";
 
 import { api, ApiError, sendAtParting, Unreachable } from "./client";
 import { giveBack } from "./drafts";
-import type { AttachmentView, EntryView } from "./events";
+import type { AttachmentView, EntryView, Mention } from "./events";
 import { useHub } from "./hub";
 import { asNewMail, type MailDraft } from "./mail";
 
@@ -29,6 +29,8 @@ export interface Outgoing {
   attachments: AttachmentView[];
   /** The head, if it is a mail. */
   mail: MailDraft | null;
+  /** Who is named in a note. */
+  mentions?: Mention[];
   at: string;
   /** Until when it can be undone; server time. */
   heldUntil: string | null;
@@ -105,7 +107,7 @@ export const useOutgoing = defineStore("outgoing", () => {
   });
 
   function add(
-    draft: Pick<Outgoing, "kind" | "conversationId" | "customerId" | "channelId" | "text" | "attachments"> & Partial<Pick<Outgoing, "mail">>,
+    draft: Pick<Outgoing, "kind" | "conversationId" | "customerId" | "channelId" | "text" | "attachments"> & Partial<Pick<Outgoing, "mail" | "mentions">>,
   ): Outgoing {
     const now = Date.now() + hub.skew_ms;
     const mail = draft.mail ?? null;
@@ -190,7 +192,7 @@ export const useOutgoing = defineStore("outgoing", () => {
     try {
       arrived(
         item.kind === "note"
-          ? await api.addNote(item.conversationId, key, item.text)
+          ? await api.addNote(item.conversationId, key, item.text, item.mentions ?? [])
           : await api.sendMessage(item.conversationId, key, bodyOf(item)),
       );
     } catch (error) {

@@ -143,6 +143,15 @@ def test_a_call_tells_its_moments_and_its_recordings() -> None:
     ]
 
 
+def test_a_task_tells_that_it_is_given_due_and_done_each_time() -> None:
+    task = {"id": 5, "created_at": NOW, "fired_at": None, "ended_at": None}
+    assert told("task.changed", task=task) == [("task.created", f"task:5:created_at:{NOW}")]
+    later = {**task, "fired_at": "2026-03-02T10:00:00Z"}
+    again = {**task, "fired_at": "2026-03-03T10:00:00Z", "ended_at": "2026-03-03T11:00:00Z"}
+    assert [name for name, _ in told("task.changed", task=again)] == ["task.created", "task.due", "task.ended"]
+    assert told("task.changed", task=later)[1] != told("task.changed", task=again)[1]
+
+
 def test_an_agents_load_is_no_news_and_another_reason_is() -> None:
     agent = {"user_id": 2, "state": "away", "reason": "lunch", "state_since": NOW}
     [(_, lunch)] = told("agent.changed", agent={**agent, "load": 0})

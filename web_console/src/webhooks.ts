@@ -11,7 +11,7 @@ export const WEBHOOK_EVENTS: Readonly<Record<Group, readonly WebhookEventName[]>
   messages: ["message.received", "message.sent", "message.delivered", "message.read", "message.failed", "note.added"],
   calls: ["call.started", "call.answered", "call.ended", "call.completed", "recording.ready"],
   customers: ["customer.created", "customer.changed", "customer.merged", "survey.answered"],
-  service: ["escalation.fired", "agent.state_changed", "channel.health_changed"],
+  service: ["task.created", "task.due", "task.ended", "escalation.fired", "agent.state_changed", "channel.health_changed"],
 };
 export const WEBHOOK_GROUPS = Object.keys(WEBHOOK_EVENTS) as Group[];
 

@@ -251,7 +251,9 @@ def load_page(tx: Tx, viewer: Viewer, *, words: str | None, before: int | None, 
     if words and words.strip():
         wanted = words.strip().lower()
         addresses = select(_cp.id).where(
-            _cp.customer_id == _cu.id, func.lower(_cp.address).contains(wanted, autoescape=True)
+            _cp.customer_id == _cu.id,
+            _cp.removed_at.is_(None),
+            func.lower(_cp.address).contains(wanted, autoescape=True),
         )
         query = query.where(
             func.lower(_cu.name).contains(wanted, autoescape=True) | addresses.correlate(tables.customer).exists()
@@ -399,7 +401,9 @@ def identify(tx: Tx, contact_point_id: int, *, name: str | None, claims: Sequenc
         owner = belongings.load_owner(tx, taken) if taken is not None else None
         if owner is not None and owner != customer_id and _is_anonymous(tx, customer_id):
             merge_id = join(tx, customer_id, owner)
-            audit.note(tx, None, "customer.merged", "customer", owner, {"other_id": customer_id, "merge_id": merge_id})
+            called = tx.scalar(select(_cu.name).where(_cu.id == owner))
+            told: dict[str, audit.JSON] = {"name": called, "other_id": customer_id, "merge_id": merge_id}
+            audit.note(tx, None, "customer.merged", "customer", owner, told)
             customer_id = owner
     # Somebody else's card is not renamed by whoever says that it is theirs.
     if name and customer_id == own_id and is_unnamed(tx, customer_id):

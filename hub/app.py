@@ -74,12 +74,14 @@ from hub.timeline.search_index import Indexer
 from hub.timeline.sending import Sender
 from hub.web import access_links as access_link_pages
 from hub.web import (
+    activities,
     agents,
     alert_rules,
     alerts,
     api_keys,
     attachments,
     board,
+    bulk,
     calendars,
     callbacks,
     calls,
@@ -95,6 +97,7 @@ from hub.web import (
     mail_sign_in,
     mails,
     measures,
+    merges,
     offers,
     openapi,
     queues,
@@ -161,6 +164,9 @@ ENDPOINTS: list[Endpoint] = endpoints_of(
     flows,
     agents,
     customers,
+    merges,
+    activities,
+    bulk,
     attachments,
     mails,
     users,

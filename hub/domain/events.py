@@ -23,6 +23,7 @@ from datetime import datetime
 from typing import ClassVar, Literal
 
 from hub.domain.views import (
+    ActivityView,
     AgentView,
     AlertView,
     CallView,
@@ -280,6 +281,15 @@ class FiguresRemaking:
 
 
 @dataclass(frozen=True, slots=True)
+class ActivityChanged:
+    """Another system has told something of a customer, or told it anew."""
+
+    KIND: ClassVar[str] = "activity.changed"
+    activity: ActivityView
+    kind: Literal["activity.changed"] = "activity.changed"
+
+
+@dataclass(frozen=True, slots=True)
 class CannedReplyChanged:
     """A canned reply was made, changed or removed: whoever holds it asks for it again, and is answered what they may see."""
 
@@ -358,6 +368,7 @@ HubEvent = (
     | FigureDefaultsChanged
     | KpiAlertChanged
     | FiguresRemaking
+    | ActivityChanged
     | CannedReplyChanged
     | AlertsSeen
     | TaskChanged
@@ -622,13 +633,29 @@ class SurveyAnswered:
 
 @dataclass(frozen=True, slots=True)
 class CustomerJoined:
-    """Two customers are one: whatever was the first one's is the second one's from now on, and the first one is no more."""
+    """Two customers are one: whatever was the first one's is the second one's from now on, and the first one is no more.
+    `merge_id` names it to whoever takes it back; 0: of before that could be."""
 
     KIND: ClassVar[str] = "fact.customer_joined"
     customer_id: int
     into_id: int
     joined_at: datetime
+    merge_id: int = 0
     kind: Literal["fact.customer_joined"] = "fact.customer_joined"
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerParted:
+    """They were two after all: the joining counts as if it had never been. `conversation_ids`: all that the first one has
+    again, whoever's they were called meanwhile."""
+
+    KIND: ClassVar[str] = "fact.customer_parted"
+    merge_id: int
+    customer_id: int
+    into_id: int
+    parted_at: datetime
+    conversation_ids: tuple[int, ...] = ()
+    kind: Literal["fact.customer_parted"] = "fact.customer_parted"
 
 
 FactEvent = (
@@ -645,6 +672,7 @@ FactEvent = (
     | SurveySent
     | SurveyAnswered
     | CustomerJoined
+    | CustomerParted
 )
 FACT_KINDS = (
     "fact.segment",
@@ -660,6 +688,7 @@ FACT_KINDS = (
     "fact.survey_sent",
     "fact.survey",
     "fact.customer_joined",
+    "fact.customer_parted",
 )
 
 StreamEvent = HubEvent | FactEvent

@@ -424,6 +424,73 @@ class CustomFieldView:
 
 
 @dataclass(frozen=True, slots=True)
+class ActivityView:
+    """What another system knows of a customer. `kind`: order, payment, visit, delivery, ticket or other. `amount`: a decimal
+    number as text, with its `currency` (ISO 4217)."""
+
+    id: int
+    customer_id: int
+    source: str
+    external_id: str
+    kind: str
+    title: str
+    text: str
+    amount: str | None
+    currency: str | None
+    url: str | None
+    at: datetime
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class DuplicateView:
+    """Somebody who may be the same person. `why`: name, or mailbox (nearly the same)."""
+
+    customer: CustomerView
+    why: str
+
+
+CardValue = str | int | float | list[str] | dict[str, str | int | float | list[str] | None] | None
+
+
+@dataclass(frozen=True, slots=True)
+class MergeFieldView:
+    """A field of the card that the two fill differently. `choices`: ours, theirs, and both where there is room for both."""
+
+    name: str
+    ours: CardValue
+    theirs: CardValue
+    choices: tuple[str, ...]
+    proposed: str
+
+
+@dataclass(frozen=True, slots=True)
+class MergePreviewView:
+    """What would be if `other` became a part of `customer`, which lives on."""
+
+    customer: CustomerView
+    other: CustomerView
+    fields: tuple[MergeFieldView, ...]
+    conversations: int
+    other_conversations: int
+
+
+@dataclass(frozen=True, slots=True)
+class MergeView:
+    """Somebody was found to be the same as another, who lives on. `by_id` null and `reason` claim: a visitor said so."""
+
+    id: int
+    from_id: int
+    from_name: str
+    into_id: int
+    at: datetime
+    by_id: int | None
+    by_name: str | None
+    reason: str
+    addresses: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class OfferView:
     """Work that rings at an agent. `why` says in words-for-machines why this agent (the engine's record). `call_id`: a caller
     who is on the line. `callback_address`: the customer wants to be called there."""

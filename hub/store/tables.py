@@ -5,7 +5,8 @@ where it arrives   channel → queue ─ queue_member
 who can do what    skill ─ agent_skill, queue_skill (what the work of a queue requires)
 when we are there  calendar ─ calendar_version
 what it is about   topic (a complaint is one); rule_set (what places new work)
-whose it is        customer ─ contact_point ─ consent (what they allowed and forbade); custom_field (what else is kept)
+whose it is        customer ─ contact_point ─ consent (what they allowed and forbade); custom_field (what else is kept);
+                   customer_merge (two records found to be one person); activity (orders, visits …)
 what was said      conversation ─ entry ─ attachment, mail (what an entry has more when it is a mail)
 once only          arrival (the first insert of every inbound transaction), receipt, idempotency
 where we fetch     mailbox (how far each IMAP folder has been read, and who reads it)
@@ -627,6 +628,65 @@ custom_field = Table(
     _one_of("kind", "text", "number", "date", "yes_no", "choice", "choices", "link"),
     _one_of("editable_by", "agent", "supervisor", "admin"),
     CheckConstraint("NOT required OR subject = 'conversation'", name="only_conversations_require"),
+    **_AUTO,
+)
+
+# Two records were found to be one person: what changed hands, so that it can be given back exactly (timeline.merging).
+customer_merge = Table(
+    "customer_merge",
+    metadata,
+    _id(),
+    _ref("from_id", "customer.id"),
+    _ref("into_id", "customer.id"),
+    _at("at"),
+    # Null: the hub, because a visitor said so.
+    _ref("by_id", "user_account.id", nullable=True),
+    Column("reason", Text, nullable=False),
+    # Table → ids of the rows that went over, of contact points with whether they were proven: timeline.belongings.
+    Column("moved", JSON, nullable=False),
+    # Column of the card → [what stood there, what was put there].
+    Column("filled", JSON, nullable=False),
+    _at("undone_at", nullable=True),
+    _ref("undone_by", "user_account.id", nullable=True),
+    _one_of("reason", "hand", "claim"),
+    CheckConstraint("from_id <> into_id", name="are_two"),
+    Index(
+        "uq_customer_merge_one_live_per_customer",
+        "from_id",
+        unique=True,
+        sqlite_where=text("undone_at IS NULL"),
+        postgresql_where=text("undone_at IS NULL"),
+    ),
+    Index("ix_customer_merge_into_id", "into_id"),
+    **_AUTO,
+)
+
+# What other systems know of a customer: orders, payments, visits. Shown in the timeline; told by them, changed by them.
+activity = Table(
+    "activity",
+    metadata,
+    _id(),
+    # Whose it is now; whom it was told of, and by which address, if by one: by these a merge is taken back.
+    _ref("customer_id", "customer.id"),
+    Column("given_id", BigInteger, nullable=False),
+    _ref("contact_point_id", "contact_point.id", nullable=True, ondelete="SET NULL"),
+    Column("source", Text, nullable=False),
+    Column("external_id", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("text", Text, nullable=False, server_default=""),
+    # A decimal number as text: money is not counted in floats, and SQLite has no other.
+    Column("amount", Text),
+    Column("currency", Text),
+    Column("url", Text),
+    _at("at"),
+    _at("created_at"),
+    _version(),
+    UniqueConstraint("source", "external_id", name="uq_activity_each_once_from_its_source"),
+    _one_of("kind", "order", "payment", "visit", "delivery", "ticket", "other"),
+    CheckConstraint("(amount IS NULL) = (currency IS NULL)", name="money_has_a_currency"),
+    Index("ix_activity_customer_id_at", "customer_id", "at", "id"),
+    Index("ix_activity_contact_point_id", "contact_point_id"),
     **_AUTO,
 )
 
@@ -1909,14 +1969,25 @@ fact_survey = Table(
     Index("ix_fact_survey_answered_at", "answered_at"),
     Index("ix_fact_survey_agent_id_answered_at", "agent_id", "answered_at"),
 )
-# Who turned out to be somebody else we knew.
+# Who turned out to be somebody else we knew; and who did not, after all.
 fact_customer_joined = Table(
     "fact_customer_joined",
     metadata,
     Column("customer_id", BigId, primary_key=True, autoincrement=False),
+    Column("merge_id", BigId, primary_key=True, autoincrement=False, server_default=text("0")),
     Column("into_id", BigInteger, nullable=False),
     _at("joined_at"),
     Index("ix_fact_customer_joined_into_id", "into_id"),
+)
+
+fact_customer_parted = Table(
+    "fact_customer_parted",
+    metadata,
+    Column("merge_id", BigId, primary_key=True, autoincrement=False),
+    Column("customer_id", BigInteger, nullable=False),
+    Column("into_id", BigInteger, nullable=False),
+    _at("parted_at"),
+    Column("conversation_ids", JSON, nullable=False),
 )
 
 

@@ -33,6 +33,7 @@ from hub.domain.views import (
     EstimateView,
     FigureDefaultsView,
     KpiAlertView,
+    MergeView,
     NoticeRulesView,
     NumbersView,
     OfferView,
@@ -3017,3 +3018,92 @@ class SetNoticeRules(Request):
     zone: Annotated[str, StringConstraints(max_length=60)] | None = None
     quiet_states: Annotated[list[Literal["busy", "away"]], Field(max_length=5)] = []
     version: Annotated[int, Field(ge=0)]
+
+
+# --- two records of one person ------------------------------------------------------------------------------------------
+
+
+class NewMerge(Request):
+    """`other_id` becomes a part of the customer of the address. `choices`: field → what it shall say, where that is not what
+    the preview proposes. With the versions of the cards that were looked at: 409 `version_conflict` if one has changed."""
+
+    other_id: int
+    choices: Annotated[dict[str, Literal["ours", "theirs", "both"]], Field(max_length=60)] = {}
+    expected_version: int | None = None
+    expected_other_version: int | None = None
+
+
+class Merged(Answer):
+    """The merge, by which it can be undone, and the card as it is now."""
+
+    merge: MergeView
+    customer: CustomerView
+
+
+class Unmerged(Answer):
+    """Two again. `kept`: fields that had been filled from the other card and were changed since: they stay."""
+
+    customer: CustomerView
+    other: CustomerView
+    kept: list[str]
+
+
+# --- what other systems know ----------------------------------------------------------------------------------------------
+
+# A decimal number: up to twelve digits, and four after the point, as some currencies' smallest unit has.
+Amount = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^-?\d{1,12}(\.\d{1,4})?$")]
+
+
+class ActivityFields(Request):
+    """`source` names the system, `external_id` what is told of there: told again, it is changed. `amount` with its
+    `currency`, as "12500" or "49.90". `url`: where to read more of it, https only. `at`: when it happened; absent: now."""
+
+    source: Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[a-z0-9][a-z0-9._-]{0,39}$")]
+    external_id: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=120)]
+    kind: Literal["order", "payment", "visit", "delivery", "ticket", "other"]
+    title: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+    text: Annotated[str, StringConstraints(strip_whitespace=True, max_length=2_000)] = ""
+    amount: Amount | None = None
+    currency: Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[A-Z]{3}$")] | None = None
+    url: Annotated[str, StringConstraints(strip_whitespace=True, max_length=2_000)] | None = None
+    at: datetime | None = None
+
+
+class NewActivity(ActivityFields):
+    """Of the customer whose number or mailbox this is: exactly one of them."""
+
+    phone: Annotated[str, StringConstraints(strip_whitespace=True, max_length=254)] | None = None
+    email: Annotated[str, StringConstraints(strip_whitespace=True, max_length=254)] | None = None
+
+
+# --- many at once ---------------------------------------------------------------------------------------------------------
+
+
+class BulkAct(Request):
+    """One thing done to many conversations. What it needs: `tag` and `untag` the tags, `topic` the topic (null: none),
+    `priority` the minutes, `transfer` exactly one of agent and queue, `park` the instant."""
+
+    ids: Annotated[list[int], Field(min_length=1, max_length=50)]
+    action: Literal["resolve", "reopen", "release", "tag", "untag", "topic", "priority", "transfer", "park", "unpark"]
+    tags: Annotated[
+        list[Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=50)]],
+        Field(max_length=20),
+    ] = []
+    topic_id: int | None = None
+    priority: Annotated[int, Field(ge=-60, le=600)] | None = None
+    agent_id: int | None = None
+    queue_id: int | None = None
+    until: datetime | None = None
+
+
+class BulkItem(Answer):
+    """What became of one: the conversation as it is now, or why it stayed as it was."""
+
+    id: int
+    conversation: ConversationView | None
+    code: str | None = None
+    message: str | None = None
+
+
+class BulkAnswer(Answer):
+    items: list[BulkItem]

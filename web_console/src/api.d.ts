@@ -1525,6 +1525,160 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/customers/{customer_id}/duplicates": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who may be the same person
+         * @description Customers of the same name, or with nearly the same mailbox, as far as you may see them; a few.
+         */
+        get: operations["list_duplicates"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/customers/{customer_id}/merge-preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What a merge would make
+         * @description Of the other into this one: the fields that both cards fill differently, and what is proposed for each.
+         */
+        get: operations["preview_merge"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/customers/{customer_id}/merges": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Whom they were found to be as well
+         * @description Newest first; what was undone is not among them.
+         */
+        get: operations["list_merges"];
+        put?: never;
+        /**
+         * Make two customers one
+         * @description The other's addresses, conversations and activities become this customer's, and its card leads here. It can be undone
+         *     exactly, at any time. 409 `version_conflict`, `merged`.
+         */
+        post: operations["merge_customers"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/customer-merges/{merge_id}/undo": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Two customers again
+         * @description Whatever was the other's is theirs again, and whatever has come since to their addresses goes with it. A field that
+         *     was filled from their card is taken back only if nobody has changed it since. 409 `merged_on`: this card itself was
+         *     merged into another since; undo that first.
+         */
+        post: operations["undo_merge"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/customers/{customer_id}/activities": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What other systems know
+         * @description Newest first.
+         */
+        get: operations["list_activities"];
+        put?: never;
+        /**
+         * Tell what a customer did
+         * @description Shown in the customer's timeline. Told again with the same `source` and `external_id` it is changed, so it may be sent
+         *     as often as you like. 429 after 600 in a minute.
+         */
+        post: operations["tell_activity"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/activities": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Tell what the customer of an address did
+         * @description The same for a system that knows its customers by `phone` or `email`. 404 `no_such_customer` where nobody has that
+         *     address here.
+         */
+        post: operations["tell_activity_by_address"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/bulk/conversations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Do one thing to many
+         * @description 50 at most at once. Each is done by itself, by the rules of doing it alone; `items`, in your order, say what became of
+         *     each: `conversation`, or `code` and `message`.
+         */
+        post: operations["act_on_many"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/attachments": {
         parameters: {
             query?: never;
@@ -4087,6 +4241,55 @@ export interface components {
             /** @default null */
             expected_active_version: number | null;
         };
+        /** @description Another system has told something of a customer, or told it anew. */
+        ActivityChanged: {
+            activity: components["schemas"]["ActivityView"];
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "activity.changed";
+        };
+        /**
+         * @description `source` names the system, `external_id` what is told of there: told again, it is changed. `amount` with its
+         *     `currency`, as "12500" or "49.90". `url`: where to read more of it, https only. `at`: when it happened; absent: now.
+         */
+        ActivityFields: {
+            source: string;
+            external_id: string;
+            /** @enum {string} */
+            kind: "order" | "payment" | "visit" | "delivery" | "ticket" | "other";
+            title: string;
+            /** @default  */
+            text: string;
+            /** @default null */
+            amount: string | null;
+            /** @default null */
+            currency: string | null;
+            /** @default null */
+            url: string | null;
+            /** @default null */
+            at: string | null;
+        };
+        /**
+         * @description What another system knows of a customer. `kind`: order, payment, visit, delivery, ticket or other. `amount`: a decimal
+         *     number as text, with its `currency` (ISO 4217).
+         */
+        ActivityView: {
+            id: number;
+            customer_id: number;
+            source: string;
+            external_id: string;
+            kind: string;
+            title: string;
+            text: string;
+            amount: string | null;
+            currency: string | null;
+            url: string | null;
+            /** Format: date-time */
+            at: string;
+            version: number;
+        };
         /** @description Up to `as_of`. */
         AdherenceReport: {
             time_zone: string;
@@ -4356,6 +4559,39 @@ export interface components {
         };
         BrowserToken: {
             token: string;
+        };
+        /**
+         * @description One thing done to many conversations. What it needs: `tag` and `untag` the tags, `topic` the topic (null: none),
+         *     `priority` the minutes, `transfer` exactly one of agent and queue, `park` the instant.
+         */
+        BulkAct: {
+            ids: number[];
+            /** @enum {string} */
+            action: "resolve" | "reopen" | "release" | "tag" | "untag" | "topic" | "priority" | "transfer" | "park" | "unpark";
+            /** @default [] */
+            tags: string[];
+            /** @default null */
+            topic_id: number | null;
+            /** @default null */
+            priority: number | null;
+            /** @default null */
+            agent_id: number | null;
+            /** @default null */
+            queue_id: number | null;
+            /** @default null */
+            until: string | null;
+        };
+        BulkAnswer: {
+            items: components["schemas"]["BulkItem"][];
+        };
+        /** @description What became of one: the conversation as it is now, or why it stayed as it was. */
+        BulkItem: {
+            id: number;
+            conversation: components["schemas"]["ConversationView"] | null;
+            /** @default null */
+            code: string | null;
+            /** @default null */
+            message: string | null;
         };
         /** @description Who goes by a calendar: queues, and rules of the set in force, by name. */
         CalendarUseView: {
@@ -5071,6 +5307,11 @@ export interface components {
         };
         /** @enum {string} */
         Direction: "in" | "out" | "internal";
+        /** @description Somebody who may be the same person. `why`: name, or mailbox (nearly the same). */
+        DuplicateView: {
+            customer: components["schemas"]["CustomerView"];
+            why: string;
+        };
         EndTask: {
             /** @enum {string} */
             outcome: "done" | "dropped";
@@ -5621,7 +5862,7 @@ export interface components {
          * @enum {string}
          */
         How: "keyword" | "told" | "form" | "import" | "system";
-        HubEvent: components["schemas"]["EntryAdded"] | components["schemas"]["EntryChanged"] | components["schemas"]["ConversationChanged"] | components["schemas"]["ConversationHidden"] | components["schemas"]["CustomerChanged"] | components["schemas"]["CallChanged"] | components["schemas"]["OfferMade"] | components["schemas"]["OfferEnded"] | components["schemas"]["AgentChanged"] | components["schemas"]["QueueChanged"] | components["schemas"]["EstimateChanged"] | components["schemas"]["QueueLengthChanged"] | components["schemas"]["ChannelChanged"] | components["schemas"]["NumbersChanged"] | components["schemas"]["QueueNumbersChanged"] | components["schemas"]["TopicChanged"] | components["schemas"]["AlertChanged"] | components["schemas"]["SkillsChanged"] | components["schemas"]["AccessChanged"] | components["schemas"]["TeamChanged"] | components["schemas"]["TeamRemoved"] | components["schemas"]["TargetChanged"] | components["schemas"]["TargetRemoved"] | components["schemas"]["FigureDefaultsChanged"] | components["schemas"]["KpiAlertChanged"] | components["schemas"]["FiguresRemaking"] | components["schemas"]["CannedReplyChanged"] | components["schemas"]["AlertsSeen"] | components["schemas"]["TaskChanged"] | components["schemas"]["NoticeRulesChanged"] | components["schemas"]["CustomFieldChanged"] | components["schemas"]["CustomFieldRemoved"];
+        HubEvent: components["schemas"]["EntryAdded"] | components["schemas"]["EntryChanged"] | components["schemas"]["ConversationChanged"] | components["schemas"]["ConversationHidden"] | components["schemas"]["CustomerChanged"] | components["schemas"]["CallChanged"] | components["schemas"]["OfferMade"] | components["schemas"]["OfferEnded"] | components["schemas"]["AgentChanged"] | components["schemas"]["QueueChanged"] | components["schemas"]["EstimateChanged"] | components["schemas"]["QueueLengthChanged"] | components["schemas"]["ChannelChanged"] | components["schemas"]["NumbersChanged"] | components["schemas"]["QueueNumbersChanged"] | components["schemas"]["TopicChanged"] | components["schemas"]["AlertChanged"] | components["schemas"]["SkillsChanged"] | components["schemas"]["AccessChanged"] | components["schemas"]["TeamChanged"] | components["schemas"]["TeamRemoved"] | components["schemas"]["TargetChanged"] | components["schemas"]["TargetRemoved"] | components["schemas"]["FigureDefaultsChanged"] | components["schemas"]["KpiAlertChanged"] | components["schemas"]["FiguresRemaking"] | components["schemas"]["ActivityChanged"] | components["schemas"]["CannedReplyChanged"] | components["schemas"]["AlertsSeen"] | components["schemas"]["TaskChanged"] | components["schemas"]["NoticeRulesChanged"] | components["schemas"]["CustomFieldChanged"] | components["schemas"]["CustomFieldRemoved"];
         /** @description `skipped`: names of events that are no whole days, or recur in a way that is not guessed at. */
         IcalDays: {
             days: components["schemas"]["SpecialDayView"][];
@@ -5967,6 +6208,44 @@ export interface components {
             kind: "user" | "team" | "queue";
             id: number;
         };
+        /** @description A field of the card that the two fill differently. `choices`: ours, theirs, and both where there is room for both. */
+        MergeFieldView: {
+            name: string;
+            ours: string | number | string[] | {
+                [key: string]: string | number | string[] | null;
+            } | null;
+            theirs: string | number | string[] | {
+                [key: string]: string | number | string[] | null;
+            } | null;
+            choices: string[];
+            proposed: string;
+        };
+        /** @description What would be if `other` became a part of `customer`, which lives on. */
+        MergePreviewView: {
+            customer: components["schemas"]["CustomerView"];
+            other: components["schemas"]["CustomerView"];
+            fields: components["schemas"]["MergeFieldView"][];
+            conversations: number;
+            other_conversations: number;
+        };
+        /** @description Somebody was found to be the same as another, who lives on. `by_id` null and `reason` claim: a visitor said so. */
+        MergeView: {
+            id: number;
+            from_id: number;
+            from_name: string;
+            into_id: number;
+            /** Format: date-time */
+            at: string;
+            by_id: number | null;
+            by_name: string | null;
+            reason: string;
+            addresses: string[];
+        };
+        /** @description The merge, by which it can be undone, and the card as it is now. */
+        Merged: {
+            merge: components["schemas"]["MergeView"];
+            customer: components["schemas"]["CustomerView"];
+        };
         /** @description `is_gap`: no hub kept it, and `figures` is empty; never a zero. */
         MomentReportRow: {
             /** Format: date-time */
@@ -6009,6 +6288,28 @@ export interface components {
         };
         Mute: {
             muted: boolean;
+        };
+        /** @description Of the customer whose number or mailbox this is: exactly one of them. */
+        NewActivity: {
+            source: string;
+            external_id: string;
+            /** @enum {string} */
+            kind: "order" | "payment" | "visit" | "delivery" | "ticket" | "other";
+            title: string;
+            /** @default  */
+            text: string;
+            /** @default null */
+            amount: string | null;
+            /** @default null */
+            currency: string | null;
+            /** @default null */
+            url: string | null;
+            /** @default null */
+            at: string | null;
+            /** @default null */
+            phone: string | null;
+            /** @default null */
+            email: string | null;
         };
         /**
          * @description A limit: it breaks when the figure is beyond `raise_at` for `for_s` without a break, and is well again at `clear_at`
@@ -6257,6 +6558,21 @@ export interface components {
             quote: boolean;
             /** @default [] */
             forwarded_attachment_ids: number[];
+        };
+        /**
+         * @description `other_id` becomes a part of the customer of the address. `choices`: field → what it shall say, where that is not what
+         *     the preview proposes. With the versions of the cards that were looked at: 409 `version_conflict` if one has changed.
+         */
+        NewMerge: {
+            other_id: number;
+            /** @default {} */
+            choices: {
+                [key: string]: "ours" | "theirs" | "both";
+            };
+            /** @default null */
+            expected_version: number | null;
+            /** @default null */
+            expected_other_version: number | null;
         };
         /**
          * @description A reply to the customer: text, files, or both. `attachment_ids` come from POST /attachments; `mail` is for
@@ -6752,6 +7068,12 @@ export interface components {
             next_cursor: string | null;
         };
         /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
+        Page_ActivityView_: {
+            items: components["schemas"]["ActivityView"][];
+            /** @default null */
+            next_cursor: string | null;
+        };
+        /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
         Page_AgentView_: {
             items: components["schemas"]["AgentView"][];
             /** @default null */
@@ -6842,6 +7164,12 @@ export interface components {
             next_cursor: string | null;
         };
         /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
+        Page_DuplicateView_: {
+            items: components["schemas"]["DuplicateView"][];
+            /** @default null */
+            next_cursor: string | null;
+        };
+        /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
         Page_FlowView_: {
             items: components["schemas"]["FlowView"][];
             /** @default null */
@@ -6880,6 +7208,12 @@ export interface components {
         /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
         Page_MeasureDefinition_: {
             items: components["schemas"]["MeasureDefinition"][];
+            /** @default null */
+            next_cursor: string | null;
+        };
+        /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
+        Page_MergeView_: {
+            items: components["schemas"]["MergeView"][];
             /** @default null */
             next_cursor: string | null;
         };
@@ -8631,6 +8965,12 @@ export interface components {
              * @enum {string}
              */
             kind: "typing";
+        };
+        /** @description Two again. `kept`: fields that had been filled from the other card and were changed since: they stay. */
+        Unmerged: {
+            customer: components["schemas"]["CustomerView"];
+            other: components["schemas"]["CustomerView"];
+            kept: string[];
         };
         /**
          * @description `null` or absent leaves a thing as it is, but for `flow_id`: null is no menu. `settings` replaces all settings;
@@ -12241,6 +12581,303 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["TimelinePage"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_duplicates: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                customer_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_DuplicateView_"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    preview_merge: {
+        parameters: {
+            query: {
+                other_id: number;
+            };
+            header?: never;
+            path: {
+                customer_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MergePreviewView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_merges: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                customer_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_MergeView_"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    merge_customers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                customer_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewMerge"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Merged"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    undo_merge: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                merge_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Unmerged"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_activities: {
+        parameters: {
+            query?: {
+                kind?: "order" | "payment" | "visit" | "delivery" | "ticket" | "other";
+                limit?: number;
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                customer_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_ActivityView_"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    tell_activity: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                customer_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ActivityFields"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ActivityView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    tell_activity_by_address: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewActivity"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ActivityView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    act_on_many: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BulkAct"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkAnswer"];
                 };
             };
             /** @description It failed; `code` says why */

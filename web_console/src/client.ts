@@ -134,6 +134,9 @@ export interface ConversationQuery {
 /** What a supervisor decides about waiting work; what is absent stays as it is, and no pin is null. */
 export type RoutingChange = Partial<Schemas["ChangeRouting"]>;
 
+/** One thing done to many; what the action does not need is left out. */
+export type BulkAct = Pick<Schemas["BulkAct"], "ids" | "action"> & Partial<Schemas["BulkAct"]>;
+
 /** What may interrupt what; a kind that interrupts nothing need not be named. */
 export type InterruptionRules = { interrupts: Partial<Record<ChannelKind, ChannelKind[]>>; exclusive: ChannelKind[] };
 
@@ -156,6 +159,17 @@ export const api = {
   updateView: (view_id: number, body: Partial<Schemas["UpdateSavedView"]>) => take(client.PATCH("/api/v1/views/{view_id}", { params: { path: { view_id } }, body: body as Schemas["UpdateSavedView"] })),
   removeView: (view_id: number) => take(client.DELETE("/api/v1/views/{view_id}", { params: { path: { view_id } } })),
   viewConversations: (view_id: number, query: { limit?: number; cursor?: string }) => take(client.GET("/api/v1/views/{view_id}/conversations", { params: { path: { view_id }, query } })),
+
+  // --- two records of one person, what other systems know, many at once
+  duplicates: (customer_id: number) => take(client.GET("/api/v1/customers/{customer_id}/duplicates", ofCustomer(customer_id))),
+  mergePreview: (customer_id: number, other_id: number) =>
+    take(client.GET("/api/v1/customers/{customer_id}/merge-preview", { params: { path: { customer_id }, query: { other_id } } })),
+  mergeCustomers: (customer_id: number, body: Schemas["NewMerge"]) => take(client.POST("/api/v1/customers/{customer_id}/merges", { ...ofCustomer(customer_id), body })),
+  merges: (customer_id: number) => take(client.GET("/api/v1/customers/{customer_id}/merges", ofCustomer(customer_id))),
+  undoMerge: (merge_id: number) => take(client.POST("/api/v1/customer-merges/{merge_id}/undo", { params: { path: { merge_id } } })),
+  activities: (customer_id: number, query: { limit?: number; cursor?: string }) =>
+    take(client.GET("/api/v1/customers/{customer_id}/activities", { params: { path: { customer_id }, query } })),
+  actOnMany: (body: BulkAct) => take(client.POST("/api/v1/bulk/conversations", { body: body as Schemas["BulkAct"] })),
 
   // --- conversations
   conversations: (query: ConversationQuery) => take(client.GET("/api/v1/conversations", { params: { query } })),

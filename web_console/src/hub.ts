@@ -18,6 +18,7 @@ import {
   type HubState,
   initial,
   openConversations,
+  withActivities,
   withConversations,
   withCustomer,
   withTimelinePage,
@@ -30,6 +31,7 @@ import { complaintsAmong } from "./topics";
 /** How long somebody counts as typing after the last word of it: they tell every 3 s. */
 const TYPING_MS = 5_000;
 const TIMELINE_PAGE = 50;
+const ACTIVITIES_PAGE = 100;
 /** The hub did not answer at the page's start. */
 const TRY_AGAIN_MS = 10_000;
 /** How long a timeline waits for the server's word that we are told of this customer before it is asked for anyway. */
@@ -80,6 +82,7 @@ export const useHub = defineStore("hub", () => {
       },
       apply(frames) {
         if (!state.value) return;
+        const wasStale = isStale();
         state.value = frames.reduce(applyFrame, state.value);
         user.value = state.value.user;
         arrivals.value = frames.flatMap((frame) => frame.events);
@@ -87,6 +90,8 @@ export const useHub = defineStore("hub", () => {
           if (event.kind === "entry.added") stopTyping(event.entry.conversation_id, event.entry.author.user_id);
         }
         if (state.value.mustResync) queueMicrotask(() => stream.resync());
+        // Once: what fails is asked for again with the next snapshot.
+        else if (isStale() && !wasStale) refreshWatched().catch(() => undefined);
       },
       volatile(events) {
         events.forEach(notice);
@@ -198,6 +203,8 @@ export const useHub = defineStore("hub", () => {
   // --- the card that is open
 
   const watched = ref<number | null>(null);
+  /** Where the older activities of a customer begin; null: there are none. */
+  const activityCursors = new Map<number, string | null>();
   let watchAnswered: (() => void) | undefined;
 
   /** Opens a customer's card: tells the server, then loads the card and the newest page of the timeline. */
@@ -211,19 +218,33 @@ export const useHub = defineStore("hub", () => {
     await refreshWatched();
   }
 
+  /** Lines have come to the open timeline, or left it, in another way than one by one. */
+  function isStale(): boolean {
+    return watched.value !== null && state.value?.timelines[watched.value]?.stale === true;
+  }
+
   async function refreshWatched(): Promise<void> {
     const customerId = watched.value;
     if (customerId === null) return;
-    const [card, page] = await Promise.all([
+    const before = new Set(Object.values(state.value?.activities ?? {}).map((each) => each.id));
+    const [card, page, told] = await Promise.all([
       api.customer(customerId),
       api.customerTimeline(customerId, { limit: TIMELINE_PAGE }),
+      api.activities(customerId, { limit: ACTIVITIES_PAGE }),
     ]);
     if (!state.value) return;
+    if (card.customer.id !== customerId) {
+      // This card was found to be a part of another: that one is looked at from now on.
+      state.value = withCustomer(state.value, card.customer);
+      if (watched.value === customerId) await watch(card.customer.id);
+      return;
+    }
     const known = withConversations(withCustomer(state.value, card.customer), [
       ...card.conversations,
       ...page.conversations,
     ]);
-    state.value = withTimelinePage(known, customerId, page, "newest");
+    state.value = withActivities(withTimelinePage(known, customerId, page, "newest"), customerId, told.items, before);
+    activityCursors.set(customerId, told.next_cursor);
     viewers.set(customerId, card.viewer_ids);
   }
 
@@ -231,8 +252,13 @@ export const useHub = defineStore("hub", () => {
     const cursor = state.value?.timelines[customerId]?.olderCursor;
     if (!cursor) return;
     const page = await api.customerTimeline(customerId, { limit: TIMELINE_PAGE, cursor });
+    const more = activityCursors.get(customerId);
+    const told = more ? await api.activities(customerId, { limit: ACTIVITIES_PAGE, cursor: more }) : null;
     if (!state.value) return;
     state.value = withTimelinePage(withConversations(state.value, page.conversations), customerId, page, "older");
+    if (!told) return;
+    state.value = withActivities(state.value, customerId, told.items);
+    activityCursors.set(customerId, told.next_cursor);
   }
 
   /** Older lines, fetched by themselves, that reach up to what is held: from here on they are of it. */

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 
 import type { AgentView, ConversationView, EntryView, Frame, HubEvent, OfferView, QueueNumbersView, Snapshot, TaskView, UserView } from "./events";
 import { replay } from "./replay";
-import { apply, applyFrame, canonical, initial, maySee, openConversations, ownTasks, withTimelinePage, withTimelineWanted } from "./state";
+import { apply, applyFrame, canonical, initial, maySee, openConversations, ownTasks, withActivities, withTimelinePage, withTimelineWanted } from "./state";
 
 const AT = "2026-11-22T10:00:00Z";
 
@@ -66,6 +66,24 @@ describe("the reducer", () => {
     expect(apply(state, changed(conversation(10, { version: 4 })))).toBe(state);
     expect(apply(state, { kind: "agent.changed", agent: { ...agent, state: "busy", version: 3 } }).agents[1]?.state).toBe("available");
     expect(apply(state, { kind: "agent.changed", agent: { ...agent, state: "busy", version: 5 } }).agents[1]?.state).toBe("busy");
+  });
+
+  it("takes a conversation's lines out of the timeline of a card that has lost it, and asks for both anew", () => {
+    const page = { items: [entry(1), entry(2, { conversation_id: 11 })], next_cursor: null };
+    const before = [7, 8].reduce((state, customerId) => withTimelinePage(state, customerId, { ...page, items: customerId === 7 ? page.items : [] }, "newest"), apply(initial(snapshot()), changed(conversation(10, { version: 1 }))));
+    const state = apply(before, changed(conversation(10, { version: 9, customer_id: 8 })));
+    expect(state.timelines[7]?.entries.map((each) => each.id)).toEqual([2]);
+    expect([state.timelines[7]?.stale, state.timelines[8]?.stale, state.timelines[8]?.isMixed]).toEqual([true, true, true]);
+  });
+
+  it("holds what other systems told of the cards that are looked at, and lets go of what is no longer theirs", () => {
+    const told = (id: number, version = 1) => ({ id, customer_id: 7, source: "shop", external_id: `${id}`, kind: "order", title: `v${version}`, text: "", amount: null, currency: null, url: null, at: AT, version });
+    const state = withTimelinePage(initial(snapshot()), 7, { items: [], next_cursor: null }, "newest");
+    expect(apply(initial(snapshot()), { kind: "activity.changed", activity: told(1) }).activities).toEqual({});
+    const two = [told(1, 2), told(2)].reduce((held, activity) => apply(held, { kind: "activity.changed", activity }), state);
+    const refreshed = withActivities(two, 7, [told(1, 1)], new Set([1, 2]));
+    expect(Object.values(refreshed.activities).map((each) => [each.id, each.title])).toEqual([[1, "v2"]]);
+    expect(Object.keys(withActivities(two, 7, [], new Set([1])).activities)).toEqual(["2"]);
   });
 
   it("takes a resolved conversation from the open ones and keeps it at hand", () => {

@@ -9,6 +9,7 @@
  * It does not know typing and viewing (they are shown now and never stored) nor messages still on their way (outgoing.ts).
  */
 import type {
+  ActivityView,
   AgentView,
   AlertView,
   CallView,
@@ -83,6 +84,8 @@ export interface HubState {
   readonly noticeRules: NoticeRulesView;
   /** Loaded timelines by customer. */
   readonly timelines: ById<Timeline>;
+  /** What other systems told of the customers whose timelines are loaded. */
+  readonly activities: ById<ActivityView>;
   /** The viewer's rights have changed: what is here may be too much or too little until a new snapshot. */
   readonly mustResync: boolean;
 }
@@ -122,6 +125,7 @@ export function initial(snapshot: Snapshot, before?: HubState): HubState {
     timelines: Object.fromEntries(
       Object.entries(same?.timelines ?? {}).map(([customerId, timeline]) => [customerId, { ...timeline, stale: true }]),
     ),
+    activities: same?.activities ?? {},
     mustResync: false,
   };
 }
@@ -186,6 +190,8 @@ export function apply(state: HubState, event: HubEvent): HubState {
       return { ...state, customFields: newer(state.customFields, event.field.id, event.field) };
     case "custom_field.removed":
       return { ...state, customFields: without(state.customFields, event.field_id) };
+    case "activity.changed":
+      return withActivity(state, event.activity);
     case "alerts.seen":
       return { ...state, alerts: event.alert_ids.reduce<ById<AlertView>>(without, state.alerts) };
     case "task.changed":
@@ -218,7 +224,34 @@ export function withConversations(state: HubState, conversations: readonly Conve
 
 export function withConversation(state: HubState, conversation: ConversationView): HubState {
   const conversations = newer(state.conversations, conversation.id, conversation);
-  return conversations === state.conversations ? state : { ...state, conversations };
+  if (conversations === state.conversations) return state;
+  const owner = state.conversations[conversation.id]?.customer_id;
+  const isMoved = owner !== undefined && owner !== conversation.customer_id;
+  return { ...state, conversations, timelines: isMoved ? withMoved(state.timelines, conversation, owner) : state.timelines };
+}
+
+/** Two cards became one, or two again: its lines leave their timeline, and both are to be asked for anew. */
+function withMoved(timelines: ById<Timeline>, conversation: ConversationView, owner: number): ById<Timeline> {
+  const left = timelines[owner];
+  const joined = timelines[conversation.customer_id];
+  return {
+    ...timelines,
+    ...(left ? { [owner]: { ...left, entries: left.entries.filter((each) => each.conversation_id !== conversation.id), stale: true } } : {}),
+    ...(joined ? { [conversation.customer_id]: { ...joined, stale: true, isMixed: true } } : {}),
+  };
+}
+
+function withActivity(state: HubState, activity: ActivityView): HubState {
+  // Of others it is asked for when their timeline is.
+  if (!state.timelines[activity.customer_id] && !state.activities[activity.id]) return state;
+  const activities = newer(state.activities, activity.id, activity);
+  return activities === state.activities ? state : { ...state, activities };
+}
+
+/** A page of a customer's activities. `before`: those that were held when the newest page was asked for; of them, what it does not name is no longer theirs. */
+export function withActivities(state: HubState, customerId: number, page: readonly ActivityView[], before: ReadonlySet<number> = new Set()): HubState {
+  const kept = Object.fromEntries(Object.entries(state.activities).filter(([, each]) => each.customer_id !== customerId || !before.has(each.id)));
+  return { ...state, activities: page.reduce<ById<ActivityView>>((held, each) => newer(held, each.id, newer(state.activities, each.id, each)[each.id] ?? each), kept) };
 }
 
 /** A call as an answer or an event tells it. */
@@ -264,6 +297,7 @@ export function withoutEnded(state: HubState): HubState {
     tasks: kept(state.tasks, (task) => isOwnTask(state.user, task)),
     customers: {},
     timelines: {},
+    activities: {},
   };
 }
 

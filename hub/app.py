@@ -3,8 +3,8 @@
     Settings → Database, Vault, Files → Wakes, Notices, Tail → Intake, Adapters → loops → web
 
 All loops of a process run in one group: tail (stream), notices, dispatcher, lines, recordings, escalations, clocks,
-sender, media, mailboxes, surveys, projector, queue lengths, moments, forecasts, reports, limits, tellings, live,
-housekeeping, and the listener for mail where one is set up.
+sender, media, mailboxes, planned messages, surveys, projector, queue lengths, moments, forecasts, reports, limits,
+tellings, live, housekeeping, and the listener for mail where one is set up.
 Each of them waits through a database that is away. One that ends in any other way takes the process down, loudly: a hub
 that answers but routes nothing would be worse than one that is restarted.
 """
@@ -108,6 +108,7 @@ from hub.web import (
     topics,
     users,
     webhooks,
+    writing,
 )
 from hub.web.api import EXCEPTION_HANDLERS, Endpoint, api_routes, endpoints_of
 from hub.web.call_socket import CallSockets
@@ -117,6 +118,8 @@ from hub.web.report_turns import ReportTurns
 from hub.web.security import SecureAnswers
 from hub.web.smtp_listener import MailListener
 from hub.web.socket_protocol import PushProtocol
+from hub.writing import drafts, uploads
+from hub.writing.planned import PlannedMessages
 
 log = logging.getLogger(__name__)
 
@@ -168,6 +171,7 @@ ENDPOINTS: list[Endpoint] = endpoints_of(
     teams,
     alert_rules,
     surveys,
+    writing,
 )
 
 
@@ -222,6 +226,7 @@ class Hub:
         self.escalations = Escalations(self.database, self.wakes)
         self.estimator = Estimator(self.database, self.wakes)
         self.surveys = Surveys(self.database, self.wakes)
+        self.planned_messages = PlannedMessages(self.database, self.wakes)
         self.projector = Projector(self.database, self.wakes)
         self.length_teller = LengthTeller(self.database, self.wakes)
         self.moment_keeper = MomentKeeper(self.database)
@@ -263,6 +268,7 @@ class Hub:
             "media": self.media.run(),
             "mailboxes": self.mail_fetcher.run(),
             "surveys": self.surveys.run(),
+            "planned messages": self.planned_messages.run(),
             "projector": self.projector.run(),
             "queue lengths": self.length_teller.run(),
             "moments": self.moment_keeper.run(),
@@ -336,6 +342,8 @@ class Hub:
                     pass  # in bounded steps: nobody waits long for the writer
                 while expired := await self.database.read(call_recordings.find_expired):
                     await self.database.transaction(call_recordings.expire, expired)
+                while await self.database.transaction(drafts.sweep):
+                    pass
                 keys = await self.database.transaction(_prune, self.settings)
                 keys += await self._find_orphans()
                 for key in keys:
@@ -365,10 +373,21 @@ def _prune(tx: Tx, settings: Settings) -> list[str]:
     forget_keys(tx, tx.now - _KEY_RETENTION)
     accounts.forget_expired(tx, settings.session_idle_s)
     forget_estimates(tx)
+    return _sweep_uploads(tx)
+
+
+def _sweep_uploads(tx: Tx) -> list[str]:
+    """Deletes uploads that nobody sent and nobody means to send; the keys of files that no row names any more."""
     a = tables.attachment.c
-    abandoned = (a.entry_id.is_(None)) & (a.created_at < tx.now - _UPLOAD_RETENTION)
-    gone = tx.execute(delete(tables.attachment).where(abandoned).returning(a.file_key))
-    return [row.file_key for row in gone if row.file_key]
+    unsent = tx.rows(select(a.id).where(a.entry_id.is_(None), a.created_at < tx.now - _UPLOAD_RETENTION))
+    abandoned = sorted({row.id for row in unsent} - uploads.load_needed(tx))
+    keys: list[str] = []
+    for start in range(0, len(abandoned), _ORPHANS_STEP):
+        ids = abandoned[start : start + _ORPHANS_STEP]
+        gone = tx.execute(delete(tables.attachment).where(a.id.in_(ids)).returning(a.file_key))
+        keys += [row.file_key for row in gone if row.file_key]
+    # A file that a colleague took over with a draft has two rows.
+    return _without_row(tx, keys)
 
 
 # --- health -------------------------------------------------------------------------------------------------------------

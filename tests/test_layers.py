@@ -77,6 +77,7 @@ LAYERS: tuple[tuple[str, str], ...] = (
     ("hub.reports", "reports"),
     ("hub.staffing", "reports"),
     ("hub.surveys", "work"),
+    ("hub.writing", "work"),
     ("hub.web", "edge"),
     ("hub.demo", "edge"),
     ("hub.app", "root"),

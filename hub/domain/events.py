@@ -28,12 +28,14 @@ from hub.domain.views import (
     ChannelView,
     ConversationView,
     CustomerView,
+    DraftMark,
     EntryView,
     EstimateView,
     FigureDefaultsView,
     KpiAlertView,
     NumbersView,
     OfferView,
+    PlannedView,
     QueueLengthView,
     QueueNumbersView,
     QueueView,
@@ -275,6 +277,36 @@ class FiguresRemaking:
     kind: Literal["figures.remaking"] = "figures.remaking"
 
 
+@dataclass(frozen=True, slots=True)
+class DraftBegun:
+    """The viewer has begun to write somewhere. `writer` is the page of theirs that did. The words between begin and end are
+    no events: whoever shows them asks (GET …/writing)."""
+
+    KIND: ClassVar[str] = "draft.begun"
+    draft: DraftMark
+    writer: str
+    kind: Literal["draft.begun"] = "draft.begun"
+
+
+@dataclass(frozen=True, slots=True)
+class DraftEnded:
+    """It was sent, emptied, taken over by a colleague, or swept."""
+
+    KIND: ClassVar[str] = "draft.ended"
+    conversation_id: int
+    writer: str
+    kind: Literal["draft.ended"] = "draft.ended"
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedChanged:
+    """A message that goes out later was planned, changed, stopped, sent or taken back."""
+
+    KIND: ClassVar[str] = "planned.changed"
+    planned: PlannedView
+    kind: Literal["planned.changed"] = "planned.changed"
+
+
 HubEvent = (
     EntryAdded
     | EntryChanged
@@ -302,6 +334,9 @@ HubEvent = (
     | FigureDefaultsChanged
     | KpiAlertChanged
     | FiguresRemaking
+    | DraftBegun
+    | DraftEnded
+    | PlannedChanged
 )
 
 
@@ -627,4 +662,15 @@ class Viewing:
     kind: Literal["viewing"] = "viewing"
 
 
-VolatileEvent = Typing | Viewing
+@dataclass(frozen=True, slots=True)
+class Drafting:
+    """What somebody has typed in a conversation was saved: whoever shows it asks for it anew. `writer` is the page."""
+
+    KIND: ClassVar[str] = "drafting"
+    conversation_id: int
+    user_id: int
+    writer: str
+    kind: Literal["drafting"] = "drafting"
+
+
+VolatileEvent = Typing | Viewing | Drafting

@@ -22,6 +22,7 @@ from hub.store.stream import load_token
 from hub.timeline import channels, conversations, topics
 from hub.web.api import Access, Context, endpoint
 from hub.web.schemas import Organisation, Snapshot
+from hub.writing import drafts
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,7 @@ def load_snapshot(tx: Tx, viewer: Viewer, most: int) -> Snapshot:
         remaking=load_remaking(tx),
         figure_defaults=defaults.load_defaults(tx),
         kpi_alerts=load_standing(tx) if viewer.covers(Role.SUPERVISOR) else [],
+        drafts=drafts.load_marks(tx, viewer.user_id),
     )
 
 

@@ -31,6 +31,7 @@ def canonical(snapshot: Json, frames: Iterable[Json]) -> Json:
             )
         },
         "kpi_alerts": {view["id"]: view for view in snapshot["kpi_alerts"]},
+        "drafts": {mark["conversation_id"]: mark for mark in snapshot["drafts"]},
     }
     numbers: Json = snapshot["numbers"]
     defaults: Json = snapshot["figure_defaults"]
@@ -99,6 +100,10 @@ def canonical(snapshot: Json, frames: Iterable[Json]) -> Json:
                     put("kpi_alerts", event["alert"]["id"], event["alert"])
                 case "kpi_alert.changed":
                     held["kpi_alerts"].pop(event["alert"]["id"], None)
+                case "draft.begun":
+                    held["drafts"][event["draft"]["conversation_id"]] = event["draft"]
+                case "draft.ended":
+                    held["drafts"].pop(event["conversation_id"], None)
                 case "numbers.changed":
                     told = event["numbers"]
                     if told["user_id"] == user["id"] and numbers["as_of_seq"] <= told["as_of_seq"]:

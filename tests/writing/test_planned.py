@@ -86,7 +86,8 @@ async def test_the_loop_finds_what_a_dead_process_left(desk: Desk) -> None:
 
 async def test_it_survives_that_somebody_else_has_the_conversation_by_then(desk: Desk) -> None:
     await desk.plan(at=tomorrow(desk))
-    await desk.database.transaction(dispatcher.transfer, desk.nare, desk.id, agent_id=desk.bert.user_id)
+    to_bert = {"agent_id": desk.bert.user_id, "queue_id": None, "note": None}
+    await desk.database.transaction(dispatcher.transfer, desk.nare, desk.id, **to_bert)
     desk.clock.advance(days=1)
     await desk.look()
     assert await desk.said() == ["Good morning!"]

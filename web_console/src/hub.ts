@@ -11,7 +11,7 @@ import { computed, reactive, ref, shallowRef } from "vue";
 import { newestFirst, pagesAmong } from "./alerts";
 import { api, ApiError, everything, setCsrfToken, whenSessionEnds } from "./client";
 import { byUrgency } from "./deadlines";
-import type { AlertView, ConversationView, HubEvent, OfferView, UserView, VolatileEvent } from "./events";
+import type { AlertView, ConversationView, HubEvent, OfferView, PlannedView, UserView, VolatileEvent } from "./events";
 import {
   apply,
   applyFrame,
@@ -20,6 +20,7 @@ import {
   openConversations,
   withConversations,
   withCustomer,
+  withStanding,
   withTimelinePage,
   withTimelineWanted,
   withoutEnded,
@@ -58,6 +59,8 @@ export const useHub = defineStore("hub", () => {
   const skew_ms = ref(0);
   const typists = reactive(new Map<number, Typist[]>());
   const viewers = reactive(new Map<number, readonly number[]>());
+  /** The newest word that somebody's draft was saved, for whoever shows it. */
+  const drafting = shallowRef<Extract<VolatileEvent, { kind: "drafting" }> | null>(null);
   /** Newest entries that came live, for whoever announces them. */
   const arrivals = shallowRef<readonly HubEvent[]>([]);
 
@@ -126,6 +129,7 @@ export const useHub = defineStore("hub", () => {
 
   function notice(event: VolatileEvent): void {
     if (event.kind === "viewing") viewers.set(event.customer_id, event.user_ids);
+    else if (event.kind === "drafting") drafting.value = event;
     else {
       const others = (typists.get(event.conversation_id) ?? []).filter((each) => each.userId !== event.user_id);
       const typist = { userId: event.user_id, name: event.name, until: Date.now() + TYPING_MS };
@@ -239,6 +243,10 @@ export const useHub = defineStore("hub", () => {
     learnConversations(await everything((cursor) => api.conversations({ troubled: true, limit: 200, ...(cursor === undefined ? {} : { cursor }) })));
   }
 
+  function learnStanding(conversationId: number, planned: readonly PlannedView[]): void {
+    if (state.value) state.value = withStanding(state.value, conversationId, planned);
+  }
+
   function learnConversations(conversations: readonly ConversationView[]): void {
     if (state.value) state.value = withConversations(state.value, conversations);
   }
@@ -323,9 +331,9 @@ export const useHub = defineStore("hub", () => {
   }
 
   return {
-    session, user, state, status, trueAt, skew_ms, typists, viewers, arrivals, watched,
+    session, user, state, status, trueAt, skew_ms, typists, viewers, drafting, arrivals, watched,
     isScreen, signedInUntil, stay, becomeScreen,
-    resume, signIn, signOut, learn, forget, learnConversations, findConversation, watch, loadOlder, refreshWatched,
+    resume, signIn, signOut, learn, forget, learnStanding, learnConversations, findConversation, watch, loadOlder, refreshWatched,
     me, mine, queued, complaints, pages, alerts, allOpen, myOffers, writableChannels, live, isSupervisor, isAdmin,
     setMyState, acceptOffer, declineOffer, claim, release, resolve, reopen, park, unpark, transfer, seeAlert, settleDelivery,
     reconnect: () => stream.start(),

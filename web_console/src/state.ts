@@ -15,6 +15,7 @@ import type {
   ChannelView,
   ConversationView,
   CustomerView,
+  DraftMark,
   EntryView,
   EstimateView,
   FigureDefaultsView,
@@ -23,6 +24,7 @@ import type {
   KpiAlertView,
   NumbersView,
   OfferView,
+  PlannedView,
   QueueLengthView,
   QueueNumbersView,
   QueueView,
@@ -73,6 +75,10 @@ export interface HubState {
   readonly remaking: RemakingView | null;
   /** For supervisors: what is beyond its limit now. */
   readonly kpiAlerts: ById<KpiAlertView>;
+  /** Where the viewer has begun to write, by conversation. */
+  readonly drafts: ById<DraftMark>;
+  /** What goes out later, as far as it was asked for or told since: it stands in timelines, and no snapshot tells it. */
+  readonly planned: ById<PlannedView>;
   /** Loaded timelines by customer. */
   readonly timelines: ById<Timeline>;
   /** The viewer's rights have changed: what is here may be too much or too little until a new snapshot. */
@@ -108,6 +114,8 @@ export function initial(snapshot: Snapshot, before?: HubState): HubState {
     figureDefaults: snapshot.figure_defaults,
     remaking: snapshot.remaking,
     kpiAlerts: index(snapshot.kpi_alerts, (alert) => alert.id),
+    drafts: index(snapshot.drafts, (mark) => mark.conversation_id),
+    planned: same?.planned ?? {},
     timelines: Object.fromEntries(
       Object.entries(same?.timelines ?? {}).map(([customerId, timeline]) => [customerId, { ...timeline, stale: true }]),
     ),
@@ -171,6 +179,12 @@ export function apply(state: HubState, event: HubEvent): HubState {
       return event.alert.healed_at === null
         ? { ...state, kpiAlerts: newer(state.kpiAlerts, event.alert.id, event.alert) }
         : { ...state, kpiAlerts: without(state.kpiAlerts, event.alert.id) };
+    case "draft.begun":
+      return { ...state, drafts: { ...state.drafts, [event.draft.conversation_id]: event.draft } };
+    case "draft.ended":
+      return { ...state, drafts: without(state.drafts, event.conversation_id) };
+    case "planned.changed":
+      return { ...state, planned: newer(state.planned, event.planned.id, event.planned) };
     case "skills.changed":
       // Nothing here shows them; who does asks again (matrix.ts).
       return state;
@@ -232,6 +246,7 @@ export function withoutEnded(state: HubState): HubState {
     ...state,
     conversations: kept(state.conversations, (each) => each.status === "open" && maySee(state.user, each)),
     calls: kept(state.calls, (call) => call.ended_at === null),
+    planned: {},
     customers: {},
     timelines: {},
   };
@@ -248,6 +263,23 @@ export function maySee(user: UserView, conversation: ConversationView): boolean 
 
 export function openConversations(state: HubState): ConversationView[] {
   return Object.values(state.conversations).filter((each) => each.status === "open" && maySee(state.user, each));
+}
+
+/** What is to go out still in these conversations, the next one first. */
+export function standing(state: HubState, conversationIds: readonly number[]): PlannedView[] {
+  return Object.values(state.planned)
+    .filter((each) => conversationIds.includes(each.conversation_id) && (each.state === "waiting" || each.state === "stopped"))
+    .toSorted((a, b) => Date.parse(a.send_at) - Date.parse(b.send_at) || a.id - b.id);
+}
+
+/** All that stands there, asked for anew: what was held here and is not among it has gone meanwhile. */
+export function withStanding(state: HubState, conversationId: number, planned: readonly PlannedView[]): HubState {
+  const others = Object.entries(state.planned).filter(([, each]) => each.conversation_id !== conversationId);
+  const newest = planned.map((each) => {
+    const held = state.planned[each.id];
+    return [each.id, held && held.version > each.version ? held : each] as const;
+  });
+  return { ...state, planned: Object.fromEntries([...others, ...newest]) };
 }
 
 /** There is a telephone line. */
@@ -285,6 +317,7 @@ export function canonical(state: HubState): Record<string, unknown> {
     figure_defaults: state.figureDefaults,
     remaking: state.remaking,
     kpi_alerts: sorted(Object.values(state.kpiAlerts), (alert) => alert.id),
+    drafts: sorted(Object.values(state.drafts), (mark) => mark.conversation_id),
     queue_numbers: sorted(Object.values(state.queueNumbers).filter(countsAnything).map(figuresOf), (each) => each.queue_id),
     agent_numbers: sorted(Object.values(state.agentNumbers).filter(countsAnything).map(figuresOf), (each) => each.user_id),
   };

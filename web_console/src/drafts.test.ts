@@ -64,7 +64,7 @@ describe("the copy on this device", () => {
     const drafts = page();
     drafts.keep(10, draft("A"));
     drafts.keep(10, draft("At"));
-    expect(drafts.states.get(10)).toBe("waiting");
+    expect(drafts.states.get(10)).toBe("saving");
     await vi.advanceTimersByTimeAsync(1_000);
     drafts.keep(10, draft("At nine"));
     await vi.advanceTimersByTimeAsync(1_000);

@@ -35,6 +35,7 @@ export interface Copy extends Draft {
 }
 
 export type Part = "answer" | "note";
+/** SAVING: at the hub in a moment; WAITING: the hub cannot be reached; REFUSED: it stays on this device. */
 export type SaveState = "saved" | "saving" | "waiting" | "refused";
 
 export const EMPTY: Draft = { text: "", note: "", attachments: [], mail: null };
@@ -159,9 +160,15 @@ export const useDrafts = defineStore("drafts", () => {
     copies.set(id, copy);
     if (copy.aside) asides.set(id, copy.aside);
     else asides.delete(id);
-    states.set(id, isDirty(copy) ? (states.get(id) === "refused" ? "refused" : "waiting") : "saved");
+    states.set(id, stateOf(id, copy));
     persist(id, copy);
     if (isReplaced) replaced.value = { conversationId: id };
+  }
+
+  function stateOf(id: number, copy: Copy): SaveState {
+    const before = states.get(id);
+    if (!isDirty(copy)) return "saved";
+    return before === "refused" || before === "waiting" ? before : hub.live ? "saving" : "waiting";
   }
 
   function persist(id: number, copy: Copy): void {
@@ -197,19 +204,22 @@ export const useDrafts = defineStore("drafts", () => {
     saving.set(id, run);
     await run;
     saving.delete(id);
-    if (isDirty(copyOf(id)) && states.get(id) === "waiting") later(id, SAVE_AFTER_MS);
+    if (isDirty(copyOf(id)) && states.get(id) === "saving") later(id, SAVE_AFTER_MS);
   }
 
   async function send(id: number, copy: Copy): Promise<void> {
     const sent = wordsOf(copy);
-    states.set(id, "saving");
     try {
       const view = await writingApi.save(id, { ...bodyOf(sent), expected_version: copy.version, writer });
       if (!unsure.has(id)) put(id, { ...copyOf(id), version: view.version, base: sent });
+      if (states.get(id) === "waiting") states.set(id, isDirty(copyOf(id)) ? "saving" : "saved");
     } catch (error) {
-      states.set(id, "waiting");
+      const isAway = error instanceof Unreachable || (error instanceof ApiError && (error.status >= 500 || error.status === 429 || error.status === 401));
       if (error instanceof ApiError && error.code === "draft_changed") await load(id).catch(() => undefined);
-      else if (error instanceof Unreachable || (error instanceof ApiError && (error.status >= 500 || error.status === 429 || error.status === 401))) later(id, TRY_AGAIN_MS);
+      else if (isAway) {
+        states.set(id, "waiting");
+        later(id, TRY_AGAIN_MS);
+      }
       // It cannot be kept there: it is too long, or the conversation is out of reach by now. The copy stays.
       else states.set(id, "refused");
     }
@@ -361,7 +371,7 @@ export const useDrafts = defineStore("drafts", () => {
   watch(
     () => hub.live,
     (live) => {
-      if (!live) return;
+      if (!live) return copies.forEach((copy, id) => isDirty(copy) && states.get(id) === "saving" && states.set(id, "waiting"));
       open.forEach((id) => void load(id).catch(() => undefined));
       copies.forEach((copy, id) => isDirty(copy) && later(id, 0));
     },
@@ -384,7 +394,7 @@ export const useDrafts = defineStore("drafts", () => {
     copies.set(id, after);
     if (after.aside) asides.set(id, after.aside);
     else asides.delete(id);
-    states.set(id, isDirty(after) ? "waiting" : "saved");
+    states.set(id, stateOf(id, after));
     if (!areSame(before, after)) replaced.value = { conversationId: id };
   }
 

@@ -293,6 +293,12 @@ export const useHub = defineStore("hub", () => {
 
   // --- what the agent does: each answer is learnt as the event it stands for
 
+  /** One's own account, as an answer tells it: no event does. */
+  function learnMe(me: UserView): void {
+    user.value = me;
+    if (state.value) state.value = { ...state.value, user: me };
+  }
+
   const changed = (conversation: ConversationView) => {
     learn({ kind: "conversation.changed", conversation });
     return conversation;
@@ -335,7 +341,7 @@ export const useHub = defineStore("hub", () => {
     isScreen, signedInUntil, stay, becomeScreen,
     resume, signIn, signOut, learn, forget, learnStanding, learnConversations, findConversation, watch, loadOlder, refreshWatched,
     me, mine, queued, complaints, pages, alerts, allOpen, myOffers, writableChannels, live, isSupervisor, isAdmin,
-    setMyState, acceptOffer, declineOffer, claim, release, resolve, reopen, park, unpark, transfer, seeAlert, settleDelivery,
+    setMyState, acceptOffer, declineOffer, claim, release, resolve, reopen, park, unpark, transfer, seeAlert, settleDelivery, learnMe,
     reconnect: () => stream.start(),
   };
 });

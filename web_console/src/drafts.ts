@@ -372,9 +372,12 @@ export const useDrafts = defineStore("drafts", () => {
     () => hub.live,
     (live) => {
       if (!live) return copies.forEach((copy, id) => isDirty(copy) && states.get(id) === "saving" && states.set(id, "waiting"));
-      open.forEach((id) => void load(id).catch(() => undefined));
       copies.forEach((copy, id) => isDirty(copy) && later(id, 0));
     },
+  );
+  watch(
+    () => hub.snapshots,
+    () => open.forEach((id) => void load(id).catch(() => undefined)),
   );
   watch(
     () => hub.user?.id,

@@ -61,6 +61,8 @@ export const useHub = defineStore("hub", () => {
   const viewers = reactive(new Map<number, readonly number[]>());
   /** The newest word that somebody's draft was saved, for whoever shows it. */
   const drafting = shallowRef<Extract<VolatileEvent, { kind: "drafting" }> | null>(null);
+  /** How many snapshots have come: what was asked for beside one is asked for again. */
+  const snapshots = ref(0);
   /** Newest entries that came live, for whoever announces them. */
   const arrivals = shallowRef<readonly HubEvent[]>([]);
 
@@ -75,6 +77,7 @@ export const useHub = defineStore("hub", () => {
         skew_ms.value = Date.parse(snapshot.at) - Date.now();
         state.value = initial(snapshot, state.value ?? undefined);
         user.value = snapshot.user;
+        snapshots.value += 1;
         // What fails here is asked for again with the next snapshot; until then the timeline is marked as stale.
         refreshWatched().catch(() => undefined);
         // Of very much open work the snapshot carries the newest; complaints and what burns are never left out.
@@ -337,7 +340,7 @@ export const useHub = defineStore("hub", () => {
   }
 
   return {
-    session, user, state, status, trueAt, skew_ms, typists, viewers, drafting, arrivals, watched,
+    session, user, state, status, trueAt, skew_ms, typists, viewers, drafting, snapshots, arrivals, watched,
     isScreen, signedInUntil, stay, becomeScreen,
     resume, signIn, signOut, learn, forget, learnStanding, learnConversations, findConversation, watch, loadOlder, refreshWatched,
     me, mine, queued, complaints, pages, alerts, allOpen, myOffers, writableChannels, live, isSupervisor, isAdmin,

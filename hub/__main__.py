@@ -1,4 +1,4 @@
-"""The command line: `hub serve | demo | migrate | user | kpi | doctor | openapi | bench | simulate | backup | restore | …`.
+"""The command line: `hub serve | demo | migrate | user | kpi | search | doctor | openapi | bench | backup | restore | …`.
 
 What a command needs is imported when it runs, so that `hub --help` answers at once.
 """
@@ -77,6 +77,7 @@ def serve(host: str, port: int, processes: int, reload: bool) -> None:
     settings = _settings(port)
     os.environ.setdefault("HUB_PUBLIC_URL", settings.public_url)
     asyncio.run(_migrate_patiently(settings))
+    asyncio.run(_tell_set_up(settings))
     from hub import app
 
     if reload:
@@ -90,6 +91,23 @@ def serve(host: str, port: int, processes: int, reload: bool) -> None:
             uvicorn.run("hub.app:create_app", factory=True, reload=True, reload_dirs=[sources], **options)
         return
     app.serve(settings, host, port, processes)
+
+
+async def _tell_set_up(settings: Settings) -> None:
+    """While nobody administers the hub: where it is set up, and the code that only whoever started it sees."""
+    from hub.agents import set_up
+    from hub.store.database import open_database
+    from hub.store.vault import Vault
+
+    database = open_database(settings.database_url)
+    try:
+        code = await database.read(set_up.find_code, Vault(settings.secret_key))
+    finally:
+        await database.close()
+    if code is not None:
+        click.echo(
+            f"\nNobody administers this hub yet. Open {settings.public_url}/set-up and enter this code:\n\n    {code}\n"
+        )
 
 
 async def _migrate_patiently(settings: Settings) -> bool:
@@ -306,6 +324,25 @@ def rebuild_kpi() -> None:
         from hub.kpi.facts import rebuild_facts
 
         click.echo(f"{await rebuild_facts(database)} facts projected")
+
+    _with_database(work)
+
+
+@main.group()
+def search() -> None:
+    """What is found."""
+
+
+@search.command("rebuild")
+@_told_in_words
+def rebuild_search() -> None:
+    """Make the index of search from nothing, out of the customers and messages there are. Safe beside a running hub."""
+
+    async def work(database: Database) -> None:
+        from hub.timeline.search_index import rebuild_index
+
+        count = await rebuild_index(database, lambda percent: click.echo(f"{percent:>3} %"))
+        click.echo(f"{count} records can be found")
 
     _with_database(work)
 

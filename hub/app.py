@@ -3,8 +3,8 @@
     Settings → Database, Vault, Files → Wakes, Notices, Tail → Intake, Adapters → loops → web
 
 All loops of a process run in one group: tail (stream), notices, dispatcher, lines, recordings, escalations, clocks,
-sender, media, mailboxes, planned messages, surveys, projector, queue lengths, moments, forecasts, reports, limits,
-tellings, live, housekeeping, and the listener for mail where one is set up.
+sender, media, mailboxes, planned messages, surveys, tasks, projector, queue lengths, search, moments, forecasts, reports,
+limits, tellings, webhooks (two), live, housekeeping, and the listener for mail where one is set up.
 Each of them waits through a database that is away. One that ends in any other way takes the process down, loudly: a hub
 that answers but routes nothing would be worse than one that is restarted.
 """
@@ -35,7 +35,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
-from hub.agents import accounts, presence
+from hub.agents import access_links, accounts, audit, presence
+from hub.agents import alerts as people_alerts
+from hub.agents.link_mails import Forgotten
 from hub.calls import recordings as call_recordings
 from hub.calls.lines import Lines
 from hub.calls.recording_fetcher import RecordingFetcher
@@ -67,7 +69,10 @@ from hub.timeline.fetching import MailFetcher
 from hub.timeline.inbound import Intake
 from hub.timeline.mailroom import Mailroom
 from hub.timeline.media import MediaFetcher
+from hub.timeline.reminders import Reminders
+from hub.timeline.search_index import Indexer
 from hub.timeline.sending import Sender
+from hub.web import access_links as access_link_pages
 from hub.web import (
     agents,
     alert_rules,
@@ -78,9 +83,11 @@ from hub.web import (
     calendars,
     callbacks,
     calls,
+    canned_replies,
     channels,
     chat_socket,
     conversations,
+    custom_fields,
     customers,
     escalation,
     flows,
@@ -96,6 +103,8 @@ from hub.web import (
     reports,
     routing,
     rules,
+    saved_views,
+    search,
     session,
     shifts,
     skills,
@@ -104,12 +113,16 @@ from hub.web import (
     static,
     survey_page,
     surveys,
+    tasks,
     teams,
     topics,
     users,
+    webhook_endpoints,
     webhooks,
     writing,
 )
+from hub.web import audit as audit_pages
+from hub.web import set_up as set_up_pages
 from hub.web.api import EXCEPTION_HANDLERS, Endpoint, api_routes, endpoints_of
 from hub.web.call_socket import CallSockets
 from hub.web.chat_socket import ChatSockets
@@ -118,6 +131,8 @@ from hub.web.report_turns import ReportTurns
 from hub.web.security import SecureAnswers
 from hub.web.smtp_listener import MailListener
 from hub.web.socket_protocol import PushProtocol
+from hub.webhooks import deliveries
+from hub.webhooks.sending import WebhookPlanner, WebhookSender
 from hub.writing import drafts, uploads
 from hub.writing.planned import PlannedMessages
 
@@ -160,6 +175,7 @@ ENDPOINTS: list[Endpoint] = endpoints_of(
     mail_sign_in,
     api_keys,
     topics,
+    custom_fields,
     escalation,
     alerts,
     measures,
@@ -171,6 +187,14 @@ ENDPOINTS: list[Endpoint] = endpoints_of(
     teams,
     alert_rules,
     surveys,
+    audit_pages,
+    access_link_pages,
+    set_up_pages,
+    canned_replies,
+    webhook_endpoints,
+    search,
+    saved_views,
+    tasks,
     writing,
 )
 
@@ -226,13 +250,25 @@ class Hub:
         self.escalations = Escalations(self.database, self.wakes)
         self.estimator = Estimator(self.database, self.wakes)
         self.surveys = Surveys(self.database, self.wakes)
+        self.reminders = Reminders(self.database, self.wakes)
         self.planned_messages = PlannedMessages(self.database, self.wakes)
         self.projector = Projector(self.database, self.wakes)
         self.length_teller = LengthTeller(self.database, self.wakes)
+        self.indexer = Indexer(self.database, self.wakes)
         self.moment_keeper = MomentKeeper(self.database)
         self.teller = Teller(self.database, self.channels, self.vault, may_be_private=settings.private_webhooks)
         self.watch = Watch(self.database, self.wakes, self.teller)
+        self.webhook_planner = WebhookPlanner(self.database, self.wakes)
+        self.webhook_sender = WebhookSender(
+            self.database,
+            self.wakes,
+            self.channels,
+            self.vault,
+            public_url=settings.public_url,
+            may_be_private=settings.private_webhooks,
+        )
         self.report_sender = ReportSender(self.database, self.wakes, self.channels, self.settings.public_url)
+        self.forgotten = Forgotten(self.database, self.channels, settings.public_url)
         self.forecaster = Forecaster(self.database)
         self.live = Live(self.database, self.tail, self.notices, process=self.process)
         self.report_turns = ReportTurns()
@@ -248,6 +284,8 @@ class Hub:
         self.tail.follow(self.mail_fetcher.follow)
         self.tail.follow(self.projector.follow)
         self.tail.follow(self.length_teller.follow)
+        self.tail.follow(self.webhook_planner.follow)
+        self.tail.follow(self.indexer.follow)
         self.notices.listen(self.chat_sockets.volatile)
         self._tasks: list[asyncio.Task[None]] = []
         self.is_ready = False
@@ -268,14 +306,19 @@ class Hub:
             "media": self.media.run(),
             "mailboxes": self.mail_fetcher.run(),
             "surveys": self.surveys.run(),
+            "tasks": self.reminders.run(),
             "planned messages": self.planned_messages.run(),
             "projector": self.projector.run(),
             "queue lengths": self.length_teller.run(),
+            "search": self.indexer.run(),
             "moments": self.moment_keeper.run(),
             "reports": self.report_sender.run(),
             "limits": self.watch.look(),
             "tellings": self.watch.tell(),
+            "forgotten passwords": self.forgotten.run(),
             "forecasts": self.forecaster.run(),
+            "webhook plan": self.webhook_planner.run(),
+            "webhooks": self.webhook_sender.run(),
             "live": self.live.run(),
             "places": self.chat_sockets.run(),
             "calling pages": self.call_sockets.run(),
@@ -288,6 +331,7 @@ class Hub:
         if self.settings.is_sqlite:
             await self.database.transaction(outbox.end_leases)
             await self.database.transaction(mailbox.end_leases)
+            await self.database.transaction(deliveries.end_leases)
             await self.database.transaction(presence.forget_all)
         for name, loop in self._loops().items():
             task = asyncio.create_task(loop, name=name)
@@ -340,9 +384,15 @@ class Hub:
                 before = self.database.clock() - timedelta(days=self.settings.event_retention_days)
                 while await self.database.transaction(stream.prune, before):
                     pass  # in bounded steps: nobody waits long for the writer
+                before = self.database.clock() - timedelta(days=self.settings.audit_retention_days)
+                while await self.database.transaction(audit.sweep, before):
+                    pass
                 while expired := await self.database.read(call_recordings.find_expired):
                     await self.database.transaction(call_recordings.expire, expired)
                 while await self.database.transaction(drafts.sweep):
+                    pass
+                kept = timedelta(days=self.settings.webhook_log_days)
+                while await self.database.transaction(deliveries.prune, kept):
                     pass
                 keys = await self.database.transaction(_prune, self.settings)
                 keys += await self._find_orphans()
@@ -372,7 +422,9 @@ def _prune(tx: Tx, settings: Settings) -> list[str]:
     tx.execute(delete(tables.arrival).where(arrived < tx.now - timedelta(days=settings.arrival_retention_days)))
     forget_keys(tx, tx.now - _KEY_RETENTION)
     accounts.forget_expired(tx, settings.session_idle_s)
+    access_links.forget_old(tx)
     forget_estimates(tx)
+    people_alerts.forget(tx, tx.now - people_alerts.KEPT)
     return _sweep_uploads(tx)
 
 
@@ -411,6 +463,7 @@ async def _readyz(request: Request) -> Response:
 
 def _load_gauges(tx: Tx) -> dict[str, float]:
     c, o, a, ch = tables.conversation.c, tables.outbox.c, tables.agent.c, tables.channel.c
+    w = tables.webhook_endpoint.c
     oldest = tx.scalar(select(func.min(c.queued_since)))
     counts = {
         "hub_conversations_waiting": select(func.count()).where(c.queued_since.is_not(None)),
@@ -418,6 +471,7 @@ def _load_gauges(tx: Tx) -> dict[str, float]:
         "hub_outbox_parked": select(func.count()).where(o.state == "parked"),
         "hub_agents_available": select(func.count()).where(a.state == "available", a.connected),
         "hub_channels_down": select(func.count()).where(ch.health == "down"),
+        "hub_webhooks_failing": select(func.count()).where(w.failing_since.is_not(None) | w.off_reason.is_not(None)),
         "hub_mailboxes_down": select(func.count()).where(ch.inbound_health == "down"),
     }
     gauges = {name: float(tx.scalar(query)) for name, query in counts.items()}

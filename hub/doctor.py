@@ -144,6 +144,7 @@ async def _examine_contents(database: Database, vault: Vault) -> list[Finding]:
         words = f"is not healthy: {code or 'unknown'}" + (f" ({detail})" if detail else "")
         found.append(Finding(Level.NOTE, f"channel {channel_id}", words))
     found.extend(_mailbox(*row) for row in mailboxes)
+    found.extend(await database.read(_webhooks))
     if administrators:
         found.append(Finding(Level.OK, "accounts", f"{administrators} active administrator(s)"))
     else:
@@ -190,6 +191,22 @@ def _mailbox(channel_id: str, health: str, code: str | None, detail: str | None,
         words = f"cannot be read as it should: {code or 'unknown'}" + (f" ({detail})" if detail else "")
         return Finding(Level.NOTE, about, words)
     return Finding(Level.OK, about, f"was looked at last at {looked_at:%Y-%m-%d %H:%M:%S} UTC")
+
+
+def _webhooks(tx: Tx) -> list[Finding]:
+    """Those that fail, or that the hub has switched off; without their addresses, which may hold a secret."""
+    p, d = tables.webhook_endpoint.c, tables.webhook_delivery.c
+    troubled = p.failing_since.is_not(None) | p.off_reason.is_not(None)
+    found = []
+    for row in tx.rows(select(tables.webhook_endpoint).where(troubled).order_by(p.id)):
+        waiting = tx.scalar(select(func.count()).where(d.endpoint_id == row.id, d.due_at.is_not(None)))
+        if row.off_reason is not None:
+            why = "it said that it is gone (410)" if row.off_reason == "gone" else "it had not answered for days"
+            words = f"was switched off at {row.off_at:%Y-%m-%d %H:%M} UTC: {why}; {waiting} deliveries are kept"
+        else:
+            words = f"fails since {row.failing_since:%Y-%m-%d %H:%M} UTC; {waiting} deliveries wait"
+        found.append(Finding(Level.NOTE, f"webhook {row.id}", f"{words} (Administration → Webhooks)"))
+    return found
 
 
 def _secrets(vault: Vault, sealed: list[tuple[str, str]]) -> Finding:

@@ -32,7 +32,8 @@ class Settings:
     addresses and UDP ports on which it takes sound, and the address by which the world sees it behind a router.
     `recordings_url`: the bucket where recordings of calls lie, s3://bucket/prefix; empty: the directory of files.
     `s3_endpoint`: where that bucket's store answers, if it is not Amazon's.
-    `private_webhooks`: webhooks of alerts may lead into our own network.
+    `private_webhooks`: webhooks may lead into our own network.
+    `webhook_log_days`: so long deliveries of webhooks are kept that arrived.
     `snapshot_conversations`: the open conversations a console starts with; it pages through the rest."""
 
     data_dir: Path
@@ -46,6 +47,7 @@ class Settings:
     presence_grace_s: float = 15.0
     event_retention_days: int = 7
     arrival_retention_days: int = 90
+    audit_retention_days: int = 730
     body_limit_bytes: int = 1 << 20
     upload_limit_bytes: int = 25 << 20
     mail_limit_bytes: int = 40 << 20
@@ -62,6 +64,7 @@ class Settings:
     recordings_url: str = ""
     s3_endpoint: str = ""
     private_webhooks: bool = False
+    webhook_log_days: int = 7
     snapshot_conversations: int = 2_000
 
     @property
@@ -121,11 +124,15 @@ def load_settings(env: Mapping[str, str] = os.environ, *, port: int = 8080) -> S
         "session_max_s": int(number("HUB_SESSION_MAX_S", 7 * 24 * 3600, 60, 366 * 24 * 3600)),
         "event_retention_days": int(number("HUB_EVENT_RETENTION_DAYS", 7, 1, 3650)),
         "arrival_retention_days": int(number("HUB_ARRIVAL_RETENTION_DAYS", 90, 1, 3650)),
+        # Two years: long enough that a yearly review sees the whole of the year before.
+        "audit_retention_days": int(number("HUB_AUDIT_RETENTION_DAYS", 730, 1, 3650)),
         "body_limit_bytes": int(number("HUB_BODY_LIMIT_BYTES", 1 << 20, 1 << 10, 1 << 28)),
         "upload_limit_bytes": int(number("HUB_UPLOAD_LIMIT_BYTES", 25 << 20, 1 << 10, 1 << 30)),
         # Providers' own limits are 25 to 35 MB for the files, which base64 makes a third larger.
         "mail_limit_bytes": int(number("HUB_MAIL_LIMIT_BYTES", 40 << 20, 1 << 10, 1 << 30)),
         "media_calls": int(number("HUB_MEDIA_CALLS", 0, 0, 10_000)),
+        # What is told twice is known by the row of the first time, for a day (webhooks.deliveries).
+        "webhook_log_days": int(number("HUB_WEBHOOK_LOG_DAYS", 7, 2, 90)),
         # Each is 700 bytes of a snapshot that every console asks for: 2,000 are 1.4 MB.
         "snapshot_conversations": int(number("HUB_SNAPSHOT_CONVERSATIONS", 2_000, 1, 20_000)),
     }

@@ -23,9 +23,9 @@ from typing import Any
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from sqlalchemy import Select, delete, insert, select, update
+from sqlalchemy import ColumnElement, Select, delete, insert, select, update
 
-from hub.agents import alerts, roster
+from hub.agents import alerts, audit, roster
 from hub.agents.queues import emit_access, emit_queues, set_user_queues
 from hub.agents.teams import emit_teams_of
 from hub.agents.viewer import SCREEN_MAX, Viewer, hash_token, is_used
@@ -36,10 +36,11 @@ from hub.routing import dispatcher
 from hub.store import tables
 from hub.store.database import Tx
 from hub.store.vault import Vault
-from hub.timeline import customers, topics
+from hub.timeline import customers, tasks, topics
 
 _u, _s, _k, _a = tables.user_account.c, tables.session.c, tables.api_key.c, tables.agent.c
 _f, _m, _c = tables.sign_in_failure.c, tables.queue_member.c, tables.conversation.c
+_l = tables.access_link.c
 
 API_KEY_PREFIX = "hub_"
 
@@ -53,6 +54,8 @@ FREE_TRIES_PER_EMAIL = 5
 FREE_TRIES_PER_ADDRESS = 25
 # From then on the wait doubles from 1 s up to this.
 LONGEST_WAIT_S = 900
+# So many failures of an hour are written into the audit log: nobody reads more, and each is a row for years.
+FAILURES_NOTED = 500
 # After so long without a failure, the count begins anew.
 _FORGIVEN_AFTER = timedelta(hours=1)
 
@@ -156,8 +159,9 @@ def create_user(
     queue_ids: Collection[int] = (),
     capacity: int = 100,
     language: str = "en",
+    actor: Viewer | None = None,
 ) -> UserView:
-    """Conflict `email_taken`; InvalidInput if there is no such queue."""
+    """Conflict `email_taken`; InvalidInput if there is no such queue. `actor` does it (None: the command line)."""
     email = normal_email(email)
     if tx.scalar(select(_u.id).where(_u.email == email)) is not None:
         raise Conflict("there is a user with this e-mail address", code="email_taken", fields={"email": "is taken"})
@@ -176,6 +180,7 @@ def create_user(
     tx.execute(insert(tables.agent).values(**agent))
     set_user_queues(tx, user_id, queue_ids)
     roster.emit_agents(tx, [user_id])
+    audit.note(tx, actor, "user.created", "user", user_id, {"name": name, "role": role.value})
     return load_user(tx, user_id)
 
 
@@ -222,6 +227,11 @@ def update_user(
     values: dict[str, Any] = {field: value for field, value in given.items() if value is not None}
     if desk_phone is not None:
         values["desk_phone"] = _read_desk_phone(tx, desk_phone)
+    if loses_admin:
+        # Whom they invited does not come in by it.
+        _withdraw_links(tx, _l.created_by == user_id)
+    if password_hash is not None or active is False:
+        _withdraw_links(tx, (_l.user_id == user_id) & (_l.kind == "password"))
     if password_hash is not None:
         values["password_hash"] = password_hash
         end_sessions(tx, user_id, keep=actor.session_hash if actor is not None else None)
@@ -249,7 +259,23 @@ def update_user(
     ):
         roster.emit_agents(tx, [user_id])
         tx.wake("routing")
+    _note_update(tx, actor, before, after, has_new_password=password_hash is not None)
     return after
+
+
+def _withdraw_links(tx: Tx, which: ColumnElement[bool]) -> None:
+    ended = {"ended_at": tx.now, "outcome": "withdrawn"}
+    tx.execute(update(tables.access_link).where(which, _l.ended_at.is_(None)).values(**ended))
+
+
+def _note_update(tx: Tx, actor: Viewer | None, before: UserView, after: UserView, *, has_new_password: bool) -> None:
+    """What people set for themselves (their name, language, signature) is their own affair; their password is not."""
+    found = audit.changes(before, after)
+    if has_new_password:
+        found["password"] = audit.CHANGED
+    is_own = actor is not None and actor.user_id == before.id and not found.keys() & {"password", "role", "name"}
+    if found and not is_own:
+        audit.note(tx, actor, "user.changed", "user", before.id, {"name": before.name, "changes": found})
 
 
 def _read_desk_phone(tx: Tx, written: str) -> str | None:
@@ -268,11 +294,13 @@ def _take_everything(tx: Tx, actor: Viewer | None, user_id: int) -> None:
     dispatcher.sign_out(tx, user_id)
     dispatcher.unpin_from(tx, user_id)
     user = load_user(tx, user_id)
-    releaser = actor or Viewer(user.id, user.role, user.name, user.language, frozenset(user.queue_ids))
+    releaser = actor or viewer_of(user)
     for conversation_id in tx.execute(select(_c.id).where(_c.assignee_id == user_id).order_by(_c.id)).scalars().all():
         dispatcher.release(tx, releaser, conversation_id)
-    topics.disown(tx, user_id)
-    alerts.hand_over(tx, user_id, _find_heirs(tx, user_id))
+    topics.disown(tx, user_id, actor=actor)
+    heirs = _find_heirs(tx, user_id)
+    alerts.hand_over(tx, user_id, heirs)
+    tasks.hand_over(tx, user_id, heirs)
 
 
 def _find_heirs(tx: Tx, user_id: int) -> list[int]:
@@ -329,12 +357,12 @@ def throttles(vault: Vault, email: str, address: str | None) -> tuple[Throttle, 
     found = [Throttle("email:" + vault.sign("sign-in", f"email {normal_email(email)}"), FREE_TRIES_PER_EMAIL)]
     if address is not None:
         found.append(
-            Throttle("address:" + vault.sign("sign-in", f"address {_network(address)}"), FREE_TRIES_PER_ADDRESS)
+            Throttle("address:" + vault.sign("sign-in", f"address {network(address)}"), FREE_TRIES_PER_ADDRESS)
         )
     return tuple(found)
 
 
-def _network(address: str) -> str:
+def network(address: str) -> str:
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:
@@ -389,11 +417,33 @@ class OpenedSession:
     csrf_token: str
 
 
+def note_failed_sign_in(tx: Tx, user_id: int | None, address: str | None) -> None:
+    """Somebody did not show the right password; `user_id` None: for an account that there is not. What they typed is not
+    written down: people type passwords where e-mail addresses belong. A flood fills no log: what comes after
+    FAILURES_NOTED within an hour is counted by the throttle alone."""
+    lately = (
+        select(tables.audit.c.id)
+        .where(tables.audit.c.at > tx.now - _FORGIVEN_AFTER, tables.audit.c.action == "session.refused")
+        .offset(FAILURES_NOTED - 1)
+        .limit(1)
+    )
+    if tx.first(lately) is None:
+        name = "" if user_id is None else load_user(tx, user_id).name
+        audit.note(tx, None, "session.refused", "user", user_id or "", {"name": name}, address=address)
+
+
 def open_session(
-    tx: Tx, user_id: int, tried: Collection[Throttle], max_s: int, *, new_password_hash: str | None = None
+    tx: Tx,
+    user_id: int,
+    tried: Collection[Throttle],
+    max_s: int,
+    *,
+    new_password_hash: str | None = None,
+    address: str | None = None,
+    browser: str | None = None,
 ) -> OpenedSession:
     """A session for whoever has just shown their password. Their state is left alone: an agent is offline until the
-    console's socket connects, and then chooses."""
+    console's socket connects, and then chooses. `address`, `browser`: where they sign in from."""
     end_attempt(tx, tried)
     if new_password_hash is not None:
         tx.execute(update(tables.user_account).where(_u.id == user_id).values(password_hash=new_password_hash))
@@ -405,9 +455,22 @@ def open_session(
         "created_at": tx.now,
         "seen_at": tx.now,
         "expires_at": tx.now + timedelta(seconds=max_s),
+        "address": address,
+        "browser": browser,
     }
     tx.execute(insert(tables.session).values(**row))
-    return OpenedSession(load_user(tx, user_id), token, csrf_token)
+    user = load_user(tx, user_id)
+    _note_own(tx, viewer_of(user, address), "session.opened")
+    return OpenedSession(user, token, csrf_token)
+
+
+def viewer_of(user: UserView, address: str | None = None) -> Viewer:
+    """Somebody who acts without a session: who signs in, or whose work is given back for them."""
+    return Viewer(user.id, user.role, user.name, user.language, frozenset(user.queue_ids), address=address)
+
+
+def _note_own(tx: Tx, viewer: Viewer, action: str) -> None:
+    audit.note(tx, viewer, action, "user", viewer.user_id, {"name": viewer.name})
 
 
 def close_session(tx: Tx, viewer: Viewer) -> None:
@@ -416,6 +479,7 @@ def close_session(tx: Tx, viewer: Viewer) -> None:
     tx.execute(delete(tables.session).where(_s.token_hash == viewer.session_hash))
     if not viewer.is_screen:
         dispatcher.sign_out(tx, viewer.user_id)
+    _note_own(tx, viewer, "session.closed")
     emit_access(tx, [viewer.user_id])
 
 
@@ -426,6 +490,7 @@ def make_screen(tx: Tx, viewer: Viewer) -> datetime:
     tx.execute(
         update(tables.session).where(_s.token_hash == viewer.session_hash).values(is_screen=True, expires_at=ends)
     )
+    _note_own(tx, viewer, "session.made_screen")
     emit_access(tx, [viewer.user_id])
     return ends
 
@@ -437,6 +502,54 @@ def end_sessions(tx: Tx, user_id: int, *, keep: str | None = None) -> None:
         condition &= _s.token_hash != keep
     if tx.execute(delete(tables.session).where(condition)).rowcount:
         emit_access(tx, [user_id])
+
+
+@dataclass(frozen=True, slots=True)
+class OwnSession:
+    """One of a person's sessions; `id` names it and is no secret."""
+
+    id: str
+    address: str | None
+    browser: str | None
+    created_at: datetime
+    seen_at: datetime
+    is_screen: bool
+    is_this: bool
+
+
+def load_sessions(tx: Tx, viewer: Viewer, idle_s: int) -> list[OwnSession]:
+    """The viewer's own that have not ended, the one used last first."""
+    mine = select(tables.session).where(_s.user_id == viewer.user_id, _s.expires_at > tx.now, is_used(tx.now, idle_s))
+    return [
+        OwnSession(
+            id=_session_id(row.token_hash),
+            address=row.address,
+            browser=row.browser,
+            created_at=row.created_at,
+            seen_at=row.seen_at,
+            is_screen=row.is_screen,
+            is_this=row.token_hash == viewer.session_hash,
+        )
+        for row in tx.rows(mine.order_by(_s.seen_at.desc(), _s.token_hash))
+    ]
+
+
+def _session_id(token_hash: str) -> str:
+    """So much of the hash that no two are the same, and so little that it is of no use."""
+    return token_hash[:16]
+
+
+def end_other_sessions(tx: Tx, viewer: Viewer, session_id: str | None = None) -> None:
+    """The viewer signs out elsewhere: everywhere but here, or of one session. NotFound if it is none of theirs."""
+    others = select(_s.token_hash).where(_s.user_id == viewer.user_id)
+    hashes = [row.token_hash for row in tx.rows(others) if row.token_hash != viewer.session_hash]
+    ended = [each for each in hashes if session_id is None or _session_id(each) == session_id]
+    if session_id is not None and not ended:
+        raise NotFound("there is no such session")
+    if ended:
+        tx.execute(delete(tables.session).where(_s.token_hash.in_(ended)))
+        _note_own(tx, viewer, "session.ended_elsewhere")
+        emit_access(tx, [viewer.user_id])
 
 
 def forget_expired(tx: Tx, idle_s: int) -> int:
@@ -472,7 +585,9 @@ def load_api_keys(tx: Tx, before_id: int | None = None, limit: int | None = None
     ]
 
 
-def create_api_key(tx: Tx, created_by: int, name: str, role: Role) -> tuple[KeptApiKey, str]:
+def create_api_key(
+    tx: Tx, created_by: int, name: str, role: Role, *, actor: Viewer | None = None
+) -> tuple[KeptApiKey, str]:
     """The key, and its token in the clear: shown once, kept nowhere."""
     token = API_KEY_PREFIX + secrets.token_urlsafe(32)
     hint = token[: len(API_KEY_PREFIX) + 4]
@@ -484,13 +599,16 @@ def create_api_key(tx: Tx, created_by: int, name: str, role: Role) -> tuple[Kept
         "created_by": created_by,
         "created_at": tx.now,
     }
-    return KeptApiKey(tx.insert(tables.api_key, row), name, role, tx.now, None, hint), token
+    key_id = tx.insert(tables.api_key, row)
+    audit.note(tx, actor, "api_key.created", "api_key", key_id, {"name": name, "role": role.value})
+    return KeptApiKey(key_id, name, role, tx.now, None, hint), token
 
 
-def revoke_api_key(tx: Tx, key_id: int) -> None:
+def revoke_api_key(tx: Tx, key_id: int, *, actor: Viewer | None = None) -> None:
     """From the next request on it is good for nothing; NotFound if there is no such key or it is revoked already."""
-    row = tx.first(select(_k.created_by).where(_k.id == key_id, _k.revoked_at.is_(None)))
+    row = tx.first(select(_k.created_by, _k.name).where(_k.id == key_id, _k.revoked_at.is_(None)))
     if row is None:
         raise NotFound("there is no such API key")
     tx.execute(update(tables.api_key).where(_k.id == key_id).values(revoked_at=tx.now))
+    audit.note(tx, actor, "api_key.revoked", "api_key", key_id, {"name": row.name})
     emit_access(tx, [row.created_by])

@@ -1,17 +1,20 @@
-"""Alerts: what somebody must look at, until they have.
+"""Alerts: what somebody must look at, until they have. They are the person's inbox.
 
-Raised by whatever has a reason (an escalation step, a low score, a limit that broke); told to whom it is for, and to nobody
-else. A page stands before everything on the screen and sounds until it is seen; a notice stands in the list.
+Raised by whatever has a reason (a mention, a task whose time has come, work that was given or taken, an escalation step, a
+low score, a limit that broke); told to whom it is for, and to nobody else. A page stands before everything on the screen and
+sounds until it is seen; a notice stands in the list. The snapshot carries what is unseen; the rest is paged through, and what
+was seen is kept for KEPT.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import Row, case, select, update
+from sqlalchemy import Row, case, delete, select, update
 
-from hub.domain.events import AlertChanged, user_topic
+from hub.domain.events import AlertChanged, AlertsSeen, user_topic
 from hub.domain.views import AlertView
 from hub.errors import NotFound
 from hub.store import tables
@@ -22,6 +25,22 @@ _al = tables.alert.c
 _UNSEEN_LIMIT = 200
 # A customer's score (surveys.answers): no resolution makes it good, only a supervisor who has seen to it.
 LOW_SCORE = "low_score"
+# A colleague named somebody in a note (timeline.mentions).
+MENTION = "mention"
+# A task's time has come; it was given to somebody; nobody saw to it (timeline.tasks).
+TASK_DUE, TASK_GIVEN, TASK_LEFT = "task_due", "task_given", "task_left"
+OF_TASKS = (TASK_DUE, TASK_GIVEN, TASK_LEFT)
+# A colleague gave work to somebody, or took it from them (routing.dispatcher).
+GIVEN, TAKEN = "given", "taken"
+# A message that was to leave at an instant did not, and is its writer's again.
+SCHEDULED_RETURNED = "scheduled_returned"
+# Solving the conversation does not make these good.
+_OUTLASTING = (LOW_SCORE, MENTION, *OF_TASKS, SCHEDULED_RETURNED)
+
+# How long what was seen can be found again: a quarter, as long as work can be put aside.
+KEPT = timedelta(days=90)
+# So many are marked as seen in one unit of work.
+_SEEN_AT_ONCE = 5_000
 
 
 def load_unseen(tx: Tx, user_id: int) -> list[AlertView]:
@@ -39,10 +58,14 @@ def raise_alert(
     reason: str,
     conversation_id: int | None,
     data: Mapping[str, str | int | None],
+    entry_id: int | None = None,
+    task_id: int | None = None,
 ) -> None:
-    """One for each of these people. `reason`: a machine word the console has a sentence for, `data` what stands in it."""
+    """One for each of these people. `reason`: a machine word the console has a sentence for, `data` what stands in it.
+    `entry_id`, `task_id`: what opens when they look."""
     told = dict(data)
     of_all = {"conversation_id": conversation_id, "level": level, "reason": reason, "data": told, "at": tx.now}
+    of_all |= {"entry_id": entry_id, "task_id": task_id}
     people = sorted(set(user_ids))
     ids = tx.insert_many(tables.alert, [{"user_id": user_id, **of_all} for user_id in people])
     for alert_id, user_id in zip(ids, people, strict=True):
@@ -56,6 +79,8 @@ def raise_alert(
             at=tx.now,
             seen_at=None,
             version=1,
+            entry_id=entry_id,
+            task_id=task_id,
         )
         tx.emit(AlertChanged(view), {user_topic(user_id)})
 
@@ -66,6 +91,58 @@ def see_alert(tx: Tx, user_id: int, alert_id: int) -> AlertView:
     if row is None:
         raise NotFound("there is no such alert")
     return _view(row) if row.seen_at is not None else _see(tx, alert_id)
+
+
+def unsee_alert(tx: Tx, user_id: int, alert_id: int) -> AlertView:
+    """It is to be looked at again. NotFound for whoever it is not for."""
+    row = tx.first(select(tables.alert).where(_al.id == alert_id, _al.user_id == user_id).with_for_update())
+    if row is None:
+        raise NotFound("there is no such alert")
+    if row.seen_at is None:
+        return _view(row)
+    tx.execute(update(tables.alert).where(_al.id == alert_id).values(seen_at=None, version=_al.version + 1))
+    return _tell(tx, alert_id)
+
+
+def see_all(tx: Tx, user_id: int, up_to: int) -> int:
+    """All of the person's own up to this id, which their screen has shown; how many. Pages are seen one by one: each is
+    somebody who waits. What comes at this very moment stays unseen."""
+    shown = (_al.user_id == user_id, _al.seen_at.is_(None), _al.level != "page", _al.id <= up_to)
+    query = select(_al.id).where(*shown).order_by(_al.id).limit(_SEEN_AT_ONCE)
+    ids = tuple(row.id for row in tx.rows(query.with_for_update()))
+    if ids:
+        values = {"seen_at": tx.now, "version": _al.version + 1}
+        # By the condition, not by ids: an IN of thousands is slow, and the rows are locked.
+        tx.execute(update(tables.alert).where(*shown, _al.id <= ids[-1]).values(values))
+        tx.emit(AlertsSeen(ids), {user_topic(user_id)})
+    return len(ids)
+
+
+def end_of_task(tx: Tx, task_id: int) -> None:
+    """Somebody has seen to it, or it is another's now."""
+    for row in tx.rows(
+        select(_al.id).where(_al.task_id == task_id, _al.seen_at.is_(None)).order_by(_al.id).with_for_update()
+    ):
+        _see(tx, row.id)
+
+
+def load_page(
+    tx: Tx, user_id: int, *, unseen: bool, reasons: Collection[str] | None, before: int | None, limit: int
+) -> list[AlertView]:
+    """One's own, newest first. `reasons` None: of all kinds; `before`: the id of the last one already held."""
+    query = select(tables.alert).where(_al.user_id == user_id)
+    if unseen:
+        query = query.where(_al.seen_at.is_(None))
+    if reasons is not None:
+        query = query.where(_al.reason.in_(reasons))
+    if before is not None:
+        query = query.where(_al.id < before)
+    return [_view(row) for row in tx.rows(query.order_by(_al.id.desc()).limit(limit))]
+
+
+def forget(tx: Tx, before: datetime) -> None:
+    """What was seen before this. What nobody has looked at stays."""
+    tx.execute(delete(tables.alert).where(_al.seen_at < before))
 
 
 def add_to_alerts(
@@ -81,8 +158,8 @@ def add_to_alerts(
 
 
 def end_alerts(tx: Tx, conversation_id: int) -> None:
-    """There is nothing left to look at: the conversation is solved. What a customer said of it stays."""
-    unseen = (_al.conversation_id == conversation_id, _al.seen_at.is_(None), _al.reason != LOW_SCORE)
+    """There is nothing left to look at: the conversation is solved. What a customer or a colleague said of it stays."""
+    unseen = (_al.conversation_id == conversation_id, _al.seen_at.is_(None), _al.reason.not_in(_OUTLASTING))
     for row in tx.rows(select(_al.id).where(*unseen).order_by(_al.id).with_for_update()):
         _see(tx, row.id)
 
@@ -140,4 +217,6 @@ def _view(row: Row[Any]) -> AlertView:
         at=row.at,
         seen_at=row.seen_at,
         version=row.version,
+        entry_id=row.entry_id,
+        task_id=row.task_id,
     )

@@ -13,7 +13,8 @@ from typing import Any, Final, Literal
 
 from sqlalchemy import Table, delete, select, update
 
-from hub.agents import skills
+from hub.agents import audit, skills
+from hub.agents.viewer import Viewer
 from hub.domain.events import STAFF, AccessChanged, QueueChanged, user_topic
 from hub.domain.values import AgentChoice, ChannelKind
 from hub.domain.views import OverflowView, QueueView, RequirementView
@@ -169,6 +170,7 @@ def create_queue(
     member_ids: Collection[int] = (),
     signature: str = "",
     settings: QueueSettings | None = None,
+    actor: Viewer | None = None,
 ) -> QueueView:
     """`settings` holds whatever else is not as usual. Conflict if the name is taken; InvalidInput naming what is wrong."""
     _check_name(tx, name, None)
@@ -179,10 +181,11 @@ def create_queue(
     ranked = settings is not None and settings.ranks is not None and _set_ranks(tx, queue_id, settings.ranks)
     if not moved or ranked:
         emit_queues(tx, [queue_id])
+    audit.note(tx, actor, "queue.created", "queue", queue_id, {"name": name})
     return load_queue(tx, queue_id)
 
 
-def update_queue(tx: Tx, queue_id: int, settings: QueueSettings) -> QueueView:
+def update_queue(tx: Tx, queue_id: int, settings: QueueSettings, *, actor: Viewer | None = None) -> QueueView:
     """Conflict if the name is taken, or `version_conflict` if somebody changed it meanwhile; InvalidInput naming what is
     wrong. What waits already is looked at anew."""
     row = tx.first(select(_q.version).where(_q.id == queue_id).with_for_update())
@@ -190,13 +193,16 @@ def update_queue(tx: Tx, queue_id: int, settings: QueueSettings) -> QueueView:
         raise NotFound("there is no such queue")
     if settings.expected_version is not None and settings.expected_version != row.version:
         raise Conflict("somebody changed this queue meanwhile", code="version_conflict")
+    before = load_queue(tx, queue_id)
     changed = _write_settings(tx, queue_id, settings)
     moved = settings.member_ids is not None and _set_members(tx, queue_id, settings.member_ids)
     # After the members: those who are new may have a rank, too.
     ranked = settings.ranks is not None and _set_ranks(tx, queue_id, settings.ranks)
     if ranked or (changed and not moved):
         emit_queues(tx, [queue_id])
-    return load_queue(tx, queue_id)
+    after = load_queue(tx, queue_id)
+    audit.note_change(tx, actor, "queue.changed", "queue", queue_id, before, after)
+    return after
 
 
 def _write_settings(tx: Tx, queue_id: int, settings: QueueSettings) -> bool:

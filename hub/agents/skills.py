@@ -13,6 +13,8 @@ from unicodedata import normalize
 
 from sqlalchemy import delete, select, update
 
+from hub.agents import audit
+from hub.agents.viewer import Viewer
 from hub.domain.events import STAFF, SkillsChanged
 from hub.domain.views import RequirementView, SkillView
 from hub.errors import Conflict, InvalidInput, NotFound
@@ -59,7 +61,7 @@ def load_skill(tx: Tx, skill_id: int) -> SkillView:
     return SkillView(row.id, row.name, row.version)
 
 
-def create_skill(tx: Tx, name: str) -> SkillView:
+def create_skill(tx: Tx, name: str, *, actor: Viewer | None = None) -> SkillView:
     """Conflict if there is one of this name; InvalidInput if it is no name."""
     name = _check_name(tx, name, None)
     values = {"name": name, "folded_name": name.casefold(), "created_at": tx.now}
@@ -67,10 +69,13 @@ def create_skill(tx: Tx, name: str) -> SkillView:
     if row is None:  # somebody made it at this very moment
         raise _taken()
     _tell(tx)
+    audit.note(tx, actor, "skill.created", "skill", row.id, {"name": name})
     return load_skill(tx, row.id)
 
 
-def rename_skill(tx: Tx, skill_id: int, name: str | None, expected_version: int | None = None) -> SkillView:
+def rename_skill(
+    tx: Tx, skill_id: int, name: str | None, expected_version: int | None = None, *, actor: Viewer | None = None
+) -> SkillView:
     """None leaves the name as it is. Conflict `version_conflict` if somebody changed it since `expected_version`."""
     before = tx.first(select(_s.name, _s.version).where(_s.id == skill_id).with_for_update())
     if before is None:
@@ -83,14 +88,18 @@ def rename_skill(tx: Tx, skill_id: int, name: str | None, expected_version: int 
             .where(_s.id == skill_id)
             .values(name=name, folded_name=name.casefold(), version=_s.version + 1)
         )
+        audit.note_change(
+            tx, actor, "skill.changed", "skill", skill_id, {"name": before.name}, {"name": name}, name=before.name
+        )
         _tell(tx)
     return load_skill(tx, skill_id)
 
 
-def delete_skill(tx: Tx, skill_id: int) -> None:
+def delete_skill(tx: Tx, skill_id: int, *, actor: Viewer | None = None) -> None:
     """Nobody has it any more, and no single conversation requires it. Conflict `in_use`, naming them, while queues or rules
     in force require it."""
-    if tx.first(select(_s.id).where(_s.id == skill_id).with_for_update()) is None:
+    row = tx.first(select(_s.name).where(_s.id == skill_id).with_for_update())
+    if row is None:
         raise NotFound("there is no such skill")
     requiring = select(_q.name).join(tables.queue_skill, _r.queue_id == _q.id).where(_r.skill_id == skill_id)
     used = {
@@ -101,6 +110,7 @@ def delete_skill(tx: Tx, skill_id: int) -> None:
     if used:
         raise Conflict(f"required by {'; '.join(used.values())}", code="in_use", fields=used)
     tx.execute(delete(tables.skill).where(_s.id == skill_id))
+    audit.note(tx, actor, "skill.removed", "skill", skill_id, {"name": row.name})
     _tell(tx)
 
 
@@ -146,10 +156,17 @@ def load_matrix(tx: Tx, user_ids: Collection[int] | None = None) -> list[SkillRo
     return [SkillRow(row.id, row.name, levels.get(row.id, {}), row.version) for row in tx.rows(people)]
 
 
-def set_agent_skills(tx: Tx, user_id: int, levels: Mapping[int, int], expected_version: int | None = None) -> SkillRow:
+def set_agent_skills(
+    tx: Tx,
+    user_id: int,
+    levels: Mapping[int, int],
+    expected_version: int | None = None,
+    *,
+    actor: Viewer | None = None,
+) -> SkillRow:
     """Replaces all that a person can do. InvalidInput naming `levels.ID` for what is no skill; Conflict `version_conflict`
     if somebody changed the person since `expected_version`."""
-    person = select(_u.version).join(tables.agent, _u.id == _a.user_id).where(_a.user_id == user_id, _u.active)
+    person = select(_u.version, _u.name).join(tables.agent, _u.id == _a.user_id).where(_a.user_id == user_id, _u.active)
     row = tx.first(person.with_for_update())
     if row is None:
         raise NotFound("there is no such user")
@@ -165,7 +182,15 @@ def set_agent_skills(tx: Tx, user_id: int, levels: Mapping[int, int], expected_v
         )
         tx.execute(update(tables.user_account).where(_u.id == user_id).values(version=_u.version + 1))
         _tell(tx, user_id)
+        data: dict[str, audit.JSON] = {"name": row.name, "changes": _changed_levels(tx, held, levels)}
+        audit.note(tx, actor, "skill.given", "user", user_id, data)
     return load_matrix(tx, [user_id])[0]
+
+
+def _changed_levels(tx: Tx, held: Mapping[int, int], levels: Mapping[int, int]) -> dict[str, audit.JSON]:
+    """By the names of the skills: they may be gone when somebody reads it."""
+    names = {row.id: row.name for row in tx.rows(select(_s.id, _s.name).where(_s.id.in_({*held, *levels})))}
+    return audit.changes(*({names[each]: level for each, level in sorted(side.items())} for side in (held, levels)))
 
 
 # --- what work requires -------------------------------------------------------------------------------------------------

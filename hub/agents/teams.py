@@ -19,8 +19,9 @@ from typing import Any
 
 from sqlalchemy import Row, delete, func, select, update
 
-from hub.agents import spells
+from hub.agents import audit, spells
 from hub.agents.queues import emit_access
+from hub.agents.viewer import Viewer
 from hub.domain.events import STAFF, TeamChanged, TeamRemoved
 from hub.domain.views import TeamView
 from hub.errors import Conflict, InvalidInput, NotFound
@@ -79,7 +80,7 @@ def load_history(tx: Tx, team_id: int) -> list[Row[Any]]:
     )
 
 
-def create_team(tx: Tx, given: Team) -> TeamView:
+def create_team(tx: Tx, given: Team, *, actor: Viewer | None = None) -> TeamView:
     """Conflict `name_taken` if there is one of this name, in small or capital letters; InvalidInput naming what is wrong."""
     name = _check(tx, given, None)
     values = {
@@ -96,10 +97,11 @@ def create_team(tx: Tx, given: Team) -> TeamView:
     if with_zone is not None:
         with_zone()
     emit_access(tx, _set_members(tx, row.id, given.member_ids))
+    audit.note(tx, actor, "team.created", "team", row.id, {"name": name})
     return _tell(tx, row.id)
 
 
-def replace_team(tx: Tx, team_id: int, given: Team, expected_version: int) -> TeamView:
+def replace_team(tx: Tx, team_id: int, given: Team, expected_version: int, *, actor: Viewer | None = None) -> TeamView:
     """The team whole. Conflict `version_conflict` if somebody changed it meanwhile."""
     before = _lock(tx, team_id)
     if before.version != expected_version:
@@ -107,6 +109,7 @@ def replace_team(tx: Tx, team_id: int, given: Team, expected_version: int) -> Te
     name = _check(tx, given, team_id)
     values = {"name": name, "time_zone": given.time_zone, "leaderboard": given.leaderboard}
     changed = {field: value for field, value in values.items() if before._mapping[field] != value}
+    was = load_team(tx, team_id)
     moved = _set_members(tx, team_id, given.member_ids)
     if not changed and not moved:
         return load_team(tx, team_id)
@@ -120,12 +123,14 @@ def replace_team(tx: Tx, team_id: int, given: Team, expected_version: int) -> Te
         tx.wake(facts.WAKE)
     # Its targets hold for others now.
     emit_access(tx, moved)
-    return _tell(tx, team_id)
+    after = _tell(tx, team_id)
+    audit.note_change(tx, actor, "team.changed", "team", team_id, was, after)
+    return after
 
 
-def remove_team(tx: Tx, team_id: int) -> None:
+def remove_team(tx: Tx, team_id: int, *, actor: Viewer | None = None) -> None:
     """Everybody leaves it, and its targets go. Conflict `in_use`, naming them, while limits are watched for it."""
-    _lock(tx, team_id)
+    row = _lock(tx, team_id)
     watched = tx.rows(select(_r.name).where(_r.scope == "team", _r.scope_id == team_id).order_by(_r.name))
     if watched:
         names = ", ".join(row.name for row in watched)
@@ -134,6 +139,7 @@ def remove_team(tx: Tx, team_id: int) -> None:
     targets.remove_targets_of(tx, "team", team_id)
     tx.execute(update(tables.team).where(_t.id == team_id).values(removed_at=tx.now, version=_t.version + 1))
     emit_access(tx, moved)
+    audit.note(tx, actor, "team.removed", "team", team_id, {"name": row.name})
     tx.emit(TeamRemoved(team_id), {STAFF})
 
 

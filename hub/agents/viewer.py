@@ -30,7 +30,8 @@ class Viewer:
     """The one who asks. Either `session_hash` and `csrf_token` are set (a browser) or `api_key_id` (a program).
 
     `expires_at` is when the session ends whatever happens (None for keys); `needs_touch` says that "last seen" is due.
-    `is_screen`: a screen on a wall, which may only look at the board (web.api says at what).
+    `is_screen`: a screen on a wall, which may only look at the board (web.api says at what). `address`: the network address
+    the request came from, if it is known (agents.audit writes it down).
     """
 
     user_id: int
@@ -44,6 +45,7 @@ class Viewer:
     expires_at: datetime | None = None
     needs_touch: bool = False
     is_screen: bool = False
+    address: str | None = None
 
     def covers(self, role: Role) -> bool:
         return self.role.covers(role)

@@ -23,7 +23,7 @@ from typing import Any
 
 from sqlalchemy import Row, func, or_, select, update
 
-from hub.agents import roster
+from hub.agents import audit, roster
 from hub.agents.viewer import Viewer
 from hub.calls import flow, flows, records, sounds
 from hub.calls.flow import (
@@ -74,7 +74,7 @@ from hub.routing.placement import Newcomer, Placer
 from hub.store import tables
 from hub.store.database import Tx
 from hub.surveys import by_phone
-from hub.timeline import conversations, customers, visits
+from hub.timeline import conversations, custom_fields, customers, visits
 from hub.timeline.visits import Leaving
 
 _ca, _l, _c, _q, _ch = tables.call.c, tables.leg.c, tables.conversation.c, tables.queue.c, tables.channel.c
@@ -757,13 +757,14 @@ _ASKED_AGAIN = "asked_again"
 
 
 def end_wrap_up(tx: Tx, call: Row[Any], *, keeps_open: bool = False) -> None:
-    """Everything is written down. What was wanted is done, unless the agent says that it is not."""
+    """Everything is written down. What was wanted is done, unless the agent says that it is not, or a field must be filled in
+    before."""
     agent_id = call.agent_id
     call = records.end_call(tx, call)
     view = conversations.load_conversation(tx, call.conversation_id)
     if view.assignee_id is None or view.assignee_id != agent_id:
         return
-    if keeps_open or view.callback is not None:
+    if keeps_open or view.callback is not None or custom_fields.find_gaps(tx, view):
         dispatcher.keep_open(tx, view)
     else:
         dispatcher.resolve(tx, _viewer_of(tx, view.assignee_id), view.id)
@@ -1387,6 +1388,8 @@ def supervise(tx: Tx, viewer: Viewer, call_id: int, presence: Presence) -> None:
             due_at=tx.now + timedelta(seconds=_DIAL_WITHIN_S),
         )
     records.settle(tx, records.load_row(tx, call.id))
+    told: dict[str, audit.JSON] = {"name": str(call.id), "presence": presence.value}
+    audit.note(tx, viewer, "call.supervised", "call", call.id, told)
 
 
 def leave(tx: Tx, viewer: Viewer, call_id: int) -> None:
@@ -1406,6 +1409,7 @@ def take_over(tx: Tx, viewer: Viewer, call_id: int) -> None:
     if mine is None or mine.state != LegState.CONNECTED.value or CallState(call.state) not in TALKS:
         raise Conflict("listen first, then take it over", code="not_connected")
     _pass_to(tx, call, view, mine, viewer, "transferred", Happening.CLAIMED)
+    audit.note(tx, viewer, "call.taken_over", "call", call.id, {"name": str(call.id)})
     call = records.load_row(tx, call.id)
     dispatcher.connected(tx, viewer.user_id, call.conversation_id)
 

@@ -14,6 +14,8 @@ from typing import Any
 
 from sqlalchemy import Row, Table, delete, func, insert, select, update
 
+from hub.agents import audit
+from hub.agents.viewer import Viewer
 from hub.calls.flow import Flow, Step, Thing, World, read_flow, references, walk, write_flow
 from hub.calls.flows_in_force import read_stored
 from hub.errors import Conflict, InvalidInput, NotFound
@@ -80,7 +82,7 @@ def load_flow(tx: Tx, flow_id: int) -> StoredFlow:
     return found[0]
 
 
-def create_flow(tx: Tx, name: str, body: object) -> StoredFlow:
+def create_flow(tx: Tx, name: str, body: object, *, actor: Viewer | None = None) -> StoredFlow:
     """`body`: what calls.flow.read_flow reads. Conflict if the name is taken; InvalidInput naming every fault as
     `body.nodes.main.said` …"""
     flow = check_body(tx, body, is_held=True)
@@ -89,11 +91,18 @@ def create_flow(tx: Tx, name: str, body: object) -> StoredFlow:
     if row is None:  # somebody made it at this very moment
         raise _taken()
     _insert_version(tx, row.id, 1, flow)
+    audit.note(tx, actor, "flow.created", "flow", row.id, {"name": name})
     return load_flow(tx, row.id)
 
 
 def update_flow(
-    tx: Tx, flow_id: int, *, name: str | None = None, body: object = None, expected_version: int | None = None
+    tx: Tx,
+    flow_id: int,
+    *,
+    name: str | None = None,
+    body: object = None,
+    expected_version: int | None = None,
+    actor: Viewer | None = None,
 ) -> StoredFlow:
     """What is given; a new version, which calls that come from now on begin in. Conflict `version_conflict` if somebody
     changed it meanwhile."""
@@ -110,13 +119,17 @@ def update_flow(
         version = row.version + 1
         tx.execute(insert(tables.flow_version).values(flow_id=flow_id, version=version, since=tx.now, body=after))
         tx.execute(update(tables.flow).where(_f.id == flow_id).values(name=name or row.name, version=version))
+        # What is said is in the versions.
+        told = [{"name": row.name, "body": before}, {"name": name or row.name, "body": after}]
+        audit.note_change(tx, actor, "flow.changed", "flow", flow_id, *told, name=row.name, secret={"body"})
     return load_flow(tx, flow_id)
 
 
-def delete_flow(tx: Tx, flow_id: int) -> None:
+def delete_flow(tx: Tx, flow_id: int, *, actor: Viewer | None = None) -> None:
     """Conflict `in_use`, naming them, while lines begin with it. A call that is in it goes on to its line's queue."""
     # A line that begins to use it holds its row meanwhile.
-    if tx.first(select(_f.id).where(_f.id == flow_id).with_for_update()) is None:
+    row = tx.first(select(_f.name).where(_f.id == flow_id).with_for_update())
+    if row is None:
         raise NotFound("there is no such menu")
     ch = tables.channel.c
     lines = [row.name for row in tx.rows(select(ch.name).where(ch.flow_id == flow_id).order_by(ch.name))]
@@ -124,6 +137,7 @@ def delete_flow(tx: Tx, flow_id: int) -> None:
         names = ", ".join(lines)
         raise Conflict(f"in use by {names}", code="in_use", fields={"channels": names})
     tx.execute(delete(tables.flow).where(_f.id == flow_id))
+    audit.note(tx, actor, "flow.removed", "flow", flow_id, {"name": row.name})
 
 
 def check_body(tx: Tx, body: object, *, is_held: bool = False) -> Flow:

@@ -23,6 +23,7 @@ from typing import Any
 
 from sqlalchemy import Row, func, select, update
 
+from hub.agents import audit
 from hub.agents.viewer import Viewer
 from hub.calls import records
 from hub.domain.values import Role
@@ -92,8 +93,11 @@ def load_rule(tx: Tx) -> str:
     return str(tx.scalar(select(_o.recordings_for_agents)) or "own")
 
 
-def set_rule(tx: Tx, rule: str) -> None:
+def set_rule(tx: Tx, rule: str, *, actor: Viewer | None = None) -> None:
+    before = {"recordings_for_agents": load_rule(tx)}
     tx.execute(update(tables.organisation).values(recordings_for_agents=rule))
+    after = {"recordings_for_agents": rule}
+    audit.note_change(tx, actor, "organisation.recordings_changed", "organisation", "", before, after)
 
 
 def goes_at(row: Row[Any]) -> datetime | None:

@@ -42,6 +42,7 @@ from hub.errors import Conflict, NotFound
 from hub.store import tables
 from hub.store.database import Tx
 from hub.timeline import conversations, visits
+from hub.timeline.participants import read_ids
 from hub.timeline.visits import Leaving
 
 _ca, _l, _s, _c = tables.call.c, tables.leg.c, tables.call_segment.c, tables.conversation.c
@@ -112,13 +113,14 @@ def _tell_gathered(tx: Tx, call_ids: set[int]) -> None:
     places = {
         row.id: row
         for row in tx.rows(
-            select(_ca.id, _c.queue_id, _c.assignee_id)
+            select(_ca.id, _c.queue_id, _c.assignee_id, _c.participants)
             .join(tables.conversation, _c.id == _ca.conversation_id)
             .where(_ca.id.in_(call_ids))
         )
     }
     for call_id, view in sorted(load_calls(tx, call_ids).items()):
-        topics = conversation_topics(places[call_id].queue_id, places[call_id].assignee_id)
+        place = places[call_id]
+        topics = conversation_topics(place.queue_id, place.assignee_id, read_ids(place.participants))
         parties = {user_topic(leg.user_id) for leg in view.legs if leg.user_id is not None}
         tx.emit(CallChanged(view), topics | parties | {customer_topic(view.customer_id)})
 

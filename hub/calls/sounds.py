@@ -13,6 +13,8 @@ from typing import Any
 
 from sqlalchemy import Row, delete, func, select
 
+from hub.agents import audit
+from hub.agents.viewer import Viewer
 from hub.calls.flow import Spoken
 from hub.calls.flows_in_force import flows_naming
 from hub.channels.voice import Prompt
@@ -52,7 +54,9 @@ def load_sound(tx: Tx, sound_id: int) -> Row[Any]:
     return row
 
 
-def create_sound(tx: Tx, name: str, language: str, file_key: str, sound: SoundFile) -> Row[Any]:
+def create_sound(
+    tx: Tx, name: str, language: str, file_key: str, sound: SoundFile, *, actor: Viewer | None = None
+) -> Row[Any]:
     """Conflict `name_taken` if there is one of this name. The file is there already."""
     row = {
         "name": name,
@@ -66,13 +70,14 @@ def create_sound(tx: Tx, name: str, language: str, file_key: str, sound: SoundFi
     made = tx.first(tx.insert_if_new(tables.sound).values(**row).returning(_s.id))
     if made is None:
         raise Conflict("there is a sound with this name", code="name_taken", fields={"name": "is taken"})
+    audit.note(tx, actor, "sound.created", "sound", made.id, {"name": name})
     return load_sound(tx, made.id)
 
 
-def delete_sound(tx: Tx, sound_id: int) -> str:
+def delete_sound(tx: Tx, sound_id: int, *, actor: Viewer | None = None) -> str:
     """The key of the file, which is deleted after the commit. Conflict `in_use`, naming them, while menus say it."""
     # A menu that begins to use it holds its row meanwhile.
-    row = tx.first(select(_s.file_key).where(_s.id == sound_id).with_for_update())
+    row = tx.first(select(_s.file_key, _s.name).where(_s.id == sound_id).with_for_update())
     if row is None:
         raise NotFound("there is no such sound")
     users = flows_naming(tx, "sound").get(sound_id)
@@ -80,6 +85,7 @@ def delete_sound(tx: Tx, sound_id: int) -> str:
         names = ", ".join(users)
         raise Conflict(f"in use by {names}", code="in_use", fields={"flows": names})
     tx.execute(delete(tables.sound).where(_s.id == sound_id))
+    audit.note(tx, actor, "sound.removed", "sound", sound_id, {"name": row.name})
     return str(row.file_key)
 
 

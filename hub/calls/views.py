@@ -15,6 +15,7 @@ from hub.domain.views import CallSegmentView, CallView, LegView, RecordingView
 from hub.errors import NotFound
 from hub.store import tables
 from hub.store.database import Tx
+from hub.timeline.participants import takes_part
 
 _ca, _l, _s, _r = tables.call.c, tables.leg.c, tables.call_segment.c, tables.recording.c
 _u = tables.user_account.c
@@ -60,7 +61,7 @@ def load_live_calls(tx: Tx, role: Role, user_id: int, queue_ids: Collection[int]
         c = tables.conversation.c
         mine = select(_l.call_id).where(_l.user_id == user_id, _l.ended_at.is_(None))
         query = query.join(tables.conversation, c.id == _ca.conversation_id).where(
-            c.queue_id.in_(queue_ids) | (c.assignee_id == user_id) | _ca.id.in_(mine)
+            c.queue_id.in_(queue_ids) | (c.assignee_id == user_id) | takes_part(user_id) | _ca.id.in_(mine)
         )
     return [view for _, view in sorted(load_calls(tx, [row.id for row in tx.rows(query)]).items())]
 

@@ -17,7 +17,9 @@ from sqlalchemy import insert, select, update
 
 from hub.agents import accounts, queues
 from hub.agents.queues import QueueSettings
+from hub.agents.viewer import Viewer
 from hub.calls import flows, sounds
+from hub.demo.canned_replies import write_canned_replies
 from hub.demo.history import DAYS, write_history
 from hub.demo.pages import Login
 from hub.demo.past_mails import PastThread
@@ -26,6 +28,7 @@ from hub.demo.schedules import write_schedules
 from hub.domain.mail import MailKind, SpanKind
 from hub.domain.states import ConversationStatus, Delivery
 from hub.domain.values import AuthorKind, ChannelKind, ContactKind, Direction, EntryKind, Role
+from hub.domain.views import UserView
 from hub.media.sound_file import SoundFile, telephone_sound
 from hub.routing import calendars, holidays, placement
 from hub.routing import policies as escalation_policies
@@ -491,7 +494,7 @@ def _fill(
         _point_channels(tx, vault, wanted)
         return False
     tx.insert_new(tables.organisation, [{"id": 1, "name": ORGANISATION_NAME, "time_zone": TIME_ZONE}])
-    tx.execute(update(tables.organisation).values(name=ORGANISATION_NAME, time_zone=TIME_ZONE))
+    tx.execute(update(tables.organisation).values(name=ORGANISATION_NAME, time_zone=TIME_ZONE, set_up_step=None))
     queue_ids = {
         queue.name: queues.create_queue(
             tx, name=queue.name, offer_timeout_s=queue.offer_timeout_s, signature=queue.signature
@@ -541,6 +544,7 @@ def _fill(
     _write_rules(tx, calendar_id, users["admin@demo.test"].id)
     _write_menus(tx, queue_ids, recorded)
     _write_call_settings(tx, queue_ids)
+    _write_replies(tx, users, queue_ids)
     if history_days:
         working = [user.email for user in USERS if user.role is Role.AGENT]
         house, zone = (MAIL_ADDRESS, ORGANISATION_NAME), ZoneInfo(TIME_ZONE)
@@ -548,6 +552,14 @@ def _fill(
         today = tx.now.astimezone(zone).date()
         write_schedules(tx, [users[email].id for email in working], today, history_days)
     return True
+
+
+def _write_replies(tx: Tx, users: Mapping[str, UserView], queue_ids: Mapping[str, int]) -> None:
+    def viewer(email: str) -> Viewer:
+        user = users[email]
+        return Viewer(user.id, user.role, user.name, user.language, frozenset(user.queue_ids))
+
+    write_canned_replies(tx, viewer("supervisor@demo.test"), viewer("agent1@demo.test"), queue_ids)
 
 
 def _write_hours(tx: Tx, closed: Sequence[SpecialDay]) -> int:

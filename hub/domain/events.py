@@ -17,6 +17,7 @@ conversation and no longer may are told to drop it, and nobody else is.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar, Literal
@@ -28,11 +29,13 @@ from hub.domain.views import (
     ChannelView,
     ConversationView,
     CustomerView,
+    CustomFieldView,
     DraftMark,
     EntryView,
     EstimateView,
     FigureDefaultsView,
     KpiAlertView,
+    NoticeRulesView,
     NumbersView,
     OfferView,
     PlannedView,
@@ -41,6 +44,7 @@ from hub.domain.views import (
     QueueView,
     RemakingView,
     TargetView,
+    TaskView,
     TeamView,
     TopicView,
 )
@@ -66,9 +70,9 @@ def visitor_topic(contact_point_id: int) -> str:
     return f"visitor:{contact_point_id}"
 
 
-def conversation_topics(queue_id: int, assignee_id: int | None) -> frozenset[str]:
-    """Who may see a conversation: its queue's members, whoever it is assigned to, and supervisors."""
-    topics = {SUPERVISORS, queue_topic(queue_id)}
+def conversation_topics(queue_id: int, assignee_id: int | None, participant_ids: Collection[int]) -> frozenset[str]:
+    """Who may see a conversation: its queue's members, whoever it is assigned to or takes part in it, and supervisors."""
+    topics = {SUPERVISORS, queue_topic(queue_id), *map(user_topic, participant_ids)}
     if assignee_id is not None:
         topics.add(user_topic(assignee_id))
     return frozenset(topics)
@@ -278,6 +282,58 @@ class FiguresRemaking:
 
 
 @dataclass(frozen=True, slots=True)
+class CannedReplyChanged:
+    """A canned reply was made, changed or removed: whoever holds it asks for it again, and is answered what they may see."""
+
+    KIND: ClassVar[str] = "canned_reply.changed"
+    reply_id: int
+    kind: Literal["canned_reply.changed"] = "canned_reply.changed"
+
+
+@dataclass(frozen=True, slots=True)
+class AlertsSeen:
+    """Many of the viewer's own at once: they are to be dropped."""
+
+    KIND: ClassVar[str] = "alerts.seen"
+    alert_ids: tuple[int, ...]
+    kind: Literal["alerts.seen"] = "alerts.seen"
+
+
+@dataclass(frozen=True, slots=True)
+class TaskChanged:
+    """Made, changed, come back, or ended. Told to whose it is and was, to supervisors, and to whoever looks at the card."""
+
+    KIND: ClassVar[str] = "task.changed"
+    task: TaskView
+    kind: Literal["task.changed"] = "task.changed"
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeRulesChanged:
+    """The viewer's own."""
+
+    KIND: ClassVar[str] = "notice_rules.changed"
+    rules: NoticeRulesView
+    kind: Literal["notice_rules.changed"] = "notice_rules.changed"
+
+
+@dataclass(frozen=True, slots=True)
+class CustomFieldChanged:
+    KIND: ClassVar[str] = "custom_field.changed"
+    field: CustomFieldView
+    kind: Literal["custom_field.changed"] = "custom_field.changed"
+
+
+@dataclass(frozen=True, slots=True)
+class CustomFieldRemoved:
+    """Nothing had a value of it: drop it."""
+
+    KIND: ClassVar[str] = "custom_field.removed"
+    field_id: int
+    kind: Literal["custom_field.removed"] = "custom_field.removed"
+
+
+@dataclass(frozen=True, slots=True)
 class DraftBegun:
     """The viewer has begun to write somewhere. `writer` is the page of theirs that did. The words between begin and end are
     no events: whoever shows them asks (GET …/writing)."""
@@ -334,6 +390,12 @@ HubEvent = (
     | FigureDefaultsChanged
     | KpiAlertChanged
     | FiguresRemaking
+    | CannedReplyChanged
+    | AlertsSeen
+    | TaskChanged
+    | NoticeRulesChanged
+    | CustomFieldChanged
+    | CustomFieldRemoved
     | DraftBegun
     | DraftEnded
     | PlannedChanged

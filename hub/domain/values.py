@@ -43,12 +43,14 @@ TIER_PRIORITY = 10
 
 
 class ContactKind(StrEnum):
-    """What sort of address a contact point is. A phone number serves SMS and calls alike."""
+    """What sort of address a contact point is. A phone number serves SMS and calls alike. A handle is somebody's name in a
+    network that the hub does not speak (`telegram:ani`)."""
 
     PHONE = "phone"
     EMAIL = "email"
     CHAT = "chat"
     LOOPBACK = "loopback"
+    HANDLE = "handle"
 
 
 class EntryKind(StrEnum):
@@ -112,6 +114,10 @@ class Happening(StrEnum):
     # The customer was asked for a score (a message of the hub's own); they gave one.
     SURVEY = "survey"
     SCORED = "scored"
+    # Something is to be done for this customer at an instant; it was, or it was dropped.
+    TASK_MADE = "task_made"
+    TASK_DONE = "task_done"
+    TASK_DROPPED = "task_dropped"
 
 
 class SurveyKind(StrEnum):

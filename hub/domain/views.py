@@ -11,6 +11,8 @@ from datetime import datetime
 from typing import Literal
 
 from hub.domain.calls import CallEnd, LegEnd, Party, Presence, Recording
+from hub.domain.consent import How, Purpose
+from hub.domain.fields import FieldKind, FieldOption, FieldValue, Subject
 from hub.domain.mail import Mailbox, Noise
 from hub.domain.states import (
     AgentState,
@@ -126,7 +128,8 @@ class ConversationView:
     conversation by mail is about (None on other channels). `priority` counts in minutes of waiting. `pinned_agent_id`: a
     supervisor chose who shall have it (None once somebody has it). `parked_until`: put aside until then. `next_step_at`:
     when the next step of its escalation policy is due if nothing happens; `escalated`: how many have fired since it was
-    opened last. `call_id`: the call that goes on in it, until its last word is written down.
+    opened last. `call_id`: the call that goes on in it, until its last word is written down. `participant_ids`: colleagues
+    who were asked into it, and see it wherever it goes.
     """
 
     id: int
@@ -160,6 +163,8 @@ class ConversationView:
     escalated: int = 0
     callback: CallbackView | None = None
     call_id: int | None = None
+    participant_ids: tuple[int, ...] = ()
+    fields: dict[str, FieldValue] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,7 +285,7 @@ class TopicView:
 @dataclass(frozen=True, slots=True)
 class AlertView:
     """Something that `user_id` must look at, until `seen_at`. `page` stands before everything. `reason` is a machine word
-    the console has a sentence for, `data` what stands in it."""
+    the console has a sentence for, `data` what stands in it. `entry_id`: the very line it is about."""
 
     id: int
     user_id: int
@@ -291,11 +296,69 @@ class AlertView:
     at: datetime
     seen_at: datetime | None
     version: int
+    entry_id: int | None = None
+    task_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TaskView:
+    """What somebody is to do at `due_at`: `assignee_id`, else everybody of `queue_id`. `fired_at`: it came back as work then;
+    `left_at`: nobody saw to it, and supervisors were told. `outcome` null: it is still to be done."""
+
+    id: int
+    kind: Literal["follow_up", "call_back"]
+    title: str
+    note: str
+    customer_id: int
+    customer_name: str
+    conversation_id: int | None
+    assignee_id: int | None
+    queue_id: int | None
+    due_at: datetime
+    fired_at: datetime | None
+    left_at: datetime | None
+    created_by: int | None
+    created_at: datetime
+    outcome: Literal["done", "dropped"] | None
+    ended_at: datetime | None
+    ended_by: int | None
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeRulesView:
+    """How somebody wants to be told. `silent` and `hidden`: kinds (see agents.notice_rules) without a sound, without a notice
+    of the system's. Between `quiet_from` and `quiet_until` (HH:MM in `zone`; null: the organisation's) and in the states
+    `quiet_states` there is neither, but for what rings or pages."""
+
+    silent: tuple[str, ...] = ()
+    hidden: tuple[str, ...] = ()
+    quiet_from: str | None = None
+    quiet_until: str | None = None
+    zone: str | None = None
+    quiet_states: tuple[str, ...] = ()
+    version: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentView:
+    """What a customer allowed or forbade last, of a channel and purpose at one address: when, how, by whose hand (null: their
+    own, or the hub's) and what was noted."""
+
+    channel: ChannelKind
+    purpose: Purpose
+    given: bool
+    how: How
+    by_id: int | None
+    note: str
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class ContactPointView:
-    """`bounced_at`: the last mail to this address came back, for `bounce_reason` (a machine word)."""
+    """`bounced_at`: the last mail to this address came back, for `bounce_reason` (a machine word). `is_main`: tried first of
+    its kind. `opted_out`: nothing may be written there. `consents`: what was said of it last; where nothing was, service
+    is allowed and marketing is not. The address of a handle is `network:name`."""
 
     id: int
     kind: ContactKind
@@ -305,11 +368,16 @@ class ContactPointView:
     last_seen_at: datetime | None
     bounced_at: datetime | None = None
     bounce_reason: str | None = None
+    label: str = ""
+    is_main: bool = False
+    consents: tuple[ConsentView, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class CustomerView:
-    """`tier`: 0 to 3, each worth ten minutes of waiting. `owner_id`: the colleague who looks after this customer."""
+    """`tier`: 0 to 3, each worth ten minutes of waiting. `owner_id`: the colleague who looks after them. `country`: its
+    two letters (ISO 3166-1); `time_zone`: an IANA name; `birthday`: 1990-05-17, or --05-17 without its year; `source`: how
+    they came; each empty if it is not known. `fields`: key of a custom field → value."""
 
     id: int
     name: str
@@ -320,6 +388,40 @@ class CustomerView:
     version: int
     tier: int = 0
     owner_id: int | None = None
+    preferred_channel: ChannelKind | None = None
+    company: str = ""
+    job_title: str = ""
+    country: str = ""
+    region: str = ""
+    town: str = ""
+    district: str = ""
+    street: str = ""
+    postcode: str = ""
+    time_zone: str = ""
+    birthday: str = ""
+    source: str = ""
+    tags: tuple[str, ...] = ()
+    fields: dict[str, FieldValue] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class CustomFieldView:
+    """Something that this organisation keeps of every customer or conversation. `required`: a conversation is not resolved
+    without it. `editable_by`: this role and those above. Switched off (`active`), it is shown only where it has a value."""
+
+    id: int
+    subject: Subject
+    key: str
+    name: str
+    hint: str
+    kind: FieldKind
+    options: tuple[FieldOption, ...]
+    section: str
+    position: int
+    required: bool
+    editable_by: Role
+    active: bool
+    version: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -815,6 +917,42 @@ class SurveyView:
     followed_up_by: str | None
     followed_up_at: datetime | None
     is_readable: bool
+
+
+# --- canned replies -----------------------------------------------------------------------------------------------------
+
+CannedScope = Literal["personal", "all", "queues"]
+
+
+@dataclass(frozen=True, slots=True)
+class CannedTextView:
+    """What a canned reply says in one language. `subject`: for a mail that has none yet."""
+
+    language: str
+    text: str
+    subject: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class CannedReplyView:
+    """`code` is typed after a slash. `folder`: names with / between them, or empty. `scope`: personal (yours alone), all, or
+    queues (of `queue_ids`). `texts`: the customer's language is taken, else the first. `used` counts everybody's uses,
+    `used_by_me` your own; a use makes no new version."""
+
+    id: int
+    title: str
+    code: str
+    folder: str
+    scope: CannedScope
+    queue_ids: tuple[int, ...]
+    texts: tuple[CannedTextView, ...]
+    used: int
+    last_used_at: datetime | None
+    used_by_me: int
+    last_used_by_me_at: datetime | None
+    changed_at: datetime
+    changed_by: int | None
+    version: int
 
 
 # --- being written ------------------------------------------------------------------------------------------------------

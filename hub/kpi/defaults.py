@@ -8,6 +8,8 @@ from dataclasses import replace
 
 from sqlalchemy import select, update
 
+from hub.agents import audit
+from hub.agents.viewer import Viewer
 from hub.domain.events import STAFF, FigureDefaultsChanged
 from hub.domain.views import FigureDefaultsView
 from hub.errors import Conflict, InvalidInput, NotFound
@@ -32,7 +34,13 @@ def load_params(tx: Tx) -> Params:
 
 
 def set_defaults(
-    tx: Tx, *, service_level: str, threshold_s: int, short_s: int, expected_version: int
+    tx: Tx,
+    *,
+    service_level: str,
+    threshold_s: int,
+    short_s: int,
+    expected_version: int,
+    actor: Viewer | None = None,
 ) -> FigureDefaultsView:
     """Conflict `version_conflict` if somebody changed them meanwhile; InvalidInput naming what is wrong."""
     row = tx.first(select(_o.figures_version).with_for_update())
@@ -57,4 +65,5 @@ def set_defaults(
         )
     )
     tx.emit(FigureDefaultsChanged(after), {STAFF})
+    audit.note_change(tx, actor, "organisation.figures_changed", "organisation", "", before, after)
     return after

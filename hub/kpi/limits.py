@@ -26,7 +26,8 @@ from typing import Any, Literal
 
 from sqlalchemy import Row, delete, func, select, update
 
-from hub.agents import alerts
+from hub.agents import alerts, audit
+from hub.agents.viewer import Viewer
 from hub.domain.events import SUPERVISORS, KpiAlertChanged
 from hub.domain.values import Role
 from hub.domain.views import KpiAlertView
@@ -36,10 +37,10 @@ from hub.kpi.live_figures import Watched, better_of, is_told, load_values
 from hub.kpi.moments import MOMENTS
 from hub.kpi.remaking import load_progress
 from hub.kpi.targets import Scope, scope_faults
-from hub.kpi.webhooks import url_fault
 from hub.store import tables
 from hub.store.database import Tx
 from hub.store.vault import Vault
+from hub.webhooks.guarded_post import url_fault
 
 _r, _al, _u = tables.kpi_alert_rule.c, tables.kpi_alert.c, tables.user_account.c
 _SUPERVISING = [role.value for role in Role if role.covers(Role.SUPERVISOR)]
@@ -104,16 +105,25 @@ def load_rule(tx: Tx, rule_id: int) -> tuple[Row[Any], datetime | None]:
     return found[0]
 
 
-def create_rule(tx: Tx, vault: Vault, given: Rule, *, may_be_private: bool) -> int:
+def create_rule(tx: Tx, vault: Vault, given: Rule, *, may_be_private: bool, actor: Viewer | None = None) -> int:
     """The id. InvalidInput naming every fault. `may_be_private`: webhooks may lead into our own network."""
     if (tx.scalar(select(func.count()).select_from(tables.kpi_alert_rule)) or 0) >= RULE_LIMIT:
         raise Conflict(f"there are {RULE_LIMIT} limits already", code="too_many")
     _check(tx, given, has_secret=False, may_be_private=may_be_private)
-    return tx.insert(tables.kpi_alert_rule, _values(vault, given, None))
+    rule_id = tx.insert(tables.kpi_alert_rule, _values(vault, given, None))
+    audit.note(tx, actor, "alert_rule.created", "alert_rule", rule_id, {"name": given.name.strip()})
+    return rule_id
 
 
 def replace_rule(
-    tx: Tx, vault: Vault, rule_id: int, given: Rule, expected_version: int, *, may_be_private: bool
+    tx: Tx,
+    vault: Vault,
+    rule_id: int,
+    given: Rule,
+    expected_version: int,
+    *,
+    may_be_private: bool,
+    actor: Viewer | None = None,
 ) -> None:
     """The rule whole. Conflict `version_conflict` if somebody changed it meanwhile."""
     before = _lock(tx, rule_id)
@@ -129,15 +139,24 @@ def replace_rule(
     same = (*values["emails"], *((given.webhook_url,) if given.webhook_secret is None else ()))
     values["troubles"] = {each: words for each, words in (before.troubles or {}).items() if each in same} or None
     tx.execute(update(tables.kpi_alert_rule).where(_r.id == rule_id).values(version=_r.version + 1, **values))
+    # The path of a webhook's address may be a secret.
+    secret = {"webhook_url", "webhook_secret"}
+    after = _lock(tx, rule_id)
+    told = [{name: row._mapping[name] for name in (*_TOLD, *secret)} for row in (before, after)]
+    audit.note_change(tx, actor, "alert_rule.changed", "alert_rule", rule_id, *told, name=before.name, secret=secret)
 
 
 # What a rule watches: with another of these it is another limit.
 _WATCHES = ("measure", "scope", "scope_id", "raise_at", "clear_at")
+# What the audit log says of a change.
+_TOLD = ("name", *_WATCHES, "for_s", "enabled", "to_console", "emails")
 
 
-def remove_rule(tx: Tx, rule_id: int) -> None:
+def remove_rule(tx: Tx, rule_id: int, *, actor: Viewer | None = None) -> None:
     """Its alerts of before stay in the list."""
-    _end_alert(tx, _lock(tx, rule_id), value=None)
+    row = _lock(tx, rule_id)
+    _end_alert(tx, row, value=None)
+    audit.note(tx, actor, "alert_rule.removed", "alert_rule", rule_id, {"name": row.name})
     tx.execute(delete(tables.kpi_alert_rule).where(_r.id == rule_id))
 
 

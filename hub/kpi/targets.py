@@ -11,6 +11,7 @@ from typing import Any, Final, Literal
 
 from sqlalchemy import Row, Table, delete, or_, select, update
 
+from hub.agents import audit
 from hub.agents.viewer import Viewer
 from hub.domain.events import STAFF, SUPERVISORS, TargetChanged, TargetRemoved, queue_topic, user_topic
 from hub.domain.values import Role
@@ -77,18 +78,19 @@ def load_targets(tx: Tx, viewer: Viewer | None = None) -> list[TargetView]:
     return [_view(row) for row in tx.rows(query)]
 
 
-def create_target(tx: Tx, given: Target) -> TargetView:
+def create_target(tx: Tx, given: Target, *, actor: Viewer | None = None) -> TargetView:
     """Conflict `target_taken` if there is one for the same figure; InvalidInput naming what is wrong."""
     check_target(tx, given)
     row = tx.first(tx.insert_if_new(tables.kpi_target).values(**_values(given)).returning(tables.kpi_target))
     if row is None:
         raise _taken()
     view = _view(row)
+    audit.note(tx, actor, "target.created", "target", view.id, _told(view))
     tx.emit(TargetChanged(view), _audience(tx, view))
     return view
 
 
-def replace_target(tx: Tx, target_id: int, given: Target) -> TargetView:
+def replace_target(tx: Tx, target_id: int, given: Target, *, actor: Viewer | None = None) -> TargetView:
     before = _lock(tx, target_id)
     check_target(tx, given)
     values = _values(given)
@@ -101,11 +103,19 @@ def replace_target(tx: Tx, target_id: int, given: Target) -> TargetView:
     if (before.scope, before.scope_id) != (view.scope, view.scope_id):
         tx.emit(TargetRemoved(target_id), told)
     tx.emit(TargetChanged(view), audience)
+    audit.note_change(tx, actor, "target.changed", "target", target_id, _view(before), view, name=before.measure)
     return view
 
 
-def remove_target(tx: Tx, target_id: int) -> None:
-    _remove(tx, _lock(tx, target_id))
+def remove_target(tx: Tx, target_id: int, *, actor: Viewer | None = None) -> None:
+    row = _lock(tx, target_id)
+    audit.note(tx, actor, "target.removed", "target", target_id, _told(_view(row)))
+    _remove(tx, row)
+
+
+def _told(view: TargetView) -> dict[str, audit.JSON]:
+    """What the audit log says of it: `name` is its measure."""
+    return {"name": view.measure, "scope": view.scope, "scope_id": view.scope_id, "target": view.target}
 
 
 def remove_targets_of(tx: Tx, scope: Scope, scope_id: int) -> None:

@@ -56,7 +56,7 @@ def csv_parts(report: Report, *, has_mark: bool) -> Iterator[bytes]:
     columns = columns_of(report)
     writer.writerow([column.name + _IN_HEAD.get(column.kind, "") for column in columns])
     for number, row in enumerate(rows_of(report), 1):
-        writer.writerow([_csv_text(value) for value in row])
+        writer.writerow([csv_text(value) for value in row])
         if number % _ROWS_AT_ONCE == 0:
             yield _take(buffer)
     yield _take(buffer)
@@ -69,7 +69,7 @@ def _take(buffer: io.StringIO) -> bytes:
     return text.encode()
 
 
-def _csv_text(value: Value) -> str:
+def csv_text(value: Value) -> str:
     match value:
         case None:
             return ""

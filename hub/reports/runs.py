@@ -30,6 +30,7 @@ from urllib.parse import urlencode
 
 from sqlalchemy import delete, func, select, update
 
+from hub.agents import audit
 from hub.agents.viewer import Viewer
 from hub.domain.values import Role
 from hub.errors import (
@@ -151,7 +152,7 @@ def _begin(tx: Tx, schedule_id: int, due_at: datetime, *, is_manual: bool) -> No
     )
 
 
-def send_now(tx: Tx, schedule_id: int) -> Schedule:
+def send_now(tx: Tx, schedule_id: int, *, actor: Viewer | None = None) -> Schedule:
     """The report as if it were due at this moment. Conflict with the code of what hinders it, or `under_way`."""
     tx.first(select(_s.id).where(_s.id == schedule_id).with_for_update())
     schedule = load_schedule(tx, schedule_id)
@@ -162,6 +163,7 @@ def send_now(tx: Tx, schedule_id: int) -> Schedule:
         raise Conflict("the last one is still on its way", code="under_way")
     _begin(tx, schedule_id, tx.now, is_manual=True)
     tx.wake(WAKE)
+    audit.note(tx, actor, "report_schedule.sent", "report_schedule", schedule_id, {"name": schedule.draft.name})
     return load_schedule(tx, schedule_id)
 
 

@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from sqlalchemy import Row, delete, func, select, update
 
+from hub.agents import audit
 from hub.agents.viewer import Viewer
 from hub.errors import Conflict, InvalidInput, NotFound
 from hub.kpi.belonging import load_zone
@@ -248,6 +249,7 @@ def create_schedule(tx: Tx, viewer: Viewer, draft: Draft) -> Schedule:
     _check(tx, viewer, draft)
     schedule_id = tx.insert(tables.report_schedule, {"owner_id": viewer.user_id, **_values(tx, draft)})
     tx.wake(WAKE)
+    audit.note(tx, viewer, "report_schedule.created", "report_schedule", schedule_id, {"name": draft.name})
     return load_schedule(tx, schedule_id)
 
 
@@ -270,13 +272,17 @@ def update_schedule(
     values = {**_values(tx, draft), "owner_id": owner_id, "version": _s.version + 1}
     tx.execute(update(tables.report_schedule).where(_s.id == schedule_id).values(values))
     tx.wake(WAKE)
-    return load_schedule(tx, schedule_id)
+    after = load_schedule(tx, schedule_id)
+    audit.note_change(tx, viewer, "report_schedule.changed", "report_schedule", schedule_id, draft_of(row), after.draft)
+    return after
 
 
-def delete_schedule(tx: Tx, schedule_id: int) -> None:
+def delete_schedule(tx: Tx, schedule_id: int, *, actor: Viewer | None = None) -> None:
     """With its runs, whose mails are sent no more but for the one that is being handed over."""
-    if tx.execute(delete(tables.report_schedule).where(_s.id == schedule_id)).rowcount == 0:
+    gone = tx.first(delete(tables.report_schedule).where(_s.id == schedule_id).returning(_s.name))
+    if gone is None:
         raise NotFound("there is no such scheduled report")
+    audit.note(tx, actor, "report_schedule.removed", "report_schedule", schedule_id, {"name": gone.name})
 
 
 def _values(tx: Tx, draft: Draft) -> dict[str, Any]:

@@ -14,6 +14,8 @@ from typing import Any
 
 from sqlalchemy import Row, delete, func, insert, select, update
 
+from hub.agents import audit
+from hub.agents.viewer import Viewer
 from hub.calls.flows_in_force import flows_naming
 from hub.domain.views import CalendarUseView, CalendarView, SpecialDayView
 from hub.errors import Conflict, InvalidInput, NotFound
@@ -79,7 +81,7 @@ def load_calendar_view(tx: Tx, calendar_id: int) -> CalendarView:
     return found[0]
 
 
-def create_calendar(tx: Tx, text: CalendarText) -> CalendarView:
+def create_calendar(tx: Tx, text: CalendarText, *, actor: Viewer | None = None) -> CalendarView:
     """Conflict if the name is taken; InvalidInput naming every fault."""
     _check(text)
     _check_name(tx, text.name, None)
@@ -87,10 +89,18 @@ def create_calendar(tx: Tx, text: CalendarText) -> CalendarView:
     if row is None:  # somebody made it at this very moment
         raise _taken()
     _write_version(tx, row.id, 1, text)
+    audit.note(tx, actor, "calendar.created", "calendar", row.id, {"name": text.name})
     return load_calendar_view(tx, row.id)
 
 
-def save_calendar(tx: Tx, calendar_id: int, text: CalendarText, *, expected_version: int | None = None) -> CalendarView:
+def save_calendar(
+    tx: Tx,
+    calendar_id: int,
+    text: CalendarText,
+    *,
+    expected_version: int | None = None,
+    actor: Viewer | None = None,
+) -> CalendarView:
     """A new version. Conflict if the name is taken, or `version_conflict` if somebody changed it meanwhile; InvalidInput
     naming every fault."""
     _check(text)
@@ -100,17 +110,22 @@ def save_calendar(tx: Tx, calendar_id: int, text: CalendarText, *, expected_vers
     if expected_version is not None and expected_version != row.version:
         raise Conflict("somebody changed this calendar meanwhile", code="version_conflict")
     _check_name(tx, text.name, calendar_id)
+    before = load_calendar_view(tx, calendar_id)
     version = row.version + 1
     tx.execute(update(tables.calendar).where(_cal.id == calendar_id).values(name=text.name, version=version))
     _write_version(tx, calendar_id, version, text)
     tx.wake("routing")
-    return load_calendar_view(tx, calendar_id)
+    after = load_calendar_view(tx, calendar_id)
+    told = [{field: getattr(view, field) for field in ("name", "zone", "week", "special")} for view in (before, after)]
+    audit.note_change(tx, actor, "calendar.changed", "calendar", calendar_id, *told, name=before.name)
+    return after
 
 
-def delete_calendar(tx: Tx, calendar_id: int) -> None:
+def delete_calendar(tx: Tx, calendar_id: int, *, actor: Viewer | None = None) -> None:
     """Conflict `in_use`, naming them, while queues, rules in force, menus or the clocks of open conversations go by it."""
     # Whoever begins to go by it holds its row meanwhile.
-    if tx.first(select(_cal.id).where(_cal.id == calendar_id).with_for_update()) is None:
+    row = tx.first(select(_cal.name).where(_cal.id == calendar_id).with_for_update())
+    if row is None:
         raise NotFound("there is no such calendar")
     queues = [row.name for row in tx.rows(select(_q.name).where(_q.calendar_id == calendar_id).order_by(_q.name))]
     clocks = tx.scalar(
@@ -128,6 +143,7 @@ def delete_calendar(tx: Tx, calendar_id: int) -> None:
     if used:
         raise Conflict(f"in use by {'; '.join(used.values())}", code="in_use", fields=used)
     tx.execute(delete(tables.calendar).where(_cal.id == calendar_id))
+    audit.note(tx, actor, "calendar.removed", "calendar", calendar_id, {"name": row.name})
 
 
 def _check(text: CalendarText) -> None:

@@ -21,7 +21,7 @@ from typing import Any, Literal
 
 from sqlalchemy import Row, bindparam, func, insert, select, union_all, update
 
-from hub.agents import alerts, presence, roster
+from hub.agents import alerts, audit, presence, roster
 from hub.agents.queues import emit_queues
 from hub.agents.viewer import Viewer
 from hub.calls import records
@@ -52,7 +52,7 @@ from hub.store import tables
 from hub.store.database import Database, Tx
 from hub.store.stream import Wakes
 from hub.surveys import planning
-from hub.timeline import conversations, customers, threads
+from hub.timeline import consents, conversations, custom_fields, customers, threads
 
 log = logging.getLogger(__name__)
 
@@ -450,7 +450,15 @@ def _assign(
     )
     conversations.emit_hidden(tx, view, before)
     roster.emit_agents(tx, [agent_id])
+    if how == "transfer" and author.user_id != agent_id:
+        _tell_moved(tx, view, agent_id, author, alerts.GIVEN)
     return view
+
+
+def _tell_moved(tx: Tx, view: ConversationView, agent_id: int, author: Author, reason: str) -> None:
+    """Somebody has work, or has it no more, by another's hand; a rule's is told as the hub's."""
+    told: dict[str, str | int | None] = {"customer": view.customer_name, "by": author.name or None}
+    alerts.raise_alert(tx, [agent_id], level="notify", reason=reason, conversation_id=view.id, data=told)
 
 
 def _weight_for(tx: Tx, agent_id: int, kind: ChannelKind) -> int:
@@ -686,7 +694,14 @@ def claim(tx: Tx, viewer: Viewer, conversation_id: int, expected_assignee_id: in
     view = _assign(tx, before, viewer.user_id, "claim", Happening.CLAIMED, _author(viewer))
     if previous is not None:
         roster.emit_agents(tx, [previous])
+        _note_turn(tx, viewer, "taken", view, before=_name_of(tx, previous))
+        _tell_moved(tx, view, previous, _author(viewer), alerts.TAKEN)
     return view
+
+
+def _note_turn(tx: Tx, viewer: Viewer, verb: str, view: ConversationView, **told: str | int | None) -> None:
+    """What a supervisor did with work that is not their own."""
+    audit.note(tx, viewer, f"conversation.{verb}", "conversation", view.id, {"name": str(view.id), **told})
 
 
 def transfer(
@@ -696,6 +711,26 @@ def transfer(
     if (agent_id is None) == (queue_id is None):
         raise InvalidInput("name an agent or a queue", fields={"agent_id": "give exactly one of agent_id and queue_id"})
     before = _access(tx, viewer, conversation_id)
+    view = _transfer(tx, viewer, before, agent_id=agent_id, queue_id=queue_id, note=note)
+    if before.assignee_id != viewer.user_id and view.version != before.version:
+        to = _name_of(tx, agent_id) if agent_id is not None else tx.scalar(select(_q.name).where(_q.id == queue_id))
+        _note_turn(tx, viewer, "reassigned", view, before=_holder_name(tx, before), after=str(to))
+    return view
+
+
+def _holder_name(tx: Tx, view: ConversationView) -> str | None:
+    return None if view.assignee_id is None else _name_of(tx, view.assignee_id)
+
+
+def _transfer(
+    tx: Tx,
+    viewer: Viewer,
+    before: ConversationView,
+    *,
+    agent_id: int | None,
+    queue_id: int | None,
+    note: str | None,
+) -> ConversationView:
     _check_holds(viewer, before)
     if before.status is ConversationStatus.RESOLVED:
         raise Conflict("this conversation is resolved", code="resolved")
@@ -733,6 +768,8 @@ def transfer(
     )
     if previous is not None:
         roster.emit_agents(tx, [previous])
+        if previous != viewer.user_id:
+            _tell_moved(tx, view, previous, _author(viewer), alerts.TAKEN)
     return view
 
 
@@ -757,9 +794,11 @@ def change_turn(
             tx, before, Happening.PRIORITISED, _author(viewer), data, priority=priority
         )
         tx.wake("routing")
+        _note_turn(tx, viewer, "prioritised", before, before=data["before"], after=priority)
     if not changes_pin or pinned_agent_id == before.pinned_agent_id:
         return before
     if pinned_agent_id is None:
+        _note_turn(tx, viewer, "pinned", before, after=None)
         return _pin(tx, before, None, _author(viewer))
     if not roster.load_agent_views(tx, [pinned_agent_id]):
         raise InvalidInput("no such agent", fields={"pinned_agent_id": "there is no such agent"})
@@ -768,6 +807,7 @@ def change_turn(
     ringing = tx.first(select(_o.id, _o.agent_id).where(_o.conversation_id == before.id, _o.ended_at.is_(None)))
     if ringing is not None and ringing.agent_id != pinned_agent_id:
         _end_offer(tx, ringing.id, OfferOutcome.WITHDRAWN)
+    _note_turn(tx, viewer, "pinned", before, after=_name_of(tx, pinned_agent_id))
     return _pin(tx, conversations.load_conversation(tx, before.id), pinned_agent_id, _author(viewer))
 
 
@@ -802,7 +842,10 @@ def release(tx: Tx, viewer: Viewer, conversation_id: int) -> ConversationView:
         raise Conflict("this conversation is resolved", code="resolved")
     if before.assignee_id is None:
         return before
-    return _release(tx, before, _author(viewer), "released")
+    view = _release(tx, before, _author(viewer), "released")
+    if before.assignee_id != viewer.user_id:
+        _note_turn(tx, viewer, "released", view, before=_holder_name(tx, before))
+    return view
 
 
 def settle_callback(tx: Tx, viewer: Viewer, conversation_id: int, *, reached: bool) -> ConversationView:
@@ -900,11 +943,12 @@ def _holder(view: ConversationView) -> list[int]:
 
 
 def resolve(tx: Tx, viewer: Viewer, conversation_id: int) -> ConversationView:
-    """The request is done. Resolving twice is the same as once."""
+    """The request is done. Resolving twice is the same as once. Conflict `fields_missing` names what to fill in first."""
     before = _access(tx, viewer, conversation_id)
     if before.status is ConversationStatus.RESOLVED:
         return before
     _check_holds(viewer, before)
+    custom_fields.check_complete(tx, before)
     if before.call_id is not None:
         records.check_may_resolve(tx, before.call_id)
         records.end_call(tx, records.load_row(tx, before.call_id))
@@ -1031,8 +1075,9 @@ def hold_for_reply(tx: Tx, viewer: Viewer, conversation_id: int) -> Conversation
 def open_conversation(
     tx: Tx, viewer: Viewer, channel_id: str, contact_point_id: int, subject: str | None = None
 ) -> ConversationView:
-    """The hub writes first. The open conversation of that contact point on that channel, or a new one held by the viewer;
-    by mail always a new one, about `subject`."""
+    """The hub writes first, or calls. The open conversation of that contact point on that channel, or a new one in the
+    channel's queue, held by the viewer; by mail always a new one, about `subject`. Conflict `opted_out`, `calls_refused`,
+    `address_removed` if the customer does not want it there; `chat_closed` for a visitor who is in no chat."""
     tx.lock_routing()
     point = tx.first(select(tables.contact_point).where(tables.contact_point.c.id == contact_point_id))
     nobodys = InvalidInput("no such contact point", fields={"contact_point_id": "there is no such contact point"})
@@ -1065,8 +1110,14 @@ def open_conversation(
                 _c.status == ConversationStatus.OPEN.value,
             )
         )
+    if channel.kind == ChannelKind.PHONE.value:
+        consents.check_may_call(tx, contact_point_id)
+    else:
+        consents.check_may_write(tx, contact_point_id)
     if found is not None:
         return conversations.access_conversation(tx, viewer, int(found))
+    if channel.kind == ChannelKind.CHAT.value:
+        raise Conflict("the visitor is in no chat now", code="chat_closed")
     conversation_id = tx.insert(
         tables.conversation,
         {
@@ -1095,6 +1146,22 @@ def sign_out(tx: Tx, user_id: int) -> None:
     state = tx.scalar(select(_a.state).where(_a.user_id == user_id))
     if state is not None and state != AgentState.OFFLINE.value:
         _take_away(tx, user_id, OfferOutcome.WITHDRAWN, "signed_out")
+
+
+def set_state_of(tx: Tx, viewer: Viewer, user_id: int, state: AgentState, reason: str | None) -> AgentView:
+    """A supervisor changes somebody's state; `offline` takes ringing and live work back to the queue."""
+    before = tx.scalar(select(_a.state).where(_a.user_id == user_id))
+    if state is AgentState.OFFLINE:
+        sign_out(tx, user_id)
+        found = roster.load_agent_views(tx, [user_id])
+        if not found:
+            raise NotFound("there is no such agent")
+        view = found[0]
+    else:
+        view = roster.change_agent_state(tx, user_id, state, reason)
+    told: dict[str, audit.JSON] = {"name": view.name, "changes": {"state": [before, state.value]}}
+    audit.note(tx, viewer, "user.state_changed", "user", user_id, told)
+    return view
 
 
 # --- what a topic or an escalation does with work -------------------------------------------------------------------------

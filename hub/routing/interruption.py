@@ -13,6 +13,8 @@ from typing import Any
 
 from sqlalchemy import select, update
 
+from hub.agents import audit
+from hub.agents.viewer import Viewer
 from hub.domain.values import ChannelKind
 from hub.errors import InvalidInput
 from hub.routing import engine
@@ -42,20 +44,29 @@ def read_rules(stored: Mapping[str, Any] | None) -> engine.Rules:
 
 
 def set_rules(
-    tx: Tx, interrupts: Mapping[ChannelKind, Collection[ChannelKind]], exclusive: Collection[ChannelKind]
+    tx: Tx,
+    interrupts: Mapping[ChannelKind, Collection[ChannelKind]],
+    exclusive: Collection[ChannelKind],
+    *,
+    actor: Viewer | None = None,
 ) -> engine.Rules:
     """Replaces the rules. InvalidInput naming `interrupts.KIND` or `exclusive`."""
     wanted = engine.Rules(
         {kind: frozenset(others) for kind, others in interrupts.items() if others}, frozenset(exclusive)
     )
     check_rules(wanted)
-    stored = {
-        "interrupts": {kind.value: sorted(others) for kind, others in sorted(wanted.interrupts.items())},
-        "exclusive": sorted(wanted.exclusive),
-    }
+    before, stored = _stored(load_rules(tx)), _stored(wanted)
     tx.execute(update(tables.organisation).values(routing=None if wanted == USUAL else stored))
     tx.wake("routing")
+    audit.note_change(tx, actor, "organisation.interruptions_changed", "organisation", "", before, stored)
     return wanted
+
+
+def _stored(rules: engine.Rules) -> dict[str, Any]:
+    return {
+        "interrupts": {kind.value: sorted(others) for kind, others in sorted(rules.interrupts.items())},
+        "exclusive": sorted(rules.exclusive),
+    }
 
 
 def check_rules(rules: engine.Rules) -> None:

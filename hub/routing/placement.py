@@ -20,7 +20,8 @@ from weakref import WeakKeyDictionary
 from sqlalchemy import Row, select, update
 from sqlalchemy.engine import Engine
 
-from hub.agents import roster
+from hub.agents import audit, roster
+from hub.agents.viewer import Viewer
 from hub.domain.values import ChannelKind
 from hub.errors import Conflict, InvalidInput, NotFound
 from hub.routing import calendars
@@ -116,7 +117,13 @@ def check_rules(tx: Tx, mode: str, rules: object, *, lock: bool = False) -> Rule
 
 
 def create_version(
-    tx: Tx, user_id: int | None, mode: str, rules: object, *, expected_version: int | None
+    tx: Tx,
+    user_id: int | None,
+    mode: str,
+    rules: object,
+    *,
+    expected_version: int | None,
+    actor: Viewer | None = None,
 ) -> StoredRules:
     """A new version, not in force. Conflict `version_conflict` if another has come after the `expected_version` (None:
     the first one); InvalidInput naming every fault."""
@@ -131,10 +138,18 @@ def create_version(
         .returning(_rs.version)
     )
     assert row is not None
+    audit.note(tx, actor, "rules.saved", "rules", row.version, {"name": str(row.version), "rules": len(read.rules)})
     return load_version(tx, row.version)
 
 
-def activate(tx: Tx, version: int, *, expected_active: int | None = None, checks_active: bool = False) -> StoredRules:
+def activate(
+    tx: Tx,
+    version: int,
+    *,
+    expected_active: int | None = None,
+    checks_active: bool = False,
+    actor: Viewer | None = None,
+) -> StoredRules:
     """This version is in force from now on, for whatever begins; what has begun stays where it is. Conflict
     `already_active`, or with `checks_active` `version_conflict` if another is in force than the `expected_active`;
     InvalidInput naming what its rules name and is not there."""
@@ -150,14 +165,16 @@ def activate(tx: Tx, version: int, *, expected_active: int | None = None, checks
     check_rules(tx, row.mode, row.rules, lock=True)
     tx.execute(update(tables.rule_set).where(_rs.active).values(active=False))
     tx.execute(update(tables.rule_set).where(_rs.version == version).values(active=True, activated_at=tx.now))
+    audit.note(tx, actor, "rules.activated", "rules", version, {"name": str(version), "before": active})
     return load_version(tx, version)
 
 
-def deactivate(tx: Tx) -> None:
+def deactivate(tx: Tx, *, actor: Viewer | None = None) -> None:
     """No rules are in force: new work goes as it always did. Conflict `not_active` if none were."""
     tx.lock_routing()
     if not tx.execute(update(tables.rule_set).where(_rs.active).values(active=False)).rowcount:
         raise Conflict("no rules are in force", code="not_active")
+    audit.note(tx, actor, "rules.deactivated", "rules", "", {})
 
 
 # A topic that is switched off is not there for new work.

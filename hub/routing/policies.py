@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import delete, insert, select, update
 
+from hub.agents import audit
+from hub.agents.viewer import Viewer
 from hub.errors import Conflict, InvalidInput, NotFound
 from hub.routing.calendar import Faults
 from hub.routing.escalation import (
@@ -67,7 +69,7 @@ def stored(policy_id: int, version: int, body: Mapping[str, object]) -> Policy:
     return policy
 
 
-def create_policy(tx: Tx, name: str, given: Mapping[str, object]) -> StoredPolicy:
+def create_policy(tx: Tx, name: str, given: Mapping[str, object], *, actor: Viewer | None = None) -> StoredPolicy:
     """`given`: what routing.escalation.read_policy reads. Conflict if the name is taken; InvalidInput naming every fault."""
     policy = _check(tx, given)
     _check_name(tx, name, None)
@@ -75,11 +77,18 @@ def create_policy(tx: Tx, name: str, given: Mapping[str, object]) -> StoredPolic
     if row is None:  # somebody made it at this very moment
         raise _taken()
     _insert_version(tx, row.id, 1, policy)
+    audit.note(tx, actor, "policy.created", "policy", row.id, {"name": name})
     return load_policy(tx, row.id)
 
 
 def update_policy(
-    tx: Tx, policy_id: int, name: str, given: Mapping[str, object], expected_version: int
+    tx: Tx,
+    policy_id: int,
+    name: str,
+    given: Mapping[str, object],
+    expected_version: int,
+    *,
+    actor: Viewer | None = None,
 ) -> StoredPolicy:
     """Replaces all, as a new version. Conflict `version_conflict` if somebody changed it meanwhile."""
     row = tx.first(select(_p.name, _p.version).where(_p.id == policy_id).with_for_update())
@@ -96,13 +105,16 @@ def update_policy(
         tx.execute(
             update(tables.escalation_policy).where(_p.id == policy_id).values(name=name, version=row.version + 1)
         )
+        told = [{"name": before.name, **policy_record(before.policy)}, {"name": name, **policy_record(policy)}]
+        audit.note_change(tx, actor, "policy.changed", "policy", policy_id, *told, name=before.name)
         tx.wake("clocks")
     return load_policy(tx, policy_id)
 
 
-def delete_policy(tx: Tx, policy_id: int) -> None:
+def delete_policy(tx: Tx, policy_id: int, *, actor: Viewer | None = None) -> None:
     """Conflict `in_use`, naming them, while it holds for a queue or a topic."""
-    if tx.first(select(_p.id).where(_p.id == policy_id).with_for_update()) is None:
+    row = tx.first(select(_p.name).where(_p.id == policy_id).with_for_update())
+    if row is None:
         raise NotFound("there is no such escalation policy")
     fields: dict[str, str] = {}
     for name, table in (("queues", tables.queue), ("topics", tables.topic)):
@@ -112,6 +124,7 @@ def delete_policy(tx: Tx, policy_id: int) -> None:
     if fields:
         raise Conflict(f"used by {', '.join(fields.values())}", code="in_use", fields=fields)
     tx.execute(delete(tables.escalation_policy).where(_p.id == policy_id))
+    audit.note(tx, actor, "policy.removed", "policy", policy_id, {"name": row.name})
 
 
 def _insert_version(tx: Tx, policy_id: int, version: int, policy: Policy) -> None:

@@ -29,6 +29,8 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import BigInteger, ColumnElement, case, cast, delete, func, select, type_coerce, update
 
+from hub.agents import audit
+from hub.agents.viewer import Viewer
 from hub.errors import Conflict, DatabaseAway, InvalidInput, NotFound
 from hub.kpi.belonging import load_zone
 from hub.kpi.days import INTERVAL_S, LocalDay, day_of, interval_number, interval_start, local_day
@@ -377,7 +379,7 @@ def load_staffing_plan(tx: Tx, queue_id: int) -> StaffingPlan:
     )
 
 
-def save_staffing_plan(tx: Tx, queue_id: int, plan: StaffingPlan) -> StaffingPlan:
+def save_staffing_plan(tx: Tx, queue_id: int, plan: StaffingPlan, *, actor: Viewer | None = None) -> StaffingPlan:
     """`plan.version` is the one that was seen; Conflict `version_conflict` if somebody changed it meanwhile."""
     values = {
         "service_level": plan.service_level,
@@ -388,7 +390,7 @@ def save_staffing_plan(tx: Tx, queue_id: int, plan: StaffingPlan) -> StaffingPla
         "patience_s": plan.patience_s,
         "concurrency": plan.concurrency,
     }
-    _check_queue(tx, queue_id)
+    before = load_staffing_plan(tx, queue_id)
     if plan.version == 0:
         new = tx.insert_if_new(tables.staffing_plan).values(queue_id=queue_id, version=1, **values)
         written = tx.execute(new).rowcount
@@ -399,7 +401,10 @@ def save_staffing_plan(tx: Tx, queue_id: int, plan: StaffingPlan) -> StaffingPla
         ).rowcount
     if written != 1:
         raise Conflict("somebody changed this plan meanwhile", code="version_conflict")
-    return load_staffing_plan(tx, queue_id)
+    after = load_staffing_plan(tx, queue_id)
+    name = str(tx.scalar(select(_q.name).where(_q.id == queue_id)))
+    audit.note_change(tx, actor, "staffing_plan.changed", "queue", queue_id, before, after, name=name)
+    return after
 
 
 def _check_queue(tx: Tx, queue_id: int) -> None:

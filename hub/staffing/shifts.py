@@ -15,6 +15,8 @@ from typing import Any
 
 from sqlalchemy import delete, func, select
 
+from hub.agents import audit
+from hub.agents.viewer import Viewer
 from hub.errors import InvalidInput, NotFound
 from hub.routing.calendar import DAY_NAMES, clock_text, parse_clock
 from hub.staffing.schedule import Activity, Piece, Pieces, PieceText, Plan, Week, read_csv, read_pieces
@@ -55,7 +57,9 @@ def load_plans(tx: Tx, user_ids: Collection[int], first: date, last: date) -> di
     return {user_id: Plan(tuple(weeks[user_id]), own[user_id]) for user_id in user_ids}
 
 
-def save_week(tx: Tx, user_id: int, since: date, typed: Sequence[Sequence[PieceText]]) -> None:
+def save_week(
+    tx: Tx, user_id: int, since: date, typed: Sequence[Sequence[PieceText]], *, actor: Viewer | None = None
+) -> None:
     """What repeats from `since` on; weeks that began earlier hold until then, later ones stay. Seven empty days end the
     schedule. InvalidInput naming every fault, as `week.monday.0`."""
     _lock_agent(tx, user_id)
@@ -67,24 +71,39 @@ def save_week(tx: Tx, user_id: int, since: date, typed: Sequence[Sequence[PieceT
     tx.execute(delete(tables.shift_week).where(_sw.agent_id == user_id, _sw.since == since.isoformat()))
     row = {"agent_id": user_id, "since": since.isoformat(), "days": [_storable(pieces) for pieces in days]}
     tx.insert_new(tables.shift_week, [row])
+    _note(tx, actor, "shifts.week_saved", user_id, since)
 
 
-def save_day(tx: Tx, user_id: int, day: date, typed: Sequence[PieceText]) -> None:
+def save_day(tx: Tx, user_id: int, day: date, typed: Sequence[PieceText], *, actor: Viewer | None = None) -> None:
     """A day that is not as the week says; no pieces: a day off. InvalidInput naming every fault, as `pieces.0`."""
     _lock_agent(tx, user_id)
     faults: dict[str, str] = {}
     pieces = read_pieces(typed, "pieces", faults)
     _raise(faults)
     _write_days(tx, {(user_id, day): pieces})
+    _note(tx, actor, "shifts.day_saved", user_id, day)
 
 
-def clear_day(tx: Tx, user_id: int, day: date) -> None:
+def clear_day(tx: Tx, user_id: int, day: date, *, actor: Viewer | None = None) -> None:
     """As the week says again; nothing happens if it was."""
     _lock_agent(tx, user_id)
-    tx.execute(delete(tables.shift_day).where(_sd.agent_id == user_id, _sd.day == day.isoformat()))
+    if tx.execute(delete(tables.shift_day).where(_sd.agent_id == user_id, _sd.day == day.isoformat())).rowcount:
+        _note(tx, actor, "shifts.day_cleared", user_id, day)
 
 
-def copy_week(tx: Tx, source: date, target: date, user_ids: Collection[int] | None = None) -> int:
+def _note(tx: Tx, actor: Viewer | None, action: str, user_id: int, day: date) -> None:
+    name = tx.scalar(select(_u.name).where(_u.id == user_id))
+    audit.note(tx, actor, action, "user", user_id, {"name": str(name or ""), "day": day.isoformat()})
+
+
+def copy_week(
+    tx: Tx,
+    source: date,
+    target: date,
+    user_ids: Collection[int] | None = None,
+    *,
+    actor: Viewer | None = None,
+) -> int:
     """The seven days from the Monday `source` on become own days from the Monday `target` on, of all agents or these.
     Returns how many days were written. InvalidInput if one is no Monday or both are the same."""
     faults = {name: "is not a Monday" for name, day in (("source", source), ("target", target)) if day.weekday() != 0}
@@ -103,10 +122,12 @@ def copy_week(tx: Tx, source: date, target: date, user_ids: Collection[int] | No
         for step in range(7)
     }
     _write_days(tx, days)
+    told: dict[str, audit.JSON] = {"source": source.isoformat(), "day": target.isoformat(), "days": len(days)}
+    audit.note(tx, actor, "shifts.copied", "shifts", "", told)
     return len(days)
 
 
-def import_csv(tx: Tx, text: str) -> int:
+def import_csv(tx: Tx, text: str, *, actor: Viewer | None = None) -> int:
     """Own days from lines of agent (e-mail address), day, starts, ends, activity; each day that is named is replaced by what
     the file says of it. Returns how many days were written. All or nothing: InvalidInput names each wrong line."""
     faults: dict[str, str] = {}
@@ -137,6 +158,7 @@ def import_csv(tx: Tx, text: str) -> int:
     for user_id in sorted({user_id for user_id, _ in days}):
         _lock_agent(tx, user_id)
     _write_days(tx, days)
+    audit.note(tx, actor, "shifts.imported", "shifts", "", {"days": len(days)})
     return len(days)
 
 

@@ -89,7 +89,7 @@ def _upgrade(connection: Connection, head: str) -> bool:
     if tx.first(select(tables.stream.c.id)) is None:
         create_stream(tx)
     if tx.first(select(tables.organisation.c.id)) is None:
-        tx.execute(insert(tables.organisation).values(id=1, name="Hub", time_zone="UTC"))
+        tx.execute(insert(tables.organisation).values(id=1, name="Hub", time_zone="UTC", set_up_step="organisation"))
     return True
 
 

@@ -1,11 +1,11 @@
 """The tables, the same on SQLite and PostgreSQL. Each constraint is named for the rule it keeps.
 
-who works here     user_account ─ session, api_key, agent (state, capacity), connection (open console sockets)
+who works here     user_account ─ session, api_key, access_link, agent (state, capacity), connection (open console sockets)
 where it arrives   channel → queue ─ queue_member
 who can do what    skill ─ agent_skill, queue_skill (what the work of a queue requires)
 when we are there  calendar ─ calendar_version
 what it is about   topic (a complaint is one); rule_set (what places new work)
-whose it is        customer ─ contact_point
+whose it is        customer ─ contact_point ─ consent (what they allowed and forbade); custom_field (what else is kept)
 what was said      conversation ─ entry ─ attachment, mail (what an entry has more when it is a mail)
 once only          arrival (the first insert of every inbound transaction), receipt, idempotency
 where we fetch     mailbox (how far each IMAP folder has been read, and who reads it)
@@ -16,11 +16,14 @@ what callers hear  flow ─ flow_version, sound (an uploaded prompt)
 who handles it     offer, assignment; wait_estimate (what was foretold), callback (who is to be called back)
 what must not wait escalation_policy ─ escalation_policy_version; escalation_segment, _run, _fired (a conversation's clocks);
                    alert (what somebody must look at)
+what is said often canned_reply ─ canned_reply_queue (whose it is), canned_reply_use (who uses it)
+who changed what   audit (append only)
 what they think    survey_setting (what a queue asks), survey (one asking and its answer)
+where it is found  search_entry, search_customer (words, made from the rows by timeline.search_index); saved_view
 what happened      event (the stream), stream (its epoch)
 what it counts for  fact_* (KPIs, projected from the stream), kpi_* (what they add up to)
 what it should be   team ─ team_member; kpi_target; kpi_alert_rule ─ kpi_alert ─ kpi_telling (who is told of a broken limit)
-who is told of it  report_schedule ─ report_run ─ report_mail
+who is told of it  report_schedule ─ report_run ─ report_mail; webhook_endpoint ─ webhook_delivery (other programs)
 """
 
 from __future__ import annotations
@@ -29,6 +32,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
+    DDL,
     JSON,
     TIMESTAMP,
     BigInteger,
@@ -49,8 +53,10 @@ from sqlalchemy import (
     text,
     true,
 )
+from sqlalchemy import event as schema_event
 from sqlalchemy.engine import Dialect
 
+from hub.domain.search_words import tsvector
 from hub.kpi.cells import COUNTERS
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -96,6 +102,25 @@ class Instants(TypeDecorator[tuple[datetime, ...]]):
 
     def process_result_value(self, value: Any, dialect: Dialect) -> tuple[datetime, ...]:
         return tuple(_EPOCH + timedelta(microseconds=at) for at in value or ())
+
+
+class WordList(TypeDecorator[tuple[str, ...]]):
+    """The words of a record in their order (domain.search_words): a tsvector on PostgreSQL, on SQLite a text with spaces. It
+    is read as the database keeps it, for comparing."""
+
+    impl = Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> Any:
+        if dialect.name == "postgresql":
+            # Late: SQLite has no use for it.
+            from sqlalchemy.dialects.postgresql import TSVECTOR
+
+            return dialect.type_descriptor(TSVECTOR())
+        return dialect.type_descriptor(Text())
+
+    def bind_processor(self, dialect: Dialect) -> Any:
+        return tsvector if dialect.name == "postgresql" else " ".join
 
 
 NAMING = {
@@ -175,6 +200,11 @@ organisation = Table(
     Column("threshold_s", Integer, nullable=False, server_default=text("20")),
     Column("short_s", Integer, nullable=False, server_default=text("5")),
     Column("figures_version", Integer, nullable=False, server_default=text("1")),
+    # Where it is (ISO 3166), and which languages its customers speak.
+    Column("country", Text),
+    Column("languages", JSON(none_as_null=True)),
+    # Which step of the first set-up comes next (agents.set_up); null: it is over.
+    Column("set_up_step", Text),
     CheckConstraint("id = 1", name="only_one_row"),
 )
 
@@ -210,6 +240,9 @@ session = Table(
     _at("created_at"),
     _at("seen_at"),
     _at("expires_at"),
+    # Where and with which browser it began, for its owner to tell one from another.
+    Column("address", Text),
+    Column("browser", Text),
     # It is of a screen on a wall, which may look and nothing else, and for weeks (agents.accounts).
     Column("is_screen", Boolean, nullable=False, server_default=false()),
     Index("ix_session_user_id", "user_id"),
@@ -228,6 +261,46 @@ api_key = Table(
     _at("last_used_at", nullable=True),
     _at("revoked_at", nullable=True),
     _one_of("role", "agent", "supervisor", "admin"),
+    **_AUTO,
+)
+
+# What lets somebody in once: an invitation, or a link to set a new password. The token is kept as a hash.
+access_link = Table(
+    "access_link",
+    metadata,
+    _id(),
+    Column("kind", Text, nullable=False),
+    Column("token_hash", Text, nullable=False, unique=True),
+    Column("email", Text, nullable=False),
+    # Of a new password: whose. Of an invitation: who it became.
+    _ref("user_id", "user_account.id", nullable=True, ondelete="CASCADE"),
+    # What the invited will be.
+    Column("role", Text, nullable=False),
+    Column("language", Text, nullable=False),
+    Column("queue_ids", JSON, nullable=False),
+    Column("team_ids", JSON, nullable=False),
+    Column("skills", JSON, nullable=False),
+    # Null: whoever forgot their password asked for it.
+    _ref("created_by", "user_account.id", nullable=True),
+    _at("created_at"),
+    _at("expires_at"),
+    _at("ended_at", nullable=True),
+    # used, withdrawn
+    Column("outcome", Text),
+    # What became of the mail with it; null: none was sent.
+    Column("mail_state", Text),
+    Column("mail_code", Text),
+    _one_of("kind", "invitation", "password"),
+    _one_of("role", "agent", "supervisor", "admin"),
+    CheckConstraint("(ended_at IS NULL) = (outcome IS NULL)", name="ended_has_an_outcome"),
+    Index(
+        "uq_access_link_open",
+        "kind",
+        "email",
+        unique=True,
+        sqlite_where=text("ended_at IS NULL"),
+        postgresql_where=text("ended_at IS NULL"),
+    ),
     **_AUTO,
 )
 
@@ -443,6 +516,26 @@ customer = Table(
     Column("tier", Integer, nullable=False, server_default=text("0")),
     # The colleague who looks after this customer. No foreign key, as with pinned_agent_id.
     Column("owner_id", BigId),
+    # How this customer likes to be reached: domain.consent.REACHED_BY.
+    Column("preferred_channel", Text),
+    Column("company", Text, nullable=False, server_default=""),
+    Column("job_title", Text, nullable=False, server_default=""),
+    # ISO 3166-1 alpha-2, or empty; the rest of the address as it is written there.
+    Column("country", Text, nullable=False, server_default=""),
+    Column("region", Text, nullable=False, server_default=""),
+    Column("town", Text, nullable=False, server_default=""),
+    Column("district", Text, nullable=False, server_default=""),
+    Column("street", Text, nullable=False, server_default=""),
+    Column("postcode", Text, nullable=False, server_default=""),
+    # An IANA name, or empty.
+    Column("time_zone", Text, nullable=False, server_default=""),
+    # 1990-05-17, or --05-17 of whom the year is not known; or empty.
+    Column("birthday", Text, nullable=False, server_default=""),
+    # How they came to us.
+    Column("source", Text, nullable=False, server_default=""),
+    Column("tags", JSON(none_as_null=True)),
+    # Key of a custom_field → its value; what has none is not in it.
+    Column("fields", JSON(none_as_null=True)),
     # Set when this record was found to be the same person as another; readers follow it.
     _ref("merged_into", "customer.id", nullable=True),
     _version(),
@@ -462,10 +555,82 @@ contact_point = Table(
     # The last mail to it came back; null again as soon as it is written from.
     _at("bounced_at", nullable=True),
     Column("bounce_reason", Text),
+    # What people call it ("work"), and whether it is the one of its kind that is tried first.
+    Column("label", Text, nullable=False, server_default=""),
+    Column("is_main", Boolean, nullable=False, server_default=false()),
+    # It is this customer's no more: only what was said there still leads to it.
+    _at("removed_at", nullable=True),
     _at("created_at"),
-    UniqueConstraint("kind", "address", name="uq_contact_point_belongs_to_one_customer"),
+    Index(
+        "uq_contact_point_belongs_to_one_customer",
+        "kind",
+        "address",
+        unique=True,
+        sqlite_where=text("removed_at IS NULL"),
+        postgresql_where=text("removed_at IS NULL"),
+    ),
+    Index(
+        "uq_contact_point_one_main_of_a_kind",
+        "customer_id",
+        "kind",
+        unique=True,
+        sqlite_where=text("is_main"),
+        postgresql_where=text("is_main"),
+    ),
     Index("ix_contact_point_customer_id", "customer_id"),
-    _one_of("kind", "phone", "email", "chat", "loopback"),
+    _one_of("kind", "phone", "email", "chat", "loopback", "handle"),
+    CheckConstraint("NOT is_main OR removed_at IS NULL", name="main_is_not_removed"),
+    **_AUTO,
+)
+
+# What customers allowed us and forbade us, in its order and for ever: only added to (timeline.consents). The last word on a
+# channel and purpose holds. `opted_out_at` above is that word on writing for service, beside what senders read anyway.
+consent = Table(
+    "consent",
+    metadata,
+    _id(),
+    _ref("contact_point_id", "contact_point.id"),
+    Column("channel", Text, nullable=False),
+    Column("purpose", Text, nullable=False),
+    Column("given", Boolean, nullable=False),
+    Column("how", Text, nullable=False),
+    _ref("by_id", "user_account.id", nullable=True),
+    Column("note", Text, nullable=False, server_default=""),
+    _at("at"),
+    Index("ix_consent_contact_point_id", "contact_point_id", "id"),
+    _one_of("channel", "sms", "phone", "email", "chat", "loopback"),
+    _one_of("purpose", "service", "marketing"),
+    _one_of("how", "keyword", "told", "form", "import", "system"),
+    **_AUTO,
+)
+
+# What an organisation keeps of its customers and conversations beyond what everybody does; values lie in their rows.
+custom_field = Table(
+    "custom_field",
+    metadata,
+    _id(),
+    Column("subject", Text, nullable=False),
+    # By which values are kept: never changed.
+    Column("key", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("hint", Text, nullable=False, server_default=""),
+    Column("kind", Text, nullable=False),
+    # [{"key": "gold", "label": "Gold", "active": true}, …] of a choice.
+    Column("options", JSON, nullable=False),
+    Column("section", Text, nullable=False, server_default=""),
+    Column("position", Integer, nullable=False, server_default=text("0")),
+    # A conversation is not resolved without it.
+    Column("required", Boolean, nullable=False, server_default=false()),
+    # Who may write it: this role and those above.
+    Column("editable_by", Text, nullable=False, server_default="agent"),
+    Column("active", Boolean, nullable=False, server_default=true()),
+    _at("created_at"),
+    _version(),
+    UniqueConstraint("subject", "key", name="uq_custom_field_key_is_one"),
+    _one_of("subject", "customer", "conversation"),
+    _one_of("kind", "text", "number", "date", "yes_no", "choice", "choices", "link"),
+    _one_of("editable_by", "agent", "supervisor", "admin"),
+    CheckConstraint("NOT required OR subject = 'conversation'", name="only_conversations_require"),
     **_AUTO,
 )
 
@@ -500,6 +665,8 @@ conversation = Table(
     # What it is about. No foreign key, as above: topics are switched off, never removed.
     Column("topic_id", BigId),
     Column("tags", JSON(none_as_null=True)),
+    # As those of a customer.
+    Column("fields", JSON(none_as_null=True)),
     # What it requires beyond its queue, as `skill's id<level` lines in order (equal requirements are equal texts), and by how
     # many levels all that is required has been lowered since (routing.requirements).
     Column("required", Text, nullable=False, server_default=""),
@@ -513,6 +680,8 @@ conversation = Table(
     Column("callback", JSON(none_as_null=True)),
     # The call that goes on in it, until its last word is written down. No foreign key, as above.
     Column("call_id", BigId),
+    # Colleagues who were asked into it and see it wherever it goes: their ids, as ",3,7," (timeline.participants).
+    Column("participants", Text, nullable=False, server_default=""),
     Column("preview", Text, nullable=False, server_default=""),
     Column("preview_direction", Text, nullable=False, server_default="in"),
     # When this request came: the beginning, or the last reopening.
@@ -1385,6 +1554,9 @@ alert = Table(
     # A machine word the console has a sentence for, and what stands in the sentence.
     Column("reason", Text, nullable=False),
     Column("data", JSON, nullable=False),
+    # The line of the timeline that it is about, and the task. No foreign keys: neither is ever removed.
+    Column("entry_id", BigId),
+    Column("task_id", BigId),
     _at("at"),
     _at("seen_at", nullable=True),
     _version(),
@@ -1397,7 +1569,63 @@ alert = Table(
         postgresql_where=text("seen_at IS NULL"),
     ),
     Index("ix_alert_conversation_id", "conversation_id"),
+    Index("ix_alert_user_id", "user_id", "id"),
+    Index(
+        "ix_alert_unseen_of_task",
+        "task_id",
+        sqlite_where=text("task_id IS NOT NULL AND seen_at IS NULL"),
+        postgresql_where=text("task_id IS NOT NULL AND seen_at IS NULL"),
+    ),
     **_AUTO,
+)
+
+_OPEN_TASK = "outcome IS NULL"
+
+# What somebody is to do at an instant (timeline.tasks).
+task = Table(
+    "task",
+    metadata,
+    _id(),
+    Column("kind", Text, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("note", Text, nullable=False, server_default=""),
+    _ref("customer_id", "customer.id"),
+    _ref("conversation_id", "conversation.id", nullable=True),
+    # Whose it is: a person's, else everybody's of a queue.
+    _ref("assignee_id", "user_account.id", nullable=True),
+    _ref("queue_id", "queue.id", nullable=True),
+    _at("due_at"),
+    # It came back as work, and (nobody saw to it) supervisors were told. Null again once it is put off.
+    _at("fired_at", nullable=True),
+    _at("left_at", nullable=True),
+    _ref("created_by", "user_account.id", nullable=True),
+    _at("created_at"),
+    Column("outcome", Text),
+    _at("ended_at", nullable=True),
+    _ref("ended_by", "user_account.id", nullable=True),
+    _version(),
+    _one_of("kind", "follow_up", "call_back"),
+    _one_of("outcome", "done", "dropped"),
+    CheckConstraint("assignee_id IS NOT NULL OR queue_id IS NOT NULL", name="is_somebodys"),
+    CheckConstraint("(outcome IS NULL) = (ended_at IS NULL)", name="ended_with_an_outcome"),
+    CheckConstraint("left_at IS NULL OR fired_at IS NOT NULL", name="left_after_it_came_back"),
+    # What the loop looks for; what is overdue.
+    Index("ix_task_due_at", "due_at", "id", sqlite_where=text(_OPEN_TASK), postgresql_where=text(_OPEN_TASK)),
+    Index("ix_task_assignee_id", "assignee_id", sqlite_where=text(_OPEN_TASK), postgresql_where=text(_OPEN_TASK)),
+    Index("ix_task_queue_id", "queue_id", sqlite_where=text(_OPEN_TASK), postgresql_where=text(_OPEN_TASK)),
+    Index("ix_task_customer_id", "customer_id"),
+    Index("ix_task_conversation_id", "conversation_id"),
+    Index("ix_task_ended_at", "ended_at", "id"),
+    **_AUTO,
+)
+
+# How somebody wants to be told of what concerns them (agents.notice_rules); none: as usual.
+notice_rules = Table(
+    "notice_rules",
+    metadata,
+    Column("user_id", BigId, ForeignKey("user_account.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column("rules", JSON, nullable=False),
+    _version(),
 )
 
 # What was told last of how long a queue is (kpi.queue_lengths). No foreign key: nothing is to wait for the queue's row.
@@ -2014,6 +2242,96 @@ report_mail = Table(
     **_AUTO,
 )
 
+# --- other programs that are told (hub.webhooks) ------------------------------------------------------------------------
+
+webhook_endpoint = Table(
+    "webhook_endpoint",
+    metadata,
+    _id(),
+    Column("url", Text, nullable=False),
+    Column("description", Text, nullable=False, server_default=text("''")),
+    # Names of webhooks.catalogue; of queues and channels none means all.
+    Column("events", JSON, nullable=False),
+    Column("queue_ids", JSON, nullable=False),
+    Column("channel_ids", JSON, nullable=False),
+    # Sealed: {"secret": …, "old": …}; the old one signs, too, until `old_secret_until`.
+    Column("secrets", Text, nullable=False),
+    _at("secret_since"),
+    _at("old_secret_until", nullable=True),
+    Column("enabled", Boolean, nullable=False, server_default=true()),
+    # Why the hub itself has switched it off, and when.
+    Column("off_reason", Text),
+    _at("off_at", nullable=True),
+    # How far the stream is told to it, and since when it listens: what came about before is no news.
+    Column("cursor", BigInteger, nullable=False),
+    _at("since"),
+    # How it goes: failures without a success between them, since when, and until when nothing is tried.
+    Column("failures_in_row", Integer, nullable=False, server_default=text("0")),
+    _at("failing_since", nullable=True),
+    _at("paused_until", nullable=True),
+    # When administrators are to be written to (again) that it was switched off; null: they were.
+    _at("mail_due_at", nullable=True),
+    Column("mail_tries", Integer, nullable=False, server_default=text("0")),
+    _at("created_at"),
+    _version(),
+    _one_of("off_reason", "failing", "gone"),
+    CheckConstraint("NOT (enabled AND off_reason IS NOT NULL)", name="is_on_or_off"),
+    **_AUTO,
+)
+
+webhook_delivery = Table(
+    "webhook_delivery",
+    metadata,
+    _id(),
+    _ref("endpoint_id", "webhook_endpoint.id", ondelete="CASCADE"),
+    # What the receiver knows it by (header webhook-id), the same at every try.
+    Column("message_id", Text, nullable=False),
+    # What it tells (webhooks.catalogue): once for each endpoint.
+    Column("occurrence", Text, nullable=False),
+    Column("type", Text, nullable=False),
+    # What is of one lane arrives in order.
+    Column("lane", Text, nullable=False),
+    # JSON, packed by zlib: it is a third of it, and there may be a million a day.
+    Column("body", LargeBinary, nullable=False),
+    # waiting → sending → delivered, or dead
+    Column("state", Text, nullable=False),
+    # Waiting: when it is tried next. Sending: until when whoever does has it. Null: it is over.
+    _at("due_at", nullable=True),
+    Column("attempts", Integer, nullable=False, server_default=text("0")),
+    _at("created_at"),
+    _at("attempted_at", nullable=True),
+    _at("done_at", nullable=True),
+    # Of the last attempt: what was answered, or a machine word for why nothing was; the first bytes; how long it took.
+    Column("status", Integer),
+    Column("code", Text),
+    Column("answer", Text, nullable=False, server_default=text("''")),
+    Column("duration_ms", Integer),
+    # Attempts that failed: [{"at", "status", "code", "duration_ms"}], the oldest first.
+    Column("failures", JSON),
+    _one_of("state", "waiting", "sending", "delivered", "dead"),
+    CheckConstraint("(due_at IS NOT NULL) = (state IN ('waiting', 'sending'))", name="is_due_or_over"),
+    UniqueConstraint("endpoint_id", "occurrence", name="uq_webhook_delivery_told_once"),
+    Index("ix_webhook_delivery_state", "endpoint_id", "state", "id"),
+    Index("ix_webhook_delivery_done_at", "done_at"),
+    Index(
+        "ix_webhook_delivery_due_at",
+        "endpoint_id",
+        "due_at",
+        "id",
+        sqlite_where=text("due_at IS NOT NULL"),
+        postgresql_where=text("due_at IS NOT NULL"),
+    ),
+    Index(
+        "ix_webhook_delivery_lane",
+        "endpoint_id",
+        "lane",
+        "id",
+        sqlite_where=text("due_at IS NOT NULL"),
+        postgresql_where=text("due_at IS NOT NULL"),
+    ),
+    **_AUTO,
+)
+
 # --- what customers say of us (hub.surveys) ---------------------------------------------------------------------------------
 
 # What the customers of a queue are asked once their request is resolved; a queue without a row asks nobody.
@@ -2166,3 +2484,147 @@ planned_message = Table(
     ),
     **_AUTO,
 )
+
+# --- what is written often (timeline.canned_replies) ------------------------------------------------------------------------
+
+canned_reply = Table(
+    "canned_reply",
+    metadata,
+    _id(),
+    # Whose it is; null: it is shared.
+    _ref("owner_id", "user_account.id", nullable=True, ondelete="CASCADE"),
+    # personal, all, or queues (those of canned_reply_queue; with none of them left it is the supervisors').
+    Column("scope", Text, nullable=False),
+    Column("title", Text, nullable=False),
+    # In small letters, as it is compared.
+    Column("code", Text, nullable=False),
+    Column("folder", Text, nullable=False, server_default=""),
+    # [{"language", "text", "subject"}, …]; the first is said where nothing speaks for another.
+    Column("texts", JSON, nullable=False),
+    _at("created_at"),
+    _at("changed_at"),
+    _ref("changed_by", "user_account.id", nullable=True, ondelete="SET NULL"),
+    _version(),
+    _one_of("scope", "personal", "all", "queues"),
+    CheckConstraint("(scope = 'personal') = (owner_id IS NOT NULL)", name="personal_has_an_owner"),
+    Index(
+        "uq_canned_reply_shared_code",
+        "code",
+        unique=True,
+        sqlite_where=text("owner_id IS NULL"),
+        postgresql_where=text("owner_id IS NULL"),
+    ),
+    Index(
+        "uq_canned_reply_own_code",
+        "owner_id",
+        "code",
+        unique=True,
+        sqlite_where=text("owner_id IS NOT NULL"),
+        postgresql_where=text("owner_id IS NOT NULL"),
+    ),
+    **_AUTO,
+)
+
+canned_reply_queue = Table(
+    "canned_reply_queue",
+    metadata,
+    Column("reply_id", BigId, ForeignKey("canned_reply.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column("queue_id", BigId, ForeignKey("queue.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Index("ix_canned_reply_queue_queue_id", "queue_id"),
+)
+
+# How often each person has put it into a message.
+canned_reply_use = Table(
+    "canned_reply_use",
+    metadata,
+    Column("reply_id", BigId, ForeignKey("canned_reply.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column("user_id", BigId, ForeignKey("user_account.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column("uses", Integer, nullable=False),
+    _at("last_used_at"),
+    Index("ix_canned_reply_use_user_id", "user_id"),
+)
+
+# --- who changed what (agents.audit) --------------------------------------------------------------------------------------
+
+# Append only. No foreign keys: a row outlives what it tells of, and keeps the actor's name as it was.
+audit = Table(
+    "audit",
+    metadata,
+    _id(),
+    _at("at"),
+    # Null: the hub itself, or its command line; or somebody who is not signed in.
+    Column("actor_id", BigInteger),
+    Column("actor_name", Text, nullable=False),
+    Column("api_key_id", BigInteger),
+    # Where the request came from.
+    Column("address", Text),
+    # As "queue.changed"; `subject` and `subject_id` say what it was done to.
+    Column("action", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("subject_id", Text, nullable=False),
+    Column("data", JSON, nullable=False),
+    Index("ix_audit_at", "at", "id"),
+    Index("ix_audit_actor_id", "actor_id", "at"),
+    Index("ix_audit_subject", "subject", "subject_id", "at"),
+    **_AUTO,
+)
+# --- where it is found (timeline.search_index) ------------------------------------------------------------------------------
+
+# Made from the live rows and kept up behind their changes; a row that goes takes its words along. `place`: the entry's time
+# and id in one number, so that the newest comes first (timeline.search_index.place_of).
+search_entry = Table(
+    "search_entry",
+    metadata,
+    Column("place", BigId, primary_key=True, autoincrement=False),
+    Column("entry_id", BigId, ForeignKey("entry.id", ondelete="CASCADE"), nullable=False, unique=True),
+    Column("words", WordList(), nullable=False),
+)
+
+search_customer = Table(
+    "search_customer",
+    metadata,
+    Column("customer_id", BigId, ForeignKey("customer.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column("words", WordList(), nullable=False),
+)
+
+# A named filter of conversations (timeline.saved_views): one person's, or everybody's.
+saved_view = Table(
+    "saved_view",
+    metadata,
+    _id(),
+    _ref("owner_id", "user_account.id", ondelete="CASCADE"),
+    Column("name", Text, nullable=False),
+    Column("is_shared", Boolean, nullable=False, server_default=false()),
+    # What it asks for, as the API takes it (web.schemas.ViewFilter).
+    Column("filter", JSON, nullable=False),
+    _at("created_at"),
+    _version(),
+    Index("ix_saved_view_owner_id", "owner_id"),
+    **_AUTO,
+)
+
+
+def _make_searchable(table: Table, key: str) -> None:
+    """The index over the words: GIN on PostgreSQL; on SQLite an FTS5 table beside it that triggers keep. Our words are kept
+    apart by spaces, and FTS5's tokenizer `ascii` takes every sign beyond ASCII for part of a word, so it cuts nothing else.
+    Beginnings of two and three letters have an index of their own: there are many words that begin so."""
+    name, found = table.name, f"{table.name}_words"
+    gone = f"INSERT INTO {found} ({found}, rowid, words) VALUES ('delete', old.{key}, old.words)"  # noqa: S608
+    new = f"INSERT INTO {found} (rowid, words) VALUES (new.{key}, new.words)"  # noqa: S608
+    statements = {
+        # Written at once: a list of what is not merged yet would be read through by every search.
+        "postgresql": (f"CREATE INDEX ix_{found} ON {name} USING gin (words) WITH (fastupdate = off)",),
+        "sqlite": (
+            f"CREATE VIRTUAL TABLE {found} USING fts5"
+            f"(words, content='{name}', content_rowid='{key}', tokenize='ascii', prefix='2 3')",
+            f"CREATE TRIGGER {name}_new AFTER INSERT ON {name} BEGIN {new}; END",
+            f"CREATE TRIGGER {name}_gone AFTER DELETE ON {name} BEGIN {gone}; END",
+        ),
+    }
+    for dialect, ddls in statements.items():
+        for ddl in ddls:
+            schema_event.listen(table, "after_create", DDL(ddl).execute_if(dialect=dialect))  # type: ignore[no-untyped-call]
+
+
+_make_searchable(search_entry, "place")
+_make_searchable(search_customer, "customer_id")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row, select, update
 
-from hub.agents import alerts
+from hub.agents import alerts, audit
 from hub.agents.viewer import Viewer
 from hub.domain.events import EntryChanged
 from hub.domain.states import SurveyState
@@ -92,6 +93,11 @@ def _without_customer(view: SurveyView) -> SurveyView:
     return replace(view, customer_name="", comment="", is_readable=False)
 
 
+def load_surveys(tx: Tx, ids: Collection[int]) -> list[SurveyView]:
+    """By id, as supervisors see them."""
+    return [_view(row) for row in tx.rows(_SURVEYS.where(_s.id.in_(ids)).order_by(_s.id))] if ids else []
+
+
 def moment_of(view: SurveyView) -> datetime:
     """By what its list is in order."""
     return view.answered_at or view.sent_at or view.due_at
@@ -122,6 +128,8 @@ def set_followed_up(tx: Tx, viewer: Viewer, survey_id: int, *, done: bool) -> Su
         if done:
             alerts.end_about(tx, conversation_id, alerts.LOW_SCORE, "survey_id", survey_id)
         _tell(tx, conversation, row.answer_entry_id, str(values["follow_up"]), viewer.name if done else None)
+        said = "survey.followed_up" if done else "survey.reopened"
+        audit.note(tx, viewer, said, "conversation", conversation_id, {"name": str(conversation_id)})
     found = tx.first(_SURVEYS.where(_s.id == survey_id))
     assert found is not None
     return _view(found)

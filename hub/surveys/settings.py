@@ -11,6 +11,8 @@ from typing import Any
 
 from sqlalchemy import Row, insert, select, update
 
+from hub.agents import audit
+from hub.agents.viewer import Viewer
 from hub.domain.values import ChannelKind, Role, SurveyKind
 from hub.errors import Conflict, InvalidInput, NotFound
 from hub.store import tables
@@ -77,7 +79,7 @@ def load_setting(tx: Tx, queue_id: int) -> SurveySetting:
     return SurveySetting(queue_id, name)
 
 
-def save_setting(tx: Tx, wanted: SurveySetting, expected_version: int) -> SurveySetting:
+def save_setting(tx: Tx, wanted: SurveySetting, expected_version: int, *, actor: Viewer | None = None) -> SurveySetting:
     """InvalidInput names what cannot be; Conflict `version_conflict` if somebody was quicker."""
     before = load_setting(tx, wanted.queue_id)
     check_setting(tx, wanted)
@@ -104,7 +106,9 @@ def save_setting(tx: Tx, wanted: SurveySetting, expected_version: int) -> Survey
         same = (_s.queue_id == wanted.queue_id, _s.version == expected_version)
         if not tx.execute(update(tables.survey_setting).where(*same).values(**values)).rowcount:
             raise stale
-    return replace(load_setting(tx, wanted.queue_id), queue_name=before.queue_name)
+    after = replace(load_setting(tx, wanted.queue_id), queue_name=before.queue_name)
+    audit.note_change(tx, actor, "survey.changed", "queue", wanted.queue_id, before, after, name=before.queue_name)
+    return after
 
 
 def check_setting(tx: Tx, wanted: SurveySetting) -> None:

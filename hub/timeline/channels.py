@@ -14,6 +14,8 @@ from typing import Any
 import phonenumbers
 from sqlalchemy import Row, insert, select, update
 
+from hub.agents import audit
+from hub.agents.viewer import Viewer
 from hub.channels.channel import ChannelAccount
 from hub.channels.email import addresses_in
 from hub.channels.registry import check_settings, create, find_type
@@ -86,6 +88,7 @@ def create_channel(
     reopen_window_s: int | None = None,
     provider: str = "",
     flow_id: int | None = None,
+    actor: Viewer | None = None,
 ) -> None:
     """InvalidInput naming each faulty setting; Conflict if the id is taken."""
     settings, secrets = _filled(settings), _filled(secrets)
@@ -107,6 +110,7 @@ def create_channel(
     if reopen_window_s is not None:
         row["reopen_window_s"] = reopen_window_s
     tx.execute(insert(tables.channel).values(**row))
+    audit.note(tx, actor, "channel.created", "channel", channel_id, {"name": name, "kind": kind.value})
     tell(tx, channel_id)
 
 
@@ -124,6 +128,7 @@ def update_channel(
     reopen_window_s: int | None = None,
     flow_id: int | None = None,
     changes_flow: bool = False,
+    actor: Viewer | None = None,
 ) -> None:
     """None leaves a thing as it is. `settings` replaces them all; `secrets` replaces those it names, an empty one goes.
     New settings or secrets are a new start: the breaker closes and what waits is tried at once."""
@@ -163,7 +168,26 @@ def update_channel(
         tx.execute(update(tables.mailbox).where(tables.mailbox.c.channel_id == channel_id).values(**passed_over))
     tx.execute(update(tables.channel).where(_ch.id == channel_id).values(version=_ch.version + 1, **values))
     tx.wake("outbox")
+    secret = {f"secrets.{field}": value for field, value in new_secrets.items()}
+    had = {f"secrets.{field}": value for field, value in vault.unseal(row.secrets).items()}
+    audit.note_change(
+        tx,
+        actor,
+        "channel.changed",
+        "channel",
+        channel_id,
+        {**_told(dict(row._mapping), row.settings), **had},
+        {**_told({**row._mapping, **values}, new_settings), **secret},
+        name=row.name,
+        secret={*had, *secret},
+    )
     tell(tx, channel_id)
+
+
+def _told(row: Mapping[str, Any], settings: Mapping[str, str]) -> dict[str, Any]:
+    """What of a channel the audit log tells: settings by the names that the form has."""
+    fields = ("name", "queue_id", "enabled", "default_region", "reopen_window_s", "flow_id")
+    return {field: row[field] for field in fields} | {f"settings.{field}": words for field, words in settings.items()}
 
 
 def own_addresses(settings: Mapping[str, str]) -> tuple[str, ...]:

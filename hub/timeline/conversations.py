@@ -8,11 +8,12 @@ Timeline order is (at, id): `at` is the provider's time of a message where it te
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, func, insert, select, true, update
+from sqlalchemy import Row, Select, Text, cast, func, insert, select, true, update
 
 from hub.agents.viewer import Viewer
 from hub.calls.views import load_calls
@@ -43,7 +44,7 @@ from hub.errors import NotFound
 from hub.routing import business_time, clocks
 from hub.store import tables
 from hub.store.database import Tx
-from hub.timeline import visits
+from hub.timeline import participants, visits
 from hub.timeline.mails import load_mail_views
 
 _c, _e = tables.conversation.c, tables.entry.c
@@ -107,6 +108,8 @@ def conversation_view(row: Row[Any] | Mapping[str, Any]) -> ConversationView:
         escalated=r["escalated"],
         callback=_callback_view(r["callback"]) if r["callback"] else None,
         call_id=r["call_id"],
+        participant_ids=participants.read_ids(r["participants"]),
+        fields=r["fields"] or {},
     )
 
 
@@ -145,7 +148,12 @@ def visible_to(role: Role, user_id: int, queue_ids: Collection[int]) -> Any | No
     """The condition on `conversation` that says what somebody may see, or None for "everything"."""
     if role.covers(Role.SUPERVISOR):
         return None
-    return _c.queue_id.in_(queue_ids) | (_c.assignee_id == user_id)
+    return _c.queue_id.in_(queue_ids) | (_c.assignee_id == user_id) | participants.takes_part(user_id)
+
+
+def has_tag(tag: str) -> Any:
+    """The condition on `conversation` that says it has this very tag: as it stands, escaped, in the JSON of the column."""
+    return cast(_c.tags, Text).contains(json.dumps(tag), autoescape=True)
 
 
 def load_page(
@@ -227,7 +235,7 @@ def _keep_afresh(tx: Tx, items: set[tuple[int, bool]]) -> None:
 
 
 def _topics(view: ConversationView) -> frozenset[str]:
-    return conversation_topics(view.queue_id, view.assignee_id)
+    return conversation_topics(view.queue_id, view.assignee_id, view.participant_ids)
 
 
 def emit_conversation(tx: Tx, view: ConversationView, before: ConversationView | None = None) -> None:
@@ -502,6 +510,13 @@ def entry_page(condition: Any, before: tuple[datetime, int] | None, limit: int) 
     return query.order_by(_e.at.desc(), _e.id.desc()).limit(limit)
 
 
+def entry_page_after(condition: Any, after: tuple[datetime, int], limit: int) -> Select[Any]:
+    """The other way round: oldest first, from the (at, id) of the newest entry already held."""
+    at, entry_id = after
+    query = ENTRIES.where(condition, (_e.at > at) | ((_e.at == at) & (_e.id > entry_id)))
+    return query.order_by(_e.at, _e.id).limit(limit)
+
+
 SYSTEM = Author(AuthorKind.SYSTEM, "")
 
 
@@ -517,7 +532,8 @@ def access_conversation(tx: Tx, viewer: Viewer, conversation_id: int, *, lock: b
 
 
 def may_see(viewer: Viewer, view: ConversationView) -> bool:
-    return viewer.covers(Role.SUPERVISOR) or view.queue_id in viewer.queue_ids or view.assignee_id == viewer.user_id
+    is_asked = viewer.user_id in view.participant_ids or view.assignee_id == viewer.user_id
+    return viewer.covers(Role.SUPERVISOR) or view.queue_id in viewer.queue_ids or is_asked
 
 
 def load_visible(tx: Tx, viewer: Viewer, conversation_ids: Collection[int]) -> set[int]:

@@ -1,12 +1,14 @@
 """Customers and their contact points: who is behind an address, and when two records are one person.
 
 A contact point (kind, address) belongs to exactly one customer. An address somebody has written from is `verified`; one
-that was merely typed into a form is not. A chat visitor who gives a phone number or mailbox that already belongs to a
+that was merely typed into a form is not. One that was taken off a card is nobody's (timeline.contact_points): who writes
+from there next is new to us. A chat visitor who gives a phone number or mailbox that already belongs to a
 customer is joined to that customer's card for the agents' eyes (marked unverified); the visitor gets to see nothing of it.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,32 +17,41 @@ import phonenumbers
 from sqlalchemy import bindparam, delete, func, select, update
 
 from hub.agents.viewer import Viewer
+from hub.domain.consent import How, Purpose
 from hub.domain.events import (
     FACTS,
     SUPERVISORS,
     CustomerChanged,
     CustomerJoined,
+    conversation_topics,
     customer_topic,
-    queue_topic,
-    user_topic,
 )
 from hub.domain.mail import UNKNOWN_SENDER
-from hub.domain.values import ContactKind, Happening
+from hub.domain.values import ChannelKind, ContactKind, Happening
 from hub.domain.views import ContactPointView, CustomerView
 from hub.errors import Conflict, InvalidInput, NotFound
 from hub.mail.addresses import normal_address
 from hub.routing import offers
 from hub.store import tables
 from hub.store.database import Tx
-from hub.timeline import conversations
+from hub.timeline import consents, conversations, task_rows
+from hub.timeline.participants import read_ids
 
 _cu, _cp, _c = tables.customer.c, tables.contact_point.c, tables.conversation.c
 
 
+# Where people have a name by which they are found, whatever the letters' case. Those with telephone numbers for names
+# (WhatsApp, Viber) need no handle.
+NETWORKS = frozenset({"telegram", "instagram", "facebook", "messenger", "x", "tiktok", "linkedin", "youtube"})
+# The union of what these allow: letters, digits and signs that stand in their addresses.
+_HANDLE = re.compile(r"[\w.\-]{1,100}")
+
 _REACHES = (
     select(_cp.id, _cp.address, _cp.customer_id, _cp.opted_out_at, _cp.bounced_at, _cp.verified, _cu.name)
     .join(tables.customer, _cu.id == _cp.customer_id)
-    .where(_cp.kind == bindparam("kind"), _cp.address.in_(bindparam("addresses", expanding=True)))
+    .where(
+        _cp.kind == bindparam("kind"), _cp.address.in_(bindparam("addresses", expanding=True)), _cp.removed_at.is_(None)
+    )
 )
 
 
@@ -73,7 +84,20 @@ def parse_address(kind: ContactKind, text: str, default_region: str | None) -> s
         if address is None or "." not in address.rpartition("@")[2]:
             raise InvalidInput("not an e-mail address", fields={"address": "is not an e-mail address"})
         return address
+    if kind is ContactKind.HANDLE:
+        return _parse_handle(text)
     return text
+
+
+def _parse_handle(text: str) -> str:
+    """`network:name` of a network that is known here; names there are the same in small and capital letters."""
+    network, _, name = text.partition(":")
+    network, name = network.strip().lower(), name.strip().lstrip("@").casefold()
+    if network not in NETWORKS:
+        raise InvalidInput("not a handle", fields={"address": f"must begin with one of {', '.join(sorted(NETWORKS))}:"})
+    if not _HANDLE.fullmatch(name):
+        raise InvalidInput("not a handle", fields={"address": "is not a name people have there"})
+    return f"{network}:{name}"
 
 
 def default_name(kind: ContactKind, address: str) -> str:
@@ -133,10 +157,17 @@ def load_customers(tx: Tx, ids: Collection[int]) -> dict[int, CustomerView]:
     last_seen = (
         select(func.max(_c.last_entry_at)).where(_c.contact_point_id == _cp.id).correlate(tables.contact_point)
     ).scalar_subquery()
+    rows = tx.rows(
+        select(tables.contact_point, last_seen.label("last_seen_at"))
+        .where(_cp.customer_id.in_(ids), _cp.removed_at.is_(None))
+        .order_by(_cp.id)
+    )
+    standing = consents.load_standing(tx, [row.id for row in rows])
+    # Of each kind the one that somebody chose, else the first.
+    mains = {(row.customer_id, row.kind): row.id for row in reversed(rows)}
+    mains |= {(row.customer_id, row.kind): row.id for row in rows if row.is_main}
     points: dict[int, list[ContactPointView]] = {}
-    for row in tx.rows(
-        select(tables.contact_point, last_seen.label("last_seen_at")).where(_cp.customer_id.in_(ids)).order_by(_cp.id)
-    ):
+    for row in rows:
         points.setdefault(row.customer_id, []).append(
             ContactPointView(
                 id=row.id,
@@ -147,6 +178,9 @@ def load_customers(tx: Tx, ids: Collection[int]) -> dict[int, CustomerView]:
                 last_seen_at=row.last_seen_at,
                 bounced_at=row.bounced_at,
                 bounce_reason=row.bounce_reason,
+                label=row.label,
+                is_main=mains[row.customer_id, row.kind] == row.id,
+                consents=standing.get(row.id, ()),
             )
         )
     return {
@@ -160,6 +194,20 @@ def load_customers(tx: Tx, ids: Collection[int]) -> dict[int, CustomerView]:
             version=row.version,
             tier=row.tier,
             owner_id=row.owner_id,
+            preferred_channel=ChannelKind(row.preferred_channel) if row.preferred_channel else None,
+            company=row.company,
+            job_title=row.job_title,
+            country=row.country,
+            region=row.region,
+            town=row.town,
+            district=row.district,
+            street=row.street,
+            postcode=row.postcode,
+            time_zone=row.time_zone,
+            birthday=row.birthday,
+            source=row.source,
+            tags=tuple(row.tags or ()),
+            fields=row.fields or {},
         )
         for row in tx.rows(select(tables.customer).where(_cu.id.in_(ids)))
     }
@@ -177,21 +225,28 @@ def emit_customer(tx: Tx, customer_id: int) -> CustomerView:
     """Tells whoever may see the customer: lookers at the card, and all who see a conversation of theirs."""
     view = load_customer(tx, customer_id)
     topics = {SUPERVISORS, customer_topic(customer_id)}
-    for row in tx.rows(select(_c.queue_id, _c.assignee_id).where(_c.customer_id == customer_id)):
-        topics.add(queue_topic(row.queue_id))
-        if row.assignee_id is not None:
-            topics.add(user_topic(row.assignee_id))
+    places = select(_c.queue_id, _c.assignee_id, _c.participants).where(_c.customer_id == customer_id)
+    for row in tx.rows(places):
+        topics |= conversation_topics(row.queue_id, row.assignee_id, read_ids(row.participants))
     tx.emit(CustomerChanged(view), topics)
     return view
+
+
+def visible_to(viewer: Viewer) -> Any | None:
+    """The condition on `customer` that says whom somebody may see, or None for "everybody": those of whom they may see a
+    conversation, and those who have none yet."""
+    visible = conversations.visible_to(viewer.role, viewer.user_id, viewer.queue_ids)
+    if visible is None:
+        return None
+    any_of_theirs = select(_c.id).where(_c.customer_id == _cu.id).correlate(tables.customer)
+    return any_of_theirs.where(visible).exists() | ~any_of_theirs.exists()
 
 
 def load_page(tx: Tx, viewer: Viewer, *, words: str | None, before: int | None, limit: int) -> list[CustomerView]:
     """Newest first, as far as the viewer may see; `before` is the id of the last one already held."""
     query = select(_cu.id).where(_cu.merged_into.is_(None))
-    visible = conversations.visible_to(viewer.role, viewer.user_id, viewer.queue_ids)
-    if visible is not None:
-        any_of_theirs = select(_c.id).where(_c.customer_id == _cu.id).correlate(tables.customer)
-        query = query.where(any_of_theirs.where(visible).exists() | ~any_of_theirs.exists())
+    if (visible := visible_to(viewer)) is not None:
+        query = query.where(visible)
     if words and words.strip():
         wanted = words.strip().lower()
         addresses = select(_cp.id).where(
@@ -272,17 +327,18 @@ def ensure_reaches(tx: Tx, wanted: Mapping[tuple[str, str], Mapping[str, Any]]) 
 
 
 def add_contact_point(
-    tx: Tx, customer_id: int, kind: ContactKind, address: str, *, verified: bool = False
+    tx: Tx, customer_id: int, kind: ContactKind, address: str, *, verified: bool = False, label: str = ""
 ) -> CustomerView:
-    """Gives a customer one more address; Conflict naming the owner when it is somebody else's already."""
+    """Gives a customer one more address; Conflict naming the owner when it is somebody else's already. One that was taken off
+    this very card comes back as it was."""
     customer = load_customer(tx, customer_id)
-    if _insert_contact_point(tx, customer.id, kind, address, verified=verified):
-        tx.execute(update(tables.customer).where(_cu.id == customer.id).values(version=_cu.version + 1))
+    if _insert_contact_point(tx, customer.id, kind, address, verified=verified, label=label):
+        touch(tx, customer.id)
         return emit_customer(tx, customer.id)
     owner = tx.execute(
         select(_cp.customer_id, _cu.name)
         .join(tables.customer, _cu.id == _cp.customer_id)
-        .where(_cp.kind == kind.value, _cp.address == address)
+        .where(_cp.kind == kind.value, _cp.address == address, _cp.removed_at.is_(None))
     ).one()
     if owner.customer_id == customer.id:
         return customer
@@ -293,17 +349,36 @@ def add_contact_point(
     )
 
 
-def _insert_contact_point(tx: Tx, customer_id: int, kind: ContactKind, address: str, *, verified: bool) -> bool:
+def _insert_contact_point(
+    tx: Tx, customer_id: int, kind: ContactKind, address: str, *, verified: bool, label: str = ""
+) -> bool:
     """False if somebody has the address, also when they got it at this very moment."""
     row = {
         "customer_id": customer_id,
         "kind": kind.value,
         "address": address,
         "verified": verified,
+        "label": label,
         "created_at": tx.now,
     }
+    former = tx.scalar(
+        select(_cp.id)
+        .where(_cp.customer_id == customer_id, _cp.kind == kind.value, _cp.address == address)
+        .where(_cp.removed_at.is_not(None))
+        .order_by(_cp.id.desc())
+        .limit(1)
+    )
+    taken = select(_cp.id).where(_cp.kind == kind.value, _cp.address == address, _cp.removed_at.is_(None))
+    if former is not None and tx.first(taken) is None:
+        tx.execute(update(tables.contact_point).where(_cp.id == former).values(removed_at=None))
+        return True
     inserted = tx.execute(tx.insert_if_new(tables.contact_point).values(**row).returning(_cp.id))
     return inserted.first() is not None
+
+
+def touch(tx: Tx, customer_id: int) -> None:
+    """The card has changed: its next version."""
+    tx.execute(update(tables.customer).where(_cu.id == customer_id).values(version=_cu.version + 1))
 
 
 def identify(tx: Tx, contact_point_id: int, *, name: str | None, claims: Sequence[tuple[ContactKind, str]]) -> int:
@@ -317,14 +392,16 @@ def identify(tx: Tx, contact_point_id: int, *, name: str | None, claims: Sequenc
         if _insert_contact_point(tx, customer_id, kind, address, verified=False):
             tx.execute(update(tables.customer).where(_cu.id == customer_id).values(version=_cu.version + 1))
             continue
-        owner = tx.scalar(select(_cp.customer_id).where(_cp.kind == kind.value, _cp.address == address))
+        owner = tx.scalar(
+            select(_cp.customer_id).where(_cp.kind == kind.value, _cp.address == address, _cp.removed_at.is_(None))
+        )
         if owner != customer_id and _is_anonymous(tx, customer_id):
             join(tx, customer_id, int(owner))
             customer_id = int(owner)
     # Somebody else's card is not renamed by whoever says that it is theirs.
     if name and customer_id == own_id and _is_unnamed(tx, customer_id):
         tx.execute(update(tables.customer).where(_cu.id == customer_id).values(name=name, version=_cu.version + 1))
-        _tell_new_name(tx, customer_id)
+        tell_new_name(tx, customer_id)
     emit_customer(tx, customer_id)
     return customer_id
 
@@ -342,12 +419,14 @@ def _is_unnamed(tx: Tx, customer_id: int) -> bool:
     return any(name == default_name(ContactKind(point.kind), point.address) for point in points)
 
 
-def _tell_new_name(tx: Tx, customer_id: int) -> None:
+def tell_new_name(tx: Tx, customer_id: int) -> None:
+    """Lists show the name and weigh by the tier: every open conversation of theirs is told anew."""
     ids = [row.id for row in tx.rows(select(_c.id).where(_c.customer_id == customer_id, _c.status == "open"))]
     tx.lock_conversations(ids)
     for conversation_id in ids:
         conversations.emit_conversation(tx, conversations.change(tx, conversation_id))
     offers.retell(tx, ids)
+    task_rows.retell_of(tx, customer_id)
 
 
 def join(tx: Tx, customer_id: int, into_id: int) -> None:
@@ -362,9 +441,13 @@ def join(tx: Tx, customer_id: int, into_id: int) -> None:
     ca = tables.call.c
     tx.execute(update(tables.call).where(ca.customer_id == customer_id).values(version=ca.version + 1, **moved))
     tx.execute(update(tables.survey).where(tables.survey.c.customer_id == customer_id).values(**moved))
+    tx.execute(update(tables.task).where(tables.task.c.customer_id == customer_id).values(**moved))
+    task_rows.retell_of(tx, into_id)
     # What comes along was claimed, not proven.
     tx.execute(
-        update(tables.contact_point).where(_cp.customer_id == customer_id).values(customer_id=into_id, verified=False)
+        update(tables.contact_point)
+        .where(_cp.customer_id == customer_id)
+        .values(customer_id=into_id, verified=False, is_main=False)
     )
     tx.execute(
         update(tables.connection).where(tables.connection.c.customer_id == customer_id).values(customer_id=into_id)
@@ -385,27 +468,6 @@ def join(tx: Tx, customer_id: int, into_id: int) -> None:
     offers.retell(tx, ids)
 
 
-def rename(tx: Tx, customer_id: int, expected_version: int | None, values: Mapping[str, Any]) -> CustomerView:
-    """Changes name, language, note, tier or owner. InvalidInput if there is no such owner; Conflict `version_conflict` if
-    somebody changed the card meanwhile."""
-    row = tx.first(select(_cu.version, _cu.merged_into).where(_cu.id == customer_id).with_for_update())
-    if row is None or row.merged_into is not None:
-        raise NotFound("there is no such customer")
-    if expected_version is not None and row.version != expected_version:
-        raise Conflict("somebody changed this customer meanwhile", code="version_conflict")
-    if values.get("owner_id") is not None:
-        u = tables.user_account.c
-        if tx.first(select(u.id).where(u.id == values["owner_id"], u.active)) is None:
-            raise InvalidInput("there is no such colleague", fields={"owner_id": "there is no such active user"})
-    if values:
-        tx.execute(update(tables.customer).where(_cu.id == customer_id).values(version=_cu.version + 1, **values))
-        if values.keys() & {"name", "tier"}:
-            _tell_new_name(tx, customer_id)
-        if values.keys() & {"tier", "language", "owner_id"}:
-            tx.wake("routing")
-    return emit_customer(tx, customer_id)
-
-
 def create_customer(tx: Tx, name: str, language: str | None) -> CustomerView:
     customer_id = tx.insert(tables.customer, {"name": name, "language": language, "created_at": tx.now})
     return emit_customer(tx, customer_id)
@@ -413,16 +475,41 @@ def create_customer(tx: Tx, name: str, language: str | None) -> CustomerView:
 
 def set_opt_out(tx: Tx, contact_point_id: int, *, opted_out: bool) -> bool:
     """Keeps a customer's STOP or START on the contact point; False when it stood so already."""
-    changed = tx.execute(
-        update(tables.contact_point)
-        .where(_cp.id == contact_point_id, _cp.opted_out_at.is_(None) if opted_out else _cp.opted_out_at.is_not(None))
-        .values(opted_out_at=tx.now if opted_out else None)
-    ).rowcount
-    if changed:
+    is_changed = consents.note_keyword(tx, contact_point_id, given=not opted_out)
+    if is_changed:
         customer_id = tx.scalar(select(_cp.customer_id).where(_cp.id == contact_point_id))
-        tx.execute(update(tables.customer).where(_cu.id == customer_id).values(version=_cu.version + 1))
+        touch(tx, customer_id)
         emit_customer(tx, customer_id)
-    return bool(changed)
+    return is_changed
+
+
+def set_consent(
+    tx: Tx,
+    customer_id: int,
+    contact_point_id: int,
+    *,
+    channel: str,
+    purpose: Purpose,
+    given: bool,
+    how: How,
+    by_id: int | None,
+    words: str = "",
+) -> CustomerView:
+    """Writes down what a customer allowed or forbade (consents.note) and tells whoever sees the card."""
+    is_new = consents.note(
+        tx,
+        contact_point_id,
+        channel=channel,
+        purpose=purpose,
+        given=given,
+        how=how,
+        by_id=by_id,
+        words=words,
+    )
+    if not is_new:
+        return load_customer(tx, customer_id)
+    touch(tx, customer_id)
+    return emit_customer(tx, customer_id)
 
 
 # --- access -------------------------------------------------------------------------------------------------------------
@@ -438,3 +525,12 @@ def access_customer(tx: Tx, viewer: Viewer, customer_id: int) -> CustomerView:
         if mine is None and tx.first(select(_c.id).where(_c.customer_id == view.id).limit(1)) is not None:
             raise NotFound("there is no such customer")
     return view
+
+
+def may_open(tx: Tx, viewer: Viewer, customer_id: int) -> bool:
+    """Whether `access_customer` would give the card."""
+    try:
+        access_customer(tx, viewer, customer_id)
+    except NotFound:
+        return False
+    return True

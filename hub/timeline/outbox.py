@@ -35,7 +35,7 @@ from hub.domain.views import Author, EntryView
 from hub.errors import Conflict, NotFound, ProviderError, Refused, Unavailable, Uncertain
 from hub.store import tables
 from hub.store.database import Tx
-from hub.timeline import channels, conversations, customers, mails
+from hub.timeline import channels, consents, conversations, customers, mails
 from hub.timeline.mails import MailWish
 
 _o, _e, _ch = tables.outbox.c, tables.entry.c, tables.channel.c
@@ -96,7 +96,7 @@ def enqueue(
     holds the conversation's lock. On a mail channel `mail` says what is asked of the mail (by default a plain answer) and
     `own_addresses` are the channel's. `happening` and `data`: what the message is beside its words (a survey)."""
     before = conversations.load_conversation(tx, conversation_id)
-    _check_consent(tx, before.contact_point_id)
+    consents.check_may_write(tx, before.contact_point_id)
     recipient, mail_row = before.address, None
     if before.channel_kind is ChannelKind.EMAIL:
         outgoing, quoted_entry_id = mails.draft(
@@ -140,19 +140,6 @@ def enqueue(
     )
     tx.wake("outbox")
     return entry
-
-
-def _check_consent(tx: Tx, contact_point_id: int) -> None:
-    """Conflict `opted_out` if whoever is behind the contact point asked for silence."""
-    opted_out = tx.scalar(
-        select(tables.contact_point.c.opted_out_at).where(tables.contact_point.c.id == contact_point_id)
-    )
-    if opted_out is not None:
-        raise Conflict(
-            "this customer asked not to be written to here (STOP)",
-            code="opted_out",
-            fields={"text": "the customer opted out of this channel"},
-        )
 
 
 def claim(tx: Tx, process: str, limit: int = CLAIM_LIMIT, in_flight: Collection[int] = ()) -> list[Claimed]:
@@ -371,7 +358,7 @@ def settle(tx: Tx, entry_id: int, *, retry: bool) -> EntryView:
     if state not in (Delivery.FAILED, Delivery.UNCERTAIN):
         raise Conflict(f"this message is {state.value}", code="delivery_settled")
     if retry:
-        _check_consent(tx, conversations.load_conversation(tx, row.conversation_id).contact_point_id)
+        consents.check_may_write(tx, conversations.load_conversation(tx, row.conversation_id).contact_point_id)
         # A new delivery id: receipts of the earlier attempt must not settle this one.
         tx.execute(
             update(tables.outbox)
@@ -496,7 +483,9 @@ def _note_bounce(tx: Tx, address: str, code: str | None) -> None:
     if code not in _ADDRESS_FAULTS:
         return
     p = tables.contact_point.c
-    point = tx.scalar(select(p.id).where(p.kind == ContactKind.EMAIL.value, p.address == address))
+    point = tx.scalar(
+        select(p.id).where(p.kind == ContactKind.EMAIL.value, p.address == address, p.removed_at.is_(None))
+    )
     if point is not None:
         customers.note_bounce(tx, int(point), code)
 

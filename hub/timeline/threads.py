@@ -46,6 +46,7 @@ _BY_SUBJECT = (
     .where(
         _cp.kind == ContactKind.EMAIL.value,
         _cp.address == bindparam("sender"),
+        _cp.removed_at.is_(None),
         _c.channel_id == bindparam("channel_id"),
         _c.last_entry_at > bindparam("since"),
     )
@@ -66,6 +67,7 @@ _THEIRS = (
         _c.id.in_(bindparam("candidates", expanding=True)),
         _cp.kind == ContactKind.EMAIL.value,
         _cp.address == bindparam("sender"),
+        _cp.removed_at.is_(None),
     )
 )
 

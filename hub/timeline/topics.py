@@ -10,7 +10,9 @@ from typing import Any
 
 from sqlalchemy import Row, Table, select, update
 
+from hub.agents import audit
 from hub.agents.queues import KEEP, Keep
+from hub.agents.viewer import Viewer
 from hub.domain.events import STAFF, TopicChanged
 from hub.domain.views import TopicView
 from hub.errors import Conflict, InvalidInput, NotFound
@@ -41,6 +43,7 @@ def create_topic(
     queue_id: int | None = None,
     owner_id: int | None = None,
     policy_id: int | None = None,
+    actor: Viewer | None = None,
 ) -> TopicView:
     """Conflict if there is one of this name, in small or capital letters; InvalidInput naming what is wrong."""
     name = _check_name(tx, name, None)
@@ -56,6 +59,7 @@ def create_topic(
     row = tx.first(tx.insert_if_new(tables.topic).values(**values).returning(_t.id))
     if row is None:  # somebody made it at this very moment
         raise _taken()
+    audit.note(tx, actor, "topic.created", "topic", row.id, {"name": name})
     return _tell(tx, row.id)
 
 
@@ -70,6 +74,7 @@ def update_topic(
     policy_id: int | Keep | None = KEEP,
     active: bool | None = None,
     expected_version: int | None = None,
+    actor: Viewer | None = None,
 ) -> TopicView:
     """None leaves a thing as it is, and so does KEEP where None switches it off. Another policy holds for all that is open
     at once; another queue or owner for what gets the topic from now on."""
@@ -92,13 +97,15 @@ def update_topic(
     tx.execute(update(tables.topic).where(_t.id == topic_id).values(version=_t.version + 1, **changed))
     if "policy_id" in changed:
         tx.wake("clocks")
-    return _tell(tx, topic_id)
+    view = _tell(tx, topic_id)
+    audit.note_change(tx, actor, "topic.changed", "topic", topic_id, _view(before), view)
+    return view
 
 
-def disown(tx: Tx, user_id: int) -> None:
+def disown(tx: Tx, user_id: int, *, actor: Viewer | None = None) -> None:
     """The person handles nothing any more: their topics go to the department alone."""
     for row in tx.rows(select(_t.id).where(_t.owner_id == user_id).order_by(_t.id)):
-        update_topic(tx, row.id, owner_id=None)
+        update_topic(tx, row.id, owner_id=None, actor=actor)
 
 
 def _check_targets(tx: Tx, queue_id: object, owner_id: object, policy_id: object) -> None:

@@ -7,7 +7,6 @@ from hub.domain.states import AgentState
 from hub.domain.views import AgentView, NumbersView
 from hub.kpi.board import load_numbers
 from hub.routing import dispatcher
-from hub.store.database import Tx
 from hub.web.api import Access, Context, endpoint
 from hub.web.schemas import Page, SetAgentState, SetMyState
 
@@ -31,14 +30,9 @@ async def get_my_numbers(context: Context) -> NumbersView:
     return await context.hub.database.read(lambda tx: load_numbers(tx, user_id, tx.now))
 
 
-def _set_state(tx: Tx, user_id: int, state: AgentState, reason: str | None) -> AgentView:
-    if state is AgentState.OFFLINE:
-        dispatcher.sign_out(tx, user_id)
-        return roster.load_agent_views(tx, [user_id])[0]
-    return roster.change_agent_state(tx, user_id, state, reason)
-
-
 @endpoint("PUT", "/agents/{user_id}/state", access=Access.SUPERVISOR, summary="Change an agent's state")
 async def set_agent_state(context: Context, user_id: int, body: SetAgentState) -> AgentView:
     """`offline` takes ringing and live work back to the queue."""
-    return await context.hub.database.transaction(_set_state, user_id, AgentState(body.state), body.reason)
+    return await context.hub.database.transaction(
+        dispatcher.set_state_of, context.viewer, user_id, AgentState(body.state), body.reason
+    )

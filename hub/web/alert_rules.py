@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from sqlalchemy import Row
 
+from hub.agents.viewer import Viewer
 from hub.domain.values import Role
 from hub.domain.views import KpiAlertView
 from hub.kpi import limits
@@ -32,7 +33,9 @@ async def list_alert_rules(context: Context) -> Page[AlertRuleView]:
 async def create_alert_rule(context: Context, body: NewAlertRule) -> AlertRuleView:
     """422 names every fault. Addresses of our own network are refused for webhooks unless the hub's settings allow them."""
     hub = context.hub
-    return await hub.database.transaction(_create, hub.vault, _rule(body), may_be_private=hub.settings.private_webhooks)
+    return await hub.database.transaction(
+        _create, hub.vault, _rule(body), may_be_private=hub.settings.private_webhooks, actor=context.viewer
+    )
 
 
 @endpoint("PUT", "/alert-rules/{rule_id}", access=Access.ADMIN, summary="Change a limit")
@@ -47,13 +50,14 @@ async def replace_alert_rule(context: Context, rule_id: int, body: SaveAlertRule
         _rule(body),
         body.expected_version,
         may_be_private=hub.settings.private_webhooks,
+        actor=context.viewer,
     )
 
 
 @endpoint("DELETE", "/alert-rules/{rule_id}", access=Access.ADMIN, summary="Watch a limit no longer")
 async def remove_alert_rule(context: Context, rule_id: int) -> None:
     """Its alerts stay in the list."""
-    await context.hub.database.transaction(limits.remove_rule, rule_id)
+    await context.hub.database.transaction(limits.remove_rule, rule_id, actor=context.viewer)
 
 
 @endpoint("POST", "/alert-rules/{rule_id}/test", access=Access.ADMIN, summary="Try whether messages arrive")
@@ -70,14 +74,14 @@ async def list_kpi_alerts(
     return Page(await context.hub.database.read(limits.load_alerts, limit, rule))
 
 
-def _create(tx: Tx, vault: Vault, given: Rule, *, may_be_private: bool) -> AlertRuleView:
-    return _load_view(tx, limits.create_rule(tx, vault, given, may_be_private=may_be_private))
+def _create(tx: Tx, vault: Vault, given: Rule, *, may_be_private: bool, actor: Viewer) -> AlertRuleView:
+    return _load_view(tx, limits.create_rule(tx, vault, given, may_be_private=may_be_private, actor=actor))
 
 
 def _replace(
-    tx: Tx, vault: Vault, rule_id: int, given: Rule, expected_version: int, *, may_be_private: bool
+    tx: Tx, vault: Vault, rule_id: int, given: Rule, expected_version: int, *, may_be_private: bool, actor: Viewer
 ) -> AlertRuleView:
-    limits.replace_rule(tx, vault, rule_id, given, expected_version, may_be_private=may_be_private)
+    limits.replace_rule(tx, vault, rule_id, given, expected_version, may_be_private=may_be_private, actor=actor)
     return _load_view(tx, rule_id)
 
 

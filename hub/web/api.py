@@ -29,7 +29,7 @@ import math
 import re
 import typing
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import Enum
 from types import ModuleType
@@ -43,6 +43,7 @@ from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from hub.agents.link_mails import Forgotten
 from hub.agents.viewer import Viewer, find_viewer_by_api_key, find_viewer_by_session, touch
 from hub.domain.values import Role
 from hub.errors import (
@@ -70,6 +71,7 @@ from hub.timeline.adapters import Adapters
 from hub.timeline.inbound import Intake
 from hub.web.report_turns import ReportTurns
 from hub.web.security import REQUEST_ID, is_own_origin
+from hub.webhooks.sending import WebhookSender
 
 if TYPE_CHECKING:
     from hub.web.chat_socket import ChatSockets
@@ -147,6 +149,10 @@ class HubLike(Protocol):
     @property
     def teller(self) -> Teller: ...
     @property
+    def forgotten(self) -> Forgotten: ...
+    @property
+    def webhook_sender(self) -> WebhookSender: ...
+    @property
     def report_turns(self) -> ReportTurns: ...
 
 
@@ -198,7 +204,9 @@ async def access_viewer(hub: HubLike, connection: HTTPConnection, *, is_use: boo
         viewer = await hub.database.read(find_viewer_by_session, token, hub.settings.session_idle_s)
     if is_use and viewer is not None and viewer.needs_touch:
         await hub.database.transaction(touch, viewer)
-    return viewer
+    if viewer is None or connection.client is None:
+        return viewer
+    return replace(viewer, address=connection.client.host)
 
 
 def check_csrf(hub: HubLike, viewer: Viewer, connection: HTTPConnection) -> None:

@@ -23,7 +23,7 @@ async def create_api_key(context: Context, body: NewApiKey) -> IssuedApiKey:
     """The answer is the only place where the token is ever shown. The key acts in your name, with the role it is given
     and never more than your own."""
     key, token = await context.hub.database.transaction(
-        accounts.create_api_key, context.viewer.user_id, body.name, body.role
+        accounts.create_api_key, context.viewer.user_id, body.name, body.role, actor=context.viewer
     )
     return IssuedApiKey(**_view(key).model_dump(), token=token)
 
@@ -31,7 +31,7 @@ async def create_api_key(context: Context, body: NewApiKey) -> IssuedApiKey:
 @endpoint("DELETE", "/api-keys/{key_id}", access=Access.ADMIN, summary="Revoke an API key")
 async def revoke_api_key(context: Context, key_id: int) -> None:
     """It stops working at once."""
-    await context.hub.database.transaction(accounts.revoke_api_key, key_id)
+    await context.hub.database.transaction(accounts.revoke_api_key, key_id, actor=context.viewer)
 
 
 def _view(key: KeptApiKey) -> ApiKey:

@@ -43,7 +43,7 @@ async def list_calendars(context: Context) -> Page[CalendarView]:
 async def create_calendar(context: Context, body: NewCalendar) -> CalendarView:
     """409 `name_taken` if there is one of this name. Faults are named by their place: `zone`, `week.monday.0`,
     `special.3.day` …"""
-    return await context.hub.database.transaction(calendars.create_calendar, _text(body))
+    return await context.hub.database.transaction(calendars.create_calendar, _text(body), actor=context.viewer)
 
 
 # Before the paths with an id: routes are tried in their order.
@@ -81,7 +81,9 @@ async def save_calendar(context: Context, calendar_id: int, body: SaveCalendar) 
     """Replaces it by a new version. What was before counts as it was then; what goes by it looks again at once."""
 
     def save(tx: Tx) -> CalendarView:
-        view = calendars.save_calendar(tx, calendar_id, _text(body), expected_version=body.expected_version)
+        view = calendars.save_calendar(
+            tx, calendar_id, _text(body), expected_version=body.expected_version, actor=context.viewer
+        )
         clocks.calendar_changed(tx, calendar_id)
         return view
 
@@ -91,7 +93,7 @@ async def save_calendar(context: Context, calendar_id: int, body: SaveCalendar) 
 @endpoint("DELETE", "/calendars/{calendar_id}", access=Access.ADMIN, summary="Remove a calendar")
 async def delete_calendar(context: Context, calendar_id: int) -> None:
     """409 `in_use`, naming them, while queues, rules in force, menus or the clocks of open conversations go by it."""
-    await context.hub.database.transaction(calendars.delete_calendar, calendar_id)
+    await context.hub.database.transaction(calendars.delete_calendar, calendar_id, actor=context.viewer)
 
 
 def _for_viewer(context: Context, view: CalendarView) -> CalendarView:

@@ -72,6 +72,7 @@ async def create_channel(context: Context, body: NewChannel) -> ChannelDetail:
             reopen_window_s=body.reopen_window_s,
             provider=body.provider,
             flow_id=body.flow_id,
+            actor=context.viewer,
         )
         return _load(tx, hub, body.id)
 
@@ -126,6 +127,7 @@ async def update_channel(context: Context, channel_id: str, body: UpdateChannel)
             reopen_window_s=body.reopen_window_s,
             flow_id=body.flow_id,
             changes_flow="flow_id" in body.model_fields_set,
+            actor=context.viewer,
         )
         return _load(tx, hub, channel_id)
 

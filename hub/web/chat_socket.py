@@ -537,7 +537,9 @@ class ChatSockets:
         if visitor.conversation is None:
             return
         view = await hub.database.read(conversations.load_conversation, visitor.conversation.id)
-        topics = conversation_topics(view.queue_id, view.assignee_id) | {customer_topic(view.customer_id)}
+        topics = conversation_topics(view.queue_id, view.assignee_id, view.participant_ids) | {
+            customer_topic(view.customer_id)
+        }
         hub.notices.say(Typing(view.id, None, view.customer_name), topics)
 
     async def _identify(self, hub: HubLike, channel: Channel, visitor: _Visitor, frame: chat.IdentifyFrame) -> None:

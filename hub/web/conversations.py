@@ -6,16 +6,20 @@ from datetime import datetime
 from typing import Literal
 
 from hub.agents.viewer import Viewer
+from hub.channels.channel import Channel
 from hub.domain.events import Typing, conversation_topics, customer_topic, visitor_topic
+from hub.domain.mail import MailKind
 from hub.domain.states import ConversationStatus
 from hub.domain.values import AuthorKind, ChannelKind, Direction, EntryKind
 from hub.domain.views import Author, ConversationView, EntryView
-from hub.errors import Conflict, InvalidInput
+from hub.errors import Conflict, InvalidInput, NotFound
 from hub.routing import dispatcher
 from hub.store import tables
 from hub.store.database import Tx
 from hub.store.idempotency import once, record_answer
-from hub.timeline import conversations, outbox
+from hub.timeline import conversations, custom_fields, mentions, outbox
+from hub.timeline.mails import MailWish
+from hub.timeline.participants import write_ids
 from hub.web.api import DEFAULT_LIMIT, Access, Context, Limit, endpoint, read_cursor, write_cursor
 from hub.web.schemas import (
     Claim,
@@ -24,12 +28,14 @@ from hub.web.schemas import (
     NewNote,
     Page,
     Park,
+    SetFields,
     SettleDelivery,
     TimelinePage,
     Transfer,
 )
 from hub.web.writing import check_message, ending_of, message_of
 from hub.writing import drafts, planned, posting, uploads
+from hub.writing.posting import Message
 
 
 @endpoint("GET", "/conversations", access=Access.AGENT, summary="List conversations")
@@ -63,12 +69,49 @@ async def list_conversations(
     return Page(items=items, next_cursor=more)
 
 
-@endpoint("POST", "/conversations", access=Access.AGENT, status=201, summary="Write to a customer first")
+def _start(
+    tx: Tx, viewer: Viewer, body: NewConversation, channel: Channel | None, key: str | None, request_hash: str
+) -> ConversationView:
+    tx.lock_routing()
+    earlier = once(tx, viewer.user_id, key, request_hash)
+    if earlier is not None:
+        return conversations.access_conversation(tx, viewer, earlier)
+    view = dispatcher.open_conversation(tx, viewer, body.channel_id, body.contact_point_id, body.subject)
+    if body.text is not None and channel is not None:
+        tx.lock_conversations([view.id])
+        # What waited there in the queue is theirs from now on, as with every answer.
+        view = dispatcher.hold_for_reply(tx, viewer, view.id)
+        planned.post_held(tx, viewer, view)
+        is_mail = view.channel_kind is ChannelKind.EMAIL
+        message = Message(body.text, mail=MailWish(kind=MailKind.NEW, subject=body.subject) if is_mail else None)
+        # Told before anything is kept: no empty conversation is left behind.
+        posting.check_carried(channel, posting.load_target(tx, viewer, view.id, message), body.text)
+        posting.post(tx, view, viewer, message, segments=channel.segments(body.text), client_key=key)
+        view = conversations.load_conversation(tx, view.id)
+    record_answer(tx, viewer.user_id, key, view.id)
+    return view
+
+
+@endpoint(
+    "POST",
+    "/conversations",
+    access=Access.AGENT,
+    status=201,
+    summary="Write to a customer first",
+    idempotent=True,
+)
 async def open_conversation(context: Context, body: NewConversation) -> ConversationView:
-    """The open conversation of that contact point on that channel if there is one, else a new one, held by you. By mail it
-    is always a new one."""
+    """The open conversation of that contact point on that channel if there is one, else a new one in the channel's queue,
+    held by you. By mail it is always a new one. With `text` it is sent at once: all of it happens, or nothing. 409
+    `opted_out`, `calls_refused`, `address_removed`, `chat_closed` say why not."""
+    channel = None
+    if body.text is not None:
+        try:
+            channel = await context.hub.channels.get(body.channel_id)
+        except NotFound:
+            raise InvalidInput("no such channel", fields={"channel_id": "there is no such channel"}) from None
     return await context.hub.database.transaction(
-        dispatcher.open_conversation, context.viewer, body.channel_id, body.contact_point_id, body.subject
+        _start, context.viewer, body, channel, context.idempotency_key, context.request_hash
     )
 
 
@@ -158,15 +201,19 @@ def _post_note(
     earlier = once(tx, viewer.user_id, key, request_hash)
     if earlier is not None:
         return conversations.load_entry(tx, earlier)
-    entry, _ = conversations.add_entry(
+    named = mentions.read_mentions(tx, viewer, before, [mentions.Ref(each.kind, each.id) for each in body.mentions])
+    entry, view = conversations.add_entry(
         tx,
         before,
         kind=EntryKind.NOTE,
         direction=Direction.INTERNAL,
         author=Author(AuthorKind.AGENT, viewer.name, viewer.user_id),
         text=body.text,
+        data=named.words,
         client_key=key,
+        participants=write_ids({*before.participant_ids, *named.newcomers}),
     )
+    mentions.tell_mentions(tx, viewer, entry, view, named)
     drafts.end(tx, viewer.user_id, conversation_id, ending_of(body.draft), "note")
     record_answer(tx, viewer.user_id, key, entry.id)
     return entry
@@ -181,7 +228,7 @@ def _post_note(
     idempotent=True,
 )
 async def post_note(context: Context, conversation_id: int, body: NewNote) -> EntryView:
-    """Never shown to the customer."""
+    """Never shown to the customer. Whoever is mentioned is told, and sees the conversation from then on."""
     return await context.hub.database.transaction(
         _post_note, context.viewer, conversation_id, body, context.idempotency_key, context.request_hash
     )
@@ -198,12 +245,25 @@ async def settle_delivery(context: Context, entry_id: int, body: SettleDelivery)
     return await context.hub.database.transaction(_settle, context.viewer, entry_id, body.action)
 
 
+@endpoint(
+    "DELETE",
+    "/conversations/{conversation_id}/participants/{user_id}",
+    access=Access.AGENT,
+    summary="Take somebody out who was asked into it",
+)
+async def remove_participant(context: Context, conversation_id: int, user_id: int) -> ConversationView:
+    """Yourself, or (who holds it, and supervisors) a colleague. Who is not in it stays out."""
+    return await context.hub.database.transaction(mentions.leave, context.viewer, conversation_id, user_id)
+
+
 @endpoint("POST", "/conversations/{conversation_id}/typing", access=Access.AGENT, summary="You are typing")
 async def post_typing(context: Context, conversation_id: int) -> None:
     """Shown to colleagues who look at it, and to a chat visitor, for a few seconds. Send it every 3 s at most."""
     viewer = context.viewer
     view = await context.hub.database.read(conversations.access_conversation, viewer, conversation_id)
-    topics = conversation_topics(view.queue_id, view.assignee_id) | {customer_topic(view.customer_id)}
+    topics = conversation_topics(view.queue_id, view.assignee_id, view.participant_ids) | {
+        customer_topic(view.customer_id)
+    }
     if view.channel_kind is ChannelKind.CHAT:
         topics |= {visitor_topic(view.contact_point_id)}
     context.hub.notices.say(Typing(conversation_id, viewer.user_id, viewer.name), topics)
@@ -253,7 +313,16 @@ async def unpark(context: Context, conversation_id: int) -> ConversationView:
 
 @endpoint("POST", "/conversations/{conversation_id}/resolve", access=Access.AGENT, summary="It is done")
 async def resolve(context: Context, conversation_id: int) -> ConversationView:
+    """409 `fields_missing` names what must be filled in first."""
     return await context.hub.database.transaction(dispatcher.resolve, context.viewer, conversation_id)
+
+
+@endpoint("PATCH", "/conversations/{conversation_id}/fields", access=Access.AGENT, summary="Fill in its fields")
+async def set_fields(context: Context, conversation_id: int, body: SetFields) -> ConversationView:
+    """Only what `fields` names changes. 409 `field_conflict` names what somebody changed since it was as `seen` says."""
+    return await context.hub.database.transaction(
+        custom_fields.change_conversation, context.viewer, conversation_id, body.fields, body.seen
+    )
 
 
 @endpoint("POST", "/conversations/{conversation_id}/reopen", access=Access.AGENT, summary="Open it again")

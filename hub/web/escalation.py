@@ -41,7 +41,9 @@ async def list_policies(context: Context) -> Page[PolicyView]:
 @endpoint("POST", "/escalation-policies", access=Access.ADMIN, status=201, summary="Create an escalation policy")
 async def create_policy(context: Context, body: NewPolicy) -> PolicyView:
     """409 `name_taken` if there is one of this name. It holds once a queue or a topic has it."""
-    return _view(await context.hub.database.transaction(policies.create_policy, body.name, _given(body)))
+    return _view(
+        await context.hub.database.transaction(policies.create_policy, body.name, _given(body), actor=context.viewer)
+    )
 
 
 @endpoint("GET", "/escalation-policies/{policy_id}", access=Access.SUPERVISOR, summary="One escalation policy")
@@ -54,7 +56,12 @@ async def update_policy(context: Context, policy_id: int, body: UpdatePolicy) ->
     """A new version, which holds for all open work at once. What had become due before stays as it was."""
     return _view(
         await context.hub.database.transaction(
-            policies.update_policy, policy_id, body.name, _given(body), body.expected_version
+            policies.update_policy,
+            policy_id,
+            body.name,
+            _given(body),
+            body.expected_version,
+            actor=context.viewer,
         )
     )
 
@@ -62,7 +69,7 @@ async def update_policy(context: Context, policy_id: int, body: UpdatePolicy) ->
 @endpoint("DELETE", "/escalation-policies/{policy_id}", access=Access.ADMIN, summary="Remove an escalation policy")
 async def delete_policy(context: Context, policy_id: int) -> None:
     """409 `in_use`, naming them, while queues or topics have it."""
-    await context.hub.database.transaction(policies.delete_policy, policy_id)
+    await context.hub.database.transaction(policies.delete_policy, policy_id, actor=context.viewer)
 
 
 def _given(body: NewPolicy) -> dict[str, object]:

@@ -73,7 +73,7 @@ async def list_flows(context: Context) -> Page[FlowView]:
 @endpoint("POST", "/flows", access=Access.ADMIN, status=201, summary="Create a menu")
 async def create_flow(context: Context, body: NewFlow) -> FlowView:
     """409 `name_taken` if there is one of this name. Callers hear it once a line has it (`flow_id` of the channel)."""
-    return _view(await context.hub.database.transaction(flows.create_flow, body.name, body.body))
+    return _view(await context.hub.database.transaction(flows.create_flow, body.name, body.body, actor=context.viewer))
 
 
 # Before the paths with an id: routes are tried in their order.
@@ -104,7 +104,14 @@ async def update_flow(context: Context, flow_id: int, body: UpdateFlow) -> FlowV
     `version_conflict` if somebody changed it meanwhile."""
 
     def change(tx: Tx) -> StoredFlow:
-        return flows.update_flow(tx, flow_id, name=body.name, body=body.body, expected_version=body.expected_version)
+        return flows.update_flow(
+            tx,
+            flow_id,
+            name=body.name,
+            body=body.body,
+            expected_version=body.expected_version,
+            actor=context.viewer,
+        )
 
     return _view(await context.hub.database.transaction(change))
 
@@ -112,7 +119,7 @@ async def update_flow(context: Context, flow_id: int, body: UpdateFlow) -> FlowV
 @endpoint("DELETE", "/flows/{flow_id}", access=Access.ADMIN, summary="Remove a menu")
 async def delete_flow(context: Context, flow_id: int) -> None:
     """409 `in_use`, naming them, while lines have it."""
-    await context.hub.database.transaction(flows.delete_flow, flow_id)
+    await context.hub.database.transaction(flows.delete_flow, flow_id, actor=context.viewer)
 
 
 @endpoint("POST", "/flows/{flow_id}/try", access=Access.SUPERVISOR, summary="Try out a menu")
@@ -207,7 +214,7 @@ async def upload_sound(context: Context, name: str = "", language: str = "en") -
         raise InvalidInput("the sound cannot be kept so", fields=faults)
     sound = await asyncio.to_thread(_read, content)
     key = await asyncio.to_thread(hub.files.write, sound.content)
-    row = await hub.database.transaction(sounds.create_sound, name, language, key, sound)
+    row = await hub.database.transaction(sounds.create_sound, name, language, key, sound, actor=context.viewer)
     return _sound_view(row, [])
 
 
@@ -236,7 +243,7 @@ async def play_sound(context: Context, sound_id: int) -> Response:
 @endpoint("DELETE", "/sounds/{sound_id}", access=Access.ADMIN, summary="Remove a sound")
 async def delete_sound(context: Context, sound_id: int) -> None:
     """409 `in_use`, naming them, while menus say it."""
-    key = await context.hub.database.transaction(sounds.delete_sound, sound_id)
+    key = await context.hub.database.transaction(sounds.delete_sound, sound_id, actor=context.viewer)
     await asyncio.to_thread(context.hub.files.delete, key)
 
 

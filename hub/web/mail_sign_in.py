@@ -85,7 +85,7 @@ async def callback(request: Request) -> Response:
             verifier=_verifier(hub.vault, state),
         )
         await hub.database.transaction(
-            channels.update_channel, hub.vault, channel_id, secrets={"oauth_refresh_token": token}
+            channels.update_channel, hub.vault, channel_id, secrets={"oauth_refresh_token": token}, actor=viewer
         )
         await hub.channels.reload(channel_id)
     except HubError as error:

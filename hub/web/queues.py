@@ -32,6 +32,7 @@ async def create_queue(context: Context, body: NewQueue) -> QueueView:
         member_ids=body.member_ids or (),
         signature=body.signature or "",
         settings=_settings(body),
+        actor=context.viewer,
     )
 
 
@@ -44,7 +45,7 @@ async def get_queue(context: Context, queue_id: int) -> QueueView:
 async def update_queue(context: Context, queue_id: int, body: UpdateQueue) -> QueueView:
     """Absent leaves a thing as it is, and so does `null` but for the wishes; lists replace what there was. Work that waits
     already is looked at anew at once."""
-    return await context.hub.database.transaction(queues.update_queue, queue_id, _settings(body))
+    return await context.hub.database.transaction(queues.update_queue, queue_id, _settings(body), actor=context.viewer)
 
 
 def _settings(body: UpdateQueue) -> QueueSettings:

@@ -163,7 +163,7 @@ async def get_recording_settings(context: Context) -> RecordingSettings:
 @endpoint("PUT", "/organisation/recordings", access=Access.ADMIN, summary="Say which recordings agents may hear")
 async def set_recording_settings(context: Context, body: SetRecordings) -> RecordingSettings:
     def change(tx: Tx) -> RecordingSettings:
-        recordings.set_rule(tx, body.recordings_for_agents)
+        recordings.set_rule(tx, body.recordings_for_agents, actor=context.viewer)
         return _settings(tx, context.hub.recordings.url)
 
     return await context.hub.database.transaction(change)

@@ -48,7 +48,7 @@ async def update_report_schedule(context: Context, schedule_id: int, body: Updat
 @endpoint("DELETE", "/report-schedules/{schedule_id}", access=Access.SUPERVISOR, summary="Send a report no more")
 async def delete_report_schedule(context: Context, schedule_id: int) -> None:
     """What is on its way to a mail server arrives; nothing else is sent."""
-    await context.hub.database.transaction(schedules.delete_schedule, schedule_id)
+    await context.hub.database.transaction(schedules.delete_schedule, schedule_id, actor=context.viewer)
 
 
 @endpoint(
@@ -57,7 +57,7 @@ async def delete_report_schedule(context: Context, schedule_id: int) -> None:
 async def send_report_now(context: Context, schedule_id: int) -> ReportSchedule:
     """The report as if it were due at this moment; `last_run` tells how it fares. 409 when there is a `hindrance` (its
     code), or `under_way` while the last one by hand has not been sent."""
-    return _view(await context.hub.database.transaction(runs.send_now, schedule_id))
+    return _view(await context.hub.database.transaction(runs.send_now, schedule_id, actor=context.viewer))
 
 
 def _draft(body: NewReportSchedule) -> Draft:

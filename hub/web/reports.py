@@ -13,6 +13,7 @@ from typing import Any, Literal, TypeVar
 from pydantic import AwareDatetime
 from starlette.responses import Response, StreamingResponse
 
+from hub.agents import audit
 from hub.agents.viewer import Viewer
 from hub.errors import InvalidInput
 from hub.kpi.cells import Dim
@@ -149,9 +150,9 @@ async def get_figures_csv(
     """As GET /reports/figures, by RFC 4180 in UTF-8, durations in seconds. `bom`: begins with the mark by which
     spreadsheets know UTF-8."""
     report = await _load(context, query, filters, params)
-    return StreamingResponse(
-        csv_parts(report, has_mark=bom), media_type=CSV_TYPE, headers=_download(file_name(report, "csv"))
-    )
+    name = file_name(report, "csv")
+    await _note_export(context, name)
+    return StreamingResponse(csv_parts(report, has_mark=bom), media_type=CSV_TYPE, headers=_download(name))
 
 
 @endpoint(
@@ -170,9 +171,16 @@ async def get_figures_xlsx(
     """As GET /reports/figures; a second sheet says what each figure means."""
     report = await _load(context, query, filters, params)
     name = file_name(report, "xlsx")
+    await _note_export(context, name)
     return StreamingResponse(
         await asyncio.to_thread(_written_xlsx, report, name), media_type=XLSX_TYPE, headers=_download(name)
     )
+
+
+async def _note_export(context: Context, name: str) -> None:
+    """Before the first byte leaves."""
+    data = {"name": name}
+    await context.hub.database.transaction(audit.note, context.viewer, "report.exported", "report", "", data)
 
 
 def _written_xlsx(report: Report, name: str) -> Iterator[bytes]:
@@ -451,6 +459,7 @@ async def get_moments_csv(context: Context, query: MomentsQuery) -> Response:
     """As GET /reports/moments, by RFC 4180 in UTF-8, durations in seconds."""
     report = await _read(context, _moments, query)
     name = f"moments-{report.since}-{report.until}.csv"
+    await _note_export(context, name)
     return StreamingResponse(csv_lines(report), media_type=CSV_TYPE, headers=_download(name))
 
 

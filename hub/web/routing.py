@@ -57,7 +57,9 @@ async def get_interruptions(context: Context) -> Interruptions:
 @endpoint("PUT", "/routing/interruptions", access=Access.ADMIN, summary="Say what may interrupt what")
 async def set_interruptions(context: Context, body: SetInterruptions) -> Interruptions:
     """Work that waits already is looked at anew at once. A kind that interrupts itself, and a circle, are refused."""
-    rules = await context.hub.database.transaction(interruption.set_rules, body.interrupts, body.exclusive)
+    rules = await context.hub.database.transaction(
+        interruption.set_rules, body.interrupts, body.exclusive, actor=context.viewer
+    )
     return _interruptions(rules)
 
 

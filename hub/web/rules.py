@@ -41,6 +41,7 @@ async def create_rules(context: Context, body: NewRules) -> RuleSetView:
             body.mode,
             _plain(body.rules),
             expected_version=body.expected_version,
+            actor=context.viewer,
         )
     )
 
@@ -77,7 +78,7 @@ async def deactivate_rules(context: Context) -> RulesOverview:
     """New work goes as it always did. 409 `not_active` if none were in force."""
 
     def switch(tx: Tx) -> RuleVersions:
-        placement.deactivate(tx)
+        placement.deactivate(tx, actor=context.viewer)
         return placement.load_versions(tx)
 
     return _overview(await context.hub.database.transaction(switch))
@@ -99,6 +100,7 @@ async def activate_rules(context: Context, version: int, body: ActivateRules | N
             version,
             expected_active=body.expected_active_version if body is not None else None,
             checks_active=checks,
+            actor=context.viewer,
         )
     )
 

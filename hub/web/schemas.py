@@ -12,24 +12,30 @@ from typing import Annotated, Generic, Literal, TypeVar
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SkipValidation, StringConstraints
 
+from hub.domain.consent import Purpose
 from hub.domain.events import HubEvent, VolatileEvent
+from hub.domain.fields import FieldKind, FieldValue, Subject
 from hub.domain.mail import Mailbox, Noise, SpanKind
+from hub.domain.placeholders import Name as PlaceholderName
 from hub.domain.states import AgentState, ConversationStatus, OfferOutcome
 from hub.domain.values import AgentChoice, ChannelKind, Role, SurveyKind
 from hub.domain.views import (
     AgentView,
     AlertView,
     CallView,
+    CannedScope,
     ChannelView,
     ContactPointView,
     ConversationView,
     CustomerView,
+    CustomFieldView,
     DraftMark,
     DraftView,
     EntryView,
     EstimateView,
     FigureDefaultsView,
     KpiAlertView,
+    NoticeRulesView,
     NumbersView,
     OfferView,
     PlannedView,
@@ -42,6 +48,7 @@ from hub.domain.views import (
     SkillView,
     SpecialDayView,
     TargetView,
+    TaskView,
     TeamView,
     TopicView,
     UserView,
@@ -49,7 +56,9 @@ from hub.domain.views import (
 from hub.routing.escalation import Clock, WorkState
 from hub.routing.rules import Rule
 from hub.staffing.erlang import MAX_AGENTS, MAX_CONCURRENCY
+from hub.timeline.search import SearchHit
 from hub.web.api import QueryFields
+from hub.webhooks.catalogue import Told
 
 T = TypeVar("T")
 
@@ -158,7 +167,7 @@ class Snapshot(Answer):
     estimates: list[EstimateView]
     # How long every queue is; one that has not been counted yet is not in it. Empty for agents.
     queue_lengths: list[QueueLengthView]
-    # One's own that have not been seen.
+    # One's own that have not been seen: the newest 200, which is more than anybody counts.
     alerts: list[AlertView]
     # Those that go on, as far as the viewer may see them.
     calls: list[CallView]
@@ -174,6 +183,11 @@ class Snapshot(Answer):
     figure_defaults: FigureDefaultsView
     # Limits that are broken now. Empty for agents.
     kpi_alerts: list[KpiAlertView]
+    # What the viewer has to do, and what anybody of their queues has; what is due first.
+    tasks: list[TaskView]
+    # How the viewer wants to be told.
+    notice_rules: NoticeRulesView
+    custom_fields: list[CustomFieldView]
     # Where the viewer has begun to write.
     drafts: list[DraftMark]
 
@@ -227,8 +241,18 @@ class NewMessage(Request):
     draft: EndedDraft | None = None
 
 
+class Mention(Request):
+    """A colleague, a team or a queue, all of whose people are told."""
+
+    kind: Literal["user", "team", "queue"]
+    id: Annotated[int, Field(gt=0)]
+
+
 class NewNote(Request):
+    """`mentions`: who is named in the text, each by their name behind an @."""
+
     text: Text
+    mentions: Annotated[list[Mention], Field(max_length=20)] = []
     draft: EndedDraft | None = None
 
 
@@ -400,11 +424,12 @@ class WhyConversation(Answer):
 
 class NewConversation(Request):
     """The hub writes first: on this channel account to this contact point (one open conversation each: an open one is
-    used again; by mail a new one with its own `subject`)."""
+    used again; by mail a new one with its own `subject`). `text`: sent at once."""
 
     channel_id: str
     contact_point_id: int
     subject: Annotated[str, StringConstraints(strip_whitespace=True, max_length=500)] | None = None
+    text: Text | None = None
 
 
 class SettleDelivery(Request):
@@ -449,38 +474,187 @@ class CustomerCard(Answer):
 
 
 class TimelinePage(Answer):
-    """Entries oldest first; `previous_cursor` pages back in time. `conversations` are those the entries belong to."""
+    """Entries oldest first; `next_cursor` pages back in time. `conversations` are those the entries belong to.
+    `newer_cursor`: of a page around an entry, or onwards from one, where what is newer begins."""
 
     items: list[EntryView]
     next_cursor: str | None = None
+    newer_cursor: str | None = None
     conversations: list[ConversationView] = []
 
 
 # --- customers --------------------------------------------------------------------------------------------------------
 
 
-class UpdateCustomer(Request):
+# What a card line holds is checked where it is read (domain.card), in words.
+CardLine = Annotated[str, StringConstraints(strip_whitespace=True, max_length=1_000)]
+# By the keys of custom fields; null takes a value away. Checked where they are read (domain.fields).
+FieldValues = Annotated[
+    dict[Annotated[str, StringConstraints(max_length=60)], FieldValue | None], Field(max_length=100)
+]
+
+
+class CardFacts(Request):
+    """What stands on a card. Absent is left alone; so is null, but for `language`, `owner_id` and `preferred_channel`, which
+    it empties. The others are emptied by an empty text. `country`: ISO 3166-1 alpha-2; `time_zone`: an IANA name; `birthday`:
+    1990-05-17, or --05-17 without its year."""
+
     name: Name | None = None
     language: Annotated[str, StringConstraints(max_length=20)] | None = None
     note: Annotated[str, StringConstraints(max_length=4_000)] | None = None
     tier: Annotated[int, Field(ge=0, le=3)] | None = None
     owner_id: int | None = None
+    preferred_channel: Literal["sms", "phone", "email", "chat"] | None = None
+    company: CardLine | None = None
+    job_title: CardLine | None = None
+    country: CardLine | None = None
+    region: CardLine | None = None
+    town: CardLine | None = None
+    district: CardLine | None = None
+    street: CardLine | None = None
+    postcode: CardLine | None = None
+    time_zone: CardLine | None = None
+    birthday: CardLine | None = None
+    source: CardLine | None = None
+    tags: Annotated[list[CardLine], Field(max_length=100)] | None = None
+    fields: FieldValues = {}
+
+
+class SeenFacts(CardFacts):
+    """What the writer saw, as far as they changed it."""
+
+    # An unnamed card is seen as it is.
+    name: Annotated[str, StringConstraints(max_length=1_000)] | None = None
+
+
+class UpdateCustomer(CardFacts):
+    """Two edits of different facts are both kept, and tags are merged one by one. With `seen`, a fact that says something
+    else by now is a 409 `field_conflict` that names it; with `expected_version`, any change of the card is a 409
+    `version_conflict`."""
+
+    seen: SeenFacts | None = None
     expected_version: int | None = None
 
 
 # What is no number or mailbox is refused where it is read, in words.
 Address = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=254)]
+Label = Annotated[str, StringConstraints(strip_whitespace=True, max_length=40)]
 
 
-class NewCustomer(Request):
+class NewCustomer(CardFacts):
+    """`phone` and `email` are the first addresses."""
+
     name: Name
-    language: Annotated[str, StringConstraints(max_length=20)] | None = None
     phone: Address | None = None
+    email: Address | None = None
 
 
 class NewContactPoint(Request):
-    kind: Literal["phone", "email"]
+    """A handle is `network:name` (telegram:ani): telegram, instagram, facebook, messenger, x, tiktok, linkedin, youtube."""
+
+    kind: Literal["phone", "email", "handle"]
     address: Address
+    label: Label = ""
+
+
+class UpdateContactPoint(Request):
+    """Absent and null leave a thing as it is. `address` corrects a typing mistake; 409 `verified` if the customer has written
+    from there."""
+
+    label: Label | None = None
+    is_main: bool | None = None
+    address: Address | None = None
+
+
+class SetConsent(Request):
+    """What a customer said to somebody, or wrote on a form, about one address, channel and purpose."""
+
+    contact_point_id: int
+    channel: Literal["sms", "phone", "email", "chat", "loopback"]
+    purpose: Purpose = Purpose.SERVICE
+    given: bool
+    how: Literal["told", "form", "import"] = "told"
+    note: Annotated[str, StringConstraints(strip_whitespace=True, max_length=500)] = ""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownCustomer:
+    """Whoever might be the person that is being added. `may_open`: you may look at the card. `address`: by which they are
+    known, if it is the same; null: the name is alike."""
+
+    id: int
+    name: str
+    may_open: bool
+    address: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class CardWords:
+    """What stands on other cards, most frequent first: to be offered while one types."""
+
+    sources: list[str]
+    tags: list[str]
+
+
+# --- custom fields ------------------------------------------------------------------------------------------------------
+
+
+class FieldOptionIn(Request):
+    key: Annotated[str, StringConstraints(strip_whitespace=True, max_length=60)]
+    label: Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)]
+    active: bool = True
+
+
+FieldLine = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)]
+
+
+class NewCustomField(Request):
+    """`key`: by which the API and exports name it; it never changes. `required` is for conversations: they are not resolved
+    without it. `editable_by`: this role and those above."""
+
+    subject: Subject
+    key: Annotated[str, StringConstraints(strip_whitespace=True, max_length=60)]
+    name: FieldLine
+    kind: FieldKind
+    hint: FieldLine = ""
+    options: Annotated[list[FieldOptionIn], Field(max_length=500)] = []
+    section: FieldLine = ""
+    required: bool = False
+    editable_by: Role = Role.AGENT
+
+
+class UpdateCustomField(Request):
+    """Absent and null leave a thing as it is. 409 `in_use` for another kind, or an option less, of what has values."""
+
+    name: FieldLine | None = None
+    kind: FieldKind | None = None
+    hint: FieldLine | None = None
+    options: Annotated[list[FieldOptionIn], Field(max_length=500)] | None = None
+    section: FieldLine | None = None
+    required: bool | None = None
+    editable_by: Role | None = None
+    active: bool | None = None
+    expected_version: int | None = None
+
+
+class FieldOrder(Request):
+    """Fields of one subject, in the order in which forms show them."""
+
+    field_ids: Annotated[list[int], Field(min_length=1, max_length=100)]
+
+
+@dataclass(frozen=True, slots=True)
+class FieldUse:
+    """So many cards or conversations have a value; 1000 stands for so many and more."""
+
+    count: int
+
+
+class SetFields(Request):
+    """Values of custom fields by their keys; null takes one away. `seen`: what the writer saw of them."""
+
+    fields: FieldValues
+    seen: FieldValues = {}
 
 
 # --- administration ---------------------------------------------------------------------------------------------------
@@ -2471,3 +2645,463 @@ class TestSent(Answer):
 
 class FollowUp(Request):
     done: bool
+
+
+# --- the audit log ------------------------------------------------------------------------------------------------------
+
+
+class AuditAct(Answer):
+    """`actor_id` null: the hub itself, its command line, or somebody who is not signed in. `data`: what a sentence needs:
+    `name` is what the subject was called, `changes` field → [before, after], or "changed"."""
+
+    id: str
+    at: datetime
+    actor_id: int | None
+    actor_name: str
+    api_key_name: str | None
+    address: str | None
+    action: str
+    subject: str
+    subject_id: str
+    data: dict[str, object]
+
+
+# --- links that let people in -------------------------------------------------------------------------------------------
+
+# What token_urlsafe(32) makes, and a little more.
+Token = Annotated[str, StringConstraints(min_length=20, max_length=100, pattern=r"^[A-Za-z0-9_-]+$")]
+LanguageTag = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})?$")]
+
+
+class NewInvitation(Request):
+    """`skills`: skill's id → level."""
+
+    email: Email
+    role: Role = Role.AGENT
+    language: LanguageTag = "en"
+    queue_ids: Annotated[list[int], Field(max_length=1_000)] = []
+    team_ids: Annotated[list[int], Field(max_length=1_000)] = []
+    skills: Annotated[dict[int, Annotated[int, Field(ge=1, le=5)]], Field(max_length=200)] = {}
+
+
+class InvitationView(Answer):
+    """`mail_state` null: no mail was sent, as there is no account to send from; `mail_code`: why one did not leave."""
+
+    id: int
+    email: str
+    role: Role
+    language: str
+    queue_ids: list[int]
+    team_ids: list[int]
+    invited_by: str | None
+    created_at: datetime
+    expires_at: datetime
+    mail_state: Literal["sent", "failed"] | None
+    mail_code: str | None
+
+
+class IssuedLinkView(Answer):
+    """`url` is shown once: it is kept nowhere."""
+
+    invitation: InvitationView
+    url: str
+
+
+class LinkToken(Request):
+    token: Token
+
+
+class LinkView(Answer):
+    """`name`: of whose password it is; "" for an invitation."""
+
+    kind: Literal["invitation", "password"]
+    email: str
+    name: str
+    language: str
+    organisation: str
+    invited_by: str | None
+    expires_at: datetime
+
+
+class UseLink(LinkToken):
+    """`name`: what the invited is called; not for a password."""
+
+    name: Name | None = None
+    password: Password
+
+
+class LinkUsed(Answer):
+    email: str
+
+
+class AskPassword(Request):
+    email: Email
+
+
+class OwnSessionView(Answer):
+    """`browser`: what it says of itself. `is_this`: the one that asks."""
+
+    id: str
+    address: str | None
+    browser: str | None
+    created_at: datetime
+    seen_at: datetime
+    is_screen: bool
+    is_this: bool
+
+
+# --- the first set-up ---------------------------------------------------------------------------------------------------
+
+SetUpStep = Literal["organisation", "account", "team", "channel", "test", "done"]
+SetUpCode = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=40)]
+
+
+class Welcome(Answer):
+    """`needs_set_up`: nobody administers this hub yet. `can_reset_password`: links can be sent by mail."""
+
+    needs_set_up: bool
+    can_reset_password: bool
+
+
+class SaveOrganisation(Request):
+    """`time_zone`: an IANA name; `country`: ISO 3166, two letters; `languages`: the customers', the usual one first."""
+
+    name: Name
+    time_zone: Zone
+    country: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")] | None = None
+    languages: Annotated[list[LanguageTag], Field(max_length=20)] = []
+
+
+class OrganisationView(Answer):
+    name: str
+    time_zone: str
+    country: str | None
+    languages: list[str]
+
+
+class SetUpKey(Request):
+    """`code`: what the hub printed when it started."""
+
+    code: SetUpCode
+
+
+class SetUpOrganisation(SaveOrganisation, SetUpKey):
+    pass
+
+
+class SetUpAccount(SetUpKey):
+    name: Name
+    email: Email
+    password: Password
+    language: LanguageTag = "en"
+
+
+class SetUpView(Answer):
+    """`step`: which comes next; null: it is over."""
+
+    step: SetUpStep | None
+    organisation: OrganisationView
+
+
+class SetSetUpStep(Request):
+    """null: it is over, finished or not."""
+
+    step: SetUpStep | None
+
+
+# --- canned replies -----------------------------------------------------------------------------------------------------
+
+
+class CannedTextBody(Request):
+    """What is said in one language: en, hy, ka, az, uk or ru. In double braces stand placeholders, `{{customer.first_name}}`,
+    each with what is said where there is no value, if you like: `{{customer.first_name|there}}`."""
+
+    language: Annotated[str, StringConstraints(max_length=10)]
+    text: Annotated[str, StringConstraints(max_length=20_000)]
+    subject: Annotated[str, StringConstraints(max_length=2_000)] | None = None
+
+
+class NewCannedReply(Request):
+    """`code` is typed after a slash; `folder`: names with / between them. `scope`: personal (yours alone); all and queues
+    (those of `queue_ids`) are for supervisors to give. The first of `texts` is said where nothing speaks for another."""
+
+    title: Annotated[str, StringConstraints(max_length=1_000)]
+    code: Annotated[str, StringConstraints(max_length=1_000)]
+    folder: Annotated[str, StringConstraints(max_length=1_000)] = ""
+    scope: CannedScope = "personal"
+    queue_ids: Annotated[list[int], Field(max_length=500)] = []
+    texts: Annotated[list[CannedTextBody], Field(max_length=20)]
+
+
+class SaveCannedReply(NewCannedReply):
+    """All of it, as it is to be. 409 `version_conflict` with an `expected_version` that is no longer so."""
+
+    expected_version: int | None = None
+
+
+class RenderCannedReply(Request):
+    """`is_note`: it goes into a note, which has no markup. `language`: instead of the customer's. `uses`: it is put into a
+    message now, which is counted."""
+
+    conversation_id: int
+    is_note: bool = False
+    language: Annotated[str, StringConstraints(max_length=10)] | None = None
+    uses: bool = False
+
+
+class PreviewCannedReply(Request):
+    """`is_known` False: for a customer of whom only a number is known. `queue_id`: whose name is put in; null: the first."""
+
+    language: Annotated[str, StringConstraints(max_length=10)]
+    text: Annotated[str, StringConstraints(max_length=20_000)]
+    subject: Annotated[str, StringConstraints(max_length=2_000)] | None = None
+    queue_id: int | None = None
+    is_known: bool = True
+
+
+class RenderedReply(Answer):
+    """`missing`: placeholders that have no value here; they still stand in the text, to be filled in by hand."""
+
+    text: str
+    subject: str | None
+    language: str
+    missing: list[PlaceholderName]
+
+
+class PreviewedReply(Answer):
+    """`faults`: field (language, text, subject) → why it could not be kept."""
+
+    rendered: RenderedReply
+    faults: dict[str, str]
+
+
+# --- webhooks ---------------------------------------------------------------------------------------------------------
+
+
+class WebhookEvent(Answer):
+    """What an endpoint may ask for. `words`: when it is told. `data`: its fields → the API's names of what stands there."""
+
+    name: Told
+    words: str
+    data: dict[str, str]
+
+
+class NewWebhook(Request):
+    """Who is told what. Of `queue_ids` and `channel_ids` none means all; they leave alone what belongs to no queue or channel
+    (customers, agents)."""
+
+    url: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2_000)]
+    description: Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)] = ""
+    events: Annotated[list[Told], Field(max_length=100)]
+    queue_ids: Annotated[list[int], Field(max_length=500)] = []
+    channel_ids: Annotated[list[Annotated[str, StringConstraints(max_length=200)]], Field(max_length=500)] = []
+    enabled: bool = True
+
+
+class SaveWebhook(NewWebhook):
+    """The webhook whole. `expected_version`: what was seen."""
+
+    expected_version: int
+
+
+class WebhookView(Answer):
+    """`health`: ok, failing (since `failing_since`; nothing is tried before `paused_until`) or off. `off_reason`: why the hub
+    itself has switched it off; null: somebody did. `waiting` and `dead` deliveries are counted up to 10,000.
+    `old_secret_until`: until then deliveries are signed by the secret before, too."""
+
+    id: int
+    url: str
+    description: str
+    events: list[str]
+    queue_ids: list[int]
+    channel_ids: list[str]
+    enabled: bool
+    health: Literal["ok", "failing", "off"]
+    off_reason: Literal["failing", "gone"] | None
+    off_at: datetime | None
+    failing_since: datetime | None
+    failures_in_row: int
+    paused_until: datetime | None
+    secret_since: datetime
+    old_secret_until: datetime | None
+    waiting: int
+    dead: int
+    oldest_waiting_at: datetime | None
+    last_delivered_at: datetime | None
+    created_at: datetime
+    version: int
+
+
+class IssuedWebhook(WebhookView):
+    """`secret`: what its deliveries are signed with. It is shown here and never again."""
+
+    secret: str
+
+
+class WebhookSecret(Answer):
+    """The new secret, shown here and never again; until `old_until` deliveries are signed by the old one, too."""
+
+    secret: str
+    old_until: datetime
+
+
+class WebhookTest(Answer):
+    """What was answered to a test: `status` of the answer, its first bytes, and how long it took; null: `code` says in a
+    machine's word why there was none."""
+
+    arrived: bool
+    status: int | None
+    code: str | None
+    answer: str
+    duration_ms: int
+
+
+DeliveryState = Literal["waiting", "sending", "delivered", "dead"]
+
+
+class WebhookDelivery(Answer):
+    """`message_id`: the header webhook-id. `due_at`: when it is tried next (waiting). `status`, `code`, `duration_ms` are of
+    the last attempt."""
+
+    id: int
+    endpoint_id: int
+    message_id: str
+    type: str
+    state: DeliveryState
+    attempts: int
+    due_at: datetime | None
+    created_at: datetime
+    attempted_at: datetime | None
+    done_at: datetime | None
+    status: int | None
+    code: str | None
+    duration_ms: int | None
+
+
+class WebhookFailure(Answer):
+    at: datetime
+    status: int | None
+    code: str | None
+    duration_ms: int
+
+
+class WebhookDeliveryDetails(WebhookDelivery):
+    """`body`: what is sent, to the byte. `answer`: the first bytes of what was answered last. `failures`: attempts that
+    failed, the oldest first."""
+
+    url: str
+    body: str
+    answer: str
+    failures: list[WebhookFailure]
+
+
+class ReplayDead(Request):
+    """What was given up from this instant on is sent again."""
+
+    since: AwareDatetime
+
+
+class Replayed(Answer):
+    count: int
+
+
+# --- search and saved views ---------------------------------------------------------------------------------------------
+
+
+class SearchPage(Answer):
+    """`building_percent`: how much of the index there is, while it is being made; null: all of it."""
+
+    items: list[SearchHit]
+    next_cursor: str | None = None
+    building_percent: int | None = None
+
+
+class ViewFilter(Request):
+    """Which conversations; null and false ask nothing. `assignee`: me, none or a user's id; `tier`: at least this;
+    `is_troubled`: complaints and what has escalated; `within_days`: something was said lately; `words`: as in search."""
+
+    status: ConversationStatus | None = ConversationStatus.OPEN
+    assignee: Annotated[str, StringConstraints(pattern=r"^(me|none|[1-9][0-9]{0,16})$")] | None = None
+    queue_id: int | None = None
+    channel: ChannelKind | None = None
+    topic_id: int | None = None
+    tag: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=50)] | None = None
+    tier: Annotated[int, Field(ge=1, le=3)] | None = None
+    is_unanswered: bool = False
+    is_troubled: bool = False
+    is_complaint: bool = False
+    within_days: Annotated[int, Field(ge=1, le=366)] | None = None
+    words: Annotated[str, StringConstraints(strip_whitespace=True, max_length=400)] | None = None
+
+
+class NewSavedView(Request):
+    name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=60)]
+    is_shared: bool = False
+    filter: ViewFilter
+
+
+class UpdateSavedView(Request):
+    name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=60)] | None = None
+    is_shared: bool | None = None
+    filter: ViewFilter | None = None
+    expected_version: int | None = None
+
+
+# --- the inbox, tasks, and how one is told ----------------------------------------------------------------------------------
+
+
+class InboxItem(Answer):
+    """An alert with what a list of them shows: the beginning of the note it is about and the task, as they are now; null
+    where there is none, or it may not be seen (any more)."""
+
+    alert: AlertView
+    excerpt: str | None
+    task: TaskView | None
+
+
+class SeeAll(Request):
+    """The id of the newest that the screen has shown: what comes meanwhile stays unseen."""
+
+    up_to: Annotated[int, Field(gt=0)]
+
+
+class TaskFields(Request):
+    """What is to be done, when, and by whom: a person or a queue; neither: you."""
+
+    kind: Literal["follow_up", "call_back"] = "follow_up"
+    title: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+    note: Annotated[str, StringConstraints(strip_whitespace=True, max_length=2_000)] = ""
+    due_at: AwareDatetime
+    assignee_id: int | None = None
+    queue_id: int | None = None
+
+
+class NewTask(TaskFields):
+    """For one of a customer's conversations, whose timeline tells of it, or for the customer alone."""
+
+    customer_id: int | None = None
+    conversation_id: int | None = None
+
+
+class UpdateTask(TaskFields):
+    expected_version: int | None = None
+
+
+class EndTask(Request):
+    outcome: Literal["done", "dropped"]
+
+
+NoticeKind = Literal["offer", "call", "page", "mention", "task", "work", "alert"]
+TimeOfDay = Annotated[str, StringConstraints(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
+
+
+class SetNoticeRules(Request):
+    """All of them. `version`: the one that was seen (0: none were set yet)."""
+
+    silent: Annotated[list[NoticeKind], Field(max_length=10)] = []
+    hidden: Annotated[list[NoticeKind], Field(max_length=10)] = []
+    quiet_from: TimeOfDay | None = None
+    quiet_until: TimeOfDay | None = None
+    zone: Annotated[str, StringConstraints(max_length=60)] | None = None
+    quiet_states: Annotated[list[Literal["busy", "away"]], Field(max_length=5)] = []
+    version: Annotated[int, Field(ge=0)]

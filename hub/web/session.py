@@ -6,6 +6,7 @@ goes to the page in the answer's body, which no other site can read.
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import timedelta
 
 from hub.agents import accounts
@@ -13,7 +14,10 @@ from hub.domain.views import UserView
 from hub.errors import Conflict, Forbidden, InvalidInput, Unauthenticated
 from hub.store.database import Tx
 from hub.web.api import SESSION_COOKIE, Access, Context, endpoint
-from hub.web.schemas import ChangePassword, Session, SignIn, UpdateMe
+from hub.web.schemas import ChangePassword, OwnSessionView, Page, Session, SignIn, UpdateMe
+
+# As much as tells one browser from another.
+_BROWSER_LENGTH = 300
 
 
 @endpoint(
@@ -28,16 +32,26 @@ async def sign_in(context: Context, body: SignIn) -> Session:
     `Retry-After` says how long to wait."""
     hub = context.hub
     client = context.request.client
-    tried = accounts.throttles(hub.vault, body.email, client.host if client is not None else None)
+    address = client.host if client is not None else None
+    tried = accounts.throttles(hub.vault, body.email, address)
     await hub.database.transaction(accounts.begin_attempt, tried)
     known = await hub.database.read(accounts.find_credentials, body.email)
     if not await accounts.is_password(body.password, known.password_hash if known is not None else None) or not known:
+        # For an account that there is not just the same: time tells nobody which ones there are.
+        user_id = known.user_id if known is not None else None
+        await hub.database.transaction(accounts.note_failed_sign_in, user_id, address)
         raise Unauthenticated("the e-mail address or the password is wrong", code="bad_credentials")
     better_hash = None
     if accounts.is_outdated(known.password_hash):
         better_hash = await accounts.hash_password(body.password)
     opened = await hub.database.transaction(
-        accounts.open_session, known.user_id, tried, hub.settings.session_max_s, new_password_hash=better_hash
+        accounts.open_session,
+        known.user_id,
+        tried,
+        hub.settings.session_max_s,
+        new_password_hash=better_hash,
+        address=address,
+        browser=(context.request.headers.get("user-agent") or "")[:_BROWSER_LENGTH] or None,
     )
     set_session_cookie(context, opened.token, hub.settings.session_max_s)
     ends = hub.database.clock() + timedelta(seconds=hub.settings.session_max_s)
@@ -75,6 +89,33 @@ async def sign_out(context: Context) -> None:
         raise Forbidden("an API key has no session to end; revoke the key instead")
     await context.hub.database.transaction(accounts.close_session, context.viewer)
     set_session_cookie(context, "", 0)
+
+
+@endpoint("GET", "/me/sessions", access=Access.AGENT, summary="Where you are signed in")
+async def list_my_sessions(context: Context) -> Page[OwnSessionView]:
+    """The one used last first."""
+    hub = context.hub
+    found = await hub.database.read(accounts.load_sessions, context.viewer, hub.settings.session_idle_s)
+    return Page([OwnSessionView.model_validate(asdict(each)) for each in found])
+
+
+@endpoint("DELETE", "/me/sessions", access=Access.AGENT, summary="Sign out everywhere else")
+async def end_other_sessions(context: Context) -> None:
+    """All your sessions but this one end at once, screens on walls too."""
+    _check_is_session(context)
+    await context.hub.database.transaction(accounts.end_other_sessions, context.viewer)
+
+
+@endpoint("DELETE", "/me/sessions/{session_id}", access=Access.AGENT, summary="Sign out in one place")
+async def end_my_session(context: Context, session_id: str) -> None:
+    """404 for the session that asks: that one signs out."""
+    _check_is_session(context)
+    await context.hub.database.transaction(accounts.end_other_sessions, context.viewer, session_id)
+
+
+def _check_is_session(context: Context) -> None:
+    if context.viewer.session_hash is None:
+        raise Forbidden("an API key cannot sign its owner out")
 
 
 @endpoint("PATCH", "/me", access=Access.AGENT, summary="Change your name, language or signature")

@@ -95,14 +95,17 @@ async def get_adherence(context: Context, from_: date, to: date, agent: int | No
 async def copy_shifts(context: Context, body: CopyShifts) -> DaysWritten:
     """The seven days from the Monday `source` on become days of their own from the Monday `target` on."""
     _check_days(source=body.source, target=body.target)
-    days = await context.hub.database.transaction(shifts.copy_week, body.source, body.target, body.agents)
+    days = await context.hub.database.transaction(
+        shifts.copy_week, body.source, body.target, body.agents, actor=context.viewer
+    )
     return DaysWritten(days=days)
 
 
 @endpoint("POST", "/shifts/import", access=Access.SUPERVISOR, summary="Import schedules from CSV")
 async def import_shifts(context: Context, body: ImportShifts) -> DaysWritten:
     """Each day that is named is replaced by what the file says of it. All or nothing: 422 names each wrong line."""
-    return DaysWritten(days=await context.hub.database.transaction(shifts.import_csv, body.csv))
+    days = await context.hub.database.transaction(shifts.import_csv, body.csv, actor=context.viewer)
+    return DaysWritten(days=days)
 
 
 @endpoint("PUT", "/shifts/{user_id}/week", access=Access.SUPERVISOR, summary="Say which week repeats")
@@ -111,7 +114,7 @@ async def save_shift_week(context: Context, user_id: int, body: SaveShiftWeek) -
     _check_days(since=body.since)
 
     def save(tx: Tx) -> AgentShifts:
-        shifts.save_week(tx, user_id, body.since, [_texts(day) for day in body.week])
+        shifts.save_week(tx, user_id, body.since, [_texts(day) for day in body.week], actor=context.viewer)
         return _load_view(tx, user_id, [body.since + timedelta(days=step) for step in range(7)])
 
     return await context.hub.database.transaction(save)
@@ -123,7 +126,7 @@ async def save_shift_day(context: Context, user_id: int, day: date, body: SaveSh
     _check_days(day=day)
 
     def save(tx: Tx) -> AgentShifts:
-        shifts.save_day(tx, user_id, day, _texts(body.pieces))
+        shifts.save_day(tx, user_id, day, _texts(body.pieces), actor=context.viewer)
         return _load_view(tx, user_id, [day])
 
     return await context.hub.database.transaction(save)
@@ -131,7 +134,7 @@ async def save_shift_day(context: Context, user_id: int, day: date, body: SaveSh
 
 @endpoint("DELETE", "/shifts/{user_id}/days/{day}", access=Access.SUPERVISOR, summary="Let a day go as its week says")
 async def clear_shift_day(context: Context, user_id: int, day: date) -> None:
-    await context.hub.database.transaction(shifts.clear_day, user_id, day)
+    await context.hub.database.transaction(shifts.clear_day, user_id, day, actor=context.viewer)
 
 
 def _whose(context: Context, agent: int | None) -> list[int] | None:

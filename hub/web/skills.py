@@ -20,7 +20,7 @@ async def list_skills(context: Context) -> Page[SkillView]:
 @endpoint("POST", "/skills", access=Access.ADMIN, status=201, summary="Create a skill")
 async def create_skill(context: Context, body: NewSkill) -> SkillView:
     """409 `name_taken` if there is one of this name, in small or capital letters."""
-    return await context.hub.database.transaction(skills.create_skill, body.name)
+    return await context.hub.database.transaction(skills.create_skill, body.name, actor=context.viewer)
 
 
 def _load_matrix(tx: Tx) -> SkillMatrix:
@@ -40,13 +40,15 @@ async def get_skill_matrix(context: Context) -> SkillMatrix:
 @endpoint("PATCH", "/skills/{skill_id}", access=Access.ADMIN, summary="Rename a skill")
 async def rename_skill(context: Context, skill_id: int, body: UpdateSkill) -> SkillView:
     """Everybody keeps their levels of it. 409 `version_conflict` if somebody changed it meanwhile."""
-    return await context.hub.database.transaction(skills.rename_skill, skill_id, body.name, body.expected_version)
+    return await context.hub.database.transaction(
+        skills.rename_skill, skill_id, body.name, body.expected_version, actor=context.viewer
+    )
 
 
 @endpoint("DELETE", "/skills/{skill_id}", access=Access.ADMIN, summary="Remove a skill")
 async def delete_skill(context: Context, skill_id: int) -> None:
     """Nobody has it any more. 409 `in_use`, naming them, while queues require it."""
-    await context.hub.database.transaction(skills.delete_skill, skill_id)
+    await context.hub.database.transaction(skills.delete_skill, skill_id, actor=context.viewer)
 
 
 @endpoint("PUT", "/users/{user_id}/skills", access=Access.SUPERVISOR, summary="Say what somebody can do")
@@ -61,5 +63,7 @@ async def set_user_skills(context: Context, user_id: int, body: SetSkills) -> Ag
     if strange:
         raise InvalidInput("no such skill", fields={f"levels.{key}": fault for key, fault in strange.items()})
     levels = {int(key): level for key, level in body.levels.items()}
-    row = await context.hub.database.transaction(skills.set_agent_skills, user_id, levels, body.expected_version)
+    row = await context.hub.database.transaction(
+        skills.set_agent_skills, user_id, levels, body.expected_version, actor=context.viewer
+    )
     return _row(row)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hub.agents import accounts, alerts, queues, roster, teams
+from hub.agents import accounts, alerts, notice_rules, queues, roster, teams
 from hub.agents.viewer import Viewer
 from hub.calls.views import load_live_calls
 from hub.domain.states import ConversationStatus
@@ -19,7 +19,7 @@ from hub.routing import estimates, offers
 from hub.store import tables
 from hub.store.database import Tx
 from hub.store.stream import load_token
-from hub.timeline import channels, conversations, topics
+from hub.timeline import channels, conversations, custom_fields, task_rows, topics
 from hub.web.api import Access, Context, endpoint
 from hub.web.schemas import Organisation, Snapshot
 from hub.writing import drafts
@@ -89,6 +89,9 @@ def load_snapshot(tx: Tx, viewer: Viewer, most: int) -> Snapshot:
         remaking=load_remaking(tx),
         figure_defaults=defaults.load_defaults(tx),
         kpi_alerts=load_standing(tx) if viewer.covers(Role.SUPERVISOR) else [],
+        tasks=task_rows.load_own(tx, viewer.user_id, viewer.queue_ids),
+        notice_rules=notice_rules.load_rules(tx, viewer.user_id),
+        custom_fields=custom_fields.load_fields(tx),
         drafts=drafts.load_marks(tx, viewer.user_id),
     )
 

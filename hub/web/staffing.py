@@ -108,7 +108,8 @@ async def save_staffing_plan(context: Context, queue_id: int, body: SaveStaffing
     )
 
     def save(tx: Tx) -> tuple[StaffingPlan, Habits]:
-        return forecasts.save_staffing_plan(tx, queue_id, plan), forecasts.load_habits(tx, queue_id)
+        saved = forecasts.save_staffing_plan(tx, queue_id, plan, actor=context.viewer)
+        return saved, forecasts.load_habits(tx, queue_id)
 
     return _plan_view(queue_id, *await context.hub.database.transaction(save))
 

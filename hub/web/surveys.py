@@ -63,7 +63,9 @@ async def save_survey_setting(context: Context, queue_id: int, body: SaveSurveyS
         told=None if body.told is None else tuple(sorted(set(body.told))),
         scores_for_agents=body.scores_for_agents,
     )
-    saved = await context.hub.database.transaction(settings.save_setting, wanted, body.expected_version)
+    saved = await context.hub.database.transaction(
+        settings.save_setting, wanted, body.expected_version, actor=context.viewer
+    )
     return _setting_view(saved)
 
 

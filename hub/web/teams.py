@@ -20,21 +20,23 @@ async def list_teams(context: Context) -> Page[TeamView]:
 @endpoint("POST", "/teams", access=Access.ADMIN, status=201, summary="Create a team")
 async def create_team(context: Context, body: NewTeam) -> TeamView:
     """Figures belong to it from now on. 409 `name_taken` if there is one of this name, in small or capital letters."""
-    return await context.hub.database.transaction(teams.create_team, _team(body))
+    return await context.hub.database.transaction(teams.create_team, _team(body), actor=context.viewer)
 
 
 @endpoint("PUT", "/teams/{team_id}", access=Access.ADMIN, summary="Change a team")
 async def replace_team(context: Context, team_id: int, body: SaveTeam) -> TeamView:
     """Who joins or leaves does so from now on; figures of the past stay. With another time zone all figures are made anew,
     and reports are not complete until they are. 409 `version_conflict` if somebody changed it meanwhile."""
-    return await context.hub.database.transaction(teams.replace_team, team_id, _team(body), body.expected_version)
+    return await context.hub.database.transaction(
+        teams.replace_team, team_id, _team(body), body.expected_version, actor=context.viewer
+    )
 
 
 @endpoint("DELETE", "/teams/{team_id}", access=Access.ADMIN, summary="Remove a team")
 async def remove_team(context: Context, team_id: int) -> None:
     """Its targets go with it; figures of the past are still told by it. 409 `in_use`, naming them, while limits are watched
     for it."""
-    await context.hub.database.transaction(teams.remove_team, team_id)
+    await context.hub.database.transaction(teams.remove_team, team_id, actor=context.viewer)
 
 
 @endpoint("GET", "/teams/{team_id}/members", access=Access.SUPERVISOR, summary="Who was in a team when")
@@ -58,17 +60,19 @@ async def list_targets(context: Context) -> Page[TargetView]:
 @endpoint("POST", "/targets", access=Access.ADMIN, status=201, summary="Set a target")
 async def create_target(context: Context, body: SaveTarget) -> TargetView:
     """409 `target_taken` if there is one for the same figure."""
-    return await context.hub.database.transaction(targets.create_target, _target(body))
+    return await context.hub.database.transaction(targets.create_target, _target(body), actor=context.viewer)
 
 
 @endpoint("PUT", "/targets/{target_id}", access=Access.ADMIN, summary="Change a target")
 async def replace_target(context: Context, target_id: int, body: SaveTarget) -> TargetView:
-    return await context.hub.database.transaction(targets.replace_target, target_id, _target(body))
+    return await context.hub.database.transaction(
+        targets.replace_target, target_id, _target(body), actor=context.viewer
+    )
 
 
 @endpoint("DELETE", "/targets/{target_id}", access=Access.ADMIN, summary="Remove a target")
 async def remove_target(context: Context, target_id: int) -> None:
-    await context.hub.database.transaction(targets.remove_target, target_id)
+    await context.hub.database.transaction(targets.remove_target, target_id, actor=context.viewer)
 
 
 def _target(body: SaveTarget) -> Target:
@@ -89,4 +93,5 @@ async def set_figure_defaults(context: Context, body: SaveFigureDefaults) -> Fig
         threshold_s=body.threshold_s,
         short_s=body.short_s,
         expected_version=body.expected_version,
+        actor=context.viewer,
     )

@@ -28,6 +28,7 @@ async def create_topic(context: Context, body: NewTopic) -> TopicView:
         queue_id=body.queue_id,
         owner_id=body.owner_id,
         policy_id=body.policy_id,
+        actor=context.viewer,
     )
 
 
@@ -44,6 +45,7 @@ async def update_topic(context: Context, topic_id: int, body: UpdateTopic) -> To
         is_complaint=body.is_complaint,
         active=body.active,
         expected_version=body.expected_version,
+        actor=context.viewer,
         **switched,
     )
 

@@ -28,6 +28,7 @@ async def create_user(context: Context, body: NewUser) -> UserView:
         password_hash=password_hash,
         queue_ids=body.queue_ids,
         capacity=body.capacity,
+        actor=context.viewer,
     )
 
 

@@ -70,8 +70,9 @@ async def check_message(context: Context, conversation_id: int, body: NewMessage
 
 def _tell_written(context: Context, view: ConversationView, user_id: int, writer: str) -> None:
     """Whoever shows what is written there asks again, and so do the other pages of whoever wrote it."""
-    topics = conversation_topics(view.queue_id, view.assignee_id) | {customer_topic(view.customer_id)}
-    context.hub.notices.say(Drafting(view.id, user_id, writer), topics | {user_topic(user_id)})
+    topics = conversation_topics(view.queue_id, view.assignee_id, view.participant_ids)
+    topics |= {customer_topic(view.customer_id), user_topic(user_id)}
+    context.hub.notices.say(Drafting(view.id, user_id, writer), topics)
 
 
 # --- drafts -------------------------------------------------------------------------------------------------------------

@@ -305,8 +305,8 @@ def post_held(tx: Tx, viewer: Viewer, view: ConversationView) -> None:
 
 
 def send_now(tx: Tx, viewer: Viewer, planned_id: int) -> PlannedView:
-    """Posts it, in its author's name. Whoever does holds what nobody held, and opens what was resolved. Conflict with the
-    reason as its code if nothing may be sent."""
+    """Posts it, in its author's name; what has gone stays as it is. Whoever does holds what nobody held, and opens what was
+    resolved. Conflict with the reason as its code if nothing may be sent."""
     found = tx.first(select(_p.conversation_id).where(_p.id == planned_id))
     if found is not None and conversations.load_conversation(tx, found.conversation_id).assignee_id is None:
         tx.lock_routing()
@@ -314,6 +314,8 @@ def send_now(tx: Tx, viewer: Viewer, planned_id: int) -> PlannedView:
     row, view = _access(tx, viewer, planned_id)
     if before is not None and before.assignee_id is not None and view.assignee_id is None:
         raise Conflict("this conversation was let go a moment ago; send it again", code="assignment_changed")
+    if row.state == PlannedState.SENT:
+        return load_planned(tx, planned_id)
     _check_standing(row, None)
     refusal = _refusal(tx, row, view)
     if refusal is not None and refusal[0] not in _SEEN:

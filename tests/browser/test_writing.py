@@ -60,7 +60,7 @@ def test_a_draft_is_on_every_device_and_with_the_colleague_who_has_the_conversat
     expect(begun.get_by_test_id("draft-words")).to_contain_text("it left today")
     show(bert.page, "draft-of-colleague")
     bert.page.get_by_test_id("timeline").focus()
-    bert.page.keyboard.press("g")
+    bert.page.keyboard.press("Shift+C")
     theirs = bert.page.get_by_test_id("composer-text")
     expect(theirs).to_have_value("We are looking into it, it left today")
     expect(theirs).to_be_focused()

@@ -783,6 +783,8 @@ async def a_supervisor_takes_the_call_over(stage: Stage) -> None:
     await boss.does(call, "take_over")
     await stage.hear_each_other(caller, boss)
     await stage.hears_only(arpi)
+    noted = [(row["actor_name"], row["action"]) for row in await stage.rows(tables.audit) if row["subject"] == "call"]
+    assert noted == [("Boss", "call.supervised"), ("Boss", "call.taken_over")]
     await finish(stage, caller, boss, call)
 
 

@@ -28,6 +28,7 @@ def canonical(snapshot: Json, frames: Iterable[Json]) -> Json:
                 "calls",
                 "teams",
                 "targets",
+                "tasks",
             )
         },
         "kpi_alerts": {view["id"]: view for view in snapshot["kpi_alerts"]},
@@ -36,6 +37,7 @@ def canonical(snapshot: Json, frames: Iterable[Json]) -> Json:
     numbers: Json = snapshot["numbers"]
     defaults: Json = snapshot["figure_defaults"]
     remaking: Json | None = snapshot["remaking"]
+    notice_rules: Json = snapshot["notice_rules"]
     queue_numbers: dict[int, Json] = {each["queue_id"]: each for each in snapshot["queue_numbers"]}
     agent_numbers: dict[int, Json] = {each["user_id"]: each for each in snapshot["agent_numbers"]}
 
@@ -100,6 +102,13 @@ def canonical(snapshot: Json, frames: Iterable[Json]) -> Json:
                     put("kpi_alerts", event["alert"]["id"], event["alert"])
                 case "kpi_alert.changed":
                     held["kpi_alerts"].pop(event["alert"]["id"], None)
+                case "alerts.seen":
+                    for alert_id in event["alert_ids"]:
+                        held["alerts"].pop(alert_id, None)
+                case "task.changed":
+                    put("tasks", event["task"]["id"], event["task"])
+                case "notice_rules.changed":
+                    notice_rules = max(notice_rules, event["rules"], key=lambda each: each["version"])
                 case "draft.begun":
                     held["drafts"][event["draft"]["conversation_id"]] = event["draft"]
                 case "draft.ended":
@@ -115,15 +124,24 @@ def canonical(snapshot: Json, frames: Iterable[Json]) -> Json:
 
     def is_shown(view: Json) -> bool:
         mine = view["assignee_id"] == user["id"] or view["queue_id"] in user["queue_ids"]
+        mine = mine or user["id"] in view["participant_ids"]
         return bool(view["status"] == "open" and (user["role"] != "agent" or mine))
+
+    def is_own(task: Json) -> bool:
+        owners = {task["assignee_id"]} if task["assignee_id"] else set()
+        return task["outcome"] is None and (
+            user["id"] in owners or (not owners and task["queue_id"] in user["queue_ids"])
+        )
 
     state = {noun: [views[key] for key in sorted(views)] for noun, views in held.items()}
     state["conversations"] = [view for view in state["conversations"] if is_shown(view)]
     state["agents"] = [view for view in state["agents"] if view["active"]]
+    state["tasks"] = [view for view in state["tasks"] if is_own(view)]
     return {
         **state,
         "figure_defaults": defaults,
         "remaking": remaking,
+        "notice_rules": notice_rules,
         "numbers": _figures(numbers),
         "queue_numbers": [_figures(queue_numbers[key]) for key in sorted(queue_numbers) if _counts(queue_numbers[key])],
         "agent_numbers": [_figures(agent_numbers[key]) for key in sorted(agent_numbers) if _counts(agent_numbers[key])],

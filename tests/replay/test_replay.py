@@ -208,6 +208,56 @@ class Day:
         found = await self.conversation()
         await self.ask(self.anybody(), "POST", f"/conversations/{found or 0}/notes", {"text": "They called, too."})
 
+    async def mention(self) -> None:
+        """Whoever is named sees what they did not, until they leave it."""
+        found, named = await self.conversation(), self.chance.choice(self.agents)
+        body = {"text": f"@{named.name}: look", "mentions": [{"kind": "user", "id": named.user_id}]}
+        await self.ask(self.anybody(), "POST", f"/conversations/{found or 0}/notes", body)
+        if self.chance.random() < 0.4:
+            await self.ask(named, "DELETE", f"/conversations/{found or 0}/participants/{named.user_id}")
+
+    async def task(self) -> None:
+        """Some come back before the day is over."""
+        due = self.house.hub.database.clock() + timedelta(seconds=self.chance.choice([0.3, 3600]))
+        whose: Json = self.chance.choice(
+            [
+                {},
+                {"assignee_id": self.chance.choice(self.agents).user_id},
+                {"queue_id": self.chance.choice(self.queue_ids)},
+            ]
+        )
+        body = {"title": "Call them", "due_at": due.isoformat(), "conversation_id": await self.conversation(), **whose}
+        await self.ask(self.anybody(), "POST", "/tasks", body)
+
+    async def settle_task(self) -> None:
+        t = tables.task.c
+        found = await self.pick(select(t.id).order_by(t.id))
+        due = self.house.hub.database.clock() + timedelta(hours=1)
+        body = {"title": "Later", "due_at": due.isoformat(), "assignee_id": self.chance.choice(self.agents).user_id}
+        path = f"/tasks/{found or 0}"
+        method, rest, content = self.chance.choice(
+            [("POST", "/end", {"outcome": "done"}), ("DELETE", "/end", None), ("PUT", "", body)]
+        )
+        await self.ask(self.anybody(), method, path + rest, content)
+
+    async def read_inbox(self) -> None:
+        a = tables.alert.c
+        person = self.anybody()
+        found = await self.pick(select(a.id).where(a.user_id == person.user_id).order_by(a.id))
+        method, path, body = self.chance.choice(
+            [
+                ("POST", f"/alerts/{found or 0}/seen", None),
+                ("DELETE", f"/alerts/{found or 0}/seen", None),
+                ("POST", "/alerts/seen", {"up_to": found or 1}),
+            ]
+        )
+        await self.ask(person, method, path, body)
+
+    async def set_notices(self) -> None:
+        person = self.anybody()
+        now = (await self.ask(person, "GET", "/snapshot")).json()["notice_rules"]
+        await self.ask(person, "PUT", "/me/notice-rules", now | {"silent": [self.chance.choice(["mention", "task"])]})
+
     async def write_draft(self) -> None:
         """Begun, written on or emptied; sometimes a colleague takes it over, or it waits for its time."""
         found, person = await self.conversation(), self.anybody()
@@ -350,6 +400,11 @@ class Day:
             self.claim: 6,
             self.reply: 16,
             self.note: 4,
+            self.mention: 5,
+            self.task: 5,
+            self.settle_task: 5,
+            self.read_inbox: 6,
+            self.set_notices: 2,
             self.write_draft: 8,
             self.transfer: 8,
             self.release: 3,

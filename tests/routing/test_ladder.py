@@ -196,7 +196,7 @@ async def test_a_chat_waits_for_nobody_who_is_not_there_and_a_text_lies_ready(
     row = await conversation(scene)
     assert (row["assignee_id"] == lead.user_id, row["pinned_agent_id"]) == (holder, None)
     assert (await told(scene, row["id"]))["failed"] == failed
-    assert len(await scene.rows(tables.alert)) == alerted
+    assert len(await scene.rows(tables.alert, reason="escalation")) == alerted
 
 
 async def test_the_customer_is_told_something_and_still_waits(scene: Scene, clock: FrozenClock) -> None:

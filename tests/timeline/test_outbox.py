@@ -235,7 +235,7 @@ async def test_unknown_words_and_strangers_receipts_are_kept_and_change_nothing(
 async def test_nothing_is_written_to_whoever_asked_for_silence(scene: Scene) -> None:
     agent, conversation_id = await desk(scene)
     await scene.set(tables.contact_point, {"opted_out_at": scene.database.clock()})
-    with pytest.raises(Conflict, match="STOP"):
+    with pytest.raises(Conflict, match="not to be written to"):
         await write(scene, agent, conversation_id)
 
 

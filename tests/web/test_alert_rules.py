@@ -17,10 +17,10 @@ from sqlalchemy import func, insert, select, update
 
 from hub.app import Hub
 from hub.kpi import limits, tellings
-from hub.kpi.webhooks import url_fault
 from hub.settings import Settings
 from hub.store import tables
 from hub.store.database import Tx
+from hub.webhooks.guarded_post import url_fault
 from tests.channels.mailserver import MailServer, running_mail_server
 from tests.support.clock import FrozenClock
 from tests.support.scene import Scene

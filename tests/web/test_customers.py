@@ -149,3 +149,111 @@ async def test_a_search_takes_every_word_for_a_word(house: House, nare: Api, wor
 @pytest.mark.parametrize("cursor", ["x", "W10", "WyJhIl0", "WzFd" * 3, "W25hbl0"])
 async def test_a_cursor_this_list_never_gave_is_told(nare: Api, cursor: str) -> None:
     assert_told(await nare.get("/customers", cursor=cursor), 422, "invalid")
+
+
+# --- the whole card -------------------------------------------------------------------------------------------------------
+
+
+async def test_two_people_edit_one_card_and_nothing_is_lost(house: House, nare: Api) -> None:
+    boris = house.api(await house.person("Boris"))
+    made = (await nare.post("/customers", {"name": "Ani", "tags": ["club"], "town": "Yerevan"})).json()
+    path = f"/customers/{made['id']}"
+    async with house.screen(boris.person, customer_id=made["id"]) as screen:  # type: ignore[arg-type]
+        mine = {"town": "Gyumri", "tags": ["club", "press"], "seen": {"town": "Yerevan", "tags": ["club"]}}
+        theirs = {"street": "Abovyan 1", "tags": ["vip"], "seen": {"street": "", "tags": ["club"]}}
+        answers = await asyncio.gather(nare.patch(path, mine), boris.patch(path, theirs))
+        assert [answer.status_code for answer in answers] == [200, 200]
+        late = await boris.patch(path, {"town": "Vanadzor", "birthday": "--05-17", "seen": {"town": "Yerevan"}})
+        assert_told(late, 409, "field_conflict")
+        assert late.json()["fields"] == {"town": "says by now: Gyumri"}
+        kept = (await nare.get(path)).json()["customer"]
+        assert (kept["town"], kept["street"], sorted(kept["tags"])) == ("Gyumri", "Abovyan 1", ["press", "vip"])
+        assert kept["birthday"] == ""
+        await screen.until(lambda one: any(event.get("customer", {}).get("town") == "Gyumri" for event in one.events))
+
+
+async def test_every_wrong_fact_is_named(nare: Api) -> None:
+    body = {"name": "Ani", "country": "Armenia", "time_zone": "Mars", "birthday": "1990", "fields": {"x": 1}}
+    answer = await nare.post("/customers", body)
+    assert_told(answer, 422, "invalid")
+    assert answer.json()["fields"].keys() == {"country", "time_zone", "birthday", "fields.x"}
+    assert (await nare.get("/customers")).json()["items"] == []
+
+
+async def test_whoever_is_added_twice_is_found_while_they_are_typed(house: House, nare: Api) -> None:
+    await nare.post("/customers", {"name": "Անի Սարգսյան", "phone": "091 23-45-67", "email": "ani@example.am"})
+    found = await nare.get("/customers/known", phone="+374 91 234567", email="not yet", name="սարգս")
+    assert [(each["name"], each["address"], each["may_open"]) for each in found.json()["items"]] == [
+        ("Անի Սարգսյան", "+37491234567", True)
+    ]
+    assert (await nare.get("/customers/known", phone="09", name="Ան")).json()["items"] == []
+    # Whoever may not see the card learns whose number it is, as from the refusal to add it, and no more.
+    await text_from(house, "+37491234567", "Hello", "SM9")
+    stranger = house.api(await house.person("Stranger", queue_ids=[]))
+    found = await stranger.get("/customers/known", phone="+37491234567", name="Սարգսյան")
+    assert [each["may_open"] for each in found.json()["items"]] == [False]
+
+
+async def test_words_of_other_cards_are_offered(nare: Api) -> None:
+    for source in ("Fair", "Fair", "Friend"):
+        await nare.post("/customers", {"name": "C", "source": source, "tags": ["club"]})
+    assert (await nare.get("/customers/words")).json() == {"sources": ["Fair", "Friend"], "tags": ["club"]}
+
+
+async def test_consent_is_written_down_and_its_history_told(house: House, nare: Api) -> None:
+    made = (await nare.post("/customers", {"name": "Ani", "phone": "091 23-45-67"})).json()
+    point = made["contact_points"][0]["id"]
+    path = f"/customers/{made['id']}/consents"
+    body = {"contact_point_id": point, "channel": "sms", "purpose": "marketing", "given": True, "note": "at the fair"}
+    assert (await nare.post(path, body)).status_code == 200
+    refused = {"contact_point_id": point, "channel": "sms", "given": False}
+    assert (await nare.post(path, refused)).json()["contact_points"][0]["opted_out"] is True
+    page = (await nare.get(path, limit=1)).json()
+    assert [(each["purpose"], each["given"], each["by_name"]) for each in page["items"]] == [("service", False, "Nare")]
+    rest = (await nare.get(path, limit=1, cursor=page["next_cursor"])).json()
+    assert [each["note"] for each in rest["items"]] == ["at the fair"]
+    start = {"channel_id": "sms", "contact_point_id": point, "text": "Hello"}
+    assert_told(await nare.post("/conversations", start), 409, "opted_out")
+    assert (await nare.get(f"/customers/{made['id']}")).json()["conversations"] == []
+    other = (await nare.post("/customers", {"name": "Besik"})).json()
+    assert_told(await nare.post(f"/customers/{other['id']}/consents", body), 422, "invalid")
+
+
+async def test_a_conversation_begins_with_its_first_words_or_not_at_all(nare: Api) -> None:
+    made = (await nare.post("/customers", {"name": "Ani", "phone": "091 23-45-67"})).json()
+    start = {"channel_id": "sms", "contact_point_id": made["contact_points"][0]["id"], "text": "x" * 1_700}
+    assert_told(await nare.post("/conversations", start), 422, "invalid")
+    assert (await nare.get(f"/customers/{made['id']}")).json()["conversations"] == []
+    begun = [await nare.post("/conversations", {**start, "text": "Your order is here."}, key="k1") for _ in range(2)]
+    assert [answer.status_code for answer in begun] == [201, 201]
+    first, second = [answer.json() for answer in begun]
+    assert first["id"] == second["id"]
+    assert (first["assignee_id"], first["preview"]) == (nare.person.user_id, "Your order is here.")  # type: ignore[union-attr]
+    items = (await nare.get(f"/conversations/{first['id']}/timeline")).json()["items"]
+    assert [entry["text"] for entry in items if entry["kind"] == "message"] == ["Your order is here."]
+
+
+async def test_what_waits_there_is_theirs_who_writes(house: House, nare: Api) -> None:
+    await text_from(house, "+37491234567", "Hello?", "SM1")
+    (waiting,) = (await nare.get("/conversations")).json()["items"]
+    start = {"channel_id": "sms", "contact_point_id": waiting["contact_point_id"], "text": "Here I am."}
+    begun = (await nare.post("/conversations", start)).json()
+    assert (begun["id"], begun["assignee_id"]) == (waiting["id"], nare.person.user_id)  # type: ignore[union-attr]
+
+
+async def test_an_address_is_named_made_the_first_and_taken_off(nare: Api) -> None:
+    made = (await nare.post("/customers", {"name": "Ani", "phone": "091 23-45-67"})).json()
+    path = f"/customers/{made['id']}/contact-points"
+    await nare.post(path, {"kind": "handle", "address": "telegram:@ani", "label": "private"})
+    added = (await nare.post(path, {"kind": "phone", "address": "+37499000001", "label": "work"})).json()
+    second = added["contact_points"][2]["id"]
+    changed = (await nare.patch(f"{path}/{second}", {"is_main": True, "address": "099 00 00 02"})).json()
+    assert [(p["address"], p["label"], p["is_main"]) for p in changed["contact_points"]] == [
+        ("+37491234567", "", False),
+        ("telegram:ani", "private", True),
+        ("+37499000002", "work", True),
+    ]
+    assert_told(await nare.patch(f"{path}/{second}", {"address": "091 23-45-67"}), 409, "contact_taken")
+    left = (await nare.request("DELETE", f"{path}/{second}")).json()
+    assert [p["is_main"] for p in left["contact_points"]] == [True, True]
+    assert_told(await nare.request("DELETE", f"{path}/{second}"), 404, "not_found")

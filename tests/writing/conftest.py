@@ -14,7 +14,7 @@ from hub.routing import dispatcher
 from hub.store import tables
 from hub.store.database import Database, Tx
 from hub.writing import drafts, planned
-from hub.writing.drafts import Words
+from hub.writing.drafts import Ending, Words
 from hub.writing.posting import Message
 from tests.support.clock import FrozenClock
 from tests.support.scene import Scene
@@ -62,21 +62,28 @@ class Desk:
         return await self.database.transaction(insert)
 
     async def plan(
-        self, text: str = "Good morning!", *, at: datetime | None = None, hold_s: int = 0, **more: object
+        self,
+        text: str = "Good morning!",
+        *,
+        at: datetime | None = None,
+        hold_s: int = 0,
+        despite: bool = False,
+        ending: Ending | None = None,
+        attachment_ids: tuple[int, ...] = (),
     ) -> PlannedView:
-        given: dict[str, object] = {"despite": False, "key": None, "ending": None, "attachment_ids": (), **more}
-        files: tuple[int, ...] = given.pop("attachment_ids")  # type: ignore[assignment]
         return await self.database.transaction(
             planned.plan,
             self.nare,
             self.id,
-            Message(text, files),
+            Message(text, attachment_ids),
             head=None,
             segments=None,
             send_at=at,
             hold_s=hold_s,
+            despite=despite,
+            key=None,
             request_hash="",
-            **given,
+            ending=ending,
         )
 
     async def look(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import update
 
+from hub.agents.viewer import Viewer
 from hub.app import _sweep_uploads
 from hub.errors import Conflict, NotFound
 from hub.routing import dispatcher
@@ -119,14 +120,9 @@ async def test_only_one_takes_it_over_and_nobody_what_has_changed(desk: Desk) ->
     view = await desk.save("We will")
     taker = await desk.scene.agent("Cara")
 
-    async def take(by: object, version: int) -> None:
+    async def take(by: Viewer, version: int) -> None:
         await desk.database.transaction(
-            drafts.take_over,
-            by,
-            desk.id,
-            desk.nare.user_id,
-            expected_version=version,
-            writer="",  # type: ignore[arg-type]
+            drafts.take_over, by, desk.id, desk.nare.user_id, expected_version=version, writer=""
         )
 
     with pytest.raises(Conflict):

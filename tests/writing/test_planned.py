@@ -7,7 +7,9 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from hub.agents.viewer import Viewer
 from hub.domain.values import Role
+from hub.domain.views import PlannedView
 from hub.errors import Conflict, Forbidden, InvalidInput, NotFound
 from hub.routing import dispatcher
 from hub.store import tables
@@ -86,8 +88,9 @@ async def test_the_loop_finds_what_a_dead_process_left(desk: Desk) -> None:
 
 async def test_it_survives_that_somebody_else_has_the_conversation_by_then(desk: Desk) -> None:
     await desk.plan(at=tomorrow(desk))
-    to_bert = {"agent_id": desk.bert.user_id, "queue_id": None, "note": None}
-    await desk.database.transaction(dispatcher.transfer, desk.nare, desk.id, **to_bert)
+    await desk.database.transaction(
+        dispatcher.transfer, desk.nare, desk.id, agent_id=desk.bert.user_id, queue_id=None, note=None
+    )
     desk.clock.advance(days=1)
     await desk.look()
     assert await desk.said() == ["Good morning!"]
@@ -216,8 +219,10 @@ async def test_sending_it_now_holds_and_opens_what_nobody_has(desk: Desk) -> Non
     assert entry["author_id"] == desk.nare.user_id
     now = await desk.database.read(conversations.load_conversation, desk.id)
     assert (now.status, now.assignee_id) == ("open", desk.bert.user_id)
+    again = await desk.database.transaction(planned.send_now, desk.bert, view.id)
+    assert again.entry_id == sent.entry_id
     with pytest.raises(Conflict, match="has been sent"):
-        await desk.database.transaction(planned.send_now, desk.bert, view.id)
+        await desk.database.transaction(planned.cancel, desk.bert, view.id, gives_back=True, writer="")
 
 
 async def test_sending_it_now_does_not_get_round_a_stop(desk: Desk) -> None:
@@ -297,16 +302,27 @@ async def test_a_time_that_makes_no_sense_is_named(desk: Desk, ahead: timedelta)
 
 async def test_only_its_author_changes_what_it_says_and_a_stranger_sees_nothing(desk: Desk) -> None:
     view = await desk.plan(at=tomorrow(desk))
-    given = {"expected_version": view.version, "send_at": None, "despite": None, "segments": None}
+
+    async def change(by: Viewer, text: str | None, send_at: datetime | None = None) -> PlannedView:
+        return await desk.database.transaction(
+            planned.change,
+            by,
+            view.id,
+            expected_version=view.version,
+            text=text,
+            send_at=send_at,
+            despite=None,
+            segments=None,
+        )
+
     with pytest.raises(Forbidden):
-        await desk.database.transaction(planned.change, desk.bert, view.id, text="Something else", **given)
+        await change(desk.bert, "Something else")
     with pytest.raises(NotFound):
-        await desk.database.transaction(planned.change, desk.stranger, view.id, text=None, **given)
-    later = given | {"send_at": tomorrow(desk) + timedelta(hours=1)}
-    moved = await desk.database.transaction(planned.change, desk.bert, view.id, text=None, **later)
-    with pytest.raises(Conflict):
-        await desk.database.transaction(planned.change, desk.nare, view.id, text=None, **given)
+        await change(desk.stranger, None)
+    moved = await change(desk.bert, None, tomorrow(desk) + timedelta(hours=1))
     assert moved.send_at == tomorrow(desk) + timedelta(hours=1)
+    with pytest.raises(Conflict):
+        await change(desk.nare, None)
 
 
 async def test_a_clock_that_goes_back_sends_nothing_twice(desk: Desk) -> None:

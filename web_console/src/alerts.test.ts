@@ -4,7 +4,7 @@ import { arrived, newestFirst, pagesAmong } from "./alerts";
 import type { AlertView } from "./events";
 
 function alert(id: number, changes: Partial<AlertView> = {}): AlertView {
-  return { id, user_id: 1, conversation_id: 10, level: "page", reason: "escalation", data: {}, at: `2026-11-25T10:00:0${id}Z`, seen_at: null, version: 1, ...changes };
+  return { id, user_id: 1, conversation_id: 10, level: "page", reason: "escalation", data: {}, at: `2026-11-25T10:00:0${id}Z`, seen_at: null, version: 1, entry_id: null, task_id: null, ...changes };
 }
 
 it("pages stand before everything, oldest first; the list has all, newest first", () => {

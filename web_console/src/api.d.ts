@@ -54,6 +54,50 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/me/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Where you are signed in
+         * @description The one used last first.
+         */
+        get: operations["list_my_sessions"];
+        put?: never;
+        post?: never;
+        /**
+         * Sign out everywhere else
+         * @description All your sessions but this one end at once, screens on walls too.
+         */
+        delete: operations["end_other_sessions"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/sessions/{session_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Sign out in one place
+         * @description 404 for the session that asks: that one signs out.
+         */
+        delete: operations["end_my_session"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/me": {
         parameters: {
             query?: never;
@@ -127,8 +171,9 @@ export interface paths {
         put?: never;
         /**
          * Write to a customer first
-         * @description The open conversation of that contact point on that channel if there is one, else a new one, held by you. By mail it
-         *     is always a new one.
+         * @description The open conversation of that contact point on that channel if there is one, else a new one in the channel's queue,
+         *     held by you. By mail it is always a new one. With `text` it is sent at once: all of it happens, or nothing. 409
+         *     `opted_out`, `calls_refused`, `address_removed`, `chat_closed` say why not.
          */
         post: operations["open_conversation"];
         delete?: never;
@@ -206,7 +251,7 @@ export interface paths {
         put?: never;
         /**
          * Note for colleagues
-         * @description Never shown to the customer.
+         * @description Never shown to the customer. Whoever is mentioned is told, and sees the conversation from then on.
          */
         post: operations["post_note"];
         delete?: never;
@@ -230,6 +275,26 @@ export interface paths {
          */
         post: operations["settle_delivery"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/conversations/{conversation_id}/participants/{user_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Take somebody out who was asked into it
+         * @description Yourself, or (who holds it, and supervisors) a colleague. Who is not in it stays out.
+         */
+        delete: operations["remove_participant"];
         options?: never;
         head?: never;
         patch?: never;
@@ -346,12 +411,35 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** It is done */
+        /**
+         * It is done
+         * @description 409 `fields_missing` names what must be filled in first.
+         */
         post: operations["resolve"];
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
+        trace?: never;
+    };
+    "/api/v1/conversations/{conversation_id}/fields": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Fill in its fields
+         * @description Only what `fields` names changes. 409 `field_conflict` names what somebody changed since it was as `seen` says.
+         */
+        patch: operations["set_fields"];
         trace?: never;
     };
     "/api/v1/conversations/{conversation_id}/reopen": {
@@ -1272,9 +1360,50 @@ export interface paths {
         put?: never;
         /**
          * Add a customer
-         * @description 409 `contact_taken` names whoever has the number already; then nobody is added.
+         * @description 409 `contact_taken` names whoever has the number or mailbox already; then nobody is added.
          */
         post: operations["create_customer"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/customers/known": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who might be somebody that is being added
+         * @description Whoever has this number or mailbox, and those of (nearly) this name whom you may see. What is no address yet, while it
+         *     is being typed, is nobody's.
+         */
+        get: operations["find_known"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/customers/words": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What stands on other cards
+         * @description Sources and tags, most frequent first.
+         */
+        get: operations["get_words"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1297,7 +1426,8 @@ export interface paths {
         head?: never;
         /**
          * Change a customer's card
-         * @description With `expected_version`, 409 `version_conflict` when somebody changed the card meanwhile.
+         * @description Only what the body names changes. 409 `field_conflict` names what somebody changed since it was as `seen` says;
+         *     `version_conflict` with an `expected_version` that is no longer so.
          */
         patch: operations["update_customer"];
         trace?: never;
@@ -1312,11 +1442,61 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Add a phone or mailbox
+         * Add a phone, mailbox or handle
          * @description Phone numbers become E.164; a national number is read by the region of your channels. 409 `contact_taken` names
          *     whoever has it already.
          */
         post: operations["add_contact_point"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/customers/{customer_id}/contact-points/{contact_point_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Take an address off the card
+         * @description What was said there stays; whoever writes from there next is somebody new. 409 `in_talk` while a conversation there is
+         *     open; `not_removable` for a chat visitor.
+         */
+        delete: operations["remove_contact_point"];
+        options?: never;
+        head?: never;
+        /**
+         * Name an address, make it the first, or correct it
+         * @description 409 `verified`: the customer has written from there, so it is no typing mistake; `contact_taken`; `in_talk`.
+         */
+        patch: operations["update_contact_point"];
+        trace?: never;
+    };
+    "/api/v1/customers/{customer_id}/consents": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What they allowed and forbade, and when
+         * @description Newest first; addresses that were taken off the card are in it.
+         */
+        get: operations["list_consents"];
+        put?: never;
+        /**
+         * Write down a customer's consent
+         * @description Given or withdrawn, from now on; what was said before stays in the history. 409 `stop_stands`: only the customer's own
+         *     START lifts a STOP.
+         */
+        post: operations["set_consent"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1333,6 +1513,8 @@ export interface paths {
         /**
          * All that was ever said
          * @description One timeline over all channels and conversations. Oldest first within the page; `next_cursor` leads to older ones.
+         *     `around`: the page with this entry in its middle, from which `next_cursor` leads back and, as `newer`, `newer_cursor`
+         *     leads on; a page of newer ones has no cursor back, and none onwards when the newest is there.
          */
         get: operations["get_customer_timeline"];
         put?: never;
@@ -2051,6 +2233,88 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/custom-fields": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * All custom fields
+         * @description In the order of forms, also those that are switched off: what has a value of them shows it.
+         */
+        get: operations["list_fields"];
+        put?: never;
+        /**
+         * Define a custom field
+         * @description 409 `key_taken` if there is one with this key.
+         */
+        post: operations["create_field"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/custom-fields/order": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Put them in order */
+        put: operations["arrange_fields"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/custom-fields/{field_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Remove a custom field
+         * @description 409 `in_use` if anything has a value of it: switch it off instead.
+         */
+        delete: operations["remove_field"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a custom field
+         * @description 409 `in_use` for another kind, or an option less, of what has values; `version_conflict`.
+         */
+        patch: operations["update_field"];
+        trace?: never;
+    };
+    "/api/v1/custom-fields/{field_id}/use": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How much has a value of it */
+        get: operations["get_use"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/escalation-policies": {
         parameters: {
             query?: never;
@@ -2120,6 +2384,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/alerts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Your inbox
+         * @description Newest first. What you have seen is kept for 90 days.
+         */
+        get: operations["list_alerts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/alerts/seen": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * You have looked at all of them
+         * @description Your own up to this one; pages are seen one by one.
+         */
+        post: operations["see_all_alerts"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/alerts/{alert_id}/seen": {
         parameters: {
             query?: never;
@@ -2134,6 +2438,27 @@ export interface paths {
          * @description One of your own. Twice is the same as once.
          */
         post: operations["see_alert"];
+        /** You want to look at it again */
+        delete: operations["unsee_alert"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/notice-rules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * How you want to be told
+         * @description 409 `version_conflict` if another window of yours changed them meanwhile.
+         */
+        put: operations["set_notice_rules"];
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -2994,6 +3319,741 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who changed what
+         * @description Newest first. `data.changes`: field → [before, after], or "changed" where the values are secret or long.
+         */
+        get: operations["list_audit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit.csv": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who changed what, as a file
+         * @description All of it that the filters leave, by RFC 4180 in UTF-8. That it was exported stands in the log, too.
+         */
+        get: operations["export_audit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/invitations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Invitations that nobody has used yet
+         * @description The newest first; also those whose time is over, which can be sent again.
+         */
+        get: operations["list_invitations"];
+        put?: never;
+        /**
+         * Invite somebody to work here
+         * @description Goes out by mail where the hub has an account to send from; the answer is the only place where the link is ever shown.
+         *     409 `email_taken`, `already_invited`.
+         */
+        post: operations["invite"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/invitations/{invitation_id}/send": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send an invitation again
+         * @description With a new link, for seven days from now; the one before is good for nothing any more.
+         */
+        post: operations["send_invitation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/invitations/{invitation_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Withdraw an invitation
+         * @description Its link is good for nothing from now on.
+         */
+        delete: operations["withdraw_invitation"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/users/{user_id}/password-link": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Let somebody set a new password
+         * @description A link for one day; the password they have is good until it is used, and then all their sessions end.
+         */
+        post: operations["make_password_link"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/links/look": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * What a link is for
+         * @description 404 `link_ended` whatever is wrong with it.
+         */
+        post: operations["look_at_link"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/links/use": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Come in by an invitation, or set a new password
+         * @description Signs nobody in: that is the next step, with the password that was just chosen. 404 `link_ended`; 409 `email_taken` if
+         *     the invited works here by now.
+         */
+        post: operations["use_link"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/password-link": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ask for a link to set a new password
+         * @description 204 whether somebody has this address or not; if so, they get a mail.
+         */
+        post: operations["ask_password"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/welcome": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What may be done before signing in */
+        get: operations["get_welcome"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/set-up/look": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Begin the set-up
+         * @description 403 `wrong_code`; 409 `already_set_up` once somebody works here.
+         */
+        post: operations["look_at_set_up"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/set-up/organisation": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Say whose hub it is */
+        put: operations["set_up_organisation"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/set-up/account": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Become the first administrator
+         * @description Signs nobody in: that is the next step, with the password that was just chosen.
+         */
+        post: operations["set_up_account"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/set-up": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Where the set-up stands */
+        get: operations["get_set_up"];
+        /** Go on with the set-up, or end it */
+        put: operations["set_set_up_step"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/organisation": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Change the organisation
+         * @description With another time zone days begin at other instants: figures are made anew.
+         */
+        put: operations["save_organisation"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/canned-replies": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List canned replies
+         * @description Your own, and the shared ones you may use: everybody's, and those of your queues (a supervisor: of all). `q`: all of
+         *     these words stand in code, title, folder or text, whatever their case and accents; `folder`: this one and those in it.
+         */
+        get: operations["list_canned_replies"];
+        put?: never;
+        /**
+         * Keep a canned reply
+         * @description 422 names what is wrong, a placeholder that does not exist among it. 403 if it is to be shared and you are no
+         *     supervisor; 409 `code_taken`: among your own, or among the shared ones.
+         */
+        post: operations["create_canned_reply"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/canned-replies/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * How a text reads to a sample customer
+         * @description Stores nothing. `faults` says why the text could not be kept as it is; it is filled in all the same.
+         */
+        post: operations["preview_canned_reply"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/canned-replies/{reply_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One canned reply */
+        get: operations["get_canned_reply"];
+        /**
+         * Change a canned reply
+         * @description Your own; of the shared ones, as a supervisor. A personal one that is shared is everybody's from then on.
+         */
+        put: operations["replace_canned_reply"];
+        post?: never;
+        /**
+         * Remove a canned reply
+         * @description Your own; of the shared ones, as a supervisor. What was written with it stays.
+         */
+        delete: operations["remove_canned_reply"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/canned-replies/{reply_id}/render": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Fill it in for a conversation
+         * @description The text as it goes into the writing field; nothing is sent. In a mail, values are escaped for its markup.
+         */
+        post: operations["render_canned_reply"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhook-events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What webhooks can tell
+         * @description All of them; docs/webhooks.md says more.
+         */
+        get: operations["list_webhook_events"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhook-endpoints": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * All webhooks, and how they are
+         * @description By id.
+         */
+        get: operations["list_webhooks"];
+        put?: never;
+        /**
+         * Add a webhook
+         * @description It is told what happens from now on. The answer is the only place where its secret is ever shown. 422 names every
+         *     fault; addresses of our own network are refused unless the hub's settings allow them.
+         */
+        post: operations["create_webhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhook-endpoints/{endpoint_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One webhook, and how it is */
+        get: operations["get_webhook"];
+        /**
+         * Change a webhook
+         * @description Switched on, it is told what happens from then on; what had waited is sent. 409 `version_conflict` if somebody changed
+         *     it meanwhile, or the hub has switched it off.
+         */
+        put: operations["replace_webhook"];
+        post?: never;
+        /**
+         * Remove a webhook
+         * @description With its log, and with what waits for it.
+         */
+        delete: operations["remove_webhook"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhook-endpoints/{endpoint_id}/secret": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make a new secret
+         * @description Deliveries are signed by it from now on, and for 24 hours by the one before, too.
+         */
+        post: operations["roll_webhook_secret"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhook-endpoints/{endpoint_id}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Try whether a webhook answers
+         * @description Sends `webhook.test` now, signed as everything is, and tells what was answered. It stands in no log.
+         */
+        post: operations["try_webhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhook-endpoints/{endpoint_id}/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What a webhook was told
+         * @description Newest first. What arrived is kept for a week (HUB_WEBHOOK_LOG_DAYS), what was given up for 30 days.
+         */
+        get: operations["list_deliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhook-endpoints/{endpoint_id}/replay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send what was given up again
+         * @description Everything that was given up from `since` on, under the same ids. 409 `webhook_off` while it is switched off.
+         */
+        post: operations["replay_dead"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhook-deliveries/{delivery_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One delivery, with request and answer */
+        get: operations["get_delivery"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhook-deliveries/{delivery_id}/replay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send a delivery again
+         * @description Now, under the same id; also one that arrived, or that waits for its next attempt. 409 `webhook_off` while its webhook
+         *     is switched off, `being_sent` while it is under way.
+         */
+        post: operations["replay_delivery"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/search": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Find customers, messages, notes and calls
+         * @description As far as you may see it: the best customers first, then what was said and written down, the newest first. All words
+         *     must be there, the last of them perhaps only begun; words in "quotation marks" stand together; a number is found by any
+         *     part of it that has four digits, however it is written; names are found in any spelling and script. `agent` (`me` or a
+         *     user's id) wrote it or holds its conversation; `from` and `to` are days of the organisation's clock, the last one
+         *     included, or instants. A page may hold fewer hits than asked for, or none, and still have a `next_cursor`: go on until it
+         *     is null. While the index is being made, `building_percent` says how far it is. Of customers the newest 1,000 that fit are
+         *     put in order.
+         */
+        get: operations["search_all"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/views": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Your saved views and the shared ones
+         * @description By name, each with how many conversations there are in it now, as far as you may see them; 1,000 is as far as is
+         *     counted.
+         */
+        get: operations["list_views"];
+        put?: never;
+        /**
+         * Save a view
+         * @description Sharing it with everybody needs a supervisor.
+         */
+        post: operations["create_view"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/views/{view_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Remove a view */
+        delete: operations["remove_view"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a view
+         * @description A shared one is changed by its owner or a supervisor. With `expected_version`, 409 `version_conflict` when somebody
+         *     changed it meanwhile.
+         */
+        patch: operations["update_view"];
+        trace?: never;
+    };
+    "/api/v1/views/{view_id}/conversations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The conversations of a view
+         * @description Newest activity first.
+         */
+        get: operations["list_view_conversations"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tasks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List tasks
+         * @description What is due first; what has ended, newest first. `mine` are yours and those of your queues that nobody has; with
+         *     `customer_id` all of that customer's. Of everybody only supervisors see all; others what they have or gave.
+         */
+        get: operations["list_tasks"];
+        put?: never;
+        /**
+         * Make a task
+         * @description Whoever is given it is told, and sees the conversation it belongs to.
+         */
+        post: operations["create_task"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tasks/{task_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One task */
+        get: operations["get_task"];
+        /**
+         * Change a task, put it off, give it away
+         * @description With `expected_version`, 409 `version_conflict` when somebody changed it meanwhile; 409 `task_ended`.
+         */
+        put: operations["update_task"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tasks/{task_id}/end": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** It is done, or no longer wanted */
+        post: operations["end_task"];
+        /** It is to be done after all */
+        delete: operations["reopen_task"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/conversations/{conversation_id}/writing": {
         parameters: {
             query?: never;
@@ -3311,7 +4371,7 @@ export interface components {
         };
         /**
          * @description Something that `user_id` must look at, until `seen_at`. `page` stands before everything. `reason` is a machine word
-         *     the console has a sentence for, `data` what stands in it.
+         *     the console has a sentence for, `data` what stands in it. `entry_id`: the very line it is about.
          */
         AlertView: {
             id: number;
@@ -3327,6 +4387,19 @@ export interface components {
             at: string;
             seen_at: string | null;
             version: number;
+            /** @default null */
+            entry_id: number | null;
+            /** @default null */
+            task_id: number | null;
+        };
+        /** @description Many of the viewer's own at once: they are to be dropped. */
+        AlertsSeen: {
+            alert_ids: number[];
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "alerts.seen";
         };
         ApiKey: {
             id: number;
@@ -3336,6 +4409,9 @@ export interface components {
             created_at: string;
             last_used_at: string | null;
             hint: string;
+        };
+        AskPassword: {
+            email: string;
         };
         AssignToAction: {
             /**
@@ -3357,6 +4433,25 @@ export interface components {
             url: string;
             /** @default false */
             is_inline: boolean;
+        };
+        /**
+         * @description `actor_id` null: the hub itself, its command line, or somebody who is not signed in. `data`: what a sentence needs:
+         *     `name` is what the subject was called, `changes` field → [before, after], or "changed".
+         */
+        AuditAct: {
+            id: string;
+            /** Format: date-time */
+            at: string;
+            actor_id: number | null;
+            actor_name: string;
+            api_key_name: string | null;
+            address: string | null;
+            action: string;
+            subject: string;
+            subject_id: string;
+            data: {
+                [key: string]: unknown;
+            };
         };
         Author: {
             kind: components["schemas"]["AuthorKind"];
@@ -3580,6 +4675,59 @@ export interface components {
             planned: components["schemas"]["PlannedView"];
             draft: components["schemas"]["DraftView"] | null;
         };
+        /** @description A canned reply was made, changed or removed: whoever holds it asks for it again, and is answered what they may see. */
+        CannedReplyChanged: {
+            reply_id: number;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "canned_reply.changed";
+        };
+        /**
+         * @description `code` is typed after a slash. `folder`: names with / between them, or empty. `scope`: personal (yours alone), all, or
+         *     queues (of `queue_ids`). `texts`: the customer's language is taken, else the first. `used` counts everybody's uses,
+         *     `used_by_me` your own; a use makes no new version.
+         */
+        CannedReplyView: {
+            id: number;
+            title: string;
+            code: string;
+            folder: string;
+            /** @enum {string} */
+            scope: "personal" | "all" | "queues";
+            queue_ids: number[];
+            texts: components["schemas"]["CannedTextView"][];
+            used: number;
+            last_used_at: string | null;
+            used_by_me: number;
+            last_used_by_me_at: string | null;
+            /** Format: date-time */
+            changed_at: string;
+            changed_by: number | null;
+            version: number;
+        };
+        /**
+         * @description What is said in one language: en, hy, ka, az, uk or ru. In double braces stand placeholders, `{{customer.first_name}}`,
+         *     each with what is said where there is no value, if you like: `{{customer.first_name|there}}`.
+         */
+        CannedTextBody: {
+            language: string;
+            text: string;
+            /** @default null */
+            subject: string | null;
+        };
+        /** @description What a canned reply says in one language. `subject`: for a mail that has none yet. */
+        CannedTextView: {
+            language: string;
+            text: string;
+            subject: string | null;
+        };
+        /** @description What stands on other cards, most frequent first: to be offered while one types. */
+        CardWords: {
+            sources: string[];
+            tags: string[];
+        };
         ChangePassword: {
             current_password: string;
             new_password: string;
@@ -3753,6 +4901,36 @@ export interface components {
             started_at: string;
             is_paused: boolean;
         };
+        /** @description A line of the history. `by_name`: who wrote it down (null: the customer's own word, or the hub). */
+        ConsentRecord: {
+            id: number;
+            contact_point_id: number;
+            contact_kind: components["schemas"]["ContactKind"];
+            address: string;
+            channel: components["schemas"]["ChannelKind"];
+            purpose: components["schemas"]["Purpose"];
+            given: boolean;
+            how: components["schemas"]["How"];
+            by_id: number | null;
+            by_name: string | null;
+            note: string;
+            /** Format: date-time */
+            at: string;
+        };
+        /**
+         * @description What a customer allowed or forbade last, of a channel and purpose at one address: when, how, by whose hand (null: their
+         *     own, or the hub's) and what was noted.
+         */
+        ConsentView: {
+            channel: components["schemas"]["ChannelKind"];
+            purpose: components["schemas"]["Purpose"];
+            given: boolean;
+            how: components["schemas"]["How"];
+            by_id: number | null;
+            note: string;
+            /** Format: date-time */
+            at: string;
+        };
         Consult: {
             /** @default null */
             agent_id: number | null;
@@ -3779,11 +4957,16 @@ export interface components {
             is_readable: boolean;
         };
         /**
-         * @description What sort of address a contact point is. A phone number serves SMS and calls alike.
+         * @description What sort of address a contact point is. A phone number serves SMS and calls alike. A handle is somebody's name in a
+         *     network that the hub does not speak (`telegram:ani`).
          * @enum {string}
          */
-        ContactKind: "phone" | "email" | "chat" | "loopback";
-        /** @description `bounced_at`: the last mail to this address came back, for `bounce_reason` (a machine word). */
+        ContactKind: "phone" | "email" | "chat" | "loopback" | "handle";
+        /**
+         * @description `bounced_at`: the last mail to this address came back, for `bounce_reason` (a machine word). `is_main`: tried first of
+         *     its kind. `opted_out`: nothing may be written there. `consents`: what was said of it last; where nothing was, service
+         *     is allowed and marketing is not. The address of a handle is `network:name`.
+         */
         ContactPointView: {
             id: number;
             kind: components["schemas"]["ContactKind"];
@@ -3795,6 +4978,12 @@ export interface components {
             bounced_at: string | null;
             /** @default null */
             bounce_reason: string | null;
+            /** @default  */
+            label: string;
+            /** @default false */
+            is_main: boolean;
+            /** @default [] */
+            consents: components["schemas"]["ConsentView"][];
         };
         ConversationChanged: {
             conversation: components["schemas"]["ConversationView"];
@@ -3812,6 +5001,36 @@ export interface components {
             clocks: components["schemas"]["ClockReading"][];
             fired: components["schemas"]["FiredStep"][];
             next: components["schemas"]["NextStep"] | null;
+        };
+        /**
+         * @description Which conversations; None and False ask nothing. `status` None: open and resolved ones. `assignee`: me, none, or a
+         *     user's id. `tier`: at least this. `within_days`: something was said in the last so many days.
+         */
+        ConversationFilter: {
+            /** @default open */
+            status: components["schemas"]["ConversationStatus"] | null;
+            /** @default null */
+            assignee: string | null;
+            /** @default null */
+            queue_id: number | null;
+            /** @default null */
+            channel: components["schemas"]["ChannelKind"] | null;
+            /** @default null */
+            topic_id: number | null;
+            /** @default null */
+            tag: string | null;
+            /** @default null */
+            tier: number | null;
+            /** @default false */
+            is_unanswered: boolean;
+            /** @default false */
+            is_troubled: boolean;
+            /** @default false */
+            is_complaint: boolean;
+            /** @default null */
+            within_days: number | null;
+            /** @default null */
+            words: string | null;
         };
         /** @description The viewer may no longer see this conversation: drop it. */
         ConversationHidden: {
@@ -3832,7 +5051,8 @@ export interface components {
          *     conversation by mail is about (None on other channels). `priority` counts in minutes of waiting. `pinned_agent_id`: a
          *     supervisor chose who shall have it (None once somebody has it). `parked_until`: put aside until then. `next_step_at`:
          *     when the next step of its escalation policy is due if nothing happens; `escalated`: how many have fired since it was
-         *     opened last. `call_id`: the call that goes on in it, until its last word is written down.
+         *     opened last. `call_id`: the call that goes on in it, until its last word is written down. `participant_ids`: colleagues
+         *     who were asked into it, and see it wherever it goes.
          */
         ConversationView: {
             id: number;
@@ -3878,6 +5098,11 @@ export interface components {
             callback: components["schemas"]["CallbackView"] | null;
             /** @default null */
             call_id: number | null;
+            /** @default [] */
+            participant_ids: number[];
+            fields: {
+                [key: string]: boolean | number | string | string[];
+            };
         };
         /** @description Both are Mondays. `agents` null: everybody who has a schedule. */
         CopyShifts: {
@@ -3895,6 +5120,42 @@ export interface components {
             subdivision: string | null;
             years: number[];
         };
+        CustomFieldChanged: {
+            field: components["schemas"]["CustomFieldView"];
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "custom_field.changed";
+        };
+        /** @description Nothing had a value of it: drop it. */
+        CustomFieldRemoved: {
+            field_id: number;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "custom_field.removed";
+        };
+        /**
+         * @description Something that this organisation keeps of every customer or conversation. `required`: a conversation is not resolved
+         *     without it. `editable_by`: this role and those above. Switched off (`active`), it is shown only where it has a value.
+         */
+        CustomFieldView: {
+            id: number;
+            subject: components["schemas"]["Subject"];
+            key: string;
+            name: string;
+            hint: string;
+            kind: components["schemas"]["FieldKind"];
+            options: components["schemas"]["FieldOption"][];
+            section: string;
+            position: number;
+            required: boolean;
+            editable_by: components["schemas"]["Role"];
+            active: boolean;
+            version: number;
+        };
         /** @description A customer with all conversations the card lists, newest first, and who else is looking. */
         CustomerCard: {
             customer: components["schemas"]["CustomerView"];
@@ -3909,7 +5170,11 @@ export interface components {
              */
             kind: "customer.changed";
         };
-        /** @description `tier`: 0 to 3, each worth ten minutes of waiting. `owner_id`: the colleague who looks after this customer. */
+        /**
+         * @description `tier`: 0 to 3, each worth ten minutes of waiting. `owner_id`: the colleague who looks after them. `country`: its
+         *     two letters (ISO 3166-1); `time_zone`: an IANA name; `birthday`: 1990-05-17, or --05-17 without its year; `source`: how
+         *     they came; each empty if it is not known. `fields`: key of a custom field → value.
+         */
         CustomerView: {
             id: number;
             name: string;
@@ -3923,6 +5188,35 @@ export interface components {
             tier: number;
             /** @default null */
             owner_id: number | null;
+            /** @default null */
+            preferred_channel: components["schemas"]["ChannelKind"] | null;
+            /** @default  */
+            company: string;
+            /** @default  */
+            job_title: string;
+            /** @default  */
+            country: string;
+            /** @default  */
+            region: string;
+            /** @default  */
+            town: string;
+            /** @default  */
+            district: string;
+            /** @default  */
+            street: string;
+            /** @default  */
+            postcode: string;
+            /** @default  */
+            time_zone: string;
+            /** @default  */
+            birthday: string;
+            /** @default  */
+            source: string;
+            /** @default [] */
+            tags: string[];
+            fields: {
+                [key: string]: boolean | number | string | string[];
+            };
         };
         DaysWritten: {
             days: number;
@@ -4039,6 +5333,10 @@ export interface components {
              * @enum {string}
              */
             kind: "drafting";
+        };
+        EndTask: {
+            /** @enum {string} */
+            outcome: "done" | "dropped";
         };
         /**
          * @description The draft that this was: its version as the page knows it. It ends with the message, in one transaction, unless another
@@ -4173,6 +5471,32 @@ export interface components {
             filtered: components["schemas"]["WhyFiltered"][];
             insisted: string[];
             relaxed: string[];
+        };
+        /** @enum {string} */
+        FieldKind: "text" | "number" | "date" | "yes_no" | "choice" | "choices" | "link";
+        /**
+         * @description One of a choice. Values name it by `key`, so that its label may change; one that is switched off is offered no more
+         *     and stays where it was chosen.
+         */
+        FieldOption: {
+            key: string;
+            label: string;
+            /** @default true */
+            active: boolean;
+        };
+        FieldOptionIn: {
+            key: string;
+            label: string;
+            /** @default true */
+            active: boolean;
+        };
+        /** @description Fields of one subject, in the order in which forms show them. */
+        FieldOrder: {
+            field_ids: number[];
+        };
+        /** @description So many cards or conversations have a value; 1000 stands for so many and more. */
+        FieldUse: {
+            count: number;
         };
         FigureDefaultsChanged: {
             defaults: components["schemas"]["FigureDefaultsView"];
@@ -4519,7 +5843,7 @@ export interface components {
          * @description What an EVENT entry tells; the console has the sentence for each in every language.
          * @enum {string}
          */
-        Happening: "offered" | "accepted" | "declined" | "missed" | "claimed" | "transferred" | "released" | "resolved" | "reopened" | "opted_out" | "opted_in" | "linked" | "queued" | "prioritised" | "pinned" | "placed" | "callback" | "parked" | "unparked" | "setup_failed" | "bounced" | "complained" | "call" | "topic" | "tagged" | "escalated" | "survey" | "scored";
+        Happening: "offered" | "accepted" | "declined" | "missed" | "claimed" | "transferred" | "released" | "resolved" | "reopened" | "opted_out" | "opted_in" | "linked" | "queued" | "prioritised" | "pinned" | "placed" | "callback" | "parked" | "unparked" | "setup_failed" | "bounced" | "complained" | "call" | "topic" | "tagged" | "escalated" | "survey" | "scored" | "task_made" | "task_done" | "task_dropped";
         /** @description `phrase`: it is one of the hub's own sentences. */
         HeardPrompt: {
             text: string;
@@ -4551,6 +5875,8 @@ export interface components {
             /** @default null */
             ring_s: number | null;
         };
+        /** @enum {string} */
+        HitKind: "customer" | "message" | "note" | "call";
         Hold: {
             held: boolean;
         };
@@ -4561,7 +5887,12 @@ export interface components {
         HolidayDays: {
             days: components["schemas"]["SpecialDayView"][];
         };
-        HubEvent: components["schemas"]["EntryAdded"] | components["schemas"]["EntryChanged"] | components["schemas"]["ConversationChanged"] | components["schemas"]["ConversationHidden"] | components["schemas"]["CustomerChanged"] | components["schemas"]["CallChanged"] | components["schemas"]["OfferMade"] | components["schemas"]["OfferEnded"] | components["schemas"]["AgentChanged"] | components["schemas"]["QueueChanged"] | components["schemas"]["EstimateChanged"] | components["schemas"]["QueueLengthChanged"] | components["schemas"]["ChannelChanged"] | components["schemas"]["NumbersChanged"] | components["schemas"]["QueueNumbersChanged"] | components["schemas"]["TopicChanged"] | components["schemas"]["AlertChanged"] | components["schemas"]["SkillsChanged"] | components["schemas"]["AccessChanged"] | components["schemas"]["TeamChanged"] | components["schemas"]["TeamRemoved"] | components["schemas"]["TargetChanged"] | components["schemas"]["TargetRemoved"] | components["schemas"]["FigureDefaultsChanged"] | components["schemas"]["KpiAlertChanged"] | components["schemas"]["FiguresRemaking"] | components["schemas"]["DraftBegun"] | components["schemas"]["DraftEnded"] | components["schemas"]["PlannedChanged"];
+        /**
+         * @description How we know: a keyword they sent, they told somebody, a form they filled in, another system, the hub itself.
+         * @enum {string}
+         */
+        How: "keyword" | "told" | "form" | "import" | "system";
+        HubEvent: components["schemas"]["EntryAdded"] | components["schemas"]["EntryChanged"] | components["schemas"]["ConversationChanged"] | components["schemas"]["ConversationHidden"] | components["schemas"]["CustomerChanged"] | components["schemas"]["CallChanged"] | components["schemas"]["OfferMade"] | components["schemas"]["OfferEnded"] | components["schemas"]["AgentChanged"] | components["schemas"]["QueueChanged"] | components["schemas"]["EstimateChanged"] | components["schemas"]["QueueLengthChanged"] | components["schemas"]["ChannelChanged"] | components["schemas"]["NumbersChanged"] | components["schemas"]["QueueNumbersChanged"] | components["schemas"]["TopicChanged"] | components["schemas"]["AlertChanged"] | components["schemas"]["SkillsChanged"] | components["schemas"]["AccessChanged"] | components["schemas"]["TeamChanged"] | components["schemas"]["TeamRemoved"] | components["schemas"]["TargetChanged"] | components["schemas"]["TargetRemoved"] | components["schemas"]["FigureDefaultsChanged"] | components["schemas"]["KpiAlertChanged"] | components["schemas"]["FiguresRemaking"] | components["schemas"]["CannedReplyChanged"] | components["schemas"]["AlertsSeen"] | components["schemas"]["TaskChanged"] | components["schemas"]["NoticeRulesChanged"] | components["schemas"]["CustomFieldChanged"] | components["schemas"]["CustomFieldRemoved"] | components["schemas"]["DraftBegun"] | components["schemas"]["DraftEnded"] | components["schemas"]["PlannedChanged"];
         /** @description `skipped`: names of events that are no whole days, or recur in a way that is not guessed at. */
         IcalDays: {
             days: components["schemas"]["SpecialDayView"][];
@@ -4570,6 +5901,15 @@ export interface components {
         /** @description Lines of agent (e-mail address), day, starts, ends, activity, below a line with these words. */
         ImportShifts: {
             csv: string;
+        };
+        /**
+         * @description An alert with what a list of them shows: the beginning of the note it is about and the task, as they are now; null
+         *     where there is none, or it may not be seen (any more).
+         */
+        InboxItem: {
+            alert: components["schemas"]["AlertView"];
+            excerpt: string | null;
+            task: components["schemas"]["TaskView"] | null;
         };
         InterruptionRules: {
             interrupts: {
@@ -4585,6 +5925,22 @@ export interface components {
             exclusive: components["schemas"]["ChannelKind"][];
             usual: components["schemas"]["InterruptionRules"];
         };
+        /** @description `mail_state` null: no mail was sent, as there is no account to send from; `mail_code`: why one did not leave. */
+        InvitationView: {
+            id: number;
+            email: string;
+            role: components["schemas"]["Role"];
+            language: string;
+            queue_ids: number[];
+            team_ids: number[];
+            invited_by: string | null;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            expires_at: string;
+            mail_state: ("sent" | "failed") | null;
+            mail_code: string | null;
+        };
         /** @description `token` is shown this once; only its hash is kept. */
         IssuedApiKey: {
             id: number;
@@ -4595,6 +5951,49 @@ export interface components {
             last_used_at: string | null;
             hint: string;
             token: string;
+        };
+        /** @description `url` is shown once: it is kept nowhere. */
+        IssuedLinkView: {
+            invitation: components["schemas"]["InvitationView"];
+            url: string;
+        };
+        /** @description `secret`: what its deliveries are signed with. It is shown here and never again. */
+        IssuedWebhook: {
+            id: number;
+            url: string;
+            description: string;
+            events: string[];
+            queue_ids: number[];
+            channel_ids: string[];
+            enabled: boolean;
+            /** @enum {string} */
+            health: "ok" | "failing" | "off";
+            off_reason: ("failing" | "gone") | null;
+            off_at: string | null;
+            failing_since: string | null;
+            failures_in_row: number;
+            paused_until: string | null;
+            /** Format: date-time */
+            secret_since: string;
+            old_secret_until: string | null;
+            waiting: number;
+            dead: number;
+            oldest_waiting_at: string | null;
+            last_delivered_at: string | null;
+            /** Format: date-time */
+            created_at: string;
+            version: number;
+            secret: string;
+        };
+        /**
+         * @description Whoever might be the person that is being added. `may_open`: you may look at the card. `address`: by which they are
+         *     known, if it is the same; null: the name is alike.
+         */
+        KnownCustomer: {
+            id: number;
+            name: string;
+            may_open: boolean;
+            address: string | null;
         };
         /** @description A limit broke, or is well again: then it is to be dropped. */
         KpiAlertChanged: {
@@ -4698,6 +6097,24 @@ export interface components {
         };
         LineOffer: {
             sdp: string;
+        };
+        LinkToken: {
+            token: string;
+        };
+        LinkUsed: {
+            email: string;
+        };
+        /** @description `name`: of whose password it is; "" for an invitation. */
+        LinkView: {
+            /** @enum {string} */
+            kind: "invitation" | "password";
+            email: string;
+            name: string;
+            language: string;
+            organisation: string;
+            invited_by: string | null;
+            /** Format: date-time */
+            expires_at: string;
         };
         /**
          * @description One hour of the week: `weekday` 1 is Monday (ISO 8601), `hour` 0 to 23 of the local clock. `count` over all of the
@@ -4831,6 +6248,12 @@ export interface components {
             default: number | boolean;
             choices: (number | boolean)[];
         };
+        /** @description A colleague, a team or a queue, all of whose people are told. */
+        Mention: {
+            /** @enum {string} */
+            kind: "user" | "team" | "queue";
+            id: number;
+        };
         /** @description `is_gap`: no hub kept it, and `figures` is empty; never a zero. */
         MomentReportRow: {
             /** Format: date-time */
@@ -4935,6 +6358,24 @@ export interface components {
             address: string;
         };
         /**
+         * @description `code` is typed after a slash; `folder`: names with / between them. `scope`: personal (yours alone); all and queues
+         *     (those of `queue_ids`) are for supervisors to give. The first of `texts` is said where nothing speaks for another.
+         */
+        NewCannedReply: {
+            title: string;
+            code: string;
+            /** @default  */
+            folder: string;
+            /**
+             * @default personal
+             * @enum {string}
+             */
+            scope: "personal" | "all" | "queues";
+            /** @default [] */
+            queue_ids: number[];
+            texts: components["schemas"]["CannedTextBody"][];
+        };
+        /**
          * @description `settings` and `secrets` depend on the kind; GET /channel-kinds lists them with their descriptions. A customer
          *     who writes within `reopen_window_s` of the resolution reopens the conversation; later, a new one begins.
          */
@@ -4961,27 +6402,91 @@ export interface components {
             /** @default null */
             reopen_window_s: number | null;
         };
+        /** @description A handle is `network:name` (telegram:ani): telegram, instagram, facebook, messenger, x, tiktok, linkedin, youtube. */
         NewContactPoint: {
             /** @enum {string} */
-            kind: "phone" | "email";
+            kind: "phone" | "email" | "handle";
             address: string;
+            /** @default  */
+            label: string;
         };
         /**
          * @description The hub writes first: on this channel account to this contact point (one open conversation each: an open one is
-         *     used again; by mail a new one with its own `subject`).
+         *     used again; by mail a new one with its own `subject`). `text`: sent at once.
          */
         NewConversation: {
             channel_id: string;
             contact_point_id: number;
             /** @default null */
             subject: string | null;
+            /** @default null */
+            text: string | null;
         };
+        /**
+         * @description `key`: by which the API and exports name it; it never changes. `required` is for conversations: they are not resolved
+         *     without it. `editable_by`: this role and those above.
+         */
+        NewCustomField: {
+            subject: components["schemas"]["Subject"];
+            key: string;
+            name: string;
+            kind: components["schemas"]["FieldKind"];
+            /** @default  */
+            hint: string;
+            /** @default [] */
+            options: components["schemas"]["FieldOptionIn"][];
+            /** @default  */
+            section: string;
+            /** @default false */
+            required: boolean;
+            /** @default agent */
+            editable_by: components["schemas"]["Role"];
+        };
+        /** @description `phone` and `email` are the first addresses. */
         NewCustomer: {
             name: string;
             /** @default null */
             language: string | null;
             /** @default null */
+            note: string | null;
+            /** @default null */
+            tier: number | null;
+            /** @default null */
+            owner_id: number | null;
+            /** @default null */
+            preferred_channel: ("sms" | "phone" | "email" | "chat") | null;
+            /** @default null */
+            company: string | null;
+            /** @default null */
+            job_title: string | null;
+            /** @default null */
+            country: string | null;
+            /** @default null */
+            region: string | null;
+            /** @default null */
+            town: string | null;
+            /** @default null */
+            district: string | null;
+            /** @default null */
+            street: string | null;
+            /** @default null */
+            postcode: string | null;
+            /** @default null */
+            time_zone: string | null;
+            /** @default null */
+            birthday: string | null;
+            /** @default null */
+            source: string | null;
+            /** @default null */
+            tags: string[] | null;
+            /** @default {} */
+            fields: {
+                [key: string]: boolean | number | string | string[] | null;
+            };
+            /** @default null */
             phone: string | null;
+            /** @default null */
+            email: string | null;
         };
         /** @description Every fault is named at its node, as `body.nodes.main.choices.1.key`. */
         NewFlow: {
@@ -4996,6 +6501,22 @@ export interface components {
                 nodes: {
                     [key: string]: components["schemas"]["FlowMenuNode"] | components["schemas"]["FlowLanguageNode"] | components["schemas"]["FlowHoursNode"] | components["schemas"]["FlowSayNode"] | components["schemas"]["FlowQueueNode"] | components["schemas"]["FlowVoicemailNode"] | components["schemas"]["FlowCallbackNode"] | components["schemas"]["FlowNumberNode"] | components["schemas"]["FlowHangUpNode"];
                 };
+            };
+        };
+        /** @description `skills`: skill's id → level. */
+        NewInvitation: {
+            email: string;
+            /** @default agent */
+            role: components["schemas"]["Role"];
+            /** @default en */
+            language: string;
+            /** @default [] */
+            queue_ids: number[];
+            /** @default [] */
+            team_ids: number[];
+            /** @default {} */
+            skills: {
+                [key: string]: number;
             };
         };
         /**
@@ -5038,8 +6559,11 @@ export interface components {
             /** @default null */
             draft: components["schemas"]["EndedDraft"] | null;
         };
+        /** @description `mentions`: who is named in the text, each by their name behind an @. */
         NewNote: {
             text: string;
+            /** @default [] */
+            mentions: components["schemas"]["Mention"][];
             /** @default null */
             draft: components["schemas"]["EndedDraft"] | null;
         };
@@ -5192,9 +6716,36 @@ export interface components {
             /** @default null */
             expected_version: number | null;
         };
+        NewSavedView: {
+            name: string;
+            /** @default false */
+            is_shared: boolean;
+            filter: components["schemas"]["ViewFilter"];
+        };
         /** @description A language is `language:` and its two letters. */
         NewSkill: {
             name: string;
+        };
+        /** @description For one of a customer's conversations, whose timeline tells of it, or for the customer alone. */
+        NewTask: {
+            /**
+             * @default follow_up
+             * @enum {string}
+             */
+            kind: "follow_up" | "call_back";
+            title: string;
+            /** @default  */
+            note: string;
+            /** Format: date-time */
+            due_at: string;
+            /** @default null */
+            assignee_id: number | null;
+            /** @default null */
+            queue_id: number | null;
+            /** @default null */
+            customer_id: number | null;
+            /** @default null */
+            conversation_id: number | null;
         };
         /** @description `time_zone`: an IANA name; null: the organisation's. */
         NewTeam: {
@@ -5231,6 +6782,22 @@ export interface components {
             /** @default 100 */
             capacity: number;
         };
+        /**
+         * @description Who is told what. Of `queue_ids` and `channel_ids` none means all; they leave alone what belongs to no queue or channel
+         *     (customers, agents).
+         */
+        NewWebhook: {
+            url: string;
+            /** @default  */
+            description: string;
+            events: components["schemas"]["Told"][];
+            /** @default [] */
+            queue_ids: number[];
+            /** @default [] */
+            channel_ids: string[];
+            /** @default true */
+            enabled: boolean;
+        };
         NextStep: {
             step_id: string;
             clock: components["schemas"]["Clock"];
@@ -5250,6 +6817,36 @@ export interface components {
          * @enum {string}
          */
         Noise: "none" | "auto_reply" | "automatic" | "list" | "report" | "own";
+        /** @description The viewer's own. */
+        NoticeRulesChanged: {
+            rules: components["schemas"]["NoticeRulesView"];
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "notice_rules.changed";
+        };
+        /**
+         * @description How somebody wants to be told. `silent` and `hidden`: kinds (see agents.notice_rules) without a sound, without a notice
+         *     of the system's. Between `quiet_from` and `quiet_until` (HH:MM in `zone`; null: the organisation's) and in the states
+         *     `quiet_states` there is neither, but for what rings or pages.
+         */
+        NoticeRulesView: {
+            /** @default [] */
+            silent: string[];
+            /** @default [] */
+            hidden: string[];
+            /** @default null */
+            quiet_from: string | null;
+            /** @default null */
+            quiet_until: string | null;
+            /** @default null */
+            zone: string | null;
+            /** @default [] */
+            quiet_states: string[];
+            /** @default 0 */
+            version: number;
+        };
         /** @description Everybody of that role among the queue's people. */
         NotifyRoleAction: {
             /**
@@ -5414,6 +7011,12 @@ export interface components {
             name: string;
             time_zone: string;
         };
+        OrganisationView: {
+            name: string;
+            time_zone: string;
+            country: string | null;
+            languages: string[];
+        };
         /** @description When: after so long, while the estimated wait is above so much, or either; at least one is wanted. */
         OverflowIn: {
             queue_ids: number[];
@@ -5432,6 +7035,18 @@ export interface components {
             after_s: number | null;
             /** @default null */
             ewt_over_s: number | null;
+        };
+        /** @description `browser`: what it says of itself. `is_this`: the one that asks. */
+        OwnSessionView: {
+            id: string;
+            address: string | null;
+            browser: string | null;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            seen_at: string;
+            is_screen: boolean;
+            is_this: boolean;
         };
         PageSupervisorAction: {
             /**
@@ -5465,6 +7080,12 @@ export interface components {
             next_cursor: string | null;
         };
         /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
+        Page_AuditAct_: {
+            items: components["schemas"]["AuditAct"][];
+            /** @default null */
+            next_cursor: string | null;
+        };
+        /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
         Page_Belonging_: {
             items: components["schemas"]["Belonging"][];
             /** @default null */
@@ -5473,6 +7094,12 @@ export interface components {
         /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
         Page_CalendarView_: {
             items: components["schemas"]["CalendarView"][];
+            /** @default null */
+            next_cursor: string | null;
+        };
+        /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
+        Page_CannedReplyView_: {
+            items: components["schemas"]["CannedReplyView"][];
             /** @default null */
             next_cursor: string | null;
         };
@@ -5495,6 +7122,12 @@ export interface components {
             next_cursor: string | null;
         };
         /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
+        Page_ConsentRecord_: {
+            items: components["schemas"]["ConsentRecord"][];
+            /** @default null */
+            next_cursor: string | null;
+        };
+        /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
         Page_ContactBehind_: {
             items: components["schemas"]["ContactBehind"][];
             /** @default null */
@@ -5503,6 +7136,12 @@ export interface components {
         /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
         Page_ConversationView_: {
             items: components["schemas"]["ConversationView"][];
+            /** @default null */
+            next_cursor: string | null;
+        };
+        /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
+        Page_CustomFieldView_: {
+            items: components["schemas"]["CustomFieldView"][];
             /** @default null */
             next_cursor: string | null;
         };
@@ -5525,6 +7164,24 @@ export interface components {
             next_cursor: string | null;
         };
         /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
+        Page_InboxItem_: {
+            items: components["schemas"]["InboxItem"][];
+            /** @default null */
+            next_cursor: string | null;
+        };
+        /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
+        Page_InvitationView_: {
+            items: components["schemas"]["InvitationView"][];
+            /** @default null */
+            next_cursor: string | null;
+        };
+        /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
+        Page_KnownCustomer_: {
+            items: components["schemas"]["KnownCustomer"][];
+            /** @default null */
+            next_cursor: string | null;
+        };
+        /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
         Page_KpiAlertView_: {
             items: components["schemas"]["KpiAlertView"][];
             /** @default null */
@@ -5533,6 +7190,12 @@ export interface components {
         /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
         Page_MeasureDefinition_: {
             items: components["schemas"]["MeasureDefinition"][];
+            /** @default null */
+            next_cursor: string | null;
+        };
+        /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
+        Page_OwnSessionView_: {
+            items: components["schemas"]["OwnSessionView"][];
             /** @default null */
             next_cursor: string | null;
         };
@@ -5557,6 +7220,12 @@ export interface components {
         /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
         Page_ReportSchedule_: {
             items: components["schemas"]["ReportSchedule"][];
+            /** @default null */
+            next_cursor: string | null;
+        };
+        /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
+        Page_SavedView_: {
+            items: components["schemas"]["SavedView"][];
             /** @default null */
             next_cursor: string | null;
         };
@@ -5597,6 +7266,12 @@ export interface components {
             next_cursor: string | null;
         };
         /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
+        Page_TaskView_: {
+            items: components["schemas"]["TaskView"][];
+            /** @default null */
+            next_cursor: string | null;
+        };
+        /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
         Page_TeamView_: {
             items: components["schemas"]["TeamView"][];
             /** @default null */
@@ -5611,6 +7286,24 @@ export interface components {
         /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
         Page_UserView_: {
             items: components["schemas"]["UserView"][];
+            /** @default null */
+            next_cursor: string | null;
+        };
+        /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
+        Page_WebhookDelivery_: {
+            items: components["schemas"]["WebhookDelivery"][];
+            /** @default null */
+            next_cursor: string | null;
+        };
+        /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
+        Page_WebhookEvent_: {
+            items: components["schemas"]["WebhookEvent"][];
+            /** @default null */
+            next_cursor: string | null;
+        };
+        /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
+        Page_WebhookView_: {
+            items: components["schemas"]["WebhookView"][];
             /** @default null */
             next_cursor: string | null;
         };
@@ -5700,6 +7393,26 @@ export interface components {
          * @enum {string}
          */
         Presence: "talk" | "held" | "listen" | "whisper";
+        /** @description `is_known` False: for a customer of whom only a number is known. `queue_id`: whose name is put in; null: the first. */
+        PreviewCannedReply: {
+            language: string;
+            text: string;
+            /** @default null */
+            subject: string | null;
+            /** @default null */
+            queue_id: number | null;
+            /** @default true */
+            is_known: boolean;
+        };
+        /** @description `faults`: field (language, text, subject) → why it could not be kept. */
+        PreviewedReply: {
+            rendered: components["schemas"]["RenderedReply"];
+            faults: {
+                [key: string]: string;
+            };
+        };
+        /** @enum {string} */
+        Purpose: "service" | "marketing";
         QueueChanged: {
             queue: components["schemas"]["QueueView"];
             /**
@@ -5966,6 +7679,34 @@ export interface components {
         /** @description Figures are being made anew, all of them: those of days before `made_to` (ISO, the organisation's) are made already. */
         RemakingView: {
             made_to: string;
+        };
+        /**
+         * @description `is_note`: it goes into a note, which has no markup. `language`: instead of the customer's. `uses`: it is put into a
+         *     message now, which is counted.
+         */
+        RenderCannedReply: {
+            conversation_id: number;
+            /** @default false */
+            is_note: boolean;
+            /** @default null */
+            language: string | null;
+            /** @default false */
+            uses: boolean;
+        };
+        /** @description `missing`: placeholders that have no value here; they still stand in the text, to be filled in by hand. */
+        RenderedReply: {
+            text: string;
+            subject: string | null;
+            language: string;
+            missing: ("customer.name" | "customer.first_name" | "customer.phone" | "customer.email" | "agent.name" | "agent.first_name" | "queue.name" | "organisation.name" | "conversation.number" | "conversation.subject" | "today")[];
+        };
+        /** @description What was given up from this instant on is sent again. */
+        ReplayDead: {
+            /** Format: date-time */
+            since: string;
+        };
+        Replayed: {
+            count: number;
         };
         /** @description What became of a report for one recipient. `code` and `message` say why it was not sent (the mail server's words). */
         ReportMail: {
@@ -6371,6 +8112,23 @@ export interface components {
             /** @default null */
             expected_version: number | null;
         };
+        /** @description All of it, as it is to be. 409 `version_conflict` with an `expected_version` that is no longer so. */
+        SaveCannedReply: {
+            title: string;
+            code: string;
+            /** @default  */
+            folder: string;
+            /**
+             * @default personal
+             * @enum {string}
+             */
+            scope: "personal" | "all" | "queues";
+            /** @default [] */
+            queue_ids: number[];
+            texts: components["schemas"]["CannedTextBody"][];
+            /** @default null */
+            expected_version: number | null;
+        };
         /**
          * @description All of it: `text` and `attachment_ids` of the answer, `mail` where its head was changed, `note`. `expected_version` is
          *     the one the page knows, 0 for none.
@@ -6393,6 +8151,15 @@ export interface components {
             threshold_s: number;
             short_s: number;
             expected_version: number;
+        };
+        /** @description `time_zone`: an IANA name; `country`: ISO 3166, two letters; `languages`: the customers', the usual one first. */
+        SaveOrganisation: {
+            name: string;
+            time_zone: string;
+            /** @default null */
+            country: string | null;
+            /** @default [] */
+            languages: string[];
         };
         SaveShiftDay: {
             pieces: components["schemas"]["ShiftPiece"][];
@@ -6462,6 +8229,31 @@ export interface components {
             member_ids: number[];
             expected_version: number;
         };
+        /** @description The webhook whole. `expected_version`: what was seen. */
+        SaveWebhook: {
+            url: string;
+            /** @default  */
+            description: string;
+            events: components["schemas"]["Told"][];
+            /** @default [] */
+            queue_ids: number[];
+            /** @default [] */
+            channel_ids: string[];
+            /** @default true */
+            enabled: boolean;
+            expected_version: number;
+        };
+        /** @description `count` has an end (COUNTED); `is_mine`: the viewer may change it. */
+        SavedView: {
+            id: number;
+            name: string;
+            is_shared: boolean;
+            is_mine: boolean;
+            owner_name: string;
+            filter: components["schemas"]["ConversationFilter"];
+            count: number;
+            version: number;
+        };
         ScheduleDeparture: {
             /** Format: date-time */
             start: string;
@@ -6470,6 +8262,88 @@ export interface components {
             /** @enum {string} */
             activity: "work" | "break" | "training" | "meeting" | "leave";
             state: components["schemas"]["AgentState"];
+        };
+        /**
+         * @description What was found. `name`, `title` (a subject, an address) and `snippet` are parts, some of which are matches. `entry_id`
+         *     is the line to be opened in `conversation_id`; a customer's hit has neither.
+         */
+        SearchHit: {
+            kind: components["schemas"]["HitKind"];
+            customer_id: number;
+            name: components["schemas"]["SnippetPart"][];
+            title: components["schemas"]["SnippetPart"][];
+            snippet: components["schemas"]["SnippetPart"][];
+            /** Format: date-time */
+            at: string;
+            /** @default null */
+            conversation_id: number | null;
+            /** @default null */
+            entry_id: number | null;
+            /** @default null */
+            channel_kind: components["schemas"]["ChannelKind"] | null;
+            /** @default null */
+            direction: string | null;
+            /** @default  */
+            author: string;
+            /** @default null */
+            status: components["schemas"]["ConversationStatus"] | null;
+            /** @default null */
+            happening: components["schemas"]["Happening"] | null;
+        };
+        /** @description `building_percent`: how much of the index there is, while it is being made; null: all of it. */
+        SearchPage: {
+            items: components["schemas"]["SearchHit"][];
+            /** @default null */
+            next_cursor: string | null;
+            /** @default null */
+            building_percent: number | null;
+        };
+        /** @description The id of the newest that the screen has shown: what comes meanwhile stays unseen. */
+        SeeAll: {
+            up_to: number;
+        };
+        /** @description What the writer saw, as far as they changed it. */
+        SeenFacts: {
+            /** @default null */
+            name: string | null;
+            /** @default null */
+            language: string | null;
+            /** @default null */
+            note: string | null;
+            /** @default null */
+            tier: number | null;
+            /** @default null */
+            owner_id: number | null;
+            /** @default null */
+            preferred_channel: ("sms" | "phone" | "email" | "chat") | null;
+            /** @default null */
+            company: string | null;
+            /** @default null */
+            job_title: string | null;
+            /** @default null */
+            country: string | null;
+            /** @default null */
+            region: string | null;
+            /** @default null */
+            town: string | null;
+            /** @default null */
+            district: string | null;
+            /** @default null */
+            street: string | null;
+            /** @default null */
+            postcode: string | null;
+            /** @default null */
+            time_zone: string | null;
+            /** @default null */
+            birthday: string | null;
+            /** @default null */
+            source: string | null;
+            /** @default null */
+            tags: string[] | null;
+            /** @default {} */
+            fields: {
+                [key: string]: boolean | number | string | string[] | null;
+            };
         };
         Session: {
             user: components["schemas"]["UserView"];
@@ -6485,6 +8359,32 @@ export interface components {
             state: "available" | "busy" | "away" | "offline";
             /** @default null */
             reason: string | null;
+        };
+        /** @description What a customer said to somebody, or wrote on a form, about one address, channel and purpose. */
+        SetConsent: {
+            contact_point_id: number;
+            /** @enum {string} */
+            channel: "sms" | "phone" | "email" | "chat" | "loopback";
+            /** @default service */
+            purpose: components["schemas"]["Purpose"];
+            given: boolean;
+            /**
+             * @default told
+             * @enum {string}
+             */
+            how: "told" | "form" | "import";
+            /** @default  */
+            note: string;
+        };
+        /** @description Values of custom fields by their keys; null takes one away. `seen`: what the writer saw of them. */
+        SetFields: {
+            fields: {
+                [key: string]: boolean | number | string | string[] | null;
+            };
+            /** @default {} */
+            seen: {
+                [key: string]: boolean | number | string | string[] | null;
+            };
         };
         /**
          * @description `interrupts`: kind of work → kinds whose load does not stand in its way; `exclusive`: kinds that suffer no other live
@@ -6503,6 +8403,22 @@ export interface components {
             /** @default null */
             reason: string | null;
         };
+        /** @description All of them. `version`: the one that was seen (0: none were set yet). */
+        SetNoticeRules: {
+            /** @default [] */
+            silent: ("offer" | "call" | "page" | "mention" | "task" | "work" | "alert")[];
+            /** @default [] */
+            hidden: ("offer" | "call" | "page" | "mention" | "task" | "work" | "alert")[];
+            /** @default null */
+            quiet_from: string | null;
+            /** @default null */
+            quiet_until: string | null;
+            /** @default null */
+            zone: string | null;
+            /** @default [] */
+            quiet_states: ("busy" | "away")[];
+            version: number;
+        };
         SetRecording: {
             /** @enum {string} */
             recording: "on" | "paused";
@@ -6510,6 +8426,10 @@ export interface components {
         SetRecordings: {
             /** @enum {string} */
             recordings_for_agents: "own" | "seen" | "none";
+        };
+        /** @description null: it is over, finished or not. */
+        SetSetUpStep: {
+            step: ("organisation" | "account" | "team" | "channel" | "test" | "done") | null;
         };
         /**
          * @description Skill's id → level, 1 to 5. Replaces all that the person had. With `expected_version` (that of the row), 409
@@ -6534,6 +8454,32 @@ export interface components {
             topic_id: number | null;
             /** @default false */
             direct: boolean;
+        };
+        SetUpAccount: {
+            code: string;
+            name: string;
+            email: string;
+            password: string;
+            /** @default en */
+            language: string;
+        };
+        /** @description `code`: what the hub printed when it started. */
+        SetUpKey: {
+            code: string;
+        };
+        SetUpOrganisation: {
+            code: string;
+            name: string;
+            time_zone: string;
+            /** @default null */
+            country: string | null;
+            /** @default [] */
+            languages: string[];
+        };
+        /** @description `step`: which comes next; null: it is over. */
+        SetUpView: {
+            step: ("organisation" | "account" | "team" | "channel" | "test" | "done") | null;
+            organisation: components["schemas"]["OrganisationView"];
         };
         /** @description What the agent decides about a message whose fate is unknown or that failed. */
         SettleDelivery: {
@@ -6620,7 +8566,14 @@ export interface components {
             remaking: components["schemas"]["RemakingView"] | null;
             figure_defaults: components["schemas"]["FigureDefaultsView"];
             kpi_alerts: components["schemas"]["KpiAlertView"][];
+            tasks: components["schemas"]["TaskView"][];
+            notice_rules: components["schemas"]["NoticeRulesView"];
+            custom_fields: components["schemas"]["CustomFieldView"][];
             drafts: components["schemas"]["DraftMark"][];
+        };
+        SnippetPart: {
+            text: string;
+            is_match: boolean;
         };
         /** @description `used_by`: the menus that say it, by name. */
         SoundView: {
@@ -6739,6 +8692,11 @@ export interface components {
             complete: boolean;
             agents: components["schemas"]["AgentStates"][];
         };
+        /**
+         * @description What a field is of.
+         * @enum {string}
+         */
+        Subject: "customer" | "conversation";
         Supervise: {
             /** @enum {string} */
             presence: "listen" | "whisper" | "talk";
@@ -6867,6 +8825,42 @@ export interface components {
             target: number;
             warning: number | null;
         };
+        /** @description Made, changed, come back, or ended. Told to whose it is and was, to supervisors, and to whoever looks at the card. */
+        TaskChanged: {
+            task: components["schemas"]["TaskView"];
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "task.changed";
+        };
+        /**
+         * @description What somebody is to do at `due_at`: `assignee_id`, else everybody of `queue_id`. `fired_at`: it came back as work then;
+         *     `left_at`: nobody saw to it, and supervisors were told. `outcome` null: it is still to be done.
+         */
+        TaskView: {
+            id: number;
+            /** @enum {string} */
+            kind: "follow_up" | "call_back";
+            title: string;
+            note: string;
+            customer_id: number;
+            customer_name: string;
+            conversation_id: number | null;
+            assignee_id: number | null;
+            queue_id: number | null;
+            /** Format: date-time */
+            due_at: string;
+            fired_at: string | null;
+            left_at: string | null;
+            created_by: number | null;
+            /** Format: date-time */
+            created_at: string;
+            outcome: ("done" | "dropped") | null;
+            ended_at: string | null;
+            ended_by: number | null;
+            version: number;
+        };
         TeamChanged: {
             team: components["schemas"]["TeamView"];
             /**
@@ -6917,14 +8911,24 @@ export interface components {
             /** Format: date-time */
             tick: string;
         };
-        /** @description Entries oldest first; `previous_cursor` pages back in time. `conversations` are those the entries belong to. */
+        /**
+         * @description Entries oldest first; `next_cursor` pages back in time. `conversations` are those the entries belong to.
+         *     `newer_cursor`: of a page around an entry, or onwards from one, where what is newer begins.
+         */
         TimelinePage: {
             items: components["schemas"]["EntryView"][];
             /** @default null */
             next_cursor: string | null;
+            /** @default null */
+            newer_cursor: string | null;
             /** @default [] */
             conversations: components["schemas"]["ConversationView"][];
         };
+        /**
+         * @description The events an endpoint may ask for.
+         * @enum {string}
+         */
+        Told: "conversation.opened" | "conversation.assigned" | "conversation.transferred" | "conversation.resolved" | "conversation.reopened" | "conversation.changed" | "message.received" | "message.sent" | "message.delivered" | "message.read" | "message.failed" | "note.added" | "escalation.fired" | "call.started" | "call.answered" | "call.ended" | "call.completed" | "recording.ready" | "customer.created" | "customer.changed" | "customer.merged" | "survey.answered" | "agent.state_changed" | "channel.health_changed";
         TopicChanged: {
             topic: components["schemas"]["TopicView"];
             /**
@@ -7039,6 +9043,44 @@ export interface components {
             /** @default null */
             flow_id: number | null;
         };
+        /**
+         * @description Absent and null leave a thing as it is. `address` corrects a typing mistake; 409 `verified` if the customer has written
+         *     from there.
+         */
+        UpdateContactPoint: {
+            /** @default null */
+            label: string | null;
+            /** @default null */
+            is_main: boolean | null;
+            /** @default null */
+            address: string | null;
+        };
+        /** @description Absent and null leave a thing as it is. 409 `in_use` for another kind, or an option less, of what has values. */
+        UpdateCustomField: {
+            /** @default null */
+            name: string | null;
+            /** @default null */
+            kind: components["schemas"]["FieldKind"] | null;
+            /** @default null */
+            hint: string | null;
+            /** @default null */
+            options: components["schemas"]["FieldOptionIn"][] | null;
+            /** @default null */
+            section: string | null;
+            /** @default null */
+            required: boolean | null;
+            /** @default null */
+            editable_by: components["schemas"]["Role"] | null;
+            /** @default null */
+            active: boolean | null;
+            /** @default null */
+            expected_version: number | null;
+        };
+        /**
+         * @description Two edits of different facts are both kept, and tags are merged one by one. With `seen`, a fact that says something
+         *     else by now is a 409 `field_conflict` that names it; with `expected_version`, any change of the card is a 409
+         *     `version_conflict`.
+         */
         UpdateCustomer: {
             /** @default null */
             name: string | null;
@@ -7050,6 +9092,38 @@ export interface components {
             tier: number | null;
             /** @default null */
             owner_id: number | null;
+            /** @default null */
+            preferred_channel: ("sms" | "phone" | "email" | "chat") | null;
+            /** @default null */
+            company: string | null;
+            /** @default null */
+            job_title: string | null;
+            /** @default null */
+            country: string | null;
+            /** @default null */
+            region: string | null;
+            /** @default null */
+            town: string | null;
+            /** @default null */
+            district: string | null;
+            /** @default null */
+            street: string | null;
+            /** @default null */
+            postcode: string | null;
+            /** @default null */
+            time_zone: string | null;
+            /** @default null */
+            birthday: string | null;
+            /** @default null */
+            source: string | null;
+            /** @default null */
+            tags: string[] | null;
+            /** @default {} */
+            fields: {
+                [key: string]: boolean | number | string | string[] | null;
+            };
+            /** @default null */
+            seen: components["schemas"]["SeenFacts"] | null;
             /** @default null */
             expected_version: number | null;
         };
@@ -7198,10 +9272,38 @@ export interface components {
             /** @default null */
             expected_version: number | null;
         };
+        UpdateSavedView: {
+            /** @default null */
+            name: string | null;
+            /** @default null */
+            is_shared: boolean | null;
+            /** @default null */
+            filter: components["schemas"]["ViewFilter"] | null;
+            /** @default null */
+            expected_version: number | null;
+        };
         /** @description Absent leaves it as it is. With `expected_version`, 409 `version_conflict` when somebody changed it meanwhile. */
         UpdateSkill: {
             /** @default null */
             name: string | null;
+            /** @default null */
+            expected_version: number | null;
+        };
+        UpdateTask: {
+            /**
+             * @default follow_up
+             * @enum {string}
+             */
+            kind: "follow_up" | "call_back";
+            title: string;
+            /** @default  */
+            note: string;
+            /** Format: date-time */
+            due_at: string;
+            /** @default null */
+            assignee_id: number | null;
+            /** @default null */
+            queue_id: number | null;
             /** @default null */
             expected_version: number | null;
         };
@@ -7249,6 +9351,13 @@ export interface components {
             /** @default null */
             expected_version: number | null;
         };
+        /** @description `name`: what the invited is called; not for a password. */
+        UseLink: {
+            token: string;
+            /** @default null */
+            name: string | null;
+            password: string;
+        };
         UserView: {
             id: number;
             email: string;
@@ -7270,6 +9379,36 @@ export interface components {
             undo_mail_s: number;
             /** @default 0 */
             undo_text_s: number;
+        };
+        /**
+         * @description Which conversations; null and false ask nothing. `assignee`: me, none or a user's id; `tier`: at least this;
+         *     `is_troubled`: complaints and what has escalated; `within_days`: something was said lately; `words`: as in search.
+         */
+        ViewFilter: {
+            /** @default open */
+            status: components["schemas"]["ConversationStatus"] | null;
+            /** @default null */
+            assignee: string | null;
+            /** @default null */
+            queue_id: number | null;
+            /** @default null */
+            channel: components["schemas"]["ChannelKind"] | null;
+            /** @default null */
+            topic_id: number | null;
+            /** @default null */
+            tag: string | null;
+            /** @default null */
+            tier: number | null;
+            /** @default false */
+            is_unanswered: boolean;
+            /** @default false */
+            is_troubled: boolean;
+            /** @default false */
+            is_complaint: boolean;
+            /** @default null */
+            within_days: number | null;
+            /** @default null */
+            words: string | null;
         };
         /** @description Who has this customer's card open right now, everybody named; an empty list clears it. */
         Viewing: {
@@ -7298,6 +9437,120 @@ export interface components {
         /** @description The customer card the server takes for open on this screen. */
         WatchingFrame: {
             watching: number | null;
+        };
+        /**
+         * @description `message_id`: the header webhook-id. `due_at`: when it is tried next (waiting). `status`, `code`, `duration_ms` are of
+         *     the last attempt.
+         */
+        WebhookDelivery: {
+            id: number;
+            endpoint_id: number;
+            message_id: string;
+            type: string;
+            /** @enum {string} */
+            state: "waiting" | "sending" | "delivered" | "dead";
+            attempts: number;
+            due_at: string | null;
+            /** Format: date-time */
+            created_at: string;
+            attempted_at: string | null;
+            done_at: string | null;
+            status: number | null;
+            code: string | null;
+            duration_ms: number | null;
+        };
+        /**
+         * @description `body`: what is sent, to the byte. `answer`: the first bytes of what was answered last. `failures`: attempts that
+         *     failed, the oldest first.
+         */
+        WebhookDeliveryDetails: {
+            id: number;
+            endpoint_id: number;
+            message_id: string;
+            type: string;
+            /** @enum {string} */
+            state: "waiting" | "sending" | "delivered" | "dead";
+            attempts: number;
+            due_at: string | null;
+            /** Format: date-time */
+            created_at: string;
+            attempted_at: string | null;
+            done_at: string | null;
+            status: number | null;
+            code: string | null;
+            duration_ms: number | null;
+            url: string;
+            body: string;
+            answer: string;
+            failures: components["schemas"]["WebhookFailure"][];
+        };
+        /** @description What an endpoint may ask for. `words`: when it is told. `data`: its fields → the API's names of what stands there. */
+        WebhookEvent: {
+            name: components["schemas"]["Told"];
+            words: string;
+            data: {
+                [key: string]: string;
+            };
+        };
+        WebhookFailure: {
+            /** Format: date-time */
+            at: string;
+            status: number | null;
+            code: string | null;
+            duration_ms: number;
+        };
+        /** @description The new secret, shown here and never again; until `old_until` deliveries are signed by the old one, too. */
+        WebhookSecret: {
+            secret: string;
+            /** Format: date-time */
+            old_until: string;
+        };
+        /**
+         * @description What was answered to a test: `status` of the answer, its first bytes, and how long it took; null: `code` says in a
+         *     machine's word why there was none.
+         */
+        WebhookTest: {
+            arrived: boolean;
+            status: number | null;
+            code: string | null;
+            answer: string;
+            duration_ms: number;
+        };
+        /**
+         * @description `health`: ok, failing (since `failing_since`; nothing is tried before `paused_until`) or off. `off_reason`: why the hub
+         *     itself has switched it off; null: somebody did. `waiting` and `dead` deliveries are counted up to 10,000.
+         *     `old_secret_until`: until then deliveries are signed by the secret before, too.
+         */
+        WebhookView: {
+            id: number;
+            url: string;
+            description: string;
+            events: string[];
+            queue_ids: number[];
+            channel_ids: string[];
+            enabled: boolean;
+            /** @enum {string} */
+            health: "ok" | "failing" | "off";
+            off_reason: ("failing" | "gone") | null;
+            off_at: string | null;
+            failing_since: string | null;
+            failures_in_row: number;
+            paused_until: string | null;
+            /** Format: date-time */
+            secret_since: string;
+            old_secret_until: string | null;
+            waiting: number;
+            dead: number;
+            oldest_waiting_at: string | null;
+            last_delivered_at: string | null;
+            /** Format: date-time */
+            created_at: string;
+            version: number;
+        };
+        /** @description `needs_set_up`: nobody administers this hub yet. `can_reset_password`: links can be sent by mail. */
+        Welcome: {
+            needs_set_up: boolean;
+            can_reset_password: boolean;
         };
         /**
          * @description `contacts` come in `interval_s` and take `aht_s` each; `patience_s` null: customers wait for ever (Erlang C), else they
@@ -7548,6 +9801,91 @@ export interface operations {
             };
         };
     };
+    list_my_sessions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_OwnSessionView_"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    end_other_sessions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    end_my_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                session_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     update_me: {
         parameters: {
             query?: never;
@@ -7681,7 +10019,10 @@ export interface operations {
     open_conversation: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same key with the same body is carried out once. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -7874,6 +10215,38 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["EntryView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    remove_participant: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                conversation_id: number;
+                user_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConversationView"];
                 };
             };
             /** @description It failed; `code` says why */
@@ -8093,6 +10466,41 @@ export interface operations {
             cookie?: never;
         };
         requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConversationView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    set_fields: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                conversation_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SetFields"];
+            };
+        };
         responses: {
             /** @description The answer */
             200: {
@@ -9912,6 +12320,68 @@ export interface operations {
             };
         };
     };
+    find_known: {
+        parameters: {
+            query?: {
+                phone?: string;
+                email?: string;
+                name?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_KnownCustomer_"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_words: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CardWords"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     get_customer: {
         parameters: {
             query?: never;
@@ -10013,11 +12483,150 @@ export interface operations {
             };
         };
     };
+    remove_contact_point: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                customer_id: number;
+                contact_point_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CustomerView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    update_contact_point: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                customer_id: number;
+                contact_point_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UpdateContactPoint"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CustomerView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_consents: {
+        parameters: {
+            query?: {
+                limit?: number;
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                customer_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_ConsentRecord_"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    set_consent: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                customer_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SetConsent"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CustomerView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     get_customer_timeline: {
         parameters: {
             query?: {
                 limit?: number;
                 cursor?: string;
+                around?: number;
+                newer?: string;
             };
             header?: never;
             path: {
@@ -11580,6 +14189,196 @@ export interface operations {
             };
         };
     };
+    list_fields: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_CustomFieldView_"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    create_field: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewCustomField"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CustomFieldView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    arrange_fields: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FieldOrder"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_CustomFieldView_"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    remove_field: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                field_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    update_field: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                field_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UpdateCustomField"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CustomFieldView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_use: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                field_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FieldUse"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     list_policies: {
         parameters: {
             query?: never;
@@ -11768,6 +14567,70 @@ export interface operations {
             };
         };
     };
+    list_alerts: {
+        parameters: {
+            query?: {
+                show?: "all" | "unread" | "mentions" | "tasks";
+                limit?: number;
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_InboxItem_"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    see_all_alerts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SeeAll"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     see_alert: {
         parameters: {
             query?: never;
@@ -11786,6 +14649,70 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AlertView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    unsee_alert: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                alert_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    set_notice_rules: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SetNoticeRules"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NoticeRulesView"];
                 };
             };
             /** @description It failed; `code` says why */
@@ -13547,6 +16474,1569 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SurveyView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_audit: {
+        parameters: {
+            query?: {
+                actor?: number;
+                area?: string;
+                subject?: string;
+                subject_id?: string;
+                since?: string;
+                until?: string;
+                limit?: number;
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_AuditAct_"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    export_audit: {
+        parameters: {
+            query?: {
+                actor?: number;
+                area?: string;
+                subject?: string;
+                subject_id?: string;
+                since?: string;
+                until?: string;
+                bom?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_invitations: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_InvitationView_"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    invite: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewInvitation"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IssuedLinkView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    send_invitation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                invitation_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IssuedLinkView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    withdraw_invitation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                invitation_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    make_password_link: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IssuedLinkView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    look_at_link: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LinkToken"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LinkView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    use_link: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UseLink"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LinkUsed"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    ask_password: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AskPassword"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_welcome: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Welcome"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    look_at_set_up: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SetUpKey"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SetUpView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    set_up_organisation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SetUpOrganisation"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SetUpView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    set_up_account: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SetUpAccount"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LinkUsed"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_set_up: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SetUpView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    set_set_up_step: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SetSetUpStep"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SetUpView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    save_organisation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SaveOrganisation"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OrganisationView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_canned_replies: {
+        parameters: {
+            query?: {
+                q?: string;
+                folder?: string;
+                scope?: "personal" | "all" | "queues";
+                limit?: number;
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_CannedReplyView_"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    create_canned_reply: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewCannedReply"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CannedReplyView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    preview_canned_reply: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PreviewCannedReply"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PreviewedReply"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_canned_reply: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                reply_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CannedReplyView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    replace_canned_reply: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                reply_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SaveCannedReply"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CannedReplyView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    remove_canned_reply: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                reply_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    render_canned_reply: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                reply_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RenderCannedReply"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RenderedReply"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_webhook_events: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_WebhookEvent_"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_webhooks: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_WebhookView_"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    create_webhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewWebhook"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IssuedWebhook"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_webhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                endpoint_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    replace_webhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                endpoint_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SaveWebhook"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    remove_webhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                endpoint_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    roll_webhook_secret: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                endpoint_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookSecret"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    try_webhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                endpoint_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookTest"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_deliveries: {
+        parameters: {
+            query?: {
+                state?: "waiting" | "sending" | "delivered" | "dead";
+                type?: components["schemas"]["Told"];
+                limit?: number;
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                endpoint_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_WebhookDelivery_"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    replay_dead: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                endpoint_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReplayDead"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Replayed"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_delivery: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                delivery_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookDeliveryDetails"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    replay_delivery: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                delivery_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookDeliveryDetails"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    search_all: {
+        parameters: {
+            query?: {
+                q?: string;
+                kind?: components["schemas"]["HitKind"];
+                channel?: components["schemas"]["ChannelKind"];
+                queue?: number;
+                agent?: string;
+                status?: components["schemas"]["ConversationStatus"];
+                tag?: string;
+                topic?: number;
+                customer?: number;
+                from?: string | null;
+                to?: string | null;
+                limit?: number;
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SearchPage"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_views: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_SavedView_"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    create_view: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewSavedView"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SavedView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    remove_view: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                view_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    update_view: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                view_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UpdateSavedView"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SavedView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_view_conversations: {
+        parameters: {
+            query?: {
+                limit?: number;
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                view_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_ConversationView_"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_tasks: {
+        parameters: {
+            query?: {
+                state?: "open" | "overdue" | "ended";
+                whose?: "mine" | "any";
+                customer_id?: number;
+                limit?: number;
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_TaskView_"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    create_task: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewTask"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TaskView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_task: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                task_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TaskView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    update_task: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                task_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UpdateTask"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TaskView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    end_task: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                task_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EndTask"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TaskView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    reopen_task: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                task_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TaskView"];
                 };
             };
             /** @description It failed; `code` says why */

@@ -1,4 +1,4 @@
-/* The sounds of an offer, of a call and of a page: a few soft notes made by WebAudio, so there is no file to load. Silent until the browser allows it. */
+/* The sounds of an offer, of a call, of a page and of a notice: a few soft notes made by WebAudio, so there is no file to load. Silent until the browser allows it. */
 let context: AudioContext | undefined;
 
 // A rising fifth, D5 to A5: heard over talk, and not alarming.
@@ -7,12 +7,15 @@ const OFFER_HZ = [587.33, 880];
 const PAGE_HZ = [880, 880, 880, 659.25];
 // A call: the offer's two notes, three times in a row, as a telephone rings.
 const CALL_HZ = [...OFFER_HZ, ...OFFER_HZ, ...OFFER_HZ];
+// A notice: one falling step, G5 to E5. It wants nothing at once.
+const NOTICE_HZ = [783.99, 659.25];
 const NOTE_S = 0.16;
 const VOLUME = 0.12;
 
 export const chime = (): void => play(OFFER_HZ);
 export const callTone = (): void => play(CALL_HZ);
 export const pageTone = (): void => play(PAGE_HZ);
+export const noticeTone = (): void => play(NOTICE_HZ);
 
 function play(notes_hz: readonly number[]): void {
   if (!navigator.userActivation.hasBeenActive) return;

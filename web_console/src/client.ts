@@ -94,6 +94,7 @@ const ofCalendar = (calendar_id: number) => ({ params: { path: { calendar_id } }
 const ofFlow = (flow_id: number) => ({ params: { path: { flow_id } } });
 const ofChannel = (channel_id: string) => ({ params: { path: { channel_id } } });
 const ofCall = (call_id: number) => ({ params: { path: { call_id } } });
+const ofReply = (reply_id: number) => ({ params: { path: { reply_id } } });
 const keyed = (conversation_id: number, key: string) => ({
   params: { path: { conversation_id } },
   headers: { "Idempotency-Key": key },
@@ -139,6 +140,8 @@ export const api = {
     take(client.POST("/api/v1/conversations/{conversation_id}/messages", { ...keyed(id, key), body })),
   addNote: (id: number, key: string, body: Schemas["NewNote"]) =>
     take(client.POST("/api/v1/conversations/{conversation_id}/notes", { ...keyed(id, key), body })),
+  removeParticipant: (conversation_id: number, user_id: number) =>
+    take(client.DELETE("/api/v1/conversations/{conversation_id}/participants/{user_id}", { params: { path: { conversation_id, user_id } } })),
   claim: (id: number, expected_assignee_id: number | null) =>
     take(client.POST("/api/v1/conversations/{conversation_id}/claim", { ...ofConversation(id), body: { expected_assignee_id } })),
   transfer: (id: number, body: Schemas["Transfer"]) =>
@@ -336,6 +339,36 @@ export const figuresApi = {
   testAlertRule: (rule_id: number) => take(client.POST("/api/v1/alert-rules/{rule_id}/test", ofRule(rule_id))),
 };
 
+export type AuditQuery = Omit<NonNullable<paths["/api/v1/audit"]["get"]["parameters"]["query"]>, "limit">;
+
+/** Who works here and who changed what. */
+export const staffApi = {
+  audit: (query: AuditQuery) => take(client.GET("/api/v1/audit", { params: { query } })),
+};
+
+/** All of the audit log that the filters leave, as a file. */
+export const auditFileUrl = (query: AuditQuery) =>
+  `/api/v1/audit.csv?${new URLSearchParams(Object.entries(query).map(([name, value]) => [name, String(value)])).toString()}`;
+
+const ofWebhook = (endpoint_id: number) => ({ params: { path: { endpoint_id } } });
+const ofWebhookDelivery = (delivery_id: number) => ({ params: { path: { delivery_id } } });
+
+/** Other programs that are told what happens, and what became of each telling. */
+export const webhooksApi = {
+  all: () => take(client.GET("/api/v1/webhook-endpoints")),
+  one: (id: number) => take(client.GET("/api/v1/webhook-endpoints/{endpoint_id}", ofWebhook(id))),
+  add: (body: Schemas["NewWebhook"]) => take(client.POST("/api/v1/webhook-endpoints", { body })),
+  save: (id: number, body: Schemas["SaveWebhook"]) => take(client.PUT("/api/v1/webhook-endpoints/{endpoint_id}", { ...ofWebhook(id), body })),
+  remove: (id: number) => take(client.DELETE("/api/v1/webhook-endpoints/{endpoint_id}", ofWebhook(id))),
+  rollSecret: (id: number) => take(client.POST("/api/v1/webhook-endpoints/{endpoint_id}/secret", ofWebhook(id))),
+  test: (id: number) => take(client.POST("/api/v1/webhook-endpoints/{endpoint_id}/test", ofWebhook(id))),
+  deliveries: (endpoint_id: number, query: { state?: Schemas["WebhookDelivery"]["state"]; type?: Schemas["Told"]; limit?: number; cursor?: string }) =>
+    take(client.GET("/api/v1/webhook-endpoints/{endpoint_id}/deliveries", { params: { path: { endpoint_id }, query } })),
+  replayDead: (id: number, since: string) => take(client.POST("/api/v1/webhook-endpoints/{endpoint_id}/replay", { ...ofWebhook(id), body: { since } })),
+  delivery: (id: number) => take(client.GET("/api/v1/webhook-deliveries/{delivery_id}", ofWebhookDelivery(id))),
+  replay: (id: number) => take(client.POST("/api/v1/webhook-deliveries/{delivery_id}/replay", ofWebhookDelivery(id))),
+};
+
 /** A mail's HTML, made safe by the hub, for a sandboxed frame. */
 export const mailHtmlUrl = (entryId: number, images: boolean) => `/api/v1/entries/${entryId}/mail/html?images=${String(images)}`;
 /** The mail as it came, to be saved. */
@@ -442,4 +475,41 @@ export const shiftsApi = {
   saveWeek: (user_id: number, body: Schemas["SaveShiftWeek"]) => take(client.PUT("/api/v1/shifts/{user_id}/week", { params: { path: { user_id } }, body })),
   copy: (source: string, target: string) => take(client.POST("/api/v1/shifts/copy", { body: { source, target, agents: null } })),
   importCsv: (csv: string) => take(client.POST("/api/v1/shifts/import", { body: { csv } })),
+};
+
+/** Canned replies: one's own, and those that are shared. */
+export const cannedApi = {
+  list: (query: { limit?: number; cursor?: string }) => take(client.GET("/api/v1/canned-replies", { params: { query } })),
+  one: (id: number) => take(client.GET("/api/v1/canned-replies/{reply_id}", ofReply(id))),
+  add: (body: Schemas["NewCannedReply"]) => take(client.POST("/api/v1/canned-replies", { body })),
+  save: (id: number, body: Schemas["SaveCannedReply"]) => take(client.PUT("/api/v1/canned-replies/{reply_id}", { ...ofReply(id), body })),
+  remove: (id: number) => take(client.DELETE("/api/v1/canned-replies/{reply_id}", ofReply(id))),
+  render: (id: number, body: Schemas["RenderCannedReply"]) => take(client.POST("/api/v1/canned-replies/{reply_id}/render", { ...ofReply(id), body })),
+  preview: (body: Schemas["PreviewCannedReply"]) => take(client.POST("/api/v1/canned-replies/preview", { body })),
+};
+
+const ofTask = (task_id: number) => ({ params: { path: { task_id } } });
+
+/** The inbox, tasks, and how one is told. */
+export const inboxApi = {
+  list: (query: { show?: "all" | "unread" | "mentions" | "tasks"; limit?: number; cursor?: string }) => take(client.GET("/api/v1/alerts", { params: { query } })),
+  unsee: (id: number) => take(client.DELETE("/api/v1/alerts/{alert_id}/seen", { params: { path: { alert_id: id } } })),
+  seeAll: (up_to: number) => take(client.POST("/api/v1/alerts/seen", { body: { up_to } })),
+  setNoticeRules: (body: Schemas["SetNoticeRules"]) => take(client.PUT("/api/v1/me/notice-rules", { body })),
+};
+
+export interface TaskQuery {
+  state?: "open" | "overdue" | "ended";
+  whose?: "mine" | "any";
+  customer_id?: number;
+  limit?: number;
+  cursor?: string;
+}
+
+export const tasksApi = {
+  list: (query: TaskQuery) => take(client.GET("/api/v1/tasks", { params: { query } })),
+  add: (body: Partial<Schemas["NewTask"]>) => take(client.POST("/api/v1/tasks", { body: body as Schemas["NewTask"] })),
+  change: (id: number, body: Schemas["UpdateTask"]) => take(client.PUT("/api/v1/tasks/{task_id}", { ...ofTask(id), body })),
+  end: (id: number, outcome: "done" | "dropped") => take(client.POST("/api/v1/tasks/{task_id}/end", { ...ofTask(id), body: { outcome } })),
+  reopen: (id: number) => take(client.DELETE("/api/v1/tasks/{task_id}/end", ofTask(id))),
 };

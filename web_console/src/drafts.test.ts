@@ -85,7 +85,7 @@ describe("the copy on this device", () => {
     const after = page();
     after.look(10);
     expect(after.find(10).text).toBe("At nine");
-    await vi.advanceTimersByTimeAsync(1_000);
+    await vi.advanceTimersByTimeAsync(3_000);
     expect(save).toHaveBeenCalledOnce();
     expect(after.states.get(10)).toBe("saved");
   });

@@ -113,6 +113,8 @@ export function withBack(begun: Draft, back: Pick<Draft, "text" | "attachments" 
 
 const SAVE_AFTER_MS = 1_000;
 const TRY_AGAIN_MS = 5_000;
+/** What was found in the copy may be another page's, which is about to save it. */
+const SAVE_FOUND_AFTER_MS = 3_000;
 /** Somebody who types is saved every second; nobody reads along that closely. */
 const ASK_EVERY_MS = 2_000;
 
@@ -247,7 +249,7 @@ export const useDrafts = defineStore("drafts", () => {
     if (isLeaving(id) && isEmpty(before)) return;
     const after = reconciled(before, view);
     put(id, after, !areSame(before, after));
-    if (isDirty(after)) later(id, SAVE_AFTER_MS);
+    if (isDirty(after)) later(id, saving.has(id) || before.version !== after.version ? SAVE_AFTER_MS : SAVE_FOUND_AFTER_MS);
   }
 
   /** A screen shows it, until it says otherwise. */
@@ -394,6 +396,9 @@ export const useDrafts = defineStore("drafts", () => {
     const before = copyOf(id);
     if (!areSame(before, read(event.oldValue)) && !isEmpty(before)) return;
     const after = read(event.newValue);
+    // Whoever typed it saves it.
+    clearTimeout(timers.get(id));
+    timers.delete(id);
     copies.set(id, after);
     if (after.aside) asides.set(id, after.aside);
     else asides.delete(id);

@@ -13,6 +13,11 @@ export type Snapshot = Schemas["Snapshot"];
 
 export type AgentView = Schemas["AgentView"];
 export type AlertRuleView = Schemas["AlertRuleView"];
+export type WebhookView = Schemas["WebhookView"];
+export type WebhookDelivery = Schemas["WebhookDelivery"];
+export type WebhookDeliveryDetails = Schemas["WebhookDeliveryDetails"];
+export type WebhookTest = Schemas["WebhookTest"];
+export type WebhookEventName = Schemas["Told"];
 export type AlertView = Schemas["AlertView"];
 export type AttachmentView = Schemas["AttachmentView"];
 export type BoardAgentView = Schemas["BoardAgentView"];
@@ -23,6 +28,9 @@ export type CallSegmentView = Schemas["CallSegmentView"];
 export type CallView = Schemas["CallView"];
 export type CalendarUseView = Schemas["CalendarUseView"];
 export type CalendarView = Schemas["CalendarView"];
+export type CannedReplyBody = Schemas["NewCannedReply"];
+export type CannedReplyView = Schemas["CannedReplyView"];
+export type CannedTextView = Schemas["CannedTextView"];
 export type ChannelView = Schemas["ChannelView"];
 export type ContactBehind = Schemas["ContactBehind"];
 export type ContactPointView = Schemas["ContactPointView"];
@@ -48,6 +56,10 @@ export type MeasureAbout = Schemas["MeasureDefinition"];
 export type MailDetail = Schemas["MailDetail"];
 export type MailView = Schemas["MailView"];
 export type NewMail = NonNullable<Schemas["NewMessage"]["mail"]>;
+export type InboxItem = Schemas["InboxItem"];
+export type Mention = Schemas["Mention"];
+export type NoticeRulesView = Schemas["NoticeRulesView"];
+export type TaskView = Schemas["TaskView"];
 export type NumbersView = Schemas["NumbersView"];
 export type OfferView = Schemas["OfferView"];
 export type PolicyView = Schemas["PolicyView"];
@@ -105,6 +117,7 @@ export type Role = Schemas["Role"];
 /** A message of the socket, each kind told by the one key it has. */
 export type SocketMessage = Schemas["Frame"];
 
+export type AuditAct = Schemas["AuditAct"];
 export type AbsentAgent = Schemas["AbsentAgent"];
 export type AdherenceReport = Schemas["AdherenceReport"];
 export type AgentAdherence = Schemas["AgentAdherence"];
@@ -118,3 +131,6 @@ export type StaffedFigures = Schemas["StaffedFigures"];
 export type StaffingPlanView = Schemas["StaffingPlanView"];
 export type WhatIf = Schemas["WhatIf"];
 export type WhatIfAnswer = Schemas["WhatIfAnswer"];
+
+export type RenderedReply = Schemas["RenderedReply"];
+export type Placeholder = RenderedReply["missing"][number];

@@ -2,19 +2,18 @@
 import { computed, watch } from "vue";
 import { useI18n } from "vue-i18n";
 
-import { notifyDesktop } from "./desktop";
 import { useHub } from "./hub";
 import type { KpiAlertView } from "./events";
 import { useLimitWords } from "./limitWords";
-import { usePreferences } from "./preferences";
 import { router } from "./router";
+import { useTelling } from "./telling";
 import { useToasts } from "./toasts";
 
 export function useLimitNotices(): void {
   const { t } = useI18n();
   const hub = useHub();
   const toasts = useToasts();
-  const preferences = usePreferences();
+  const telling = useTelling();
   const { headline, detail, healedText } = useLimitWords();
   const show = () => void router.push("/board");
 
@@ -25,7 +24,7 @@ export function useLimitNotices(): void {
     for (const alert of after.values()) {
       if (before.has(alert.id)) continue;
       toasts.show(headline(alert), "bad", { label: t("nav.board"), run: show });
-      if (preferences.desktop) notifyDesktop(`limit-${alert.id}`, headline(alert), detail(alert), show);
+      telling.notify("alert", `limit-${alert.id}`, headline(alert), detail(alert), show);
     }
     for (const alert of before.values()) if (!after.has(alert.id)) toasts.show(healedText(alert), "good");
   });

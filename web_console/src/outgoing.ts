@@ -14,7 +14,7 @@ import { computed, onScopeDispose, ref, watch } from "vue";
 
 import { api, ApiError, sendAtParting, Unreachable, writingApi } from "./client";
 import { useDrafts } from "./drafts";
-import type { AttachmentView, EntryView, PlannedView } from "./events";
+import type { AttachmentView, EntryView, Mention, PlannedView } from "./events";
 import { useHub } from "./hub";
 import { asNewMail, type MailDraft } from "./mail";
 
@@ -28,6 +28,8 @@ export interface Outgoing {
   attachments: AttachmentView[];
   /** The head, if it is a mail. */
   mail: MailDraft | null;
+  /** Who is named in a note. */
+  mentions?: Mention[];
   at: string;
   /** It goes out at this time, or can be undone for so many seconds; none of both: at once. */
   sendAt: string | null;
@@ -135,7 +137,7 @@ export const useOutgoing = defineStore("outgoing", () => {
   });
 
   function add(
-    what: Pick<Outgoing, "kind" | "conversationId" | "customerId" | "channelId" | "text" | "attachments"> & Partial<Pick<Outgoing, "mail" | "sendAt" | "holdS" | "despite">>,
+    what: Pick<Outgoing, "kind" | "conversationId" | "customerId" | "channelId" | "text" | "attachments"> & Partial<Pick<Outgoing, "mail" | "mentions" | "sendAt" | "holdS" | "despite">>,
   ): Outgoing {
     const item: Outgoing = {
       mail: null,
@@ -230,7 +232,7 @@ export const useOutgoing = defineStore("outgoing", () => {
     clearTimeout(timers.get(key));
     item.state = "sending";
     try {
-      if (item.kind === "note") arrived(await api.addNote(item.conversationId, key, { text: item.text, draft: item.draft }));
+      if (item.kind === "note") arrived(await api.addNote(item.conversationId, key, { text: item.text, mentions: item.mentions ?? [], draft: item.draft }));
       else if (isLater(item)) planned(await writingApi.plan(item.conversationId, key, planOf(item)));
       else arrived(await api.sendMessage(item.conversationId, key, messageOf(item)));
     } catch (error) {

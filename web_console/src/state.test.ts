@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 
-import type { AgentView, ConversationView, EntryView, Frame, HubEvent, OfferView, QueueNumbersView, Snapshot, UserView } from "./events";
+import type { AgentView, ConversationView, EntryView, Frame, HubEvent, OfferView, QueueNumbersView, Snapshot, TaskView, UserView } from "./events";
 import { replay } from "./replay";
-import { apply, applyFrame, canonical, initial, maySee, openConversations, withTimelinePage, withTimelineWanted } from "./state";
+import { apply, applyFrame, canonical, initial, maySee, openConversations, ownTasks, withTimelinePage, withTimelineWanted } from "./state";
 
 const AT = "2026-11-22T10:00:00Z";
 
@@ -16,7 +16,7 @@ function conversation(id: number, changes: Partial<ConversationView> = {}): Conv
     queue_id: 1, status: "open", assignee_id: null, assigned_at: null, queued_since: AT, unanswered_since: AT, created_at: AT,
     last_entry_at: AT, resolved_at: null, reopened_count: 0, priority: 0, preview: "…", preview_direction: "in", version: 1, subject: null,
     pinned_agent_id: null, topic_id: null, tags: [], customer_tier: 0, parked_until: null,
-    next_step_at: null, escalated: 0, callback: null, call_id: null, ...changes,
+    next_step_at: null, escalated: 0, callback: null, call_id: null, participant_ids: [], ...changes,
   };
 }
 
@@ -52,7 +52,8 @@ function snapshot(changes: Partial<Snapshot> = {}): Snapshot {
     conversations: [conversation(10)], conversations_complete: true, work_complete: true, offers: [],
     numbers: { user_id: 1, day: "2026-11-22", handled_contacts: 0, first_response_mean_s: null, first_response_count: 0, resolution_median_s: null, resolution_count: 0, as_of_seq: 5, calls_in: 0, calls_out: 0, calls_missed: 0, talk_s: 0, hold_s: 0, wrap_up_s: 0, aht_s: null, ...NOTHING_BESIDE_CALLS },
     topics: [], estimates: [], queue_lengths: [], alerts: [], calls: [], queue_numbers: [], agent_numbers: [],
-    teams: [], targets: [], figure_defaults: { service_level: "service_level", threshold_s: 20, short_s: 5, version: 1 }, remaking: null, kpi_alerts: [], drafts: [],
+    teams: [], targets: [], figure_defaults: { service_level: "service_level", threshold_s: 20, short_s: 5, version: 1 }, remaking: null, kpi_alerts: [], tasks: [], drafts: [],
+    notice_rules: { silent: [], hidden: [], quiet_from: null, quiet_until: null, zone: null, quiet_states: [], version: 0 },
     ...changes,
   };
 }
@@ -211,6 +212,32 @@ describe("a timeline", () => {
   });
 });
 
+describe("tasks", () => {
+  const task = (id: number, changes: Partial<TaskView> = {}): TaskView => ({
+    id, kind: "follow_up", title: "Get back to Արամ", note: "", customer_id: 7, customer_name: "Արամ", conversation_id: 10, assignee_id: 1, queue_id: 1, due_at: AT,
+    fired_at: null, left_at: null, created_by: 1, created_at: AT, outcome: null, ended_at: null, ended_by: null, version: 1, ...changes,
+  });
+  const told = (view: TaskView): HubEvent => ({ kind: "task.changed", task: view });
+
+  it("are one's own, and what nobody has in one's queues, until they end or are given away", () => {
+    const state = [task(1), task(2, { assignee_id: null }), task(3, { assignee_id: null, queue_id: 9 }), task(4, { assignee_id: 2 }), task(5, { outcome: "done" })].map(told).reduce(apply, initial(snapshot()));
+    expect(ownTasks(state).map((each) => each.id)).toEqual([1, 2]);
+    const given = apply(state, told(task(1, { version: 2, assignee_id: 2 })));
+    expect(ownTasks(apply(given, told(task(2, { version: 2, outcome: "done" }))))).toEqual([]);
+    expect(ownTasks(apply(given, told(task(1)))).map((each) => each.id)).toEqual([2]);
+  });
+});
+
+it("alerts that were seen all at once are gone, others stay", () => {
+  const alerts = [1, 2, 3].map((id) => ({ id, user_id: 1, conversation_id: null, level: "notify" as const, reason: "mention", data: {}, at: AT, seen_at: null, version: 1, entry_id: null, task_id: null }));
+  expect(Object.keys(apply(initial(snapshot({ alerts })), { kind: "alerts.seen", alert_ids: [1, 3, 99] }).alerts)).toEqual(["2"]);
+});
+
+it("whoever was asked into a conversation sees it, whatever its queue", () => {
+  const elsewhere = conversation(11, { queue_id: 9 });
+  expect([maySee(user, elsewhere), maySee(user, { ...elsewhere, participant_ids: [4, 1] })]).toEqual([false, true]);
+});
+
 describe("how long queues are", () => {
   const told = (version: number, waiting: number): HubEvent => ({ kind: "queue_length.changed", length: { queue_id: 1, waiting, longest_since: waiting > 0 ? AT : null, unresolved: waiting, version } });
 
@@ -229,6 +256,6 @@ describe("replay", () => {
     ];
     const later = snapshot({ token: "e-3", conversations: [view], agents: [{ ...agent, version: 7, load: 20 }] });
     expect(replay({ snapshot: snapshot(), frames })).toBe(replay({ snapshot: later, frames: [] }));
-    expect(Object.keys(canonical(initial(later)))).toEqual(["agents", "queues", "channels", "conversations", "offers", "numbers", "estimates", "queue_lengths", "topics", "alerts", "calls", "teams", "targets", "figure_defaults", "remaking", "kpi_alerts", "drafts", "queue_numbers", "agent_numbers"]);
+    expect(Object.keys(canonical(initial(later)))).toEqual(["agents", "queues", "channels", "conversations", "offers", "numbers", "estimates", "queue_lengths", "topics", "alerts", "calls", "teams", "targets", "figure_defaults", "remaking", "kpi_alerts", "drafts", "tasks", "notice_rules", "queue_numbers", "agent_numbers"]);
   });
 });

@@ -22,6 +22,7 @@ import type {
   Frame,
   HubEvent,
   KpiAlertView,
+  NoticeRulesView,
   NumbersView,
   OfferView,
   PlannedView,
@@ -31,6 +32,7 @@ import type {
   RemakingView,
   Snapshot,
   TargetView,
+  TaskView,
   TeamView,
   TopicView,
   UserView,
@@ -75,6 +77,9 @@ export interface HubState {
   readonly remaking: RemakingView | null;
   /** For supervisors: what is beyond its limit now. */
   readonly kpiAlerts: ById<KpiAlertView>;
+  /** Every task told of since the snapshot, others' and ended ones too: ownTasks() chooses. */
+  readonly tasks: ById<TaskView>;
+  readonly noticeRules: NoticeRulesView;
   /** Where the viewer has begun to write, by conversation. */
   readonly drafts: ById<DraftMark>;
   /** What goes out later, as far as it was asked for or told since: it stands in timelines, and no snapshot tells it. */
@@ -114,6 +119,8 @@ export function initial(snapshot: Snapshot, before?: HubState): HubState {
     figureDefaults: snapshot.figure_defaults,
     remaking: snapshot.remaking,
     kpiAlerts: index(snapshot.kpi_alerts, (alert) => alert.id),
+    tasks: index(snapshot.tasks, (task) => task.id),
+    noticeRules: snapshot.notice_rules,
     drafts: index(snapshot.drafts, (mark) => mark.conversation_id),
     planned: same?.planned ?? {},
     timelines: Object.fromEntries(
@@ -179,6 +186,12 @@ export function apply(state: HubState, event: HubEvent): HubState {
       return event.alert.healed_at === null
         ? { ...state, kpiAlerts: newer(state.kpiAlerts, event.alert.id, event.alert) }
         : { ...state, kpiAlerts: without(state.kpiAlerts, event.alert.id) };
+    case "alerts.seen":
+      return { ...state, alerts: event.alert_ids.reduce<ById<AlertView>>(without, state.alerts) };
+    case "task.changed":
+      return withTask(state, event.task);
+    case "notice_rules.changed":
+      return event.rules.version < state.noticeRules.version ? state : { ...state, noticeRules: event.rules };
     case "draft.begun":
       return { ...state, drafts: { ...state.drafts, [event.draft.conversation_id]: event.draft } };
     case "draft.ended":
@@ -187,6 +200,9 @@ export function apply(state: HubState, event: HubEvent): HubState {
       return { ...state, planned: newer(state.planned, event.planned.id, event.planned) };
     case "skills.changed":
       // Nothing here shows them; who does asks again (matrix.ts).
+      return state;
+    case "canned_reply.changed":
+      // Nothing here holds them; who does asks again (cannedReplies.ts).
       return state;
     case "access.changed":
       return event.user_id === state.user.id ? { ...state, mustResync: true } : state;
@@ -215,6 +231,11 @@ export function withConversation(state: HubState, conversation: ConversationView
 export function withCall(state: HubState, call: CallView): HubState {
   const calls = newer(state.calls, call.id, call);
   return calls === state.calls ? state : { ...state, calls };
+}
+
+export function withTask(state: HubState, task: TaskView): HubState {
+  const tasks = newer(state.tasks, task.id, task);
+  return tasks === state.tasks ? state : { ...state, tasks };
 }
 
 export function withCustomer(state: HubState, customer: CustomerView): HubState {
@@ -246,6 +267,7 @@ export function withoutEnded(state: HubState): HubState {
     ...state,
     conversations: kept(state.conversations, (each) => each.status === "open" && maySee(state.user, each)),
     calls: kept(state.calls, (call) => call.ended_at === null),
+    tasks: kept(state.tasks, (task) => isOwnTask(state.user, task)),
     planned: {},
     customers: {},
     timelines: {},
@@ -254,15 +276,25 @@ export function withoutEnded(state: HubState): HubState {
 
 // --- what the screens ask -----------------------------------------------------------------------------------------------
 
-/** The same rule as the server's conversation_topics: the queue's members, the assignee, and supervisors. */
+/** The same rule as the server's conversation_topics: the queue's members, the assignee, who was asked into it, and supervisors. */
 export function maySee(user: UserView, conversation: ConversationView): boolean {
   return (
-    user.role !== "agent" || conversation.assignee_id === user.id || user.queue_ids.includes(conversation.queue_id)
+    user.role !== "agent" || conversation.assignee_id === user.id || user.queue_ids.includes(conversation.queue_id) || conversation.participant_ids.includes(user.id)
   );
 }
 
 export function openConversations(state: HubState): ConversationView[] {
   return Object.values(state.conversations).filter((each) => each.status === "open" && maySee(state.user, each));
+}
+
+/** What one has to do: one's own, and what nobody has in one's queues. */
+export function isOwnTask(user: UserView, task: TaskView): boolean {
+  if (task.outcome !== null) return false;
+  return task.assignee_id === null ? task.queue_id !== null && user.queue_ids.includes(task.queue_id) : task.assignee_id === user.id;
+}
+
+export function ownTasks(state: HubState): TaskView[] {
+  return Object.values(state.tasks).filter((task) => isOwnTask(state.user, task));
 }
 
 /** What is to go out still in these conversations, the next one first. */
@@ -318,6 +350,8 @@ export function canonical(state: HubState): Record<string, unknown> {
     remaking: state.remaking,
     kpi_alerts: sorted(Object.values(state.kpiAlerts), (alert) => alert.id),
     drafts: sorted(Object.values(state.drafts), (mark) => mark.conversation_id),
+    tasks: sorted(ownTasks(state), (task) => task.id),
+    notice_rules: state.noticeRules,
     queue_numbers: sorted(Object.values(state.queueNumbers).filter(countsAnything).map(figuresOf), (each) => each.queue_id),
     agent_numbers: sorted(Object.values(state.agentNumbers).filter(countsAnything).map(figuresOf), (each) => each.user_id),
   };

@@ -143,6 +143,16 @@ export function useWords() {
       }
       case "unparked":
         return t(reason === "customer" ? "happening.unparked_by_customer" : reason === "hand" ? "happening.unparked" : "happening.unparked_by_itself", { who });
+      case "task_made": {
+        const zone = hub.state?.organisation.time_zone ?? "UTC";
+        const due = String(entry.data["due_at"] ?? "");
+        const when = `${dayName(due, Date.parse(entry.at), locale.value, zone)}, ${clockTime(due, locale.value, zone)}`;
+        const whose = entry.data["agent_id"] === entry.author.user_id ? "" : String(agent ?? queue ?? "");
+        return t(whose ? "task.line_made_for" : "task.line_made", { who, title: String(entry.data["title"] ?? ""), when, whose });
+      }
+      case "task_done":
+      case "task_dropped":
+        return t(`task.line_${entry.happening}`, { who, title: String(entry.data["title"] ?? "") });
       case "setup_failed":
         return t("happening.setup_failed", { who, queue: String(queue ?? "") });
       case "placed":

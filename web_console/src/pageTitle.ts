@@ -1,0 +1,20 @@
+/* What stands on the browser's tab: work that rings, else how much is unread. */
+import { computed, watch } from "vue";
+import { useI18n } from "vue-i18n";
+
+import { useHub } from "./hub";
+
+/** More than this nobody counts. */
+const MOST = 99;
+export const counted = (count: number): string => (count > MOST ? `${MOST}+` : String(count));
+
+export function usePageTitle(): void {
+  const { t } = useI18n();
+  const hub = useHub();
+  const title = computed(() => {
+    const [first] = hub.myOffers;
+    if (first) return t("offer.page_title", { name: first.customer_name }, hub.myOffers.length);
+    return hub.alerts.length > 0 ? t("inbox.page_title", { count: counted(hub.alerts.length) }) : t("nav.page_title");
+  });
+  watch(title, (text) => (document.title = text), { immediate: true });
+}

@@ -31,6 +31,7 @@ from hub.domain.views import (
     ConversationView,
     CustomerView,
     CustomFieldView,
+    DraftMark,
     EntryView,
     EstimateView,
     FigureDefaultsView,
@@ -38,6 +39,7 @@ from hub.domain.views import (
     NoticeRulesView,
     NumbersView,
     OfferView,
+    PlannedView,
     QueueLengthView,
     QueueNumbersView,
     QueueView,
@@ -341,6 +343,36 @@ class CustomFieldRemoved:
     kind: Literal["custom_field.removed"] = "custom_field.removed"
 
 
+@dataclass(frozen=True, slots=True)
+class DraftBegun:
+    """The viewer has begun to write somewhere. `writer` is the page of theirs that did. The words between begin and end are
+    no events: whoever shows them asks (GET …/writing)."""
+
+    KIND: ClassVar[str] = "draft.begun"
+    draft: DraftMark
+    writer: str
+    kind: Literal["draft.begun"] = "draft.begun"
+
+
+@dataclass(frozen=True, slots=True)
+class DraftEnded:
+    """It was sent, emptied, taken over by a colleague, or swept."""
+
+    KIND: ClassVar[str] = "draft.ended"
+    conversation_id: int
+    writer: str
+    kind: Literal["draft.ended"] = "draft.ended"
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedChanged:
+    """A message that goes out later was planned, changed, stopped, sent or taken back."""
+
+    KIND: ClassVar[str] = "planned.changed"
+    planned: PlannedView
+    kind: Literal["planned.changed"] = "planned.changed"
+
+
 HubEvent = (
     EntryAdded
     | EntryChanged
@@ -375,6 +407,9 @@ HubEvent = (
     | NoticeRulesChanged
     | CustomFieldChanged
     | CustomFieldRemoved
+    | DraftBegun
+    | DraftEnded
+    | PlannedChanged
 )
 
 
@@ -718,4 +753,15 @@ class Viewing:
     kind: Literal["viewing"] = "viewing"
 
 
-VolatileEvent = Typing | Viewing
+@dataclass(frozen=True, slots=True)
+class Drafting:
+    """What somebody has typed in a conversation was saved: whoever shows it asks for it anew. `writer` is the page."""
+
+    KIND: ClassVar[str] = "drafting"
+    conversation_id: int
+    user_id: int
+    writer: str
+    kind: Literal["drafting"] = "drafting"
+
+
+VolatileEvent = Typing | Viewing | Drafting

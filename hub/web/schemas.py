@@ -29,6 +29,8 @@ from hub.domain.views import (
     ConversationView,
     CustomerView,
     CustomFieldView,
+    DraftMark,
+    DraftView,
     EntryView,
     EstimateView,
     FigureDefaultsView,
@@ -37,6 +39,7 @@ from hub.domain.views import (
     NoticeRulesView,
     NumbersView,
     OfferView,
+    PlannedView,
     QueueLengthView,
     QueueNumbersView,
     QueueView,
@@ -123,6 +126,9 @@ class UpdateMe(Request):
     name: Name | None = None
     language: Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[A-Z]{2})?$")] | None = None
     signature: Signature | None = None
+    # Seconds in which a mail, or any other message, can be taken back after "send"; 0: not at all.
+    undo_mail_s: Annotated[int, Field(ge=0, le=60)] | None = None
+    undo_text_s: Annotated[int, Field(ge=0, le=60)] | None = None
 
 
 class SetMyState(Request):
@@ -186,6 +192,8 @@ class Snapshot(Answer):
     # How the viewer wants to be told.
     notice_rules: NoticeRulesView
     custom_fields: list[CustomFieldView]
+    # Where the viewer has begun to write.
+    drafts: list[DraftMark]
 
 
 # --- conversations ----------------------------------------------------------------------------------------------------
@@ -215,6 +223,18 @@ class NewMail(Request):
     forwarded_attachment_ids: Annotated[list[int], Field(max_length=50)] = []
 
 
+# A page of a browser, by a word it chose for itself.
+Writer = Annotated[str, StringConstraints(max_length=40, pattern=r"^[\x21-\x7e]*$")]
+
+
+class EndedDraft(Request):
+    """The draft that this was: its version as the page knows it. It ends with the message, in one transaction, unless another
+    page has written since."""
+
+    version: Annotated[int, Field(ge=0)]
+    writer: Writer
+
+
 class NewMessage(Request):
     """A reply to the customer: text, files, or both. `attachment_ids` come from POST /attachments; `mail` is for
     conversations by mail, where a plain reply needs none."""
@@ -222,6 +242,7 @@ class NewMessage(Request):
     text: Annotated[str, StringConstraints(strip_whitespace=True, max_length=20_000)] = ""
     attachment_ids: Annotated[list[int], Field(max_length=10)] = []
     mail: NewMail | None = None
+    draft: EndedDraft | None = None
 
 
 class Mention(Request):
@@ -236,6 +257,76 @@ class NewNote(Request):
 
     text: Text
     mentions: Annotated[list[Mention], Field(max_length=20)] = []
+    draft: EndedDraft | None = None
+
+
+# --- being written ----------------------------------------------------------------------------------------------------
+
+# Longer than any message may be: whoever cuts it down must not lose it meanwhile.
+DraftText = Annotated[str, StringConstraints(max_length=40_000)]
+
+
+class DraftMail(NewMail):
+    """`everybody`: its recipients are all who got the mail it answers."""
+
+    everybody: bool = False
+
+
+class SaveDraft(Request):
+    """All of it: `text` and `attachment_ids` of the answer, `mail` where its head was changed, `note`. `expected_version` is
+    the one the page knows, 0 for none."""
+
+    text: DraftText = ""
+    note: DraftText = ""
+    attachment_ids: Annotated[list[int], Field(max_length=10)] = []
+    mail: DraftMail | None = None
+    expected_version: Annotated[int, Field(ge=0)]
+    writer: Writer = ""
+
+
+class TakeDraft(Request):
+    expected_version: int
+    writer: Writer = ""
+
+
+class NewPlannedMessage(NewMessage):
+    """With `send_at` it goes out then; without it is held for `hold_s`, so that it can be taken back. `despite`: also when
+    the customer has written, or the conversation was resolved, since. `everybody` as in a draft."""
+
+    send_at: AwareDatetime | None = None
+    hold_s: Annotated[int, Field(ge=1, le=60)] | None = None
+    despite: bool = False
+    everybody: bool = False
+
+
+class ChangePlannedMessage(Request):
+    """Absent leaves a thing as it is."""
+
+    expected_version: int
+    text: Annotated[str, StringConstraints(strip_whitespace=True, max_length=20_000)] | None = None
+    send_at: AwareDatetime | None = None
+    despite: bool | None = None
+
+
+class CancelPlannedMessage(Request):
+    """`gives_back`: its words are your draft then."""
+
+    gives_back: bool = True
+    writer: Writer = ""
+
+
+class CancelledMessage(Answer):
+    planned: PlannedView
+    draft: DraftView | None
+
+
+class Writing(Answer):
+    """What is being written in a conversation: your own draft (also without words, for its version), what colleagues have
+    begun, and what goes out later."""
+
+    mine: DraftView | None
+    others: list[DraftView]
+    planned: list[PlannedView]
 
 
 class Transfer(Request):

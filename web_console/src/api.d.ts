@@ -4209,6 +4209,165 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/conversations/{conversation_id}/writing": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What is being written there */
+        get: operations["get_writing"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/conversations/{conversation_id}/draft": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Keep what you have typed
+         * @description Your own, one for each conversation. 409 `draft_changed` when another page of yours wrote since: read it first. Files
+         *     of it are kept while it stands.
+         */
+        put: operations["save_draft"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/conversations/{conversation_id}/drafts/{user_id}/take": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take over what a colleague began
+         * @description Their words are in your own draft then, below what you have begun; they are told, and may still write on.
+         */
+        post: operations["take_draft"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/conversations/{conversation_id}/planned-messages": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Answer later, or so that it can be taken back
+         * @description It is looked at as a message that goes now, and again when it does. With an Idempotency-Key a repeated request is the
+         *     same message.
+         */
+        post: operations["plan_message"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/planned-messages": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What you have planned
+         * @description All that has not gone out, the next one first; what was stopped among them.
+         */
+        get: operations["list_planned"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/planned-messages/{planned_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Another time, other words
+         * @description What was stopped waits again. Only its author changes what it says. 409 `planned_changed`, `planned_sent`.
+         */
+        patch: operations["change_planned"];
+        trace?: never;
+    };
+    "/api/v1/planned-messages/{planned_id}/send": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send it now
+         * @description Whatever came in between: you have seen it. 409 with the reason as code when nothing may be sent.
+         */
+        post: operations["send_planned"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/planned-messages/{planned_id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take it back
+         * @description 409 `planned_sent` if it has gone.
+         */
+        post: operations["cancel_planned"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -4742,6 +4901,17 @@ export interface components {
             attempts: number;
             next_attempt_at: string | null;
         };
+        /** @description `gives_back`: its words are your draft then. */
+        CancelPlannedMessage: {
+            /** @default true */
+            gives_back: boolean;
+            /** @default  */
+            writer: string;
+        };
+        CancelledMessage: {
+            planned: components["schemas"]["PlannedView"];
+            draft: components["schemas"]["DraftView"] | null;
+        };
         /** @description A canned reply was made, changed or removed: whoever holds it asks for it again, and is answered what they may see. */
         CannedReplyChanged: {
             reply_id: number;
@@ -4798,6 +4968,16 @@ export interface components {
         ChangePassword: {
             current_password: string;
             new_password: string;
+        };
+        /** @description Absent leaves a thing as it is. */
+        ChangePlannedMessage: {
+            expected_version: number;
+            /** @default null */
+            text: string | null;
+            /** @default null */
+            send_at: string | null;
+            /** @default null */
+            despite: boolean | null;
         };
         /**
          * @description Absent leaves a thing as it is. `priority` counts in minutes of waiting; `pinned_agent_id` chooses who shall have
@@ -5307,6 +5487,90 @@ export interface components {
         };
         /** @enum {string} */
         Direction: "in" | "out" | "internal";
+        /**
+         * @description The viewer has begun to write somewhere. `writer` is the page of theirs that did. The words between begin and end are
+         *     no events: whoever shows them asks (GET …/writing).
+         */
+        DraftBegun: {
+            draft: components["schemas"]["DraftMark"];
+            writer: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "draft.begun";
+        };
+        /** @description It was sent, emptied, taken over by a colleague, or swept. */
+        DraftEnded: {
+            conversation_id: number;
+            writer: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "draft.ended";
+        };
+        /** @description `everybody`: its recipients are all who got the mail it answers. */
+        DraftMail: {
+            /**
+             * @default reply
+             * @enum {string}
+             */
+            kind: "reply" | "new" | "forward";
+            /** @default null */
+            subject: string | null;
+            /** @default null */
+            to: components["schemas"]["MailboxIn"][] | null;
+            /** @default [] */
+            cc: components["schemas"]["MailboxIn"][];
+            /** @default [] */
+            bcc: components["schemas"]["MailboxIn"][];
+            /** @default null */
+            about_entry_id: number | null;
+            /** @default true */
+            quote: boolean;
+            /** @default [] */
+            forwarded_attachment_ids: number[];
+            /** @default false */
+            everybody: boolean;
+        };
+        /** @description The viewer has begun something there. */
+        DraftMark: {
+            conversation_id: number;
+            /** Format: date-time */
+            began_at: string;
+        };
+        /**
+         * @description What somebody has typed in a conversation and not sent: an answer and a note. `began_at` is null when it holds no
+         *     words (any more). `writer`: the page that wrote last. `taken_by`: the colleague who took the words over, at `taken_at`.
+         */
+        DraftView: {
+            conversation_id: number;
+            user_id: number;
+            user_name: string;
+            text: string;
+            note: string;
+            attachments: components["schemas"]["AttachmentView"][];
+            mail: components["schemas"]["MailHeadView"] | null;
+            began_at: string | null;
+            /** Format: date-time */
+            updated_at: string;
+            writer: string;
+            taken_by: number | null;
+            taken_at: string | null;
+            version: number;
+        };
+        /** @description What somebody has typed in a conversation was saved: whoever shows it asks for it anew. `writer` is the page. */
+        Drafting: {
+            conversation_id: number;
+            user_id: number;
+            writer: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "drafting";
+        };
         /** @description Somebody who may be the same person. `why`: name, or mailbox (nearly the same). */
         DuplicateView: {
             customer: components["schemas"]["CustomerView"];
@@ -5315,6 +5579,14 @@ export interface components {
         EndTask: {
             /** @enum {string} */
             outcome: "done" | "dropped";
+        };
+        /**
+         * @description The draft that this was: its version as the page knows it. It ends with the message, in one transaction, unless another
+         *     page has written since.
+         */
+        EndedDraft: {
+            version: number;
+            writer: string;
         };
         /** @description A new line of a timeline, with its conversation as it is after that line. */
         EntryAdded: {
@@ -5862,7 +6134,7 @@ export interface components {
          * @enum {string}
          */
         How: "keyword" | "told" | "form" | "import" | "system";
-        HubEvent: components["schemas"]["EntryAdded"] | components["schemas"]["EntryChanged"] | components["schemas"]["ConversationChanged"] | components["schemas"]["ConversationHidden"] | components["schemas"]["CustomerChanged"] | components["schemas"]["CallChanged"] | components["schemas"]["OfferMade"] | components["schemas"]["OfferEnded"] | components["schemas"]["AgentChanged"] | components["schemas"]["QueueChanged"] | components["schemas"]["EstimateChanged"] | components["schemas"]["QueueLengthChanged"] | components["schemas"]["ChannelChanged"] | components["schemas"]["NumbersChanged"] | components["schemas"]["QueueNumbersChanged"] | components["schemas"]["TopicChanged"] | components["schemas"]["AlertChanged"] | components["schemas"]["SkillsChanged"] | components["schemas"]["AccessChanged"] | components["schemas"]["TeamChanged"] | components["schemas"]["TeamRemoved"] | components["schemas"]["TargetChanged"] | components["schemas"]["TargetRemoved"] | components["schemas"]["FigureDefaultsChanged"] | components["schemas"]["KpiAlertChanged"] | components["schemas"]["FiguresRemaking"] | components["schemas"]["ActivityChanged"] | components["schemas"]["CannedReplyChanged"] | components["schemas"]["AlertsSeen"] | components["schemas"]["TaskChanged"] | components["schemas"]["NoticeRulesChanged"] | components["schemas"]["CustomFieldChanged"] | components["schemas"]["CustomFieldRemoved"];
+        HubEvent: components["schemas"]["EntryAdded"] | components["schemas"]["EntryChanged"] | components["schemas"]["ConversationChanged"] | components["schemas"]["ConversationHidden"] | components["schemas"]["CustomerChanged"] | components["schemas"]["CallChanged"] | components["schemas"]["OfferMade"] | components["schemas"]["OfferEnded"] | components["schemas"]["AgentChanged"] | components["schemas"]["QueueChanged"] | components["schemas"]["EstimateChanged"] | components["schemas"]["QueueLengthChanged"] | components["schemas"]["ChannelChanged"] | components["schemas"]["NumbersChanged"] | components["schemas"]["QueueNumbersChanged"] | components["schemas"]["TopicChanged"] | components["schemas"]["AlertChanged"] | components["schemas"]["SkillsChanged"] | components["schemas"]["AccessChanged"] | components["schemas"]["TeamChanged"] | components["schemas"]["TeamRemoved"] | components["schemas"]["TargetChanged"] | components["schemas"]["TargetRemoved"] | components["schemas"]["FigureDefaultsChanged"] | components["schemas"]["KpiAlertChanged"] | components["schemas"]["FiguresRemaking"] | components["schemas"]["ActivityChanged"] | components["schemas"]["CannedReplyChanged"] | components["schemas"]["AlertsSeen"] | components["schemas"]["TaskChanged"] | components["schemas"]["NoticeRulesChanged"] | components["schemas"]["CustomFieldChanged"] | components["schemas"]["CustomFieldRemoved"] | components["schemas"]["DraftBegun"] | components["schemas"]["DraftEnded"] | components["schemas"]["PlannedChanged"];
         /** @description `skipped`: names of events that are no whole days, or recur in a way that is not guessed at. */
         IcalDays: {
             days: components["schemas"]["SpecialDayView"][];
@@ -6132,6 +6404,22 @@ export interface components {
             has_html: boolean;
             has_raw: boolean;
             remote_images: number;
+        };
+        /**
+         * @description The head of a mail that is not sent yet. What is null the hub fills in when it is. `everybody`: the answer goes to
+         *     all who got the mail; `forwarded`: files of the conversation that go along.
+         */
+        MailHeadView: {
+            /** @enum {string} */
+            kind: "reply" | "new" | "forward";
+            everybody: boolean;
+            subject: string | null;
+            to: components["schemas"]["Mailbox"][] | null;
+            cc: components["schemas"]["Mailbox"][];
+            bcc: components["schemas"]["Mailbox"][];
+            about_entry_id: number | null;
+            quote: boolean;
+            forwarded: components["schemas"]["AttachmentView"][];
         };
         MailSpan: {
             kind: components["schemas"]["SpanKind"];
@@ -6585,12 +6873,38 @@ export interface components {
             attachment_ids: number[];
             /** @default null */
             mail: components["schemas"]["NewMail"] | null;
+            /** @default null */
+            draft: components["schemas"]["EndedDraft"] | null;
         };
         /** @description `mentions`: who is named in the text, each by their name behind an @. */
         NewNote: {
             text: string;
             /** @default [] */
             mentions: components["schemas"]["Mention"][];
+            /** @default null */
+            draft: components["schemas"]["EndedDraft"] | null;
+        };
+        /**
+         * @description With `send_at` it goes out then; without it is held for `hold_s`, so that it can be taken back. `despite`: also when
+         *     the customer has written, or the conversation was resolved, since. `everybody` as in a draft.
+         */
+        NewPlannedMessage: {
+            /** @default  */
+            text: string;
+            /** @default [] */
+            attachment_ids: number[];
+            /** @default null */
+            mail: components["schemas"]["NewMail"] | null;
+            /** @default null */
+            draft: components["schemas"]["EndedDraft"] | null;
+            /** @default null */
+            send_at: string | null;
+            /** @default null */
+            hold_s: number | null;
+            /** @default false */
+            despite: boolean;
+            /** @default false */
+            everybody: boolean;
         };
         /**
          * @description Every fault is named by its field, as `steps.2.actions.0.queue_id`. Of a step `in_states` and the one of `after_s` and
@@ -7224,6 +7538,12 @@ export interface components {
             next_cursor: string | null;
         };
         /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
+        Page_PlannedView_: {
+            items: components["schemas"]["PlannedView"][];
+            /** @default null */
+            next_cursor: string | null;
+        };
+        /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
         Page_PolicyView_: {
             items: components["schemas"]["PolicyView"][];
             /** @default null */
@@ -7340,6 +7660,52 @@ export interface components {
             position: number | null;
             ewt_s: number | null;
             opens_at: string | null;
+        };
+        /** @description A message that goes out later was planned, changed, stopped, sent or taken back. */
+        PlannedChanged: {
+            planned: components["schemas"]["PlannedView"];
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "planned.changed";
+        };
+        /**
+         * @description Where a message is that is to go out later.
+         *
+         *     WAITING    for its time
+         *     STOPPED    it does not go out by itself: something came in between, and the reason stands beside it
+         *     SENT       it stands in the timeline, and is on its way like any message
+         *     CANCELLED  taken back
+         * @enum {string}
+         */
+        PlannedState: "waiting" | "stopped" | "sent" | "cancelled";
+        /**
+         * @description A message that goes out at `send_at`, in its author's name. `is_held`: "send" was pressed a moment ago, and until then
+         *     it can be taken back. `despite`: also when the customer has written, or the conversation was resolved, since. STOPPED: it
+         *     does not go by itself, for `reason` (a machine word); `entry_id` is the line that it became.
+         */
+        PlannedView: {
+            id: number;
+            conversation_id: number;
+            customer_id: number;
+            author_id: number;
+            author_name: string;
+            is_held: boolean;
+            text: string;
+            attachments: components["schemas"]["AttachmentView"][];
+            mail: components["schemas"]["MailHeadView"] | null;
+            /** Format: date-time */
+            send_at: string;
+            despite: boolean;
+            state: components["schemas"]["PlannedState"];
+            reason: string | null;
+            detail: string | null;
+            entry_id: number | null;
+            client_key: string | null;
+            /** Format: date-time */
+            created_at: string;
+            version: number;
         };
         PolicyName: {
             id: number;
@@ -8101,6 +8467,23 @@ export interface components {
             /** @default null */
             expected_version: number | null;
         };
+        /**
+         * @description All of it: `text` and `attachment_ids` of the answer, `mail` where its head was changed, `note`. `expected_version` is
+         *     the one the page knows, 0 for none.
+         */
+        SaveDraft: {
+            /** @default  */
+            text: string;
+            /** @default  */
+            note: string;
+            /** @default [] */
+            attachment_ids: number[];
+            /** @default null */
+            mail: components["schemas"]["DraftMail"] | null;
+            expected_version: number;
+            /** @default  */
+            writer: string;
+        };
         SaveFigureDefaults: {
             service_level: string;
             threshold_s: number;
@@ -8524,6 +8907,7 @@ export interface components {
             tasks: components["schemas"]["TaskView"][];
             notice_rules: components["schemas"]["NoticeRulesView"];
             custom_fields: components["schemas"]["CustomFieldView"][];
+            drafts: components["schemas"]["DraftMark"][];
         };
         SnippetPart: {
             text: string;
@@ -8743,6 +9127,11 @@ export interface components {
              */
             kind: "tag";
             name: string;
+        };
+        TakeDraft: {
+            expected_version: number;
+            /** @default  */
+            writer: string;
         };
         TargetChanged: {
             target: components["schemas"]["TargetView"];
@@ -9104,6 +9493,10 @@ export interface components {
             language: string | null;
             /** @default null */
             signature: string | null;
+            /** @default null */
+            undo_mail_s: number | null;
+            /** @default null */
+            undo_text_s: number | null;
         };
         /** @description Replaces all. 409 `version_conflict` if somebody changed it meanwhile. */
         UpdatePolicy: {
@@ -9326,6 +9719,10 @@ export interface components {
             };
             /** @default null */
             desk_phone: string | null;
+            /** @default 10 */
+            undo_mail_s: number;
+            /** @default 0 */
+            undo_text_s: number;
         };
         /**
          * @description Which conversations; null and false ask nothing. `assignee`: me, none or a user's id; `tier`: at least this;
@@ -9376,7 +9773,7 @@ export interface components {
             in_browser: boolean;
             by_connect: boolean;
         };
-        VolatileEvent: components["schemas"]["Typing"] | components["schemas"]["Viewing"];
+        VolatileEvent: components["schemas"]["Typing"] | components["schemas"]["Viewing"] | components["schemas"]["Drafting"];
         /** @description What is so right now and never replayed. */
         VolatileFrame: {
             volatile: components["schemas"]["VolatileEvent"][];
@@ -9611,6 +10008,15 @@ export interface components {
             done: boolean;
             /** @default false */
             keep_open: boolean;
+        };
+        /**
+         * @description What is being written in a conversation: your own draft (also without words, for its version), what colleagues have
+         *     begun, and what goes out later.
+         */
+        Writing: {
+            mine: components["schemas"]["DraftView"] | null;
+            others: components["schemas"]["DraftView"][];
+            planned: components["schemas"]["PlannedView"][];
         };
     };
     responses: never;
@@ -18273,6 +18679,276 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["TaskView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_writing: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                conversation_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Writing"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    save_draft: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                conversation_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SaveDraft"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DraftView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    take_draft: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                conversation_id: number;
+                user_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TakeDraft"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DraftView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    plan_message: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key with the same body is carried out once. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                conversation_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewPlannedMessage"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlannedView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_planned: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_PlannedView_"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    change_planned: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                planned_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChangePlannedMessage"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlannedView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    send_planned: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                planned_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlannedView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    cancel_planned: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                planned_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CancelPlannedMessage"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CancelledMessage"];
                 };
             };
             /** @description It failed; `code` says why */

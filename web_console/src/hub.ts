@@ -11,7 +11,7 @@ import { computed, reactive, ref, shallowRef } from "vue";
 import { newestFirst, pagesAmong } from "./alerts";
 import { api, ApiError, everything, setCsrfToken, whenSessionEnds } from "./client";
 import { byUrgency } from "./deadlines";
-import type { AlertView, ConversationView, EntryView, HubEvent, OfferView, UserView, VolatileEvent } from "./events";
+import type { AlertView, ConversationView, EntryView, HubEvent, OfferView, PlannedView, UserView, VolatileEvent } from "./events";
 import {
   apply,
   applyFrame,
@@ -21,6 +21,7 @@ import {
   withActivities,
   withConversations,
   withCustomer,
+  withStanding,
   withTimelinePage,
   withTimelineWanted,
   withoutEnded,
@@ -60,6 +61,10 @@ export const useHub = defineStore("hub", () => {
   const skew_ms = ref(0);
   const typists = reactive(new Map<number, Typist[]>());
   const viewers = reactive(new Map<number, readonly number[]>());
+  /** The newest word that somebody's draft was saved, for whoever shows it. */
+  const drafting = shallowRef<Extract<VolatileEvent, { kind: "drafting" }> | null>(null);
+  /** How many snapshots have come: what was asked for beside one is asked for again. */
+  const snapshots = ref(0);
   /** Newest entries that came live, for whoever announces them. */
   const arrivals = shallowRef<readonly HubEvent[]>([]);
 
@@ -74,6 +79,7 @@ export const useHub = defineStore("hub", () => {
         skew_ms.value = Date.parse(snapshot.at) - Date.now();
         state.value = initial(snapshot, state.value ?? undefined);
         user.value = snapshot.user;
+        snapshots.value += 1;
         // What fails here is asked for again with the next snapshot; until then the timeline is marked as stale.
         refreshWatched().catch(() => undefined);
         // Of very much open work the snapshot carries the newest; complaints and what burns are never left out.
@@ -131,6 +137,7 @@ export const useHub = defineStore("hub", () => {
 
   function notice(event: VolatileEvent): void {
     if (event.kind === "viewing") viewers.set(event.customer_id, event.user_ids);
+    else if (event.kind === "drafting") drafting.value = event;
     else {
       const others = (typists.get(event.conversation_id) ?? []).filter((each) => each.userId !== event.user_id);
       const typist = { userId: event.user_id, name: event.name, until: Date.now() + TYPING_MS };
@@ -270,6 +277,10 @@ export const useHub = defineStore("hub", () => {
     learnConversations(await everything((cursor) => api.conversations({ troubled: true, limit: 200, ...(cursor === undefined ? {} : { cursor }) })));
   }
 
+  function learnStanding(conversationId: number, planned: readonly PlannedView[]): void {
+    if (state.value) state.value = withStanding(state.value, conversationId, planned);
+  }
+
   function learnConversations(conversations: readonly ConversationView[]): void {
     if (state.value) state.value = withConversations(state.value, conversations);
   }
@@ -316,6 +327,12 @@ export const useHub = defineStore("hub", () => {
 
   // --- what the agent does: each answer is learnt as the event it stands for
 
+  /** One's own account, as an answer tells it: no event does. */
+  function learnMe(me: UserView): void {
+    user.value = me;
+    if (state.value) state.value = { ...state.value, user: me };
+  }
+
   const changed = (conversation: ConversationView) => {
     learn({ kind: "conversation.changed", conversation });
     return conversation;
@@ -354,11 +371,11 @@ export const useHub = defineStore("hub", () => {
   }
 
   return {
-    session, user, state, status, trueAt, skew_ms, typists, viewers, arrivals, watched,
+    session, user, state, status, trueAt, skew_ms, typists, viewers, drafting, snapshots, arrivals, watched,
     isScreen, signedInUntil, stay, becomeScreen,
-    resume, signIn, signOut, learn, forget, learnConversations, findConversation, watch, loadOlder, joinOlder, refreshWatched,
+    resume, signIn, signOut, learn, forget, learnStanding, learnConversations, findConversation, watch, loadOlder, joinOlder, refreshWatched,
     me, mine, queued, complaints, pages, alerts, allOpen, myOffers, writableChannels, live, isSupervisor, isAdmin,
-    setMyState, acceptOffer, declineOffer, claim, release, resolve, reopen, park, unpark, transfer, seeAlert, settleDelivery,
+    setMyState, acceptOffer, declineOffer, claim, release, resolve, reopen, park, unpark, transfer, seeAlert, settleDelivery, learnMe,
     reconnect: () => stream.start(),
   };
 });

@@ -7,7 +7,7 @@ import { apply, applyFrame, canonical, initial, maySee, openConversations, ownTa
 const AT = "2026-11-22T10:00:00Z";
 
 const user: UserView = {
-  id: 1, email: "ani@demo.test", name: "Անի", role: "agent", language: "hy", active: true, capacity: 100, queue_ids: [1], version: 1, signature: "", weights: {}, desk_phone: null,
+  id: 1, email: "ani@demo.test", name: "Անի", role: "agent", language: "hy", active: true, capacity: 100, queue_ids: [1], version: 1, signature: "", weights: {}, desk_phone: null, undo_mail_s: 10, undo_text_s: 0,
 };
 
 function conversation(id: number, changes: Partial<ConversationView> = {}): ConversationView {
@@ -52,7 +52,7 @@ function snapshot(changes: Partial<Snapshot> = {}): Snapshot {
     conversations: [conversation(10)], conversations_complete: true, work_complete: true, offers: [],
     numbers: { user_id: 1, day: "2026-11-22", handled_contacts: 0, first_response_mean_s: null, first_response_count: 0, resolution_median_s: null, resolution_count: 0, as_of_seq: 5, calls_in: 0, calls_out: 0, calls_missed: 0, talk_s: 0, hold_s: 0, wrap_up_s: 0, aht_s: null, ...NOTHING_BESIDE_CALLS },
     topics: [], estimates: [], queue_lengths: [], alerts: [], calls: [], queue_numbers: [], agent_numbers: [],
-    teams: [], targets: [], figure_defaults: { service_level: "service_level", threshold_s: 20, short_s: 5, version: 1 }, remaking: null, kpi_alerts: [], custom_fields: [], tasks: [],
+    teams: [], targets: [], figure_defaults: { service_level: "service_level", threshold_s: 20, short_s: 5, version: 1 }, remaking: null, kpi_alerts: [], custom_fields: [], tasks: [], drafts: [],
     notice_rules: { silent: [], hidden: [], quiet_from: null, quiet_until: null, zone: null, quiet_states: [], version: 0 },
     ...changes,
   };
@@ -274,6 +274,6 @@ describe("replay", () => {
     ];
     const later = snapshot({ token: "e-3", conversations: [view], agents: [{ ...agent, version: 7, load: 20 }] });
     expect(replay({ snapshot: snapshot(), frames })).toBe(replay({ snapshot: later, frames: [] }));
-    expect(Object.keys(canonical(initial(later)))).toEqual(["agents", "queues", "channels", "conversations", "offers", "numbers", "estimates", "queue_lengths", "topics", "alerts", "calls", "teams", "targets", "figure_defaults", "remaking", "custom_fields", "kpi_alerts", "tasks", "notice_rules", "queue_numbers", "agent_numbers"]);
+    expect(Object.keys(canonical(initial(later)))).toEqual(["agents", "queues", "channels", "conversations", "offers", "numbers", "estimates", "queue_lengths", "topics", "alerts", "calls", "teams", "targets", "figure_defaults", "remaking", "custom_fields", "kpi_alerts", "drafts", "tasks", "notice_rules", "queue_numbers", "agent_numbers"]);
   });
 });

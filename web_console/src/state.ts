@@ -17,6 +17,7 @@ import type {
   ConversationView,
   CustomerView,
   CustomFieldView,
+  DraftMark,
   EntryView,
   EstimateView,
   FigureDefaultsView,
@@ -26,6 +27,7 @@ import type {
   NoticeRulesView,
   NumbersView,
   OfferView,
+  PlannedView,
   QueueLengthView,
   QueueNumbersView,
   QueueView,
@@ -82,6 +84,10 @@ export interface HubState {
   /** Every task told of since the snapshot, others' and ended ones too: ownTasks() chooses. */
   readonly tasks: ById<TaskView>;
   readonly noticeRules: NoticeRulesView;
+  /** Where the viewer has begun to write, by conversation. */
+  readonly drafts: ById<DraftMark>;
+  /** What goes out later, as far as it was asked for or told since: it stands in timelines, and no snapshot tells it. */
+  readonly planned: ById<PlannedView>;
   /** Loaded timelines by customer. */
   readonly timelines: ById<Timeline>;
   /** What other systems told of the customers whose timelines are loaded. */
@@ -122,6 +128,8 @@ export function initial(snapshot: Snapshot, before?: HubState): HubState {
     customFields: index(snapshot.custom_fields, (field) => field.id),
     tasks: index(snapshot.tasks, (task) => task.id),
     noticeRules: snapshot.notice_rules,
+    drafts: index(snapshot.drafts, (mark) => mark.conversation_id),
+    planned: same?.planned ?? {},
     timelines: Object.fromEntries(
       Object.entries(same?.timelines ?? {}).map(([customerId, timeline]) => [customerId, { ...timeline, stale: true }]),
     ),
@@ -198,6 +206,12 @@ export function apply(state: HubState, event: HubEvent): HubState {
       return withTask(state, event.task);
     case "notice_rules.changed":
       return event.rules.version < state.noticeRules.version ? state : { ...state, noticeRules: event.rules };
+    case "draft.begun":
+      return { ...state, drafts: { ...state.drafts, [event.draft.conversation_id]: event.draft } };
+    case "draft.ended":
+      return { ...state, drafts: without(state.drafts, event.conversation_id) };
+    case "planned.changed":
+      return { ...state, planned: newer(state.planned, event.planned.id, event.planned) };
     case "skills.changed":
       // Nothing here shows them; who does asks again (matrix.ts).
       return state;
@@ -295,6 +309,7 @@ export function withoutEnded(state: HubState): HubState {
     conversations: kept(state.conversations, (each) => each.status === "open" && maySee(state.user, each)),
     calls: kept(state.calls, (call) => call.ended_at === null),
     tasks: kept(state.tasks, (task) => isOwnTask(state.user, task)),
+    planned: {},
     customers: {},
     timelines: {},
     activities: {},
@@ -322,6 +337,23 @@ export function isOwnTask(user: UserView, task: TaskView): boolean {
 
 export function ownTasks(state: HubState): TaskView[] {
   return Object.values(state.tasks).filter((task) => isOwnTask(state.user, task));
+}
+
+/** What is to go out still in these conversations, the next one first. */
+export function standing(state: HubState, conversationIds: readonly number[]): PlannedView[] {
+  return Object.values(state.planned)
+    .filter((each) => conversationIds.includes(each.conversation_id) && (each.state === "waiting" || each.state === "stopped"))
+    .toSorted((a, b) => Date.parse(a.send_at) - Date.parse(b.send_at) || a.id - b.id);
+}
+
+/** All that stands there, asked for anew: what was held here and is not among it has gone meanwhile. */
+export function withStanding(state: HubState, conversationId: number, planned: readonly PlannedView[]): HubState {
+  const others = Object.entries(state.planned).filter(([, each]) => each.conversation_id !== conversationId);
+  const newest = planned.map((each) => {
+    const held = state.planned[each.id];
+    return [each.id, held && held.version > each.version ? held : each] as const;
+  });
+  return { ...state, planned: Object.fromEntries([...others, ...newest]) };
 }
 
 /** There is a telephone line. */
@@ -360,6 +392,7 @@ export function canonical(state: HubState): Record<string, unknown> {
     remaking: state.remaking,
     custom_fields: sorted(Object.values(state.customFields), (field) => field.id),
     kpi_alerts: sorted(Object.values(state.kpiAlerts), (alert) => alert.id),
+    drafts: sorted(Object.values(state.drafts), (mark) => mark.conversation_id),
     tasks: sorted(ownTasks(state), (task) => task.id),
     notice_rules: state.noticeRules,
     queue_numbers: sorted(Object.values(state.queueNumbers).filter(countsAnything).map(figuresOf), (each) => each.queue_id),

@@ -102,6 +102,22 @@ const keyed = (conversation_id: number, key: string) => ({
 
 type ChannelKind = Schemas["ChannelKind"];
 
+export interface SearchQuery {
+  q: string;
+  kind?: Schemas["HitKind"];
+  channel?: ChannelKind;
+  queue?: number;
+  agent?: string;
+  status?: "open" | "resolved";
+  tag?: string;
+  topic?: number;
+  customer?: number;
+  from?: string;
+  to?: string;
+  limit?: number;
+  cursor?: string;
+}
+
 export interface ConversationQuery {
   status?: "open" | "resolved";
   assignee?: string;
@@ -130,6 +146,14 @@ export const api = {
   setMyState: (state: Schemas["SetMyState"]["state"], reason: string | null) =>
     take(client.PUT("/api/v1/me/state", { body: { state, reason } })),
   snapshot: () => take(client.GET("/api/v1/snapshot")),
+
+  // --- search and saved views
+  search: (query: SearchQuery) => take(client.GET("/api/v1/search", { params: { query } })),
+  views: () => take(client.GET("/api/v1/views")),
+  createView: (body: Partial<Schemas["NewSavedView"]>) => take(client.POST("/api/v1/views", { body: body as Schemas["NewSavedView"] })),
+  updateView: (view_id: number, body: Partial<Schemas["UpdateSavedView"]>) => take(client.PATCH("/api/v1/views/{view_id}", { params: { path: { view_id } }, body: body as Schemas["UpdateSavedView"] })),
+  removeView: (view_id: number) => take(client.DELETE("/api/v1/views/{view_id}", { params: { path: { view_id } } })),
+  viewConversations: (view_id: number, query: { limit?: number; cursor?: string }) => take(client.GET("/api/v1/views/{view_id}/conversations", { params: { path: { view_id }, query } })),
 
   // --- conversations
   conversations: (query: ConversationQuery) => take(client.GET("/api/v1/conversations", { params: { query } })),
@@ -208,7 +232,7 @@ export const api = {
     take(client.PATCH("/api/v1/customers/{customer_id}", { ...ofCustomer(id), body: body as Schemas["UpdateCustomer"] })),
   addContactPoint: (id: number, body: Schemas["NewContactPoint"]) =>
     take(client.POST("/api/v1/customers/{customer_id}/contact-points", { ...ofCustomer(id), body })),
-  customerTimeline: (id: number, query: { limit?: number; cursor?: string }) =>
+  customerTimeline: (id: number, query: { limit?: number; cursor?: string; around?: number; newer?: string }) =>
     take(client.GET("/api/v1/customers/{customer_id}/timeline", { params: { path: { customer_id: id }, query } })),
 
   // --- administration

@@ -11,6 +11,7 @@ export const router = createRouter({
     { path: "/", name: "home", component: Workspace },
     { path: "/conversations/:id(\\d+)?", name: "conversations", component: Workspace },
     { path: "/customers/:customerId(\\d+)", name: "customers", component: Workspace },
+    { path: "/search", name: "search", component: () => import("./views/SearchPage.vue") },
     // What agents see of their colleagues; for supervisors the board has all of it.
     { path: "/team", name: "team", component: () => import("./views/Team.vue"), beforeEnter: () => (useHub().isSupervisor ? { name: "board-waiting" } : true) },
     {

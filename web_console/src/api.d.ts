@@ -8543,7 +8543,7 @@ export interface components {
          * @description The events an endpoint may ask for.
          * @enum {string}
          */
-        Told: "conversation.opened" | "conversation.assigned" | "conversation.transferred" | "conversation.resolved" | "conversation.reopened" | "conversation.changed" | "message.received" | "message.sent" | "message.delivered" | "message.read" | "message.failed" | "note.added" | "escalation.fired" | "call.started" | "call.answered" | "call.ended" | "call.completed" | "recording.ready" | "customer.created" | "customer.changed" | "customer.merged" | "survey.answered" | "agent.state_changed" | "channel.health_changed";
+        Told: "conversation.opened" | "conversation.assigned" | "conversation.transferred" | "conversation.resolved" | "conversation.reopened" | "conversation.changed" | "message.received" | "message.sent" | "message.delivered" | "message.read" | "message.failed" | "note.added" | "escalation.fired" | "call.started" | "call.answered" | "call.ended" | "call.completed" | "recording.ready" | "customer.created" | "customer.changed" | "customer.merged" | "survey.answered" | "task.created" | "task.due" | "task.ended" | "agent.state_changed" | "channel.health_changed";
         TopicChanged: {
             topic: components["schemas"]["TopicView"];
             /**

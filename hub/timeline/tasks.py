@@ -9,9 +9,9 @@ done or put off, whether the conversation it belongs to is open or resolved. A r
 it, for that would be a contact of the customer's that never was; whoever writes or calls opens it. Whoever is given a task
 sees the conversation that it belongs to (timeline.mentions).
 
-Locks: conversation → task → alert. `fire` and `leave` look again under the row's lock, in the transaction that tells the people: two processes, a process that
-dies in between and a clock that jumps end in one telling. A customer's own wish to be called back is another thing: it waits
-in a queue (routing.callbacks).
+Locks: conversation → task → alert. `fire` and `leave` look again under the row's lock, in the transaction that tells the
+people: two processes, a process that dies in between and a clock that jumps end in one telling. A customer's own wish to be
+called back is another thing: it waits in a queue (routing.callbacks).
 """
 
 from __future__ import annotations

@@ -2716,6 +2716,8 @@ class SetSetUpStep(Request):
     """null: it is over, finished or not."""
 
     step: SetUpStep | None
+
+
 # --- canned replies -----------------------------------------------------------------------------------------------------
 
 
@@ -2780,6 +2782,8 @@ class PreviewedReply(Answer):
 
     rendered: RenderedReply
     faults: dict[str, str]
+
+
 # --- webhooks ---------------------------------------------------------------------------------------------------------
 
 
@@ -2908,6 +2912,8 @@ class ReplayDead(Request):
 
 class Replayed(Answer):
     count: int
+
+
 # --- search and saved views ---------------------------------------------------------------------------------------------
 
 
@@ -2948,6 +2954,8 @@ class UpdateSavedView(Request):
     is_shared: bool | None = None
     filter: ViewFilter | None = None
     expected_version: int | None = None
+
+
 # --- the inbox, tasks, and how one is told ----------------------------------------------------------------------------------
 
 

@@ -486,8 +486,7 @@ export const shiftsApi = {
 
 /** Canned replies: one's own, and those that are shared. */
 export const cannedApi = {
-  list: (query: { limit?: number; cursor?: string }) => take(client.GET("/api/v1/canned-replies", { params: { query } })),
-  one: (id: number) => take(client.GET("/api/v1/canned-replies/{reply_id}", ofReply(id))),
+  list: (query: { id?: number; limit?: number; cursor?: string }) => take(client.GET("/api/v1/canned-replies", { params: { query } })),
   add: (body: Schemas["NewCannedReply"]) => take(client.POST("/api/v1/canned-replies", { body })),
   save: (id: number, body: Schemas["SaveCannedReply"]) => take(client.PUT("/api/v1/canned-replies/{reply_id}", { ...ofReply(id), body })),
   remove: (id: number) => take(client.DELETE("/api/v1/canned-replies/{reply_id}", ofReply(id))),

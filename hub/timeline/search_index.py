@@ -355,7 +355,9 @@ def _customer_words(tx: Tx, ids: Collection[int]) -> dict[int, Words | None]:
         return words
     addresses: dict[int, list[str]] = {}
     for point in tx.rows(
-        select(_cp.customer_id, _cp.kind, _cp.address).where(_cp.customer_id.in_(ids)).order_by(_cp.id)
+        select(_cp.customer_id, _cp.kind, _cp.address)
+        .where(_cp.customer_id.in_(ids), _cp.removed_at.is_(None))
+        .order_by(_cp.id)
     ):
         if point.kind != "chat":  # a random word that nobody knows
             addresses.setdefault(point.customer_id, []).append(point.address)

@@ -354,6 +354,28 @@ class Day:
         found = await self.pick(select(tables.kpi_target.c.id).order_by(tables.kpi_target.c.id))
         await self.ask(self.admin, "DELETE", f"/targets/{found or 0}")
 
+    async def change_field(self) -> None:
+        """Fields are defined, renamed and switched off, and conversations filled in with what there is."""
+        f = tables.custom_field.c
+        found = await self.pick(select(f.id).order_by(f.id))
+        if found is None or self.chance.random() < 0.4:
+            key = f"field_{self.chance.randrange(10**6)}"
+            body: Json = {"subject": "conversation", "key": key, "name": key, "kind": "text"}
+            await self.ask(self.admin, "POST", "/custom-fields", body)
+            return
+        active = self.chance.choice([True, False])
+        body = {"name": f"Field {self.chance.randrange(10**6)}", "active": active}
+        await self.ask(self.admin, "PATCH", f"/custom-fields/{found}", body)
+        key = await self.pick(select(f.key).where(f.active).order_by(f.id))
+        conversation_id = await self.conversation()
+        if key is not None and conversation_id is not None:
+            filled = {"fields": {key: f"value {self.chance.randrange(10**6)}"}}
+            await self.ask(self.anybody(), "PATCH", f"/conversations/{conversation_id}/fields", filled)
+
+    async def remove_field(self) -> None:
+        found = await self.pick(select(tables.custom_field.c.id).order_by(tables.custom_field.c.id))
+        await self.ask(self.admin, "DELETE", f"/custom-fields/{found or 0}")
+
     async def change_figures(self) -> None:
         now = (await self.ask(self.admin, "GET", "/organisation/figures")).json()
         others = [threshold_s for threshold_s in (10, 20, 30) if threshold_s != now["threshold_s"]]
@@ -423,6 +445,8 @@ class Day:
             self.change_target: 4,
             self.remove_target: 3,
             self.change_figures: 2,
+            self.change_field: 6,
+            self.remove_field: 2,
             self.watch_limits: 4,
             self.remake: 1,
         }

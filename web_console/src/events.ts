@@ -35,6 +35,9 @@ export type ChannelView = Schemas["ChannelView"];
 export type ContactBehind = Schemas["ContactBehind"];
 export type ContactPointView = Schemas["ContactPointView"];
 export type ConversationView = Schemas["ConversationView"];
+export type ConsentRecord = Schemas["ConsentRecord"];
+export type ConsentView = Schemas["ConsentView"];
+export type CustomFieldView = Schemas["CustomFieldView"];
 export type CustomerView = Schemas["CustomerView"];
 export type DeliveryView = Schemas["DeliveryView"];
 export type EntryView = Schemas["EntryView"];
@@ -117,6 +120,11 @@ export type Role = Schemas["Role"];
 /** A message of the socket, each kind told by the one key it has. */
 export type SocketMessage = Schemas["Frame"];
 
+export type Invitation = Schemas["InvitationView"];
+export type IssuedLink = Schemas["IssuedLinkView"];
+export type LinkView = Schemas["LinkView"];
+export type OwnSession = Schemas["OwnSessionView"];
+export type SetUp = Schemas["SetUpView"];
 export type AuditAct = Schemas["AuditAct"];
 export type AbsentAgent = Schemas["AbsentAgent"];
 export type AdherenceReport = Schemas["AdherenceReport"];

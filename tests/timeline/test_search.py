@@ -85,7 +85,7 @@ async def customer(scene: Scene, name: str, *addresses: tuple[ContactKind, str],
     return await scene.database.transaction(make)
 
 
-def change_card(tx: Tx, customer_id: int, **values: Any) -> None:
+def change_card(tx: Tx, customer_id: int, /, **values: Any) -> None:
     """As whoever changes a card does: the row, and the event that tells of it."""
     tx.execute(update(tables.customer).where(tables.customer.c.id == customer_id).values(**values))
     customers.emit_customer(tx, customer_id)

@@ -423,6 +423,6 @@ def conversations_with(tx: Tx, query: str) -> Any | None:
     while rest is not None and len(places) < 10_000:
         some, rest = proposals.next(rest, 8_000)
         places += some
-    query = select(_e.conversation_id).join(tables.search_entry, _se.entry_id == _e.id).distinct()
-    ids = {row[0] for row in tx.rows(query.where(among(tx, _se.place, "places")), {"places": many(tx, places)})}
+    lines = select(_e.conversation_id).join(tables.search_entry, _se.entry_id == _e.id).distinct()
+    ids = {row[0] for row in tx.rows(lines.where(among(tx, _se.place, "places")), {"places": many(tx, places)})}
     return _c.id.in_(sorted(ids)) | _c.customer_id.in_(_propose_customers(tx, wanted, _CUSTOMERS))

@@ -365,12 +365,21 @@ def _customer_words(tx: Tx, ids: Collection[int]) -> dict[int, Words | None]:
         if point.kind != "chat":  # a random word that nobody knows
             addresses.setdefault(point.customer_id, []).append(point.address)
     for row in tx.rows(select(tables.customer).where(_cu.id.in_(ids), _cu.merged_into.is_(None))):
-        facts = (row.company, row.job_title, row.region, row.town, row.district, row.street, row.postcode)
-        values = [value for value in (row.fields or {}).values() if isinstance(value, str)]
-        found = document_words([*addresses.get(row.id, ()), row.note, *facts, *(row.tags or ()), *values], [row.name])
+        found = document_words([*addresses.get(row.id, ()), *card_texts(row)], [row.name, row.company])
         if found:
             words[row.id] = found
     return words
+
+
+def card_texts(row: Any) -> list[str]:
+    """What is found of a card beside names and addresses: the note, what they do and where, tags, and what was filled in."""
+    known = (row.note, row.job_title, row.region, row.town, row.district, row.street, row.postcode, row.source)
+    values = [each for value in (row.fields or {}).values() for each in (value if _is_list(value) else [value])]
+    return [*known, *(row.tags or ()), *(str(each) for each in values if not isinstance(each, bool | None))]
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, list | tuple)
 
 
 def _store_entries(tx: Tx, words: Mapping[int, tuple[int, Words] | None]) -> None:

@@ -48,6 +48,9 @@ BESIDE_FIGURES = {
     "kpi_alert.changed",
     "queue_length.changed",
     "queue_numbers.changed",
+    "alert.changed",
+    "alerts.seen",
+    "task.changed",
 }
 
 Json = dict[str, Any]
@@ -375,7 +378,8 @@ class Day:
 
     async def change_figures(self) -> None:
         now = (await self.ask(self.admin, "GET", "/organisation/figures")).json()
-        body = {"service_level": now["service_level"], "threshold_s": self.chance.choice([10, 20, 30])}
+        others = [threshold_s for threshold_s in (10, 20, 30) if threshold_s != now["threshold_s"]]
+        body = {"service_level": now["service_level"], "threshold_s": self.chance.choice(others)}
         body |= {"short_s": now["short_s"], "expected_version": now["version"]}
         await self.ask(self.admin, "PUT", "/organisation/figures", body)
 
@@ -391,6 +395,18 @@ class Day:
 
     async def remake(self) -> None:
         await self.house.hub.database.transaction(begin_rebuild)
+
+    async def fill_inboxes(self) -> None:
+        """Everybody is told something, reads all there is, and is told something again."""
+        for person in self.viewers:
+            await self.task()
+            for _ in range(2):
+                found = await self.conversation()
+                body = {"text": "All of us", "mentions": [{"kind": "user", "id": person.user_id}]}
+                await self.ask(self.admin, "POST", f"/conversations/{found or 0}/notes", body)
+                await self.ask(person, "POST", "/alerts/seen", {"up_to": 10**9})
+            found = await self.pick(select(tables.alert.c.id).where(tables.alert.c.user_id == person.user_id))
+            await self.ask(person, "DELETE", f"/alerts/{found or 0}/seen")
 
     @property
     def deeds(self) -> dict[Callable[[], Awaitable[None]], int]:
@@ -517,6 +533,7 @@ async def test_a_snapshot_and_the_frames_since_are_the_later_snapshot(
         await day.change_target()
         await day.change_figures()
         await day.watch_limits()
+        await day.fill_inboxes()
         last = await _settle(day, recorders)
         for task in following:
             task.cancel()

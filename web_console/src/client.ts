@@ -104,6 +104,22 @@ const keyed = (conversation_id: number, key: string) => ({
 
 type ChannelKind = Schemas["ChannelKind"];
 
+export interface SearchQuery {
+  q: string;
+  kind?: Schemas["HitKind"];
+  channel?: ChannelKind;
+  queue?: number;
+  agent?: string;
+  status?: "open" | "resolved";
+  tag?: string;
+  topic?: number;
+  customer?: number;
+  from?: string;
+  to?: string;
+  limit?: number;
+  cursor?: string;
+}
+
 export interface ConversationQuery {
   status?: "open" | "resolved";
   assignee?: string;
@@ -132,6 +148,14 @@ export const api = {
   setMyState: (state: Schemas["SetMyState"]["state"], reason: string | null) =>
     take(client.PUT("/api/v1/me/state", { body: { state, reason } })),
   snapshot: () => take(client.GET("/api/v1/snapshot")),
+
+  // --- search and saved views
+  search: (query: SearchQuery) => take(client.GET("/api/v1/search", { params: { query } })),
+  views: () => take(client.GET("/api/v1/views")),
+  createView: (body: Partial<Schemas["NewSavedView"]>) => take(client.POST("/api/v1/views", { body: body as Schemas["NewSavedView"] })),
+  updateView: (view_id: number, body: Partial<Schemas["UpdateSavedView"]>) => take(client.PATCH("/api/v1/views/{view_id}", { params: { path: { view_id } }, body: body as Schemas["UpdateSavedView"] })),
+  removeView: (view_id: number) => take(client.DELETE("/api/v1/views/{view_id}", { params: { path: { view_id } } })),
+  viewConversations: (view_id: number, query: { limit?: number; cursor?: string }) => take(client.GET("/api/v1/views/{view_id}/conversations", { params: { path: { view_id }, query } })),
 
   // --- conversations
   conversations: (query: ConversationQuery) => take(client.GET("/api/v1/conversations", { params: { query } })),
@@ -221,7 +245,7 @@ export const api = {
   setConsent: (id: number, body: Schemas["SetConsent"]) => take(client.POST("/api/v1/customers/{customer_id}/consents", { ...ofCustomer(id), body })),
   consents: (id: number, cursor?: string) =>
     take(client.GET("/api/v1/customers/{customer_id}/consents", { params: { path: { customer_id: id }, query: cursor === undefined ? {} : { cursor } } })),
-  customerTimeline: (id: number, query: { limit?: number; cursor?: string }) =>
+  customerTimeline: (id: number, query: { limit?: number; cursor?: string; around?: number; newer?: string }) =>
     take(client.GET("/api/v1/customers/{customer_id}/timeline", { params: { path: { customer_id: id }, query } })),
 
   // --- custom fields
@@ -348,6 +372,27 @@ export type AuditQuery = Omit<NonNullable<paths["/api/v1/audit"]["get"]["paramet
 /** Who works here and who changed what. */
 export const staffApi = {
   audit: (query: AuditQuery) => take(client.GET("/api/v1/audit", { params: { query } })),
+  invitations: () => take(client.GET("/api/v1/invitations")),
+  invite: (body: Partial<Schemas["NewInvitation"]>) => take(client.POST("/api/v1/invitations", { body: body as Schemas["NewInvitation"] })),
+  sendInvitation: (invitation_id: number) => take(client.POST("/api/v1/invitations/{invitation_id}/send", { params: { path: { invitation_id } } })),
+  withdrawInvitation: (invitation_id: number) => take(client.DELETE("/api/v1/invitations/{invitation_id}", { params: { path: { invitation_id } } })),
+  passwordLink: (user_id: number) => take(client.POST("/api/v1/users/{user_id}/password-link", ofUser(user_id))),
+  lookAtLink: (token: string) => take(client.POST("/api/v1/links/look", { body: { token } })),
+  useLink: (body: Schemas["UseLink"]) => take(client.POST("/api/v1/links/use", { body })),
+  askPassword: (email: string) => take(client.POST("/api/v1/password-link", { body: { email } })),
+  sessions: () => take(client.GET("/api/v1/me/sessions")),
+  /** Null: all others. */
+  endSession: (session_id: string | null) =>
+    session_id === null ? take(client.DELETE("/api/v1/me/sessions")) : take(client.DELETE("/api/v1/me/sessions/{session_id}", { params: { path: { session_id } } })),
+
+  // --- the first set-up
+  welcome: () => take(client.GET("/api/v1/welcome")),
+  lookAtSetUp: (code: string) => take(client.POST("/api/v1/set-up/look", { body: { code } })),
+  setUpOrganisation: (body: Schemas["SetUpOrganisation"]) => take(client.PUT("/api/v1/set-up/organisation", { body })),
+  setUpAccount: (body: Schemas["SetUpAccount"]) => take(client.POST("/api/v1/set-up/account", { body })),
+  setUp: () => take(client.GET("/api/v1/set-up")),
+  setSetUpStep: (step: Schemas["SetSetUpStep"]["step"]) => take(client.PUT("/api/v1/set-up", { body: { step } })),
+  saveOrganisation: (body: Schemas["SaveOrganisation"]) => take(client.PUT("/api/v1/organisation", { body })),
 };
 
 /** All of the audit log that the filters leave, as a file. */
@@ -483,8 +528,7 @@ export const shiftsApi = {
 
 /** Canned replies: one's own, and those that are shared. */
 export const cannedApi = {
-  list: (query: { limit?: number; cursor?: string }) => take(client.GET("/api/v1/canned-replies", { params: { query } })),
-  one: (id: number) => take(client.GET("/api/v1/canned-replies/{reply_id}", ofReply(id))),
+  list: (query: { id?: number; limit?: number; cursor?: string }) => take(client.GET("/api/v1/canned-replies", { params: { query } })),
   add: (body: Schemas["NewCannedReply"]) => take(client.POST("/api/v1/canned-replies", { body })),
   save: (id: number, body: Schemas["SaveCannedReply"]) => take(client.PUT("/api/v1/canned-replies/{reply_id}", { ...ofReply(id), body })),
   remove: (id: number) => take(client.DELETE("/api/v1/canned-replies/{reply_id}", ofReply(id))),

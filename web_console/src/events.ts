@@ -83,6 +83,10 @@ export type SkillMatrix = Schemas["SkillMatrix"];
 export type SkillRow = Schemas["AgentSkills"];
 export type SkillView = Schemas["SkillView"];
 export type SoundView = Schemas["SoundView"];
+export type SavedView = Schemas["SavedView"];
+export type SearchHit = Schemas["SearchHit"];
+export type SnippetPart = Schemas["SnippetPart"];
+export type ViewFilter = Schemas["ConversationFilter"];
 export type SurveyPreview = Schemas["SurveyPreview"];
 export type SurveySettingView = Schemas["SurveySettingView"];
 export type SurveyView = Schemas["SurveyView"];
@@ -116,6 +120,11 @@ export type Role = Schemas["Role"];
 /** A message of the socket, each kind told by the one key it has. */
 export type SocketMessage = Schemas["Frame"];
 
+export type Invitation = Schemas["InvitationView"];
+export type IssuedLink = Schemas["IssuedLinkView"];
+export type LinkView = Schemas["LinkView"];
+export type OwnSession = Schemas["OwnSessionView"];
+export type SetUp = Schemas["SetUpView"];
 export type AuditAct = Schemas["AuditAct"];
 export type AbsentAgent = Schemas["AbsentAgent"];
 export type AdherenceReport = Schemas["AdherenceReport"];

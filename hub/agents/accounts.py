@@ -294,8 +294,9 @@ def _take_everything(tx: Tx, actor: Viewer | None, user_id: int) -> None:
         dispatcher.release(tx, releaser, conversation_id)
     topics.disown(tx, user_id, actor=actor)
     heirs = _find_heirs(tx, user_id)
-    alerts.hand_over(tx, user_id, heirs)
+    # Tasks before alerts, as whoever brings one back locks them.
     tasks.hand_over(tx, user_id, heirs)
+    alerts.hand_over(tx, user_id, heirs)
 
 
 def _find_heirs(tx: Tx, user_id: int) -> list[int]:

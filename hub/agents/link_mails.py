@@ -71,7 +71,8 @@ def write_mail(issued: IssuedLink, url: str, house: str, now: datetime) -> House
         delivery_id=secrets.token_urlsafe(18),
         address=link.email,
         name=link.name,
-        subject=subject,
+        # A name may hold whatever somebody typed; a subject is one line.
+        subject=" ".join(subject.split()),
         text=f"{said}\n\n{url}\n\n{ends}\n{not_you}\n",
         html=f'<!DOCTYPE html><html lang="{escape(link.language)}"><head><meta charset="utf-8"><title>{escape(subject)}'
         f'</title></head><body><p>{escape(said)}</p><p><a href="{escape(url)}">{escape(button)}</a></p>'

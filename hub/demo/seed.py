@@ -20,6 +20,7 @@ from hub.agents.queues import QueueSettings
 from hub.agents.viewer import Viewer
 from hub.calls import flows, sounds
 from hub.demo.canned_replies import write_canned_replies
+from hub.demo.cards import write_cards
 from hub.demo.history import DAYS, write_history
 from hub.demo.pages import Login
 from hub.demo.past_mails import PastThread
@@ -535,6 +536,7 @@ def _fill(
         if known.phone is not None:
             customers.add_contact_point(tx, customer.id, ContactKind.PHONE, known.phone, verified=True)
         customers.add_contact_point(tx, customer.id, ContactKind.EMAIL, known.email, verified=True)
+    write_cards(tx, {email: user.id for email, user in users.items()})
     agents = {email: (user.id, user.name) for email, user in users.items()}
     for past in PAST:
         _write_past(tx, past, queue_ids[SUPPORT], agents)

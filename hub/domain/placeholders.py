@@ -22,6 +22,7 @@ Name = Literal[
     "customer.first_name",
     "customer.phone",
     "customer.email",
+    "customer.company",
     "agent.name",
     "agent.first_name",
     "queue.name",

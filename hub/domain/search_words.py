@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hub.domain.folding import (
     beginning_keys,
@@ -182,7 +182,12 @@ def _ways(term: Term) -> list[tuple[tuple[str, ...], bool]]:
 
 def without_keys(wanted: Wanted) -> Wanted:
     """For records that have no names: the keys would be looked up for nothing."""
-    return tuple(Term(term.words, term.is_begun, numbers=term.numbers) for term in wanted)
+    return tuple(replace(term, keys=frozenset()) for term in wanted)
+
+
+def without_begins(wanted: Wanted) -> Wanted:
+    """With whole words alone."""
+    return tuple(replace(term, is_begun=False) for term in wanted)
 
 
 def tsvector(words: Sequence[str]) -> str:

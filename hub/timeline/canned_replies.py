@@ -22,6 +22,7 @@ from sqlalchemy import ColumnElement, Row, delete, func, insert, or_, select, tr
 from hub.agents import audit
 from hub.agents.viewer import Viewer
 from hub.domain.events import STAFF, CannedReplyChanged, user_topic
+from hub.domain.folding import composed, words_in
 from hub.domain.placeholders import (
     CannedText,
     Filled,
@@ -93,17 +94,20 @@ def load_page(
     words: str | None = None,
     folder: str | None = None,
     scope: CannedScope | None = None,
+    reply_id: int | None = None,
     after_id: int = 0,
     limit: int | None = None,
 ) -> list[CannedReplyView]:
     """By id, as far as the viewer may see. `words`: all of them stand somewhere in code, title, folder or text, whatever
     their case and accents; `folder`: this one and those in it."""
     query = select(tables.canned_reply).where(visible_to(viewer), _r.id > after_id).order_by(_r.id)
+    if reply_id is not None:
+        query = query.where(_r.id == reply_id)
     if scope is not None:
         query = query.where(_r.scope == scope)
     if folder is not None and (path := normal_folder(folder)):
         query = query.where((_r.folder == path) | (func.substr(_r.folder, 1, len(path) + 1) == path + "/"))
-    wanted = fold(words or "").split()
+    wanted = _folded(words or "")
     if not wanted:
         return _views(tx, viewer, tx.rows(query.limit(limit)))
     found = [row for row in tx.rows(query) if all(word in _haystack(row) for word in wanted)]
@@ -118,15 +122,13 @@ def access_reply(tx: Tx, viewer: Viewer, reply_id: int) -> CannedReplyView:
     return _views(tx, viewer, rows)[0]
 
 
-def fold(text: str) -> str:
-    """For comparing: small letters without accents, and the Armenian ligature as the two letters it stands for."""
-    apart = unicodedata.normalize("NFKD", text.casefold())
-    return "".join(character for character in apart if not unicodedata.combining(character)).replace("ı", "i")
-
-
 def _haystack(row: Row[Any]) -> str:
-    said = (word for each in row.texts for word in (each["text"], each["subject"] or ""))
-    return fold(" ".join((row.code, row.title, row.folder, *said)))
+    said = (words for each in row.texts for words in (each["text"], each["subject"] or ""))
+    return " ".join(_folded("\n".join((row.code, row.title, row.folder, *said))))
+
+
+def _folded(text: str) -> list[str]:
+    return [word.folded for word in words_in(composed(text))]
 
 
 def _views(tx: Tx, viewer: Viewer, rows: Sequence[Row[Any]]) -> list[CannedReplyView]:
@@ -358,8 +360,8 @@ def render(
     is_note: bool = False,
     language: str | None = None,
 ) -> Rendered:
-    """For this conversation, in `language`, else the customer's, else one of the house's, else the first there is. Values in a mail are escaped for
-    its markup, elsewhere they stand as they are. NotFound if the viewer may not see the reply or the conversation."""
+    """For this conversation, in `language`, else the customer's, else one of the house's, else the first there is. Values in
+    a mail are escaped for its markup. NotFound if the viewer may not see the reply or the conversation."""
     reply = access_reply(tx, viewer, reply_id)
     conversation = conversations.access_conversation(tx, viewer, conversation_id)
     customer = customers.load_customer(tx, conversation.customer_id)
@@ -388,6 +390,7 @@ def load_values(
         "customer.first_name": first_name(name),
         "customer.phone": _address(customer, conversation, ContactKind.PHONE),
         "customer.email": _address(customer, conversation, ContactKind.EMAIL),
+        "customer.company": customer.company,
         "queue.name": str(queue_name or ""),
         "conversation.number": str(conversation.id),
         "conversation.subject": conversation.subject or "",
@@ -438,6 +441,7 @@ def preview(tx: Tx, viewer: Viewer, text: CannedText, *, queue_id: int | None, i
         "customer.name": name,
         "customer.first_name": first_name(name),
         "customer.email": "customer@example.com",
+        "customer.company": "Example Ltd",
         "conversation.subject": "#1042",
     }
     values = {
@@ -465,7 +469,7 @@ def _house_values(tx: Tx, viewer: Viewer, language: str) -> dict[str, str]:
 def _house_languages(tx: Tx) -> tuple[str, ...]:
     """Those of our customers, the usual one first; empty as long as nobody has said it."""
     organisation = tx.first(tables.organisation.select())
-    return tuple(organisation._mapping.get("languages") or ()) if organisation is not None else ()
+    return tuple(organisation.languages or ()) if organisation is not None else ()
 
 
 def note_use(tx: Tx, viewer: Viewer, reply_id: int) -> None:

@@ -250,7 +250,9 @@ def load_page(tx: Tx, viewer: Viewer, *, words: str | None, before: int | None, 
     if words and words.strip():
         wanted = words.strip().lower()
         addresses = select(_cp.id).where(
-            _cp.customer_id == _cu.id, func.lower(_cp.address).contains(wanted, autoescape=True)
+            _cp.customer_id == _cu.id,
+            _cp.removed_at.is_(None),
+            func.lower(_cp.address).contains(wanted, autoescape=True),
         )
         query = query.where(
             func.lower(_cu.name).contains(wanted, autoescape=True) | addresses.correlate(tables.customer).exists()

@@ -14,17 +14,28 @@ Invariants:
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Row, bindparam, or_, select, text
+from sqlalchemy import ARRAY, BigInteger, Row, any_, bindparam, or_, select, text
 
 from hub.agents.viewer import Viewer
 from hub.domain.folding import composed, words_in
-from hub.domain.search_words import SnippetPart, Wanted, fts5, has_match, parse_query, snippet, tsquery, without_keys
+from hub.domain.search_words import (
+    SnippetPart,
+    Wanted,
+    fts5,
+    has_match,
+    parse_query,
+    snippet,
+    tsquery,
+    without_begins,
+    without_keys,
+)
 from hub.domain.states import ConversationStatus
 from hub.domain.values import ChannelKind, EntryKind, Happening
 from hub.domain.views import CustomerView
@@ -35,10 +46,11 @@ from hub.timeline.search_index import Progress, first_place, load_progress, load
 
 # Customers above everything else on the first page, when all kinds are looked for.
 _FIRST_CUSTOMERS = 5
-# Of so many customers that fit, the newest, the best are told first; the rest is for a better question.
-_CUSTOMERS = 1_000
+# Of so many customers that fit, the newest, the best are told first; the rest is for a better question. Fewer are looked at
+# where five are shown.
+_CUSTOMERS, _SOME_CUSTOMERS = 1_000, 200
 # Proposals of the index that one request looks at: first as many as fill most pages, then more at a time.
-_CHUNKS = (200, 1_000, 4_000, 8_000)
+_CHUNKS = (200, 1_000, 4_000, 4_000)
 # PostgreSQL: a question that fits fewer rows than this is answered at once; of others only this stretch of places is looked
 # through, and more of them where that did not do. Its index tells places in no order.
 _FEW, _STRETCH = 2_000, 20_000
@@ -146,34 +158,55 @@ def search(
     return Found(hits, Cursor(place=rest) if rest is not None else None, progress)
 
 
+def among(tx: Tx, column: Any, name: str) -> Any:
+    """The condition that `column` is one of the ids in the parameter `name` (of `many`), however many: a list of thousands of
+    parameters costs more than what is done with it."""
+    if tx.is_postgresql:
+        return column == any_(bindparam(name, type_=ARRAY(BigInteger)))
+    return column.in_(text(f"SELECT value FROM json_each(:{name})"))  # noqa: S608  # a name of ours
+
+
+def many(tx: Tx, ids: Sequence[int]) -> Any:
+    return list(ids) if tx.is_postgresql else json.dumps(list(ids))
+
+
 # --- customers ----------------------------------------------------------------------------------------------------------
 
 
 def _find_customers(
     tx: Tx, viewer: Viewer, wanted: Wanted, filters: Filters, start: int, limit: int
 ) -> tuple[list[SearchHit], bool]:
-    ids = _propose_customers(tx, wanted)
-    query = select(_cu.id, _cu.name).where(_cu.id.in_(bindparam("ids", expanding=True)), _cu.merged_into.is_(None))
+    ids = _propose_customers(tx, wanted, _CUSTOMERS if filters.kind is HitKind.CUSTOMER else _SOME_CUSTOMERS)
+    query = select(_cu.id, _cu.name).where(among(tx, _cu.id, "ids"), _cu.merged_into.is_(None))
     if filters.customer_id is not None:
         query = query.where(_cu.id == filters.customer_id)
     if (condition := customers.visible_to(viewer)) is not None:
         query = query.where(condition)
-    rows = tx.rows(query, {"ids": ids})
+    rows = tx.rows(query, {"ids": many(tx, ids)})
     ranked = sorted(rows, key=lambda row: (_worth(row.name, wanted), -row.id))
     chosen = [row.id for row in ranked[start : start + limit]]
     views = customers.load_customers(tx, chosen)
     return [_customer_hit(views[customer_id], wanted) for customer_id in chosen], len(ranked) > start + limit
 
 
-def _propose_customers(tx: Tx, wanted: Wanted) -> list[int]:
+def _propose_customers(tx: Tx, wanted: Wanted, limit: int) -> list[int]:
+    """Who fits, the newest first; if there are many, those first who have the words and not only their begins."""
+    found = _fitting_customers(tx, wanted, limit)
+    if len(found) < limit:
+        return found
+    whole = _fitting_customers(tx, without_begins(wanted), limit)
+    return list(dict.fromkeys([*whole, *found]))[:limit]
+
+
+def _fitting_customers(tx: Tx, wanted: Wanted, limit: int) -> list[int]:
     if tx.is_postgresql:
         query = select(_sc.customer_id).where(text("words @@ CAST(:wanted AS tsquery)"))
-        query = query.order_by(_sc.customer_id.desc()).limit(_CUSTOMERS)
+        query = query.order_by(_sc.customer_id.desc()).limit(limit)
         return [row[0] for row in tx.rows(query, {"wanted": tsquery(wanted)})]
     found = (
         "SELECT rowid FROM search_customer_words WHERE search_customer_words MATCH :wanted ORDER BY rowid DESC LIMIT :n"
     )
-    return [row[0] for row in tx.rows(text(found), {"wanted": fts5(wanted), "n": _CUSTOMERS})]
+    return [row[0] for row in tx.rows(text(found), {"wanted": fts5(wanted), "n": limit})]
 
 
 def _worth(name: str, wanted: Wanted) -> int:
@@ -230,7 +263,6 @@ _HITS = (
     .join(tables.conversation, _c.id == _e.conversation_id)
     .join(tables.channel, _ch.id == _c.channel_id)
     .join(tables.customer, _cu.id == _c.customer_id)
-    .where(_se.place.in_(bindparam("places", expanding=True)))
     .order_by(_se.place.desc())
 )
 
@@ -273,7 +305,7 @@ def _find_entries(
     if filters.until is not None:
         below = min(below, first_place(filters.until) + (1 << 22))
     above = first_place(filters.since) - 1 if filters.since is not None else -_MAX_PLACE
-    query = _HITS.where(*_conditions(viewer, filters))
+    query = _HITS.where(among(tx, _se.place, "places"), *_conditions(viewer, filters))
     rows: list[Row[Any]] = []
     proposals = _Proposals(tx, without_keys(wanted), above)
     rest: int | None = below
@@ -281,7 +313,7 @@ def _find_entries(
         if rest is None:
             break
         places, rest = proposals.next(rest, size)
-        rows += tx.rows(query, {"places": places}) if places else ()
+        rows += tx.rows(query, {"places": many(tx, places)}) if places else ()
         if len(rows) > limit:
             return rows[:limit], int(rows[limit - 1].place)
         if len(rows) == limit:
@@ -391,14 +423,6 @@ def conversations_with(tx: Tx, query: str) -> Any | None:
     while rest is not None and len(places) < 10_000:
         some, rest = proposals.next(rest, 8_000)
         places += some
-    ids = {
-        row[0]
-        for start in range(0, len(places), 5_000)
-        for row in tx.rows(
-            select(_e.conversation_id)
-            .join(tables.search_entry, _se.entry_id == _e.id)
-            .where(_se.place.in_(places[start : start + 5_000]))
-            .distinct()
-        )
-    }
-    return _c.id.in_(sorted(ids)) | _c.customer_id.in_(_propose_customers(tx, wanted))
+    query = select(_e.conversation_id).join(tables.search_entry, _se.entry_id == _e.id).distinct()
+    ids = {row[0] for row in tx.rows(query.where(among(tx, _se.place, "places")), {"places": many(tx, places)})}
+    return _c.id.in_(sorted(ids)) | _c.customer_id.in_(_propose_customers(tx, wanted, _CUSTOMERS))

@@ -355,12 +355,16 @@ def _customer_words(tx: Tx, ids: Collection[int]) -> dict[int, Words | None]:
         return words
     addresses: dict[int, list[str]] = {}
     for point in tx.rows(
-        select(_cp.customer_id, _cp.kind, _cp.address).where(_cp.customer_id.in_(ids)).order_by(_cp.id)
+        select(_cp.customer_id, _cp.kind, _cp.address)
+        .where(_cp.customer_id.in_(ids), _cp.removed_at.is_(None))
+        .order_by(_cp.id)
     ):
         if point.kind != "chat":  # a random word that nobody knows
             addresses.setdefault(point.customer_id, []).append(point.address)
-    for row in tx.rows(select(_cu.id, _cu.name, _cu.note).where(_cu.id.in_(ids), _cu.merged_into.is_(None))):
-        found = document_words([*addresses.get(row.id, ()), row.note], [row.name])
+    for row in tx.rows(select(tables.customer).where(_cu.id.in_(ids), _cu.merged_into.is_(None))):
+        facts = (row.company, row.job_title, row.region, row.town, row.district, row.street, row.postcode)
+        values = [value for value in (row.fields or {}).values() if isinstance(value, str)]
+        found = document_words([*addresses.get(row.id, ()), row.note, *facts, *(row.tags or ()), *values], [row.name])
         if found:
             words[row.id] = found
     return words

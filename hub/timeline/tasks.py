@@ -9,7 +9,7 @@ done or put off, whether the conversation it belongs to is open or resolved. A r
 it, for that would be a contact of the customer's that never was; whoever writes or calls opens it. Whoever is given a task
 sees the conversation that it belongs to (timeline.mentions).
 
-`fire` and `leave` look again under the row's lock, in the transaction that tells the people: two processes, a process that
+Locks: conversation → task → alert. `fire` and `leave` look again under the row's lock, in the transaction that tells the people: two processes, a process that
 dies in between and a clock that jumps end in one telling. A customer's own wish to be called back is another thing: it waits
 in a queue (routing.callbacks).
 """
@@ -198,11 +198,17 @@ def _give(tx: Tx, viewer: Viewer, task: TaskView) -> None:
 
 def _let_see_newest(tx: Tx, viewer: Viewer, customer_id: int, user_id: int) -> None:
     """The customer's card opens to whoever sees one conversation of theirs."""
-    query = select(_c.id).where(_c.customer_id == customer_id).order_by(_c.last_entry_at.desc(), _c.id.desc())
-    visible = conversations.visible_to(viewer.role, viewer.user_id, viewer.queue_ids)
-    newest = tx.scalar((query if visible is None else query.where(visible)).limit(1))
+    newest = _find_newest(tx, viewer, customer_id)
     if newest is not None:
         mentions.let_see(tx, conversations.lock_conversation(tx, newest), [user_id])
+
+
+def _find_newest(tx: Tx, viewer: Viewer, customer_id: int) -> int | None:
+    """Of the customer's conversations that the viewer sees."""
+    query = select(_c.id).where(_c.customer_id == customer_id).order_by(_c.last_entry_at.desc(), _c.id.desc())
+    visible = conversations.visible_to(viewer.role, viewer.user_id, viewer.queue_ids)
+    newest: int | None = tx.scalar((query if visible is None else query.where(visible)).limit(1))
+    return newest
 
 
 def _line(tx: Tx, viewer: Viewer, task: TaskView, happening: Happening) -> None:
@@ -239,11 +245,12 @@ def _told(task: TaskView) -> dict[str, str | int | None]:
 
 def _access(tx: Tx, viewer: Viewer, task_id: int, *, lock: bool = False) -> TaskView:
     """The task, for supervisors, whoever it is for or from, and whoever may see the customer; NotFound otherwise. Locked with
-    its conversation, which comes first."""
+    the conversation that it belongs to, or that whoever is given it will see: that comes first."""
     if lock:
-        conversation_id = tx.scalar(select(_t.conversation_id).where(_t.id == task_id))
-        if conversation_id is not None:
-            tx.lock_conversations([conversation_id])
+        row = tx.first(select(_t.conversation_id, _t.customer_id).where(_t.id == task_id))
+        first = row and (row.conversation_id or _find_newest(tx, viewer, row.customer_id))
+        if first is not None:
+            tx.lock_conversations([first])
         tx.execute(select(_t.id).where(_t.id == task_id).with_for_update())
     view = task_rows.load_task(tx, task_id)
     is_theirs = viewer.user_id in (view.assignee_id, view.created_by)

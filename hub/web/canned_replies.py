@@ -26,11 +26,13 @@ async def list_canned_replies(
     q: str | None = None,
     folder: str | None = None,
     scope: CannedScope | None = None,
+    id_: int | None = None,
     limit: Limit = DEFAULT_LIMIT,
     cursor: str | None = None,
 ) -> Page[CannedReplyView]:
     """Your own, and the shared ones you may use: everybody's, and those of your queues (a supervisor: of all). `q`: all of
-    these words stand in code, title, folder or text, whatever their case and accents; `folder`: this one and those in it."""
+    these words stand in code, title, folder or text, whatever their case and accents; `folder`: this one and those in it;
+    `id`: this one alone, if you may see it."""
     after = read_cursor(cursor, int)
     items = await context.hub.database.read(
         canned_replies.load_page,
@@ -38,6 +40,7 @@ async def list_canned_replies(
         words=q,
         folder=folder,
         scope=scope,
+        reply_id=id_,
         after_id=after[0] if after else 0,
         limit=limit,
     )

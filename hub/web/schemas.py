@@ -135,8 +135,11 @@ class SetMyState(Request):
 
 
 class Organisation(Answer):
+    """`languages`: the customers', the usual one first; empty as long as nobody has said it."""
+
     name: str
     time_zone: str
+    languages: list[str] = []
 
 
 class Snapshot(Answer):

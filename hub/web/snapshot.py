@@ -66,7 +66,9 @@ def load_snapshot(tx: Tx, viewer: Viewer, most: int) -> Snapshot:
         at=tx.now,
         user=accounts.load_user(tx, viewer.user_id),
         organisation=Organisation(
-            name=organisation.name if organisation else "", time_zone=organisation.time_zone if organisation else "UTC"
+            name=organisation.name if organisation else "",
+            time_zone=organisation.time_zone if organisation else "UTC",
+            languages=(organisation.languages or []) if organisation else [],
         ),
         agents=roster.load_agent_views(tx),
         queues=queues.load_queue_views(tx),

@@ -292,6 +292,7 @@ def test_a_mail_is_begun_from_the_customers_card(mail_hub: HubProcess, outside: 
     agent.mail("Do you have it again?", "in")
     page.locator(".contact", has_text="maria@nova.test").hover()
     page.get_by_test_id("mail-to-point").click()
+    page.get_by_test_id("start-in-full").click()
     page.get_by_test_id("new-mail-subject").fill("Your grinder is back")
     # The demo has an account of its own.
     page.get_by_label("From").select_option("mail")

@@ -28,6 +28,7 @@ def canonical(snapshot: Json, frames: Iterable[Json]) -> Json:
                 "calls",
                 "teams",
                 "targets",
+                "custom_fields",
                 "tasks",
             )
         },
@@ -97,6 +98,10 @@ def canonical(snapshot: Json, frames: Iterable[Json]) -> Json:
                     defaults = max(defaults, event["defaults"], key=lambda each: each["version"])
                 case "figures.remaking":
                     remaking = event["remaking"]
+                case "custom_field.changed":
+                    put("custom_fields", event["field"]["id"], event["field"])
+                case "custom_field.removed":
+                    held["custom_fields"].pop(event["field_id"], None)
                 case "kpi_alert.changed" if event["alert"]["healed_at"] is None:
                     put("kpi_alerts", event["alert"]["id"], event["alert"])
                 case "kpi_alert.changed":

@@ -48,6 +48,9 @@ BESIDE_FIGURES = {
     "kpi_alert.changed",
     "queue_length.changed",
     "queue_numbers.changed",
+    "alert.changed",
+    "alerts.seen",
+    "task.changed",
 }
 
 Json = dict[str, Any]
@@ -351,9 +354,32 @@ class Day:
         found = await self.pick(select(tables.kpi_target.c.id).order_by(tables.kpi_target.c.id))
         await self.ask(self.admin, "DELETE", f"/targets/{found or 0}")
 
+    async def change_field(self) -> None:
+        """Fields are defined, renamed and switched off, and conversations filled in with what there is."""
+        f = tables.custom_field.c
+        found = await self.pick(select(f.id).order_by(f.id))
+        if found is None or self.chance.random() < 0.4:
+            key = f"field_{self.chance.randrange(10**6)}"
+            body: Json = {"subject": "conversation", "key": key, "name": key, "kind": "text"}
+            await self.ask(self.admin, "POST", "/custom-fields", body)
+            return
+        active = self.chance.choice([True, False])
+        body = {"name": f"Field {self.chance.randrange(10**6)}", "active": active}
+        await self.ask(self.admin, "PATCH", f"/custom-fields/{found}", body)
+        key = await self.pick(select(f.key).where(f.active).order_by(f.id))
+        conversation_id = await self.conversation()
+        if key is not None and conversation_id is not None:
+            filled = {"fields": {key: f"value {self.chance.randrange(10**6)}"}}
+            await self.ask(self.anybody(), "PATCH", f"/conversations/{conversation_id}/fields", filled)
+
+    async def remove_field(self) -> None:
+        found = await self.pick(select(tables.custom_field.c.id).order_by(tables.custom_field.c.id))
+        await self.ask(self.admin, "DELETE", f"/custom-fields/{found or 0}")
+
     async def change_figures(self) -> None:
         now = (await self.ask(self.admin, "GET", "/organisation/figures")).json()
-        body = {"service_level": now["service_level"], "threshold_s": self.chance.choice([10, 20, 30])}
+        others = [threshold_s for threshold_s in (10, 20, 30) if threshold_s != now["threshold_s"]]
+        body = {"service_level": now["service_level"], "threshold_s": self.chance.choice(others)}
         body |= {"short_s": now["short_s"], "expected_version": now["version"]}
         await self.ask(self.admin, "PUT", "/organisation/figures", body)
 
@@ -369,6 +395,18 @@ class Day:
 
     async def remake(self) -> None:
         await self.house.hub.database.transaction(begin_rebuild)
+
+    async def fill_inboxes(self) -> None:
+        """Everybody is told something, reads all there is, and is told something again."""
+        for person in self.viewers:
+            await self.task()
+            for _ in range(2):
+                found = await self.conversation()
+                body = {"text": "All of us", "mentions": [{"kind": "user", "id": person.user_id}]}
+                await self.ask(self.admin, "POST", f"/conversations/{found or 0}/notes", body)
+                await self.ask(person, "POST", "/alerts/seen", {"up_to": 10**9})
+            found = await self.pick(select(tables.alert.c.id).where(tables.alert.c.user_id == person.user_id))
+            await self.ask(person, "DELETE", f"/alerts/{found or 0}/seen")
 
     @property
     def deeds(self) -> dict[Callable[[], Awaitable[None]], int]:
@@ -407,6 +445,8 @@ class Day:
             self.change_target: 4,
             self.remove_target: 3,
             self.change_figures: 2,
+            self.change_field: 6,
+            self.remove_field: 2,
             self.watch_limits: 4,
             self.remake: 1,
         }
@@ -493,6 +533,7 @@ async def test_a_snapshot_and_the_frames_since_are_the_later_snapshot(
         await day.change_target()
         await day.change_figures()
         await day.watch_limits()
+        await day.fill_inboxes()
         last = await _settle(day, recorders)
         for task in following:
             task.cancel()

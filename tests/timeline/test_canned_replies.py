@@ -306,6 +306,13 @@ async def test_the_customers_language_is_taken_else_the_first(scene: Scene) -> N
     assert said == ["Բարև", "Hello", "Բարև", "Hello"]
 
 
+async def test_without_a_customers_language_the_houses_is_taken(scene: Scene) -> None:
+    anna = await scene.agent()
+    reply = await put(scene, anna, "c", CannedText("en", "Hello"), CannedText("hy", "Բարև"))
+    await scene.set(tables.organisation, {"languages": ["ka", "hy", "en"]})
+    assert (await render(scene, anna, reply, await scene.opened())).text == "Բարև"
+
+
 async def test_nobody_is_greeted_by_their_number(scene: Scene) -> None:
     anna = await scene.agent()
     await scene.channel("sms", "sms")

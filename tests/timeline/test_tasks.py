@@ -16,7 +16,7 @@ from hub.errors import Conflict, InvalidInput, NotFound
 from hub.routing import dispatcher
 from hub.store import tables
 from hub.store.stream import Wakes
-from hub.timeline import conversations, customers, task_rows, tasks
+from hub.timeline import cards, conversations, customers, task_rows, tasks
 from hub.timeline.reminders import Reminders
 from hub.timeline.tasks import Kind, Wish
 from tests.support.clock import FrozenClock
@@ -215,7 +215,7 @@ async def test_two_who_change_it_at_once_lose_nothing(scene: Scene, clock: Froze
 async def test_it_follows_its_customer_to_another_card_and_name(scene: Scene) -> None:
     nare = await scene.agent()
     task = await make(scene, nare, await scene.opened())
-    await scene.database.transaction(customers.rename, task.customer_id, None, {"name": "Ani"})
+    await scene.database.transaction(cards.change_card, nare, task.customer_id, {"name": "Ani"})
     renamed = await load(scene, task)
     assert (renamed.customer_name, renamed.version) == ("Ani", task.version + 1)
     other = await scene.database.transaction(customers.create_customer, "Ani Petrosyan", None)

@@ -38,6 +38,10 @@ Json = dict[str, Any]
 # Writes of supervisors and administrators that leave no row of their own, and why.
 UNNOTED = {
     ("PUT", "/set-up"): "says only which step comes next",
+    ("PUT", "/custom-fields/order"): "says only in which order fields are shown",
+    ("POST", "/webhook-endpoints/{endpoint_id}/test"): "sends a sample",
+    ("POST", "/webhook-endpoints/{endpoint_id}/replay"): "needs dead letters: tests/web/test_webhook_endpoints.py",
+    ("POST", "/webhook-deliveries/{delivery_id}/replay"): "needs a dead letter: tests/web/test_webhook_endpoints.py",
     ("POST", "/flows/check"): "changes nothing",
     ("POST", "/flows/try"): "changes nothing",
     ("POST", "/flows/{flow_id}/try"): "changes nothing",
@@ -185,6 +189,19 @@ async def test_every_write_of_administrators_and_supervisors_is_noted(
     path = f"/report-schedules/{schedule['id']}"
     await walk.step("PUT", "/report-schedules/{schedule_id}", path, body=report(people, name="Other"))
     await walk.step("DELETE", "/report-schedules/{schedule_id}", path)
+
+    custom = {"subject": "customer", "key": "tier", "name": "Tier", "kind": "text"}
+    field_id = (await walk.step("POST", "/custom-fields", body=custom))["id"]
+    await walk.step("PATCH", "/custom-fields/{field_id}", f"/custom-fields/{field_id}", body={"name": "Level"})
+    await walk.step("DELETE", "/custom-fields/{field_id}", f"/custom-fields/{field_id}")
+
+    hook = {"url": "https://example.org/hook", "events": ["message.received"]}
+    endpoint_id = (await walk.step("POST", "/webhook-endpoints", body=hook))["id"]
+    path = f"/webhook-endpoints/{endpoint_id}"
+    told = {**hook, "description": "CRM", "queue_ids": [], "channel_ids": [], "enabled": True, "expected_version": 1}
+    await walk.step("PUT", "/webhook-endpoints/{endpoint_id}", path, body=told)
+    await walk.step("POST", "/webhook-endpoints/{endpoint_id}/secret", f"{path}/secret")
+    await walk.step("DELETE", "/webhook-endpoints/{endpoint_id}", path)
 
     path = f"/conversations/{conversation}/routing"
     await walk.step("PATCH", "/conversations/{conversation_id}/routing", path, body={"priority": 20})

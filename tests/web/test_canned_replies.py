@@ -40,6 +40,9 @@ async def test_replies_are_listed_by_pages_as_far_as_one_may_see_them(
     assert [each["code"] for each in first["items"] + rest["items"]] == ["annas", "all", "sales"]
     assert rest["next_cursor"] is None
     assert [each["code"] for each in (await bert.get("/canned-replies")).json()["items"]] == ["all"]
+    for each in first["items"] + rest["items"]:
+        found = (await bert.get(f"/canned-replies?id={each['id']}")).json()["items"]
+        assert found == [each][: each["code"] == "all"]
 
 
 @pytest.mark.parametrize(

@@ -3627,7 +3627,8 @@ export interface paths {
         /**
          * List canned replies
          * @description Your own, and the shared ones you may use: everybody's, and those of your queues (a supervisor: of all). `q`: all of
-         *     these words stand in code, title, folder or text, whatever their case and accents; `folder`: this one and those in it.
+         *     these words stand in code, title, folder or text, whatever their case and accents; `folder`: this one and those in it;
+         *     `id`: this one alone, if you may see it.
          */
         get: operations["list_canned_replies"];
         put?: never;
@@ -6693,9 +6694,12 @@ export interface components {
             /** @default null */
             callback_address: string | null;
         };
+        /** @description `languages`: the customers', the usual one first; empty as long as nobody has said it. */
         Organisation: {
             name: string;
             time_zone: string;
+            /** @default [] */
+            languages: string[];
         };
         OrganisationView: {
             name: string;
@@ -7332,7 +7336,7 @@ export interface components {
             text: string;
             subject: string | null;
             language: string;
-            missing: ("customer.name" | "customer.first_name" | "customer.phone" | "customer.email" | "agent.name" | "agent.first_name" | "queue.name" | "organisation.name" | "conversation.number" | "conversation.subject" | "today")[];
+            missing: ("customer.name" | "customer.first_name" | "customer.phone" | "customer.email" | "customer.company" | "agent.name" | "agent.first_name" | "queue.name" | "organisation.name" | "conversation.number" | "conversation.subject" | "today")[];
         };
         /** @description What was given up from this instant on is sent again. */
         ReplayDead: {
@@ -16635,6 +16639,7 @@ export interface operations {
                 q?: string;
                 folder?: string;
                 scope?: "personal" | "all" | "queues";
+                id?: number;
                 limit?: number;
                 cursor?: string;
             };

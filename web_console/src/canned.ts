@@ -6,19 +6,23 @@ import type { CannedReplyBody, CannedReplyView, CannedTextView, Placeholder } fr
 
 /** The names the hub knows (hub.domain.placeholders), in the order in which they are offered. */
 export const PLACEHOLDERS = [
-  "customer.first_name", "customer.name", "customer.phone", "customer.email", "agent.first_name", "agent.name", "queue.name", "organisation.name",
+  "customer.first_name", "customer.name", "customer.phone", "customer.email", "customer.company", "agent.first_name", "agent.name", "queue.name", "organisation.name",
   "conversation.number", "conversation.subject", "today",
 ] as const satisfies readonly Placeholder[];
 const KNOWN: ReadonlySet<string> = new Set(PLACEHOLDERS);
 
 // --- in which language
 
-/** What the hub will take for a customer of this language: theirs, else the first. */
-export function textFor(reply: Pick<CannedReplyView, "texts">, language: string | null | undefined): CannedTextView {
-  const wanted = (language ?? "").toLowerCase().split(/[-_]/u)[0];
-  const first = reply.texts[0];
+/** What the hub will take: the first of these languages there is a text in (the customer's, the house's), else the first text. */
+export function textFor(reply: Pick<CannedReplyView, "texts">, ...languages: readonly (string | null | undefined)[]): CannedTextView {
+  const [first] = reply.texts;
   if (!first) throw new Error("a canned reply says something");
-  return reply.texts.find((each) => each.language === wanted) ?? first;
+  for (const language of languages) {
+    const wanted = (language ?? "").toLowerCase().split(/[-_]/u)[0];
+    const found = reply.texts.find((each) => each.language === wanted);
+    if (found) return found;
+  }
+  return first;
 }
 
 // --- which one

@@ -6,7 +6,7 @@ import { defineStore } from "pinia";
 import { computed, ref, shallowRef, watch } from "vue";
 
 import { type Findable, findable } from "./canned";
-import { ApiError, cannedApi } from "./client";
+import { cannedApi } from "./client";
 import type { CannedReplyView } from "./events";
 import { useHub } from "./hub";
 
@@ -76,12 +76,14 @@ export const useCannedReplies = defineStore("cannedReplies", () => {
     byId.value = rest;
   }
 
+  /** What of this one there is now for whoever is signed in. */
   async function ask(id: number): Promise<void> {
     try {
-      learn(await cannedApi.one(id));
-    } catch (error) {
-      if (error instanceof ApiError && error.status === 404) forget(id);
-      else fresh = false;
+      const [reply] = (await cannedApi.list({ id })).items;
+      if (reply) learn(reply);
+      else forget(id);
+    } catch {
+      fresh = false;
     }
   }
 

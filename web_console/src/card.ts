@@ -23,6 +23,8 @@ export interface Fact {
   options?: CustomFieldView["options"];
   /** Only looked at. */
   readonly?: boolean;
+  /** A conversation is not resolved without it. */
+  required?: boolean;
 }
 
 type CardKey = Exclude<keyof CustomerView, "id" | "contact_points" | "version" | "created_at" | "fields">;
@@ -200,5 +202,7 @@ export function allows(point: Pick<ContactPointView, "consents">, channel: Conse
 /** From the street to the country, as an envelope has it. */
 export function addressWords(customer: Pick<CustomerView, "street" | "district" | "town" | "region" | "postcode" | "country">, country: string): string {
   const place = [customer.postcode, customer.town].filter(Boolean).join(" ");
-  return [customer.street, customer.district, place, customer.region, country].filter(Boolean).join(", ");
+  // A capital is often a region, too.
+  const region = customer.region === customer.town ? "" : customer.region;
+  return [customer.street, customer.district, place, region, country].filter(Boolean).join(", ");
 }

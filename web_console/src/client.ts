@@ -84,6 +84,8 @@ function asApiError(response: Response, body: unknown): ApiError {
 
 const ofConversation = (conversation_id: number) => ({ params: { path: { conversation_id } } });
 const ofCustomer = (customer_id: number) => ({ params: { path: { customer_id } } });
+const ofPoint = (customer_id: number, contact_point_id: number) => ({ params: { path: { customer_id, contact_point_id } } });
+const ofField = (field_id: number) => ({ params: { path: { field_id } } });
 const ofOffer = (offer_id: number) => ({ params: { path: { offer_id } } });
 const ofUser = (user_id: number) => ({ params: { path: { user_id } } });
 const ofSkill = (skill_id: number) => ({ params: { path: { skill_id } } });
@@ -101,6 +103,22 @@ const keyed = (conversation_id: number, key: string) => ({
 });
 
 type ChannelKind = Schemas["ChannelKind"];
+
+export interface SearchQuery {
+  q: string;
+  kind?: Schemas["HitKind"];
+  channel?: ChannelKind;
+  queue?: number;
+  agent?: string;
+  status?: "open" | "resolved";
+  tag?: string;
+  topic?: number;
+  customer?: number;
+  from?: string;
+  to?: string;
+  limit?: number;
+  cursor?: string;
+}
 
 export interface ConversationQuery {
   status?: "open" | "resolved";
@@ -131,11 +149,22 @@ export const api = {
     take(client.PUT("/api/v1/me/state", { body: { state, reason } })),
   snapshot: () => take(client.GET("/api/v1/snapshot")),
 
+  // --- search and saved views
+  search: (query: SearchQuery) => take(client.GET("/api/v1/search", { params: { query } })),
+  views: () => take(client.GET("/api/v1/views")),
+  createView: (body: Partial<Schemas["NewSavedView"]>) => take(client.POST("/api/v1/views", { body: body as Schemas["NewSavedView"] })),
+  updateView: (view_id: number, body: Partial<Schemas["UpdateSavedView"]>) => take(client.PATCH("/api/v1/views/{view_id}", { params: { path: { view_id } }, body: body as Schemas["UpdateSavedView"] })),
+  removeView: (view_id: number) => take(client.DELETE("/api/v1/views/{view_id}", { params: { path: { view_id } } })),
+  viewConversations: (view_id: number, query: { limit?: number; cursor?: string }) => take(client.GET("/api/v1/views/{view_id}/conversations", { params: { path: { view_id }, query } })),
+
   // --- conversations
   conversations: (query: ConversationQuery) => take(client.GET("/api/v1/conversations", { params: { query } })),
   conversation: (id: number) => take(client.GET("/api/v1/conversations/{conversation_id}", ofConversation(id))),
   startConversation: (channel_id: string, contact_point_id: number, subject: string | null = null) =>
-    take(client.POST("/api/v1/conversations", { body: { channel_id, contact_point_id, subject } })),
+    take(client.POST("/api/v1/conversations", { body: { channel_id, contact_point_id, subject, text: null } })),
+  /** With its first words; the same key again is the same conversation. */
+  startWith: (key: string, body: Schemas["NewConversation"]) => take(client.POST("/api/v1/conversations", { headers: { "Idempotency-Key": key }, body })),
+  setFields: (id: number, body: Schemas["SetFields"]) => take(client.PATCH("/api/v1/conversations/{conversation_id}/fields", { ...ofConversation(id), body })),
   sendMessage: (id: number, key: string, body: Schemas["NewMessage"]) =>
     take(client.POST("/api/v1/conversations/{conversation_id}/messages", { ...keyed(id, key), body })),
   addNote: (id: number, key: string, text: string, mentions: Schemas["Mention"][] = []) =>
@@ -203,13 +232,29 @@ export const api = {
   customer: (id: number) => take(client.GET("/api/v1/customers/{customer_id}", ofCustomer(id))),
   customers: (query: { q?: string; limit?: number; cursor?: string }) =>
     take(client.GET("/api/v1/customers", { params: { query } })),
-  addCustomer: (body: Schemas["NewCustomer"]) => take(client.POST("/api/v1/customers", { body })),
+  addCustomer: (body: Partial<Schemas["NewCustomer"]>) => take(client.POST("/api/v1/customers", { body: body as Schemas["NewCustomer"] })),
+  knownCustomers: (query: { phone?: string; email?: string; name?: string }) => take(client.GET("/api/v1/customers/known", { params: { query } })),
+  cardWords: () => take(client.GET("/api/v1/customers/words")),
   updateCustomer: (id: number, body: Partial<Schemas["UpdateCustomer"]>) =>
     take(client.PATCH("/api/v1/customers/{customer_id}", { ...ofCustomer(id), body: body as Schemas["UpdateCustomer"] })),
   addContactPoint: (id: number, body: Schemas["NewContactPoint"]) =>
     take(client.POST("/api/v1/customers/{customer_id}/contact-points", { ...ofCustomer(id), body })),
-  customerTimeline: (id: number, query: { limit?: number; cursor?: string }) =>
+  updateContactPoint: (id: number, pointId: number, body: Partial<Schemas["UpdateContactPoint"]>) =>
+    take(client.PATCH("/api/v1/customers/{customer_id}/contact-points/{contact_point_id}", { ...ofPoint(id, pointId), body: body as Schemas["UpdateContactPoint"] })),
+  removeContactPoint: (id: number, pointId: number) => take(client.DELETE("/api/v1/customers/{customer_id}/contact-points/{contact_point_id}", ofPoint(id, pointId))),
+  setConsent: (id: number, body: Schemas["SetConsent"]) => take(client.POST("/api/v1/customers/{customer_id}/consents", { ...ofCustomer(id), body })),
+  consents: (id: number, cursor?: string) =>
+    take(client.GET("/api/v1/customers/{customer_id}/consents", { params: { path: { customer_id: id }, query: cursor === undefined ? {} : { cursor } } })),
+  customerTimeline: (id: number, query: { limit?: number; cursor?: string; around?: number; newer?: string }) =>
     take(client.GET("/api/v1/customers/{customer_id}/timeline", { params: { path: { customer_id: id }, query } })),
+
+  // --- custom fields
+  addField: (body: Schemas["NewCustomField"]) => take(client.POST("/api/v1/custom-fields", { body })),
+  updateField: (id: number, body: Partial<Schemas["UpdateCustomField"]>) =>
+    take(client.PATCH("/api/v1/custom-fields/{field_id}", { ...ofField(id), body: body as Schemas["UpdateCustomField"] })),
+  removeField: (id: number) => take(client.DELETE("/api/v1/custom-fields/{field_id}", ofField(id))),
+  arrangeFields: (field_ids: number[]) => take(client.PUT("/api/v1/custom-fields/order", { body: { field_ids } })),
+  fieldUse: (id: number) => take(client.GET("/api/v1/custom-fields/{field_id}/use", ofField(id))),
 
   // --- administration
   setAgentState: (user_id: number, body: Schemas["SetAgentState"]) =>
@@ -327,6 +372,27 @@ export type AuditQuery = Omit<NonNullable<paths["/api/v1/audit"]["get"]["paramet
 /** Who works here and who changed what. */
 export const staffApi = {
   audit: (query: AuditQuery) => take(client.GET("/api/v1/audit", { params: { query } })),
+  invitations: () => take(client.GET("/api/v1/invitations")),
+  invite: (body: Partial<Schemas["NewInvitation"]>) => take(client.POST("/api/v1/invitations", { body: body as Schemas["NewInvitation"] })),
+  sendInvitation: (invitation_id: number) => take(client.POST("/api/v1/invitations/{invitation_id}/send", { params: { path: { invitation_id } } })),
+  withdrawInvitation: (invitation_id: number) => take(client.DELETE("/api/v1/invitations/{invitation_id}", { params: { path: { invitation_id } } })),
+  passwordLink: (user_id: number) => take(client.POST("/api/v1/users/{user_id}/password-link", ofUser(user_id))),
+  lookAtLink: (token: string) => take(client.POST("/api/v1/links/look", { body: { token } })),
+  useLink: (body: Schemas["UseLink"]) => take(client.POST("/api/v1/links/use", { body })),
+  askPassword: (email: string) => take(client.POST("/api/v1/password-link", { body: { email } })),
+  sessions: () => take(client.GET("/api/v1/me/sessions")),
+  /** Null: all others. */
+  endSession: (session_id: string | null) =>
+    session_id === null ? take(client.DELETE("/api/v1/me/sessions")) : take(client.DELETE("/api/v1/me/sessions/{session_id}", { params: { path: { session_id } } })),
+
+  // --- the first set-up
+  welcome: () => take(client.GET("/api/v1/welcome")),
+  lookAtSetUp: (code: string) => take(client.POST("/api/v1/set-up/look", { body: { code } })),
+  setUpOrganisation: (body: Schemas["SetUpOrganisation"]) => take(client.PUT("/api/v1/set-up/organisation", { body })),
+  setUpAccount: (body: Schemas["SetUpAccount"]) => take(client.POST("/api/v1/set-up/account", { body })),
+  setUp: () => take(client.GET("/api/v1/set-up")),
+  setSetUpStep: (step: Schemas["SetSetUpStep"]["step"]) => take(client.PUT("/api/v1/set-up", { body: { step } })),
+  saveOrganisation: (body: Schemas["SaveOrganisation"]) => take(client.PUT("/api/v1/organisation", { body })),
 };
 
 /** All of the audit log that the filters leave, as a file. */
@@ -462,8 +528,7 @@ export const shiftsApi = {
 
 /** Canned replies: one's own, and those that are shared. */
 export const cannedApi = {
-  list: (query: { limit?: number; cursor?: string }) => take(client.GET("/api/v1/canned-replies", { params: { query } })),
-  one: (id: number) => take(client.GET("/api/v1/canned-replies/{reply_id}", ofReply(id))),
+  list: (query: { id?: number; limit?: number; cursor?: string }) => take(client.GET("/api/v1/canned-replies", { params: { query } })),
   add: (body: Schemas["NewCannedReply"]) => take(client.POST("/api/v1/canned-replies", { body })),
   save: (id: number, body: Schemas["SaveCannedReply"]) => take(client.PUT("/api/v1/canned-replies/{reply_id}", { ...ofReply(id), body })),
   remove: (id: number) => take(client.DELETE("/api/v1/canned-replies/{reply_id}", ofReply(id))),

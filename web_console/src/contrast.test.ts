@@ -37,6 +37,7 @@ describe.each(Object.entries(themes))("words in the %s theme", (_name, theme) =>
     ["warn", "warn-soft"],
     ["warn", "surface"],
     ["note-ink", "note"],
+    ["mark-ink", "mark"],
     // what stands back: the lines of another conversation
     ["ink-2", "canvas"],
     ["ink-2", "surface"],

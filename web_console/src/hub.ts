@@ -11,7 +11,7 @@ import { computed, reactive, ref, shallowRef } from "vue";
 import { newestFirst, pagesAmong } from "./alerts";
 import { api, ApiError, everything, setCsrfToken, whenSessionEnds } from "./client";
 import { byUrgency } from "./deadlines";
-import type { AlertView, ConversationView, HubEvent, OfferView, UserView, VolatileEvent } from "./events";
+import type { AlertView, ConversationView, EntryView, HubEvent, OfferView, UserView, VolatileEvent } from "./events";
 import {
   apply,
   applyFrame,
@@ -235,6 +235,11 @@ export const useHub = defineStore("hub", () => {
     state.value = withTimelinePage(withConversations(state.value, page.conversations), customerId, page, "older");
   }
 
+  /** Older lines, fetched by themselves, that reach up to what is held: from here on they are of it. */
+  function joinOlder(customerId: number, page: { items: readonly EntryView[]; next_cursor: string | null }): void {
+    if (state.value) state.value = withTimelinePage(state.value, customerId, page, "older");
+  }
+
   async function loadTroubled(): Promise<void> {
     learnConversations(await everything((cursor) => api.conversations({ troubled: true, limit: 200, ...(cursor === undefined ? {} : { cursor }) })));
   }
@@ -325,7 +330,7 @@ export const useHub = defineStore("hub", () => {
   return {
     session, user, state, status, trueAt, skew_ms, typists, viewers, arrivals, watched,
     isScreen, signedInUntil, stay, becomeScreen,
-    resume, signIn, signOut, learn, forget, learnConversations, findConversation, watch, loadOlder, refreshWatched,
+    resume, signIn, signOut, learn, forget, learnConversations, findConversation, watch, loadOlder, joinOlder, refreshWatched,
     me, mine, queued, complaints, pages, alerts, allOpen, myOffers, writableChannels, live, isSupervisor, isAdmin,
     setMyState, acceptOffer, declineOffer, claim, release, resolve, reopen, park, unpark, transfer, seeAlert, settleDelivery,
     reconnect: () => stream.start(),

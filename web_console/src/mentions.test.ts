@@ -23,6 +23,8 @@ describe("a name that is being written", () => {
     expect(offered(ALL, "an").map((each) => each.id)).toEqual([1, 2, 4]);
     expect(offered(ALL, "ար").map((each) => each.id)).toEqual([3]);
     expect(offered(ALL, "shift").map((each) => each.id)).toEqual([7]);
+    expect(offered(ALL, "Anna ").map((each) => each.id)).toEqual([]);
+    expect(offered(ALL, "Anna p").map((each) => each.id)).toEqual([2]);
   });
 });
 

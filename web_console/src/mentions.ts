@@ -30,8 +30,9 @@ export function begunAt(text: string, caret: number): Begun | null {
   return /[\n@]|^\s|\s{2}/u.test(words) ? null : { from, words };
 }
 
-/** Those that fit, whose name begins so before those in which it stands. */
+/** Those that fit, whose name begins so before those in which it stands. A whole name with a space behind it is written. */
 export function offered(all: readonly Nameable[], words: string): Nameable[] {
+  if (/\s$/u.test(words) && all.some((each) => each.name === words.trim())) return [];
   const wanted = words.trim().toLocaleLowerCase();
   const rank = (name: string) => {
     const low = name.toLocaleLowerCase();

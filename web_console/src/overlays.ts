@@ -28,6 +28,12 @@ export const useOverlays = defineStore("overlays", () => {
   const telephone = ref(false);
   /** A mail is begun to this customer, at this address of theirs if one was chosen. */
   const newMail = ref<{ customerId: number; pointId: number | null } | null>(null);
+  /** A conversation is begun with this customer, by this way if one was chosen (ways.ts). */
+  const start = ref<{ customerId: number; way: string | null } | null>(null);
+  /** Everything on this customer's card is edited; at this fact if one was chosen. */
+  const card = ref<{ customerId: number; fact: string | null } | null>(null);
+  /** What must be filled in before this conversation is resolved. */
+  const missing = ref<number | null>(null);
 
   /** Before what is more urgent is shown. A mail that is begun stays: it would be lost. */
   function closeAll(): void {
@@ -35,5 +41,5 @@ export const useOverlays = defineStore("overlays", () => {
     why.value = escalation.value = figure.value = agent.value = null;
   }
 
-  return { shortcuts, palette, newCustomer, why, escalation, figure, myDay, agent, alerts, telephone, newMail, closeAll };
+  return { shortcuts, palette, newCustomer, why, escalation, figure, myDay, agent, alerts, telephone, newMail, start, card, missing, closeAll };
 });

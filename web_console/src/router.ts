@@ -2,15 +2,22 @@
 import { createRouter, createWebHistory } from "vue-router";
 
 import { useHub } from "./hub";
+import { loadWelcome, welcome } from "./welcome";
 import Workspace from "./views/Workspace.vue";
 
 export const router = createRouter({
   history: createWebHistory(),
   routes: [
     { path: "/sign-in", name: "sign-in", component: () => import("./views/SignIn.vue"), meta: { open: true } },
+    // Doors: for whoever is nobody yet, and whoever is somebody already.
+    { path: "/forgotten", name: "forgotten", component: () => import("./views/ForgottenPassword.vue"), meta: { door: true } },
+    { path: "/join", name: "join", component: () => import("./views/AccessLink.vue"), meta: { door: true } },
+    { path: "/new-password", name: "new-password", component: () => import("./views/AccessLink.vue"), meta: { door: true } },
+    { path: "/set-up", name: "set-up", component: () => import("./views/SetUp.vue"), meta: { door: true } },
     { path: "/", name: "home", component: Workspace },
     { path: "/conversations/:id(\\d+)?", name: "conversations", component: Workspace },
     { path: "/customers/:customerId(\\d+)", name: "customers", component: Workspace },
+    { path: "/search", name: "search", component: () => import("./views/SearchPage.vue") },
     // What agents see of their colleagues; for supervisors the board has all of it.
     { path: "/team", name: "team", component: () => import("./views/Team.vue"), beforeEnter: () => (useHub().isSupervisor ? { name: "board-waiting" } : true) },
     {
@@ -76,6 +83,7 @@ export const router = createRouter({
         { path: "escalation/new", name: "admin-new-policy", component: () => import("./views/AdminPolicy.vue"), meta: { role: "admin" } },
         { path: "escalation/:policyId(\\d+)", name: "admin-policy", component: () => import("./views/AdminPolicy.vue"), meta: { role: "supervisor" } },
         { path: "topics", name: "admin-topics", component: () => import("./views/AdminTopics.vue") },
+        { path: "fields", name: "admin-fields", component: () => import("./views/AdminFields.vue") },
         { path: "canned-replies", name: "admin-canned-replies", component: () => import("./views/CannedReplies.vue"), props: { personal: false }, meta: { role: "supervisor" } },
         { path: "canned-replies/new", name: "admin-new-canned-reply", component: () => import("./views/CannedReplyPage.vue"), props: { personal: false }, meta: { role: "supervisor" } },
         { path: "canned-replies/:replyId(\\d+)", name: "admin-canned-reply", component: () => import("./views/CannedReplyPage.vue"), props: { personal: false }, meta: { role: "supervisor" } },
@@ -104,6 +112,9 @@ export const router = createRouter({
 router.beforeEach(async (to) => {
   const hub = useHub();
   if (hub.session === "unknown") await hub.resume();
+  if (to.meta["door"]) return true;
+  if (hub.session === "out") await loadWelcome();
+  if (hub.session === "out" && welcome.value?.needs_set_up) return { name: "set-up" };
   if (to.meta["open"]) return hub.session === "in" ? backTo(to.query["next"]) : true;
   if (hub.session === "out") return { name: "sign-in", query: { next: to.fullPath } };
   if (hub.isScreen && to.name !== "wall") return { name: "wall" };

@@ -16,7 +16,7 @@ function conversation(id: number, changes: Partial<ConversationView> = {}): Conv
     queue_id: 1, status: "open", assignee_id: null, assigned_at: null, queued_since: AT, unanswered_since: AT, created_at: AT,
     last_entry_at: AT, resolved_at: null, reopened_count: 0, priority: 0, preview: "…", preview_direction: "in", version: 1, subject: null,
     pinned_agent_id: null, topic_id: null, tags: [], customer_tier: 0, parked_until: null,
-    next_step_at: null, escalated: 0, callback: null, call_id: null, participant_ids: [], ...changes,
+    next_step_at: null, escalated: 0, callback: null, call_id: null, fields: {}, participant_ids: [], ...changes,
   };
 }
 
@@ -52,7 +52,7 @@ function snapshot(changes: Partial<Snapshot> = {}): Snapshot {
     conversations: [conversation(10)], conversations_complete: true, work_complete: true, offers: [],
     numbers: { user_id: 1, day: "2026-11-22", handled_contacts: 0, first_response_mean_s: null, first_response_count: 0, resolution_median_s: null, resolution_count: 0, as_of_seq: 5, calls_in: 0, calls_out: 0, calls_missed: 0, talk_s: 0, hold_s: 0, wrap_up_s: 0, aht_s: null, ...NOTHING_BESIDE_CALLS },
     topics: [], estimates: [], queue_lengths: [], alerts: [], calls: [], queue_numbers: [], agent_numbers: [],
-    teams: [], targets: [], figure_defaults: { service_level: "service_level", threshold_s: 20, short_s: 5, version: 1 }, remaking: null, kpi_alerts: [], tasks: [],
+    teams: [], targets: [], figure_defaults: { service_level: "service_level", threshold_s: 20, short_s: 5, version: 1 }, remaking: null, kpi_alerts: [], custom_fields: [], tasks: [],
     notice_rules: { silent: [], hidden: [], quiet_from: null, quiet_until: null, zone: null, quiet_states: [], version: 0 },
     ...changes,
   };
@@ -256,6 +256,6 @@ describe("replay", () => {
     ];
     const later = snapshot({ token: "e-3", conversations: [view], agents: [{ ...agent, version: 7, load: 20 }] });
     expect(replay({ snapshot: snapshot(), frames })).toBe(replay({ snapshot: later, frames: [] }));
-    expect(Object.keys(canonical(initial(later)))).toEqual(["agents", "queues", "channels", "conversations", "offers", "numbers", "estimates", "queue_lengths", "topics", "alerts", "calls", "teams", "targets", "figure_defaults", "remaking", "kpi_alerts", "tasks", "notice_rules", "queue_numbers", "agent_numbers"]);
+    expect(Object.keys(canonical(initial(later)))).toEqual(["agents", "queues", "channels", "conversations", "offers", "numbers", "estimates", "queue_lengths", "topics", "alerts", "calls", "teams", "targets", "figure_defaults", "remaking", "custom_fields", "kpi_alerts", "tasks", "notice_rules", "queue_numbers", "agent_numbers"]);
   });
 });

@@ -15,6 +15,7 @@ import type {
   ChannelView,
   ConversationView,
   CustomerView,
+  CustomFieldView,
   EntryView,
   EstimateView,
   FigureDefaultsView,
@@ -75,6 +76,8 @@ export interface HubState {
   readonly remaking: RemakingView | null;
   /** For supervisors: what is beyond its limit now. */
   readonly kpiAlerts: ById<KpiAlertView>;
+  /** What this organisation keeps of customers and conversations beyond what everybody does. */
+  readonly customFields: ById<CustomFieldView>;
   /** Every task told of since the snapshot, others' and ended ones too: ownTasks() chooses. */
   readonly tasks: ById<TaskView>;
   readonly noticeRules: NoticeRulesView;
@@ -113,6 +116,7 @@ export function initial(snapshot: Snapshot, before?: HubState): HubState {
     figureDefaults: snapshot.figure_defaults,
     remaking: snapshot.remaking,
     kpiAlerts: index(snapshot.kpi_alerts, (alert) => alert.id),
+    customFields: index(snapshot.custom_fields, (field) => field.id),
     tasks: index(snapshot.tasks, (task) => task.id),
     noticeRules: snapshot.notice_rules,
     timelines: Object.fromEntries(
@@ -178,6 +182,10 @@ export function apply(state: HubState, event: HubEvent): HubState {
       return event.alert.healed_at === null
         ? { ...state, kpiAlerts: newer(state.kpiAlerts, event.alert.id, event.alert) }
         : { ...state, kpiAlerts: without(state.kpiAlerts, event.alert.id) };
+    case "custom_field.changed":
+      return { ...state, customFields: newer(state.customFields, event.field.id, event.field) };
+    case "custom_field.removed":
+      return { ...state, customFields: without(state.customFields, event.field_id) };
     case "alerts.seen":
       return { ...state, alerts: event.alert_ids.reduce<ById<AlertView>>(without, state.alerts) };
     case "task.changed":
@@ -316,6 +324,7 @@ export function canonical(state: HubState): Record<string, unknown> {
     targets: sorted(Object.values(state.targets), (target) => target.id),
     figure_defaults: state.figureDefaults,
     remaking: state.remaking,
+    custom_fields: sorted(Object.values(state.customFields), (field) => field.id),
     kpi_alerts: sorted(Object.values(state.kpiAlerts), (alert) => alert.id),
     tasks: sorted(ownTasks(state), (task) => task.id),
     notice_rules: state.noticeRules,

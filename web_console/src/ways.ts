@@ -51,7 +51,7 @@ function waysBy(kind: WayKind, customer: CustomerView, means: Means): Way[] {
   }
   const ours = means.channels.filter((channel) => channel.kind === kind && channel.enabled);
   const mine = ours.filter((channel) => means.user.role !== "agent" || means.user.queue_ids.includes(channel.queue_id));
-  return points.flatMap((point) => {
+  return points.flatMap((point): Way[] => {
     if (mine.length === 0) return [{ ...none, key: `${kind} ${point.id}`, point, hindrance: ours.length === 0 ? ("no_channel" as const) : ("not_your_queue" as const) }];
     return mine.map((channel) => {
       const open = kind === "email" ? null : (means.conversations.find((each) => each.status === "open" && each.contact_point_id === point.id && each.channel_id === channel.id) ?? null);

@@ -222,7 +222,13 @@ def update_user(
             raise Conflict("this is the last administrator", code="last_admin")
     if active is False and before.active:
         _take_everything(tx, actor, user_id)
-    given = {"name": name, "role": role and role.value, "active": active, "language": language, "signature": signature}
+    given: dict[str, Any] = {
+        "name": name,
+        "role": role and role.value,
+        "active": active,
+        "language": language,
+        "signature": signature,
+    }
     given |= {"undo_mail_s": undo_mail_s, "undo_text_s": undo_text_s}
     values: dict[str, Any] = {field: value for field, value in given.items() if value is not None}
     if desk_phone is not None:

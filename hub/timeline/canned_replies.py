@@ -201,9 +201,7 @@ def replace_reply(
     _write_queues(tx, reply_id, wanted.queue_ids)
     tx.emit(CannedReplyChanged(reply_id), _audience(before.owner_id) | _audience(values["owner_id"]))
     if before.owner_id is None or wanted.scope != "personal":
-        was, now = (
-            _audited(values, ids) for values, ids in ((before._mapping, queues_before), (values, wanted.queue_ids))
-        )
+        was, now = _audited(dict(before._mapping), queues_before), _audited(values, wanted.queue_ids)
         audit.note_change(
             tx, viewer, "canned_reply.changed", "canned_reply", reply_id, was, now, name=before.title, secret={"texts"}
         )

@@ -28,7 +28,7 @@ from typing import Any
 
 from sqlalchemy import delete, func, select, update
 
-from hub.domain.events import CallChanged, CustomerChanged, CustomerJoined, EntryAdded, EntryChanged
+from hub.domain.events import CallChanged, CustomerChanged, CustomerJoined, CustomerParted, EntryAdded, EntryChanged
 from hub.domain.search_words import document_words
 from hub.domain.values import EntryKind
 from hub.errors import DatabaseAway
@@ -58,7 +58,10 @@ _REST_S = 0.02
 _FOLLOWED, _MADE_BY = "search", "search.version"
 _ENTRIES, _CUSTOMERS, _TOTAL, _FORGETTING = "search.entries", "search.customers", "search.total", "search.forgetting"
 
-_HEEDED = (EntryAdded.KIND, EntryChanged.KIND, CustomerChanged.KIND, CallChanged.KIND, CustomerJoined.KIND)
+_HEEDED = (
+    *(EntryAdded.KIND, EntryChanged.KIND, CustomerChanged.KIND, CallChanged.KIND),
+    *(CustomerJoined.KIND, CustomerParted.KIND),
+)
 _MILLISECOND = timedelta(milliseconds=1)
 _Y2000 = datetime(2000, 1, 1, tzinfo=UTC)
 # An instant in milliseconds takes 41 bits of a place until 2069; what claims to be of another day is of that one.

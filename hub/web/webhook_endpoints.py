@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Row
 
+from hub.agents.viewer import Viewer
 from hub.store.database import Tx
 from hub.store.vault import Vault
 from hub.web.api import DEFAULT_LIMIT, Access, Context, Limit, endpoint, read_cursor, write_cursor
@@ -51,7 +52,7 @@ async def create_webhook(context: Context, body: NewWebhook) -> IssuedWebhook:
     fault; addresses of our own network are refused unless the hub's settings allow them."""
     hub = context.hub
     return await hub.database.transaction(
-        _create, hub.vault, _endpoint(body), may_be_private=hub.settings.private_webhooks
+        _create, context.viewer, hub.vault, _endpoint(body), may_be_private=hub.settings.private_webhooks
     )
 
 
@@ -66,7 +67,12 @@ async def replace_webhook(context: Context, endpoint_id: int, body: SaveWebhook)
     it meanwhile, or the hub has switched it off."""
     hub = context.hub
     return await hub.database.transaction(
-        _replace, endpoint_id, _endpoint(body), body.expected_version, may_be_private=hub.settings.private_webhooks
+        _replace,
+        context.viewer,
+        endpoint_id,
+        _endpoint(body),
+        body.expected_version,
+        may_be_private=hub.settings.private_webhooks,
     )
 
 
@@ -77,14 +83,14 @@ async def remove_webhook(context: Context, endpoint_id: int) -> None:
     await database.read(endpoints.load_endpoint, endpoint_id)
     while await database.transaction(deliveries.forget, endpoint_id):
         pass  # in bounded steps: nobody waits long for the writer
-    await database.transaction(endpoints.remove_endpoint, endpoint_id)
+    await database.transaction(endpoints.remove_endpoint, context.viewer, endpoint_id)
 
 
 @endpoint("POST", "/webhook-endpoints/{endpoint_id}/secret", access=Access.ADMIN, summary="Make a new secret")
 async def roll_webhook_secret(context: Context, endpoint_id: int) -> WebhookSecret:
     """Deliveries are signed by it from now on, and for 24 hours by the one before, too."""
     hub = context.hub
-    secret, until = await hub.database.transaction(endpoints.roll_secret, hub.vault, endpoint_id)
+    secret, until = await hub.database.transaction(endpoints.roll_secret, context.viewer, hub.vault, endpoint_id)
     return WebhookSecret(secret=secret, old_until=until)
 
 
@@ -128,6 +134,7 @@ async def replay_dead(context: Context, endpoint_id: int, body: ReplayDead) -> R
     count = 0
     while more := await context.hub.database.transaction(deliveries.replay_dead, endpoint_id, body.since):
         count += more
+    await context.hub.database.transaction(endpoints.note_replay, context.viewer, endpoint_id, body.since, count)
     return Replayed(count=count)
 
 
@@ -156,13 +163,15 @@ def _endpoint(body: NewWebhook) -> Endpoint:
     )
 
 
-def _create(tx: Tx, vault: Vault, given: Endpoint, *, may_be_private: bool) -> IssuedWebhook:
-    endpoint_id, secret = endpoints.create_endpoint(tx, vault, given, may_be_private=may_be_private)
+def _create(tx: Tx, viewer: Viewer, vault: Vault, given: Endpoint, *, may_be_private: bool) -> IssuedWebhook:
+    endpoint_id, secret = endpoints.create_endpoint(tx, viewer, vault, given, may_be_private=may_be_private)
     return IssuedWebhook(**_load_view(tx, endpoint_id).model_dump(), secret=secret)
 
 
-def _replace(tx: Tx, endpoint_id: int, given: Endpoint, expected_version: int, *, may_be_private: bool) -> WebhookView:
-    endpoints.replace_endpoint(tx, endpoint_id, given, expected_version, may_be_private=may_be_private)
+def _replace(
+    tx: Tx, viewer: Viewer, endpoint_id: int, given: Endpoint, expected_version: int, *, may_be_private: bool
+) -> WebhookView:
+    endpoints.replace_endpoint(tx, viewer, endpoint_id, given, expected_version, may_be_private=may_be_private)
     return _load_view(tx, endpoint_id)
 
 

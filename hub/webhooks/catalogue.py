@@ -53,6 +53,9 @@ class Told(StrEnum):
     CUSTOMER_CHANGED = "customer.changed"
     CUSTOMER_MERGED = "customer.merged"
     SURVEY_ANSWERED = "survey.answered"
+    TASK_CREATED = "task.created"
+    TASK_DUE = "task.due"
+    TASK_ENDED = "task.ended"
     AGENT_STATE_CHANGED = "agent.state_changed"
     CHANNEL_HEALTH_CHANGED = "channel.health_changed"
 
@@ -100,6 +103,11 @@ CATALOGUE: Mapping[Told, About] = {
         {"customer": "CustomerView", "merged_id": "integer"},
     ),
     Told.SURVEY_ANSWERED: About("A customer gave a score, or another in its place.", {"survey": "SurveyView"}),
+    Told.TASK_CREATED: About("Somebody is to do something at a time: a follow-up, a call back.", {"task": "TaskView"}),
+    Told.TASK_DUE: About(
+        "Its time has come, and whoever it is for was told; again if it is put off.", {"task": "TaskView"}
+    ),
+    Told.TASK_ENDED: About("It is done, or was dropped; `task.outcome` says which.", {"task": "TaskView"}),
     Told.AGENT_STATE_CHANGED: About(
         "An agent is in another state, or away for another reason.", {"agent": "AgentView"}
     ),
@@ -113,6 +121,7 @@ KINDS = (
     "conversation.changed",
     "call.changed",
     "customer.changed",
+    "task.changed",
     "agent.changed",
     "channel.changed",
     "fact.contact",
@@ -156,7 +165,12 @@ _BY_HAPPENING = {
     "escalated": Told.ESCALATION_FIRED,
 }
 # Lines that change nothing about the conversation itself, or tell what has an event of its own.
-_UNTOLD = frozenset({"accepted", "claimed", "offered", "declined", "missed", "call", "survey", "scored"})
+_UNTOLD = frozenset(
+    {
+        *("accepted", "claimed", "offered", "declined", "missed", "call", "survey", "scored"),
+        *("task_made", "task_done", "task_dropped"),
+    }
+)
 
 
 def _added(event: View, at: datetime, seq: int) -> Iterator[Happened]:
@@ -289,6 +303,18 @@ def _survey(fact: View, at: datetime, seq: int) -> Iterator[Happened]:
     )
 
 
+_TURNS = ((Told.TASK_CREATED, "created_at"), (Told.TASK_DUE, "fired_at"), (Told.TASK_ENDED, "ended_at"))
+
+
+def _task(event: View, at: datetime, seq: int) -> Iterator[Happened]:
+    task = event["task"]
+    lane = f"task:{task['id']}"
+    for told, moment in _TURNS:
+        if task[moment] is not None:
+            key = f"{lane}:{moment}:{task[moment]}"
+            yield Happened(told, key, _instant(task[moment]), lane, {"task": task})
+
+
 def _agent(event: View, at: datetime, seq: int) -> Iterator[Happened]:
     agent = event["agent"]
     lane = f"agent:{agent['user_id']}"
@@ -310,6 +336,7 @@ _READERS = {
     "conversation.changed": _conversation,
     "call.changed": _call,
     "customer.changed": _customer,
+    "task.changed": _task,
     "agent.changed": _agent,
     "channel.changed": _channel,
     "fact.contact": _contact,

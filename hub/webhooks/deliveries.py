@@ -32,7 +32,7 @@ from typing import Any
 from pydantic import TypeAdapter
 from sqlalchemy import Row, delete, exists, func, select, update
 
-from hub.agents import alerts
+from hub.agents import alerts, audit
 from hub.domain.values import Role
 from hub.domain.views import ConversationView, CustomerView, SurveyView
 from hub.errors import Conflict, NotFound
@@ -42,7 +42,7 @@ from hub.store.stream import Stored
 from hub.surveys.lists import load_surveys
 from hub.timeline import conversations, customers
 from hub.webhooks.catalogue import KINDS, Happened, Told, read, write_body
-from hub.webhooks.endpoints import WAKE_SEND
+from hub.webhooks.endpoints import WAKE_SEND, title_of
 
 _p, _d, _e = tables.webhook_endpoint.c, tables.webhook_delivery.c, tables.event.c
 
@@ -398,7 +398,9 @@ def _switch_off(tx: Tx, endpoint: Row[Any], reason: str) -> None:
     """By the hub itself: administrators are told on their screens at once, and by mail (sending.Sender)."""
     values = {"enabled": False, "off_reason": reason, "off_at": tx.now, "mail_due_at": tx.now, "mail_tries": 0}
     tx.execute(update(tables.webhook_endpoint).where(_p.id == endpoint.id).values(version=_p.version + 1, **values))
-    data = {"endpoint_id": endpoint.id, "name": endpoint.description or host_of(endpoint.url), "why": reason}
+    name = title_of(endpoint.description, endpoint.url)
+    audit.note(tx, None, "webhook.switched_off", "webhook", endpoint.id, {"name": name, "why": reason})
+    data = {"endpoint_id": endpoint.id, "name": name, "why": reason}
     people = [row.id for row in load_administrators(tx)]
     alerts.raise_alert(tx, people, level="notify", reason=SWITCHED_OFF, conversation_id=None, data=data)
 
@@ -407,10 +409,6 @@ def load_administrators(tx: Tx) -> Sequence[Row[Any]]:
     """id, e-mail and language of those who can do something about it."""
     u = tables.user_account.c
     return tx.rows(select(u.id, u.email, u.name, u.language).where(u.active, u.role == Role.ADMIN.value).order_by(u.id))
-
-
-def host_of(url: str) -> str:
-    return url.partition("://")[2].partition("/")[0].partition("?")[0]
 
 
 def end_leases(tx: Tx) -> None:

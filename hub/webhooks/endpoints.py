@@ -17,6 +17,8 @@ from urllib.parse import urlsplit
 
 from sqlalchemy import Row, delete, func, select, update
 
+from hub.agents import audit
+from hub.agents.viewer import Viewer
 from hub.channels.tls import is_loopback
 from hub.errors import Conflict, InvalidInput, NotFound
 from hub.store import tables
@@ -36,6 +38,8 @@ ENDPOINT_LIMIT = 50
 # As long as two secrets hold.
 BOTH_HOLD = timedelta(hours=24)
 _DESCRIPTION_LIMIT = 200
+# In the audit log.
+_SUBJECT = "webhook"
 # Counts of deliveries stop here: beyond it nobody counts, and looking is not for nothing.
 COUNT_LIMIT = 10_000
 
@@ -93,7 +97,7 @@ def count_deliveries(tx: Tx, endpoint_id: int) -> Counts:
     )
 
 
-def create_endpoint(tx: Tx, vault: Vault, given: Endpoint, *, may_be_private: bool) -> tuple[int, str]:
+def create_endpoint(tx: Tx, actor: Viewer, vault: Vault, given: Endpoint, *, may_be_private: bool) -> tuple[int, str]:
     """Its id and its secret, which nobody can read again. InvalidInput naming every fault. `may_be_private`: it may lead into
     our own network, and on this very machine without TLS."""
     if (tx.scalar(select(func.count()).select_from(tables.webhook_endpoint)) or 0) >= ENDPOINT_LIMIT:
@@ -107,32 +111,37 @@ def create_endpoint(tx: Tx, vault: Vault, given: Endpoint, *, may_be_private: bo
         "created_at": tx.now,
         **_from_now_on(tx),
     }
-    return tx.insert(tables.webhook_endpoint, row), secret
+    endpoint_id = tx.insert(tables.webhook_endpoint, row)
+    audit.note(tx, actor, "webhook.created", _SUBJECT, endpoint_id, {"name": title_of(given.description, given.url)})
+    return endpoint_id, secret
 
 
 def replace_endpoint(
-    tx: Tx, endpoint_id: int, given: Endpoint, expected_version: int, *, may_be_private: bool
-) -> Row[Any]:
-    """The endpoint whole; returns what it was. Conflict `version_conflict` if somebody changed it meanwhile, or the hub has
-    switched it off. With another address, or switched on, it is taken for well: what waits is tried at once."""
+    tx: Tx, actor: Viewer, endpoint_id: int, given: Endpoint, expected_version: int, *, may_be_private: bool
+) -> None:
+    """The endpoint whole. Conflict `version_conflict` if somebody changed it meanwhile, or the hub has switched it off. With
+    another address, or switched on, it is taken for well: what waits is tried at once."""
     before = load_endpoint(tx, endpoint_id, lock=True)
     if before.version != expected_version:
         raise Conflict("this webhook was changed meanwhile", code="version_conflict")
     _check(tx, given, may_be_private=may_be_private)
     values = _values(given)
+    was = {name: before._mapping[name] for name in values}
+    name = title_of(before.description, before.url)
+    # An address may hold a secret.
+    audit.note_change(tx, actor, "webhook.changed", _SUBJECT, endpoint_id, was, values, name=name, secret=["url"])
     is_switched_on = given.enabled and not before.enabled
     if is_switched_on:
         values |= _from_now_on(tx)
     if is_switched_on or given.url != before.url:
-        values |= WELL
+        values |= _WELL
         _try_now(tx, endpoint_id)
     tx.execute(update(tables.webhook_endpoint).where(_p.id == endpoint_id).values(version=_p.version + 1, **values))
     tx.wake(WAKE_SEND, WAKE_PLAN)
-    return before
 
 
 # How the row of an endpoint is that nothing is known against.
-WELL: Mapping[str, Any] = {
+_WELL: Mapping[str, Any] = {
     "failures_in_row": 0,
     "failing_since": None,
     "paused_until": None,
@@ -148,15 +157,15 @@ def _try_now(tx: Tx, endpoint_id: int) -> None:
     tx.execute(update(tables.webhook_delivery).where(*waits).values(due_at=tx.now))
 
 
-def remove_endpoint(tx: Tx, endpoint_id: int) -> Row[Any]:
-    """With its log; what is under way may still arrive. Returns what it was. Its deliveries go in bounded steps before
-    (deliveries.forget)."""
+def remove_endpoint(tx: Tx, actor: Viewer, endpoint_id: int) -> None:
+    """With its log; what is under way may still arrive. Its deliveries go in bounded steps before (deliveries.forget)."""
     before = load_endpoint(tx, endpoint_id, lock=True)
     tx.execute(delete(tables.webhook_endpoint).where(_p.id == endpoint_id))
-    return before
+    name = title_of(before.description, before.url)
+    audit.note(tx, actor, "webhook.removed", _SUBJECT, endpoint_id, {"name": name})
 
 
-def roll_secret(tx: Tx, vault: Vault, endpoint_id: int) -> tuple[str, datetime]:
+def roll_secret(tx: Tx, actor: Viewer, vault: Vault, endpoint_id: int) -> tuple[str, datetime]:
     """The new secret, and until when the old one signs, too. Of two that are rolled within a day the first one ends: at most
     two hold at once."""
     row = load_endpoint(tx, endpoint_id, lock=True)
@@ -169,7 +178,22 @@ def roll_secret(tx: Tx, vault: Vault, endpoint_id: int) -> tuple[str, datetime]:
         "version": _p.version + 1,
     }
     tx.execute(update(tables.webhook_endpoint).where(_p.id == endpoint_id).values(**values))
+    audit.note(tx, actor, "webhook.secret_made", _SUBJECT, endpoint_id, {"name": title_of(row.description, row.url)})
     return secret, until
+
+
+def note_replay(tx: Tx, actor: Viewer, endpoint_id: int, since: datetime, count: int) -> None:
+    """What was given up since then was sent again, by somebody."""
+    row = tx.first(select(_p.description, _p.url).where(_p.id == endpoint_id))
+    if row is not None:
+        name = title_of(row.description, row.url)
+        told: dict[str, str | int] = {"name": name, "since": since.isoformat(), "count": count}
+        audit.note(tx, actor, "webhook.replayed", _SUBJECT, endpoint_id, told)
+
+
+def title_of(description: str, url: str) -> str:
+    """What somebody called it, or the host alone."""
+    return description or urlsplit(url).netloc
 
 
 def open_secrets(vault: Vault, sealed: str, old_until: datetime | None, now: datetime) -> Sequence[str]:

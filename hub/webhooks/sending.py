@@ -28,8 +28,8 @@ from hub.timeline.adapters import Adapters
 from hub.timeline.house_mail import HouseMail, find_mail_channel, send_house_mail
 from hub.webhooks import deliveries, endpoints
 from hub.webhooks.catalogue import KINDS, TEST, VERSION
-from hub.webhooks.deliveries import ANSWER_BYTES, Attempt, Claimed, host_of
-from hub.webhooks.endpoints import WAKE_PLAN, WAKE_SEND, endpoint_fault, open_secrets
+from hub.webhooks.deliveries import ANSWER_BYTES, Attempt, Claimed
+from hub.webhooks.endpoints import WAKE_PLAN, WAKE_SEND, endpoint_fault, open_secrets, title_of
 from hub.webhooks.guarded_post import guarded_post
 from hub.webhooks.signatures import signed_headers
 
@@ -226,7 +226,7 @@ def _claim_mails(tx: Tx) -> list[SwitchedOff]:
         again = tx.now + _MAIL_AGAIN if tries < _MAIL_TRIES else None
         tx.execute(update(tables.webhook_endpoint).where(_p.id == row.id).values(mail_due_at=again, mail_tries=tries))
         people = tuple(deliveries.load_administrators(tx))
-        name = row.description or host_of(row.url)
+        name = title_of(row.description, row.url)
         # The same at every try, so that who gets it twice sees it once.
         key = f"webhook-off-{row.id}-{int(row.off_at.timestamp())}"
         told.append(SwitchedOff(row.id, name, row.off_reason, people, key))

@@ -477,6 +477,13 @@ async def test_a_new_secret_signs_at_once_and_the_old_one_too_for_a_day(
 ) -> None:
     made = await add(as_admin, receiver)
     rolled = (await as_admin.post(f"/webhook-endpoints/{made['id']}/secret")).json()
+    a = tables.audit.c
+    noted = await hub.database.read(lambda tx: tx.rows(select(a.action, a.actor_name, a.data).order_by(a.id)))
+    assert [(row.action, row.actor_name) for row in noted if row.action.startswith("webhook.")] == [
+        ("webhook.created", "Ada"),
+        ("webhook.secret_made", "Ada"),
+    ]
+    assert not any("whsec_" in json.dumps(row.data) for row in noted)
     assert rolled["secret"] != made["secret"]
     kept = await hub.database.read(lambda tx: tx.scalar(select(tables.webhook_endpoint.c.secrets)))
     assert rolled["secret"] not in kept

@@ -17,6 +17,7 @@ export function useOpenAlert() {
     if (alert.seen_at === null) void attempt(() => hub.seeAlert(alert));
     const customerId = task?.customer_id ?? alert.data["customer_id"];
     if (alert.reason === "limit") await router.push({ name: "board" });
+    else if (alert.reason === "webhook_off") await router.push({ name: "admin-webhook", params: { webhookId: String(alert.data["endpoint_id"]) } });
     else if (alert.conversation_id !== null) {
       const entry = alert.entry_id === null ? {} : { entry: String(alert.entry_id) };
       await router.push({ name: "conversations", params: { id: alert.conversation_id }, query: { list: "all", ...entry } });

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 
 import en from "./locales/en.json";
 import type { WebhookDelivery } from "./events";
-import { eventKey, readable, refreshed, WEBHOOK_EVENTS } from "./webhooks";
+import { eventKey, isSafe, readable, refreshed, WEBHOOK_EVENTS } from "./webhooks";
 
 const delivery = (id: number, state: WebhookDelivery["state"] = "waiting") => ({ id, state }) as WebhookDelivery;
 
@@ -19,6 +19,11 @@ describe("webhooks", () => {
     expect(items.map((each) => [each.id, each.state])).toEqual([[3, "delivered"], [2, "waiting"]]);
     expect(newer).toBe(2);
     expect(refreshed([], [delivery(1)]).newer).toBe(0);
+  });
+
+  it("go by TLS or stay on this machine", () => {
+    const urls = ["https://example.org/x", " https://example.org", "http://127.0.0.1:80/x", "http://example.org/x", "http://localhost.example.org", "ftp://example.org", ""];
+    expect(urls.filter(isSafe)).toEqual(urls.slice(0, 3));
   });
 
   it("show JSON as one reads it and anything else as it is", () => {

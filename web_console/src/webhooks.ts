@@ -11,12 +11,15 @@ export const WEBHOOK_EVENTS: Readonly<Record<Group, readonly WebhookEventName[]>
   messages: ["message.received", "message.sent", "message.delivered", "message.read", "message.failed", "note.added"],
   calls: ["call.started", "call.answered", "call.ended", "call.completed", "recording.ready"],
   customers: ["customer.created", "customer.changed", "customer.merged", "survey.answered"],
-  service: ["escalation.fired", "agent.state_changed", "channel.health_changed"],
+  service: ["task.created", "task.due", "task.ended", "escalation.fired", "agent.state_changed", "channel.health_changed"],
 };
 export const WEBHOOK_GROUPS = Object.keys(WEBHOOK_EVENTS) as Group[];
 
 /** A dot would be a path in the catalogue of texts. */
 export const eventKey = (name: string) => name.replaceAll(".", "_");
+
+/** What is told is customers' words: it goes by TLS, or stays on the hub's own machine, where the hub allows that. */
+export const isSafe = (url: string) => /^(https:\/\/|http:\/\/(127\.|localhost[:/]|\[::1\]))/i.test(url.trim());
 
 export type DeliveryState = WebhookDelivery["state"];
 export const DELIVERY_STATES: readonly DeliveryState[] = ["waiting", "delivered", "dead"];

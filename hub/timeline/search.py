@@ -50,7 +50,7 @@ _FIRST_CUSTOMERS = 5
 # where five are shown.
 _CUSTOMERS, _SOME_CUSTOMERS = 1_000, 200
 # Proposals of the index that one request looks at: first as many as fill most pages, then more at a time.
-_CHUNKS = (200, 1_000, 4_000, 4_000)
+_CHUNKS = (200, 1_000, 3_000)
 # PostgreSQL: a question that fits fewer rows than this is answered at once; of others only this stretch of places is looked
 # through, and more of them where that did not do. Its index tells places in no order.
 _FEW, _STRETCH = 2_000, 20_000

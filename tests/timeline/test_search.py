@@ -16,7 +16,7 @@ from hub.domain.views import Author
 from hub.errors import InvalidInput
 from hub.store import tables
 from hub.store.database import Database, Tx
-from hub.timeline import conversations, customers, search, search_index
+from hub.timeline import cards, conversations, customers, search, search_index
 from hub.timeline.search import Cursor, Filters, Found, HitKind, SearchHit
 from hub.timeline.search_index import begin_rebuild, index_step, load_progress, place_of, rebuild_index
 from tests.support.clock import FrozenClock
@@ -79,7 +79,8 @@ async def customer(scene: Scene, name: str, *addresses: tuple[ContactKind, str],
         for kind, address in addresses:
             customers.add_contact_point(tx, made.id, kind, address)
         if text:
-            customers.rename(tx, made.id, None, {"note": text})
+            tx.execute(update(tables.customer).where(tables.customer.c.id == made.id).values(note=text))
+            customers.emit_customer(tx, made.id)
         return made.id
 
     return await scene.database.transaction(make)
@@ -309,7 +310,7 @@ async def test_what_is_one_agents_business_is_found_by_them_and_supervisors(scen
 async def test_a_new_name_is_found_and_the_old_one_no_more(scene: Scene, sue: Viewer) -> None:
     made = await customer(scene, "Anna Petrosyan")
     assert names(await find(scene, sue, "petrosyan")) == ["Anna Petrosyan"]
-    await scene.database.transaction(customers.rename, made, None, {"name": "Anna Sargsyan"})
+    await scene.database.transaction(cards.change_card, sue, made, {"name": "Anna Sargsyan"})
     assert names(await find(scene, sue, "sargsyan")) == ["Anna Sargsyan"]
     assert await find(scene, sue, "petrosyan") == []
 
@@ -360,7 +361,7 @@ async def busy_day(scene: Scene, viewer: Viewer) -> None:
         conversation_id = await scene.opened(f"Message {number}", sender=f"customer {number % 3}")
         await note(scene, viewer, conversation_id, f"Note {number}")
     made = await customer(scene, "Անի", (ContactKind.PHONE, "+37477123456"))
-    await scene.database.transaction(customers.rename, made, None, {"name": "Ani"})
+    await scene.database.transaction(cards.change_card, viewer, made, {"name": "Ani"})
 
 
 async def test_an_index_made_anew_is_the_index_that_followed(

@@ -45,6 +45,8 @@ describe.each(Object.entries(themes))("words in the %s theme", (_name, theme) =>
     ["ink-3", "canvas"],
     ["ink-3", "sunken"],
     ["ink-3", "mail-out"],
+    ["ink-3", "accent-soft"],
+    ["good", "good-soft"],
   ])("in %s on %s can be read (AA)", (ink, ground) => {
     expect(contrast(theme.get(ink) as string, theme.get(ground) as string)).toBeGreaterThanOrEqual(4.5);
   });

@@ -3,8 +3,8 @@
     Settings → Database, Vault, Files → Wakes, Notices, Tail → Intake, Adapters → loops → web
 
 All loops of a process run in one group: tail (stream), notices, dispatcher, lines, recordings, escalations, clocks,
-sender, media, mailboxes, surveys, tasks, projector, queue lengths, search, moments, forecasts, reports, limits, tellings,
-webhooks (two), live, housekeeping, and the listener for mail where one is set up.
+sender, media, mailboxes, planned messages, surveys, tasks, projector, queue lengths, search, moments, forecasts, reports,
+limits, tellings, webhooks (two), live, housekeeping, and the listener for mail where one is set up.
 Each of them waits through a database that is away. One that ends in any other way takes the process down, loudly: a hub
 that answers but routes nothing would be worse than one that is restarted.
 """
@@ -74,12 +74,14 @@ from hub.timeline.search_index import Indexer
 from hub.timeline.sending import Sender
 from hub.web import access_links as access_link_pages
 from hub.web import (
+    activities,
     agents,
     alert_rules,
     alerts,
     api_keys,
     attachments,
     board,
+    bulk,
     calendars,
     callbacks,
     calls,
@@ -95,6 +97,7 @@ from hub.web import (
     mail_sign_in,
     mails,
     measures,
+    merges,
     offers,
     openapi,
     queues,
@@ -119,6 +122,7 @@ from hub.web import (
     users,
     webhook_endpoints,
     webhooks,
+    writing,
 )
 from hub.web import audit as audit_pages
 from hub.web import set_up as set_up_pages
@@ -132,6 +136,8 @@ from hub.web.smtp_listener import MailListener
 from hub.web.socket_protocol import PushProtocol
 from hub.webhooks import deliveries
 from hub.webhooks.sending import WebhookPlanner, WebhookSender
+from hub.writing import drafts, uploads
+from hub.writing.planned import PlannedMessages
 
 log = logging.getLogger(__name__)
 
@@ -161,6 +167,9 @@ ENDPOINTS: list[Endpoint] = endpoints_of(
     flows,
     agents,
     customers,
+    merges,
+    activities,
+    bulk,
     attachments,
     mails,
     users,
@@ -192,6 +201,7 @@ ENDPOINTS: list[Endpoint] = endpoints_of(
     search,
     saved_views,
     tasks,
+    writing,
 )
 
 
@@ -247,6 +257,7 @@ class Hub:
         self.estimator = Estimator(self.database, self.wakes)
         self.surveys = Surveys(self.database, self.wakes)
         self.reminders = Reminders(self.database, self.wakes)
+        self.planned_messages = PlannedMessages(self.database, self.wakes)
         self.projector = Projector(self.database, self.wakes)
         self.length_teller = LengthTeller(self.database, self.wakes)
         self.indexer = Indexer(self.database, self.wakes)
@@ -302,6 +313,7 @@ class Hub:
             "mailboxes": self.mail_fetcher.run(),
             "surveys": self.surveys.run(),
             "tasks": self.reminders.run(),
+            "planned messages": self.planned_messages.run(),
             "projector": self.projector.run(),
             "queue lengths": self.length_teller.run(),
             "search": self.indexer.run(),
@@ -383,6 +395,8 @@ class Hub:
                     pass
                 while expired := await self.database.read(call_recordings.find_expired):
                     await self.database.transaction(call_recordings.expire, expired)
+                while await self.database.transaction(drafts.sweep):
+                    pass
                 kept = timedelta(days=self.settings.webhook_log_days)
                 while await self.database.transaction(deliveries.prune, kept):
                     pass
@@ -417,10 +431,21 @@ def _prune(tx: Tx, settings: Settings) -> list[str]:
     access_links.forget_old(tx)
     forget_estimates(tx)
     people_alerts.forget(tx, tx.now - people_alerts.KEPT)
+    return _sweep_uploads(tx)
+
+
+def _sweep_uploads(tx: Tx) -> list[str]:
+    """Deletes uploads that nobody sent and nobody means to send; the keys of files that no row names any more."""
     a = tables.attachment.c
-    abandoned = (a.entry_id.is_(None)) & (a.created_at < tx.now - _UPLOAD_RETENTION)
-    gone = tx.execute(delete(tables.attachment).where(abandoned).returning(a.file_key))
-    return [row.file_key for row in gone if row.file_key]
+    unsent = tx.rows(select(a.id).where(a.entry_id.is_(None), a.created_at < tx.now - _UPLOAD_RETENTION))
+    abandoned = sorted({row.id for row in unsent} - uploads.load_needed(tx))
+    keys: list[str] = []
+    for start in range(0, len(abandoned), _ORPHANS_STEP):
+        ids = abandoned[start : start + _ORPHANS_STEP]
+        gone = tx.execute(delete(tables.attachment).where(a.id.in_(ids)).returning(a.file_key))
+        keys += [row.file_key for row in gone if row.file_key]
+    # A file that a colleague took over with a draft has two rows.
+    return _without_row(tx, keys)
 
 
 # --- health -------------------------------------------------------------------------------------------------------------

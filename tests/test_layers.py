@@ -79,6 +79,7 @@ LAYERS: tuple[tuple[str, str], ...] = (
     ("hub.staffing", "reports"),
     ("hub.surveys", "work"),
     ("hub.webhooks", "work"),
+    ("hub.writing", "work"),
     ("hub.web", "edge"),
     ("hub.demo", "edge"),
     ("hub.app", "root"),

@@ -104,6 +104,8 @@ _USERS: Select[Any] = select(
     _u.version,
     _u.signature,
     _u.desk_phone,
+    _u.undo_mail_s,
+    _u.undo_text_s,
     _a.capacity,
     _a.weights,
 ).join(tables.agent, _a.user_id == _u.id)
@@ -197,6 +199,8 @@ def update_user(
     signature: str | None = None,
     weights: Mapping[ChannelKind, int] | None = None,
     desk_phone: str | None = None,
+    undo_mail_s: int | None = None,
+    undo_text_s: int | None = None,
     expected_version: int | None = None,
 ) -> UserView:
     """None leaves a thing as it is. `actor` does it (None: the command line). Conflict `version_conflict` if somebody
@@ -219,6 +223,7 @@ def update_user(
     if active is False and before.active:
         _take_everything(tx, actor, user_id)
     given = {"name": name, "role": role and role.value, "active": active, "language": language, "signature": signature}
+    given |= {"undo_mail_s": undo_mail_s, "undo_text_s": undo_text_s}
     values: dict[str, Any] = {field: value for field, value in given.items() if value is not None}
     if desk_phone is not None:
         values["desk_phone"] = _read_desk_phone(tx, desk_phone)
@@ -330,6 +335,8 @@ def _load(tx: Tx, query: Select[Any]) -> list[UserView]:
             signature=row.signature,
             weights={ChannelKind(kind): weight for kind, weight in (row.weights or {}).items()},
             desk_phone=row.desk_phone,
+            undo_mail_s=row.undo_mail_s,
+            undo_text_s=row.undo_text_s,
         )
         for row in rows
     ]

@@ -74,7 +74,7 @@ from hub.routing.placement import Newcomer, Placer
 from hub.store import tables
 from hub.store.database import Tx
 from hub.surveys import by_phone
-from hub.timeline import conversations, custom_fields, customers, visits
+from hub.timeline import belongings, conversations, custom_fields, customers, visits
 from hub.timeline.visits import Leaving
 
 _ca, _l, _c, _q, _ch = tables.call.c, tables.leg.c, tables.conversation.c, tables.queue.c, tables.channel.c
@@ -182,13 +182,14 @@ def _arrive(tx: Tx, channel_id: str, event: CallArrived) -> None:
     language = language_of(known_language)
     # On the hub's own line their room was named by their token, before there was a call.
     room = event.leg.token or records.new_token()
-    view = _conversation_of(tx, channel, reach.customer_id, reach.contact_point_id, room)
+    owner_id = belongings.load_owner(tx, reach.contact_point_id) or reach.customer_id
+    view = _conversation_of(tx, channel, owner_id, reach.contact_point_id, room)
     call_id = tx.insert(
         tables.call,
         {
             "channel_id": channel_id,
             "conversation_id": view.id,
-            "customer_id": reach.customer_id,
+            "customer_id": view.customer_id,
             "direction": Direction.IN.value,
             "state": CallState.RINGING.value,
             "state_since": tx.now,

@@ -23,6 +23,7 @@ from datetime import datetime
 from typing import ClassVar, Literal
 
 from hub.domain.views import (
+    ActivityView,
     AgentView,
     AlertView,
     CallView,
@@ -30,6 +31,7 @@ from hub.domain.views import (
     ConversationView,
     CustomerView,
     CustomFieldView,
+    DraftMark,
     EntryView,
     EstimateView,
     FigureDefaultsView,
@@ -37,6 +39,7 @@ from hub.domain.views import (
     NoticeRulesView,
     NumbersView,
     OfferView,
+    PlannedView,
     QueueLengthView,
     QueueNumbersView,
     QueueView,
@@ -280,6 +283,15 @@ class FiguresRemaking:
 
 
 @dataclass(frozen=True, slots=True)
+class ActivityChanged:
+    """Another system has told something of a customer, or told it anew."""
+
+    KIND: ClassVar[str] = "activity.changed"
+    activity: ActivityView
+    kind: Literal["activity.changed"] = "activity.changed"
+
+
+@dataclass(frozen=True, slots=True)
 class CannedReplyChanged:
     """A canned reply was made, changed or removed: whoever holds it asks for it again, and is answered what they may see."""
 
@@ -331,6 +343,36 @@ class CustomFieldRemoved:
     kind: Literal["custom_field.removed"] = "custom_field.removed"
 
 
+@dataclass(frozen=True, slots=True)
+class DraftBegun:
+    """The viewer has begun to write somewhere. `writer` is the page of theirs that did. The words between begin and end are
+    no events: whoever shows them asks (GET …/writing)."""
+
+    KIND: ClassVar[str] = "draft.begun"
+    draft: DraftMark
+    writer: str
+    kind: Literal["draft.begun"] = "draft.begun"
+
+
+@dataclass(frozen=True, slots=True)
+class DraftEnded:
+    """It was sent, emptied, taken over by a colleague, or swept."""
+
+    KIND: ClassVar[str] = "draft.ended"
+    conversation_id: int
+    writer: str
+    kind: Literal["draft.ended"] = "draft.ended"
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedChanged:
+    """A message that goes out later was planned, changed, stopped, sent or taken back."""
+
+    KIND: ClassVar[str] = "planned.changed"
+    planned: PlannedView
+    kind: Literal["planned.changed"] = "planned.changed"
+
+
 HubEvent = (
     EntryAdded
     | EntryChanged
@@ -358,12 +400,16 @@ HubEvent = (
     | FigureDefaultsChanged
     | KpiAlertChanged
     | FiguresRemaking
+    | ActivityChanged
     | CannedReplyChanged
     | AlertsSeen
     | TaskChanged
     | NoticeRulesChanged
     | CustomFieldChanged
     | CustomFieldRemoved
+    | DraftBegun
+    | DraftEnded
+    | PlannedChanged
 )
 
 
@@ -622,13 +668,29 @@ class SurveyAnswered:
 
 @dataclass(frozen=True, slots=True)
 class CustomerJoined:
-    """Two customers are one: whatever was the first one's is the second one's from now on, and the first one is no more."""
+    """Two customers are one: whatever was the first one's is the second one's from now on, and the first one is no more.
+    `merge_id` names it to whoever takes it back; 0: of before that could be."""
 
     KIND: ClassVar[str] = "fact.customer_joined"
     customer_id: int
     into_id: int
     joined_at: datetime
+    merge_id: int = 0
     kind: Literal["fact.customer_joined"] = "fact.customer_joined"
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerParted:
+    """They were two after all: the joining counts as if it had never been. `conversation_ids`: all that the first one has
+    again, whoever's they were called meanwhile."""
+
+    KIND: ClassVar[str] = "fact.customer_parted"
+    merge_id: int
+    customer_id: int
+    into_id: int
+    parted_at: datetime
+    conversation_ids: tuple[int, ...] = ()
+    kind: Literal["fact.customer_parted"] = "fact.customer_parted"
 
 
 FactEvent = (
@@ -645,6 +707,7 @@ FactEvent = (
     | SurveySent
     | SurveyAnswered
     | CustomerJoined
+    | CustomerParted
 )
 FACT_KINDS = (
     "fact.segment",
@@ -660,6 +723,7 @@ FACT_KINDS = (
     "fact.survey_sent",
     "fact.survey",
     "fact.customer_joined",
+    "fact.customer_parted",
 )
 
 StreamEvent = HubEvent | FactEvent
@@ -689,4 +753,15 @@ class Viewing:
     kind: Literal["viewing"] = "viewing"
 
 
-VolatileEvent = Typing | Viewing
+@dataclass(frozen=True, slots=True)
+class Drafting:
+    """What somebody has typed in a conversation was saved: whoever shows it asks for it anew. `writer` is the page."""
+
+    KIND: ClassVar[str] = "drafting"
+    conversation_id: int
+    user_id: int
+    writer: str
+    kind: Literal["drafting"] = "drafting"
+
+
+VolatileEvent = Typing | Viewing | Drafting

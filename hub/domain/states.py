@@ -238,6 +238,30 @@ SURVEY: Mapping[SurveyState, frozenset[SurveyState]] = {
 }
 
 
+class PlannedState(StrEnum):
+    """Where a message is that is to go out later.
+
+    WAITING    for its time
+    STOPPED    it does not go out by itself: something came in between, and the reason stands beside it
+    SENT       it stands in the timeline, and is on its way like any message
+    CANCELLED  taken back
+    """
+
+    WAITING = "waiting"
+    STOPPED = "stopped"
+    SENT = "sent"
+    CANCELLED = "cancelled"
+
+
+PLANNED: Mapping[PlannedState, frozenset[PlannedState]] = {
+    PlannedState.WAITING: frozenset({PlannedState.STOPPED, PlannedState.SENT, PlannedState.CANCELLED}),
+    # WAITING: somebody looked at the reason and planned it again.
+    PlannedState.STOPPED: frozenset({PlannedState.WAITING, PlannedState.SENT, PlannedState.CANCELLED}),
+    PlannedState.SENT: frozenset(),
+    PlannedState.CANCELLED: frozenset(),
+}
+
+
 def check_move(table: Mapping[S, frozenset[S]], before: S, after: S) -> S:
     """`after`, if `table` allows the move from `before`; else IllegalMove with both in its message."""
     if after not in table[before]:

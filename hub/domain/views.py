@@ -23,6 +23,7 @@ from hub.domain.states import (
     Delivery,
     LegState,
     OfferOutcome,
+    PlannedState,
     SurveyState,
 )
 from hub.domain.values import (
@@ -424,6 +425,73 @@ class CustomFieldView:
 
 
 @dataclass(frozen=True, slots=True)
+class ActivityView:
+    """What another system knows of a customer. `kind`: order, payment, visit, delivery, ticket or other. `amount`: a decimal
+    number as text, with its `currency` (ISO 4217)."""
+
+    id: int
+    customer_id: int
+    source: str
+    external_id: str
+    kind: str
+    title: str
+    text: str
+    amount: str | None
+    currency: str | None
+    url: str | None
+    at: datetime
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class DuplicateView:
+    """Somebody who may be the same person. `why`: name, or mailbox (nearly the same)."""
+
+    customer: CustomerView
+    why: str
+
+
+CardValue = str | int | float | list[str] | dict[str, str | int | float | list[str] | None] | None
+
+
+@dataclass(frozen=True, slots=True)
+class MergeFieldView:
+    """A field of the card that the two fill differently. `choices`: ours, theirs, and both where there is room for both."""
+
+    name: str
+    ours: CardValue
+    theirs: CardValue
+    choices: tuple[str, ...]
+    proposed: str
+
+
+@dataclass(frozen=True, slots=True)
+class MergePreviewView:
+    """What would be if `other` became a part of `customer`, which lives on."""
+
+    customer: CustomerView
+    other: CustomerView
+    fields: tuple[MergeFieldView, ...]
+    conversations: int
+    other_conversations: int
+
+
+@dataclass(frozen=True, slots=True)
+class MergeView:
+    """Somebody was found to be the same as another, who lives on. `by_id` null and `reason` claim: a visitor said so."""
+
+    id: int
+    from_id: int
+    from_name: str
+    into_id: int
+    at: datetime
+    by_id: int | None
+    by_name: str | None
+    reason: str
+    addresses: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class OfferView:
     """Work that rings at an agent. `why` says in words-for-machines why this agent (the engine's record). `call_id`: a caller
     who is on the line. `callback_address`: the customer wants to be called there."""
@@ -644,6 +712,9 @@ class UserView:
     weights: dict[ChannelKind, int] = field(default_factory=dict)
     # The telephone on which they take calls where the line can dial (null: in the browser).
     desk_phone: str | None = None
+    # So long they may take back a mail, or any other message, after "send" (0: not at all).
+    undo_mail_s: int = 10
+    undo_text_s: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -948,4 +1019,77 @@ class CannedReplyView:
     last_used_by_me_at: datetime | None
     changed_at: datetime
     changed_by: int | None
+    version: int
+
+
+# --- being written ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class MailHeadView:
+    """The head of a mail that is not sent yet. What is null the hub fills in when it is. `everybody`: the answer goes to
+    all who got the mail; `forwarded`: files of the conversation that go along."""
+
+    kind: Literal["reply", "new", "forward"]
+    everybody: bool
+    subject: str | None
+    to: tuple[Mailbox, ...] | None
+    cc: tuple[Mailbox, ...]
+    bcc: tuple[Mailbox, ...]
+    about_entry_id: int | None
+    quote: bool
+    forwarded: tuple[AttachmentView, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DraftView:
+    """What somebody has typed in a conversation and not sent: an answer and a note. `began_at` is null when it holds no
+    words (any more). `writer`: the page that wrote last. `taken_by`: the colleague who took the words over, at `taken_at`."""
+
+    conversation_id: int
+    user_id: int
+    user_name: str
+    text: str
+    note: str
+    attachments: tuple[AttachmentView, ...]
+    mail: MailHeadView | None
+    began_at: datetime | None
+    updated_at: datetime
+    writer: str
+    taken_by: int | None
+    taken_at: datetime | None
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class DraftMark:
+    """The viewer has begun something there."""
+
+    conversation_id: int
+    began_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedView:
+    """A message that goes out at `send_at`, in its author's name. `is_held`: "send" was pressed a moment ago, and until then
+    it can be taken back. `despite`: also when the customer has written, or the conversation was resolved, since. STOPPED: it
+    does not go by itself, for `reason` (a machine word); `entry_id` is the line that it became."""
+
+    id: int
+    conversation_id: int
+    customer_id: int
+    author_id: int
+    author_name: str
+    is_held: bool
+    text: str
+    attachments: tuple[AttachmentView, ...]
+    mail: MailHeadView | None
+    send_at: datetime
+    despite: bool
+    state: PlannedState
+    reason: str | None
+    detail: str | None
+    entry_id: int | None
+    client_key: str | None
+    created_at: datetime
     version: int

@@ -22,6 +22,7 @@ from hub.domain.events import (
     ConversationResolved,
     CustomerAnswered,
     CustomerJoined,
+    CustomerParted,
     FactEvent,
     OfferOver,
     QueueVisitEnded,
@@ -51,6 +52,7 @@ KINDS: Mapping[str, type[Any]] = {
         SurveySent,
         SurveyAnswered,
         CustomerJoined,
+        CustomerParted,
     )
 }
 TABLES: Mapping[type[Any], Table] = {
@@ -67,6 +69,7 @@ TABLES: Mapping[type[Any], Table] = {
     SurveySent: tables.fact_survey_sent,
     SurveyAnswered: tables.fact_survey,
     CustomerJoined: tables.fact_customer_joined,
+    CustomerParted: tables.fact_customer_parted,
 }
 # The instant that says to which stretch of time a fact belongs.
 DATED_BY: Mapping[type[Any], str] = {
@@ -83,6 +86,7 @@ DATED_BY: Mapping[type[Any], str] = {
     SurveySent: "sent_at",
     SurveyAnswered: "answered_at",
     CustomerJoined: "joined_at",
+    CustomerParted: "parted_at",
 }
 # What a row has of its event.
 FIELDS = {

@@ -26,6 +26,7 @@ from hub.domain.events import (
     ConversationResolved,
     CustomerAnswered,
     CustomerJoined,
+    CustomerParted,
     FactEvent,
     OfferOver,
     QueueVisitEnded,
@@ -112,7 +113,7 @@ def fold(fact: FactEvent, extra: Extra, kinds: Mapping[str, str]) -> list[Part]:
             return _survey(fact)
         case AgentSpellEnded():
             return _spell(fact)
-        case CustomerJoined():
+        case CustomerJoined() | CustomerParted():
             # It makes a difference to what others add (kpi.sequels).
             return []
 

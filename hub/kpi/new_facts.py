@@ -24,6 +24,7 @@ from hub.domain.events import (
     ContactBegan,
     ConversationResolved,
     CustomerJoined,
+    CustomerParted,
     FactEvent,
     SegmentEnded,
     SurveyAnswered,
@@ -33,7 +34,7 @@ from hub.kpi.fact_rows import TABLES, Kept, find_kept, load_found, load_kept
 from hub.kpi.folding import BARE, Extra, fold, is_voice
 from hub.kpi.kept_cells import Changes
 from hub.kpi.placing import Placing, count_contacts
-from hub.kpi.sequels import REPEAT_WINDOW, is_request, was_consulted, weigh, what_followed, who_is
+from hub.kpi.sequels import REPEAT_WINDOW, Persons, is_request, was_consulted, weigh, what_followed, who_is
 from hub.store import tables
 from hub.store.database import Tx
 
@@ -118,7 +119,8 @@ def _resolutions(tx: Tx, new: Iterable[FactEvent]) -> list[tuple[Kept, Extra]]:
     """The resolutions these facts concern, and what followed each."""
     resolved = _of(new, ConversationResolved)
     contacts = [contact for contact in _of(new, ContactBegan) if is_request(contact)]
-    joined = {customer for join in _of(new, CustomerJoined) for customer in (join.customer_id, join.into_id)}
+    met: list[CustomerJoined | CustomerParted] = [*_of(new, CustomerJoined), *_of(new, CustomerParted)]
+    joined = {customer for one in met for customer in (one.customer_id, one.into_id)}
     if not contacts and not resolved and not joined:
         return []
     r, c = tables.fact_resolution.c, tables.fact_contact.c
@@ -130,13 +132,13 @@ def _resolutions(tx: Tx, new: Iterable[FactEvent]) -> list[tuple[Kept, Extra]]:
     contacts += _told_apart(tx, resolved)
     if contacts:
         arrived = [contact.arrived_at for contact in contacts]
-        customers = _load_persons(tx, {contact.customer_id for contact in contacts}).keys()
+        customers, _ = _load_persons(tx, {contact.customer_id for contact in contacts})
         within = (r.resolved_at >= min(arrived) - REPEAT_WINDOW, r.resolved_at < max(arrived))
         for kept in load_kept(tx, ConversationResolved, r.customer_id.in_(customers), *within):
             concerned.setdefault(_entry(kept), kept)
     if joined:
-        # Who was joined had come before, and so had those to whom they belong: at any time.
-        customers = _load_persons(tx, joined).keys()
+        # Who was joined or parted had come before, and so had those to whom they belong: at any time.
+        customers, _ = _load_persons(tx, joined)
         for kept in load_kept(tx, ConversationResolved, r.customer_id.in_(customers)):
             concerned.setdefault(_entry(kept), kept)
     facts = [kept.fact for kept in concerned.values() if isinstance(kept.fact, ConversationResolved)]
@@ -146,13 +148,13 @@ def _resolutions(tx: Tx, new: Iterable[FactEvent]) -> list[tuple[Kept, Extra]]:
         tx, ContactBegan, c.conversation_id.in_({fact.conversation_id for fact in facts}), c.episode > 0
     )
     by_conversation = _by(reopened, "conversation_id")
-    persons = _load_persons(tx, {fact.customer_id for fact in facts if fact.customer_id is not None})
+    customers, persons = _load_persons(tx, {fact.customer_id for fact in facts if fact.customer_id is not None})
     days = [fact.resolved_at for fact in facts]
     within = (c.arrived_at > min(days), c.arrived_at <= max(days) + REPEAT_WINDOW)
-    came_by: defaultdict[int, list[ContactBegan]] = defaultdict(list)
-    for kept in load_kept(tx, ContactBegan, c.customer_id.in_(persons), *within):
+    came_by: defaultdict[int | None, list[ContactBegan]] = defaultdict(list)
+    for kept in load_kept(tx, ContactBegan, c.customer_id.in_(customers), *within):
         assert isinstance(kept.fact, ContactBegan)
-        came_by[persons[kept.fact.customer_id]].append(kept.fact)
+        came_by[persons.of(kept.fact)].append(kept.fact)
     of = {fact.conversation_id for fact in facts} | {one.conversation_id for came in came_by.values() for one in came}
     ended = _by(load_kept(tx, ConversationResolved, r.conversation_id.in_(of)), "conversation_id")
     found = []
@@ -161,7 +163,7 @@ def _resolutions(tx: Tx, new: Iterable[FactEvent]) -> list[tuple[Kept, Extra]]:
         assert isinstance(fact, ConversationResolved)
         came: list[Any] = [*by_conversation[fact.conversation_id]]
         if fact.customer_id is not None:
-            came += came_by[persons[fact.customer_id]]
+            came += came_by[persons.of(fact)]
         about = {fact.conversation_id, *(contact.conversation_id for contact in came)}
         after = [resolution for conversation in about for resolution in ended[conversation]]
         found.append((kept, what_followed(fact, came, after, persons)))
@@ -177,18 +179,21 @@ def _told_apart(tx: Tx, resolved: Iterable[ConversationResolved]) -> list[Contac
     return [one for one in came if is_request(one) and (one.conversation_id, one.episode) in wanted]
 
 
-def _load_persons(tx: Tx, customers: Collection[int]) -> dict[int, int]:
-    """These, all who are the same as one of them by now, and with each whom they have become."""
-    j = tables.fact_customer_joined.c
+def _load_persons(tx: Tx, customers: Collection[int]) -> tuple[set[int], Persons]:
+    """These and all who were ever taken for one of them, be it for a while; and who they all are by now."""
+    j, p = tables.fact_customer_joined.c, tables.fact_customer_parted.c
     known, fresh = set(customers), set(customers)
-    joins: dict[int, CustomerJoined] = {}
+    joins: dict[tuple[int, int], CustomerJoined] = {}
     while fresh:
         beside = load_kept(tx, CustomerJoined, or_(j.customer_id.in_(fresh), j.into_id.in_(fresh)))
-        joins |= {kept.fact.customer_id: kept.fact for kept in beside if isinstance(kept.fact, CustomerJoined)}
+        for kept in beside:
+            assert isinstance(kept.fact, CustomerJoined)
+            joins[kept.fact.customer_id, kept.fact.merge_id] = kept.fact
         fresh = {one for join in joins.values() for one in (join.customer_id, join.into_id)} - known
         known |= fresh
-    become = who_is(joins.values())
-    return {customer: become.get(customer, customer) for customer in known}
+    merges = {join.merge_id for join in joins.values() if join.merge_id}
+    partings = load_kept(tx, CustomerParted, p.merge_id.in_(merges)) if merges else []
+    return known, who_is(joins.values(), [kept.fact for kept in partings if isinstance(kept.fact, CustomerParted)])
 
 
 def _entry(kept: Kept) -> int:

@@ -9,6 +9,7 @@ Pure: standard library only, and no clock.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from hub.domain.events import (
@@ -17,6 +18,7 @@ from hub.domain.events import (
     ContactBegan,
     ConversationResolved,
     CustomerJoined,
+    CustomerParted,
     SegmentEnded,
 )
 from hub.domain.values import Direction
@@ -41,9 +43,27 @@ def is_about(topic_id: int | None, resolution: ConversationResolved) -> bool:
     return None in topics or len(topics) == 1
 
 
-def who_is(joins: Iterable[CustomerJoined]) -> dict[int, int]:
-    """Of everybody who was joined to another, whom they have become: the last of a chain."""
-    into = {join.customer_id: join.into_id for join in joins}
+@dataclass(frozen=True, slots=True)
+class Persons:
+    """Whom customers have become (the last of a chain), and whose a conversation is that was given back."""
+
+    become: Mapping[int, int]
+    given_back: Mapping[int, int]
+
+    def of(self, fact: ContactBegan | ConversationResolved) -> int | None:
+        """Who this was, as is known by now; None where that is not known of anybody."""
+        if fact.customer_id is None:
+            return None
+        customer_id = self.given_back.get(fact.conversation_id, fact.customer_id)
+        return self.become.get(customer_id, customer_id)
+
+
+def who_is(joins: Iterable[CustomerJoined], partings: Iterable[CustomerParted] = ()) -> Persons:
+    """A joining that was taken back never was."""
+    partings = sorted(partings, key=lambda parting: (parting.parted_at, -parting.merge_id))
+    void = {parting.merge_id for parting in partings}
+    lasting = [join for join in joins if join.merge_id not in void]
+    into = {join.customer_id: join.into_id for join in sorted(lasting, key=lambda one: (one.joined_at, one.merge_id))}
 
     def last(customer_id: int) -> int:
         seen = {customer_id}
@@ -52,19 +72,24 @@ def who_is(joins: Iterable[CustomerJoined]) -> dict[int, int]:
             customer_id = one
         return customer_id
 
-    return {customer_id: last(customer_id) for customer_id in into}
+    return Persons(
+        become={customer_id: last(customer_id) for customer_id in into},
+        # The last one says: what was given back along with a customer may be given back once more, by itself.
+        given_back={of: parting.customer_id for parting in partings for of in parting.conversation_ids},
+    )
 
 
 def what_followed(
     resolution: ConversationResolved,
     contacts: Iterable[ContactBegan],
     resolutions: Iterable[ConversationResolved],
-    persons: Mapping[int, int],
+    persons: Persons,
 ) -> Extra:
     """`contacts`: those of its conversation and of its customer, whoever that was then; `resolutions`: those of its
-    conversation and of theirs; `persons`: whom customers have become. What a contact was about its own resolution says, as
+    conversation and of theirs; `persons`: who they all are. What a contact was about its own resolution says, as
     soon as there is one that does."""
     resolutions = list(resolutions)
+    person = persons.of(resolution)
     topics = {
         (other.conversation_id, other.reopened_count): other.topic_id
         for other in resolutions
@@ -78,9 +103,8 @@ def what_followed(
         if contact.conversation_id == resolution.conversation_id and contact.episode == resolution.reopened_count + 1:
             reopened_at = contact.arrived_at
         if (
-            resolution.customer_id is not None
-            and persons.get(contact.customer_id, contact.customer_id)
-            == persons.get(resolution.customer_id, resolution.customer_id)
+            person is not None
+            and persons.of(contact) == person
             and resolution.resolved_at < contact.arrived_at <= resolution.resolved_at + REPEAT_WINDOW
             and is_about(topics.get((contact.conversation_id, contact.episode), contact.topic_id), resolution)
             and (repeated_at is None or contact.arrived_at < repeated_at)

@@ -1079,7 +1079,9 @@ def open_conversation(
     channel's queue, held by the viewer; by mail always a new one, about `subject`. Conflict `opted_out`, `calls_refused`,
     `address_removed` if the customer does not want it there; `chat_closed` for a visitor who is in no chat."""
     tx.lock_routing()
-    point = tx.first(select(tables.contact_point).where(tables.contact_point.c.id == contact_point_id))
+    # Whoever's it is, it stays theirs until the commit (timeline.belongings).
+    held = tables.contact_point.select().with_for_update(key_share=True, read=True)
+    point = tx.first(held.where(tables.contact_point.c.id == contact_point_id))
     nobodys = InvalidInput("no such contact point", fields={"contact_point_id": "there is no such contact point"})
     if point is None:
         raise nobodys

@@ -5,11 +5,13 @@ where it arrives   channel → queue ─ queue_member
 who can do what    skill ─ agent_skill, queue_skill (what the work of a queue requires)
 when we are there  calendar ─ calendar_version
 what it is about   topic (a complaint is one); rule_set (what places new work)
-whose it is        customer ─ contact_point ─ consent (what they allowed and forbade); custom_field (what else is kept)
+whose it is        customer ─ contact_point ─ consent (what they allowed and forbade); custom_field (what else is kept);
+                   customer_merge (two records found to be one person); activity (orders, visits …)
 what was said      conversation ─ entry ─ attachment, mail (what an entry has more when it is a mail)
 once only          arrival (the first insert of every inbound transaction), receipt, idempotency
 where we fetch     mailbox (how far each IMAP folder has been read, and who reads it)
 on its way out     outbox (one row per outgoing message)
+being written      draft (what somebody has typed), planned_message (what goes out later)
 who calls          call ─ leg (one party's line), call_segment (an agent's part), recording ─ recording_play
 what callers hear  flow ─ flow_version, sound (an uploaded prompt)
 who handles it     offer, assignment; wait_estimate (what was foretold), callback (who is to be called back)
@@ -219,6 +221,9 @@ user_account = Table(
     Column("signature", Text, nullable=False, server_default=""),
     # The telephone on which this person takes calls where the line can dial; null: in the browser.
     Column("desk_phone", Text),
+    # So long a mail, or a message of any other kind, can be taken back after "send" was pressed; 0: not at all.
+    Column("undo_mail_s", Integer, nullable=False, server_default=text("10")),
+    Column("undo_text_s", Integer, nullable=False, server_default=text("0")),
     Column("password_hash", Text, nullable=False),
     Column("active", Boolean, nullable=False, server_default=true()),
     _at("created_at"),
@@ -627,6 +632,65 @@ custom_field = Table(
     _one_of("kind", "text", "number", "date", "yes_no", "choice", "choices", "link"),
     _one_of("editable_by", "agent", "supervisor", "admin"),
     CheckConstraint("NOT required OR subject = 'conversation'", name="only_conversations_require"),
+    **_AUTO,
+)
+
+# Two records were found to be one person: what changed hands, so that it can be given back exactly (timeline.merging).
+customer_merge = Table(
+    "customer_merge",
+    metadata,
+    _id(),
+    _ref("from_id", "customer.id"),
+    _ref("into_id", "customer.id"),
+    _at("at"),
+    # Null: the hub, because a visitor said so.
+    _ref("by_id", "user_account.id", nullable=True),
+    Column("reason", Text, nullable=False),
+    # Table → ids of the rows that went over, of contact points with whether they were proven: timeline.belongings.
+    Column("moved", JSON, nullable=False),
+    # Column of the card → [what stood there, what was put there].
+    Column("filled", JSON, nullable=False),
+    _at("undone_at", nullable=True),
+    _ref("undone_by", "user_account.id", nullable=True),
+    _one_of("reason", "hand", "claim"),
+    CheckConstraint("from_id <> into_id", name="are_two"),
+    Index(
+        "uq_customer_merge_one_live_per_customer",
+        "from_id",
+        unique=True,
+        sqlite_where=text("undone_at IS NULL"),
+        postgresql_where=text("undone_at IS NULL"),
+    ),
+    Index("ix_customer_merge_into_id", "into_id"),
+    **_AUTO,
+)
+
+# What other systems know of a customer: orders, payments, visits. Shown in the timeline; told by them, changed by them.
+activity = Table(
+    "activity",
+    metadata,
+    _id(),
+    # Whose it is now; whom it was told of, and by which address, if by one: by these a merge is taken back.
+    _ref("customer_id", "customer.id"),
+    Column("given_id", BigInteger, nullable=False),
+    _ref("contact_point_id", "contact_point.id", nullable=True, ondelete="SET NULL"),
+    Column("source", Text, nullable=False),
+    Column("external_id", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("text", Text, nullable=False, server_default=""),
+    # A decimal number as text: money is not counted in floats, and SQLite has no other.
+    Column("amount", Text),
+    Column("currency", Text),
+    Column("url", Text),
+    _at("at"),
+    _at("created_at"),
+    _version(),
+    UniqueConstraint("source", "external_id", name="uq_activity_each_once_from_its_source"),
+    _one_of("kind", "order", "payment", "visit", "delivery", "ticket", "other"),
+    CheckConstraint("(amount IS NULL) = (currency IS NULL)", name="money_has_a_currency"),
+    Index("ix_activity_customer_id_at", "customer_id", "at", "id"),
+    Index("ix_activity_contact_point_id", "contact_point_id"),
     **_AUTO,
 )
 
@@ -1909,14 +1973,25 @@ fact_survey = Table(
     Index("ix_fact_survey_answered_at", "answered_at"),
     Index("ix_fact_survey_agent_id_answered_at", "agent_id", "answered_at"),
 )
-# Who turned out to be somebody else we knew.
+# Who turned out to be somebody else we knew; and who did not, after all.
 fact_customer_joined = Table(
     "fact_customer_joined",
     metadata,
     Column("customer_id", BigId, primary_key=True, autoincrement=False),
+    Column("merge_id", BigId, primary_key=True, autoincrement=False, server_default=text("0")),
     Column("into_id", BigInteger, nullable=False),
     _at("joined_at"),
     Index("ix_fact_customer_joined_into_id", "into_id"),
+)
+
+fact_customer_parted = Table(
+    "fact_customer_parted",
+    metadata,
+    Column("merge_id", BigId, primary_key=True, autoincrement=False),
+    Column("customer_id", BigInteger, nullable=False),
+    Column("into_id", BigInteger, nullable=False),
+    _at("parted_at"),
+    Column("conversation_ids", JSON, nullable=False),
 )
 
 
@@ -2405,6 +2480,79 @@ survey = Table(
     Index("ix_survey_conversation_id", "conversation_id"),
     Index("ix_survey_answered_at", "answered_at", "id"),
     Index("ix_survey_entry_id", "entry_id"),
+    **_AUTO,
+)
+
+# --- being written ------------------------------------------------------------------------------------------------------
+
+# What somebody has typed in a conversation and not sent. One that was sent or emptied stays for a while without words, so
+# that its versions go on and a page that slept brings nothing back (writing.drafts).
+draft = Table(
+    "draft",
+    metadata,
+    Column("conversation_id", BigId, ForeignKey("conversation.id", ondelete="CASCADE"), primary_key=True),
+    Column("user_id", BigId, ForeignKey("user_account.id", ondelete="CASCADE"), primary_key=True),
+    Column("text", Text, nullable=False),
+    Column("note", Text, nullable=False),
+    # Uploaded files by their ids: they are not swept while the draft stands.
+    Column("attachment_ids", JSON, nullable=False),
+    # The head of a mail, where it was changed (writing.heads).
+    Column("mail", JSON(none_as_null=True)),
+    # Null: there are no words in it.
+    _at("began_at", nullable=True),
+    _at("updated_at"),
+    # The page that wrote last.
+    Column("writer", Text, nullable=False),
+    # A colleague took the words over; here they stay until their author writes on or they are swept.
+    _ref("taken_by", "user_account.id", nullable=True, ondelete="SET NULL"),
+    _at("taken_at", nullable=True),
+    _version(),
+    Index("ix_draft_user_id", "user_id"),
+    Index("ix_draft_updated_at", "updated_at"),
+)
+
+# What goes out later: at a time that was chosen, or a moment after "send" was pressed (`is_held`: undo). See
+# domain.states.PLANNED and writing.planned.
+planned_message = Table(
+    "planned_message",
+    metadata,
+    _id(),
+    _ref("conversation_id", "conversation.id", ondelete="CASCADE"),
+    _ref("author_id", "user_account.id"),
+    Column("is_held", Boolean, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("attachment_ids", JSON, nullable=False),
+    Column("mail", JSON(none_as_null=True)),
+    Column("segments", Integer),
+    _at("send_at"),
+    # Also when the customer has written, or it was resolved, since it was planned.
+    Column("despite", Boolean, nullable=False),
+    # The newest line of the conversation when it was planned. No foreign key, nor for `entry_id`, the line that it became:
+    # entries go with their conversation.
+    Column("after_entry_id", BigInteger, nullable=False),
+    Column("entry_id", BigInteger),
+    Column("client_key", Text),
+    Column("state", Text, nullable=False),
+    # Why it was stopped: a machine word, and what the hub or an adapter said.
+    Column("reason", Text),
+    Column("detail", Text),
+    _at("created_at"),
+    _version(),
+    _one_of("state", "waiting", "stopped", "sent", "cancelled"),
+    CheckConstraint("(state = 'sent') = (entry_id IS NOT NULL)", name="sent_has_an_entry"),
+    CheckConstraint("(state = 'stopped') = (reason IS NOT NULL)", name="stopped_has_a_reason"),
+    Index(
+        "ix_planned_message_waiting",
+        "send_at",
+        sqlite_where=text("state = 'waiting'"),
+        postgresql_where=text("state = 'waiting'"),
+    ),
+    Index(
+        "ix_planned_message_standing",
+        "conversation_id",
+        sqlite_where=text("state IN ('waiting', 'stopped')"),
+        postgresql_where=text("state IN ('waiting', 'stopped')"),
+    ),
     **_AUTO,
 )
 

@@ -238,9 +238,12 @@ def _topics(view: ConversationView) -> frozenset[str]:
     return conversation_topics(view.queue_id, view.assignee_id, view.participant_ids)
 
 
-def emit_conversation(tx: Tx, view: ConversationView, before: ConversationView | None = None) -> None:
-    """Tells all who may see it; those who could see it `before` and no longer may are told to drop it."""
-    tx.emit(ConversationChanged(view), _topics(view) | {customer_topic(view.customer_id)})
+def emit_conversation(
+    tx: Tx, view: ConversationView, before: ConversationView | None = None, *, also: Collection[str] = ()
+) -> None:
+    """Tells all who may see it, and the topics of `also`; those who could see it `before` and no longer may are told to drop
+    it."""
+    tx.emit(ConversationChanged(view), _topics(view) | {customer_topic(view.customer_id), *also})
     if before is not None:
         emit_hidden(tx, view, before)
 

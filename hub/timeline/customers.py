@@ -16,6 +16,7 @@ from typing import Any
 import phonenumbers
 from sqlalchemy import bindparam, delete, func, select, update
 
+from hub.agents import audit
 from hub.agents.viewer import Viewer
 from hub.domain.consent import How, Purpose
 from hub.domain.events import (
@@ -34,7 +35,7 @@ from hub.mail.addresses import normal_address
 from hub.routing import offers
 from hub.store import tables
 from hub.store.database import Tx
-from hub.timeline import consents, conversations, task_rows
+from hub.timeline import belongings, consents, conversations, task_rows
 from hub.timeline.participants import read_ids
 
 _cu, _cp, _c = tables.customer.c, tables.contact_point.c, tables.conversation.c
@@ -333,7 +334,7 @@ def add_contact_point(
 ) -> CustomerView:
     """Gives a customer one more address; Conflict naming the owner when it is somebody else's already. One that was taken off
     this very card comes back as it was."""
-    customer = load_customer(tx, customer_id)
+    customer = load_customer(tx, belongings.hold_living(tx, customer_id))
     if _insert_contact_point(tx, customer.id, kind, address, verified=verified, label=label):
         touch(tx, customer.id)
         return emit_customer(tx, customer.id)
@@ -386,22 +387,26 @@ def touch(tx: Tx, customer_id: int) -> None:
 def identify(tx: Tx, contact_point_id: int, *, name: str | None, claims: Sequence[tuple[ContactKind, str]]) -> int:
     """A chat visitor said who they are: keeps the name, and for each claimed address either adds it (unverified) to the
     visitor's card or, when it is a known customer's, joins the visitor to that customer. Returns the customer's id."""
-    row = tx.first(select(_cp.customer_id, _cp.kind, _cp.address).where(_cp.id == contact_point_id))
-    if row is None:
+    found = belongings.load_owner(tx, contact_point_id)
+    if found is None:
         raise NotFound("there is no such visitor")
-    customer_id = own_id = int(row.customer_id)
+    customer_id = own_id = found
     for kind, address in claims:
         if _insert_contact_point(tx, customer_id, kind, address, verified=False):
             tx.execute(update(tables.customer).where(_cu.id == customer_id).values(version=_cu.version + 1))
             continue
-        owner = tx.scalar(
-            select(_cp.customer_id).where(_cp.kind == kind.value, _cp.address == address, _cp.removed_at.is_(None))
+        taken = tx.scalar(
+            select(_cp.id).where(_cp.kind == kind.value, _cp.address == address, _cp.removed_at.is_(None))
         )
-        if owner != customer_id and _is_anonymous(tx, customer_id):
-            join(tx, customer_id, int(owner))
-            customer_id = int(owner)
+        owner = belongings.load_owner(tx, taken) if taken is not None else None
+        if owner is not None and owner != customer_id and _is_anonymous(tx, customer_id):
+            merge_id = join(tx, customer_id, owner)
+            called = tx.scalar(select(_cu.name).where(_cu.id == owner))
+            told: dict[str, audit.JSON] = {"name": called, "other_id": customer_id, "merge_id": merge_id}
+            audit.note(tx, None, "customer.merged", "customer", owner, told)
+            customer_id = owner
     # Somebody else's card is not renamed by whoever says that it is theirs.
-    if name and customer_id == own_id and _is_unnamed(tx, customer_id):
+    if name and customer_id == own_id and is_unnamed(tx, customer_id):
         tx.execute(update(tables.customer).where(_cu.id == customer_id).values(name=name, version=_cu.version + 1))
         tell_new_name(tx, customer_id)
     emit_customer(tx, customer_id)
@@ -415,7 +420,8 @@ def _is_anonymous(tx: Tx, customer_id: int) -> bool:
     )
 
 
-def _is_unnamed(tx: Tx, customer_id: int) -> bool:
+def is_unnamed(tx: Tx, customer_id: int) -> bool:
+    """Called by an address, for want of a name."""
     name = tx.scalar(select(_cu.name).where(_cu.id == customer_id))
     points = tx.rows(select(_cp.kind, _cp.address).where(_cp.customer_id == customer_id))
     return any(name == default_name(ContactKind(point.kind), point.address) for point in points)
@@ -431,43 +437,49 @@ def tell_new_name(tx: Tx, customer_id: int) -> None:
     task_rows.retell_of(tx, customer_id)
 
 
-def join(tx: Tx, customer_id: int, into_id: int) -> None:
-    """Moves everything of one customer to another, who lives on; the empty record points there for ever."""
-    ids = [row.id for row in tx.rows(select(_c.id).where(_c.customer_id == customer_id))]
-    tx.lock_conversations(ids)
-    # A new version with each: a screen that holds them with their former owner must take them as changed.
-    e = tables.entry.c
-    moved = {"customer_id": into_id}
-    tx.execute(update(tables.conversation).where(_c.customer_id == customer_id).values(version=_c.version + 1, **moved))
-    tx.execute(update(tables.entry).where(e.customer_id == customer_id).values(version=e.version + 1, **moved))
-    ca = tables.call.c
-    tx.execute(update(tables.call).where(ca.customer_id == customer_id).values(version=ca.version + 1, **moved))
-    tx.execute(update(tables.survey).where(tables.survey.c.customer_id == customer_id).values(**moved))
-    tx.execute(update(tables.task).where(tables.task.c.customer_id == customer_id).values(**moved))
-    task_rows.retell_of(tx, into_id)
-    # What comes along was claimed, not proven.
+def join(
+    tx: Tx,
+    customer_id: int,
+    into_id: int,
+    *,
+    by_id: int | None = None,
+    filled: Mapping[str, Sequence[Any]] | None = None,
+) -> int:
+    """Moves everything of one customer to another, who lives on; the empty record points there until it is parted again
+    (timeline.merging). Returns the merge's id. `by_id`: who says so; nobody: a visitor did, of whom what comes along is
+    claimed, not proven. `filled`: column of the card → [what stood there, what the caller has put there]. Conflict
+    `merged` if either of them is no more."""
+    tx.lock_mail()
+    owners = belongings.lock_owners(tx, customer_id, into_id)
+    if len(owners) < 2 or any(owner.merged_into is not None for owner in owners.values()):
+        raise Conflict("one of them was merged a moment ago", code="merged")
+    moved, ids = belongings.move_all(tx, customer_id, into_id, is_proven=by_id is not None)
     tx.execute(
-        update(tables.contact_point)
-        .where(_cp.customer_id == customer_id)
-        .values(customer_id=into_id, verified=False, is_main=False)
-    )
-    tx.execute(
-        update(tables.connection).where(tables.connection.c.customer_id == customer_id).values(customer_id=into_id)
-    )
-    tx.execute(
-        update(tables.customer)
-        .where((_cu.id == customer_id) | (_cu.merged_into == customer_id))
-        .values(merged_into=into_id, version=_cu.version + 1)
+        update(tables.customer).where(_cu.id == customer_id).values(merged_into=into_id, version=_cu.version + 1)
     )
     tx.execute(update(tables.customer).where(_cu.id == into_id).values(version=_cu.version + 1))
-    tx.emit(CustomerJoined(customer_id, into_id, tx.now), {FACTS})
+    merge_id = tx.insert(
+        tables.customer_merge,
+        {
+            "from_id": customer_id,
+            "into_id": into_id,
+            "at": tx.now,
+            "by_id": by_id,
+            "reason": "hand" if by_id is not None else "claim",
+            "moved": moved,
+            "filled": dict(filled or {}),
+        },
+    )
+    task_rows.retell_of(tx, into_id)
+    tx.emit(CustomerJoined(customer_id, into_id, tx.now, merge_id), {FACTS})
     for conversation_id in ids:
         view = conversations.load_conversation(tx, conversation_id)
-        if view.status == "open":
+        if view.status == "open" and by_id is None:
             conversations.add_happening(tx, view, Happening.LINKED, conversations.SYSTEM, {"customer_id": into_id})
         else:
-            conversations.emit_conversation(tx, view)
+            conversations.emit_conversation(tx, view, also={customer_topic(customer_id)})
     offers.retell(tx, ids)
+    return merge_id
 
 
 def create_customer(tx: Tx, name: str, language: str | None) -> CustomerView:

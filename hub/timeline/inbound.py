@@ -38,7 +38,7 @@ from hub.store.database import Database, Tx
 from hub.store.files import Files
 from hub.surveys import answers as surveys
 from hub.surveys import links
-from hub.timeline import automatic_replies, conversations, customers, mails, outbox, threads, visits
+from hub.timeline import automatic_replies, belongings, conversations, customers, mails, outbox, threads, visits
 
 _c, _ch = tables.conversation.c, tables.channel.c
 
@@ -56,6 +56,7 @@ _CHANNELS = select(_ch.id, _ch.kind, _ch.queue_id, _ch.reopen_window_s).where(
 _OPEN = conversations.CONVERSATIONS.where(
     _c.contact_point_id.in_(bindparam("points", expanding=True)), _c.status == "open"
 ).order_by(_c.id)
+_BEGUN = conversations.CONVERSATIONS.add_columns(tables.contact_point.c.customer_id.label("owner_id"))
 _LOCK_OPEN = _OPEN.with_for_update(of=tables.conversation)
 
 
@@ -603,9 +604,8 @@ def _create(
         row.update(visits.begun(1, row["queue_id"], tx.now) if row["queued_since"] is not None else visits.NOT_BEGUN)
     statement = tx.insert_if_new(tables.conversation).returning(_c.id)
     ids = list(tx.execute(statement, rows).scalars())
-    found = conversations.CONVERSATIONS.where(_c.id.in_(ids))
     drafts: dict[tuple[int, str], _Draft] = {}
-    for found_row in tx.rows(found):
+    for found_row in _load_begun(tx, ids):
         key = (found_row.contact_point_id, found_row.channel_id)
         is_queued = found_row.queued_since is not None
         drafts[key] = _Draft(
@@ -621,6 +621,18 @@ def _create(
             if (row.contact_point_id, row.channel_id) in lost
         }
     return drafts
+
+
+def _load_begun(tx: Tx, ids: Sequence[int]) -> Sequence[Row[Any]]:
+    """New conversations. Inserting them has locked their contact points, so whose these are by now they stay: a merge that
+    came between our look and our insert (timeline.belongings) shows here."""
+    begun = _BEGUN.where(_c.id.in_(ids))
+    rows = tx.rows(begun)
+    strays = [row.id for row in rows if row.owner_id != row.customer_id]
+    if not strays:
+        return rows
+    belongings.follow_points(tx, strays)
+    return tx.rows(begun)
 
 
 def _insert_attachments(

@@ -42,7 +42,7 @@ from hub.domain.views import CustomerView
 from hub.store import tables
 from hub.store.database import Tx
 from hub.timeline import conversations, customers
-from hub.timeline.search_index import Progress, first_place, load_progress, load_texts_beside
+from hub.timeline.search_index import Progress, card_texts, first_place, load_progress, load_texts_beside
 
 # Customers above everything else on the first page, when all kinds are looked for.
 _FIRST_CUSTOMERS = 5
@@ -226,13 +226,13 @@ def _worth(name: str, wanted: Wanted) -> int:
 def _customer_hit(view: CustomerView, wanted: Wanted) -> SearchHit:
     addresses = [point.address for point in view.contact_points if point.kind != "chat"]
     matched = [address for address in addresses if has_match(address, wanted)]
-    note = view.note if view.note and has_match(view.note, wanted) else ""
+    beside = [text for text in [view.company, *card_texts(view)] if text and has_match(text, wanted)]
     return SearchHit(
         kind=HitKind.CUSTOMER,
         customer_id=view.id,
         name=tuple(snippet([view.name], wanted)),
         title=tuple(snippet([", ".join((matched or addresses)[:3])], wanted)),
-        snippet=tuple(snippet([note], wanted)) if note else (),
+        snippet=tuple(snippet([" · ".join(beside)], wanted)) if beside else (),
         at=view.created_at,
     )
 
@@ -423,6 +423,6 @@ def conversations_with(tx: Tx, query: str) -> Any | None:
     while rest is not None and len(places) < 10_000:
         some, rest = proposals.next(rest, 8_000)
         places += some
-    query = select(_e.conversation_id).join(tables.search_entry, _se.entry_id == _e.id).distinct()
-    ids = {row[0] for row in tx.rows(query.where(among(tx, _se.place, "places")), {"places": many(tx, places)})}
+    lines = select(_e.conversation_id).join(tables.search_entry, _se.entry_id == _e.id).distinct()
+    ids = {row[0] for row in tx.rows(lines.where(among(tx, _se.place, "places")), {"places": many(tx, places)})}
     return _c.id.in_(sorted(ids)) | _c.customer_id.in_(_propose_customers(tx, wanted, _CUSTOMERS))

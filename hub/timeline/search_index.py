@@ -28,7 +28,7 @@ from typing import Any
 
 from sqlalchemy import delete, func, select, update
 
-from hub.domain.events import CallChanged, CustomerChanged, CustomerJoined, EntryAdded, EntryChanged
+from hub.domain.events import CallChanged, CustomerChanged, CustomerJoined, CustomerParted, EntryAdded, EntryChanged
 from hub.domain.search_words import document_words
 from hub.domain.values import EntryKind
 from hub.errors import DatabaseAway
@@ -58,7 +58,10 @@ _REST_S = 0.02
 _FOLLOWED, _MADE_BY = "search", "search.version"
 _ENTRIES, _CUSTOMERS, _TOTAL, _FORGETTING = "search.entries", "search.customers", "search.total", "search.forgetting"
 
-_HEEDED = (EntryAdded.KIND, EntryChanged.KIND, CustomerChanged.KIND, CallChanged.KIND, CustomerJoined.KIND)
+_HEEDED = (
+    *(EntryAdded.KIND, EntryChanged.KIND, CustomerChanged.KIND, CallChanged.KIND),
+    *(CustomerJoined.KIND, CustomerParted.KIND),
+)
 _MILLISECOND = timedelta(milliseconds=1)
 _Y2000 = datetime(2000, 1, 1, tzinfo=UTC)
 # An instant in milliseconds takes 41 bits of a place until 2069; what claims to be of another day is of that one.
@@ -362,12 +365,21 @@ def _customer_words(tx: Tx, ids: Collection[int]) -> dict[int, Words | None]:
         if point.kind != "chat":  # a random word that nobody knows
             addresses.setdefault(point.customer_id, []).append(point.address)
     for row in tx.rows(select(tables.customer).where(_cu.id.in_(ids), _cu.merged_into.is_(None))):
-        facts = (row.company, row.job_title, row.region, row.town, row.district, row.street, row.postcode)
-        values = [value for value in (row.fields or {}).values() if isinstance(value, str)]
-        found = document_words([*addresses.get(row.id, ()), row.note, *facts, *(row.tags or ()), *values], [row.name])
+        found = document_words([*addresses.get(row.id, ()), *card_texts(row)], [row.name, row.company])
         if found:
             words[row.id] = found
     return words
+
+
+def card_texts(row: Any) -> list[str]:
+    """What is found of a card beside names and addresses: the note, what they do and where, tags, and what was filled in."""
+    known = (row.note, row.job_title, row.region, row.town, row.district, row.street, row.postcode, row.source)
+    values = [each for value in (row.fields or {}).values() for each in (value if _is_list(value) else [value])]
+    return [*known, *(row.tags or ()), *(str(each) for each in values if not isinstance(each, bool | None))]
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, list | tuple)
 
 
 def _store_entries(tx: Tx, words: Mapping[int, tuple[int, Words] | None]) -> None:

@@ -9,9 +9,9 @@ done or put off, whether the conversation it belongs to is open or resolved. A r
 it, for that would be a contact of the customer's that never was; whoever writes or calls opens it. Whoever is given a task
 sees the conversation that it belongs to (timeline.mentions).
 
-Locks: conversation → task → alert. `fire` and `leave` look again under the row's lock, in the transaction that tells the people: two processes, a process that
-dies in between and a clock that jumps end in one telling. A customer's own wish to be called back is another thing: it waits
-in a queue (routing.callbacks).
+Locks: conversation → task → alert. `fire` and `leave` look again under the row's lock, in the transaction that tells the
+people: two processes, a process that dies in between and a clock that jumps end in one telling. A customer's own wish to be
+called back is another thing: it waits in a queue (routing.callbacks).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from hub.domain.views import Author, ConversationView, TaskView
 from hub.errors import Conflict, InvalidInput, NotFound
 from hub.store import tables
 from hub.store.database import Tx
-from hub.timeline import conversations, customers, mentions, task_rows
+from hub.timeline import belongings, conversations, customers, mentions, task_rows
 from hub.timeline.task_rows import IS_OPEN, TASKS, task_view
 
 _t, _u, _a, _m = tables.task.c, tables.user_account.c, tables.agent.c, tables.queue_member.c
@@ -75,7 +75,8 @@ def create_task(
         customer_id = view.customer_id
     if customer_id is None:
         raise InvalidInput("for whom?", fields={"customer_id": "name a customer or a conversation"})
-    customer_id = customers.access_customer(tx, viewer, customer_id).id
+    # Who is being merged at this moment gets nothing more.
+    customer_id = belongings.hold_living(tx, customers.access_customer(tx, viewer, customer_id).id)
     check_due(tx.now, wish.due_at)
     assignee_id, queue_id = _whose(tx, viewer, wish, customer_id, view)
     task_id = tx.insert(

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
-
-from sqlalchemy import Row, select
+from typing import Literal
 
 from hub.agents.viewer import Viewer
-from hub.channels.channel import Channel, OutgoingFile, OutgoingMessage
+from hub.channels.channel import Channel
 from hub.domain.events import Typing, conversation_topics, customer_topic, visitor_topic
-from hub.domain.mail import Mailbox, MailKind, OutgoingMail
+from hub.domain.mail import MailKind
 from hub.domain.states import ConversationStatus
 from hub.domain.values import AuthorKind, ChannelKind, Direction, EntryKind
 from hub.domain.views import Author, ConversationView, EntryView
@@ -20,15 +17,13 @@ from hub.routing import dispatcher
 from hub.store import tables
 from hub.store.database import Tx
 from hub.store.idempotency import once, record_answer
-from hub.timeline import channels, conversations, custom_fields, mails, mentions, outbox
+from hub.timeline import conversations, custom_fields, mentions, outbox
 from hub.timeline.mails import MailWish
 from hub.timeline.participants import write_ids
 from hub.web.api import DEFAULT_LIMIT, Access, Context, Limit, endpoint, read_cursor, write_cursor
 from hub.web.schemas import (
     Claim,
-    MailboxIn,
     NewConversation,
-    NewMail,
     NewMessage,
     NewNote,
     Page,
@@ -38,6 +33,9 @@ from hub.web.schemas import (
     TimelinePage,
     Transfer,
 )
+from hub.web.writing import check_message, ending_of, message_of
+from hub.writing import drafts, planned, posting, uploads
+from hub.writing.posting import Message
 
 
 @endpoint("GET", "/conversations", access=Access.AGENT, summary="List conversations")
@@ -83,23 +81,12 @@ def _start(
         tx.lock_conversations([view.id])
         # What waited there in the queue is theirs from now on, as with every answer.
         view = dispatcher.hold_for_reply(tx, viewer, view.id)
-        wish, outgoing, own = None, None, frozenset[str]()
-        if view.channel_kind is ChannelKind.EMAIL:
-            wish = MailWish(kind=MailKind.NEW, subject=body.subject)
-            own = _own_addresses(tx, view.channel_id)
-            outgoing, _ = mails.draft(tx, view, wish, author_id=viewer.user_id, author_name=viewer.name, own=own)
+        planned.post_held(tx, viewer, view)
+        is_mail = view.channel_kind is ChannelKind.EMAIL
+        message = Message(body.text, mail=MailWish(kind=MailKind.NEW, subject=body.subject) if is_mail else None)
         # Told before anything is kept: no empty conversation is left behind.
-        _check_channel(channel, _Target(view, [], outgoing), body.text)
-        outbox.enqueue(
-            tx,
-            view.id,
-            Author(AuthorKind.AGENT, viewer.name, viewer.user_id),
-            body.text,
-            segments=channel.segments(body.text),
-            client_key=key,
-            mail=wish,
-            own_addresses=own,
-        )
+        posting.check_carried(channel, posting.load_target(tx, viewer, view.id, message), body.text)
+        posting.post(tx, view, viewer, message, segments=channel.segments(body.text), client_key=key)
         view = conversations.load_conversation(tx, view.id)
     record_answer(tx, viewer.user_id, key, view.id)
     return view
@@ -161,106 +148,6 @@ def timeline_page(newest_first: list[EntryView], limit: int, views: list[Convers
 # --- answering ----------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class _Target:
-    """Where a message would go, with what: for the channel to look at before anything is queued."""
-
-    view: ConversationView
-    files: list[Row[Any]]
-    mail: OutgoingMail | None
-
-
-def _load_target(tx: Tx, viewer: Viewer, conversation_id: int, body: NewMessage) -> _Target:
-    view = conversations.access_conversation(tx, viewer, conversation_id)
-    files = _load_unsent(tx, viewer, body.attachment_ids)
-    if view.channel_kind is not ChannelKind.EMAIL:
-        if body.mail is not None:
-            raise InvalidInput("this is no conversation by mail", fields={"mail": f"is not for {view.channel_kind}"})
-        return _Target(view, files, None)
-    wish = _wish(body.mail) if body.mail is not None else MailWish()
-    files += _load_forwarded(tx, conversation_id, wish)
-    own = _own_addresses(tx, view.channel_id)
-    outgoing, _ = mails.draft(tx, view, wish, author_id=viewer.user_id, author_name=viewer.name, own=own)
-    return _Target(view, files, outgoing)
-
-
-def _load_forwarded(tx: Tx, conversation_id: int, wish: MailWish) -> list[Row[Any]]:
-    """Files of this conversation that go along; InvalidInput naming one that is not."""
-    if not wish.forwarded_attachment_ids:
-        return []
-    a, e = tables.attachment.c, tables.entry.c
-    rows = tx.rows(
-        select(tables.attachment)
-        .join(tables.entry, e.id == a.entry_id)
-        .where(a.id.in_(wish.forwarded_attachment_ids), e.conversation_id == conversation_id, a.state == "stored")
-        .order_by(a.id)
-    )
-    missing = set(wish.forwarded_attachment_ids) - {row.id for row in rows}
-    if missing:
-        fault = f"{min(missing)} is not a file of this conversation"
-        raise InvalidInput("no such attachment", fields={"mail.forwarded_attachment_ids": fault})
-    return list(rows)
-
-
-def _copy_forwarded(tx: Tx, viewer: Viewer, conversation_id: int, wish: MailWish) -> list[int]:
-    """Rows of their own for what goes along, on the same stored bytes."""
-    kept = ("channel_id", "name", "media_type", "size_bytes", "state", "file_key", "content_id", "is_inline")
-    return [
-        tx.insert(
-            tables.attachment,
-            {name: row._mapping[name] for name in kept} | {"uploaded_by": viewer.user_id, "created_at": tx.now},
-        )
-        for row in _load_forwarded(tx, conversation_id, wish)
-    ]
-
-
-def _load_unsent(tx: Tx, viewer: Viewer, attachment_ids: list[int], *, lock: bool = False) -> list[Row[Any]]:
-    """Those of the files that the viewer uploaded and has not sent yet."""
-    a = tables.attachment.c
-    query = select(tables.attachment).where(
-        a.id.in_(attachment_ids), a.uploaded_by == viewer.user_id, a.entry_id.is_(None), a.state == "stored"
-    )
-    return list(tx.rows(query.order_by(a.id).with_for_update() if lock else query)) if attachment_ids else []
-
-
-def _check_channel(channel: Channel, target: _Target, text: str) -> None:
-    """What the channel cannot carry is told now, before anything is queued."""
-    channel.check_outgoing(
-        OutgoingMessage(
-            delivery_id="",
-            recipient=target.mail.to[0].address if target.mail is not None else target.view.address,
-            text=text,
-            files=tuple(OutgoingFile(file.name, file.media_type, file.size_bytes or 0, "") for file in target.files),
-            mail=target.mail,
-        )
-    )
-
-
-def _wish(mail: NewMail) -> MailWish:
-    def boxes(given: list[MailboxIn]) -> tuple[Mailbox, ...]:
-        return tuple(Mailbox(each.address, each.name) for each in given)
-
-    return MailWish(
-        kind=MailKind(mail.kind),
-        subject=mail.subject,
-        to=boxes(mail.to) if mail.to is not None else None,
-        cc=boxes(mail.cc),
-        bcc=boxes(mail.bcc),
-        about_entry_id=mail.about_entry_id,
-        quote=mail.quote,
-        forwarded_attachment_ids=tuple(mail.forwarded_attachment_ids),
-    )
-
-
-def _own_addresses(tx: Tx, channel_id: str) -> frozenset[str]:
-    """A mail channel's own addresses: its answers go to nobody there."""
-    return frozenset(
-        channels.own_addresses(
-            tx.scalar(select(tables.channel.c.settings).where(tables.channel.c.id == channel_id)) or {}
-        )
-    )
-
-
 def _post_message(
     tx: Tx,
     viewer: Viewer,
@@ -280,26 +167,12 @@ def _post_message(
     if view.assignee_id is not None and conversations.load_conversation(tx, conversation_id).assignee_id is None:
         # Released or resolved between the look and the lock; ROUTING can no longer be taken first.
         raise Conflict("this conversation was let go a moment ago; send it again", code="assignment_changed")
-    missing = set(body.attachment_ids) - {file.id for file in _load_unsent(tx, viewer, body.attachment_ids, lock=True)}
-    if missing:
-        raise InvalidInput("no such attachment", fields={"attachment_ids": f"{min(missing)} is not a file of yours"})
+    uploads.check_unsent(tx, viewer.user_id, body.attachment_ids)
+    planned.post_held(tx, viewer, view)
     if view.assignee_id is None:
         dispatcher.hold_for_reply(tx, viewer, conversation_id)
-    wish = _wish(body.mail) if body.mail is not None else None
-    attachment_ids = list(body.attachment_ids)
-    if wish is not None:
-        attachment_ids += _copy_forwarded(tx, viewer, conversation_id, wish)
-    entry = outbox.enqueue(
-        tx,
-        conversation_id,
-        Author(AuthorKind.AGENT, viewer.name, viewer.user_id),
-        body.text,
-        attachment_ids=attachment_ids,
-        segments=segments,
-        client_key=key,
-        mail=wish,
-        own_addresses=_own_addresses(tx, view.channel_id) if view.channel_kind is ChannelKind.EMAIL else (),
-    )
+    entry = posting.post(tx, view, viewer, message_of(body), segments=segments, client_key=key)
+    drafts.end(tx, viewer.user_id, conversation_id, ending_of(body.draft), "answer")
     record_answer(tx, viewer.user_id, key, entry.id)
     return entry
 
@@ -315,17 +188,8 @@ def _post_message(
 async def post_message(context: Context, conversation_id: int, body: NewMessage) -> EntryView:
     """Queued durably when this answers; its delivery follows as events. What nobody holds is yours from then on, and a
     resolved conversation is open again. With an Idempotency-Key a repeated request is the same message."""
-    forwards = body.mail is not None and body.mail.kind == "forward"
-    if not body.text and not body.attachment_ids and not forwards:
-        raise InvalidInput("nothing to send", fields={"text": "write something or attach a file"})
-    hub = context.hub
-    # Files that are not there are told by the transaction: a repeated request finds its own already sent.
-    target = await hub.database.read(_load_target, context.viewer, conversation_id, body)
-    channel = await hub.channels.get(target.view.channel_id)
-    if body.text or target.files or forwards:
-        _check_channel(channel, target, body.text)
-    segments = channel.segments(body.text)
-    return await hub.database.transaction(
+    segments = await check_message(context, conversation_id, body)
+    return await context.hub.database.transaction(
         _post_message, context.viewer, conversation_id, body, segments, context.idempotency_key, context.request_hash
     )
 
@@ -350,6 +214,7 @@ def _post_note(
         participants=write_ids({*before.participant_ids, *named.newcomers}),
     )
     mentions.tell_mentions(tx, viewer, entry, view, named)
+    drafts.end(tx, viewer.user_id, conversation_id, ending_of(body.draft), "note")
     record_answer(tx, viewer.user_id, key, entry.id)
     return entry
 

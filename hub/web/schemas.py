@@ -29,13 +29,17 @@ from hub.domain.views import (
     ConversationView,
     CustomerView,
     CustomFieldView,
+    DraftMark,
+    DraftView,
     EntryView,
     EstimateView,
     FigureDefaultsView,
     KpiAlertView,
+    MergeView,
     NoticeRulesView,
     NumbersView,
     OfferView,
+    PlannedView,
     QueueLengthView,
     QueueNumbersView,
     QueueView,
@@ -122,6 +126,9 @@ class UpdateMe(Request):
     name: Name | None = None
     language: Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[A-Z]{2})?$")] | None = None
     signature: Signature | None = None
+    # Seconds in which a mail, or any other message, can be taken back after "send"; 0: not at all.
+    undo_mail_s: Annotated[int, Field(ge=0, le=60)] | None = None
+    undo_text_s: Annotated[int, Field(ge=0, le=60)] | None = None
 
 
 class SetMyState(Request):
@@ -185,6 +192,8 @@ class Snapshot(Answer):
     # How the viewer wants to be told.
     notice_rules: NoticeRulesView
     custom_fields: list[CustomFieldView]
+    # Where the viewer has begun to write.
+    drafts: list[DraftMark]
 
 
 # --- conversations ----------------------------------------------------------------------------------------------------
@@ -214,6 +223,18 @@ class NewMail(Request):
     forwarded_attachment_ids: Annotated[list[int], Field(max_length=50)] = []
 
 
+# A page of a browser, by a word it chose for itself.
+Writer = Annotated[str, StringConstraints(max_length=40, pattern=r"^[\x21-\x7e]*$")]
+
+
+class EndedDraft(Request):
+    """The draft that this was: its version as the page knows it. It ends with the message, in one transaction, unless another
+    page has written since."""
+
+    version: Annotated[int, Field(ge=0)]
+    writer: Writer
+
+
 class NewMessage(Request):
     """A reply to the customer: text, files, or both. `attachment_ids` come from POST /attachments; `mail` is for
     conversations by mail, where a plain reply needs none."""
@@ -221,6 +242,7 @@ class NewMessage(Request):
     text: Annotated[str, StringConstraints(strip_whitespace=True, max_length=20_000)] = ""
     attachment_ids: Annotated[list[int], Field(max_length=10)] = []
     mail: NewMail | None = None
+    draft: EndedDraft | None = None
 
 
 class Mention(Request):
@@ -235,6 +257,76 @@ class NewNote(Request):
 
     text: Text
     mentions: Annotated[list[Mention], Field(max_length=20)] = []
+    draft: EndedDraft | None = None
+
+
+# --- being written ----------------------------------------------------------------------------------------------------
+
+# Longer than any message may be: whoever cuts it down must not lose it meanwhile.
+DraftText = Annotated[str, StringConstraints(max_length=40_000)]
+
+
+class DraftMail(NewMail):
+    """`everybody`: its recipients are all who got the mail it answers."""
+
+    everybody: bool = False
+
+
+class SaveDraft(Request):
+    """All of it: `text` and `attachment_ids` of the answer, `mail` where its head was changed, `note`. `expected_version` is
+    the one the page knows, 0 for none."""
+
+    text: DraftText = ""
+    note: DraftText = ""
+    attachment_ids: Annotated[list[int], Field(max_length=10)] = []
+    mail: DraftMail | None = None
+    expected_version: Annotated[int, Field(ge=0)]
+    writer: Writer = ""
+
+
+class TakeDraft(Request):
+    expected_version: int
+    writer: Writer = ""
+
+
+class NewPlannedMessage(NewMessage):
+    """With `send_at` it goes out then; without it is held for `hold_s`, so that it can be taken back. `despite`: also when
+    the customer has written, or the conversation was resolved, since. `everybody` as in a draft."""
+
+    send_at: AwareDatetime | None = None
+    hold_s: Annotated[int, Field(ge=1, le=60)] | None = None
+    despite: bool = False
+    everybody: bool = False
+
+
+class ChangePlannedMessage(Request):
+    """Absent leaves a thing as it is."""
+
+    expected_version: int
+    text: Annotated[str, StringConstraints(strip_whitespace=True, max_length=20_000)] | None = None
+    send_at: AwareDatetime | None = None
+    despite: bool | None = None
+
+
+class CancelPlannedMessage(Request):
+    """`gives_back`: its words are your draft then."""
+
+    gives_back: bool = True
+    writer: Writer = ""
+
+
+class CancelledMessage(Answer):
+    planned: PlannedView
+    draft: DraftView | None
+
+
+class Writing(Answer):
+    """What is being written in a conversation: your own draft (also without words, for its version), what colleagues have
+    begun, and what goes out later."""
+
+    mine: DraftView | None
+    others: list[DraftView]
+    planned: list[PlannedView]
 
 
 class Transfer(Request):
@@ -3017,3 +3109,92 @@ class SetNoticeRules(Request):
     zone: Annotated[str, StringConstraints(max_length=60)] | None = None
     quiet_states: Annotated[list[Literal["busy", "away"]], Field(max_length=5)] = []
     version: Annotated[int, Field(ge=0)]
+
+
+# --- two records of one person ------------------------------------------------------------------------------------------
+
+
+class NewMerge(Request):
+    """`other_id` becomes a part of the customer of the address. `choices`: field → what it shall say, where that is not what
+    the preview proposes. With the versions of the cards that were looked at: 409 `version_conflict` if one has changed."""
+
+    other_id: int
+    choices: Annotated[dict[str, Literal["ours", "theirs", "both"]], Field(max_length=60)] = {}
+    expected_version: int | None = None
+    expected_other_version: int | None = None
+
+
+class Merged(Answer):
+    """The merge, by which it can be undone, and the card as it is now."""
+
+    merge: MergeView
+    customer: CustomerView
+
+
+class Unmerged(Answer):
+    """Two again. `kept`: fields that had been filled from the other card and were changed since: they stay."""
+
+    customer: CustomerView
+    other: CustomerView
+    kept: list[str]
+
+
+# --- what other systems know ----------------------------------------------------------------------------------------------
+
+# A decimal number: up to twelve digits, and four after the point, as some currencies' smallest unit has.
+Amount = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^-?\d{1,12}(\.\d{1,4})?$")]
+
+
+class ActivityFields(Request):
+    """`source` names the system, `external_id` what is told of there: told again, it is changed. `amount` with its
+    `currency`, as "12500" or "49.90". `url`: where to read more of it, https only. `at`: when it happened; absent: now."""
+
+    source: Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[a-z0-9][a-z0-9._-]{0,39}$")]
+    external_id: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=120)]
+    kind: Literal["order", "payment", "visit", "delivery", "ticket", "other"]
+    title: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+    text: Annotated[str, StringConstraints(strip_whitespace=True, max_length=2_000)] = ""
+    amount: Amount | None = None
+    currency: Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[A-Z]{3}$")] | None = None
+    url: Annotated[str, StringConstraints(strip_whitespace=True, max_length=2_000)] | None = None
+    at: datetime | None = None
+
+
+class NewActivity(ActivityFields):
+    """Of the customer whose number or mailbox this is: exactly one of them."""
+
+    phone: Annotated[str, StringConstraints(strip_whitespace=True, max_length=254)] | None = None
+    email: Annotated[str, StringConstraints(strip_whitespace=True, max_length=254)] | None = None
+
+
+# --- many at once ---------------------------------------------------------------------------------------------------------
+
+
+class BulkAct(Request):
+    """One thing done to many conversations. What it needs: `tag` and `untag` the tags, `topic` the topic (null: none),
+    `priority` the minutes, `transfer` exactly one of agent and queue, `park` the instant."""
+
+    ids: Annotated[list[int], Field(min_length=1, max_length=50)]
+    action: Literal["resolve", "reopen", "release", "tag", "untag", "topic", "priority", "transfer", "park", "unpark"]
+    tags: Annotated[
+        list[Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=50)]],
+        Field(max_length=20),
+    ] = []
+    topic_id: int | None = None
+    priority: Annotated[int, Field(ge=-60, le=600)] | None = None
+    agent_id: int | None = None
+    queue_id: int | None = None
+    until: datetime | None = None
+
+
+class BulkItem(Answer):
+    """What became of one: the conversation as it is now, or why it stayed as it was."""
+
+    id: int
+    conversation: ConversationView | None
+    code: str | None = None
+    message: str | None = None
+
+
+class BulkAnswer(Answer):
+    items: list[BulkItem]

@@ -122,7 +122,14 @@ def _check_is_session(context: Context) -> None:
 async def update_me(context: Context, body: UpdateMe) -> UserView:
     viewer = context.viewer
     return await context.hub.database.transaction(
-        accounts.update_user, viewer, viewer.user_id, name=body.name, language=body.language, signature=body.signature
+        accounts.update_user,
+        viewer,
+        viewer.user_id,
+        name=body.name,
+        language=body.language,
+        signature=body.signature,
+        undo_mail_s=body.undo_mail_s,
+        undo_text_s=body.undo_text_s,
     )
 
 

@@ -22,6 +22,7 @@ from hub.store.stream import load_token
 from hub.timeline import channels, conversations, custom_fields, task_rows, topics
 from hub.web.api import Access, Context, endpoint
 from hub.web.schemas import Organisation, Snapshot
+from hub.writing import drafts
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +94,7 @@ def load_snapshot(tx: Tx, viewer: Viewer, most: int) -> Snapshot:
         tasks=task_rows.load_own(tx, viewer.user_id, viewer.queue_ids),
         notice_rules=notice_rules.load_rules(tx, viewer.user_id),
         custom_fields=custom_fields.load_fields(tx),
+        drafts=drafts.load_marks(tx, viewer.user_id),
     )
 
 

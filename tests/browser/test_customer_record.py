@@ -3,6 +3,7 @@ not resolved before what it needs is filled in."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import httpx2
@@ -36,8 +37,10 @@ class Admin:
 
 
 @pytest.fixture
-def admin(demo: HubProcess) -> Admin:
-    return Admin(demo.url)
+def admin(demo: HubProcess) -> Iterator[Admin]:
+    admin = Admin(demo.url)
+    yield admin
+    admin.client.close()
 
 
 def fact(page: Page, key: str) -> Locator:

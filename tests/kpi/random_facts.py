@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from random import Random
 
@@ -16,6 +16,7 @@ from hub.domain.events import (
     ConversationResolved,
     CustomerAnswered,
     CustomerJoined,
+    CustomerParted,
     FactEvent,
     OfferOver,
     QueueVisitEnded,
@@ -47,7 +48,8 @@ def draw_facts(random: Random, count: int = 150) -> list[FactEvent]:
     """In the order of a stream: mostly, but not always, that of their instants."""
     facts = [fact for number in range(1, count + 1) for fact in _draw(random, number)]
     facts += _spells(random)
-    facts += _joins(random)
+    theirs = [fact.conversation_id for fact in facts if isinstance(fact, ContactBegan) and fact.customer_id in (3, 4)]
+    facts += _joins(random, theirs)
     facts.sort(key=lambda fact: (_when(fact), repr(fact)))
     for _ in range(count // 10):
         one, other = random.randrange(len(facts)), random.randrange(len(facts))
@@ -56,7 +58,17 @@ def draw_facts(random: Random, count: int = 150) -> list[FactEvent]:
 
 
 def _when(fact: FactEvent) -> datetime:
-    names = ("resolved_at", "answered_at", "removed_at", "ended_at", "until", "sent_at", "arrived_at", "joined_at")
+    names = (
+        "resolved_at",
+        "answered_at",
+        "removed_at",
+        "ended_at",
+        "until",
+        "sent_at",
+        "arrived_at",
+        "joined_at",
+        "parted_at",
+    )
     found: list[datetime | None] = [getattr(fact, name, None) for name in names]
     return next(at for at in found if at is not None)
 
@@ -179,10 +191,18 @@ def _call(
     return facts
 
 
-def _joins(random: Random) -> list[FactEvent]:
-    """Of six customers three turn out to be others, the last of whom had become somebody else before, or does later."""
-    when = [FIRST + timedelta(seconds=random.randrange(DAYS * 86_400)) for _ in range(3)]
-    return [CustomerJoined(6, 5, when[0]), CustomerJoined(5, 2, when[1]), CustomerJoined(4, 3, when[2])]
+def _joins(random: Random, theirs: Sequence[int]) -> list[FactEvent]:
+    """Of six customers three turn out to be others, the last of whom had become somebody else before, or does later. One is
+    taken back, with half of the conversations (`theirs`: of both), and becomes a third."""
+    when = sorted(FIRST + timedelta(seconds=random.randrange(DAYS * 86_400)) for _ in range(5))
+    given_back = tuple(sorted(random.sample(theirs, len(theirs) // 2)))
+    return [
+        CustomerJoined(6, 5, when[0]),
+        CustomerJoined(5, 2, when[1]),
+        CustomerJoined(4, 3, when[2], 1),
+        CustomerParted(1, 4, 3, when[3], given_back),
+        CustomerJoined(4, 2, when[4], 2),
+    ]
 
 
 def _spells(random: Random) -> list[FactEvent]:

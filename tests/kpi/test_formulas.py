@@ -17,6 +17,7 @@ from hub.domain.events import (
     ConversationResolved,
     CustomerAnswered,
     CustomerJoined,
+    CustomerParted,
     FactEvent,
     OfferOver,
     QueueVisitEnded,
@@ -51,7 +52,9 @@ def keep(facts: Iterable[FactEvent]) -> list[Kept]:
             case ConversationResolved():
                 came = [one for one in facts if isinstance(one, ContactBegan)]
                 ended = [one for one in facts if isinstance(one, ConversationResolved)]
-                return what_followed(fact, came, ended, who_is(one for one in facts if isinstance(one, CustomerJoined)))
+                joins = [one for one in facts if isinstance(one, CustomerJoined)]
+                partings = [one for one in facts if isinstance(one, CustomerParted)]
+                return what_followed(fact, came, ended, who_is(joins, partings))
             case SegmentEnded():
                 return Extra(weighted_s=weigh(fact, [one for one in facts if isinstance(one, AgentSpellEnded)]))
             case CallSegmentEnded():
@@ -327,8 +330,12 @@ def came(number: int, episode: int, at: datetime, **others: object) -> ContactBe
     return replace(fact, **known | others)  # type: ignore[arg-type]
 
 
-def joined(customer_id: int, into_id: int) -> CustomerJoined:
-    return CustomerJoined(customer_id, into_id, NOON + 3 * DAY)
+def joined(customer_id: int, into_id: int, merge_id: int = 0) -> CustomerJoined:
+    return CustomerJoined(customer_id, into_id, NOON + 3 * DAY, merge_id)
+
+
+def parted(customer_id: int, into_id: int, merge_id: int, *conversation_ids: int) -> CustomerParted:
+    return CustomerParted(merge_id, customer_id, into_id, NOON + 4 * DAY, conversation_ids)
 
 
 REOPENED = (
@@ -373,6 +380,12 @@ def test_a_later_reopening_rewrites_no_first_resolution() -> None:
         ([resolved(1, NOON), came(2, 0, NOON + DAY, customer_id=8), joined(7, 9), joined(8, 9)], 7, 0, 0),
         ([resolved(1, NOON), came(2, 0, NOON + DAY, customer_id=8), joined(8, 6), joined(6, 7)], 7, 0, 0),
         ([resolved(1, NOON), came(2, 0, NOON + DAY, customer_id=8), joined(8, 6)], 7, 0, 1),
+        # They were two after all: also where it was called the other's meanwhile; and one again.
+        ([resolved(1, NOON), came(2, 0, NOON + DAY, customer_id=8), joined(8, 7, 1), parted(8, 7, 1)], 7, 0, 1),
+        ([resolved(1, NOON), came(2, 0, NOON + DAY), joined(8, 7, 1), parted(8, 7, 1, 2)], 7, 0, 1),
+        ([resolved(1, NOON), came(2, 0, NOON + DAY), joined(8, 7, 1), parted(8, 7, 1, 2), joined(8, 7, 2)], 7, 0, 0),
+        # Given back along with whoever had it then, and once more by itself.
+        ([resolved(1, NOON), came(2, 0, NOON + DAY), parted(9, 7, 2, 1, 2), parted(8, 9, 1, 2)], 7, 0, 1),
         # What a call is about is known when it is resolved: of two resolutions one was followed by the other.
         ([resolved(1, NOON), came(2, 0, NOON + DAY, topic_id=None), resolved(2, NOON + 2 * DAY)], 7, 0, 1 / 2),
         ([resolved(1, NOON), came(2, 0, NOON + DAY, topic_id=None), resolved(2, NOON + 2 * DAY, topic_id=2)], 7, 0, 1),

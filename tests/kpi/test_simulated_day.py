@@ -32,6 +32,7 @@ from hub.domain.events import (
     ConversationResolved,
     CustomerAnswered,
     CustomerJoined,
+    CustomerParted,
     FactEvent,
     OfferOver,
     QueueVisitEnded,
@@ -126,7 +127,11 @@ class Day:
         """Every third contact is about one thing, every third about another, of the rest nobody said."""
         topic_id = (None, LATE, PRICE)[told.contact % 3]
         for fact in self._facts(told):
-            yield fact if isinstance(fact, AgentSpellEnded | CustomerJoined) else replace(fact, topic_id=topic_id)
+            yield (
+                fact
+                if isinstance(fact, AgentSpellEnded | CustomerJoined | CustomerParted)
+                else replace(fact, topic_id=topic_id)
+            )
 
     def doing(self, at: datetime) -> dict[int, dict[str, object]]:
         """What each agent does then, as their row tells it."""

@@ -33,6 +33,7 @@ def canonical(snapshot: Json, frames: Iterable[Json]) -> Json:
             )
         },
         "kpi_alerts": {view["id"]: view for view in snapshot["kpi_alerts"]},
+        "drafts": {mark["conversation_id"]: mark for mark in snapshot["drafts"]},
     }
     numbers: Json = snapshot["numbers"]
     defaults: Json = snapshot["figure_defaults"]
@@ -113,6 +114,10 @@ def canonical(snapshot: Json, frames: Iterable[Json]) -> Json:
                     put("tasks", event["task"]["id"], event["task"])
                 case "notice_rules.changed":
                     notice_rules = max(notice_rules, event["rules"], key=lambda each: each["version"])
+                case "draft.begun":
+                    held["drafts"][event["draft"]["conversation_id"]] = event["draft"]
+                case "draft.ended":
+                    held["drafts"].pop(event["conversation_id"], None)
                 case "numbers.changed":
                     told = event["numbers"]
                     if told["user_id"] == user["id"] and numbers["as_of_seq"] <= told["as_of_seq"]:

@@ -261,6 +261,21 @@ class Day:
         now = (await self.ask(person, "GET", "/snapshot")).json()["notice_rules"]
         await self.ask(person, "PUT", "/me/notice-rules", now | {"silent": [self.chance.choice(["mention", "task"])]})
 
+    async def write_draft(self) -> None:
+        """Begun, written on or emptied; sometimes a colleague takes it over, or it waits for its time."""
+        found, person = await self.conversation(), self.anybody()
+        d = tables.draft.c
+        held = select(d.version).where(d.conversation_id == found, d.user_id == person.user_id)
+        body: Json = {"text": self.chance.choice(["", "We will", "We will see"]), "writer": "page"}
+        body["expected_version"] = await self.pick(held) or 0
+        await self.ask(person, "PUT", f"/conversations/{found or 0}/draft", body)
+        if self.chance.random() < 0.3:
+            take = {"expected_version": await self.pick(held) or 0}
+            await self.ask(self.anybody(), "POST", f"/conversations/{found or 0}/drafts/{person.user_id}/take", take)
+        if self.chance.random() < 0.3:
+            plan = {"text": "Until tomorrow", "hold_s": self.chance.choice([1, 60])}
+            await self.ask(person, "POST", f"/conversations/{found or 0}/planned-messages", plan)
+
     async def transfer(self) -> None:
         found = await self.conversation(tables.conversation.c.status == "open")
         to_queue = {"queue_id": self.chance.choice(self.queue_ids)}
@@ -428,6 +443,7 @@ class Day:
             self.settle_task: 5,
             self.read_inbox: 6,
             self.set_notices: 2,
+            self.write_draft: 8,
             self.transfer: 8,
             self.release: 3,
             self.resolve: 9,

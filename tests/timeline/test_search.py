@@ -79,10 +79,16 @@ async def customer(scene: Scene, name: str, *addresses: tuple[ContactKind, str],
         for kind, address in addresses:
             customers.add_contact_point(tx, made.id, kind, address)
         if text:
-            customers.rename(tx, made.id, None, {"note": text})
+            change_card(tx, made.id, note=text)
         return made.id
 
     return await scene.database.transaction(make)
+
+
+def change_card(tx: Tx, customer_id: int, /, **values: Any) -> None:
+    """As whoever changes a card does: the row, and the event that tells of it."""
+    tx.execute(update(tables.customer).where(tables.customer.c.id == customer_id).values(**values))
+    customers.emit_customer(tx, customer_id)
 
 
 # --- each kind is found -------------------------------------------------------------------------------------------------
@@ -183,6 +189,21 @@ async def test_a_customer_is_found_by_name_in_any_script_by_number_in_any_writin
     )
     await customer(scene, "Giorgi Beridze", (ContactKind.PHONE, "+995555987654"))
     assert [hit.customer_id for hit in await find(scene, sue, query, kind=HitKind.CUSTOMER)] == [wanted]
+
+
+async def test_a_customer_is_found_by_what_the_card_says_of_them(scene: Scene, sue: Viewer) -> None:
+    made = await customer(scene, "Ani")
+    card = {
+        "company": "Ромашка",
+        "town": "Gyumri",
+        "tags": ["wholesale"],
+        "fields": {"plan": "gold", "contract": 88123, "old": True},
+    }
+    await scene.database.transaction(change_card, made, **card)
+    for query in ("romashka", "gyumri", "wholesale", "gold", "88123"):
+        (hit,) = await find(scene, sue, query)
+        assert (hit.kind, hit.customer_id) == (HitKind.CUSTOMER, made)
+    assert await find(scene, sue, "true") == []
 
 
 async def test_who_is_called_just_so_comes_before_who_is_only_mentioned(scene: Scene, sue: Viewer) -> None:
@@ -309,7 +330,7 @@ async def test_what_is_one_agents_business_is_found_by_them_and_supervisors(scen
 async def test_a_new_name_is_found_and_the_old_one_no_more(scene: Scene, sue: Viewer) -> None:
     made = await customer(scene, "Anna Petrosyan")
     assert names(await find(scene, sue, "petrosyan")) == ["Anna Petrosyan"]
-    await scene.database.transaction(customers.rename, made, None, {"name": "Anna Sargsyan"})
+    await scene.database.transaction(change_card, made, name="Anna Sargsyan")
     assert names(await find(scene, sue, "sargsyan")) == ["Anna Sargsyan"]
     assert await find(scene, sue, "petrosyan") == []
 
@@ -360,7 +381,7 @@ async def busy_day(scene: Scene, viewer: Viewer) -> None:
         conversation_id = await scene.opened(f"Message {number}", sender=f"customer {number % 3}")
         await note(scene, viewer, conversation_id, f"Note {number}")
     made = await customer(scene, "Անի", (ContactKind.PHONE, "+37477123456"))
-    await scene.database.transaction(customers.rename, made, None, {"name": "Ani"})
+    await scene.database.transaction(change_card, made, name="Ani")
 
 
 async def test_an_index_made_anew_is_the_index_that_followed(

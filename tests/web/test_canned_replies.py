@@ -67,7 +67,7 @@ async def test_an_agent_shares_nothing(as_anna: Caller) -> None:
 async def test_the_preview_fills_in_and_names_faults(as_anna: Caller) -> None:
     good = await as_anna.post("/canned-replies/preview", {"language": "hy", "text": "Հարգելի {{customer.first_name}}"})
     bad = await as_anna.post("/canned-replies/preview", {"language": "hy", "text": "{{customer.x}}"})
-    filled = {"text": "Հարգելի Անի", "subject": None, "language": "hy", "missing": []}
+    filled: dict[str, Any] = {"text": "Հարգելի Անի", "subject": None, "language": "hy", "missing": []}
     assert good.json() == {"rendered": filled, "faults": {}}
     assert bad.json()["rendered"]["text"] == "{{customer.x}}"
     assert bad.json()["faults"] == {"text": "there is no {{customer.x}}"}

@@ -34,6 +34,8 @@ export function useAlertWords() {
       const kind = alert.data["survey"] as SurveyKind;
       return t("alert.low_score", { customer, score: t("surveys.of", { score: text(alert, "score"), most: SCALES[kind].at(-1) }) });
     }
+    if (alert.reason === "planned_stopped") return t("writing.alert_stopped", { customer });
+    if (alert.reason === "planned_taken") return t("writing.alert_taken", { customer, name: text(alert, "by") });
     // A step at nought seconds says that it came, not that it waited.
     if (Number(alert.data["elapsed_s"] ?? 1) < 1) return t("alert.came", { customer, topic: text(alert, "topic") || text(alert, "queue") });
     return alert.reason === "escalation" && clock ? t(`alert.${clock}`, { customer }) : t("alert.other", { customer });
@@ -55,6 +57,7 @@ export function useAlertWords() {
 
   /** What it is about, the queue it is in, and the ladder that says so. */
   const detail = (alert: AlertView): string => {
+    if (alert.reason === "planned_stopped") return t(`writing.why_${text(alert, "why")}`);
     if (alert.reason === "limit") return limitDetail(alert);
     if (alert.reason === "webhook_off") return t(`alert.webhook_off_${text(alert, "why")}`);
     if (alert.task_id !== null) return [alert.reason === "task_due" || alert.reason === "task_left" ? text(alert, "customer") : "", due(alert)].filter(Boolean).join(" · ");

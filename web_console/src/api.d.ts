@@ -1525,6 +1525,160 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/customers/{customer_id}/duplicates": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who may be the same person
+         * @description Customers of the same name, or with nearly the same mailbox, as far as you may see them; a few.
+         */
+        get: operations["list_duplicates"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/customers/{customer_id}/merge-preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What a merge would make
+         * @description Of the other into this one: the fields that both cards fill differently, and what is proposed for each.
+         */
+        get: operations["preview_merge"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/customers/{customer_id}/merges": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Whom they were found to be as well
+         * @description Newest first; what was undone is not among them.
+         */
+        get: operations["list_merges"];
+        put?: never;
+        /**
+         * Make two customers one
+         * @description The other's addresses, conversations and activities become this customer's, and its card leads here. It can be undone
+         *     exactly, at any time. 409 `version_conflict`, `merged`.
+         */
+        post: operations["merge_customers"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/customer-merges/{merge_id}/undo": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Two customers again
+         * @description Whatever was the other's is theirs again, and whatever has come since to their addresses goes with it. A field that
+         *     was filled from their card is taken back only if nobody has changed it since. 409 `merged_on`: this card itself was
+         *     merged into another since; undo that first.
+         */
+        post: operations["undo_merge"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/customers/{customer_id}/activities": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What other systems know
+         * @description Newest first.
+         */
+        get: operations["list_activities"];
+        put?: never;
+        /**
+         * Tell what a customer did
+         * @description Shown in the customer's timeline. Told again with the same `source` and `external_id` it is changed, so it may be sent
+         *     as often as you like. 429 after 600 in a minute.
+         */
+        post: operations["tell_activity"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/activities": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Tell what the customer of an address did
+         * @description The same for a system that knows its customers by `phone` or `email`. 404 `no_such_customer` where nobody has that
+         *     address here.
+         */
+        post: operations["tell_activity_by_address"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/bulk/conversations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Do one thing to many
+         * @description 50 at most at once. Each is done by itself, by the rules of doing it alone; `items`, in your order, say what became of
+         *     each: `conversation`, or `code` and `message`.
+         */
+        post: operations["act_on_many"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/attachments": {
         parameters: {
             query?: never;
@@ -4055,6 +4209,165 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/conversations/{conversation_id}/writing": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What is being written there */
+        get: operations["get_writing"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/conversations/{conversation_id}/draft": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Keep what you have typed
+         * @description Your own, one for each conversation. 409 `draft_changed` when another page of yours wrote since: read it first. Files
+         *     of it are kept while it stands.
+         */
+        put: operations["save_draft"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/conversations/{conversation_id}/drafts/{user_id}/take": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take over what a colleague began
+         * @description Their words are in your own draft then, below what you have begun; they are told, and may still write on.
+         */
+        post: operations["take_draft"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/conversations/{conversation_id}/planned-messages": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Answer later, or so that it can be taken back
+         * @description It is looked at as a message that goes now, and again when it does. With an Idempotency-Key a repeated request is the
+         *     same message.
+         */
+        post: operations["plan_message"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/planned-messages": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What you have planned
+         * @description All that has not gone out, the next one first; what was stopped among them.
+         */
+        get: operations["list_planned"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/planned-messages/{planned_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Another time, other words
+         * @description What was stopped waits again. Only its author changes what it says. 409 `planned_changed`, `planned_sent`.
+         */
+        patch: operations["change_planned"];
+        trace?: never;
+    };
+    "/api/v1/planned-messages/{planned_id}/send": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send it now
+         * @description Whatever came in between: you have seen it. 409 with the reason as code when nothing may be sent.
+         */
+        post: operations["send_planned"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/planned-messages/{planned_id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take it back
+         * @description 409 `planned_sent` if it has gone.
+         */
+        post: operations["cancel_planned"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -4086,6 +4399,55 @@ export interface components {
         ActivateRules: {
             /** @default null */
             expected_active_version: number | null;
+        };
+        /** @description Another system has told something of a customer, or told it anew. */
+        ActivityChanged: {
+            activity: components["schemas"]["ActivityView"];
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "activity.changed";
+        };
+        /**
+         * @description `source` names the system, `external_id` what is told of there: told again, it is changed. `amount` with its
+         *     `currency`, as "12500" or "49.90". `url`: where to read more of it, https only. `at`: when it happened; absent: now.
+         */
+        ActivityFields: {
+            source: string;
+            external_id: string;
+            /** @enum {string} */
+            kind: "order" | "payment" | "visit" | "delivery" | "ticket" | "other";
+            title: string;
+            /** @default  */
+            text: string;
+            /** @default null */
+            amount: string | null;
+            /** @default null */
+            currency: string | null;
+            /** @default null */
+            url: string | null;
+            /** @default null */
+            at: string | null;
+        };
+        /**
+         * @description What another system knows of a customer. `kind`: order, payment, visit, delivery, ticket or other. `amount`: a decimal
+         *     number as text, with its `currency` (ISO 4217).
+         */
+        ActivityView: {
+            id: number;
+            customer_id: number;
+            source: string;
+            external_id: string;
+            kind: string;
+            title: string;
+            text: string;
+            amount: string | null;
+            currency: string | null;
+            url: string | null;
+            /** Format: date-time */
+            at: string;
+            version: number;
         };
         /** @description Up to `as_of`. */
         AdherenceReport: {
@@ -4357,6 +4719,39 @@ export interface components {
         BrowserToken: {
             token: string;
         };
+        /**
+         * @description One thing done to many conversations. What it needs: `tag` and `untag` the tags, `topic` the topic (null: none),
+         *     `priority` the minutes, `transfer` exactly one of agent and queue, `park` the instant.
+         */
+        BulkAct: {
+            ids: number[];
+            /** @enum {string} */
+            action: "resolve" | "reopen" | "release" | "tag" | "untag" | "topic" | "priority" | "transfer" | "park" | "unpark";
+            /** @default [] */
+            tags: string[];
+            /** @default null */
+            topic_id: number | null;
+            /** @default null */
+            priority: number | null;
+            /** @default null */
+            agent_id: number | null;
+            /** @default null */
+            queue_id: number | null;
+            /** @default null */
+            until: string | null;
+        };
+        BulkAnswer: {
+            items: components["schemas"]["BulkItem"][];
+        };
+        /** @description What became of one: the conversation as it is now, or why it stayed as it was. */
+        BulkItem: {
+            id: number;
+            conversation: components["schemas"]["ConversationView"] | null;
+            /** @default null */
+            code: string | null;
+            /** @default null */
+            message: string | null;
+        };
         /** @description Who goes by a calendar: queues, and rules of the set in force, by name. */
         CalendarUseView: {
             queue_ids: number[];
@@ -4506,6 +4901,17 @@ export interface components {
             attempts: number;
             next_attempt_at: string | null;
         };
+        /** @description `gives_back`: its words are your draft then. */
+        CancelPlannedMessage: {
+            /** @default true */
+            gives_back: boolean;
+            /** @default  */
+            writer: string;
+        };
+        CancelledMessage: {
+            planned: components["schemas"]["PlannedView"];
+            draft: components["schemas"]["DraftView"] | null;
+        };
         /** @description A canned reply was made, changed or removed: whoever holds it asks for it again, and is answered what they may see. */
         CannedReplyChanged: {
             reply_id: number;
@@ -4562,6 +4968,16 @@ export interface components {
         ChangePassword: {
             current_password: string;
             new_password: string;
+        };
+        /** @description Absent leaves a thing as it is. */
+        ChangePlannedMessage: {
+            expected_version: number;
+            /** @default null */
+            text: string | null;
+            /** @default null */
+            send_at: string | null;
+            /** @default null */
+            despite: boolean | null;
         };
         /**
          * @description Absent leaves a thing as it is. `priority` counts in minutes of waiting; `pinned_agent_id` chooses who shall have
@@ -5071,9 +5487,106 @@ export interface components {
         };
         /** @enum {string} */
         Direction: "in" | "out" | "internal";
+        /**
+         * @description The viewer has begun to write somewhere. `writer` is the page of theirs that did. The words between begin and end are
+         *     no events: whoever shows them asks (GET …/writing).
+         */
+        DraftBegun: {
+            draft: components["schemas"]["DraftMark"];
+            writer: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "draft.begun";
+        };
+        /** @description It was sent, emptied, taken over by a colleague, or swept. */
+        DraftEnded: {
+            conversation_id: number;
+            writer: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "draft.ended";
+        };
+        /** @description `everybody`: its recipients are all who got the mail it answers. */
+        DraftMail: {
+            /**
+             * @default reply
+             * @enum {string}
+             */
+            kind: "reply" | "new" | "forward";
+            /** @default null */
+            subject: string | null;
+            /** @default null */
+            to: components["schemas"]["MailboxIn"][] | null;
+            /** @default [] */
+            cc: components["schemas"]["MailboxIn"][];
+            /** @default [] */
+            bcc: components["schemas"]["MailboxIn"][];
+            /** @default null */
+            about_entry_id: number | null;
+            /** @default true */
+            quote: boolean;
+            /** @default [] */
+            forwarded_attachment_ids: number[];
+            /** @default false */
+            everybody: boolean;
+        };
+        /** @description The viewer has begun something there. */
+        DraftMark: {
+            conversation_id: number;
+            /** Format: date-time */
+            began_at: string;
+        };
+        /**
+         * @description What somebody has typed in a conversation and not sent: an answer and a note. `began_at` is null when it holds no
+         *     words (any more). `writer`: the page that wrote last. `taken_by`: the colleague who took the words over, at `taken_at`.
+         */
+        DraftView: {
+            conversation_id: number;
+            user_id: number;
+            user_name: string;
+            text: string;
+            note: string;
+            attachments: components["schemas"]["AttachmentView"][];
+            mail: components["schemas"]["MailHeadView"] | null;
+            began_at: string | null;
+            /** Format: date-time */
+            updated_at: string;
+            writer: string;
+            taken_by: number | null;
+            taken_at: string | null;
+            version: number;
+        };
+        /** @description What somebody has typed in a conversation was saved: whoever shows it asks for it anew. `writer` is the page. */
+        Drafting: {
+            conversation_id: number;
+            user_id: number;
+            writer: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "drafting";
+        };
+        /** @description Somebody who may be the same person. `why`: name, or mailbox (nearly the same). */
+        DuplicateView: {
+            customer: components["schemas"]["CustomerView"];
+            why: string;
+        };
         EndTask: {
             /** @enum {string} */
             outcome: "done" | "dropped";
+        };
+        /**
+         * @description The draft that this was: its version as the page knows it. It ends with the message, in one transaction, unless another
+         *     page has written since.
+         */
+        EndedDraft: {
+            version: number;
+            writer: string;
         };
         /** @description A new line of a timeline, with its conversation as it is after that line. */
         EntryAdded: {
@@ -5621,7 +6134,7 @@ export interface components {
          * @enum {string}
          */
         How: "keyword" | "told" | "form" | "import" | "system";
-        HubEvent: components["schemas"]["EntryAdded"] | components["schemas"]["EntryChanged"] | components["schemas"]["ConversationChanged"] | components["schemas"]["ConversationHidden"] | components["schemas"]["CustomerChanged"] | components["schemas"]["CallChanged"] | components["schemas"]["OfferMade"] | components["schemas"]["OfferEnded"] | components["schemas"]["AgentChanged"] | components["schemas"]["QueueChanged"] | components["schemas"]["EstimateChanged"] | components["schemas"]["QueueLengthChanged"] | components["schemas"]["ChannelChanged"] | components["schemas"]["NumbersChanged"] | components["schemas"]["QueueNumbersChanged"] | components["schemas"]["TopicChanged"] | components["schemas"]["AlertChanged"] | components["schemas"]["SkillsChanged"] | components["schemas"]["AccessChanged"] | components["schemas"]["TeamChanged"] | components["schemas"]["TeamRemoved"] | components["schemas"]["TargetChanged"] | components["schemas"]["TargetRemoved"] | components["schemas"]["FigureDefaultsChanged"] | components["schemas"]["KpiAlertChanged"] | components["schemas"]["FiguresRemaking"] | components["schemas"]["CannedReplyChanged"] | components["schemas"]["AlertsSeen"] | components["schemas"]["TaskChanged"] | components["schemas"]["NoticeRulesChanged"] | components["schemas"]["CustomFieldChanged"] | components["schemas"]["CustomFieldRemoved"];
+        HubEvent: components["schemas"]["EntryAdded"] | components["schemas"]["EntryChanged"] | components["schemas"]["ConversationChanged"] | components["schemas"]["ConversationHidden"] | components["schemas"]["CustomerChanged"] | components["schemas"]["CallChanged"] | components["schemas"]["OfferMade"] | components["schemas"]["OfferEnded"] | components["schemas"]["AgentChanged"] | components["schemas"]["QueueChanged"] | components["schemas"]["EstimateChanged"] | components["schemas"]["QueueLengthChanged"] | components["schemas"]["ChannelChanged"] | components["schemas"]["NumbersChanged"] | components["schemas"]["QueueNumbersChanged"] | components["schemas"]["TopicChanged"] | components["schemas"]["AlertChanged"] | components["schemas"]["SkillsChanged"] | components["schemas"]["AccessChanged"] | components["schemas"]["TeamChanged"] | components["schemas"]["TeamRemoved"] | components["schemas"]["TargetChanged"] | components["schemas"]["TargetRemoved"] | components["schemas"]["FigureDefaultsChanged"] | components["schemas"]["KpiAlertChanged"] | components["schemas"]["FiguresRemaking"] | components["schemas"]["ActivityChanged"] | components["schemas"]["CannedReplyChanged"] | components["schemas"]["AlertsSeen"] | components["schemas"]["TaskChanged"] | components["schemas"]["NoticeRulesChanged"] | components["schemas"]["CustomFieldChanged"] | components["schemas"]["CustomFieldRemoved"] | components["schemas"]["DraftBegun"] | components["schemas"]["DraftEnded"] | components["schemas"]["PlannedChanged"];
         /** @description `skipped`: names of events that are no whole days, or recur in a way that is not guessed at. */
         IcalDays: {
             days: components["schemas"]["SpecialDayView"][];
@@ -5892,6 +6405,22 @@ export interface components {
             has_raw: boolean;
             remote_images: number;
         };
+        /**
+         * @description The head of a mail that is not sent yet. What is null the hub fills in when it is. `everybody`: the answer goes to
+         *     all who got the mail; `forwarded`: files of the conversation that go along.
+         */
+        MailHeadView: {
+            /** @enum {string} */
+            kind: "reply" | "new" | "forward";
+            everybody: boolean;
+            subject: string | null;
+            to: components["schemas"]["Mailbox"][] | null;
+            cc: components["schemas"]["Mailbox"][];
+            bcc: components["schemas"]["Mailbox"][];
+            about_entry_id: number | null;
+            quote: boolean;
+            forwarded: components["schemas"]["AttachmentView"][];
+        };
         MailSpan: {
             kind: components["schemas"]["SpanKind"];
             text: string;
@@ -5967,6 +6496,44 @@ export interface components {
             kind: "user" | "team" | "queue";
             id: number;
         };
+        /** @description A field of the card that the two fill differently. `choices`: ours, theirs, and both where there is room for both. */
+        MergeFieldView: {
+            name: string;
+            ours: string | number | string[] | {
+                [key: string]: string | number | string[] | null;
+            } | null;
+            theirs: string | number | string[] | {
+                [key: string]: string | number | string[] | null;
+            } | null;
+            choices: string[];
+            proposed: string;
+        };
+        /** @description What would be if `other` became a part of `customer`, which lives on. */
+        MergePreviewView: {
+            customer: components["schemas"]["CustomerView"];
+            other: components["schemas"]["CustomerView"];
+            fields: components["schemas"]["MergeFieldView"][];
+            conversations: number;
+            other_conversations: number;
+        };
+        /** @description Somebody was found to be the same as another, who lives on. `by_id` null and `reason` claim: a visitor said so. */
+        MergeView: {
+            id: number;
+            from_id: number;
+            from_name: string;
+            into_id: number;
+            /** Format: date-time */
+            at: string;
+            by_id: number | null;
+            by_name: string | null;
+            reason: string;
+            addresses: string[];
+        };
+        /** @description The merge, by which it can be undone, and the card as it is now. */
+        Merged: {
+            merge: components["schemas"]["MergeView"];
+            customer: components["schemas"]["CustomerView"];
+        };
         /** @description `is_gap`: no hub kept it, and `figures` is empty; never a zero. */
         MomentReportRow: {
             /** Format: date-time */
@@ -6009,6 +6576,28 @@ export interface components {
         };
         Mute: {
             muted: boolean;
+        };
+        /** @description Of the customer whose number or mailbox this is: exactly one of them. */
+        NewActivity: {
+            source: string;
+            external_id: string;
+            /** @enum {string} */
+            kind: "order" | "payment" | "visit" | "delivery" | "ticket" | "other";
+            title: string;
+            /** @default  */
+            text: string;
+            /** @default null */
+            amount: string | null;
+            /** @default null */
+            currency: string | null;
+            /** @default null */
+            url: string | null;
+            /** @default null */
+            at: string | null;
+            /** @default null */
+            phone: string | null;
+            /** @default null */
+            email: string | null;
         };
         /**
          * @description A limit: it breaks when the figure is beyond `raise_at` for `for_s` without a break, and is well again at `clear_at`
@@ -6259,6 +6848,21 @@ export interface components {
             forwarded_attachment_ids: number[];
         };
         /**
+         * @description `other_id` becomes a part of the customer of the address. `choices`: field → what it shall say, where that is not what
+         *     the preview proposes. With the versions of the cards that were looked at: 409 `version_conflict` if one has changed.
+         */
+        NewMerge: {
+            other_id: number;
+            /** @default {} */
+            choices: {
+                [key: string]: "ours" | "theirs" | "both";
+            };
+            /** @default null */
+            expected_version: number | null;
+            /** @default null */
+            expected_other_version: number | null;
+        };
+        /**
          * @description A reply to the customer: text, files, or both. `attachment_ids` come from POST /attachments; `mail` is for
          *     conversations by mail, where a plain reply needs none.
          */
@@ -6269,12 +6873,38 @@ export interface components {
             attachment_ids: number[];
             /** @default null */
             mail: components["schemas"]["NewMail"] | null;
+            /** @default null */
+            draft: components["schemas"]["EndedDraft"] | null;
         };
         /** @description `mentions`: who is named in the text, each by their name behind an @. */
         NewNote: {
             text: string;
             /** @default [] */
             mentions: components["schemas"]["Mention"][];
+            /** @default null */
+            draft: components["schemas"]["EndedDraft"] | null;
+        };
+        /**
+         * @description With `send_at` it goes out then; without it is held for `hold_s`, so that it can be taken back. `despite`: also when
+         *     the customer has written, or the conversation was resolved, since. `everybody` as in a draft.
+         */
+        NewPlannedMessage: {
+            /** @default  */
+            text: string;
+            /** @default [] */
+            attachment_ids: number[];
+            /** @default null */
+            mail: components["schemas"]["NewMail"] | null;
+            /** @default null */
+            draft: components["schemas"]["EndedDraft"] | null;
+            /** @default null */
+            send_at: string | null;
+            /** @default null */
+            hold_s: number | null;
+            /** @default false */
+            despite: boolean;
+            /** @default false */
+            everybody: boolean;
         };
         /**
          * @description Every fault is named by its field, as `steps.2.actions.0.queue_id`. Of a step `in_states` and the one of `after_s` and
@@ -6752,6 +7382,12 @@ export interface components {
             next_cursor: string | null;
         };
         /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
+        Page_ActivityView_: {
+            items: components["schemas"]["ActivityView"][];
+            /** @default null */
+            next_cursor: string | null;
+        };
+        /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
         Page_AgentView_: {
             items: components["schemas"]["AgentView"][];
             /** @default null */
@@ -6842,6 +7478,12 @@ export interface components {
             next_cursor: string | null;
         };
         /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
+        Page_DuplicateView_: {
+            items: components["schemas"]["DuplicateView"][];
+            /** @default null */
+            next_cursor: string | null;
+        };
+        /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
         Page_FlowView_: {
             items: components["schemas"]["FlowView"][];
             /** @default null */
@@ -6884,8 +7526,20 @@ export interface components {
             next_cursor: string | null;
         };
         /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
+        Page_MergeView_: {
+            items: components["schemas"]["MergeView"][];
+            /** @default null */
+            next_cursor: string | null;
+        };
+        /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
         Page_OwnSessionView_: {
             items: components["schemas"]["OwnSessionView"][];
+            /** @default null */
+            next_cursor: string | null;
+        };
+        /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
+        Page_PlannedView_: {
+            items: components["schemas"]["PlannedView"][];
             /** @default null */
             next_cursor: string | null;
         };
@@ -7006,6 +7660,52 @@ export interface components {
             position: number | null;
             ewt_s: number | null;
             opens_at: string | null;
+        };
+        /** @description A message that goes out later was planned, changed, stopped, sent or taken back. */
+        PlannedChanged: {
+            planned: components["schemas"]["PlannedView"];
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "planned.changed";
+        };
+        /**
+         * @description Where a message is that is to go out later.
+         *
+         *     WAITING    for its time
+         *     STOPPED    it does not go out by itself: something came in between, and the reason stands beside it
+         *     SENT       it stands in the timeline, and is on its way like any message
+         *     CANCELLED  taken back
+         * @enum {string}
+         */
+        PlannedState: "waiting" | "stopped" | "sent" | "cancelled";
+        /**
+         * @description A message that goes out at `send_at`, in its author's name. `is_held`: "send" was pressed a moment ago, and until then
+         *     it can be taken back. `despite`: also when the customer has written, or the conversation was resolved, since. STOPPED: it
+         *     does not go by itself, for `reason` (a machine word); `entry_id` is the line that it became.
+         */
+        PlannedView: {
+            id: number;
+            conversation_id: number;
+            customer_id: number;
+            author_id: number;
+            author_name: string;
+            is_held: boolean;
+            text: string;
+            attachments: components["schemas"]["AttachmentView"][];
+            mail: components["schemas"]["MailHeadView"] | null;
+            /** Format: date-time */
+            send_at: string;
+            despite: boolean;
+            state: components["schemas"]["PlannedState"];
+            reason: string | null;
+            detail: string | null;
+            entry_id: number | null;
+            client_key: string | null;
+            /** Format: date-time */
+            created_at: string;
+            version: number;
         };
         PolicyName: {
             id: number;
@@ -7767,6 +8467,23 @@ export interface components {
             /** @default null */
             expected_version: number | null;
         };
+        /**
+         * @description All of it: `text` and `attachment_ids` of the answer, `mail` where its head was changed, `note`. `expected_version` is
+         *     the one the page knows, 0 for none.
+         */
+        SaveDraft: {
+            /** @default  */
+            text: string;
+            /** @default  */
+            note: string;
+            /** @default [] */
+            attachment_ids: number[];
+            /** @default null */
+            mail: components["schemas"]["DraftMail"] | null;
+            expected_version: number;
+            /** @default  */
+            writer: string;
+        };
         SaveFigureDefaults: {
             service_level: string;
             threshold_s: number;
@@ -8190,6 +8907,7 @@ export interface components {
             tasks: components["schemas"]["TaskView"][];
             notice_rules: components["schemas"]["NoticeRulesView"];
             custom_fields: components["schemas"]["CustomFieldView"][];
+            drafts: components["schemas"]["DraftMark"][];
         };
         SnippetPart: {
             text: string;
@@ -8409,6 +9127,11 @@ export interface components {
              */
             kind: "tag";
             name: string;
+        };
+        TakeDraft: {
+            expected_version: number;
+            /** @default  */
+            writer: string;
         };
         TargetChanged: {
             target: components["schemas"]["TargetView"];
@@ -8632,6 +9355,12 @@ export interface components {
              */
             kind: "typing";
         };
+        /** @description Two again. `kept`: fields that had been filled from the other card and were changed since: they stay. */
+        Unmerged: {
+            customer: components["schemas"]["CustomerView"];
+            other: components["schemas"]["CustomerView"];
+            kept: string[];
+        };
         /**
          * @description `null` or absent leaves a thing as it is, but for `flow_id`: null is no menu. `settings` replaces all settings;
          *     `secrets` replaces those it names and leaves the others, an empty text removes one.
@@ -8764,6 +9493,10 @@ export interface components {
             language: string | null;
             /** @default null */
             signature: string | null;
+            /** @default null */
+            undo_mail_s: number | null;
+            /** @default null */
+            undo_text_s: number | null;
         };
         /** @description Replaces all. 409 `version_conflict` if somebody changed it meanwhile. */
         UpdatePolicy: {
@@ -8986,6 +9719,10 @@ export interface components {
             };
             /** @default null */
             desk_phone: string | null;
+            /** @default 10 */
+            undo_mail_s: number;
+            /** @default 0 */
+            undo_text_s: number;
         };
         /**
          * @description Which conversations; null and false ask nothing. `assignee`: me, none or a user's id; `tier`: at least this;
@@ -9036,7 +9773,7 @@ export interface components {
             in_browser: boolean;
             by_connect: boolean;
         };
-        VolatileEvent: components["schemas"]["Typing"] | components["schemas"]["Viewing"];
+        VolatileEvent: components["schemas"]["Typing"] | components["schemas"]["Viewing"] | components["schemas"]["Drafting"];
         /** @description What is so right now and never replayed. */
         VolatileFrame: {
             volatile: components["schemas"]["VolatileEvent"][];
@@ -9271,6 +10008,15 @@ export interface components {
             done: boolean;
             /** @default false */
             keep_open: boolean;
+        };
+        /**
+         * @description What is being written in a conversation: your own draft (also without words, for its version), what colleagues have
+         *     begun, and what goes out later.
+         */
+        Writing: {
+            mine: components["schemas"]["DraftView"] | null;
+            others: components["schemas"]["DraftView"][];
+            planned: components["schemas"]["PlannedView"][];
         };
     };
     responses: never;
@@ -12241,6 +12987,303 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["TimelinePage"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_duplicates: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                customer_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_DuplicateView_"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    preview_merge: {
+        parameters: {
+            query: {
+                other_id: number;
+            };
+            header?: never;
+            path: {
+                customer_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MergePreviewView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_merges: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                customer_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_MergeView_"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    merge_customers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                customer_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewMerge"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Merged"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    undo_merge: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                merge_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Unmerged"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_activities: {
+        parameters: {
+            query?: {
+                kind?: "order" | "payment" | "visit" | "delivery" | "ticket" | "other";
+                limit?: number;
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                customer_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_ActivityView_"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    tell_activity: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                customer_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ActivityFields"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ActivityView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    tell_activity_by_address: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewActivity"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ActivityView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    act_on_many: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BulkAct"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkAnswer"];
                 };
             };
             /** @description It failed; `code` says why */
@@ -17636,6 +18679,276 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["TaskView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_writing: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                conversation_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Writing"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    save_draft: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                conversation_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SaveDraft"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DraftView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    take_draft: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                conversation_id: number;
+                user_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TakeDraft"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DraftView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    plan_message: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key with the same body is carried out once. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                conversation_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewPlannedMessage"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlannedView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_planned: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_PlannedView_"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    change_planned: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                planned_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChangePlannedMessage"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlannedView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    send_planned: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                planned_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlannedView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    cancel_planned: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                planned_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CancelPlannedMessage"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CancelledMessage"];
                 };
             };
             /** @description It failed; `code` says why */

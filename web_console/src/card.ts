@@ -105,6 +105,11 @@ export function followed(drafts: Readonly<Record<string, FactValue>>, seen: Read
   return { drafts: next, seen: base, conflicts };
 }
 
+/** The fields that a conversation needs before it is resolved, and has not. */
+export function gapsOf(fields: Readonly<Record<string | number, CustomFieldView>>, conversation: { fields: Record<string, unknown> }): CustomFieldView[] {
+  return Object.values(fields).filter((field) => field.subject === "conversation" && field.required && field.active && !(field.key in conversation.fields));
+}
+
 // --- reading what was typed
 
 export type Shortcoming = "number" | "date" | "link";

@@ -134,6 +134,9 @@ export interface ConversationQuery {
 /** What a supervisor decides about waiting work; what is absent stays as it is, and no pin is null. */
 export type RoutingChange = Partial<Schemas["ChangeRouting"]>;
 
+/** One thing done to many; what the action does not need is left out. */
+export type BulkAct = Pick<Schemas["BulkAct"], "ids" | "action"> & Partial<Schemas["BulkAct"]>;
+
 /** What may interrupt what; a kind that interrupts nothing need not be named. */
 export type InterruptionRules = { interrupts: Partial<Record<ChannelKind, ChannelKind[]>>; exclusive: ChannelKind[] };
 
@@ -157,6 +160,17 @@ export const api = {
   removeView: (view_id: number) => take(client.DELETE("/api/v1/views/{view_id}", { params: { path: { view_id } } })),
   viewConversations: (view_id: number, query: { limit?: number; cursor?: string }) => take(client.GET("/api/v1/views/{view_id}/conversations", { params: { path: { view_id }, query } })),
 
+  // --- two records of one person, what other systems know, many at once
+  duplicates: (customer_id: number) => take(client.GET("/api/v1/customers/{customer_id}/duplicates", ofCustomer(customer_id))),
+  mergePreview: (customer_id: number, other_id: number) =>
+    take(client.GET("/api/v1/customers/{customer_id}/merge-preview", { params: { path: { customer_id }, query: { other_id } } })),
+  mergeCustomers: (customer_id: number, body: Schemas["NewMerge"]) => take(client.POST("/api/v1/customers/{customer_id}/merges", { ...ofCustomer(customer_id), body })),
+  merges: (customer_id: number) => take(client.GET("/api/v1/customers/{customer_id}/merges", ofCustomer(customer_id))),
+  undoMerge: (merge_id: number) => take(client.POST("/api/v1/customer-merges/{merge_id}/undo", { params: { path: { merge_id } } })),
+  activities: (customer_id: number, query: { limit?: number; cursor?: string }) =>
+    take(client.GET("/api/v1/customers/{customer_id}/activities", { params: { path: { customer_id }, query } })),
+  actOnMany: (body: BulkAct) => take(client.POST("/api/v1/bulk/conversations", { body: body as Schemas["BulkAct"] })),
+
   // --- conversations
   conversations: (query: ConversationQuery) => take(client.GET("/api/v1/conversations", { params: { query } })),
   conversation: (id: number) => take(client.GET("/api/v1/conversations/{conversation_id}", ofConversation(id))),
@@ -167,8 +181,8 @@ export const api = {
   setFields: (id: number, body: Schemas["SetFields"]) => take(client.PATCH("/api/v1/conversations/{conversation_id}/fields", { ...ofConversation(id), body })),
   sendMessage: (id: number, key: string, body: Schemas["NewMessage"]) =>
     take(client.POST("/api/v1/conversations/{conversation_id}/messages", { ...keyed(id, key), body })),
-  addNote: (id: number, key: string, text: string, mentions: Schemas["Mention"][] = []) =>
-    take(client.POST("/api/v1/conversations/{conversation_id}/notes", { ...keyed(id, key), body: { text, mentions } })),
+  addNote: (id: number, key: string, body: Schemas["NewNote"]) =>
+    take(client.POST("/api/v1/conversations/{conversation_id}/notes", { ...keyed(id, key), body })),
   removeParticipant: (conversation_id: number, user_id: number) =>
     take(client.DELETE("/api/v1/conversations/{conversation_id}/participants/{user_id}", { params: { path: { conversation_id, user_id } } })),
   claim: (id: number, expected_assignee_id: number | null) =>
@@ -338,6 +352,23 @@ export const api = {
   testSurvey: (body: Schemas["TestSurvey"]) => take(client.POST("/api/v1/surveys/test", { body })),
 };
 
+const ofPlanned = (planned_id: number) => ({ params: { path: { planned_id } } });
+
+/** Drafts, and what goes out later or can be taken back. */
+export const writingApi = {
+  load: (id: number) => take(client.GET("/api/v1/conversations/{conversation_id}/writing", ofConversation(id))),
+  save: (id: number, body: Schemas["SaveDraft"]) => take(client.PUT("/api/v1/conversations/{conversation_id}/draft", { ...ofConversation(id), body })),
+  take: (conversation_id: number, user_id: number, body: Schemas["TakeDraft"]) =>
+    take(client.POST("/api/v1/conversations/{conversation_id}/drafts/{user_id}/take", { params: { path: { conversation_id, user_id } }, body })),
+  plan: (id: number, key: string, body: Schemas["NewPlannedMessage"]) =>
+    take(client.POST("/api/v1/conversations/{conversation_id}/planned-messages", { ...keyed(id, key), body })),
+  mine: () => take(client.GET("/api/v1/me/planned-messages")),
+  change: (id: number, body: Partial<Schemas["ChangePlannedMessage"]> & { expected_version: number }) =>
+    take(client.PATCH("/api/v1/planned-messages/{planned_id}", { ...ofPlanned(id), body: body as Schemas["ChangePlannedMessage"] })),
+  sendNow: (id: number) => take(client.POST("/api/v1/planned-messages/{planned_id}/send", ofPlanned(id))),
+  cancel: (id: number, body: Schemas["CancelPlannedMessage"]) => take(client.POST("/api/v1/planned-messages/{planned_id}/cancel", { ...ofPlanned(id), body })),
+};
+
 const ofTeam = (team_id: number) => ({ params: { path: { team_id } } });
 const ofTarget = (target_id: number) => ({ params: { path: { target_id } } });
 const ofRule = (rule_id: number) => ({ params: { path: { rule_id } } });
@@ -430,18 +461,18 @@ export const attachmentUrl = (id: number) => `/api/v1/attachments/${id}/content`
 const KEEPALIVE_BYTES = 64 * 1024;
 
 /**
- * The same request as sendMessage, from a page that is going away: nobody waits for the answer, so it must be asked again with
- * the same key if the page comes back. False: it is too large to be sent that way (`spent`: bytes of those before it).
+ * A request of a page that is going away: nobody waits for the answer, so one with a key must be asked again if the page comes
+ * back. False: it is too large to be sent that way (`spent`: bytes of those before it).
  */
-export function sendAtParting(id: number, key: string, body: Schemas["NewMessage"], spent: number): number | false {
+export function sendAtParting(method: "POST" | "PUT", path: string, body: unknown, spent: number, key?: string): number | false {
   const content = JSON.stringify(body);
   const size = new TextEncoder().encode(content).length;
   if (spent + size > KEEPALIVE_BYTES) return false;
-  fetch(`/api/v1/conversations/${id}/messages`, {
-    method: "POST",
+  fetch(`/api/v1${path}`, {
+    method,
     keepalive: true,
     credentials: "same-origin",
-    headers: { "Content-Type": "application/json", "Idempotency-Key": key, "X-CSRF-Token": csrfToken },
+    headers: { "Content-Type": "application/json", "X-CSRF-Token": csrfToken, ...(key === undefined ? {} : { "Idempotency-Key": key }) },
     body: content,
   }).catch(() => undefined);
   return size;

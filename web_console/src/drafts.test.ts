@@ -1,20 +1,148 @@
-import { describe, expect, it } from "vitest";
+import { createPinia, setActivePinia } from "pinia";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 
-import { type Draft, isOvertaken } from "./drafts";
+import { ApiError, Unreachable, writingApi } from "./client";
+import { type Copy, type Draft, EMPTY, reconciled, useDrafts } from "./drafts";
+import type { DraftView, UserView } from "./events";
+import { useHub } from "./hub";
 
-const draft = (text: string): Draft => ({ text, note: "", attachments: [], mail: null });
-const kept = (text: string) => (text === "" ? null : JSON.stringify(draft(text)));
+const AT = "2026-11-26T10:00:00Z";
+const draft = (text: string): Draft => ({ ...EMPTY, text });
+const copy = (text: string, base: string, changes: Partial<Copy> = {}): Copy => ({ ...draft(text), base: draft(base), version: 3, typedAt: AT, aside: null, ...changes });
 
-describe("a draft of two tabs", () => {
+function view(text: string, version: number, changes: Partial<DraftView> = {}): DraftView {
+  return {
+    conversation_id: 10, user_id: 1, user_name: "Նարե", text, note: "", attachments: [], mail: null, began_at: text ? AT : null, updated_at: AT,
+    writer: "other", taken_by: null, taken_at: null, version, ...changes,
+  };
+}
+
+describe("a draft on two devices", () => {
   it.each([
-    ["was sent from the other", "Barev", "Barev", "", true],
-    ["was written on in the other", "Bar", "Bar", "Barev", true],
-    ["was begun in the other", "", "", "Barev", true],
-    ["was sent from the other while something else was written here", "Barev, Ani", "Barev", "", false],
-    ["is the same in both", "Barev", "Barev", "Barev", false],
-  ])("%s", (_what, here, before, after, follows) => {
-    const event = { key: "hub.draft.1.10", oldValue: kept(before), newValue: kept(after) };
-    expect(isOvertaken(1, 10, draft(here), event)).toBe(follows);
-    expect(isOvertaken(1, 11, draft(here), event)).toBe(false);
+    ["was written on elsewhere", copy("At", "At"), view("At nine", 4), "At nine", null],
+    ["was sent elsewhere", copy("At", "At"), view("", 4), "", null],
+    ["was swept at the hub", copy("At", "At"), null, "", null],
+    ["was sent elsewhere while this one wrote on", copy("At nine", "At"), view("", 4), "At nine", null],
+    ["goes on here where it ends there", copy("At nine.", "At"), view("At nine", 4), "At nine.", null],
+    ["goes on there where it ends here", copy("At n", "At"), view("At nine", 4), "At nine", null],
+    ["is newer here", copy("At ten", "At", { typedAt: "2026-11-26T10:00:01Z" }), view("At nine", 4), "At ten", "At nine"],
+    ["is newer there", copy("At ten", "At", { typedAt: "2026-11-26T09:59:59Z" }), view("At nine", 4), "At nine", "At ten"],
+    ["is as it was", copy("At ten", "At"), view("At", 3), "At ten", null],
+    ["was taken over by a colleague", copy("At", "At"), view("At", 4, { taken_by: 2 }), "", null],
+    ["was taken over by a colleague while this one wrote on", copy("At nine", "At"), view("At", 4, { taken_by: 2 }), "At nine", null],
+  ])("%s", (_what, held, told, text, aside) => {
+    const after = reconciled(held, told);
+    expect(after.text).toBe(text);
+    expect(after.aside?.text ?? null).toBe(aside);
+    expect(reconciled(after, told)).toEqual(after);
+  });
+});
+
+describe("the copy on this device", () => {
+  const pages: ReturnType<typeof useDrafts>[] = [];
+  function page() {
+    setActivePinia(createPinia());
+    const hub = useHub();
+    hub.user = { id: 1 } as UserView;
+    hub.status = "live";
+    pages.push(useDrafts());
+    return useDrafts();
+  }
+
+  beforeEach(() => {
+    vi.useFakeTimers();
+    localStorage.clear();
+  });
+  afterEach(() => {
+    pages.splice(0).forEach((each) => each.$dispose());
+    vi.useRealTimers();
+    vi.restoreAllMocks();
+  });
+
+  it("goes to the hub about a second after the last key, with the version that is known", async () => {
+    const save = vi.spyOn(writingApi, "save").mockImplementation((_id, body) => Promise.resolve(view(body.text ?? "", (body.expected_version ?? 0) + 1)));
+    const drafts = page();
+    drafts.keep(10, draft("A"));
+    drafts.keep(10, draft("At"));
+    expect(drafts.states.get(10)).toBe("saving");
+    await vi.advanceTimersByTimeAsync(1_000);
+    drafts.keep(10, draft("At nine"));
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(save.mock.calls.map(([, body]) => [body.text, body.expected_version])).toEqual([["At", 0], ["At nine", 1]]);
+    expect(drafts.states.get(10)).toBe("saved");
+  });
+
+  it("stays when the line is lost, says so, outlives the page and goes when it can", async () => {
+    vi.spyOn(writingApi, "save").mockRejectedValue(new Unreachable("away"));
+    const before = page();
+    before.keep(10, draft("At nine"));
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(before.states.get(10)).toBe("waiting");
+    before.$dispose();
+    vi.restoreAllMocks();
+    const save = vi.spyOn(writingApi, "save").mockImplementation((_id, body) => Promise.resolve(view(body.text ?? "", 1)));
+    vi.spyOn(writingApi, "load").mockResolvedValue({ mine: null, others: [], planned: [] });
+    const after = page();
+    after.look(10);
+    expect(after.find(10).text).toBe("At nine");
+    await vi.advanceTimersByTimeAsync(3_000);
+    expect(save).toHaveBeenCalledOnce();
+    expect(after.states.get(10)).toBe("saved");
+  });
+
+  it("overwrites nothing that another device has written", async () => {
+    vi.spyOn(writingApi, "save").mockRejectedValueOnce(new ApiError(409, "draft_changed", "no", {}, null));
+    vi.spyOn(writingApi, "load").mockResolvedValue({ mine: view("At nine", 4), others: [], planned: [] });
+    const drafts = page();
+    vi.setSystemTime("2026-11-26T10:00:05Z");
+    drafts.keep(10, draft("At ten"));
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(drafts.find(10).text).toBe("At ten");
+    expect(drafts.asides.get(10)?.text).toBe("At nine");
+    drafts.settle(10, "add");
+    expect(drafts.find(10).text).toBe("At ten\n\nAt nine");
+    expect(drafts.asides.size).toBe(0);
+  });
+
+  it("is left alone while its message is on its way, and ends with it", async () => {
+    const save = vi.spyOn(writingApi, "save").mockImplementation((_id, body) => Promise.resolve(view(body.text ?? "", (body.expected_version ?? 0) + 1)));
+    const drafts = page();
+    drafts.keep(10, { ...draft("At nine"), note: "VIP" });
+    await vi.advanceTimersByTimeAsync(1_000);
+    const ending = drafts.begin(10);
+    expect(ending).toMatchObject({ version: 1 });
+    drafts.keep(10, { ...EMPTY, note: "VIP" });
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect(save).toHaveBeenCalledOnce();
+    drafts.finish(10, "answer", ending, true);
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect(save).toHaveBeenCalledOnce();
+    drafts.keep(10, { ...draft("P.S."), note: "VIP" });
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(save.mock.lastCall?.[1]).toMatchObject({ text: "P.S.", expected_version: 2 });
+  });
+
+  it("is what stands in the field again when its message was refused", async () => {
+    vi.spyOn(writingApi, "save").mockImplementation((_id, body) => Promise.resolve(view(body.text ?? "", (body.expected_version ?? 0) + 1)));
+    const drafts = page();
+    drafts.keep(10, draft("At nine"));
+    await vi.advanceTimersByTimeAsync(1_000);
+    const ending = drafts.begin(10);
+    drafts.keep(10, EMPTY);
+    drafts.finish(10, "answer", ending, false);
+    drafts.giveBack(10, draft("At nine"));
+    expect(drafts.find(10).text).toBe("At nine");
+  });
+
+  it("follows what another page of this browser types, unless something else was typed here", () => {
+    const drafts = page();
+    drafts.keep(10, draft("At"));
+    const before = localStorage.getItem("hub.draft.1.10");
+    const after = JSON.stringify(copy("At nine", "At"));
+    window.dispatchEvent(new StorageEvent("storage", { key: "hub.draft.1.10", oldValue: before, newValue: after }));
+    expect(drafts.find(10).text).toBe("At nine");
+    drafts.keep(10, draft("At ten"));
+    window.dispatchEvent(new StorageEvent("storage", { key: "hub.draft.1.10", oldValue: after, newValue: null }));
+    expect(drafts.find(10).text).toBe("At ten");
   });
 });

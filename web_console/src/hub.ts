@@ -11,15 +11,17 @@ import { computed, reactive, ref, shallowRef } from "vue";
 import { newestFirst, pagesAmong } from "./alerts";
 import { api, ApiError, everything, setCsrfToken, whenSessionEnds } from "./client";
 import { byUrgency } from "./deadlines";
-import type { AlertView, ConversationView, EntryView, HubEvent, OfferView, UserView, VolatileEvent } from "./events";
+import type { AlertView, ConversationView, EntryView, HubEvent, OfferView, PlannedView, UserView, VolatileEvent } from "./events";
 import {
   apply,
   applyFrame,
   type HubState,
   initial,
   openConversations,
+  withActivities,
   withConversations,
   withCustomer,
+  withStanding,
   withTimelinePage,
   withTimelineWanted,
   withoutEnded,
@@ -30,6 +32,7 @@ import { complaintsAmong } from "./topics";
 /** How long somebody counts as typing after the last word of it: they tell every 3 s. */
 const TYPING_MS = 5_000;
 const TIMELINE_PAGE = 50;
+const ACTIVITIES_PAGE = 100;
 /** The hub did not answer at the page's start. */
 const TRY_AGAIN_MS = 10_000;
 /** How long a timeline waits for the server's word that we are told of this customer before it is asked for anyway. */
@@ -58,6 +61,10 @@ export const useHub = defineStore("hub", () => {
   const skew_ms = ref(0);
   const typists = reactive(new Map<number, Typist[]>());
   const viewers = reactive(new Map<number, readonly number[]>());
+  /** The newest word that somebody's draft was saved, for whoever shows it. */
+  const drafting = shallowRef<Extract<VolatileEvent, { kind: "drafting" }> | null>(null);
+  /** How many snapshots have come: what was asked for beside one is asked for again. */
+  const snapshots = ref(0);
   /** Newest entries that came live, for whoever announces them. */
   const arrivals = shallowRef<readonly HubEvent[]>([]);
 
@@ -72,6 +79,7 @@ export const useHub = defineStore("hub", () => {
         skew_ms.value = Date.parse(snapshot.at) - Date.now();
         state.value = initial(snapshot, state.value ?? undefined);
         user.value = snapshot.user;
+        snapshots.value += 1;
         // What fails here is asked for again with the next snapshot; until then the timeline is marked as stale.
         refreshWatched().catch(() => undefined);
         // Of very much open work the snapshot carries the newest; complaints and what burns are never left out.
@@ -80,6 +88,7 @@ export const useHub = defineStore("hub", () => {
       },
       apply(frames) {
         if (!state.value) return;
+        const wasStale = isStale();
         state.value = frames.reduce(applyFrame, state.value);
         user.value = state.value.user;
         arrivals.value = frames.flatMap((frame) => frame.events);
@@ -87,6 +96,8 @@ export const useHub = defineStore("hub", () => {
           if (event.kind === "entry.added") stopTyping(event.entry.conversation_id, event.entry.author.user_id);
         }
         if (state.value.mustResync) queueMicrotask(() => stream.resync());
+        // Once: what fails is asked for again with the next snapshot.
+        else if (isStale() && !wasStale) refreshWatched().catch(() => undefined);
       },
       volatile(events) {
         events.forEach(notice);
@@ -126,6 +137,7 @@ export const useHub = defineStore("hub", () => {
 
   function notice(event: VolatileEvent): void {
     if (event.kind === "viewing") viewers.set(event.customer_id, event.user_ids);
+    else if (event.kind === "drafting") drafting.value = event;
     else {
       const others = (typists.get(event.conversation_id) ?? []).filter((each) => each.userId !== event.user_id);
       const typist = { userId: event.user_id, name: event.name, until: Date.now() + TYPING_MS };
@@ -198,6 +210,8 @@ export const useHub = defineStore("hub", () => {
   // --- the card that is open
 
   const watched = ref<number | null>(null);
+  /** Where the older activities of a customer begin; null: there are none. */
+  const activityCursors = new Map<number, string | null>();
   let watchAnswered: (() => void) | undefined;
 
   /** Opens a customer's card: tells the server, then loads the card and the newest page of the timeline. */
@@ -211,19 +225,33 @@ export const useHub = defineStore("hub", () => {
     await refreshWatched();
   }
 
+  /** Lines have come to the open timeline, or left it, in another way than one by one. */
+  function isStale(): boolean {
+    return watched.value !== null && state.value?.timelines[watched.value]?.stale === true;
+  }
+
   async function refreshWatched(): Promise<void> {
     const customerId = watched.value;
     if (customerId === null) return;
-    const [card, page] = await Promise.all([
+    const before = new Set(Object.values(state.value?.activities ?? {}).map((each) => each.id));
+    const [card, page, told] = await Promise.all([
       api.customer(customerId),
       api.customerTimeline(customerId, { limit: TIMELINE_PAGE }),
+      api.activities(customerId, { limit: ACTIVITIES_PAGE }),
     ]);
     if (!state.value) return;
+    if (card.customer.id !== customerId) {
+      // This card was found to be a part of another: that one is looked at from now on.
+      state.value = withCustomer(state.value, card.customer);
+      if (watched.value === customerId) await watch(card.customer.id);
+      return;
+    }
     const known = withConversations(withCustomer(state.value, card.customer), [
       ...card.conversations,
       ...page.conversations,
     ]);
-    state.value = withTimelinePage(known, customerId, page, "newest");
+    state.value = withActivities(withTimelinePage(known, customerId, page, "newest"), customerId, told.items, before);
+    activityCursors.set(customerId, told.next_cursor);
     viewers.set(customerId, card.viewer_ids);
   }
 
@@ -231,8 +259,13 @@ export const useHub = defineStore("hub", () => {
     const cursor = state.value?.timelines[customerId]?.olderCursor;
     if (!cursor) return;
     const page = await api.customerTimeline(customerId, { limit: TIMELINE_PAGE, cursor });
+    const more = activityCursors.get(customerId);
+    const told = more ? await api.activities(customerId, { limit: ACTIVITIES_PAGE, cursor: more }) : null;
     if (!state.value) return;
     state.value = withTimelinePage(withConversations(state.value, page.conversations), customerId, page, "older");
+    if (!told) return;
+    state.value = withActivities(state.value, customerId, told.items);
+    activityCursors.set(customerId, told.next_cursor);
   }
 
   /** Older lines, fetched by themselves, that reach up to what is held: from here on they are of it. */
@@ -242,6 +275,10 @@ export const useHub = defineStore("hub", () => {
 
   async function loadTroubled(): Promise<void> {
     learnConversations(await everything((cursor) => api.conversations({ troubled: true, limit: 200, ...(cursor === undefined ? {} : { cursor }) })));
+  }
+
+  function learnStanding(conversationId: number, planned: readonly PlannedView[]): void {
+    if (state.value) state.value = withStanding(state.value, conversationId, planned);
   }
 
   function learnConversations(conversations: readonly ConversationView[]): void {
@@ -290,6 +327,12 @@ export const useHub = defineStore("hub", () => {
 
   // --- what the agent does: each answer is learnt as the event it stands for
 
+  /** One's own account, as an answer tells it: no event does. */
+  function learnMe(me: UserView): void {
+    user.value = me;
+    if (state.value) state.value = { ...state.value, user: me };
+  }
+
   const changed = (conversation: ConversationView) => {
     learn({ kind: "conversation.changed", conversation });
     return conversation;
@@ -328,11 +371,11 @@ export const useHub = defineStore("hub", () => {
   }
 
   return {
-    session, user, state, status, trueAt, skew_ms, typists, viewers, arrivals, watched,
+    session, user, state, status, trueAt, skew_ms, typists, viewers, drafting, snapshots, arrivals, watched,
     isScreen, signedInUntil, stay, becomeScreen,
-    resume, signIn, signOut, learn, forget, learnConversations, findConversation, watch, loadOlder, joinOlder, refreshWatched,
+    resume, signIn, signOut, learn, forget, learnStanding, learnConversations, findConversation, watch, loadOlder, joinOlder, refreshWatched,
     me, mine, queued, complaints, pages, alerts, allOpen, myOffers, writableChannels, live, isSupervisor, isAdmin,
-    setMyState, acceptOffer, declineOffer, claim, release, resolve, reopen, park, unpark, transfer, seeAlert, settleDelivery,
+    setMyState, acceptOffer, declineOffer, claim, release, resolve, reopen, park, unpark, transfer, seeAlert, settleDelivery, learnMe,
     reconnect: () => stream.start(),
   };
 });

@@ -1,12 +1,12 @@
 import { createPinia, setActivePinia } from "pinia";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 
-import { api, ApiError, Unreachable } from "./client";
-import { findDraft, keepDraft } from "./drafts";
-import type { EntryView, UserView } from "./events";
+import { api, ApiError, Unreachable, writingApi } from "./client";
+import { EMPTY, useDrafts } from "./drafts";
+import type { EntryView, PlannedView, UserView } from "./events";
 import { useHub } from "./hub";
 import { freshDraft } from "./mail";
-import { HOLD_MS, useOutgoing } from "./outgoing";
+import { useOutgoing } from "./outgoing";
 
 const DRAFT = { kind: "message", conversationId: 10, customerId: 7, channelId: "sms", text: "Բարև", attachments: [] } as const;
 
@@ -89,99 +89,73 @@ describe("what is on its way", () => {
   });
 });
 
-const MAIL = { ...DRAFT, channelId: "email", text: "The answer", attachments: [], mail: freshDraft({ address: "aram@x.am", name: "Արամ" }, "Order") };
+const MAIL = { ...DRAFT, channelId: "email", text: "The answer", attachments: [], mail: freshDraft({ address: "aram@x.am", name: "Արամ" }, "Order"), holdS: 10 };
 
-describe("a mail", () => {
-  function sends() {
-    const sent: { key: string; text: string }[] = [];
-    vi.spyOn(api, "sendMessage").mockImplementation((_id, key, body) => {
-      sent.push({ key, text: body.text });
-      return Promise.resolve(stored(key));
+describe("what can be undone, or goes out later", () => {
+  function plans() {
+    const planned: { key: string; body: Parameters<typeof writingApi.plan>[2] }[] = [];
+    vi.spyOn(writingApi, "plan").mockImplementation((_id, key, body) => {
+      planned.push({ key, body });
+      return Promise.resolve({ id: planned.length, conversation_id: 10, client_key: key, is_held: body.send_at === null, state: "waiting", author_id: 1, version: 1 } as PlannedView);
     });
-    return sent;
+    return planned;
   }
 
-  it("is held for some seconds, then sent with its head", async () => {
-    const sent = sends();
+  it("is the hub's at once, which holds it", async () => {
+    const planned = plans();
     const outgoing = setUp();
     outgoing.add(MAIL);
-    await vi.advanceTimersByTimeAsync(HOLD_MS - 1);
-    expect(outgoing.items).toMatchObject([{ state: "held" }]);
-    expect(sent).toEqual([]);
-    await vi.advanceTimersByTimeAsync(1);
-    expect(sent).toHaveLength(1);
-    expect(api.sendMessage).toHaveBeenCalledWith(10, sent[0]?.key, expect.objectContaining({ mail: expect.objectContaining({ kind: "new", subject: "Order" }) }));
-    expect(outgoing.items).toEqual([]);
-  });
-
-  it("that is undone goes back into its draft, above what was begun since, and is never sent", async () => {
-    const sent = sends();
-    const outgoing = setUp();
-    outgoing.add(MAIL);
-    keepDraft(1, 10, { text: "begun", note: "a note", attachments: [], mail: null });
-    expect(outgoing.undo()).toMatchObject({ text: "The answer" });
-    await vi.advanceTimersByTimeAsync(60_000);
-    expect(sent).toEqual([]);
-    expect(outgoing.items).toEqual([]);
-    expect(findDraft(1, 10)).toEqual({ text: "The answer\n\nbegun", note: "a note", attachments: [], mail: MAIL.mail });
-    expect(outgoing.returned).toMatchObject({ conversationId: 10 });
-    expect(outgoing.undo()).toBeNull();
-  });
-
-  it("leaves at once when something else is written after it, and in that order", async () => {
-    const sent = sends();
-    const outgoing = setUp();
-    outgoing.add(MAIL);
-    outgoing.add({ ...MAIL, text: "one more thing" });
     await settle();
-    expect(sent.map((each) => each.text)).toEqual(["The answer"]);
-    await vi.advanceTimersByTimeAsync(HOLD_MS);
-    expect(sent.map((each) => each.text)).toEqual(["The answer", "one more thing"]);
+    expect(planned).toMatchObject([{ body: { hold_s: 10, send_at: null, mail: { kind: "new", subject: "Order" } } }]);
+    expect(outgoing.items).toEqual([]);
   });
 
-  it("is sent when the page goes away, and asked for again with the same key when it comes back", async () => {
-    const sent = sends();
+  it("waits for its time at the hub", async () => {
+    const planned = plans();
+    setUp().add({ ...MAIL, sendAt: "2026-11-27T05:00:00Z", despite: true });
+    await settle();
+    expect(planned).toMatchObject([{ body: { hold_s: null, send_at: "2026-11-27T05:00:00Z", despite: true } }]);
+  });
+
+  it("is sent in parting as what it is, and asked for again with the same key when the page comes back", async () => {
+    vi.spyOn(writingApi, "plan").mockRejectedValue(new Unreachable("away"));
     const fetched = vi.spyOn(globalThis, "fetch").mockResolvedValue(new Response("{}"));
     const before = setUp();
     const { key } = before.add(MAIL);
+    await settle();
     window.dispatchEvent(new Event("pagehide"));
     const [url, request] = fetched.mock.calls.at(-1) as [string, RequestInit];
-    expect(url).toBe("/api/v1/conversations/10/messages");
+    expect(url).toBe("/api/v1/conversations/10/planned-messages");
     expect(request).toMatchObject({ keepalive: true, headers: { "Idempotency-Key": key } });
+    before.$dispose();
+    const planned = plans();
     const after = setUp();
     await settle();
-    expect(sent).toEqual([{ key, text: "The answer" }]);
+    expect(planned.map((each) => each.key)).toEqual([key]);
     expect(after.items).toEqual([]);
   });
 
-  it("that is too large to be sent in parting goes back into its draft", () => {
-    const fetched = vi.spyOn(globalThis, "fetch").mockResolvedValue(new Response("{}"));
+  it("goes before its conversation is resolved", async () => {
+    plans();
+    const now = vi.spyOn(writingApi, "sendNow").mockResolvedValue({ id: 1, state: "sent", version: 2 } as PlannedView);
     const outgoing = setUp();
-    outgoing.add({ ...MAIL, text: "ա".repeat(40_000) });
-    window.dispatchEvent(new Event("pagehide"));
-    expect(fetched).not.toHaveBeenCalled();
-    expect(outgoing.items).toEqual([]);
-    expect(findDraft(1, 10).text).toHaveLength(40_000);
-  });
-
-  it("leaves before its conversation is resolved, and others stay", async () => {
-    const sent = sends();
-    const outgoing = setUp();
+    useHub().state = { planned: {}, timelines: {} } as never;
     outgoing.add(MAIL);
-    outgoing.add({ ...MAIL, conversationId: 11, text: "elsewhere" });
     expect(await outgoing.flush(10)).toBe(true);
-    expect(sent.map((each) => each.text)).toEqual(["The answer"]);
-    expect(outgoing.items).toMatchObject([{ text: "elsewhere", state: "held" }]);
+    expect(now).toHaveBeenCalledWith(1);
+    expect(await outgoing.flush(11)).toBe(true);
+    expect(now).toHaveBeenCalledOnce();
   });
 
   it("that was refused can be changed", async () => {
-    vi.spyOn(api, "sendMessage").mockRejectedValue(new ApiError(422, "invalid", "no", { "mail.to": "is not an address" }, null));
+    vi.spyOn(writingApi, "plan").mockRejectedValue(new ApiError(422, "invalid", "no", { "mail.to": "is not an address" }, null));
     const outgoing = setUp();
     const { key } = outgoing.add(MAIL);
     expect(await outgoing.flush()).toBe(false);
     expect(outgoing.items).toMatchObject([{ state: "failed", detail: "is not an address" }]);
-    outgoing.undo(key);
+    useDrafts().keep(10, { ...EMPTY, text: "begun", note: "a note" });
+    outgoing.edit(key);
     expect(outgoing.items).toEqual([]);
-    expect(findDraft(1, 10).text).toBe("The answer");
+    expect(useDrafts().find(10)).toEqual({ text: "The answer\n\nbegun", note: "a note", attachments: [], mail: MAIL.mail });
   });
 });

@@ -4,18 +4,17 @@
  * Each carries a key of its own, sent as Idempotency-Key: when an answer is lost the same request goes out again and the hub
  * stores it once. It leaves this list when an entry with that client_key is in the timeline, whichever came first, answer or
  * event. What the hub refuses stays here with the reason and its text until the agent sends it again or discards it. The list
- * lives in sessionStorage, so a reload loses nothing either.
+ * lives in sessionStorage, so a reload loses nothing either, and its draft ends at the hub only when the hub has it.
  *
- * A mail is held back for HOLD_MS, in which it can be undone: its text, head and files go back into the draft. Whatever comes
- * next in its conversation sends it at once, so that order is kept. When the page goes away, what is held or waits is sent by
- * requests that outlive the page; what is too large for them goes back into the draft, which outlives it, too.
+ * What goes out later, or can be undone for some seconds, is the hub's as soon as it has it (`planned.changed`). When the page
+ * goes away, what waits is sent by requests that outlive the page.
  */
 import { defineStore } from "pinia";
-import { computed, onScopeDispose, ref, shallowRef, watch } from "vue";
+import { computed, onScopeDispose, ref, watch } from "vue";
 
-import { api, ApiError, sendAtParting, Unreachable } from "./client";
-import { giveBack } from "./drafts";
-import type { AttachmentView, EntryView, Mention } from "./events";
+import { api, ApiError, sendAtParting, Unreachable, writingApi } from "./client";
+import { useDrafts } from "./drafts";
+import type { AttachmentView, EntryView, Mention, PlannedView } from "./events";
 import { useHub } from "./hub";
 import { asNewMail, type MailDraft } from "./mail";
 
@@ -32,15 +31,18 @@ export interface Outgoing {
   /** Who is named in a note. */
   mentions?: Mention[];
   at: string;
-  /** Until when it can be undone; server time. */
-  heldUntil: string | null;
-  state: "held" | "sending" | "waiting" | "failed";
+  /** It goes out at this time, or can be undone for so many seconds; none of both: at once. */
+  sendAt: string | null;
+  holdS: number;
+  /** Also when the customer has written, or the conversation was resolved, by then. */
+  despite: boolean;
+  /** The draft that it was, as the hub knows it. */
+  draft: { version: number; writer: string } | null;
+  state: "sending" | "waiting" | "failed";
   code: string | null;
   detail: string | null;
 }
 
-/** Long enough to see a wrong address, short enough that nobody waits for it. */
-export const HOLD_MS = 8_000;
 const RETRY_MIN_MS = 500;
 const RETRY_MAX_MS = 8_000;
 
@@ -50,28 +52,53 @@ function isRepeatable(error: unknown): boolean {
   return error instanceof ApiError && (error.status >= 500 || error.status === 429 || error.status === 401);
 }
 
-const bodyOf = (item: Outgoing) => ({
+const isLater = (item: Outgoing) => item.kind === "message" && (item.sendAt !== null || item.holdS > 0);
+const messageOf = (item: Outgoing) => ({
   text: item.text,
   attachment_ids: item.attachments.map((each) => each.id),
   mail: item.mail ? asNewMail(item.mail) : null,
+  draft: item.draft,
 });
+const planOf = (item: Outgoing) => ({
+  ...messageOf(item),
+  send_at: item.sendAt,
+  hold_s: item.sendAt === null ? item.holdS : null,
+  despite: item.despite,
+  everybody: item.mail?.all ?? false,
+});
+const partOf = (item: Outgoing) => (item.kind === "note" ? "note" : "answer");
 
 export const useOutgoing = defineStore("outgoing", () => {
   const hub = useHub();
+  const drafts = useDrafts();
   const storageKey = computed(() => (hub.user ? `hub.outgoing.${hub.user.id}` : null));
   const items = ref<Outgoing[]>([]);
   /** How often in a row it did not get through, and when it is tried again. */
   const failures = new Map<string, number>();
   const timers = new Map<string, ReturnType<typeof setTimeout>>();
-  /** The newest that was taken back into its draft, for the screen that shows that draft. */
-  const returned = shallowRef<Outgoing | null>(null);
+  const underWay = new Map<string, Promise<void>>();
+  /** Those whose drafts wait for them. */
+  const begun = new Set<string>();
 
   watch(
     storageKey,
     (key) => {
       const kept = key ? (JSON.parse(sessionStorage.getItem(key) ?? "[]") as Outgoing[]) : [];
-      // One that an earlier release kept may lack what came later. What was held has been sent when its page went away.
-      items.value = kept.map((item) => ({ ...item, mail: item.mail ?? null, heldUntil: null, state: item.state === "failed" ? "failed" : "waiting" }));
+      // One that an earlier release kept may lack what came later.
+      items.value = kept.map((item) => ({
+        ...item,
+        mail: item.mail ?? null,
+        sendAt: item.sendAt ?? null,
+        holdS: item.holdS ?? 0,
+        despite: item.despite ?? false,
+        draft: item.draft ?? null,
+        state: item.state === "failed" ? "failed" : "waiting",
+      }));
+      for (const item of items.value) {
+        if (item.state === "failed" || begun.has(item.key)) continue;
+        begun.add(item.key);
+        drafts.resume(item.conversationId, partOf(item), item.text);
+      }
       sendWaiting();
     },
     { immediate: true },
@@ -94,7 +121,10 @@ export const useOutgoing = defineStore("outgoing", () => {
   watch(
     () => hub.arrivals,
     (events) => {
-      for (const event of events) if (event.kind === "entry.added") arrived(event.entry);
+      for (const event of events) {
+        if (event.kind === "entry.added") arrived(event.entry);
+        else if (event.kind === "planned.changed") planned(event.planned);
+      }
     },
   );
 
@@ -107,64 +137,71 @@ export const useOutgoing = defineStore("outgoing", () => {
   });
 
   function add(
-    draft: Pick<Outgoing, "kind" | "conversationId" | "customerId" | "channelId" | "text" | "attachments"> & Partial<Pick<Outgoing, "mail" | "mentions">>,
+    what: Pick<Outgoing, "kind" | "conversationId" | "customerId" | "channelId" | "text" | "attachments"> & Partial<Pick<Outgoing, "mail" | "mentions" | "sendAt" | "holdS" | "despite">>,
   ): Outgoing {
-    const now = Date.now() + hub.skew_ms;
-    const mail = draft.mail ?? null;
     const item: Outgoing = {
-      ...draft,
-      mail,
+      mail: null,
+      sendAt: null,
+      holdS: 0,
+      despite: false,
+      ...what,
+      draft: drafts.begin(what.conversationId),
       key: crypto.randomUUID(),
-      at: new Date(now).toISOString(),
-      heldUntil: mail ? new Date(now + HOLD_MS).toISOString() : null,
-      state: mail ? "held" : "waiting",
+      at: new Date(Date.now() + hub.skew_ms).toISOString(),
+      state: "waiting",
       code: null,
       detail: null,
     };
-    held().filter((each) => each.conversationId === item.conversationId).forEach((each) => void send(each.key));
+    begun.add(item.key);
     items.value.push(item);
-    if (mail) timers.set(item.key, setTimeout(() => void send(item.key), HOLD_MS));
-    else void send(item.key);
+    void send(item.key);
     return item;
   }
 
-  const held = () => items.value.filter((item) => item.state === "held");
-
-  /** Takes back into its draft what is held, or what was refused, to be changed; the newest held, if none is named. */
-  function undo(key?: string): Outgoing | null {
-    const item = key === undefined ? held().at(-1) : items.value.find((each) => each.key === key);
-    if (!item || !hub.user || (item.state !== "held" && item.state !== "failed")) return null;
-    const back = { ...item };
-    giveBack(hub.user.id, item.conversationId, item);
-    discard(item.key);
-    returned.value = back;
-    return back;
+  /** Takes back into its draft what was refused, to be changed. */
+  function edit(key: string): Outgoing | null {
+    const item = items.value.find((each) => each.key === key && each.state === "failed");
+    if (!item) return null;
+    drafts.giveBack(item.conversationId, item);
+    discard(key);
+    return item;
   }
+
+  const held = (conversationId?: number) =>
+    Object.values(hub.state?.planned ?? {}).filter(
+      (each) => each.is_held && each.state === "waiting" && each.author_id === hub.user?.id && each.conversation_id === (conversationId ?? each.conversation_id),
+    );
 
   /**
    * Sends now what is held, all of it or that of one conversation: whoever resolves it or hands it on has had the second
    * thought, and a mail that came after would open it again. Whether everything got through.
    */
   async function flush(conversationId?: number): Promise<boolean> {
-    const keys = held().filter((item) => (conversationId ?? item.conversationId) === item.conversationId).map((item) => item.key);
-    await Promise.all(keys.map(send));
-    return items.value.every((item) => !keys.includes(item.key));
+    const mine = (item: Outgoing) => isLater(item) && item.sendAt === null && item.conversationId === (conversationId ?? item.conversationId);
+    const keys = items.value.filter((item) => mine(item) && item.state !== "failed").map((item) => item.key);
+    await Promise.all(keys.map((key) => underWay.get(key) ?? send(key)));
+    if (items.value.some((item) => keys.includes(item.key))) return false;
+    for (const each of held(conversationId).toSorted((a, b) => a.id - b.id)) {
+      try {
+        hub.learn({ kind: "planned.changed", planned: await writingApi.sendNow(each.id) });
+      } catch (error) {
+        // It has gone meanwhile, or was taken back elsewhere.
+        if (!(error instanceof ApiError) || !["planned_sent", "planned_changed"].includes(error.code)) return false;
+      }
+    }
+    return true;
   }
 
   /** The page goes away, perhaps for good. */
   function part(): void {
     let spent = 0;
-    for (const item of [...items.value]) {
+    for (const item of items.value) {
       if (item.kind === "note" || item.state === "failed") continue;
-      const size = sendAtParting(item.conversationId, item.key, bodyOf(item), spent);
+      const path = `/conversations/${item.conversationId}/${isLater(item) ? "planned-messages" : "messages"}`;
+      const size = sendAtParting("POST", path, isLater(item) ? planOf(item) : messageOf(item), spent, item.key);
       if (size !== false) spent += size;
-      else if (item.state === "held") {
-        undo(item.key);
-        continue;
-      }
       clearTimeout(timers.get(item.key));
       item.state = "waiting";
-      item.heldUntil = null;
     }
     if (storageKey.value) sessionStorage.setItem(storageKey.value, JSON.stringify(items.value));
   }
@@ -181,24 +218,28 @@ export const useOutgoing = defineStore("outgoing", () => {
       .forEach((item) => void send(item.key));
   }
 
-  async function send(key: string): Promise<void> {
+  function send(key: string): Promise<void> {
+    const run = underWay.get(key) ?? attempt(key).finally(() => underWay.delete(key));
+    underWay.set(key, run);
+    return run;
+  }
+
+  async function attempt(key: string): Promise<void> {
     const item = items.value.find((each) => each.key === key);
     if (!item || item.state === "sending") return;
     item.state = "waiting";
-    item.heldUntil = null;
     if (isBlocked(item)) return;
     clearTimeout(timers.get(key));
     item.state = "sending";
     try {
-      arrived(
-        item.kind === "note"
-          ? await api.addNote(item.conversationId, key, item.text, item.mentions ?? [])
-          : await api.sendMessage(item.conversationId, key, bodyOf(item)),
-      );
+      if (item.kind === "note") arrived(await api.addNote(item.conversationId, key, { text: item.text, mentions: item.mentions ?? [], draft: item.draft }));
+      else if (isLater(item)) planned(await writingApi.plan(item.conversationId, key, planOf(item)));
+      else arrived(await api.sendMessage(item.conversationId, key, messageOf(item)));
     } catch (error) {
       if (isRepeatable(error)) return retryLater(key, error instanceof ApiError ? error.retryAfterS : null);
       fail(key, error);
     }
+    // Nothing here waits for the answers of those behind it.
     sendWaiting(item.conversationId);
   }
 
@@ -216,14 +257,32 @@ export const useOutgoing = defineStore("outgoing", () => {
     const item = items.value.find((each) => each.key === key);
     if (!item) return;
     item.state = "failed";
+    finish(item, false);
+    item.draft = null;
     item.code = error instanceof ApiError ? error.code : "error";
     item.detail = error instanceof ApiError ? (Object.values(error.fields)[0] ?? error.message) : null;
   }
 
   function arrived(entry: EntryView): void {
     hub.learn({ kind: "entry.changed", entry });
-    if (entry.client_key === null) return;
-    discard(entry.client_key);
+    accepted(entry.client_key);
+  }
+
+  function planned(view: PlannedView): void {
+    hub.learn({ kind: "planned.changed", planned: view });
+    accepted(view.client_key);
+  }
+
+  function accepted(key: string | null): void {
+    const item = items.value.find((each) => each.key === key);
+    if (!item) return;
+    finish(item, true);
+    discard(item.key);
+  }
+
+  /** Its draft need not wait for it any longer. */
+  function finish(item: Outgoing, isAccepted: boolean): void {
+    if (begun.delete(item.key)) drafts.finish(item.conversationId, partOf(item), item.draft, isAccepted);
   }
 
   function discard(key: string): void {
@@ -233,5 +292,5 @@ export const useOutgoing = defineStore("outgoing", () => {
     items.value = items.value.filter((item) => item.key !== key);
   }
 
-  return { items, returned, add, send, undo, flush, discard };
+  return { items, add, send, edit, flush, discard };
 });

@@ -13,11 +13,13 @@ interface Preferences {
   /** Notices of the system's own while the page is not looked at. */
   desktop: boolean;
   customerPanel: boolean;
+  /** What other systems told stands in the card alone, not in the timeline. */
+  hideActivities: boolean;
   /** Of the board; null: those that are usual. */
   boardColumns: string[] | null;
 }
 
-const DEFAULTS: Preferences = { theme: "system", sound: true, desktop: false, customerPanel: true, boardColumns: null };
+const DEFAULTS: Preferences = { theme: "system", sound: true, desktop: false, customerPanel: true, hideActivities: false, boardColumns: null };
 
 export const usePreferences = defineStore("preferences", () => {
   const hub = useHub();

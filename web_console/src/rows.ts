@@ -4,7 +4,7 @@
  * to the other is headed: whatever stands below a heading belongs to it. Messages of one author within GROUP_MS stand together
  * under one name; a mail stands by itself, and says its subject where that is another than the mail's before it.
  */
-import type { EntryView } from "./events";
+import type { ActivityView, EntryView } from "./events";
 import { dayKey } from "./format";
 import { bareSubject, isMail, type MailEntry } from "./mail";
 import type { Outgoing } from "./outgoing";
@@ -17,6 +17,7 @@ export type Row =
   | { kind: "call"; key: string; entry: EntryView }
   | { kind: "entry"; key: string; entry: EntryView; leads: boolean }
   | { kind: "mail"; key: string; entry: MailEntry; saysSubject: boolean }
+  | { kind: "activity"; key: string; activity: ActivityView }
   | { kind: "outgoing"; key: string; item: Outgoing; leads: boolean };
 
 const GROUP_MS = 5 * 60_000;
@@ -25,6 +26,7 @@ export function timelineRows(
   entries: readonly EntryView[],
   outgoing: readonly Outgoing[],
   timeZone: string,
+  activities: readonly ActivityView[] = [],
 ): Row[] {
   const rows: Row[] = [];
   const headed = new Set<number>();
@@ -35,9 +37,23 @@ export function timelineRows(
     rows.push({ kind: "heading", key: `heading-${key}`, conversationId, again: headed.has(conversationId) });
     headed.add(conversationId);
   };
+  const turn = (at: string) => {
+    const itsDay = dayKey(at, timeZone);
+    if (itsDay !== day) rows.push({ kind: "day", key: `day-${itsDay}`, at });
+    return itsDay;
+  };
+  /** What other systems told stands where it happened, under no conversation's heading of its own. */
+  const waiting = activities.toSorted((a, b) => Date.parse(a.at) - Date.parse(b.at) || a.id - b.id);
+  const tell = (until: number) => {
+    while (waiting[0] && Date.parse(waiting[0].at) <= until) {
+      const activity = waiting.shift() as ActivityView;
+      day = turn(activity.at);
+      rows.push({ kind: "activity", key: `activity-${activity.id}`, activity });
+    }
+  };
   for (const entry of entries) {
-    const itsDay = dayKey(entry.at, timeZone);
-    if (itsDay !== day) rows.push({ kind: "day", key: `day-${itsDay}`, at: entry.at });
+    tell(Date.parse(entry.at));
+    const itsDay = turn(entry.at);
     const changes = previous?.conversation_id !== entry.conversation_id;
     if (changes) head(entry.conversation_id, keyOf(entry));
     if (isMail(entry)) {
@@ -50,6 +66,7 @@ export function timelineRows(
     day = itsDay;
     previous = entry;
   }
+  tell(Infinity);
   const arrived = new Set(entries.map((entry) => entry.client_key));
   let last = previous?.conversation_id;
   outgoing
@@ -63,9 +80,9 @@ export function timelineRows(
   return rows;
 }
 
-/** Whose line it is; a day is nobody's. */
+/** Whose line it is; a day is nobody's, and what other systems told is the customer's. */
 export function conversationOf(row: Row): number | null {
-  if (row.kind === "day") return null;
+  if (row.kind === "day" || row.kind === "activity") return null;
   if (row.kind === "heading") return row.conversationId;
   return row.kind === "outgoing" ? row.item.conversationId : row.entry.conversation_id;
 }

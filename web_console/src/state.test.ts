@@ -2,12 +2,12 @@ import { describe, expect, it } from "vitest";
 
 import type { AgentView, ConversationView, EntryView, Frame, HubEvent, OfferView, QueueNumbersView, Snapshot, TaskView, UserView } from "./events";
 import { replay } from "./replay";
-import { apply, applyFrame, canonical, initial, maySee, openConversations, ownTasks, withTimelinePage, withTimelineWanted } from "./state";
+import { apply, applyFrame, canonical, initial, maySee, openConversations, ownTasks, withActivities, withTimelinePage, withTimelineWanted } from "./state";
 
 const AT = "2026-11-22T10:00:00Z";
 
 const user: UserView = {
-  id: 1, email: "ani@demo.test", name: "Անի", role: "agent", language: "hy", active: true, capacity: 100, queue_ids: [1], version: 1, signature: "", weights: {}, desk_phone: null,
+  id: 1, email: "ani@demo.test", name: "Անի", role: "agent", language: "hy", active: true, capacity: 100, queue_ids: [1], version: 1, signature: "", weights: {}, desk_phone: null, undo_mail_s: 10, undo_text_s: 0,
 };
 
 function conversation(id: number, changes: Partial<ConversationView> = {}): ConversationView {
@@ -48,11 +48,11 @@ const NOTHING_BESIDE_CALLS = {
 
 function snapshot(changes: Partial<Snapshot> = {}): Snapshot {
   return {
-    token: "e-1", at: AT, user, organisation: { name: "Demo", time_zone: "Asia/Yerevan" }, agents: [agent], queues: [], channels: [],
+    token: "e-1", at: AT, user, organisation: { name: "Demo", time_zone: "Asia/Yerevan", languages: [] }, agents: [agent], queues: [], channels: [],
     conversations: [conversation(10)], conversations_complete: true, work_complete: true, offers: [],
     numbers: { user_id: 1, day: "2026-11-22", handled_contacts: 0, first_response_mean_s: null, first_response_count: 0, resolution_median_s: null, resolution_count: 0, as_of_seq: 5, calls_in: 0, calls_out: 0, calls_missed: 0, talk_s: 0, hold_s: 0, wrap_up_s: 0, aht_s: null, ...NOTHING_BESIDE_CALLS },
     topics: [], estimates: [], queue_lengths: [], alerts: [], calls: [], queue_numbers: [], agent_numbers: [],
-    teams: [], targets: [], figure_defaults: { service_level: "service_level", threshold_s: 20, short_s: 5, version: 1 }, remaking: null, kpi_alerts: [], custom_fields: [], tasks: [],
+    teams: [], targets: [], figure_defaults: { service_level: "service_level", threshold_s: 20, short_s: 5, version: 1 }, remaking: null, kpi_alerts: [], custom_fields: [], tasks: [], drafts: [],
     notice_rules: { silent: [], hidden: [], quiet_from: null, quiet_until: null, zone: null, quiet_states: [], version: 0 },
     ...changes,
   };
@@ -66,6 +66,24 @@ describe("the reducer", () => {
     expect(apply(state, changed(conversation(10, { version: 4 })))).toBe(state);
     expect(apply(state, { kind: "agent.changed", agent: { ...agent, state: "busy", version: 3 } }).agents[1]?.state).toBe("available");
     expect(apply(state, { kind: "agent.changed", agent: { ...agent, state: "busy", version: 5 } }).agents[1]?.state).toBe("busy");
+  });
+
+  it("takes a conversation's lines out of the timeline of a card that has lost it, and asks for both anew", () => {
+    const page = { items: [entry(1), entry(2, { conversation_id: 11 })], next_cursor: null };
+    const before = [7, 8].reduce((state, customerId) => withTimelinePage(state, customerId, { ...page, items: customerId === 7 ? page.items : [] }, "newest"), apply(initial(snapshot()), changed(conversation(10, { version: 1 }))));
+    const state = apply(before, changed(conversation(10, { version: 9, customer_id: 8 })));
+    expect(state.timelines[7]?.entries.map((each) => each.id)).toEqual([2]);
+    expect([state.timelines[7]?.stale, state.timelines[8]?.stale, state.timelines[8]?.isMixed]).toEqual([true, true, true]);
+  });
+
+  it("holds what other systems told of the cards that are looked at, and lets go of what is no longer theirs", () => {
+    const told = (id: number, version = 1) => ({ id, customer_id: 7, source: "shop", external_id: `${id}`, kind: "order", title: `v${version}`, text: "", amount: null, currency: null, url: null, at: AT, version });
+    const state = withTimelinePage(initial(snapshot()), 7, { items: [], next_cursor: null }, "newest");
+    expect(apply(initial(snapshot()), { kind: "activity.changed", activity: told(1) }).activities).toEqual({});
+    const two = [told(1, 2), told(2)].reduce((held, activity) => apply(held, { kind: "activity.changed", activity }), state);
+    const refreshed = withActivities(two, 7, [told(1, 1)], new Set([1, 2]));
+    expect(Object.values(refreshed.activities).map((each) => [each.id, each.title])).toEqual([[1, "v2"]]);
+    expect(Object.keys(withActivities(two, 7, [], new Set([1])).activities)).toEqual(["2"]);
   });
 
   it("takes a resolved conversation from the open ones and keeps it at hand", () => {
@@ -256,6 +274,6 @@ describe("replay", () => {
     ];
     const later = snapshot({ token: "e-3", conversations: [view], agents: [{ ...agent, version: 7, load: 20 }] });
     expect(replay({ snapshot: snapshot(), frames })).toBe(replay({ snapshot: later, frames: [] }));
-    expect(Object.keys(canonical(initial(later)))).toEqual(["agents", "queues", "channels", "conversations", "offers", "numbers", "estimates", "queue_lengths", "topics", "alerts", "calls", "teams", "targets", "figure_defaults", "remaking", "custom_fields", "kpi_alerts", "tasks", "notice_rules", "queue_numbers", "agent_numbers"]);
+    expect(Object.keys(canonical(initial(later)))).toEqual(["agents", "queues", "channels", "conversations", "offers", "numbers", "estimates", "queue_lengths", "topics", "alerts", "calls", "teams", "targets", "figure_defaults", "remaking", "custom_fields", "kpi_alerts", "drafts", "tasks", "notice_rules", "queue_numbers", "agent_numbers"]);
   });
 });

@@ -9,6 +9,7 @@
  * It does not know typing and viewing (they are shown now and never stored) nor messages still on their way (outgoing.ts).
  */
 import type {
+  ActivityView,
   AgentView,
   AlertView,
   CallView,
@@ -16,6 +17,7 @@ import type {
   ConversationView,
   CustomerView,
   CustomFieldView,
+  DraftMark,
   EntryView,
   EstimateView,
   FigureDefaultsView,
@@ -25,6 +27,7 @@ import type {
   NoticeRulesView,
   NumbersView,
   OfferView,
+  PlannedView,
   QueueLengthView,
   QueueNumbersView,
   QueueView,
@@ -81,8 +84,14 @@ export interface HubState {
   /** Every task told of since the snapshot, others' and ended ones too: ownTasks() chooses. */
   readonly tasks: ById<TaskView>;
   readonly noticeRules: NoticeRulesView;
+  /** Where the viewer has begun to write, by conversation. */
+  readonly drafts: ById<DraftMark>;
+  /** What goes out later, as far as it was asked for or told since: it stands in timelines, and no snapshot tells it. */
+  readonly planned: ById<PlannedView>;
   /** Loaded timelines by customer. */
   readonly timelines: ById<Timeline>;
+  /** What other systems told of the customers whose timelines are loaded. */
+  readonly activities: ById<ActivityView>;
   /** The viewer's rights have changed: what is here may be too much or too little until a new snapshot. */
   readonly mustResync: boolean;
 }
@@ -119,9 +128,12 @@ export function initial(snapshot: Snapshot, before?: HubState): HubState {
     customFields: index(snapshot.custom_fields, (field) => field.id),
     tasks: index(snapshot.tasks, (task) => task.id),
     noticeRules: snapshot.notice_rules,
+    drafts: index(snapshot.drafts, (mark) => mark.conversation_id),
+    planned: same?.planned ?? {},
     timelines: Object.fromEntries(
       Object.entries(same?.timelines ?? {}).map(([customerId, timeline]) => [customerId, { ...timeline, stale: true }]),
     ),
+    activities: same?.activities ?? {},
     mustResync: false,
   };
 }
@@ -186,12 +198,20 @@ export function apply(state: HubState, event: HubEvent): HubState {
       return { ...state, customFields: newer(state.customFields, event.field.id, event.field) };
     case "custom_field.removed":
       return { ...state, customFields: without(state.customFields, event.field_id) };
+    case "activity.changed":
+      return withActivity(state, event.activity);
     case "alerts.seen":
       return { ...state, alerts: event.alert_ids.reduce<ById<AlertView>>(without, state.alerts) };
     case "task.changed":
       return withTask(state, event.task);
     case "notice_rules.changed":
       return event.rules.version < state.noticeRules.version ? state : { ...state, noticeRules: event.rules };
+    case "draft.begun":
+      return { ...state, drafts: { ...state.drafts, [event.draft.conversation_id]: event.draft } };
+    case "draft.ended":
+      return { ...state, drafts: without(state.drafts, event.conversation_id) };
+    case "planned.changed":
+      return { ...state, planned: newer(state.planned, event.planned.id, event.planned) };
     case "skills.changed":
       // Nothing here shows them; who does asks again (matrix.ts).
       return state;
@@ -218,7 +238,34 @@ export function withConversations(state: HubState, conversations: readonly Conve
 
 export function withConversation(state: HubState, conversation: ConversationView): HubState {
   const conversations = newer(state.conversations, conversation.id, conversation);
-  return conversations === state.conversations ? state : { ...state, conversations };
+  if (conversations === state.conversations) return state;
+  const owner = state.conversations[conversation.id]?.customer_id;
+  const isMoved = owner !== undefined && owner !== conversation.customer_id;
+  return { ...state, conversations, timelines: isMoved ? withMoved(state.timelines, conversation, owner) : state.timelines };
+}
+
+/** Two cards became one, or two again: its lines leave their timeline, and both are to be asked for anew. */
+function withMoved(timelines: ById<Timeline>, conversation: ConversationView, owner: number): ById<Timeline> {
+  const left = timelines[owner];
+  const joined = timelines[conversation.customer_id];
+  return {
+    ...timelines,
+    ...(left ? { [owner]: { ...left, entries: left.entries.filter((each) => each.conversation_id !== conversation.id), stale: true } } : {}),
+    ...(joined ? { [conversation.customer_id]: { ...joined, stale: true, isMixed: true } } : {}),
+  };
+}
+
+function withActivity(state: HubState, activity: ActivityView): HubState {
+  // Of others it is asked for when their timeline is.
+  if (!state.timelines[activity.customer_id] && !state.activities[activity.id]) return state;
+  const activities = newer(state.activities, activity.id, activity);
+  return activities === state.activities ? state : { ...state, activities };
+}
+
+/** A page of a customer's activities. `before`: those that were held when the newest page was asked for; of them, what it does not name is no longer theirs. */
+export function withActivities(state: HubState, customerId: number, page: readonly ActivityView[], before: ReadonlySet<number> = new Set()): HubState {
+  const kept = Object.fromEntries(Object.entries(state.activities).filter(([, each]) => each.customer_id !== customerId || !before.has(each.id)));
+  return { ...state, activities: page.reduce<ById<ActivityView>>((held, each) => newer(held, each.id, newer(state.activities, each.id, each)[each.id] ?? each), kept) };
 }
 
 /** A call as an answer or an event tells it. */
@@ -262,8 +309,10 @@ export function withoutEnded(state: HubState): HubState {
     conversations: kept(state.conversations, (each) => each.status === "open" && maySee(state.user, each)),
     calls: kept(state.calls, (call) => call.ended_at === null),
     tasks: kept(state.tasks, (task) => isOwnTask(state.user, task)),
+    planned: {},
     customers: {},
     timelines: {},
+    activities: {},
   };
 }
 
@@ -288,6 +337,23 @@ export function isOwnTask(user: UserView, task: TaskView): boolean {
 
 export function ownTasks(state: HubState): TaskView[] {
   return Object.values(state.tasks).filter((task) => isOwnTask(state.user, task));
+}
+
+/** What is to go out still in these conversations, the next one first. */
+export function standing(state: HubState, conversationIds: readonly number[]): PlannedView[] {
+  return Object.values(state.planned)
+    .filter((each) => conversationIds.includes(each.conversation_id) && (each.state === "waiting" || each.state === "stopped"))
+    .toSorted((a, b) => Date.parse(a.send_at) - Date.parse(b.send_at) || a.id - b.id);
+}
+
+/** All that stands there, asked for anew: what was held here and is not among it has gone meanwhile. */
+export function withStanding(state: HubState, conversationId: number, planned: readonly PlannedView[]): HubState {
+  const others = Object.entries(state.planned).filter(([, each]) => each.conversation_id !== conversationId);
+  const newest = planned.map((each) => {
+    const held = state.planned[each.id];
+    return [each.id, held && held.version > each.version ? held : each] as const;
+  });
+  return { ...state, planned: Object.fromEntries([...others, ...newest]) };
 }
 
 /** There is a telephone line. */
@@ -326,6 +392,7 @@ export function canonical(state: HubState): Record<string, unknown> {
     remaking: state.remaking,
     custom_fields: sorted(Object.values(state.customFields), (field) => field.id),
     kpi_alerts: sorted(Object.values(state.kpiAlerts), (alert) => alert.id),
+    drafts: sorted(Object.values(state.drafts), (mark) => mark.conversation_id),
     tasks: sorted(ownTasks(state), (task) => task.id),
     notice_rules: state.noticeRules,
     queue_numbers: sorted(Object.values(state.queueNumbers).filter(countsAnything).map(figuresOf), (each) => each.queue_id),

@@ -3,7 +3,7 @@
  *
  * Pages come from the API, single entries from the socket, in any order: an entry is kept by its id, and the higher version
  * wins. `olderCursor` pages back in time (null: the beginning is here). `stale`: a resync has passed since, so the newest
- * page is to be asked for again before it is believed.
+ * page is to be asked for again before it is believed. `isMixed`: another card's lines belong among these since.
  */
 import type { EntryView } from "./events";
 
@@ -12,9 +12,10 @@ export interface Timeline {
   readonly olderCursor: string | null;
   readonly loaded: boolean;
   readonly stale: boolean;
+  readonly isMixed: boolean;
 }
 
-export const EMPTY_TIMELINE: Timeline = { entries: [], olderCursor: null, loaded: false, stale: false };
+export const EMPTY_TIMELINE: Timeline = { entries: [], olderCursor: null, loaded: false, stale: false, isMixed: false };
 
 function isBefore(a: EntryView, b: EntryView): boolean {
   const atA = Date.parse(a.at);
@@ -47,7 +48,7 @@ export function upsert(timeline: Timeline, entry: EntryView): Timeline {
 
 /** The newest page has come. If it does not reach back to what is held, what is held goes: there may be a gap between. */
 export function withNewestPage(timeline: Timeline, page: readonly EntryView[], olderCursor: string | null): Timeline {
-  const overlaps = page.some((entry) => timeline.entries.some((held) => held.id === entry.id));
+  const overlaps = !timeline.isMixed && page.some((entry) => timeline.entries.some((held) => held.id === entry.id));
   const base = overlaps || olderCursor === null || !timeline.loaded ? timeline.entries : newerThan(timeline.entries, page);
   const keepsOlder = overlaps && timeline.loaded;
   return {
@@ -55,6 +56,7 @@ export function withNewestPage(timeline: Timeline, page: readonly EntryView[], o
     olderCursor: keepsOlder ? timeline.olderCursor : olderCursor,
     loaded: true,
     stale: false,
+    isMixed: false,
   };
 }
 

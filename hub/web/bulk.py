@@ -1,0 +1,92 @@
+"""One thing done to many conversations, each by itself: what became of each is told, and one that cannot be done keeps no
+other from being done.
+
+Each conversation is a transaction of its own, so nobody else waits for all of them; the console asks in groups and shows how
+far it is. Done twice is the same as done once: what is resolved stays resolved, a tag that is there is not added again.
+"""
+
+from __future__ import annotations
+
+from hub.agents.viewer import Viewer
+from hub.domain.values import Role
+from hub.domain.views import ConversationView
+from hub.errors import CallerError, Forbidden, InvalidInput
+from hub.routing import directing, dispatcher
+from hub.store.database import Tx
+from hub.timeline import conversations
+from hub.web.api import Access, Context, endpoint
+from hub.web.schemas import BulkAct, BulkAnswer, BulkItem
+
+
+def _check(viewer: Viewer, body: BulkAct) -> None:
+    """InvalidInput naming what the action lacks."""
+    faults: dict[str, str] = {}
+    if body.action in ("tag", "untag") and not body.tags:
+        faults["tags"] = "name at least one"
+    if body.action == "priority" and body.priority is None:
+        faults["priority"] = "is required"
+    if body.action == "park" and body.until is None:
+        faults["until"] = "is required"
+    if body.action == "transfer" and (body.agent_id is None) == (body.queue_id is None):
+        faults["agent_id"] = "give exactly one of agent_id and queue_id"
+    if faults:
+        raise InvalidInput("; ".join(faults.values()), fields=faults)
+    if body.action == "priority" and not viewer.covers(Role.SUPERVISOR):
+        raise Forbidden("only a supervisor may change a priority")
+
+
+def _act(tx: Tx, viewer: Viewer, conversation_id: int, body: BulkAct) -> ConversationView:
+    match body.action:
+        case "resolve":
+            return dispatcher.resolve(tx, viewer, conversation_id)
+        case "reopen":
+            return dispatcher.reopen(tx, viewer, conversation_id)
+        case "release":
+            return dispatcher.release(tx, viewer, conversation_id)
+        case "tag" | "untag":
+            return _set_tags(tx, viewer, conversation_id, body.tags, is_added=body.action == "tag")
+        case "topic":
+            return directing.set_topic(tx, viewer, conversation_id, body.topic_id, direct=False)
+        case "priority":
+            return dispatcher.change_turn(
+                tx, viewer, conversation_id, priority=body.priority, pinned_agent_id=None, changes_pin=False
+            )
+        case "transfer":
+            return dispatcher.transfer(
+                tx, viewer, conversation_id, agent_id=body.agent_id, queue_id=body.queue_id, note=None
+            )
+        case "park":
+            assert body.until is not None
+            return dispatcher.park(tx, viewer, conversation_id, body.until)
+        case "unpark":
+            return dispatcher.unpark(tx, viewer, conversation_id)
+
+
+def _set_tags(tx: Tx, viewer: Viewer, conversation_id: int, tags: list[str], *, is_added: bool) -> ConversationView:
+    before = conversations.access_conversation(tx, viewer, conversation_id, lock=True)
+    wanted = [" ".join(tag.split()) for tag in tags]
+    others = [tag for tag in before.tags if tag not in wanted]
+    kept = [*before.tags, *(tag for tag in wanted if tag not in before.tags)] if is_added else others
+    if len(kept) > _MOST_TAGS:
+        raise InvalidInput("too many tags", fields={"tags": f"a conversation has {_MOST_TAGS} at most"})
+    return directing.set_tags(tx, viewer, conversation_id, kept)
+
+
+# As for one at a time (schemas.SetTags).
+_MOST_TAGS = 20
+
+
+@endpoint("POST", "/bulk/conversations", access=Access.AGENT, summary="Do one thing to many")
+async def act_on_many(context: Context, body: BulkAct) -> BulkAnswer:
+    """50 at most at once. Each is done by itself, by the rules of doing it alone; `items`, in your order, say what became of
+    each: `conversation`, or `code` and `message`."""
+    _check(context.viewer, body)
+    items = []
+    for conversation_id in dict.fromkeys(body.ids):
+        try:
+            view = await context.hub.database.transaction(_act, context.viewer, conversation_id, body)
+        except CallerError as error:
+            items.append(BulkItem(id=conversation_id, conversation=None, code=error.code, message=error.message))
+        else:
+            items.append(BulkItem(id=conversation_id, conversation=view))
+    return BulkAnswer(items=items)

@@ -1,0 +1,261 @@
+"""Drafts: what somebody has typed in a conversation and not sent, one row for each person and conversation.
+
+    save        the console's, about a second after the last key, with the version it knows
+    end         in the transaction that accepts the message or the note: either there is a draft or there is a message
+    give_back   what was to be sent is to be written on
+    take_over   a colleague's words into one's own field; there they stay, marked as taken, until their author writes on
+    sweep       housekeeping
+
+Who may see the conversation may read its drafts. Begin and end are events, of the writer alone (the mark in their lists);
+the words between are none: they are saved every second by everybody who types, so screens are told "ask again" by a word
+that is not stored (domain.events.Drafting). A version never goes back while its row stands, and the row outlives the words: a
+save that was overtaken by the message, or comes from a page that slept, meets a version that it does not know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from sqlalchemy import Row, delete, insert, or_, select, update
+
+from hub.agents.viewer import Viewer
+from hub.domain.events import DraftBegun, DraftEnded, user_topic
+from hub.domain.states import ConversationStatus
+from hub.domain.views import DraftMark, DraftView
+from hub.errors import Conflict
+from hub.store import tables
+from hub.store.database import Tx
+from hub.timeline import conversations
+from hub.writing import uploads
+from hub.writing.heads import MailHead, files_of, read_head, store_head, view_head
+
+_d, _c = tables.draft.c, tables.conversation.c
+
+# Untouched in a conversation that has been resolved for so long a draft is of no more use; nor is one that was taken over.
+KEPT_FOR = timedelta(days=14)
+# Rows without words, for pages that slept: a console that was away for longer asks anew anyway.
+EMPTY_KEPT_FOR = timedelta(days=30)
+_STEP = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """All that a draft holds. `attachment_ids` are uploads of the writer's."""
+
+    text: str = ""
+    note: str = ""
+    attachment_ids: tuple[int, ...] = ()
+    mail: MailHead | None = None
+
+    @property
+    def are_begun(self) -> bool:
+        """Whether there is anything to lose; a head alone, with nobody's words below it, is not."""
+        forwards = self.mail is not None and bool(self.mail.wish.forwarded_attachment_ids)
+        return bool(self.text.strip() or self.note.strip() or self.attachment_ids or forwards)
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """The draft that a message was: its version as the page knew it, and the page; a save of its may be on its way."""
+
+    version: int
+    writer: str
+
+
+def load_of(tx: Tx, conversation_id: int, user_id: int) -> DraftView | None:
+    """Somebody's own, also without words; None if they have not written there lately."""
+    found = load_drafts(tx, (_d.conversation_id == conversation_id, _d.user_id == user_id))
+    return found[0] if found else None
+
+
+def load_others(tx: Tx, conversation_id: int, user_id: int) -> list[DraftView]:
+    """What colleagues have begun there, the oldest first."""
+    begun = (_d.began_at.is_not(None), _d.taken_by.is_(None))
+    return load_drafts(tx, (_d.conversation_id == conversation_id, _d.user_id != user_id, *begun))
+
+
+def load_drafts(tx: Tx, conditions: Iterable[Any]) -> list[DraftView]:
+    u = tables.user_account.c
+    query = select(tables.draft, u.name).join(tables.user_account, u.id == _d.user_id).where(*conditions)
+    rows = tx.rows(query.order_by(_d.began_at, _d.user_id))
+    files = uploads.load_views(tx, {each for row in rows for each in files_of(row.attachment_ids, row.mail)})
+    return [
+        DraftView(
+            conversation_id=row.conversation_id,
+            user_id=row.user_id,
+            user_name=row.name,
+            text=row.text,
+            note=row.note,
+            attachments=tuple(files[each] for each in row.attachment_ids if each in files),
+            mail=view_head(row.mail, files),
+            began_at=row.began_at,
+            updated_at=row.updated_at,
+            writer=row.writer,
+            taken_by=row.taken_by,
+            taken_at=row.taken_at,
+            version=row.version,
+        )
+        for row in rows
+    ]
+
+
+def load_marks(tx: Tx, user_id: int) -> list[DraftMark]:
+    """Where this person has begun something."""
+    mine = (_d.user_id == user_id, _d.began_at.is_not(None), _d.taken_by.is_(None))
+    rows = tx.rows(select(_d.conversation_id, _d.began_at).where(*mine).order_by(_d.conversation_id))
+    return [DraftMark(row.conversation_id, row.began_at) for row in rows]
+
+
+def save(
+    tx: Tx, viewer: Viewer, conversation_id: int, words: Words, *, expected_version: int, writer: str
+) -> DraftView:
+    """Keeps them. Conflict `draft_changed` if another page of the same person wrote, sent or emptied it since; files that
+    are gone are left out. NotFound for whoever may not see the conversation."""
+    conversations.access_conversation(tx, viewer, conversation_id)
+    row = _lock(tx, conversation_id, viewer.user_id)
+    if row is not None and row.version != expected_version:
+        raise Conflict("this draft was changed on another page", code="draft_changed")
+    there = {file.id for file in uploads.load_unsent(tx, viewer.user_id, words.attachment_ids)}
+    kept = tuple(each for each in words.attachment_ids if each in there)
+    _write(tx, conversation_id, viewer.user_id, row, Words(words.text, words.note, kept, words.mail), writer)
+    view = load_of(tx, conversation_id, viewer.user_id)
+    assert view is not None
+    return view
+
+
+def end(tx: Tx, user_id: int, conversation_id: int, ending: Ending | None, part: Literal["answer", "note"]) -> None:
+    """It has been sent: this part of the draft has no more words. What another page wrote since stays."""
+    if ending is None:
+        return
+    row = _lock(tx, conversation_id, user_id)
+    if row is not None and row.version != ending.version and row.writer != ending.writer:
+        return
+    held = _words(row)
+    left = Words(note=held.note) if part == "answer" else Words(held.text, "", held.attachment_ids, held.mail)
+    _write(tx, conversation_id, user_id, row, left, ending.writer)
+
+
+def give_back(tx: Tx, user_id: int, conversation_id: int, back: Words, *, writer: str) -> DraftView:
+    """Puts words into a draft, above what has been begun since."""
+    row = _lock(tx, conversation_id, user_id)
+    begun = _words(row)
+    words = Words(
+        text=_joined(back.text, begun.text),
+        note=_joined(back.note, begun.note),
+        attachment_ids=tuple(dict.fromkeys((*back.attachment_ids, *begun.attachment_ids))),
+        mail=back.mail or begun.mail,
+    )
+    _write(tx, conversation_id, user_id, row, words, writer)
+    view = load_of(tx, conversation_id, user_id)
+    assert view is not None
+    return view
+
+
+def take_over(
+    tx: Tx, viewer: Viewer, conversation_id: int, author_id: int, *, expected_version: int, writer: str
+) -> DraftView:
+    """The colleague's words below one's own; their files as copies. Conflict `draft_changed` if they have written on, sent
+    it, or somebody else was faster."""
+    conversations.access_conversation(tx, viewer, conversation_id, lock=True)
+    row = _lock(tx, conversation_id, author_id)
+    is_there = row is not None and row.began_at is not None and row.taken_by is None and author_id != viewer.user_id
+    if row is None or not is_there or row.version != expected_version:
+        raise Conflict("this draft has changed meanwhile", code="draft_changed")
+    tx.execute(
+        update(tables.draft)
+        .where(_d.conversation_id == conversation_id, _d.user_id == author_id)
+        .values(taken_by=viewer.user_id, taken_at=tx.now, version=_d.version + 1)
+    )
+    tx.emit(DraftEnded(conversation_id, ""), {user_topic(author_id)})
+    theirs = _words(row)
+    copies = uploads.copy(tx, uploads.load_unsent(tx, author_id, theirs.attachment_ids), viewer.user_id)
+    mine = _lock(tx, conversation_id, viewer.user_id)
+    begun = _words(mine)
+    words = Words(
+        text=_joined(begun.text, uploads.renamed_in(theirs.text, copies)),
+        note=_joined(begun.note, theirs.note),
+        attachment_ids=(*begun.attachment_ids, *copies.values()),
+        mail=begun.mail or theirs.mail,
+    )
+    _write(tx, conversation_id, viewer.user_id, mine, words, writer)
+    view = load_of(tx, conversation_id, viewer.user_id)
+    assert view is not None
+    return view
+
+
+def sweep(tx: Tx) -> int:
+    """Deletes what has served its time, a bounded step of it; returns how many rows."""
+    is_old = or_(
+        _d.began_at.is_not(None)
+        & (_c.status == ConversationStatus.RESOLVED.value)
+        & (_c.resolved_at < tx.now - KEPT_FOR)
+        & (_d.updated_at < tx.now - KEPT_FOR),
+        _d.taken_at < tx.now - KEPT_FOR,
+        _d.began_at.is_(None) & (_d.updated_at < tx.now - EMPTY_KEPT_FOR),
+    )
+    query = select(_d.conversation_id, _d.user_id, _d.began_at, _d.taken_by)
+    query = query.join(tables.conversation, _c.id == _d.conversation_id).where(is_old)
+    rows = tx.rows(query.limit(_STEP).with_for_update(of=tables.draft, skip_locked=True))
+    for row in rows:
+        tx.execute(delete(tables.draft).where(_d.conversation_id == row.conversation_id, _d.user_id == row.user_id))
+        if row.began_at is not None and row.taken_by is None:
+            tx.emit(DraftEnded(row.conversation_id, ""), {user_topic(row.user_id)})
+    return len(rows)
+
+
+# --- the row ------------------------------------------------------------------------------------------------------------
+
+
+def _lock(tx: Tx, conversation_id: int, user_id: int) -> Row[Any] | None:
+    """As late as an outbox row in the lock order."""
+    query = select(tables.draft).where(_d.conversation_id == conversation_id, _d.user_id == user_id)
+    return tx.first(query.with_for_update() if tx.is_postgresql else query)
+
+
+def _words(row: Row[Any] | None) -> Words:
+    """Those that are the writer's own still."""
+    if row is None or row.taken_by is not None:
+        return Words()
+    return Words(row.text, row.note, tuple(row.attachment_ids), read_head(row.mail))
+
+
+def _joined(above: str, below: str) -> str:
+    return "\n\n".join(part for part in (above, below) if part.strip())
+
+
+def _write(tx: Tx, conversation_id: int, user_id: int, row: Row[Any] | None, words: Words, writer: str) -> None:
+    was = row.began_at if row is not None and row.taken_by is None else None
+    began_at: datetime | None = (was or tx.now) if words.are_begun else None
+    values: dict[str, Any] = {
+        "text": words.text,
+        "note": words.note,
+        "attachment_ids": list(words.attachment_ids),
+        "mail": store_head(words.mail),
+        "began_at": began_at,
+        "updated_at": tx.now,
+        "writer": writer,
+        "taken_by": None,
+        "taken_at": None,
+    }
+    if row is None:
+        tx.execute(insert(tables.draft).values(conversation_id=conversation_id, user_id=user_id, **values))
+    else:
+        here = (_d.conversation_id == conversation_id, _d.user_id == user_id)
+        tx.execute(update(tables.draft).where(*here).values(version=_d.version + 1, **values))
+    if was is None and began_at is not None:
+        tx.emit(DraftBegun(DraftMark(conversation_id, began_at), writer), {user_topic(user_id)})
+    elif was is not None and began_at is None:
+        tx.emit(DraftEnded(conversation_id, writer), {user_topic(user_id)})
+
+
+def moved(tx: Tx, conversation_ids: Sequence[int], into_id: int) -> None:
+    """What was begun in conversations that are merged into another is written on there."""
+    rows = tx.rows(select(tables.draft).where(_d.conversation_id.in_(conversation_ids)).order_by(_d.conversation_id))
+    for row in rows:
+        if row.began_at is not None and row.taken_by is None:
+            give_back(tx, row.user_id, into_id, _words(row), writer="")
+            tx.emit(DraftEnded(row.conversation_id, ""), {user_topic(row.user_id)})
+    tx.execute(delete(tables.draft).where(_d.conversation_id.in_(conversation_ids)))

@@ -1,0 +1,203 @@
+"""Drafts: kept for one person and conversation, never lost to a page that knows less, ended by the message that they were."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import update
+
+from hub.agents.viewer import Viewer
+from hub.app import _sweep_uploads
+from hub.errors import Conflict, NotFound
+from hub.routing import dispatcher
+from hub.store import tables
+from hub.store.database import Tx
+from hub.writing import drafts
+from hub.writing.drafts import Ending, Words
+from tests.writing.conftest import Desk
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_a_page_that_knows_less_overwrites_nothing(desk: Desk) -> None:
+    first = await desk.save("We will", writer="desk")
+    second = await desk.save("We will send it", version=first.version, writer="phone")
+    with pytest.raises(Conflict, match="another page"):
+        await desk.save("We can", version=first.version, writer="desk")
+    kept = await desk.draft()
+    assert kept is not None
+    assert (kept.text, kept.writer, kept.version) == ("We will send it", "phone", second.version)
+
+
+async def test_begin_and_end_are_events_and_the_words_between_are_not(desk: Desk) -> None:
+    view = await desk.save("W")
+    for text in ("We", "We w", "We will"):
+        view = await desk.save(text, version=view.version)
+    assert await desk.kinds() == ["draft.begun"]
+    assert [mark.conversation_id for mark in await desk.database.read(drafts.load_marks, desk.nare.user_id)] == [
+        desk.id
+    ]
+    await desk.save("", version=view.version)
+    assert await desk.kinds() == ["draft.begun", "draft.ended"]
+    assert await desk.database.read(drafts.load_marks, desk.nare.user_id) == []
+    told = [event for event in await desk.scene.events() if event.kind.startswith("draft")]
+    assert {event.topics for event in told} == {frozenset({f"user:{desk.nare.user_id}"})}
+    assert "We" not in "".join(event.body for event in told)
+
+
+@pytest.mark.parametrize(("part", "left"), [("answer", ("", "for us")), ("note", ("for them", ""))])
+async def test_what_is_sent_ends_its_part_of_the_draft(desk: Desk, part: str, left: tuple[str, str]) -> None:
+    view = await desk.save("for them", note="for us")
+    ending = Ending(view.version, "elsewhere")
+    await desk.database.transaction(drafts.end, desk.nare.user_id, desk.id, ending, part)  # type: ignore[arg-type]
+    kept = await desk.draft()
+    assert kept is not None
+    assert (kept.text, kept.note) == left
+
+
+async def test_what_another_page_wrote_since_outlives_the_message(desk: Desk) -> None:
+    view = await desk.save("At nine", writer="desk")
+    await desk.save("At nine. Bring the invoice", version=view.version, writer="phone")
+    await desk.database.transaction(drafts.end, desk.nare.user_id, desk.id, Ending(view.version, "desk"), "answer")
+    kept = await desk.draft()
+    assert kept is not None
+    assert kept.text == "At nine. Bring the invoice"
+
+
+async def test_a_save_that_the_message_overtook_brings_nothing_back(desk: Desk) -> None:
+    """The first save of a page was on its way when the message was sent: it comes to a draft that has ended."""
+    await desk.database.transaction(drafts.end, desk.nare.user_id, desk.id, Ending(0, "page"), "answer")
+    with pytest.raises(Conflict):
+        await desk.save("At nine", version=0)
+    kept = await desk.draft()
+    assert kept is not None
+    assert (kept.text, kept.began_at) == ("", None)
+
+
+async def test_a_save_of_the_same_page_that_came_first_ends_with_the_message(desk: Desk) -> None:
+    view = await desk.save("At ni")
+    await desk.save("At nine", version=view.version)
+    await desk.database.transaction(drafts.end, desk.nare.user_id, desk.id, Ending(view.version, "page"), "answer")
+    kept = await desk.draft()
+    assert kept is not None
+    assert kept.text == ""
+
+
+async def test_who_may_not_see_the_conversation_may_not_write_or_read_there(desk: Desk) -> None:
+    await desk.save("secret")
+    with pytest.raises(NotFound):
+        await desk.save("hello", by=desk.stranger)
+    with pytest.raises(NotFound):
+        await desk.database.transaction(
+            drafts.take_over, desk.stranger, desk.id, desk.nare.user_id, expected_version=1, writer=""
+        )
+
+
+async def test_a_colleague_takes_it_over_and_its_author_loses_nothing(desk: Desk) -> None:
+    file_id = await desk.upload()
+    view = await desk.save(f"See ![a](attachment:{file_id})", note="VIP", attachment_ids=(file_id,))
+    await desk.save("Dear Ani,", by=desk.bert)
+    (seen,) = await desk.database.read(drafts.load_others, desk.id, desk.bert.user_id)
+    assert (seen.user_name, seen.version) == ("Nare", view.version)
+
+    taken = await desk.database.transaction(
+        drafts.take_over, desk.bert, desk.id, desk.nare.user_id, expected_version=view.version, writer="bert"
+    )
+    (copied,) = taken.attachments
+    assert copied.id != file_id
+    assert taken.text == f"Dear Ani,\n\nSee ![a](attachment:{copied.id})"
+    assert taken.note == "VIP"
+    hers = await desk.draft()
+    assert hers is not None
+    assert (hers.taken_by, hers.text, hers.note) == (desk.bert.user_id, view.text, "VIP")
+    assert await desk.database.read(drafts.load_others, desk.id, desk.bert.user_id) == []
+    assert await desk.database.read(drafts.load_marks, desk.nare.user_id) == []
+
+    again = await desk.save(hers.text, version=hers.version, attachment_ids=(file_id,))
+    assert (again.taken_by, again.text, again.attachments[0].id) == (None, view.text, file_id)
+
+
+async def test_only_one_takes_it_over_and_nobody_what_has_changed(desk: Desk) -> None:
+    view = await desk.save("We will")
+    taker = await desk.scene.agent("Cara")
+
+    async def take(by: Viewer, version: int) -> None:
+        await desk.database.transaction(
+            drafts.take_over, by, desk.id, desk.nare.user_id, expected_version=version, writer=""
+        )
+
+    with pytest.raises(Conflict):
+        await take(desk.bert, view.version + 1)
+    await take(desk.bert, view.version)
+    with pytest.raises(Conflict):
+        await take(taker, view.version + 1)
+    with pytest.raises(Conflict):
+        await take(desk.nare, view.version + 1)
+
+
+async def test_files_of_a_draft_are_swept_after_it_and_not_before(desk: Desk) -> None:
+    kept, forgotten = await desk.upload(key="aa/kept"), await desk.upload(key="aa/forgotten")
+    view = await desk.save("See the picture", attachment_ids=(kept,))
+    taken = await desk.database.transaction(
+        drafts.take_over, desk.bert, desk.id, desk.nare.user_id, expected_version=view.version, writer=""
+    )
+    desk.clock.advance(days=2)
+    assert await desk.database.transaction(_sweep_uploads) == ["aa/forgotten"]
+    rows = await desk.scene.rows(tables.attachment)
+    assert {row["id"] for row in rows} == {kept, taken.attachments[0].id}
+    assert forgotten not in {row["id"] for row in rows}
+    # The colleague's copy goes, the bytes stay: they are the author's, too.
+    await desk.save("", by=desk.bert, version=taken.version)
+    desk.clock.advance(days=2)
+    assert await desk.database.transaction(_sweep_uploads) == []
+    hers = await desk.draft()
+    assert hers is not None
+    await desk.save("", version=hers.version)
+    desk.clock.advance(days=2)
+    assert await desk.database.transaction(_sweep_uploads) == ["aa/kept"]
+
+
+async def test_files_that_are_gone_are_left_out_and_a_colleagues_are_no_ones(desk: Desk) -> None:
+    theirs = await desk.upload(desk.bert)
+    view = await desk.save("See it", attachment_ids=(theirs, 999_999))
+    assert view.attachments == ()
+
+
+async def test_what_was_begun_in_a_resolved_conversation_is_swept_after_two_weeks(desk: Desk) -> None:
+    await desk.save("We will")
+    await desk.database.transaction(dispatcher.resolve, desk.nare, desk.id)
+    desk.clock.advance(days=13)
+    assert await desk.database.transaction(drafts.sweep) == 0
+    desk.clock.advance(days=2)
+    assert await desk.database.transaction(drafts.sweep) == 1
+    assert await desk.draft() is None
+    assert (await desk.kinds())[-1] == "draft.ended"
+
+
+async def test_a_draft_in_an_open_conversation_stays_however_old_it_is(desk: Desk) -> None:
+    await desk.save("We will")
+    desk.clock.advance(days=400)
+    assert await desk.database.transaction(drafts.sweep) == 0
+
+
+async def test_what_is_given_back_stands_above_what_was_begun_since(desk: Desk) -> None:
+    await desk.save("P.S.", note="a note")
+    back = await desk.database.transaction(
+        drafts.give_back, desk.nare.user_id, desk.id, Words("At nine."), writer="page"
+    )
+    assert (back.text, back.note) == ("At nine.\n\nP.S.", "a note")
+
+
+async def test_drafts_go_with_a_conversation_that_is_merged(desk: Desk) -> None:
+    await desk.save("We will")
+    other = await desk.scene.opened("Hello again", sender="ani-at-home")
+
+    def merge(tx: Tx) -> None:
+        drafts.moved(tx, [desk.id], other)
+        tx.execute(update(tables.conversation).where(tables.conversation.c.id == desk.id).values(preview="merged"))
+
+    await desk.database.transaction(merge)
+    assert await desk.draft() is None
+    moved = await desk.database.read(drafts.load_of, other, desk.nare.user_id)
+    assert moved is not None
+    assert moved.text == "We will"
+    assert await desk.kinds() == ["draft.begun", "draft.begun", "draft.ended"]

@@ -28,7 +28,7 @@ CUSTOMERS = 30
 
 
 def _add_endpoint(tx: Tx, receiver: WebhookReceiver) -> str:
-    ada = Viewer(user_id=1, role=Role.ADMIN, name="Ada", language="en", queue_ids=())
+    ada = Viewer(user_id=1, role=Role.ADMIN, name="Ada", language="en", queue_ids=frozenset())
     given = Endpoint(receiver.url, "", (Told.CUSTOMER_CREATED,))
     return endpoints.create_endpoint(tx, ada, Vault(SECRET_KEY), given, may_be_private=True)[1]
 

@@ -132,7 +132,7 @@ def test_what_is_delivered_was_sent(state: str, wanted: list[str]) -> None:
 
 def test_a_call_tells_its_moments_and_its_recordings() -> None:
     stored = {"id": 4, "state": "stored", "started_at": NOW}
-    call: dict[str, object] = {"id": 8, "conversation_id": 3, "queue_id": None, "channel_id": "line", "started_at": NOW}
+    call: dict[str, Any] = {"id": 8, "conversation_id": 3, "queue_id": None, "channel_id": "line", "started_at": NOW}
     call |= {"answered_at": NOW, "hung_up_at": None, "ended_at": None, "recordings": [{**stored, "state": "fetching"}]}
     assert [name for name, _ in told("call.changed", call=call)] == ["call.started", "call.answered"]
     over = {**call, "hung_up_at": NOW, "ended_at": NOW, "recordings": [stored]}

@@ -49,7 +49,7 @@ svg { display: block; width: 20px; height: 20px; fill: none; stroke: currentColo
 header { display: flex; align-items: center; gap: 12px; padding: 14px 10px 14px 18px; background: var(--accent); color: var(--on-accent) }
 .avatar {
   width: 38px; height: 38px; border-radius: 50%; display: grid; place-items: center; flex: none; position: relative;
-  background: color-mix(in srgb, var(--on-accent) 18%, transparent); font-weight: 650; letter-spacing: .02em;
+  background: color-mix(in srgb, var(--on-accent) 8%, transparent); font-weight: 650; letter-spacing: .02em;
 }
 .avatar::after {
   content: ""; position: absolute; right: -1px; bottom: -1px; width: 11px; height: 11px; border-radius: 50%;

@@ -133,6 +133,7 @@ export type Invitation = Schemas["InvitationView"];
 export type IssuedLink = Schemas["IssuedLinkView"];
 export type LinkView = Schemas["LinkView"];
 export type OwnSession = Schemas["OwnSessionView"];
+export type House = Schemas["OrganisationView"];
 export type SetUp = Schemas["SetUpView"];
 export type AuditAct = Schemas["AuditAct"];
 export type AbsentAgent = Schemas["AbsentAgent"];

@@ -131,6 +131,9 @@ export interface ConversationQuery {
   cursor?: string;
 }
 
+/** Not everything that is sent was a draft. */
+type Undrafted<T extends { draft: unknown }> = Omit<T, "draft"> & Partial<Pick<T, "draft">>;
+
 /** What a supervisor decides about waiting work; what is absent stays as it is, and no pin is null. */
 export type RoutingChange = Partial<Schemas["ChangeRouting"]>;
 
@@ -179,10 +182,10 @@ export const api = {
   /** With its first words; the same key again is the same conversation. */
   startWith: (key: string, body: Schemas["NewConversation"]) => take(client.POST("/api/v1/conversations", { headers: { "Idempotency-Key": key }, body })),
   setFields: (id: number, body: Schemas["SetFields"]) => take(client.PATCH("/api/v1/conversations/{conversation_id}/fields", { ...ofConversation(id), body })),
-  sendMessage: (id: number, key: string, body: Schemas["NewMessage"]) =>
-    take(client.POST("/api/v1/conversations/{conversation_id}/messages", { ...keyed(id, key), body })),
-  addNote: (id: number, key: string, body: Schemas["NewNote"]) =>
-    take(client.POST("/api/v1/conversations/{conversation_id}/notes", { ...keyed(id, key), body })),
+  sendMessage: (id: number, key: string, body: Undrafted<Schemas["NewMessage"]>) =>
+    take(client.POST("/api/v1/conversations/{conversation_id}/messages", { ...keyed(id, key), body: { draft: null, ...body } })),
+  addNote: (id: number, key: string, body: Undrafted<Schemas["NewNote"]>) =>
+    take(client.POST("/api/v1/conversations/{conversation_id}/notes", { ...keyed(id, key), body: { draft: null, ...body } })),
   removeParticipant: (conversation_id: number, user_id: number) =>
     take(client.DELETE("/api/v1/conversations/{conversation_id}/participants/{user_id}", { params: { path: { conversation_id, user_id } } })),
   claim: (id: number, expected_assignee_id: number | null) =>

@@ -32,10 +32,10 @@ TASK_DUE, TASK_GIVEN, TASK_LEFT = "task_due", "task_given", "task_left"
 OF_TASKS = (TASK_DUE, TASK_GIVEN, TASK_LEFT)
 # A colleague gave work to somebody, or took it from them (routing.dispatcher).
 GIVEN, TAKEN = "given", "taken"
-# A message that was to leave at an instant did not, and is its writer's again.
-SCHEDULED_RETURNED = "scheduled_returned"
+# A message that was to leave at an instant did not (writing.planned): it is still to be decided what becomes of it.
+PLANNED_STOPPED = "planned_stopped"
 # Solving the conversation does not make these good.
-_OUTLASTING = (LOW_SCORE, MENTION, *OF_TASKS, SCHEDULED_RETURNED)
+_OUTLASTING = (LOW_SCORE, MENTION, *OF_TASKS, PLANNED_STOPPED)
 
 # How long what was seen can be found again: a quarter, as long as work can be put aside.
 KEPT = timedelta(days=90)

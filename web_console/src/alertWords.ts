@@ -10,9 +10,9 @@ import { SCALES, type SurveyKind } from "./surveys";
 import type { IconName } from "./ui/icons";
 
 /** What has a sentence of its own, and needs no more than what stands in it. */
-const PLAIN = ["mention", "task_due", "task_given", "task_left", "given", "taken", "unparked", "scheduled_returned"] as const;
+const PLAIN = ["mention", "task_due", "task_given", "task_left", "given", "taken", "unparked"] as const;
 const ICONS: Readonly<Record<string, IconName>> = {
-  mention: "at", task_due: "clock", task_given: "clock", task_left: "clock", given: "transfer", taken: "transfer", unparked: "undo", scheduled_returned: "send", low_score: "star", limit: "octagon", escalation: "ladder",
+  mention: "at", task_due: "clock", task_given: "clock", task_left: "clock", given: "transfer", taken: "transfer", unparked: "undo", planned_stopped: "send", planned_taken: "send", webhook_off: "alert", low_score: "star", limit: "octagon", escalation: "ladder",
 };
 
 export function useAlertWords() {

@@ -11,7 +11,7 @@ export type NoticeKind = (typeof NOTICE_KINDS)[number];
 const HEEDS_NO_CLOCK: readonly NoticeKind[] = ["offer", "call", "page"];
 
 const KIND_OF: Readonly<Record<string, NoticeKind>> = {
-  mention: "mention", task_due: "task", task_given: "task", task_left: "task", given: "work", taken: "work", unparked: "work", scheduled_returned: "work",
+  mention: "mention", task_due: "task", task_given: "task", task_left: "task", given: "work", taken: "work", unparked: "work", planned_stopped: "work", planned_taken: "work",
 };
 export const kindOf = (alert: Pick<AlertView, "reason" | "level">): NoticeKind => (alert.level === "page" ? "page" : (KIND_OF[alert.reason] ?? "alert"));
 

@@ -374,6 +374,8 @@ export const useDrafts = defineStore("drafts", () => {
     () => hub.live,
     (live) => {
       if (!live) return copies.forEach((copy, id) => isDirty(copy) && states.get(id) === "saving" && states.set(id, "waiting"));
+      // Also what was opened before the line stood.
+      open.forEach((id) => void load(id).catch(() => undefined));
       copies.forEach((copy, id) => isDirty(copy) && later(id, 0));
     },
   );

@@ -14,7 +14,7 @@ save that was overtaken by the message, or comes from a page that slept, meets a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -249,13 +249,3 @@ def _write(tx: Tx, conversation_id: int, user_id: int, row: Row[Any] | None, wor
         tx.emit(DraftBegun(DraftMark(conversation_id, began_at), writer), {user_topic(user_id)})
     elif was is not None and began_at is None:
         tx.emit(DraftEnded(conversation_id, writer), {user_topic(user_id)})
-
-
-def moved(tx: Tx, conversation_ids: Sequence[int], into_id: int) -> None:
-    """What was begun in conversations that are merged into another is written on there."""
-    rows = tx.rows(select(tables.draft).where(_d.conversation_id.in_(conversation_ids)).order_by(_d.conversation_id))
-    for row in rows:
-        if row.began_at is not None and row.taken_by is None:
-            give_back(tx, row.user_id, into_id, _words(row), writer="")
-            tx.emit(DraftEnded(row.conversation_id, ""), {user_topic(row.user_id)})
-    tx.execute(delete(tables.draft).where(_d.conversation_id.in_(conversation_ids)))

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from sqlalchemy import update
 
 from hub.agents.viewer import Viewer
 from hub.app import _sweep_uploads
 from hub.errors import Conflict, NotFound
 from hub.routing import dispatcher
 from hub.store import tables
-from hub.store.database import Tx
 from hub.writing import drafts
 from hub.writing.drafts import Ending, Words
 from tests.writing.conftest import Desk
@@ -185,19 +183,3 @@ async def test_what_is_given_back_stands_above_what_was_begun_since(desk: Desk) 
         drafts.give_back, desk.nare.user_id, desk.id, Words("At nine."), writer="page"
     )
     assert (back.text, back.note) == ("At nine.\n\nP.S.", "a note")
-
-
-async def test_drafts_go_with_a_conversation_that_is_merged(desk: Desk) -> None:
-    await desk.save("We will")
-    other = await desk.scene.opened("Hello again", sender="ani-at-home")
-
-    def merge(tx: Tx) -> None:
-        drafts.moved(tx, [desk.id], other)
-        tx.execute(update(tables.conversation).where(tables.conversation.c.id == desk.id).values(preview="merged"))
-
-    await desk.database.transaction(merge)
-    assert await desk.draft() is None
-    moved = await desk.database.read(drafts.load_of, other, desk.nare.user_id)
-    assert moved is not None
-    assert moved.text == "We will"
-    assert await desk.kinds() == ["draft.begun", "draft.begun", "draft.ended"]

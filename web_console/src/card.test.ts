@@ -76,9 +76,9 @@ describe("a birthday", () => {
 
   it("is told in the reader's words, with the age", () => {
     expect(birthdayWords("1990-11-25", NOON, "en-GB")).toEqual({ date: "25 November 1990", age: 36, isToday: true });
-    // Node knows Armenian, Chromium does not (calendars.ts): the day and the month are the same.
+    // Node knows Armenian, Chromium does not (calendars.ts): the day and the month are the same. Which stands first depends on its CLDR.
     expect(birthdayWords("1990-11-26", NOON, "hy")).toMatchObject({ date: expect.stringMatching(/^26 նոյեմբերի.*1990/), age: 35, isToday: false });
-    expect(birthdayWords("--05-17", NOON, "hy")).toEqual({ date: "17 մայիսի", age: null, isToday: false });
+    expect(birthdayWords("--05-17", NOON, "hy")).toEqual({ date: expect.stringMatching(/^(17 մայիսի|մայիսի 17)$/) as string, age: null, isToday: false });
   });
 });
 

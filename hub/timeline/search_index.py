@@ -289,6 +289,7 @@ def _changed(tx: Tx, cursor: int) -> tuple[set[int], set[int], int, bool]:
     entries: set[int] = set()
     customers: set[int] = set()
     writers: set[int] = set()
+    calls: set[int] = set()
     found = select(_e.kind, _e.body).where(_e.seq > cursor, _e.seq <= row.end, _e.kind.in_(_HEEDED))
     for event in tx.rows(found):
         kind, told = event.kind, json.loads(event.body)
@@ -296,11 +297,14 @@ def _changed(tx: Tx, cursor: int) -> tuple[set[int], set[int], int, bool]:
             entries.add(told["entry"]["id"])
             writers.add(told["entry"]["customer_id"])
         elif kind == CallChanged.KIND:
-            entries |= {told["call"]["entry_id"]} - {None}
+            calls.add(told["call"]["id"])
         elif kind == CustomerChanged.KIND:
             customers.add(told["customer"]["id"])
         else:
             customers |= {told["customer_id"], told["into_id"]}
+    if calls:
+        ca = tables.call.c
+        entries |= {row[0] for row in tx.rows(select(ca.entry_id).where(ca.id.in_(calls), ca.entry_id.is_not(None)))}
     # Whoever writes for the first time has a card from then on, and no event tells of it.
     known = (
         {row[0] for row in tx.rows(select(_sc.customer_id).where(_sc.customer_id.in_(writers)))} if writers else set()

@@ -8,7 +8,7 @@ from hub.domain.views import ConversationView
 from hub.timeline import saved_views
 from hub.timeline.saved_views import ConversationFilter, SavedView
 from hub.web.api import DEFAULT_LIMIT, Access, Context, Limit, endpoint, read_cursor, write_cursor
-from hub.web.schemas import NewSavedView, Page, UpdateSavedView, ViewFilter
+from hub.web.schemas import Page, ViewFilter, ViewToChange, ViewToSave
 
 
 @endpoint("GET", "/views", access=Access.AGENT, summary="Your saved views and the shared ones")
@@ -19,7 +19,7 @@ async def list_views(context: Context) -> Page[SavedView]:
 
 
 @endpoint("POST", "/views", access=Access.AGENT, status=201, summary="Save a view")
-async def create_view(context: Context, body: NewSavedView) -> SavedView:
+async def create_view(context: Context, body: ViewToSave) -> SavedView:
     """Sharing it with everybody needs a supervisor."""
     return await context.hub.database.transaction(
         saved_views.create_view,
@@ -31,7 +31,7 @@ async def create_view(context: Context, body: NewSavedView) -> SavedView:
 
 
 @endpoint("PATCH", "/views/{view_id}", access=Access.AGENT, summary="Change a view")
-async def update_view(context: Context, view_id: int, body: UpdateSavedView) -> SavedView:
+async def update_view(context: Context, view_id: int, body: ViewToChange) -> SavedView:
     """A shared one is changed by its owner or a supervisor. With `expected_version`, 409 `version_conflict` when somebody
     changed it meanwhile."""
     return await context.hub.database.transaction(

@@ -3038,13 +3038,13 @@ class ViewFilter(Request):
     words: Annotated[str, StringConstraints(strip_whitespace=True, max_length=400)] | None = None
 
 
-class NewSavedView(Request):
+class ViewToSave(Request):
     name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=60)]
     is_shared: bool = False
     filter: ViewFilter
 
 
-class UpdateSavedView(Request):
+class ViewToChange(Request):
     name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=60)] | None = None
     is_shared: bool | None = None
     filter: ViewFilter | None = None

@@ -7033,12 +7033,6 @@ export interface components {
             /** @default null */
             expected_version: number | null;
         };
-        NewSavedView: {
-            name: string;
-            /** @default false */
-            is_shared: boolean;
-            filter: components["schemas"]["ViewFilter"];
-        };
         /** @description A language is `language:` and its two letters. */
         NewSkill: {
             name: string;
@@ -9616,16 +9610,6 @@ export interface components {
             /** @default null */
             expected_version: number | null;
         };
-        UpdateSavedView: {
-            /** @default null */
-            name: string | null;
-            /** @default null */
-            is_shared: boolean | null;
-            /** @default null */
-            filter: components["schemas"]["ViewFilter"] | null;
-            /** @default null */
-            expected_version: number | null;
-        };
         /** @description Absent leaves it as it is. With `expected_version`, 409 `version_conflict` when somebody changed it meanwhile. */
         UpdateSkill: {
             /** @default null */
@@ -9753,6 +9737,22 @@ export interface components {
             within_days: number | null;
             /** @default null */
             words: string | null;
+        };
+        ViewToChange: {
+            /** @default null */
+            name: string | null;
+            /** @default null */
+            is_shared: boolean | null;
+            /** @default null */
+            filter: components["schemas"]["ViewFilter"] | null;
+            /** @default null */
+            expected_version: number | null;
+        };
+        ViewToSave: {
+            name: string;
+            /** @default false */
+            is_shared: boolean;
+            filter: components["schemas"]["ViewFilter"];
         };
         /** @description Who has this customer's card open right now, everybody named; an empty list clears it. */
         Viewing: {
@@ -18370,7 +18370,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["NewSavedView"];
+                "application/json": components["schemas"]["ViewToSave"];
             };
         };
         responses: {
@@ -18434,7 +18434,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["UpdateSavedView"];
+                "application/json": components["schemas"]["ViewToChange"];
             };
         };
         responses: {

@@ -158,8 +158,8 @@ export const api = {
   // --- search and saved views
   search: (query: SearchQuery) => take(client.GET("/api/v1/search", { params: { query } })),
   views: () => take(client.GET("/api/v1/views")),
-  createView: (body: Partial<Schemas["NewSavedView"]>) => take(client.POST("/api/v1/views", { body: body as Schemas["NewSavedView"] })),
-  updateView: (view_id: number, body: Partial<Schemas["UpdateSavedView"]>) => take(client.PATCH("/api/v1/views/{view_id}", { params: { path: { view_id } }, body: body as Schemas["UpdateSavedView"] })),
+  createView: (body: Partial<Schemas["ViewToSave"]>) => take(client.POST("/api/v1/views", { body: body as Schemas["ViewToSave"] })),
+  updateView: (view_id: number, body: Partial<Schemas["ViewToChange"]>) => take(client.PATCH("/api/v1/views/{view_id}", { params: { path: { view_id } }, body: body as Schemas["ViewToChange"] })),
   removeView: (view_id: number) => take(client.DELETE("/api/v1/views/{view_id}", { params: { path: { view_id } } })),
   viewConversations: (view_id: number, query: { limit?: number; cursor?: string }) => take(client.GET("/api/v1/views/{view_id}/conversations", { params: { path: { view_id }, query } })),
 

@@ -68,7 +68,7 @@ def test_a_colleague_is_named_in_a_note_and_opens_it_from_the_inbox(demo: HubPro
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
     expect(page.get_by_test_id("mention")).to_have_class("me")
-    expect(page.locator('[data-testid="entry"].sought')).to_contain_text(ASKED)
+    expect(page.locator("[data-testid=timeline] .found")).to_contain_text(ASKED)
     expect(page).to_have_title("Hub")
 
     page.get_by_test_id("timeline").focus()

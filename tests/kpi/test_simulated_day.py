@@ -69,6 +69,7 @@ BEGIN = datetime(2026, 3, 10, 7, 0, tzinfo=UTC)  # nine in Kyiv
 TICK = timedelta(minutes=5)
 CARE, CHAT = 31, 32
 LATE, PRICE = 41, 42
+STRANGER = 9_000
 FIRST_AGENT = 101
 MOVER = FIRST_AGENT + 1
 CLOCKS = {"All": None, "Berlin": "Europe/Berlin", "Auckland": "Pacific/Auckland"}
@@ -259,9 +260,14 @@ def ticks() -> Iterator[Tick]:
     """Every five minutes of the day."""
     day, at = Day(), BEGIN
     facts = list(day.begin())
-    # One of them turns out to be another at noon, and what had been resolved for both was not, or not at once.
+    # One of them turns out to be another at noon, and what had been resolved for both was not, or not at once. Somebody who
+    # was never here is taken for one of them, and two hours later is not.
     noon = BEGIN + timedelta(hours=3)
-    joined = {noon: [CustomerJoined(30, 7, noon)]}
+    later = noon + timedelta(hours=2)
+    joined: dict[datetime, list[FactEvent]] = {
+        noon: [CustomerJoined(30, 7, noon, 1), CustomerJoined(STRANGER, 8, noon, 2)],
+        later: [CustomerParted(2, STRANGER, 8, later)],
+    }
     for happening in happenings(FLOOR):
         while happening.at_s >= (at - BEGIN).total_seconds():
             yield Tick(at, [*facts, *joined.get(at, [])], day.doing(at))

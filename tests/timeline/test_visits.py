@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from hub.channels.channel import Consent
-from hub.domain.values import AuthorKind, Role
+from hub.domain.values import AuthorKind, ContactKind, Role
 from hub.domain.views import Author
 from hub.errors import Conflict
 from hub.routing import callbacks, dispatcher
@@ -252,7 +252,8 @@ async def test_who_only_says_stop_has_no_request(scene: Scene) -> None:
 
 async def test_what_we_begin_ourselves_never_waits(scene: Scene, clock: FrozenClock) -> None:
     agent = await scene.agent()
-    await scene.say("STOP", consent=Consent.STOP)
+    ani = await scene.database.transaction(customers.create_customer, "Ani", None)
+    await scene.database.transaction(customers.add_contact_point, ani.id, ContactKind.LOOPBACK, "ani")
     point_id = (await scene.row(tables.contact_point))["id"]
     view = await scene.database.transaction(dispatcher.open_conversation, agent, scene.channel_id, point_id)
     clock.advance(30)

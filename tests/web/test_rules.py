@@ -231,6 +231,7 @@ async def test_a_trial_knows_who_was_here_before_and_what_was_never_placed(
     clock.advance(1)
     second = await scene.opened(sender="a", channel_id="other")
     await scene.say("STOP", sender="b", consent=Consent.STOP)
+    await scene.say("START", sender="b", consent=Consent.START)
     trial = await tried(as_admin, rule(when={"is_known": True}, tags=["known"]))
     assert [each["conversation_id"] for each in trial["examples"]] == [second] != [first]
     # Where the hub wrote first nothing was placed.

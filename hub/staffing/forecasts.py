@@ -174,7 +174,11 @@ class Forecaster:
         for queue_id in queue_ids:
             if self._made.get(queue_id) == today:
                 continue
-            parts = await self._database.read(_load_for_forecast, queue_id, today)
+            try:
+                parts = await self._database.read(_load_for_forecast, queue_id, today)
+            except NotFound:
+                # It went since the list was read.
+                continue
             if parts is None:
                 continue
             history, ahead = parts
@@ -218,7 +222,9 @@ def _foretell(history: Sequence[PastDay], ahead: Iterable[DayAhead]) -> dict[dat
 
 
 def _keep(tx: Tx, queue_id: int, today: date, days: Mapping[date, list[float]]) -> bool:
-    """What another process has kept meanwhile stays."""
+    """What another process has kept meanwhile stays; nothing of a queue that is gone."""
+    if tx.first(select(_q.id).where(_q.id == queue_id)) is None:
+        return False
     of = {"queue_id": queue_id, "made_on": today.isoformat(), "method": METHOD}
     rows = [{**of, "day": day.isoformat(), "contacts": contacts} for day, contacts in days.items()]
     return any(tx.insert_new(tables.forecast, rows))

@@ -99,7 +99,7 @@ async def test_no_more_connections_than_allowed_and_no_more_mails_at_one_domain(
     async with account(mail_server, limits=limits) as smtp:
         recipients = [ANI] * 6 + [NAREK] * 6
         sending = [asyncio.create_task(smtp.deliver(letter(recipient))) for recipient in recipients]
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(30):
             while mail_server.busy < 3:
                 await mail_server.arrived.wait()
                 await asyncio.sleep(0)
@@ -130,7 +130,7 @@ async def test_an_idle_connection_is_left() -> None:
     mail_server = MailServer()
     async with account(mail_server, limits=Limits(idle_s=0.01, domain_spacing_s=0.0)) as smtp:
         await smtp.deliver(letter())
-        await asyncio.wait_for(mail_server.left.wait(), 60)
+        await asyncio.wait_for(mail_server.left.wait(), 5)
         await smtp.deliver(letter())
     assert mail_server.connections == 2
 
@@ -296,7 +296,7 @@ async def test_silence_is_waited_for_so_long_and_no_longer(
             await smtp.deliver(letter())
         assert (type(caught.value), caught.value.code) == (expected, "no_answer")
         # Nobody knows what a late answer would belong to.
-        await asyncio.wait_for(mail_server.left.wait(), 60)
+        await asyncio.wait_for(mail_server.left.wait(), 5)
 
 
 @pytest.mark.anyio

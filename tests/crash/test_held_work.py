@@ -20,7 +20,7 @@ pytestmark = pytest.mark.anyio
 
 Json = dict[str, Any]
 GRACE_S = 4.0
-PATIENCE_S = 60.0
+PATIENCE_S = 30
 
 
 async def screen(http: aiohttp.ClientSession, person: Person) -> aiohttp.ClientWebSocketResponse:

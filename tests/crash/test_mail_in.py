@@ -134,7 +134,7 @@ async def test_mail_that_is_fetched_is_there_exactly_once_after_kills(
 
 async def _lane(port: int, waiting: Iterator[bytes], acknowledged: list[int]) -> None:
     def hand_in(raw: bytes) -> None:
-        with smtplib.SMTP("127.0.0.1", port, timeout=60) as client:
+        with smtplib.SMTP("127.0.0.1", port, timeout=15) as client:
             client.sendmail("relay@elsewhere.test", [BOX], raw)
 
     for raw in waiting:

@@ -19,7 +19,7 @@ from tests.crash.world import running_world
 
 pytestmark = pytest.mark.anyio
 
-PATIENCE_S = 60.0
+PATIENCE_S = 30
 _BLOCKED = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'hub' AND wait_event_type = 'Lock'"
 
 

@@ -61,7 +61,7 @@ class ListeningHub:
         return [w for w in self.webhooks if w.url.split("?")[0].endswith("/" + kind)]
 
     async def wait_for(self, condition: Callable[[], bool]) -> None:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(10):
             while True:
                 arrived = self._arrived
                 if condition():
@@ -75,7 +75,7 @@ async def serving(app: ASGIApp) -> AsyncIterator[str]:
     config = uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning", lifespan="off", ws="websockets-sansio")
     server = uvicorn.Server(config)
     task = asyncio.create_task(server.serve())
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(10):
         while not server.started:  # noqa: ASYNC110 - uvicorn offers no event
             await asyncio.sleep(0.01)
     port = server.servers[0].sockets[0].getsockname()[1]

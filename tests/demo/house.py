@@ -32,7 +32,7 @@ async def demo(sqlite_url: str, data_dir: Path, port: int, *, quiet: bool) -> As
     options = server_options("127.0.0.1", port, settings) | {"loop": "none"}
     server = uvicorn.Server(uvicorn.Config(make_app(hub, house.routes), **options))
     serving = asyncio.create_task(server.serve())
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(10):
         while not server.started:  # noqa: ASYNC110 - uvicorn offers no event
             await asyncio.sleep(0.02)
         await hub.mail_listener.listening.wait()

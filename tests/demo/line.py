@@ -97,7 +97,7 @@ class Line:
 
 class PointedAt(TwilioHttpClient):  # type: ignore[misc, unused-ignore]
     def __init__(self, base_url: str) -> None:
-        super().__init__(timeout=60)
+        super().__init__(timeout=5)
         self._base_url = base_url
 
     def request(self, method: str, url: str, *args: Any, **kwargs: Any) -> TwilioResponse:

@@ -31,7 +31,7 @@ async def test_a_robot_customer_is_answered_by_a_robot_agent(sqlite_url: str, tm
         phone = "+37410999001"
         dialogue = dialogues_of("hy")[0]
         house.carrier.text(phone, seed.SMS_NUMBER, dialogue.lines[0])
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(30):
             while True:
                 changed = house.carrier.changed
                 thread = house.carrier.conversation(phone, seed.SMS_NUMBER)
@@ -50,7 +50,7 @@ async def test_a_robot_customer_is_answered_by_a_robot_agent(sqlite_url: str, tm
             row = tx.first(query)
             return row is not None and row.delivery == Delivery.DELIVERED.value
 
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(10):
             while not await hub.database.read(is_delivered):  # noqa: ASYNC110 - asks the database, which rings no bell
                 await asyncio.sleep(0.05)
 
@@ -147,7 +147,7 @@ async def test_a_robot_customer_who_calls_is_talked_to_by_a_robot_agent(
         assert house.robots is not None
         voice = house.carrier.voice
         caller = CALLERS[0]
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(10):
             while not house.carrier.is_running:  # noqa: ASYNC110 - a carrier that starts rings no bell
                 await asyncio.sleep(0.02)
         calling = asyncio.create_task(house.robots.call(caller))
@@ -159,7 +159,7 @@ async def test_a_robot_customer_who_calls_is_talked_to_by_a_robot_agent(
             query = select(c.end_reason).where(c.address == caller.phone, c.ended_at.is_not(None))
             return [row.end_reason for row in tx.rows(query)]
 
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(30):
             while "completed" not in await hub.database.read(ended):  # noqa: ASYNC110 - asks the database, which rings no bell
                 await asyncio.sleep(0.1)
         assert all(not call.notifications for call in voice.calls.values())

@@ -123,7 +123,7 @@ class Switchboard:
 
     async def told(self, kind: type[E], fits: Callable[[E], bool] = lambda _: True) -> E:
         """The first event of this kind that fits, as soon as it is told."""
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(10):
             while True:
                 more = self.more
                 for event in self.events.values():

@@ -76,7 +76,7 @@ class Desk:
 
 async def until(look: Callable[[], Any]) -> Any:
     """What `look` finds at last; the API rings no bell."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(10):
         while (found := await look()) is None:  # noqa: ASYNC110 - there is no event
             await asyncio.sleep(0.03)
     return found
@@ -84,7 +84,7 @@ async def until(look: Callable[[], Any]) -> Any:
 
 async def arrival(office: PostOffice, owner: str, fits: Callable[[Letter], bool]) -> Letter:
     """The newest mail in that inbox that fits, once there is one."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(10):
         while True:
             changed = office.changed
             found = [each for each in office.box(owner) if each.folder == "inbox" and fits(each)]
@@ -94,7 +94,7 @@ async def arrival(office: PostOffice, owner: str, fits: Callable[[Letter], bool]
 
 
 async def fate(office: PostOffice, letter: Letter) -> str:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(10):
         while True:
             changed = office.changed
             if letter.status != "sending":
@@ -184,7 +184,7 @@ async def test_mails_wait_while_the_hub_takes_none(desk: Desk) -> None:
     route = office.routes[seed.MAIL_DOMAIN]
     office.routes[seed.MAIL_DOMAIN] = ("127.0.0.1", free_port())
     sent = office.write(ANI.email, to=seed.MAIL_ADDRESS, subject="Waits", text="Hello")
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(10):
         while sent.attempts < 2:
             await office.changed.wait()
     assert sent.status == "sending"
@@ -337,11 +337,11 @@ async def test_the_page_sees_a_mail_come_and_shows_it_in_a_frame_of_its_own(desk
     boxes = f"{desk.url}/demo/post/boxes"
     office = desk.house.post_office
     async with desk.http.ws_connect(f"{boxes}/{DAVIT.email}/live") as live:
-        whole = json.loads((await live.receive(timeout=60)).data)
+        whole = json.loads((await live.receive(timeout=5)).data)
         past = len(office.box(DAVIT.email))
         assert (whole["whole"], len(whole["letters"])) == (True, past)
         office.write(ANI.email, to=DAVIT.email, subject="Hi", text="Look", files=[File("a.png", "image/png", PNG)])
-        while not (frame := json.loads((await live.receive(timeout=60)).data))["letters"]:
+        while not (frame := json.loads((await live.receive(timeout=5)).data))["letters"]:
             pass
     (letter,) = frame["letters"]
     assert (letter["subject"], letter["is_read"], frame["unread"][DAVIT.email]) == ("Hi", False, 1)
@@ -379,7 +379,7 @@ async def test_a_robot_corresponds_with_a_robot_agent(sqlite_url: str, tmp_path:
         assert house.robots is not None
         caller = CALLERS[-1]
         dialogue = dialogues_of("en")[1]
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(30):
             await house.robots.correspond(caller, dialogue)
         got = [each for each in house.post_office.box(caller.email) if each.folder == "inbox" and not each.is_automatic]
         assert [each.snippet.startswith(reply) for each, reply in zip(got, dialogue.replies, strict=True)] == [

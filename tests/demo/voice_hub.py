@@ -74,7 +74,7 @@ class VoiceHub:
         return [each.form.get(name, "") for each in self.of(path)]
 
     async def wait_for(self, condition: Callable[[], bool]) -> None:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(10):
             while True:
                 arrived = self._arrived
                 if condition():

@@ -270,7 +270,7 @@ async def test_the_loop_follows_the_stream_and_the_numbers_arrive(database: Data
     arrived = asyncio.Event()
     tail.follow(lambda events: arrived.set() if any(e.kind == "numbers.changed" for e in events) else None)
     await tail.start()
-    async with asyncio.timeout(60), asyncio.TaskGroup() as group:
+    async with asyncio.timeout(20), asyncio.TaskGroup() as group:
         loops = [group.create_task(tail.run()), group.create_task(projector.run())]
         await database.transaction(emit, DAY[:1])
         await arrived.wait()
@@ -296,7 +296,7 @@ async def test_the_loop_survives_a_database_that_is_away(database: Database, mon
 
     await database.transaction(emit, DAY)
     monkeypatch.setattr(database, "transaction", away_twice)
-    async with asyncio.timeout(60), asyncio.TaskGroup() as group:
+    async with asyncio.timeout(20), asyncio.TaskGroup() as group:
         loop = group.create_task(Projector(database, Wakes()).run())
         await done.wait()
         loop.cancel()

@@ -16,7 +16,7 @@ from hub.media_child import media_beside
 from hub.settings import load_settings
 from tests.support.hub_process import HubProcess
 
-_PATIENCE_S = 60.0
+_PATIENCE_S = 30.0
 
 
 def _until(is_so: Callable[[], object], words: str) -> None:

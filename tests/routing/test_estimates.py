@@ -366,7 +366,7 @@ async def test_the_loop_looks_when_routing_is_woken(scene: Scene) -> None:
     running = asyncio.create_task(Estimator(scene.database, wakes).run())
     try:
         await scene.say()
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(10):
             while not await scene.rows(tables.wait_estimate):
                 await written.wait()
                 written.clear()

@@ -500,7 +500,7 @@ class Timed:
         self.tasks = [asyncio.create_task(escalations.run()), asyncio.create_task(escalations.keep_up())]
 
     async def until_fired(self, scene: Scene, count: int) -> list[Json]:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(20):
             while True:
                 self.committed.clear()
                 rows = await scene.rows(tables.escalation_fired)

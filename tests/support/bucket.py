@@ -33,7 +33,7 @@ def run_bucket() -> Iterator[str]:
 def _create(port: int) -> None:
     ends_at = time.monotonic() + _READY_S
     while True:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
         try:
             connection.request("PUT", f"/{BUCKET}")
             answer = connection.getresponse()

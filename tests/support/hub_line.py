@@ -17,7 +17,7 @@ _LOOK_S = 0.25
 
 def visit(url: str, channel_id: str) -> str:
     """A new visitor's cookie."""
-    with closing(http.client.HTTPConnection(urlsplit(url).netloc, timeout=60)) as connection:
+    with closing(http.client.HTTPConnection(urlsplit(url).netloc, timeout=10)) as connection:
         connection.request("POST", f"/chat/{channel_id}/visit", headers={"Origin": url})
         answer = connection.getresponse()
         cookie = answer.headers["set-cookie"]
@@ -36,5 +36,5 @@ def await_line(url: str, channel_id: str) -> None:
         cookie = {"Cookie": visit(url, channel_id)}
         with connect(path, additional_headers=cookie, origin=Origin(url), proxy=None) as socket:
             socket.send(json.dumps({"type": "call", "sdp": "v=0 and nothing else"}))
-            told = json.loads(socket.recv(timeout=60)).get("code", "")
+            told = json.loads(socket.recv(timeout=10)).get("code", "")
         time.sleep(_LOOK_S)  # nobody is told when a process is ready

@@ -234,7 +234,7 @@ def _wait_until_it_answers(mta: Mta, process: subprocess.Popen[bytes]) -> None:
     while True:
         with (
             contextlib.suppress(OSError, smtplib.SMTPException),
-            smtplib.SMTP("127.0.0.1", mta.port, timeout=60) as client,
+            smtplib.SMTP("127.0.0.1", mta.port, timeout=5) as client,
         ):
             client.noop()
             return

@@ -44,7 +44,7 @@ from hub.timeline import channels
 from tests.support.postgres import find_free_port
 
 # Nothing a test waits for takes a second; a machine that is busy may need some.
-PATIENCE_S = 60.0
+PATIENCE_S = 15.0
 SIGNING_KEY = "loopback-key"
 AUTH_TOKEN = "demo-token"
 ACCOUNT_SID = "AC" + "0123456789abcdef" * 2

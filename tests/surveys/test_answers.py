@@ -252,7 +252,7 @@ async def test_replies_of_a_group_lock_their_conversations_in_one_order(
     await is_held.wait()
     texts = [answers.Text("sms-1", ContactKind.PHONE, sender, "5") for sender in ("+37477999999", PHONE)]
     taking = asyncio.create_task(database.transaction(answers.take_replies, texts))
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(20):
         while not await database.read(lambda tx: tx.scalar(text(_BLOCKED))):
             pass
     await database.transaction(lock_at_once)

@@ -258,7 +258,7 @@ async def test_processes_that_take_the_same_customers_mails_in_other_orders_do_n
     for sender in senders[:10]:
         await opened(post, sender=sender)
     intakes = [Intake(post.database, post.files) for _ in range(3)]
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(20):
         for _ in range(3):
             await asyncio.gather(
                 *(

@@ -94,7 +94,7 @@ async def answer_ani(scene: Scene) -> None:
 
 
 async def until(is_so: Callable[[], Awaitable[Any]]) -> None:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(30):
         while not await is_so():  # noqa: ASYNC110 - the database rings no bell here
             await asyncio.sleep(0.01)
 

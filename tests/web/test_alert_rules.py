@@ -492,7 +492,7 @@ async def test_loops_watch_and_tell_by_themselves(
     monkeypatch.setattr(tellings, "LOOK_EVERY_S", 0.02)
     await put_rule(as_admin, webhook_url=receiver.url, webhook_secret=SECRET)
     running = [asyncio.create_task(loop) for loop in (hub.tail.run(), hub.watch.look(), hub.watch.tell())]
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(10):
         await receiver.came.wait()
     for task in running:
         task.cancel()

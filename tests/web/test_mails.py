@@ -189,7 +189,7 @@ async def test_an_inline_picture_comes_from_our_own_address_for_a_while(post: Po
 async def stored(post: Post, entry: Json) -> list[Json]:
     """The files of an entry, once all of them are taken out of the mail."""
 
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(20):
         while True:
             page = (await post.nare.get(f"/conversations/{entry['conversation_id']}/timeline")).json()
             files: list[Json] = next(each for each in page["items"] if each["id"] == entry["id"])["attachments"]

@@ -34,7 +34,7 @@ pytestmark = pytest.mark.anyio
 
 SUPPORT, SALES = "support@hub.test", "sales@hub.test"
 SENDER = "ani@elsewhere.test"
-PATIENCE_S = 60.0
+PATIENCE_S = 15.0
 
 
 @pytest.fixture(scope="module")
@@ -567,7 +567,7 @@ async def test_whoever_is_silent_is_hung_up_on(
 async def test_a_drop_now_and_then_does_not_keep_a_connection_open(
     database_of_mail: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(smtp_listener, "SILENCE_S", 0.5)
+    monkeypatch.setattr(smtp_listener, "SILENCE_S", 0.2)
     async with Post(database_of_mail).running() as post:
         wire = await post.open()
         await wire.greet()

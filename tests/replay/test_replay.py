@@ -353,7 +353,8 @@ class Day:
         await self.ask(self.admin, "PUT", f"/teams/{found}", body)
 
     async def remove_team(self) -> None:
-        found = await self.pick(select(tables.team.c.id).order_by(tables.team.c.id))
+        t = tables.team.c
+        found = await self.pick(select(t.id).where(t.removed_at.is_(None)).order_by(t.id))
         await self.ask(self.admin, "DELETE", f"/teams/{found or 0}")
 
     async def change_target(self) -> None:
@@ -545,6 +546,8 @@ async def test_a_snapshot_and_the_frames_since_are_the_later_snapshot(
         await day.remove_target()
         await day.remake()
         await day.ring()
+        await day.change_team()
+        await day.remove_team()
         await day.change_team()
         await day.change_target()
         await day.change_figures()

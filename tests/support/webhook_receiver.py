@@ -47,7 +47,7 @@ class WebhookReceiver:
 
     async def until(self, count: int) -> None:
         """Until so many have come."""
-        async with asyncio.timeout(60), self.came:
+        async with asyncio.timeout(20), self.came:
             await self.came.wait_for(lambda: len(self.got) >= count)
 
     @property

@@ -45,7 +45,7 @@ async def serving(speak: Speak) -> AsyncIterator[str]:
     try:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/hook"
         # We let go of it, whatever it still has to say.
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(20):
             await ended.wait()
     finally:
         server.close()

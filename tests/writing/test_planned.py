@@ -77,7 +77,7 @@ async def test_the_loop_finds_what_a_dead_process_left(desk: Desk) -> None:
     view = await desk.plan(hold_s=5)
     desk.clock.advance(hours=1)
     running = asyncio.create_task(PlannedMessages(desk.database, Wakes()).run())
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(20):
         while True:
             if (await desk.planned(view.id)).state.value == "sent":
                 break

@@ -126,14 +126,18 @@ def save(
     return view
 
 
-def end(tx: Tx, user_id: int, conversation_id: int, ending: Ending | None, part: Literal["answer", "note"]) -> None:
-    """It has been sent: this part of the draft has no more words. What another page wrote since stays."""
+def end(
+    tx: Tx, user_id: int, conversation_id: int, ending: Ending | None, part: Literal["answer", "note"], text: str
+) -> None:
+    """It has been sent: this part of the draft has no more words. What another page wrote since stays, unless it is the
+    very `text` that was sent: the pages of one browser share what is typed, and either may have saved it."""
     if ending is None:
         return
     row = _lock(tx, conversation_id, user_id)
-    if row is not None and row.version != ending.version and row.writer != ending.writer:
-        return
     held = _words(row)
+    is_sent = bool(text.strip()) and (held.text if part == "answer" else held.note).strip() == text.strip()
+    if row is not None and row.version != ending.version and row.writer != ending.writer and not is_sent:
+        return
     left = Words(note=held.note) if part == "answer" else Words(held.text, "", held.attachment_ids, held.mail)
     _write(tx, conversation_id, user_id, row, left, ending.writer)
 

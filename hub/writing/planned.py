@@ -198,7 +198,7 @@ def plan(
             "created_at": tx.now,
         },
     )
-    drafts.end(tx, viewer.user_id, conversation_id, ending, "answer")
+    drafts.end(tx, viewer.user_id, conversation_id, ending, "answer", message.text)
     record_answer(tx, viewer.user_id, key, planned_id)
     tx.wake("planned")
     return _tell(tx, planned_id)

@@ -151,7 +151,7 @@ def test_a_text_is_taken_back_with_a_key_and_goes_by_itself_when_nobody_does(
     page = agent.page
     handset = Handset(new_page("handset"), "+37491000903").open(demo.url)
     page.goto(f"{demo.url}/account")
-    page.get_by_label(re.compile("Chats, SMS")).select_option("20")
+    page.get_by_label(re.compile("Chats, SMS")).select_option("10")
     show(page, "undo-account")
     handset.write("Are you there?")
     agent.accept("Are you there?")

@@ -145,4 +145,19 @@ describe("the copy on this device", () => {
     window.dispatchEvent(new StorageEvent("storage", { key: "hub.draft.1.10", oldValue: after, newValue: null }));
     expect(drafts.find(10).text).toBe("At ten");
   });
+
+  it("leaves the saving of what another page types to that page, also after a save of its own", async () => {
+    let answer: (saved: DraftView) => void = () => undefined;
+    const save = vi.spyOn(writingApi, "save").mockImplementation(() => new Promise((resolve) => (answer = resolve)));
+    const drafts = page();
+    drafts.keep(10, draft("At"));
+    await vi.advanceTimersByTimeAsync(1_000);
+    const before = localStorage.getItem("hub.draft.1.10");
+    const typed = { ...(JSON.parse(before ?? "") as Copy), text: "At ten" };
+    window.dispatchEvent(new StorageEvent("storage", { key: "hub.draft.1.10", oldValue: before, newValue: JSON.stringify(typed) }));
+    answer(view("At", 1));
+    await vi.advanceTimersByTimeAsync(2_000);
+    expect(save).toHaveBeenCalledOnce();
+    expect(drafts.find(10).text).toBe("At ten");
+  });
 });

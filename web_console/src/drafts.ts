@@ -140,6 +140,8 @@ export const useDrafts = defineStore("drafts", () => {
   /** How many messages of a conversation are on their way. */
   const leaving = new Map<number, number>();
   const open = new Set<number>();
+  /** What stands in them was typed in another page of this browser, which saves it. */
+  const foreign = new Set<number>();
   /** What a save that was under way when its message left did to the draft is the hub's to say. */
   const unsure = new Set<number>();
   let asking: ReturnType<typeof setTimeout> | undefined;
@@ -186,6 +188,7 @@ export const useDrafts = defineStore("drafts", () => {
     const copy = copyOf(id);
     if (areSame(copy, draft)) return;
     if (states.get(id) === "refused") states.delete(id);
+    foreign.delete(id);
     put(id, { ...copy, ...wordsOf(draft), typedAt: now() });
     if (!isEmpty(draft)) taken.delete(id);
     later(id, SAVE_AFTER_MS);
@@ -206,7 +209,7 @@ export const useDrafts = defineStore("drafts", () => {
     saving.set(id, run);
     await run;
     saving.delete(id);
-    if (isDirty(copyOf(id)) && states.get(id) === "saving") later(id, SAVE_AFTER_MS);
+    if (isDirty(copyOf(id)) && states.get(id) === "saving") later(id, foreign.has(id) ? SAVE_FOUND_AFTER_MS : SAVE_AFTER_MS);
   }
 
   async function send(id: number, copy: Copy): Promise<void> {
@@ -249,7 +252,7 @@ export const useDrafts = defineStore("drafts", () => {
     if (isLeaving(id) && isEmpty(before)) return;
     const after = reconciled(before, view);
     put(id, after, !areSame(before, after));
-    if (isDirty(after)) later(id, saving.has(id) || before.version !== after.version ? SAVE_AFTER_MS : SAVE_FOUND_AFTER_MS);
+    if (isDirty(after)) later(id, !foreign.has(id) && (saving.has(id) || before.version !== after.version) ? SAVE_AFTER_MS : SAVE_FOUND_AFTER_MS);
   }
 
   /** A screen shows it, until it says otherwise. */
@@ -305,6 +308,7 @@ export const useDrafts = defineStore("drafts", () => {
 
   function giveBack(id: number, back: Pick<Draft, "text" | "attachments" | "mail">): void {
     const copy = copyOf(id);
+    foreign.delete(id);
     put(id, { ...copy, ...withBack(copy, back), typedAt: now() }, true);
     later(id, SAVE_AFTER_MS);
   }
@@ -387,7 +391,7 @@ export const useDrafts = defineStore("drafts", () => {
     () => hub.user?.id,
     () => {
       copies.clear();
-      for (const map of [states, asides, taken, others]) map.clear();
+      for (const each of [states, asides, taken, others, foreign]) each.clear();
     },
   );
 
@@ -399,8 +403,11 @@ export const useDrafts = defineStore("drafts", () => {
     if (!areSame(before, read(event.oldValue)) && !isEmpty(before)) return;
     const after = read(event.newValue);
     // Whoever typed it saves it.
-    clearTimeout(timers.get(id));
-    timers.delete(id);
+    if (!areSame(before, after)) {
+      foreign.add(id);
+      clearTimeout(timers.get(id));
+      timers.delete(id);
+    }
     copies.set(id, after);
     if (after.aside) asides.set(id, after.aside);
     else asides.delete(id);

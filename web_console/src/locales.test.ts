@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
+import { baseCompile } from "@intlify/message-compiler";
 import { describe, expect, it } from "vitest";
 
 import { i18n, LANGUAGES, pluralCategories } from "./i18n";
@@ -45,6 +46,12 @@ describe("the catalogues", () => {
     it("fills in the same things as English", () => {
       const different = [...catalogue].filter(([key, text]) => placeholders(text).join() !== placeholders(english.get(key) ?? "").join());
       expect(different).toEqual([]);
+    });
+
+    it("has only texts that can be put together", () => {
+      const broken: string[] = [];
+      for (const [key, text] of catalogue) baseCompile(text, { onError: (error) => broken.push(`${key}: ${error.message}`) });
+      expect(broken).toEqual([]);
     });
 
     it("has as many plural forms as the language", () => {

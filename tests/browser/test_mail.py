@@ -368,6 +368,7 @@ def test_a_draft_that_was_sent_from_another_tab_is_gone_in_the_first(mail_hub: H
     expect(field).to_have_value("At nine.")
     field.fill("At ten.")
     expect(agent.page.get_by_test_id("composer-text")).to_have_value("At ten.")
+    expect(other.get_by_test_id("draft-state")).to_have_attribute("data-state", "saved")
     other.get_by_test_id("composer-send").click()
     expect(agent.page.get_by_test_id("composer-text")).to_have_value("")
     other.get_by_test_id("undo-send").click()

@@ -160,4 +160,20 @@ describe("the copy on this device", () => {
     expect(save).toHaveBeenCalledOnce();
     expect(drafts.find(10).text).toBe("At ten");
   });
+
+  it("does not bring back what another page of this browser has sent and not yet cleared", async () => {
+    const save = vi.spyOn(writingApi, "save").mockImplementation((_id, body) => Promise.resolve(view(body.text ?? "", 1)));
+    const drafts = page();
+    drafts.keep(10, draft("At nine"));
+    await vi.advanceTimersByTimeAsync(1_000);
+    const before = localStorage.getItem("hub.draft.1.10");
+    const typed = JSON.stringify({ ...(JSON.parse(before ?? "") as Copy), text: "At ten" });
+    window.dispatchEvent(new StorageEvent("storage", { key: "hub.draft.1.10", oldValue: before, newValue: typed }));
+    drafts.given(view("", 2));
+    expect(localStorage.getItem("hub.draft.1.10")).toBe(before);
+    window.dispatchEvent(new StorageEvent("storage", { key: "hub.draft.1.10", oldValue: typed, newValue: null }));
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect(drafts.find(10).text).toBe("");
+    expect(save).toHaveBeenCalledOnce();
+  });
 });

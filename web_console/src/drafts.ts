@@ -115,6 +115,8 @@ const SAVE_AFTER_MS = 1_000;
 const TRY_AGAIN_MS = 5_000;
 /** What was found in the copy may be another page's, which is about to save it. */
 const SAVE_FOUND_AFTER_MS = 3_000;
+/** What another open page has typed: it saves that itself within a second, however slow the line; if it does not, it is gone. */
+const SAVE_FOREIGN_AFTER_MS = 15_000;
 /** Somebody who types is saved every second; nobody reads along that closely. */
 const ASK_EVERY_MS = 2_000;
 
@@ -203,13 +205,15 @@ export const useDrafts = defineStore("drafts", () => {
     clearTimeout(timers.get(id));
     timers.delete(id);
     await saving.get(id);
+    // Whoever typed it has not saved it in all this time.
+    foreign.delete(id);
     const copy = copyOf(id);
     if (!isDirty(copy) || isLeaving(id) || !hub.live || !hub.user) return;
     const run = send(id, copy);
     saving.set(id, run);
     await run;
     saving.delete(id);
-    if (isDirty(copyOf(id)) && states.get(id) === "saving") later(id, foreign.has(id) ? SAVE_FOUND_AFTER_MS : SAVE_AFTER_MS);
+    if (isDirty(copyOf(id)) && states.get(id) === "saving") later(id, foreign.has(id) ? SAVE_FOREIGN_AFTER_MS : SAVE_AFTER_MS);
   }
 
   async function send(id: number, copy: Copy): Promise<void> {
@@ -248,11 +252,13 @@ export const useDrafts = defineStore("drafts", () => {
     if (view && view.taken_by !== null && (view.text !== "" || view.note !== "" || view.attachments.length > 0)) taken.set(id, view);
     else taken.delete(id);
     const before = copyOf(id);
+    // Another page of this browser typed it, and saves it, sends it or empties it: what stands then it says in a moment.
+    if (foreign.has(id) && isDirty(before)) return later(id, SAVE_FOREIGN_AFTER_MS);
     // A message that was it is on its way: it ends with that, and until then nothing is newer.
     if (isLeaving(id) && isEmpty(before)) return;
     const after = reconciled(before, view);
     put(id, after, !areSame(before, after));
-    if (isDirty(after)) later(id, !foreign.has(id) && (saving.has(id) || before.version !== after.version) ? SAVE_AFTER_MS : SAVE_FOUND_AFTER_MS);
+    if (isDirty(after)) later(id, saving.has(id) || before.version !== after.version ? SAVE_AFTER_MS : SAVE_FOUND_AFTER_MS);
   }
 
   /** A screen shows it, until it says otherwise. */

@@ -407,7 +407,10 @@ export const useDrafts = defineStore("drafts", () => {
     if (!id || event.key !== keyOf(userId(), id) || !copies.has(id)) return;
     const before = copyOf(id);
     if (!areSame(before, read(event.oldValue)) && !isEmpty(before)) return;
-    const after = read(event.newValue);
+    const told = read(event.newValue);
+    // It may have been told of the hub's later than we: what we know of its versions stays.
+    const known = event.newValue === null ? { version: before.version } : told.version < before.version ? { version: before.version, base: before.base } : {};
+    const after: Copy = { ...told, ...known };
     // Whoever typed it saves it.
     if (!areSame(before, after)) {
       foreign.add(id);

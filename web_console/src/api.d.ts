@@ -8774,9 +8774,14 @@ export interface components {
                 [key: string]: number;
             };
         };
-        /** @description Replaces all tags. */
+        /**
+         * @description Replaces all tags. With `seen`, those that the screen showed, only what differs from it is done: two who tag at once
+         *     both find their tags.
+         */
         SetTags: {
             tags: string[];
+            /** @default null */
+            seen: string[] | null;
         };
         /**
          * @description What a conversation is about; null: nothing in particular. `direct`: also work that somebody holds is passed on to

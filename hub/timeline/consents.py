@@ -177,6 +177,14 @@ def check_may_write(tx: Tx, contact_point_id: int) -> None:
         )
 
 
+def check_may_try(tx: Tx, kind: ContactKind, address: str) -> None:
+    """Conflict `opted_out` naming `address` if whoever is there asked for silence: a test is a message like others."""
+    here = (_cp.kind == kind.value, _cp.address == address, _cp.opted_out_at.is_not(None))
+    if tx.scalar(select(_cp.id).where(*here).limit(1)) is not None:
+        fault = {"address": "whoever is there opted out of messages"}
+        raise Conflict("whoever is there asked not to be written to", code="opted_out", fields=fault)
+
+
 def check_may_call(tx: Tx, contact_point_id: int) -> None:
     """Conflict `calls_refused` if whoever is behind the number asked not to be called, `address_removed` as above."""
     if tx.scalar(select(_cp.removed_at).where(_cp.id == contact_point_id)) is not None:

@@ -3,18 +3,34 @@ out."""
 
 from __future__ import annotations
 
-from hub.channels.channel import CheckResult
+import secrets
+
+from hub.agents import audit
+from hub.agents.viewer import Viewer
+from hub.channels.channel import Channel, CheckResult, OutgoingMessage
 from hub.channels.email import EmailChannel
 from hub.channels.registry import CHANNEL_TYPES, LINE_TYPES
-from hub.domain.values import ChannelKind
+from hub.domain.mail import Mailbox, MailKind, OutgoingMail
+from hub.domain.values import ChannelKind, ContactKind
 from hub.domain.views import ChannelView
-from hub.errors import Conflict, Unavailable
+from hub.errors import Conflict, InvalidInput, ProviderError, Refused, Unavailable
 from hub.store.database import Tx
-from hub.timeline import channels, outbox
+from hub.timeline import channels, consents, customers, outbox
 from hub.timeline.channels import ChannelSetup
 from hub.timeline.fetching import check_mailbox
+from hub.timeline.threads import new_thread
 from hub.web.api import Access, Context, HubLike, endpoint
-from hub.web.schemas import ChannelDetail, ChannelField, ChannelKindInfo, NewChannel, Page, UpdateChannel
+from hub.web.schemas import (
+    ChannelDetail,
+    ChannelField,
+    ChannelKindInfo,
+    NewChannel,
+    Page,
+    TestChannel,
+    TestSent,
+    UpdateChannel,
+)
+from hub.web.throttle import Throttle
 
 
 @endpoint("GET", "/channel-kinds", access=Access.ADMIN, summary="What kinds of channel there are, and what they need")
@@ -97,6 +113,62 @@ async def check_channel(context: Context, channel_id: str) -> Page[CheckResult]:
     await context.hub.database.transaction(_note_check, channel_id, results)
     mailbox = await check_mailbox(channel)
     return Page(results if mailbox is None else [*results, mailbox])
+
+
+# Tests go out past the outbox, to whatever address somebody types: more than this is no test.
+_tests = Throttle(20, 3600.0, "too many tests for now")
+
+
+@endpoint("POST", "/channels/{channel_id}/test", access=Access.ADMIN, summary="Send a test through a channel")
+async def test_channel(context: Context, channel_id: str, body: TestChannel) -> TestSent:
+    """One message, past timelines and figures, by mail and text message; who tried it is in the audit log, without the
+    address. 409 `opted_out` for who asked for silence, `nothing_to_send` for other kinds of channel; 422 with `address` or
+    `text` where the provider refuses; 503 with its code where it is away. The channel's health is what was found."""
+    hub = context.hub
+    _tests.check(f"user {context.viewer.user_id}")
+    channel = await hub.channels.get(channel_id)
+    message = _test_message(hub, channel, body)
+    await hub.database.transaction(_note_test, context.viewer, channel, message.recipient)
+    try:
+        channel.check_outgoing(message)
+        await channel.send(message)
+    except Refused as error:
+        raise InvalidInput(error.message, fields={"address": error.message}) from error
+    except ProviderError as error:
+        await hub.database.transaction(outbox.note_failure, channel_id, error)
+        raise Unavailable(error.message, code=error.code) from error
+    await hub.database.transaction(outbox.note_success, channel_id)
+    return TestSent(address=message.recipient)
+
+
+def _test_message(hub: HubLike, channel: Channel, body: TestChannel) -> OutgoingMessage:
+    kind = _TESTED.get(channel.account.kind)
+    if kind is None:
+        raise Conflict("tests go by mail and by text message", code="nothing_to_send")
+    address = customers.parse_address(kind, body.address, channel.account.default_region)
+    mail = OutgoingMail(
+        kind=MailKind.ACKNOWLEDGEMENT,
+        subject=body.text.splitlines()[0][:80],
+        thread=new_thread(),
+        to=(Mailbox(address, ""),),
+    )
+    return OutgoingMessage(
+        delivery_id=secrets.token_urlsafe(18),
+        recipient=address,
+        text=body.text,
+        created_at=hub.database.clock(),
+        mail=mail if kind is ContactKind.EMAIL else None,
+    )
+
+
+_TESTED = {ChannelKind.SMS: ContactKind.PHONE, ChannelKind.EMAIL: ContactKind.EMAIL}
+
+
+def _note_test(tx: Tx, actor: Viewer, channel: Channel, address: str) -> None:
+    account = channel.account
+    consents.check_may_try(tx, _TESTED[account.kind], address)
+    (view,) = channels.load_channel_views(tx, {account.id})
+    audit.note(tx, actor, "channel.tested", "channel", account.id, {"name": view.name})
 
 
 def _note_check(tx: Tx, channel_id: str, results: list[CheckResult]) -> None:

@@ -2644,6 +2644,13 @@ class TestSurvey(SurveyWords):
     address: Annotated[str, StringConstraints(strip_whitespace=True, max_length=60)] | None = None
 
 
+class TestChannel(Request):
+    """One message to `address`, a telephone number or an e-mail address, with these words."""
+
+    address: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=254)]
+    text: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300)]
+
+
 class TestSent(Answer):
     """To whom it went."""
 

@@ -32,6 +32,8 @@ def show(page: Page, name: str) -> None:
 
 # A browser reports a line that is cut, and the one question that is answered with 401 ("is somebody signed in?").
 _CUT = re.compile(r"net::ERR_|WebSocket connection to|status of 50[234]")
+# What the hub says no to is told by the browser, too.
+_REFUSED = re.compile(r"status of 4(?:09|22) ")
 _NOT_SIGNED_IN = re.compile(r"status of 401")
 
 
@@ -42,6 +44,8 @@ class Complaints:
 
     said: list[str] = field(default_factory=list)
     is_cut: bool = False
+    # A test asks for what cannot be on purpose.
+    is_refused: bool = False
 
     def listen(self, context: BrowserContext) -> None:
         context.on("console", self._console)

@@ -51,6 +51,7 @@ UNNOTED = {
     ("POST", "/staffing/what-if"): "computes",
     ("POST", "/surveys/preview"): "changes nothing",
     ("POST", "/surveys/test"): "sends whoever asks a sample",
+    ("POST", "/channels/{channel_id}/test"): "needs a provider: tests/browser/test_channel_test.py",
     ("POST", "/channels/{channel_id}/check"): "looks whether a channel works",
     (
         "POST",

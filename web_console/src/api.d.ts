@@ -2243,6 +2243,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/channels/{channel_id}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send a test through a channel
+         * @description One message, past timelines and figures, by mail and text message; who tried it is in the audit log, without the
+         *     address. 409 `opted_out` for who asked for silence, `nothing_to_send` for other kinds of channel; 422 with `address` or
+         *     `text` where the provider refuses; 503 with its code where it cannot be reached. The channel's health is what was found.
+         */
+        post: operations["test_channel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/channels/{channel_id}/sign-in": {
         parameters: {
             query?: never;
@@ -9226,6 +9248,11 @@ export interface components {
             member_ids: number[];
             version: number;
         };
+        /** @description One message to `address`, a telephone number or an e-mail address, with these words. */
+        TestChannel: {
+            address: string;
+            text: string;
+        };
         /** @description To whom it went. */
         TestSent: {
             address: string;
@@ -14530,6 +14557,41 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Page_CheckResult_"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    test_channel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                channel_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TestChannel"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TestSent"];
                 };
             };
             /** @description It failed; `code` says why */

@@ -309,6 +309,7 @@ export const api = {
   updateChannel: (id: string, body: Partial<Schemas["UpdateChannel"]>) =>
     take(client.PATCH("/api/v1/channels/{channel_id}", { ...ofChannel(id), body: body as Schemas["UpdateChannel"] })),
   checkChannel: (id: string) => take(client.POST("/api/v1/channels/{channel_id}/check", ofChannel(id))),
+  testChannel: (id: string, body: Schemas["TestChannel"]) => take(client.POST("/api/v1/channels/{channel_id}/test", { ...ofChannel(id), body })),
   signInAtProvider: (id: string) => take(client.POST("/api/v1/channels/{channel_id}/sign-in", ofChannel(id))),
   channelKinds: () => take(client.GET("/api/v1/channel-kinds")),
   calendars: () => paired<{ items: CalendarView[] }>(client.GET("/api/v1/calendars")),

@@ -55,8 +55,10 @@ class Complaints:
         if message.type not in ("error", "warning"):
             return
         url = str(message.location.get("url"))
-        is_expected = (self.is_cut and _CUT.search(message.text)) or (
-            _NOT_SIGNED_IN.search(message.text) and "/api/v1/session" in url
+        is_expected = (
+            (self.is_cut and _CUT.search(message.text))
+            or (self.is_refused and _REFUSED.search(message.text))
+            or (_NOT_SIGNED_IN.search(message.text) and "/api/v1/session" in url)
         )
         if not is_expected:
             self.said.append(f"{message.type}: {message.text} ({message.location.get('url')})")

@@ -6810,8 +6810,11 @@ export interface components {
             email: string;
             /** @default agent */
             role: components["schemas"]["Role"];
-            /** @default en */
-            language: string;
+            /**
+             * @default en
+             * @enum {string}
+             */
+            language: "en" | "uk" | "hy" | "ka" | "az";
             /** @default [] */
             queue_ids: number[];
             /** @default [] */
@@ -8792,8 +8795,11 @@ export interface components {
             name: string;
             email: string;
             password: string;
-            /** @default en */
-            language: string;
+            /**
+             * @default en
+             * @enum {string}
+             */
+            language: "en" | "uk" | "hy" | "ka" | "az";
         };
         /** @description `code`: what the hub printed when it started. */
         SetUpKey: {
@@ -9484,7 +9490,7 @@ export interface components {
             /** @default null */
             name: string | null;
             /** @default null */
-            language: string | null;
+            language: ("en" | "uk" | "hy" | "ka" | "az") | null;
             /** @default null */
             signature: string | null;
             /** @default null */

@@ -16,6 +16,25 @@ const read = (language: string) =>
   new Map(flat(JSON.parse(readFileSync(`src/locales/${language}.json`, "utf8")) as Catalogue));
 const placeholders = (text: string) => [...new Set(text.match(/\{\w+\}/g) ?? [])].sort();
 
+/** What a reader reads of it: without what is filled in, links and signs. */
+const words = (text: string) => text.replace(/\{'[^']*'\}/g, "").replace(/\{\w+\}|@:\S+|https?:\S*|\S*@\S+/g, "");
+
+/** Names and abbreviations that are the same in every language: brands, formats, keys, words of protocols. */
+const SAME_EVERYWHERE = new Set([
+  ...["sms", "chat", "csat", "nps", "ces", "aht", "api", "csv", "xlsx", "hub", "id", "url", "ok", "webhook", "webhooks", "mail", "e-mail", "email", "tag", "x", "n", "s", "min"],
+  ...["google", "microsoft", "starttls", "tls", "oauth", "smtp", "imap", "message-id", "bcc", "cc", "erlang", "erlangs", "a", "c", "p", "telegram", "instagram", "facebook"],
+  ...["messenger", "tiktok", "linkedin", "youtube", "example", "com", "amazon", "connect", "asterisk", "genesys", "cloud", "icmi", "wape", "stop", "start", "text", "post"],
+]);
+/** The letters a language is written in, and those that would be another language's. */
+const SCRIPTS: Record<string, { own: RegExp; foreign: RegExp }> = {
+  uk: { own: /\p{Script=Cyrillic}/u, foreign: /[ыэёъ]|\p{Script=Armenian}|\p{Script=Georgian}/iu },
+  hy: { own: /\p{Script=Armenian}/u, foreign: /\p{Script=Cyrillic}|\p{Script=Georgian}/u },
+  ka: { own: /\p{Script=Georgian}/u, foreign: /\p{Script=Cyrillic}|\p{Script=Armenian}|[\u1c90-\u1cbf]/u },
+  az: { own: /\p{Script=Latin}/u, foreign: /\p{Script=Cyrillic}|\p{Script=Armenian}|\p{Script=Georgian}/u },
+};
+/** The examples of the search, which say that any script is found. */
+const ANY_SCRIPT = ["search.example_name", "search.example_name_text"];
+
 const english = read("en");
 const sources = (readdirSync("src", { recursive: true }) as string[])
   .filter((file) => /\.(vue|ts)$/.test(file) && !/\.test\.ts$|api\.d\.ts$/.test(file))
@@ -60,6 +79,30 @@ describe("the catalogues", () => {
       expect(plurals.filter((key) => catalogue.get(key)?.split(" | ").length !== forms)).toEqual([]);
       expect([...catalogue].filter(([key, text]) => text.includes(" | ") && !plurals.includes(key))).toEqual([]);
     });
+  });
+
+  describe.each(Object.keys(LANGUAGES).filter((language) => language !== "en"))("%s", (language) => {
+    const catalogue = read(language);
+
+    it("leaves nothing in English", () => {
+      const left = [...catalogue].filter(([key, text]) => !ANY_SCRIPT.includes(key) && text === english.get(key) && (words(text).match(/\p{L}[\p{L}-]*/gu) ?? []).some((word) => !SAME_EVERYWHERE.has(word.toLowerCase())));
+      expect(left).toEqual([]);
+    });
+
+    it("is written in its own letters", () => {
+      const { own, foreign } = SCRIPTS[language] as (typeof SCRIPTS)[string];
+      const texts = [...catalogue].filter(([key]) => !ANY_SCRIPT.includes(key));
+      expect(texts.filter(([, text]) => foreign.test(text))).toEqual([]);
+      const latin = texts.filter(([key, text]) => !own.test(words(text)) && (words(text).match(/\p{L}{2,}/gu) ?? []).some((word) => !SAME_EVERYWHERE.has(word.toLowerCase())) && text !== english.get(key));
+      expect(latin).toEqual([]);
+    });
+  });
+
+  it("of Azerbaijani have its letters", () => {
+    if (!("az" in LANGUAGES)) return;
+    // A text typed without them reads "sorgu" for "sorğu": of so many words most sentences have one.
+    const sentences = [...read("az").values()].filter((text) => text.length > 40);
+    expect(sentences.filter((text) => /[əğışçöüİ]/iu.test(text)).length / sentences.length).toBeGreaterThan(0.95);
   });
 
   it("choose the plural by the language's own rules", () => {

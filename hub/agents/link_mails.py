@@ -11,11 +11,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from html import escape
 
 from hub.agents import access_links, accounts
 from hub.agents.access_links import IssuedLink
+from hub.domain.languages import StaffLanguage, staff_language
 from hub.errors import DatabaseAway, HubError
 from hub.store import tables
 from hub.store.database import Database, Tx
@@ -27,7 +29,7 @@ log = logging.getLogger(__name__)
 # More than anybody forgets at once; a flood is dropped and not kept.
 _WAITING_LIMIT = 100
 # The address, and a name for the others in the sentence; each language has them all.
-_WORDS = {
+_WORDS: Mapping[StaffLanguage, Mapping[str, str]] = {
     "en": {
         "invitation": "{who} invites you to {house}",
         "invitation_text": "{who} invites you to work in the hub of {house}. Choose your name and a password here:",
@@ -50,12 +52,46 @@ _WORDS = {
         "not_you": "Եթե չէիք սպասում այս նամակին, ոչինչ մի արեք․ առանց ձեզ ոչինչ չի լինի։",
         "nobody": "Ադմինիստրատորը",
     },
+    "uk": {
+        "invitation": "{who} запрошує вас до {house}",
+        "invitation_text": "{who} запрошує вас працювати в системі «{house}». Виберіть тут своє імʼя та пароль:",
+        "invitation_button": "Приєднатися: {house}",
+        "password": "Новий пароль: {house}",
+        "password_text": "Задайте тут новий пароль для облікового запису {email}:",
+        "password_button": "Задати новий пароль",
+        "ends": "Посилання діє один раз, до {until}.",
+        "not_you": "Якщо ви не чекали цього листа, нічого не робіть: без вас нічого не станеться.",
+        "nobody": "Адміністратор",
+    },
+    "ka": {
+        "invitation": "{who} გიწვევთ: {house}",
+        "invitation_text": "{who} გიწვევთ სამუშაოდ სისტემაში „{house}“. აირჩიეთ აქ თქვენი სახელი და პაროლი:",
+        "invitation_button": "შეერთება: {house}",
+        "password": "ახალი პაროლი: {house}",
+        "password_text": "აქ დააყენეთ ახალი პაროლი ანგარიშისთვის {email}:",
+        "password_button": "ახალი პაროლის დაყენება",
+        "ends": "ბმული მოქმედებს ერთხელ, {until}-მდე.",
+        "not_you": "თუ ამ წერილს არ ელოდით, არაფერი გააკეთოთ: თქვენ გარეშე არაფერი მოხდება.",
+        "nobody": "ადმინისტრატორი",
+    },
+    "az": {
+        "invitation": "{who} sizi dəvət edir: {house}",
+        "invitation_text": "{who} sizi “{house}” sistemində işləməyə dəvət edir. Adınızı və parolunuzu burada seçin:",
+        "invitation_button": "Qoşulun: {house}",
+        "password": "Yeni parol: {house}",
+        "password_text": "{email} hesabı üçün yeni parolu burada təyin edin:",
+        "password_button": "Yeni parol təyin et",
+        "ends": "Keçid bir dəfə işləyir, {until} tarixinədək.",
+        "not_you": "Bu məktubu gözləmirdinizsə, heç nə etməyin: sizsiz heç nə baş verməyəcək.",
+        "nobody": "Administrator",
+    },
 }
 
 
 def write_mail(issued: IssuedLink, url: str, house: str, now: datetime) -> HouseMail:
     link = issued.link
-    words = _WORDS.get(link.language.partition("-")[0], _WORDS["en"])
+    language = staff_language(link.language)
+    words = _WORDS[language]
     named = {
         "who": link.created_by_name or words["nobody"],
         "house": house,
@@ -74,7 +110,7 @@ def write_mail(issued: IssuedLink, url: str, house: str, now: datetime) -> House
         # A name may hold whatever somebody typed; a subject is one line.
         subject=" ".join(subject.split()),
         text=f"{said}\n\n{url}\n\n{ends}\n{not_you}\n",
-        html=f'<!DOCTYPE html><html lang="{escape(link.language)}"><head><meta charset="utf-8"><title>{escape(subject)}'
+        html=f'<!DOCTYPE html><html lang="{language}"><head><meta charset="utf-8"><title>{escape(subject)}'
         f'</title></head><body><p>{escape(said)}</p><p><a href="{escape(url)}">{escape(button)}</a></p>'
         f"<p>{escape(ends)}<br>{escape(not_you)}</p></body></html>",
         created_at=now,

@@ -13,7 +13,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import select, update
@@ -21,6 +21,7 @@ from sqlalchemy import select, update
 from hub.agents import accounts, audit, queues
 from hub.agents.queues import emit_access
 from hub.agents.viewer import Viewer
+from hub.domain.languages import StaffLanguage, staff_language
 from hub.domain.values import Role
 from hub.domain.views import UserView
 from hub.errors import Conflict, Forbidden, InvalidInput
@@ -35,7 +36,13 @@ STEPS = ("organisation", "account", "team", "channel", "test", "done")
 # 60 bits, and tries are slowed down; short enough to be typed from another screen.
 _CODE_LETTERS = 12
 # What work waits in until an administrator makes queues of their own; in the language of who sets it up.
-_FIRST_QUEUE = {"en": "General", "hy": "Ընդհանուր"}
+_FIRST_QUEUE: Mapping[StaffLanguage, str] = {
+    "en": "General",
+    "uk": "Загальна",
+    "hy": "Ընդհանուր",
+    "ka": "ზოგადი",
+    "az": "Ümumi",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +121,7 @@ def create_first_account(
         tx, email=email, name=name, role=Role.ADMIN, password_hash=password_hash, language=language
     )
     actor = accounts.viewer_of(user, address)
-    queue_name = _FIRST_QUEUE.get(language.partition("-")[0], _FIRST_QUEUE["en"])
+    queue_name = _FIRST_QUEUE[staff_language(language)]
     queues.create_queue(tx, name=queue_name, member_ids=[user.id], actor=actor)
     audit.note(tx, actor, "organisation.created", "organisation", "", {"name": load_house(tx).name})
     set_step(tx, "team")

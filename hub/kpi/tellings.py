@@ -24,6 +24,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Row, delete, exists, func, select, update
 
+from hub.domain.languages import StaffLanguage, staff_language
 from hub.errors import DatabaseAway, HubError, ProviderError, Refused, Unavailable
 from hub.kpi.belonging import load_zone
 from hub.kpi.limits import WAKE, judge, load_rule, look
@@ -207,7 +208,7 @@ def prune(tx: Tx) -> None:
 
 # --- words --------------------------------------------------------------------------------------------------------------
 
-_WORDS: Mapping[str, Mapping[str, str]] = {
+_WORDS: Mapping[StaffLanguage, Mapping[str, str]] = {
     "en": {
         "raised": "Broken: {name}",
         "healed": "Well again: {name}",
@@ -230,22 +231,66 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
         "tried": "Սա փորձ է։ Ոչինչ խախտված չէ։",
         "why": "Նամակը գալիս է, քանի որ ադմինիստրատորն այս սահմանի համար նշել է ձեր հասցեն։",
     },
+    "uk": {
+        "raised": "Порушено: {name}",
+        "healed": "Знову гаразд: {name}",
+        "test": "Проба: {name}",
+        "is": "{figure}{of}: {value}; межа — {limit}.",
+        "none": "{figure}{of}: значення більше немає або за ним ніхто не стежить. Межа була {limit}.",
+        "since": "Було порушено від {raised} до {at} ({zone}).",
+        "at": "Порушено {at} ({zone}).",
+        "tried": "Це проба. Нічого не порушено.",
+        "why": "Ви отримали цей лист, бо адміністратор вказав вашу адресу для цієї межі.",
+    },
+    "ka": {
+        "raised": "დაირღვა: {name}",
+        "healed": "ისევ წესრიგშია: {name}",
+        "test": "ცდა: {name}",
+        "is": "{figure}{of}: {value}; ზღვარი — {limit}.",
+        "none": "{figure}{of}: მნიშვნელობა აღარ არის ან მას აღარავინ აკვირდება. ზღვარი იყო {limit}.",
+        "since": "დარღვეული იყო: {raised} – {at} ({zone}).",
+        "at": "დაირღვა: {at} ({zone}).",
+        "tried": "ეს ცდაა. არაფერი დარღვეულა.",
+        "why": "ეს წერილი მოგდით, რადგან ადმინისტრატორმა ამ ზღვრისთვის თქვენი მისამართი მიუთითა.",
+    },
+    "az": {
+        "raised": "Pozuldu: {name}",
+        "healed": "Yenidən qaydasındadır: {name}",
+        "test": "Sınaq: {name}",
+        "is": "{figure}{of}: {value}; hədd — {limit}.",
+        "none": "{figure}{of}: artıq göstərici yoxdur və ya onu heç kim izləmir. Hədd {limit} idi.",
+        "since": "{raised} – {at} arasında pozulmuşdu ({zone}).",
+        "at": "{at} pozuldu ({zone}).",
+        "tried": "Bu sınaqdır. Heç nə pozulmayıb.",
+        "why": "Bu məktubu alırsınız, çünki administrator bu hədd üçün sizin ünvanınızı göstərib.",
+    },
 }
 
 
-def value_text(value: float, unit: Unit) -> str:
-    """As people write it: 71.5 %, 1 h 2 min, 12."""
-    if unit is Unit.SHARE:
-        return f"{round(value * 100, 1):g} %"
+# Hours, minutes and seconds.
+_UNITS: Mapping[StaffLanguage, tuple[str, str, str]] = {
+    "en": ("h", "min", "s"),
+    "uk": ("год", "хв", "с"),
+    "hy": ("ժ", "ր", "վրկ"),
+    "ka": ("სთ", "წთ", "წმ"),
+    "az": ("saat", "dəq", "san"),
+}
+
+
+def value_text(value: float, unit: Unit, language: StaffLanguage = "en") -> str:
+    """As people write it: 71.5 %, 1 h 2 min, 12; but in English with a comma before what is less than one."""
     if unit is Unit.SECONDS:
         seconds = round(value)
-        parts = [(seconds // 3600, "h"), (seconds // 60 % 60, "min"), (seconds % 60, "s")]
-        return " ".join(f"{number} {name}" for number, name in parts if number) or "0 s"
-    return f"{round(value, 2):g}"
+        hour, minute, second = _UNITS[language]
+        parts = [(seconds // 3600, hour), (seconds // 60 % 60, minute), (seconds % 60, second)]
+        return " ".join(f"{number} {name}" for number, name in parts if number) or f"0 {second}"
+    text = f"{round(value * 100, 1):g} %" if unit is Unit.SHARE else f"{round(value, 2):g}"
+    return text if language == "en" else text.replace(".", ",")
 
 
 def write_mail(telling: Telling, now: datetime) -> HouseMail:
-    words = _WORDS.get(telling.language, _WORDS["en"])
+    language = staff_language(telling.language)
+    words = _WORDS[language]
     # A figure of an older release may be gone.
     is_known = telling.measure in MOMENTS or telling.measure in MEASURES
     unit = unit_of(telling.measure) if is_known else Unit.POINTS
@@ -253,8 +298,8 @@ def write_mail(telling: Telling, now: datetime) -> HouseMail:
         "name": telling.name,
         "figure": name_of(telling.measure) if is_known else telling.measure,
         "of": f" ({telling.of})" if telling.of else "",
-        "value": "" if telling.value is None else value_text(telling.value, unit),
-        "limit": value_text(telling.raise_at, unit),
+        "value": "" if telling.value is None else value_text(telling.value, unit, language),
+        "limit": value_text(telling.raise_at, unit, language),
         "at": _clock(telling.at, telling.zone),
         "raised": "" if telling.raised_at is None else _clock(telling.raised_at, telling.zone),
         "zone": telling.zone,
@@ -273,7 +318,7 @@ def write_mail(telling: Telling, now: datetime) -> HouseMail:
         name="",
         subject=subject,
         text="\n\n".join(said) + "\n",
-        html=f'<!DOCTYPE html><html lang="{telling.language}"><head><meta charset="utf-8">'
+        html=f'<!DOCTYPE html><html lang="{language}"><head><meta charset="utf-8">'
         f"<title>{escape(subject)}</title></head><body><h2>{escape(subject)}</h2>{paragraphs}</body></html>",
         created_at=now,
     )

@@ -15,6 +15,7 @@ from html import escape
 from itertools import islice
 from zoneinfo import ZoneInfo
 
+from hub.domain.languages import StaffLanguage, staff_language
 from hub.kpi.days import Grain
 from hub.kpi.figures import Report
 from hub.reports.table import Column, Kind, Value, columns_of, rows_of
@@ -49,7 +50,7 @@ class _Words:
     no_data: str
 
 
-_LANGUAGES: Mapping[str, _Words] = {
+_LANGUAGES: Mapping[StaffLanguage, _Words] = {
     "en": _Words(
         told="Told up to {moment}, time zone {zone}.",
         one_day="{since}",
@@ -92,6 +93,68 @@ _LANGUAGES: Mapping[str, _Words] = {
         empty="Այս ընթացքում ոչինչ տեղի չի ունեցել։",
         no_data="տվյալներ չկան",
     ),
+    "uk": _Words(
+        told="Дані до {moment}, часовий пояс {zone}.",
+        one_day="{since}",
+        days="{since} – {until}",
+        incomplete="Охоплено не весь цей час: частина його раніша за перші показники, ще не настала або перераховується.",
+        cut="Показано перші {shown} з {all} рядків.",
+        in_files="Усі рядки — у вкладеному файлі.",
+        meanings="Що означають показники",
+        why="Ви отримали цей лист, бо звіт «{schedule}» надсилається вам регулярно; налаштовує його {owner}.",
+        stop="Якщо він вам більше не потрібен, напишіть: {owner} ({address}).",
+        open="Відкрити ці показники в хабі",
+        change="Змінити або припинити цей лист",
+        compared="«Раніше» — це {since} – {until}.",
+        points="п.",
+        before="раніше {value}",
+        nine_of_ten="9 з 10 до {value}",
+        in_all="Усього",
+        empty="За цей час нічого не відбулося.",
+        no_data="даних немає",
+    ),
+    "ka": _Words(
+        told="მონაცემები {moment}-მდე, სასაათო სარტყელი: {zone}.",
+        one_day="{since}",
+        days="{since} – {until}",
+        incomplete="ეს დრო სრულად არ არის მოცული: მისი ნაწილი პირველ მაჩვენებლებზე ადრეა, ჯერ არ დამდგარა ან "
+        "ხელახლა ითვლება.",
+        cut="ნაჩვენებია პირველი {shown} სტრიქონი {all}-დან.",
+        in_files="ყველა სტრიქონი თანდართულ ფაილშია.",
+        meanings="რას ნიშნავს მაჩვენებლები",
+        why="ეს წერილი მოგდით, რადგან ანგარიში „{schedule}“ რეგულარულად გეგზავნებათ; მისი ავტორია {owner}.",
+        stop="თუ აღარ გსურთ მისი მიღება, მისწერეთ: {owner} ({address}).",
+        open="ამ მაჩვენებლების გახსნა ჰაბში",
+        change="ამ წერილის შეცვლა ან შეწყვეტა",
+        compared="„ადრე“ ნიშნავს: {since} – {until}.",
+        points="პუნქტი",
+        before="ადრე {value}",
+        nine_of_ten="10-დან 9: {value}-მდე",
+        in_all="სულ",
+        empty="ამ დროში არაფერი მომხდარა.",
+        no_data="მონაცემები არ არის",
+    ),
+    "az": _Words(
+        told="Məlumatlar {moment} vəziyyətinədir, saat qurşağı: {zone}.",
+        one_day="{since}",
+        days="{since} – {until}",
+        incomplete="Bu müddət tam əhatə olunmayıb: bir hissəsi ilk göstəricilərdən əvvələ düşür, hələ gəlməyib və ya "
+        "yenidən hesablanır.",
+        cut="{all} sətirdən ilk {shown} sətir göstərilir.",
+        in_files="Bütün sətirlər əlavə edilmiş fayldadır.",
+        meanings="Göstəricilər nə deməkdir",
+        why="Bu məktubu alırsınız, çünki “{schedule}” hesabatı sizə müntəzəm göndərilir; onu {owner} qurub.",
+        stop="Onu daha almaq istəmirsinizsə, yazın: {owner} ({address}).",
+        open="Bu göstəriciləri habda aç",
+        change="Bu məktubu dəyiş və ya dayandır",
+        compared="“Əvvəl” – {since} – {until}.",
+        points="bənd",
+        before="əvvəl {value}",
+        nine_of_ten="10-dan 9-u {value} ərzində",
+        in_all="Cəmi",
+        empty="Bu müddətdə heç nə baş verməyib.",
+        no_data="məlumat yoxdur",
+    ),
 }
 
 
@@ -117,8 +180,7 @@ class Sender:
 def make_document(report: Report, sender: Sender, language: str, totals: Report | None = None) -> ReportDocument:
     """`language`: of the recipient; English for one not known here. Names of figures are the registry's. `totals`: the same
     figures of all rows together, as one row."""
-    code = language.partition("-")[0].lower()
-    code = code if code in _LANGUAGES else "en"
+    code = staff_language(language)
     words = _LANGUAGES[code]
     days = (words.one_day if report.since == report.until else words.days).format(
         since=report.since.isoformat(), until=report.until.isoformat()

@@ -15,6 +15,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SkipValidation
 from hub.domain.consent import Purpose
 from hub.domain.events import HubEvent, VolatileEvent
 from hub.domain.fields import FieldKind, FieldValue, Subject
+from hub.domain.languages import StaffLanguage
 from hub.domain.mail import Mailbox, Noise, SpanKind
 from hub.domain.placeholders import Name as PlaceholderName
 from hub.domain.states import AgentState, ConversationStatus, OfferOutcome
@@ -125,7 +126,7 @@ class UpdateMe(Request):
     """`null` or absent leaves a field as it is."""
 
     name: Name | None = None
-    language: Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[A-Z]{2})?$")] | None = None
+    language: StaffLanguage | None = None
     signature: Signature | None = None
     # Seconds in which a mail, or any other message, can be taken back after "send"; 0: not at all.
     undo_mail_s: Annotated[int, Field(ge=0, le=60)] | None = None
@@ -2692,7 +2693,7 @@ class NewInvitation(Request):
 
     email: Email
     role: Role = Role.AGENT
-    language: LanguageTag = "en"
+    language: StaffLanguage = "en"
     queue_ids: Annotated[list[int], Field(max_length=1_000)] = []
     team_ids: Annotated[list[int], Field(max_length=1_000)] = []
     skills: Annotated[dict[int, Annotated[int, Field(ge=1, le=5)]], Field(max_length=200)] = {}
@@ -2807,7 +2808,7 @@ class SetUpAccount(SetUpKey):
     name: Name
     email: Email
     password: Password
-    language: LanguageTag = "en"
+    language: StaffLanguage = "en"
 
 
 class SetUpView(Answer):

@@ -19,6 +19,7 @@ from typing import Any
 
 from sqlalchemy import Row, select, update
 
+from hub.domain.languages import StaffLanguage, staff_language
 from hub.errors import DatabaseAway, Misconfigured, ProviderError, Refused, Unavailable
 from hub.store import tables
 from hub.store.database import Database, Tx
@@ -237,7 +238,7 @@ def _end_mails(tx: Tx, endpoint_id: int) -> None:
     tx.execute(update(tables.webhook_endpoint).where(_p.id == endpoint_id).values(mail_due_at=None))
 
 
-_WORDS: Mapping[str, Mapping[str, str]] = {
+_WORDS: Mapping[StaffLanguage, Mapping[str, str]] = {
     "en": {
         "subject": "Webhook switched off: {name}",
         "failing": "The webhook “{name}” has answered nothing for three days, so the hub has switched it off.",
@@ -252,11 +253,33 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
         "next": "Այս պահից սկսած նրան ոչինչ չի հաղորդվում։ Սպասող հաղորդումները պահվում են 30 օր։",
         "link": "Տեսեք՝ ինչն է խափանվել, և նորից միացրեք՝ {link}",
     },
+    "uk": {
+        "subject": "Вебхук вимкнено: {name}",
+        "failing": "Вебхук «{name}» три дні не відповідав, тож хаб його вимкнув.",
+        "gone": "Вебхук «{name}» повідомляє, що його більше немає (410), тож хаб його вимкнув.",
+        "next": "Відтепер йому не кажуть, що відбувається. Те, що на нього чекає, зберігається 30 днів.",
+        "link": "Подивіться, що пішло не так, і ввімкніть його знову: {link}",
+    },
+    "ka": {
+        "subject": "ვებჰუკი გამორთულია: {name}",
+        "failing": "ვებჰუკი „{name}“ სამი დღე არ პასუხობდა, ამიტომ ჰაბმა ის გამორთო.",
+        "gone": "ვებჰუკი „{name}“ იტყობინება, რომ სამუდამოდ დაიხურა (410), ამიტომ ჰაბმა ის გამორთო.",
+        "next": "ამიერიდან მას არაფერი ეცნობება. რაც მას ელოდება, 30 დღე ინახება.",
+        "link": "ნახეთ, რა შეფერხდა, და ჩართეთ ხელახლა: {link}",
+    },
+    "az": {
+        "subject": "Vebhuk söndürüldü: {name}",
+        "failing": "“{name}” vebhuku üç gün cavab vermədi, ona görə də hab onu söndürdü.",
+        "gone": "“{name}” vebhuku birdəfəlik bağlandığını bildirir (410), ona görə də hab onu söndürdü.",
+        "next": "Bundan sonra baş verənlər ona bildirilmir. Onu gözləyənlər 30 gün saxlanılır.",
+        "link": "Nəyin alınmadığına baxın və onu yenidən qoşun: {link}",
+    },
 }
 
 
 def write_mail(told: SwitchedOff, person: Row[Any], public_url: str, now: datetime) -> HouseMail:
-    words = _WORDS.get(person.language, _WORDS["en"])
+    language = staff_language(person.language)
+    words = _WORDS[language]
     link = f"{public_url}/admin/webhooks/{told.endpoint_id}"
     subject = words["subject"].format(name=told.name)
     said = [words[line].format(name=told.name, link=link) for line in (told.why, "next", "link")]
@@ -267,7 +290,7 @@ def write_mail(told: SwitchedOff, person: Row[Any], public_url: str, now: dateti
         name=person.name,
         subject=subject,
         text="\n\n".join(said) + "\n",
-        html=f'<!DOCTYPE html><html lang="{person.language}"><head><meta charset="utf-8">'
+        html=f'<!DOCTYPE html><html lang="{language}"><head><meta charset="utf-8">'
         f"<title>{escape(subject)}</title></head><body><h2>{escape(subject)}</h2>{paragraphs}</body></html>",
         created_at=now,
     )

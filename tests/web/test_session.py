@@ -174,8 +174,8 @@ async def test_new_password_needs_the_current_one(as_anna: Caller) -> None:
 
 
 async def test_own_name_and_language_can_be_changed(as_anna: Caller) -> None:
-    answer = await as_anna.patch("/me", {"name": "Anna B.", "language": "de"})
-    assert (answer.json()["name"], answer.json()["language"], answer.json()["version"]) == ("Anna B.", "de", 2)
+    answer = await as_anna.patch("/me", {"name": "Anna B.", "language": "uk"})
+    assert (answer.json()["name"], answer.json()["language"], answer.json()["version"]) == ("Anna B.", "uk", 2)
 
 
 # --- a screen on a wall ---------------------------------------------------------------------------------------------------

@@ -1,4 +1,5 @@
 /* How what other systems told is shown: its icon, its money, its link. Pure. */
+import { numerals } from "./calendars";
 import type { ActivityView } from "./events";
 import { ICONS, type IconName } from "./ui/icons";
 
@@ -9,7 +10,7 @@ export function money(activity: Pick<ActivityView, "amount" | "currency">, local
   if (activity.amount === null || activity.currency === null) return "";
   const number = Number(activity.amount);
   try {
-    return new Intl.NumberFormat(locale, { style: "currency", currency: activity.currency, minimumFractionDigits: Number.isInteger(number) ? 0 : 2 }).format(number);
+    return new Intl.NumberFormat(numerals(locale), { style: "currency", currency: activity.currency, minimumFractionDigits: Number.isInteger(number) ? 0 : 2 }).format(number);
   } catch {
     return `${activity.amount} ${activity.currency}`;
   }

@@ -2243,28 +2243,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/channels/{channel_id}/test": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Send a test through a channel
-         * @description One message, past timelines and figures, by mail and text message; who tried it is in the audit log, without the
-         *     address. 409 `opted_out` for who asked for silence, `nothing_to_send` for other kinds of channel; 422 with `address` or
-         *     `text` where the provider refuses; 503 with its code where it cannot be reached. The channel's health is what was found.
-         */
-        post: operations["test_channel"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/v1/channels/{channel_id}/sign-in": {
         parameters: {
             query?: never;
@@ -6832,8 +6810,11 @@ export interface components {
             email: string;
             /** @default agent */
             role: components["schemas"]["Role"];
-            /** @default en */
-            language: string;
+            /**
+             * @default en
+             * @enum {string}
+             */
+            language: "en" | "uk" | "hy" | "ka" | "az";
             /** @default [] */
             queue_ids: number[];
             /** @default [] */
@@ -8796,14 +8777,9 @@ export interface components {
                 [key: string]: number;
             };
         };
-        /**
-         * @description Replaces all tags. With `seen`, those that the screen showed, only what differs from it is done: two who tag at once
-         *     both find their tags.
-         */
+        /** @description Replaces all tags. */
         SetTags: {
             tags: string[];
-            /** @default null */
-            seen: string[] | null;
         };
         /**
          * @description What a conversation is about; null: nothing in particular. `direct`: also work that somebody holds is passed on to
@@ -8819,8 +8795,11 @@ export interface components {
             name: string;
             email: string;
             password: string;
-            /** @default en */
-            language: string;
+            /**
+             * @default en
+             * @enum {string}
+             */
+            language: "en" | "uk" | "hy" | "ka" | "az";
         };
         /** @description `code`: what the hub printed when it started. */
         SetUpKey: {
@@ -9248,11 +9227,6 @@ export interface components {
             member_ids: number[];
             version: number;
         };
-        /** @description One message to `address`, a telephone number or an e-mail address, with these words. */
-        TestChannel: {
-            address: string;
-            text: string;
-        };
         /** @description To whom it went. */
         TestSent: {
             address: string;
@@ -9516,7 +9490,7 @@ export interface components {
             /** @default null */
             name: string | null;
             /** @default null */
-            language: string | null;
+            language: ("en" | "uk" | "hy" | "ka" | "az") | null;
             /** @default null */
             signature: string | null;
             /** @default null */
@@ -14557,41 +14531,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Page_CheckResult_"];
-                };
-            };
-            /** @description It failed; `code` says why */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    test_channel: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                channel_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["TestChannel"];
-            };
-        };
-        responses: {
-            /** @description The answer */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["TestSent"];
                 };
             };
             /** @description It failed; `code` says why */

@@ -2,6 +2,7 @@
 import { useI18n } from "vue-i18n";
 
 import { type Change, keyOf, listChange } from "./audit";
+import { numerals } from "./calendars";
 import type { AuditAct } from "./events";
 import { exactly } from "./format";
 import { LANGUAGES } from "./i18n";
@@ -59,7 +60,7 @@ export function useAuditWords() {
       if (OF_PEOPLE.test(field)) return agentName(told);
       if (OF_QUEUES.test(field)) return queueName(told);
       if (field.endsWith("_s")) return exactly(told, locale.value);
-      return new Intl.NumberFormat(locale.value).format(told);
+      return new Intl.NumberFormat(numerals(locale.value)).format(told);
     }
     const word = String(told);
     if (field === "role") return te(`role.${word}`) ? t(`role.${word}`) : word;

@@ -17,6 +17,7 @@ import type {
   QueueView,
 } from "./events";
 import { AGENT_FIGURES, type AgentFigure, agentFigures } from "./figures";
+import { hasWords } from "./fold";
 import { isOver } from "./phone";
 import type { HubState } from "./state";
 
@@ -157,8 +158,8 @@ export function isAmong(row: AgentRow, filter: AgentFilter, members: { team: Rea
   if (members.queue !== null && !members.queue.has(agent.user_id)) return false;
   if (filter.state === "at_work" ? agent.state === "offline" : filter.state !== null && agent.state !== filter.state) return false;
   if (filter.channel !== null && !channelsOf(row).includes(filter.channel)) return false;
-  const words = filter.words.trim().toLocaleLowerCase();
-  return words === "" || [agent.name, ...row.work.map((each) => each.customer_name)].some((text) => text.toLocaleLowerCase().includes(words));
+  const words = filter.words.trim();
+  return words === "" || [agent.name, ...row.work.map((each) => each.customer_name)].some((text) => hasWords(text, words));
 }
 
 /** The channels on which somebody works now, a call first, then the most first. */

@@ -3,6 +3,7 @@
  * one speaks, and what is still to be filled in of a text. Pure; the values themselves are the hub's to fill in.
  */
 import type { CannedReplyBody, CannedReplyView, CannedTextView, Placeholder } from "./events";
+import { fold } from "./fold";
 
 /** The names the hub knows (hub.domain.placeholders), in the order in which they are offered. */
 export const PLACEHOLDERS = [
@@ -26,11 +27,6 @@ export function textFor(reply: Pick<CannedReplyView, "texts">, ...languages: rea
 }
 
 // --- which one
-
-/** For comparing: small letters without accents, and the Armenian ligature as the two letters it stands for. */
-export function fold(text: string): string {
-  return text.toLowerCase().normalize("NFKD").replace(/\p{M}/gu, "").replaceAll("և", "եւ").replaceAll("ı", "i");
-}
 
 /** A reply and the words by which it is found, folded once. */
 export interface Findable {

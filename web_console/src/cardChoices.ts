@@ -2,7 +2,7 @@
 import { computed, ref } from "vue";
 import { useI18n } from "vue-i18n";
 
-import { ownCalendar } from "./calendars";
+import { numerals, ownCalendar } from "./calendars";
 import { birthdayWords, CARD_FACTS, dateWords, type Fact, factOf, type FactValue, isEmpty } from "./card";
 import { api } from "./client";
 import { useServerNow } from "./clock";
@@ -104,7 +104,7 @@ export function useCardChoices() {
       case "yes_no":
         return t(value ? "record.yes" : "record.no");
       case "number":
-        return new Intl.NumberFormat(ownCalendar(locale.value)?.numerals ?? locale.value, { maximumFractionDigits: 20 }).format(Number(value));
+        return new Intl.NumberFormat(numerals(locale.value), { maximumFractionDigits: 20 }).format(Number(value));
       case "date":
         return dateWords(String(value), locale.value);
       case "birthday": {

@@ -1,5 +1,5 @@
 /* Figures as the reader's language writes them. Pure: the locale is an argument. */
-import { ownCalendar } from "./calendars";
+import { numerals } from "./calendars";
 import { stopwatch, workTime } from "./format";
 
 /** 12,345.6 in the reader's way; at most `places` behind the point. */
@@ -21,8 +21,6 @@ export function figureSeconds(seconds: number, locale: string): string {
   const whole = Math.round(seconds);
   return whole < 3_600 ? stopwatch(whole) : workTime(whole, locale);
 }
-
-const numerals = (locale: string) => ownCalendar(locale)?.numerals ?? locale;
 
 /** A value of a measure; null is a dash: there was nothing to measure, which is not nought. */
 export function figureText(value: number | null | undefined, unit: string, locale: string): string {

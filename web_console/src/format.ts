@@ -144,5 +144,6 @@ function dateIn(at: string | number, timeZone: string): { year: number; month: n
 
 function capital(text: string, locale: string): string {
   const [first = "", ...rest] = [...text];
-  return first.toLocaleUpperCase(locale) + rest.join("");
+  // Georgian has capitals for whole lines only.
+  return /\p{Script=Georgian}/u.test(first) ? text : first.toLocaleUpperCase(locale) + rest.join("");
 }

@@ -2,6 +2,7 @@
 import { useI18n } from "vue-i18n";
 
 import { useServerNow } from "./clock";
+import { countryName as nameOfCountry } from "./countries";
 import type { CalendarView } from "./events";
 import { clockTime, dayKey, plainDate, weekdayName } from "./format";
 import { type HoursFault, type Interval, pastMidnight } from "./hours";
@@ -48,7 +49,7 @@ export function useHoursWords() {
   /** Of a two-letter code. Browsers know them in most languages, our catalogue those of our first houses in all of its own. */
   function countryName(code: string): string {
     if (te(`region.${code}`)) return t(`region.${code}`);
-    return new Intl.DisplayNames([locale.value, "en"], { type: "region" }).of(code) ?? code;
+    return nameOfCountry(code, locale.value);
   }
 
   return { intervals, runWords, openness, faultWords, countryName };

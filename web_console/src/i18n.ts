@@ -6,13 +6,24 @@
  */
 import { createI18n } from "vue-i18n";
 
+import { learnCountries } from "./countries";
 import en from "./locales/en.json";
 
-export const LANGUAGES = { en: "English", hy: "Հայերեն" } as const;
+/** Each by its own name; the hub knows the same (hub/domain/languages.py), and a test compares. */
+export const LANGUAGES = { en: "English", uk: "Українська", hy: "Հայերեն", ka: "ქართული", az: "Azərbaycanca" } as const;
 export type Language = keyof typeof LANGUAGES;
 
 const LOADERS: Record<Exclude<Language, "en">, () => Promise<{ default: object }>> = {
+  uk: () => import("./locales/uk.json"),
   hy: () => import("./locales/hy.json"),
+  ka: () => import("./locales/ka.json"),
+  az: () => import("./locales/az.json"),
+};
+/** Of the languages that browsers have no words of. */
+const COUNTRIES: Partial<Record<Language, () => Promise<{ default: Record<string, string> }>>> = {
+  hy: () => import("./country_names/hy.json"),
+  ka: () => import("./country_names/ka.json"),
+  az: () => import("./country_names/az.json"),
 };
 
 const CATEGORY_ORDER = ["zero", "one", "two", "few", "many", "other"];
@@ -47,7 +58,9 @@ export function chooseLanguage(wanted: readonly (string | null | undefined)[]): 
 
 export async function setLanguage(language: Language): Promise<void> {
   if (language !== "en" && !i18n.global.availableLocales.includes(language)) {
-    i18n.global.setLocaleMessage(language, (await LOADERS[language]()).default as typeof en);
+    const [catalogue, countries] = await Promise.all([LOADERS[language](), COUNTRIES[language]?.()]);
+    if (countries) learnCountries(language, countries.default);
+    i18n.global.setLocaleMessage(language, catalogue.default as typeof en);
   }
   i18n.global.locale.value = language;
   document.documentElement.lang = language;

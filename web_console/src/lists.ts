@@ -7,6 +7,7 @@ import { computed, ref, watch } from "vue";
 
 import { api, type ConversationQuery } from "./client";
 import type { ConversationView } from "./events";
+import { hasWords } from "./fold";
 import { byNewestActivity, useHub } from "./hub";
 import { maySee } from "./state";
 
@@ -35,7 +36,7 @@ export const useLists = defineStore("lists", () => {
   );
 
   const items = computed<ConversationView[]>(() => {
-    const words = search.value.trim().toLocaleLowerCase();
+    const words = search.value.trim();
     if (words !== "") {
       const pool = name.value === "resolved" ? resolved.value : inList(name.value);
       return pool.filter((each) => found.value?.has(each.id) || matches(each, words));
@@ -121,7 +122,7 @@ export const useLists = defineStore("lists", () => {
 
 export function matches(conversation: ConversationView, words: string): boolean {
   return [conversation.customer_name, conversation.address, conversation.subject ?? "", conversation.preview].some((text) =>
-    text.toLocaleLowerCase().includes(words),
+    hasWords(text, words),
   );
 }
 

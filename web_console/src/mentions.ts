@@ -3,6 +3,7 @@
  * draft is plain text everywhere, and what is marked in the timeline is text, too. Pure.
  */
 import type { Mention } from "./events";
+import { fold } from "./fold";
 
 export interface Nameable extends Mention {
   name: string;
@@ -33,9 +34,9 @@ export function begunAt(text: string, caret: number): Begun | null {
 /** Those that fit, whose name begins so before those in which it stands. A whole name with a space behind it is written. */
 export function offered(all: readonly Nameable[], words: string): Nameable[] {
   if (/\s$/u.test(words) && all.some((each) => each.name === words.trim())) return [];
-  const wanted = words.trim().toLocaleLowerCase();
+  const wanted = fold(words.trim());
   const rank = (name: string) => {
-    const low = name.toLocaleLowerCase();
+    const low = fold(name);
     return low.startsWith(wanted) ? 0 : low.split(/\s+/u).some((part) => part.startsWith(wanted)) ? 1 : low.includes(wanted) ? 2 : 3;
   };
   return all

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { anybodyHas, hasWords, languageOf, levelByKey, moved, withLevel } from "./skills";
+import { anybodyHas, languageOf, levelByKey, moved, withLevel } from "./skills";
 
 describe("a key in the matrix", () => {
   it.each([
@@ -46,9 +46,6 @@ it("a skill that is a language is known by its name", () => {
   expect(["language:hy", "Language:HY", "language:", "languages", "my language:hy"].map(languageOf)).toEqual(["hy", "hy", null, null, null]);
 });
 
-it("a filter knows the capitals of every script", () => {
-  expect([hasWords("Արամ Գրիգորյան", " ԱՐԱՄ "), hasWords("Nino", "x")]).toEqual([true, false]);
-});
 
 it("somebody serves a queue who has all that it requires, and is its member", () => {
   const rows = [{ user_id: 1, name: "A", levels: { 7: 3 }, version: 1 }, { user_id: 2, name: "B", levels: { 7: 5, 8: 1 }, version: 1 }];

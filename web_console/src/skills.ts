@@ -57,8 +57,6 @@ export function languageOf(name: string): string | null {
   return /^language:([a-z]{2,3})$/i.exec(name)?.[1]?.toLowerCase() ?? null;
 }
 
-export const hasWords = (text: string, words: string): boolean => text.toLocaleLowerCase().includes(words.trim().toLocaleLowerCase());
-
 /** How many have the skill at all. */
 export function holders(rows: readonly SkillRow[], skill: SkillView): number {
   return rows.filter((row) => levelOf(row, skill.id) > 0).length;

@@ -32,8 +32,8 @@ class Permission(StrEnum):
     SHARE_VIEWS = "views.share"
     # Listen to colleagues' calls, whisper, barge in, take over.
     LISTEN = "calls.listen"
-    # Delete recordings before their time.
-    DELETE_RECORDINGS = "recordings.delete"
+    # Delete recordings before their time, or fetch them again.
+    MANAGE_RECORDINGS = "recordings.manage"
     # Act on colleagues' work: their states, what they hold, what comes first.
     ACT_ON_BOARD = "board.act"
     # Everybody's figures, not only one's own.
@@ -63,7 +63,7 @@ _OF_SUPERVISORS = _OF_AGENTS | {
     _P.SHARE_CANNED,
     _P.SHARE_VIEWS,
     _P.LISTEN,
-    _P.DELETE_RECORDINGS,
+    _P.MANAGE_RECORDINGS,
     _P.ACT_ON_BOARD,
     _P.READ_REPORTS,
     _P.SCHEDULE_REPORTS,

@@ -1,6 +1,6 @@
 """The API's one way in: `@endpoint` makes a typed function answer HTTP, and says who may call it.
 
-    @endpoint("POST", "/queues", access=Access.ADMIN, status=201, summary="Create a queue")
+    @endpoint("POST", "/queues", access=Permission.MANAGE_ROUTING, status=201, summary="Create a queue")
     async def create_queue(context: Context, body: NewQueue) -> QueueView: ...
 
 Everything is read from the signature, and the OpenAPI document (web.openapi) is made from the same reading: parameters

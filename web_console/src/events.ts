@@ -153,3 +153,9 @@ export type WhatIfAnswer = Schemas["WhatIfAnswer"];
 
 export type RenderedReply = Schemas["RenderedReply"];
 export type Placeholder = RenderedReply["missing"][number];
+
+export type BuiltInRole = Schemas["BuiltInRole"];
+export type RoleView = Schemas["RoleView"];
+export type Roles = Schemas["Roles"];
+export type OrganisationSettings = Schemas["OrganisationSettings"];
+export type RetentionView = Schemas["RetentionView"];

@@ -7,7 +7,7 @@ import { apply, applyFrame, canonical, initial, maySee, openConversations, ownTa
 const AT = "2026-11-22T10:00:00Z";
 
 const user: UserView = {
-  id: 1, email: "ani@demo.test", name: "Անի", role: "agent", language: "hy", active: true, capacity: 100, queue_ids: [1], version: 1, signature: "", weights: {}, desk_phone: null, undo_mail_s: 10, undo_text_s: 0,
+  id: 1, email: "ani@demo.test", name: "Անի", role: "agent", language: "hy", active: true, capacity: 100, queue_ids: [1], version: 1, signature: "", weights: {}, desk_phone: null, undo_mail_s: 10, undo_text_s: 0, role_id: null, role_name: null,
 };
 
 function conversation(id: number, changes: Partial<ConversationView> = {}): ConversationView {

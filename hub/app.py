@@ -35,9 +35,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
-from hub.agents import access_links, accounts, audit, presence
+from hub.agents import access_links, accounts, audit, presence, retention
 from hub.agents import alerts as people_alerts
 from hub.agents.link_mails import Forgotten
+from hub.agents.retention import Kept
 from hub.calls import recordings as call_recordings
 from hub.calls.lines import Lines
 from hub.calls.recording_fetcher import RecordingFetcher
@@ -100,10 +101,12 @@ from hub.web import (
     merges,
     offers,
     openapi,
+    organisation,
     queues,
     recordings,
     report_schedules,
     reports,
+    roles,
     routing,
     rules,
     saved_views,
@@ -173,6 +176,7 @@ ENDPOINTS: list[Endpoint] = endpoints_of(
     attachments,
     mails,
     users,
+    roles,
     queues,
     skills,
     calendars,
@@ -196,6 +200,7 @@ ENDPOINTS: list[Endpoint] = endpoints_of(
     audit_pages,
     access_link_pages,
     set_up_pages,
+    organisation,
     canned_replies,
     webhook_endpoints,
     search,
@@ -387,18 +392,18 @@ class Hub:
     async def _keep_house(self) -> None:
         while True:
             try:
-                before = self.database.clock() - timedelta(days=self.settings.event_retention_days)
+                spans = await self.database.read(retention.load_spans, self.settings)
+                before = self.database.clock() - spans[Kept.EVENTS]
                 while await self.database.transaction(stream.prune, before):
                     pass  # in bounded steps: nobody waits long for the writer
-                before = self.database.clock() - timedelta(days=self.settings.audit_retention_days)
+                before = self.database.clock() - spans[Kept.AUDIT]
                 while await self.database.transaction(audit.sweep, before):
                     pass
                 while expired := await self.database.read(call_recordings.find_expired):
                     await self.database.transaction(call_recordings.expire, expired)
                 while await self.database.transaction(drafts.sweep):
                     pass
-                kept = timedelta(days=self.settings.webhook_log_days)
-                while await self.database.transaction(deliveries.prune, kept):
+                while await self.database.transaction(deliveries.prune, spans[Kept.WEBHOOKS]):
                     pass
                 keys = await self.database.transaction(_prune, self.settings)
                 keys += await self._find_orphans()
@@ -425,7 +430,8 @@ def _without_row(tx: Tx, keys: list[str]) -> list[str]:
 def _prune(tx: Tx, settings: Settings) -> list[str]:
     """Deletes what has served its time; returns the keys of files to delete after the commit."""
     arrived = tables.arrival.c.received_at
-    tx.execute(delete(tables.arrival).where(arrived < tx.now - timedelta(days=settings.arrival_retention_days)))
+    arrivals_for = retention.load_spans(tx, settings)[Kept.ARRIVALS]
+    tx.execute(delete(tables.arrival).where(arrived < tx.now - arrivals_for))
     forget_keys(tx, tx.now - _KEY_RETENTION)
     accounts.forget_expired(tx, settings.session_idle_s)
     access_links.forget_old(tx)

@@ -5,7 +5,7 @@
 The link's token has 256 random bits and is kept as a hash; whoever made the link sees it once, the table can give nobody
 away. It stands behind the `#` of an address, which no browser sends to any server: it is in no log and no Referer.
 There is one open link of a kind for an address; making another ends the first. What a link gives is looked at anew when it
-is used: whoever invites must still be an administrator, and a queue that is gone is left out.
+is used: whoever invites must still be allowed to give it, and a queue that is gone is left out.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, Row, delete, select, update
 
-from hub.agents import accounts, audit, skills, teams
+from hub.agents import accounts, audit, roles, skills, teams
 from hub.agents.teams import Team
 from hub.agents.viewer import Viewer, hash_token
+from hub.domain.permissions import Permission
 from hub.domain.values import Role
 from hub.domain.views import UserView
 from hub.errors import Conflict, InvalidInput, NotFound
@@ -28,6 +29,7 @@ from hub.store import tables
 from hub.store.database import Tx
 
 _l, _u, _q, _s = tables.access_link.c, tables.user_account.c, tables.queue.c, tables.skill.c
+_r = tables.staff_role.c
 
 # Long enough for a holiday's weekend, short enough that a mailbox read by somebody else later is of no use.
 INVITATION_FOR = timedelta(days=7)
@@ -42,10 +44,11 @@ Kind = Literal["invitation", "password"]
 
 @dataclass(frozen=True, slots=True)
 class Invited:
-    """Who is invited, and what they will be. `skills`: skill's id → level."""
+    """Who is invited, and what they will be: of a built-in `role`, or of one's own. `skills`: skill's id → level."""
 
     email: str
-    role: Role
+    role: Role | None = None
+    role_id: int | None = None
     language: str = "en"
     queue_ids: Collection[int] = ()
     team_ids: Collection[int] = ()
@@ -62,6 +65,7 @@ class AccessLink:
     email: str
     name: str
     role: Role
+    role_name: str | None
     language: str
     queue_ids: tuple[int, ...]
     team_ids: tuple[int, ...]
@@ -91,7 +95,11 @@ def url_of(public_url: str, issued: IssuedLink) -> str:
 
 def invite(tx: Tx, actor: Viewer, invited: Invited) -> IssuedLink:
     """Conflict `email_taken` if they work here already, `already_invited` if they are invited already; InvalidInput naming
-    what is not there."""
+    what is not there; Forbidden `beyond_you` for a role that holds more than the actor's."""
+    # Whoever gives a role holds it, so that it is not removed meanwhile.
+    tx.lock_routing()
+    given = roles.find_given(tx, invited.role, invited.role_id)
+    roles.check_may_give(actor, given)
     email = accounts.normal_email(invited.email)
     if accounts.find_user_by_email(tx, email) is not None:
         raise Conflict("there is a user with this e-mail address", code="email_taken", fields={"email": "is taken"})
@@ -114,22 +122,24 @@ def invite(tx: Tx, actor: Viewer, invited: Invited) -> IssuedLink:
     if faults:
         raise InvalidInput("the invitation cannot be so", fields=faults)
     values = {
-        "role": invited.role.value,
+        "role": given.role.value,
+        "role_id": given.role_id,
         "language": invited.language,
         "queue_ids": sorted(wanted["queue_ids"]),
         "team_ids": sorted(wanted["team_ids"]),
         "skills": {str(skill_id): level for skill_id, level in sorted(wanted_skills.items())},
     }
     issued = _issue(tx, "invitation", email, INVITATION_FOR, created_by=actor.user_id, **values)
-    data: dict[str, audit.JSON] = {"name": email, "role": invited.role.value}
+    data: dict[str, audit.JSON] = {"name": email, "role": given.name or given.role.value}
     audit.note(tx, actor, "invitation.sent", "invitation", issued.link.id, data)
     return issued
 
 
 def renew(tx: Tx, actor: Viewer, link_id: int) -> IssuedLink:
     """Another link for the same invitation, open for as long as a new one: the one before is good for nothing from now on.
-    NotFound if it is over, but for want of time."""
+    NotFound if it is over, but for want of time; Forbidden `beyond_you` for a role that holds more than the actor's."""
     row = _lock_invitation(tx, link_id)
+    roles.check_may_give(actor, roles.find_given(tx, Role(row.role), row.role_id))
     token = secrets.token_urlsafe(32)
     values = {
         "token_hash": hash_token(token),
@@ -152,8 +162,10 @@ def withdraw(tx: Tx, actor: Viewer, link_id: int) -> None:
 
 def ask_new_password(tx: Tx, actor: Viewer | None, user_id: int) -> IssuedLink:
     """A link by which somebody sets a new password; the password they have is good until then. `actor` None: they have
-    forgotten it. NotFound for who is not active."""
+    forgotten it. NotFound for who is not active; Forbidden `beyond_you` for who has more than the actor."""
     user = accounts.load_user(tx, user_id)
+    if actor is None or actor.user_id != user_id:
+        roles.check_may_give(actor, roles.find_given(tx, user.role, user.role_id))
     if not user.active:
         raise NotFound("there is no such user")
     issued = _issue(
@@ -232,11 +244,13 @@ def _find(tx: Tx, token: str, *, lock: bool = False) -> Row[Any]:
 
 
 def _holds(tx: Tx, row: Row[Any]) -> bool:
-    """What a link gives may be less by now: an invitation is as good as its administrator, a password as its person."""
+    """What a link gives may be less by now: an invitation is as good as whoever made it, a password as its person."""
     if row.kind == "password":
         return tx.first(select(_u.id).where(_u.id == row.user_id, _u.active)) is not None
-    giver = select(_u.id).where(_u.id == row.created_by, _u.active, _u.role == Role.ADMIN.value)
-    return tx.first(giver) is not None
+    giver = accounts.load_user(tx, row.created_by)
+    viewer = accounts.viewer_of(tx, giver)
+    given = roles.find_given(tx, Role(row.role), row.role_id)
+    return giver.active and viewer.may(Permission.MANAGE_USERS) and roles.may_give(viewer, given)
 
 
 # --- using them ---------------------------------------------------------------------------------------------------------
@@ -249,19 +263,20 @@ def use(tx: Tx, token: str, *, name: str | None, password_hash: str, address: st
     tx.lock_routing()
     row = _find(tx, token, lock=True)
     if row.kind == "password":
-        viewer = accounts.viewer_of(accounts.load_user(tx, row.user_id), address)
+        viewer = accounts.viewer_of(tx, accounts.load_user(tx, row.user_id), address)
         user = accounts.update_user(tx, viewer, row.user_id, password_hash=password_hash)
         _end(tx, row.id, "used")
         return user
     if not name:
         raise InvalidInput("say what you are called", fields={"name": "is needed"})
-    inviter = accounts.viewer_of(accounts.load_user(tx, row.created_by))
+    inviter = accounts.viewer_of(tx, accounts.load_user(tx, row.created_by))
     there = set(tx.execute(select(_q.id).where(_q.id.in_(row.queue_ids))).scalars())
     user = accounts.create_user(
         tx,
         email=row.email,
         name=name,
         role=Role(row.role),
+        role_id=row.role_id,
         password_hash=password_hash,
         queue_ids=there,
         language=row.language,
@@ -275,7 +290,7 @@ def use(tx: Tx, token: str, *, name: str | None, password_hash: str, address: st
     if levels:
         skills.set_agent_skills(tx, user.id, levels, actor=inviter)
     _end(tx, row.id, "used", user_id=user.id)
-    audit.note(tx, accounts.viewer_of(user, address), "invitation.accepted", "user", user.id, {"name": user.name})
+    audit.note(tx, accounts.viewer_of(tx, user, address), "invitation.accepted", "user", user.id, {"name": user.name})
     return accounts.load_user(tx, user.id)
 
 
@@ -283,9 +298,10 @@ def use(tx: Tx, token: str, *, name: str | None, password_hash: str, address: st
 
 _givers = tables.user_account.alias("giver")
 _LINKS = (
-    select(tables.access_link, _u.name, _givers.c.name.label("created_by_name"))
+    select(tables.access_link, _u.name, _givers.c.name.label("created_by_name"), _r.name.label("role_name"))
     .outerjoin(tables.user_account, _u.id == _l.user_id)
     .outerjoin(_givers, _givers.c.id == _l.created_by)
+    .outerjoin(tables.staff_role, _r.id == _l.role_id)
 )
 
 
@@ -314,6 +330,7 @@ def _link(row: Row[Any]) -> AccessLink:
         email=row.email,
         name=row.name or "",
         role=Role(row.role),
+        role_name=row.role_name,
         language=row.language,
         queue_ids=tuple(row.queue_ids),
         team_ids=tuple(row.team_ids),

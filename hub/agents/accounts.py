@@ -25,10 +25,11 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy import ColumnElement, Select, delete, insert, select, update
 
-from hub.agents import alerts, audit, roster
+from hub.agents import alerts, audit, roles, roster
 from hub.agents.queues import emit_access, emit_queues, set_user_queues
 from hub.agents.teams import emit_teams_of
-from hub.agents.viewer import SCREEN_MAX, Viewer, hash_token, is_used
+from hub.agents.viewer import SCREEN_MAX, Viewer, find_granted, hash_token, is_used
+from hub.domain.permissions import Permission
 from hub.domain.values import ChannelKind, ContactKind, Role
 from hub.domain.views import UserView
 from hub.errors import Conflict, InvalidInput, NotFound, TooMany
@@ -39,8 +40,8 @@ from hub.store.vault import Vault
 from hub.timeline import customers, tasks, topics
 
 _u, _s, _k, _a = tables.user_account.c, tables.session.c, tables.api_key.c, tables.agent.c
-_f, _m, _c = tables.sign_in_failure.c, tables.queue_member.c, tables.conversation.c
-_l = tables.access_link.c
+_f, _m = tables.sign_in_failure.c, tables.queue_member.c
+_l, _r = tables.access_link.c, tables.staff_role.c
 
 API_KEY_PREFIX = "hub_"
 
@@ -94,21 +95,27 @@ def _nobodys_hash() -> str:
 
 # --- people -----------------------------------------------------------------------------------------------------------
 
-_USERS: Select[Any] = select(
-    _u.id,
-    _u.email,
-    _u.name,
-    _u.role,
-    _u.language,
-    _u.active,
-    _u.version,
-    _u.signature,
-    _u.desk_phone,
-    _u.undo_mail_s,
-    _u.undo_text_s,
-    _a.capacity,
-    _a.weights,
-).join(tables.agent, _a.user_id == _u.id)
+_USERS: Select[Any] = (
+    select(
+        _u.id,
+        _u.email,
+        _u.name,
+        _u.role,
+        _u.language,
+        _u.active,
+        _u.version,
+        _u.signature,
+        _u.desk_phone,
+        _u.undo_mail_s,
+        _u.undo_text_s,
+        _u.role_id,
+        _r.name.label("role_name"),
+        _a.capacity,
+        _a.weights,
+    )
+    .join(tables.agent, _a.user_id == _u.id)
+    .outerjoin(tables.staff_role, _r.id == _u.role_id)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,14 +161,19 @@ def create_user(
     *,
     email: str,
     name: str,
-    role: Role,
+    role: Role | None = None,
+    role_id: int | None = None,
     password_hash: str,
     queue_ids: Collection[int] = (),
     capacity: int = 100,
     language: str = "en",
     actor: Viewer | None = None,
 ) -> UserView:
-    """Conflict `email_taken`; InvalidInput if there is no such queue. `actor` does it (None: the command line)."""
+    """With a built-in `role`, or one of one's own. Conflict `email_taken`; InvalidInput if there is no such queue or role;
+    Forbidden `beyond_you` for a role that holds more than the actor's. `actor` does it (None: the command line)."""
+    tx.lock_routing()
+    given = roles.find_given(tx, role, role_id)
+    roles.check_may_give(actor, given)
     email = normal_email(email)
     if tx.scalar(select(_u.id).where(_u.email == email)) is not None:
         raise Conflict("there is a user with this e-mail address", code="email_taken", fields={"email": "is taken"})
@@ -170,7 +182,8 @@ def create_user(
         {
             "email": email,
             "name": name,
-            "role": role.value,
+            "role": given.role.value,
+            "role_id": given.role_id,
             "language": language,
             "password_hash": password_hash,
             "created_at": tx.now,
@@ -180,7 +193,7 @@ def create_user(
     tx.execute(insert(tables.agent).values(**agent))
     set_user_queues(tx, user_id, queue_ids)
     roster.emit_agents(tx, [user_id])
-    audit.note(tx, actor, "user.created", "user", user_id, {"name": name, "role": role.value})
+    audit.note(tx, actor, "user.created", "user", user_id, {"name": name, "role": given.name or given.role.value})
     return load_user(tx, user_id)
 
 
@@ -191,6 +204,7 @@ def update_user(
     *,
     name: str | None = None,
     role: Role | None = None,
+    role_id: int | None = None,
     active: bool | None = None,
     language: str | None = None,
     password_hash: str | None = None,
@@ -203,8 +217,9 @@ def update_user(
     undo_text_s: int | None = None,
     expected_version: int | None = None,
 ) -> UserView:
-    """None leaves a thing as it is. `actor` does it (None: the command line). Conflict `version_conflict` if somebody
-    changed it since `expected_version`.
+    """None leaves a thing as it is; `role` without `role_id` is the built-in one. `actor` does it (None: the command line).
+    Conflict `version_conflict` if somebody changed it since `expected_version`; Forbidden `beyond_you` if the person has more
+    than the actor, or would.
 
     Whoever is deactivated is signed out everywhere and all their work goes back to its queues; a new password ends
     their sessions but the actor's own. Conflict `last_admin` if nobody would be left to administer the hub.
@@ -215,28 +230,41 @@ def update_user(
     before = load_user(tx, user_id)
     if expected_version is not None and expected_version != before.version:
         raise Conflict("somebody changed this user meanwhile", code="version_conflict")
-    loses_admin = before.role is Role.ADMIN and (active is False or (role is not None and role is not Role.ADMIN))
+    had = roles.find_given(tx, before.role, before.role_id)
+    given = had if role is None and role_id is None else roles.find_given(tx, role, role_id)
+    if actor is None or actor.user_id != user_id:
+        roles.check_may_give(actor, had)
+    if given != had:
+        roles.check_may_give(actor, given)
+    # Whoever has the built-in role has everything: what they have can always be given anew.
+    loses_admin = _is_whole(had) and (active is False or not _is_whole(given))
     if before.active and loses_admin:
-        others = select(_u.id).where(_u.role == Role.ADMIN.value, _u.active, _u.id != user_id).limit(1)
-        if tx.scalar(others) is None:
+        others = select(_u.id).where(_u.role == Role.ADMIN.value, _u.role_id.is_(None), _u.active, _u.id != user_id)
+        if tx.scalar(others.limit(1)) is None:
             raise Conflict("this is the last administrator", code="last_admin")
     if active is False and before.active:
         _take_everything(tx, actor, user_id)
-    given: dict[str, Any] = {
+    elif Permission.TAKE_PART in had.permissions - given.permissions:
+        dispatcher.take_all(tx, actor, user_id)
+    wanted: dict[str, Any] = {
         "name": name,
-        "role": role and role.value,
         "active": active,
         "language": language,
         "signature": signature,
     }
-    given |= {"undo_mail_s": undo_mail_s, "undo_text_s": undo_text_s}
-    values: dict[str, Any] = {field: value for field, value in given.items() if value is not None}
+    wanted |= {"undo_mail_s": undo_mail_s, "undo_text_s": undo_text_s}
+    values: dict[str, Any] = {field: value for field, value in wanted.items() if value is not None}
+    if given != had:
+        values |= {"role": given.role.value, "role_id": given.role_id}
     if desk_phone is not None:
         values["desk_phone"] = _read_desk_phone(tx, desk_phone)
-    if loses_admin:
+    if Permission.MANAGE_USERS in had.permissions and (
+        active is False or Permission.MANAGE_USERS not in given.permissions
+    ):
         # Whom they invited does not come in by it.
         _withdraw_links(tx, _l.created_by == user_id)
-    if password_hash is not None or active is False:
+    if password_hash is not None or active is False or given != had:
+        # Of a new role: whoever made a link for somebody may hold less than they have now.
         _withdraw_links(tx, (_l.user_id == user_id) & (_l.kind == "password"))
     if password_hash is not None:
         values["password_hash"] = password_hash
@@ -251,7 +279,7 @@ def update_user(
         tx.execute(update(tables.agent).where(_a.user_id == user_id).values(weights=stored))
         tx.wake("routing")
     after = load_user(tx, user_id)
-    if (after.role, after.active) != (before.role, before.active) and not changed_queues:
+    if (given, after.active) != (had, before.active) and not changed_queues:
         emit_access(tx, [user_id])
     if after.active != before.active:
         # Queues and teams show their active members.
@@ -269,6 +297,10 @@ def update_user(
     return after
 
 
+def _is_whole(given: roles.Given) -> bool:
+    return given.role is Role.ADMIN and given.role_id is None
+
+
 def _withdraw_links(tx: Tx, which: ColumnElement[bool]) -> None:
     ended = {"ended_at": tx.now, "outcome": "withdrawn"}
     tx.execute(update(tables.access_link).where(which, _l.ended_at.is_(None)).values(**ended))
@@ -277,6 +309,10 @@ def _withdraw_links(tx: Tx, which: ColumnElement[bool]) -> None:
 def _note_update(tx: Tx, actor: Viewer | None, before: UserView, after: UserView, *, has_new_password: bool) -> None:
     """What people set for themselves (their name, language, signature) is their own affair; their password is not."""
     found = audit.changes(before, after)
+    # The name alone: a role's id says nothing to whoever reads it.
+    if found.keys() & {"role_id", "role_name"}:
+        found = {field: value for field, value in found.items() if field not in ("role", "role_id", "role_name")}
+        found["role"] = [before.role_name or before.role.value, after.role_name or after.role.value]
     if has_new_password:
         found["password"] = audit.CHANGED
     is_own = actor is not None and actor.user_id == before.id and not found.keys() & {"password", "role", "name"}
@@ -297,12 +333,7 @@ def _read_desk_phone(tx: Tx, written: str) -> str | None:
 def _take_everything(tx: Tx, actor: Viewer | None, user_id: int) -> None:
     """Sessions end, the agent goes offline, and all work goes back, SMS and mail too: nobody will come back for it."""
     end_sessions(tx, user_id)
-    dispatcher.sign_out(tx, user_id)
-    dispatcher.unpin_from(tx, user_id)
-    user = load_user(tx, user_id)
-    releaser = actor or viewer_of(user)
-    for conversation_id in tx.execute(select(_c.id).where(_c.assignee_id == user_id).order_by(_c.id)).scalars().all():
-        dispatcher.release(tx, releaser, conversation_id)
+    dispatcher.take_all(tx, actor, user_id)
     topics.disown(tx, user_id, actor=actor)
     heirs = _find_heirs(tx, user_id)
     # Tasks before alerts, as whoever brings one back locks them.
@@ -343,6 +374,8 @@ def _load(tx: Tx, query: Select[Any]) -> list[UserView]:
             desk_phone=row.desk_phone,
             undo_mail_s=row.undo_mail_s,
             undo_text_s=row.undo_text_s,
+            role_id=row.role_id,
+            role_name=row.role_name,
         )
         for row in rows
     ]
@@ -420,6 +453,7 @@ class OpenedSession:
     """The tokens in the clear, for the browser alone."""
 
     user: UserView
+    permissions: list[Permission]
     token: str
     csrf_token: str
 
@@ -467,13 +501,16 @@ def open_session(
     }
     tx.execute(insert(tables.session).values(**row))
     user = load_user(tx, user_id)
-    _note_own(tx, viewer_of(user, address), "session.opened")
-    return OpenedSession(user, token, csrf_token)
+    viewer = viewer_of(tx, user, address)
+    _note_own(tx, viewer, "session.opened")
+    return OpenedSession(user, viewer.listed_permissions, token, csrf_token)
 
 
-def viewer_of(user: UserView, address: str | None = None) -> Viewer:
+def viewer_of(tx: Tx, user: UserView, address: str | None = None) -> Viewer:
     """Somebody who acts without a session: who signs in, or whose work is given back for them."""
-    return Viewer(user.id, user.role, user.name, user.language, frozenset(user.queue_ids), address=address)
+    granted = find_granted(tx, user.id)
+    queue_ids = frozenset(user.queue_ids)
+    return Viewer(user.id, user.role, user.name, user.language, queue_ids, address=address, granted=granted)
 
 
 def _note_own(tx: Tx, viewer: Viewer, action: str) -> None:

@@ -93,11 +93,15 @@ def load_house(tx: Tx) -> House:
     return House(row.name, row.time_zone, row.country, tuple(row.languages or ()))
 
 
-def save_house(tx: Tx, house: House, *, actor: Viewer | None = None) -> House:
-    """InvalidInput naming what is wrong. Everybody's screens take a fresh snapshot: their clocks may go otherwise."""
+def save_house(tx: Tx, house: House, *, actor: Viewer | None = None, expected: House | None = None) -> House:
+    """InvalidInput naming what is wrong; Conflict `version_conflict` if it is not as `expected` any more.
+    Everybody's screens take a fresh snapshot: their clocks may go otherwise."""
     if not is_zone(house.time_zone):
         raise InvalidInput("there is no such time zone", fields={"time_zone": "is no time zone that is known here"})
+    tx.rows(select(_o.id).with_for_update())
     before = load_house(tx)
+    if expected not in (None, before):
+        raise Conflict("somebody changed the organisation meanwhile", code="version_conflict")
     after = House(" ".join(house.name.split()), house.time_zone, house.country, tuple(dict.fromkeys(house.languages)))
     if before == after:
         return before
@@ -120,7 +124,7 @@ def create_first_account(
     user = accounts.create_user(
         tx, email=email, name=name, role=Role.ADMIN, password_hash=password_hash, language=language
     )
-    actor = accounts.viewer_of(user, address)
+    actor = accounts.viewer_of(tx, user, address)
     queue_name = _FIRST_QUEUE[staff_language(language)]
     queues.create_queue(tx, name=queue_name, member_ids=[user.id], actor=actor)
     audit.note(tx, actor, "organisation.created", "organisation", "", {"name": load_house(tx).name})

@@ -7,17 +7,20 @@ deactivated or loses a role or a queue is so at the very next request, in every 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, bindparam, select, update
 
 from hub.domain.events import STAFF, SUPERVISORS, queue_topic, user_topic
+from hub.domain.permissions import BUILT_IN, Permission
 from hub.domain.values import Role
 from hub.store import tables
 from hub.store.database import Tx
 
 _s, _u, _k, _m = tables.session.c, tables.user_account.c, tables.api_key.c, tables.queue_member.c
+_r = tables.staff_role.c
 
 # "Last seen" is written at most this often: a write a request would cost more than the request.
 SEEN_EVERY = timedelta(minutes=1)
@@ -31,7 +34,8 @@ class Viewer:
 
     `expires_at` is when the session ends whatever happens (None for keys); `needs_touch` says that "last seen" is due.
     `is_screen`: a screen on a wall, which may only look at the board (web.api says at what). `address`: the network address
-    the request came from, if it is known (agents.audit writes it down).
+    the request came from, if it is known (agents.audit writes it down). `granted`: what a role of one's own holds; None: the
+    built-in role's set.
     """
 
     user_id: int
@@ -46,9 +50,23 @@ class Viewer:
     needs_touch: bool = False
     is_screen: bool = False
     address: str | None = None
+    granted: frozenset[Permission] | None = None
 
     def covers(self, role: Role) -> bool:
+        """Whether they see what somebody with this role sees."""
         return self.role.covers(role)
+
+    @property
+    def permissions(self) -> frozenset[Permission]:
+        return BUILT_IN[self.role] if self.granted is None else self.granted
+
+    @property
+    def listed_permissions(self) -> list[Permission]:
+        """In the order of the list."""
+        return [permission for permission in Permission if permission in self.permissions]
+
+    def may(self, permission: Permission) -> bool:
+        return permission in self.permissions
 
     @property
     def topics(self) -> frozenset[str]:
@@ -59,15 +77,31 @@ class Viewer:
         return frozenset(topics)
 
 
+def read_permissions(stored: Collection[str]) -> frozenset[Permission]:
+    """As a row keeps them; one that is known no more is left out."""
+    return frozenset(permission for permission in Permission if permission.value in stored)
+
+
+def _granted(stored: Collection[str] | None) -> frozenset[Permission] | None:
+    return None if stored is None else read_permissions(stored)
+
+
+def find_granted(tx: Tx, user_id: int) -> frozenset[Permission] | None:
+    """What somebody's role of their own holds (Viewer.granted); None if theirs is a built-in one."""
+    query = select(_r.permissions).join(tables.user_account, _u.role_id == _r.id).where(_u.id == user_id)
+    return _granted(tx.scalar(query))
+
+
 def hash_token(token: str) -> str:
     """Tokens are random and long, so a plain SHA-256 is enough: there is nothing to guess."""
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-_PERSON = (_u.id.label("user_id"), _u.role.label("user_role"), _u.name, _u.language, _m.queue_id)
+_PERSON = (_u.id.label("user_id"), _u.role.label("user_role"), _r.permissions, _u.name, _u.language, _m.queue_id)
 _BY_SESSION = (
     select(*_PERSON, _s.csrf_token, _s.seen_at, _s.expires_at, _s.is_screen)
     .join(tables.user_account, _u.id == _s.user_id)
+    .outerjoin(tables.staff_role, _r.id == _u.role_id)
     .outerjoin(tables.queue_member, _m.user_id == _u.id)
     .where(
         _u.active,
@@ -79,6 +113,7 @@ _BY_SESSION = (
 _BY_API_KEY = (
     select(*_PERSON, _k.id, _k.role, _k.last_used_at)
     .join(tables.user_account, _u.id == _k.created_by)
+    .outerjoin(tables.staff_role, _r.id == _u.role_id)
     .outerjoin(tables.queue_member, _m.user_id == _u.id)
     .where(_u.active, _k.revoked_at.is_(None), _k.token_hash == bindparam("token_hash"))
 )
@@ -109,6 +144,7 @@ def find_viewer_by_session(tx: Tx, token: str, idle_s: int) -> Viewer | None:
         session_hash=token_hash,
         csrf_token=row.csrf_token,
         expires_at=row.expires_at,
+        granted=_granted(row.permissions),
         is_screen=row.is_screen,
         needs_touch=tx.now - row.seen_at >= SEEN_EVERY,
     )
@@ -121,10 +157,12 @@ def find_viewer_by_api_key(tx: Tx, token: str) -> Viewer | None:
     if not rows:
         return None
     row = rows[0]
-    key_role, user_role = Role(row.role), Role(row.user_role)
+    key_role, user_role, granted = Role(row.role), Role(row.user_role), _granted(row.permissions)
+    role = key_role if user_role.covers(key_role) else user_role
     return Viewer(
         user_id=row.user_id,
-        role=key_role if user_role.covers(key_role) else user_role,
+        role=role,
+        granted=None if granted is None else BUILT_IN[key_role] & granted,
         name=row.name,
         language=row.language,
         queue_ids=frozenset(r.queue_id for r in rows if r.queue_id is not None),

@@ -64,6 +64,7 @@ from hub.channels.voice import (
 )
 from hub.domain.calls import SHORT_ABANDON_S, CallEnd, LegEnd, Party, Presence, Recording
 from hub.domain.events import FACTS, ContactBegan
+from hub.domain.permissions import Permission
 from hub.domain.states import AgentState, CallState, ConversationStatus, LegState
 from hub.domain.values import AuthorKind, ChannelKind, ContactKind, Direction, Happening, Role
 from hub.domain.views import Author, CallView, ConversationView
@@ -1304,7 +1305,7 @@ def confer(tx: Tx, viewer: Viewer, call_id: int) -> None:
 def hang_up(tx: Tx, viewer: Viewer, call_id: int) -> None:
     """Ends the call for everybody: its agent may, and a supervisor. Twice is the same as once."""
     call, view = access(tx, viewer, call_id)
-    if call.agent_id != viewer.user_id and not viewer.covers(Role.SUPERVISOR):
+    if call.agent_id != viewer.user_id and not viewer.may(Permission.ACT_ON_BOARD):
         raise Forbidden("this call is a colleague's")
     if call.hung_up_at is not None:
         return
@@ -1315,7 +1316,7 @@ def hang_up(tx: Tx, viewer: Viewer, call_id: int) -> None:
         dispatcher.keep_open(tx, view)
     elif state in TALKS:
         finish_talk(tx, call)
-    elif viewer.covers(Role.SUPERVISOR):
+    elif viewer.may(Permission.ACT_ON_BOARD):
         goodbye = (spoken("goodbye", call.language),)
         view = dispatcher.end_waiting(tx, view) if state in WAITS else view
         call = records.end_call(tx, records.load_row(tx, call.id), CallEnd.CANCELLED, goodbye=goodbye)
@@ -1337,7 +1338,7 @@ def write_up(
     """Keeps what the agent writes down, from the talk on; `done` ends the wrap-up. InvalidInput `disposition` if it is not
     one of the queue's, or missing where it must be there."""
     call, _ = access(tx, viewer, call_id)
-    if call.agent_id != viewer.user_id and not viewer.covers(Role.SUPERVISOR):
+    if call.agent_id != viewer.user_id and not viewer.may(Permission.ACT_ON_BOARD):
         raise Forbidden("this call is a colleague's")
     if CallState(call.state) not in TALKS | {CallState.WRAP_UP}:
         raise Conflict(f"the call is {call.state}", code="not_talking")

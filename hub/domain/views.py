@@ -14,6 +14,7 @@ from hub.domain.calls import CallEnd, LegEnd, Party, Presence, Recording
 from hub.domain.consent import How, Purpose
 from hub.domain.fields import FieldKind, FieldOption, FieldValue, Subject
 from hub.domain.mail import Mailbox, Noise
+from hub.domain.permissions import Permission
 from hub.domain.states import (
     AgentState,
     AttachmentState,
@@ -697,6 +698,18 @@ class ChannelView:
 
 
 @dataclass(frozen=True, slots=True)
+class RoleView:
+    """A role of one's own. `base`: what its people see; `people`: how many who are active have it."""
+
+    id: int
+    name: str
+    base: Role
+    permissions: tuple[Permission, ...]
+    people: int
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
 class UserView:
     id: int
     email: str
@@ -715,6 +728,9 @@ class UserView:
     # So long they may take back a mail, or any other message, after "send" (0: not at all).
     undo_mail_s: int = 10
     undo_text_s: int = 0
+    # Of a role of one's own, whose base `role` is; null: the built-in one.
+    role_id: int | None = None
+    role_name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

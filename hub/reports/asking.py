@@ -18,7 +18,7 @@ from typing import Any
 from sqlalchemy import select
 
 from hub.agents.viewer import Viewer
-from hub.domain.values import Role
+from hub.domain.permissions import Permission
 from hub.errors import Forbidden, InvalidInput, ReportTooLarge
 from hub.kpi.cells import Dim
 from hub.kpi.days import Grain
@@ -146,7 +146,7 @@ def _renamed(fields: Mapping[str, str], more: Mapping[str, str]) -> dict[str, st
 
 def check_may_see(viewer: Viewer, query: Query) -> None:
     """Forbidden for an agent who asks for more than their own."""
-    if viewer.covers(Role.SUPERVISOR):
+    if viewer.may(Permission.READ_REPORTS):
         return
     own = (str(viewer.user_id),)
     is_own = query.filters.agents == own or (query.by is Dim.AGENT and query.ids == own)
@@ -156,7 +156,7 @@ def check_may_see(viewer: Viewer, query: Query) -> None:
 
 def check_may_see_agents(viewer: Viewer, agent_ids: Collection[int]) -> None:
     """Forbidden for an agent who asks for anybody else."""
-    if not viewer.covers(Role.SUPERVISOR) and set(agent_ids) != {viewer.user_id}:
+    if not viewer.may(Permission.READ_REPORTS) and set(agent_ids) != {viewer.user_id}:
         raise Forbidden(f"agents see their own days only: ask with agents={viewer.user_id}")
 
 

@@ -18,7 +18,7 @@ from sqlalchemy import or_, select
 
 from hub.agents.viewer import Viewer
 from hub.domain.events import SurveyAnswered
-from hub.domain.values import Role
+from hub.domain.permissions import Permission
 from hub.errors import Conflict, Forbidden, InvalidInput
 from hub.kpi.belonging import load_zone
 from hub.kpi.cells import Dim
@@ -66,7 +66,7 @@ def load_board(
     Forbidden for the board of a team that an agent is not in; Conflict `leader_board_off`, or for an agent `no_team` (they
     are in none) or `scores_private`."""
     measure, better = _check(measure_id)
-    if SurveyAnswered.KIND in sources_of(measure) and not viewer.covers(Role.SUPERVISOR) and _keeps_scores(tx):
+    if SurveyAnswered.KIND in sources_of(measure) and not viewer.may(Permission.READ_REPORTS) and _keeps_scores(tx):
         raise Conflict("agents see the scores of their own work only", code="scores_private")
     if on is not None and not is_told_of(on):
         raise InvalidInput(f"on: {DAYS_TOLD}", fields={"on": DAYS_TOLD})
@@ -74,12 +74,12 @@ def load_board(
     since, until = _days(period, on or now.astimezone(zone).date())
     teams = {row.id: row for row in tx.rows(select(_t.id, _t.name, _t.leaderboard).where(_t.removed_at.is_(None)))}
     own = _current_teams(tx, viewer.user_id)
-    may_open = sorted(teams) if viewer.covers(Role.SUPERVISOR) else sorted(own & set(teams))
+    may_open = sorted(teams) if viewer.may(Permission.READ_REPORTS) else sorted(own & set(teams))
     if team_id is not None and team_id not in teams:
         raise InvalidInput(f"team: there is no team {team_id}", fields={"team": f"there is no team {team_id}"})
     if team_id is not None and team_id not in may_open:
         raise Forbidden("agents open the boards of their own teams only")
-    if team_id is None and not viewer.covers(Role.SUPERVISOR):
+    if team_id is None and not viewer.may(Permission.READ_REPORTS):
         team_id = _first_of(may_open, {one for one in may_open if teams[one].leaderboard})
     if team_id is not None and not teams[team_id].leaderboard:
         raise Conflict("this team has switched its leader board off", code="leader_board_off")

@@ -31,7 +31,8 @@ from urllib.parse import urlencode
 from sqlalchemy import delete, func, select, update
 
 from hub.agents import audit
-from hub.agents.viewer import Viewer
+from hub.agents.viewer import Viewer, find_granted
+from hub.domain.permissions import Permission
 from hub.domain.values import Role
 from hub.errors import (
     CallerError,
@@ -254,7 +255,8 @@ def load_due_run(tx: Tx) -> DueRun | None:
         )
         for mail in tx.rows(select(tables.report_mail).where(_m.run_id == row.run_id, is_due).order_by(_m.id))
     )
-    owner = Viewer(row.owner_id, Role(row.owner_role), row.owner_name, row.owner_language, frozenset())
+    granted = find_granted(tx, row.owner_id)
+    owner = Viewer(row.owner_id, Role(row.owner_role), row.owner_name, row.owner_language, frozenset(), granted=granted)
     channel_id = find_mail_channel(tx)
     return DueRun(
         row.run_id, row.id, draft, owner, row.owner_address, row.is_owner_active, row.due_at, channel_id, mails
@@ -269,7 +271,7 @@ def load_report(tx: Tx, due: DueRun) -> tuple[Report, Report | None]:
     asking.check_exists(tx, query)
     with asking.api_names():
         report = load_figures(tx, query, tx.now)
-        if len(report.rows) < 2 or query.ids or not due.owner.covers(Role.SUPERVISOR):
+        if len(report.rows) < 2 or query.ids or not due.owner.may(Permission.READ_REPORTS):
             return report, None
         return report, load_figures(tx, replace(query, grain=Grain.TOTAL, by=Dim.ALL), tx.now)
 

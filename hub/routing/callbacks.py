@@ -23,8 +23,9 @@ import phonenumbers
 from sqlalchemy import Row, bindparam, func, select, update
 
 from hub.agents.viewer import Viewer
+from hub.domain.permissions import Permission
 from hub.domain.states import CALLBACK, CallbackState, ConversationStatus, check_move
-from hub.domain.values import AuthorKind, ContactKind, Happening, Role
+from hub.domain.values import AuthorKind, ContactKind, Happening
 from hub.domain.views import Author, ConversationView
 from hub.errors import Conflict, Forbidden, InvalidInput
 from hub.routing import engine
@@ -265,7 +266,7 @@ def _cancel(tx: Tx, before: ConversationView, author: Author) -> ConversationVie
 
 def _check_in_hand(viewer: Viewer, view: ConversationView) -> None:
     is_anothers = view.assignee_id is not None and view.assignee_id != viewer.user_id
-    if is_anothers and not viewer.covers(Role.SUPERVISOR):
+    if is_anothers and not viewer.may(Permission.ACT_ON_BOARD):
         raise Forbidden("this conversation is assigned to somebody else")
 
 

@@ -10,8 +10,9 @@ from collections.abc import Sequence
 
 from hub.agents import roster
 from hub.agents.viewer import Viewer
+from hub.domain.permissions import Permission
 from hub.domain.states import ConversationStatus
-from hub.domain.values import AuthorKind, Happening, Role
+from hub.domain.values import AuthorKind, Happening
 from hub.domain.views import Author, ConversationView, TopicView
 from hub.errors import Forbidden, InvalidInput
 from hub.routing import dispatcher
@@ -29,7 +30,7 @@ def set_topic(tx: Tx, viewer: Viewer, conversation_id: int, topic_id: int | None
     tx.lock_routing()
     before = conversations.access_conversation(tx, viewer, conversation_id, lock=True)
     topic = _find_topic(tx, before, topic_id)
-    if direct and before.assignee_id not in (None, viewer.user_id) and not viewer.covers(Role.SUPERVISOR):
+    if direct and before.assignee_id not in (None, viewer.user_id) and not viewer.may(Permission.ACT_ON_BOARD):
         raise Forbidden("this conversation is assigned to somebody else")
     author = Author(AuthorKind.AGENT, viewer.name, viewer.user_id)
     view = before
@@ -59,7 +60,7 @@ def direct_to_topic(tx: Tx, view: ConversationView, topic: TopicView, author: Au
 def _check_may_leave(tx: Tx, viewer: Viewer, before: ConversationView, topic: TopicView | None) -> None:
     """A complaint stays in sight until it is solved: only a supervisor may say that it is none. What somebody else holds
     is for them to name."""
-    if viewer.covers(Role.SUPERVISOR):
+    if viewer.may(Permission.ACT_ON_BOARD):
         return
     if before.assignee_id not in (None, viewer.user_id):
         raise Forbidden("this conversation is assigned to somebody else")

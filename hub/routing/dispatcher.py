@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Collection
+from dataclasses import replace
 from datetime import datetime, timedelta
 from time import monotonic
 from typing import Any, Literal
@@ -23,7 +24,7 @@ from sqlalchemy import Row, bindparam, func, insert, select, union_all, update
 
 from hub.agents import alerts, audit, presence, roster
 from hub.agents.queues import emit_queues
-from hub.agents.viewer import Viewer
+from hub.agents.viewer import Viewer, find_granted
 from hub.calls import records
 from hub.domain.events import (
     FACTS,
@@ -35,6 +36,7 @@ from hub.domain.events import (
     SegmentEnded,
     user_topic,
 )
+from hub.domain.permissions import Permission
 from hub.domain.states import (
     CONVERSATION,
     AgentState,
@@ -608,7 +610,7 @@ def _told_of_callback(before: ConversationView, again_at: datetime) -> dict[str,
 
 def _check_holds(viewer: Viewer, view: ConversationView) -> None:
     """Only whoever holds the work, or a supervisor, may pass it on."""
-    if view.assignee_id != viewer.user_id and not viewer.covers(Role.SUPERVISOR) and view.assignee_id is not None:
+    if view.assignee_id != viewer.user_id and not viewer.may(Permission.ACT_ON_BOARD) and view.assignee_id is not None:
         raise Forbidden("this conversation is assigned to somebody else")
 
 
@@ -683,7 +685,7 @@ def claim(tx: Tx, viewer: Viewer, conversation_id: int, expected_assignee_id: in
             raise Conflict("nobody holds this conversation any more", code="assignment_changed")
         holder = _name_of(tx, before.assignee_id)
         raise Conflict(f"already assigned to {holder}", code="already_assigned", fields={"assignee": holder})
-    if before.assignee_id is not None and not viewer.covers(Role.SUPERVISOR):
+    if before.assignee_id is not None and not viewer.may(Permission.ACT_ON_BOARD):
         raise Forbidden("only a supervisor may take work from a colleague")
     _check_nobody_talks(tx, before, viewer.user_id)
     if before.status is ConversationStatus.RESOLVED:
@@ -1150,8 +1152,24 @@ def sign_out(tx: Tx, user_id: int) -> None:
         _take_away(tx, user_id, OfferOutcome.WITHDRAWN, "signed_out")
 
 
+def take_all(tx: Tx, actor: Viewer | None, user_id: int) -> None:
+    """The agent goes offline and holds nothing any more: all their work goes back, SMS and mail too, as nobody will come back
+    for it. `actor` (None: the person) is who the timelines tell of."""
+    sign_out(tx, user_id)
+    unpin_from(tx, user_id)
+    held = select(_c.id).where(_c.assignee_id == user_id).order_by(_c.id)
+    # It follows from a change of the person, whatever the actor may do with work.
+    releaser = replace(actor or _viewer_for(tx, user_id), role=Role.ADMIN, granted=None)
+    for conversation_id in tx.execute(held).scalars().all():
+        release(tx, releaser, conversation_id)
+
+
 def set_state_of(tx: Tx, viewer: Viewer, user_id: int, state: AgentState, reason: str | None) -> AgentView:
-    """A supervisor changes somebody's state; `offline` takes ringing and live work back to the queue."""
+    """A supervisor changes somebody's state; `offline` takes ringing and live work back to the queue. Forbidden
+    `takes_no_part` to make somebody available whose role answers nobody."""
+    granted = find_granted(tx, user_id)
+    if state is AgentState.AVAILABLE and granted is not None and Permission.TAKE_PART not in granted:
+        raise Forbidden("this person's role takes no part in conversations", code="takes_no_part")
     before = tx.scalar(select(_a.state).where(_a.user_id == user_id))
     if state is AgentState.OFFLINE:
         sign_out(tx, user_id)

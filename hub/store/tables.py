@@ -1,6 +1,7 @@
 """The tables, the same on SQLite and PostgreSQL. Each constraint is named for the rule it keeps.
 
-who works here     user_account ─ session, api_key, access_link, agent (state, capacity), connection (open console sockets)
+who works here     user_account ─ session, api_key, access_link, agent (state, capacity), connection (open console sockets);
+                   staff_role (what people of a role of one's own may do)
 where it arrives   channel → queue ─ queue_member
 who can do what    skill ─ agent_skill, queue_skill (what the work of a queue requires)
 when we are there  calendar ─ calendar_version
@@ -206,7 +207,27 @@ organisation = Table(
     Column("languages", JSON(none_as_null=True)),
     # Which step of the first set-up comes next (agents.set_up); null: it is over.
     Column("set_up_step", Text),
+    # Kind of thing (agents.retention) → the days it is kept, where that is fewer than the environment says.
+    Column("retention", JSON(none_as_null=True)),
+    # Which account the hub's own mails leave from; null, and while that one cannot send: any that can.
+    Column("mail_channel_id", Text),
     CheckConstraint("id = 1", name="only_one_row"),
+)
+
+# A role that is not built in: it sees what its base sees, and may do what is listed (domain.permissions).
+staff_role = Table(
+    "staff_role",
+    metadata,
+    _id(),
+    Column("name", Text, nullable=False),
+    # The name without its case: two that differ in nothing else are one.
+    Column("folded_name", Text, nullable=False, unique=True),
+    Column("base", Text, nullable=False),
+    Column("permissions", JSON, nullable=False),
+    _at("created_at"),
+    _version(),
+    _one_of("base", "agent", "supervisor", "admin"),
+    **_AUTO,
 )
 
 user_account = Table(
@@ -215,7 +236,10 @@ user_account = Table(
     _id(),
     Column("email", Text, nullable=False, unique=True),
     Column("name", Text, nullable=False),
+    # What they see: the built-in role, or the base of the role of one's own that `role_id` names. No foreign key, as SQLite
+    # cannot add one to a table that is there: whoever gives or removes roles holds ROUTING.
     Column("role", Text, nullable=False),
+    Column("role_id", BigId),
     Column("language", Text, nullable=False, server_default="en"),
     # Below this person's mails.
     Column("signature", Text, nullable=False, server_default=""),
@@ -229,6 +253,7 @@ user_account = Table(
     _at("created_at"),
     _version(),
     _one_of("role", "agent", "supervisor", "admin"),
+    Index("ix_user_account_role_id", "role_id"),
     **_AUTO,
 )
 
@@ -275,8 +300,9 @@ access_link = Table(
     Column("email", Text, nullable=False),
     # Of a new password: whose. Of an invitation: who it became.
     _ref("user_id", "user_account.id", nullable=True, ondelete="CASCADE"),
-    # What the invited will be.
+    # What the invited will be, as with `user_account`.
     Column("role", Text, nullable=False),
+    Column("role_id", BigId),
     Column("language", Text, nullable=False),
     Column("queue_ids", JSON, nullable=False),
     Column("team_ids", JSON, nullable=False),

@@ -23,6 +23,7 @@ from hub.agents import audit
 from hub.agents.viewer import Viewer
 from hub.domain.events import STAFF, CannedReplyChanged, user_topic
 from hub.domain.folding import composed, words_in
+from hub.domain.permissions import Permission
 from hub.domain.placeholders import (
     CannedText,
     Filled,
@@ -286,7 +287,7 @@ def _lines(text: str) -> str:
 
 
 def _check_may_share(viewer: Viewer, scope: CannedScope) -> None:
-    if scope != "personal" and not viewer.covers(Role.SUPERVISOR):
+    if scope != "personal" and not viewer.may(Permission.SHARE_CANNED):
         raise Forbidden("only supervisors and administrators write replies that are shared")
 
 
@@ -295,7 +296,7 @@ def _lock(tx: Tx, viewer: Viewer, reply_id: int) -> Row[Any]:
     row = tx.first(select(tables.canned_reply).where(_r.id == reply_id, visible_to(viewer)).with_for_update())
     if row is None:
         raise _nothing()
-    if row.owner_id is None and not viewer.covers(Role.SUPERVISOR):
+    if row.owner_id is None and not viewer.may(Permission.SHARE_CANNED):
         raise Forbidden("only supervisors and administrators change replies that are shared")
     return row
 

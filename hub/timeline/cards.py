@@ -16,7 +16,7 @@ from sqlalchemy import Row, select, update
 from hub.agents.viewer import Viewer
 from hub.domain import card
 from hub.domain.fields import FieldValue, Subject
-from hub.domain.values import Role
+from hub.domain.permissions import Permission
 from hub.domain.views import CustomerView
 from hub.errors import Conflict, Forbidden, InvalidInput, NotFound
 from hub.store import tables
@@ -59,7 +59,7 @@ def change_card(
     faults |= more_faults | _faulty_owner(tx, row, facts)
     if faults:
         raise InvalidInput("; ".join(f"{name} {fault}" for name, fault in faults.items()), fields=faults)
-    if facts.get("tier", row.tier) != row.tier and not viewer.covers(Role.SUPERVISOR):
+    if facts.get("tier", row.tier) != row.tier and not viewer.may(Permission.ACT_ON_BOARD):
         # It is worth up to half an hour of waiting, as a priority is; that is a supervisor's to give, too.
         raise Forbidden("only a supervisor may change a customer's tier")
     changes = _merge(row, facts, values, seen or {}, seen_fields or {})

@@ -13,8 +13,10 @@ import asyncio
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import case, select
+from sqlalchemy import select, update
 
+from hub.agents import audit
+from hub.agents.viewer import Viewer
 from hub.channels.channel import OutgoingFile, OutgoingMessage
 from hub.domain.mail import Mailbox, MailKind, OutgoingMail
 from hub.domain.states import ChannelHealth
@@ -52,17 +54,53 @@ class HouseMail:
     files: tuple[HouseFile, ...] = ()
 
 
-def find_mail_channel(tx: Tx) -> str | None:
-    """The account through which the house writes to its own people: of those that are switched on and have a server to send
-    through one that works, the first by name."""
-    is_down = case((_ch.health == ChannelHealth.DOWN.value, 1), else_=0)
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A mail account that is switched on and has a server to send through."""
+
+    channel_id: str
+    name: str
+    address: str
+    is_down: bool
+
+
+def load_accounts(tx: Tx) -> list[Account]:
+    """Those that work first, by name."""
     rows = tx.rows(
-        select(_ch.id, _ch.settings)
+        select(_ch.id, _ch.name, _ch.settings, _ch.health)
         .where(_ch.kind == ChannelKind.EMAIL.value, _ch.enabled)
-        .order_by(is_down, _ch.name, _ch.id)
+        .order_by(_ch.name, _ch.id)
     )
-    able = (row.id for row in rows if row.settings.get("smtp_host", "").strip())
-    return next(able, None)
+    able = [
+        Account(row.id, row.name, row.settings.get("address", ""), row.health == ChannelHealth.DOWN.value)
+        for row in rows
+        if row.settings.get("smtp_host", "").strip()
+    ]
+    return sorted(able, key=lambda account: account.is_down)
+
+
+def load_chosen(tx: Tx) -> str | None:
+    """The account that an administrator chose for the house's own mails."""
+    chosen: str | None = tx.scalar(select(tables.organisation.c.mail_channel_id))
+    return chosen
+
+
+def choose_mail_channel(tx: Tx, channel_id: str | None, *, actor: Viewer | None = None) -> None:
+    """None: whichever can send. InvalidInput naming `channel_id` if it is no account that can send."""
+    if channel_id is not None and all(account.channel_id != channel_id for account in load_accounts(tx)):
+        raise InvalidInput("no mail account", fields={"channel_id": "is no mail account that can send"})
+    before = load_chosen(tx)
+    tx.execute(update(tables.organisation).values(mail_channel_id=channel_id))
+    changed = {"mail_account": before}, {"mail_account": channel_id}
+    audit.note_change(tx, actor, "organisation.changed", "organisation", "", *changed, name="")
+
+
+def find_mail_channel(tx: Tx) -> str | None:
+    """The account through which the house writes to its own people: of those that can send the chosen one, unless it is down,
+    else the first by name of those that work. None: there is none."""
+    accounts, chosen = load_accounts(tx), load_chosen(tx)
+    best = sorted(accounts, key=lambda account: (account.is_down, account.channel_id != chosen))
+    return best[0].channel_id if best else None
 
 
 async def send_house_mail(adapters: Adapters, channel_id: str, mail: HouseMail) -> None:

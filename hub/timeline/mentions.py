@@ -15,6 +15,7 @@ from sqlalchemy import select
 
 from hub.agents import alerts
 from hub.agents.viewer import Viewer
+from hub.domain.permissions import Permission
 from hub.domain.values import Role
 from hub.domain.views import ConversationView, EntryView
 from hub.errors import Forbidden, InvalidInput
@@ -120,7 +121,7 @@ def leave(tx: Tx, viewer: Viewer, conversation_id: int, user_id: int) -> Convers
     before = conversations.access_conversation(tx, viewer, conversation_id, lock=True)
     if user_id not in before.participant_ids:
         return before
-    if user_id != viewer.user_id and before.assignee_id != viewer.user_id and not viewer.covers(Role.SUPERVISOR):
+    if user_id != viewer.user_id and before.assignee_id != viewer.user_id and not viewer.may(Permission.ACT_ON_BOARD):
         raise Forbidden("only whoever holds it, or a supervisor, may take a colleague out")
     stored = write_ids(set(before.participant_ids) - {user_id})
     view = conversations.change(tx, conversation_id, participants=stored)

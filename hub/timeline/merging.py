@@ -23,7 +23,7 @@ from sqlalchemy import Row, func, or_, select, update
 from hub.agents import audit
 from hub.agents.viewer import Viewer
 from hub.domain.events import FACTS, CustomerParted, customer_topic
-from hub.domain.values import Role
+from hub.domain.permissions import Permission
 from hub.domain.views import CustomerView, DuplicateView, MergeFieldView, MergePreviewView, MergeView
 from hub.errors import Conflict, Forbidden, InvalidInput, NotFound
 from hub.routing import offers
@@ -238,7 +238,12 @@ def _check_choices(viewer: Viewer, choices: Mapping[str, Choice], proposals: Map
             faults[f"choices.{name}"] = "is no field of the card"
         elif field is not None and choice not in field.choices:
             faults[f"choices.{name}"] = f"must be one of {', '.join(field.choices)}"
-        elif name == "tier" and field is not None and choice != field.proposed and not viewer.covers(Role.SUPERVISOR):
+        elif (
+            name == "tier"
+            and field is not None
+            and choice != field.proposed
+            and not viewer.may(Permission.ACT_ON_BOARD)
+        ):
             raise Forbidden("only a supervisor may change a customer's tier")
     if faults:
         raise InvalidInput("; ".join(faults.values()), fields=faults)

@@ -14,8 +14,9 @@ from typing import Any
 from sqlalchemy import delete, func, select, update
 
 from hub.agents.viewer import Viewer
+from hub.domain.permissions import Permission
 from hub.domain.states import ConversationStatus
-from hub.domain.values import ChannelKind, Role
+from hub.domain.values import ChannelKind
 from hub.domain.views import ConversationView
 from hub.errors import Conflict, Forbidden, InvalidInput, NotFound
 from hub.store import tables
@@ -137,7 +138,7 @@ def _access(tx: Tx, viewer: Viewer, view_id: int) -> Any:
 
 
 def _may_change(viewer: Viewer, row: Any) -> bool:
-    return bool(row.owner_id == viewer.user_id or viewer.covers(Role.SUPERVISOR))
+    return bool(row.owner_id == viewer.user_id or viewer.may(Permission.SHARE_VIEWS))
 
 
 def _access_to_change(tx: Tx, viewer: Viewer, view_id: int) -> Any:
@@ -148,7 +149,7 @@ def _access_to_change(tx: Tx, viewer: Viewer, view_id: int) -> Any:
 
 
 def _check(tx: Tx, viewer: Viewer, *, is_shared: bool, filter_: ConversationFilter | None) -> None:
-    if is_shared and not viewer.covers(Role.SUPERVISOR):
+    if is_shared and not viewer.may(Permission.SHARE_VIEWS):
         raise Forbidden("only a supervisor may share a view with everybody")
     if filter_ is None:
         return

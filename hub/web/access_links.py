@@ -10,6 +10,7 @@ from __future__ import annotations
 from hub.agents import access_links, accounts, link_mails
 from hub.agents.access_links import AccessLink, Invited, IssuedLink
 from hub.agents.accounts import Throttle
+from hub.domain.permissions import Permission
 from hub.store import tables
 from hub.store.database import Tx
 from hub.web.api import Access, Context, endpoint
@@ -32,35 +33,47 @@ _looks = Counter(60, 600.0, "too many links tried; try again later")
 _FREE_ASKS_PER_EMAIL, _FREE_ASKS_PER_ADDRESS = 3, 15
 
 
-@endpoint("GET", "/invitations", access=Access.ADMIN, summary="Invitations that nobody has used yet")
+@endpoint("GET", "/invitations", access=Permission.MANAGE_USERS, summary="Invitations that nobody has used yet")
 async def list_invitations(context: Context) -> Page[InvitationView]:
     """The newest first; also those whose time is over, which can be sent again."""
     return Page([_view(link) for link in await context.hub.database.read(access_links.load_invitations)])
 
 
-@endpoint("POST", "/invitations", access=Access.ADMIN, status=201, summary="Invite somebody to work here")
+@endpoint("POST", "/invitations", access=Permission.MANAGE_USERS, status=201, summary="Invite somebody to work here")
 async def invite(context: Context, body: NewInvitation) -> IssuedLinkView:
     """Goes out by mail where the hub has an account to send from; the answer is the only place where the link is ever shown.
     409 `email_taken`, `already_invited`."""
-    invited = Invited(body.email, body.role, body.language, body.queue_ids, body.team_ids, body.skills)
+    invited = Invited(
+        email=body.email,
+        role=None if body.role_id is not None else body.role,
+        role_id=body.role_id,
+        language=body.language,
+        queue_ids=body.queue_ids,
+        team_ids=body.team_ids,
+        skills=body.skills,
+    )
     issued = await context.hub.database.transaction(access_links.invite, context.viewer, invited)
     return await _sent(context, issued)
 
 
-@endpoint("POST", "/invitations/{invitation_id}/send", access=Access.ADMIN, summary="Send an invitation again")
+@endpoint(
+    "POST", "/invitations/{invitation_id}/send", access=Permission.MANAGE_USERS, summary="Send an invitation again"
+)
 async def send_invitation(context: Context, invitation_id: int) -> IssuedLinkView:
     """With a new link, for seven days from now; the one before is good for nothing any more."""
     issued = await context.hub.database.transaction(access_links.renew, context.viewer, invitation_id)
     return await _sent(context, issued)
 
 
-@endpoint("DELETE", "/invitations/{invitation_id}", access=Access.ADMIN, summary="Withdraw an invitation")
+@endpoint("DELETE", "/invitations/{invitation_id}", access=Permission.MANAGE_USERS, summary="Withdraw an invitation")
 async def withdraw_invitation(context: Context, invitation_id: int) -> None:
     """Its link is good for nothing from now on."""
     await context.hub.database.transaction(access_links.withdraw, context.viewer, invitation_id)
 
 
-@endpoint("POST", "/users/{user_id}/password-link", access=Access.ADMIN, summary="Let somebody set a new password")
+@endpoint(
+    "POST", "/users/{user_id}/password-link", access=Permission.MANAGE_USERS, summary="Let somebody set a new password"
+)
 async def make_password_link(context: Context, user_id: int) -> IssuedLinkView:
     """A link for one day; the password they have is good until it is used, and then all their sessions end."""
     issued = await context.hub.database.transaction(access_links.ask_new_password, context.viewer, user_id)
@@ -154,6 +167,7 @@ def _view(link: AccessLink) -> InvitationView:
         id=link.id,
         email=link.email,
         role=link.role,
+        role_name=link.role_name,
         language=link.language,
         queue_ids=list(link.queue_ids),
         team_ids=list(link.team_ids),

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Literal
 
 from hub.agents.viewer import Viewer
+from hub.domain.permissions import Permission
 from hub.domain.values import ContactKind
 from hub.domain.views import ActivityView
 from hub.errors import InvalidInput, NotFound
@@ -47,7 +48,12 @@ def _tell(tx: Tx, viewer: Viewer, customer_id: int, told: activities.Told) -> Ac
     return activities.tell(tx, customer_id, told)
 
 
-@endpoint("POST", "/customers/{customer_id}/activities", access=Access.AGENT, summary="Tell what a customer did")
+@endpoint(
+    "POST",
+    "/customers/{customer_id}/activities",
+    access=Permission.CHANGE_CUSTOMERS,
+    summary="Tell what a customer did",
+)
 async def tell_activity(context: Context, customer_id: int, body: ActivityFields) -> ActivityView:
     """Shown in the customer's timeline. Told again with the same `source` and `external_id` it is changed, so it may be sent
     as often as you like. 429 after 600 in a minute."""
@@ -74,7 +80,7 @@ def _tell_by_address(tx: Tx, viewer: Viewer, body: NewActivity, told: activities
     return activities.tell(tx, customer_id, told, contact_point_id=point_id)
 
 
-@endpoint("POST", "/activities", access=Access.AGENT, summary="Tell what the customer of an address did")
+@endpoint("POST", "/activities", access=Permission.CHANGE_CUSTOMERS, summary="Tell what the customer of an address did")
 async def tell_activity_by_address(context: Context, body: NewActivity) -> ActivityView:
     """The same for a system that knows its customers by `phone` or `email`. 404 `no_such_customer` where nobody has that
     address here."""

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from sqlalchemy import Row
 
 from hub.agents.viewer import Viewer
-from hub.domain.values import Role
+from hub.domain.permissions import Permission
 from hub.domain.views import KpiAlertView
 from hub.kpi import limits
 from hub.kpi.limits import Rule
@@ -24,12 +24,12 @@ from hub.web.schemas import AlertRuleView, AlertTest, NewAlertRule, Page, SaveAl
 async def list_alert_rules(context: Context) -> Page[AlertRuleView]:
     """By id, as they stand now. Of a webhook's address, whose path may be a secret, supervisors see the host."""
     rules = await context.hub.database.read(_load_views)
-    if not context.viewer.covers(Role.ADMIN):
+    if not context.viewer.may(Permission.MANAGE_TARGETS):
         rules = [rule.model_copy(update={"webhook_url": _host_of(rule.webhook_url)}) for rule in rules]
     return Page(rules)
 
 
-@endpoint("POST", "/alert-rules", access=Access.ADMIN, status=201, summary="Watch a limit")
+@endpoint("POST", "/alert-rules", access=Permission.MANAGE_TARGETS, status=201, summary="Watch a limit")
 async def create_alert_rule(context: Context, body: NewAlertRule) -> AlertRuleView:
     """422 names every fault. Addresses of our own network are refused for webhooks unless the hub's settings allow them."""
     hub = context.hub
@@ -38,7 +38,7 @@ async def create_alert_rule(context: Context, body: NewAlertRule) -> AlertRuleVi
     )
 
 
-@endpoint("PUT", "/alert-rules/{rule_id}", access=Access.ADMIN, summary="Change a limit")
+@endpoint("PUT", "/alert-rules/{rule_id}", access=Permission.MANAGE_TARGETS, summary="Change a limit")
 async def replace_alert_rule(context: Context, rule_id: int, body: SaveAlertRule) -> AlertRuleView:
     """With another figure or other bounds, and switched off, it ends its alert. 409 `version_conflict` if somebody changed
     it meanwhile."""
@@ -54,13 +54,15 @@ async def replace_alert_rule(context: Context, rule_id: int, body: SaveAlertRule
     )
 
 
-@endpoint("DELETE", "/alert-rules/{rule_id}", access=Access.ADMIN, summary="Watch a limit no longer")
+@endpoint("DELETE", "/alert-rules/{rule_id}", access=Permission.MANAGE_TARGETS, summary="Watch a limit no longer")
 async def remove_alert_rule(context: Context, rule_id: int) -> None:
     """Its alerts stay in the list."""
     await context.hub.database.transaction(limits.remove_rule, rule_id, actor=context.viewer)
 
 
-@endpoint("POST", "/alert-rules/{rule_id}/test", access=Access.ADMIN, summary="Try whether messages arrive")
+@endpoint(
+    "POST", "/alert-rules/{rule_id}/test", access=Permission.MANAGE_TARGETS, summary="Try whether messages arrive"
+)
 async def try_alert_rule(context: Context, rule_id: int) -> AlertTest:
     """Sends a message that says it is a test to every address and to the webhook, now."""
     return AlertTest(trouble=await context.hub.teller.test(rule_id))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from hub.agents import accounts
 from hub.agents.accounts import KeptApiKey
-from hub.web.api import DEFAULT_LIMIT, Access, Context, Limit, endpoint, read_cursor, write_cursor
+from hub.domain.permissions import Permission
+from hub.web.api import DEFAULT_LIMIT, Context, Limit, endpoint, read_cursor, write_cursor
 from hub.web.schemas import ApiKey, IssuedApiKey, NewApiKey, Page
 
 
-@endpoint("GET", "/api-keys", access=Access.ADMIN, summary="All API keys")
+@endpoint("GET", "/api-keys", access=Permission.MANAGE_KEYS, summary="All API keys")
 async def list_api_keys(context: Context, limit: Limit = DEFAULT_LIMIT, cursor: str | None = None) -> Page[ApiKey]:
     """Newest first, without those that are revoked. No token is ever shown again."""
     (before_id,) = read_cursor(cursor, int) or (None,)
@@ -18,7 +19,7 @@ async def list_api_keys(context: Context, limit: Limit = DEFAULT_LIMIT, cursor: 
     )
 
 
-@endpoint("POST", "/api-keys", access=Access.ADMIN, status=201, summary="Create an API key")
+@endpoint("POST", "/api-keys", access=Permission.MANAGE_KEYS, status=201, summary="Create an API key")
 async def create_api_key(context: Context, body: NewApiKey) -> IssuedApiKey:
     """The answer is the only place where the token is ever shown. The key acts in your name, with the role it is given
     and never more than your own."""
@@ -28,7 +29,7 @@ async def create_api_key(context: Context, body: NewApiKey) -> IssuedApiKey:
     return IssuedApiKey(**_view(key).model_dump(), token=token)
 
 
-@endpoint("DELETE", "/api-keys/{key_id}", access=Access.ADMIN, summary="Revoke an API key")
+@endpoint("DELETE", "/api-keys/{key_id}", access=Permission.MANAGE_KEYS, summary="Revoke an API key")
 async def revoke_api_key(context: Context, key_id: int) -> None:
     """It stops working at once."""
     await context.hub.database.transaction(accounts.revoke_api_key, key_id, actor=context.viewer)

@@ -13,8 +13,9 @@ from starlette.responses import Response, StreamingResponse
 
 from hub.agents import audit
 from hub.agents.audit import Act, Place, Wanted
+from hub.domain.permissions import Permission
 from hub.reports.files import CSV_TYPE, csv_text
-from hub.web.api import DEFAULT_LIMIT, Access, Context, Limit, QueryFields, endpoint, read_cursor, write_cursor
+from hub.web.api import DEFAULT_LIMIT, Context, Limit, QueryFields, endpoint, read_cursor, write_cursor
 from hub.web.schemas import AuditAct, Page
 
 # Rows that are read and handed on at once: some 100 kB.
@@ -33,7 +34,7 @@ class AuditFilters(QueryFields):
     until: AwareDatetime | None = None
 
 
-@endpoint("GET", "/audit", access=Access.ADMIN, summary="Who changed what")
+@endpoint("GET", "/audit", access=Permission.READ_AUDIT, summary="Who changed what")
 async def list_audit(
     context: Context, filters: AuditFilters, limit: Limit = DEFAULT_LIMIT, cursor: str | None = None
 ) -> Page[AuditAct]:
@@ -44,7 +45,9 @@ async def list_audit(
     return Page([_view(act) for act in found[:limit]], more)
 
 
-@endpoint("GET", "/audit.csv", access=Access.ADMIN, summary="Who changed what, as a file", media_type="text/csv")
+@endpoint(
+    "GET", "/audit.csv", access=Permission.READ_AUDIT, summary="Who changed what, as a file", media_type="text/csv"
+)
 async def export_audit(context: Context, filters: AuditFilters, bom: bool = True) -> Response:
     """All of it that the filters leave, by RFC 4180 in UTF-8. That it was exported stands in the log, too."""
     hub = context.hub

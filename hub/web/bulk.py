@@ -8,12 +8,12 @@ far it is. Done twice is the same as done once: what is resolved stays resolved,
 from __future__ import annotations
 
 from hub.agents.viewer import Viewer
-from hub.domain.values import Role
+from hub.domain.permissions import Permission
 from hub.domain.views import ConversationView
 from hub.errors import CallerError, Forbidden, InvalidInput
 from hub.routing import directing, dispatcher
 from hub.store.database import Tx
-from hub.web.api import Access, Context, endpoint
+from hub.web.api import Context, endpoint
 from hub.web.schemas import BulkAct, BulkAnswer, BulkItem
 
 
@@ -30,7 +30,7 @@ def _check(viewer: Viewer, body: BulkAct) -> None:
         faults["agent_id"] = "give exactly one of agent_id and queue_id"
     if faults:
         raise InvalidInput("; ".join(faults.values()), fields=faults)
-    if body.action == "priority" and not viewer.covers(Role.SUPERVISOR):
+    if body.action == "priority" and not viewer.may(Permission.ACT_ON_BOARD):
         raise Forbidden("only a supervisor may change a priority")
 
 
@@ -63,7 +63,7 @@ def _act(tx: Tx, viewer: Viewer, conversation_id: int, body: BulkAct) -> Convers
             return dispatcher.unpark(tx, viewer, conversation_id)
 
 
-@endpoint("POST", "/bulk/conversations", access=Access.AGENT, summary="Do one thing to many")
+@endpoint("POST", "/bulk/conversations", access=Permission.BULK, summary="Do one thing to many")
 async def act_on_many(context: Context, body: BulkAct) -> BulkAnswer:
     """50 at most at once. Each is done by itself, by the rules of doing it alone; `items`, in your order, say what became of
     each: `conversation`, or `code` and `message`."""

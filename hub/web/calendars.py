@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from hub.domain.permissions import Permission
 from hub.domain.values import Role
 from hub.domain.views import CalendarView, SpecialDayView
 from hub.errors import InvalidInput
@@ -39,7 +40,7 @@ async def list_calendars(context: Context) -> Page[CalendarView]:
     return Page([_for_viewer(context, view) for view in views])
 
 
-@endpoint("POST", "/calendars", access=Access.ADMIN, status=201, summary="Create a calendar")
+@endpoint("POST", "/calendars", access=Permission.MANAGE_ROUTING, status=201, summary="Create a calendar")
 async def create_calendar(context: Context, body: NewCalendar) -> CalendarView:
     """409 `name_taken` if there is one of this name. Faults are named by their place: `zone`, `week.monday.0`,
     `special.3.day` …"""
@@ -47,7 +48,9 @@ async def create_calendar(context: Context, body: NewCalendar) -> CalendarView:
 
 
 # Before the paths with an id: routes are tried in their order.
-@endpoint("GET", "/calendars/countries", access=Access.ADMIN, summary="Countries whose public holidays are known")
+@endpoint(
+    "GET", "/calendars/countries", access=Permission.MANAGE_ROUTING, summary="Countries whose public holidays are known"
+)
 async def list_holiday_countries(context: Context) -> Page[HolidayCountry]:
     known = await asyncio.to_thread(holidays.countries)
     first = [code for code in _FIRST_COUNTRIES if code in known]
@@ -55,14 +58,18 @@ async def list_holiday_countries(context: Context) -> Page[HolidayCountry]:
     return Page([HolidayCountry(code=code, subdivisions=list(known[code])) for code in codes])
 
 
-@endpoint("POST", "/calendars/country-holidays", access=Access.ADMIN, summary="Read a country's public holidays")
+@endpoint(
+    "POST", "/calendars/country-holidays", access=Permission.MANAGE_ROUTING, summary="Read a country's public holidays"
+)
 async def read_country_holidays(context: Context, body: CountryHolidays) -> HolidayDays:
     """Days that are closed, for the editor to merge; nothing is saved."""
     found = await asyncio.to_thread(holidays.country_holidays, body.country, body.years, body.subdivision)
     return HolidayDays(days=_day_views(found))
 
 
-@endpoint("POST", "/calendars/read-ical", access=Access.ADMIN, summary="Read holidays from an iCalendar file")
+@endpoint(
+    "POST", "/calendars/read-ical", access=Permission.MANAGE_ROUTING, summary="Read holidays from an iCalendar file"
+)
 async def read_ical(context: Context, body: ReadIcal) -> IcalDays:
     """Days that are closed, for the editor to merge; nothing is saved."""
     if body.last < body.first:
@@ -76,7 +83,7 @@ async def get_calendar(context: Context, calendar_id: int) -> CalendarView:
     return _for_viewer(context, await context.hub.database.read(calendars.load_calendar_view, calendar_id))
 
 
-@endpoint("PUT", "/calendars/{calendar_id}", access=Access.ADMIN, summary="Save a calendar")
+@endpoint("PUT", "/calendars/{calendar_id}", access=Permission.MANAGE_ROUTING, summary="Save a calendar")
 async def save_calendar(context: Context, calendar_id: int, body: SaveCalendar) -> CalendarView:
     """Replaces it by a new version. What was before counts as it was then; what goes by it looks again at once."""
 
@@ -90,7 +97,7 @@ async def save_calendar(context: Context, calendar_id: int, body: SaveCalendar) 
     return await context.hub.database.transaction(save)
 
 
-@endpoint("DELETE", "/calendars/{calendar_id}", access=Access.ADMIN, summary="Remove a calendar")
+@endpoint("DELETE", "/calendars/{calendar_id}", access=Permission.MANAGE_ROUTING, summary="Remove a calendar")
 async def delete_calendar(context: Context, calendar_id: int) -> None:
     """409 `in_use`, naming them, while queues, rules in force, menus or the clocks of open conversations go by it."""
     await context.hub.database.transaction(calendars.delete_calendar, calendar_id, actor=context.viewer)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hub.agents.viewer import Viewer
+from hub.domain.permissions import Permission
 from hub.domain.views import ConversationView, PlaceView
 from hub.routing import callbacks, dispatcher, estimates
 from hub.store.database import Tx
@@ -22,21 +23,28 @@ async def get_place(context: Context, conversation_id: int) -> PlaceView:
     return await context.hub.database.read(_load_place, context.viewer, conversation_id)
 
 
-@endpoint("POST", "/conversations/{conversation_id}/callback", access=Access.AGENT, summary="Call the customer back")
+@endpoint(
+    "POST", "/conversations/{conversation_id}/callback", access=Permission.TAKE_PART, summary="Call the customer back"
+)
 async def ask_for_callback(context: Context, conversation_id: int, body: NewCallback) -> ConversationView:
     """Enters where the customer wants to be called; work that waits keeps its place. Another number replaces the one there
     was. 409 `resolved`."""
     return await context.hub.database.transaction(callbacks.ask_for, context.viewer, conversation_id, body.address)
 
 
-@endpoint("DELETE", "/conversations/{conversation_id}/callback", access=Access.AGENT, summary="Cancel a callback")
+@endpoint(
+    "DELETE", "/conversations/{conversation_id}/callback", access=Permission.TAKE_PART, summary="Cancel a callback"
+)
 async def cancel_callback(context: Context, conversation_id: int) -> ConversationView:
     """Nobody is to be called any more; the conversation goes on as any other."""
     return await context.hub.database.transaction(callbacks.cancel, context.viewer, conversation_id)
 
 
 @endpoint(
-    "POST", "/conversations/{conversation_id}/callback/outcome", access=Access.AGENT, summary="What became of the call"
+    "POST",
+    "/conversations/{conversation_id}/callback/outcome",
+    access=Permission.TAKE_PART,
+    summary="What became of the call",
 )
 async def settle_callback(context: Context, conversation_id: int, body: CallbackOutcome) -> ConversationView:
     """By whoever holds the conversation. `no_answer`: back to its place in the queue, offered again after the queue's gap;

@@ -11,6 +11,7 @@ from hub.calls import conductor, lines
 from hub.calls.views import load_call
 from hub.channels.voice import LegOrder
 from hub.domain.calls import Presence, Recording
+from hub.domain.permissions import Permission
 from hub.domain.views import CallView
 from hub.errors import Conflict
 from hub.store.database import Tx
@@ -41,7 +42,7 @@ async def _do(context: Context, call_id: int, verb: Callable[..., None], **wante
     return await context.hub.database.transaction(work)
 
 
-@endpoint("POST", "/calls", access=Access.AGENT, status=201, summary="Call a customer")
+@endpoint("POST", "/calls", access=Permission.TAKE_PART, status=201, summary="Call a customer")
 async def start_call(context: Context, body: NewCall) -> CallView:
     """At a contact point, or where the callback of a conversation in your hands is to go. Your own line is set up first,
     then their telephone rings. 409 `in_call` while you are in a call, `already_assigned` when a colleague holds it."""
@@ -100,7 +101,7 @@ async def get_leg_token(context: Context, call_id: int) -> BrowserToken:
     return BrowserToken(token=await context.hub.database.transaction(load))
 
 
-@endpoint("POST", "/calls/{call_id}/hold", access=Access.AGENT, summary="Put the customer on hold, or back")
+@endpoint("POST", "/calls/{call_id}/hold", access=Permission.TAKE_PART, summary="Put the customer on hold, or back")
 async def hold(context: Context, call_id: int, body: Hold) -> CallView:
     return await _do(context, call_id, conductor.set_hold, held=body.held)
 
@@ -110,12 +111,12 @@ async def mute(context: Context, call_id: int, body: Mute) -> CallView:
     return await _do(context, call_id, conductor.set_mute, muted=body.muted)
 
 
-@endpoint("POST", "/calls/{call_id}/recording", access=Access.AGENT, summary="Record, or pause the recording")
+@endpoint("POST", "/calls/{call_id}/recording", access=Permission.TAKE_PART, summary="Record, or pause the recording")
 async def set_recording(context: Context, call_id: int, body: SetRecording) -> CallView:
     return await _do(context, call_id, conductor.set_recording, wanted=Recording(body.recording))
 
 
-@endpoint("POST", "/calls/{call_id}/transfer", access=Access.AGENT, summary="Pass the call on at once")
+@endpoint("POST", "/calls/{call_id}/transfer", access=Permission.TAKE_PART, summary="Pass the call on at once")
 async def transfer_call(context: Context, call_id: int, body: CallTransfer) -> CallView:
     """To an agent, at whom it rings, to a queue, where it keeps its age, or to a number outside. 409 `agent_busy`."""
     return await _do(
@@ -129,29 +130,36 @@ async def transfer_call(context: Context, call_id: int, body: CallTransfer) -> C
     )
 
 
-@endpoint("POST", "/calls/{call_id}/consult", access=Access.AGENT, summary="Ask somebody while the customer is on hold")
+@endpoint(
+    "POST",
+    "/calls/{call_id}/consult",
+    access=Permission.TAKE_PART,
+    summary="Ask somebody while the customer is on hold",
+)
 async def consult_on_call(context: Context, call_id: int, body: Consult) -> CallView:
     """A colleague or a number outside. 409 `agent_busy`, `consulting`."""
     return await _do(context, call_id, conductor.consult, agent_id=body.agent_id, number=body.number)
 
 
-@endpoint("POST", "/calls/{call_id}/consult/complete", access=Access.AGENT, summary="Give the call to whom you asked")
+@endpoint(
+    "POST", "/calls/{call_id}/consult/complete", access=Permission.TAKE_PART, summary="Give the call to whom you asked"
+)
 async def complete_consult(context: Context, call_id: int) -> CallView:
     """409 `not_connected` before they have answered."""
     return await _do(context, call_id, conductor.complete_consult)
 
 
-@endpoint("POST", "/calls/{call_id}/consult/cancel", access=Access.AGENT, summary="Go back to the customer")
+@endpoint("POST", "/calls/{call_id}/consult/cancel", access=Permission.TAKE_PART, summary="Go back to the customer")
 async def cancel_consult(context: Context, call_id: int) -> CallView:
     return await _do(context, call_id, conductor.cancel_consult)
 
 
-@endpoint("POST", "/calls/{call_id}/conference", access=Access.AGENT, summary="Talk all together")
+@endpoint("POST", "/calls/{call_id}/conference", access=Permission.TAKE_PART, summary="Talk all together")
 async def confer(context: Context, call_id: int) -> CallView:
     return await _do(context, call_id, conductor.confer)
 
 
-@endpoint("POST", "/calls/{call_id}/join", access=Access.AGENT, summary="Answer a colleague who asks you")
+@endpoint("POST", "/calls/{call_id}/join", access=Permission.TAKE_PART, summary="Answer a colleague who asks you")
 async def join(context: Context, call_id: int) -> CallView:
     return await _do(context, call_id, conductor.join)
 
@@ -166,7 +174,7 @@ async def hang_up(context: Context, call_id: int) -> CallView:
     return await _do(context, call_id, conductor.hang_up)
 
 
-@endpoint("POST", "/calls/{call_id}/wrap_up", access=Access.AGENT, summary="Write down what the call was about")
+@endpoint("POST", "/calls/{call_id}/wrap_up", access=Permission.TAKE_PART, summary="Write down what the call was about")
 async def wrap_up(context: Context, call_id: int, body: WrapUp) -> CallView:
     """`done` ends the wrap-up and resolves the conversation, unless `keep_open`."""
     return await _do(
@@ -180,7 +188,7 @@ async def wrap_up(context: Context, call_id: int, body: WrapUp) -> CallView:
     )
 
 
-@endpoint("POST", "/calls/{call_id}/supervise", access=Access.SUPERVISOR, summary="Listen, whisper or barge in")
+@endpoint("POST", "/calls/{call_id}/supervise", access=Permission.LISTEN, summary="Listen, whisper or barge in")
 async def supervise(context: Context, call_id: int, body: Supervise) -> CallView:
     return await _do(context, call_id, conductor.supervise, presence=Presence(body.presence))
 
@@ -190,6 +198,6 @@ async def leave(context: Context, call_id: int) -> CallView:
     return await _do(context, call_id, conductor.leave)
 
 
-@endpoint("POST", "/calls/{call_id}/take_over", access=Access.SUPERVISOR, summary="Become the call's agent")
+@endpoint("POST", "/calls/{call_id}/take_over", access=Permission.LISTEN, summary="Become the call's agent")
 async def take_over(context: Context, call_id: int) -> CallView:
     return await _do(context, call_id, conductor.take_over)

@@ -11,6 +11,7 @@ from hub.channels.channel import Channel, CheckResult, OutgoingMessage
 from hub.channels.email import EmailChannel
 from hub.channels.registry import CHANNEL_TYPES, LINE_TYPES
 from hub.domain.mail import Mailbox, MailKind, OutgoingMail
+from hub.domain.permissions import Permission
 from hub.domain.values import ChannelKind, ContactKind
 from hub.domain.views import ChannelView
 from hub.errors import Conflict, InvalidInput, ProviderError, Refused, Unavailable
@@ -33,7 +34,12 @@ from hub.web.schemas import (
 from hub.web.throttle import Throttle
 
 
-@endpoint("GET", "/channel-kinds", access=Access.ADMIN, summary="What kinds of channel there are, and what they need")
+@endpoint(
+    "GET",
+    "/channel-kinds",
+    access=Permission.MANAGE_CHANNELS,
+    summary="What kinds of channel there are, and what they need",
+)
 async def list_channel_kinds(context: Context) -> Page[ChannelKindInfo]:
     return Page(
         [
@@ -69,7 +75,7 @@ async def list_channels(context: Context) -> Page[ChannelView]:
     return Page(await context.hub.database.read(channels.load_channel_views))
 
 
-@endpoint("POST", "/channels", access=Access.ADMIN, status=201, summary="Set up a channel")
+@endpoint("POST", "/channels", access=Permission.MANAGE_CHANNELS, status=201, summary="Set up a channel")
 async def create_channel(context: Context, body: NewChannel) -> ChannelDetail:
     """Faulty settings are named as `settings.NAME` and `secrets.NAME`. 409 `id_taken` if there is one with this id."""
     hub = context.hub
@@ -97,12 +103,14 @@ async def create_channel(context: Context, body: NewChannel) -> ChannelDetail:
     return _detail(hub, setup)
 
 
-@endpoint("GET", "/channels/{channel_id}", access=Access.ADMIN, summary="One channel with its settings")
+@endpoint("GET", "/channels/{channel_id}", access=Permission.MANAGE_CHANNELS, summary="One channel with its settings")
 async def get_channel(context: Context, channel_id: str) -> ChannelDetail:
     return _detail(context.hub, await context.hub.database.read(_load, context.hub, channel_id))
 
 
-@endpoint("POST", "/channels/{channel_id}/check", access=Access.ADMIN, summary="Try a channel's connections")
+@endpoint(
+    "POST", "/channels/{channel_id}/check", access=Permission.MANAGE_CHANNELS, summary="Try a channel's connections"
+)
 async def check_channel(context: Context, channel_id: str) -> Page[CheckResult]:
     """Signs in where mail is sent and fetched, and sends nothing; the channel's health is what it found. 409
     `nothing_to_check` for other kinds of channel."""
@@ -119,7 +127,9 @@ async def check_channel(context: Context, channel_id: str) -> Page[CheckResult]:
 _tests = Throttle(20, 3600.0, "too many tests for now")
 
 
-@endpoint("POST", "/channels/{channel_id}/test", access=Access.ADMIN, summary="Send a test through a channel")
+@endpoint(
+    "POST", "/channels/{channel_id}/test", access=Permission.MANAGE_CHANNELS, summary="Send a test through a channel"
+)
 async def test_channel(context: Context, channel_id: str, body: TestChannel) -> TestSent:
     """One message, past timelines and figures, by mail and text message; who tried it is in the audit log, without the
     address. 409 `opted_out` for who asked for silence, `nothing_to_send` for other kinds of channel; 422 with `address` or
@@ -180,7 +190,7 @@ def _note_check(tx: Tx, channel_id: str, results: list[CheckResult]) -> None:
         outbox.note_failure(tx, channel_id, Unavailable(failed.detail, code=failed.code))
 
 
-@endpoint("PATCH", "/channels/{channel_id}", access=Access.ADMIN, summary="Change a channel")
+@endpoint("PATCH", "/channels/{channel_id}", access=Permission.MANAGE_CHANNELS, summary="Change a channel")
 async def update_channel(context: Context, channel_id: str, body: UpdateChannel) -> ChannelDetail:
     """Takes effect at once. New settings or secrets are a new start: what waits to be sent is tried again."""
     hub = context.hub

@@ -9,6 +9,7 @@ from hub.agents.viewer import Viewer
 from hub.channels.channel import Channel
 from hub.domain.events import Typing, conversation_topics, customer_topic, visitor_topic
 from hub.domain.mail import MailKind
+from hub.domain.permissions import Permission
 from hub.domain.states import ConversationStatus
 from hub.domain.values import AuthorKind, ChannelKind, Direction, EntryKind
 from hub.domain.views import Author, ConversationView, EntryView
@@ -95,7 +96,7 @@ def _start(
 @endpoint(
     "POST",
     "/conversations",
-    access=Access.AGENT,
+    access=Permission.TAKE_PART,
     status=201,
     summary="Write to a customer first",
     idempotent=True,
@@ -181,7 +182,7 @@ def _post_message(
 @endpoint(
     "POST",
     "/conversations/{conversation_id}/messages",
-    access=Access.AGENT,
+    access=Permission.TAKE_PART,
     status=201,
     summary="Answer the customer",
     idempotent=True,
@@ -240,7 +241,7 @@ def _settle(tx: Tx, viewer: Viewer, entry_id: int, action: Literal["retry", "dis
     return outbox.settle(tx, entry_id, retry=action == "retry")
 
 
-@endpoint("POST", "/entries/{entry_id}/delivery", access=Access.AGENT, summary="Decide about a failed message")
+@endpoint("POST", "/entries/{entry_id}/delivery", access=Permission.TAKE_PART, summary="Decide about a failed message")
 async def settle_delivery(context: Context, entry_id: int, body: SettleDelivery) -> EntryView:
     """For a message that failed or whose fate is unknown: send it again, or leave it be."""
     return await context.hub.database.transaction(_settle, context.viewer, entry_id, body.action)
@@ -273,7 +274,7 @@ async def post_typing(context: Context, conversation_id: int) -> None:
 # --- who holds it -------------------------------------------------------------------------------------------------------
 
 
-@endpoint("POST", "/conversations/{conversation_id}/claim", access=Access.AGENT, summary="Take it")
+@endpoint("POST", "/conversations/{conversation_id}/claim", access=Permission.TAKE_PART, summary="Take it")
 async def claim(context: Context, conversation_id: int, body: Claim) -> ConversationView:
     """409 `already_assigned` names whoever was faster."""
     return await context.hub.database.transaction(
@@ -281,7 +282,7 @@ async def claim(context: Context, conversation_id: int, body: Claim) -> Conversa
     )
 
 
-@endpoint("POST", "/conversations/{conversation_id}/transfer", access=Access.AGENT, summary="Pass it on")
+@endpoint("POST", "/conversations/{conversation_id}/transfer", access=Permission.TAKE_PART, summary="Pass it on")
 async def transfer(context: Context, conversation_id: int, body: Transfer) -> ConversationView:
     """To an agent, who has it at once, or to a queue, at its original age."""
     return await context.hub.database.transaction(
@@ -294,31 +295,31 @@ async def transfer(context: Context, conversation_id: int, body: Transfer) -> Co
     )
 
 
-@endpoint("POST", "/conversations/{conversation_id}/release", access=Access.AGENT, summary="Back to the queue")
+@endpoint("POST", "/conversations/{conversation_id}/release", access=Permission.TAKE_PART, summary="Back to the queue")
 async def release(context: Context, conversation_id: int) -> ConversationView:
     return await context.hub.database.transaction(dispatcher.release, context.viewer, conversation_id)
 
 
-@endpoint("POST", "/conversations/{conversation_id}/park", access=Access.AGENT, summary="Put it aside")
+@endpoint("POST", "/conversations/{conversation_id}/park", access=Permission.TAKE_PART, summary="Put it aside")
 async def park(context: Context, conversation_id: int, body: Park) -> ConversationView:
     """It stays whose it is and costs them no capacity until then; it comes back earlier when the customer writes. 409
     `not_held` for what nobody holds, `customer_waits` for a chat or a call."""
     return await context.hub.database.transaction(dispatcher.park, context.viewer, conversation_id, body.until)
 
 
-@endpoint("DELETE", "/conversations/{conversation_id}/park", access=Access.AGENT, summary="Take it up again")
+@endpoint("DELETE", "/conversations/{conversation_id}/park", access=Permission.TAKE_PART, summary="Take it up again")
 async def unpark(context: Context, conversation_id: int) -> ConversationView:
     """What is not put aside stays as it is."""
     return await context.hub.database.transaction(dispatcher.unpark, context.viewer, conversation_id)
 
 
-@endpoint("POST", "/conversations/{conversation_id}/resolve", access=Access.AGENT, summary="It is done")
+@endpoint("POST", "/conversations/{conversation_id}/resolve", access=Permission.TAKE_PART, summary="It is done")
 async def resolve(context: Context, conversation_id: int) -> ConversationView:
     """409 `fields_missing` names what must be filled in first."""
     return await context.hub.database.transaction(dispatcher.resolve, context.viewer, conversation_id)
 
 
-@endpoint("PATCH", "/conversations/{conversation_id}/fields", access=Access.AGENT, summary="Fill in its fields")
+@endpoint("PATCH", "/conversations/{conversation_id}/fields", access=Permission.TAKE_PART, summary="Fill in its fields")
 async def set_fields(context: Context, conversation_id: int, body: SetFields) -> ConversationView:
     """Only what `fields` names changes. 409 `field_conflict` names what somebody changed since it was as `seen` says."""
     return await context.hub.database.transaction(
@@ -326,7 +327,7 @@ async def set_fields(context: Context, conversation_id: int, body: SetFields) ->
     )
 
 
-@endpoint("POST", "/conversations/{conversation_id}/reopen", access=Access.AGENT, summary="Open it again")
+@endpoint("POST", "/conversations/{conversation_id}/reopen", access=Permission.TAKE_PART, summary="Open it again")
 async def reopen(context: Context, conversation_id: int) -> ConversationView:
     """It is yours then. 409 `already_open` when the customer has a newer open one on the same channel."""
     return await context.hub.database.transaction(dispatcher.reopen, context.viewer, conversation_id)

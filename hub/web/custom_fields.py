@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from hub.domain.fields import FieldOption
+from hub.domain.permissions import Permission
 from hub.domain.views import CustomFieldView
 from hub.store.database import Tx
 from hub.timeline import custom_fields
@@ -22,7 +23,7 @@ async def list_fields(context: Context) -> Page[CustomFieldView]:
     return Page(await context.hub.database.read(custom_fields.load_fields))
 
 
-@endpoint("POST", "/custom-fields", access=Access.ADMIN, status=201, summary="Define a custom field")
+@endpoint("POST", "/custom-fields", access=Permission.MANAGE_SETTINGS, status=201, summary="Define a custom field")
 async def create_field(context: Context, body: NewCustomField) -> CustomFieldView:
     """409 `key_taken` if there is one with this key."""
     return await context.hub.database.transaction(
@@ -40,12 +41,12 @@ async def create_field(context: Context, body: NewCustomField) -> CustomFieldVie
     )
 
 
-@endpoint("PUT", "/custom-fields/order", access=Access.ADMIN, summary="Put them in order")
+@endpoint("PUT", "/custom-fields/order", access=Permission.MANAGE_SETTINGS, summary="Put them in order")
 async def arrange_fields(context: Context, body: FieldOrder) -> Page[CustomFieldView]:
     return Page(await context.hub.database.transaction(custom_fields.arrange, body.field_ids))
 
 
-@endpoint("PATCH", "/custom-fields/{field_id}", access=Access.ADMIN, summary="Change a custom field")
+@endpoint("PATCH", "/custom-fields/{field_id}", access=Permission.MANAGE_SETTINGS, summary="Change a custom field")
 async def update_field(context: Context, field_id: int, body: UpdateCustomField) -> CustomFieldView:
     """409 `in_use` for another kind, or an option less, of what has values; `version_conflict`."""
     return await context.hub.database.transaction(
@@ -64,7 +65,9 @@ async def update_field(context: Context, field_id: int, body: UpdateCustomField)
     )
 
 
-@endpoint("GET", "/custom-fields/{field_id}/use", access=Access.ADMIN, summary="How much has a value of it")
+@endpoint(
+    "GET", "/custom-fields/{field_id}/use", access=Permission.MANAGE_SETTINGS, summary="How much has a value of it"
+)
 async def get_use(context: Context, field_id: int) -> FieldUse:
     def count(tx: Tx) -> FieldUse:
         return FieldUse(custom_fields.count_uses(tx, custom_fields.load_field(tx, field_id)))
@@ -72,7 +75,7 @@ async def get_use(context: Context, field_id: int) -> FieldUse:
     return await context.hub.database.read(count)
 
 
-@endpoint("DELETE", "/custom-fields/{field_id}", access=Access.ADMIN, summary="Remove a custom field")
+@endpoint("DELETE", "/custom-fields/{field_id}", access=Permission.MANAGE_SETTINGS, summary="Remove a custom field")
 async def remove_field(context: Context, field_id: int) -> None:
     """409 `in_use` if anything has a value of it: switch it off instead."""
     await context.hub.database.transaction(custom_fields.remove_field, context.viewer, field_id)

@@ -9,6 +9,7 @@ from typing import Any
 from hub.agents import presence
 from hub.agents.viewer import Viewer
 from hub.domain.consent import How
+from hub.domain.permissions import Permission
 from hub.domain.values import ContactKind
 from hub.domain.views import ConversationView, CustomerView, EntryView
 from hub.errors import InvalidInput, NotFound
@@ -68,7 +69,7 @@ def _read_address(kind: ContactKind, text: str, region: str | None) -> str:
         raise InvalidInput(error.message, fields={kind.value: error.fields["address"], **error.fields}) from None
 
 
-@endpoint("POST", "/customers", access=Access.AGENT, status=201, summary="Add a customer")
+@endpoint("POST", "/customers", access=Permission.CHANGE_CUSTOMERS, status=201, summary="Add a customer")
 async def create_customer(context: Context, body: NewCustomer) -> CustomerView:
     """409 `contact_taken` names whoever has the number or mailbox already; then nobody is added."""
     return await context.hub.database.transaction(_create, context.viewer, body)
@@ -138,7 +139,7 @@ def _facts(body: CardFacts) -> dict[str, Any]:
     }
 
 
-@endpoint("PATCH", "/customers/{customer_id}", access=Access.AGENT, summary="Change a customer's card")
+@endpoint("PATCH", "/customers/{customer_id}", access=Permission.CHANGE_CUSTOMERS, summary="Change a customer's card")
 async def update_customer(context: Context, customer_id: int, body: UpdateCustomer) -> CustomerView:
     """Only what the body names changes. 409 `field_conflict` names what somebody changed since it was as `seen` says;
     `version_conflict` with an `expected_version` that is no longer so."""
@@ -165,7 +166,10 @@ def _add_contact_point(tx: Tx, viewer: Viewer, customer_id: int, body: NewContac
 
 
 @endpoint(
-    "POST", "/customers/{customer_id}/contact-points", access=Access.AGENT, summary="Add a phone, mailbox or handle"
+    "POST",
+    "/customers/{customer_id}/contact-points",
+    access=Permission.CHANGE_CUSTOMERS,
+    summary="Add a phone, mailbox or handle",
 )
 async def add_contact_point(context: Context, customer_id: int, body: NewContactPoint) -> CustomerView:
     """Phone numbers become E.164; a national number is read by the region of your channels. 409 `contact_taken` names
@@ -187,7 +191,7 @@ def _update_contact_point(
 @endpoint(
     "PATCH",
     "/customers/{customer_id}/contact-points/{contact_point_id}",
-    access=Access.AGENT,
+    access=Permission.CHANGE_CUSTOMERS,
     summary="Name an address, make it the first, or correct it",
 )
 async def update_contact_point(
@@ -207,7 +211,7 @@ def _remove_contact_point(tx: Tx, viewer: Viewer, customer_id: int, contact_poin
 @endpoint(
     "DELETE",
     "/customers/{customer_id}/contact-points/{contact_point_id}",
-    access=Access.AGENT,
+    access=Permission.CHANGE_CUSTOMERS,
     summary="Take an address off the card",
 )
 async def remove_contact_point(context: Context, customer_id: int, contact_point_id: int) -> CustomerView:
@@ -237,7 +241,12 @@ def _set_consent(tx: Tx, viewer: Viewer, customer_id: int, body: SetConsent) -> 
     )
 
 
-@endpoint("POST", "/customers/{customer_id}/consents", access=Access.AGENT, summary="Write down a customer's consent")
+@endpoint(
+    "POST",
+    "/customers/{customer_id}/consents",
+    access=Permission.CHANGE_CUSTOMERS,
+    summary="Write down a customer's consent",
+)
 async def set_consent(context: Context, customer_id: int, body: SetConsent) -> CustomerView:
     """Given or withdrawn, from now on; what was said before stays in the history. 409 `stop_stands`: only the customer's own
     START lifts a STOP."""

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from hub.agents.viewer import Viewer
+from hub.domain.permissions import Permission
 from hub.routing import clocks, policies
 from hub.routing.escalation import Action, Clock, WorkState, action_record, policy_record
 from hub.routing.policies import StoredPolicy
@@ -38,7 +39,9 @@ async def list_policies(context: Context) -> Page[PolicyView]:
     return Page([_view(each) for each in await context.hub.database.read(policies.load_policies)])
 
 
-@endpoint("POST", "/escalation-policies", access=Access.ADMIN, status=201, summary="Create an escalation policy")
+@endpoint(
+    "POST", "/escalation-policies", access=Permission.MANAGE_ROUTING, status=201, summary="Create an escalation policy"
+)
 async def create_policy(context: Context, body: NewPolicy) -> PolicyView:
     """409 `name_taken` if there is one of this name. It holds once a queue or a topic has it."""
     return _view(
@@ -51,7 +54,9 @@ async def get_policy(context: Context, policy_id: int) -> PolicyView:
     return _view(await context.hub.database.read(policies.load_policy, policy_id))
 
 
-@endpoint("PUT", "/escalation-policies/{policy_id}", access=Access.ADMIN, summary="Change an escalation policy")
+@endpoint(
+    "PUT", "/escalation-policies/{policy_id}", access=Permission.MANAGE_ROUTING, summary="Change an escalation policy"
+)
 async def update_policy(context: Context, policy_id: int, body: UpdatePolicy) -> PolicyView:
     """A new version, which holds for all open work at once. What had become due before stays as it was."""
     return _view(
@@ -66,7 +71,12 @@ async def update_policy(context: Context, policy_id: int, body: UpdatePolicy) ->
     )
 
 
-@endpoint("DELETE", "/escalation-policies/{policy_id}", access=Access.ADMIN, summary="Remove an escalation policy")
+@endpoint(
+    "DELETE",
+    "/escalation-policies/{policy_id}",
+    access=Permission.MANAGE_ROUTING,
+    summary="Remove an escalation policy",
+)
 async def delete_policy(context: Context, policy_id: int) -> None:
     """409 `in_use`, naming them, while queues or topics have it."""
     await context.hub.database.transaction(policies.delete_policy, policy_id, actor=context.viewer)

@@ -26,6 +26,7 @@ from hub.calls.flow import (
 )
 from hub.calls.flows import StoredFlow
 from hub.calls.flows_in_force import flows_naming, read_stored
+from hub.domain.permissions import Permission
 from hub.errors import InvalidInput, NotFound
 from hub.media.sound_file import SoundFile, telephone_sound
 from hub.store.database import Tx
@@ -70,14 +71,14 @@ async def list_flows(context: Context) -> Page[FlowView]:
     return Page([_view(each) for each in await context.hub.database.read(flows.load_flows)])
 
 
-@endpoint("POST", "/flows", access=Access.ADMIN, status=201, summary="Create a menu")
+@endpoint("POST", "/flows", access=Permission.MANAGE_CHANNELS, status=201, summary="Create a menu")
 async def create_flow(context: Context, body: NewFlow) -> FlowView:
     """409 `name_taken` if there is one of this name. Callers hear it once a line has it (`flow_id` of the channel)."""
     return _view(await context.hub.database.transaction(flows.create_flow, body.name, body.body, actor=context.viewer))
 
 
 # Before the paths with an id: routes are tried in their order.
-@endpoint("POST", "/flows/check", access=Access.ADMIN, summary="Look for faults in a menu")
+@endpoint("POST", "/flows/check", access=Permission.MANAGE_CHANNELS, summary="Look for faults in a menu")
 async def check_flow(context: Context, body: CheckFlow) -> FlowFaults:
     """What saving it would refuse. Changes nothing."""
     try:
@@ -87,7 +88,7 @@ async def check_flow(context: Context, body: CheckFlow) -> FlowFaults:
     return FlowFaults(fields={})
 
 
-@endpoint("POST", "/flows/try", access=Access.ADMIN, summary="Try out a menu before it is saved")
+@endpoint("POST", "/flows/try", access=Permission.MANAGE_CHANNELS, summary="Try out a menu before it is saved")
 async def try_unsaved_flow(context: Context, body: TryFlowBody) -> FlowTrial:
     """What a caller would hear. Changes nothing, calls nobody."""
     return await context.hub.database.read(lambda tx: _try(tx, flows.check_body(tx, body.body), body))
@@ -98,7 +99,7 @@ async def get_flow(context: Context, flow_id: int) -> FlowView:
     return _view(await context.hub.database.read(flows.load_flow, flow_id))
 
 
-@endpoint("PATCH", "/flows/{flow_id}", access=Access.ADMIN, summary="Change a menu")
+@endpoint("PATCH", "/flows/{flow_id}", access=Permission.MANAGE_CHANNELS, summary="Change a menu")
 async def update_flow(context: Context, flow_id: int, body: UpdateFlow) -> FlowView:
     """What is given. Calls that come from now on begin in it; those that go on stay in the version they began in. 409
     `version_conflict` if somebody changed it meanwhile."""
@@ -116,7 +117,7 @@ async def update_flow(context: Context, flow_id: int, body: UpdateFlow) -> FlowV
     return _view(await context.hub.database.transaction(change))
 
 
-@endpoint("DELETE", "/flows/{flow_id}", access=Access.ADMIN, summary="Remove a menu")
+@endpoint("DELETE", "/flows/{flow_id}", access=Permission.MANAGE_CHANNELS, summary="Remove a menu")
 async def delete_flow(context: Context, flow_id: int) -> None:
     """409 `in_use`, naming them, while lines have it."""
     await context.hub.database.transaction(flows.delete_flow, flow_id, actor=context.viewer)
@@ -193,7 +194,7 @@ async def list_sounds(context: Context) -> Page[SoundView]:
 @endpoint(
     "POST",
     "/sounds",
-    access=Access.ADMIN,
+    access=Permission.MANAGE_CHANNELS,
     status=201,
     summary="Upload a sound",
     accepts="multipart/form-data",
@@ -240,7 +241,7 @@ async def play_sound(context: Context, sound_id: int) -> Response:
     return answer
 
 
-@endpoint("DELETE", "/sounds/{sound_id}", access=Access.ADMIN, summary="Remove a sound")
+@endpoint("DELETE", "/sounds/{sound_id}", access=Permission.MANAGE_CHANNELS, summary="Remove a sound")
 async def delete_sound(context: Context, sound_id: int) -> None:
     """409 `in_use`, naming them, while menus say it."""
     key = await context.hub.database.transaction(sounds.delete_sound, sound_id, actor=context.viewer)

@@ -17,11 +17,12 @@ from starlette.responses import RedirectResponse, Response
 
 from hub.agents.viewer import Viewer
 from hub.channels.consent import consent_url, exchange
-from hub.domain.values import ChannelKind, Role
+from hub.domain.permissions import Permission
+from hub.domain.values import ChannelKind
 from hub.errors import Conflict, HubError, ProviderError
 from hub.store.vault import Vault
 from hub.timeline import channels
-from hub.web.api import Access, Context, access_viewer, endpoint, hub_of
+from hub.web.api import Context, access_viewer, endpoint, hub_of
 from hub.web.schemas import SignInAddress
 
 log = logging.getLogger(__name__)
@@ -36,7 +37,9 @@ def _verifier(vault: Vault, state: str) -> str:
     return vault.sign("oauth-verifier", state) + vault.sign("oauth-verifier-2", state)
 
 
-@endpoint("POST", "/channels/{channel_id}/sign-in", access=Access.ADMIN, summary="Let the hub into a mailbox")
+@endpoint(
+    "POST", "/channels/{channel_id}/sign-in", access=Permission.MANAGE_CHANNELS, summary="Let the hub into a mailbox"
+)
 async def begin_sign_in(context: Context, channel_id: str) -> SignInAddress:
     """The provider's page to send the browser to. It comes back to `/oauth/callback`, which must be registered there."""
     hub = context.hub
@@ -95,7 +98,7 @@ async def callback(request: Request) -> Response:
 
 
 def _is_the_one(viewer: Viewer, user_id: int) -> bool:
-    return viewer.user_id == user_id and viewer.covers(Role.ADMIN)
+    return viewer.user_id == user_id and viewer.may(Permission.MANAGE_CHANNELS)
 
 
 def _provider_code(error: HubError) -> str | None:

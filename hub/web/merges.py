@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hub.agents.viewer import Viewer
+from hub.domain.permissions import Permission
 from hub.domain.views import DuplicateView, MergePreviewView, MergeView
 from hub.store.database import Tx
 from hub.timeline import merging
@@ -35,7 +36,13 @@ def _merge(tx: Tx, viewer: Viewer, customer_id: int, body: NewMerge) -> Merged:
     return Merged(merge=merge, customer=customer)
 
 
-@endpoint("POST", "/customers/{customer_id}/merges", access=Access.AGENT, status=201, summary="Make two customers one")
+@endpoint(
+    "POST",
+    "/customers/{customer_id}/merges",
+    access=Permission.MERGE_CUSTOMERS,
+    status=201,
+    summary="Make two customers one",
+)
 async def merge_customers(context: Context, customer_id: int, body: NewMerge) -> Merged:
     """The other's addresses, conversations and activities become this customer's, and its card leads here. It can be undone
     exactly, at any time. 409 `version_conflict`, `merged`."""
@@ -53,7 +60,7 @@ def _undo(tx: Tx, viewer: Viewer, merge_id: int) -> Unmerged:
     return Unmerged(customer=done.customer, other=done.other, kept=list(done.kept))
 
 
-@endpoint("POST", "/customer-merges/{merge_id}/undo", access=Access.AGENT, summary="Two customers again")
+@endpoint("POST", "/customer-merges/{merge_id}/undo", access=Permission.MERGE_CUSTOMERS, summary="Two customers again")
 async def undo_merge(context: Context, merge_id: int) -> Unmerged:
     """Whatever was the other's is theirs again, and whatever has come since to their addresses goes with it. A field that
     was filled from their card is taken back only if nobody has changed it since. 409 `merged_on`: this card itself was

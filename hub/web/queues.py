@@ -6,6 +6,7 @@ from typing import Any
 
 from hub.agents import queues
 from hub.agents.queues import KEEP, QueueSettings
+from hub.domain.permissions import Permission
 from hub.domain.views import OverflowView, QueueView, RequirementView
 from hub.web.api import Access, Context, endpoint
 from hub.web.schemas import NewQueue, Page, UpdateQueue
@@ -22,7 +23,7 @@ async def list_queues(context: Context) -> Page[QueueView]:
     return Page(await context.hub.database.read(queues.load_queue_views))
 
 
-@endpoint("POST", "/queues", access=Access.ADMIN, status=201, summary="Create a queue")
+@endpoint("POST", "/queues", access=Permission.MANAGE_ROUTING, status=201, summary="Create a queue")
 async def create_queue(context: Context, body: NewQueue) -> QueueView:
     """409 `name_taken` if there is one of this name. What is absent is as usual."""
     return await context.hub.database.transaction(
@@ -41,7 +42,7 @@ async def get_queue(context: Context, queue_id: int) -> QueueView:
     return await context.hub.database.read(queues.load_queue, queue_id)
 
 
-@endpoint("PATCH", "/queues/{queue_id}", access=Access.ADMIN, summary="Change a queue")
+@endpoint("PATCH", "/queues/{queue_id}", access=Permission.MANAGE_ROUTING, summary="Change a queue")
 async def update_queue(context: Context, queue_id: int, body: UpdateQueue) -> QueueView:
     """Absent leaves a thing as it is, and so does `null` but for the wishes; lists replace what there was. Work that waits
     already is looked at anew at once."""

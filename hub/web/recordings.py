@@ -15,6 +15,7 @@ from starlette.responses import Response, StreamingResponse
 from hub.agents.viewer import Viewer
 from hub.calls import recordings
 from hub.calls.views import recording_view
+from hub.domain.permissions import Permission
 from hub.domain.values import Role
 from hub.errors import NotFound
 from hub.store.database import Tx
@@ -136,14 +137,17 @@ def _read_range(header: str, size: int) -> tuple[int, int, bool] | None:
     return (start, end, True) if start < size else None
 
 
-@endpoint("DELETE", "/recordings/{recording_id}", access=Access.SUPERVISOR, summary="Delete a recording")
+@endpoint("DELETE", "/recordings/{recording_id}", access=Permission.MANAGE_RECORDINGS, summary="Delete a recording")
 async def delete_recording(context: Context, recording_id: int) -> None:
     """For ever, at the provider too; who did it is kept. A deleted one is deleted already."""
     await context.hub.database.transaction(recordings.delete, context.viewer, recording_id)
 
 
 @endpoint(
-    "POST", "/recordings/{recording_id}/fetch", access=Access.SUPERVISOR, summary="Try again to fetch a recording"
+    "POST",
+    "/recordings/{recording_id}/fetch",
+    access=Permission.MANAGE_RECORDINGS,
+    summary="Try again to fetch a recording",
 )
 async def fetch_recording(context: Context, recording_id: int) -> None:
     """One that failed. 409 `not_failed` for any other."""
@@ -154,13 +158,18 @@ async def fetch_recording(context: Context, recording_id: int) -> None:
 
 
 @endpoint(
-    "GET", "/organisation/recordings", access=Access.ADMIN, summary="Who may hear recordings, and what is kept of them"
+    "GET",
+    "/organisation/recordings",
+    access=Permission.MANAGE_SETTINGS,
+    summary="Who may hear recordings, and what is kept of them",
 )
 async def get_recording_settings(context: Context) -> RecordingSettings:
     return await context.hub.database.read(_settings, context.hub.recordings.url)
 
 
-@endpoint("PUT", "/organisation/recordings", access=Access.ADMIN, summary="Say which recordings agents may hear")
+@endpoint(
+    "PUT", "/organisation/recordings", access=Permission.MANAGE_SETTINGS, summary="Say which recordings agents may hear"
+)
 async def set_recording_settings(context: Context, body: SetRecordings) -> RecordingSettings:
     def change(tx: Tx) -> RecordingSettings:
         recordings.set_rule(tx, body.recordings_for_agents, actor=context.viewer)

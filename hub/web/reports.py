@@ -15,6 +15,7 @@ from starlette.responses import Response, StreamingResponse
 
 from hub.agents import audit
 from hub.agents.viewer import Viewer
+from hub.domain.permissions import Permission
 from hub.errors import InvalidInput
 from hub.kpi.cells import Dim
 from hub.kpi.contacts import Contact, Contacts, ContactsQuery, load_contacts
@@ -384,7 +385,7 @@ def _state_day(day: AgentDay) -> StateDay:
     )
 
 
-@endpoint("GET", "/reports/load", access=Access.SUPERVISOR, summary="When the work comes, by hour and weekday")
+@endpoint("GET", "/reports/load", access=Permission.READ_REPORTS, summary="When the work comes, by hour and weekday")
 async def get_load(
     context: Context, from_: date, to: date, filters: ReportFilters, params: MeasureParams, measure: str = "contacts"
 ) -> LoadReport:
@@ -421,7 +422,7 @@ def _week_pattern(tx: Tx, query: Query, said: Mapping[str, Any]) -> WeekPattern:
         return load_week_pattern(tx, measure, query.since, query.until, query.filters, params, tx.now)
 
 
-@endpoint("GET", "/reports/moments", access=Access.SUPERVISOR, summary="The past of figures of a moment")
+@endpoint("GET", "/reports/moments", access=Permission.READ_REPORTS, summary="The past of figures of a moment")
 async def get_moments(context: Context, query: MomentsQuery) -> MomentsReport:
     """What GET /measures tells with `report` moments, as it was at the begin of each quarter of an hour (at most 31 days),
     or by day its mean and most. A quarter at whose begin no hub ran is a gap, and so is what is still to come."""
@@ -451,7 +452,7 @@ async def get_moments(context: Context, query: MomentsQuery) -> MomentsReport:
 @endpoint(
     "GET",
     "/reports/moments.csv",
-    access=Access.SUPERVISOR,
+    access=Permission.READ_REPORTS,
     summary="The past of figures of a moment as a table of text",
     media_type="text/csv",
 )

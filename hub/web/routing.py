@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import select
 
 from hub.agents.viewer import Viewer
+from hub.domain.permissions import Permission
 from hub.domain.states import OfferOutcome
 from hub.domain.values import Role
 from hub.domain.views import ConversationView
@@ -35,7 +36,9 @@ _o, _u = tables.offer.c, tables.user_account.c
 _OFFERS_TOLD = 50
 
 
-@endpoint("PATCH", "/conversations/{conversation_id}/routing", access=Access.SUPERVISOR, summary="Change its turn")
+@endpoint(
+    "PATCH", "/conversations/{conversation_id}/routing", access=Permission.ACT_ON_BOARD, summary="Change its turn"
+)
 async def change_routing(context: Context, conversation_id: int, body: ChangeRouting) -> ConversationView:
     """Its priority, and who shall have it while it waits. 409 `resolved`; 409 `not_waiting` for a pin on what somebody
     holds."""
@@ -49,12 +52,12 @@ async def change_routing(context: Context, conversation_id: int, body: ChangeRou
     )
 
 
-@endpoint("GET", "/routing/interruptions", access=Access.ADMIN, summary="What may interrupt what")
+@endpoint("GET", "/routing/interruptions", access=Permission.MANAGE_ROUTING, summary="What may interrupt what")
 async def get_interruptions(context: Context) -> Interruptions:
     return _interruptions(await context.hub.database.read(interruption.load_rules))
 
 
-@endpoint("PUT", "/routing/interruptions", access=Access.ADMIN, summary="Say what may interrupt what")
+@endpoint("PUT", "/routing/interruptions", access=Permission.MANAGE_ROUTING, summary="Say what may interrupt what")
 async def set_interruptions(context: Context, body: SetInterruptions) -> Interruptions:
     """Work that waits already is looked at anew at once. A kind that interrupts itself, and a circle, are refused."""
     rules = await context.hub.database.transaction(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from hub.domain.permissions import Permission
 from hub.routing import placement, rule_trial
 from hub.routing.placement import Directed, RuleVersions, StoredRules
 from hub.routing.requirements import read_required
@@ -31,7 +32,7 @@ async def get_rules(context: Context) -> RulesOverview:
     return _overview(await context.hub.database.read(placement.load_versions))
 
 
-@endpoint("POST", "/rules", access=Access.ADMIN, status=201, summary="Save rules")
+@endpoint("POST", "/rules", access=Permission.MANAGE_ROUTING, status=201, summary="Save rules")
 async def create_rules(context: Context, body: NewRules) -> RuleSetView:
     """A new version, which is not in force yet. Faults are named by their place: `rules.2.then.queue_id` …"""
     return _view(
@@ -47,7 +48,7 @@ async def create_rules(context: Context, body: NewRules) -> RuleSetView:
 
 
 # Before the paths with a version: routes are tried in their order.
-@endpoint("POST", "/rules/try", access=Access.ADMIN, summary="Try rules out on the past")
+@endpoint("POST", "/rules/try", access=Permission.MANAGE_ROUTING, summary="Try rules out on the past")
 async def try_rules(context: Context, body: TryRules) -> RuleTrial:
     """What would have happened to past conversations under these rules, against what did. Changes nothing."""
     trial = await rule_trial.try_rules(
@@ -73,7 +74,7 @@ async def try_rules(context: Context, body: TryRules) -> RuleTrial:
     )
 
 
-@endpoint("POST", "/rules/deactivate", access=Access.ADMIN, summary="Switch all rules off")
+@endpoint("POST", "/rules/deactivate", access=Permission.MANAGE_ROUTING, summary="Switch all rules off")
 async def deactivate_rules(context: Context) -> RulesOverview:
     """New work goes as it always did. 409 `not_active` if none were in force."""
 
@@ -89,7 +90,7 @@ async def get_rules_version(context: Context, version: int) -> RuleSetView:
     return _view(await context.hub.database.read(placement.load_version, version))
 
 
-@endpoint("POST", "/rules/{version}/activate", access=Access.ADMIN, summary="Bring rules into force")
+@endpoint("POST", "/rules/{version}/activate", access=Permission.MANAGE_ROUTING, summary="Bring rules into force")
 async def activate_rules(context: Context, version: int, body: ActivateRules | None = None) -> RuleSetView:
     """For whatever begins from now on; what has begun stays where it is. 409 `already_active`; 409 `version_conflict` if
     another version is in force than `expected_active_version` says."""

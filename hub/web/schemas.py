@@ -12,11 +12,13 @@ from typing import Annotated, Generic, Literal, TypeVar
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SkipValidation, StringConstraints
 
+from hub.agents.retention import Kept
 from hub.domain.consent import Purpose
 from hub.domain.events import HubEvent, VolatileEvent
 from hub.domain.fields import FieldKind, FieldValue, Subject
 from hub.domain.languages import StaffLanguage
 from hub.domain.mail import Mailbox, Noise, SpanKind
+from hub.domain.permissions import Permission
 from hub.domain.placeholders import Name as PlaceholderName
 from hub.domain.states import AgentState, ConversationStatus, OfferOutcome
 from hub.domain.values import AgentChoice, ChannelKind, Role, SurveyKind
@@ -47,6 +49,7 @@ from hub.domain.views import (
     RecordingView,
     RemakingView,
     RequirementView,
+    RoleView,
     SkillView,
     SpecialDayView,
     TargetView,
@@ -110,6 +113,8 @@ class SignIn(Request):
 
 class Session(Answer):
     user: UserView
+    # What they may do beside looking, in the order of the list.
+    permissions: list[Permission]
     csrf_token: str
     # When it ends whatever happens; null for an API key.
     expires_at: datetime | None = None
@@ -160,6 +165,7 @@ class Snapshot(Answer):
     token: str
     at: datetime
     user: UserView
+    permissions: list[Permission]
     organisation: Organisation
     agents: list[AgentView]
     queues: list[QueueView]
@@ -666,20 +672,53 @@ class SetFields(Request):
 # --- administration ---------------------------------------------------------------------------------------------------
 
 
+class BuiltInRole(Answer):
+    """One that nobody changes. `allowed`: what a role of one's own that is based on it may hold at most."""
+
+    role: Role
+    permissions: list[Permission]
+    allowed: list[Permission]
+    people: int
+
+
+class Roles(Answer):
+    built_in: list[BuiltInRole]
+    own: list[RoleView]
+
+
+class SaveRole(Request):
+    name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=60)]
+    permissions: Annotated[list[Permission], Field(max_length=100)]
+    expected_version: int
+
+
+class NewRole(Request):
+    """`base`: what its people see; it stays."""
+
+    name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=60)]
+    base: Role
+    permissions: Annotated[list[Permission], Field(max_length=100)]
+
+
 class NewUser(Request):
+    """`role`: a built-in one; or `role_id`: one of one's own. Exactly one is wanted, or `role` is the base of the other."""
+
     email: Email
     name: Name
-    role: Role
+    role: Role | None = None
+    role_id: int | None = None
     password: Password
     queue_ids: list[int] = []
     capacity: Annotated[int, Field(ge=0, le=1000)] = 100
 
 
 class UpdateUser(Request):
-    """`weights`: kind of channel → what a piece of such work costs this person; replaces all that were set."""
+    """`weights`: kind of channel → what a piece of such work costs this person; replaces all that were set. `role` alone is
+    the built-in one, `role_id` one of one's own."""
 
     name: Name | None = None
     role: Role | None = None
+    role_id: int | None = None
     active: bool | None = None
     password: Password | None = None
     queue_ids: list[int] | None = None
@@ -2689,10 +2728,11 @@ LanguageTag = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9
 
 
 class NewInvitation(Request):
-    """`skills`: skill's id → level."""
+    """`skills`: skill's id → level. With `role_id`, a role of one's own, `role` is not looked at."""
 
     email: Email
     role: Role = Role.AGENT
+    role_id: int | None = None
     language: StaffLanguage = "en"
     queue_ids: Annotated[list[int], Field(max_length=1_000)] = []
     team_ids: Annotated[list[int], Field(max_length=1_000)] = []
@@ -2705,6 +2745,7 @@ class InvitationView(Answer):
     id: int
     email: str
     role: Role
+    role_name: str | None
     language: str
     queue_ids: list[int]
     team_ids: list[int]
@@ -2778,6 +2819,15 @@ class Welcome(Answer):
     can_reset_password: bool
 
 
+class OrganisationBefore(Request):
+    """What it was when whoever changes it looked."""
+
+    name: str
+    time_zone: str
+    country: str | None
+    languages: list[str]
+
+
 class SaveOrganisation(Request):
     """`time_zone`: an IANA name; `country`: ISO 3166, two letters; `languages`: the customers', the usual one first."""
 
@@ -2785,6 +2835,7 @@ class SaveOrganisation(Request):
     time_zone: Zone
     country: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")] | None = None
     languages: Annotated[list[LanguageTag], Field(max_length=20)] = []
+    expected: OrganisationBefore | None = None
 
 
 class OrganisationView(Answer):
@@ -2792,6 +2843,50 @@ class OrganisationView(Answer):
     time_zone: str
     country: str | None
     languages: list[str]
+
+
+class MailAccount(Answer):
+    """A channel that mails can leave from."""
+
+    channel_id: str
+    name: str
+    address: str
+    is_down: bool
+
+
+class OrganisationSettings(Answer):
+    """`mail_channel_id`: the account that was chosen for the hub's own mails (null: whichever can send); `mail_from`: the one
+    they leave from as things stand (null: none can send)."""
+
+    organisation: OrganisationView
+    mail_channel_id: str | None
+    mail_from: str | None
+    mail_accounts: list[MailAccount]
+
+
+class SetMailAccount(Request):
+    channel_id: str | None
+
+
+class RetentionView(Answer):
+    """`days` holds: what was `chosen`, at most `limit`, which the hub's environment says by `variable`; from `least` on
+    may be chosen."""
+
+    kept: Kept
+    days: int
+    chosen: int | None
+    least: int
+    limit: int
+    variable: str
+
+
+class SaveRetention(Request):
+    """Days; null: as the environment says; absent: as it is."""
+
+    events: int | None = None
+    arrivals: int | None = None
+    audit: int | None = None
+    webhooks: int | None = None
 
 
 class SetUpKey(Request):

@@ -1,17 +1,16 @@
-"""The first set-up, step by step, and the organisation it is about."""
+"""The first set-up, step by step."""
 
 from __future__ import annotations
 
 from hub.agents import accounts, link_mails, set_up
 from hub.agents.accounts import Throttle
-from hub.agents.set_up import House
+from hub.domain.permissions import Permission
 from hub.store.database import Tx
 from hub.store.vault import Vault
+from hub.web import organisation
 from hub.web.api import Access, Context, endpoint
 from hub.web.schemas import (
     LinkUsed,
-    OrganisationView,
-    SaveOrganisation,
     SetSetUpStep,
     SetUpAccount,
     SetUpKey,
@@ -56,7 +55,7 @@ async def set_up_organisation(context: Context, body: SetUpOrganisation) -> SetU
     def save(tx: Tx, vault: Vault) -> SetUpView:
         # Once more, in the same breath: somebody may have been faster.
         set_up.check_code(tx, vault, body.code)
-        set_up.save_house(tx, _house(body))
+        set_up.save_house(tx, organisation.house_of(body))
         set_up.set_step(tx, "account")
         return _load(tx)
 
@@ -97,12 +96,12 @@ async def _check_code(context: Context, code: str) -> None:
 # --- an administrator goes on -------------------------------------------------------------------------------------------
 
 
-@endpoint("GET", "/set-up", access=Access.ADMIN, summary="Where the set-up stands")
+@endpoint("GET", "/set-up", access=Permission.MANAGE_SETTINGS, summary="Where the set-up stands")
 async def get_set_up(context: Context) -> SetUpView:
     return await context.hub.database.read(_load)
 
 
-@endpoint("PUT", "/set-up", access=Access.ADMIN, summary="Go on with the set-up, or end it")
+@endpoint("PUT", "/set-up", access=Permission.MANAGE_SETTINGS, summary="Go on with the set-up, or end it")
 async def set_set_up_step(context: Context, body: SetSetUpStep) -> SetUpView:
     def save(tx: Tx) -> SetUpView:
         set_up.set_step(tx, body.step)
@@ -111,21 +110,7 @@ async def set_set_up_step(context: Context, body: SetSetUpStep) -> SetUpView:
     return await context.hub.database.transaction(save)
 
 
-@endpoint("PUT", "/organisation", access=Access.ADMIN, summary="Change the organisation")
-async def save_organisation(context: Context, body: SaveOrganisation) -> OrganisationView:
-    """With another time zone days begin at other instants: figures are made anew."""
-    return _view(await context.hub.database.transaction(set_up.save_house, _house(body), actor=context.viewer))
-
-
-def _house(body: SaveOrganisation) -> House:
-    return House(body.name, body.time_zone, body.country, body.languages)
-
-
 def _load(tx: Tx) -> SetUpView:
-    return SetUpView.model_validate({"step": set_up.load_step(tx), "organisation": _view(set_up.load_house(tx))})
-
-
-def _view(house: House) -> OrganisationView:
-    return OrganisationView(
-        name=house.name, time_zone=house.time_zone, country=house.country, languages=list(house.languages)
+    return SetUpView.model_validate(
+        {"step": set_up.load_step(tx), "organisation": organisation.view_of(set_up.load_house(tx))}
     )

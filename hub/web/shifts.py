@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
+from hub.domain.permissions import Permission
 from hub.domain.values import Role
 from hub.errors import InvalidInput, NotFound
 from hub.kpi.belonging import load_zone
@@ -91,7 +92,7 @@ async def get_adherence(context: Context, from_: date, to: date, agent: int | No
     return await context.hub.database.read(load)
 
 
-@endpoint("POST", "/shifts/copy", access=Access.SUPERVISOR, summary="Copy a week of schedules to another")
+@endpoint("POST", "/shifts/copy", access=Permission.PLAN_PEOPLE, summary="Copy a week of schedules to another")
 async def copy_shifts(context: Context, body: CopyShifts) -> DaysWritten:
     """The seven days from the Monday `source` on become days of their own from the Monday `target` on."""
     _check_days(source=body.source, target=body.target)
@@ -101,14 +102,14 @@ async def copy_shifts(context: Context, body: CopyShifts) -> DaysWritten:
     return DaysWritten(days=days)
 
 
-@endpoint("POST", "/shifts/import", access=Access.SUPERVISOR, summary="Import schedules from CSV")
+@endpoint("POST", "/shifts/import", access=Permission.PLAN_PEOPLE, summary="Import schedules from CSV")
 async def import_shifts(context: Context, body: ImportShifts) -> DaysWritten:
     """Each day that is named is replaced by what the file says of it. All or nothing: 422 names each wrong line."""
     days = await context.hub.database.transaction(shifts.import_csv, body.csv, actor=context.viewer)
     return DaysWritten(days=days)
 
 
-@endpoint("PUT", "/shifts/{user_id}/week", access=Access.SUPERVISOR, summary="Say which week repeats")
+@endpoint("PUT", "/shifts/{user_id}/week", access=Permission.PLAN_PEOPLE, summary="Say which week repeats")
 async def save_shift_week(context: Context, user_id: int, body: SaveShiftWeek) -> AgentShifts:
     """From `since` on, until a week that begins later. Days of their own stay. Answers with the seven days from `since`."""
     _check_days(since=body.since)
@@ -120,7 +121,7 @@ async def save_shift_week(context: Context, user_id: int, body: SaveShiftWeek) -
     return await context.hub.database.transaction(save)
 
 
-@endpoint("PUT", "/shifts/{user_id}/days/{day}", access=Access.SUPERVISOR, summary="Say how one day goes")
+@endpoint("PUT", "/shifts/{user_id}/days/{day}", access=Permission.PLAN_PEOPLE, summary="Say how one day goes")
 async def save_shift_day(context: Context, user_id: int, day: date, body: SaveShiftDay) -> AgentShifts:
     """No pieces: a day off."""
     _check_days(day=day)
@@ -132,7 +133,9 @@ async def save_shift_day(context: Context, user_id: int, day: date, body: SaveSh
     return await context.hub.database.transaction(save)
 
 
-@endpoint("DELETE", "/shifts/{user_id}/days/{day}", access=Access.SUPERVISOR, summary="Let a day go as its week says")
+@endpoint(
+    "DELETE", "/shifts/{user_id}/days/{day}", access=Permission.PLAN_PEOPLE, summary="Let a day go as its week says"
+)
 async def clear_shift_day(context: Context, user_id: int, day: date) -> None:
     await context.hub.database.transaction(shifts.clear_day, user_id, day, actor=context.viewer)
 

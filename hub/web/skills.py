@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hub.agents import skills
 from hub.agents.skills import SkillRow
+from hub.domain.permissions import Permission
 from hub.domain.views import SkillView
 from hub.errors import InvalidInput
 from hub.store.database import Tx
@@ -17,7 +18,7 @@ async def list_skills(context: Context) -> Page[SkillView]:
     return Page(await context.hub.database.read(skills.load_skills))
 
 
-@endpoint("POST", "/skills", access=Access.ADMIN, status=201, summary="Create a skill")
+@endpoint("POST", "/skills", access=Permission.MANAGE_ROUTING, status=201, summary="Create a skill")
 async def create_skill(context: Context, body: NewSkill) -> SkillView:
     """409 `name_taken` if there is one of this name, in small or capital letters."""
     return await context.hub.database.transaction(skills.create_skill, body.name, actor=context.viewer)
@@ -37,7 +38,7 @@ async def get_skill_matrix(context: Context) -> SkillMatrix:
     return await context.hub.database.read(_load_matrix)
 
 
-@endpoint("PATCH", "/skills/{skill_id}", access=Access.ADMIN, summary="Rename a skill")
+@endpoint("PATCH", "/skills/{skill_id}", access=Permission.MANAGE_ROUTING, summary="Rename a skill")
 async def rename_skill(context: Context, skill_id: int, body: UpdateSkill) -> SkillView:
     """Everybody keeps their levels of it. 409 `version_conflict` if somebody changed it meanwhile."""
     return await context.hub.database.transaction(
@@ -45,13 +46,13 @@ async def rename_skill(context: Context, skill_id: int, body: UpdateSkill) -> Sk
     )
 
 
-@endpoint("DELETE", "/skills/{skill_id}", access=Access.ADMIN, summary="Remove a skill")
+@endpoint("DELETE", "/skills/{skill_id}", access=Permission.MANAGE_ROUTING, summary="Remove a skill")
 async def delete_skill(context: Context, skill_id: int) -> None:
     """Nobody has it any more. 409 `in_use`, naming them, while queues require it."""
     await context.hub.database.transaction(skills.delete_skill, skill_id, actor=context.viewer)
 
 
-@endpoint("PUT", "/users/{user_id}/skills", access=Access.SUPERVISOR, summary="Say what somebody can do")
+@endpoint("PUT", "/users/{user_id}/skills", access=Permission.PLAN_PEOPLE, summary="Say what somebody can do")
 async def set_user_skills(context: Context, user_id: int, body: SetSkills) -> AgentSkills:
     """Replaces all; work that waits already is looked at anew at once."""
     # An id is what the database can keep as one, written in one way: "1" and "01" would be two words for one skill.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from datetime import date
 
+from hub.domain.permissions import Permission
 from hub.errors import InvalidInput
 from hub.staffing import forecasts
 from hub.staffing.erlang import MAX_AGENTS, Load, Staffed, Target, required_agents, staffed, with_shrinkage
@@ -93,7 +94,7 @@ async def get_staffing_plan(context: Context, queue_id: int) -> StaffingPlanView
     return _plan_view(queue_id, *await context.hub.database.read(load))
 
 
-@endpoint("PUT", "/staffing/plans/{queue_id}", access=Access.SUPERVISOR, summary="Say what a queue is staffed for")
+@endpoint("PUT", "/staffing/plans/{queue_id}", access=Permission.PLAN_PEOPLE, summary="Say what a queue is staffed for")
 async def save_staffing_plan(context: Context, queue_id: int, body: SaveStaffingPlan) -> StaffingPlanView:
     """409 `version_conflict` if somebody changed it meanwhile."""
     plan = StaffingPlan(

@@ -11,6 +11,7 @@ from sqlalchemy import select
 
 from hub.channels.channel import OutgoingMessage
 from hub.domain.mail import Mailbox, MailKind, OutgoingMail
+from hub.domain.permissions import Permission
 from hub.domain.states import SurveyState
 from hub.domain.values import ChannelKind, ContactKind, SurveyKind
 from hub.domain.views import SurveyView
@@ -45,7 +46,7 @@ async def list_survey_settings(context: Context) -> Page[SurveySettingView]:
     return Page([_setting_view(each) for each in await context.hub.database.read(settings.load_settings)])
 
 
-@endpoint("PUT", "/survey-settings/{queue_id}", access=Access.ADMIN, summary="Say what a queue asks")
+@endpoint("PUT", "/survey-settings/{queue_id}", access=Permission.MANAGE_SETTINGS, summary="Say what a queue asks")
 async def save_survey_setting(context: Context, queue_id: int, body: SaveSurveySetting) -> SurveySettingView:
     """409 `version_conflict` if somebody changed them meanwhile. What is planned already goes by the new settings."""
     wanted = SurveySetting(
@@ -69,7 +70,7 @@ async def save_survey_setting(context: Context, queue_id: int, body: SaveSurveyS
     return _setting_view(saved)
 
 
-@endpoint("POST", "/surveys/preview", access=Access.ADMIN, summary="What customers would read")
+@endpoint("POST", "/surveys/preview", access=Permission.MANAGE_SETTINGS, summary="What customers would read")
 async def preview_survey(context: Context, body: SurveyWords) -> Page[SurveyPreview]:
     """In every language; nothing is saved."""
     questions = _own_words(body)
@@ -89,7 +90,7 @@ async def preview_survey(context: Context, body: SurveyWords) -> Page[SurveyPrev
     return Page(shown)
 
 
-@endpoint("POST", "/surveys/test", access=Access.ADMIN, summary="Send yourself a test")
+@endpoint("POST", "/surveys/test", access=Permission.MANAGE_SETTINGS, summary="Send yourself a test")
 async def test_survey(context: Context, body: TestSurvey) -> TestSent:
     """Past timeline and figures; whatever is answered is not stored."""
     hub, questions = context.hub, _own_words(body)
@@ -166,7 +167,9 @@ async def list_surveys(
     return Page(items, next_cursor=more)
 
 
-@endpoint("PUT", "/surveys/{survey_id}/follow-up", access=Access.SUPERVISOR, summary="Say that a low score is seen to")
+@endpoint(
+    "PUT", "/surveys/{survey_id}/follow-up", access=Permission.ACT_ON_BOARD, summary="Say that a low score is seen to"
+)
 async def follow_up_survey(context: Context, survey_id: int, body: FollowUp) -> SurveyView:
     """409 `nothing_to_follow_up` for a score that was never low."""
     return await context.hub.database.transaction(lists.set_followed_up, context.viewer, survey_id, done=body.done)

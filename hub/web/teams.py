@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hub.agents import teams
 from hub.agents.teams import Team
+from hub.domain.permissions import Permission
 from hub.domain.views import FigureDefaultsView, TargetView, TeamView
 from hub.kpi import defaults, targets
 from hub.kpi.targets import Target
@@ -17,13 +18,13 @@ async def list_teams(context: Context) -> Page[TeamView]:
     return Page(await context.hub.database.read(teams.load_teams))
 
 
-@endpoint("POST", "/teams", access=Access.ADMIN, status=201, summary="Create a team")
+@endpoint("POST", "/teams", access=Permission.MANAGE_TEAMS, status=201, summary="Create a team")
 async def create_team(context: Context, body: NewTeam) -> TeamView:
     """Figures belong to it from now on. 409 `name_taken` if there is one of this name, in small or capital letters."""
     return await context.hub.database.transaction(teams.create_team, _team(body), actor=context.viewer)
 
 
-@endpoint("PUT", "/teams/{team_id}", access=Access.ADMIN, summary="Change a team")
+@endpoint("PUT", "/teams/{team_id}", access=Permission.MANAGE_TEAMS, summary="Change a team")
 async def replace_team(context: Context, team_id: int, body: SaveTeam) -> TeamView:
     """Who joins or leaves does so from now on; figures of the past stay. With another time zone all figures are made anew,
     and reports are not complete until they are. 409 `version_conflict` if somebody changed it meanwhile."""
@@ -32,7 +33,7 @@ async def replace_team(context: Context, team_id: int, body: SaveTeam) -> TeamVi
     )
 
 
-@endpoint("DELETE", "/teams/{team_id}", access=Access.ADMIN, summary="Remove a team")
+@endpoint("DELETE", "/teams/{team_id}", access=Permission.MANAGE_TEAMS, summary="Remove a team")
 async def remove_team(context: Context, team_id: int) -> None:
     """Its targets go with it; figures of the past are still told by it. 409 `in_use`, naming them, while limits are watched
     for it."""
@@ -57,20 +58,20 @@ async def list_targets(context: Context) -> Page[TargetView]:
     return Page(await context.hub.database.read(targets.load_targets, context.viewer))
 
 
-@endpoint("POST", "/targets", access=Access.ADMIN, status=201, summary="Set a target")
+@endpoint("POST", "/targets", access=Permission.MANAGE_TARGETS, status=201, summary="Set a target")
 async def create_target(context: Context, body: SaveTarget) -> TargetView:
     """409 `target_taken` if there is one for the same figure."""
     return await context.hub.database.transaction(targets.create_target, _target(body), actor=context.viewer)
 
 
-@endpoint("PUT", "/targets/{target_id}", access=Access.ADMIN, summary="Change a target")
+@endpoint("PUT", "/targets/{target_id}", access=Permission.MANAGE_TARGETS, summary="Change a target")
 async def replace_target(context: Context, target_id: int, body: SaveTarget) -> TargetView:
     return await context.hub.database.transaction(
         targets.replace_target, target_id, _target(body), actor=context.viewer
     )
 
 
-@endpoint("DELETE", "/targets/{target_id}", access=Access.ADMIN, summary="Remove a target")
+@endpoint("DELETE", "/targets/{target_id}", access=Permission.MANAGE_TARGETS, summary="Remove a target")
 async def remove_target(context: Context, target_id: int) -> None:
     await context.hub.database.transaction(targets.remove_target, target_id, actor=context.viewer)
 
@@ -84,7 +85,7 @@ async def get_figure_defaults(context: Context) -> FigureDefaultsView:
     return await context.hub.database.read(defaults.load_defaults)
 
 
-@endpoint("PUT", "/organisation/figures", access=Access.ADMIN, summary="Set how service level is counted")
+@endpoint("PUT", "/organisation/figures", access=Permission.MANAGE_SETTINGS, summary="Set how service level is counted")
 async def set_figure_defaults(context: Context, body: SaveFigureDefaults) -> FigureDefaultsView:
     """409 `version_conflict` if somebody changed it meanwhile."""
     return await context.hub.database.transaction(

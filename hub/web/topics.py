@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from hub.agents.queues import KEEP
+from hub.domain.permissions import Permission
 from hub.domain.views import ConversationView, TopicView
 from hub.routing import directing
 from hub.timeline import topics
@@ -18,7 +19,7 @@ async def list_topics(context: Context) -> Page[TopicView]:
     return Page(await context.hub.database.read(topics.load_topics))
 
 
-@endpoint("POST", "/topics", access=Access.ADMIN, status=201, summary="Create a topic")
+@endpoint("POST", "/topics", access=Permission.MANAGE_SETTINGS, status=201, summary="Create a topic")
 async def create_topic(context: Context, body: NewTopic) -> TopicView:
     """409 `name_taken` if there is one of this name, in small or capital letters."""
     return await context.hub.database.transaction(
@@ -32,7 +33,7 @@ async def create_topic(context: Context, body: NewTopic) -> TopicView:
     )
 
 
-@endpoint("PATCH", "/topics/{topic_id}", access=Access.ADMIN, summary="Change a topic")
+@endpoint("PATCH", "/topics/{topic_id}", access=Permission.MANAGE_SETTINGS, summary="Change a topic")
 async def update_topic(context: Context, topic_id: int, body: UpdateTopic) -> TopicView:
     switched: dict[str, Any] = {
         name: getattr(body, name) if name in body.model_fields_set else KEEP
@@ -50,7 +51,7 @@ async def update_topic(context: Context, topic_id: int, body: UpdateTopic) -> To
     )
 
 
-@endpoint("PUT", "/conversations/{conversation_id}/topic", access=Access.AGENT, summary="Say what it is about")
+@endpoint("PUT", "/conversations/{conversation_id}/topic", access=Permission.TAKE_PART, summary="Say what it is about")
 async def set_topic(context: Context, conversation_id: int, body: SetTopic) -> ConversationView:
     """Work that waits goes to the topic's department and person, at its original age; work that is held only with
     `direct`."""
@@ -59,7 +60,7 @@ async def set_topic(context: Context, conversation_id: int, body: SetTopic) -> C
     )
 
 
-@endpoint("PUT", "/conversations/{conversation_id}/tags", access=Access.AGENT, summary="Set its tags")
+@endpoint("PUT", "/conversations/{conversation_id}/tags", access=Permission.TAKE_PART, summary="Set its tags")
 async def set_tags(context: Context, conversation_id: int, body: SetTags) -> ConversationView:
     return await context.hub.database.transaction(
         directing.set_tags, context.viewer, conversation_id, body.tags, seen=body.seen

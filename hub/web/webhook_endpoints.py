@@ -8,9 +8,10 @@ from typing import Any
 from sqlalchemy import Row
 
 from hub.agents.viewer import Viewer
+from hub.domain.permissions import Permission
 from hub.store.database import Tx
 from hub.store.vault import Vault
-from hub.web.api import DEFAULT_LIMIT, Access, Context, Limit, endpoint, read_cursor, write_cursor
+from hub.web.api import DEFAULT_LIMIT, Context, Limit, endpoint, read_cursor, write_cursor
 from hub.web.schemas import (
     DeliveryState,
     IssuedWebhook,
@@ -32,7 +33,7 @@ from hub.webhooks.catalogue import CATALOGUE, Told
 from hub.webhooks.endpoints import Endpoint
 
 
-@endpoint("GET", "/webhook-events", access=Access.ADMIN, summary="What webhooks can tell")
+@endpoint("GET", "/webhook-events", access=Permission.MANAGE_WEBHOOKS, summary="What webhooks can tell")
 async def list_webhook_events(context: Context) -> Page[WebhookEvent]:
     """All of them; docs/webhooks.md says more."""
     return Page(
@@ -40,13 +41,13 @@ async def list_webhook_events(context: Context) -> Page[WebhookEvent]:
     )
 
 
-@endpoint("GET", "/webhook-endpoints", access=Access.ADMIN, summary="All webhooks, and how they are")
+@endpoint("GET", "/webhook-endpoints", access=Permission.MANAGE_WEBHOOKS, summary="All webhooks, and how they are")
 async def list_webhooks(context: Context) -> Page[WebhookView]:
     """By id."""
     return Page(await context.hub.database.read(_load_views))
 
 
-@endpoint("POST", "/webhook-endpoints", access=Access.ADMIN, status=201, summary="Add a webhook")
+@endpoint("POST", "/webhook-endpoints", access=Permission.MANAGE_WEBHOOKS, status=201, summary="Add a webhook")
 async def create_webhook(context: Context, body: NewWebhook) -> IssuedWebhook:
     """It is told what happens from now on. The answer is the only place where its secret is ever shown. 422 names every
     fault; addresses of our own network are refused unless the hub's settings allow them."""
@@ -56,12 +57,14 @@ async def create_webhook(context: Context, body: NewWebhook) -> IssuedWebhook:
     )
 
 
-@endpoint("GET", "/webhook-endpoints/{endpoint_id}", access=Access.ADMIN, summary="One webhook, and how it is")
+@endpoint(
+    "GET", "/webhook-endpoints/{endpoint_id}", access=Permission.MANAGE_WEBHOOKS, summary="One webhook, and how it is"
+)
 async def get_webhook(context: Context, endpoint_id: int) -> WebhookView:
     return await context.hub.database.read(_load_view, endpoint_id)
 
 
-@endpoint("PUT", "/webhook-endpoints/{endpoint_id}", access=Access.ADMIN, summary="Change a webhook")
+@endpoint("PUT", "/webhook-endpoints/{endpoint_id}", access=Permission.MANAGE_WEBHOOKS, summary="Change a webhook")
 async def replace_webhook(context: Context, endpoint_id: int, body: SaveWebhook) -> WebhookView:
     """Switched on, it is told what happens from then on; what had waited is sent. 409 `version_conflict` if somebody changed
     it meanwhile, or the hub has switched it off."""
@@ -76,7 +79,7 @@ async def replace_webhook(context: Context, endpoint_id: int, body: SaveWebhook)
     )
 
 
-@endpoint("DELETE", "/webhook-endpoints/{endpoint_id}", access=Access.ADMIN, summary="Remove a webhook")
+@endpoint("DELETE", "/webhook-endpoints/{endpoint_id}", access=Permission.MANAGE_WEBHOOKS, summary="Remove a webhook")
 async def remove_webhook(context: Context, endpoint_id: int) -> None:
     """With its log, and with what waits for it."""
     database = context.hub.database
@@ -86,7 +89,9 @@ async def remove_webhook(context: Context, endpoint_id: int) -> None:
     await database.transaction(endpoints.remove_endpoint, context.viewer, endpoint_id)
 
 
-@endpoint("POST", "/webhook-endpoints/{endpoint_id}/secret", access=Access.ADMIN, summary="Make a new secret")
+@endpoint(
+    "POST", "/webhook-endpoints/{endpoint_id}/secret", access=Permission.MANAGE_WEBHOOKS, summary="Make a new secret"
+)
 async def roll_webhook_secret(context: Context, endpoint_id: int) -> WebhookSecret:
     """Deliveries are signed by it from now on, and for 24 hours by the one before, too."""
     hub = context.hub
@@ -94,7 +99,12 @@ async def roll_webhook_secret(context: Context, endpoint_id: int) -> WebhookSecr
     return WebhookSecret(secret=secret, old_until=until)
 
 
-@endpoint("POST", "/webhook-endpoints/{endpoint_id}/test", access=Access.ADMIN, summary="Try whether a webhook answers")
+@endpoint(
+    "POST",
+    "/webhook-endpoints/{endpoint_id}/test",
+    access=Permission.MANAGE_WEBHOOKS,
+    summary="Try whether a webhook answers",
+)
 async def try_webhook(context: Context, endpoint_id: int) -> WebhookTest:
     """Sends `webhook.test` now, signed as everything is, and tells what was answered. It stands in no log."""
     attempt = await context.hub.webhook_sender.test(endpoint_id)
@@ -107,7 +117,12 @@ async def try_webhook(context: Context, endpoint_id: int) -> WebhookTest:
     )
 
 
-@endpoint("GET", "/webhook-endpoints/{endpoint_id}/deliveries", access=Access.ADMIN, summary="What a webhook was told")
+@endpoint(
+    "GET",
+    "/webhook-endpoints/{endpoint_id}/deliveries",
+    access=Permission.MANAGE_WEBHOOKS,
+    summary="What a webhook was told",
+)
 async def list_deliveries(
     context: Context,
     endpoint_id: int,
@@ -127,7 +142,10 @@ async def list_deliveries(
 
 
 @endpoint(
-    "POST", "/webhook-endpoints/{endpoint_id}/replay", access=Access.ADMIN, summary="Send what was given up again"
+    "POST",
+    "/webhook-endpoints/{endpoint_id}/replay",
+    access=Permission.MANAGE_WEBHOOKS,
+    summary="Send what was given up again",
 )
 async def replay_dead(context: Context, endpoint_id: int, body: ReplayDead) -> Replayed:
     """Everything that was given up from `since` on, under the same ids. 409 `webhook_off` while it is switched off."""
@@ -139,13 +157,21 @@ async def replay_dead(context: Context, endpoint_id: int, body: ReplayDead) -> R
 
 
 @endpoint(
-    "GET", "/webhook-deliveries/{delivery_id}", access=Access.ADMIN, summary="One delivery, with request and answer"
+    "GET",
+    "/webhook-deliveries/{delivery_id}",
+    access=Permission.MANAGE_WEBHOOKS,
+    summary="One delivery, with request and answer",
 )
 async def get_delivery(context: Context, delivery_id: int) -> WebhookDeliveryDetails:
     return await context.hub.database.read(_load_details, delivery_id)
 
 
-@endpoint("POST", "/webhook-deliveries/{delivery_id}/replay", access=Access.ADMIN, summary="Send a delivery again")
+@endpoint(
+    "POST",
+    "/webhook-deliveries/{delivery_id}/replay",
+    access=Permission.MANAGE_WEBHOOKS,
+    summary="Send a delivery again",
+)
 async def replay_delivery(context: Context, delivery_id: int) -> WebhookDeliveryDetails:
     """Now, under the same id; also one that arrived, or that waits for its next attempt. 409 `webhook_off` while its webhook
     is switched off, `being_sent` while it is under way."""

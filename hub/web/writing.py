@@ -5,6 +5,7 @@ from __future__ import annotations
 from hub.agents.viewer import Viewer
 from hub.domain.events import Drafting, conversation_topics, customer_topic, user_topic
 from hub.domain.mail import Mailbox, MailKind
+from hub.domain.permissions import Permission
 from hub.domain.views import ConversationView, DraftView, PlannedView
 from hub.errors import InvalidInput
 from hub.store.database import Tx
@@ -146,7 +147,7 @@ async def take_draft(context: Context, conversation_id: int, user_id: int, body:
 @endpoint(
     "POST",
     "/conversations/{conversation_id}/planned-messages",
-    access=Access.AGENT,
+    access=Permission.TAKE_PART,
     status=201,
     summary="Answer later, or so that it can be taken back",
     idempotent=True,
@@ -187,7 +188,7 @@ def _load_for_change(tx: Tx, viewer: Viewer, planned_id: int) -> PlannedView:
     return view
 
 
-@endpoint("PATCH", "/planned-messages/{planned_id}", access=Access.AGENT, summary="Another time, other words")
+@endpoint("PATCH", "/planned-messages/{planned_id}", access=Permission.TAKE_PART, summary="Another time, other words")
 async def change_planned(context: Context, planned_id: int, body: ChangePlannedMessage) -> PlannedView:
     """What was stopped waits again. Only its author changes what it says. 409 `planned_changed`, `planned_sent`."""
     hub, viewer = context.hub, context.viewer
@@ -212,7 +213,7 @@ async def change_planned(context: Context, planned_id: int, body: ChangePlannedM
     )
 
 
-@endpoint("POST", "/planned-messages/{planned_id}/send", access=Access.AGENT, summary="Send it now")
+@endpoint("POST", "/planned-messages/{planned_id}/send", access=Permission.TAKE_PART, summary="Send it now")
 async def send_planned(context: Context, planned_id: int) -> PlannedView:
     """Whatever came in between: you have seen it. 409 with the reason as code when nothing may be sent."""
     return await context.hub.database.transaction(planned.send_now, context.viewer, planned_id)

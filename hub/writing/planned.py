@@ -29,7 +29,7 @@ from typing import Any
 from sqlalchemy import Row, exists, func, or_, select, update
 
 from hub.agents import alerts
-from hub.agents.viewer import Viewer
+from hub.agents.viewer import Viewer, find_granted
 from hub.domain.events import PlannedChanged
 from hub.domain.states import PLANNED, ConversationStatus, PlannedState, check_move
 from hub.domain.values import ChannelKind, Direction, EntryKind, Happening, Role
@@ -418,7 +418,8 @@ def _load_author(tx: Tx, user_id: int) -> Viewer | None:
         return None
     m = tables.queue_member.c
     queue_ids = frozenset(each.queue_id for each in tx.rows(select(m.queue_id).where(m.user_id == user_id)))
-    return Viewer(row.id, Role(row.role), row.name, row.language, queue_ids)
+    granted = find_granted(tx, user_id)
+    return Viewer(row.id, Role(row.role), row.name, row.language, queue_ids, granted=granted)
 
 
 # --- the row ------------------------------------------------------------------------------------------------------------

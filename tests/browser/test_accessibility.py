@@ -85,7 +85,12 @@ ADMIN = {
     "admin-alerts": "/admin/alerts",
     "admin-new-alert": "/admin/alerts/new",
     "admin-alert": "/admin/alerts/1",
+    "admin-organisation": "/admin/organisation",
+    "admin-retention": "/admin/retention",
     "admin-users": "/admin/users",
+    "admin-roles": "/admin/roles",
+    "admin-new-role": "/admin/roles/new",
+    "admin-role": "/admin/roles/1",
     "admin-api-keys": "/admin/api-keys",
     "admin-webhooks": "/admin/webhooks",
     "admin-new-webhook": "/admin/webhooks/new",
@@ -174,6 +179,7 @@ def test_nothing_serious_on_any_screen_of_an_administrator(demo: HubProcess, new
     limit = {"name": "Waits", "measure": "waiting", "scope": "all", "raise_at": 5, "clear_at": 4}
     _post(page, "/alert-rules", limit)
     _post(page, "/webhook-endpoints", {"url": "https://example.org/hook", "events": ["note.added"]})
+    _post(page, "/roles", {"name": "Team lead", "base": "supervisor", "permissions": ["customers.export"]})
     findings.walk(page, demo.url, ADMIN)
     findings.assert_nothing()
 

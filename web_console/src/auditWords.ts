@@ -63,6 +63,7 @@ export function useAuditWords() {
       return new Intl.NumberFormat(numerals(locale.value)).format(told);
     }
     const word = String(told);
+    if (field === "permissions") return te(`permission.${word.replace(".", "_")}`) ? t(`permission.${word.replace(".", "_")}`) : word;
     if (field === "role") return te(`role.${word}`) ? t(`role.${word}`) : word;
     if (field === "state") return te(`state.${word}`) ? t(`state.${word}`) : word;
     if (field === "language") return LANGUAGES[word as keyof typeof LANGUAGES] ?? word;

@@ -425,11 +425,11 @@ export const staffApi = {
   // --- the first set-up
   welcome: () => take(client.GET("/api/v1/welcome")),
   lookAtSetUp: (code: string) => take(client.POST("/api/v1/set-up/look", { body: { code } })),
-  setUpOrganisation: (body: Schemas["SetUpOrganisation"]) => take(client.PUT("/api/v1/set-up/organisation", { body })),
+  setUpOrganisation: (body: Omit<Schemas["SetUpOrganisation"], "expected">) => take(client.PUT("/api/v1/set-up/organisation", { body: { ...body, expected: null } })),
   setUpAccount: (body: Schemas["SetUpAccount"]) => take(client.POST("/api/v1/set-up/account", { body })),
   setUp: () => take(client.GET("/api/v1/set-up")),
   setSetUpStep: (step: Schemas["SetSetUpStep"]["step"]) => take(client.PUT("/api/v1/set-up", { body: { step } })),
-  saveOrganisation: (body: Schemas["SaveOrganisation"]) => take(client.PUT("/api/v1/organisation", { body })),
+  saveOrganisation: ({ expected = null, ...body }: Omit<Schemas["SaveOrganisation"], "expected"> & Partial<Schemas["SaveOrganisation"]>) => take(client.PUT("/api/v1/organisation", { body: { ...body, expected } })),
 };
 
 /** All of the audit log that the filters leave, as a file. */
@@ -597,4 +597,21 @@ export const tasksApi = {
   change: (id: number, body: Schemas["UpdateTask"]) => take(client.PUT("/api/v1/tasks/{task_id}", { ...ofTask(id), body })),
   end: (id: number, outcome: "done" | "dropped") => take(client.POST("/api/v1/tasks/{task_id}/end", { ...ofTask(id), body: { outcome } })),
   reopen: (id: number) => take(client.DELETE("/api/v1/tasks/{task_id}/end", ofTask(id))),
+};
+
+const ofRole = (role_id: number) => ({ params: { path: { role_id } } });
+
+/** Roles of one's own, the organisation, and what is kept for how long. */
+export const rolesApi = {
+  roles: () => take(client.GET("/api/v1/roles")),
+  addRole: (body: Schemas["NewRole"]) => take(client.POST("/api/v1/roles", { body })),
+  saveRole: (role_id: number, body: Schemas["SaveRole"]) => take(client.PUT("/api/v1/roles/{role_id}", { ...ofRole(role_id), body })),
+  deleteRole: (role_id: number) => take(client.DELETE("/api/v1/roles/{role_id}", ofRole(role_id))),
+};
+export const organisationApi = {
+  organisation: () => take(client.GET("/api/v1/organisation")),
+  setMailAccount: (channel_id: string | null) => take(client.PUT("/api/v1/organisation/mail-account", { body: { channel_id } })),
+  retention: () => take(client.GET("/api/v1/organisation/retention")),
+  /** What is not named stays. */
+  saveRetention: (body: Partial<Schemas["SaveRetention"]>) => take(client.PUT("/api/v1/organisation/retention", { body: body as Schemas["SaveRetention"] })),
 };

@@ -125,6 +125,7 @@ export type Delivery = Schemas["Delivery"];
 export type OverflowStep = Schemas["OverflowView"];
 export type WorkState = Schemas["WorkState"];
 export type Role = Schemas["Role"];
+export type Permission = Schemas["Permission"];
 
 /** A message of the socket, each kind told by the one key it has. */
 export type SocketMessage = Schemas["Frame"];
@@ -152,3 +153,9 @@ export type WhatIfAnswer = Schemas["WhatIfAnswer"];
 
 export type RenderedReply = Schemas["RenderedReply"];
 export type Placeholder = RenderedReply["missing"][number];
+
+export type BuiltInRole = Schemas["BuiltInRole"];
+export type RoleView = Schemas["RoleView"];
+export type Roles = Schemas["Roles"];
+export type OrganisationSettings = Schemas["OrganisationSettings"];
+export type RetentionView = Schemas["RetentionView"];

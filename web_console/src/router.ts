@@ -1,6 +1,8 @@
 /* The addresses of the console. Any of them may be opened directly: the hub serves the page for all of them. */
-import { createRouter, createWebHistory } from "vue-router";
+import { createRouter, createWebHistory, type RouteLocationNormalized } from "vue-router";
 
+import { ADMIN_SECTIONS, openSections } from "./adminSections";
+import type { Permission } from "./events";
 import { useHub } from "./hub";
 import { loadWelcome, welcome } from "./welcome";
 import Workspace from "./views/Workspace.vue";
@@ -38,15 +40,15 @@ export const router = createRouter({
       children: [
         { path: "", name: "reports", component: () => import("./views/ReportFigures.vue") },
         { path: "states", name: "report-states", component: () => import("./views/ReportStates.vue") },
-        { path: "load", name: "report-load", component: () => import("./views/ReportLoad.vue"), meta: { role: "supervisor" } },
+        { path: "load", name: "report-load", component: () => import("./views/ReportLoad.vue"), meta: { role: "supervisor", needs: "reports.read" } },
         { path: "leaders", name: "report-leaders", component: () => import("./views/ReportLeaders.vue") },
         { path: "what-if", name: "what-if", component: () => import("./views/StaffingWhatIf.vue"), meta: { role: "supervisor" } },
         { path: "forecast", name: "forecast", component: () => import("./views/StaffingForecast.vue"), meta: { role: "supervisor" } },
         { path: "shifts", name: "shifts", component: () => import("./views/Shifts.vue") },
         { path: "adherence", name: "adherence", component: () => import("./views/Adherence.vue") },
-        { path: "mail", name: "report-schedules", component: () => import("./views/ReportSchedules.vue"), meta: { role: "supervisor" } },
-        { path: "mail/new", name: "report-new-schedule", component: () => import("./views/ReportSchedule.vue"), meta: { role: "supervisor" } },
-        { path: "mail/:scheduleId(\\d+)", name: "report-schedule", component: () => import("./views/ReportSchedule.vue"), meta: { role: "supervisor" } },
+        { path: "mail", name: "report-schedules", component: () => import("./views/ReportSchedules.vue"), meta: { role: "supervisor", needs: "reports.schedule" } },
+        { path: "mail/new", name: "report-new-schedule", component: () => import("./views/ReportSchedule.vue"), meta: { role: "supervisor", needs: "reports.schedule" } },
+        { path: "mail/:scheduleId(\\d+)", name: "report-schedule", component: () => import("./views/ReportSchedule.vue"), meta: { role: "supervisor", needs: "reports.schedule" } },
       ],
     },
     { path: "/inbox", name: "inbox", component: () => import("./views/Inbox.vue") },
@@ -64,9 +66,14 @@ export const router = createRouter({
     {
       path: "/admin",
       component: () => import("./views/Admin.vue"),
-      meta: { role: "admin" },
+      meta: { role: "supervisor" },
       children: [
-        { path: "", redirect: () => (useHub().isAdmin ? "/admin/channels" : "/admin/skills") },
+        { path: "", redirect: () => `/admin/${openSections(useHub().isSupervisor, useHub().may).find((section) => section.name !== "organisation")?.name ?? "skills"}` },
+        { path: "organisation", name: "admin-organisation", component: () => import("./views/AdminOrganisation.vue") },
+        { path: "retention", name: "admin-retention", component: () => import("./views/AdminRetention.vue") },
+        { path: "roles", name: "admin-roles", component: () => import("./views/AdminRoles.vue") },
+        { path: "roles/new", name: "admin-new-role", component: () => import("./views/AdminRole.vue") },
+        { path: "roles/:roleId(\\d+)", name: "admin-role", component: () => import("./views/AdminRole.vue") },
         { path: "channels", name: "admin-channels", component: () => import("./views/AdminChannels.vue") },
         { path: "queues", name: "admin-queues", component: () => import("./views/AdminQueues.vue") },
         { path: "queues/new", name: "admin-new-queue", component: () => import("./views/AdminQueue.vue") },
@@ -80,7 +87,7 @@ export const router = createRouter({
         { path: "flows/:flowId(\\d+)", name: "admin-flow", component: () => import("./views/AdminFlow.vue") },
         { path: "skills", name: "admin-skills", component: () => import("./views/AdminSkills.vue"), meta: { role: "supervisor", wide: true } },
         { path: "escalation", name: "admin-escalation", component: () => import("./views/AdminEscalation.vue"), meta: { role: "supervisor" } },
-        { path: "escalation/new", name: "admin-new-policy", component: () => import("./views/AdminPolicy.vue"), meta: { role: "admin" } },
+        { path: "escalation/new", name: "admin-new-policy", component: () => import("./views/AdminPolicy.vue"), meta: { needs: "routing.manage" } },
         { path: "escalation/:policyId(\\d+)", name: "admin-policy", component: () => import("./views/AdminPolicy.vue"), meta: { role: "supervisor" } },
         { path: "topics", name: "admin-topics", component: () => import("./views/AdminTopics.vue") },
         { path: "fields", name: "admin-fields", component: () => import("./views/AdminFields.vue") },
@@ -120,10 +127,18 @@ router.beforeEach(async (to) => {
   if (hub.isScreen && to.name !== "wall") return { name: "wall" };
   // A supervisor's day begins with the floor; everybody else's, an administrator's of a small shop too, with the work.
   if (to.name === "home") return hub.user?.role === "supervisor" ? "/board" : "/conversations";
-  const mayOpen = to.meta["role"] === "admin" ? hub.isAdmin : to.meta["role"] !== "supervisor" || hub.isSupervisor;
+  const needs = neededFor(to);
+  const mayOpen = (to.meta["role"] !== "supervisor" || hub.isSupervisor) && (needs.length === 0 || needs.some(hub.may));
   if (hub.session === "in" && !mayOpen) return { name: "not-found", params: { rest: ["admin"] } };
   return true;
 });
+
+/** Of which permissions one is needed: what the route says itself, else what its part of the administration needs. */
+function neededFor(to: RouteLocationNormalized): readonly Permission[] {
+  if (to.meta["needs"]) return [to.meta["needs"] as Permission];
+  const [, place, name] = to.path.split("/");
+  return place === "admin" ? (ADMIN_SECTIONS.find((section) => section.name === name)?.needs ?? []) : [];
+}
 
 /** Where somebody was going before the sign-in; only ever an address of this page. */
 export function backTo(next: unknown): string {

@@ -23,7 +23,7 @@ export function useSupervising() {
     attempt(async () => hub.learn({ kind: "agent.changed", agent: await api.setAgentState(userId, { state, reason: null }) }));
 
   /** There is something to come into, and I am in no call myself. */
-  const mayEnter = (call: CallView) => hub.user !== null && phone.leg === null && maySupervise(call, hub.user.id);
+  const mayEnter = (call: CallView) => hub.user !== null && hub.may("calls.listen") && phone.leg === null && maySupervise(call, hub.user.id);
   /** There is a telephone of mine that the call could ring at. */
   const reachesMe = (call: CallView) => reachOf(hub.state?.channels[call.channel_id]?.voice ?? null, hub.user?.desk_phone ?? null) !== null;
   const enter = (call: CallView, presence: (typeof WAYS)[number]["presence"]) => attempt(() => phone.supervise(call.id, presence));

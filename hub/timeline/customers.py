@@ -293,7 +293,8 @@ def find_reaches(tx: Tx, wanted: Collection[tuple[str, str]]) -> dict[tuple[str,
 
 def ensure_reaches(tx: Tx, wanted: Mapping[tuple[str, str], Mapping[str, Any]]) -> dict[tuple[str, str], Reach]:
     """Like `find_reaches`, and makes a customer for each address nobody has yet. The mapping's values may hold
-    `name`, `language` and `verified` (False: it was only claimed). Two processes that meet a new address at once end with one customer."""
+    `name`, `language` and `verified` (False: it was only claimed). Two processes that meet a new address at once end with one
+    customer."""
     found = find_reaches(tx, wanted.keys())
     missing = [key for key in wanted if key not in found]
     if not missing:

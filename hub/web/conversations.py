@@ -172,7 +172,8 @@ def _post_message(
     if view.assignee_id is None:
         dispatcher.hold_for_reply(tx, viewer, conversation_id)
     entry = posting.post(tx, view, viewer, message_of(body), segments=segments, client_key=key)
-    drafts.end(tx, viewer.user_id, conversation_id, ending_of(body.draft), "answer", body.text)
+    sent = drafts.Words(body.text, attachment_ids=tuple(body.attachment_ids))
+    drafts.end(tx, viewer.user_id, conversation_id, ending_of(body.draft), "answer", sent)
     record_answer(tx, viewer.user_id, key, entry.id)
     return entry
 
@@ -214,7 +215,7 @@ def _post_note(
         participants=write_ids({*before.participant_ids, *named.newcomers}),
     )
     mentions.tell_mentions(tx, viewer, entry, view, named)
-    drafts.end(tx, viewer.user_id, conversation_id, ending_of(body.draft), "note", body.text)
+    drafts.end(tx, viewer.user_id, conversation_id, ending_of(body.draft), "note", drafts.Words(note=body.text))
     record_answer(tx, viewer.user_id, key, entry.id)
     return entry
 

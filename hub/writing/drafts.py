@@ -127,15 +127,20 @@ def save(
 
 
 def end(
-    tx: Tx, user_id: int, conversation_id: int, ending: Ending | None, part: Literal["answer", "note"], text: str
+    tx: Tx, user_id: int, conversation_id: int, ending: Ending | None, part: Literal["answer", "note"], sent: Words
 ) -> None:
     """It has been sent: this part of the draft has no more words. What another page wrote since stays, unless it is the
-    very `text` that was sent: the pages of one browser share what is typed, and either may have saved it."""
+    very text that was sent, with no file that was not: the pages of one browser share what is typed, and either may have
+    saved it."""
     if ending is None:
         return
     row = _lock(tx, conversation_id, user_id)
     held = _words(row)
-    is_sent = bool(text.strip()) and (held.text if part == "answer" else held.note).strip() == text.strip()
+    is_sent = (
+        _is_all_in(held, sent)
+        if part == "answer"
+        else bool(sent.note.strip()) and held.note.strip() == sent.note.strip()
+    )
     if row is not None and row.version != ending.version and row.writer != ending.writer and not is_sent:
         return
     left = Words(note=held.note) if part == "answer" else Words(held.text, "", held.attachment_ids, held.mail)
@@ -224,6 +229,12 @@ def _words(row: Row[Any] | None) -> Words:
     if row is None or row.taken_by is not None:
         return Words()
     return Words(row.text, row.note, tuple(row.attachment_ids), read_head(row.mail))
+
+
+def _is_all_in(held: Words, sent: Words) -> bool:
+    """Whether the answer that is held is the one that was sent."""
+    same = bool(sent.text.strip()) and held.text.strip() == sent.text.strip()
+    return same and set(held.attachment_ids) <= set(sent.attachment_ids)
 
 
 def _joined(above: str, below: str) -> str:

@@ -198,7 +198,8 @@ def plan(
             "created_at": tx.now,
         },
     )
-    drafts.end(tx, viewer.user_id, conversation_id, ending, "answer", message.text)
+    sent = drafts.Words(message.text, attachment_ids=tuple(message.attachment_ids))
+    drafts.end(tx, viewer.user_id, conversation_id, ending, "answer", sent)
     record_answer(tx, viewer.user_id, key, planned_id)
     tx.wake("planned")
     return _tell(tx, planned_id)

@@ -33,8 +33,6 @@ def show(page: Page, name: str) -> None:
 # A browser reports a line that is cut, and the one question that is answered with 401 ("is somebody signed in?").
 _CUT = re.compile(r"net::ERR_|WebSocket connection to|status of 50[234]")
 _NOT_SIGNED_IN = re.compile(r"status of 401")
-# Two pages of one person saved at once: the later one is told, and reads the draft anew.
-_OVERTAKEN = re.compile(r"status of 409 ")
 
 
 @dataclass
@@ -53,10 +51,8 @@ class Complaints:
         if message.type not in ("error", "warning"):
             return
         url = str(message.location.get("url"))
-        is_expected = (
-            (self.is_cut and _CUT.search(message.text))
-            or (_NOT_SIGNED_IN.search(message.text) and "/api/v1/session" in url)
-            or (_OVERTAKEN.search(message.text) and url.endswith("/draft"))
+        is_expected = (self.is_cut and _CUT.search(message.text)) or (
+            _NOT_SIGNED_IN.search(message.text) and "/api/v1/session" in url
         )
         if not is_expected:
             self.said.append(f"{message.type}: {message.text} ({message.location.get('url')})")

@@ -373,7 +373,10 @@ def test_a_draft_that_was_sent_from_another_tab_is_gone_in_the_first(mail_hub: H
     expect(agent.page.get_by_test_id("composer-text")).to_have_value("")
     other.get_by_test_id("undo-send").click()
     expect(agent.page.get_by_test_id("composer-text")).to_have_value("At ten.")
-    field.fill("")
+    expect(field).to_have_value("At ten.")
+    with other.expect_response(lambda response: response.request.method == "PUT" and response.url.endswith("/draft")):
+        field.fill("")
+    expect(agent.page.get_by_test_id("composer-text")).to_have_value("")
     agent.resolve()
 
 

@@ -46,7 +46,7 @@ async def test_begin_and_end_are_events_and_the_words_between_are_not(desk: Desk
 async def test_what_is_sent_ends_its_part_of_the_draft(desk: Desk, part: str, left: tuple[str, str]) -> None:
     view = await desk.save("for them", note="for us")
     ending = Ending(view.version, "elsewhere")
-    await desk.database.transaction(drafts.end, desk.nare.user_id, desk.id, ending, part, "")  # type: ignore[arg-type]
+    await desk.database.transaction(drafts.end, desk.nare.user_id, desk.id, ending, part, Words())  # type: ignore[arg-type]
     kept = await desk.draft()
     assert kept is not None
     assert (kept.text, kept.note) == left
@@ -56,7 +56,7 @@ async def test_what_another_page_wrote_since_outlives_the_message(desk: Desk) ->
     view = await desk.save("At nine", writer="desk")
     await desk.save("At nine. Bring the invoice", version=view.version, writer="phone")
     ending = Ending(view.version, "desk")
-    await desk.database.transaction(drafts.end, desk.nare.user_id, desk.id, ending, "answer", "At nine")
+    await desk.database.transaction(drafts.end, desk.nare.user_id, desk.id, ending, "answer", Words("At nine"))
     kept = await desk.draft()
     assert kept is not None
     assert kept.text == "At nine. Bring the invoice"
@@ -66,15 +66,26 @@ async def test_the_very_words_that_were_sent_do_not_stay_because_another_page_sa
     view = await desk.save("At ni", writer="first")
     await desk.save("At nine", version=view.version, writer="second")
     ending = Ending(view.version, "third")
-    await desk.database.transaction(drafts.end, desk.nare.user_id, desk.id, ending, "answer", "At nine")
+    await desk.database.transaction(drafts.end, desk.nare.user_id, desk.id, ending, "answer", Words("At nine"))
     kept = await desk.draft()
     assert kept is not None
     assert kept.text == ""
 
 
+async def test_a_file_that_another_page_put_to_the_same_words_outlives_the_message(desk: Desk) -> None:
+    file_id = await desk.upload()
+    view = await desk.save("At nine", writer="first")
+    await desk.save("At nine", version=view.version, writer="second", attachment_ids=(file_id,))
+    ending = Ending(view.version, "first")
+    await desk.database.transaction(drafts.end, desk.nare.user_id, desk.id, ending, "answer", Words("At nine"))
+    kept = await desk.draft()
+    assert kept is not None
+    assert [file.id for file in kept.attachments] == [file_id]
+
+
 async def test_a_save_that_the_message_overtook_brings_nothing_back(desk: Desk) -> None:
     """The first save of a page was on its way when the message was sent: it comes to a draft that has ended."""
-    await desk.database.transaction(drafts.end, desk.nare.user_id, desk.id, Ending(0, "page"), "answer", "")
+    await desk.database.transaction(drafts.end, desk.nare.user_id, desk.id, Ending(0, "page"), "answer", Words())
     with pytest.raises(Conflict):
         await desk.save("At nine", version=0)
     kept = await desk.draft()
@@ -86,7 +97,7 @@ async def test_a_save_of_the_same_page_that_came_first_ends_with_the_message(des
     view = await desk.save("At ni")
     await desk.save("At nine", version=view.version)
     ending = Ending(view.version, "page")
-    await desk.database.transaction(drafts.end, desk.nare.user_id, desk.id, ending, "answer", "At nine")
+    await desk.database.transaction(drafts.end, desk.nare.user_id, desk.id, ending, "answer", Words("At nine"))
     kept = await desk.draft()
     assert kept is not None
     assert kept.text == ""

@@ -138,7 +138,7 @@ describe("the copy on this device", () => {
     const drafts = page();
     drafts.keep(10, draft("At"));
     const before = localStorage.getItem("hub.draft.1.10");
-    const after = JSON.stringify(copy("At nine", "At"));
+    const after = JSON.stringify({ ...copy("At nine", "At"), typedAt: "2100-01-01T00:00:00.000Z" });
     window.dispatchEvent(new StorageEvent("storage", { key: "hub.draft.1.10", oldValue: before, newValue: after }));
     expect(drafts.find(10).text).toBe("At nine");
     drafts.keep(10, draft("At ten"));
@@ -175,5 +175,26 @@ describe("the copy on this device", () => {
     await vi.advanceTimersByTimeAsync(5_000);
     expect(drafts.find(10).text).toBe("");
     expect(save).toHaveBeenCalledOnce();
+  });
+
+  it("keeps what was typed last, whichever page of this browser was faster to write it down, and saves nobody else's words", async () => {
+    const save = vi.spyOn(writingApi, "save").mockImplementation((_id, body) => Promise.resolve(view(body.text ?? "", (body.expected_version ?? 0) + 1)));
+    const drafts = page();
+    drafts.keep(10, draft("At ten"));
+    const mine = localStorage.getItem("hub.draft.1.10");
+    const earlier = { ...(JSON.parse(mine ?? "") as Copy), text: "At", typedAt: "2000-01-01T00:00:00.000Z", version: 3 };
+    window.dispatchEvent(new StorageEvent("storage", { key: "hub.draft.1.10", oldValue: mine, newValue: JSON.stringify(earlier) }));
+    expect(drafts.find(10).text).toBe("At ten");
+    expect(JSON.parse(localStorage.getItem("hub.draft.1.10") ?? "")).toMatchObject({ text: "At ten", version: 3 });
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(save).toHaveBeenCalledOnce();
+
+    const saved = localStorage.getItem("hub.draft.1.10");
+    const foreign = { ...(JSON.parse(saved ?? "") as Copy), text: "At ten sharp", typedAt: "2100-01-01T00:00:00.000Z" };
+    window.dispatchEvent(new StorageEvent("storage", { key: "hub.draft.1.10", oldValue: saved, newValue: JSON.stringify(foreign) }));
+    drafts.leave(10);
+    await vi.advanceTimersByTimeAsync(2_000);
+    expect(save).toHaveBeenCalledOnce();
+    expect(drafts.find(10).text).toBe("At ten sharp");
   });
 });

@@ -50,6 +50,9 @@ function print({ text, note, attachments, mail }: Draft): string {
 export const areSame = (a: Draft, b: Draft) => print(a) === print(b);
 const wordsOf = ({ text, note, attachments, mail }: Draft): Draft => ({ text, note, attachments, mail });
 const isDirty = (copy: Copy) => !areSame(copy, copy.base);
+/** Both were typed, and `one` before `other`. */
+export const isTypedBefore = (one: Pick<Copy, "typedAt">, other: Pick<Copy, "typedAt">) =>
+  one.typedAt !== null && other.typedAt !== null && Date.parse(one.typedAt) < Date.parse(other.typedAt);
 
 // --- as the hub has it
 
@@ -190,7 +193,7 @@ export const useDrafts = defineStore("drafts", () => {
     const copy = copyOf(id);
     if (areSame(copy, draft)) return;
     if (states.get(id) === "refused") states.delete(id);
-    foreign.delete(id);
+    ownAgain(id);
     put(id, { ...copy, ...wordsOf(draft), typedAt: now() });
     if (!isEmpty(draft)) taken.delete(id);
     later(id, SAVE_AFTER_MS);
@@ -198,22 +201,34 @@ export const useDrafts = defineStore("drafts", () => {
 
   function later(id: number, ms: number): void {
     // Once a second while somebody types on, not only when they pause.
-    if (!timers.has(id)) timers.set(id, setTimeout(() => void save(id), ms));
+    if (timers.has(id)) return;
+    if (!foreign.has(id)) return void timers.set(id, setTimeout(() => void save(id), ms));
+    // Whoever typed it has not saved it in all this time.
+    timers.set(id, setTimeout(() => (ownAgain(id), void save(id)), SAVE_FOREIGN_AFTER_MS));
+  }
+
+  function forgetTimer(id: number): void {
+    clearTimeout(timers.get(id));
+    timers.delete(id);
+  }
+
+  /** What stands in it is this page's to save, whoever typed it. */
+  function ownAgain(id: number): void {
+    if (foreign.delete(id)) forgetTimer(id);
   }
 
   async function save(id: number): Promise<void> {
-    clearTimeout(timers.get(id));
-    timers.delete(id);
+    forgetTimer(id);
     await saving.get(id);
-    // Whoever typed it has not saved it in all this time.
-    foreign.delete(id);
     const copy = copyOf(id);
+    // Two who save the same words at once overtake one another.
+    if (foreign.has(id)) return isDirty(copy) ? later(id, SAVE_AFTER_MS) : undefined;
     if (!isDirty(copy) || isLeaving(id) || !hub.live || !hub.user) return;
     const run = send(id, copy);
     saving.set(id, run);
     await run;
     saving.delete(id);
-    if (isDirty(copyOf(id)) && states.get(id) === "saving") later(id, foreign.has(id) ? SAVE_FOREIGN_AFTER_MS : SAVE_AFTER_MS);
+    if (isDirty(copyOf(id)) && states.get(id) === "saving") later(id, SAVE_AFTER_MS);
   }
 
   async function send(id: number, copy: Copy): Promise<void> {
@@ -236,6 +251,7 @@ export const useDrafts = defineStore("drafts", () => {
 
   /** Everything is at the hub, as far as it can be. */
   async function flush(id: number): Promise<void> {
+    ownAgain(id);
     await save(id);
     if (isDirty(copyOf(id)) && !isLeaving(id)) await save(id);
   }
@@ -253,7 +269,7 @@ export const useDrafts = defineStore("drafts", () => {
     else taken.delete(id);
     const before = copyOf(id);
     // Another page of this browser typed it, and saves it, sends it or empties it: what stands then it says in a moment.
-    if (foreign.has(id) && isDirty(before)) return later(id, SAVE_FOREIGN_AFTER_MS);
+    if (foreign.has(id) && isDirty(before)) return later(id, SAVE_AFTER_MS);
     // A message that was it is on its way: it ends with that, and until then nothing is newer.
     if (isLeaving(id) && isEmpty(before)) return;
     const after = reconciled(before, view);
@@ -286,8 +302,7 @@ export const useDrafts = defineStore("drafts", () => {
   /** A message that this draft was goes out: how the hub knows it. Null: the hub has none of it. */
   function begin(id: number): { version: number; writer: string } | null {
     leaving.set(id, (leaving.get(id) ?? 0) + 1);
-    clearTimeout(timers.get(id));
-    timers.delete(id);
+    forgetTimer(id);
     const copy = copyOf(id);
     if (saving.has(id)) unsure.add(id);
     return isEmpty(copy.base) && !saving.has(id) ? null : { version: copy.version, writer };
@@ -314,7 +329,7 @@ export const useDrafts = defineStore("drafts", () => {
 
   function giveBack(id: number, back: Pick<Draft, "text" | "attachments" | "mail">): void {
     const copy = copyOf(id);
-    foreign.delete(id);
+    ownAgain(id);
     put(id, { ...copy, ...withBack(copy, back), typedAt: now() }, true);
     later(id, SAVE_AFTER_MS);
   }
@@ -406,16 +421,22 @@ export const useDrafts = defineStore("drafts", () => {
     const id = Number(/^hub\.draft\.(\d+)\.(\d+)$/u.exec(event.key ?? "")?.[2]);
     if (!id || event.key !== keyOf(userId(), id) || !copies.has(id)) return;
     const before = copyOf(id);
-    if (!areSame(before, read(event.oldValue)) && !isEmpty(before)) return;
     const told = read(event.newValue);
-    // It may have been told of the hub's later than we: what we know of its versions stays.
-    const known = event.newValue === null ? { version: before.version } : told.version < before.version ? { version: before.version, base: before.base } : {};
+    // Of what the hub has the later news counts, whichever page was told; who empties the copy says nothing of it.
+    const hubs = event.newValue !== null && told.version > before.version ? told : before;
+    const known = { version: hubs.version, base: event.newValue === null ? told.base : hubs.base };
+    // So does what was typed later, and what was typed here while the other page did not know.
+    const isOurs = (!areSame(before, read(event.oldValue)) && !isEmpty(before)) || isTypedBefore(told, before);
+    if (isOurs) {
+      const ours = event.newValue === null ? before : { ...before, ...known };
+      copies.set(id, ours);
+      return persist(id, ours);
+    }
     const after: Copy = { ...told, ...known };
     // Whoever typed it saves it.
     if (!areSame(before, after)) {
       foreign.add(id);
-      clearTimeout(timers.get(id));
-      timers.delete(id);
+      forgetTimer(id);
     }
     copies.set(id, after);
     if (after.aside) asides.set(id, after.aside);
@@ -428,7 +449,7 @@ export const useDrafts = defineStore("drafts", () => {
   function part(): void {
     let spent = 0;
     for (const [id, copy] of copies) {
-      if (!isDirty(copy) || isLeaving(id) || !hub.live) continue;
+      if (!isDirty(copy) || isLeaving(id) || !hub.live || foreign.has(id)) continue;
       const size = sendAtParting("PUT", `/conversations/${id}/draft`, { ...bodyOf(copy), expected_version: copy.version, writer }, spent);
       if (size !== false) spent += size;
     }

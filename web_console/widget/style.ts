@@ -78,7 +78,7 @@ header :focus-visible { outline-color: var(--on-accent); outline-offset: -2px }
 .bubble { padding: 8px 13px; border-radius: 18px; background: var(--soft); white-space: pre-wrap; overflow-wrap: anywhere; border-bottom-left-radius: 6px }
 .in .bubble { background: var(--accent); color: var(--on-accent); border-bottom-left-radius: 18px; border-bottom-right-radius: 6px }
 .bubble a { color: inherit; text-decoration: underline; text-underline-offset: 2px }
-.row.unsent .bubble { opacity: .72 }
+.row.unsent .bubble { background: none; color: var(--ink); box-shadow: inset 0 0 0 1.5px var(--rule) }
 .picture { display: block; margin-top: 2px; border-radius: 14px; overflow: hidden; border: 1px solid var(--rule); background: var(--soft); line-height: 0 }
 .picture img { display: block; max-width: 220px; max-height: 240px; min-width: 60px; min-height: 40px; object-fit: cover }
 .file { display: inline-flex; gap: 8px; margin-top: 2px; padding: 8px 12px; border-radius: 12px; border: 1px solid var(--rule); color: inherit; text-decoration: none; overflow-wrap: anywhere }

@@ -68,6 +68,7 @@ export const router = createRouter({
       children: [
         { path: "", redirect: () => (useHub().isAdmin ? "/admin/channels" : "/admin/skills") },
         { path: "channels", name: "admin-channels", component: () => import("./views/AdminChannels.vue") },
+        { path: "channels/:channelId([a-z0-9-]+)/widget", name: "admin-widget", component: () => import("./views/AdminWidget.vue") },
         { path: "queues", name: "admin-queues", component: () => import("./views/AdminQueues.vue") },
         { path: "queues/new", name: "admin-new-queue", component: () => import("./views/AdminQueue.vue") },
         { path: "queues/:queueId(\\d+)", name: "admin-queue", component: () => import("./views/AdminQueue.vue") },

@@ -512,6 +512,8 @@ chat_identity = Table(
     Column("channel_id", Text, primary_key=True),
     Column("subject", Text, primary_key=True),
     Column("visitor_id", Text, nullable=False, unique=True),
+    # What the page said of them last: name, email, phone. Their card may hold what others said.
+    Column("told", JSON, nullable=False),
     _at("created_at"),
 )
 

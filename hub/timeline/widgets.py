@@ -28,7 +28,7 @@ from hub.channels.chat_identity import Identity, IdentityRefused
 from hub.channels.registry import check_settings
 from hub.domain.states import AgentState
 from hub.domain.values import ChannelKind, ContactKind, Happening
-from hub.domain.widget import Asked, Widget, check_widget, read_widget, write_widget
+from hub.domain.widget import Widget, check_widget, read_widget, write_widget
 from hub.errors import Conflict, InvalidInput, NotFound
 from hub.routing import calendars
 from hub.routing.calendar import is_open, next_opening
@@ -186,21 +186,29 @@ def exchange(tx: Tx, channel_id: str, identity: Identity, digest: str, browser: 
     else:
         over = select(_use.digest).where(_use.expires_at < tx.now).limit(_SWEEP_STEP)
         tx.execute(delete(tables.chat_identity_use).where(_use.digest.in_(over)))
+    claims = _read_claims(tx, channel_id, identity)
+    told = {kind.value: address for kind, address in claims} | ({"name": identity.name} if identity.name else {})
     row = {
         "channel_id": channel_id,
         "subject": identity.subject,
         "visitor_id": new_visitor_id(),
+        "told": told,
         "created_at": tx.now,
     }
-    tx.insert_new(tables.chat_identity, [row])
+    is_new = tx.insert_new(tables.chat_identity, [row])[0]
     mine = (_id.channel_id == channel_id, _id.subject == identity.subject)
-    visitor_id = str(tx.scalar(select(_id.visitor_id).where(*mine)))
-    _note_claims(tx, channel_id, visitor_id, identity)
-    return visitor_id
+    kept = tx.execute(select(_id.visitor_id, _id.told).where(*mine)).one()
+    # Each page says it again: only what is new is work.
+    if told and (is_new or kept.told != told):
+        tx.execute(update(tables.chat_identity).where(*mine).values(told=told))
+        key = (ContactKind.CHAT.value, kept.visitor_id)
+        reach = customers.ensure_reaches(tx, {key: {"name": identity.name}})[key]
+        customers.identify(tx, reach.contact_point_id, name=identity.name, claims=claims)
+    return str(kept.visitor_id)
 
 
-def _note_claims(tx: Tx, channel_id: str, visitor_id: str, identity: Identity) -> None:
-    """What the shop knows of them, on their card. What cannot be an address is left out: the shop's form was its affair."""
+def _read_claims(tx: Tx, channel_id: str, identity: Identity) -> list[tuple[ContactKind, str]]:
+    """What cannot be an address is left out: the shop's form was its affair."""
     region = tx.scalar(select(_ch.default_region).where(_ch.id == channel_id))
     claims: list[tuple[ContactKind, str]] = []
     for kind, text in ((ContactKind.PHONE, identity.phone), (ContactKind.EMAIL, identity.email)):
@@ -209,40 +217,14 @@ def _note_claims(tx: Tx, channel_id: str, visitor_id: str, identity: Identity) -
                 claims.append((kind, customers.parse_address(kind, text, region)))
             except InvalidInput:
                 continue
-    if identity.name is None and not claims:
-        return
-    key = (ContactKind.CHAT.value, visitor_id)
-    reach = customers.find_reaches(tx, [key]).get(key)
-    if reach is not None and not _says_more(tx, reach, identity.name, claims):
-        return
-    reach = reach or customers.ensure_reaches(tx, {key: {"name": identity.name}})[key]
-    customers.identify(tx, reach.contact_point_id, name=identity.name, claims=claims)
+    return claims
 
 
-def _says_more(tx: Tx, reach: customers.Reach, name: str | None, claims: Sequence[tuple[ContactKind, str]]) -> bool:
-    """Each page of the shop says it again: only what is new is work."""
-    cp = tables.contact_point.c
-    rows = tx.rows(select(cp.kind, cp.address).where(cp.customer_id == reach.customer_id, cp.removed_at.is_(None)))
-    held = {(row.kind, row.address) for row in rows}
-    is_unnamed = name is not None and customers.is_unnamed(tx, reach.customer_id)
-    return is_unnamed or any((kind.value, address) not in held for kind, address in claims)
-
-
-def known_of(tx: Tx, customer_id: int) -> frozenset[Asked]:
-    """What of a person who is signed in need not be asked again."""
-    cp = tables.contact_point.c
-    rows = tx.rows(select(cp.kind).where(cp.customer_id == customer_id, cp.removed_at.is_(None)))
-    kinds = {row.kind for row in rows}
-    known = {Asked.EMAIL} if ContactKind.EMAIL.value in kinds else set()
-    return frozenset(known | ({Asked.PHONE} if ContactKind.PHONE.value in kinds else set()))
-
-
-def mailbox_of(tx: Tx, customer_id: int) -> str | None:
-    """The address by which a person who is signed in is written to."""
-    cp = tables.contact_point.c
-    theirs = (cp.customer_id == customer_id, cp.kind == ContactKind.EMAIL.value, cp.removed_at.is_(None))
-    found = tx.scalar(select(cp.address).where(*theirs).order_by(cp.is_main.desc(), cp.id).limit(1))
-    return str(found) if found is not None else None
+def load_told(tx: Tx, visitor_id: str) -> dict[str, str]:
+    """What the page said of whoever is signed in there, by the names that forms ask (domain.widget.Asked). Never what stands
+    on their card: an address that they claimed may have joined it with somebody else's."""
+    told = tx.scalar(select(_id.told).where(_id.visitor_id == visitor_id))
+    return {str(name): str(value) for name, value in (told or {}).items() if name in ("name", "email", "phone")}
 
 
 # --- forms ----------------------------------------------------------------------------------------------------------------

@@ -56,13 +56,14 @@ async def leave(request: Request) -> Response:
             problems["text"] = "must not be empty"
         elif len(text) > TEXT_LIMIT:
             problems["text"] = f"may have at most {TEXT_LIMIT} characters"
-        known, held = await hub.database.read(_load_known, who)
+        page_told = await hub.database.read(widgets.load_told, who.visitor_id) if who.is_known else {}
+        held = page_told.get(Asked.EMAIL)
         form = chat.read_form(told.get("form"), problems) or {}
         answers, mailbox = Answers(), ""
         try:
             fields = widget.fields if widget.form_enabled else ()
             demanded = () if held else (Asked.EMAIL,)
-            answers = check_answers(fields, form, known=known, demanded=demanded)
+            answers = check_answers(fields, form, known={Asked(name) for name in page_told}, demanded=demanded)
             mailbox = _parse_mailbox(answers.email or held or "")
         except InvalidInput as error:
             problems |= error.fields
@@ -92,15 +93,6 @@ async def _read_body(request: Request) -> dict[str, Any]:
     if not isinstance(told, dict):
         raise BadRequest("The message is not an object.")
     return told
-
-
-def _load_known(tx: Any, who: Who) -> tuple[frozenset[Asked], str | None]:
-    """What need not be said by whoever is signed in on the page, and the address that the page named."""
-    key = (ContactKind.CHAT.value, who.visitor_id)
-    reach = customers.find_reaches(tx, [key]).get(key)
-    if reach is None or not who.is_known:
-        return frozenset(), None
-    return widgets.known_of(tx, reach.customer_id) | {Asked.NAME}, widgets.mailbox_of(tx, reach.customer_id)
 
 
 def _parse_mailbox(address: str) -> str:

@@ -175,8 +175,10 @@ class _Visit:
 def _load_visit(tx: Tx, channel_id: str, who: Who, since: int, file_key: Callable[[int], str]) -> _Visit:
     visitor_id = who.visitor_id
     reach = customers.find_reaches(tx, [(ContactKind.CHAT.value, visitor_id)]).get((ContactKind.CHAT.value, visitor_id))
+    told = widgets.load_told(tx, visitor_id) if who.is_known else {}
     if reach is None:
-        return _Visit(None, None, None, None, [], more=False)
+        known = frozenset(Asked(name) for name in told)
+        return _Visit(None, told.get(Asked.NAME), None, None, [], more=False, known=known)
     c, e = tables.conversation.c, tables.entry.c
     newest = tx.first(
         conversations.CONVERSATIONS.where(c.contact_point_id == reach.contact_point_id, c.channel_id == channel_id)
@@ -199,13 +201,12 @@ def _load_visit(tx: Tx, channel_id: str, who: Who, since: int, file_key: Callabl
         agent_name = tx.scalar(select(tables.user_account.c.name).where(tables.user_account.c.id == view.assignee_id))
     return _Visit(
         reach.contact_point_id,
-        reach.customer_name if _is_own_card(tx, reach) else None,
+        told.get(Asked.NAME) or (reach.customer_name if _is_own_card(tx, reach) else None),
         view,
         agent_name,
         entries,
         more=len(rows) > _HISTORY_LIMIT,
-        # Of whoever is not signed in this would tell what stands on a card that they only claimed.
-        known=widgets.known_of(tx, reach.customer_id) if who.is_known else frozenset(),
+        known=frozenset(Asked(name) for name in told),
     )
 
 
@@ -670,8 +671,7 @@ def _check_form(channel: Channel, visitor: _Visitor, frame: chat.MessageFrame) -
     known = visitor.conversation
     if not widget.form_enabled or (known is not None and known.status != "resolved" and frame.form is None):
         return None
-    has_name = {Asked.NAME} if visitor.name and visitor.who.is_known else set()
-    return check_answers(widget.fields, frame.form or {}, known=visitor.known | has_name)
+    return check_answers(widget.fields, frame.form or {}, known=visitor.known)
 
 
 def _note_form(tx: Tx, entry_id: int | None, client_id: str, told: tuple[tuple[str, str], ...]) -> None:
@@ -893,7 +893,7 @@ async def visit(request: Request) -> Response:
                 "visitor": {"name": found.name, "token": token, "anonymous": anonymous},
                 "identity": identity,
                 "calls": calls,
-                **_show_widget(channel, presence, who, found),
+                **_show_widget(channel, presence, found),
             },
             headers={"Cache-Control": "no-store"},
         )
@@ -938,9 +938,9 @@ def _is_own_page(channel: ChatChannel, request: Request) -> bool:
     return chat.normal_origin(origin) == chat.normal_origin(channel.account.public_url)
 
 
-def _show_widget(channel: ChatChannel, presence: widgets.Presence, who: Who, found: _Visit) -> dict[str, Any]:
+def _show_widget(channel: ChatChannel, presence: widgets.Presence, found: _Visit) -> dict[str, Any]:
     widget = channel.account.widget
-    known = found.known | ({Asked.NAME} if found.name and who.is_known else set())
+    known = found.known
     form = None
     if widget.form_enabled:
         form = {"intro": widget.intro, "fields": _show_fields(widget.fields, known), "is_due": found.begins_anew}

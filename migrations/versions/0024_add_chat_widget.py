@@ -23,6 +23,7 @@ def upgrade() -> None:
         sa.Column("channel_id", sa.Text(), nullable=False),
         sa.Column("subject", sa.Text(), nullable=False),
         sa.Column("visitor_id", sa.Text(), nullable=False),
+        sa.Column("told", sa.JSON(), nullable=False),
         sa.Column("created_at", INSTANT, nullable=False),
         sa.PrimaryKeyConstraint("channel_id", "subject", name=op.f("pk_chat_identity")),
         sa.UniqueConstraint("visitor_id", name=op.f("uq_chat_identity_visitor_id")),

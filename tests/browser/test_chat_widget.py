@@ -1,15 +1,15 @@
-"""The chat's window on a page of another site, under the strictest policy that it can have: nobody is there, then somebody is."""
+"""The chat window on a page of another site, under the strictest policy it can have: nobody is there, then somebody is."""
 
 from __future__ import annotations
 
 import gzip
 import http.server
 import threading
-import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import httpx2
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -166,10 +166,9 @@ def test_a_widget_that_is_set_up_serves_another_site_without_cookies(
 
 
 def test_the_widget_is_one_small_file(demo: HubProcess) -> None:
-    asked = urllib.request.Request(f"{demo.url}/widget.js", headers={"Accept-Encoding": "gzip"})
-    with urllib.request.urlopen(asked, timeout=10) as answer:
+    with httpx2.stream("GET", f"{demo.url}/widget.js", headers={"Accept-Encoding": "gzip"}, trust_env=False) as answer:
         assert answer.headers["Content-Encoding"] == "gzip"
-        sent = answer.read()
+        sent = b"".join(answer.iter_raw())
     assert len(sent) < 30_000, f"{len(sent)} bytes"
     # All of it: it loads nothing more.
     assert b"import(" not in gzip.decompress(sent)

@@ -250,6 +250,23 @@ async def test_a_copied_word_opens_nothing_elsewhere_and_ends_with_its_secret(de
     assert fresh not in kept
 
 
+async def test_somebody_signed_in_learns_nothing_of_a_card_that_they_claim(desk: Desk) -> None:
+    head = b"From: Vera <vera@shop.test>\r\nTo: support@shop.test\r\nSubject: Hello\r\nMessage-ID: <1@shop.test>\r\n"
+    assert (await desk.house.post_mail(head + b"\r\nHello\r\n")).status_code == 200
+    await desk.save(offline={"enabled": True, "channel_id": "mail", "when": "away"}, form_enabled=True, fields=FORM)
+    secret, later = await desk.secret(), desk.now() + 600
+    visited = await desk.visit(identity=sign(secret, sub="user 7", exp=later))
+    async with desk.widget(visited["visitor"]["token"]) as connection:
+        widget = Widget(connection)
+        await widget.send(type="identify", name="Eve", email="vera@shop.test")
+        await widget.until(type="identified")
+        assert (await widget.settle())[0]["entries"] == []
+    again = await desk.visit(visitor=visited["visitor"]["anonymous"], identity=sign(secret, sub="user 7", exp=later))
+    assert again["visitor"]["name"] is None
+    assert "email" in [field["name"] for field in again["offline"]["fields"]]
+    assert "vera" not in json.dumps(again).lower()
+
+
 # --- when nobody is there -----------------------------------------------------------------------------------------------
 
 

@@ -25,6 +25,7 @@ from typing import Protocol
 from hub.domain.mail import IncomingMail, OutgoingMail
 from hub.domain.states import Delivery
 from hub.domain.values import ChannelKind, ContactKind
+from hub.domain.widget import Widget
 
 KeepSecret = Callable[[str, str], Awaitable[None]]
 
@@ -37,7 +38,8 @@ class ChannelAccount:
     phone numbers are read. `token_key` signs what must come back to this account untouched (the tokens that bring a
     mail into its conversation); it is derived from the hub's secret key and never leaves the process. `keep_secret` keeps
     a secret that the provider has changed by itself (a renewed refresh token). `provider` says which of several adapters of
-    the kind it is. `media_url` and `media_key`: where the hub's own media process answers, and what both sign with.
+    the kind it is. `media_url` and `media_key`: where the hub's own media process answers, and what both sign with. `widget`:
+    how a chat's window is set up.
     """
 
     id: str
@@ -51,6 +53,7 @@ class ChannelAccount:
     provider: str = ""
     media_url: str = ""
     media_key: bytes = field(default=b"", repr=False)
+    widget: Widget = field(default_factory=Widget)
 
     def webhook_url(self, kind: str) -> str:
         return f"{self.public_url}/webhooks/{self.id}/{kind}"
@@ -119,7 +122,7 @@ class MessageArrival:
     (E.164, lower-case mailbox, visitor id). `client_key` is the sender's own mark of the message, given back to them.
     `occurred_at` is the provider's time, if it tells one. `raw` is the payload as it came, for the record. A mail brings
     `mail`, and the message itself as bytes in `message`: the hub keeps it as a file (`message_key`) and `raw` then says
-    only how it came."""
+    only how it came. `is_claimed`: the sender's address was typed into a form of ours, which proves nothing."""
 
     provider_id: str
     contact_kind: ContactKind
@@ -136,6 +139,7 @@ class MessageArrival:
     mail: IncomingMail | None = None
     message: bytes | None = field(default=None, repr=False)
     message_key: str | None = None
+    is_claimed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 The visitor's page sends frames, one JSON object each (`parse_frame`):
 
     {"type": "message", "client_id": "c1", "text": "Hello", "attachment_ids": [7]}    client_id makes it once-only
+      (the first of a conversation may carry "form": {"name": "Ani", "topic": "Delivery"}, what was asked before it)
     {"type": "received", "through": 41}                                               has all entries up to 41
     {"type": "read", "through": 41}                                                   has seen them
     {"type": "typing"}
@@ -17,9 +18,9 @@ sends the frame again with the same client_id and nothing is doubled. What the h
 provider: the committed entry reaches the socket through the event stream, so `send` only says SENT, and doing it twice
 is harmless.
 
-A visitor is known by a token that only the hub can make (`sign_visitor`, `read_visitor`): a cookie or a frame of the
-widget, signed, with the day it was issued. It says who comes back, not who somebody is: what `identify` claims is
-unproven.
+A visitor is known by a token that only the hub can make (`sign_visitor`, `read_visitor`), signed, with the day it was issued.
+It says who comes back, not who somebody is: what `identify` claims is unproven. Whoever is signed in on the page itself
+(channels.chat_identity) has a token of another make (`sign_known`), which ends with their sign-in.
 """
 
 from __future__ import annotations
@@ -55,6 +56,7 @@ from hub.errors import BadRequest, BadSignature, InvalidInput, Refused
 TEXT_LIMIT = 4_000
 # What a score may be commented with, as on every channel.
 COMMENT_LIMIT = 2_000
+FORM_FIELDS_LIMIT = 10
 ATTACHMENT_COUNT_LIMIT = 10
 # A photograph of a telephone has 3 to 8 MB.
 ATTACHMENT_LIMIT_BYTES = 10 * 1024 * 1024
@@ -86,6 +88,8 @@ class MessageFrame:
     client_id: str
     text: str
     attachment_ids: tuple[int, ...] = ()
+    # As it came: which fields there are, the channel's widget knows.
+    form: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +210,18 @@ def _read_message(told: dict[str, Any], problems: dict[str, str]) -> Frame:
         problems["attachment_ids"] = f"may have at most {ATTACHMENT_COUNT_LIMIT} files"
     if not text.strip() and not attachment_ids and not problems:
         problems["text"] = "must not be empty"
-    return MessageFrame(str(client_id), text, tuple(attachment_ids))
+    form = read_form(told.pop("form", None), problems)
+    return MessageFrame(str(client_id), text, tuple(attachment_ids), form)
+
+
+def read_form(form: object, problems: dict[str, str]) -> Mapping[str, Any] | None:
+    """Of a form only that it is one; None: there is none."""
+    if form is None:
+        return None
+    if not isinstance(form, dict) or len(form) > FORM_FIELDS_LIMIT:
+        problems["form"] = "must be an object of a few fields"
+        return None
+    return {clean_text(name): clean_text(value) if isinstance(value, str) else value for name, value in form.items()}
 
 
 def _read_received(told: dict[str, Any], problems: dict[str, str]) -> Frame:
@@ -329,6 +344,7 @@ def message_arrival(
 _VISITOR_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
 # Keeps a signature made for visitors from being one for anything else that is signed with the same key.
 _PURPOSE = b"hub chat visitor\0"
+_KNOWN_PURPOSE = b"hub chat known visitor\0"
 # A clock that was set back a little does not send everybody away.
 _CLOCK_SLACK = timedelta(minutes=5)
 
@@ -360,10 +376,29 @@ def read_visitor(token: str, *, key: bytes, now: datetime, max_age: timedelta = 
     return visitor_id if -_CLOCK_SLACK <= age <= max_age else None
 
 
-def _visitor_signature(signed: str, key: bytes) -> str:
+def sign_known(visitor_id: str, *, key: bytes, expires_at: datetime) -> str:
+    """A token of whoever is signed in on the page, until then: `visitor_id.known.seconds.signature`."""
+    signed = f"{visitor_id}.known.{int(expires_at.timestamp())}"
+    return f"{signed}.{_visitor_signature(signed, key, _KNOWN_PURPOSE)}"
+
+
+def read_known(token: str, *, key: bytes, now: datetime) -> tuple[str, datetime] | None:
+    """Whom `token` names and until when; None when we did not make it, or it is over."""
+    signed, _, given = token.rpartition(".")
+    expected = _visitor_signature(signed, key, _KNOWN_PURPOSE)
+    if not hmac.compare_digest(expected.encode(), given.encode("utf-8", "replace")):
+        return None
+    visitor_id, _, seconds = signed.partition(".known.")
+    if not _VISITOR_ID.fullmatch(visitor_id) or not re.fullmatch(r"[0-9]{1,11}", seconds):
+        return None
+    expires_at = datetime.fromtimestamp(int(seconds), UTC)
+    return (visitor_id, expires_at) if now < expires_at else None
+
+
+def _visitor_signature(signed: str, key: bytes, purpose: bytes = _PURPOSE) -> str:
     if not key:
         raise ValueError("an empty key signs nothing")
-    digest = hmac.digest(key, _PURPOSE + signed.encode("utf-8", "replace"), "sha256")
+    digest = hmac.digest(key, purpose + signed.encode("utf-8", "replace"), "sha256")
     return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
@@ -400,7 +435,7 @@ def normal_origin(text: str) -> str | None:
 
 
 class ChatChannel:
-    """A live chat account. Settings: allowed_origins?, title?, greeting?, colour?; no secrets."""
+    """A live chat account. Settings: allowed_origins?, title?, greeting?, colour?; secret: identity_secret?; a widget."""
 
     def __init__(self, account: ChannelAccount) -> None:
         self._account = account

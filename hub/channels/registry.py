@@ -42,7 +42,7 @@ class Field:
     """One setting or secret of a channel. `pattern` is matched against the whole value (Python and browsers read it
     alike); `secret` values are write-only: the screen never gets them back. With `options` it is a choice of one of them,
     the first being what an empty value means; fields of one `group` stand together under that heading; `multiline` asks
-    for a text of several lines."""
+    for a text of several lines; what is `managed` has a page of its own, and no field in the form."""
 
     name: str
     label: str
@@ -56,6 +56,7 @@ class Field:
     group: str = ""
     multiline: bool = False
     limit: int = _VALUE_LIMIT
+    managed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,6 +325,14 @@ _CHAT = ChannelType(
             help="Of the button and the visitor's own lines.",
             example="#2456d6",
             pattern=r"#[0-9a-fA-F]{6}",
+        ),
+        Field(
+            "identity_secret",
+            "Identity secret",
+            help="By which your own server signs who is signed in there.",
+            secret=True,
+            pattern=r"[A-Za-z0-9_-]{32,200}",
+            managed=True,
         ),
     ),
 )

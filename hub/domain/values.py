@@ -118,6 +118,8 @@ class Happening(StrEnum):
     TASK_MADE = "task_made"
     TASK_DONE = "task_done"
     TASK_DROPPED = "task_dropped"
+    # A visitor filled in what a chat's window asks before (`answers`: lines of label and answer).
+    FORM = "form"
 
 
 class SurveyKind(StrEnum):

@@ -510,6 +510,8 @@ channel = Table(
     # One encrypted JSON object (store.vault); never leaves the database in the clear but into an adapter.
     Column("secrets", Text, nullable=False),
     Column("default_region", Text),
+    # Of a chat: how its window is set up (domain.widget); null: as usual.
+    Column("widget", JSON),
     # A customer who writes within so long of the resolution reopens the conversation; later, a new one begins.
     Column("reopen_window_s", Integer, nullable=False, server_default=text("259200")),
     Column("health", Text, nullable=False, server_default="ok"),
@@ -527,6 +529,28 @@ channel = Table(
     _version(),
     _one_of("kind", "sms", "chat", "email", "phone", "loopback"),
     _one_of("health", "ok", "degraded", "down"),
+)
+
+# Whoever is signed in on a page with a chat, by that page's own key of them: the same visitor on every device.
+chat_identity = Table(
+    "chat_identity",
+    metadata,
+    Column("channel_id", Text, primary_key=True),
+    Column("subject", Text, primary_key=True),
+    Column("visitor_id", Text, nullable=False, unique=True),
+    # What the page said of them last: name, email, phone. Their card may hold what others said.
+    Column("told", JSON, nullable=False),
+    _at("created_at"),
+)
+
+# Signed words that were used, by their digests, and by which browser: another's is a copy.
+chat_identity_use = Table(
+    "chat_identity_use",
+    metadata,
+    Column("digest", Text, primary_key=True),
+    Column("browser", Text, nullable=False),
+    _at("expires_at"),
+    Index("ix_chat_identity_use_expires_at", "expires_at"),
 )
 
 # --- whose it is --------------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 import logging
 from typing import Any
 
@@ -13,6 +14,7 @@ from hub.channels.channel import Channel, ChannelAccount
 from hub.channels.registry import create, create_line, find_type
 from hub.channels.voice import VoiceChannel
 from hub.domain.values import ChannelKind
+from hub.domain.widget import read_widget
 from hub.errors import Conflict, NotFound
 from hub.store import tables
 from hub.store.database import Database, Tx
@@ -32,9 +34,9 @@ def is_line(adapter: Channel | VoiceChannel) -> TypeIs[VoiceChannel]:
 
 def _load_account(tx: Tx, channel_id: str) -> Row[Any] | None:
     return tx.first(
-        select(_ch.id, _ch.kind, _ch.settings, _ch.secrets, _ch.default_region, _ch.enabled, _ch.provider).where(
-            _ch.id == channel_id
-        )
+        select(
+            *(_ch.id, _ch.kind, _ch.settings, _ch.secrets, _ch.default_region, _ch.enabled, _ch.provider, _ch.widget)
+        ).where(_ch.id == channel_id)
     )
 
 
@@ -99,7 +101,10 @@ class Adapters:
             self._live.pop(channel_id, None)
             self._read_at.pop(channel_id, None)
             raise NotFound(f"there is no channel {channel_id!r}")
-        fingerprint = (row.kind, tuple(sorted(row.settings.items())), row.secrets, row.default_region, row.provider)
+        fingerprint = (
+            *(row.kind, tuple(sorted(row.settings.items())), row.secrets, row.default_region, row.provider),
+            json.dumps(row.widget, sort_keys=True),
+        )
         held = self._live.get(channel_id)
         if held is not None and held[0] == fingerprint:
             return held[1]
@@ -118,6 +123,7 @@ class Adapters:
             provider=row.provider,
             media_url=self._media_url,
             media_key=self._vault.key("media"),
+            widget=read_widget(row.widget),
         )
         channel = create_line(account) if account.kind is ChannelKind.PHONE else create(account)
         self._live[channel_id] = (fingerprint, channel)

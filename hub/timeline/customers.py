@@ -292,8 +292,9 @@ def find_reaches(tx: Tx, wanted: Collection[tuple[str, str]]) -> dict[tuple[str,
 
 
 def ensure_reaches(tx: Tx, wanted: Mapping[tuple[str, str], Mapping[str, Any]]) -> dict[tuple[str, str], Reach]:
-    """Like `find_reaches`, and makes a customer for each address nobody has yet. The mapping's values may hold `name`
-    and `language`. Two processes that meet a new address at once end with one customer."""
+    """Like `find_reaches`, and makes a customer for each address nobody has yet. The mapping's values may hold
+    `name`, `language` and `verified` (False: it was only claimed). Two processes that meet a new address at once end with one
+    customer."""
     found = find_reaches(tx, wanted.keys())
     missing = [key for key in wanted if key not in found]
     if not missing:
@@ -317,7 +318,7 @@ def ensure_reaches(tx: Tx, wanted: Mapping[tuple[str, str], Mapping[str, Any]]) 
             "kind": kind,
             "address": address,
             # Nobody is behind the address that stands for none.
-            "verified": address != UNKNOWN_SENDER,
+            "verified": address != UNKNOWN_SENDER and wanted[kind, address].get("verified", True),
             "created_at": tx.now,
         }
         for customer_id, (kind, address) in zip(customer_ids, missing, strict=True)

@@ -226,7 +226,7 @@ def _place_mail(tx: Tx, index: int, item: _Item, channel: Row[Any], placer: Plac
     mail, key = arrival.mail, (arrival.contact_kind.value, arrival.sender)
     reach = customers.find_reaches(tx, [key]).get(key)
     found = threads.find_conversation(tx, channel.id, mail, arrival.sender)
-    if reach is not None and reach.bounced:
+    if reach is not None and reach.bounced and not arrival.is_claimed:
         customers.note_heard_from(tx, reach.contact_point_id)
     draft: _Draft | None = None
     if found is not None:
@@ -239,8 +239,9 @@ def _place_mail(tx: Tx, index: int, item: _Item, channel: Row[Any], placer: Plac
         # Somebody else who takes part: it stays this customer's conversation, and nobody gets a card for a Cc.
         return _Placed(index, arrival, draft, arrival.sender_name or arrival.sender, is_stranger=True)
     if reach is None:
-        reach = customers.ensure_reaches(tx, {key: {"name": arrival.sender_name, "language": arrival.language}})[key]
-    if arrival.sender != UNKNOWN_SENDER:
+        new = {"name": arrival.sender_name, "language": arrival.language, "verified": not arrival.is_claimed}
+        reach = customers.ensure_reaches(tx, {key: new})[key]
+    if arrival.sender != UNKNOWN_SENDER and not arrival.is_claimed:
         customers.note_written_from(tx, [reach])
     if draft is None:
         draft = _begin_mail_conversation(tx, reach, channel, arrival, placer)

@@ -56,6 +56,7 @@ from hub.web.chat_socket import (
     chat_channel,
     close,
     find_line_id,
+    offered_protocol,
     read_visitor,
     refuse,
 )
@@ -351,15 +352,16 @@ class CallSockets:
             return await refuse(websocket, CLOSE_NO_CHANNEL)
         if not chat.origin_allowed(channel.account, websocket.headers.get("origin")):
             return await refuse(websocket, CLOSE_ORIGIN)
-        visitor_id = read_visitor(hub, websocket)
-        if visitor_id is None:
+        who = read_visitor(hub, websocket, channel)
+        if who is None:
             return await refuse(websocket, CLOSE_NO_VISITOR)
+        visitor_id = who.visitor_id
         address = address_of(websocket)
         limits = {f"visitor {visitor_id}": _SOCKETS_PER_VISITOR, f"address {address}": _SOCKETS_PER_ADDRESS}
         if any(self._open[key] >= limit for key, limit in limits.items()):
             return await refuse(websocket, CLOSE_TOO_MANY)
         self._open.update(limits.keys())
-        await websocket.accept()
+        await websocket.accept(subprotocol=offered_protocol(websocket))
         caller = _Caller(visitor_id, line, websocket.scope["extensions"][EXTENSION], address)
         self._callers.add(caller)
         try:

@@ -62,6 +62,7 @@ async def list_channel_kinds(context: Context) -> Page[ChannelKindInfo]:
                         multiline=field.multiline,
                     )
                     for field in kind.fields
+                    if not field.managed
                 ],
                 webhooks=list(kind.webhooks),
             )
@@ -225,8 +226,13 @@ def _load(tx: Tx, hub: HubLike, channel_id: str) -> ChannelSetup:
 def _embed(public_url: str, channel: ChannelView) -> str | None:
     if channel.kind is not ChannelKind.CHAT:
         return None
+    return embed_line(public_url, channel.id)
+
+
+def embed_line(public_url: str, channel_id: str) -> str:
+    """The line that puts a chat into a web page."""
     # Neither can hold a character that means something in HTML: ids are letters, digits and dashes, the address is a URL.
-    return f'<script src="{public_url}/widget.js" data-channel="{channel.id}" async></script>'
+    return f'<script src="{public_url}/widget.js" data-channel="{channel_id}" async></script>'
 
 
 def _detail(hub: HubLike, setup: ChannelSetup) -> ChannelDetail:

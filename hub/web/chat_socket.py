@@ -1,8 +1,12 @@
 """The customer's side of web chat: who comes back, the visitor's socket, and their pictures.
 
-    POST /chat/{channel_id}/visit        sets the signed visitor cookie; how the channel looks and whether somebody is there
+    POST /chat/{channel_id}/visit        {visitor?, identity?} → the visitor's signed token, how the window is, who is there
     WS   /chat/{channel_id}?since=ID     frames of channels.chat in; history, entries, acks, typing, states and places out
-    POST /chat/{channel_id}/attachments  a picture to send;  GET /chat/{channel_id}/attachments/{id}  one to see
+    POST /chat/{channel_id}/attachments  a picture to send;  GET /chat/{channel_id}/attachments/{id}?key=  one to see
+
+The visitor's token is kept by the widget in the page's own storage and travels in a header (of a socket: as a subprotocol, so
+it stands in no address and no log). Cookies are set on the hub's own pages alone; a page of another site needs none. A file's
+address carries a key that is good for this visitor and this file for some days, because an <img> sends no headers.
 
 A visitor sees the messages of their own conversations on this channel and nothing else: no notes, no events, no other
 channel of the same customer, whoever they claim to be. What a visitor sends is acked after the commit and may be sent again
@@ -20,8 +24,9 @@ import contextlib
 import json
 import logging
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from http.cookies import SimpleCookie
 from time import monotonic
 from typing import Any
@@ -31,21 +36,34 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse, Response
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from hub.channels import chat, hubline
+from hub.channels import chat, chat_identity, hubline
 from hub.channels.channel import Channel, Media
 from hub.channels.chat import ChatChannel
+from hub.channels.chat_identity import IdentityRefused
 from hub.domain.events import Typing, conversation_topics, customer_topic, visitor_topic
-from hub.domain.states import AgentState, AttachmentState, Delivery
+from hub.domain.states import AttachmentState, Delivery
 from hub.domain.values import ContactKind, Happening
 from hub.domain.views import ConversationView
-from hub.errors import CallerError, Conflict, DatabaseAway, Forbidden, HubError, InvalidInput, NotFound, Unauthenticated
+from hub.domain.widget import Answers, Asked, AskedField, OfflineWhen, check_answers
+from hub.errors import (
+    BadRequest,
+    CallerError,
+    Conflict,
+    DatabaseAway,
+    Forbidden,
+    HubError,
+    InvalidInput,
+    NotFound,
+    TooMany,
+    Unauthenticated,
+)
 from hub.routing import callbacks, estimates
 from hub.routing.waiting import rounded_wait_s
 from hub.store import tables
 from hub.store.database import Tx, encode_event
 from hub.store.stream import Stored
 from hub.surveys import answers
-from hub.timeline import conversations, customers, outbox
+from hub.timeline import conversations, customers, outbox, widgets
 from hub.web.api import HubLike, error_answer, hub_of
 from hub.web.attachments import read_upload, serve_file
 from hub.web.socket_protocol import EXTENSION, text_frame
@@ -54,6 +72,11 @@ from hub.web.throttle import Throttle
 log = logging.getLogger(__name__)
 
 COOKIE = "hub_visitor"
+# The name of what is spoken on the socket; the visitor's token is offered beside it.
+PROTOCOL = "hub-chat"
+VISITOR_HEADER = "x-hub-visitor"
+_FILE_KEY_LASTS = timedelta(days=7)
+_VISIT_LIMIT_BYTES = 16 * 1024
 # A page of history; older entries are asked for with a new `since` by nobody yet, so this is what a returning visitor sees.
 _HISTORY_LIMIT = 200
 # More than this in the window is a machine, not a person.
@@ -78,6 +101,10 @@ _CALLBACK_WINDOW_S = 600.0
 _UPLOADS_PER_WINDOW = 20
 _UPLOADS_PER_ADDRESS = 200
 _UPLOAD_WINDOW_S = 600.0
+_LEFT_PER_VISITOR = 3
+_LEFT_PER_ADDRESS = 20
+_LEFT_PER_MAILBOX = 5
+_LEFT_WINDOW_S = 1_800.0
 # Places are looked at this often at most; and without any news so often while somebody waits, because hours begin.
 _PLACES_EVERY_S = 1.0
 _PLACES_AT_REST_S = 15.0
@@ -90,7 +117,7 @@ _SLOW_BYTES = 8 << 20
 # --- what the visitor may see -------------------------------------------------------------------------------------------
 
 
-def visitor_entry(channel_id: str, entry: dict[str, Any]) -> dict[str, Any]:
+def visitor_entry(channel_id: str, entry: dict[str, Any], file_key: Callable[[int], str]) -> dict[str, Any]:
     """An entry (the JSON of an EntryView) as the visitor sees it: no ids of ours but its own, no names but the writer's."""
     shown = {
         "id": entry["id"],
@@ -104,7 +131,7 @@ def visitor_entry(channel_id: str, entry: dict[str, Any]) -> dict[str, Any]:
                 "name": file["name"],
                 "media_type": file["media_type"],
                 "size_bytes": file["size_bytes"],
-                "url": f"/chat/{channel_id}/attachments/{file['id']}",
+                "url": file_url(channel_id, file["id"], file_key),
             }
             for file in entry["attachments"]
             if file["state"] == AttachmentState.STORED.value
@@ -122,9 +149,14 @@ def visitor_entry(channel_id: str, entry: dict[str, Any]) -> dict[str, Any]:
     return shown
 
 
+def file_url(channel_id: str, attachment_id: int, file_key: Callable[[int], str]) -> str:
+    return f"/chat/{channel_id}/attachments/{attachment_id}?key={file_key(attachment_id)}"
+
+
 @dataclass(frozen=True, slots=True)
 class _Visit:
-    """What a visitor comes back to. `contact_point_id` None: never wrote a word."""
+    """What a visitor comes back to. `contact_point_id` None: never wrote a word. `known`: what a form need not ask of
+    somebody who is signed in on the page."""
 
     contact_point_id: int | None
     name: str | None
@@ -132,12 +164,21 @@ class _Visit:
     agent_name: str | None
     entries: list[dict[str, Any]]
     more: bool
+    known: frozenset[Asked] = frozenset()
+
+    @property
+    def begins_anew(self) -> bool:
+        """Whether the next message begins a request: then a form is asked for, if the channel has one."""
+        return self.conversation is None or self.conversation.status == "resolved"
 
 
-def _load_visit(tx: Tx, channel_id: str, visitor_id: str, since: int) -> _Visit:
+def _load_visit(tx: Tx, channel_id: str, who: Who, since: int, file_key: Callable[[int], str]) -> _Visit:
+    visitor_id = who.visitor_id
     reach = customers.find_reaches(tx, [(ContactKind.CHAT.value, visitor_id)]).get((ContactKind.CHAT.value, visitor_id))
+    told = widgets.load_told(tx, visitor_id) if who.is_known else {}
     if reach is None:
-        return _Visit(None, None, None, None, [], more=False)
+        known = frozenset(Asked(name) for name in told)
+        return _Visit(None, told.get(Asked.NAME), None, None, [], more=False, known=known)
     c, e = tables.conversation.c, tables.entry.c
     newest = tx.first(
         conversations.CONVERSATIONS.where(c.contact_point_id == reach.contact_point_id, c.channel_id == channel_id)
@@ -153,17 +194,19 @@ def _load_visit(tx: Tx, channel_id: str, visitor_id: str, since: int) -> _Visit:
         .order_by(e.id.desc())
         .limit(_HISTORY_LIMIT + 1),
     )
-    entries = [visitor_entry(channel_id, json.loads(encode_event(entry))) for entry in rows[:_HISTORY_LIMIT][::-1]]
+    shown = rows[:_HISTORY_LIMIT][::-1]
+    entries = [visitor_entry(channel_id, json.loads(encode_event(entry)), file_key) for entry in shown]
     agent_name = None
     if view is not None and view.assignee_id is not None:
         agent_name = tx.scalar(select(tables.user_account.c.name).where(tables.user_account.c.id == view.assignee_id))
     return _Visit(
         reach.contact_point_id,
-        reach.customer_name if _is_own_card(tx, reach) else None,
+        told.get(Asked.NAME) or (reach.customer_name if _is_own_card(tx, reach) else None),
         view,
         agent_name,
         entries,
         more=len(rows) > _HISTORY_LIMIT,
+        known=frozenset(Asked(name) for name in told),
     )
 
 
@@ -220,21 +263,6 @@ def _is_own_card(tx: Tx, reach: customers.Reach) -> bool:
     )
 
 
-def _is_somebody_there(tx: Tx, channel_id: str) -> bool:
-    """Whether an agent of the channel's queue is available now."""
-    a, m, ch = tables.agent.c, tables.queue_member.c, tables.channel.c
-    return (
-        tx.first(
-            select(a.user_id)
-            .join(tables.queue_member, m.user_id == a.user_id)
-            .join(tables.channel, ch.queue_id == m.queue_id)
-            .where(ch.id == channel_id, a.connected, a.state == AgentState.AVAILABLE.value)
-            .limit(1)
-        )
-        is not None
-    )
-
-
 # --- sockets ------------------------------------------------------------------------------------------------------------
 
 
@@ -243,12 +271,15 @@ class _Visitor:
     """One open widget. Until `is_live`, what the stream brings is kept in `early`, so that history comes first."""
 
     channel_id: str
-    visitor_id: str
+    who: Who
     push: Any
+    file_key: Callable[[int], str]
     address: str = ""
     contact_point_id: int | None = None
     conversation: ConversationView | None = None
     name: str | None = None
+    known: frozenset[Asked] = frozenset()
+    language: str | None = None
     is_live: bool = False
     early: list[dict[str, Any]] = field(default_factory=list)
     # Whether the stream said that it waits, or is to be called; and what it was told of its place last.
@@ -256,6 +287,10 @@ class _Visitor:
     place: dict[str, Any] | None = None
     # Up to where the visitor said "received" and "read": saying it again costs nothing.
     seen: dict[Delivery, int] = field(default_factory=dict)
+
+    @property
+    def visitor_id(self) -> str:
+        return self.who.visitor_id
 
     def send(self, message: dict[str, Any]) -> None:
         if self.push.unsent_bytes() > _SLOW_BYTES:
@@ -276,6 +311,11 @@ class ChatSockets:
         self.visits = Throttle(_VISITS_PER_WINDOW, _VISIT_WINDOW_S, "too many visits")
         self.uploads = Throttle(_UPLOADS_PER_WINDOW, _UPLOAD_WINDOW_S, "too many pictures for now")
         self.uploads_of_address = Throttle(_UPLOADS_PER_ADDRESS, _UPLOAD_WINDOW_S, "too many pictures for now")
+        # Messages left while nobody is there: by visitor, by machine, and by the mailbox that would be written to.
+        self._left = Throttle(_LEFT_PER_VISITOR, _LEFT_WINDOW_S, "too many messages for now")
+        self._left_of_address = Throttle(_LEFT_PER_ADDRESS, _LEFT_WINDOW_S, "too many messages for now")
+        self._left_of_mailbox = Throttle(_LEFT_PER_MAILBOX, _LEFT_WINDOW_S, "too many messages for now")
+        self.identities = Throttle(_VISITS_PER_WINDOW, _VISIT_WINDOW_S, "too many visits")
         self._frames = Throttle(_FRAMES_PER_WINDOW, _WINDOW_S)
         self._callbacks = Throttle(_CALLBACKS_PER_VISITOR, _CALLBACK_WINDOW_S, "too many callbacks for now")
         self._callbacks_of_address = Throttle(_CALLBACKS_PER_ADDRESS, _CALLBACK_WINDOW_S, "too many callbacks for now")
@@ -285,6 +325,12 @@ class ChatSockets:
     @property
     def count(self) -> int:
         return sum(len(visitors) for each in (self._by_topic, self._silent) for visitors in each.values())
+
+    def check_offline(self, visitor_id: str, address: str, mailbox: str) -> None:
+        """TooMany if so many were left already that it must be a machine, or somebody who annoys another."""
+        self._left.check(visitor_id)
+        self._left_of_address.check(address)
+        self._left_of_mailbox.check(mailbox)
 
     # --- stream → visitors
 
@@ -314,7 +360,7 @@ class ChatSockets:
             self._note_place(visitor, bool(body["conversation"]["queued_since"] or body["conversation"]["callback"]))
         messages: list[dict[str, Any]] = []
         if entry["kind"] == "message":
-            messages.append({"type": "entry", "entry": visitor_entry(visitor.channel_id, entry)})
+            messages.append({"type": "entry", "entry": visitor_entry(visitor.channel_id, entry, visitor.file_key)})
         elif entry["kind"] == "event":
             conversation = body.get("conversation") or {}
             is_resolved = conversation.get("status") == "resolved"
@@ -408,23 +454,33 @@ class ChatSockets:
             return await refuse(websocket, CLOSE_NO_CHANNEL)
         if not chat.origin_allowed(channel.account, websocket.headers.get("origin")):
             return await refuse(websocket, CLOSE_ORIGIN)
-        visitor_id = read_visitor(hub, websocket)
-        if visitor_id is None:
+        who = read_visitor(hub, websocket, channel)
+        if who is None:
             return await refuse(websocket, CLOSE_NO_VISITOR)
         since_text = websocket.query_params.get("since", "0")
         since = int(since_text) if since_text.isdecimal() and len(since_text) < 19 else 0
-        keys = (f"visitor {visitor_id}", f"address {address_of(websocket)}")
+        keys = (f"visitor {who.visitor_id}", f"address {address_of(websocket)}")
         if any(self._open[key] >= limit for key, limit in zip(keys, _SOCKET_LIMITS, strict=True)):
             return await refuse(websocket, CLOSE_TOO_MANY)
         self._open.update(keys)
-        await websocket.accept()
+        await websocket.accept(subprotocol=offered_protocol(websocket))
         visitor = _Visitor(
-            channel.account.id, visitor_id, websocket.scope["extensions"][EXTENSION], address=address_of(websocket)
+            channel.account.id,
+            who,
+            websocket.scope["extensions"][EXTENSION],
+            file_keys(hub, who.visitor_id),
+            address=address_of(websocket),
+            language=_language(websocket.query_params.get("lang")),
         )
         try:
             await self._greet(hub, visitor, since)
             while True:
-                await self._take(hub, channel, visitor, await websocket.receive_text())
+                text = await websocket.receive_text()
+                if who.expires_at is not None and hub.database.clock() >= who.expires_at:
+                    # Their sign-in on the page is over: the page says who comes next.
+                    await close(websocket, CLOSE_NO_VISITOR)
+                    break
+                await self._take(hub, channel, visitor, text)
         except DatabaseAway:
             await close(websocket, CLOSE_AWAY)
         except (WebSocketDisconnect, KeyError, RuntimeError):
@@ -442,8 +498,8 @@ class ChatSockets:
         found = await hub.database.read(customers.find_reaches, [(ContactKind.CHAT.value, visitor.visitor_id)])
         for reach in found.values():
             self._attach(visitor, reach.contact_point_id)
-        visit = await hub.database.read(_load_visit, visitor.channel_id, visitor.visitor_id, since)
-        visitor.name, visitor.conversation = visit.name, visit.conversation
+        visit = await hub.database.read(_load_visit, visitor.channel_id, visitor.who, since, visitor.file_key)
+        visitor.name, visitor.conversation, visitor.known = visit.name, visit.conversation, visit.known
         visitor.send({"type": "history", "entries": visit.entries, "more": visit.more})
         visitor.send({"type": "agent", "name": visit.agent_name})
         view = visit.conversation
@@ -472,7 +528,7 @@ class ChatSockets:
             self._frames.check(visitor.visitor_id)
             match frame:
                 case chat.MessageFrame():
-                    await self._message(hub, visitor, frame)
+                    await self._message(hub, channel, visitor, frame)
                 case chat.ReceivedFrame(through) | chat.ReadFrame(through):
                     state = Delivery.READ if isinstance(frame, chat.ReadFrame) else Delivery.DELIVERED
                     if visitor.contact_point_id is not None and through > visitor.seen.get(state, 0):
@@ -504,12 +560,21 @@ class ChatSockets:
         except CallerError as error:
             visitor.send(_error(error, client_id, survey_id))
 
-    async def _message(self, hub: HubLike, visitor: _Visitor, frame: chat.MessageFrame) -> None:
+    async def _message(self, hub: HubLike, channel: Channel, visitor: _Visitor, frame: chat.MessageFrame) -> None:
+        answers = _check_form(channel, visitor, frame)
+        if answers is not None and (answers.name or answers.phone or answers.email):
+            claimed = chat.IdentifyFrame(answers.name, answers.phone, answers.email)
+            await self._claim(hub, channel, visitor, claimed, prefix="form.")
         media: tuple[Media, ...] = ()
         if frame.attachment_ids:
             media = await hub.database.read(_load_uploads, visitor.visitor_id, frame.attachment_ids)
         arrival = chat.message_arrival(
-            visitor.visitor_id, frame, received_at=hub.database.clock(), media=media, sender_name=visitor.name
+            visitor.visitor_id,
+            frame,
+            received_at=hub.database.clock(),
+            media=media,
+            sender_name=visitor.name,
+            language=visitor.language,
         )
         if visitor.contact_point_id is None:
             found = await hub.database.transaction(customers.ensure_reaches, _wanted(visitor))
@@ -518,6 +583,9 @@ class ChatSockets:
         entry_id = outcomes[0].entry_id
         if entry_id is None:  # sent again: it is here already
             entry_id = await hub.database.read(_find_entry, visitor.contact_point_id, frame.client_id)
+        if answers is not None and answers.told:
+            # Before the ack: without it the widget says it all again, and what is there already is found.
+            await hub.database.transaction(_note_form, entry_id, frame.client_id, answers.told)
         visitor.send(
             {
                 "type": "ack",
@@ -543,6 +611,13 @@ class ChatSockets:
         hub.notices.say(Typing(view.id, None, view.customer_name), topics)
 
     async def _identify(self, hub: HubLike, channel: Channel, visitor: _Visitor, frame: chat.IdentifyFrame) -> None:
+        await self._claim(hub, channel, visitor, frame)
+        visitor.send({"type": "identified"})
+
+    async def _claim(
+        self, hub: HubLike, channel: Channel, visitor: _Visitor, frame: chat.IdentifyFrame, prefix: str = ""
+    ) -> None:
+        """Puts what they say of themselves on their card. InvalidInput names a faulty address as `prefix` and its field."""
         claims: list[tuple[ContactKind, str]] = []
         for kind, text in ((ContactKind.PHONE, frame.phone), (ContactKind.EMAIL, frame.email)):
             if text:
@@ -550,12 +625,12 @@ class ChatSockets:
                 try:
                     claims.append((kind, customers.parse_address(kind, text, channel.account.default_region)))
                 except InvalidInput as error:
-                    raise InvalidInput(error.message, fields={name: next(iter(error.fields.values()))}) from error
+                    words = next(iter(error.fields.values()))
+                    raise InvalidInput(error.message, fields={f"{prefix}{name}": words}) from error
         contact_point_id = await hub.database.transaction(_identify, _wanted(visitor), frame.name, claims)
         if visitor.contact_point_id is None:
             self._attach(visitor, contact_point_id)
         visitor.name = frame.name or visitor.name
-        visitor.send({"type": "identified"})
 
     def _count_callback(self, visitor: _Visitor) -> None:
         """Each is a transaction, a line of the timeline and perhaps somebody's phone: people want few of them."""
@@ -587,7 +662,28 @@ def _find_entry(tx: Tx, contact_point_id: int | None, client_key: str) -> int | 
 
 
 def _wanted(visitor: _Visitor) -> dict[tuple[str, str], dict[str, Any]]:
-    return {(ContactKind.CHAT.value, visitor.visitor_id): {"name": visitor.name}}
+    return {(ContactKind.CHAT.value, visitor.visitor_id): {"name": visitor.name, "language": visitor.language}}
+
+
+def _check_form(channel: Channel, visitor: _Visitor, frame: chat.MessageFrame) -> Answers | None:
+    """What was filled in before a request; None where nothing is asked. InvalidInput naming each faulty field `form.x`."""
+    widget = channel.account.widget
+    known = visitor.conversation
+    if not widget.form_enabled or (known is not None and known.status != "resolved" and frame.form is None):
+        return None
+    return check_answers(widget.fields, frame.form or {}, known=visitor.known)
+
+
+def _note_form(tx: Tx, entry_id: int | None, client_id: str, told: tuple[tuple[str, str], ...]) -> None:
+    conversation_id = tx.scalar(select(tables.entry.c.conversation_id).where(tables.entry.c.id == entry_id))
+    if conversation_id is not None:
+        widgets.note_form(tx, conversation_id, client_id, told)
+
+
+def _language(tag: str | None) -> str | None:
+    """Two or three letters, of which the page says that its visitor reads them."""
+    language = (tag or "").split("-")[0].lower()
+    return language if 2 <= len(language) <= 3 and language.isascii() and language.isalpha() else None
 
 
 def _identify(
@@ -625,9 +721,70 @@ def address_of(connection: HTTPConnection) -> str:
     return connection.client.host if connection.client else ""
 
 
-def read_visitor(hub: HubLike, connection: HTTPConnection) -> str | None:
+@dataclass(frozen=True, slots=True)
+class Who:
+    """Whose token it is. `expires_at`: of whoever is signed in on the page; None: an anonymous visitor."""
+
+    visitor_id: str
+    expires_at: datetime | None = None
+
+    @property
+    def is_known(self) -> bool:
+        return self.expires_at is not None
+
+
+def read_visitor(hub: HubLike, connection: HTTPConnection, channel: ChatChannel) -> Who | None:
+    """The visitor whose token the request carries: a header, an offered subprotocol, or the hub's own cookie."""
+    offered = [each for each in _protocols(connection) if each != PROTOCOL]
+    token = connection.headers.get(VISITOR_HEADER) or (offered[0] if offered else "")
+    if token:
+        return read_token(hub, token, channel)
     token = connection.cookies.get(COOKIE, "")
-    return chat.read_visitor(token, key=hub.vault.key("chat-visitor"), now=hub.database.clock()) if token else None
+    return _read_anonymous(hub, token) if token else None
+
+
+def read_token(hub: HubLike, token: str, channel: ChatChannel) -> Who | None:
+    known = chat.read_known(token, key=_known_key(hub, channel), now=hub.database.clock())
+    return Who(*known) if known is not None else _read_anonymous(hub, token)
+
+
+def _read_anonymous(hub: HubLike, token: str) -> Who | None:
+    visitor_id = chat.read_visitor(token, key=hub.vault.key("chat-visitor"), now=hub.database.clock())
+    return Who(visitor_id) if visitor_id is not None else None
+
+
+def _known_key(hub: HubLike, channel: ChatChannel) -> bytes:
+    secret = channel.account.secrets.get(widgets.SECRET, "")
+    # Without a secret nobody is signed in, and this key signs nothing: no token is made with it.
+    return widgets.known_key(hub.vault.key("chat-visitor"), secret, channel.account.id)
+
+
+def _protocols(connection: HTTPConnection) -> list[str]:
+    return [each.strip() for each in connection.headers.get("sec-websocket-protocol", "").split(",") if each.strip()]
+
+
+def offered_protocol(connection: HTTPConnection) -> str | None:
+    """What the hub agrees to: never the token, which would come back in the answer."""
+    return PROTOCOL if PROTOCOL in _protocols(connection) else None
+
+
+def file_keys(hub: HubLike, visitor_id: str) -> Callable[[int], str]:
+    """attachment id → what lets this visitor see it, for a while."""
+    ends = int((hub.database.clock() + _FILE_KEY_LASTS).timestamp())
+
+    def key(attachment_id: int) -> str:
+        return f"{visitor_id}.{ends}.{hub.vault.sign('chat-file', f'{visitor_id} {attachment_id} {ends}')}"
+
+    return key
+
+
+def _read_file_key(hub: HubLike, key: str, attachment_id: int) -> str | None:
+    signed, _, signature = key.rpartition(".")
+    visitor_id, _, ends = signed.partition(".")
+    if not ends.isdecimal() or len(ends) > 11 or int(ends) <= hub.database.clock().timestamp():
+        return None
+    is_ours = hub.vault.is_signed("chat-file", f"{visitor_id} {attachment_id} {ends}", signature)
+    return visitor_id if is_ours else None
 
 
 async def chat_channel(hub: HubLike, channel_id: str) -> ChatChannel:
@@ -638,7 +795,7 @@ async def chat_channel(hub: HubLike, channel_id: str) -> ChatChannel:
 
 
 async def refuse(websocket: WebSocket, code: int) -> None:
-    await websocket.accept()
+    await websocket.accept(subprotocol=offered_protocol(websocket))
     await close(websocket, code)
 
 
@@ -650,8 +807,8 @@ async def close(websocket: WebSocket, code: int) -> None:
 # --- plain HTTP ---------------------------------------------------------------------------------------------------------
 
 
-def _allow(response: Response, request: Request) -> Response:
-    """Lets an allowed page of another site read the answer, with its cookie."""
+def allow(response: Response, request: Request) -> Response:
+    """Lets an allowed page of another site read the answer."""
     origin = request.headers.get("origin")
     if origin:
         response.headers["Access-Control-Allow-Origin"] = origin
@@ -660,7 +817,7 @@ def _allow(response: Response, request: Request) -> Response:
     return response
 
 
-async def _checked_channel(request: Request) -> ChatChannel:
+async def checked_channel(request: Request) -> ChatChannel:
     channel = await chat_channel(hub_of(request), request.path_params["channel_id"])
     if not chat.origin_allowed(channel.account, request.headers.get("origin")):
         raise Forbidden("this chat is not open to this page", code="origin_not_allowed")
@@ -669,27 +826,60 @@ async def _checked_channel(request: Request) -> ChatChannel:
 
 async def preflight(request: Request) -> Response:
     try:
-        await _checked_channel(request)
+        await checked_channel(request)
     except Exception as error:
         return error_answer(request, error)
-    answer = _allow(Response(status_code=204), request)
+    answer = allow(Response(status_code=204), request)
     answer.headers["Access-Control-Allow-Methods"] = "POST"
-    answer.headers["Access-Control-Allow-Headers"] = "content-type"
+    answer.headers["Access-Control-Allow-Headers"] = f"content-type, {VISITOR_HEADER}"
     answer.headers["Access-Control-Max-Age"] = "600"
     return answer
 
 
+async def _read_visit(request: Request) -> dict[str, str]:
+    """`visitor` and `identity` of the body, as far as they are there; an empty body is an empty visit."""
+    body = bytearray()
+    async for part in request.stream():
+        body += part
+        if len(body) > _VISIT_LIMIT_BYTES:
+            raise BadRequest("The visit is too large.")
+    try:
+        told = json.loads(bytes(body)) if body else {}
+    except (ValueError, RecursionError) as error:
+        raise BadRequest("The visit is not JSON.") from error
+    if not isinstance(told, dict):
+        raise BadRequest("The visit is not an object.")
+    return {name: told[name] for name in ("visitor", "identity") if isinstance(told.get(name), str) and told[name]}
+
+
 async def visit(request: Request) -> Response:
-    """Sets the visitor's signed cookie (a new visitor, or the same for longer) and tells the widget how to look."""
+    """The visitor's token (a new visitor's, or the same for longer) and how the window is set up. A signed word of the page's
+    (`identity`) makes it the token of whoever is signed in there; one that is no good is refused in words, and the visitor
+    stays who they were."""
     hub = hub_of(request)
     try:
-        channel = await _checked_channel(request)
-        visitor_id = read_visitor(hub, request)
-        if visitor_id is None:
+        channel = await checked_channel(request)
+        told = await _read_visit(request)
+        given = told.get("visitor") or request.cookies.get(COOKIE, "")
+        who = _read_anonymous(hub, given) if given else None
+        if who is None:
             hub.chat_sockets.visits.check(address_of(request))
-            visitor_id = chat.new_visitor_id()
-        found = await hub.database.read(_load_visit, channel.account.id, visitor_id, 2**62)
-        online = await hub.database.read(_is_somebody_there, channel.account.id)
+            who = Who(chat.new_visitor_id())
+        anonymous = chat.sign_visitor(who.visitor_id, key=hub.vault.key("chat-visitor"), issued_at=hub.database.clock())
+        token, identity = anonymous, None
+        if "identity" in told:
+            hub.chat_sockets.identities.check(address_of(request))
+            try:
+                who = await _know(hub, channel, told["identity"], who.visitor_id)
+            except IdentityRefused as refusal:
+                identity = {"state": "refused", "code": refusal.code, "message": _REFUSALS[refusal.code]}
+            else:
+                assert who.expires_at is not None
+                key = _known_key(hub, channel)
+                token = chat.sign_known(who.visitor_id, key=key, expires_at=who.expires_at)
+                identity = {"state": "known", "expires_at": who.expires_at.isoformat()}
+        found = await hub.database.read(_load_visit, channel.account.id, who, 2**62, file_keys(hub, who.visitor_id))
+        presence = await hub.database.read(widgets.load_presence, channel.account.id)
         calls = await _load_calls(hub, channel.account.id)
         capabilities, settings = channel.capabilities, channel.account.settings
         answer = JSONResponse(
@@ -697,31 +887,86 @@ async def visit(request: Request) -> Response:
                 "title": settings.get("title") or "",
                 "greeting": settings.get("greeting") or "",
                 "accent": settings.get("colour") or "",
-                "online": online,
+                "online": presence.is_somebody_there,
                 "text_limit": capabilities.text_limit,
                 "attachment_limit_bytes": capabilities.attachment_limit_bytes,
-                "visitor": {"name": found.name},
+                "visitor": {"name": found.name, "token": token, "anonymous": anonymous},
+                "identity": identity,
                 "calls": calls,
+                **_show_widget(channel, presence, found),
             },
             headers={"Cache-Control": "no-store"},
         )
-        token = chat.sign_visitor(visitor_id, key=hub.vault.key("chat-visitor"), issued_at=hub.database.clock())
-        cookie: SimpleCookie = SimpleCookie({COOKIE: token})
-        morsel = cookie[COOKIE]
-        morsel["path"] = "/chat/"
-        morsel["httponly"] = True
-        morsel["max-age"] = int(chat.VISITOR_MAX_AGE.total_seconds())
-        if hub.settings.secure_cookies:
-            # The widget may sit on another site's page: the cookie must travel there, in that site's own jar (CHIPS).
-            morsel["secure"] = True
-            morsel["samesite"] = "None"
-            answer.headers.append("Set-Cookie", morsel.OutputString() + "; Partitioned")
-        else:
+        if _is_own_page(channel, request):
+            cookie: SimpleCookie = SimpleCookie({COOKIE: anonymous})
+            morsel = cookie[COOKIE]
+            morsel["path"] = "/chat/"
+            morsel["httponly"] = True
+            morsel["max-age"] = int(chat.VISITOR_MAX_AGE.total_seconds())
             morsel["samesite"] = "Lax"
+            morsel["secure"] = hub.settings.secure_cookies
             answer.headers.append("Set-Cookie", morsel.OutputString())
-        return _allow(answer, request)
+        return allow(answer, request)
     except Exception as error:
-        return error_answer(request, error)
+        return (
+            allow(error_answer(request, error), request) if isinstance(error, TooMany) else error_answer(request, error)
+        )
+
+
+_REFUSALS = {
+    "bad_token": "this is not signed with the channel's identity secret",
+    "expired": "this signed word is over",
+    "too_long": "a signed word may hold for 24 hours at most",
+    "other_channel": "this was signed for another channel",
+    "used": "this was used by another browser already",
+    "switched_off": "this channel has no identity secret",
+}
+
+
+async def _know(hub: HubLike, channel: ChatChannel, token: str, browser: str) -> Who:
+    account = channel.account
+    secret = account.secrets.get(widgets.SECRET, "")
+    identity = chat_identity.read_identity(token, secret=secret, channel_id=account.id, now=hub.database.clock())
+    digest = chat_identity.digest(token)
+    visitor_id = await hub.database.transaction(widgets.exchange, account.id, identity, digest, browser)
+    return Who(visitor_id, identity.expires_at)
+
+
+def _is_own_page(channel: ChatChannel, request: Request) -> bool:
+    """Whether the window stands on a page of the hub's own; other sites get no cookies of ours."""
+    origin = request.headers.get("origin", "")
+    return chat.normal_origin(origin) == chat.normal_origin(channel.account.public_url)
+
+
+def _show_widget(channel: ChatChannel, presence: widgets.Presence, found: _Visit) -> dict[str, Any]:
+    widget = channel.account.widget
+    known = found.known
+    form = None
+    if widget.form_enabled:
+        form = {"intro": widget.intro, "fields": _show_fields(widget.fields, known), "is_due": found.begins_anew}
+    offline = None
+    if widget.offline.enabled:
+        is_away = widget.offline.when is OfflineWhen.AWAY and not presence.is_somebody_there
+        # Whoever talks with somebody goes on where they talk.
+        is_due = found.begins_anew and (is_away or not presence.is_open)
+        demanded = () if Asked.EMAIL in known else (AskedField(Asked.EMAIL, required=True),)
+        asked = [each for each in widget.fields if each.name is not Asked.EMAIL] if widget.form_enabled else []
+        fields = _show_fields([*demanded, *asked], known)
+        offline = {"text": widget.offline.text, "fields": fields, "is_due": is_due}
+    return {
+        "widget": {"position": widget.position, "scheme": widget.scheme, "launcher": widget.launcher},
+        "form": form,
+        "offline": offline,
+        "opens_at": presence.opens_at.isoformat() if presence.opens_at is not None else None,
+    }
+
+
+def _show_fields(fields: Collection[AskedField], known: Collection[Asked]) -> list[dict[str, Any]]:
+    return [
+        {"name": each.name, "required": each.required, "label": each.label, "options": each.options}
+        for each in fields
+        if each.name not in known
+    ]
 
 
 def find_line_id(tx: Tx, chat_channel_id: str) -> str | None:
@@ -776,10 +1021,11 @@ async def upload(request: Request) -> Response:
     """A picture to send with the next message."""
     hub = hub_of(request)
     try:
-        channel = await _checked_channel(request)
-        visitor_id = read_visitor(hub, request)
-        if visitor_id is None:
+        channel = await checked_channel(request)
+        who = read_visitor(hub, request, channel)
+        if who is None:
             raise Unauthenticated("this visitor is not known; visit first")
+        visitor_id = who.visitor_id
         hub.chat_sockets.uploads.check(visitor_id)
         hub.chat_sockets.uploads_of_address.check(address_of(request))
         limit = channel.capabilities.attachment_limit_bytes or hub.settings.upload_limit_bytes
@@ -790,10 +1036,10 @@ async def upload(request: Request) -> Response:
         row = {"name": name, "media_type": media_type, "size_bytes": len(content), "file_key": key}
         attachment_id = await hub.database.transaction(_insert_upload, visitor_id, channel.account.id, row)
     except Exception as error:
-        return _allow(error_answer(request, error), request)
-    url = f"/chat/{channel.account.id}/attachments/{attachment_id}"
+        return allow(error_answer(request, error), request)
+    url = file_url(channel.account.id, attachment_id, file_keys(hub, visitor_id))
     shown = {"id": attachment_id, "name": name, "media_type": media_type, "size_bytes": len(content), "url": url}
-    return _allow(JSONResponse(shown, 201), request)
+    return allow(JSONResponse(shown, 201), request)
 
 
 def _access_file(tx: Tx, channel_id: str, visitor_id: str, attachment_id: int) -> Row[Any]:
@@ -832,12 +1078,15 @@ async def download(request: Request) -> Response:
     hub = hub_of(request)
     try:
         channel = await chat_channel(hub, request.path_params["channel_id"])
-        visitor_id = read_visitor(hub, request)
+        attachment_id = request.path_params["attachment_id"]
+        key = request.query_params.get("key", "")
+        visitor_id = _read_file_key(hub, key, attachment_id) if key else None
+        if visitor_id is None:
+            who = read_visitor(hub, request, channel)
+            visitor_id = who.visitor_id if who is not None else None
         if visitor_id is None:
             raise NotFound("there is no such file")
-        row = await hub.database.read(
-            _access_file, channel.account.id, visitor_id, request.path_params["attachment_id"]
-        )
+        row = await hub.database.read(_access_file, channel.account.id, visitor_id, attachment_id)
         answer = serve_file(hub.files, row)
         answer.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
         return answer

@@ -917,6 +917,89 @@ class ChannelDetail(Answer):
     reopen_window_s: int
 
 
+class WidgetField(Request):
+    """What a form asks. `options`: of a topic."""
+
+    name: Literal["name", "email", "phone", "topic", "question"]
+    required: bool = False
+    label: Annotated[str, StringConstraints(strip_whitespace=True, max_length=500)] = ""
+    options: Annotated[
+        list[Annotated[str, StringConstraints(strip_whitespace=True, max_length=500)]], Field(max_length=100)
+    ] = []
+
+
+class WidgetOffline(Request):
+    """What happens when nobody is there. `channel_id`: the mail account that takes what is left. `when`: closed, outside the
+    queue's hours; away, then and whenever no agent of the queue is there."""
+
+    enabled: bool = False
+    channel_id: Annotated[str, StringConstraints(max_length=200)] = ""
+    when: Literal["closed", "away"] = "away"
+    text: Annotated[str, StringConstraints(strip_whitespace=True, max_length=2_000)] = ""
+
+
+class SaveChatWidget(Request):
+    """A chat's window whole. Texts that are empty are the widget's own, in the visitor's language. `expected_version`: of the
+    channel, as it was seen."""
+
+    title: Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)] = ""
+    greeting: Annotated[str, StringConstraints(strip_whitespace=True, max_length=1_000)] = ""
+    colour: Annotated[str, StringConstraints(strip_whitespace=True, max_length=20)] = ""
+    position: Literal["right", "left"] = "right"
+    scheme: Literal["auto", "light", "dark"] = "auto"
+    launcher: Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)] = ""
+    form_enabled: bool = False
+    intro: Annotated[str, StringConstraints(strip_whitespace=True, max_length=2_000)] = ""
+    fields: Annotated[list[WidgetField], Field(max_length=10)] = []
+    offline: WidgetOffline = WidgetOffline()
+    expected_version: int
+
+
+class WidgetFieldView(Answer):
+    """What a form asks, as it is set up."""
+
+    name: Literal["name", "email", "phone", "topic", "question"]
+    required: bool
+    label: str
+    options: list[str]
+
+
+class WidgetOfflineView(Answer):
+    """What happens when nobody is there, as it is set up."""
+
+    enabled: bool
+    channel_id: str
+    when: Literal["closed", "away"]
+    text: str
+
+
+class ChatWidget(Answer):
+    """A chat's window as it is set up. `embed`: the line that puts it into a web page."""
+
+    channel_id: str
+    name: str
+    title: str
+    greeting: str
+    colour: str
+    position: Literal["right", "left"]
+    scheme: Literal["auto", "light", "dark"]
+    launcher: str
+    form_enabled: bool
+    intro: str
+    fields: list[WidgetFieldView]
+    offline: WidgetOfflineView
+    allowed_origins: list[str]
+    has_identity_secret: bool
+    embed: str
+    version: int
+
+
+class IdentitySecret(Answer):
+    """The secret by which the shop's own server signs who is signed in, shown here and never again."""
+
+    secret: str
+
+
 class SignInAddress(Answer):
     """The provider's page where an administrator lets the hub into a mailbox."""
 

@@ -60,6 +60,7 @@ ADMIN = {
     "report-new-schedule": "/reports/mail/new",
     "report-schedule": "/reports/mail/1",
     "admin-channels": "/admin/channels",
+    "admin-widget": "/admin/channels/chat-demo/widget",
     "admin-queues": "/admin/queues",
     "admin-new-queue": "/admin/queues/new",
     "admin-queue": "/admin/queues/1",

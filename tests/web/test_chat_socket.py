@@ -297,9 +297,15 @@ async def test_another_visitors_words_and_files_are_not_reachable(shop: Shop) ->
     async with shop.house.widget(shop.visitor) as widget:
         await say(widget, "mine alone", attachment_ids=[picture["id"]])
     headers = {"cookie": shop.visitor}
-    assert (await shop.house.client.get(picture["url"], headers=headers)).content == PNG
+    bare, _, key = picture["url"].partition("?key=")
+    # An <img> sends no headers: the key in its address stands for the visitor.
+    assert (await shop.house.client.get(picture["url"])).content == PNG
+    assert (await shop.house.client.get(bare, headers=headers)).content == PNG
     for cookie in ({"cookie": other}, {}, {"cookie": "hub_visitor=guessed"}):
-        assert (await shop.house.client.get(picture["url"], headers=cookie)).status_code == 404
+        assert (await shop.house.client.get(bare, headers=cookie)).status_code == 404
+    forged = key.replace(visitor_of(shop.visitor), visitor_of(other))
+    for wrong in (forged, key[:-2] + ("AA" if key[-2:] != "AA" else "BB"), "x", ".."):
+        assert (await shop.house.client.get(f"{bare}?key={wrong}")).status_code == 404
     async with shop.house.widget(other) as widget:
         assert "mine alone" not in json.dumps(await widget.settle())
 

@@ -1298,7 +1298,7 @@ export interface paths {
         get?: never;
         /**
          * Choose your state
-         * @description `available` is offered work, and needs the permission conversations.take_part; `away` may carry a reason.
+         * @description `available` is offered work; `away` may carry a reason.
          */
         put: operations["set_my_state"];
         post?: never;
@@ -1795,7 +1795,7 @@ export interface paths {
         put?: never;
         /**
          * Create a user account
-         * @description 409 `email_taken` if somebody has this e-mail address; 403 `beyond_you` for a role that holds more than you have.
+         * @description 409 `email_taken` if somebody has this e-mail address.
          */
         post: operations["create_user"];
         delete?: never;
@@ -1821,60 +1821,9 @@ export interface paths {
         /**
          * Change a user account
          * @description `null` or absent leaves a thing as it is. Whoever is deactivated is signed out everywhere at once, and all their
-         *     work goes back to its queues. 409 `last_admin` if nobody would be left to administer the hub; 403 `beyond_you` for who has
-         *     more than you, or would.
+         *     work goes back to its queues. 409 `last_admin` if nobody would be left to administer the hub.
          */
         patch: operations["update_user"];
-        trace?: never;
-    };
-    "/api/v1/roles": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * All roles, and what they may do
-         * @description Those of one's own by name.
-         */
-        get: operations["list_roles"];
-        put?: never;
-        /**
-         * Make a role
-         * @description 409 `name_taken` if there is one of this name, in small or capital letters; 403 `beyond_you` if it holds what you have
-         *     not.
-         */
-        post: operations["create_role"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/roles/{role_id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        /**
-         * Change a role
-         * @description Its base stays. It holds at once for everybody who has it. 409 `version_conflict`, `name_taken`; 403 `beyond_you` if it
-         *     holds, or would, what you have not.
-         */
-        put: operations["replace_role"];
-        post?: never;
-        /**
-         * Remove a role
-         * @description 409 `in_use`, with how many, while people have it or are invited to it.
-         */
-        delete: operations["delete_role"];
-        options?: never;
-        head?: never;
-        patch?: never;
         trace?: never;
     };
     "/api/v1/queues": {
@@ -2289,6 +2238,54 @@ export interface paths {
          */
         post: operations["check_channel"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/channels/{channel_id}/widget": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How a chat's window is set up
+         * @description 404 if there is no such chat.
+         */
+        get: operations["get_chat_widget"];
+        /**
+         * Change a chat's window
+         * @description Takes effect with each visitor's next visit. 409 `version_conflict` if somebody changed the channel meanwhile.
+         */
+        put: operations["save_chat_widget"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/channels/{channel_id}/identity-secret": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make a new identity secret
+         * @description The answer is the only place where it is ever shown. The one before ends at once, and with it whoever came in by it.
+         */
+        post: operations["roll_identity_secret"];
+        /**
+         * Remove the identity secret
+         * @description Nobody is known by the page's signed word any more.
+         */
+        delete: operations["remove_identity_secret"];
         options?: never;
         head?: never;
         patch?: never;
@@ -3809,60 +3806,12 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The organisation, and how it writes mails */
-        get: operations["get_organisation"];
-        /**
-         * Change the organisation
-         * @description With another time zone days begin at other instants: figures are made anew. 409 `version_conflict` if it is not what
-         *     `expected` says any more.
-         */
-        put: operations["save_organisation"];
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/organisation/mail-account": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
         get?: never;
         /**
-         * Choose the account that the hub's own mails leave from
-         * @description Invitations, new passwords, reports and alerts. While the chosen one cannot send, and with null, the hub takes one that
-         *     can. 422 for a channel that cannot send mail.
+         * Change the organisation
+         * @description With another time zone days begin at other instants: figures are made anew.
          */
-        put: operations["set_mail_account"];
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/organisation/retention": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * What is kept for how long
-         * @description At most what the environment says. Recordings of calls are kept as their queues say.
-         */
-        get: operations["get_retention"];
-        /**
-         * Say what is kept for how long
-         * @description Null: as the environment says. What is older is deleted within the hour, for good. 422 names each that is out of its
-         *     bounds.
-         */
-        put: operations["set_retention"];
+        put: operations["save_organisation"];
         post?: never;
         delete?: never;
         options?: never;
@@ -4818,13 +4767,6 @@ export interface components {
         BrowserToken: {
             token: string;
         };
-        /** @description One that nobody changes. `allowed`: what a role of one's own that is based on it may hold at most. */
-        BuiltInRole: {
-            role: components["schemas"]["Role"];
-            permissions: components["schemas"]["Permission"][];
-            allowed: components["schemas"]["Permission"][];
-            people: number;
-        };
         /**
          * @description One thing done to many conversations. What it needs: `tag` and `untag` the tags, `topic` the topic (null: none),
          *     `priority` the minutes, `transfer` exactly one of agent and queue, `park` the instant.
@@ -5196,6 +5138,27 @@ export interface components {
             voice: components["schemas"]["VoiceView"] | null;
             /** @default null */
             flow_id: number | null;
+        };
+        /** @description A chat's window as it is set up. `embed`: the line that puts it into a web page. */
+        ChatWidget: {
+            channel_id: string;
+            name: string;
+            title: string;
+            greeting: string;
+            colour: string;
+            /** @enum {string} */
+            position: "right" | "left";
+            /** @enum {string} */
+            scheme: "auto" | "light" | "dark";
+            launcher: string;
+            form_enabled: boolean;
+            intro: string;
+            fields: components["schemas"]["WidgetFieldView"][];
+            offline: components["schemas"]["WidgetOfflineView"];
+            allowed_origins: string[];
+            has_identity_secret: boolean;
+            embed: string;
+            version: number;
         };
         CheckFlow: {
             /**
@@ -6191,7 +6154,7 @@ export interface components {
          * @description What an EVENT entry tells; the console has the sentence for each in every language.
          * @enum {string}
          */
-        Happening: "offered" | "accepted" | "declined" | "missed" | "claimed" | "transferred" | "released" | "resolved" | "reopened" | "opted_out" | "opted_in" | "linked" | "queued" | "prioritised" | "pinned" | "placed" | "callback" | "parked" | "unparked" | "setup_failed" | "bounced" | "complained" | "call" | "topic" | "tagged" | "escalated" | "survey" | "scored" | "task_made" | "task_done" | "task_dropped";
+        Happening: "offered" | "accepted" | "declined" | "missed" | "claimed" | "transferred" | "released" | "resolved" | "reopened" | "opted_out" | "opted_in" | "linked" | "queued" | "prioritised" | "pinned" | "placed" | "callback" | "parked" | "unparked" | "setup_failed" | "bounced" | "complained" | "call" | "topic" | "tagged" | "escalated" | "survey" | "scored" | "task_made" | "task_done" | "task_dropped" | "form";
         /** @description `phrase`: it is one of the hub's own sentences. */
         HeardPrompt: {
             text: string;
@@ -6246,6 +6209,10 @@ export interface components {
             days: components["schemas"]["SpecialDayView"][];
             skipped: string[];
         };
+        /** @description The secret by which the shop's own server signs who is signed in, shown here and never again. */
+        IdentitySecret: {
+            secret: string;
+        };
         /** @description Lines of agent (e-mail address), day, starts, ends, activity, below a line with these words. */
         ImportShifts: {
             csv: string;
@@ -6278,7 +6245,6 @@ export interface components {
             id: number;
             email: string;
             role: components["schemas"]["Role"];
-            role_name: string | null;
             language: string;
             queue_ids: number[];
             team_ids: number[];
@@ -6334,11 +6300,6 @@ export interface components {
             version: number;
             secret: string;
         };
-        /**
-         * @description What is kept for so many days. The values are stored.
-         * @enum {string}
-         */
-        Kept: "events" | "arrivals" | "audit" | "webhooks";
         /**
          * @description Whoever might be the person that is being added. `may_open`: you may look at the card. `address`: by which they are
          *     known, if it is the same; null: the name is alike.
@@ -6494,13 +6455,6 @@ export interface components {
             complete: boolean;
             measure: components["schemas"]["FigureMeasure"];
             hours: components["schemas"]["LoadHour"][];
-        };
-        /** @description A channel that mails can leave from. */
-        MailAccount: {
-            channel_id: string;
-            name: string;
-            address: string;
-            is_down: boolean;
         };
         /**
          * @description All there is to a mail. The texts of the spans, joined, are its whole text; `remote_images` counts pictures that its
@@ -6924,13 +6878,11 @@ export interface components {
                 };
             };
         };
-        /** @description `skills`: skill's id → level. With `role_id`, a role of one's own, `role` is not looked at. */
+        /** @description `skills`: skill's id → level. */
         NewInvitation: {
             email: string;
             /** @default agent */
             role: components["schemas"]["Role"];
-            /** @default null */
-            role_id: number | null;
             /** @default en */
             language: string;
             /** @default [] */
@@ -7143,12 +7095,6 @@ export interface components {
             /** @default true */
             active: boolean;
         };
-        /** @description `base`: what its people see; it stays. */
-        NewRole: {
-            name: string;
-            base: components["schemas"]["Role"];
-            permissions: components["schemas"]["Permission"][];
-        };
         /**
          * @description Becomes a new version, which is not in force. `expected_version`: the latest that was seen (null: none); if there is
          *     another by now, 409 `version_conflict`.
@@ -7210,14 +7156,10 @@ export interface components {
             /** @default null */
             policy_id: number | null;
         };
-        /** @description `role`: a built-in one; or `role_id`: one of one's own. Exactly one is wanted, or `role` is the base of the other. */
         NewUser: {
             email: string;
             name: string;
-            /** @default null */
-            role: components["schemas"]["Role"] | null;
-            /** @default null */
-            role_id: number | null;
+            role: components["schemas"]["Role"];
             password: string;
             /** @default [] */
             queue_ids: number[];
@@ -7455,23 +7397,6 @@ export interface components {
             time_zone: string;
             /** @default [] */
             languages: string[];
-        };
-        /** @description What it was when whoever changes it looked. */
-        OrganisationBefore: {
-            name: string;
-            time_zone: string;
-            country: string | null;
-            languages: string[];
-        };
-        /**
-         * @description `mail_channel_id`: the account that was chosen for the hub's own mails (null: whichever can send); `mail_from`: the one
-         *     they leave from as things stand (null: none can send).
-         */
-        OrganisationSettings: {
-            organisation: components["schemas"]["OrganisationView"];
-            mail_channel_id: string | null;
-            mail_from: string | null;
-            mail_accounts: components["schemas"]["MailAccount"][];
         };
         OrganisationView: {
             name: string;
@@ -7794,11 +7719,6 @@ export interface components {
         };
         /** @enum {string} */
         Party: "customer" | "agent" | "consulted" | "outside" | "supervisor";
-        /**
-         * @description One thing that somebody may do. The values are stored and part of the API: never renamed, never used again.
-         * @enum {string}
-         */
-        Permission: "conversations.take_part" | "conversations.merge" | "conversations.bulk" | "customers.change" | "customers.merge" | "customers.export" | "customers.import" | "canned.share" | "views.share" | "calls.listen" | "recordings.manage" | "board.act" | "reports.read" | "reports.schedule" | "people.plan" | "users.manage" | "roles.manage" | "teams.manage" | "channels.manage" | "routing.manage" | "targets.manage" | "settings.manage" | "keys.manage" | "webhooks.manage" | "audit.read";
         /**
          * @description Where waiting work stands: its place in the queue (1 is next) and the estimated wait from now on; null where it does
          *     not stand in line or nothing can be said. `opens_at`: the queue is closed until then.
@@ -8329,35 +8249,10 @@ export interface components {
             resync: string;
         };
         /**
-         * @description `days` holds: what was `chosen`, at most `limit`, which the hub's environment says by `variable`; from `least` on
-         *     may be chosen.
-         */
-        RetentionView: {
-            kept: components["schemas"]["Kept"];
-            days: number;
-            chosen: number | null;
-            least: number;
-            limit: number;
-            variable: string;
-        };
-        /**
          * @description Who somebody is to the hub. Each role may do all that the roles before it may do.
          * @enum {string}
          */
         Role: "agent" | "supervisor" | "admin";
-        /** @description A role of one's own. `base`: what its people see; `people`: how many who are active have it. */
-        RoleView: {
-            id: number;
-            name: string;
-            base: components["schemas"]["Role"];
-            permissions: components["schemas"]["Permission"][];
-            people: number;
-            version: number;
-        };
-        Roles: {
-            built_in: components["schemas"]["BuiltInRole"][];
-            own: components["schemas"]["RoleView"][];
-        };
         /** @description `id` is the rule's own for ever, through all versions of the set. */
         Rule: {
             id: string;
@@ -8640,6 +8535,46 @@ export interface components {
             expected_version: number | null;
         };
         /**
+         * @description A chat's window whole. Texts that are empty are the widget's own, in the visitor's language. `expected_version`: of the
+         *     channel, as it was seen.
+         */
+        SaveChatWidget: {
+            /** @default  */
+            title: string;
+            /** @default  */
+            greeting: string;
+            /** @default  */
+            colour: string;
+            /**
+             * @default right
+             * @enum {string}
+             */
+            position: "right" | "left";
+            /**
+             * @default auto
+             * @enum {string}
+             */
+            scheme: "auto" | "light" | "dark";
+            /** @default  */
+            launcher: string;
+            /** @default false */
+            form_enabled: boolean;
+            /** @default  */
+            intro: string;
+            /** @default [] */
+            fields: components["schemas"]["WidgetField"][];
+            /**
+             * @default {
+             *       "enabled": false,
+             *       "channel_id": "",
+             *       "when": "away",
+             *       "text": ""
+             *     }
+             */
+            offline: components["schemas"]["WidgetOffline"];
+            expected_version: number;
+        };
+        /**
          * @description All of it: `text` and `attachment_ids` of the answer, `mail` where its head was changed, `note`. `expected_version` is
          *     the one the page knows, 0 for none.
          */
@@ -8670,24 +8605,6 @@ export interface components {
             country: string | null;
             /** @default [] */
             languages: string[];
-            /** @default null */
-            expected: components["schemas"]["OrganisationBefore"] | null;
-        };
-        /** @description Days; null: as the environment says; absent: as it is. */
-        SaveRetention: {
-            /** @default null */
-            events: number | null;
-            /** @default null */
-            arrivals: number | null;
-            /** @default null */
-            audit: number | null;
-            /** @default null */
-            webhooks: number | null;
-        };
-        SaveRole: {
-            name: string;
-            permissions: components["schemas"]["Permission"][];
-            expected_version: number;
         };
         SaveShiftDay: {
             pieces: components["schemas"]["ShiftPiece"][];
@@ -8875,7 +8792,6 @@ export interface components {
         };
         Session: {
             user: components["schemas"]["UserView"];
-            permissions: components["schemas"]["Permission"][];
             csrf_token: string;
             /** @default null */
             expires_at: string | null;
@@ -8924,9 +8840,6 @@ export interface components {
                 [key: string]: components["schemas"]["ChannelKind"][];
             };
             exclusive: components["schemas"]["ChannelKind"][];
-        };
-        SetMailAccount: {
-            channel_id: string | null;
         };
         /** @description `reason` goes with `away` (break, lunch, meeting, training …). */
         SetMyState: {
@@ -9007,8 +8920,6 @@ export interface components {
             country: string | null;
             /** @default [] */
             languages: string[];
-            /** @default null */
-            expected: components["schemas"]["OrganisationBefore"] | null;
         };
         /** @description `step`: which comes next; null: it is over. */
         SetUpView: {
@@ -9079,7 +8990,6 @@ export interface components {
             /** Format: date-time */
             at: string;
             user: components["schemas"]["UserView"];
-            permissions: components["schemas"]["Permission"][];
             organisation: components["schemas"]["Organisation"];
             agents: components["schemas"]["AgentView"][];
             queues: components["schemas"]["QueueView"][];
@@ -9859,17 +9769,12 @@ export interface components {
             /** @default null */
             expected_version: number | null;
         };
-        /**
-         * @description `weights`: kind of channel → what a piece of such work costs this person; replaces all that were set. `role` alone is
-         *     the built-in one, `role_id` one of one's own.
-         */
+        /** @description `weights`: kind of channel → what a piece of such work costs this person; replaces all that were set. */
         UpdateUser: {
             /** @default null */
             name: string | null;
             /** @default null */
             role: components["schemas"]["Role"] | null;
-            /** @default null */
-            role_id: number | null;
             /** @default null */
             active: boolean | null;
             /** @default null */
@@ -9915,10 +9820,6 @@ export interface components {
             undo_mail_s: number;
             /** @default 0 */
             undo_text_s: number;
-            /** @default null */
-            role_id: number | null;
-            /** @default null */
-            role_name: string | null;
         };
         /**
          * @description Which conversations; null and false ask nothing. `assignee`: me, none or a user's id; `tier`: at least this;
@@ -10204,6 +10105,50 @@ export interface components {
              */
             kind: "widen_skills";
             levels: number;
+        };
+        /** @description What a form asks. `options`: of a topic. */
+        WidgetField: {
+            /** @enum {string} */
+            name: "name" | "email" | "phone" | "topic" | "question";
+            /** @default false */
+            required: boolean;
+            /** @default  */
+            label: string;
+            /** @default [] */
+            options: string[];
+        };
+        /** @description What a form asks, as it is set up. */
+        WidgetFieldView: {
+            /** @enum {string} */
+            name: "name" | "email" | "phone" | "topic" | "question";
+            required: boolean;
+            label: string;
+            options: string[];
+        };
+        /**
+         * @description What happens when nobody is there. `channel_id`: the mail account that takes what is left. `when`: closed, outside the
+         *     queue's hours; away, then and whenever no agent of the queue is there.
+         */
+        WidgetOffline: {
+            /** @default false */
+            enabled: boolean;
+            /** @default  */
+            channel_id: string;
+            /**
+             * @default away
+             * @enum {string}
+             */
+            when: "closed" | "away";
+            /** @default  */
+            text: string;
+        };
+        /** @description What happens when nobody is there, as it is set up. */
+        WidgetOfflineView: {
+            enabled: boolean;
+            channel_id: string;
+            /** @enum {string} */
+            when: "closed" | "away";
+            text: string;
         };
         /**
          * @description WAITING: in a queue. WITH_AGENT: held, and the customer waits for an answer. PENDING_CUSTOMER: held, with nothing
@@ -13802,132 +13747,6 @@ export interface operations {
             };
         };
     };
-    list_roles: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The answer */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Roles"];
-                };
-            };
-            /** @description It failed; `code` says why */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    create_role: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["NewRole"];
-            };
-        };
-        responses: {
-            /** @description The answer */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["RoleView"];
-                };
-            };
-            /** @description It failed; `code` says why */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    replace_role: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                role_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["SaveRole"];
-            };
-        };
-        responses: {
-            /** @description The answer */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["RoleView"];
-                };
-            };
-            /** @description It failed; `code` says why */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    delete_role: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                role_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description It failed; `code` says why */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
     list_queues: {
         parameters: {
             query?: never;
@@ -14864,6 +14683,132 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Page_CheckResult_"];
                 };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_chat_widget: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                channel_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChatWidget"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    save_chat_widget: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                channel_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SaveChatWidget"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChatWidget"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    roll_identity_secret: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                channel_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IdentitySecret"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    remove_identity_secret: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                channel_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description It failed; `code` says why */
             default: {
@@ -17981,35 +17926,6 @@ export interface operations {
             };
         };
     };
-    get_organisation: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The answer */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["OrganisationSettings"];
-                };
-            };
-            /** @description It failed; `code` says why */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
     save_organisation: {
         parameters: {
             query?: never;
@@ -18030,101 +17946,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["OrganisationView"];
-                };
-            };
-            /** @description It failed; `code` says why */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    set_mail_account: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["SetMailAccount"];
-            };
-        };
-        responses: {
-            /** @description The answer */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["OrganisationSettings"];
-                };
-            };
-            /** @description It failed; `code` says why */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    get_retention: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The answer */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["RetentionView"][];
-                };
-            };
-            /** @description It failed; `code` says why */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    set_retention: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["SaveRetention"];
-            };
-        };
-        responses: {
-            /** @description The answer */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["RetentionView"][];
                 };
             };
             /** @description It failed; `code` says why */

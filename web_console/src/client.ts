@@ -455,6 +455,14 @@ export const webhooksApi = {
   replay: (id: number) => take(client.POST("/api/v1/webhook-deliveries/{delivery_id}/replay", ofWebhookDelivery(id))),
 };
 
+/** The windows of chats. */
+export const widgetApi = {
+  one: (id: string) => take(client.GET("/api/v1/channels/{channel_id}/widget", ofChannel(id))),
+  save: (id: string, body: Schemas["SaveChatWidget"]) => take(client.PUT("/api/v1/channels/{channel_id}/widget", { ...ofChannel(id), body })),
+  rollSecret: (id: string) => take(client.POST("/api/v1/channels/{channel_id}/identity-secret", ofChannel(id))),
+  dropSecret: (id: string) => take(client.DELETE("/api/v1/channels/{channel_id}/identity-secret", ofChannel(id))),
+};
+
 /** A mail's HTML, made safe by the hub, for a sandboxed frame. */
 export const mailHtmlUrl = (entryId: number, images: boolean) => `/api/v1/entries/${entryId}/mail/html?images=${String(images)}`;
 /** The mail as it came, to be saved. */

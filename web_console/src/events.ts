@@ -19,6 +19,7 @@ export type WebhookDelivery = Schemas["WebhookDelivery"];
 export type WebhookDeliveryDetails = Schemas["WebhookDeliveryDetails"];
 export type WebhookTest = Schemas["WebhookTest"];
 export type WebhookEventName = Schemas["Told"];
+export type ChatWidget = Schemas["ChatWidget"];
 export type AlertView = Schemas["AlertView"];
 export type AttachmentView = Schemas["AttachmentView"];
 export type BoardAgentView = Schemas["BoardAgentView"];

@@ -75,6 +75,7 @@ export const router = createRouter({
         { path: "roles/new", name: "admin-new-role", component: () => import("./views/AdminRole.vue") },
         { path: "roles/:roleId(\\d+)", name: "admin-role", component: () => import("./views/AdminRole.vue") },
         { path: "channels", name: "admin-channels", component: () => import("./views/AdminChannels.vue") },
+        { path: "channels/:channelId([a-z0-9-]+)/widget", name: "admin-widget", component: () => import("./views/AdminWidget.vue") },
         { path: "queues", name: "admin-queues", component: () => import("./views/AdminQueues.vue") },
         { path: "queues/new", name: "admin-new-queue", component: () => import("./views/AdminQueue.vue") },
         { path: "queues/:queueId(\\d+)", name: "admin-queue", component: () => import("./views/AdminQueue.vue") },

@@ -153,6 +153,8 @@ export function useWords() {
       case "task_done":
       case "task_dropped":
         return t(`task.line_${entry.happening}`, { who, title: String(entry.data["title"] ?? "") });
+      case "form":
+        return t("happening.form", { answers: String(entry.data["answers"] ?? "").replaceAll("\n", " · ") });
       case "setup_failed":
         return t("happening.setup_failed", { who, queue: String(queue ?? "") });
       case "placed":

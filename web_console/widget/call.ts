@@ -45,6 +45,7 @@ export class Call {
   since: number | null = null;
 
   private readonly url: string;
+  private readonly protocols: () => string[];
   private readonly language: string;
   private readonly sound: HTMLAudioElement;
   private readonly changed: () => void;
@@ -55,8 +56,9 @@ export class Call {
   private timer = 0;
 
   /** `sound` plays what the line says; `changed` is called after each change. */
-  constructor(base: string, channel: string, language: string, sound: HTMLAudioElement, changed: () => void) {
+  constructor(base: string, channel: string, protocols: () => string[], language: string, sound: HTMLAudioElement, changed: () => void) {
     this.url = `${base.replace(/^http/, "ws")}/chat/${encodeURIComponent(channel)}/call`;
+    this.protocols = protocols;
     this.language = language;
     this.sound = sound;
     this.changed = changed;
@@ -134,7 +136,7 @@ export class Call {
   }
 
   private connectSocket(opened: () => void): void {
-    const socket = (this.socket = new WebSocket(this.url));
+    const socket = (this.socket = new WebSocket(this.url, this.protocols()));
     socket.addEventListener("open", opened);
     socket.addEventListener("message", (event) => this.hear(event.data));
     socket.addEventListener("close", () => {

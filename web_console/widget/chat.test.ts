@@ -13,8 +13,10 @@ class Socket {
   onopen: (() => void) | null = null;
   onmessage: ((event: { data: string }) => void) | null = null;
   onclose: ((event: { code: number }) => void) | null = null;
-  constructor(url: string) {
+  readonly protocols: string[];
+  constructor(url: string, protocols: string[]) {
     this.url = url;
+    this.protocols = protocols;
     Socket.all.push(this);
   }
   send(text: string): void {
@@ -35,7 +37,9 @@ class Socket {
   }
 }
 
-const VISIT = { title: "", greeting: "", accent: "", online: true, text_limit: 4000, attachment_limit_bytes: 1, visitor: {} };
+const VISIT = { title: "", greeting: "", accent: "", online: true, text_limit: 4000, attachment_limit_bytes: 1, visitor: { token: "t", anonymous: "a" } };
+let visit: Record<string, unknown> = VISIT;
+let visits: { visitor?: string; identity?: string }[] = [];
 
 async function newest(): Promise<Socket> {
   await vi.advanceTimersByTimeAsync(1);
@@ -53,7 +57,12 @@ describe("the visitor's line", () => {
   beforeEach(() => {
     vi.useFakeTimers();
     vi.stubGlobal("WebSocket", Socket);
-    vi.stubGlobal("fetch", () => Promise.resolve(new Response(JSON.stringify(VISIT), { status: 200 })));
+    visit = VISIT;
+    visits = [];
+    vi.stubGlobal("fetch", (_: string, request: { body: string }) => {
+      visits.push(JSON.parse(request.body) as { visitor?: string });
+      return Promise.resolve(new Response(JSON.stringify(visit), { status: 200 }));
+    });
     Socket.all = [];
     localStorage.clear();
   });
@@ -94,7 +103,7 @@ describe("the visitor's line", () => {
     expect(it.line).toBe("broken");
     await vi.advanceTimersByTimeAsync(1_000);
     const second = await newest();
-    expect(second.url).toBe("wss://hub.example/chat/chat-demo?since=3");
+    expect(second.url).toBe("wss://hub.example/chat/chat-demo?lang=&since=3");
     second.say({ type: "history", entries: [], more: false });
     second.say({ type: "entry", entry });
     expect(it.list).toHaveLength(1);
@@ -153,7 +162,12 @@ describe("a survey", () => {
   beforeEach(() => {
     vi.useFakeTimers();
     vi.stubGlobal("WebSocket", Socket);
-    vi.stubGlobal("fetch", () => Promise.resolve(new Response(JSON.stringify(VISIT), { status: 200 })));
+    visit = VISIT;
+    visits = [];
+    vi.stubGlobal("fetch", (_: string, request: { body: string }) => {
+      visits.push(JSON.parse(request.body) as { visitor?: string });
+      return Promise.resolve(new Response(JSON.stringify(visit), { status: 200 }));
+    });
     Socket.all = [];
     localStorage.clear();
   });
@@ -192,5 +206,54 @@ describe("a survey", () => {
     socket.say({ type: "error", code: "survey_over", message: "This survey is over", survey_id: 7 });
     expect(it.scoreOf(7)).toBeNull();
     expect(it.notice).toBe("This survey is over");
+  });
+
+  it("offers its token to the socket alone, and keeps the anonymous one for the next time", async () => {
+    const first = chat();
+    first.connect();
+    const socket = await newest();
+    expect(socket.protocols).toEqual(["hub-chat", "t"]);
+    expect(socket.url).not.toContain("=t");
+    first.disconnect();
+    chat().connect();
+    await newest();
+    expect(visits.map((each) => each.visitor)).toEqual([undefined, "a"]);
+  });
+
+  it("asks the form before a request, and gets it back with what was wrong", async () => {
+    visit = { ...VISIT, form: { intro: "", fields: [{ name: "email", required: true, label: "", options: [] }], is_due: true } };
+    const asking = chat();
+    asking.connect();
+    const socket = await newest();
+    expect(asking.needsForm).toBe(false);
+    socket.say({ type: "history", entries: [], more: false });
+    expect(asking.needsForm).toBe(true);
+    asking.send("Hello", [], { email: "nobody" });
+    expect(asking.needsForm).toBe(false);
+    const [frame] = socket.sent.filter((each) => each.type === "message");
+    expect(frame).toMatchObject({ text: "Hello", form: { email: "nobody" } });
+    socket.say({ type: "error", code: "invalid", message: "", client_id: asking.pending[0]?.client_id ?? "", fields: { "form.email": "no" } });
+    expect(asking.pending).toEqual([]);
+    expect(asking.returned).toMatchObject({ text: "Hello", fields: ["email"], form: { email: "nobody" } });
+    asking.send("Hello", [], { email: "ani@shop.test" });
+    const id = asking.pending[0]?.client_id ?? "";
+    socket.say({ type: "ack", client_id: id, entry_id: 5, at: "2026-11-26T10:00:00Z" });
+    expect(asking.needsForm).toBe(false);
+    socket.say({ type: "state", waiting: false, resolved: true });
+    expect(asking.needsForm).toBe(true);
+  });
+
+  it("keeps apart what people wrote who share a browser, and is nobody's when the word is refused", async () => {
+    const word = (subject: string) => `h.${btoa(JSON.stringify({ sub: subject }))}.s`;
+    const ofAni = new Chat("https://hub.example", "chat-demo", () => undefined, word("ani"));
+    ofAni.send("mine", []);
+    expect(new Chat("https://hub.example", "chat-demo", () => undefined, word("bo")).pending).toEqual([]);
+    expect(chat().pending).toEqual([]);
+    visit = { ...VISIT, identity: { state: "refused", code: "expired", message: "over" } };
+    ofAni.connect();
+    await newest();
+    expect(visits[0]?.identity).toBe(word("ani"));
+    expect(ofAni.refusal?.code).toBe("expired");
+    expect(ofAni.pending).toEqual([]);
   });
 });

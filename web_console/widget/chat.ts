@@ -5,6 +5,7 @@
  * visitor's is shown at once and repeated, with the same client_id and in order, until the hub acknowledges it.
  */
 import {
+  type Answers,
   type Attachment,
   type ClientFrame,
   type Details,
@@ -28,6 +29,8 @@ const TYPING_TOLD_MS = 3_000;
 const NOTICE_SHOWN_MS = 8_000;
 /** What the hub could not take just now is said again after so long. */
 const RESEND_MS = 3_000;
+/** What a visit said is looked up again after so long. */
+const REFRESH_MS = 30_000;
 const CLOSE_NO_VISITOR = 4401;
 const CLOSE_ORIGIN = 4403;
 const CLOSE_NO_CHANNEL = 4404;
@@ -49,6 +52,25 @@ export class UploadRefused extends Error {
   }
 }
 
+/** Why a message for later was not taken: the hub's code, and the names of faulty fields. */
+export class LeaveRefused extends Error {
+  readonly code: string;
+  readonly fields: readonly string[];
+  constructor(code: string, fields: readonly string[]) {
+    super(code);
+    this.code = code;
+    this.fields = fields;
+  }
+}
+
+/** A first message whose form the hub did not take, to be mended. */
+export interface Returned {
+  text: string;
+  attachments: Attachment[];
+  form: Answers;
+  fields: readonly string[];
+}
+
 export class Chat {
   visit: Visit | null = null;
   line: Line = "idle";
@@ -64,12 +86,21 @@ export class Chat {
   typingName: string | null = null;
   /** What went wrong with something that is not a message, in the hub's words. */
   notice: string | null = null;
+  returned: Returned | null = null;
+  /** The page's word that somebody is signed in was not taken, and why. */
+  refusal: { code: string; message: string } | null = null;
 
   private readonly base: string;
   private readonly channel: string;
-  private readonly key: string;
+  private readonly language: string;
   private readonly changed: (fresh: Entry[]) => void;
-  private readonly unsent: UnsentQueue;
+  private readonly root: string;
+  private identity: string | null;
+  private token = "";
+  private visitedAt = 0;
+  // What this browser keeps is of one person: of whoever is signed in on the page, or of nobody in particular.
+  private key!: string;
+  private unsent!: UnsentQueue;
   private entries = new Map<number, Entry>();
   private socket: WebSocket | null = null;
   private ready = false;
@@ -80,19 +111,29 @@ export class Chat {
   private resendTimer = 0;
   private lastHeard = 0;
   private lastTyping = 0;
-  private readThrough: number;
+  private readThrough = 0;
   private receivedThrough = 0;
   private reading = false;
   private details: Details | null = null;
   private useSince = true;
-  private scores: Record<string, Score>;
+  private scores: Record<string, Score> = {};
 
-  /** `changed` is called after each change; `fresh` are the company's entries that were not known before. */
-  constructor(base: string, channel: string, changed: (fresh: Entry[]) => void) {
+  /** `changed` is called after each change; `fresh` are the company's entries that were not known before. `identity`: the page's
+   *  signed word that somebody is signed in there. */
+  constructor(base: string, channel: string, changed: (fresh: Entry[]) => void, identity: string | null = null, language = "") {
     this.base = base;
     this.channel = channel;
     this.changed = changed;
-    this.key = `hub-chat ${base} ${channel}`;
+    this.identity = identity;
+    this.language = language;
+    this.root = `hub-chat ${base} ${channel}`;
+    this.openDrawer();
+  }
+
+  private openDrawer(): void {
+    const subject = this.identity === null ? "" : subjectOf(this.identity);
+    this.key = subject ? `${this.root} #${subject}` : this.root;
+    this.entries.clear();
     this.unsent = new UnsentQueue(`${this.key} unsent`);
     this.readThrough = recall<number>(`${this.key} read`) ?? 0;
     this.scores = recall<Record<string, Score>>(`${this.key} scores`) ?? {};
@@ -113,6 +154,23 @@ export class Chat {
 
   get list(): Entry[] {
     return [...this.entries.values()].sort((a, b) => a.id - b.id);
+  }
+
+  /** The next message begins a request, and the channel asks something first. */
+  get needsForm(): boolean {
+    const form = this.visit?.form;
+    if (!form || !this.ready) return false;
+    return this.returned !== null || (!this.pending.length && (this.resolved || !this.entries.size) && form.fields.length > 0);
+  }
+
+  /** Nobody is there: a message is left for later instead. */
+  get takesMail(): boolean {
+    return !!this.visit?.offline?.is_due && this.line === "open" && !this.pending.length;
+  }
+
+  /** Offered to a socket: what is spoken, and who speaks. */
+  get protocols(): string[] {
+    return ["hub-chat", this.token];
   }
 
   get pending(): readonly Unsent[] {
@@ -137,6 +195,13 @@ export class Chat {
     void this.open();
   }
 
+  /** As if the hub had said so: for a window that is only looked at. */
+  pretend(visit: Visit): void {
+    this.visit = visit;
+    this.line = "open";
+    this.ready = this.wasOpen = true;
+  }
+
   disconnect(): void {
     clearTimeout(this.retryTimer);
     this.drop();
@@ -154,8 +219,9 @@ export class Chat {
     }
   }
 
-  send(text: string, attachments: Attachment[]): void {
-    const item: Unsent = { client_id: newId(), text, attachments, at: new Date().toISOString() };
+  send(text: string, attachments: Attachment[], form?: Answers): void {
+    const item: Unsent = { client_id: newId(), text, attachments, at: new Date().toISOString(), ...(form ? { form } : {}) };
+    this.returned = null;
     this.unsent.add(item);
     this.lastTyping = 0;
     this.notice = null;
@@ -186,7 +252,7 @@ export class Chat {
     this.details = details;
     this.notice = null;
     if (this.ready) this.tellDetails();
-    if (this.visit && details.name) this.visit.visitor = { name: details.name };
+    if (this.visit && details.name) this.visit.visitor.name = details.name;
     this.changed([]);
   }
 
@@ -218,13 +284,46 @@ export class Chat {
     this.changed([]);
   }
 
+  /** Leaves a message that is answered by mail; the address it goes to. Raises LeaveRefused. `id` makes it once only. */
+  async leave(id: string, text: string, form: Answers): Promise<string> {
+    let answer: Response;
+    try {
+      const body = JSON.stringify({ client_id: id, text, form, language: this.language });
+      answer = await this.postJson("/offline", body);
+    } catch {
+      throw new LeaveRefused("network", []);
+    }
+    const told = (await answer.json().catch(() => ({}))) as { address?: string; code?: string; fields?: Record<string, string> };
+    if (!answer.ok) throw new LeaveRefused(told.code ?? "network", Object.keys(told.fields ?? {}).map((name) => name.replace("form.", "")));
+    return told.address ?? "";
+  }
+
+  /** What was filled in last in this browser, to be offered again. */
+  get filled(): Answers {
+    return recall<Answers>(`${this.key} form`) ?? {};
+  }
+
+  set filled(answers: Answers) {
+    const { name, email, phone } = answers;
+    remember(`${this.key} form`, { ...(name ? { name } : {}), ...(email ? { email } : {}), ...(phone ? { phone } : {}) });
+  }
+
+  /** Whether anybody is there may have changed since the panel was closed. */
+  async refresh(): Promise<void> {
+    if (!this.visit?.offline || this.line !== "open" || Date.now() - this.visitedAt < REFRESH_MS) return;
+    const answer = await this.callVisit().catch(() => null);
+    if (!answer?.ok) return;
+    this.visit = (await answer.json()) as Visit;
+    this.changed([]);
+  }
+
   /** Raises UploadRefused with the hub's code and words, or with code "network". */
   async upload(file: Blob, name: string): Promise<Attachment> {
     const form = new FormData();
     form.append("file", file, name);
     let answer: Response;
     try {
-      answer = await fetch(this.address("/attachments"), { method: "POST", body: form, credentials: "include" });
+      answer = await fetch(this.address("/attachments"), { method: "POST", body: form, headers: { "X-Hub-Visitor": this.token } });
     } catch {
       throw new UploadRefused("network", "");
     }
@@ -251,26 +350,22 @@ export class Chat {
 
   private async open(): Promise<void> {
     try {
-      const answer = await fetch(this.address("/visit"), {
-        method: "POST",
-        body: "{}",
-        headers: { "Content-Type": "application/json" },
-        credentials: "include",
-      });
+      const answer = await this.callVisit();
       if (answer.status === 404 || answer.status === 403) {
         this.line = "unavailable";
         this.changed([]);
         return;
       }
       if (!answer.ok) throw new Error(String(answer.status));
-      this.visit = (await answer.json()) as Visit;
+      this.takeVisit((await answer.json()) as Visit);
     } catch {
       this.fail();
       return;
     }
     if (this.line !== "connecting") return;
     const last = this.useSince ? this.lastId() : 0;
-    const socket = new WebSocket(this.address(last ? `?since=${last}` : "").replace(/^http/, "ws"));
+    const query = `?lang=${this.language}${last ? `&since=${last}` : ""}`;
+    const socket = new WebSocket(this.address(query).replace(/^http/, "ws"), this.protocols);
     this.socket = socket;
     let opened = false;
     socket.onopen = () => {
@@ -296,6 +391,30 @@ export class Chat {
       if (!opened || event.code === CLOSE_NO_VISITOR) this.useSince = false;
       this.fail();
     };
+  }
+
+  private postJson(path: string, body: string): Promise<Response> {
+    const headers = { "Content-Type": "application/json", ...(this.token ? { "X-Hub-Visitor": this.token } : {}) };
+    return fetch(this.address(path), { method: "POST", body, headers });
+  }
+
+  private callVisit(): Promise<Response> {
+    const visitor = recall<string>(`${this.root} token`);
+    this.visitedAt = Date.now();
+    return this.postJson("/visit", JSON.stringify({ ...(visitor ? { visitor } : {}), ...(this.identity ? { identity: this.identity } : {}) }));
+  }
+
+  private takeVisit(visit: Visit): void {
+    this.visit = visit;
+    this.token = visit.visitor.token;
+    remember(`${this.root} token`, visit.visitor.anonymous);
+    if (visit.identity?.state === "refused" && this.identity !== null) {
+      // From here on as nobody in particular: nothing of whoever was signed in stays on the screen.
+      this.identity = null;
+      this.refusal = visit.identity;
+      this.useSince = false;
+      this.openDrawer();
+    }
   }
 
   private fail(): void {
@@ -334,7 +453,7 @@ export class Chat {
 
   private post(item: Unsent): void {
     const ids = item.attachments.map((attachment) => attachment.id);
-    this.say({ type: "message", client_id: item.client_id, text: item.text, attachment_ids: ids });
+    this.say({ type: "message", client_id: item.client_id, text: item.text, attachment_ids: ids, ...(item.form ? { form: item.form } : {}) });
   }
 
   private postAll(): void {
@@ -372,6 +491,8 @@ export class Chat {
         this.tellRead();
         break;
       case "entry":
+        // Whoever writes begins or opens again, whatever else the hub says of it.
+        if (frame.entry.direction === "in" && !this.entries.has(frame.entry.id)) this.resolved = false;
         this.take(frame.entry, fresh);
         this.tellRead();
         break;
@@ -406,6 +527,7 @@ export class Chat {
       }
       case "error":
         if (frame.survey_id !== undefined) this.hearScoreError(frame.survey_id, frame.code);
+        if (this.hearFormError(frame.client_id ?? null, frame.fields ?? {})) break;
         if (frame.fields?.["phone"] !== undefined) this.phoneRefused = true;
         else this.hearError(frame.code, frame.message, frame.client_id ?? null);
         break;
@@ -429,6 +551,7 @@ export class Chat {
   private acknowledge(clientId: string, entryId: number, at: string): void {
     const item = this.unsent.find(clientId);
     if (!item) return;
+    this.resolved = false;
     if (!this.entries.has(entryId)) {
       const { text, attachments } = item;
       this.take({ id: entryId, direction: "in", author: "", text, at, attachments, client_id: clientId }, []);
@@ -439,6 +562,17 @@ export class Chat {
   private hearScoreError(surveyId: number, code: string): void {
     if (!TRANSIENT.has(code)) this.keepScore(surveyId, null);
     else window.setTimeout(() => this.ready && this.tellScores(), RESEND_MS);
+  }
+
+  /** The form of a first message is faulty, or there was none: back it goes to where it was filled in. */
+  private hearFormError(clientId: string | null, faults: Record<string, string>): boolean {
+    const fields = Object.keys(faults).filter((name) => name.startsWith("form."));
+    const item = clientId === null ? undefined : this.unsent.find(clientId);
+    if (!item || !fields.length || !this.visit?.form) return false;
+    this.unsent.remove(item.client_id);
+    const { text, attachments, form } = item;
+    this.returned = { text, attachments, form: form ?? this.filled, fields: fields.map((name) => name.slice(5)) };
+    return true;
   }
 
   private hearError(code: string, message: string, clientId: string | null): void {
@@ -500,8 +634,18 @@ export class Chat {
   }
 }
 
+/** Whose the page says the word is; the hub alone can tell whether it is true. "" where it is none at all. */
+function subjectOf(identity: string): string {
+  try {
+    const payload = (identity.split(".")[1] ?? "").replace(/-/g, "+").replace(/_/g, "/");
+    return String((JSON.parse(atob(payload)) as { sub?: unknown }).sub ?? "");
+  } catch {
+    return "";
+  }
+}
+
 /** crypto.randomUUID exists only on secure pages; this works on any. */
-function newId(): string {
+export function newId(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

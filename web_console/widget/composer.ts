@@ -76,6 +76,14 @@ export class Composer {
     this.field.focus({ preventScroll: true });
   }
 
+  /** What was written here, to go on with it in a form. */
+  take(): string {
+    const { value } = this.field;
+    this.field.value = "";
+    this.refresh();
+    return value;
+  }
+
   addFiles(files: Iterable<File>): void {
     for (const file of files) this.add(file);
     this.refresh();

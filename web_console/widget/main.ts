@@ -3,21 +3,26 @@
  *
  *   <script src="https://hub.example/widget.js" data-channel="chat-demo" async></script>
  *
- * Optional on the tag: data-lang ("hy"), data-accent ("#0f766e"), data-open. The page keeps its strict
- * Content-Security-Policy: no inline style, no inline script, no markup from text; it needs connect-src and img-src for
- * the hub, and img-src blob: for previews. Everything lives in a shadow tree, so the page's styles and ours do not meet.
+ * Optional on the tag: data-lang ("hy"), data-accent ("#0f766e"), data-open, data-identity (the signed word of the page's own server
+ * that somebody is signed in there; `element.identify(word)` says it later, or anew, and "" that they signed out). A word that the hub
+ * does not take is told by the event "hub-chat-identity" of the element, with its code and reason, and by the browser's console.
+ *
+ * The page keeps its strict Content-Security-Policy: no inline style, no inline script, no markup from text; it needs script-src,
+ * connect-src and img-src for the hub, and img-src blob: for previews. Everything lives in a shadow tree, so the page's styles and
+ * ours do not meet. No cookies: what the browser must remember lies in the page's own storage.
  *
  * Nothing is asked of the hub until the visitor opens the panel, unless this browser has talked here before.
  */
 import { Call, canCall } from "./call";
 import { CallBar } from "./callBar";
-import { Chat } from "./chat";
+import { Chat, LeaveRefused, newId } from "./chat";
 import { Composer } from "./composer";
 import { detailsForm } from "./details";
 import { icon, make } from "./dom";
+import { Form } from "./form";
 import { Log } from "./log";
-import { PlaceBar } from "./place";
-import type { Entry } from "./protocol";
+import { PlaceBar, moment } from "./place";
+import type { Entry, Visit } from "./protocol";
 import { playSound } from "./sound";
 import { applyAccent, applyStyle } from "./style";
 import { recall, remember } from "./unsent";
@@ -46,7 +51,11 @@ class HubChat extends HTMLElement {
   private drop!: HTMLElement;
   private detailsButton!: HTMLButtonElement;
   private soundButton!: HTMLButtonElement;
-  private form: HTMLFormElement | null = null;
+  private form: Form | null = null;
+  // What stands in the place of the conversation: a form before it, one for when nobody is there, or thanks for that.
+  private asked: { kind: "form" | "offline"; element: HTMLElement; form: Form | null; returned: unknown } | null = null;
+  private word!: HTMLElement;
+  private toldRefusal: unknown = null;
   private thanks: string | null = null;
   private readonly wake = (): void => this.chat?.wake();
   private readonly seen = (): void => {
@@ -66,9 +75,10 @@ class HubChat extends HTMLElement {
     const language = chooseLanguage(wished.filter((tag): tag is string => !!tag));
     this.words = wordsOf(language);
     this.lang = language;
-    const chat = (this.chat = new Chat(base, channel, (fresh) => this.render(fresh)));
+    const chat = (this.chat = new Chat(base, channel, (fresh) => this.render(fresh), this.getAttribute("identity"), language));
     this.build(chat, language);
     applyAccent(this, this.getAttribute("accent"));
+    if (this.hasAttribute("preview")) return;
     addEventListener("online", this.wake);
     document.addEventListener("visibilitychange", this.seen);
     if (this.hasAttribute("open")) this.open();
@@ -80,6 +90,32 @@ class HubChat extends HTMLElement {
     document.removeEventListener("visibilitychange", this.seen);
     this.line?.hangUp();
     this.chat?.disconnect();
+  }
+
+  /** Says who is signed in on the page: the signed word of its own server; "": nobody any more. */
+  identify(word: string): void {
+    if (word === (this.getAttribute("identity") ?? "")) return;
+    if (word) this.setAttribute("identity", word);
+    else this.removeAttribute("identity");
+    if (!this.chat) return;
+    const wasOpen = this.isOpen;
+    this.disconnectedCallback();
+    this.chat = this.form = this.asked = null;
+    this.shadowRoot?.replaceChildren();
+    this.connectedCallback();
+    if (wasOpen) this.open();
+  }
+
+  /** Shows how a window that is set up like this looks; only of an element that is a `preview`. */
+  preview(visit: Visit, shows: "chat" | "form" | "offline"): void {
+    const chat = this.chat;
+    if (!chat || !this.hasAttribute("preview")) return;
+    chat.pretend({ ...visit, form: shows === "form" ? visit.form : null, offline: shows === "offline" ? visit.offline : null });
+    this.unask();
+    this.panel.hidden = this.launcher.hidden = false;
+    this.panel.inert = this.launcher.inert = true;
+    this.render([]);
+    this.log.render();
   }
 
   /** Calls the company, as the button does, if it can be called; at once, or when the hub has said so. */
@@ -101,16 +137,24 @@ class HubChat extends HTMLElement {
     this.panel.hidden = false;
     this.launcher.hidden = true;
     this.chat.connect();
+    void this.chat.refresh();
     this.seen();
     this.render([]);
     this.log.toEnd();
-    this.composer.focus();
+    this.focusIn();
+  }
+
+  private focusIn(): void {
+    if (this.asked?.form) this.asked.form.focus();
+    else if (this.asked) this.panel.querySelector<HTMLElement>("header .icon:last-child")?.focus();
+    else this.composer.focus();
   }
 
   close(): void {
     if (!this.chat) return;
     this.wantsCall = false;
     this.showDetails(false);
+    if (this.asked?.form === null) this.unask();
     this.panel.hidden = true;
     this.launcher.hidden = false;
     this.seen();
@@ -122,10 +166,12 @@ class HubChat extends HTMLElement {
     const root = this.shadowRoot ?? this.attachShadow({ mode: "open" });
     applyStyle(root);
     this.badge = make("span", { class: "badge", hidden: true });
+    this.word = make("span", { class: "word", dir: "auto", hidden: true });
     this.launcher = make(
       "button",
       { class: "launcher", type: "button", "aria-haspopup": "dialog", "data-testid": "chat-launcher", onclick: () => this.open() },
       icon("chat"),
+      this.word,
       this.badge,
     );
     this.avatar = make("div", { class: "avatar", "aria-hidden": "true" });
@@ -153,7 +199,7 @@ class HubChat extends HTMLElement {
     this.log = new Log(chat, words, language);
     this.place = new PlaceBar(chat, words, language);
     const sound = make("audio", { autoplay: true });
-    this.line = new Call(chat.server, chat.channelId, language, sound, () => this.showCall());
+    this.line = new Call(chat.server, chat.channelId, () => chat.protocols, language, sound, () => this.showCall());
     this.callBar = new CallBar(this.line, words, language, () => this.call());
     this.callButton = make(
       "button",
@@ -194,11 +240,13 @@ class HubChat extends HTMLElement {
     const words = this.words;
     const { visit, agent, unread } = chat;
     if (visit && !this.hasAttribute("accent")) applyAccent(this, visit.accent);
+    if (visit?.widget) this.look(visit.widget);
+    this.tellRefusal(chat);
     const title = visit?.title || words.open;
     this.titleText.textContent = title;
     this.avatar.textContent = initials(agent ?? title);
     this.avatar.classList.toggle("here", agent !== null || (visit?.online ?? false));
-    const sub = agent ? fill(words.serving, { name: agent }) : visit ? (visit.online ? words.online : words.away) : "";
+    const sub = agent ? fill(words.serving, { name: agent }) : visit ? (visit.online ? words.online : chat.takesMail ? "" : words.away) : "";
     const said = this.thanks ?? sub;
     if (this.subText.textContent !== said) this.subText.textContent = said;
 
@@ -217,10 +265,109 @@ class HubChat extends HTMLElement {
     this.callIfWanted();
     this.showCall();
     if (this.isOpen) {
+      this.ask(chat);
       this.place.render();
       this.log.render();
     }
     if (fresh.length && chat.wasOpen && unread > 0 && recall<boolean>(SOUND_KEY) === true) playSound();
+  }
+
+  private look({ position, scheme, launcher }: Visit["widget"]): void {
+    this.setAttribute("side", position);
+    this.setAttribute("scheme", scheme);
+    this.word.textContent = launcher;
+    this.word.hidden = launcher === "";
+    this.launcher.classList.toggle("worded", launcher !== "");
+  }
+
+  private tellRefusal(chat: Chat): void {
+    const { refusal } = chat;
+    if (refusal === null || refusal === this.toldRefusal) return;
+    this.toldRefusal = refusal;
+    // For whoever builds the page: a visitor sees nothing of it.
+    // eslint-disable-next-line no-console
+    console.warn(`hub-chat: identity refused (${refusal.code}): ${refusal.message}`);
+    this.dispatchEvent(new CustomEvent("hub-chat-identity", { detail: refusal, bubbles: true }));
+  }
+
+  /** Puts in the place of the conversation what has to be filled in first, or takes it away again. */
+  private ask(chat: Chat): void {
+    // While the line is down, what is being filled in stays.
+    if (this.form || chat.line !== "open") return;
+    const kind = chat.takesMail ? "offline" : chat.needsForm ? "form" : null;
+    // Thanks for a message that was left stay until the panel is closed.
+    if (this.asked && (this.asked.form === null || (this.asked.kind === kind && this.asked.returned === chat.returned))) return;
+    const had = this.asked !== null;
+    this.unask();
+    if (kind !== null) {
+      const form = kind === "form" ? this.formBefore(chat) : this.formForLater(chat);
+      this.asked = { kind, element: form.element, form, returned: chat.returned };
+      // What was written while the line was not open yet is not lost.
+      this.main.replaceWith(form.element);
+      if (!this.hasAttribute("preview")) form.focus();
+    } else if (had) this.composer.focus();
+  }
+
+  private unask(): void {
+    this.asked?.element.replaceWith(this.main);
+    this.asked = null;
+  }
+
+  private formBefore(chat: Chat): Form {
+    const { words } = this;
+    const asked = chat.visit?.form;
+    const { returned } = chat;
+    const shape = {
+      title: words.formTitle,
+      intro: asked?.intro || chat.visit?.greeting || "",
+      fields: asked?.fields ?? [],
+      text: returned?.text ?? this.composer.take(),
+      filled: returned?.form ?? { name: chat.visit?.visitor.name ?? "", ...chat.filled },
+      submit: words.start,
+      ...(returned ? { faults: returned.fields } : {}),
+    };
+    return new Form(words, shape, (answers, text) => {
+      chat.filled = answers;
+      this.unask();
+      chat.send(text, returned?.attachments ?? [], answers);
+      this.log.toEnd();
+      this.composer.focus();
+    });
+  }
+
+  private formForLater(chat: Chat): Form {
+    const { words } = this;
+    const offline = chat.visit?.offline;
+    const id = newId();
+    const opens = chat.visit?.opens_at;
+    const shape = {
+      title: words.offlineTitle,
+      intro: offline?.text || [opens ? fill(words.opens, { time: moment(opens, this.lang, Date.now()) }) : "", words.offlineText].filter(Boolean).join(" "),
+      fields: offline?.fields ?? [],
+      text: this.composer.take(),
+      filled: { name: chat.visit?.visitor.name ?? "", ...chat.filled },
+      submit: words.leave,
+    };
+    const form = new Form(words, shape, (answers, text) => {
+      chat.filled = answers;
+      form.wait(true);
+      chat.leave(id, text, answers).then(
+        (email) => this.thank(email),
+        (error: unknown) => {
+          const refused = error instanceof LeaveRefused ? error : new LeaveRefused("network", []);
+          form.refuse(refused.fields, refused.code === "too_many" ? words.tooMany : words.notSent);
+        },
+      );
+    });
+    return form;
+  }
+
+  private thank(email: string): void {
+    if (!this.asked) return;
+    const element = make("div", { class: "left", role: "status", tabindex: "-1", "data-testid": "chat-left" }, icon("tick"), fill(this.words.left, { email }));
+    this.asked.element.replaceWith(element);
+    this.asked = { ...this.asked, element, form: null };
+    element.focus();
   }
 
   private showCall(): void {
@@ -239,7 +386,7 @@ class HubChat extends HTMLElement {
     this.launcher.title = what;
     if (this.hasAttribute("calling") !== isCalling) {
       this.toggleAttribute("calling", isCalling);
-      this.launcher.replaceChildren(icon(isCalling ? "phone" : "chat"), this.badge);
+      this.launcher.replaceChildren(icon(isCalling ? "phone" : "chat"), this.word, this.badge);
     }
   }
 
@@ -257,14 +404,14 @@ class HubChat extends HTMLElement {
         }, 4_000);
         this.render([]);
       });
-      this.main.replaceWith(this.form);
-      this.form.querySelector("input")?.focus();
+      (this.asked?.element ?? this.main).replaceWith(this.form.element);
+      this.form.focus();
     } else {
-      this.form?.replaceWith(this.main);
+      this.form?.element.replaceWith(this.asked?.element ?? this.main);
       this.form = null;
       this.render([]);
       this.log.toEnd();
-      if (this.isOpen) this.composer.focus();
+      if (this.isOpen) this.focusIn();
     }
   }
 
@@ -292,7 +439,7 @@ class HubChat extends HTMLElement {
       return;
     }
     if (event.key !== "Tab") return;
-    const stops = [...this.panel.querySelectorAll<HTMLElement>("button, a[href], input:not([hidden]), textarea, [tabindex='0']")];
+    const stops = [...this.panel.querySelectorAll<HTMLElement>("button, a[href], input:not([hidden]), select, textarea, [tabindex='0']")];
     const open = stops.filter((element) => element.offsetParent !== null && !(element as HTMLButtonElement).disabled);
     const [first, last] = [open[0], open[open.length - 1]];
     const at = this.shadowRoot?.activeElement;
@@ -336,7 +483,7 @@ if (!customElements.get("hub-chat")) customElements.define("hub-chat", HubChat);
 
 const script = document.currentScript;
 if (script instanceof HTMLScriptElement) {
-  const { channel, lang, accent, open } = script.dataset;
+  const { channel, lang, accent, open, identity } = script.dataset;
   const server = new URL(script.src, location.href).origin;
   const mount = (): void => {
     if (!channel || document.querySelector(`hub-chat[channel="${CSS.escape(channel)}"]`)) return;
@@ -345,6 +492,7 @@ if (script instanceof HTMLScriptElement) {
     element.setAttribute("server", server);
     if (lang) element.setAttribute("lang", lang);
     if (accent) element.setAttribute("accent", accent);
+    if (identity) element.setAttribute("identity", identity);
     if (open !== undefined) element.setAttribute("open", "");
     document.body.append(element);
   };

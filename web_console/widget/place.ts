@@ -116,7 +116,7 @@ function length(seconds: number, words: Words): string {
 }
 
 /** The time today, else with its day. */
-function moment(at: string, language: string, now: number): string {
+export function moment(at: string, language: string, now: number): string {
   const isToday = new Date(at).toDateString() === new Date(now).toDateString();
   const day: Intl.DateTimeFormatOptions = isToday ? {} : { weekday: "long", day: "numeric", month: "long" };
   return new Intl.DateTimeFormat(language, { ...day, hour: "numeric", minute: "2-digit" }).format(new Date(at));

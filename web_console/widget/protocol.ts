@@ -2,9 +2,10 @@
  * What the widget and hub/web/chat_socket.py say to each other. Frames are JSON text; unknown types are ignored, so that
  * a newer hub may say more.
  *
- *   POST /chat/{channel}/visit         {}             → Visit, and the visitor's signed cookie
- *   WS   /chat/{channel}?since=ENTRY                   history, then whatever happens
- *   POST /chat/{channel}/attachments   multipart file → Attachment
+ *   POST /chat/{channel}/visit         {visitor?, identity?}            → Visit, and in it the visitor's signed token
+ *   WS   /chat/{channel}?since=ENTRY   the token as a subprotocol       → history, then whatever happens
+ *   POST /chat/{channel}/attachments   multipart file, x-hub-visitor    → Attachment
+ *   POST /chat/{channel}/offline       {client_id, text, form, language} → {address}
  */
 
 export interface Visit {
@@ -15,10 +16,28 @@ export interface Visit {
   online: boolean;
   text_limit: number | null;
   attachment_limit_bytes: number | null;
-  visitor: { name?: string | null };
+  visitor: { name?: string | null; token: string; anonymous: string };
+  /** What came of the page's word that somebody is signed in; null: it gave none. */
+  identity: { state: "known" } | { state: "refused"; code: string; message: string } | null;
+  widget: { position: "right" | "left"; scheme: "auto" | "light" | "dark"; launcher: string };
+  /** What is asked before a request; `is_due`: the next message begins one. */
+  form: { intro: string; fields: Asked[]; is_due: boolean } | null;
+  /** What stands in the chat's place while nobody is there. */
+  offline: { text: string; fields: Asked[]; is_due: boolean } | null;
+  opens_at: string | null;
   /** How the visitor may call from the page; null: not at all. */
   calls: { title: string; ice_servers: RTCIceServer[] } | null;
 }
+
+export interface Asked {
+  name: "name" | "email" | "phone" | "topic" | "question";
+  required: boolean;
+  label: string;
+  options: readonly string[];
+}
+
+/** What a form was answered, by the fields' names. */
+export type Answers = Record<string, string>;
 
 export interface Attachment {
   id: number;
@@ -82,7 +101,7 @@ export type ServerFrame =
   | { type: "pong" };
 
 export type ClientFrame =
-  | { type: "message"; client_id: string; text: string; attachment_ids: number[] }
+  | { type: "message"; client_id: string; text: string; attachment_ids: number[]; form?: Answers }
   | { type: "received"; through: number }
   | { type: "read"; through: number }
   | { type: "typing" }

@@ -2,21 +2,24 @@
  * The widget's looks, in its shadow tree alone: a constructable style sheet, so a page's strict style-src needs no
  * exception. `--accent` and `--on-accent` are set on the host from the channel's settings.
  */
+import { readable, textOn } from "./contrast";
+
+const DARK = `
+  --paper: #171b1a; --soft: #222826; --ink: #e9eeec; --quiet: #9aa6a2; --rule: #2c3431; --bad: #f97066; --link: var(--link-dark, #5fb7ae);
+  --notice: #3a2c0c; --on-notice: #f8d68a;
+  --shadow: 0 0 0 1px rgb(255 255 255 / .06), 0 16px 48px -8px rgb(0 0 0 / .6); color-scheme: dark;`;
 const CSS = `
 :host {
   --accent: #0f766e; --on-accent: #fff;
-  --paper: #fff; --soft: #f4f5f4; --ink: #1b1f1e; --quiet: #5f6a67; --rule: #e4e7e5; --bad: #b42318; --link: var(--accent);
+  --paper: #fff; --soft: #f4f5f4; --ink: #1b1f1e; --quiet: #5f6a67; --rule: #e4e7e5; --bad: #b42318; --link: var(--link-light, #0f766e);
+  --notice: #fef6e7; --on-notice: #7a4a00;
   --shadow: 0 1px 2px rgb(16 24 22 / .06), 0 12px 40px -8px rgb(16 24 22 / .22);
   all: initial; position: fixed; z-index: 2147483000; inset: auto 0 0 auto;
   font: 15px/1.45 ui-sans-serif, system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "Noto Sans Armenian", "Noto Sans Georgian", sans-serif;
   color: var(--ink); color-scheme: light; -webkit-text-size-adjust: 100%;
 }
-@media (prefers-color-scheme: dark) {
-  :host {
-    --paper: #171b1a; --soft: #222826; --ink: #e9eeec; --quiet: #9aa6a2; --rule: #2c3431; --bad: #f97066; --link: color-mix(in srgb, var(--accent) 50%, white);
-    --shadow: 0 0 0 1px rgb(255 255 255 / .06), 0 16px 48px -8px rgb(0 0 0 / .6); color-scheme: dark;
-  }
-}
+@media (prefers-color-scheme: dark) { :host(:not([scheme=light])) { ${DARK} } }
+:host([scheme=dark]) { ${DARK} }
 :host([hidden]) { display: none }
 *, *::before, *::after { box-sizing: border-box }
 button, input, textarea { font: inherit; color: inherit; margin: 0 }
@@ -30,6 +33,9 @@ svg { display: block; width: 20px; height: 20px; fill: none; stroke: currentColo
   width: 56px; height: 56px; border-radius: 50%; display: grid; place-items: center;
   background: var(--accent); color: var(--on-accent); box-shadow: var(--shadow); transition: transform .16s ease;
 }
+.launcher.worded { width: auto; max-width: calc(100vw - 40px); border-radius: 28px; padding: 0 22px 0 18px; display: flex; align-items: center; gap: 10px; font-weight: 650 }
+.launcher .word { overflow: hidden; text-overflow: ellipsis; white-space: nowrap }
+:host([side=left]) .launcher, :host([side=left]) .panel { right: auto; left: max(20px, env(safe-area-inset-left)); transform-origin: bottom left }
 .launcher:hover { transform: translateY(-2px) }
 .launcher svg { width: 26px; height: 26px }
 :host([calling]) .launcher { background: #15803d; color: #fff }
@@ -58,11 +64,11 @@ header { display: flex; align-items: center; gap: 12px; padding: 14px 10px 14px 
 .avatar.here::after { background: #4ade80 }
 .who { flex: 1; min-width: 0 }
 .title { font-weight: 650; white-space: nowrap; overflow: hidden; text-overflow: ellipsis }
-.sub { font-size: 12.5px; opacity: .9; line-height: 1.3 }
+.sub { font-size: 12.5px; line-height: 1.3 }
 .icon { width: 36px; height: 36px; border-radius: 10px; display: grid; place-items: center; flex: none }
 header .icon:hover, header .icon[aria-pressed=true], header .icon[aria-expanded=true] { background: color-mix(in srgb, var(--on-accent) 16%, transparent) }
 header :focus-visible { outline-color: var(--on-accent); outline-offset: -2px }
-.line { padding: 7px 18px; font-size: 13px; background: #fef6e7; color: #7a4a00; display: flex; gap: 8px; align-items: center }
+.line { padding: 7px 18px; font-size: 13px; background: var(--notice); color: var(--on-notice); display: flex; gap: 8px; align-items: center }
 .line::before { content: ""; width: 12px; height: 12px; border-radius: 50%; border: 2px solid currentColor; border-right-color: transparent; animation: turn 1s linear infinite; flex: none }
 .line.still::before { display: none }
 @keyframes turn { to { transform: rotate(1turn) } }
@@ -149,22 +155,37 @@ form { flex: 1; padding: 20px 18px; overflow-y: auto; display: flex; flex-direct
 form h2 { font-size: 17px; font-weight: 650; margin: 0 }
 form p { margin: -8px 0 0; color: var(--quiet); font-size: 13.5px }
 form label { display: grid; gap: 5px; font-size: 13px; font-weight: 550 }
-form input { border: 1px solid var(--rule); background: var(--paper); border-radius: 10px; padding: 10px 12px; font-size: 15px; font-weight: 400; width: 100% }
-form input:focus { outline: 2px solid var(--accent); outline-offset: -1px; border-color: transparent }
+form small { font-weight: 400; color: var(--quiet) }
+form input, form select, form textarea { border: 1px solid var(--quiet); background: var(--paper); border-radius: 10px; padding: 10px 12px; font-size: 15px; font-weight: 400; width: 100% }
+form textarea { max-height: none; resize: vertical }
+form select {
+  appearance: none; cursor: pointer; color: inherit; padding-inline-end: 36px; background-repeat: no-repeat; background-size: 6px 6px;
+  background-image: linear-gradient(45deg, transparent 50%, currentColor 50%), linear-gradient(135deg, currentColor 50%, transparent 50%);
+  background-position: right 18px center, right 12px center;
+}
+form input:focus, form select:focus, form textarea:focus { outline: 2px solid var(--link); outline-offset: -1px; border-color: transparent }
+form [aria-invalid] { border-color: var(--bad) }
 form .bad { font-weight: 400; color: var(--bad); font-size: 12.5px }
 form .buttons { display: flex; gap: 10px; margin-top: 4px }
 form .buttons button { padding: 10px 18px; border-radius: 10px; font-weight: 600 }
 form .save { background: var(--accent); color: var(--on-accent) }
+form .save:disabled { opacity: .6; cursor: default }
+form p.bad { margin: 0; color: var(--bad) }
+.left { flex: 1; display: grid; place-content: center; justify-items: center; gap: 12px; padding: 24px; text-align: center }
+.left svg { width: 34px; height: 34px; color: var(--link) }
+:host([preview]) { position: relative; inset: auto; z-index: 0; display: grid; justify-items: end; gap: 16px }
+:host([preview]) .panel { position: relative; inset: auto; width: 100%; max-width: 384px; height: 520px; animation: none; border-radius: 18px }
+:host([preview]) .launcher { position: relative; inset: auto; order: 1 }
+:host([preview][side=left]) { justify-items: start }
 form .cancel:hover { background: var(--soft) }
 .drop { position: absolute; inset: 8px; border: 2px dashed var(--accent); border-radius: 14px; background: color-mix(in srgb, var(--paper) 90%, transparent); display: grid; place-items: center; font-weight: 600; pointer-events: none }
 .sr { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap }
 
 @media (max-width: 480px) {
   .panel { inset: 0; width: auto; height: 100vh; height: 100dvh; border-radius: 0; animation: none }
-  textarea, form input { font-size: 16px }
+  textarea, form input, form select { font-size: 16px }
   header { padding-top: max(14px, env(safe-area-inset-top)) }
 }
-@media (prefers-color-scheme: dark) { .line { background: #3a2c0c; color: #f8d68a } }
 @media (prefers-reduced-motion: reduce) { *, *::before { animation: none !important; transition: none !important } }
 `;
 
@@ -174,16 +195,12 @@ export function applyStyle(root: ShadowRoot): void {
   root.adoptedStyleSheets = [sheet];
 }
 
-/** Puts the accent on the host, with black or white on it, whichever can be read. Anything but #rrggbb is ignored. */
+/** Puts the accent on the host, with black or white on it, whichever can be read, and of its hue what can be read on the papers.
+ *  Anything but #rrggbb is ignored. */
 export function applyAccent(host: HTMLElement, accent: string | null | undefined): void {
   if (!accent || !/^#[0-9a-f]{6}$/i.test(accent)) return;
-  const channels = [1, 3, 5].map((at) => {
-    const value = parseInt(accent.slice(at, at + 2), 16) / 255;
-    return value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4;
-  });
-  const [red = 0, green = 0, blue = 0] = channels;
-  // WCAG 2.2 relative luminance; above 0.179 black has the better contrast.
-  const luminance = 0.2126 * red + 0.7152 * green + 0.0722 * blue;
   host.style.setProperty("--accent", accent);
-  host.style.setProperty("--on-accent", luminance > 0.179 ? "#101816" : "#ffffff");
+  host.style.setProperty("--on-accent", textOn(accent));
+  host.style.setProperty("--link-light", readable(accent, "#ffffff"));
+  host.style.setProperty("--link-dark", readable(accent, "#171b1a"));
 }

@@ -3,13 +3,15 @@
  * reload and a lost network, in the order it was written. Several tabs share it; an item leaves by its client_id, and the
  * hub takes each client_id once, so a tab that repeats another's message does no harm.
  */
-import type { Attachment } from "./protocol";
+import type { Answers, Attachment } from "./protocol";
 
 export interface Unsent {
   client_id: string;
   text: string;
   attachments: Attachment[];
   at: string;
+  /** What was filled in before it. */
+  form?: Answers;
   /** The hub refused it, in words; it stays until the visitor retries or removes it. */
   refused?: string;
 }
@@ -51,8 +53,7 @@ export class UnsentQueue {
   refuse(clientId: string, words: string | null): void {
     const change = (item: Unsent): Unsent => {
       if (item.client_id !== clientId) return item;
-      const { client_id, text, attachments, at } = item;
-      const open = { client_id, text, attachments, at };
+      const { refused: _, ...open } = item;
       return words === null ? open : { ...open, refused: words };
     };
     this.items = this.items.map(change);

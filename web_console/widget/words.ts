@@ -88,6 +88,19 @@ const en = {
   scoreSend: "Send comment",
   scoreOver: "This question is closed.",
   scoreAnswered: "Thank you, you have answered.",
+  formTitle: "Before we start",
+  start: "Start chat",
+  message: "Your message",
+  required: "Please fill this in",
+  badAnswer: "Please look at this again",
+  choose: "Please choose…",
+  optional: "(optional)",
+  offlineTitle: "Leave us a message",
+  offlineText: "Nobody is here right now. Write to us, and we’ll answer by e-mail.",
+  leave: "Send message",
+  left: "Thank you! We’ll answer by e-mail to {email}.",
+  tooMany: "Too many messages from here. Please try again later.",
+  notSent: "That did not work. Please try again.",
 };
 
 export type Words = typeof en;
@@ -180,6 +193,19 @@ const hy: Words = {
   scoreSend: "Ուղարկել մեկնաբանությունը",
   scoreOver: "Այս հարցն արդեն փակ է։",
   scoreAnswered: "Շնորհակալություն, Դուք արդեն պատասխանել եք։",
+  formTitle: "Նախքան սկսելը",
+  start: "Սկսել զրույցը",
+  message: "Ձեր հաղորդագրությունը",
+  required: "Խնդրում ենք լրացնել",
+  badAnswer: "Խնդրում ենք ստուգել",
+  choose: "Ընտրեք…",
+  optional: "(ոչ պարտադիր)",
+  offlineTitle: "Թողեք հաղորդագրություն",
+  offlineText: "Հիմա ոչ ոք առցանց չէ։ Գրեք մեզ, և կպատասխանենք էլ. փոստով։",
+  leave: "Ուղարկել",
+  left: "Շնորհակալություն։ Կպատասխանենք {email} հասցեին։",
+  tooMany: "Չափազանց շատ հաղորդագրություններ են եղել։ Փորձեք ավելի ուշ։",
+  notSent: "Չհաջողվեց։ Փորձեք կրկին։",
 };
 
 const ka: Words = {
@@ -270,6 +296,19 @@ const ka: Words = {
   scoreSend: "კომენტარის გაგზავნა",
   scoreOver: "ეს კითხვა დახურულია.",
   scoreAnswered: "გმადლობთ, თქვენ უკვე უპასუხეთ.",
+  formTitle: "სანამ დავიწყებთ",
+  start: "ჩატის დაწყება",
+  message: "თქვენი შეტყობინება",
+  required: "გთხოვთ, შეავსოთ",
+  badAnswer: "გთხოვთ, გადაამოწმოთ",
+  choose: "აირჩიეთ…",
+  optional: "(არასავალდებულო)",
+  offlineTitle: "დაგვიტოვეთ შეტყობინება",
+  offlineText: "ახლა ადგილზე არავინაა. მოგვწერეთ და ელფოსტით გიპასუხებთ.",
+  leave: "გაგზავნა",
+  left: "გმადლობთ! გიპასუხებთ მისამართზე {email}.",
+  tooMany: "ძალიან ბევრი შეტყობინებაა. სცადეთ მოგვიანებით.",
+  notSent: "ვერ მოხერხდა. სცადეთ ხელახლა.",
 };
 
 const az: Words = {
@@ -360,6 +399,19 @@ const az: Words = {
   scoreSend: "Şərhi göndər",
   scoreOver: "Bu sual bağlanıb.",
   scoreAnswered: "Təşəkkür edirik, artıq cavab vermisiniz.",
+  formTitle: "Başlamazdan əvvəl",
+  start: "Söhbətə başla",
+  message: "Mesajınız",
+  required: "Zəhmət olmasa, doldurun",
+  badAnswer: "Zəhmət olmasa, yenidən yoxlayın",
+  choose: "Seçin…",
+  optional: "(istəyə bağlı)",
+  offlineTitle: "Bizə mesaj qoyun",
+  offlineText: "Hazırda heç kim yerində deyil. Bizə yazın, e-poçtla cavab verəcəyik.",
+  leave: "Göndər",
+  left: "Təşəkkür edirik! {email} ünvanına cavab verəcəyik.",
+  tooMany: "Çox mesaj göndərilib. Bir az sonra yenidən cəhd edin.",
+  notSent: "Alınmadı. Yenidən cəhd edin.",
 };
 
 const uk: Words = {
@@ -450,6 +502,19 @@ const uk: Words = {
   scoreSend: "Надіслати коментар",
   scoreOver: "Це запитання вже закрите.",
   scoreAnswered: "Дякуємо, ви вже відповіли.",
+  formTitle: "Перш ніж почати",
+  start: "Почати чат",
+  message: "Ваше повідомлення",
+  required: "Заповніть, будь ласка",
+  badAnswer: "Перевірте, будь ласка",
+  choose: "Оберіть…",
+  optional: "(необов’язково)",
+  offlineTitle: "Залиште повідомлення",
+  offlineText: "Зараз нікого немає на місці. Напишіть нам, і ми відповімо ел. поштою.",
+  leave: "Надіслати",
+  left: "Дякуємо! Ми відповімо на {email}.",
+  tooMany: "Забагато повідомлень. Спробуйте пізніше.",
+  notSent: "Не вдалося. Спробуйте ще раз.",
 };
 
 const CATALOGUE: Record<string, Words> = { en, hy, ka, az, uk };

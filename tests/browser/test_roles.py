@@ -1,4 +1,5 @@
-"""An administrator makes a role, gives it to somebody whose menus follow at once, and takes it away; and sets what is kept how long."""
+"""An administrator makes a role, gives it to somebody whose menus follow at once, and takes it away; and sets what is kept
+how long."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
 """What a column of a file of customers can be, and what its heading suggests. Pure.
 
-Headings are compared by their words alone: small and capital letters, signs between them and `CamelCase` make no difference, so
-"Mailing Zip/Postal Code" and `MailingPostalCode` both lead somewhere. They are those of exports of HubSpot ("HubSpot's default
-contact properties"), Salesforce ("Field Mapping for Other Data Sources and Organization Import", and the field names of its
-object Contact) and Zoho CRM (its exports of the module Contacts), of our own exports, and what people write themselves
-in English, Armenian, Russian, Ukrainian, Georgian and Azerbaijani.
+Headings are compared by their words alone: small and capital letters, signs between them and `CamelCase` make no difference,
+so "Mailing Zip/Postal Code" and `MailingPostalCode` both lead somewhere. They are those of exports of HubSpot ("HubSpot's
+default contact properties"), Salesforce ("Field Mapping for Other Data Sources and Organization Import", and the field names
+of its object Contact) and Zoho CRM (its exports of the module Contacts), of our own exports, and what people write
+themselves in English, Armenian, Russian, Ukrainian, Georgian and Azerbaijani.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ NETWORKS = ("facebook", "instagram", "linkedin", "messenger", "telegram", "tikto
 # Ways of reaching somebody that a column can say yes or no to.
 WAYS = ("sms", "phone", "email")
 
-# `ads.*`: yes allows advertising, no forbids it. `no_ads.*`: yes forbids it, no says nothing. `silence.*`: yes forbids to write or
-# to call at all, no says nothing.
+# `ads.*`: yes allows advertising, no forbids it. `no_ads.*`: yes forbids it, no says nothing. `silence.*`: yes forbids to
+# write or to call at all, no says nothing.
 TARGETS: tuple[str, ...] = (
     *("name", "first_name", "middle_name", "last_name"),
     *("phone", "email", *(f"handle.{network}" for network in NETWORKS), "external_id"),
@@ -56,49 +56,88 @@ class Guess:
 
 # Target → headings, in words. Of two columns for one target the one that stands first in this list is taken.
 _HEADINGS: Mapping[str, str] = {
-    "name": "name, full name, contact full name, contact name, customer, customer name, client, client name, անուն ազգանուն,"
-    " հաճախորդ, имя и фамилия, фио, клиент, піб, клієнт, повне ім я, სახელი და გვარი, კლიენტი, ad soyad, müştəri",
+    "name": (
+        "name, full name, contact full name, contact name, customer, customer name, client, client name, "
+        "անուն ազգանուն, հաճախորդ, имя и фамилия, фио, клиент, піб, клієнт, повне ім я, სახელი და გვარი, "
+        "კლიენტი, ad soyad, müştəri"
+    ),
     "first_name": "first name, firstname, given name, անուն, имя, ім я, სახელი, ad",
-    "middle_name": "middle name, middlename, additional name, հայրանուն, отчество, по батькові, მამის სახელი, ata adı",
+    "middle_name": (
+        "middle name, middlename, additional name, հայրանուն, отчество, по батькові, მამის სახელი, ata adı"
+    ),
     "last_name": "last name, lastname, surname, family name, ազգանուն, фамилия, прізвище, გვარი, soyad",
-    "phone": "phone, phone number, mobile, mobile phone, mobile phone number, business phone, home phone, work phone, other phone,"
-    " cell, cell phone, telephone, tel, whatsapp number, phone 1, phone 2, phone 3, phone number 1, phone number 2,"
-    " whatsapp phone number, հեռախոս, հեռախոսահամար, բջջային, телефон, номер телефона,"
-    " мобильный, мобильный телефон, номер телефону, мобільний, мобільний телефон, ტელეფონი, ტელეფონის ნომერი,"
-    " მობილური, telefon, telefon nömrəsi, mobil",
-    "email": "email, e mail, email address, e mail address, work email, secondary email, additional email addresses, other email,"
-    " mail, email 1, email 2, էլ փոստ, էլ հասցե, էլեկտրոնային հասցե, эл почта, электронная почта, почта, ел пошта,"
-    " електронна пошта, пошта, ელფოსტა, ელ ფოსტა, e poçt, elektron poçt",
-    "external_id": "record id contact, record id, contact id, customer id, client id, external id, id, կոդ, код клиента, код клієнта",
-    "company": "company, company name, account name, organization, organisation, associated company, employer, ընկերություն,"
-    " կազմակերպություն, компания, организация, компанія, організація, კომპანია, ორგანიზაცია, şirkət",
+    "phone": (
+        "phone, phone number, mobile, mobile phone, mobile phone number, business phone, home phone, work "
+        "phone, other phone, cell, cell phone, telephone, tel, whatsapp number, phone 1, phone 2, phone 3, "
+        "phone number 1, phone number 2, whatsapp phone number, հեռախոս, հեռախոսահամար, բջջային, телефон, "
+        "номер телефона, мобильный, мобильный телефон, номер телефону, мобільний, мобільний телефон, "
+        "ტელეფონი, ტელეფონის ნომერი, მობილური, telefon, telefon nömrəsi, mobil"
+    ),
+    "email": (
+        "email, e mail, email address, e mail address, work email, secondary email, additional email "
+        "addresses, other email, mail, email 1, email 2, էլ փոստ, էլ հասցե, էլեկտրոնային հասցե, эл почта, "
+        "электронная почта, почта, ел пошта, електронна пошта, пошта, ელფოსტა, ელ ფოსტა, e poçt, elektron "
+        "poçt"
+    ),
+    "external_id": (
+        "record id contact, record id, contact id, customer id, client id, external id, id, կոդ, код клиента, "
+        "код клієнта"
+    ),
+    "company": (
+        "company, company name, account name, organization, organisation, associated company, employer, "
+        "ընկերություն, կազմակերպություն, компания, организация, компанія, організація, კომპანია, ორგანიზაცია, "
+        "şirkət"
+    ),
     "job_title": "job title, title, position, role, պաշտոն, должность, посада, თანამდებობა, vəzifə",
-    "country": "mailing country, country region, country, mailing country code, country code, երկիր, страна, країна, ქვეყანა, ölkə",
-    "region": "mailing state province, mailing state, state region, state province, state, province, region, մարզ, область,"
-    " регион, регіон, რეგიონი, rayon, region",
+    "country": (
+        "mailing country, country region, country, mailing country code, country code, երկիր, страна, країна, "
+        "ქვეყანა, ölkə"
+    ),
+    "region": (
+        "mailing state province, mailing state, state region, state province, state, province, region, մարզ, "
+        "область, регион, регіон, რეგიონი, rayon, region"
+    ),
     "town": "mailing city, city, town, քաղաք, город, місто, ქალაქი, şəhər",
     "district": "district, համայնք, район, უბანი",
-    "street": "mailing street, street address, street, address, mailing address, address line 1, հասցե, փողոց, адрес, улица,"
-    " адреса, вулиця, მისამართი, ქუჩა, ünvan, küçə",
-    "postcode": "mailing zip postal code, mailing postal code, mailing zip, postal code, zip, zip code, zip postal code, postcode,"
-    " փոստային դասիչ, ինդեքս, почтовый индекс, индекс, поштовий індекс, індекс, საფოსტო ინდექსი, poçt indeksi",
+    "street": (
+        "mailing street, street address, street, address, mailing address, address line 1, հասցե, փողոց, "
+        "адрес, улица, адреса, вулиця, მისამართი, ქუჩა, ünvan, küçə"
+    ),
+    "postcode": (
+        "mailing zip postal code, mailing postal code, mailing zip, postal code, zip, zip code, zip postal "
+        "code, postcode, փոստային դասիչ, ինդեքս, почтовый индекс, индекс, поштовий індекс, індекс, საფოსტო "
+        "ინდექსი, poçt indeksi"
+    ),
     "time_zone": "time zone, timezone, ժամային գոտի, часовой пояс, часовий пояс, სასაათო სარტყელი, saat qurşağı",
-    "birthday": "date of birth, birthdate, birthday, birth date, ծննդյան օր, ծննդյան ամսաթիվ, дата рождения, день рождения,"
-    " дата народження, день народження, დაბადების თარიღი, doğum tarixi",
+    "birthday": (
+        "date of birth, birthdate, birthday, birth date, ծննդյան օր, ծննդյան ամսաթիվ, дата рождения, день "
+        "рождения, дата народження, день народження, დაბადების თარიღი, doğum tarixi"
+    ),
     "language": "preferred language, language, contact language, լեզու, язык, мова, ენა, dil",
-    "note": "contact description, description, notes, note, comment, comments, նշում, նշումներ, заметка, примечание, комментарий,"
-    " нотатка, примітка, коментар, შენიშვნა, qeyd",
+    "note": (
+        "contact description, description, notes, note, comment, comments, նշում, նշումներ, заметка, "
+        "примечание, комментарий, нотатка, примітка, коментар, შენიშვნა, qeyd"
+    ),
     "tags": "tags, tag, labels, groups, պիտակներ, պիտակ, теги, метки, мітки, ტეგები, teqlər",
-    "source": "lead source, original source, original traffic source, source, contact source, աղբյուր, источник, джерело, წყარო, mənbə",
-    "owner": "contact owner, owner, owner email, contact owner email, assigned to, record owner, պատասխանատու, ответственный,"
-    " відповідальний, პასუხისმგებელი, məsul şəxs",
-    "preferred_channel": "preferred channel, preferred contact method, preferred way of contact, նախընտրելի կապ, предпочтительный канал,"
-    " бажаний канал",
+    "source": (
+        "lead source, original source, original traffic source, source, contact source, աղբյուր, источник, "
+        "джерело, წყარო, mənbə"
+    ),
+    "owner": (
+        "contact owner, owner, owner email, contact owner email, assigned to, record owner, պատասխանատու, "
+        "ответственный, відповідальний, პასუხისმგებელი, məsul şəxs"
+    ),
+    "preferred_channel": (
+        "preferred channel, preferred contact method, preferred way of contact, նախընտրելի կապ, "
+        "предпочтительный канал, бажаний канал"
+    ),
     "ads.email": "advertising by email allowed, email opt in, email consent, marketing email consent",
     "ads.sms": "advertising by sms allowed, sms opt in, sms consent",
     "ads.phone": "advertising by phone allowed, phone consent",
-    "no_ads.email": "email opt out, has opted out of email, unsubscribed from all email, opted out of all email, opted out of email,"
-    " no advertising by email",
+    "no_ads.email": (
+        "email opt out, has opted out of email, unsubscribed from all email, opted out of all email, opted "
+        "out of email, no advertising by email"
+    ),
     "no_ads.sms": "sms opt out, opted out of sms, no advertising by sms",
     "no_ads.phone": "has opted out of phone, no advertising by phone",
     "silence.phone": "do not call, never call",
@@ -147,7 +186,7 @@ def words_of(heading: str) -> str:
 
 _RANKS: Mapping[str, tuple[str, int]] = {
     words_of(heading): (target, rank)
-    for target, headings in reversed(_HEADINGS.items())
+    for target, headings in reversed(list(_HEADINGS.items()))
     for rank, heading in enumerate(headings.split(","))
 }
 
@@ -172,8 +211,8 @@ def guess(headings: Sequence[str], fields: Iterable[tuple[str, str]] = ()) -> Gu
         for column, (target, _) in sorted(found.items())
         if target in REPEATABLE or best[target] == column
     ]
-    said = set(words)
-    system = next((name for name, signs in _SYSTEMS if any(sign <= said for sign in signs)), "")
+    all_words = set(words)
+    system = next((name for name, signs in _SYSTEMS if any(sign <= all_words for sign in signs)), "")
     return Guess(system, tuple(mapping))
 
 

@@ -84,19 +84,24 @@ def records(chunks: Iterable[bytes], encoding: str, delimiter: str) -> Iterator[
     """Lines with at least one cell that is not empty, the headings first. InvalidInput naming `file` and the line where it
     cannot be read."""
     size = row = 0
+    is_over = False
 
     def measured() -> Iterator[str]:
-        nonlocal size
+        nonlocal size, is_over
         for line in _lines(_texts(chunks, encoding)):
             size += len(line)
             if size > RECORD_LIMIT:
                 raise _fault(f"row {row + 1} is longer than {RECORD_LIMIT:,} characters: is a quote never closed?")
             yield line
+        is_over = True
 
     reader = csv.reader(measured(), delimiter=delimiter)
     try:
         for row, cells in enumerate(reader, 1):
             size = 0
+            if is_over:
+                # Only a cell that goes on makes the reader look beyond the last line.
+                raise _fault(f"has a quote in row {row} that is never closed")
             if any(cell.strip() for cell in cells):
                 yield Record(row, tuple([restored(cell.strip()) for cell in cells]))
     except csv.Error:

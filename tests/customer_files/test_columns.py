@@ -1,8 +1,8 @@
 """Headings of real exports, written down from their makers' documentation, and what is guessed of them.
 
 HubSpot     knowledge.hubspot.com, "HubSpot's default contact properties": the labels of properties head the columns
-Salesforce  help.salesforce.com, "Field Mapping for Other Data Sources and Organization Import", and the field names of the object
-            Contact (developer.salesforce.com, Object Reference), which Data Loader writes
+Salesforce  help.salesforce.com, "Field Mapping for Other Data Sources and Organization Import", and the field names of the
+            object Contact (developer.salesforce.com, Object Reference), which Data Loader writes
 Zoho CRM    exports of the module Contacts: labels of fields, for a lookup with its `.id` beside it
 """
 
@@ -14,14 +14,16 @@ from hub.customer_files.columns import NETWORKS, TARGETS, guess, words_of
 from hub.timeline import customers
 
 HUBSPOT = (
-    "Record ID - Contact,First Name,Last Name,Email,Additional email addresses,Phone Number,Mobile Phone Number,Contact owner,"
-    "Street Address,City,State/Region,Postal Code,Country/Region,Company name,Job Title,Date of birth,Preferred language,"
-    "Time Zone,Original Traffic Source,Lifecycle Stage,Lead Status,Unsubscribed from all email,Create Date,Last Activity Date"
+    "Record ID - Contact,First Name,Last Name,Email,Additional email addresses,Phone Number,Mobile Phone Number,"
+    "Contact owner,Street Address,City,State/Region,Postal Code,Country/Region,Company name,Job Title,Date of birth,"
+    "Preferred language,Time Zone,Original Traffic Source,Lifecycle Stage,Lead Status,"
+    "Unsubscribed from all email,Create Date,Last Activity Date"
 )
 SALESFORCE = (
     "Salutation,First Name,Last Name,Title,Account Name,Mailing Street,Mailing City,Mailing State/Province,"
-    "Mailing Zip/Postal Code,Mailing Country,Other Street,Other City,Business Phone,Business Fax,Mobile,Home Phone,Other Phone,"
-    "Email,Birthdate,Lead Source,Contact Owner,Contact Description,Email Opt Out,Do Not Call,Contact ID"
+    "Mailing Zip/Postal Code,Mailing Country,Other Street,Other City,Business Phone,Business Fax,Mobile,"
+    "Home Phone,Other Phone,Email,Birthdate,Lead Source,Contact Owner,Contact Description,"
+    "Email Opt Out,Do Not Call,Contact ID"
 )
 SALESFORCE_FIELDS = (
     "Id,FirstName,LastName,AccountId,Title,Phone,MobilePhone,HomePhone,OtherPhone,Fax,Email,MailingStreet,MailingCity,"

@@ -65,10 +65,11 @@ def test_an_apostrophe_that_wards_off_formulas_is_taken_off() -> None:
         (b"\n \n", "is empty"),
         (b"Name,Phone\n", "nothing below"),
         (b'Name,Phone\n"Ani,1\n' + b"x,y\n" * RECORD_LIMIT, "row 2"),
+        (b'Name,Phone\nBoris,1\n"Ani,1\nNino,2\n', "row 3"),
         (b"Name\n" + b"a" * (RECORD_LIMIT + 10), "row 2"),
         (b",".join(b"c%d" % n for n in range(400)) + b"\nx\n", "columns"),
     ],
-    ids=["empty", "blank", "headings", "open quote", "long line", "wide"],
+    ids=["empty", "blank", "headings", "open quote", "open quote at the end", "long line", "wide"],
 )
 def test_what_cannot_be_read_is_said(raw: bytes, words: str) -> None:
     with pytest.raises(InvalidInput) as caught:

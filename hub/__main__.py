@@ -349,6 +349,75 @@ def rebuild_search() -> None:
     _with_database(work)
 
 
+# --- customers by file --------------------------------------------------------------------------------------------------
+
+
+@main.group("import")
+def import_() -> None:
+    """What is brought along."""
+
+
+@import_.command("customers")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False, exists=True))
+@click.option(
+    "--mapping", multiple=True, metavar="HEADING=TARGET", help="What a column is; may be repeated. Else guessed."
+)
+@click.option("--duplicates", type=click.Choice(["skip", "fill", "overwrite"]), default="skip", show_default=True)
+@click.option("--region", default="", help="Country of phone numbers without +, two letters.")
+@click.option("--system", help="Whose ids the column external_id holds.")
+@click.option("--month-first", is_flag=True, help="Days like 05/17/1990.")
+@click.option("--dry-run", is_flag=True, help="Only count what would be done.")
+@click.option("--refused", type=click.Path(path_type=Path, dir_okay=False), help="Write the refused lines there.")
+@_told_in_words
+def import_customers(
+    file: Path,
+    mapping: tuple[str, ...],
+    duplicates: str,
+    region: str,
+    system: str | None,
+    month_first: bool,
+    dry_run: bool,
+    refused: Path | None,
+) -> None:
+    """Read customers from a CSV file. Safe beside a running hub; stopped in the middle any hub goes on with it."""
+
+    async def work(database: Database) -> None:
+        from hub.customer_files.by_hand import Asked, bring
+
+        asked = Asked(mapping, duplicates, region.upper(), system, month_first, dry_run)
+        await bring(database, _settings().files_dir, file, asked, refused, click.echo)
+
+    _with_database(work)
+
+
+@main.group()
+def export() -> None:
+    """What is taken along."""
+
+
+@export.command("customers")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--columns", default="", help="With commas between them; else all.")
+@click.option("--words", help="Only those with these words in their name or an address.")
+@click.option("--tag", help="Only those with this tag.")
+@_told_in_words
+def export_customers(file: Path, columns: str, words: str | None, tag: str | None) -> None:
+    """Write customers to a CSV file."""
+
+    async def work(database: Database) -> None:
+        from hub.customer_files import exports
+
+        names = tuple(name.strip() for name in columns.split(",") if name.strip())
+        wanted = exports.Wanted(words, tag, None, names)
+        chosen, count = await database.transaction(exports.begin, None, wanted)
+        with file.open("wb") as out:
+            async for part in exports.csv_parts(database, None, wanted, chosen, has_mark=True):
+                out.write(part)
+        click.echo(f"{count} customers are in {file}")
+
+    _with_database(work)
+
+
 # --- accounts ---------------------------------------------------------------------------------------------------------
 
 

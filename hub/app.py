@@ -3,8 +3,8 @@
     Settings → Database, Vault, Files → Wakes, Notices, Tail → Intake, Adapters → loops → web
 
 All loops of a process run in one group: tail (stream), notices, dispatcher, lines, recordings, escalations, clocks,
-sender, media, mailboxes, planned messages, surveys, tasks, projector, queue lengths, search, moments, forecasts, reports,
-limits, tellings, webhooks (two), live, housekeeping, and the listener for mail where one is set up.
+sender, media, mailboxes, planned messages, surveys, tasks, projector, queue lengths, search, imports, moments, forecasts,
+reports, limits, tellings, webhooks (two), live, housekeeping, and the listener for mail where one is set up.
 Each of them waits through a database that is away. One that ends in any other way takes the process down, loudly: a hub
 that answers but routes nothing would be worse than one that is restarted.
 """
@@ -42,6 +42,8 @@ from hub.agents.retention import Kept
 from hub.calls import recordings as call_recordings
 from hub.calls.lines import Lines
 from hub.calls.recording_fetcher import RecordingFetcher
+from hub.customer_files import imports
+from hub.customer_files.running import Importer
 from hub.errors import DatabaseAway, Misconfigured
 from hub.kpi.facts import Projector
 from hub.kpi.moment_snapshots import MomentKeeper
@@ -93,6 +95,7 @@ from hub.web import (
     chat_widgets,
     conversations,
     custom_fields,
+    customer_files,
     customers,
     escalation,
     flows,
@@ -172,6 +175,7 @@ ENDPOINTS: list[Endpoint] = endpoints_of(
     flows,
     agents,
     customers,
+    customer_files,
     merges,
     activities,
     bulk,
@@ -269,6 +273,7 @@ class Hub:
         self.projector = Projector(self.database, self.wakes)
         self.length_teller = LengthTeller(self.database, self.wakes)
         self.indexer = Indexer(self.database, self.wakes)
+        self.importer = Importer(self.database, self.wakes, self.files, process=self.process)
         self.moment_keeper = MomentKeeper(self.database)
         self.teller = Teller(self.database, self.channels, self.vault, may_be_private=settings.private_webhooks)
         self.watch = Watch(self.database, self.wakes, self.teller)
@@ -325,6 +330,7 @@ class Hub:
             "projector": self.projector.run(),
             "queue lengths": self.length_teller.run(),
             "search": self.indexer.run(),
+            "imports": self.importer.run(),
             "moments": self.moment_keeper.run(),
             "reports": self.report_sender.run(),
             "limits": self.watch.look(),
@@ -346,6 +352,7 @@ class Hub:
             await self.database.transaction(outbox.end_leases)
             await self.database.transaction(mailbox.end_leases)
             await self.database.transaction(deliveries.end_leases)
+            await self.database.transaction(imports.end_leases)
             await self.database.transaction(presence.forget_all)
         for name, loop in self._loops().items():
             task = asyncio.create_task(loop, name=name)
@@ -409,6 +416,11 @@ class Hub:
                 while await self.database.transaction(deliveries.prune, spans[Kept.WEBHOOKS]):
                     pass
                 keys = await self.database.transaction(_prune, self.settings)
+                for import_id, key in await self.database.read(imports.find_outdated):
+                    while await self.database.transaction(imports.forget_lines, import_id):
+                        pass
+                    await self.database.transaction(imports.forget, import_id)
+                    keys.append(key)
                 keys += await self._find_orphans()
                 for key in keys:
                     await asyncio.to_thread(self.files.delete, key)
@@ -425,6 +437,7 @@ def _without_row(tx: Tx, keys: list[str]) -> list[str]:
         tables.mail.c.raw_key,
         tables.sound.c.file_key,
         tables.recording.c.file_key,
+        tables.customer_import.c.file_key,
     ):
         named.update(row[0] for row in tx.rows(select(column).where(column.in_(keys))))
     return [key for key in keys if key not in named]

@@ -35,6 +35,7 @@ from hub.domain.views import (
     EntryView,
     EstimateView,
     FigureDefaultsView,
+    ImportProgressView,
     KpiAlertView,
     NoticeRulesView,
     NumbersView,
@@ -119,6 +120,26 @@ class CustomerChanged:
     KIND: ClassVar[str] = "customer.changed"
     customer: CustomerView
     kind: Literal["customer.changed"] = "customer.changed"
+
+
+@dataclass(frozen=True, slots=True)
+class CustomersBrought:
+    """An import wrote a batch of customers, new ones and known ones. No screen sees it: those that show one of them are told
+    by CustomerChanged."""
+
+    KIND: ClassVar[str] = "customers.brought"
+    import_id: int
+    customer_ids: tuple[int, ...]
+    kind: Literal["customers.brought"] = "customers.brought"
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerImportMoved:
+    """An import of customers went on, ended, or was told to."""
+
+    KIND: ClassVar[str] = "customer_import.moved"
+    progress: ImportProgressView
+    kind: Literal["customer_import.moved"] = "customer_import.moved"
 
 
 @dataclass(frozen=True, slots=True)
@@ -379,6 +400,7 @@ HubEvent = (
     | ConversationChanged
     | ConversationHidden
     | CustomerChanged
+    | CustomerImportMoved
     | CallChanged
     | OfferMade
     | OfferEnded
@@ -726,7 +748,7 @@ FACT_KINDS = (
     "fact.customer_parted",
 )
 
-StreamEvent = HubEvent | FactEvent
+StreamEvent = HubEvent | FactEvent | CustomersBrought
 
 
 # --- volatile: shown now, never stored, never replayed -----------------------------------------------------------------

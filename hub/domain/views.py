@@ -854,6 +854,25 @@ class BoardQueueView:
     numbers: QueueNumbersView
 
 
+ImportState = Literal["new", "trying", "tried", "running", "paused", "done", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class ImportProgressView:
+    """How far an import of customers is. `new`: its columns are to be named. `trying` counts what `running` would do; both
+    are through with `done` of `total` lines: customers that are new, changed or stay as they are, and lines refused."""
+
+    id: int
+    state: ImportState
+    total: int
+    done: int
+    made: int
+    changed: int
+    same: int
+    refused: int
+    version: int
+
+
 @dataclass(frozen=True, slots=True)
 class RemakingView:
     """Figures are being made anew, all of them: those of days before `made_to` (ISO, the organisation's) are made already."""

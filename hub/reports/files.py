@@ -5,8 +5,8 @@ CSV   UTF-8, on wish with the mark by which spreadsheets know it; CRLF; dates an
 XLSX  numbers are numbers, durations Excel's own (shown as h:mm:ss), shares per cent; a second sheet says what each figure
       means. Written row by row into a file on the disk: a large report does not lie in memory.
 
-Names are what people have typed, and a spreadsheet takes a text that begins with = + - @ for a formula (OWASP, CSV
-Injection). In the spreadsheet's own format a text is a text; in CSV such a text gets an apostrophe in front.
+Names are what people have typed, and a spreadsheet may take them for formulas. In the spreadsheet's own format a text is a
+text; in CSV such a text is made harmless (domain.csv_cells).
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import xlsxwriter
 from xlsxwriter.format import Format
 from xlsxwriter.workbook import Workbook
 
+from hub.domain.csv_cells import harmless
 from hub.kpi.cells import Dim
 from hub.kpi.figures import Report
 from hub.kpi.measures import conditions_of
@@ -31,7 +32,6 @@ CSV_TYPE = "text/csv; charset=utf-8"
 XLSX_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 _BYTE_ORDER_MARK = "\ufeff"
-_FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
 # So many rows are handed on at once: some 100 kB.
 _ROWS_AT_ONCE = 1_000
 _DAY_S = 86_400
@@ -74,7 +74,7 @@ def csv_text(value: Value) -> str:
         case None:
             return ""
         case str():
-            return f"'{value}" if value.startswith(_FORMULA_SIGNS) else value
+            return harmless(value)
         case datetime():
             return value.isoformat(timespec="seconds")
         case date():

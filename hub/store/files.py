@@ -13,11 +13,13 @@ import shutil
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
+from typing import BinaryIO
 
 from hub.errors import NotFound, OperatorError
 
 # Files stop here, before the database has no room.
 _FREE_BYTES_LIMIT = 256 << 20
+_PIECE_BYTES = 1 << 20
 
 _KEY = re.compile(r"[0-9a-f]{2}/[0-9a-f]{40}")
 _KEY_OR_PART = re.compile(r"[0-9a-f]{2}/[0-9a-f]{40}((\.[0-9a-f]{8})?\.part)?")
@@ -26,6 +28,15 @@ _KEY_OR_PART = re.compile(r"[0-9a-f]{2}/[0-9a-f]{40}((\.[0-9a-f]{8})?\.part)?")
 def new_key() -> str:
     name = secrets.token_hex(20)
     return f"{name[:2]}/{name}"
+
+
+def _finish(beside: Path, path: Path) -> None:
+    beside.rename(path)
+    directory = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
 
 
 class Files:
@@ -47,12 +58,28 @@ class Files:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        beside.rename(path)
-        directory = os.open(path.parent, os.O_RDONLY)
+        _finish(beside, path)
+        return key
+
+    def write_from(self, source: BinaryIO) -> str:
+        """The same of what can be read there, piece by piece."""
+        self._directory.mkdir(parents=True, exist_ok=True)
+        key = new_key()
+        path = self._directory / key
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
         try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
+            with beside.open("wb") as file:
+                while piece := source.read(_PIECE_BYTES):
+                    if shutil.disk_usage(self._directory).free < _FREE_BYTES_LIMIT + len(piece):
+                        raise OperatorError("there is no room for files on this machine", code="storage_full")
+                    file.write(piece)
+                file.flush()
+                os.fsync(file.fileno())
+        except BaseException:
+            beside.unlink(missing_ok=True)
+            raise
+        _finish(beside, path)
         return key
 
     def path(self, key: str) -> Path:

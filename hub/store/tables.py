@@ -26,6 +26,7 @@ what happened      event (the stream), stream (its epoch)
 what it counts for  fact_* (KPIs, projected from the stream), kpi_* (what they add up to)
 what it should be   team ─ team_member; kpi_target; kpi_alert_rule ─ kpi_alert ─ kpi_telling (who is told of a broken limit)
 who is told of it  report_schedule ─ report_run ─ report_mail; webhook_endpoint ─ webhook_delivery (other programs)
+brought along      customer_import ─ customer_import_line (what was refused); customer_reference (who they are elsewhere)
 """
 
 from __future__ import annotations
@@ -2721,6 +2722,73 @@ saved_view = Table(
     _at("created_at"),
     _version(),
     Index("ix_saved_view_owner_id", "owner_id"),
+    **_AUTO,
+)
+
+# Customers that are read from a file (customer_files.imports). The file and its lines are forgotten a while after it is over.
+customer_import = Table(
+    "customer_import",
+    metadata,
+    _id(),
+    # Null: the command line.
+    _ref("created_by", "user_account.id", nullable=True),
+    Column("file_name", Text, nullable=False),
+    # Null: forgotten.
+    Column("file_key", Text),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("encoding", Text, nullable=False),
+    Column("delimiter", Text, nullable=False),
+    # The first line, and the cells of the next few.
+    Column("columns", JSON, nullable=False),
+    Column("sample", JSON, nullable=False),
+    # Which column is what, and what becomes of customers who are known already: customer_files.lines.
+    Column("mapping", JSON, nullable=False),
+    Column("options", JSON, nullable=False),
+    Column("state", Text, nullable=False),
+    # Lines after the first in all, and those of them that this pass is through with.
+    Column("total", Integer, nullable=False),
+    Column("done", Integer, nullable=False, server_default=text("0")),
+    Column("made", Integer, nullable=False, server_default=text("0")),
+    Column("changed", Integer, nullable=False, server_default=text("0")),
+    Column("same", Integer, nullable=False, server_default=text("0")),
+    Column("refused", Integer, nullable=False, server_default=text("0")),
+    # Why it cannot go on.
+    Column("fault", Text),
+    # Which process works at it, and until when nobody else may.
+    Column("process", Text),
+    _at("lease_until", nullable=True),
+    _at("created_at"),
+    _at("started_at", nullable=True),
+    _at("finished_at", nullable=True),
+    _version(),
+    _one_of("state", "new", "trying", "tried", "running", "paused", "done", "failed"),
+    Index("ix_customer_import_state", "state"),
+    **_AUTO,
+)
+
+# A line that could not be taken, as it stood, with what is wrong: field → words.
+customer_import_line = Table(
+    "customer_import_line",
+    metadata,
+    Column(
+        "import_id", BigId, ForeignKey("customer_import.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    ),
+    Column("line", Integer, primary_key=True, autoincrement=False),
+    Column("faults", JSON, nullable=False),
+    Column("cells", JSON, nullable=False),
+)
+
+# Who a customer is in another system. It stays with the card it was told of; readers follow customer.merged_into.
+customer_reference = Table(
+    "customer_reference",
+    metadata,
+    _id(),
+    _ref("customer_id", "customer.id", ondelete="CASCADE"),
+    Column("system", Text, nullable=False),
+    Column("value", Text, nullable=False),
+    _at("created_at"),
+    UniqueConstraint("system", "value", name="uq_customer_reference_is_one_customer"),
+    Index("ix_customer_reference_customer_id", "customer_id"),
     **_AUTO,
 )
 

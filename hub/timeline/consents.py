@@ -11,9 +11,10 @@ row. History is only added to; it stays with the address, whoever's card that ad
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import insert, select, update
 
@@ -142,6 +143,61 @@ def note(
             .values(opted_out_at=None if given else tx.now)
         )
     return True
+
+
+def note_imported(tx: Tx, said: Iterable[tuple[int, str, Purpose, bool]], *, by_id: int | None) -> set[int]:
+    """Writes down what another system told of many addresses: (contact point, channel, purpose, allowed). A yes counts only
+    where nobody has said anything yet, so that no import undoes a refusal; a no counts. Locks the contact points. Returns
+    those of which anything was written."""
+    wanted = list(said)
+    ids = {point_id for point_id, *_ in wanted}
+    if not ids:
+        return set()
+    query = select(_cp.id, _cp.kind, _cp.opted_out_at).where(_cp.id.in_(ids)).order_by(_cp.id).with_for_update()
+    points = {row.id: row for row in tx.rows(query)}
+    last: dict[tuple[int, str, str], bool] = {}
+    for row in tx.rows(select(tables.consent).where(_k.contact_point_id.in_(ids)).order_by(_k.id)):
+        last[row.contact_point_id, row.channel, row.purpose] = row.given
+    rows: list[dict[str, Any]] = []
+    silenced: set[int] = set()
+    for point_id, channel, purpose, given in wanted:
+        kind = ContactKind(points[point_id].kind)
+        key = (point_id, channel, purpose.value)
+        is_refused_already = purpose is Purpose.SERVICE and points[point_id].opted_out_at is not None
+        if (
+            channel not in CHANNELS_OF[kind]
+            or (given and (key in last or is_refused_already))
+            or last.get(key) is given
+        ):
+            continue
+        last[key] = given
+        rows.append(
+            {
+                "contact_point_id": point_id,
+                "channel": channel,
+                "purpose": purpose.value,
+                "given": given,
+                "how": How.IMPORT.value,
+                "by_id": by_id,
+                "note": "",
+                "at": tx.now,
+            }
+        )
+        if purpose is Purpose.SERVICE and not given and channel == written_channel(kind):
+            silenced.add(point_id)
+    tx.insert_many(tables.consent, rows)
+    if silenced:
+        quiet = update(tables.contact_point).where(_cp.id.in_(silenced), _cp.opted_out_at.is_(None))
+        tx.execute(quiet.values(opted_out_at=tx.now))
+    return {row["contact_point_id"] for row in rows}
+
+
+def carry_refusals(tx: Tx, from_id: int, to_id: int) -> None:
+    """What was forbidden at an address before it was taken off its card holds where the same address comes to stand by
+    nobody's own doing: whoever is behind it may be the one who said so."""
+    for each in load_standing(tx, [from_id]).get(from_id, ()):
+        if not each.given:
+            note(tx, to_id, channel=each.channel, purpose=each.purpose, given=False, how=each.how, words=each.note)
 
 
 def note_keyword(tx: Tx, contact_point_id: int, *, given: bool) -> bool:

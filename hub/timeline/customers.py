@@ -243,21 +243,25 @@ def visible_to(viewer: Viewer) -> Any | None:
     return any_of_theirs.where(visible).exists() | ~any_of_theirs.exists()
 
 
+def having(words: str) -> Any:
+    """The condition on `customer` that these words stand in the name or in an address."""
+    wanted = words.strip().lower()
+    addresses = select(_cp.id).where(
+        _cp.customer_id == _cu.id,
+        _cp.removed_at.is_(None),
+        func.lower(_cp.address).contains(wanted, autoescape=True),
+    )
+    named = func.lower(_cu.name).contains(wanted, autoescape=True)
+    return named | addresses.correlate(tables.customer).exists()
+
+
 def load_page(tx: Tx, viewer: Viewer, *, words: str | None, before: int | None, limit: int) -> list[CustomerView]:
     """Newest first, as far as the viewer may see; `before` is the id of the last one already held."""
     query = select(_cu.id).where(_cu.merged_into.is_(None))
     if (visible := visible_to(viewer)) is not None:
         query = query.where(visible)
     if words and words.strip():
-        wanted = words.strip().lower()
-        addresses = select(_cp.id).where(
-            _cp.customer_id == _cu.id,
-            _cp.removed_at.is_(None),
-            func.lower(_cp.address).contains(wanted, autoescape=True),
-        )
-        query = query.where(
-            func.lower(_cu.name).contains(wanted, autoescape=True) | addresses.correlate(tables.customer).exists()
-        )
+        query = query.where(having(words))
     if before is not None:
         query = query.where(_cu.id < before)
     ids = [row.id for row in tx.rows(query.order_by(_cu.id.desc()).limit(limit))]

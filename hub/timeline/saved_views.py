@@ -127,6 +127,13 @@ def load_conversations_of(
     return [conversations.conversation_view(row) for row in tx.rows(query)]
 
 
+def customers_of(tx: Tx, viewer: Viewer, view_id: int) -> Any:
+    """Whom the view's conversations are with, as a query of ids; NotFound as above."""
+    conditions = _conditions(tx, viewer, _filter_of(_access(tx, viewer, view_id).filter))
+    found = select(_c.customer_id).join(tables.customer, _cu.id == _c.customer_id)
+    return found.join(tables.channel, _ch.id == _c.channel_id).where(*conditions)
+
+
 _VIEWS = select(tables.saved_view, _u.name.label("owner_name")).join(tables.user_account, _u.id == _v.owner_id)
 
 

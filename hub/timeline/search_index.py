@@ -28,7 +28,15 @@ from typing import Any
 
 from sqlalchemy import delete, func, select, update
 
-from hub.domain.events import CallChanged, CustomerChanged, CustomerJoined, CustomerParted, EntryAdded, EntryChanged
+from hub.domain.events import (
+    CallChanged,
+    CustomerChanged,
+    CustomerJoined,
+    CustomerParted,
+    CustomersBrought,
+    EntryAdded,
+    EntryChanged,
+)
 from hub.domain.search_words import document_words
 from hub.domain.values import EntryKind
 from hub.errors import DatabaseAway
@@ -60,7 +68,7 @@ _ENTRIES, _CUSTOMERS, _TOTAL, _FORGETTING = "search.entries", "search.customers"
 
 _HEEDED = (
     *(EntryAdded.KIND, EntryChanged.KIND, CustomerChanged.KIND, CallChanged.KIND),
-    *(CustomerJoined.KIND, CustomerParted.KIND),
+    *(CustomerJoined.KIND, CustomerParted.KIND, CustomersBrought.KIND),
 )
 _MILLISECOND = timedelta(milliseconds=1)
 _Y2000 = datetime(2000, 1, 1, tzinfo=UTC)
@@ -290,8 +298,9 @@ def _changed(tx: Tx, cursor: int) -> tuple[set[int], set[int], int, bool]:
     customers: set[int] = set()
     writers: set[int] = set()
     calls: set[int] = set()
-    found = select(_e.kind, _e.body).where(_e.seq > cursor, _e.seq <= row.end, _e.kind.in_(_HEEDED))
-    for event in tx.rows(found):
+    found = select(_e.seq, _e.kind, _e.body).where(_e.seq > cursor, _e.seq <= row.end, _e.kind.in_(_HEEDED))
+    end, is_full = int(row.end), row.size == WINDOW
+    for event in tx.rows(found.order_by(_e.seq)):
         kind, told = event.kind, json.loads(event.body)
         if kind in (EntryAdded.KIND, EntryChanged.KIND):
             entries.add(told["entry"]["id"])
@@ -300,6 +309,12 @@ def _changed(tx: Tx, cursor: int) -> tuple[set[int], set[int], int, bool]:
             calls.add(told["call"]["id"])
         elif kind == CustomerChanged.KIND:
             customers.add(told["customer"]["id"])
+        elif kind == CustomersBrought.KIND:
+            customers.update(told["customer_ids"])
+            if len(customers) >= FILL:
+                # A batch of an import is a step's work.
+                end, is_full = event.seq, True
+                break
         else:
             customers |= {told["customer_id"], told["into_id"]}
     if calls:
@@ -309,7 +324,7 @@ def _changed(tx: Tx, cursor: int) -> tuple[set[int], set[int], int, bool]:
     known = (
         {row[0] for row in tx.rows(select(_sc.customer_id).where(_sc.customer_id.in_(writers)))} if writers else set()
     )
-    return entries, customers | (writers - known), int(row.end), row.size == WINDOW
+    return entries, customers | (writers - known), end, is_full
 
 
 # --- the words of records -----------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from typing import Annotated, Generic, Literal, TypeVar
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SkipValidation, StringConstraints
 
 from hub.agents.retention import Kept
+from hub.customer_files.cards import Duplicates
 from hub.domain.consent import Purpose
 from hub.domain.events import HubEvent, VolatileEvent
 from hub.domain.fields import FieldKind, FieldValue, Subject
@@ -37,6 +38,7 @@ from hub.domain.views import (
     EntryView,
     EstimateView,
     FigureDefaultsView,
+    ImportProgressView,
     KpiAlertView,
     MergeView,
     NoticeRulesView,
@@ -606,6 +608,75 @@ class CardWords:
 
     sources: list[str]
     tags: list[str]
+
+
+# --- customers by file ------------------------------------------------------------------------------------------------------
+
+
+class ImportColumn(Request):
+    """Column `column` (from 0) is `target` (GET /customer-imports/targets, or `field.KEY`); an address from there is called
+    `label`."""
+
+    column: Annotated[int, Field(ge=0, le=10_000)]
+    target: Annotated[str, StringConstraints(max_length=60)]
+    label: Label = ""
+
+
+class ImportOptions(Request):
+    """`duplicates`: what becomes of a line whose customer is known: `skip` it, `fill` in what is empty, or `overwrite`.
+    `day_first`: 03/04/1990 is in April. `region`: two letters of the country by whose rules phone numbers without + are read;
+    empty: as the channels say. `system`: whose ids `external_id` holds. `tags`: given to all."""
+
+    duplicates: Duplicates = Duplicates.SKIP
+    day_first: bool = True
+    region: Annotated[str, StringConstraints(strip_whitespace=True, max_length=2)] = ""
+    system: Annotated[str, StringConstraints(strip_whitespace=True, max_length=60)] = "import"
+    tags: Annotated[list[Annotated[str, StringConstraints(max_length=200)]], Field(max_length=100)] = []
+
+
+class MapImport(Request):
+    mapping: Annotated[list[ImportColumn], Field(max_length=500)]
+    options: ImportOptions
+    expected_version: int
+
+
+class CustomerImport(Answer):
+    """`columns`: its headings; `sample`: its first lines, cells cut short. `fault`: why it failed. `is_forgotten`: the file
+    is gone, the counts are what is left. `by_name` null: the command line."""
+
+    id: int
+    progress: ImportProgressView
+    file_name: str
+    size_bytes: int
+    encoding: str
+    delimiter: str
+    columns: list[str]
+    sample: list[list[str]]
+    mapping: list[ImportColumn]
+    options: ImportOptions
+    fault: str | None
+    is_forgotten: bool
+    by_name: str | None
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+
+
+class RefusedImportLine(Answer):
+    """`line`: its row in a spreadsheet, the headings are row 1. `faults`: heading → what is wrong."""
+
+    line: int
+    faults: dict[str, str]
+    cells: list[str]
+
+
+class ExportColumn(Answer):
+    name: str
+    heading: str
+
+
+class ExportCount(Answer):
+    count: int
 
 
 # --- custom fields ------------------------------------------------------------------------------------------------------

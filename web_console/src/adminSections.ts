@@ -19,6 +19,7 @@ export const ADMIN_SECTIONS: readonly AdminSection[] = [
   { name: "escalation", icon: "ladder" },
   { name: "topics", icon: "tag", needs: ["settings.manage"] },
   { name: "fields", icon: "list", needs: ["settings.manage"] },
+  { name: "imports", icon: "sheet", needs: ["customers.import", "customers.export"] },
   { name: "canned-replies", icon: "canned" },
   { name: "recordings", icon: "record", needs: ["settings.manage"] },
   { name: "surveys", icon: "star", needs: ["settings.manage"] },

@@ -1525,6 +1525,252 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/customer-imports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Imports of customers
+         * @description Newest first, whoever brought them.
+         */
+        get: operations["list_customer_imports"];
+        put?: never;
+        /**
+         * Upload a file of customers
+         * @description One part called `file`: CSV with headings; commas, semicolons or tabs; UTF-8, UTF-16 or Windows-1251. It is read
+         *     through and kept, and nobody is added yet: the answer says what its columns seem to be. 422 `unreadable_file` says where
+         *     it cannot be read.
+         */
+        post: operations["create_customer_import"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/customer-imports/targets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What a column can be
+         * @description Beside custom fields of customers, which are `field.` and their key.
+         */
+        get: operations["list_import_targets"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/customer-imports/{import_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** An import of customers */
+        get: operations["get_customer_import"];
+        put?: never;
+        post?: never;
+        /**
+         * Forget an import and its file
+         * @description The customers it brought stay. 409 `import_state` while it runs.
+         */
+        delete: operations["remove_customer_import"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/customer-imports/{import_id}/mapping": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Say what the columns are
+         * @description Before it runs; what a trial counted is void. 422 names what is wrong as `mapping.0` (the place in the list) or by the
+         *     option. 409 `version_conflict` if somebody changed it meanwhile, `import_state` once it runs.
+         */
+        put: operations["map_customer_import"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/customer-imports/{import_id}/trial": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Try an import
+         * @description Counts what a run would do and writes nobody. It goes on behind; `customer_import.moved` tells how far it is.
+         */
+        post: operations["try_customer_import"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/customer-imports/{import_id}/start": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Run an import, or go on with it
+         * @description It goes on behind, also without you.
+         */
+        post: operations["start_customer_import"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/customer-imports/{import_id}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Pause an import, or give up a trial
+         * @description What it has brought stays; it can go on from there.
+         */
+        post: operations["pause_customer_import"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/customer-imports/{import_id}/refused": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lines that were refused
+         * @description In the order of the file, by the trial or the run, whichever was last.
+         */
+        get: operations["list_refused_lines"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/customer-imports/{import_id}/refused.csv": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lines that were refused, as a file
+         * @description Each as it stood, with its number and its reason in front: to be put right and brought once more.
+         */
+        get: operations["download_refused_lines"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/customer-exports/columns": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What can be exported of customers
+         * @description In the order of the file; custom fields are `field.` and their key.
+         */
+        get: operations["list_export_columns"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/customer-exports/count": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How many customers an export would have */
+        get: operations["count_export"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/customer-exports/customers.csv": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Customers as a file
+         * @description Those you may see, the oldest first, by RFC 4180 in UTF-8. `bom`: begins with the mark by which spreadsheets know
+         *     UTF-8. Who took out how many, and which, stands in the audit log.
+         */
+        get: operations["export_customers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/customers/{customer_id}/duplicates": {
         parameters: {
             query?: never;
@@ -2238,54 +2484,6 @@ export interface paths {
          */
         post: operations["check_channel"];
         delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/channels/{channel_id}/widget": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * How a chat's window is set up
-         * @description 404 if there is no such chat.
-         */
-        get: operations["get_chat_widget"];
-        /**
-         * Change a chat's window
-         * @description Takes effect with each visitor's next visit. 409 `version_conflict` if somebody changed the channel meanwhile.
-         */
-        put: operations["save_chat_widget"];
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/channels/{channel_id}/identity-secret": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Make a new identity secret
-         * @description The answer is the only place where it is ever shown. The one before ends at once, and with it whoever came in by it.
-         */
-        post: operations["roll_identity_secret"];
-        /**
-         * Remove the identity secret
-         * @description Nobody is known by the page's signed word any more.
-         */
-        delete: operations["remove_identity_secret"];
         options?: never;
         head?: never;
         patch?: never;
@@ -5139,27 +5337,6 @@ export interface components {
             /** @default null */
             flow_id: number | null;
         };
-        /** @description A chat's window as it is set up. `embed`: the line that puts it into a web page. */
-        ChatWidget: {
-            channel_id: string;
-            name: string;
-            title: string;
-            greeting: string;
-            colour: string;
-            /** @enum {string} */
-            position: "right" | "left";
-            /** @enum {string} */
-            scheme: "auto" | "light" | "dark";
-            launcher: string;
-            form_enabled: boolean;
-            intro: string;
-            fields: components["schemas"]["WidgetFieldView"][];
-            offline: components["schemas"]["WidgetOfflineView"];
-            allowed_origins: string[];
-            has_identity_secret: boolean;
-            embed: string;
-            version: number;
-        };
         CheckFlow: {
             /**
              * @description A small tree: nodes by their ids, `start` names the first. `language` is assumed of callers of whom none is known. In
@@ -5477,6 +5654,38 @@ export interface components {
             kind: "customer.changed";
         };
         /**
+         * @description `columns`: its headings; `sample`: its first lines, cells cut short. `fault`: why it failed. `is_forgotten`: the file
+         *     is gone, the counts are what is left. `by_name` null: the command line.
+         */
+        CustomerImport: {
+            id: number;
+            progress: components["schemas"]["ImportProgressView"];
+            file_name: string;
+            size_bytes: number;
+            encoding: string;
+            delimiter: string;
+            columns: string[];
+            sample: string[][];
+            mapping: components["schemas"]["ImportColumn-Output"][];
+            options: components["schemas"]["ImportOptions-Output"];
+            fault: string | null;
+            is_forgotten: boolean;
+            by_name: string | null;
+            /** Format: date-time */
+            created_at: string;
+            started_at: string | null;
+            finished_at: string | null;
+        };
+        /** @description An import of customers went on, ended, or was told to. */
+        CustomerImportMoved: {
+            progress: components["schemas"]["ImportProgressView"];
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "customer_import.moved";
+        };
+        /**
          * @description `tier`: 0 to 3, each worth ten minutes of waiting. `owner_id`: the colleague who looks after them. `country`: its
          *     two letters (ISO 3166-1); `time_zone`: an IANA name; `birthday`: 1990-05-17, or --05-17 without its year; `source`: how
          *     they came; each empty if it is not known. `fields`: key of a custom field → value.
@@ -5645,6 +5854,12 @@ export interface components {
             customer: components["schemas"]["CustomerView"];
             why: string;
         };
+        /**
+         * @description What becomes of a line whose customer is known: nothing, what is empty is filled in, or the line has the last word.
+         *     Tags and addresses are only ever added; a consent that was refused stays so.
+         * @enum {string}
+         */
+        Duplicates: "skip" | "fill" | "overwrite";
         EndTask: {
             /** @enum {string} */
             outcome: "done" | "dropped";
@@ -5782,6 +5997,13 @@ export interface components {
             filtered: components["schemas"]["WhyFiltered"][];
             insisted: string[];
             relaxed: string[];
+        };
+        ExportColumn: {
+            name: string;
+            heading: string;
+        };
+        ExportCount: {
+            count: number;
         };
         /** @enum {string} */
         FieldKind: "text" | "number" | "date" | "yes_no" | "choice" | "choices" | "link";
@@ -6154,7 +6376,7 @@ export interface components {
          * @description What an EVENT entry tells; the console has the sentence for each in every language.
          * @enum {string}
          */
-        Happening: "offered" | "accepted" | "declined" | "missed" | "claimed" | "transferred" | "released" | "resolved" | "reopened" | "opted_out" | "opted_in" | "linked" | "queued" | "prioritised" | "pinned" | "placed" | "callback" | "parked" | "unparked" | "setup_failed" | "bounced" | "complained" | "call" | "topic" | "tagged" | "escalated" | "survey" | "scored" | "task_made" | "task_done" | "task_dropped" | "form";
+        Happening: "offered" | "accepted" | "declined" | "missed" | "claimed" | "transferred" | "released" | "resolved" | "reopened" | "opted_out" | "opted_in" | "linked" | "queued" | "prioritised" | "pinned" | "placed" | "callback" | "parked" | "unparked" | "setup_failed" | "bounced" | "complained" | "call" | "topic" | "tagged" | "escalated" | "survey" | "scored" | "task_made" | "task_done" | "task_dropped";
         /** @description `phrase`: it is one of the hub's own sentences. */
         HeardPrompt: {
             text: string;
@@ -6203,15 +6425,81 @@ export interface components {
          * @enum {string}
          */
         How: "keyword" | "told" | "form" | "import" | "system";
-        HubEvent: components["schemas"]["EntryAdded"] | components["schemas"]["EntryChanged"] | components["schemas"]["ConversationChanged"] | components["schemas"]["ConversationHidden"] | components["schemas"]["CustomerChanged"] | components["schemas"]["CallChanged"] | components["schemas"]["OfferMade"] | components["schemas"]["OfferEnded"] | components["schemas"]["AgentChanged"] | components["schemas"]["QueueChanged"] | components["schemas"]["EstimateChanged"] | components["schemas"]["QueueLengthChanged"] | components["schemas"]["ChannelChanged"] | components["schemas"]["NumbersChanged"] | components["schemas"]["QueueNumbersChanged"] | components["schemas"]["TopicChanged"] | components["schemas"]["AlertChanged"] | components["schemas"]["SkillsChanged"] | components["schemas"]["AccessChanged"] | components["schemas"]["TeamChanged"] | components["schemas"]["TeamRemoved"] | components["schemas"]["TargetChanged"] | components["schemas"]["TargetRemoved"] | components["schemas"]["FigureDefaultsChanged"] | components["schemas"]["KpiAlertChanged"] | components["schemas"]["FiguresRemaking"] | components["schemas"]["ActivityChanged"] | components["schemas"]["CannedReplyChanged"] | components["schemas"]["AlertsSeen"] | components["schemas"]["TaskChanged"] | components["schemas"]["NoticeRulesChanged"] | components["schemas"]["CustomFieldChanged"] | components["schemas"]["CustomFieldRemoved"] | components["schemas"]["DraftBegun"] | components["schemas"]["DraftEnded"] | components["schemas"]["PlannedChanged"];
+        HubEvent: components["schemas"]["EntryAdded"] | components["schemas"]["EntryChanged"] | components["schemas"]["ConversationChanged"] | components["schemas"]["ConversationHidden"] | components["schemas"]["CustomerChanged"] | components["schemas"]["CustomerImportMoved"] | components["schemas"]["CallChanged"] | components["schemas"]["OfferMade"] | components["schemas"]["OfferEnded"] | components["schemas"]["AgentChanged"] | components["schemas"]["QueueChanged"] | components["schemas"]["EstimateChanged"] | components["schemas"]["QueueLengthChanged"] | components["schemas"]["ChannelChanged"] | components["schemas"]["NumbersChanged"] | components["schemas"]["QueueNumbersChanged"] | components["schemas"]["TopicChanged"] | components["schemas"]["AlertChanged"] | components["schemas"]["SkillsChanged"] | components["schemas"]["AccessChanged"] | components["schemas"]["TeamChanged"] | components["schemas"]["TeamRemoved"] | components["schemas"]["TargetChanged"] | components["schemas"]["TargetRemoved"] | components["schemas"]["FigureDefaultsChanged"] | components["schemas"]["KpiAlertChanged"] | components["schemas"]["FiguresRemaking"] | components["schemas"]["ActivityChanged"] | components["schemas"]["CannedReplyChanged"] | components["schemas"]["AlertsSeen"] | components["schemas"]["TaskChanged"] | components["schemas"]["NoticeRulesChanged"] | components["schemas"]["CustomFieldChanged"] | components["schemas"]["CustomFieldRemoved"] | components["schemas"]["DraftBegun"] | components["schemas"]["DraftEnded"] | components["schemas"]["PlannedChanged"];
         /** @description `skipped`: names of events that are no whole days, or recur in a way that is not guessed at. */
         IcalDays: {
             days: components["schemas"]["SpecialDayView"][];
             skipped: string[];
         };
-        /** @description The secret by which the shop's own server signs who is signed in, shown here and never again. */
-        IdentitySecret: {
-            secret: string;
+        /**
+         * @description Column `column` (from 0) is `target` (GET /customer-imports/targets, or `field.KEY`); an address from there is called
+         *     `label`.
+         */
+        "ImportColumn-Input": {
+            column: number;
+            target: string;
+            /** @default  */
+            label: string;
+        };
+        /**
+         * @description Column `column` (from 0) is `target` (GET /customer-imports/targets, or `field.KEY`); an address from there is called
+         *     `label`.
+         */
+        "ImportColumn-Output": {
+            column: number;
+            target: string;
+            /** @default  */
+            label: string;
+        };
+        /**
+         * @description `duplicates`: what becomes of a line whose customer is known: `skip` it, `fill` in what is empty, or `overwrite`.
+         *     `day_first`: 03/04/1990 is in April. `region`: two letters of the country by whose rules phone numbers without + are read;
+         *     empty: as the channels say. `system`: whose ids `external_id` holds. `tags`: given to all.
+         */
+        "ImportOptions-Input": {
+            /** @default skip */
+            duplicates: components["schemas"]["Duplicates"];
+            /** @default true */
+            day_first: boolean;
+            /** @default  */
+            region: string;
+            /** @default import */
+            system: string;
+            /** @default [] */
+            tags: string[];
+        };
+        /**
+         * @description `duplicates`: what becomes of a line whose customer is known: `skip` it, `fill` in what is empty, or `overwrite`.
+         *     `day_first`: 03/04/1990 is in April. `region`: two letters of the country by whose rules phone numbers without + are read;
+         *     empty: as the channels say. `system`: whose ids `external_id` holds. `tags`: given to all.
+         */
+        "ImportOptions-Output": {
+            /** @default skip */
+            duplicates: components["schemas"]["Duplicates"];
+            /** @default true */
+            day_first: boolean;
+            /** @default  */
+            region: string;
+            /** @default import */
+            system: string;
+            /** @default [] */
+            tags: string[];
+        };
+        /**
+         * @description How far an import of customers is. `new`: its columns are to be named. `trying` counts what `running` would do; both
+         *     are through with `done` of `total` lines: customers that are new, changed or stay as they are, and lines refused.
+         */
+        ImportProgressView: {
+            id: number;
+            /** @enum {string} */
+            state: "new" | "trying" | "tried" | "running" | "paused" | "done" | "failed";
+            total: number;
+            done: number;
+            made: number;
+            changed: number;
+            same: number;
+            refused: number;
+            version: number;
         };
         /** @description Lines of agent (e-mail address), day, starts, ends, activity, below a line with these words. */
         ImportShifts: {
@@ -6528,6 +6816,11 @@ export interface components {
             address: string;
             /** @default  */
             name: string;
+        };
+        MapImport: {
+            mapping: components["schemas"]["ImportColumn-Input"][];
+            options: components["schemas"]["ImportOptions-Input"];
+            expected_version: number;
         };
         /**
          * @description `source`: the kind of fact it is computed from, or what it is read of; `day_by`: which instant of the fact says to
@@ -7539,6 +7832,12 @@ export interface components {
             next_cursor: string | null;
         };
         /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
+        Page_CustomerImport_: {
+            items: components["schemas"]["CustomerImport"][];
+            /** @default null */
+            next_cursor: string | null;
+        };
+        /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
         Page_CustomerView_: {
             items: components["schemas"]["CustomerView"][];
             /** @default null */
@@ -7547,6 +7846,12 @@ export interface components {
         /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
         Page_DuplicateView_: {
             items: components["schemas"]["DuplicateView"][];
+            /** @default null */
+            next_cursor: string | null;
+        };
+        /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
+        Page_ExportColumn_: {
+            items: components["schemas"]["ExportColumn"][];
             /** @default null */
             next_cursor: string | null;
         };
@@ -7619,6 +7924,12 @@ export interface components {
         /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
         Page_QueueView_: {
             items: components["schemas"]["QueueView"][];
+            /** @default null */
+            next_cursor: string | null;
+        };
+        /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
+        Page_RefusedImportLine_: {
+            items: components["schemas"]["RefusedImportLine"][];
             /** @default null */
             next_cursor: string | null;
         };
@@ -7712,6 +8023,12 @@ export interface components {
             /** @default null */
             next_cursor: string | null;
         };
+        /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
+        Page_str_: {
+            items: string[];
+            /** @default null */
+            next_cursor: string | null;
+        };
         /** @description Put aside until this instant, 90 days ahead at most. */
         Park: {
             /** Format: date-time */
@@ -7719,6 +8036,11 @@ export interface components {
         };
         /** @enum {string} */
         Party: "customer" | "agent" | "consulted" | "outside" | "supervisor";
+        /**
+         * @description One thing that somebody may do. The values are stored and part of the API: never renamed, never used again.
+         * @enum {string}
+         */
+        Permission: "conversations.take_part" | "conversations.merge" | "conversations.bulk" | "customers.change" | "customers.merge" | "customers.export" | "customers.import" | "canned.share" | "views.share" | "calls.listen" | "recordings.delete" | "board.act" | "reports.read" | "reports.schedule" | "people.plan" | "users.manage" | "roles.manage" | "teams.manage" | "channels.manage" | "routing.manage" | "targets.manage" | "settings.manage" | "keys.manage" | "webhooks.manage" | "audit.read";
         /**
          * @description Where waiting work stands: its place in the queue (1 is next) and the estimated wait from now on; null where it does
          *     not stand in line or nothing can be said. `opens_at`: the queue is closed until then.
@@ -8080,6 +8402,14 @@ export interface components {
             /** Format: date-time */
             started_at: string;
             url: string;
+        };
+        /** @description `line`: its row in a spreadsheet, the headings are row 1. `faults`: heading → what is wrong. */
+        RefusedImportLine: {
+            line: number;
+            faults: {
+                [key: string]: string;
+            };
+            cells: string[];
         };
         /** @description Figures are being made anew, all of them: those of days before `made_to` (ISO, the organisation's) are made already. */
         RemakingView: {
@@ -8535,46 +8865,6 @@ export interface components {
             expected_version: number | null;
         };
         /**
-         * @description A chat's window whole. Texts that are empty are the widget's own, in the visitor's language. `expected_version`: of the
-         *     channel, as it was seen.
-         */
-        SaveChatWidget: {
-            /** @default  */
-            title: string;
-            /** @default  */
-            greeting: string;
-            /** @default  */
-            colour: string;
-            /**
-             * @default right
-             * @enum {string}
-             */
-            position: "right" | "left";
-            /**
-             * @default auto
-             * @enum {string}
-             */
-            scheme: "auto" | "light" | "dark";
-            /** @default  */
-            launcher: string;
-            /** @default false */
-            form_enabled: boolean;
-            /** @default  */
-            intro: string;
-            /** @default [] */
-            fields: components["schemas"]["WidgetField"][];
-            /**
-             * @default {
-             *       "enabled": false,
-             *       "channel_id": "",
-             *       "when": "away",
-             *       "text": ""
-             *     }
-             */
-            offline: components["schemas"]["WidgetOffline"];
-            expected_version: number;
-        };
-        /**
          * @description All of it: `text` and `attachment_ids` of the answer, `mail` where its head was changed, `note`. `expected_version` is
          *     the one the page knows, 0 for none.
          */
@@ -8792,6 +9082,7 @@ export interface components {
         };
         Session: {
             user: components["schemas"]["UserView"];
+            permissions: components["schemas"]["Permission"][];
             csrf_token: string;
             /** @default null */
             expires_at: string | null;
@@ -8990,6 +9281,7 @@ export interface components {
             /** Format: date-time */
             at: string;
             user: components["schemas"]["UserView"];
+            permissions: components["schemas"]["Permission"][];
             organisation: components["schemas"]["Organisation"];
             agents: components["schemas"]["AgentView"][];
             queues: components["schemas"]["QueueView"][];
@@ -10105,50 +10397,6 @@ export interface components {
              */
             kind: "widen_skills";
             levels: number;
-        };
-        /** @description What a form asks. `options`: of a topic. */
-        WidgetField: {
-            /** @enum {string} */
-            name: "name" | "email" | "phone" | "topic" | "question";
-            /** @default false */
-            required: boolean;
-            /** @default  */
-            label: string;
-            /** @default [] */
-            options: string[];
-        };
-        /** @description What a form asks, as it is set up. */
-        WidgetFieldView: {
-            /** @enum {string} */
-            name: "name" | "email" | "phone" | "topic" | "question";
-            required: boolean;
-            label: string;
-            options: string[];
-        };
-        /**
-         * @description What happens when nobody is there. `channel_id`: the mail account that takes what is left. `when`: closed, outside the
-         *     queue's hours; away, then and whenever no agent of the queue is there.
-         */
-        WidgetOffline: {
-            /** @default false */
-            enabled: boolean;
-            /** @default  */
-            channel_id: string;
-            /**
-             * @default away
-             * @enum {string}
-             */
-            when: "closed" | "away";
-            /** @default  */
-            text: string;
-        };
-        /** @description What happens when nobody is there, as it is set up. */
-        WidgetOfflineView: {
-            enabled: boolean;
-            channel_id: string;
-            /** @enum {string} */
-            when: "closed" | "away";
-            text: string;
         };
         /**
          * @description WAITING: in a queue. WITH_AGENT: held, and the customer waits for an answer. PENDING_CUSTOMER: held, with nothing
@@ -13157,6 +13405,454 @@ export interface operations {
             };
         };
     };
+    list_customer_imports: {
+        parameters: {
+            query?: {
+                limit?: number;
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_CustomerImport_"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    create_customer_import: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "multipart/form-data": {
+                    /** Format: binary */
+                    file: string;
+                };
+            };
+        };
+        responses: {
+            /** @description The answer */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CustomerImport"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_import_targets: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_str_"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_customer_import: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                import_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CustomerImport"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    remove_customer_import: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                import_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    map_customer_import: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                import_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MapImport"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CustomerImport"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    try_customer_import: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                import_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CustomerImport"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    start_customer_import: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                import_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CustomerImport"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    pause_customer_import: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                import_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CustomerImport"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_refused_lines: {
+        parameters: {
+            query?: {
+                limit?: number;
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                import_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_RefusedImportLine_"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    download_refused_lines: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                import_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_export_columns: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_ExportColumn_"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    count_export: {
+        parameters: {
+            query?: {
+                q?: string;
+                tag?: string;
+                view?: number;
+                columns?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExportCount"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    export_customers: {
+        parameters: {
+            query?: {
+                q?: string;
+                tag?: string;
+                view?: number;
+                columns?: string;
+                bom?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     list_duplicates: {
         parameters: {
             query?: never;
@@ -14683,132 +15379,6 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Page_CheckResult_"];
                 };
-            };
-            /** @description It failed; `code` says why */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    get_chat_widget: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                channel_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The answer */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ChatWidget"];
-                };
-            };
-            /** @description It failed; `code` says why */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    save_chat_widget: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                channel_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["SaveChatWidget"];
-            };
-        };
-        responses: {
-            /** @description The answer */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ChatWidget"];
-                };
-            };
-            /** @description It failed; `code` says why */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    roll_identity_secret: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                channel_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The answer */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["IdentitySecret"];
-                };
-            };
-            /** @description It failed; `code` says why */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    remove_identity_secret: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                channel_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
             };
             /** @description It failed; `code` says why */
             default: {

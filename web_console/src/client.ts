@@ -7,7 +7,7 @@
 import createClient, { type Middleware } from "openapi-fetch";
 
 import type { components, paths } from "./api";
-import type { AttachmentView, CalendarView, FlowBody, SoundView } from "./events";
+import type { AttachmentView, CalendarView, CustomerImport, FlowBody, SoundView } from "./events";
 import type { AlertRuleBody, ContactsQuery, TargetBody, TeamBody } from "./kpi";
 
 type Schemas = components["schemas"];
@@ -463,6 +463,33 @@ export const widgetApi = {
   dropSecret: (id: string) => take(client.DELETE("/api/v1/channels/{channel_id}/identity-secret", ofChannel(id))),
 };
 
+const ofImport = (import_id: number) => ({ params: { path: { import_id } } });
+
+export const importsApi = {
+  all: () => take(client.GET("/api/v1/customer-imports", { params: { query: { limit: 50 } } })),
+  one: (id: number) => take(client.GET("/api/v1/customer-imports/{import_id}", ofImport(id))),
+  targets: () => take(client.GET("/api/v1/customer-imports/targets")),
+  map: (id: number, body: Schemas["MapImport"]) => take(client.PUT("/api/v1/customer-imports/{import_id}/mapping", { ...ofImport(id), body })),
+  trial: (id: number) => take(client.POST("/api/v1/customer-imports/{import_id}/trial", ofImport(id))),
+  start: (id: number) => take(client.POST("/api/v1/customer-imports/{import_id}/start", ofImport(id))),
+  pause: (id: number) => take(client.POST("/api/v1/customer-imports/{import_id}/pause", ofImport(id))),
+  remove: (id: number) => take(client.DELETE("/api/v1/customer-imports/{import_id}", ofImport(id))),
+  refused: (import_id: number) => take(client.GET("/api/v1/customer-imports/{import_id}/refused", { params: { path: { import_id }, query: { limit: 50 } } })),
+  columns: () => take(client.GET("/api/v1/customer-exports/columns")),
+  count: (query: ExportAsked) => take(client.GET("/api/v1/customer-exports/count", { params: { query } })),
+};
+
+/** Whom an export is of. */
+export interface ExportAsked {
+  q?: string;
+  tag?: string;
+  view?: number;
+  columns?: string;
+}
+
+export const refusedUrl = (importId: number) => `/api/v1/customer-imports/${importId}/refused.csv`;
+export const exportUrl = (asked: ExportAsked) => `/api/v1/customer-exports/customers.csv?${new URLSearchParams(Object.entries(asked).map(([name, value]) => [name, String(value)])).toString()}`;
+
 /** A mail's HTML, made safe by the hub, for a sandboxed frame. */
 export const mailHtmlUrl = (entryId: number, images: boolean) => `/api/v1/entries/${entryId}/mail/html?images=${String(images)}`;
 /** The mail as it came, to be saved. */
@@ -516,6 +543,8 @@ export const upload = (file: File, progress: (share: number) => void) => send<At
 /** `name`: what it is called in menus. */
 export const uploadSound = (file: File, name: string, language: string, progress: (share: number) => void) =>
   send<SoundView>(`/api/v1/sounds?${new URLSearchParams({ name, language }).toString()}`, file, progress);
+
+export const uploadCustomers = (file: File, progress: (share: number) => void) => send<CustomerImport>("/api/v1/customer-imports", file, progress);
 
 function send<T>(path: string, file: File, progress: (share: number) => void): Promise<T> {
   return new Promise((resolve, reject) => {

@@ -21,6 +21,7 @@ import type {
   EntryView,
   EstimateView,
   FigureDefaultsView,
+  ImportProgressView,
   Frame,
   HubEvent,
   KpiAlertView,
@@ -77,6 +78,8 @@ export interface HubState {
   readonly figureDefaults: FigureDefaultsView;
   /** Figures are being made anew, and those here may be old or a part; null: they are whole. */
   readonly remaking: RemakingView | null;
+  /** How far imports of customers are, as far as it was told since the snapshot: their page asks for the rest. */
+  readonly imports: ById<ImportProgressView>;
   /** For supervisors: what is beyond its limit now. */
   readonly kpiAlerts: ById<KpiAlertView>;
   /** What this organisation keeps of customers and conversations beyond what everybody does. */
@@ -124,6 +127,7 @@ export function initial(snapshot: Snapshot, before?: HubState): HubState {
     targets: index(snapshot.targets, (target) => target.id),
     figureDefaults: snapshot.figure_defaults,
     remaking: snapshot.remaking,
+    imports: same?.imports ?? {},
     kpiAlerts: index(snapshot.kpi_alerts, (alert) => alert.id),
     customFields: index(snapshot.custom_fields, (field) => field.id),
     tasks: index(snapshot.tasks, (task) => task.id),
@@ -188,6 +192,8 @@ export function apply(state: HubState, event: HubEvent): HubState {
       return { ...state, targets: without(state.targets, event.target_id) };
     case "figure_defaults.changed":
       return event.defaults.version < state.figureDefaults.version ? state : { ...state, figureDefaults: event.defaults };
+    case "customer_import.moved":
+      return { ...state, imports: newer(state.imports, event.progress.id, event.progress) };
     case "figures.remaking":
       return { ...state, remaking: event.remaking };
     case "kpi_alert.changed":

@@ -29,6 +29,7 @@ from hub.agents import alerts, audit, roster
 from hub.agents.queues import emit_access, emit_queues, set_user_queues
 from hub.agents.teams import emit_teams_of
 from hub.agents.viewer import SCREEN_MAX, Viewer, hash_token, is_used
+from hub.domain.permissions import Permission
 from hub.domain.values import ChannelKind, ContactKind, Role
 from hub.domain.views import UserView
 from hub.errors import Conflict, InvalidInput, NotFound, TooMany
@@ -420,6 +421,7 @@ class OpenedSession:
     """The tokens in the clear, for the browser alone."""
 
     user: UserView
+    permissions: list[Permission]
     token: str
     csrf_token: str
 
@@ -467,8 +469,9 @@ def open_session(
     }
     tx.execute(insert(tables.session).values(**row))
     user = load_user(tx, user_id)
-    _note_own(tx, viewer_of(user, address), "session.opened")
-    return OpenedSession(user, token, csrf_token)
+    viewer = viewer_of(user, address)
+    _note_own(tx, viewer, "session.opened")
+    return OpenedSession(user, viewer.listed_permissions, token, csrf_token)
 
 
 def viewer_of(user: UserView, address: str | None = None) -> Viewer:

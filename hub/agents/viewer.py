@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, bindparam, select, update
 
 from hub.domain.events import STAFF, SUPERVISORS, queue_topic, user_topic
+from hub.domain.permissions import BUILT_IN, Permission
 from hub.domain.values import Role
 from hub.store import tables
 from hub.store.database import Tx
@@ -31,7 +32,8 @@ class Viewer:
 
     `expires_at` is when the session ends whatever happens (None for keys); `needs_touch` says that "last seen" is due.
     `is_screen`: a screen on a wall, which may only look at the board (web.api says at what). `address`: the network address
-    the request came from, if it is known (agents.audit writes it down).
+    the request came from, if it is known (agents.audit writes it down). `granted`: what a role of one's own holds; None: the
+    built-in role's set.
     """
 
     user_id: int
@@ -46,9 +48,23 @@ class Viewer:
     needs_touch: bool = False
     is_screen: bool = False
     address: str | None = None
+    granted: frozenset[Permission] | None = None
 
     def covers(self, role: Role) -> bool:
+        """Whether they see what somebody with this role sees."""
         return self.role.covers(role)
+
+    @property
+    def permissions(self) -> frozenset[Permission]:
+        return BUILT_IN[self.role] if self.granted is None else self.granted
+
+    @property
+    def listed_permissions(self) -> list[Permission]:
+        """In the order of the list."""
+        return [permission for permission in Permission if permission in self.permissions]
+
+    def may(self, permission: Permission) -> bool:
+        return permission in self.permissions
 
     @property
     def topics(self) -> frozenset[str]:

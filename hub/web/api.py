@@ -8,7 +8,8 @@ whose names stand in the path are path parameters, `body` is the JSON body, the 
 annotation is the answer. A parameter whose name Python keeps for itself carries a `_` (`from_` is `from`); one that is a
 QueryFields stands for as many query parameters as it has fields. A request passes, in this order:
 
-    who asks (cookie or API key) → may they (role) → is it really they (CSRF, origin) → parameters → body → the function
+    who asks (cookie or API key) → may they (role or permission) → is it really they (CSRF, origin) → parameters → body
+    → the function
 
 so somebody who may not call an endpoint learns nothing about what it takes. There is no endpoint without an access
 level: deny by default. Every failure leaves in one shape, `{code, message, fields?}`; what we did not foresee is a 500
@@ -45,6 +46,7 @@ from starlette.routing import Route
 
 from hub.agents.link_mails import Forgotten
 from hub.agents.viewer import Viewer, find_viewer_by_api_key, find_viewer_by_session, touch
+from hub.domain.permissions import Permission, least_role
 from hub.domain.values import Role
 from hub.errors import (
     BadRequest,
@@ -111,7 +113,8 @@ T3 = TypeVar("T3")
 
 
 class Access(Enum):
-    """The least role an endpoint wants. NOBODY_NEEDED must say `why`."""
+    """The least role an endpoint wants, which says who may look; whoever acts needs a Permission, which stands in its place.
+    NOBODY_NEEDED must say `why`."""
 
     NOBODY_NEEDED = "nobody"
     AGENT = "agent"
@@ -209,6 +212,12 @@ async def access_viewer(hub: HubLike, connection: HTTPConnection, *, is_use: boo
     return replace(viewer, address=connection.client.host)
 
 
+def demand(viewer: Viewer, permission: Permission) -> None:
+    """Forbidden `no_permission` for whoever may not do it."""
+    if not viewer.may(permission):
+        raise Forbidden(f"this needs the permission {permission.value}", code="no_permission")
+
+
 def check_csrf(hub: HubLike, viewer: Viewer, connection: HTTPConnection) -> None:
     """A browser sends the cookie with any request, also one that another site made: a write must prove that it comes
     from our page. Programs with an API key have no cookie that could be misused."""
@@ -273,7 +282,9 @@ class Endpoint:
 
     method: str
     path: str
+    # With a permission: the first built-in role that holds it.
     access: Access
+    permission: Permission | None
     why: str
     status: int
     summary: str
@@ -316,7 +327,9 @@ class Endpoint:
             viewer = await access_viewer(hub, request)
             if viewer is None:
                 raise Unauthenticated("nobody is signed in")
-            if not viewer.covers(role):
+            if self.permission is not None:
+                demand(viewer, self.permission)
+            elif not viewer.covers(role):
                 raise Forbidden(f"this needs the role {role.value}")
             if viewer.is_screen and (request.method, self.path) not in FOR_SCREENS:
                 raise Forbidden("this is the session of a screen on a wall, which only looks", code="screen_only")
@@ -477,7 +490,7 @@ def endpoint(
     method: str,
     path: str,
     *,
-    access: Access,
+    access: Access | Permission,
     summary: str,
     status: int = 200,
     why: str = "",
@@ -488,11 +501,14 @@ def endpoint(
 ) -> Callable[[Handler], Endpoint]:
     """Makes an Endpoint of an async function; its place is PREFIX + `path`.
 
-    `why` justifies NOBODY_NEEDED. `tag` groups it in the document (default: the module's name). A function that returns
+    `access`: the permission that is needed to act, or the least role that may look. `why` justifies NOBODY_NEEDED.
+    `tag` groups it in the document (default: the module's name). A function that returns
     a starlette Response makes its answer itself: `media_type` says what it is. `accepts` other than JSON: the function
     reads the body from `context.request` itself (with `read_body`'s limit in mind). `idempotent`: it honours
     Idempotency-Key, see store.idempotency.
     """
+    permission = access if isinstance(access, Permission) else None
+    least = Access(least_role(access).value) if isinstance(access, Permission) else access
     if (access is Access.NOBODY_NEEDED) != bool(why):
         raise ValueError(f"{method} {path}: `why` must be given for NOBODY_NEEDED, and only then")
 
@@ -528,7 +544,8 @@ def endpoint(
         return Endpoint(
             method=method,
             path=path,
-            access=access,
+            access=least,
+            permission=permission,
             why=why,
             status=204 if has_none else status,
             summary=summary,

@@ -294,9 +294,10 @@ class Live:
                 continue
             if viewer is None:
                 await _close(screen.websocket, CLOSE_SIGNED_OUT)
-            elif (viewer.topics, viewer.role, viewer.is_screen) != (
+            elif (viewer.topics, viewer.role, viewer.permissions, viewer.is_screen) != (
                 screen.viewer.topics,
                 screen.viewer.role,
+                screen.viewer.permissions,
                 screen.viewer.is_screen,
             ):
                 self._detach(screen)

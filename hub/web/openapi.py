@@ -121,6 +121,7 @@ def _operation(item: Endpoint, schemas: Mapping[str, JsonObject]) -> JsonObject:
         "summary": item.summary,
         "description": item.description,
         "x-access": item.access.value,
+        **({"x-permission": item.permission.value} if item.permission is not None else {}),
         "security": _security(item),
     }
     parameters = [

@@ -16,6 +16,7 @@ from hub.domain.consent import Purpose
 from hub.domain.events import HubEvent, VolatileEvent
 from hub.domain.fields import FieldKind, FieldValue, Subject
 from hub.domain.mail import Mailbox, Noise, SpanKind
+from hub.domain.permissions import Permission
 from hub.domain.placeholders import Name as PlaceholderName
 from hub.domain.states import AgentState, ConversationStatus, OfferOutcome
 from hub.domain.values import AgentChoice, ChannelKind, Role, SurveyKind
@@ -108,6 +109,8 @@ class SignIn(Request):
 
 class Session(Answer):
     user: UserView
+    # What they may do beside looking, in the order of the list.
+    permissions: list[Permission]
     csrf_token: str
     # When it ends whatever happens; null for an API key.
     expires_at: datetime | None = None
@@ -158,6 +161,7 @@ class Snapshot(Answer):
     token: str
     at: datetime
     user: UserView
+    permissions: list[Permission]
     organisation: Organisation
     agents: list[AgentView]
     queues: list[QueueView]

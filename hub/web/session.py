@@ -55,7 +55,7 @@ async def sign_in(context: Context, body: SignIn) -> Session:
     )
     set_session_cookie(context, opened.token, hub.settings.session_max_s)
     ends = hub.database.clock() + timedelta(seconds=hub.settings.session_max_s)
-    return Session(user=opened.user, csrf_token=opened.csrf_token, expires_at=ends)
+    return Session(user=opened.user, permissions=opened.permissions, csrf_token=opened.csrf_token, expires_at=ends)
 
 
 @endpoint("GET", "/session", access=Access.AGENT, summary="Who is signed in")
@@ -64,7 +64,11 @@ async def get_session(context: Context) -> Session:
     viewer = context.viewer
     user = await context.hub.database.read(accounts.load_user, viewer.user_id)
     return Session(
-        user=user, csrf_token=viewer.csrf_token or "", expires_at=viewer.expires_at, is_screen=viewer.is_screen
+        user=user,
+        permissions=viewer.listed_permissions,
+        csrf_token=viewer.csrf_token or "",
+        expires_at=viewer.expires_at,
+        is_screen=viewer.is_screen,
     )
 
 
@@ -79,7 +83,13 @@ async def make_screen(context: Context) -> Session:
     token = context.request.cookies[SESSION_COOKIE]
     set_session_cookie(context, token, int((ends - hub.database.clock()).total_seconds()))
     user = await hub.database.read(accounts.load_user, viewer.user_id)
-    return Session(user=user, csrf_token=viewer.csrf_token or "", expires_at=ends, is_screen=True)
+    return Session(
+        user=user,
+        permissions=viewer.listed_permissions,
+        csrf_token=viewer.csrf_token or "",
+        expires_at=ends,
+        is_screen=True,
+    )
 
 
 @endpoint("DELETE", "/session", access=Access.AGENT, summary="Sign out")

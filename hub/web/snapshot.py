@@ -66,6 +66,7 @@ def load_snapshot(tx: Tx, viewer: Viewer, most: int) -> Snapshot:
         token=str(token),
         at=tx.now,
         user=accounts.load_user(tx, viewer.user_id),
+        permissions=viewer.listed_permissions,
         organisation=Organisation(
             name=organisation.name if organisation else "",
             time_zone=organisation.time_zone if organisation else "UTC",

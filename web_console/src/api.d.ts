@@ -7647,6 +7647,11 @@ export interface components {
         /** @enum {string} */
         Party: "customer" | "agent" | "consulted" | "outside" | "supervisor";
         /**
+         * @description One thing that somebody may do. The values are stored and part of the API: never renamed, never used again.
+         * @enum {string}
+         */
+        Permission: "conversations.take_part" | "conversations.merge" | "conversations.bulk" | "customers.change" | "customers.merge" | "customers.export" | "customers.import" | "canned.share" | "views.share" | "calls.listen" | "recordings.delete" | "board.act" | "reports.read" | "reports.schedule" | "people.plan" | "users.manage" | "roles.manage" | "teams.manage" | "channels.manage" | "routing.manage" | "targets.manage" | "settings.manage" | "keys.manage" | "webhooks.manage" | "audit.read";
+        /**
          * @description Where waiting work stands: its place in the queue (1 is next) and the estimated wait from now on; null where it does
          *     not stand in line or nothing can be said. `opens_at`: the queue is closed until then.
          */
@@ -8679,6 +8684,7 @@ export interface components {
         };
         Session: {
             user: components["schemas"]["UserView"];
+            permissions: components["schemas"]["Permission"][];
             csrf_token: string;
             /** @default null */
             expires_at: string | null;
@@ -8877,6 +8883,7 @@ export interface components {
             /** Format: date-time */
             at: string;
             user: components["schemas"]["UserView"];
+            permissions: components["schemas"]["Permission"][];
             organisation: components["schemas"]["Organisation"];
             agents: components["schemas"]["AgentView"][];
             queues: components["schemas"]["QueueView"][];

@@ -125,6 +125,7 @@ export type Delivery = Schemas["Delivery"];
 export type OverflowStep = Schemas["OverflowView"];
 export type WorkState = Schemas["WorkState"];
 export type Role = Schemas["Role"];
+export type Permission = Schemas["Permission"];
 
 /** A message of the socket, each kind told by the one key it has. */
 export type SocketMessage = Schemas["Frame"];

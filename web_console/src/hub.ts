@@ -11,7 +11,7 @@ import { computed, reactive, ref, shallowRef } from "vue";
 import { newestFirst, pagesAmong } from "./alerts";
 import { api, ApiError, everything, setCsrfToken, whenSessionEnds } from "./client";
 import { byUrgency } from "./deadlines";
-import type { AlertView, ConversationView, EntryView, HubEvent, OfferView, PlannedView, UserView, VolatileEvent } from "./events";
+import type { AlertView, ConversationView, EntryView, HubEvent, OfferView, Permission, PlannedView, UserView, VolatileEvent } from "./events";
 import {
   apply,
   applyFrame,
@@ -49,6 +49,8 @@ interface Typist {
 export const useHub = defineStore("hub", () => {
   const session = ref<"unknown" | "in" | "out" | "unreachable">("unknown");
   const user = shallowRef<UserView | null>(null);
+  /** What this person may do beside looking. Changed rights come with a fresh snapshot. */
+  const permissions = shallowRef<ReadonlySet<Permission>>(new Set());
   const state = shallowRef<HubState | null>(null);
   const status = ref<StreamStatus>("connecting");
   /** A screen on a wall: it looks at the board and does nothing else. */
@@ -79,6 +81,7 @@ export const useHub = defineStore("hub", () => {
         skew_ms.value = Date.parse(snapshot.at) - Date.now();
         state.value = initial(snapshot, state.value ?? undefined);
         user.value = snapshot.user;
+        permissions.value = new Set(snapshot.permissions);
         snapshots.value += 1;
         // What fails here is asked for again with the next snapshot; until then the timeline is marked as stale.
         refreshWatched().catch(() => undefined);
@@ -171,6 +174,7 @@ export const useHub = defineStore("hub", () => {
     known(answer);
     if (state.value && state.value.user.id !== answer.user.id) state.value = null;
     user.value = answer.user;
+    permissions.value = new Set(answer.permissions);
     session.value = "in";
     stream.start();
   }
@@ -204,6 +208,7 @@ export const useHub = defineStore("hub", () => {
     stream.stop();
     state.value = null;
     user.value = null;
+    permissions.value = new Set();
     session.value = "out";
   }
 
@@ -324,6 +329,7 @@ export const useHub = defineStore("hub", () => {
   const live = computed(() => status.value === "live");
   const isSupervisor = computed(() => user.value !== null && user.value.role !== "agent");
   const isAdmin = computed(() => user.value?.role === "admin");
+  const may = (permission: Permission) => permissions.value.has(permission);
 
   // --- what the agent does: each answer is learnt as the event it stands for
 
@@ -374,7 +380,7 @@ export const useHub = defineStore("hub", () => {
     session, user, state, status, trueAt, skew_ms, typists, viewers, drafting, snapshots, arrivals, watched,
     isScreen, signedInUntil, stay, becomeScreen,
     resume, signIn, signOut, learn, forget, learnStanding, learnConversations, findConversation, watch, loadOlder, joinOlder, refreshWatched,
-    me, mine, queued, complaints, pages, alerts, allOpen, myOffers, writableChannels, live, isSupervisor, isAdmin,
+    me, mine, queued, complaints, pages, alerts, allOpen, myOffers, writableChannels, live, isSupervisor, isAdmin, permissions, may,
     setMyState, acceptOffer, declineOffer, claim, release, resolve, reopen, park, unpark, transfer, seeAlert, settleDelivery, learnMe,
     reconnect: () => stream.start(),
   };

@@ -48,7 +48,7 @@ const NOTHING_BESIDE_CALLS = {
 
 function snapshot(changes: Partial<Snapshot> = {}): Snapshot {
   return {
-    token: "e-1", at: AT, user, organisation: { name: "Demo", time_zone: "Asia/Yerevan", languages: [] }, agents: [agent], queues: [], channels: [],
+    token: "e-1", at: AT, user, permissions: [], organisation: { name: "Demo", time_zone: "Asia/Yerevan", languages: [] }, agents: [agent], queues: [], channels: [],
     conversations: [conversation(10)], conversations_complete: true, work_complete: true, offers: [],
     numbers: { user_id: 1, day: "2026-11-22", handled_contacts: 0, first_response_mean_s: null, first_response_count: 0, resolution_median_s: null, resolution_count: 0, as_of_seq: 5, calls_in: 0, calls_out: 0, calls_missed: 0, talk_s: 0, hold_s: 0, wrap_up_s: 0, aht_s: null, ...NOTHING_BESIDE_CALLS },
     topics: [], estimates: [], queue_lengths: [], alerts: [], calls: [], queue_numbers: [], agent_numbers: [],

@@ -88,6 +88,7 @@ from hub.web import (
     canned_replies,
     channels,
     chat_socket,
+    conversation_merges,
     conversations,
     custom_fields,
     customers,
@@ -158,6 +159,7 @@ SWITCH_INTERVAL_S = 0.0005
 ENDPOINTS: list[Endpoint] = endpoints_of(
     session,
     snapshot,
+    conversation_merges,
     conversations,
     offers,
     routing,

@@ -1166,13 +1166,12 @@ def set_state_of(tx: Tx, viewer: Viewer, user_id: int, state: AgentState, reason
     return view
 
 
-# --- conversations that become one, and two ----------------------------------------------------------------------------------
+# --- conversations that become one, and two ---------------------------------------------------------------------------------
 # What of their rows changes hands is said by timeline.joining and timeline.splitting, which hold ROUTING and all locks.
 
 
 def end_as_part(tx: Tx, before: ConversationView) -> ConversationView:
-    """It is about to become a part of another: nothing rings for it any more, and nobody has it. It stays open, and waits,
-    until `close_as_part`."""
+    """It is about to become a part of another (`close_as_part`): nothing rings for it any more, and nobody has it."""
     _end_live_offer_of(tx, before.id)
     agent_id = _end_assignment(tx, before, "merged")
     if agent_id is None:
@@ -1220,6 +1219,8 @@ def open_apart(
     found = roster.load_agent_views(tx, [holder_id]) if holder_id is not None else []
     is_here = bool(found) and (found[0].state is not AgentState.OFFLINE or before.channel_kind not in engine.LIVE_KINDS)
     if holder_id is not None and is_here:
+        # Spent; and what they had put aside is before them again.
+        values.pop("pinned_agent_id", None)
         return _assign(tx, before, holder_id, "claim", Happening.UNMERGED, _author(viewer), data, **values)
     _, view = conversations.add_happening(
         tx, before, Happening.UNMERGED, _author(viewer), data, queued_since=queued_since, **values
@@ -1242,26 +1243,32 @@ def begin_apart(
         )
         return view
     _, view = conversations.add_happening(tx, before, Happening.SPLIT_OFF, author, data)
-    tx.emit(
-        ContactBegan(
-            conversation_id=view.id,
-            episode=0,
-            customer_id=view.customer_id,
-            channel_id=view.channel_id,
-            queue_id=view.queue_id,
-            direction=Direction.IN.value,
-            arrived_at=tx.now,
-            by_call=False,
-            topic_id=view.topic_id,
-        ),
-        {FACTS},
-    )
+    tell_contact(tx, view)
     if holds:
         return _assign(tx, view, viewer.user_id, "claim", Happening.CLAIMED, author)
     visits.begin(tx, view.id)
     conversations.keep_clocks(tx, [view.id])
     tx.wake("routing")
     return view
+
+
+def tell_contact(tx: Tx, view: ConversationView, *, reopened_by: Literal["customer"] | None = None) -> None:
+    """The customer's request has begun, as is found only now: a fact for the KPIs."""
+    tx.emit(
+        ContactBegan(
+            conversation_id=view.id,
+            episode=view.reopened_count,
+            customer_id=view.customer_id,
+            channel_id=view.channel_id,
+            queue_id=view.queue_id,
+            direction=Direction.IN.value,
+            arrived_at=tx.now,
+            by_call=False,
+            reopened_by=reopened_by,
+            topic_id=view.topic_id,
+        ),
+        {FACTS},
+    )
 
 
 def check_may_have(viewer: Viewer, view: ConversationView) -> None:

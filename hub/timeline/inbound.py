@@ -10,9 +10,9 @@ rises with load. One arrival that cannot be stored fails alone: its group is the
 A customer has at most one open conversation per contact point and channel account, by mail one per topic
 (timeline.threads). Writing within the channel's reopen window after the resolution reopens the conversation; later, a new
 one begins, where the rules in force place it (routing.placement). What was merged into another leads on to that one
-(timeline.joining), but for chats, whose visitors read in the chat and nowhere else. A raw message (mail) is a file before the transaction
-begins and is named by its row; a file whose arrival turns out to be known is deleted, one whose commit failed is left to
-housekeeping, for the commit may have come through.
+(timeline.joining), but for chats, whose visitors read in the chat and nowhere else. A raw message (mail) is a file before the
+transaction begins and is named by its row; a file whose arrival turns out to be known is deleted, one whose commit failed is
+left to housekeeping, for the commit may have come through.
 """
 
 from __future__ import annotations
@@ -558,17 +558,12 @@ def _reopen(
     """Conversations resolved so lately that the customer's new message belongs to them; or what these were merged into, as
     long as that is open or was resolved so lately. `known`: drafts there are, which other messages go to."""
     leads = _find_latest(tx, keys, channels)
-    drafts: dict[tuple[int, str], _Way] = {}
-    while leads:
-        query = conversations.CONVERSATIONS.where(_c.id.in_({lead.living_id for lead in leads})).order_by(_c.id)
-        if tx.is_postgresql:
-            query = query.with_for_update(of=tables.conversation)
-        rows = {row.id: row for row in tx.rows(query)}
-        # On PostgreSQL it may have been merged, or parted again, between the look and the lock.
-        now = _find_latest(tx, keys, channels) if tx.is_postgresql else leads
-        if now == leads:
-            break
+    rows = _lock_living(tx, leads)
+    # On PostgreSQL it may have been merged, or parted again, between the look and the lock.
+    while tx.is_postgresql and leads and (now := _find_latest(tx, keys, channels)) != leads:
         leads = now
+        rows = _lock_living(tx, leads)
+    drafts: dict[tuple[int, str], _Way] = {}
     for lead in leads:
         row, key = rows[lead.living_id], lead.key
         draft = known.get(row.id)
@@ -580,11 +575,10 @@ def _reopen(
             elif wanted[key][1].consent is Consent.STOP:
                 # Stays resolved: the STOP is written into it and wakes nobody.
                 draft = _Draft(row._asdict())
-            elif tx.now - row.resolved_at > timedelta(seconds=channels[key[1]].reopen_window_s):
-                continue
-            elif lead.origin_id is not None and not _may_open(tx, row):
-                continue
             else:
+                is_late = tx.now - row.resolved_at > timedelta(seconds=channels[key[1]].reopen_window_s)
+                if is_late or (lead.origin_id is not None and not _may_open(tx, row)):
+                    continue
                 draft = _reopened(row, tx.now)
             known[row.id] = draft
         is_own = (row.contact_point_id, row.channel_id) == key
@@ -599,6 +593,13 @@ class _Lead:
     key: tuple[int, str]
     living_id: int
     origin_id: int | None
+
+
+def _lock_living(tx: Tx, leads: Sequence[_Lead]) -> dict[int, Row[Any]]:
+    query = conversations.CONVERSATIONS.where(_c.id.in_({lead.living_id for lead in leads})).order_by(_c.id)
+    if tx.is_postgresql:
+        query = query.with_for_update(of=tables.conversation)
+    return {row.id: row for row in tx.rows(query)} if leads else {}
 
 
 def _find_latest(tx: Tx, keys: Sequence[tuple[int, str]], channels: dict[str, Row[Any]]) -> list[_Lead]:

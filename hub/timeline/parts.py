@@ -45,7 +45,7 @@ STAYS: Mapping[str, str] = {
     "escalation_segment.conversation_id": "its clocks end as it is no work any more; the other's go on",
     "escalation_run.conversation_id": "its clocks' runs",
     "escalation_fired.conversation_id": "its clocks' steps",
-    "survey.conversation_id": "asks about that one's resolution; one that is to be asked is dropped, an answer goes where the lines are",
+    "survey.conversation_id": "asks about that one's resolution; nobody is asked now, an answer goes where the lines are",
     "conversation.merged_into": "says where the lines are; kept by timeline.joining",
     "conversation.split_from": "says what it was taken out of",
     "conversation_merge.from_id": "the merge itself",
@@ -161,5 +161,5 @@ def shown(tx: Tx, conversation_id: int) -> dict[str, Any]:
 
 
 def oldest_asked(tx: Tx, *conditions: Any) -> Any:
-    """When the oldest of the customer's messages came in for which all of `conditions` on `entry` hold; None: there is none."""
+    """When the oldest of the customer's messages came in for which all of `conditions` on `entry` hold; None: none does."""
     return tx.scalar(select(func.min(_e.at)).where(_CUSTOMERS, *conditions))

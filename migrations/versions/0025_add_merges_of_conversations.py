@@ -26,9 +26,7 @@ def upgrade() -> None:
     for name in ("merged_into", "split_from"):
         op.add_column("conversation", sa.Column(name, BIG_ID, nullable=True))
         is_set = sa.text(f"{name} IS NOT NULL")
-        op.create_index(
-            f"ix_conversation_{name}", "conversation", [name], sqlite_where=is_set, postgresql_where=is_set
-        )
+        op.create_index(f"ix_conversation_{name}", "conversation", [name], sqlite_where=is_set, postgresql_where=is_set)
     op.create_table(
         "conversation_merge",
         sa.Column("id", BIG_ID, autoincrement=True, nullable=False),

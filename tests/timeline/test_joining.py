@@ -1,4 +1,4 @@
-"""Conversations that turn out to be one matter: made one, and apart again exactly as before; what comes goes on to the one."""
+"""Conversations that turn out to be one matter: made one, and apart again as before; what comes goes on to the one."""
 
 from __future__ import annotations
 

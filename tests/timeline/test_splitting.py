@@ -18,10 +18,17 @@ from hub.timeline import conversations, joining, outbox, splitting
 from tests.kpi.random_facts import project_all
 from tests.support.clock import FrozenClock
 from tests.support.scene import Scene
-from tests.timeline.test_joining import agent, texts_of, view_of  # noqa: F401
+from tests.timeline.test_joining import texts_of, view_of
 from tests.timeline.test_mails import CHANNEL, answer, arrival, opened, sent, take, thread_of
 
 pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+async def agent(scene: Scene) -> Viewer:
+    await scene.channel(CHANNEL, "email")
+    await scene.set(tables.channel, {"settings": {"address": "support@shop.test"}}, id=CHANNEL)
+    return await scene.agent("Anna")
 
 
 async def split(scene: Scene, viewer: Viewer, conversation_id: int, *entry_ids: int, **more: Any) -> ConversationView:
@@ -47,7 +54,7 @@ async def two_matters(scene: Scene, agent: Viewer, clock: FrozenClock) -> tuple[
 async def test_mails_that_are_another_matter_go_with_their_answers(
     scene: Scene,
     agent: Viewer,
-    clock: FrozenClock,  # noqa: F811
+    clock: FrozenClock,
 ) -> None:
     first, sent_id, message_id = await two_matters(scene, agent, clock)
     sales = await scene.queue("Sales")
@@ -83,7 +90,7 @@ async def test_mails_that_are_another_matter_go_with_their_answers(
 async def test_on_a_channel_with_one_open_conversation_what_is_over_is_taken_out_closed(
     scene: Scene,
     agent: Viewer,
-    clock: FrozenClock,  # noqa: F811
+    clock: FrozenClock,
 ) -> None:
     talk = await scene.opened("Is the shop open?", sender="ani")
     await scene.database.transaction(dispatcher.claim, agent, talk, None)
@@ -113,7 +120,7 @@ async def test_on_a_channel_with_one_open_conversation_what_is_over_is_taken_out
 async def test_a_contact_of_its_own_is_counted_once_and_rebuilding_changes_nothing(
     scene: Scene,
     agent: Viewer,
-    clock: FrozenClock,  # noqa: F811
+    clock: FrozenClock,
 ) -> None:
     first, _, _ = await two_matters(scene, agent, clock)
     apart = await split(scene, agent, first, await entry_of(scene, "And the lamp?"), holds=True)
@@ -137,7 +144,7 @@ async def test_a_contact_of_its_own_is_counted_once_and_rebuilding_changes_nothi
 async def test_what_may_not_be_taken_out_is_told(
     scene: Scene,
     agent: Viewer,
-    clock: FrozenClock,  # noqa: F811
+    clock: FrozenClock,
 ) -> None:
     first, sent_id, _ = await two_matters(scene, agent, clock)
     lamp, order = await entry_of(scene, "And the lamp?"), await entry_of(scene, "Where is my order?")

@@ -155,6 +155,96 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/conversations/{conversation_id}/merge-targets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What it could be merged into
+         * @description Other conversations of the same customer that you may see, the newest first, a hundred at most; `refused` says why one
+         *     is none: `merged`, `in_call`, `callback`, `customer_waits`, `live_target`, `resolved_target`.
+         */
+        get: operations["list_merge_targets"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/conversations/{conversation_id}/merges": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What has become a part of it
+         * @description Newest first; what was undone is not among them.
+         */
+        get: operations["list_conversation_merges"];
+        put?: never;
+        /**
+         * Make others a part of it
+         * @description It keeps its number, queue and holder; the lines of the others stand among its own, each with its `origin_id`. What
+         *     comes to the others from now on comes here. It can be undone. 409 `version_conflict`, or why not, as above.
+         */
+        post: operations["merge_conversations"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/conversation-merges/{merge_id}/undo": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Two conversations again
+         * @description What was the other's is its again, and what has come since by its address or its mails goes with it; what you have
+         *     written since stays. 409 `merged_on`: this one was itself merged since; `already_open`: the customer has a newer open
+         *     conversation on that channel.
+         */
+        post: operations["undo_conversation_merge"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/conversations/{conversation_id}/split": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make some of its messages another conversation
+         * @description Later answers to mails that went come to the new one. On other channels it begins resolved while the customer has an
+         *     open one there: 409 `unanswered` if they wait for an answer to one of these messages; `on_its_way` for one that has not
+         *     left yet. To take it back, merge the new one into the old.
+         */
+        post: operations["split_conversation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/conversations": {
         parameters: {
             query?: never;
@@ -5278,6 +5368,16 @@ export interface components {
              */
             kind: "conversation.hidden";
         };
+        /** @description A conversation was found to be the matter of another, `into_id`, which has its lines since. */
+        ConversationMergeView: {
+            id: number;
+            from_id: number;
+            into_id: number;
+            /** Format: date-time */
+            at: string;
+            by_id: number;
+            by_name: string;
+        };
         /** @enum {string} */
         ConversationStatus: "open" | "resolved";
         /**
@@ -5289,7 +5389,8 @@ export interface components {
          *     supervisor chose who shall have it (None once somebody has it). `parked_until`: put aside until then. `next_step_at`:
          *     when the next step of its escalation policy is due if nothing happens; `escalated`: how many have fired since it was
          *     opened last. `call_id`: the call that goes on in it, until its last word is written down. `participant_ids`: colleagues
-         *     who were asked into it, and see it wherever it goes.
+         *     who were asked into it, and see it wherever it goes. `merged_into_id`: it is one matter with that one, which has its lines
+         *     and takes what comes next; it stays resolved.
          */
         ConversationView: {
             id: number;
@@ -5340,6 +5441,18 @@ export interface components {
             fields: {
                 [key: string]: boolean | number | string | string[];
             };
+            /** @default null */
+            merged_into_id: number | null;
+        };
+        /** @description `conversation` is its own again (or for the first time), `other` the one it was a part of. */
+        ConversationsApart: {
+            conversation: components["schemas"]["ConversationView"];
+            other: components["schemas"]["ConversationView"];
+        };
+        /** @description The merges, by which each can be undone, and the conversation as it is now. */
+        ConversationsMerged: {
+            merges: components["schemas"]["ConversationMergeView"][];
+            conversation: components["schemas"]["ConversationView"];
         };
         /** @description Both are Mondays. `agents` null: everybody who has a schedule. */
         CopyShifts: {
@@ -5588,6 +5701,17 @@ export interface components {
             version: number;
             writer: string;
         };
+        /** @description Lines of this customer's timeline stand in another conversation now: whoever shows them asks for them anew. */
+        EntriesMoved: {
+            customer_id: number;
+            from_id: number;
+            into_id: number;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "entries.moved";
+        };
         /** @description A new line of a timeline, with its conversation as it is after that line. */
         EntryAdded: {
             entry: components["schemas"]["EntryView"];
@@ -5617,6 +5741,7 @@ export interface components {
          *     mails, `call` where the line tells of one (happening=call): as it was when the line was read; call.changed tells on.
          *
          *     `client_key` is the Idempotency-Key of the request that made it, so that the sender's screen can match its own echo.
+         *     `origin_id`: the conversation that it came in or went out by, where that one has been merged into this.
          */
         EntryView: {
             id: number;
@@ -5646,6 +5771,8 @@ export interface components {
             mail: components["schemas"]["MailView"] | null;
             /** @default null */
             call: components["schemas"]["CallView"] | null;
+            /** @default null */
+            origin_id: number | null;
         };
         ErrorBody: {
             code: string;
@@ -6085,7 +6212,7 @@ export interface components {
          * @description What an EVENT entry tells; the console has the sentence for each in every language.
          * @enum {string}
          */
-        Happening: "offered" | "accepted" | "declined" | "missed" | "claimed" | "transferred" | "released" | "resolved" | "reopened" | "opted_out" | "opted_in" | "linked" | "queued" | "prioritised" | "pinned" | "placed" | "callback" | "parked" | "unparked" | "setup_failed" | "bounced" | "complained" | "call" | "topic" | "tagged" | "escalated" | "survey" | "scored" | "task_made" | "task_done" | "task_dropped";
+        Happening: "offered" | "accepted" | "declined" | "missed" | "claimed" | "transferred" | "released" | "resolved" | "reopened" | "opted_out" | "opted_in" | "linked" | "queued" | "prioritised" | "pinned" | "placed" | "callback" | "parked" | "unparked" | "setup_failed" | "bounced" | "complained" | "call" | "topic" | "tagged" | "escalated" | "survey" | "scored" | "task_made" | "task_done" | "task_dropped" | "merged" | "took_in" | "unmerged" | "split" | "split_off";
         /** @description `phrase`: it is one of the hub's own sentences. */
         HeardPrompt: {
             text: string;
@@ -6134,7 +6261,7 @@ export interface components {
          * @enum {string}
          */
         How: "keyword" | "told" | "form" | "import" | "system";
-        HubEvent: components["schemas"]["EntryAdded"] | components["schemas"]["EntryChanged"] | components["schemas"]["ConversationChanged"] | components["schemas"]["ConversationHidden"] | components["schemas"]["CustomerChanged"] | components["schemas"]["CallChanged"] | components["schemas"]["OfferMade"] | components["schemas"]["OfferEnded"] | components["schemas"]["AgentChanged"] | components["schemas"]["QueueChanged"] | components["schemas"]["EstimateChanged"] | components["schemas"]["QueueLengthChanged"] | components["schemas"]["ChannelChanged"] | components["schemas"]["NumbersChanged"] | components["schemas"]["QueueNumbersChanged"] | components["schemas"]["TopicChanged"] | components["schemas"]["AlertChanged"] | components["schemas"]["SkillsChanged"] | components["schemas"]["AccessChanged"] | components["schemas"]["TeamChanged"] | components["schemas"]["TeamRemoved"] | components["schemas"]["TargetChanged"] | components["schemas"]["TargetRemoved"] | components["schemas"]["FigureDefaultsChanged"] | components["schemas"]["KpiAlertChanged"] | components["schemas"]["FiguresRemaking"] | components["schemas"]["ActivityChanged"] | components["schemas"]["CannedReplyChanged"] | components["schemas"]["AlertsSeen"] | components["schemas"]["TaskChanged"] | components["schemas"]["NoticeRulesChanged"] | components["schemas"]["CustomFieldChanged"] | components["schemas"]["CustomFieldRemoved"] | components["schemas"]["DraftBegun"] | components["schemas"]["DraftEnded"] | components["schemas"]["PlannedChanged"];
+        HubEvent: components["schemas"]["EntryAdded"] | components["schemas"]["EntryChanged"] | components["schemas"]["ConversationChanged"] | components["schemas"]["ConversationHidden"] | components["schemas"]["CustomerChanged"] | components["schemas"]["CallChanged"] | components["schemas"]["OfferMade"] | components["schemas"]["OfferEnded"] | components["schemas"]["AgentChanged"] | components["schemas"]["QueueChanged"] | components["schemas"]["EstimateChanged"] | components["schemas"]["QueueLengthChanged"] | components["schemas"]["ChannelChanged"] | components["schemas"]["NumbersChanged"] | components["schemas"]["QueueNumbersChanged"] | components["schemas"]["TopicChanged"] | components["schemas"]["AlertChanged"] | components["schemas"]["SkillsChanged"] | components["schemas"]["AccessChanged"] | components["schemas"]["TeamChanged"] | components["schemas"]["TeamRemoved"] | components["schemas"]["TargetChanged"] | components["schemas"]["TargetRemoved"] | components["schemas"]["FigureDefaultsChanged"] | components["schemas"]["KpiAlertChanged"] | components["schemas"]["FiguresRemaking"] | components["schemas"]["ActivityChanged"] | components["schemas"]["CannedReplyChanged"] | components["schemas"]["AlertsSeen"] | components["schemas"]["TaskChanged"] | components["schemas"]["NoticeRulesChanged"] | components["schemas"]["CustomFieldChanged"] | components["schemas"]["CustomFieldRemoved"] | components["schemas"]["DraftBegun"] | components["schemas"]["DraftEnded"] | components["schemas"]["PlannedChanged"] | components["schemas"]["EntriesMoved"];
         /** @description `skipped`: names of events that are no whole days, or recur in a way that is not guessed at. */
         IcalDays: {
             days: components["schemas"]["SpecialDayView"][];
@@ -6516,6 +6643,15 @@ export interface components {
             conversations: number;
             other_conversations: number;
         };
+        /**
+         * @description A conversation of the same customer that another could be merged into. `refused`: why not, a machine word; null: it
+         *     could. `messages`: how many stand there.
+         */
+        MergeTargetView: {
+            conversation: components["schemas"]["ConversationView"];
+            messages: number;
+            refused: string | null;
+        };
         /** @description Somebody was found to be the same as another, who lives on. `by_id` null and `reason` claim: a visitor said so. */
         MergeView: {
             id: number;
@@ -6723,6 +6859,17 @@ export interface components {
             subject: string | null;
             /** @default null */
             text: string | null;
+        };
+        /**
+         * @description `from_ids` become a part of the conversation of the address. `expected_versions`: by id, of those that were looked at:
+         *     409 `version_conflict` if one has changed.
+         */
+        NewConversationMerge: {
+            from_ids: number[];
+            /** @default {} */
+            expected_versions: {
+                [key: string]: number;
+            };
         };
         /**
          * @description `key`: by which the API and exports name it; it never changes. `required` is for conversations: they are not resolved
@@ -7454,6 +7601,12 @@ export interface components {
             next_cursor: string | null;
         };
         /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
+        Page_ConversationMergeView_: {
+            items: components["schemas"]["ConversationMergeView"][];
+            /** @default null */
+            next_cursor: string | null;
+        };
+        /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
         Page_ConversationView_: {
             items: components["schemas"]["ConversationView"][];
             /** @default null */
@@ -7516,6 +7669,12 @@ export interface components {
         /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
         Page_MeasureDefinition_: {
             items: components["schemas"]["MeasureDefinition"][];
+            /** @default null */
+            next_cursor: string | null;
+        };
+        /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
+        Page_MergeTargetView_: {
+            items: components["schemas"]["MergeTargetView"][];
             /** @default null */
             next_cursor: string | null;
         };
@@ -8952,6 +9111,21 @@ export interface components {
             source: string;
         };
         /**
+         * @description `entry_ids`: messages that are another matter. It begins in `queue_id` (absent: the same queue), about `topic_id`; with
+         *     `hold` it is yours. `expected_version`: of the conversation that was looked at.
+         */
+        SplitConversation: {
+            entry_ids: number[];
+            /** @default null */
+            queue_id: number | null;
+            /** @default null */
+            topic_id: number | null;
+            /** @default false */
+            hold: boolean;
+            /** @default null */
+            expected_version: number | null;
+        };
+        /**
          * @description What so many agents make of the load. Shares are 0 to 1. `is_stable` false: the queue grows without end, and `asa_s` is
          *     null; it is null, too, if nobody is answered. `reaches`: all targets hold.
          */
@@ -10317,6 +10491,169 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Snapshot"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_merge_targets: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                conversation_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_MergeTargetView_"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_conversation_merges: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                conversation_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_ConversationMergeView_"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    merge_conversations: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                conversation_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewConversationMerge"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConversationsMerged"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    undo_conversation_merge: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                merge_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConversationsApart"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    split_conversation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                conversation_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SplitConversation"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConversationsApart"];
                 };
             };
             /** @description It failed; `code` says why */

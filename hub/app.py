@@ -93,6 +93,7 @@ from hub.web import (
     chat_offline,
     chat_socket,
     chat_widgets,
+    conversation_merges,
     conversations,
     custom_fields,
     customer_files,
@@ -166,6 +167,7 @@ SWITCH_INTERVAL_S = 0.0005
 ENDPOINTS: list[Endpoint] = endpoints_of(
     session,
     snapshot,
+    conversation_merges,
     conversations,
     offers,
     routing,

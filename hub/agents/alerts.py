@@ -177,6 +177,19 @@ def end_about(tx: Tx, conversation_id: int, reason: str, name: str, value: int) 
         _see(tx, alert.id)
 
 
+def move(tx: Tx, from_id: int, into_id: int, alert_ids: Collection[int] | None = None) -> list[int]:
+    """What was raised about one conversation (`alert_ids`: only these) is about another; which."""
+    there = [_al.conversation_id == from_id, *([] if alert_ids is None else [_al.id.in_(alert_ids)])]
+    rows = tx.rows(select(_al.id, _al.seen_at).where(*there).order_by(_al.id).with_for_update())
+    moved = [row.id for row in rows]
+    values = {"conversation_id": into_id, "version": _al.version + 1}
+    tx.execute(update(tables.alert).where(_al.id.in_(moved)).values(**values))
+    for row in rows:
+        if row.seen_at is None:
+            _tell(tx, row.id)
+    return moved
+
+
 def hand_over(tx: Tx, user_id: int, heirs: Collection[int]) -> None:
     """The person looks at nothing any more: what they had not seen is seen, and pages go to the heirs who have none for
     the same conversation."""

@@ -394,6 +394,17 @@ class PlannedChanged:
     kind: Literal["planned.changed"] = "planned.changed"
 
 
+@dataclass(frozen=True, slots=True)
+class EntriesMoved:
+    """Lines of this customer's timeline stand in another conversation now: whoever shows them asks for them anew."""
+
+    KIND: ClassVar[str] = "entries.moved"
+    customer_id: int
+    from_id: int
+    into_id: int
+    kind: Literal["entries.moved"] = "entries.moved"
+
+
 HubEvent = (
     EntryAdded
     | EntryChanged
@@ -432,6 +443,7 @@ HubEvent = (
     | DraftBegun
     | DraftEnded
     | PlannedChanged
+    | EntriesMoved
 )
 
 

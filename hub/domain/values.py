@@ -120,6 +120,13 @@ class Happening(StrEnum):
     TASK_DROPPED = "task_dropped"
     # A visitor filled in what a chat's window asks before (`answers`: lines of label and answer).
     FORM = "form"
+    # It is one matter with another now, which has its lines (`into_id`); another became a part of it (`from_id`); and two
+    # again. Lines of it were another matter, and have a conversation of their own now; it began with such lines.
+    MERGED = "merged"
+    TOOK_IN = "took_in"
+    UNMERGED = "unmerged"
+    SPLIT = "split"
+    SPLIT_OFF = "split_off"
 
 
 class SurveyKind(StrEnum):

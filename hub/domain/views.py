@@ -99,6 +99,7 @@ class EntryView:
     mails, `call` where the line tells of one (happening=call): as it was when the line was read; call.changed tells on.
 
     `client_key` is the Idempotency-Key of the request that made it, so that the sender's screen can match its own echo.
+    `origin_id`: the conversation that it came in or went out by, where that one has been merged into this.
     """
 
     id: int
@@ -118,6 +119,7 @@ class EntryView:
     client_key: str | None = None
     mail: MailView | None = None
     call: CallView | None = None
+    origin_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +132,8 @@ class ConversationView:
     supervisor chose who shall have it (None once somebody has it). `parked_until`: put aside until then. `next_step_at`:
     when the next step of its escalation policy is due if nothing happens; `escalated`: how many have fired since it was
     opened last. `call_id`: the call that goes on in it, until its last word is written down. `participant_ids`: colleagues
-    who were asked into it, and see it wherever it goes.
+    who were asked into it, and see it wherever it goes. `merged_into_id`: it is one matter with that one, which has its lines
+    and takes what comes next; it stays resolved.
     """
 
     id: int
@@ -166,6 +169,7 @@ class ConversationView:
     call_id: int | None = None
     participant_ids: tuple[int, ...] = ()
     fields: dict[str, FieldValue] = field(default_factory=dict)
+    merged_into_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -490,6 +494,28 @@ class MergeView:
     by_name: str | None
     reason: str
     addresses: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationMergeView:
+    """A conversation was found to be the matter of another, `into_id`, which has its lines since."""
+
+    id: int
+    from_id: int
+    into_id: int
+    at: datetime
+    by_id: int
+    by_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class MergeTargetView:
+    """A conversation of the same customer that another could be merged into. `refused`: why not, a machine word; null: it
+    could. `messages`: how many stand there."""
+
+    conversation: ConversationView
+    messages: int
+    refused: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,7 +54,7 @@ from hub.store import tables
 from hub.store.database import Database, Tx
 from hub.store.stream import Wakes
 from hub.surveys import planning
-from hub.timeline import consents, conversations, custom_fields, customers, threads
+from hub.timeline import consents, conversations, custom_fields, customers, threads, visits
 
 log = logging.getLogger(__name__)
 
@@ -1182,6 +1182,116 @@ def set_state_of(tx: Tx, viewer: Viewer, user_id: int, state: AgentState, reason
     told: dict[str, audit.JSON] = {"name": view.name, "changes": {"state": [before, state.value]}}
     audit.note(tx, viewer, "user.state_changed", "user", user_id, told)
     return view
+
+
+# --- conversations that become one, and two ---------------------------------------------------------------------------------
+# What of their rows changes hands is said by timeline.joining and timeline.splitting, which hold ROUTING and all locks.
+
+
+def end_as_part(tx: Tx, before: ConversationView) -> ConversationView:
+    """It is about to become a part of another (`close_as_part`): nothing rings for it any more, and nobody has it."""
+    _end_live_offer_of(tx, before.id)
+    agent_id = _end_assignment(tx, before, "merged")
+    if agent_id is None:
+        return conversations.load_conversation(tx, before.id)
+    roster.emit_agents(tx, [agent_id])
+    values: dict[str, Any] = {"assignee_id": None, "assigned_at": None}
+    # Straight to its end, so that no stay in a queue is made of it.
+    return conversations.change(
+        tx, before.id, **values, status=ConversationStatus.RESOLVED.value, queued_since=None, resolved_at=tx.now
+    )
+
+
+def close_as_part(tx: Tx, viewer: Viewer, before: ConversationView, into_id: int) -> ConversationView:
+    """It is a part of another from now on: no work, and no resolution of anything either."""
+    _, view = conversations.add_happening(
+        tx,
+        before,
+        Happening.MERGED,
+        _author(viewer),
+        {"into_id": into_id},
+        status=ConversationStatus.RESOLVED.value,
+        assignee_id=None,
+        assigned_at=None,
+        queued_since=None,
+        pinned_agent_id=None,
+        parked_until=None,
+        priority=0,
+        lowered=0,
+        unanswered_since=None,
+        resolved_at=before.resolved_at or tx.now,
+        merged_into=into_id,
+    )
+    alerts.end_alerts(tx, view.id)
+    return view
+
+
+def open_apart(
+    tx: Tx, viewer: Viewer, before: ConversationView, into_id: int, holder_id: int | None, **values: Any
+) -> ConversationView:
+    """It is its own again, and open: in the hands of `holder_id` where that is somebody who may have it now, else it waits
+    (`queued_since` of `values`)."""
+    data: dict[str, str | int | None] = {"from_id": into_id}
+    values |= {"status": ConversationStatus.OPEN.value, "resolved_at": None}
+    queued_since = values.pop("queued_since") or tx.now
+    found = roster.load_agent_views(tx, [holder_id]) if holder_id is not None else []
+    is_here = bool(found) and (found[0].state is not AgentState.OFFLINE or before.channel_kind not in engine.LIVE_KINDS)
+    if holder_id is not None and is_here:
+        # Spent; and what they had put aside is before them again.
+        values.pop("pinned_agent_id", None)
+        return _assign(tx, before, holder_id, "claim", Happening.UNMERGED, _author(viewer), data, **values)
+    _, view = conversations.add_happening(
+        tx, before, Happening.UNMERGED, _author(viewer), data, queued_since=queued_since, **values
+    )
+    tx.wake("routing")
+    return view
+
+
+def begin_apart(
+    tx: Tx, viewer: Viewer, values: dict[str, Any], *, is_open: bool, holds: bool, data: dict[str, str | int | None]
+) -> ConversationView:
+    """A conversation of its own for what was a part of another: work that the viewer has (`holds`) or that waits, which is a
+    contact of its customer's from now on; or, where it is not `is_open`, a matter that is over."""
+    conversation_id = tx.insert(tables.conversation, values)
+    before = conversations.load_conversation(tx, conversation_id)
+    author = _author(viewer)
+    if not is_open:
+        _, view = conversations.add_happening(
+            tx, before, Happening.SPLIT_OFF, author, data, last_entry_at=values["last_entry_at"]
+        )
+        return view
+    _, view = conversations.add_happening(tx, before, Happening.SPLIT_OFF, author, data)
+    tell_contact(tx, view)
+    if holds:
+        return _assign(tx, view, viewer.user_id, "claim", Happening.CLAIMED, author)
+    visits.begin(tx, view.id)
+    conversations.keep_clocks(tx, [view.id])
+    tx.wake("routing")
+    return view
+
+
+def tell_contact(tx: Tx, view: ConversationView, *, reopened_by: Literal["customer"] | None = None) -> None:
+    """The customer's request has begun, as is found only now: a fact for the KPIs."""
+    tx.emit(
+        ContactBegan(
+            conversation_id=view.id,
+            episode=view.reopened_count,
+            customer_id=view.customer_id,
+            channel_id=view.channel_id,
+            queue_id=view.queue_id,
+            direction=Direction.IN.value,
+            arrived_at=tx.now,
+            by_call=False,
+            reopened_by=reopened_by,
+            topic_id=view.topic_id,
+        ),
+        {FACTS},
+    )
+
+
+def check_may_have(viewer: Viewer, view: ConversationView) -> None:
+    """Forbidden for what a colleague holds, but for supervisors."""
+    _check_holds(viewer, view)
 
 
 # --- what a topic or an escalation does with work -------------------------------------------------------------------------

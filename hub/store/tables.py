@@ -8,7 +8,8 @@ when we are there  calendar ─ calendar_version
 what it is about   topic (a complaint is one); rule_set (what places new work)
 whose it is        customer ─ contact_point ─ consent (what they allowed and forbade); custom_field (what else is kept);
                    customer_merge (two records found to be one person); activity (orders, visits …)
-what was said      conversation ─ entry ─ attachment, mail (what an entry has more when it is a mail)
+what was said      conversation ─ entry ─ attachment, mail (what an entry has more when it is a mail);
+                   conversation_merge (two that were one matter)
 once only          arrival (the first insert of every inbound transaction), receipt, idempotency
 where we fetch     mailbox (how far each IMAP folder has been read, and who reads it)
 on its way out     outbox (one row per outgoing message)
@@ -805,6 +806,10 @@ conversation = Table(
     _at("visit_age", nullable=True),
     # How long the customer has waited for us in all, until the answer that came last.
     Column("waited_s", Float, nullable=False, server_default=text("0")),
+    # It was the same matter as another, which has its lines now (timeline.joining); it was taken out of another
+    # (timeline.splitting). No foreign keys, as above.
+    Column("merged_into", BigId),
+    Column("split_from", BigId),
     _version(),
     _one_of("status", "open", "resolved"),
     CheckConstraint("status = 'open' OR (assignee_id IS NULL AND queued_since IS NULL)", name="resolved_is_nobodys"),
@@ -863,6 +868,18 @@ conversation = Table(
         postgresql_where=text("visit_since IS NOT NULL"),
     ),
     Index(
+        "ix_conversation_merged_into",
+        "merged_into",
+        sqlite_where=text("merged_into IS NOT NULL"),
+        postgresql_where=text("merged_into IS NOT NULL"),
+    ),
+    Index(
+        "ix_conversation_split_from",
+        "split_from",
+        sqlite_where=text("split_from IS NOT NULL"),
+        postgresql_where=text("split_from IS NOT NULL"),
+    ),
+    Index(
         "ix_conversation_pinned_agent_id",
         "pinned_agent_id",
         sqlite_where=text("pinned_agent_id IS NOT NULL"),
@@ -880,6 +897,37 @@ conversation = Table(
         sqlite_where=text("parked_until IS NOT NULL"),
         postgresql_where=text("parked_until IS NOT NULL"),
     ),
+    **_AUTO,
+)
+
+# One conversation was found to be the matter of another: what changed hands, so that it can be given back exactly
+# (timeline.joining). Its lines say themselves where they came from.
+conversation_merge = Table(
+    "conversation_merge",
+    metadata,
+    _id(),
+    _ref("from_id", "conversation.id"),
+    _ref("into_id", "conversation.id"),
+    _at("at"),
+    _ref("by_id", "user_account.id"),
+    # The newest line there was: what is newer has come since.
+    Column("after_entry_id", BigInteger, nullable=False),
+    # Table → ids of the rows that went over, and conversations that had been merged into this one before.
+    Column("moved", JSON, nullable=False),
+    # Column → as it stood, of the one that went; column → [what stood there, what was put there], of the one that stays.
+    Column("was", JSON, nullable=False),
+    Column("filled", JSON, nullable=False),
+    _at("undone_at", nullable=True),
+    _ref("undone_by", "user_account.id", nullable=True),
+    CheckConstraint("from_id <> into_id", name="are_two"),
+    Index(
+        "uq_conversation_merge_one_live_per_conversation",
+        "from_id",
+        unique=True,
+        sqlite_where=text("undone_at IS NULL"),
+        postgresql_where=text("undone_at IS NULL"),
+    ),
+    Index("ix_conversation_merge_into_id", "into_id"),
     **_AUTO,
 )
 
@@ -911,11 +959,21 @@ entry = Table(
     Column("call_id", BigId),
     # Of agents only this one sees it (0: none does): a score that is not everybody's business. No foreign key, as above.
     Column("private_to", BigInteger),
+    # The conversation by whose channel and address it came or went, where that has been merged into the one it stands in
+    # (conversations.HOME). No foreign key, as above.
+    Column("origin_id", BigInteger),
     _version(),
     _one_of("kind", "message", "note", "event"),
     _one_of("direction", "in", "out", "internal"),
     Index("ix_entry_conversation_id_at", "conversation_id", "at", "id"),
     Index("ix_entry_customer_id_at", "customer_id", "at", "id"),
+    # Mostly nothing.
+    Index(
+        "ix_entry_origin_id",
+        "origin_id",
+        sqlite_where=text("origin_id IS NOT NULL"),
+        postgresql_where=text("origin_id IS NOT NULL"),
+    ),
     **_AUTO,
 )
 

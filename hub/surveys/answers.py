@@ -77,7 +77,7 @@ def answer(tx: Tx, survey_id: int, score: int, comment: str = "") -> int:
     Conflict `survey_over` when its time is over, InvalidInput for a score that the scale does not have. Without a comment the
     one given before stands."""
     row = _load(tx, survey_id)
-    view = conversations.lock_conversation(tx, row.conversation_id)
+    view = conversations.load_living(tx, row.conversation_id, lock=True)
     row = _load(tx, survey_id, lock=True)
     if row.expires_at <= tx.now:
         raise Conflict("this survey is over", code="survey_over")

@@ -114,7 +114,8 @@ def drop(tx: Tx, survey_id: int, reason: str) -> None:
 def _refusal(tx: Tx, row: Row[Any], view: ConversationView, setting: SurveySetting | None) -> str | None:
     if setting is None or not setting.enabled or view.channel_kind not in setting.channels:
         return "switched_off"
-    if view.status is not ConversationStatus.RESOLVED or view.resolved_at != row.resolved_at:
+    is_resolved = view.status is ConversationStatus.RESOLVED and view.merged_into_id is None
+    if not is_resolved or view.resolved_at != row.resolved_at:
         return "reopened"
     if tx.now - row.due_at > TOO_LATE:
         return "too_late"

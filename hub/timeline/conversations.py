@@ -40,7 +40,7 @@ from hub.domain.views import (
     EntryView,
     MailView,
 )
-from hub.errors import NotFound
+from hub.errors import Conflict, NotFound
 from hub.routing import business_time, clocks
 from hub.store import tables
 from hub.store.database import Tx
@@ -110,6 +110,7 @@ def conversation_view(row: Row[Any] | Mapping[str, Any]) -> ConversationView:
         call_id=r["call_id"],
         participant_ids=participants.read_ids(r["participants"]),
         fields=r["fields"] or {},
+        merged_into_id=r["merged_into"],
     )
 
 
@@ -136,6 +137,17 @@ def load_conversation(tx: Tx, conversation_id: int) -> ConversationView:
     if not found:
         raise NotFound("there is no such conversation")
     return found[conversation_id]
+
+
+def load_living(tx: Tx, conversation_id: int, *, lock: bool = False) -> ConversationView:
+    """The conversation that has this one's lines: itself, or what it was merged into. `lock`: until the commit."""
+    while True:
+        view = load_conversation(tx, conversation_id)
+        if view.merged_into_id is None and lock:
+            view = lock_conversation(tx, view.id)
+        if view.merged_into_id is None:
+            return view
+        conversation_id = view.merged_into_id
 
 
 def lock_conversation(tx: Tx, conversation_id: int) -> ConversationView:
@@ -293,11 +305,22 @@ def entry_view(
         client_key=r["client_key"],
         mail=mail,
         call=call,
+        origin_id=r["origin_id"],
     )
 
 
-# A conversation by mail has a thread, no other has.
-ENTRIES = select(tables.entry, _c.channel_id, _c.thread).join(tables.conversation, _c.id == _e.conversation_id)
+# By whose channel, address and thread an entry came or went: the conversation it stands in, or one that was merged into that.
+HOME = func.coalesce(_e.origin_id, _e.conversation_id)
+
+
+def came_by(conversation_ids: Collection[int]) -> Any:
+    """The condition on `entry` that one of these is its home. (Comparing HOME itself would look at every entry there is.)"""
+    own = _e.origin_id.is_(None) & _e.conversation_id.in_(conversation_ids)
+    return own | _e.origin_id.in_(conversation_ids)
+
+
+# A conversation by mail has a thread, no other has. Joined with the home of each entry.
+ENTRIES = select(tables.entry, _c.channel_id, _c.thread).join(tables.conversation, _c.id == HOME)
 
 
 def load_attachments(tx: Tx, entry_ids: Collection[int]) -> dict[int, list[AttachmentView]]:
@@ -338,6 +361,7 @@ def load_entry(tx: Tx, entry_id: int) -> EntryView:
 
 
 def entry_topics(view: ConversationView, *, to_visitor: bool) -> frozenset[str]:
+    """`to_visitor`: also whoever chats there, for what they wrote or were sent by that very chat."""
     topics = _topics(view) | {customer_topic(view.customer_id)}
     if to_visitor and view.channel_kind is ChannelKind.CHAT:
         topics |= {visitor_topic(view.contact_point_id)}
@@ -365,7 +389,9 @@ def add_entry(
 ) -> tuple[EntryView, ConversationView]:
     """Writes one line and what it changes about its conversation, and tells both in one event. The caller holds the
     conversation's lock. A human's message to the customer answers what was unanswered (a fact for the KPIs), unless
-    `answers` is False: a mail that was passed on to somebody else. `mail_row`: its row of `mail`, but for the id."""
+    `answers` is False: a mail that was passed on to somebody else. `mail_row`: its row of `mail`, but for the id. Conflict
+    `merged` for a conversation that is a part of another by now."""
+    check_is_own(before)
     row: dict[str, Any] = {
         "conversation_id": before.id,
         "customer_id": before.customer_id,
@@ -423,12 +449,22 @@ def add_entry(
     return entry, view
 
 
+def check_is_own(view: ConversationView) -> None:
+    """Conflict `merged` where its lines stand in another by now, and nothing more is written here."""
+    if view.merged_into_id is not None:
+        raise Conflict(
+            f"this conversation was merged into #{view.merged_into_id}",
+            code="merged",
+            fields={"into": str(view.merged_into_id)},
+        )
+
+
 def _is_first_answer(tx: Tx, conversation_id: int, entry_id: int) -> bool:
     """Whether no agent has written but for this entry since the request arrived: the conversation began, or was opened
-    again."""
+    again. What was written in another before that became a part of this one answered the other."""
     arrived_at = tx.scalar(select(func.coalesce(_c.arrived_at, _c.created_at)).where(_c.id == conversation_id))
     ours = (_e.direction == Direction.OUT.value, _e.author_kind == AuthorKind.AGENT.value, _e.id != entry_id)
-    here = (_e.conversation_id == conversation_id, _e.at >= arrived_at)
+    here = (_e.conversation_id == conversation_id, _e.origin_id.is_(None), _e.at >= arrived_at)
     return tx.first(select(_e.id).where(*here, *ours).limit(1)) is None
 
 
@@ -493,7 +529,12 @@ def change_entry(tx: Tx, entry_id: int, **values: Any) -> EntryView:
     tx.execute(update(tables.entry).where(_e.id == entry_id).values(version=_e.version + 1, **values))
     entry = load_entry(tx, entry_id)
     view = load_conversation(tx, entry.conversation_id)
-    tx.emit(EntryChanged(entry), entry_topics(view, to_visitor=entry.kind is EntryKind.MESSAGE))
+    is_own = entry.origin_id is None
+    topics = entry_topics(view, to_visitor=entry.kind is EntryKind.MESSAGE and is_own)
+    if entry.kind is EntryKind.MESSAGE and not is_own:
+        home = load_conversation(tx, entry.origin_id or view.id)
+        topics |= {visitor_topic(home.contact_point_id)} if home.channel_kind is ChannelKind.CHAT else set()
+    tx.emit(EntryChanged(entry), topics)
     return entry
 
 

@@ -9,9 +9,10 @@ rises with load. One arrival that cannot be stored fails alone: its group is the
 
 A customer has at most one open conversation per contact point and channel account, by mail one per topic
 (timeline.threads). Writing within the channel's reopen window after the resolution reopens the conversation; later, a new
-one begins, where the rules in force place it (routing.placement). A raw message (mail) is a file before the transaction
-begins and is named by its row; a file whose arrival turns out to be known is deleted, one whose commit failed is left to
-housekeeping, for the commit may have come through.
+one begins, where the rules in force place it (routing.placement). What was merged into another leads on to that one
+(timeline.joining), but for chats, whose visitors read in the chat and nowhere else. A raw message (mail) is a file before the
+transaction begins and is named by its row; a file whose arrival turns out to be known is deleted, one whose commit failed is
+left to housekeeping, for the commit may have come through.
 """
 
 from __future__ import annotations
@@ -102,13 +103,21 @@ class _Draft:
 
 @dataclass(frozen=True, slots=True)
 class _Placed:
-    """An arrival and the conversation it goes to. `author_name`: who it is from, as the timeline shows it."""
+    """An arrival and the conversation it goes to. `author_name`: who it is from, as the timeline shows it. Channel and
+    contact point are the arrival's own: those of a conversation that was merged into this one (`origin_id`) are others."""
 
     index: int
     arrival: MessageArrival
     draft: _Draft
     author_name: str
+    channel_id: str
+    contact_point_id: int
+    origin_id: int | None = None
     is_stranger: bool = False
+
+
+# A conversation, and the one by whose channel and address it was reached, where that was merged into it.
+_Way = tuple[_Draft, int | None]
 
 
 def accept_group(tx: Tx, items: Sequence[_Item]) -> list[Outcome]:
@@ -197,7 +206,9 @@ def _place(
         arrival = item.arrival
         assert isinstance(arrival, MessageArrival)
         reach = reaches[arrival.contact_kind.value, arrival.sender]
-        placed.append(_Placed(index, arrival, drafts[reach.contact_point_id, item.channel_id], reach.customer_name))
+        draft, origin_id = drafts[reach.contact_point_id, item.channel_id]
+        way = (item.channel_id, reach.contact_point_id, origin_id)
+        placed.append(_Placed(index, arrival, draft, reach.customer_name, *way))
     return placed
 
 
@@ -212,9 +223,9 @@ def _lock_for_mails(tx: Tx, items: Sequence[_Item]) -> None:
         arrival = item.arrival
         assert isinstance(arrival, MessageArrival)
         assert arrival.mail is not None
-        found = threads.find_conversation_id(tx, item.channel_id, arrival.mail, arrival.sender)
+        found = threads.find_conversation(tx, item.channel_id, arrival.mail, arrival.sender)
         if found is not None:
-            known.add(found)
+            known.add(found.conversation_id)
     tx.lock_conversations(known)
 
 
@@ -225,7 +236,9 @@ def _place_mail(tx: Tx, index: int, item: _Item, channel: Row[Any], placer: Plac
     assert arrival.mail is not None
     mail, key = arrival.mail, (arrival.contact_kind.value, arrival.sender)
     reach = customers.find_reaches(tx, [key]).get(key)
-    found = threads.find_conversation(tx, channel.id, mail, arrival.sender)
+    way = threads.find_conversation(tx, channel.id, mail, arrival.sender)
+    found = threads.load_found(tx, way) if way is not None else None
+    origin_id = way.origin_id if way is not None else None
     if reach is not None and reach.bounced and not arrival.is_claimed:
         customers.note_heard_from(tx, reach.contact_point_id)
     draft: _Draft | None = None
@@ -233,19 +246,30 @@ def _place_mail(tx: Tx, index: int, item: _Item, channel: Row[Any], placer: Plac
         if found.status == "open" or not mail.wants_answer:
             # A machine's note about something resolved is kept there and wakes nobody.
             draft = _Draft(found._asdict())
-        elif tx.now - found.resolved_at <= timedelta(seconds=channel.reopen_window_s):
+        elif tx.now - found.resolved_at <= timedelta(seconds=channel.reopen_window_s) and _may_open(tx, found):
             draft = _reopened(found, tx.now)
     if draft is not None and (reach is None or reach.customer_id != draft.row["customer_id"]):
         # Somebody else who takes part: it stays this customer's conversation, and nobody gets a card for a Cc.
-        return _Placed(index, arrival, draft, arrival.sender_name or arrival.sender, is_stranger=True)
+        point = draft.row["contact_point_id"]
+        name = arrival.sender_name or arrival.sender
+        return _Placed(index, arrival, draft, name, channel.id, point, origin_id, is_stranger=True)
     if reach is None:
         new = {"name": arrival.sender_name, "language": arrival.language, "verified": not arrival.is_claimed}
         reach = customers.ensure_reaches(tx, {key: new})[key]
     if arrival.sender != UNKNOWN_SENDER and not arrival.is_claimed:
         customers.note_written_from(tx, [reach])
     if draft is None:
-        draft = _begin_mail_conversation(tx, reach, channel, arrival, placer)
-    return _Placed(index, arrival, draft, reach.customer_name)
+        draft, origin_id = _begin_mail_conversation(tx, reach, channel, arrival, placer), None
+    return _Placed(index, arrival, draft, reach.customer_name, channel.id, reach.contact_point_id, origin_id)
+
+
+def _may_open(tx: Tx, row: Row[Any]) -> bool:
+    """Whether a resolved conversation may be opened by what came to one that was merged into it: on channels that have one
+    open with each contact point, that may be another by now."""
+    if row.thread:
+        return True
+    same = (_c.contact_point_id == row.contact_point_id, _c.channel_id == row.channel_id, _c.status == "open")
+    return tx.first(select(_c.id).where(*same).limit(1)) is None
 
 
 def _begin_mail_conversation(
@@ -306,6 +330,7 @@ def _write(tx: Tx, placed: Sequence[_Placed], outcomes: list[Outcome]) -> None:
             "at": at,
             "has_attachments": bool(arrival.media),
             "client_key": arrival.client_key,
+            "origin_id": one.origin_id,
         }
         draft.entries.append((one.index, entry, arrival))
         row = draft.row
@@ -330,7 +355,7 @@ def _write(tx: Tx, placed: Sequence[_Placed], outcomes: list[Outcome]) -> None:
     for draft in begun:
         # The line that tells of it comes last.
         draft.row["last_entry_at"] = tx.now
-    strangers = {one.index for one in placed if one.is_stranger}
+    ways = {one.index: one for one in placed}
     flat = [(draft, *entry) for draft in drafts for entry in draft.entries]
     # In the order of arrival, so that ids rise as the customer wrote.
     flat.sort(key=lambda item: item[1])
@@ -350,29 +375,30 @@ def _write(tx: Tx, placed: Sequence[_Placed], outcomes: list[Outcome]) -> None:
                 arrival,
                 entry_id=entry_id,
                 conversation_id=draft.row["id"],
-                channel_id=draft.row["channel_id"],
-                is_stranger=index in strangers,
+                channel_id=ways[index].channel_id,
+                is_stranger=ways[index].is_stranger,
             )
             tx.insert_new(tables.mail, [mail_row])
             mail_views[entry_id] = mails.mail_view(mail_row)
-    attachments = _insert_attachments(tx, zip(ids, flat, strict=True))
+    attachments = _insert_attachments(tx, zip(ids, flat, strict=True), ways)
     reopened: set[int] = set()
     for entry_id, (draft, index, entry, arrival) in zip(ids, flat, strict=True):
-        view = conversations.conversation_view(draft.row)
+        view, one = conversations.conversation_view(draft.row), ways[index]
         entry_view = conversations.entry_view(
-            _ENTRY_DEFAULTS | entry | {"id": entry_id, "channel_id": view.channel_id},
+            _ENTRY_DEFAULTS | entry | {"id": entry_id, "channel_id": one.channel_id},
             attachments.get(entry_id, ()),
             mail_views.get(entry_id),
         )
-        tx.emit(EntryAdded(entry_view, view), conversations.entry_topics(view, to_visitor=True))
-        outcomes[index] = Outcome(True, entry_id, view.id, view.contact_point_id)
+        is_theirs = one.contact_point_id == view.contact_point_id
+        tx.emit(EntryAdded(entry_view, view), conversations.entry_topics(view, to_visitor=is_theirs))
+        outcomes[index] = Outcome(True, entry_id, view.id, one.contact_point_id)
         if draft.is_reopened and view.id not in reopened:
             reopened.add(view.id)
             conversations.add_happening(tx, view, Happening.REOPENED, conversations.SYSTEM)
             draft.row["version"] += 1
         if arrival.consent in (Consent.STOP, Consent.START):
             opted_out = arrival.consent is Consent.STOP
-            if customers.set_opt_out(tx, view.contact_point_id, opted_out=opted_out):
+            if customers.set_opt_out(tx, one.contact_point_id, opted_out=opted_out):
                 happening = Happening.OPTED_OUT if opted_out else Happening.OPTED_IN
                 conversations.add_happening(
                     tx, conversations.load_conversation(tx, view.id), happening, conversations.SYSTEM
@@ -473,6 +499,7 @@ _ENTRY_DEFAULTS: dict[str, Any] = {
     "delivery": None,
     "happening": None,
     "data": None,
+    "origin_id": None,
     "version": 1,
 }
 
@@ -497,7 +524,7 @@ def _find_conversations(
     channels: dict[str, Row[Any]],
     reaches: dict[tuple[str, str], customers.Reach],
     placer: Placer,
-) -> dict[tuple[int, str], _Draft]:
+) -> dict[tuple[int, str], _Way]:
     """The open conversation of each (contact point, channel): the one there is, the one reopened, or a new one."""
     wanted: dict[tuple[int, str], tuple[customers.Reach, MessageArrival]] = {}
     for _, item in messages:
@@ -508,16 +535,17 @@ def _find_conversations(
         if key not in wanted or wanted[key][1].consent is Consent.STOP:
             wanted[key] = (reach, item.arrival)
     points = sorted({point for point, _ in wanted})
-    drafts: dict[tuple[int, str], _Draft] = {}
+    drafts: dict[tuple[int, str], _Way] = {}
     for row in tx.rows(_LOCK_OPEN if tx.is_postgresql else _OPEN, {"points": points}):
         if (row.contact_point_id, row.channel_id) in wanted:
-            drafts[row.contact_point_id, row.channel_id] = _Draft(row._asdict())
+            drafts[row.contact_point_id, row.channel_id] = _Draft(row._asdict()), None
     missing = [key for key in wanted if key not in drafts]
     if missing:
-        drafts |= _reopen(tx, missing, channels, wanted)
+        known = {draft.row["id"]: draft for draft, _ in drafts.values()}
+        drafts |= _reopen(tx, missing, channels, wanted, known)
     missing = [key for key in wanted if key not in drafts]
     if missing:
-        drafts |= _create(tx, missing, channels, wanted, placer)
+        drafts |= {key: (draft, None) for key, draft in _create(tx, missing, channels, wanted, placer).items()}
     return drafts
 
 
@@ -526,31 +554,80 @@ def _reopen(
     keys: Sequence[tuple[int, str]],
     channels: dict[str, Row[Any]],
     wanted: dict[tuple[int, str], tuple[customers.Reach, MessageArrival]],
-) -> dict[tuple[int, str], _Draft]:
-    """Conversations resolved so lately that the customer's new message belongs to them."""
-    points = sorted({point for point, _ in keys})
-    latest = (
-        select(func.max(_c.id).label("id"))
-        .where(_c.contact_point_id.in_(points), _c.status == "resolved")
-        .group_by(_c.contact_point_id, _c.channel_id)
-        .subquery()
-    )
-    query = conversations.CONVERSATIONS.where(_c.id.in_(select(latest.c.id))).order_by(_c.id)
+    known: dict[int, _Draft],
+) -> dict[tuple[int, str], _Way]:
+    """Conversations resolved so lately that the customer's new message belongs to them; or what these were merged into, as
+    long as that is open or was resolved so lately. `known`: drafts there are, which other messages go to."""
+    leads = _find_latest(tx, keys, channels)
+    rows = _lock_living(tx, leads)
+    # On PostgreSQL it may have been merged, or parted again, between the look and the lock.
+    while tx.is_postgresql and leads and (now := _find_latest(tx, keys, channels)) != leads:
+        leads = now
+        rows = _lock_living(tx, leads)
+    drafts: dict[tuple[int, str], _Way] = {}
+    for lead in leads:
+        row, key = rows[lead.living_id], lead.key
+        draft = known.get(row.id)
+        if draft is None:
+            if row.status == "open":
+                draft = _Draft(row._asdict())
+            elif row.resolved_at is None:
+                continue
+            elif wanted[key][1].consent is Consent.STOP:
+                # Stays resolved: the STOP is written into it and wakes nobody.
+                draft = _Draft(row._asdict())
+            else:
+                is_late = tx.now - row.resolved_at > timedelta(seconds=channels[key[1]].reopen_window_s)
+                if is_late or (lead.origin_id is not None and not _may_open(tx, row)):
+                    continue
+                draft = _reopened(row, tx.now)
+            known[row.id] = draft
+        is_own = (row.contact_point_id, row.channel_id) == key
+        drafts[key] = draft, None if is_own else lead.origin_id
+    return drafts
+
+
+@dataclass(frozen=True, slots=True)
+class _Lead:
+    """What was resolved last with a contact point on a channel, and what it was merged into, if it was (`origin_id`)."""
+
+    key: tuple[int, str]
+    living_id: int
+    origin_id: int | None
+
+
+def _lock_living(tx: Tx, leads: Sequence[_Lead]) -> dict[int, Row[Any]]:
+    query = conversations.CONVERSATIONS.where(_c.id.in_({lead.living_id for lead in leads})).order_by(_c.id)
     if tx.is_postgresql:
         query = query.with_for_update(of=tables.conversation)
-    drafts: dict[tuple[int, str], _Draft] = {}
-    for row in tx.rows(query):
+    return {row.id: row for row in tx.rows(query)} if leads else {}
+
+
+def _find_latest(tx: Tx, keys: Sequence[tuple[int, str]], channels: dict[str, Row[Any]]) -> list[_Lead]:
+    """No lock is taken. None of a chat that was merged into anything but a chat of the very visitor's."""
+    resolved = (_c.contact_point_id.in_(sorted({point for point, _ in keys})), _c.status == "resolved")
+    newest = func.row_number().over(
+        partition_by=(_c.contact_point_id, _c.channel_id), order_by=(_c.resolved_at.desc().nulls_last(), _c.id.desc())
+    )
+    ranked = select(_c.id, _c.contact_point_id, _c.channel_id, _c.merged_into, newest.label("place")).where(*resolved)
+    latest = ranked.subquery()
+    into = tables.conversation.alias("into")
+    rows = tx.rows(
+        select(latest, into.c.contact_point_id.label("into_point"), into.c.channel_id.label("into_channel"))
+        .outerjoin(into, into.c.id == latest.c.merged_into)
+        .where(latest.c.place == 1)
+        .order_by(latest.c.id)
+    )
+    leads = []
+    for row in rows:
         key = (row.contact_point_id, row.channel_id)
-        if key not in keys or row.resolved_at is None:
+        if key not in keys:
             continue
-        if wanted[key][1].consent is Consent.STOP:
-            # Stays resolved: the STOP is written into it and wakes nobody.
-            drafts[key] = _Draft(row._asdict())
-            continue
-        if tx.now - row.resolved_at > timedelta(seconds=channels[row.channel_id].reopen_window_s):
-            continue
-        drafts[key] = _reopened(row, tx.now)
-    return drafts
+        if row.merged_into is None:
+            leads.append(_Lead(key, row.id, None))
+        elif channels[key[1]].kind != ChannelKind.CHAT.value or (row.into_point, row.into_channel) == key:
+            leads.append(_Lead(key, row.merged_into, row.id))
+    return leads
 
 
 def _reopened(row: Row[Any], now: datetime) -> _Draft:
@@ -637,14 +714,17 @@ def _load_begun(tx: Tx, ids: Sequence[int]) -> Sequence[Row[Any]]:
 
 
 def _insert_attachments(
-    tx: Tx, entries: Iterable[tuple[int, tuple[_Draft, int, dict[str, Any], MessageArrival]]]
+    tx: Tx,
+    entries: Iterable[tuple[int, tuple[_Draft, int, dict[str, Any], MessageArrival]]],
+    ways: dict[int, _Placed],
 ) -> dict[int, list[AttachmentView]]:
     """Rows for the files that came along: `media` fetches them after the commit; what the hub has already (and this
     very contact point uploaded) is joined to its entry."""
     a = tables.attachment.c
     rows: list[dict[str, Any]] = []
     with_files: set[int] = set()
-    for entry_id, (draft, _, _, arrival) in entries:
+    for entry_id, (_, index, _, arrival) in entries:
+        way = ways[index]
         for number, media in enumerate(arrival.media, 1):
             with_files.add(entry_id)
             if media.stored_id is not None:
@@ -652,7 +732,7 @@ def _insert_attachments(
                     update(tables.attachment)
                     .where(
                         a.id == media.stored_id,
-                        a.contact_point_id == draft.row["contact_point_id"],
+                        a.contact_point_id == way.contact_point_id,
                         a.entry_id.is_(None),
                     )
                     .values(entry_id=entry_id)
@@ -661,8 +741,8 @@ def _insert_attachments(
             rows.append(
                 {
                     "entry_id": entry_id,
-                    "channel_id": draft.row["channel_id"],
-                    "contact_point_id": draft.row["contact_point_id"],
+                    "channel_id": way.channel_id,
+                    "contact_point_id": way.contact_point_id,
                     "name": media.name or f"file-{number}",
                     "media_type": media.media_type,
                     "state": AttachmentState.FETCHING.value,

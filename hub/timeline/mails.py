@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, func, select
 
 from hub.channels.channel import MessageArrival
 from hub.domain.mail import (
@@ -262,8 +262,9 @@ def load_outgoing(tx: Tx, entry_id: int) -> OutgoingMail | None:
     """What is to be sent with an entry; None if it is no mail."""
     row = tx.first(
         select(tables.mail, _c.thread, _e.author_name)
-        .join(tables.conversation, _c.id == _m.conversation_id)
         .join(tables.entry, _e.id == _m.entry_id)
+        # It was written in that one, whose word it carries at every attempt, whatever became of it since.
+        .join(tables.conversation, _c.id == func.coalesce(_e.origin_id, _m.conversation_id))
         .where(_m.entry_id == entry_id)
     )
     if row is None:

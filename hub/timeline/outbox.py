@@ -181,7 +181,7 @@ def claim(tx: Tx, process: str, limit: int = CLAIM_LIMIT, in_flight: Collection[
             tables.conversation.c.thread,
         )
         .join(tables.entry, _e.id == _o.entry_id)
-        .join(tables.conversation, tables.conversation.c.id == _o.conversation_id)
+        .join(tables.conversation, tables.conversation.c.id == conversations.HOME)
         .join(tables.contact_point, tables.contact_point.c.id == tables.conversation.c.contact_point_id)
         .where(_o.id.in_(ids))
         .order_by(_o.id)
@@ -514,7 +514,7 @@ def note_seen(tx: Tx, contact_point_id: int, channel_id: str, through: int, stat
     rows = tx.rows(
         select(_e.id, _e.conversation_id)
         .where(
-            _e.conversation_id.in_(theirs),
+            conversations.came_by(theirs),
             _e.id <= through,
             _e.direction == Direction.OUT.value,
             _e.delivery.in_(earlier),

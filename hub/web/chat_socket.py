@@ -186,11 +186,11 @@ def _load_visit(tx: Tx, channel_id: str, who: Who, since: int, file_key: Callabl
         .limit(1)
     )
     view = conversations.conversation_view(newest) if newest is not None else None
+    # What an agent has merged into another conversation is theirs still, and nothing of that other is.
+    theirs = _own_conversations(tx, reach.contact_point_id, channel_id)
     rows = conversations.load_entries(
         tx,
-        conversations.ENTRIES.where(
-            c.contact_point_id == reach.contact_point_id, c.channel_id == channel_id, e.kind == "message", e.id > since
-        )
+        conversations.ENTRIES.where(conversations.came_by(theirs), e.kind == "message", e.id > since)
         .order_by(e.id.desc())
         .limit(_HISTORY_LIMIT + 1),
     )
@@ -650,13 +650,16 @@ class ChatSockets:
         await self._tell_places([visitor])
 
 
+def _own_conversations(tx: Tx, contact_point_id: int | None, channel_id: str | None = None) -> list[int]:
+    c = tables.conversation.c
+    own = select(c.id).where(c.contact_point_id == contact_point_id)
+    return [row.id for row in tx.rows(own if channel_id is None else own.where(c.channel_id == channel_id))]
+
+
 def _find_entry(tx: Tx, contact_point_id: int | None, client_key: str) -> int | None:
-    c, e = tables.conversation.c, tables.entry.c
+    theirs = conversations.came_by(_own_conversations(tx, contact_point_id))
     found: int | None = tx.scalar(
-        select(e.id)
-        .join(tables.conversation, c.id == e.conversation_id)
-        .where(c.contact_point_id == contact_point_id, e.client_key == client_key)
-        .limit(1)
+        select(tables.entry.c.id).where(theirs, tables.entry.c.client_key == client_key).limit(1)
     )
     return found
 
@@ -1054,7 +1057,7 @@ def _access_file(tx: Tx, channel_id: str, visitor_id: str, attachment_id: int) -
             c.channel_id.label("conversation_channel"),
         )
         .outerjoin(tables.entry, e.id == a.entry_id)
-        .outerjoin(tables.conversation, c.id == e.conversation_id)
+        .outerjoin(tables.conversation, c.id == conversations.HOME)
         .where(a.id == attachment_id)
     )
     is_theirs = (

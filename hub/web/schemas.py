@@ -30,6 +30,7 @@ from hub.domain.views import (
     CannedScope,
     ChannelView,
     ContactPointView,
+    ConversationMergeView,
     ConversationView,
     CustomerView,
     CustomFieldView,
@@ -3397,6 +3398,42 @@ class Unmerged(Answer):
     customer: CustomerView
     other: CustomerView
     kept: list[str]
+
+
+# --- conversations that are one matter, and that are two -------------------------------------------------------------------
+
+
+class NewConversationMerge(Request):
+    """`from_ids` become a part of the conversation of the address. `expected_versions`: by id, of those that were looked at:
+    409 `version_conflict` if one has changed."""
+
+    from_ids: Annotated[list[int], Field(min_length=1, max_length=20)]
+    expected_versions: Annotated[dict[int, int], Field(max_length=21)] = {}
+
+
+class ConversationsMerged(Answer):
+    """The merges, by which each can be undone, and the conversation as it is now."""
+
+    merges: list[ConversationMergeView]
+    conversation: ConversationView
+
+
+class ConversationsApart(Answer):
+    """`conversation` is its own again (or for the first time), `other` the one it was a part of."""
+
+    conversation: ConversationView
+    other: ConversationView
+
+
+class SplitConversation(Request):
+    """`entry_ids`: messages that are another matter. It begins in `queue_id` (absent: the same queue), about `topic_id`; with
+    `hold` it is yours. `expected_version`: of the conversation that was looked at."""
+
+    entry_ids: Annotated[list[int], Field(min_length=1, max_length=200)]
+    queue_id: int | None = None
+    topic_id: int | None = None
+    hold: bool = False
+    expected_version: int | None = None
 
 
 # --- what other systems know ----------------------------------------------------------------------------------------------

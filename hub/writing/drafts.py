@@ -14,7 +14,7 @@ save that was overtaken by the message, or comes from a page that slept, meets a
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -114,7 +114,7 @@ def save(
 ) -> DraftView:
     """Keeps them. Conflict `draft_changed` if another page of the same person wrote, sent or emptied it since; files that
     are gone are left out. NotFound for whoever may not see the conversation."""
-    conversations.access_conversation(tx, viewer, conversation_id)
+    conversations.check_is_own(conversations.access_conversation(tx, viewer, conversation_id))
     row = _lock(tx, conversation_id, viewer.user_id)
     if row is not None and row.version != expected_version:
         raise Conflict("this draft was changed on another page", code="draft_changed")
@@ -193,6 +193,33 @@ def take_over(
     view = load_of(tx, conversation_id, viewer.user_id)
     assert view is not None
     return view
+
+
+def move(tx: Tx, from_id: int, into_id: int, user_ids: Collection[int] | None = None, *, are_mails: bool) -> list[int]:
+    """What people (`user_ids`; None: all) have begun in one conversation is begun in another, below what they have there;
+    of whom. `are_mails`: both are by mail, so that the head of one fits the other. The caller holds both locks."""
+    here = (_d.conversation_id == from_id, _d.began_at.is_not(None), _d.taken_by.is_(None))
+    movers = [row.user_id for row in tx.rows(select(_d.user_id).where(*here).order_by(_d.user_id))]
+    moved = []
+    for user_id in movers if user_ids is None else sorted(set(movers) & set(user_ids)):
+        row = _lock(tx, from_id, user_id)
+        theirs, begun = _words(row), _words(mine := _lock(tx, into_id, user_id))
+        words = Words(
+            text=_joined(begun.text, theirs.text),
+            note=_joined(begun.note, theirs.note),
+            attachment_ids=tuple(dict.fromkeys((*begun.attachment_ids, *theirs.attachment_ids))),
+            mail=(begun.mail or theirs.mail) if are_mails else begun.mail,
+        )
+        _write(tx, into_id, user_id, mine, words, "")
+        _write(tx, from_id, user_id, row, Words(), "")
+        moved.append(user_id)
+    return moved
+
+
+def load_begun(tx: Tx, conversation_id: int) -> set[int]:
+    """Who has words of their own there."""
+    here = (_d.conversation_id == conversation_id, _d.began_at.is_not(None), _d.taken_by.is_(None))
+    return {row.user_id for row in tx.rows(select(_d.user_id).where(*here))}
 
 
 def sweep(tx: Tx) -> int:

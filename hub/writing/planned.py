@@ -170,6 +170,7 @@ def plan(
     earlier = once(tx, viewer.user_id, key, request_hash)
     if earlier is not None:
         return load_planned(tx, earlier)
+    conversations.check_is_own(view)
     if send_at is None and seen.assignee_id is not None and view.assignee_id is None:
         raise Conflict("this conversation was let go a moment ago; send it again", code="assignment_changed")
     if send_at is not None:
@@ -420,6 +421,48 @@ def _load_author(tx: Tx, user_id: int) -> Viewer | None:
     queue_ids = frozenset(each.queue_id for each in tx.rows(select(m.queue_id).where(m.user_id == user_id)))
     granted = find_granted(tx, user_id)
     return Viewer(row.id, Role(row.role), row.name, row.language, queue_ids, granted=granted)
+
+
+# --- conversations that become one --------------------------------------------------------------------------------------
+
+# Why it stopped: it was to go out by another channel or to another address than those of the conversation it is in now.
+MERGED = "merged"
+
+
+def move(tx: Tx, from_id: int, into_id: int, *, is_same_way: bool) -> list[int]:
+    """What was to go out in one conversation goes out in another; which. Unless it goes the same way there (`is_same_way`:
+    channel and address) it is stopped, for its author to look at. The caller holds both locks."""
+    standing = (_p.conversation_id == from_id, _p.state.in_(_STANDING))
+    ids = [row.id for row in tx.rows(select(_p.id).where(*standing).order_by(_p.id))]
+    for planned_id in ids:
+        if _lock(tx, planned_id) is not None:
+            _take_along(tx, planned_id, into_id, is_same_way=is_same_way)
+    return ids
+
+
+def _take_along(tx: Tx, planned_id: int, into_id: int, *, is_same_way: bool) -> None:
+    row = _lock(tx, planned_id)
+    assert row is not None
+    goes_on = row.state == PlannedState.STOPPED and row.reason == MERGED and is_same_way and row.send_at > tx.now
+    if goes_on:
+        alerts.end_about(tx, row.conversation_id, STOPPED, "planned_id", row.id)
+    values = {"conversation_id": into_id, "version": _p.version + 1}
+    tx.execute(update(tables.planned_message).where(_p.id == planned_id).values(**values))
+    row = _lock(tx, planned_id)
+    assert row is not None
+    if row.state == PlannedState.WAITING and not is_same_way:
+        _stop(tx, row, conversations.load_conversation(tx, into_id), MERGED, None)
+    elif goes_on:
+        _move(tx, row, PlannedState.WAITING, reason=None, detail=None)
+    else:
+        _tell(tx, planned_id)
+
+
+def move_back(tx: Tx, planned_ids: Collection[int], from_id: int, into_id: int) -> None:
+    """Those of these that still stand in the first are the other's again; what was stopped for it waits on."""
+    standing = (_p.id.in_(planned_ids), _p.conversation_id == from_id, _p.state.in_(_STANDING))
+    for row in tx.rows(select(_p.id).where(*standing).order_by(_p.id)):
+        _take_along(tx, row.id, into_id, is_same_way=True)
 
 
 # --- the row ------------------------------------------------------------------------------------------------------------

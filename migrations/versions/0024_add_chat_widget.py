@@ -7,7 +7,6 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "0024"
-# Chained to 0023 when the branches meet.
 down_revision = "0023"
 branch_labels = None
 depends_on = None

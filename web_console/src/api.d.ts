@@ -155,6 +155,96 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/conversations/{conversation_id}/merge-targets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What it could be merged into
+         * @description Other conversations of the same customer that you may see, the newest first, a hundred at most; `refused` says why one
+         *     is none: `merged`, `in_call`, `callback`, `customer_waits`, `live_target`, `resolved_target`.
+         */
+        get: operations["list_merge_targets"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/conversations/{conversation_id}/merges": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What has become a part of it
+         * @description Newest first; what was undone is not among them.
+         */
+        get: operations["list_conversation_merges"];
+        put?: never;
+        /**
+         * Make others a part of it
+         * @description It keeps its number, queue and holder; the lines of the others stand among its own, each with its `origin_id`. What
+         *     comes to the others from now on comes here. It can be undone. 409 `version_conflict`, or why not, as above.
+         */
+        post: operations["merge_conversations"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/conversation-merges/{merge_id}/undo": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Two conversations again
+         * @description What was the other's is its again, and what has come since by its address or its mails goes with it; what you have
+         *     written since stays. 409 `merged_on`: this one was itself merged since; `already_open`: the customer has a newer open
+         *     conversation on that channel.
+         */
+        post: operations["undo_conversation_merge"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/conversations/{conversation_id}/split": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make some of its messages another conversation
+         * @description Later answers to mails that went come to the new one. On other channels it begins resolved while the customer has an
+         *     open one there: 409 `unanswered` if they wait for an answer to one of these messages; `on_its_way` for one that has not
+         *     left yet. To take it back, merge the new one into the old.
+         */
+        post: operations["split_conversation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/conversations": {
         parameters: {
             query?: never;
@@ -1517,252 +1607,6 @@ export interface paths {
          *     leads on; a page of newer ones has no cursor back, and none onwards when the newest is there.
          */
         get: operations["get_customer_timeline"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/customer-imports": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Imports of customers
-         * @description Newest first, whoever brought them.
-         */
-        get: operations["list_customer_imports"];
-        put?: never;
-        /**
-         * Upload a file of customers
-         * @description One part called `file`: CSV with headings; commas, semicolons or tabs; UTF-8, UTF-16 or Windows-1251. It is read
-         *     through and kept, and nobody is added yet: the answer says what its columns seem to be. 422 `unreadable_file` says where
-         *     it cannot be read.
-         */
-        post: operations["create_customer_import"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/customer-imports/targets": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * What a column can be
-         * @description Beside custom fields of customers, which are `field.` and their key.
-         */
-        get: operations["list_import_targets"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/customer-imports/{import_id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** An import of customers */
-        get: operations["get_customer_import"];
-        put?: never;
-        post?: never;
-        /**
-         * Forget an import and its file
-         * @description The customers it brought stay. 409 `import_state` while it runs.
-         */
-        delete: operations["remove_customer_import"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/customer-imports/{import_id}/mapping": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        /**
-         * Say what the columns are
-         * @description Before it runs; what a trial counted is void. 422 names what is wrong as `mapping.0` (the place in the list) or by the
-         *     option. 409 `version_conflict` if somebody changed it meanwhile, `import_state` once it runs.
-         */
-        put: operations["map_customer_import"];
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/customer-imports/{import_id}/trial": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Try an import
-         * @description Counts what a run would do and writes nobody. It goes on behind; `customer_import.moved` tells how far it is.
-         */
-        post: operations["try_customer_import"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/customer-imports/{import_id}/start": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Run an import, or go on with it
-         * @description It goes on behind, also without you.
-         */
-        post: operations["start_customer_import"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/customer-imports/{import_id}/pause": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Pause an import, or give up a trial
-         * @description What it has brought stays; it can go on from there.
-         */
-        post: operations["pause_customer_import"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/customer-imports/{import_id}/refused": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Lines that were refused
-         * @description In the order of the file, by the trial or the run, whichever was last.
-         */
-        get: operations["list_refused_lines"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/customer-imports/{import_id}/refused.csv": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Lines that were refused, as a file
-         * @description Each as it stood, with its number and its reason in front: to be put right and brought once more.
-         */
-        get: operations["download_refused_lines"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/customer-exports/columns": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * What can be exported of customers
-         * @description In the order of the file; custom fields are `field.` and their key.
-         */
-        get: operations["list_export_columns"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/customer-exports/count": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** How many customers an export would have */
-        get: operations["count_export"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/customer-exports/customers.csv": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Customers as a file
-         * @description Those you may see, the oldest first, by RFC 4180 in UTF-8. `bom`: begins with the mark by which spreadsheets know
-         *     UTF-8. Who took out how many, and which, stands in the audit log.
-         */
-        get: operations["export_customers"];
         put?: never;
         post?: never;
         delete?: never;
@@ -5524,6 +5368,16 @@ export interface components {
              */
             kind: "conversation.hidden";
         };
+        /** @description A conversation was found to be the matter of another, `into_id`, which has its lines since. */
+        ConversationMergeView: {
+            id: number;
+            from_id: number;
+            into_id: number;
+            /** Format: date-time */
+            at: string;
+            by_id: number;
+            by_name: string;
+        };
         /** @enum {string} */
         ConversationStatus: "open" | "resolved";
         /**
@@ -5535,7 +5389,8 @@ export interface components {
          *     supervisor chose who shall have it (None once somebody has it). `parked_until`: put aside until then. `next_step_at`:
          *     when the next step of its escalation policy is due if nothing happens; `escalated`: how many have fired since it was
          *     opened last. `call_id`: the call that goes on in it, until its last word is written down. `participant_ids`: colleagues
-         *     who were asked into it, and see it wherever it goes.
+         *     who were asked into it, and see it wherever it goes. `merged_into_id`: it is one matter with that one, which has its lines
+         *     and takes what comes next; it stays resolved.
          */
         ConversationView: {
             id: number;
@@ -5586,6 +5441,18 @@ export interface components {
             fields: {
                 [key: string]: boolean | number | string | string[];
             };
+            /** @default null */
+            merged_into_id: number | null;
+        };
+        /** @description `conversation` is its own again (or for the first time), `other` the one it was a part of. */
+        ConversationsApart: {
+            conversation: components["schemas"]["ConversationView"];
+            other: components["schemas"]["ConversationView"];
+        };
+        /** @description The merges, by which each can be undone, and the conversation as it is now. */
+        ConversationsMerged: {
+            merges: components["schemas"]["ConversationMergeView"][];
+            conversation: components["schemas"]["ConversationView"];
         };
         /** @description Both are Mondays. `agents` null: everybody who has a schedule. */
         CopyShifts: {
@@ -5652,38 +5519,6 @@ export interface components {
              * @enum {string}
              */
             kind: "customer.changed";
-        };
-        /**
-         * @description `columns`: its headings; `sample`: its first lines, cells cut short. `fault`: why it failed. `is_forgotten`: the file
-         *     is gone, the counts are what is left. `by_name` null: the command line.
-         */
-        CustomerImport: {
-            id: number;
-            progress: components["schemas"]["ImportProgressView"];
-            file_name: string;
-            size_bytes: number;
-            encoding: string;
-            delimiter: string;
-            columns: string[];
-            sample: string[][];
-            mapping: components["schemas"]["ImportColumn-Output"][];
-            options: components["schemas"]["ImportOptions-Output"];
-            fault: string | null;
-            is_forgotten: boolean;
-            by_name: string | null;
-            /** Format: date-time */
-            created_at: string;
-            started_at: string | null;
-            finished_at: string | null;
-        };
-        /** @description An import of customers went on, ended, or was told to. */
-        CustomerImportMoved: {
-            progress: components["schemas"]["ImportProgressView"];
-            /**
-             * @description discriminator enum property added by openapi-typescript
-             * @enum {string}
-             */
-            kind: "customer_import.moved";
         };
         /**
          * @description `tier`: 0 to 3, each worth ten minutes of waiting. `owner_id`: the colleague who looks after them. `country`: its
@@ -5854,12 +5689,6 @@ export interface components {
             customer: components["schemas"]["CustomerView"];
             why: string;
         };
-        /**
-         * @description What becomes of a line whose customer is known: nothing, what is empty is filled in, or the line has the last word.
-         *     Tags and addresses are only ever added; a consent that was refused stays so.
-         * @enum {string}
-         */
-        Duplicates: "skip" | "fill" | "overwrite";
         EndTask: {
             /** @enum {string} */
             outcome: "done" | "dropped";
@@ -5871,6 +5700,17 @@ export interface components {
         EndedDraft: {
             version: number;
             writer: string;
+        };
+        /** @description Lines of this customer's timeline stand in another conversation now: whoever shows them asks for them anew. */
+        EntriesMoved: {
+            customer_id: number;
+            from_id: number;
+            into_id: number;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "entries.moved";
         };
         /** @description A new line of a timeline, with its conversation as it is after that line. */
         EntryAdded: {
@@ -5901,6 +5741,7 @@ export interface components {
          *     mails, `call` where the line tells of one (happening=call): as it was when the line was read; call.changed tells on.
          *
          *     `client_key` is the Idempotency-Key of the request that made it, so that the sender's screen can match its own echo.
+         *     `origin_id`: the conversation that it came in or went out by, where that one has been merged into this.
          */
         EntryView: {
             id: number;
@@ -5930,6 +5771,8 @@ export interface components {
             mail: components["schemas"]["MailView"] | null;
             /** @default null */
             call: components["schemas"]["CallView"] | null;
+            /** @default null */
+            origin_id: number | null;
         };
         ErrorBody: {
             code: string;
@@ -5997,13 +5840,6 @@ export interface components {
             filtered: components["schemas"]["WhyFiltered"][];
             insisted: string[];
             relaxed: string[];
-        };
-        ExportColumn: {
-            name: string;
-            heading: string;
-        };
-        ExportCount: {
-            count: number;
         };
         /** @enum {string} */
         FieldKind: "text" | "number" | "date" | "yes_no" | "choice" | "choices" | "link";
@@ -6376,7 +6212,7 @@ export interface components {
          * @description What an EVENT entry tells; the console has the sentence for each in every language.
          * @enum {string}
          */
-        Happening: "offered" | "accepted" | "declined" | "missed" | "claimed" | "transferred" | "released" | "resolved" | "reopened" | "opted_out" | "opted_in" | "linked" | "queued" | "prioritised" | "pinned" | "placed" | "callback" | "parked" | "unparked" | "setup_failed" | "bounced" | "complained" | "call" | "topic" | "tagged" | "escalated" | "survey" | "scored" | "task_made" | "task_done" | "task_dropped";
+        Happening: "offered" | "accepted" | "declined" | "missed" | "claimed" | "transferred" | "released" | "resolved" | "reopened" | "opted_out" | "opted_in" | "linked" | "queued" | "prioritised" | "pinned" | "placed" | "callback" | "parked" | "unparked" | "setup_failed" | "bounced" | "complained" | "call" | "topic" | "tagged" | "escalated" | "survey" | "scored" | "task_made" | "task_done" | "task_dropped" | "merged" | "took_in" | "unmerged" | "split" | "split_off";
         /** @description `phrase`: it is one of the hub's own sentences. */
         HeardPrompt: {
             text: string;
@@ -6425,81 +6261,11 @@ export interface components {
          * @enum {string}
          */
         How: "keyword" | "told" | "form" | "import" | "system";
-        HubEvent: components["schemas"]["EntryAdded"] | components["schemas"]["EntryChanged"] | components["schemas"]["ConversationChanged"] | components["schemas"]["ConversationHidden"] | components["schemas"]["CustomerChanged"] | components["schemas"]["CustomerImportMoved"] | components["schemas"]["CallChanged"] | components["schemas"]["OfferMade"] | components["schemas"]["OfferEnded"] | components["schemas"]["AgentChanged"] | components["schemas"]["QueueChanged"] | components["schemas"]["EstimateChanged"] | components["schemas"]["QueueLengthChanged"] | components["schemas"]["ChannelChanged"] | components["schemas"]["NumbersChanged"] | components["schemas"]["QueueNumbersChanged"] | components["schemas"]["TopicChanged"] | components["schemas"]["AlertChanged"] | components["schemas"]["SkillsChanged"] | components["schemas"]["AccessChanged"] | components["schemas"]["TeamChanged"] | components["schemas"]["TeamRemoved"] | components["schemas"]["TargetChanged"] | components["schemas"]["TargetRemoved"] | components["schemas"]["FigureDefaultsChanged"] | components["schemas"]["KpiAlertChanged"] | components["schemas"]["FiguresRemaking"] | components["schemas"]["ActivityChanged"] | components["schemas"]["CannedReplyChanged"] | components["schemas"]["AlertsSeen"] | components["schemas"]["TaskChanged"] | components["schemas"]["NoticeRulesChanged"] | components["schemas"]["CustomFieldChanged"] | components["schemas"]["CustomFieldRemoved"] | components["schemas"]["DraftBegun"] | components["schemas"]["DraftEnded"] | components["schemas"]["PlannedChanged"];
+        HubEvent: components["schemas"]["EntryAdded"] | components["schemas"]["EntryChanged"] | components["schemas"]["ConversationChanged"] | components["schemas"]["ConversationHidden"] | components["schemas"]["CustomerChanged"] | components["schemas"]["CallChanged"] | components["schemas"]["OfferMade"] | components["schemas"]["OfferEnded"] | components["schemas"]["AgentChanged"] | components["schemas"]["QueueChanged"] | components["schemas"]["EstimateChanged"] | components["schemas"]["QueueLengthChanged"] | components["schemas"]["ChannelChanged"] | components["schemas"]["NumbersChanged"] | components["schemas"]["QueueNumbersChanged"] | components["schemas"]["TopicChanged"] | components["schemas"]["AlertChanged"] | components["schemas"]["SkillsChanged"] | components["schemas"]["AccessChanged"] | components["schemas"]["TeamChanged"] | components["schemas"]["TeamRemoved"] | components["schemas"]["TargetChanged"] | components["schemas"]["TargetRemoved"] | components["schemas"]["FigureDefaultsChanged"] | components["schemas"]["KpiAlertChanged"] | components["schemas"]["FiguresRemaking"] | components["schemas"]["ActivityChanged"] | components["schemas"]["CannedReplyChanged"] | components["schemas"]["AlertsSeen"] | components["schemas"]["TaskChanged"] | components["schemas"]["NoticeRulesChanged"] | components["schemas"]["CustomFieldChanged"] | components["schemas"]["CustomFieldRemoved"] | components["schemas"]["DraftBegun"] | components["schemas"]["DraftEnded"] | components["schemas"]["PlannedChanged"] | components["schemas"]["EntriesMoved"];
         /** @description `skipped`: names of events that are no whole days, or recur in a way that is not guessed at. */
         IcalDays: {
             days: components["schemas"]["SpecialDayView"][];
             skipped: string[];
-        };
-        /**
-         * @description Column `column` (from 0) is `target` (GET /customer-imports/targets, or `field.KEY`); an address from there is called
-         *     `label`.
-         */
-        "ImportColumn-Input": {
-            column: number;
-            target: string;
-            /** @default  */
-            label: string;
-        };
-        /**
-         * @description Column `column` (from 0) is `target` (GET /customer-imports/targets, or `field.KEY`); an address from there is called
-         *     `label`.
-         */
-        "ImportColumn-Output": {
-            column: number;
-            target: string;
-            /** @default  */
-            label: string;
-        };
-        /**
-         * @description `duplicates`: what becomes of a line whose customer is known: `skip` it, `fill` in what is empty, or `overwrite`.
-         *     `day_first`: 03/04/1990 is in April. `region`: two letters of the country by whose rules phone numbers without + are read;
-         *     empty: as the channels say. `system`: whose ids `external_id` holds. `tags`: given to all.
-         */
-        "ImportOptions-Input": {
-            /** @default skip */
-            duplicates: components["schemas"]["Duplicates"];
-            /** @default true */
-            day_first: boolean;
-            /** @default  */
-            region: string;
-            /** @default import */
-            system: string;
-            /** @default [] */
-            tags: string[];
-        };
-        /**
-         * @description `duplicates`: what becomes of a line whose customer is known: `skip` it, `fill` in what is empty, or `overwrite`.
-         *     `day_first`: 03/04/1990 is in April. `region`: two letters of the country by whose rules phone numbers without + are read;
-         *     empty: as the channels say. `system`: whose ids `external_id` holds. `tags`: given to all.
-         */
-        "ImportOptions-Output": {
-            /** @default skip */
-            duplicates: components["schemas"]["Duplicates"];
-            /** @default true */
-            day_first: boolean;
-            /** @default  */
-            region: string;
-            /** @default import */
-            system: string;
-            /** @default [] */
-            tags: string[];
-        };
-        /**
-         * @description How far an import of customers is. `new`: its columns are to be named. `trying` counts what `running` would do; both
-         *     are through with `done` of `total` lines: customers that are new, changed or stay as they are, and lines refused.
-         */
-        ImportProgressView: {
-            id: number;
-            /** @enum {string} */
-            state: "new" | "trying" | "tried" | "running" | "paused" | "done" | "failed";
-            total: number;
-            done: number;
-            made: number;
-            changed: number;
-            same: number;
-            refused: number;
-            version: number;
         };
         /** @description Lines of agent (e-mail address), day, starts, ends, activity, below a line with these words. */
         ImportShifts: {
@@ -6817,11 +6583,6 @@ export interface components {
             /** @default  */
             name: string;
         };
-        MapImport: {
-            mapping: components["schemas"]["ImportColumn-Input"][];
-            options: components["schemas"]["ImportOptions-Input"];
-            expected_version: number;
-        };
         /**
          * @description `source`: the kind of fact it is computed from, or what it is read of; `day_by`: which instant of the fact says to
          *     which day it belongs (null: it is of no facts). `report`: which one tells it; what is of a moment, moments.
@@ -6881,6 +6642,15 @@ export interface components {
             fields: components["schemas"]["MergeFieldView"][];
             conversations: number;
             other_conversations: number;
+        };
+        /**
+         * @description A conversation of the same customer that another could be merged into. `refused`: why not, a machine word; null: it
+         *     could. `messages`: how many stand there.
+         */
+        MergeTargetView: {
+            conversation: components["schemas"]["ConversationView"];
+            messages: number;
+            refused: string | null;
         };
         /** @description Somebody was found to be the same as another, who lives on. `by_id` null and `reason` claim: a visitor said so. */
         MergeView: {
@@ -7089,6 +6859,17 @@ export interface components {
             subject: string | null;
             /** @default null */
             text: string | null;
+        };
+        /**
+         * @description `from_ids` become a part of the conversation of the address. `expected_versions`: by id, of those that were looked at:
+         *     409 `version_conflict` if one has changed.
+         */
+        NewConversationMerge: {
+            from_ids: number[];
+            /** @default {} */
+            expected_versions: {
+                [key: string]: number;
+            };
         };
         /**
          * @description `key`: by which the API and exports name it; it never changes. `required` is for conversations: they are not resolved
@@ -7820,6 +7601,12 @@ export interface components {
             next_cursor: string | null;
         };
         /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
+        Page_ConversationMergeView_: {
+            items: components["schemas"]["ConversationMergeView"][];
+            /** @default null */
+            next_cursor: string | null;
+        };
+        /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
         Page_ConversationView_: {
             items: components["schemas"]["ConversationView"][];
             /** @default null */
@@ -7832,12 +7619,6 @@ export interface components {
             next_cursor: string | null;
         };
         /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
-        Page_CustomerImport_: {
-            items: components["schemas"]["CustomerImport"][];
-            /** @default null */
-            next_cursor: string | null;
-        };
-        /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
         Page_CustomerView_: {
             items: components["schemas"]["CustomerView"][];
             /** @default null */
@@ -7846,12 +7627,6 @@ export interface components {
         /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
         Page_DuplicateView_: {
             items: components["schemas"]["DuplicateView"][];
-            /** @default null */
-            next_cursor: string | null;
-        };
-        /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
-        Page_ExportColumn_: {
-            items: components["schemas"]["ExportColumn"][];
             /** @default null */
             next_cursor: string | null;
         };
@@ -7898,6 +7673,12 @@ export interface components {
             next_cursor: string | null;
         };
         /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
+        Page_MergeTargetView_: {
+            items: components["schemas"]["MergeTargetView"][];
+            /** @default null */
+            next_cursor: string | null;
+        };
+        /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
         Page_MergeView_: {
             items: components["schemas"]["MergeView"][];
             /** @default null */
@@ -7924,12 +7705,6 @@ export interface components {
         /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
         Page_QueueView_: {
             items: components["schemas"]["QueueView"][];
-            /** @default null */
-            next_cursor: string | null;
-        };
-        /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
-        Page_RefusedImportLine_: {
-            items: components["schemas"]["RefusedImportLine"][];
             /** @default null */
             next_cursor: string | null;
         };
@@ -8020,12 +7795,6 @@ export interface components {
         /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
         Page_WebhookView_: {
             items: components["schemas"]["WebhookView"][];
-            /** @default null */
-            next_cursor: string | null;
-        };
-        /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
-        Page_str_: {
-            items: string[];
             /** @default null */
             next_cursor: string | null;
         };
@@ -8402,14 +8171,6 @@ export interface components {
             /** Format: date-time */
             started_at: string;
             url: string;
-        };
-        /** @description `line`: its row in a spreadsheet, the headings are row 1. `faults`: heading → what is wrong. */
-        RefusedImportLine: {
-            line: number;
-            faults: {
-                [key: string]: string;
-            };
-            cells: string[];
         };
         /** @description Figures are being made anew, all of them: those of days before `made_to` (ISO, the organisation's) are made already. */
         RemakingView: {
@@ -9348,6 +9109,21 @@ export interface components {
             ][];
             name: string;
             source: string;
+        };
+        /**
+         * @description `entry_ids`: messages that are another matter. It begins in `queue_id` (absent: the same queue), about `topic_id`; with
+         *     `hold` it is yours. `expected_version`: of the conversation that was looked at.
+         */
+        SplitConversation: {
+            entry_ids: number[];
+            /** @default null */
+            queue_id: number | null;
+            /** @default null */
+            topic_id: number | null;
+            /** @default false */
+            hold: boolean;
+            /** @default null */
+            expected_version: number | null;
         };
         /**
          * @description What so many agents make of the load. Shares are 0 to 1. `is_stable` false: the queue grows without end, and `asa_s` is
@@ -10715,6 +10491,169 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Snapshot"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_merge_targets: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                conversation_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_MergeTargetView_"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_conversation_merges: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                conversation_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_ConversationMergeView_"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    merge_conversations: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                conversation_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewConversationMerge"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConversationsMerged"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    undo_conversation_merge: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                merge_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConversationsApart"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    split_conversation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                conversation_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SplitConversation"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConversationsApart"];
                 };
             };
             /** @description It failed; `code` says why */
@@ -13392,454 +13331,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["TimelinePage"];
-                };
-            };
-            /** @description It failed; `code` says why */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    list_customer_imports: {
-        parameters: {
-            query?: {
-                limit?: number;
-                cursor?: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The answer */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Page_CustomerImport_"];
-                };
-            };
-            /** @description It failed; `code` says why */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    create_customer_import: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "multipart/form-data": {
-                    /** Format: binary */
-                    file: string;
-                };
-            };
-        };
-        responses: {
-            /** @description The answer */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["CustomerImport"];
-                };
-            };
-            /** @description It failed; `code` says why */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    list_import_targets: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The answer */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Page_str_"];
-                };
-            };
-            /** @description It failed; `code` says why */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    get_customer_import: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                import_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The answer */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["CustomerImport"];
-                };
-            };
-            /** @description It failed; `code` says why */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    remove_customer_import: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                import_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description It failed; `code` says why */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    map_customer_import: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                import_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["MapImport"];
-            };
-        };
-        responses: {
-            /** @description The answer */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["CustomerImport"];
-                };
-            };
-            /** @description It failed; `code` says why */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    try_customer_import: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                import_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The answer */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["CustomerImport"];
-                };
-            };
-            /** @description It failed; `code` says why */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    start_customer_import: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                import_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The answer */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["CustomerImport"];
-                };
-            };
-            /** @description It failed; `code` says why */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    pause_customer_import: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                import_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The answer */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["CustomerImport"];
-                };
-            };
-            /** @description It failed; `code` says why */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    list_refused_lines: {
-        parameters: {
-            query?: {
-                limit?: number;
-                cursor?: string;
-            };
-            header?: never;
-            path: {
-                import_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The answer */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Page_RefusedImportLine_"];
-                };
-            };
-            /** @description It failed; `code` says why */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    download_refused_lines: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                import_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The answer */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/csv": string;
-                };
-            };
-            /** @description It failed; `code` says why */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    list_export_columns: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The answer */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Page_ExportColumn_"];
-                };
-            };
-            /** @description It failed; `code` says why */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    count_export: {
-        parameters: {
-            query?: {
-                q?: string;
-                tag?: string;
-                view?: number;
-                columns?: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The answer */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ExportCount"];
-                };
-            };
-            /** @description It failed; `code` says why */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    export_customers: {
-        parameters: {
-            query?: {
-                q?: string;
-                tag?: string;
-                view?: number;
-                columns?: string;
-                bom?: boolean;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The answer */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/csv": string;
                 };
             };
             /** @description It failed; `code` says why */

@@ -27,7 +27,7 @@ export function useAuditWords() {
     const told = (key: string) => (typeof act.data[key] === "string" || typeof act.data[key] === "number" ? String(act.data[key]) : "");
     const named = {
       who: who(act), name: told("name") || act.subject_id, before: told("before") || t("conversation.nobody"), after: told("after") || t("conversation.nobody"),
-      day: told("day"), source: told("source"), days: told("days"), role: te(`role.${told("role")}`) ? t(`role.${told("role")}`) : told("role"),
+      day: told("day"), other: told("other_id"), source: told("source"), days: told("days"), role: te(`role.${told("role")}`) ? t(`role.${told("role")}`) : told("role"),
     };
     const key = `audit.did_${keyOf(act.action)}`;
     if (act.action === "session.refused" && named.name === "") return t("audit.refused_unknown", named);

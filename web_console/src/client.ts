@@ -610,6 +610,14 @@ export const cannedApi = {
   preview: (body: Schemas["PreviewCannedReply"]) => take(client.POST("/api/v1/canned-replies/preview", { body })),
 };
 
+/** Conversations of one customer that are one matter, and parts of one that are another. */
+export const joiningApi = {
+  targets: (id: number) => take(client.GET("/api/v1/conversations/{conversation_id}/merge-targets", ofConversation(id))),
+  merge: (id: number, body: Schemas["NewConversationMerge"]) => take(client.POST("/api/v1/conversations/{conversation_id}/merges", { ...ofConversation(id), body })),
+  undo: (id: number) => take(client.POST("/api/v1/conversation-merges/{merge_id}/undo", { params: { path: { merge_id: id } } })),
+  split: (id: number, body: Schemas["SplitConversation"]) => take(client.POST("/api/v1/conversations/{conversation_id}/split", { ...ofConversation(id), body })),
+};
+
 const ofTask = (task_id: number) => ({ params: { path: { task_id } } });
 
 /** The inbox, tasks, and how one is told. */

@@ -33,7 +33,7 @@ function entry(id: number, changes: Partial<MailView> = {}, more: Partial<EntryV
   return {
     id, conversation_id: 10, customer_id: 7, channel_id: "email", kind: "message", direction: changes.kind && changes.kind !== "in" ? "out" : "in",
     author: { kind: "customer", name: "Արամ", user_id: null }, text: "", at: "2026-11-22T10:00:00Z", version: 1, happening: null, data: {},
-    attachments: [], delivery: null, client_key: null, call: null, ...more, mail: mail(changes),
+    attachments: [], delivery: null, client_key: null, call: null, origin_id: null, ...more, mail: mail(changes),
   };
 }
 

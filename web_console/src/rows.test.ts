@@ -12,7 +12,7 @@ function entry(id: number, subject: string | null, conversation_id = 10): EntryV
   return {
     id, conversation_id, customer_id: 7, channel_id: "email", kind: "message", direction: "in", author: { kind: "customer", name: "Արամ", user_id: null },
     text: "…", at: new Date(Date.parse("2026-11-22T10:00:00Z") + id * 1000).toISOString(), version: 1, happening: null, data: {}, attachments: [], delivery: null,
-    client_key: null, call: null, mail: subject === null ? null : { ...MAIL, subject },
+    client_key: null, call: null, origin_id: null, mail: subject === null ? null : { ...MAIL, subject },
   };
 }
 

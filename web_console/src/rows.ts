@@ -11,8 +11,8 @@ import type { Outgoing } from "./outgoing";
 
 export type Row =
   | { kind: "day"; key: string; at: string }
-  /** `again`: it was headed further up already. */
-  | { kind: "heading"; key: string; conversationId: number; again: boolean }
+  /** `again`: it was headed further up already. `originId`: what stands below came by that conversation, which is a part of this one now. */
+  | { kind: "heading"; key: string; conversationId: number; originId: number | null; again: boolean }
   | { kind: "event"; key: string; entry: EntryView }
   | { kind: "call"; key: string; entry: EntryView }
   | { kind: "entry"; key: string; entry: EntryView; leads: boolean }
@@ -29,13 +29,14 @@ export function timelineRows(
   activities: readonly ActivityView[] = [],
 ): Row[] {
   const rows: Row[] = [];
-  const headed = new Set<number>();
+  const headed = new Set<string>();
   const subjects = new Map<number, string>();
   let day = "";
   let previous: EntryView | null = null;
-  const head = (conversationId: number, key: string) => {
-    rows.push({ kind: "heading", key: `heading-${key}`, conversationId, again: headed.has(conversationId) });
-    headed.add(conversationId);
+  const head = (conversationId: number, key: string, originId: number | null = null) => {
+    const name = `${conversationId}-${originId}`;
+    rows.push({ kind: "heading", key: `heading-${key}`, conversationId, originId, again: headed.has(name) });
+    headed.add(name);
   };
   const turn = (at: string) => {
     const itsDay = dayKey(at, timeZone);
@@ -54,8 +55,8 @@ export function timelineRows(
   for (const entry of entries) {
     tell(Date.parse(entry.at));
     const itsDay = turn(entry.at);
-    const changes = previous?.conversation_id !== entry.conversation_id;
-    if (changes) head(entry.conversation_id, keyOf(entry));
+    const changes = previous?.conversation_id !== entry.conversation_id || previous.origin_id !== entry.origin_id;
+    if (changes) head(entry.conversation_id, keyOf(entry), entry.origin_id);
     if (isMail(entry)) {
       const subject = bareSubject(entry.mail.subject);
       rows.push({ kind: "mail", key: keyOf(entry), entry, saysSubject: subject !== subjects.get(entry.conversation_id) });
@@ -68,7 +69,7 @@ export function timelineRows(
   }
   tell(Infinity);
   const arrived = new Set(entries.map((entry) => entry.client_key));
-  let last = previous?.conversation_id;
+  let last = previous?.origin_id === null ? previous.conversation_id : undefined;
   outgoing
     .filter((item) => !arrived.has(item.key))
     .forEach((item, index) => {
@@ -99,6 +100,7 @@ function continues(previous: EntryView | null, entry: EntryView): boolean {
     !isMail(previous) &&
     previous.direction === entry.direction &&
     previous.channel_id === entry.channel_id &&
+    previous.origin_id === entry.origin_id &&
     previous.author.user_id === entry.author.user_id &&
     previous.author.name === entry.author.name &&
     Date.parse(entry.at) - Date.parse(previous.at) < GROUP_MS

@@ -16,7 +16,7 @@ function conversation(id: number, changes: Partial<ConversationView> = {}): Conv
     queue_id: 1, status: "open", assignee_id: null, assigned_at: null, queued_since: AT, unanswered_since: AT, created_at: AT,
     last_entry_at: AT, resolved_at: null, reopened_count: 0, priority: 0, preview: "…", preview_direction: "in", version: 1, subject: null,
     pinned_agent_id: null, topic_id: null, tags: [], customer_tier: 0, parked_until: null,
-    next_step_at: null, escalated: 0, callback: null, call_id: null, fields: {}, participant_ids: [], ...changes,
+    next_step_at: null, escalated: 0, callback: null, call_id: null, fields: {}, participant_ids: [], merged_into_id: null, ...changes,
   };
 }
 
@@ -24,7 +24,7 @@ function entry(id: number, changes: Partial<EntryView> = {}): EntryView {
   return {
     id, conversation_id: 10, customer_id: 7, channel_id: "sms", kind: "message", direction: "in",
     author: { kind: "customer", name: "Արամ", user_id: null }, text: `text ${id}`, at: new Date(Date.parse(AT) + id * 1000).toISOString(),
-    version: 1, happening: null, data: {}, attachments: [], delivery: null, client_key: null, mail: null, call: null, ...changes,
+    version: 1, happening: null, data: {}, attachments: [], delivery: null, client_key: null, mail: null, call: null, origin_id: null, ...changes,
   };
 }
 

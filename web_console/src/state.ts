@@ -218,6 +218,8 @@ export function apply(state: HubState, event: HubEvent): HubState {
       return { ...state, drafts: without(state.drafts, event.conversation_id) };
     case "planned.changed":
       return { ...state, planned: newer(state.planned, event.planned.id, event.planned) };
+    case "entries.moved":
+      return withEntriesMoved(state, event.customer_id);
     case "skills.changed":
       // Nothing here shows them; who does asks again (matrix.ts).
       return state;
@@ -259,6 +261,12 @@ function withMoved(timelines: ById<Timeline>, conversation: ConversationView, ow
     ...(left ? { [owner]: { ...left, entries: left.entries.filter((each) => each.conversation_id !== conversation.id), stale: true } } : {}),
     ...(joined ? { [conversation.customer_id]: { ...joined, stale: true, isMixed: true } } : {}),
   };
+}
+
+/** Its lines stand in another conversation by now: those that are held are to be asked for anew. */
+function withEntriesMoved(state: HubState, customerId: number): HubState {
+  const timeline = state.timelines[customerId];
+  return timeline ? { ...state, timelines: { ...state.timelines, [customerId]: { ...timeline, stale: true, isMixed: true } } } : state;
 }
 
 function withActivity(state: HubState, activity: ActivityView): HubState {

@@ -155,6 +155,15 @@ export function useWords() {
         return t(`task.line_${entry.happening}`, { who, title: String(entry.data["title"] ?? "") });
       case "form":
         return t("happening.form", { answers: String(entry.data["answers"] ?? "").replaceAll("\n", " · ") });
+      case "merged":
+      case "split":
+        return t(`happening.${entry.happening}`, { who, id: Number(entry.data["into_id"] ?? 0) });
+      case "took_in":
+      case "split_off":
+        return t(`happening.${entry.happening}`, { who, id: Number(entry.data["from_id"] ?? 0) });
+      case "unmerged":
+        // In the one that had taken the other in, and in that other itself.
+        return t(entry.data["into_id"] ? "happening.unmerged" : "happening.unmerged_from", { who, id: Number(entry.data["from_id"] ?? 0) });
       case "setup_failed":
         return t("happening.setup_failed", { who, queue: String(queue ?? "") });
       case "placed":

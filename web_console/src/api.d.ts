@@ -7140,7 +7140,7 @@ export interface components {
         /**
          * @description How somebody wants to be told. `silent` and `hidden`: kinds (see agents.notice_rules) without a sound, without a notice
          *     of the system's. Between `quiet_from` and `quiet_until` (HH:MM in `zone`; null: the organisation's) and in the states
-         *     `quiet_states` there is neither, but for what rings or pages.
+         *     `quiet_states` there is neither, but for what rings or pages. `density`: how close rows stand on their screens.
          */
         NoticeRulesView: {
             /** @default [] */
@@ -7155,6 +7155,11 @@ export interface components {
             zone: string | null;
             /** @default [] */
             quiet_states: string[];
+            /**
+             * @default comfortable
+             * @enum {string}
+             */
+            density: "comfortable" | "compact";
             /** @default 0 */
             version: number;
         };
@@ -8749,6 +8754,11 @@ export interface components {
             zone: string | null;
             /** @default [] */
             quiet_states: ("busy" | "away")[];
+            /**
+             * @default comfortable
+             * @enum {string}
+             */
+            density: "comfortable" | "compact";
             version: number;
         };
         SetRecording: {

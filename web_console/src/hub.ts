@@ -10,7 +10,7 @@ import { computed, reactive, ref, shallowRef } from "vue";
 
 import { newestFirst, pagesAmong } from "./alerts";
 import { api, ApiError, everything, setCsrfToken, whenSessionEnds } from "./client";
-import type { AlertView, ConversationView, EntryView, HubEvent, OfferView, PlannedView, UserView, VolatileEvent } from "./events";
+import type { AlertView, ConversationView, EntryView, Frame, HubEvent, OfferView, PlannedView, UserView, VolatileEvent } from "./events";
 import { type Lookups, lookups, newestActivity } from "./lookups";
 import { comparing, Ordered } from "./ordered";
 import {
@@ -91,18 +91,23 @@ export const useHub = defineStore("hub", () => {
         if (!snapshot.conversations_complete && !isScreen.value) loadTroubled().catch(() => undefined);
         return snapshot.token;
       },
-      apply(frames) {
-        if (!state.value) return;
+      apply(frames, within_ms) {
+        if (!state.value) return frames.length;
         const wasStale = isStale();
-        state.value = frames.reduce(applyFrame, state.value);
-        user.value = state.value.user;
-        arrivals.value = frames.flatMap((frame) => frame.events);
+        const until = performance.now() + within_ms;
+        let [next, count] = [state.value, 0];
+        do next = applyFrame(next, frames[count++] as Frame);
+        while (count < frames.length && performance.now() < until);
+        state.value = next;
+        user.value = next.user;
+        arrivals.value = frames.slice(0, count).flatMap((frame) => frame.events);
         for (const event of arrivals.value) {
           if (event.kind === "entry.added") stopTyping(event.entry.conversation_id, event.entry.author.user_id);
         }
         if (state.value.mustResync) queueMicrotask(() => stream.resync());
         // Once: what fails is asked for again with the next snapshot.
         else if (isStale() && !wasStale) refreshWatched().catch(() => undefined);
+        return count;
       },
       volatile(events) {
         events.forEach(notice);

@@ -68,11 +68,15 @@ def take_precedence() -> bool:
     """This process and all it has started go before other programs of the machine, where they may (root); False: they may not."""
     try:
         for pid in family(os.getpid()):
+            # Where the kernel shares the time between sessions, and a browser is one of its own.
+            session = Path(f"/proc/{pid}/autogroup")
+            if session.exists():
+                session.write_text("-10")
             # To Linux each thread is one of its own in this.
             for thread in Path(f"/proc/{pid}/task").iterdir():
                 with contextlib.suppress(ProcessLookupError):
                     os.setpriority(os.PRIO_PROCESS, int(thread.name), -10)
-    except (PermissionError, FileNotFoundError):
+    except OSError:
         return False
     return True
 

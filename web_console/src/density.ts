@@ -9,8 +9,9 @@ import { useHub } from "./hub";
 export type Density = "comfortable" | "compact";
 export const DENSITIES: readonly Density[] = ["comfortable", "compact"];
 
-/** The same as --row in tokens.css; px. */
+/** The same as --row and --agent-row in tokens.css; px. */
 const ROW_PX: Readonly<Record<Density, number>> = { comfortable: 74, compact: 56 };
+const AGENT_ROW_PX: Readonly<Record<Density, number>> = { comfortable: 44, compact: 34 };
 
 export function useDensity() {
   const hub = useHub();
@@ -21,6 +22,12 @@ export function useDensity() {
 export function useRowHeight() {
   const density = useDensity();
   return computed(() => ROW_PX[density.value]);
+}
+
+/** Of somebody on the board; px. */
+export function useAgentRowHeight() {
+  const density = useDensity();
+  return computed(() => AGENT_ROW_PX[density.value]);
 }
 
 /** For as long as the page is there. */

@@ -19,6 +19,26 @@ export function spanOf(top: number, height: number, row: number, count: number):
   return { from, to: Math.min(count, Math.max(from, Math.ceil((top + height) / row) + OVER)) };
 }
 
+/** A list that is drawn whole: what is looked at stays where it is while `rows` come and go above it. At its top the list flows. */
+export function useHeldRows(scroller: Readonly<Ref<HTMLElement | null>>, rows: () => unknown): void {
+  watch(rows, async () => {
+    const element = scroller.value;
+    if (!element || element.scrollTop < 1) return;
+    const frame = element.getBoundingClientRect();
+    const seen = [...element.querySelectorAll<HTMLElement>("[data-conversation-id]")].flatMap((row) => {
+      const { top, bottom } = row.getBoundingClientRect();
+      return bottom > frame.top && top < frame.bottom ? [{ id: row.dataset["conversationId"] ?? "", top }] : [];
+    });
+    await nextTick();
+    const moved = seen.flatMap(({ id, top }) => {
+      const row = element.querySelector(`[data-conversation-id="${id}"]`);
+      return row ? [row.getBoundingClientRect().top - top] : [];
+    });
+    // One that moves by itself is far from what the others say.
+    element.scrollTop += moved.toSorted((a, b) => a - b)[moved.length >> 1] ?? 0;
+  });
+}
+
 export function useRowWindow(scroller: Readonly<Ref<HTMLElement | null>>, count: () => number, row_px: () => number) {
   /** How far it is scrolled, and how tall its frame is; px. */
   const top = ref(0);
@@ -39,15 +59,14 @@ export function useRowWindow(scroller: Readonly<Ref<HTMLElement | null>>, count:
 
   const scrolled = () => void (top.value = scroller.value?.scrollTop ?? 0);
 
-  /** Rows came (or, below 0, went) above what is looked at: it stays where it is on the screen. */
-  function shift(rows: number): void {
+  /** Rows came (or, below 0, went) above what is looked at: it stays where it is on the screen, as far as there is room to scroll. */
+  async function shift(rows: number): Promise<void> {
     const by = rows * row_px();
     top.value = Math.max(0, top.value + by);
-    void nextTick(() => {
-      // By so much, not to there: whoever scrolls at this moment goes on.
-      if (scroller.value) scroller.value.scrollTop += by;
-      scrolled();
-    });
+    await nextTick();
+    // By so much, not to there: whoever scrolls at this moment goes on.
+    if (scroller.value) scroller.value.scrollTop += by;
+    scrolled();
   }
 
   /** As little as brings the whole row into sight. */

@@ -1,4 +1,4 @@
-"""Benchmarks of the hub: `hub bench [inbound|latency|fanout|mail|routing|kpi|voice|voice_accept|board|search|start]`.
+"""Benchmarks of the hub: `hub bench [inbound|latency|fanout|mail|routing|kpi|voice|voice_accept|board|console|search|start]`.
 
 Every figure stands beside a floor that was measured in the same run on the same machine (the bare driver, the bare
 `websockets` library), because a ratio travels and an absolute figure does not. All traffic stays on 127.0.0.1; every
@@ -13,6 +13,7 @@ process that is started here is stopped here; every run is bounded in time.
     voice     calls that a core bridges and records                  against nothing: codecs and SRTP are the floor
     voice_accept  agent accepts → customer and agent hear each other
     board     an event → a supervisor's socket, and the pixels of their board; 500 agents, 100 events/s; GET /board
+    console   a key → its paint, in a console with 50,000 open conversations at 200 events/s
     search    a question → its page of hits, a million entries    against reading hits that are known
     start     `hub serve` until /readyz is 200, and idle memory
 
@@ -30,14 +31,28 @@ from pathlib import Path
 from benchmarks.machine import describe_machine, measure_calm
 from benchmarks.report import Plan, Result, print_machine, print_result, to_json
 
-NAMES = ("inbound", "latency", "fanout", "mail", "routing", "kpi", "voice", "voice_accept", "board", "search", "start")
+NAMES = (
+    "inbound",
+    "latency",
+    "fanout",
+    "mail",
+    "routing",
+    "kpi",
+    "voice",
+    "voice_accept",
+    "board",
+    "console",
+    "search",
+    "start",
+)
 
 
 def main(
     name: str | None = None, json_path: Path | None = None, *, quick: bool = False, size: int | None = None
 ) -> int:
     """Runs one benchmark (or all of them), prints a table for each and writes JSON to `json_path` if given. `quick`
-    measures briefly, for trying out; `size` is how many contacts kpi makes, how many entries search has. Returns 0 when
+    measures briefly, for trying out; `size` is how many contacts kpi makes, how many entries search has, how many
+    conversations console has. Returns 0 when
     every target was met, else 1; an unknown name is a ValueError."""
     if name is not None and name not in NAMES:
         raise ValueError(f"there is no benchmark {name!r}: choose one of {', '.join(NAMES)}")

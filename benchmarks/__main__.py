@@ -10,6 +10,8 @@ parser = argparse.ArgumentParser(prog="python -m benchmarks")
 parser.add_argument("name", nargs="?", choices=NAMES)
 parser.add_argument("--json", type=Path, metavar="PATH")
 parser.add_argument("--quick", action="store_true")
-parser.add_argument("--size", type=int, metavar="N", help="kpi: how many contacts")
+parser.add_argument(
+    "--size", type=int, metavar="N", help="kpi: how many contacts; search: entries; console: conversations"
+)
 given = parser.parse_args()
 sys.exit(main(given.name, given.json, quick=given.quick, size=given.size))

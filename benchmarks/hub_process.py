@@ -19,7 +19,7 @@ from time import monotonic, sleep
 
 from benchmarks.children import ROOT
 from benchmarks.machine import family, rss_mb
-from benchmarks.words import CHANNEL_ID
+from benchmarks.words import CHANNEL_ID, CUSTOMERS
 from benchmarks.world import SECRET_KEY, lay_world
 
 # As the console script `hub` does it, with the interpreter that runs the benchmark.
@@ -68,11 +68,14 @@ class RunningHub:
 
 
 @contextlib.contextmanager
-def run_hub(agents: int = 0, *, supervisors: int = 0, empty: bool = False) -> Iterator[RunningHub]:
+def run_hub(
+    agents: int = 0, *, supervisors: int = 0, empty: bool = False, customers: int = CUSTOMERS
+) -> Iterator[RunningHub]:
     """`empty`: not even a database, so that the start has to make one."""
     with tempfile.TemporaryDirectory(prefix="hub-bench-") as folder:
         data_dir = Path(folder)
-        tokens = [] if empty else asyncio.run(lay_world(f"sqlite:///{data_dir / 'hub.db'}", agents, supervisors))
+        url = f"sqlite:///{data_dir / 'hub.db'}"
+        tokens = [] if empty else asyncio.run(lay_world(url, agents, supervisors, customers))
         port = _free_port()
         environment = {name: value for name, value in os.environ.items() if not name.startswith("HUB_")} | {
             "HUB_DATA_DIR": str(data_dir),

@@ -20,10 +20,12 @@ SECRET_KEY = "a-secret-key-for-benchmarks-only"
 # No text that is measured comes with a file.
 NO_FILES = Path("/dev/null/files")
 _SESSION_S = 24 * 3600
+# So many first messages wait for their commit together.
+_AT_ONCE = 1_000
 
 
-async def lay_world(url: str, agents: int = 0, supervisors: int = 0) -> list[str]:
-    """Migrates an empty database and fills it; afterwards every customer has an open conversation with one message, and
+async def lay_world(url: str, agents: int = 0, supervisors: int = 0, customers: int = CUSTOMERS) -> list[str]:
+    """Migrates an empty database and fills it; afterwards each of `customers` has an open conversation with one message, and
     each agent (a member of the queue, signed in, in no state to be offered work) has a session, whose tokens are
     returned; then those of supervisors."""
     await migrate(url)
@@ -31,7 +33,8 @@ async def lay_world(url: str, agents: int = 0, supervisors: int = 0) -> list[str
     try:
         password_hash = await accounts.hash_password("bench") if agents + supervisors else ""
         tokens = await database.transaction(_lay, agents, supervisors, password_hash)
-        await _open_conversations(database)
+        for first in range(0, customers, _AT_ONCE):
+            await _open_conversations(database, range(first, min(customers, first + _AT_ONCE)))
     finally:
         await database.close()
     return tokens
@@ -63,7 +66,7 @@ def _lay(tx: Tx, agents: int, supervisors: int, password_hash: str) -> list[str]
     return tokens
 
 
-async def _open_conversations(database: Database) -> None:
+async def _open_conversations(database: Database, customers: range) -> None:
     intake = Intake(database, Files(NO_FILES))
     await asyncio.gather(
         *(
@@ -80,6 +83,6 @@ async def _open_conversations(database: Database) -> None:
                     )
                 ],
             )
-            for number in range(CUSTOMERS)
+            for number in customers
         )
     )

@@ -1,6 +1,8 @@
 """How somebody wants to be told of what concerns them: by which kinds with a sound, with a notice of the system's, and when
 not at all. They go with the person, to every machine; whether a machine may sound or notify at all is that machine's.
 
+How close rows stand on their screens is kept with them: it goes with the person, too.
+
 Nothing is kept back by them: what is quiet stands in the inbox all the same. What rings and what pages is not quiet by the
 clock, for whoever does not want it sets their state.
 """
@@ -73,5 +75,7 @@ def _view(rules: dict[str, object], version: int) -> NoticeRulesView:
         quiet_until=word("quiet_until"),
         zone=word("zone"),
         quiet_states=words("quiet_states"),
+        # What is stored may be older than the word.
+        density="compact" if rules.get("density") == "compact" else "comfortable",
         version=version,
     )

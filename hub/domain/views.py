@@ -334,7 +334,7 @@ class TaskView:
 class NoticeRulesView:
     """How somebody wants to be told. `silent` and `hidden`: kinds (see agents.notice_rules) without a sound, without a notice
     of the system's. Between `quiet_from` and `quiet_until` (HH:MM in `zone`; null: the organisation's) and in the states
-    `quiet_states` there is neither, but for what rings or pages."""
+    `quiet_states` there is neither, but for what rings or pages. `density`: how close rows stand on their screens."""
 
     silent: tuple[str, ...] = ()
     hidden: tuple[str, ...] = ()
@@ -342,6 +342,7 @@ class NoticeRulesView:
     quiet_until: str | None = None
     zone: str | None = None
     quiet_states: tuple[str, ...] = ()
+    density: Literal["comfortable", "compact"] = "comfortable"
     version: int = 0
 
 

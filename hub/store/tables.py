@@ -1788,7 +1788,7 @@ task = Table(
     **_AUTO,
 )
 
-# How somebody wants to be told of what concerns them (agents.notice_rules); none: as usual.
+# How somebody wants to be told of what concerns them, and to see their lists (agents.notice_rules); none: as usual.
 notice_rules = Table(
     "notice_rules",
     metadata,

@@ -87,6 +87,7 @@ async def set_notice_rules(context: Context, body: SetNoticeRules) -> NoticeRule
         quiet_until=body.quiet_until,
         zone=body.zone,
         quiet_states=tuple(sorted(set(body.quiet_states))),
+        density=body.density,
         version=body.version,
     )
     return await context.hub.database.transaction(notice_rules.set_rules, context.viewer.user_id, wanted)

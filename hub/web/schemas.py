@@ -3369,6 +3369,8 @@ class SetNoticeRules(Request):
     quiet_until: TimeOfDay | None = None
     zone: Annotated[str, StringConstraints(max_length=60)] | None = None
     quiet_states: Annotated[list[Literal["busy", "away"]], Field(max_length=5)] = []
+    # How close the rows of their lists and tables stand.
+    density: Literal["comfortable", "compact"] = "comfortable"
     version: Annotated[int, Field(ge=0)]
 
 

@@ -114,7 +114,7 @@ export const useBulk = defineStore("bulk", () => {
 
   async function takeBack(acts: readonly BulkAct[]): Promise<void> {
     for (const act of acts) {
-      const of = act.ids.flatMap((id) => hub.state?.conversations[id] ?? []);
+      const of = act.ids.flatMap((id) => hub.state?.conversations.get(id) ?? []);
       const { ids: _ids, ...rest } = act;
       await run(rest, of);
     }
@@ -123,7 +123,7 @@ export const useBulk = defineStore("bulk", () => {
   async function again(): Promise<void> {
     const last = failed.value;
     if (!last) return;
-    await run(last.act, last.items.map((each) => hub.state?.conversations[each.conversation.id] ?? each.conversation));
+    await run(last.act, last.items.map((each) => hub.state?.conversations.get(each.conversation.id) ?? each.conversation));
   }
 
   return { running, failed, run, again, stop: () => void (stopped = true) };

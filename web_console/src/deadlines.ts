@@ -3,6 +3,7 @@
  * fires within a second of its time, so "due" lasts a moment; what has fired stays told until the conversation is resolved.
  */
 import type { ConversationView } from "./events";
+import { comparing, type Keys } from "./ordered";
 
 type Told = Pick<ConversationView, "status" | "next_step_at" | "escalated">;
 
@@ -27,9 +28,10 @@ export function markOf(conversation: Told, now: number): Deadline | null {
 }
 
 /** What burns most comes first: most steps fired, then the next step, then the oldest. */
-export function byUrgency(a: ConversationView, b: ConversationView): number {
-  const next = (each: ConversationView) => (each.next_step_at === null ? Number.POSITIVE_INFINITY : Date.parse(each.next_step_at));
-  return b.escalated - a.escalated || compare(next(a), next(b)) || Date.parse(a.created_at) - Date.parse(b.created_at) || a.id - b.id;
-}
-
-const compare = (a: number, b: number) => (a === b ? 0 : a < b ? -1 : 1);
+export const urgency: Keys<ConversationView> = (each) => [
+  -each.escalated,
+  each.next_step_at === null ? Infinity : Date.parse(each.next_step_at),
+  Date.parse(each.created_at),
+  each.id,
+];
+export const byUrgency = comparing(urgency);

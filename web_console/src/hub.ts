@@ -10,14 +10,14 @@ import { computed, reactive, ref, shallowRef } from "vue";
 
 import { newestFirst, pagesAmong } from "./alerts";
 import { api, ApiError, everything, setCsrfToken, whenSessionEnds } from "./client";
-import { byUrgency } from "./deadlines";
-import type { AlertView, ConversationView, EntryView, HubEvent, OfferView, Permission, PlannedView, UserView, VolatileEvent } from "./events";
+import type { AlertView, ConversationView, EntryView, Frame, HubEvent, OfferView, Permission, PlannedView, UserView, VolatileEvent } from "./events";
+import { type Lookups, lookups, newestActivity } from "./lookups";
+import { comparing, Ordered } from "./ordered";
 import {
   apply,
   applyFrame,
   type HubState,
   initial,
-  openConversations,
   withActivities,
   withConversations,
   withCustomer,
@@ -27,7 +27,6 @@ import {
   withoutEnded,
 } from "./state";
 import { createStream, SignedOut, type Stream, type StreamStatus } from "./stream";
-import { complaintsAmong } from "./topics";
 
 /** How long somebody counts as typing after the last word of it: they tell every 3 s. */
 const TYPING_MS = 5_000;
@@ -37,6 +36,12 @@ const ACTIVITIES_PAGE = 100;
 const TRY_AGAIN_MS = 10_000;
 /** How long a timeline waits for the server's word that we are told of this customer before it is asked for anyway. */
 const WATCH_WAIT_MS = 250;
+
+/** As `Array.sort` wants it. */
+export const byNewestActivity = comparing(newestActivity);
+
+const NOBODYS = Ordered.of<ConversationView>([], newestActivity);
+const NONE: readonly ConversationView[] = [];
 
 type SessionAnswer = Awaited<ReturnType<typeof api.session>>;
 
@@ -89,18 +94,23 @@ export const useHub = defineStore("hub", () => {
         if (!snapshot.conversations_complete && !isScreen.value) loadTroubled().catch(() => undefined);
         return snapshot.token;
       },
-      apply(frames) {
-        if (!state.value) return;
+      apply(frames, within_ms) {
+        if (!state.value) return frames.length;
         const wasStale = isStale();
-        state.value = frames.reduce(applyFrame, state.value);
-        user.value = state.value.user;
-        arrivals.value = frames.flatMap((frame) => frame.events);
+        const until = performance.now() + within_ms;
+        let [next, count] = [state.value, 0];
+        do next = applyFrame(next, frames[count++] as Frame);
+        while (count < frames.length && performance.now() < until);
+        state.value = next;
+        user.value = next.user;
+        arrivals.value = frames.slice(0, count).flatMap((frame) => frame.events);
         for (const event of arrivals.value) {
           if (event.kind === "entry.added") stopTyping(event.entry.conversation_id, event.entry.author.user_id);
         }
         if (state.value.mustResync) queueMicrotask(() => stream.resync());
         // Once: what fails is asked for again with the next snapshot.
         else if (isStale() && !wasStale) refreshWatched().catch(() => undefined);
+        return count;
       },
       volatile(events) {
         events.forEach(notice);
@@ -291,7 +301,7 @@ export const useHub = defineStore("hub", () => {
   }
 
   async function findConversation(id: number): Promise<ConversationView> {
-    const held = state.value?.conversations[id];
+    const held = state.value?.conversations.get(id);
     if (held) return held;
     const conversation = await api.conversation(id);
     learnConversations([conversation]);
@@ -301,20 +311,18 @@ export const useHub = defineStore("hub", () => {
   // --- what the screens read
 
   const me = computed(() => (state.value && user.value ? (state.value.agents[user.value.id] ?? null) : null));
-  const open = computed(() => (state.value ? openConversations(state.value) : []));
-  const mine = computed(() =>
-    open.value.filter((each) => each.assignee_id === user.value?.id).toSorted(byNewestActivity),
-  );
-  const queued = computed(() =>
-    open.value
-      .filter((each) => each.assignee_id === null && user.value?.queue_ids.includes(each.queue_id))
-      .toSorted(byLongestWait),
-  );
+  const found = computed<Lookups | null>((before) => (state.value ? lookups(state.value, before) : null));
+  const mine = computed(() => found.value?.mine ?? NOBODYS);
+  const queued = computed(() => found.value?.queued ?? NOBODYS);
   /** Of all that one may see; each stays until it is solved. What has escalated most stands first. */
-  const complaints = computed(() => complaintsAmong(state.value?.topics ?? {}, open.value).toSorted(byUrgency));
+  const complaints = computed(() => found.value?.complaints ?? NOBODYS);
   const pages = computed(() => pagesAmong(state.value?.alerts ?? {}));
   const alerts = computed(() => newestFirst(state.value?.alerts ?? {}));
-  const allOpen = computed(() => open.value.toSorted(byNewestActivity));
+  const allOpen = computed(() => found.value?.open ?? NOBODYS);
+  const resolved = computed(() => found.value?.resolved ?? NOBODYS);
+  /** All that a customer has or had, as far as it is held, in the order of their ids. */
+  const conversationsOf = (customerId: number | null | undefined): readonly ConversationView[] =>
+    (customerId == null ? undefined : found.value?.byCustomer.get(customerId)) ?? NONE;
   const myOffers = computed<OfferView[]>(() =>
     Object.values(state.value?.offers ?? {})
       .filter((offer) => offer.agent_id === user.value?.id && offer.ended_at === null)
@@ -380,16 +388,8 @@ export const useHub = defineStore("hub", () => {
     session, user, state, status, trueAt, skew_ms, typists, viewers, drafting, snapshots, arrivals, watched,
     isScreen, signedInUntil, stay, becomeScreen,
     resume, signIn, signOut, learn, forget, learnStanding, learnConversations, findConversation, watch, loadOlder, joinOlder, refreshWatched,
-    me, mine, queued, complaints, pages, alerts, allOpen, myOffers, writableChannels, live, isSupervisor, isAdmin, permissions, may,
+    me, mine, queued, complaints, pages, alerts, allOpen, resolved, conversationsOf, myOffers, writableChannels, live, isSupervisor, isAdmin, permissions, may,
     setMyState, acceptOffer, declineOffer, claim, release, resolve, reopen, park, unpark, transfer, seeAlert, settleDelivery, learnMe,
     reconnect: () => stream.start(),
   };
 });
-
-export function byNewestActivity(a: ConversationView, b: ConversationView): number {
-  return Date.parse(b.last_entry_at) - Date.parse(a.last_entry_at) || b.id - a.id;
-}
-
-export function byLongestWait(a: ConversationView, b: ConversationView): number {
-  return Date.parse(a.queued_since ?? a.created_at) - Date.parse(b.queued_since ?? b.created_at) || a.id - b.id;
-}

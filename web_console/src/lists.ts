@@ -8,14 +8,17 @@ import { computed, ref, watch } from "vue";
 import { api, type ConversationQuery } from "./client";
 import type { ConversationView } from "./events";
 import { hasWords } from "./fold";
-import { byNewestActivity, useHub } from "./hub";
-import { maySee } from "./state";
+import { useHub } from "./hub";
+import type { Ordered } from "./ordered";
 
 export type ListName = "mine" | "queue" | "complaints" | "all" | "resolved";
 export const LIST_NAMES: readonly ListName[] = ["mine", "queue", "complaints", "all", "resolved"];
 
 const SEARCH_WAIT_MS = 250;
 const PAGE = 50;
+
+/** What is shown: a list of the state as it stands there, or an array of what was filtered out of one. */
+export type RowList = Pick<Ordered<ConversationView>, "length" | "at" | "slice" | "indexOf"> & Iterable<ConversationView>;
 
 export const useLists = defineStore("lists", () => {
   const hub = useHub();
@@ -29,25 +32,26 @@ export const useLists = defineStore("lists", () => {
   const resolvedSince = ref(Infinity);
   let asked = 0;
 
-  const resolved = computed(() =>
-    Object.values(hub.state?.conversations ?? {})
-      .filter((each) => each.status === "resolved" && hub.user !== null && maySee(hub.user, each))
-      .toSorted(byNewestActivity),
-  );
-
-  const items = computed<ConversationView[]>(() => {
+  /** What a search found in the rows as they are: of the next batch only those that changed are looked into. */
+  const finds = computed(() => {
     const words = search.value.trim();
-    if (words !== "") {
-      const pool = name.value === "resolved" ? resolved.value : inList(name.value);
-      return pool.filter((each) => found.value?.has(each.id) || matches(each, words));
-    }
-    if (name.value === "resolved") {
-      return resolved.value.filter((each) => Date.parse(each.last_entry_at) >= resolvedSince.value);
-    }
+    const [known, byHub] = [new WeakMap<ConversationView, boolean>(), found.value];
+    return (each: ConversationView) => {
+      const before = known.get(each);
+      if (before !== undefined) return before;
+      const isFound = byHub?.has(each.id) === true || matches(each, words);
+      known.set(each, isFound);
+      return isFound;
+    };
+  });
+
+  const items = computed<RowList>(() => {
+    if (search.value.trim() !== "") return inList(name.value).filter(finds.value);
+    if (name.value === "resolved") return hub.resolved.filter((each) => Date.parse(each.last_entry_at) >= resolvedSince.value);
     return inList(name.value);
   });
 
-  function inList(list: ListName): ConversationView[] {
+  function inList(list: ListName): Ordered<ConversationView> {
     switch (list) {
       case "mine":
         return hub.mine;
@@ -55,6 +59,8 @@ export const useLists = defineStore("lists", () => {
         return hub.queued;
       case "complaints":
         return hub.complaints;
+      case "resolved":
+        return hub.resolved;
       default:
         return hub.allOpen;
     }

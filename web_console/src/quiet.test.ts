@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import type { NoticeRulesView } from "./events";
 import { isQuiet, kindOf, shows, sounds } from "./quiet";
 
-const rules = (changes: Partial<NoticeRulesView> = {}): NoticeRulesView => ({ silent: [], hidden: [], quiet_from: null, quiet_until: null, zone: null, quiet_states: [], version: 0, ...changes });
+const rules = (changes: Partial<NoticeRulesView> = {}): NoticeRulesView => ({ silent: [], hidden: [], quiet_from: null, quiet_until: null, zone: null, quiet_states: [], density: "comfortable", version: 0, ...changes });
 const at = (time: string, state: "available" | "busy" | "away" = "available") => ({ now: Date.parse(`2026-11-26T${time}:00Z`), zone: "Asia/Yerevan", state });
 
 describe("quiet hours", () => {

@@ -40,9 +40,8 @@ export function extendBy(selection: Selection, list: readonly number[], by: 1 | 
 export const all = (list: readonly number[]): Selection => ({ ids: new Set(list), anchor: list[0] ?? null, head: null });
 
 /** Without what is no longer in the list; the same object where nothing has gone. */
-export function within(selection: Selection, list: readonly number[]): Selection {
-  const there = new Set(list);
-  const ids = new Set([...selection.ids].filter((id) => there.has(id)));
+export function within(selection: Selection, isThere: (id: number) => boolean): Selection {
+  const ids = new Set([...selection.ids].filter(isThere));
   return ids.size === selection.ids.size ? selection : { ...selection, ids };
 }
 

@@ -53,7 +53,7 @@ function snapshot(changes: Partial<Snapshot> = {}): Snapshot {
     numbers: { user_id: 1, day: "2026-11-22", handled_contacts: 0, first_response_mean_s: null, first_response_count: 0, resolution_median_s: null, resolution_count: 0, as_of_seq: 5, calls_in: 0, calls_out: 0, calls_missed: 0, talk_s: 0, hold_s: 0, wrap_up_s: 0, aht_s: null, ...NOTHING_BESIDE_CALLS },
     topics: [], estimates: [], queue_lengths: [], alerts: [], calls: [], queue_numbers: [], agent_numbers: [],
     teams: [], targets: [], figure_defaults: { service_level: "service_level", threshold_s: 20, short_s: 5, version: 1 }, remaking: null, kpi_alerts: [], custom_fields: [], tasks: [], drafts: [],
-    notice_rules: { silent: [], hidden: [], quiet_from: null, quiet_until: null, zone: null, quiet_states: [], version: 0 },
+    notice_rules: { silent: [], hidden: [], quiet_from: null, quiet_until: null, zone: null, quiet_states: [], density: "comfortable", version: 0 },
     ...changes,
   };
 }
@@ -89,14 +89,14 @@ describe("the reducer", () => {
   it("takes a resolved conversation from the open ones and keeps it at hand", () => {
     const state = apply(initial(snapshot()), changed(conversation(10, { version: 2, status: "resolved" })));
     expect(openConversations(state)).toEqual([]);
-    expect(state.conversations[10]?.status).toBe("resolved");
+    expect(state.conversations.get(10)?.status).toBe("resolved");
     const late = apply(state, changed(conversation(10, { version: 1 })));
     expect(openConversations(late)).toEqual([]);
   });
 
   it("drops a conversation that is hidden from the viewer", () => {
     const state = apply(initial(snapshot()), { kind: "conversation.hidden", conversation_id: 10 });
-    expect(state.conversations[10]).toBeUndefined();
+    expect(state.conversations.get(10)).toBeUndefined();
     expect(apply(state, { kind: "conversation.hidden", conversation_id: 10 }).conversations).toBe(state.conversations);
   });
 

@@ -40,6 +40,7 @@ import type {
   TopicView,
   UserView,
 } from "./events";
+import { Table } from "./table";
 import { EMPTY_TIMELINE, upsert, type Timeline, withNewestPage, withOlderPage } from "./timeline";
 
 type ById<T> = Readonly<Record<string | number, T>>;
@@ -51,8 +52,8 @@ export interface HubState {
   readonly agents: ById<AgentView>;
   readonly queues: ById<QueueView>;
   readonly channels: ById<ChannelView>;
-  /** Every conversation seen so far, resolved ones too; the screens choose with openConversations() and others. */
-  readonly conversations: ById<ConversationView>;
+  /** Every conversation seen so far, resolved ones too; the screens choose by lookups.ts and openConversations(). */
+  readonly conversations: Table<ConversationView>;
   readonly conversationsComplete: boolean;
   /** All that somebody has is among them, whatever of what waits is not. */
   readonly workComplete: boolean;
@@ -102,7 +103,7 @@ export interface HubState {
 /** The state a snapshot tells. Of `before`, resolved conversations and timelines stay, marked as to be asked for again. */
 export function initial(snapshot: Snapshot, before?: HubState): HubState {
   const same = before?.user.id === snapshot.user.id ? before : undefined;
-  const resolved = Object.values(same?.conversations ?? {}).filter((each) => each.status === "resolved");
+  const resolved = same?.conversations.filter((each) => each.status === "resolved") ?? [];
   return {
     token: snapshot.token,
     user: snapshot.user,
@@ -110,7 +111,7 @@ export function initial(snapshot: Snapshot, before?: HubState): HubState {
     agents: index(snapshot.agents, (agent) => agent.user_id),
     queues: index(snapshot.queues, (queue) => queue.id),
     channels: index(snapshot.channels, (channel) => channel.id),
-    conversations: index([...resolved, ...snapshot.conversations], (conversation) => conversation.id),
+    conversations: Table.of([...resolved, ...snapshot.conversations], (conversation) => conversation.id),
     conversationsComplete: snapshot.conversations_complete,
     workComplete: snapshot.work_complete,
     customers: same?.customers ?? {},
@@ -245,9 +246,10 @@ export function withConversations(state: HubState, conversations: readonly Conve
 }
 
 export function withConversation(state: HubState, conversation: ConversationView): HubState {
-  const conversations = newer(state.conversations, conversation.id, conversation);
-  if (conversations === state.conversations) return state;
-  const owner = state.conversations[conversation.id]?.customer_id;
+  const held = state.conversations.get(conversation.id);
+  if (held && held.version >= conversation.version) return state;
+  const conversations = state.conversations.with(conversation.id, conversation);
+  const owner = held?.customer_id;
   const isMoved = owner !== undefined && owner !== conversation.customer_id;
   return { ...state, conversations, timelines: isMoved ? withMoved(state.timelines, conversation, owner) : state.timelines };
 }
@@ -320,7 +322,7 @@ export function withoutEnded(state: HubState): HubState {
   const kept = <T>(slice: ById<T>, keeps: (item: T) => boolean): ById<T> => Object.fromEntries(Object.entries(slice).filter(([, item]) => keeps(item)));
   return {
     ...state,
-    conversations: kept(state.conversations, (each) => each.status === "open" && maySee(state.user, each)),
+    conversations: Table.of(openConversations(state), (each) => each.id),
     calls: kept(state.calls, (call) => call.ended_at === null),
     tasks: kept(state.tasks, (task) => isOwnTask(state.user, task)),
     planned: {},
@@ -340,7 +342,7 @@ export function maySee(user: UserView, conversation: ConversationView): boolean 
 }
 
 export function openConversations(state: HubState): ConversationView[] {
-  return Object.values(state.conversations).filter((each) => each.status === "open" && maySee(state.user, each));
+  return state.conversations.filter((each) => each.status === "open" && maySee(state.user, each));
 }
 
 /** What one has to do: one's own, and what nobody has in one's queues. */
@@ -451,12 +453,12 @@ function withEntry(state: HubState, entry: EntryView): HubState {
 function withoutConversation(state: HubState, conversationId: number): HubState {
   const gone = Object.values(state.calls).filter((call) => call.conversation_id === conversationId && !takesPart(state.user, call));
   // What happens to it from now on is not told: when it comes in sight again, its timeline is asked for anew.
-  const customerId = state.conversations[conversationId]?.customer_id;
+  const customerId = state.conversations.get(conversationId)?.customer_id;
   const timeline = customerId === undefined ? undefined : state.timelines[customerId];
   return {
     ...state,
     timelines: timeline && customerId !== undefined ? { ...state.timelines, [customerId]: { ...timeline, stale: true } } : state.timelines,
-    conversations: without(state.conversations, conversationId),
+    conversations: state.conversations.without(conversationId),
     calls: gone.reduce((calls, call) => without(calls, call.id), state.calls),
   };
 }

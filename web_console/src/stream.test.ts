@@ -46,7 +46,7 @@ function setUp(overrides: Partial<StreamHost> = {}) {
   let snapshots = 0;
   const host: StreamHost = {
     load: () => Promise.resolve(`e-${(++snapshots) * 100}`),
-    apply: (frames) => void applied.push(...frames.map((each) => each.token)),
+    apply: (frames) => (applied.push(...frames.map((each) => each.token)), frames.length),
     volatile: vi.fn(),
     tick: vi.fn(),
     watching: vi.fn(),
@@ -86,7 +86,7 @@ describe("the stream", () => {
 
   it("stores a token only after its frame was applied", async () => {
     let held: string | null = "unset";
-    const all = await started({ apply: () => void (held = all.stream.token) });
+    const all = await started({ apply: (frames) => ((held = all.stream.token), frames.length) });
     await vi.advanceTimersByTimeAsync(1000);
     all.newest().say(frame("e-100", "e-101"));
     expect(held).toBe("e-100");
@@ -117,6 +117,20 @@ describe("the stream", () => {
     failing.newest().say(frame("e-100", "e-101"));
     await vi.advanceTimersByTimeAsync(0);
     expect(failing.loads()).toBe(2);
+  });
+
+  it("applies what takes long in slices, in order, and stores the token of each", async () => {
+    const seen: string[][] = [];
+    const all = await started({ apply: (frames) => (seen.push(frames.map((each) => each.token)), Math.min(2, frames.length)) });
+    await vi.advanceTimersByTimeAsync(1000);
+    all.newest().say(frame("e-100", "e-101"));
+    for (let number = 101; number < 104; number += 1) all.newest().say(frame(`e-${number}`, `e-${number + 1}`));
+    await vi.advanceTimersByTimeAsync(120);
+    expect([seen.length, all.stream.token]).toEqual([2, "e-103"]);
+    all.newest().say(frame("e-104", "e-105"));
+    await vi.advanceTimersByTimeAsync(1);
+    expect(seen).toEqual([["e-101"], ["e-102", "e-103", "e-104"], ["e-104", "e-105"]]);
+    expect([all.stream.token, all.loads()]).toEqual(["e-105", 1]);
   });
 
   it("applies at once when idle and gathers under load", async () => {

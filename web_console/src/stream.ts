@@ -7,7 +7,8 @@
  *
  * Invariants: the token is stored only after what it stands for was applied; a frame whose `prev` is not the token is never
  * applied; whatever went wrong, the way back is reconnect() or resync(). Frames are applied at once when the line was quiet,
- * else gathered for BATCH_MS, so that a burst costs one repaint.
+ * else gathered for BATCH_MS, so that a burst costs one repaint; what takes longer than SLICE_MS to apply is applied in slices, and
+ * keys and pointers have their turn between two.
  */
 import type { Frame, SocketMessage, VolatileEvent } from "./events";
 
@@ -16,7 +17,8 @@ export type StreamStatus = "connecting" | "live" | "reconnecting" | "offline" | 
 /** What the stream needs of the page. `load` throws SignedOut when nobody is signed in any more. */
 export interface StreamHost {
   load(): Promise<string>;
-  apply(frames: readonly Frame[]): void;
+  /** At least one of the frames, and as many as there is time for; how many they were. */
+  apply(frames: readonly Frame[], within_ms: number): number;
   volatile(events: readonly VolatileEvent[]): void;
   tick(serverTime: string): void;
   watching(customerId: number | null): void;
@@ -37,6 +39,8 @@ export class SignedOut extends Error {}
 
 // Design: 100 to 250 ms decides smoothness; below 150 ms a person does not see the wait.
 const BATCH_MS = 120;
+// Half a frame: a key that comes meanwhile is still drawn with the next one.
+const SLICE_MS = 8;
 // The server ticks every 10 s: two missed ticks and a margin.
 const SILENCE_MS = 25_000;
 // After a wake the server has this long to answer a ping: a line that slept often looks open and is not.
@@ -171,12 +175,12 @@ export function createStream(host: StreamHost, options: StreamOptions): Stream {
     } else if ("tick" in message) {
       host.tick(message.tick);
     } else if ("watching" in message) {
-      flush();
+      flush(Infinity);
       host.watching(message.watching);
     }
   }
 
-  function flush(): void {
+  function flush(within_ms = SLICE_MS): void {
     clearTimeout(batchTimer);
     batchTimer = undefined;
     const frames = waiting;
@@ -186,11 +190,13 @@ export function createStream(host: StreamHost, options: StreamOptions): Stream {
     const follows = frames.every((frame, index) => frame.prev === (frames[index - 1]?.token ?? token));
     if (!follows) return void begin();
     try {
-      host.apply(frames);
+      const applied = host.apply(frames, within_ms);
+      token = frames[applied - 1]?.token ?? token;
+      waiting = frames.slice(applied);
     } catch {
       return void begin();
     }
-    token = frames.at(-1)?.token ?? token;
+    if (waiting.length > 0) batchTimer = setTimeout(flush, 0);
   }
 
   return {

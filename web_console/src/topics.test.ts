@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
-import type { ConversationView, TopicView } from "./events";
-import { choosable, complaintsAmong, isComplaint, knownTags, leadsTo, withTag } from "./topics";
+import type { TopicView } from "./events";
+import { choosable, isComplaint, knownTags, leadsTo, withTag } from "./topics";
 
 function topic(id: number, changes: Partial<TopicView> = {}): TopicView {
   return { id, name: `Topic ${id}`, is_complaint: false, queue_id: null, owner_id: null, policy_id: null, active: true, version: 1, ...changes };
@@ -21,8 +21,6 @@ describe("topics", () => {
 
   it("say what is a complaint, and an unknown one is none", () => {
     expect([1, 2, 99, null].map((topic_id) => isComplaint(topics, { topic_id }))).toEqual([false, true, false, false]);
-    const open = [{ topic_id: 2 }, { topic_id: 1 }] as ConversationView[];
-    expect(complaintsAmong(topics, open)).toEqual([{ topic_id: 2 }]);
   });
 
   const held = { status: "open", queue_id: 1, assignee_id: 7, pinned_agent_id: null } as const;

@@ -16,11 +16,6 @@ export function topicOf(topics: Topics, conversation: Pick<ConversationView, "to
 
 export const isComplaint = (topics: Topics, conversation: Pick<ConversationView, "topic_id">): boolean => topicOf(topics, conversation)?.is_complaint ?? false;
 
-/** A complaint stays in the list until it is solved, whoever holds it. */
-export function complaintsAmong(topics: Topics, open: readonly ConversationView[]): ConversationView[] {
-  return open.filter((each) => isComplaint(topics, each));
-}
-
 /**
  * Where the topic would have held work go, which stays where it is until somebody says so; null: nowhere else. Waiting work goes
  * there by itself.

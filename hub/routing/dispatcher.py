@@ -614,6 +614,13 @@ def _check_holds(viewer: Viewer, view: ConversationView) -> None:
         raise Forbidden("this conversation is assigned to somebody else")
 
 
+def _check_takes_part(tx: Tx, user_id: int) -> None:
+    """Nothing goes to somebody who could not answer it."""
+    granted = find_granted(tx, user_id)
+    if granted is not None and Permission.TAKE_PART not in granted:
+        raise Forbidden("this person's role takes no part in conversations", code="takes_no_part")
+
+
 def _access(tx: Tx, viewer: Viewer, conversation_id: int) -> ConversationView:
     """ROUTING, then the conversation's lock; NotFound for whoever may not see it."""
     tx.lock_routing()
@@ -750,6 +757,7 @@ def _transfer(
         raise InvalidInput("no such agent", fields={"agent_id": "there is no such agent"})
     if before.assignee_id == agent_id:
         return before
+    _check_takes_part(tx, agent_id)
     if before.channel_kind in engine.LIVE_KINDS and target[0].state is AgentState.OFFLINE:
         raise Conflict(f"{target[0].name} is offline and the customer is waiting", code="agent_offline")
     if before.call_id is not None:
@@ -804,6 +812,7 @@ def change_turn(
         return _pin(tx, before, None, _author(viewer))
     if not roster.load_agent_views(tx, [pinned_agent_id]):
         raise InvalidInput("no such agent", fields={"pinned_agent_id": "there is no such agent"})
+    _check_takes_part(tx, pinned_agent_id)
     if before.queued_since is None:
         raise Conflict("somebody holds this conversation; transfer it", code="not_waiting")
     ringing = tx.first(select(_o.id, _o.agent_id).where(_o.conversation_id == before.id, _o.ended_at.is_(None)))
@@ -1167,9 +1176,8 @@ def take_all(tx: Tx, actor: Viewer | None, user_id: int) -> None:
 def set_state_of(tx: Tx, viewer: Viewer, user_id: int, state: AgentState, reason: str | None) -> AgentView:
     """A supervisor changes somebody's state; `offline` takes ringing and live work back to the queue. Forbidden
     `takes_no_part` to make somebody available whose role answers nobody."""
-    granted = find_granted(tx, user_id)
-    if state is AgentState.AVAILABLE and granted is not None and Permission.TAKE_PART not in granted:
-        raise Forbidden("this person's role takes no part in conversations", code="takes_no_part")
+    if state is AgentState.AVAILABLE:
+        _check_takes_part(tx, user_id)
     before = tx.scalar(select(_a.state).where(_a.user_id == user_id))
     if state is AgentState.OFFLINE:
         sign_out(tx, user_id)

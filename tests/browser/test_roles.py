@@ -1,5 +1,4 @@
-"""An administrator makes a role, gives it to somebody whose menus follow at once, and takes it away; and sets what is kept
-how long."""
+"""An administrator makes a role, gives it to somebody whose menus follow at once, takes it away, and sets what is kept."""
 
 from __future__ import annotations
 
@@ -49,15 +48,12 @@ def test_role_from_its_making_to_its_end_and_the_menus_of_whoever_has_it(demo: H
     # Nobody has signed in anew.
     menu.get_by_role("link", name="Audit log").click()
     expect(supervisor.get_by_role("heading", name="Audit log")).to_be_visible()
-    expect(supervisor.get_by_text("changed Sona").or_(supervisor.get_by_text("Team lead")).first).to_be_visible()
+    expect(supervisor.get_by_text("made the role Team lead")).to_be_visible()
     show(supervisor, "role-menu")
 
     admin.goto(f"{demo.url}/admin/roles")
     admin.get_by_test_id("role-row").click()
     expect(admin.get_by_test_id("role-people")).to_have_text("1 person has it")
-    admin.get_by_test_id("remove-role").click()
-    admin.get_by_test_id("removal-sure").click()
-    expect(admin.get_by_role("alert")).to_contain_text("People who have it: 1")
 
     give("Supervisor")
     expect(menu.get_by_role("link", name="Audit log")).to_have_count(0)

@@ -203,6 +203,8 @@ async def test_who_takes_part_no_more_holds_nothing_and_is_offered_nothing(
     assert (await as_anna.put("/me/state", {"state": "away"})).status_code == 200
     by_admin = await as_admin.put(f"/agents/{people.anna.id}/state", {"state": "available"})
     assert by_admin.json()["code"] == "takes_no_part"
+    passed_on = await as_admin.post(f"/conversations/{held}/transfer", {"agent_id": people.anna.id})
+    assert passed_on.json()["code"] == "takes_no_part"
 
 
 async def test_an_invitation_to_a_role_of_ones_own_gives_it_while_its_maker_may(

@@ -24,7 +24,7 @@ export interface Failure {
 }
 
 /** What takes it back, by what each was before; null: nothing does. */
-export function takesBack(act: BulkAction, before: readonly ConversationView[], me: number, isSupervisor: boolean): BulkAct[] | null {
+export function takesBack(act: BulkAction, before: readonly ConversationView[], me: number, mayPrioritise: boolean): BulkAct[] | null {
   const group = (key: (each: ConversationView) => unknown, make: (each: ConversationView) => BulkAction | null): BulkAct[] => {
     const groups = new Map<string, ConversationView[]>();
     for (const each of before) groups.set(JSON.stringify(key(each)), [...(groups.get(JSON.stringify(key(each))) ?? []), each]);
@@ -50,7 +50,7 @@ export function takesBack(act: BulkAction, before: readonly ConversationView[], 
     case "park":
       return [{ action: "unpark", ids: before.map((each) => each.id) }];
     case "transfer":
-      if (!isSupervisor) return null;
+      if (!mayPrioritise) return null;
       return group(
         (each) => [each.assignee_id, each.queue_id],
         (each) => (each.assignee_id !== null ? { action: "transfer", agent_id: each.assignee_id } : { action: "transfer", queue_id: each.queue_id }),
@@ -91,7 +91,7 @@ export const useBulk = defineStore("bulk", () => {
     running.value = null;
     if (failures.length) failed.value = { act, items: failures };
     if (did === 0) return;
-    const undo = hub.user ? takesBack(act, changed, hub.user.id, hub.isSupervisor) : null;
+    const undo = hub.user ? takesBack(act, changed, hub.user.id, hub.may("board.act")) : null;
     toasts.show(t(`bulk.done_${act.action}`, { n: did }, did), "good", undo?.length ? { label: t("common.undo"), run: () => void takeBack(undo) } : undefined, UNDO_MS);
   }
 

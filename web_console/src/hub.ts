@@ -331,7 +331,7 @@ export const useHub = defineStore("hub", () => {
   /** The channels on which this person may write first. */
   const writableChannels = computed(() =>
     Object.values(state.value?.channels ?? {}).filter(
-      (channel) => channel.enabled && (isSupervisor.value || user.value?.queue_ids.includes(channel.queue_id)),
+      (channel) => channel.enabled && may("conversations.take_part") && (isSupervisor.value || user.value?.queue_ids.includes(channel.queue_id)),
     ),
   );
   const live = computed(() => status.value === "live");

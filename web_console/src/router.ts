@@ -68,7 +68,7 @@ export const router = createRouter({
       component: () => import("./views/Admin.vue"),
       meta: { role: "supervisor" },
       children: [
-        { path: "", redirect: () => `/admin/${openSections(useHub().isSupervisor, useHub().may).find((section) => section.name !== "organisation")?.name ?? "skills"}` },
+        { path: "", redirect: () => `/admin/${openSections(useHub().isSupervisor, useHub().may).find((section) => section.needs && section.name !== "organisation")?.name ?? "skills"}` },
         { path: "organisation", name: "admin-organisation", component: () => import("./views/AdminOrganisation.vue") },
         { path: "retention", name: "admin-retention", component: () => import("./views/AdminRetention.vue") },
         { path: "roles", name: "admin-roles", component: () => import("./views/AdminRoles.vue") },

@@ -19,6 +19,9 @@ from hub.store.database import Tx
 from hub.timeline import conversations
 from hub.timeline.topics import load_topics
 
+# Of one conversation.
+MOST_TAGS = 20
+
 
 def set_topic(tx: Tx, viewer: Viewer, conversation_id: int, topic_id: int | None, *, direct: bool) -> ConversationView:
     """What it is about from now on (None: nothing in particular). `direct`: work that is held is passed on, too. InvalidInput
@@ -76,13 +79,22 @@ def _find_topic(tx: Tx, before: ConversationView, topic_id: int | None) -> Topic
     return found[0]
 
 
-def set_tags(tx: Tx, viewer: Viewer, conversation_id: int, tags: Sequence[str]) -> ConversationView:
-    """Replaces all; each once, in the order given."""
+def set_tags(
+    tx: Tx, viewer: Viewer, conversation_id: int, tags: Sequence[str], *, seen: Sequence[str] | None = None
+) -> ConversationView:
+    """Replaces all; each once, in the order given. With `seen`, what the one who asks had before their eyes, those that
+    are not in both are added or taken away, and what others did meanwhile stays. InvalidInput names a tag that is none."""
     before = conversations.access_conversation(tx, viewer, conversation_id, lock=True)
-    wanted = tuple(dict.fromkeys(" ".join(tag.split()) for tag in tags))
+    wanted = _as_tags(tags)
     unfit = [number for number, tag in enumerate(wanted) if not tag.isprintable() or not tag]
     if unfit:
         raise InvalidInput("not a tag", fields={f"tags.{number}": "must be visible characters" for number in unfit})
+    if seen is not None:
+        shown = _as_tags(seen)
+        kept = tuple(tag for tag in before.tags if tag in wanted or tag not in shown)
+        wanted = (*kept, *(tag for tag in wanted if tag not in shown and tag not in kept))
+        if len(wanted) > MOST_TAGS:
+            raise InvalidInput("too many tags", fields={"tags": f"a conversation has {MOST_TAGS} at most"})
     if wanted == before.tags:
         return before
     data: dict[str, str | int | None] = {
@@ -92,3 +104,7 @@ def set_tags(tx: Tx, viewer: Viewer, conversation_id: int, tags: Sequence[str]) 
     author = Author(AuthorKind.AGENT, viewer.name, viewer.user_id)
     _, view = conversations.add_happening(tx, before, Happening.TAGGED, author, data, tags=list(wanted) or None)
     return view
+
+
+def _as_tags(tags: Sequence[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(" ".join(tag.split()) for tag in tags))

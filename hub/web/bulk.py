@@ -13,7 +13,6 @@ from hub.domain.views import ConversationView
 from hub.errors import CallerError, Forbidden, InvalidInput
 from hub.routing import directing, dispatcher
 from hub.store.database import Tx
-from hub.timeline import conversations
 from hub.web.api import Access, Context, endpoint
 from hub.web.schemas import BulkAct, BulkAnswer, BulkItem
 
@@ -43,8 +42,10 @@ def _act(tx: Tx, viewer: Viewer, conversation_id: int, body: BulkAct) -> Convers
             return dispatcher.reopen(tx, viewer, conversation_id)
         case "release":
             return dispatcher.release(tx, viewer, conversation_id)
-        case "tag" | "untag":
-            return _set_tags(tx, viewer, conversation_id, body.tags, is_added=body.action == "tag")
+        case "tag":
+            return directing.set_tags(tx, viewer, conversation_id, body.tags, seen=())
+        case "untag":
+            return directing.set_tags(tx, viewer, conversation_id, (), seen=body.tags)
         case "topic":
             return directing.set_topic(tx, viewer, conversation_id, body.topic_id, direct=False)
         case "priority":
@@ -60,20 +61,6 @@ def _act(tx: Tx, viewer: Viewer, conversation_id: int, body: BulkAct) -> Convers
             return dispatcher.park(tx, viewer, conversation_id, body.until)
         case "unpark":
             return dispatcher.unpark(tx, viewer, conversation_id)
-
-
-def _set_tags(tx: Tx, viewer: Viewer, conversation_id: int, tags: list[str], *, is_added: bool) -> ConversationView:
-    before = conversations.access_conversation(tx, viewer, conversation_id, lock=True)
-    wanted = [" ".join(tag.split()) for tag in tags]
-    others = [tag for tag in before.tags if tag not in wanted]
-    kept = [*before.tags, *(tag for tag in wanted if tag not in before.tags)] if is_added else others
-    if len(kept) > _MOST_TAGS:
-        raise InvalidInput("too many tags", fields={"tags": f"a conversation has {_MOST_TAGS} at most"})
-    return directing.set_tags(tx, viewer, conversation_id, kept)
-
-
-# As for one at a time (schemas.SetTags).
-_MOST_TAGS = 20
 
 
 @endpoint("POST", "/bulk/conversations", access=Access.AGENT, summary="Do one thing to many")

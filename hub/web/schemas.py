@@ -54,6 +54,7 @@ from hub.domain.views import (
     TopicView,
     UserView,
 )
+from hub.routing.directing import MOST_TAGS
 from hub.routing.escalation import Clock, WorkState
 from hub.routing.rules import Rule
 from hub.staffing.erlang import MAX_AGENTS, MAX_CONCURRENCY
@@ -1279,12 +1280,14 @@ class SetTopic(Request):
 
 
 class SetTags(Request):
-    """Replaces all tags."""
+    """Replaces all tags. With `seen`, those that the screen showed, only what differs from it is done: two who tag at once
+    both find their tags."""
 
     tags: Annotated[
         list[Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=50)]],
-        Field(max_length=20),
+        Field(max_length=MOST_TAGS),
     ]
+    seen: Annotated[list[Annotated[str, StringConstraints(max_length=50)]], Field(max_length=MOST_TAGS)] | None = None
 
 
 # --- escalation ---------------------------------------------------------------------------------------------------------

@@ -61,4 +61,6 @@ async def set_topic(context: Context, conversation_id: int, body: SetTopic) -> C
 
 @endpoint("PUT", "/conversations/{conversation_id}/tags", access=Access.AGENT, summary="Set its tags")
 async def set_tags(context: Context, conversation_id: int, body: SetTags) -> ConversationView:
-    return await context.hub.database.transaction(directing.set_tags, context.viewer, conversation_id, body.tags)
+    return await context.hub.database.transaction(
+        directing.set_tags, context.viewer, conversation_id, body.tags, seen=body.seen
+    )

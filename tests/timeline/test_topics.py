@@ -268,3 +268,22 @@ async def test_tags_are_replaced_each_once_and_told(scene: Scene) -> None:
     with pytest.raises(InvalidInput) as fault:
         await tag("fine", "\x07")
     assert list(fault.value.fields) == ["tags.1"]
+
+
+async def test_two_who_tag_at_once_both_find_their_tags(scene: Scene) -> None:
+    agent = await scene.agent()
+    conversation_id = await scene.opened()
+
+    async def tag(*tags: str, seen: tuple[str, ...] | None) -> tuple[str, ...]:
+        view = await scene.database.transaction(directing.set_tags, agent, conversation_id, tags, seen=seen)
+        return view.tags
+
+    assert await tag("late", "gift", seen=()) == ("late", "gift")
+    assert await tag("late", "gift", "vip", seen=("late", "gift")) == ("late", "gift", "vip")
+    # The second had not seen the third's tag, and takes one away.
+    assert await tag("gift", "fragile", seen=("late", "gift")) == ("gift", "vip", "fragile")
+    assert await tag("gift", "fragile", seen=("late", "gift")) == ("gift", "vip", "fragile")
+    many = tuple(f"tag {number}" for number in range(18))
+    with pytest.raises(InvalidInput) as fault:
+        await tag(*many, seen=())
+    assert list(fault.value.fields) == ["tags"]

@@ -208,7 +208,9 @@ export const api = {
   whyOffer: (id: number) => take(client.GET("/api/v1/offers/{offer_id}/why", ofOffer(id))),
   setTopic: (id: number, body: Schemas["SetTopic"]) =>
     take(client.PUT("/api/v1/conversations/{conversation_id}/topic", { ...ofConversation(id), body })),
-  setTags: (id: number, tags: string[]) => take(client.PUT("/api/v1/conversations/{conversation_id}/tags", { ...ofConversation(id), body: { tags } })),
+  /** `seen`: what the screen showed; what others tagged meanwhile stays. */
+  setTags: (id: number, tags: string[], seen: readonly string[]) =>
+    take(client.PUT("/api/v1/conversations/{conversation_id}/tags", { ...ofConversation(id), body: { tags, seen: [...seen] } })),
   escalation: (id: number) => take(client.GET("/api/v1/conversations/{conversation_id}/escalation", ofConversation(id))),
   seeAlert: (id: number) => take(client.POST("/api/v1/alerts/{alert_id}/seen", { params: { path: { alert_id: id } } })),
   typing: (id: number) => take(client.POST("/api/v1/conversations/{conversation_id}/typing", ofConversation(id))),

@@ -155,96 +155,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/conversations/{conversation_id}/merge-targets": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * What it could be merged into
-         * @description Other conversations of the same customer that you may see, the newest first, a hundred at most; `refused` says why one
-         *     is none: `merged`, `in_call`, `callback`, `customer_waits`, `live_target`, `resolved_target`.
-         */
-        get: operations["list_merge_targets"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/conversations/{conversation_id}/merges": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * What has become a part of it
-         * @description Newest first; what was undone is not among them.
-         */
-        get: operations["list_conversation_merges"];
-        put?: never;
-        /**
-         * Make others a part of it
-         * @description It keeps its number, queue and holder; the lines of the others stand among its own, each with its `origin_id`. What
-         *     comes to the others from now on comes here. It can be undone. 409 `version_conflict`, or why not, as above.
-         */
-        post: operations["merge_conversations"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/conversation-merges/{merge_id}/undo": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Two conversations again
-         * @description What was the other's is its again, and what has come since by its address or its mails goes with it; what you have
-         *     written since stays. 409 `merged_on`: this one was itself merged since; `already_open`: the customer has a newer open
-         *     conversation on that channel.
-         */
-        post: operations["undo_conversation_merge"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/conversations/{conversation_id}/split": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Make some of its messages another conversation
-         * @description Later answers to mails that went come to the new one. On other channels it begins resolved while the customer has an
-         *     open one there: 409 `unanswered` if they wait for an answer to one of these messages; `on_its_way` for one that has not
-         *     left yet. To take it back, merge the new one into the old.
-         */
-        post: operations["split_conversation"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/v1/conversations": {
         parameters: {
             query?: never;
@@ -1388,7 +1298,7 @@ export interface paths {
         get?: never;
         /**
          * Choose your state
-         * @description `available` is offered work, and needs the permission conversations.take_part; `away` may carry a reason.
+         * @description `available` is offered work; `away` may carry a reason.
          */
         put: operations["set_my_state"];
         post?: never;
@@ -1607,252 +1517,6 @@ export interface paths {
          *     leads on; a page of newer ones has no cursor back, and none onwards when the newest is there.
          */
         get: operations["get_customer_timeline"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/customer-imports": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Imports of customers
-         * @description Newest first, whoever brought them.
-         */
-        get: operations["list_customer_imports"];
-        put?: never;
-        /**
-         * Upload a file of customers
-         * @description One part called `file`: CSV with headings; commas, semicolons or tabs; UTF-8, UTF-16 or Windows-1251. It is read
-         *     through and kept, and nobody is added yet: the answer says what its columns seem to be. 422 `unreadable_file` says where
-         *     it cannot be read.
-         */
-        post: operations["create_customer_import"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/customer-imports/targets": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * What a column can be
-         * @description Beside custom fields of customers, which are `field.` and their key.
-         */
-        get: operations["list_import_targets"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/customer-imports/{import_id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** An import of customers */
-        get: operations["get_customer_import"];
-        put?: never;
-        post?: never;
-        /**
-         * Forget an import and its file
-         * @description The customers it brought stay. 409 `import_state` while it runs.
-         */
-        delete: operations["remove_customer_import"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/customer-imports/{import_id}/mapping": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        /**
-         * Say what the columns are
-         * @description Before it runs; what a trial counted is void. 422 names what is wrong as `mapping.0` (the place in the list) or by the
-         *     option. 409 `version_conflict` if somebody changed it meanwhile, `import_state` once it runs.
-         */
-        put: operations["map_customer_import"];
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/customer-imports/{import_id}/trial": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Try an import
-         * @description Counts what a run would do and writes nobody. It goes on behind; `customer_import.moved` tells how far it is.
-         */
-        post: operations["try_customer_import"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/customer-imports/{import_id}/start": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Run an import, or go on with it
-         * @description It goes on behind, also without you.
-         */
-        post: operations["start_customer_import"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/customer-imports/{import_id}/pause": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Pause an import, or give up a trial
-         * @description What it has brought stays; it can go on from there.
-         */
-        post: operations["pause_customer_import"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/customer-imports/{import_id}/refused": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Lines that were refused
-         * @description In the order of the file, by the trial or the run, whichever was last.
-         */
-        get: operations["list_refused_lines"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/customer-imports/{import_id}/refused.csv": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Lines that were refused, as a file
-         * @description Each as it stood, with its number and its reason in front: to be put right and brought once more.
-         */
-        get: operations["download_refused_lines"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/customer-exports/columns": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * What can be exported of customers
-         * @description In the order of the file; custom fields are `field.` and their key.
-         */
-        get: operations["list_export_columns"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/customer-exports/count": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** How many customers an export would have */
-        get: operations["count_export"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/customer-exports/customers.csv": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Customers as a file
-         * @description Those you may see, the oldest first, by RFC 4180 in UTF-8. `bom`: begins with the mark by which spreadsheets know
-         *     UTF-8. Who took out how many, and which, stands in the audit log.
-         */
-        get: operations["export_customers"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2131,7 +1795,7 @@ export interface paths {
         put?: never;
         /**
          * Create a user account
-         * @description 409 `email_taken` if somebody has this e-mail address; 403 `beyond_you` for a role that holds more than you have.
+         * @description 409 `email_taken` if somebody has this e-mail address.
          */
         post: operations["create_user"];
         delete?: never;
@@ -2157,60 +1821,9 @@ export interface paths {
         /**
          * Change a user account
          * @description `null` or absent leaves a thing as it is. Whoever is deactivated is signed out everywhere at once, and all their
-         *     work goes back to its queues. 409 `last_admin` if nobody would be left to administer the hub; 403 `beyond_you` for who has
-         *     more than you, or would.
+         *     work goes back to its queues. 409 `last_admin` if nobody would be left to administer the hub.
          */
         patch: operations["update_user"];
-        trace?: never;
-    };
-    "/api/v1/roles": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * All roles, and what they may do
-         * @description Those of one's own by name.
-         */
-        get: operations["list_roles"];
-        put?: never;
-        /**
-         * Make a role
-         * @description 409 `name_taken` if there is one of this name, in small or capital letters; 403 `beyond_you` if it holds what you have
-         *     not.
-         */
-        post: operations["create_role"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/roles/{role_id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        /**
-         * Change a role
-         * @description Its base stays. It holds at once for everybody who has it. 409 `version_conflict`, `name_taken`; 403 `beyond_you` if it
-         *     holds, or would, what you have not.
-         */
-        put: operations["replace_role"];
-        post?: never;
-        /**
-         * Remove a role
-         * @description 409 `in_use`, with how many, while people have it or are invited to it.
-         */
-        delete: operations["delete_role"];
-        options?: never;
-        head?: never;
-        patch?: never;
         trace?: never;
     };
     "/api/v1/queues": {
@@ -2625,76 +2238,6 @@ export interface paths {
          */
         post: operations["check_channel"];
         delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/channels/{channel_id}/test": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Send a test through a channel
-         * @description One message, past timelines and figures, by mail and text message; who tried it is in the audit log, without the
-         *     address. 409 `opted_out` for who asked for silence, `nothing_to_send` for other kinds of channel; 422 with `address` or
-         *     `text` where the provider refuses; 503 with its code where it is away. The channel's health is what was found.
-         */
-        post: operations["test_channel"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/channels/{channel_id}/widget": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * How a chat's window is set up
-         * @description 404 if there is no such chat.
-         */
-        get: operations["get_chat_widget"];
-        /**
-         * Change a chat's window
-         * @description Takes effect with each visitor's next visit. 409 `version_conflict` if somebody changed the channel meanwhile.
-         */
-        put: operations["save_chat_widget"];
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/channels/{channel_id}/identity-secret": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Make a new identity secret
-         * @description The answer is the only place where it is ever shown. The one before ends at once, and with it whoever came in by it.
-         */
-        post: operations["roll_identity_secret"];
-        /**
-         * Remove the identity secret
-         * @description Nobody is known by the page's signed word any more.
-         */
-        delete: operations["remove_identity_secret"];
         options?: never;
         head?: never;
         patch?: never;
@@ -4215,60 +3758,12 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The organisation, and how it writes mails */
-        get: operations["get_organisation"];
-        /**
-         * Change the organisation
-         * @description With another time zone days begin at other instants: figures are made anew. 409 `version_conflict` if it is not what
-         *     `expected` says any more.
-         */
-        put: operations["save_organisation"];
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/organisation/mail-account": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
         get?: never;
         /**
-         * Choose the account that the hub's own mails leave from
-         * @description Invitations, new passwords, reports and alerts. While the chosen one cannot send, and with null, the hub takes one that
-         *     can. 422 for a channel that cannot send mail.
+         * Change the organisation
+         * @description With another time zone days begin at other instants: figures are made anew.
          */
-        put: operations["set_mail_account"];
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/organisation/retention": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * What is kept for how long
-         * @description At most what the environment says. Recordings of calls are kept as their queues say.
-         */
-        get: operations["get_retention"];
-        /**
-         * Say what is kept for how long
-         * @description Null: as the environment says. What is older is deleted within the hour, for good. 422 names each that is out of its
-         *     bounds.
-         */
-        put: operations["set_retention"];
+        put: operations["save_organisation"];
         post?: never;
         delete?: never;
         options?: never;
@@ -5224,13 +4719,6 @@ export interface components {
         BrowserToken: {
             token: string;
         };
-        /** @description One that nobody changes. `allowed`: what a role of one's own that is based on it may hold at most. */
-        BuiltInRole: {
-            role: components["schemas"]["Role"];
-            permissions: components["schemas"]["Permission"][];
-            allowed: components["schemas"]["Permission"][];
-            people: number;
-        };
         /**
          * @description One thing done to many conversations. What it needs: `tag` and `untag` the tags, `topic` the topic (null: none),
          *     `priority` the minutes, `transfer` exactly one of agent and queue, `park` the instant.
@@ -5603,27 +5091,6 @@ export interface components {
             /** @default null */
             flow_id: number | null;
         };
-        /** @description A chat's window as it is set up. `embed`: the line that puts it into a web page. */
-        ChatWidget: {
-            channel_id: string;
-            name: string;
-            title: string;
-            greeting: string;
-            colour: string;
-            /** @enum {string} */
-            position: "right" | "left";
-            /** @enum {string} */
-            scheme: "auto" | "light" | "dark";
-            launcher: string;
-            form_enabled: boolean;
-            intro: string;
-            fields: components["schemas"]["WidgetFieldView"][];
-            offline: components["schemas"]["WidgetOfflineView"];
-            allowed_origins: string[];
-            has_identity_secret: boolean;
-            embed: string;
-            version: number;
-        };
         CheckFlow: {
             /**
              * @description A small tree: nodes by their ids, `start` names the first. `language` is assumed of callers of whom none is known. In
@@ -5811,16 +5278,6 @@ export interface components {
              */
             kind: "conversation.hidden";
         };
-        /** @description A conversation was found to be the matter of another, `into_id`, which has its lines since. */
-        ConversationMergeView: {
-            id: number;
-            from_id: number;
-            into_id: number;
-            /** Format: date-time */
-            at: string;
-            by_id: number;
-            by_name: string;
-        };
         /** @enum {string} */
         ConversationStatus: "open" | "resolved";
         /**
@@ -5832,8 +5289,7 @@ export interface components {
          *     supervisor chose who shall have it (None once somebody has it). `parked_until`: put aside until then. `next_step_at`:
          *     when the next step of its escalation policy is due if nothing happens; `escalated`: how many have fired since it was
          *     opened last. `call_id`: the call that goes on in it, until its last word is written down. `participant_ids`: colleagues
-         *     who were asked into it, and see it wherever it goes. `merged_into_id`: it is one matter with that one, which has its lines
-         *     and takes what comes next; it stays resolved.
+         *     who were asked into it, and see it wherever it goes.
          */
         ConversationView: {
             id: number;
@@ -5884,18 +5340,6 @@ export interface components {
             fields: {
                 [key: string]: boolean | number | string | string[];
             };
-            /** @default null */
-            merged_into_id: number | null;
-        };
-        /** @description `conversation` is its own again (or for the first time), `other` the one it was a part of. */
-        ConversationsApart: {
-            conversation: components["schemas"]["ConversationView"];
-            other: components["schemas"]["ConversationView"];
-        };
-        /** @description The merges, by which each can be undone, and the conversation as it is now. */
-        ConversationsMerged: {
-            merges: components["schemas"]["ConversationMergeView"][];
-            conversation: components["schemas"]["ConversationView"];
         };
         /** @description Both are Mondays. `agents` null: everybody who has a schedule. */
         CopyShifts: {
@@ -5962,38 +5406,6 @@ export interface components {
              * @enum {string}
              */
             kind: "customer.changed";
-        };
-        /**
-         * @description `columns`: its headings; `sample`: its first lines, cells cut short. `fault`: why it failed. `is_forgotten`: the file
-         *     is gone, the counts are what is left. `by_name` null: the command line.
-         */
-        CustomerImport: {
-            id: number;
-            progress: components["schemas"]["ImportProgressView"];
-            file_name: string;
-            size_bytes: number;
-            encoding: string;
-            delimiter: string;
-            columns: string[];
-            sample: string[][];
-            mapping: components["schemas"]["ImportColumn-Output"][];
-            options: components["schemas"]["ImportOptions-Output"];
-            fault: string | null;
-            is_forgotten: boolean;
-            by_name: string | null;
-            /** Format: date-time */
-            created_at: string;
-            started_at: string | null;
-            finished_at: string | null;
-        };
-        /** @description An import of customers went on, ended, or was told to. */
-        CustomerImportMoved: {
-            progress: components["schemas"]["ImportProgressView"];
-            /**
-             * @description discriminator enum property added by openapi-typescript
-             * @enum {string}
-             */
-            kind: "customer_import.moved";
         };
         /**
          * @description `tier`: 0 to 3, each worth ten minutes of waiting. `owner_id`: the colleague who looks after them. `country`: its
@@ -6164,12 +5576,6 @@ export interface components {
             customer: components["schemas"]["CustomerView"];
             why: string;
         };
-        /**
-         * @description What becomes of a line whose customer is known: nothing, what is empty is filled in, or the line has the last word.
-         *     Tags and addresses are only ever added; a consent that was refused stays so.
-         * @enum {string}
-         */
-        Duplicates: "skip" | "fill" | "overwrite";
         EndTask: {
             /** @enum {string} */
             outcome: "done" | "dropped";
@@ -6181,17 +5587,6 @@ export interface components {
         EndedDraft: {
             version: number;
             writer: string;
-        };
-        /** @description Lines of this customer's timeline stand in another conversation now: whoever shows them asks for them anew. */
-        EntriesMoved: {
-            customer_id: number;
-            from_id: number;
-            into_id: number;
-            /**
-             * @description discriminator enum property added by openapi-typescript
-             * @enum {string}
-             */
-            kind: "entries.moved";
         };
         /** @description A new line of a timeline, with its conversation as it is after that line. */
         EntryAdded: {
@@ -6222,7 +5617,6 @@ export interface components {
          *     mails, `call` where the line tells of one (happening=call): as it was when the line was read; call.changed tells on.
          *
          *     `client_key` is the Idempotency-Key of the request that made it, so that the sender's screen can match its own echo.
-         *     `origin_id`: the conversation that it came in or went out by, where that one has been merged into this.
          */
         EntryView: {
             id: number;
@@ -6252,8 +5646,6 @@ export interface components {
             mail: components["schemas"]["MailView"] | null;
             /** @default null */
             call: components["schemas"]["CallView"] | null;
-            /** @default null */
-            origin_id: number | null;
         };
         ErrorBody: {
             code: string;
@@ -6321,13 +5713,6 @@ export interface components {
             filtered: components["schemas"]["WhyFiltered"][];
             insisted: string[];
             relaxed: string[];
-        };
-        ExportColumn: {
-            name: string;
-            heading: string;
-        };
-        ExportCount: {
-            count: number;
         };
         /** @enum {string} */
         FieldKind: "text" | "number" | "date" | "yes_no" | "choice" | "choices" | "link";
@@ -6700,7 +6085,7 @@ export interface components {
          * @description What an EVENT entry tells; the console has the sentence for each in every language.
          * @enum {string}
          */
-        Happening: "offered" | "accepted" | "declined" | "missed" | "claimed" | "transferred" | "released" | "resolved" | "reopened" | "opted_out" | "opted_in" | "linked" | "queued" | "prioritised" | "pinned" | "placed" | "callback" | "parked" | "unparked" | "setup_failed" | "bounced" | "complained" | "call" | "topic" | "tagged" | "escalated" | "survey" | "scored" | "task_made" | "task_done" | "task_dropped" | "form" | "merged" | "took_in" | "unmerged" | "split" | "split_off";
+        Happening: "offered" | "accepted" | "declined" | "missed" | "claimed" | "transferred" | "released" | "resolved" | "reopened" | "opted_out" | "opted_in" | "linked" | "queued" | "prioritised" | "pinned" | "placed" | "callback" | "parked" | "unparked" | "setup_failed" | "bounced" | "complained" | "call" | "topic" | "tagged" | "escalated" | "survey" | "scored" | "task_made" | "task_done" | "task_dropped";
         /** @description `phrase`: it is one of the hub's own sentences. */
         HeardPrompt: {
             text: string;
@@ -6749,85 +6134,11 @@ export interface components {
          * @enum {string}
          */
         How: "keyword" | "told" | "form" | "import" | "system";
-        HubEvent: components["schemas"]["EntryAdded"] | components["schemas"]["EntryChanged"] | components["schemas"]["ConversationChanged"] | components["schemas"]["ConversationHidden"] | components["schemas"]["CustomerChanged"] | components["schemas"]["CustomerImportMoved"] | components["schemas"]["CallChanged"] | components["schemas"]["OfferMade"] | components["schemas"]["OfferEnded"] | components["schemas"]["AgentChanged"] | components["schemas"]["QueueChanged"] | components["schemas"]["EstimateChanged"] | components["schemas"]["QueueLengthChanged"] | components["schemas"]["ChannelChanged"] | components["schemas"]["NumbersChanged"] | components["schemas"]["QueueNumbersChanged"] | components["schemas"]["TopicChanged"] | components["schemas"]["AlertChanged"] | components["schemas"]["SkillsChanged"] | components["schemas"]["AccessChanged"] | components["schemas"]["TeamChanged"] | components["schemas"]["TeamRemoved"] | components["schemas"]["TargetChanged"] | components["schemas"]["TargetRemoved"] | components["schemas"]["FigureDefaultsChanged"] | components["schemas"]["KpiAlertChanged"] | components["schemas"]["FiguresRemaking"] | components["schemas"]["ActivityChanged"] | components["schemas"]["CannedReplyChanged"] | components["schemas"]["AlertsSeen"] | components["schemas"]["TaskChanged"] | components["schemas"]["NoticeRulesChanged"] | components["schemas"]["CustomFieldChanged"] | components["schemas"]["CustomFieldRemoved"] | components["schemas"]["DraftBegun"] | components["schemas"]["DraftEnded"] | components["schemas"]["PlannedChanged"] | components["schemas"]["EntriesMoved"];
+        HubEvent: components["schemas"]["EntryAdded"] | components["schemas"]["EntryChanged"] | components["schemas"]["ConversationChanged"] | components["schemas"]["ConversationHidden"] | components["schemas"]["CustomerChanged"] | components["schemas"]["CallChanged"] | components["schemas"]["OfferMade"] | components["schemas"]["OfferEnded"] | components["schemas"]["AgentChanged"] | components["schemas"]["QueueChanged"] | components["schemas"]["EstimateChanged"] | components["schemas"]["QueueLengthChanged"] | components["schemas"]["ChannelChanged"] | components["schemas"]["NumbersChanged"] | components["schemas"]["QueueNumbersChanged"] | components["schemas"]["TopicChanged"] | components["schemas"]["AlertChanged"] | components["schemas"]["SkillsChanged"] | components["schemas"]["AccessChanged"] | components["schemas"]["TeamChanged"] | components["schemas"]["TeamRemoved"] | components["schemas"]["TargetChanged"] | components["schemas"]["TargetRemoved"] | components["schemas"]["FigureDefaultsChanged"] | components["schemas"]["KpiAlertChanged"] | components["schemas"]["FiguresRemaking"] | components["schemas"]["ActivityChanged"] | components["schemas"]["CannedReplyChanged"] | components["schemas"]["AlertsSeen"] | components["schemas"]["TaskChanged"] | components["schemas"]["NoticeRulesChanged"] | components["schemas"]["CustomFieldChanged"] | components["schemas"]["CustomFieldRemoved"] | components["schemas"]["DraftBegun"] | components["schemas"]["DraftEnded"] | components["schemas"]["PlannedChanged"];
         /** @description `skipped`: names of events that are no whole days, or recur in a way that is not guessed at. */
         IcalDays: {
             days: components["schemas"]["SpecialDayView"][];
             skipped: string[];
-        };
-        /** @description The secret by which the shop's own server signs who is signed in, shown here and never again. */
-        IdentitySecret: {
-            secret: string;
-        };
-        /**
-         * @description Column `column` (from 0) is `target` (GET /customer-imports/targets, or `field.KEY`); an address from there is called
-         *     `label`.
-         */
-        "ImportColumn-Input": {
-            column: number;
-            target: string;
-            /** @default  */
-            label: string;
-        };
-        /**
-         * @description Column `column` (from 0) is `target` (GET /customer-imports/targets, or `field.KEY`); an address from there is called
-         *     `label`.
-         */
-        "ImportColumn-Output": {
-            column: number;
-            target: string;
-            /** @default  */
-            label: string;
-        };
-        /**
-         * @description `duplicates`: what becomes of a line whose customer is known: `skip` it, `fill` in what is empty, or `overwrite`.
-         *     `day_first`: 03/04/1990 is in April. `region`: two letters of the country by whose rules phone numbers without + are read;
-         *     empty: as the channels say. `system`: whose ids `external_id` holds. `tags`: given to all.
-         */
-        "ImportOptions-Input": {
-            /** @default skip */
-            duplicates: components["schemas"]["Duplicates"];
-            /** @default true */
-            day_first: boolean;
-            /** @default  */
-            region: string;
-            /** @default import */
-            system: string;
-            /** @default [] */
-            tags: string[];
-        };
-        /**
-         * @description `duplicates`: what becomes of a line whose customer is known: `skip` it, `fill` in what is empty, or `overwrite`.
-         *     `day_first`: 03/04/1990 is in April. `region`: two letters of the country by whose rules phone numbers without + are read;
-         *     empty: as the channels say. `system`: whose ids `external_id` holds. `tags`: given to all.
-         */
-        "ImportOptions-Output": {
-            /** @default skip */
-            duplicates: components["schemas"]["Duplicates"];
-            /** @default true */
-            day_first: boolean;
-            /** @default  */
-            region: string;
-            /** @default import */
-            system: string;
-            /** @default [] */
-            tags: string[];
-        };
-        /**
-         * @description How far an import of customers is. `new`: its columns are to be named. `trying` counts what `running` would do; both
-         *     are through with `done` of `total` lines: customers that are new, changed or stay as they are, and lines refused.
-         */
-        ImportProgressView: {
-            id: number;
-            /** @enum {string} */
-            state: "new" | "trying" | "tried" | "running" | "paused" | "done" | "failed";
-            total: number;
-            done: number;
-            made: number;
-            changed: number;
-            same: number;
-            refused: number;
-            version: number;
         };
         /** @description Lines of agent (e-mail address), day, starts, ends, activity, below a line with these words. */
         ImportShifts: {
@@ -6861,7 +6172,6 @@ export interface components {
             id: number;
             email: string;
             role: components["schemas"]["Role"];
-            role_name: string | null;
             language: string;
             queue_ids: number[];
             team_ids: number[];
@@ -6917,11 +6227,6 @@ export interface components {
             version: number;
             secret: string;
         };
-        /**
-         * @description What is kept for so many days. The values are stored.
-         * @enum {string}
-         */
-        Kept: "events" | "arrivals" | "audit" | "webhooks";
         /**
          * @description Whoever might be the person that is being added. `may_open`: you may look at the card. `address`: by which they are
          *     known, if it is the same; null: the name is alike.
@@ -7078,13 +6383,6 @@ export interface components {
             measure: components["schemas"]["FigureMeasure"];
             hours: components["schemas"]["LoadHour"][];
         };
-        /** @description A channel that mails can leave from. */
-        MailAccount: {
-            channel_id: string;
-            name: string;
-            address: string;
-            is_down: boolean;
-        };
         /**
          * @description All there is to a mail. The texts of the spans, joined, are its whole text; `remote_images` counts pictures that its
          *     HTML would load from elsewhere.
@@ -7158,11 +6456,6 @@ export interface components {
             /** @default  */
             name: string;
         };
-        MapImport: {
-            mapping: components["schemas"]["ImportColumn-Input"][];
-            options: components["schemas"]["ImportOptions-Input"];
-            expected_version: number;
-        };
         /**
          * @description `source`: the kind of fact it is computed from, or what it is read of; `day_by`: which instant of the fact says to
          *     which day it belongs (null: it is of no facts). `report`: which one tells it; what is of a moment, moments.
@@ -7222,15 +6515,6 @@ export interface components {
             fields: components["schemas"]["MergeFieldView"][];
             conversations: number;
             other_conversations: number;
-        };
-        /**
-         * @description A conversation of the same customer that another could be merged into. `refused`: why not, a machine word; null: it
-         *     could. `messages`: how many stand there.
-         */
-        MergeTargetView: {
-            conversation: components["schemas"]["ConversationView"];
-            messages: number;
-            refused: string | null;
         };
         /** @description Somebody was found to be the same as another, who lives on. `by_id` null and `reason` claim: a visitor said so. */
         MergeView: {
@@ -7441,17 +6725,6 @@ export interface components {
             text: string | null;
         };
         /**
-         * @description `from_ids` become a part of the conversation of the address. `expected_versions`: by id, of those that were looked at:
-         *     409 `version_conflict` if one has changed.
-         */
-        NewConversationMerge: {
-            from_ids: number[];
-            /** @default {} */
-            expected_versions: {
-                [key: string]: number;
-            };
-        };
-        /**
          * @description `key`: by which the API and exports name it; it never changes. `required` is for conversations: they are not resolved
          *     without it. `editable_by`: this role and those above.
          */
@@ -7532,18 +6805,13 @@ export interface components {
                 };
             };
         };
-        /** @description `skills`: skill's id → level. With `role_id`, a role of one's own, `role` is not looked at. */
+        /** @description `skills`: skill's id → level. */
         NewInvitation: {
             email: string;
             /** @default agent */
             role: components["schemas"]["Role"];
-            /** @default null */
-            role_id: number | null;
-            /**
-             * @default en
-             * @enum {string}
-             */
-            language: "en" | "uk" | "hy" | "ka" | "az";
+            /** @default en */
+            language: string;
             /** @default [] */
             queue_ids: number[];
             /** @default [] */
@@ -7754,12 +7022,6 @@ export interface components {
             /** @default true */
             active: boolean;
         };
-        /** @description `base`: what its people see; it stays. */
-        NewRole: {
-            name: string;
-            base: components["schemas"]["Role"];
-            permissions: components["schemas"]["Permission"][];
-        };
         /**
          * @description Becomes a new version, which is not in force. `expected_version`: the latest that was seen (null: none); if there is
          *     another by now, 409 `version_conflict`.
@@ -7821,14 +7083,10 @@ export interface components {
             /** @default null */
             policy_id: number | null;
         };
-        /** @description `role`: a built-in one; or `role_id`: one of one's own. Exactly one is wanted, or `role` is the base of the other. */
         NewUser: {
             email: string;
             name: string;
-            /** @default null */
-            role: components["schemas"]["Role"] | null;
-            /** @default null */
-            role_id: number | null;
+            role: components["schemas"]["Role"];
             password: string;
             /** @default [] */
             queue_ids: number[];
@@ -7882,7 +7140,7 @@ export interface components {
         /**
          * @description How somebody wants to be told. `silent` and `hidden`: kinds (see agents.notice_rules) without a sound, without a notice
          *     of the system's. Between `quiet_from` and `quiet_until` (HH:MM in `zone`; null: the organisation's) and in the states
-         *     `quiet_states` there is neither, but for what rings or pages. `density`: how close rows stand on their screens.
+         *     `quiet_states` there is neither, but for what rings or pages.
          */
         NoticeRulesView: {
             /** @default [] */
@@ -7897,11 +7155,6 @@ export interface components {
             zone: string | null;
             /** @default [] */
             quiet_states: string[];
-            /**
-             * @default comfortable
-             * @enum {string}
-             */
-            density: "comfortable" | "compact";
             /** @default 0 */
             version: number;
         };
@@ -8072,23 +7325,6 @@ export interface components {
             /** @default [] */
             languages: string[];
         };
-        /** @description What it was when whoever changes it looked. */
-        OrganisationBefore: {
-            name: string;
-            time_zone: string;
-            country: string | null;
-            languages: string[];
-        };
-        /**
-         * @description `mail_channel_id`: the account that was chosen for the hub's own mails (null: whichever can send); `mail_from`: the one
-         *     they leave from as things stand (null: none can send).
-         */
-        OrganisationSettings: {
-            organisation: components["schemas"]["OrganisationView"];
-            mail_channel_id: string | null;
-            mail_from: string | null;
-            mail_accounts: components["schemas"]["MailAccount"][];
-        };
         OrganisationView: {
             name: string;
             time_zone: string;
@@ -8218,12 +7454,6 @@ export interface components {
             next_cursor: string | null;
         };
         /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
-        Page_ConversationMergeView_: {
-            items: components["schemas"]["ConversationMergeView"][];
-            /** @default null */
-            next_cursor: string | null;
-        };
-        /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
         Page_ConversationView_: {
             items: components["schemas"]["ConversationView"][];
             /** @default null */
@@ -8236,12 +7466,6 @@ export interface components {
             next_cursor: string | null;
         };
         /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
-        Page_CustomerImport_: {
-            items: components["schemas"]["CustomerImport"][];
-            /** @default null */
-            next_cursor: string | null;
-        };
-        /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
         Page_CustomerView_: {
             items: components["schemas"]["CustomerView"][];
             /** @default null */
@@ -8250,12 +7474,6 @@ export interface components {
         /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
         Page_DuplicateView_: {
             items: components["schemas"]["DuplicateView"][];
-            /** @default null */
-            next_cursor: string | null;
-        };
-        /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
-        Page_ExportColumn_: {
-            items: components["schemas"]["ExportColumn"][];
             /** @default null */
             next_cursor: string | null;
         };
@@ -8302,12 +7520,6 @@ export interface components {
             next_cursor: string | null;
         };
         /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
-        Page_MergeTargetView_: {
-            items: components["schemas"]["MergeTargetView"][];
-            /** @default null */
-            next_cursor: string | null;
-        };
-        /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
         Page_MergeView_: {
             items: components["schemas"]["MergeView"][];
             /** @default null */
@@ -8334,12 +7546,6 @@ export interface components {
         /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
         Page_QueueView_: {
             items: components["schemas"]["QueueView"][];
-            /** @default null */
-            next_cursor: string | null;
-        };
-        /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
-        Page_RefusedImportLine_: {
-            items: components["schemas"]["RefusedImportLine"][];
             /** @default null */
             next_cursor: string | null;
         };
@@ -8433,12 +7639,6 @@ export interface components {
             /** @default null */
             next_cursor: string | null;
         };
-        /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
-        Page_str_: {
-            items: string[];
-            /** @default null */
-            next_cursor: string | null;
-        };
         /** @description Put aside until this instant, 90 days ahead at most. */
         Park: {
             /** Format: date-time */
@@ -8446,11 +7646,6 @@ export interface components {
         };
         /** @enum {string} */
         Party: "customer" | "agent" | "consulted" | "outside" | "supervisor";
-        /**
-         * @description One thing that somebody may do. The values are stored and part of the API: never renamed, never used again.
-         * @enum {string}
-         */
-        Permission: "conversations.take_part" | "conversations.merge" | "conversations.bulk" | "customers.change" | "customers.merge" | "customers.export" | "customers.import" | "canned.share" | "views.share" | "calls.listen" | "recordings.manage" | "board.act" | "reports.read" | "reports.schedule" | "people.plan" | "users.manage" | "roles.manage" | "teams.manage" | "channels.manage" | "routing.manage" | "targets.manage" | "settings.manage" | "keys.manage" | "webhooks.manage" | "audit.read";
         /**
          * @description Where waiting work stands: its place in the queue (1 is next) and the estimated wait from now on; null where it does
          *     not stand in line or nothing can be said. `opens_at`: the queue is closed until then.
@@ -8813,14 +8008,6 @@ export interface components {
             started_at: string;
             url: string;
         };
-        /** @description `line`: its row in a spreadsheet, the headings are row 1. `faults`: heading → what is wrong. */
-        RefusedImportLine: {
-            line: number;
-            faults: {
-                [key: string]: string;
-            };
-            cells: string[];
-        };
         /** @description Figures are being made anew, all of them: those of days before `made_to` (ISO, the organisation's) are made already. */
         RemakingView: {
             made_to: string;
@@ -8989,35 +8176,10 @@ export interface components {
             resync: string;
         };
         /**
-         * @description `days` holds: what was `chosen`, at most `limit`, which the hub's environment says by `variable`; from `least` on
-         *     may be chosen.
-         */
-        RetentionView: {
-            kept: components["schemas"]["Kept"];
-            days: number;
-            chosen: number | null;
-            least: number;
-            limit: number;
-            variable: string;
-        };
-        /**
          * @description Who somebody is to the hub. Each role may do all that the roles before it may do.
          * @enum {string}
          */
         Role: "agent" | "supervisor" | "admin";
-        /** @description A role of one's own. `base`: what its people see; `people`: how many who are active have it. */
-        RoleView: {
-            id: number;
-            name: string;
-            base: components["schemas"]["Role"];
-            permissions: components["schemas"]["Permission"][];
-            people: number;
-            version: number;
-        };
-        Roles: {
-            built_in: components["schemas"]["BuiltInRole"][];
-            own: components["schemas"]["RoleView"][];
-        };
         /** @description `id` is the rule's own for ever, through all versions of the set. */
         Rule: {
             id: string;
@@ -9300,46 +8462,6 @@ export interface components {
             expected_version: number | null;
         };
         /**
-         * @description A chat's window whole. Texts that are empty are the widget's own, in the visitor's language. `expected_version`: of the
-         *     channel, as it was seen.
-         */
-        SaveChatWidget: {
-            /** @default  */
-            title: string;
-            /** @default  */
-            greeting: string;
-            /** @default  */
-            colour: string;
-            /**
-             * @default right
-             * @enum {string}
-             */
-            position: "right" | "left";
-            /**
-             * @default auto
-             * @enum {string}
-             */
-            scheme: "auto" | "light" | "dark";
-            /** @default  */
-            launcher: string;
-            /** @default false */
-            form_enabled: boolean;
-            /** @default  */
-            intro: string;
-            /** @default [] */
-            fields: components["schemas"]["WidgetField"][];
-            /**
-             * @default {
-             *       "enabled": false,
-             *       "channel_id": "",
-             *       "when": "away",
-             *       "text": ""
-             *     }
-             */
-            offline: components["schemas"]["WidgetOffline"];
-            expected_version: number;
-        };
-        /**
          * @description All of it: `text` and `attachment_ids` of the answer, `mail` where its head was changed, `note`. `expected_version` is
          *     the one the page knows, 0 for none.
          */
@@ -9370,24 +8492,6 @@ export interface components {
             country: string | null;
             /** @default [] */
             languages: string[];
-            /** @default null */
-            expected: components["schemas"]["OrganisationBefore"] | null;
-        };
-        /** @description Days; null: as the environment says; absent: as it is. */
-        SaveRetention: {
-            /** @default null */
-            events: number | null;
-            /** @default null */
-            arrivals: number | null;
-            /** @default null */
-            audit: number | null;
-            /** @default null */
-            webhooks: number | null;
-        };
-        SaveRole: {
-            name: string;
-            permissions: components["schemas"]["Permission"][];
-            expected_version: number;
         };
         SaveShiftDay: {
             pieces: components["schemas"]["ShiftPiece"][];
@@ -9575,7 +8679,6 @@ export interface components {
         };
         Session: {
             user: components["schemas"]["UserView"];
-            permissions: components["schemas"]["Permission"][];
             csrf_token: string;
             /** @default null */
             expires_at: string | null;
@@ -9625,9 +8728,6 @@ export interface components {
             };
             exclusive: components["schemas"]["ChannelKind"][];
         };
-        SetMailAccount: {
-            channel_id: string | null;
-        };
         /** @description `reason` goes with `away` (break, lunch, meeting, training …). */
         SetMyState: {
             /** @enum {string} */
@@ -9649,11 +8749,6 @@ export interface components {
             zone: string | null;
             /** @default [] */
             quiet_states: ("busy" | "away")[];
-            /**
-             * @default comfortable
-             * @enum {string}
-             */
-            density: "comfortable" | "compact";
             version: number;
         };
         SetRecording: {
@@ -9702,11 +8797,8 @@ export interface components {
             name: string;
             email: string;
             password: string;
-            /**
-             * @default en
-             * @enum {string}
-             */
-            language: "en" | "uk" | "hy" | "ka" | "az";
+            /** @default en */
+            language: string;
         };
         /** @description `code`: what the hub printed when it started. */
         SetUpKey: {
@@ -9720,8 +8812,6 @@ export interface components {
             country: string | null;
             /** @default [] */
             languages: string[];
-            /** @default null */
-            expected: components["schemas"]["OrganisationBefore"] | null;
         };
         /** @description `step`: which comes next; null: it is over. */
         SetUpView: {
@@ -9792,7 +8882,6 @@ export interface components {
             /** Format: date-time */
             at: string;
             user: components["schemas"]["UserView"];
-            permissions: components["schemas"]["Permission"][];
             organisation: components["schemas"]["Organisation"];
             agents: components["schemas"]["AgentView"][];
             queues: components["schemas"]["QueueView"][];
@@ -9859,21 +8948,6 @@ export interface components {
             ][];
             name: string;
             source: string;
-        };
-        /**
-         * @description `entry_ids`: messages that are another matter. It begins in `queue_id` (absent: the same queue), about `topic_id`; with
-         *     `hold` it is yours. `expected_version`: of the conversation that was looked at.
-         */
-        SplitConversation: {
-            entry_ids: number[];
-            /** @default null */
-            queue_id: number | null;
-            /** @default null */
-            topic_id: number | null;
-            /** @default false */
-            hold: boolean;
-            /** @default null */
-            expected_version: number | null;
         };
         /**
          * @description What so many agents make of the load. Shares are 0 to 1. `is_stable` false: the queue grows without end, and `asa_s` is
@@ -10152,11 +9226,6 @@ export interface components {
             member_ids: number[];
             version: number;
         };
-        /** @description One message to `address`, a telephone number or an e-mail address, with these words. */
-        TestChannel: {
-            address: string;
-            text: string;
-        };
         /** @description To whom it went. */
         TestSent: {
             address: string;
@@ -10420,7 +9489,7 @@ export interface components {
             /** @default null */
             name: string | null;
             /** @default null */
-            language: ("en" | "uk" | "hy" | "ka" | "az") | null;
+            language: string | null;
             /** @default null */
             signature: string | null;
             /** @default null */
@@ -10592,17 +9661,12 @@ export interface components {
             /** @default null */
             expected_version: number | null;
         };
-        /**
-         * @description `weights`: kind of channel → what a piece of such work costs this person; replaces all that were set. `role` alone is
-         *     the built-in one, `role_id` one of one's own.
-         */
+        /** @description `weights`: kind of channel → what a piece of such work costs this person; replaces all that were set. */
         UpdateUser: {
             /** @default null */
             name: string | null;
             /** @default null */
             role: components["schemas"]["Role"] | null;
-            /** @default null */
-            role_id: number | null;
             /** @default null */
             active: boolean | null;
             /** @default null */
@@ -10648,10 +9712,6 @@ export interface components {
             undo_mail_s: number;
             /** @default 0 */
             undo_text_s: number;
-            /** @default null */
-            role_id: number | null;
-            /** @default null */
-            role_name: string | null;
         };
         /**
          * @description Which conversations; null and false ask nothing. `assignee`: me, none or a user's id; `tier`: at least this;
@@ -10937,50 +9997,6 @@ export interface components {
              */
             kind: "widen_skills";
             levels: number;
-        };
-        /** @description What a form asks. `options`: of a topic. */
-        WidgetField: {
-            /** @enum {string} */
-            name: "name" | "email" | "phone" | "topic" | "question";
-            /** @default false */
-            required: boolean;
-            /** @default  */
-            label: string;
-            /** @default [] */
-            options: string[];
-        };
-        /** @description What a form asks, as it is set up. */
-        WidgetFieldView: {
-            /** @enum {string} */
-            name: "name" | "email" | "phone" | "topic" | "question";
-            required: boolean;
-            label: string;
-            options: string[];
-        };
-        /**
-         * @description What happens when nobody is there. `channel_id`: the mail account that takes what is left. `when`: closed, outside the
-         *     queue's hours; away, then and whenever no agent of the queue is there.
-         */
-        WidgetOffline: {
-            /** @default false */
-            enabled: boolean;
-            /** @default  */
-            channel_id: string;
-            /**
-             * @default away
-             * @enum {string}
-             */
-            when: "closed" | "away";
-            /** @default  */
-            text: string;
-        };
-        /** @description What happens when nobody is there, as it is set up. */
-        WidgetOfflineView: {
-            enabled: boolean;
-            channel_id: string;
-            /** @enum {string} */
-            when: "closed" | "away";
-            text: string;
         };
         /**
          * @description WAITING: in a queue. WITH_AGENT: held, and the customer waits for an answer. PENDING_CUSTOMER: held, with nothing
@@ -11299,169 +10315,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Snapshot"];
-                };
-            };
-            /** @description It failed; `code` says why */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    list_merge_targets: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                conversation_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The answer */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Page_MergeTargetView_"];
-                };
-            };
-            /** @description It failed; `code` says why */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    list_conversation_merges: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                conversation_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The answer */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Page_ConversationMergeView_"];
-                };
-            };
-            /** @description It failed; `code` says why */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    merge_conversations: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                conversation_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["NewConversationMerge"];
-            };
-        };
-        responses: {
-            /** @description The answer */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ConversationsMerged"];
-                };
-            };
-            /** @description It failed; `code` says why */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    undo_conversation_merge: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                merge_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The answer */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ConversationsApart"];
-                };
-            };
-            /** @description It failed; `code` says why */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    split_conversation: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                conversation_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["SplitConversation"];
-            };
-        };
-        responses: {
-            /** @description The answer */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ConversationsApart"];
                 };
             };
             /** @description It failed; `code` says why */
@@ -14152,454 +13005,6 @@ export interface operations {
             };
         };
     };
-    list_customer_imports: {
-        parameters: {
-            query?: {
-                limit?: number;
-                cursor?: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The answer */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Page_CustomerImport_"];
-                };
-            };
-            /** @description It failed; `code` says why */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    create_customer_import: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "multipart/form-data": {
-                    /** Format: binary */
-                    file: string;
-                };
-            };
-        };
-        responses: {
-            /** @description The answer */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["CustomerImport"];
-                };
-            };
-            /** @description It failed; `code` says why */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    list_import_targets: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The answer */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Page_str_"];
-                };
-            };
-            /** @description It failed; `code` says why */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    get_customer_import: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                import_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The answer */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["CustomerImport"];
-                };
-            };
-            /** @description It failed; `code` says why */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    remove_customer_import: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                import_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description It failed; `code` says why */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    map_customer_import: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                import_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["MapImport"];
-            };
-        };
-        responses: {
-            /** @description The answer */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["CustomerImport"];
-                };
-            };
-            /** @description It failed; `code` says why */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    try_customer_import: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                import_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The answer */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["CustomerImport"];
-                };
-            };
-            /** @description It failed; `code` says why */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    start_customer_import: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                import_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The answer */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["CustomerImport"];
-                };
-            };
-            /** @description It failed; `code` says why */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    pause_customer_import: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                import_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The answer */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["CustomerImport"];
-                };
-            };
-            /** @description It failed; `code` says why */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    list_refused_lines: {
-        parameters: {
-            query?: {
-                limit?: number;
-                cursor?: string;
-            };
-            header?: never;
-            path: {
-                import_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The answer */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Page_RefusedImportLine_"];
-                };
-            };
-            /** @description It failed; `code` says why */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    download_refused_lines: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                import_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The answer */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/csv": string;
-                };
-            };
-            /** @description It failed; `code` says why */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    list_export_columns: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The answer */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Page_ExportColumn_"];
-                };
-            };
-            /** @description It failed; `code` says why */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    count_export: {
-        parameters: {
-            query?: {
-                q?: string;
-                tag?: string;
-                view?: number;
-                columns?: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The answer */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ExportCount"];
-                };
-            };
-            /** @description It failed; `code` says why */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    export_customers: {
-        parameters: {
-            query?: {
-                q?: string;
-                tag?: string;
-                view?: number;
-                columns?: string;
-                bom?: boolean;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The answer */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/csv": string;
-                };
-            };
-            /** @description It failed; `code` says why */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
     list_duplicates: {
         parameters: {
             query?: never;
@@ -15178,132 +13583,6 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["UserView"];
                 };
-            };
-            /** @description It failed; `code` says why */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    list_roles: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The answer */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Roles"];
-                };
-            };
-            /** @description It failed; `code` says why */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    create_role: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["NewRole"];
-            };
-        };
-        responses: {
-            /** @description The answer */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["RoleView"];
-                };
-            };
-            /** @description It failed; `code` says why */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    replace_role: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                role_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["SaveRole"];
-            };
-        };
-        responses: {
-            /** @description The answer */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["RoleView"];
-                };
-            };
-            /** @description It failed; `code` says why */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    delete_role: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                role_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
             };
             /** @description It failed; `code` says why */
             default: {
@@ -16252,167 +14531,6 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Page_CheckResult_"];
                 };
-            };
-            /** @description It failed; `code` says why */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    test_channel: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                channel_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["TestChannel"];
-            };
-        };
-        responses: {
-            /** @description The answer */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["TestSent"];
-                };
-            };
-            /** @description It failed; `code` says why */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    get_chat_widget: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                channel_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The answer */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ChatWidget"];
-                };
-            };
-            /** @description It failed; `code` says why */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    save_chat_widget: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                channel_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["SaveChatWidget"];
-            };
-        };
-        responses: {
-            /** @description The answer */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ChatWidget"];
-                };
-            };
-            /** @description It failed; `code` says why */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    roll_identity_secret: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                channel_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The answer */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["IdentitySecret"];
-                };
-            };
-            /** @description It failed; `code` says why */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    remove_identity_secret: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                channel_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
             };
             /** @description It failed; `code` says why */
             default: {
@@ -19530,35 +17648,6 @@ export interface operations {
             };
         };
     };
-    get_organisation: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The answer */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["OrganisationSettings"];
-                };
-            };
-            /** @description It failed; `code` says why */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
     save_organisation: {
         parameters: {
             query?: never;
@@ -19579,101 +17668,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["OrganisationView"];
-                };
-            };
-            /** @description It failed; `code` says why */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    set_mail_account: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["SetMailAccount"];
-            };
-        };
-        responses: {
-            /** @description The answer */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["OrganisationSettings"];
-                };
-            };
-            /** @description It failed; `code` says why */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    get_retention: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The answer */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["RetentionView"][];
-                };
-            };
-            /** @description It failed; `code` says why */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    set_retention: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["SaveRetention"];
-            };
-        };
-        responses: {
-            /** @description The answer */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["RetentionView"][];
                 };
             };
             /** @description It failed; `code` says why */

@@ -206,7 +206,7 @@ def openapi() -> None:
 @click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write the figures there, too.")
 @click.option("--quick", is_flag=True, help="Measure briefly, for trying out.")
 @click.option(
-    "--size", type=click.IntRange(1_000, 100_000_000), help="kpi: how many contacts; search: how many entries."
+    "--size", type=click.IntRange(1_000, 100_000_000), help="kpi: how many contacts; search: entries; import: lines."
 )
 def bench(name: str | None, json_path: Path | None, quick: bool, size: int | None) -> None:
     """Measure the hub on this machine, against a floor measured in the same run."""

@@ -5666,8 +5666,8 @@ export interface components {
             delimiter: string;
             columns: string[];
             sample: string[][];
-            mapping: components["schemas"]["ImportColumn-Output"][];
-            options: components["schemas"]["ImportOptions-Output"];
+            mapping: components["schemas"]["ImportColumn"][];
+            options: components["schemas"]["ImportOptions"];
             fault: string | null;
             is_forgotten: boolean;
             by_name: string | null;
@@ -6431,41 +6431,26 @@ export interface components {
             days: components["schemas"]["SpecialDayView"][];
             skipped: string[];
         };
-        /**
-         * @description Column `column` (from 0) is `target` (GET /customer-imports/targets, or `field.KEY`); an address from there is called
-         *     `label`.
-         */
-        "ImportColumn-Input": {
+        ImportColumn: {
             column: number;
             target: string;
-            /** @default  */
             label: string;
         };
         /**
          * @description Column `column` (from 0) is `target` (GET /customer-imports/targets, or `field.KEY`); an address from there is called
          *     `label`.
          */
-        "ImportColumn-Output": {
+        ImportColumnIn: {
             column: number;
             target: string;
             /** @default  */
             label: string;
         };
-        /**
-         * @description `duplicates`: what becomes of a line whose customer is known: `skip` it, `fill` in what is empty, or `overwrite`.
-         *     `day_first`: 03/04/1990 is in April. `region`: two letters of the country by whose rules phone numbers without + are read;
-         *     empty: as the channels say. `system`: whose ids `external_id` holds. `tags`: given to all.
-         */
-        "ImportOptions-Input": {
-            /** @default skip */
+        ImportOptions: {
             duplicates: components["schemas"]["Duplicates"];
-            /** @default true */
             day_first: boolean;
-            /** @default  */
             region: string;
-            /** @default import */
             system: string;
-            /** @default [] */
             tags: string[];
         };
         /**
@@ -6473,7 +6458,7 @@ export interface components {
          *     `day_first`: 03/04/1990 is in April. `region`: two letters of the country by whose rules phone numbers without + are read;
          *     empty: as the channels say. `system`: whose ids `external_id` holds. `tags`: given to all.
          */
-        "ImportOptions-Output": {
+        ImportOptionsIn: {
             /** @default skip */
             duplicates: components["schemas"]["Duplicates"];
             /** @default true */
@@ -6818,8 +6803,8 @@ export interface components {
             name: string;
         };
         MapImport: {
-            mapping: components["schemas"]["ImportColumn-Input"][];
-            options: components["schemas"]["ImportOptions-Input"];
+            mapping: components["schemas"]["ImportColumnIn"][];
+            options: components["schemas"]["ImportOptionsIn"];
             expected_version: number;
         };
         /**

@@ -165,7 +165,8 @@ def _bring_customers(page: Page) -> None:
             const { csrf_token } = await (await fetch("/api/v1/session")).json();
             const body = new FormData();
             body.append("file", new File(["Name,Phone\\nAni,+37491700001\\n"], "people.csv"));
-            return (await fetch("/api/v1/customer-imports", { method: "POST", headers: { "X-CSRF-Token": csrf_token }, body })).status;
+            const headers = { "X-CSRF-Token": csrf_token };
+            return (await fetch("/api/v1/customer-imports", { method: "POST", headers, body })).status;
         }"""
     )
     assert made == 201

@@ -208,7 +208,7 @@ def openapi() -> None:
 @click.option(
     "--size",
     type=click.IntRange(1_000, 100_000_000),
-    help="kpi: how many contacts; search: how many entries; console: how many conversations.",
+    help="kpi: how many contacts; search: entries; console: conversations; import: lines.",
 )
 def bench(name: str | None, json_path: Path | None, quick: bool, size: int | None) -> None:
     """Measure the hub on this machine, against a floor measured in the same run."""

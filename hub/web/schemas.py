@@ -614,7 +614,7 @@ class CardWords:
 # --- customers by file ------------------------------------------------------------------------------------------------------
 
 
-class ImportColumn(Request):
+class ImportColumnIn(Request):
     """Column `column` (from 0) is `target` (GET /customer-imports/targets, or `field.KEY`); an address from there is called
     `label`."""
 
@@ -623,7 +623,7 @@ class ImportColumn(Request):
     label: Label = ""
 
 
-class ImportOptions(Request):
+class ImportOptionsIn(Request):
     """`duplicates`: what becomes of a line whose customer is known: `skip` it, `fill` in what is empty, or `overwrite`.
     `day_first`: 03/04/1990 is in April. `region`: two letters of the country by whose rules phone numbers without + are read;
     empty: as the channels say. `system`: whose ids `external_id` holds. `tags`: given to all."""
@@ -636,9 +636,23 @@ class ImportOptions(Request):
 
 
 class MapImport(Request):
-    mapping: Annotated[list[ImportColumn], Field(max_length=500)]
-    options: ImportOptions
+    mapping: Annotated[list[ImportColumnIn], Field(max_length=500)]
+    options: ImportOptionsIn
     expected_version: int
+
+
+class ImportColumn(Answer):
+    column: int
+    target: str
+    label: str
+
+
+class ImportOptions(Answer):
+    duplicates: Duplicates
+    day_first: bool
+    region: str
+    system: str
+    tags: list[str]
 
 
 class CustomerImport(Answer):

@@ -43,6 +43,8 @@ UNNOTED = {
     ("POST", "/webhook-endpoints/{endpoint_id}/test"): "sends a sample",
     ("POST", "/webhook-endpoints/{endpoint_id}/replay"): "needs dead letters: tests/web/test_webhook_endpoints.py",
     ("POST", "/webhook-deliveries/{delivery_id}/replay"): "needs a dead letter: tests/web/test_webhook_endpoints.py",
+    ("PUT", "/customer-imports/{import_id}/mapping"): "says how a file would be read; what is brought is noted",
+    ("POST", "/customer-imports/{import_id}/trial"): "writes nobody",
     ("POST", "/flows/check"): "changes nothing",
     ("POST", "/flows/try"): "changes nothing",
     ("POST", "/flows/{flow_id}/try"): "changes nothing",
@@ -211,6 +213,13 @@ async def test_every_write_of_administrators_and_supervisors_is_noted(
     await walk.step("PUT", "/webhook-endpoints/{endpoint_id}", path, body=told)
     await walk.step("POST", "/webhook-endpoints/{endpoint_id}/secret", f"{path}/secret")
     await walk.step("DELETE", "/webhook-endpoints/{endpoint_id}", path)
+
+    file = {"file": ("people.csv", b"Name\nAni\n", "text/csv")}
+    import_id = (await walk.step("POST", "/customer-imports", files=file))["id"]
+    path = f"/customer-imports/{import_id}"
+    await walk.step("POST", "/customer-imports/{import_id}/start", f"{path}/start")
+    await walk.step("POST", "/customer-imports/{import_id}/pause", f"{path}/pause")
+    await walk.step("DELETE", "/customer-imports/{import_id}", path)
 
     path = f"/conversations/{conversation}/routing"
     await walk.step("PATCH", "/conversations/{conversation_id}/routing", path, body={"priority": 20})

@@ -295,6 +295,26 @@ class Day:
         found = await self.conversation(tables.conversation.c.status == "resolved")
         await self.ask(self.anybody(), "POST", f"/conversations/{found or 0}/reopen")
 
+    async def join(self) -> None:
+        c = tables.conversation.c
+        into = await self.conversation(c.merged_into.is_(None))
+        owner = select(c.customer_id).where(c.id == (into or 0)).scalar_subquery()
+        other = await self.conversation(c.customer_id == owner, c.id != (into or 0), c.merged_into.is_(None))
+        person = self.chance.choice([self.supervisor, self.anybody()])
+        await self.ask(person, "POST", f"/conversations/{into or 0}/merges", {"from_ids": [other or 0]})
+
+    async def part(self) -> None:
+        m = tables.conversation_merge.c
+        found = await self.pick(select(m.id).where(m.undone_at.is_(None)).order_by(m.id))
+        await self.ask(self.supervisor, "POST", f"/conversation-merges/{found or 0}/undo")
+
+    async def split(self) -> None:
+        c, e = tables.conversation.c, tables.entry.c
+        found = await self.conversation(c.merged_into.is_(None))
+        said = select(e.id).where(e.conversation_id == (found or 0), e.kind == "message").order_by(e.id)
+        body = {"entry_ids": [await self.pick(said) or 0], "hold": self.chance.random() < 0.5}
+        await self.ask(self.supervisor, "POST", f"/conversations/{found or 0}/split", body)
+
     async def settle(self) -> None:
         e = tables.entry.c
         found = await self.pick(select(e.id).where(e.delivery.in_(("failed", "uncertain"))).order_by(e.id))
@@ -463,6 +483,9 @@ class Day:
             self.remove_target: 3,
             self.change_figures: 2,
             self.change_field: 6,
+            self.join: 8,
+            self.part: 4,
+            self.split: 4,
             self.remove_field: 2,
             self.watch_limits: 4,
             self.remake: 1,

@@ -614,6 +614,7 @@ export const cannedApi = {
 export const joiningApi = {
   targets: (id: number) => take(client.GET("/api/v1/conversations/{conversation_id}/merge-targets", ofConversation(id))),
   merge: (id: number, body: Schemas["NewConversationMerge"]) => take(client.POST("/api/v1/conversations/{conversation_id}/merges", { ...ofConversation(id), body })),
+  merges: (id: number) => take(client.GET("/api/v1/conversations/{conversation_id}/merges", ofConversation(id))),
   undo: (id: number) => take(client.POST("/api/v1/conversation-merges/{merge_id}/undo", { params: { path: { merge_id: id } } })),
   split: (id: number, body: Schemas["SplitConversation"]) => take(client.POST("/api/v1/conversations/{conversation_id}/split", { ...ofConversation(id), body })),
 };

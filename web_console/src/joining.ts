@@ -85,6 +85,12 @@ export const useJoining = defineStore("joining", () => {
     toasts.show(t("joining.undone", { id: done.conversation.id }), "good", look, UNDO_MS);
   }
 
+  /** The one that was merged into this one, found again long after. */
+  async function partFrom(intoId: number, fromId: number): Promise<void> {
+    const found = await attempt(async () => (await joiningApi.merges(intoId)).items.find((each) => each.from_id === fromId));
+    if (found) await part(found.id);
+  }
+
   async function split(conversation: ConversationView, apart: Apart): Promise<void> {
     const body = { ...apart, entry_ids: [...chosen.value], expected_version: conversation.version };
     const done = await joiningApi.split(conversation.id, body);
@@ -95,5 +101,5 @@ export const useJoining = defineStore("joining", () => {
     toasts.show(t("joining.split_done", { id: done.conversation.id }), "good", look, UNDO_MS);
   }
 
-  return { asked, splitting, chosen, beginSplit, toggle, merge, part, split };
+  return { asked, splitting, chosen, beginSplit, toggle, merge, partFrom, split };
 });

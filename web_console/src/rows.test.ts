@@ -17,6 +17,15 @@ function entry(id: number, subject: string | null, conversation_id = 10): EntryV
 }
 
 describe("the lines of a timeline", () => {
+  it("say by which conversation they came, where that is a part of this one now", () => {
+    const own = entry(1, "Order");
+    const came = { ...entry(2, "Lamp"), origin_id: 11 };
+    const took = { ...entry(3, null), kind: "event" as const, happening: "took_in" as const, data: { from_id: 11 } };
+    const merged = { ...entry(4, null, 11), kind: "event" as const, happening: "merged" as const };
+    const rows = timelineRows([own, came, merged, took], [], "UTC").filter((row) => row.kind !== "day");
+    expect(rows.map((row) => (row.kind === "heading" ? row.originId : row.kind))).toEqual([null, "mail", 11, "mail", null, "event"]);
+  });
+
   it("say a mail's subject where it is another than before in its conversation", () => {
     const entries = [entry(1, "Order"), entry(2, "RE: Order"), entry(3, "Invoice", 11), entry(4, "Re: order"), entry(5, "Re: Order"), entry(6, "Re: Invoice", 11)];
     const said = timelineRows(entries, [], "UTC").flatMap((row) => (row.kind === "mail" ? [row.saysSubject] : []));

@@ -52,7 +52,10 @@ export function timelineRows(
       rows.push({ kind: "activity", key: `activity-${activity.id}`, activity });
     }
   };
+  // Whom it took in is told by the one that did; the other has nothing else to show.
+  const told = new Set(entries.flatMap((each) => (each.happening === "took_in" ? [each.data["from_id"]] : [])));
   for (const entry of entries) {
+    if (entry.happening === "merged" && told.has(entry.conversation_id)) continue;
     tell(Date.parse(entry.at));
     const itsDay = turn(entry.at);
     const changes = previous?.conversation_id !== entry.conversation_id || previous.origin_id !== entry.origin_id;

@@ -224,6 +224,13 @@ describe("a timeline", () => {
     expect(state.timelines[7]?.olderCursor).toBe("c");
   });
 
+  it("asks anew for a timeline whose lines have moved to another conversation", () => {
+    const state = withTimelineWanted(initial(snapshot()), 7);
+    const moved = apply(state, { kind: "entries.moved", customer_id: 7, from_id: 1, into_id: 2 });
+    expect(moved.timelines[7]).toMatchObject({ stale: true, isMixed: true });
+    expect(apply(initial(snapshot()), { kind: "entries.moved", customer_id: 7, from_id: 1, into_id: 2 }).timelines).toEqual({});
+  });
+
   it("survives a resync, marked as stale", () => {
     const state = initial(snapshot({ token: "e-9" }), loaded([entry(1)]));
     expect(state.timelines[7]).toMatchObject({ stale: true, entries: [{ id: 1 }] });

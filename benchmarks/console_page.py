@@ -2,8 +2,8 @@
 
     key pressed ─ task of its event ─ Vue ─ next animation frame: layout, paint ─► a task after it
 
-The first stamp is the browser's own, of when it had the key, so a busy main thread is charged for letting it wait; the last is
-that of the task after the frame. What the compositor does then, some milliseconds more, no script sees. A page that holds
+The first stamp is the browser's own, of when it had the key, so a busy main thread is charged for letting it wait; the last
+is that of the task after the frame. What the compositor does then, some milliseconds more, no script sees. A page that holds
 more rows than it began with has paged through the list as the list does, in larger pages.
 """
 

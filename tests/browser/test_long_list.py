@@ -25,7 +25,8 @@ _UNDER = """([x, y]) => {
 }"""
 _LINE = """() => {
   const pane = document.querySelector('[data-testid="timeline"]').getBoundingClientRect();
-  const line = [...document.querySelectorAll('[data-testid="timeline"] [data-entry-id]')].find((each) => each.getBoundingClientRect().top > pane.top);
+  const lines = [...document.querySelectorAll('[data-testid="timeline"] [data-entry-id]')];
+  const line = lines.find((each) => each.getBoundingClientRect().top > pane.top);
   return { id: line.dataset.entryId, top: Math.round(line.getBoundingClientRect().top) };
 }"""
 

@@ -65,7 +65,7 @@ def measure_calm() -> Calm:
 
 
 def take_precedence() -> bool:
-    """This process and all it has started go before other programs of the machine, where they may (root); False if not."""
+    """This process and all it has started go before other programs, where they may (root); False: they may not."""
     try:
         for pid in family(os.getpid()):
             # Where the kernel shares the time between sessions, and a browser is one of its own.

@@ -33,7 +33,7 @@ _LINE = """() => {
 
 def texts(url: str, said: Iterable[tuple[int, str]]) -> None:
     """Customers write, one after the other."""
-    with httpx2.Client(base_url=f"{url}/_carrier/handsets") as carrier:
+    with httpx2.Client(base_url=f"{url}/demo/carrier/_carrier/handsets") as carrier:
         for customer, text in said:
             answer = carrier.post(f"/+374910{customer:05d}/messages", json={"to": NUMBER, "text": text})
             assert answer.status_code == 201
@@ -48,7 +48,8 @@ def test_rows_and_lines_that_are_read_stay_where_they_are(demo: HubProcess, new_
     texts(demo.url, [(number, f"Letter {number}") for number in range(40)])
     texts(demo.url, [(0, f"Line {number} of a long story") for number in range(30)])
     page = Agent(new_page("supervisor"), "supervisor@demo.test").sign_in(demo.url).page
-    page.get_by_test_id("list-all").click()
+    expect(page.get_by_test_id("alert-bell")).to_be_visible()
+    page.goto(f"{demo.url}/conversations?list=all")
     row = page.get_by_test_id("conversation-row")
     expect(row.filter(has_text="Line 29 of")).to_be_visible()
     above = page.get_by_test_id("rows-above")

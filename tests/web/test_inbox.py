@@ -196,6 +196,11 @@ async def test_how_one_is_told_goes_with_the_person_and_two_windows_lose_nothing
     assert (await as_anna.put("/me/notice-rules", made.json() | {"quiet_states": ["away"]})).json()["version"] == 2
     rules = (await as_anna.get("/snapshot")).json()["notice_rules"]
     assert (rules["silent"], rules["quiet_from"], rules["quiet_states"]) == (["mention"], "22:00", ["away"])
+    assert rules["density"] == "comfortable", "as usual, until somebody says otherwise"
+    assert (await as_anna.put("/me/notice-rules", rules | {"density": "compact"})).json()["density"] == "compact"
+    assert (await as_anna.get("/snapshot")).json()["notice_rules"] == rules | {"density": "compact", "version": 3}
+    wrong = await as_anna.put("/me/notice-rules", rules | {"density": "tiny", "version": 3})
+    assert (wrong.status_code, list(wrong.json()["fields"])) == (422, ["density"])
 
 
 @pytest.mark.parametrize(

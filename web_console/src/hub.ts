@@ -322,7 +322,7 @@ export const useHub = defineStore("hub", () => {
   const resolved = computed(() => found.value?.resolved ?? NOBODYS);
   /** All that a customer has or had, as far as it is held, in the order of their ids. */
   const conversationsOf = (customerId: number | null | undefined): readonly ConversationView[] =>
-    (customerId == null ? undefined : found.value?.byCustomer.get(customerId)) ?? NONE;
+    (typeof customerId === "number" ? found.value?.byCustomer.get(customerId) : undefined) ?? NONE;
   const myOffers = computed<OfferView[]>(() =>
     Object.values(state.value?.offers ?? {})
       .filter((offer) => offer.agent_id === user.value?.id && offer.ended_at === null)

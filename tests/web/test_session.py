@@ -182,8 +182,8 @@ async def test_own_name_and_language_can_be_changed(as_anna: Caller) -> None:
 async def test_the_languages_are_those_of_the_console(as_anna: Caller) -> None:
     for language in STAFF_LANGUAGES:
         assert (await as_anna.patch("/me", {"language": language})).json()["language"] == language
-    for language in ("de", "UK", "hy-AM", ""):
-        answer = await as_anna.patch("/me", {"language": language})
+    for other in ("de", "UK", "hy-AM", ""):
+        answer = await as_anna.patch("/me", {"language": other})
         assert (answer.status_code, list(answer.json()["fields"])) == (422, ["language"])
     assert (await as_anna.get("/session")).json()["user"]["language"] == STAFF_LANGUAGES[-1]
 

@@ -28,7 +28,8 @@ from hub.domain.languages import StaffLanguage, staff_language
 from hub.errors import DatabaseAway, HubError, ProviderError, Refused, Unavailable
 from hub.kpi.belonging import load_zone
 from hub.kpi.limits import WAKE, judge, load_rule, look
-from hub.kpi.live_figures import name_of, unit_of
+from hub.kpi.live_figures import unit_of
+from hub.kpi.measure_words import measure_name, seconds_text
 from hub.kpi.measures import MEASURES, Unit
 from hub.kpi.moments import MOMENTS
 from hub.kpi.webhooks import post_webhook
@@ -267,23 +268,10 @@ _WORDS: Mapping[StaffLanguage, Mapping[str, str]] = {
 }
 
 
-# Hours, minutes and seconds.
-_UNITS: Mapping[StaffLanguage, tuple[str, str, str]] = {
-    "en": ("h", "min", "s"),
-    "uk": ("год", "хв", "с"),
-    "hy": ("ժ", "ր", "վրկ"),
-    "ka": ("სთ", "წთ", "წმ"),
-    "az": ("saat", "dəq", "san"),
-}
-
-
 def value_text(value: float, unit: Unit, language: StaffLanguage = "en") -> str:
     """As people write it: 71.5 %, 1 h 2 min, 12; but in English with a comma before what is less than one."""
     if unit is Unit.SECONDS:
-        seconds = round(value)
-        hour, minute, second = _UNITS[language]
-        parts = [(seconds // 3600, hour), (seconds // 60 % 60, minute), (seconds % 60, second)]
-        return " ".join(f"{number} {name}" for number, name in parts if number) or f"0 {second}"
+        return seconds_text(value, language)
     text = f"{round(value * 100, 1):g} %" if unit is Unit.SHARE else f"{round(value, 2):g}"
     return text if language == "en" else text.replace(".", ",")
 
@@ -296,7 +284,7 @@ def write_mail(telling: Telling, now: datetime) -> HouseMail:
     unit = unit_of(telling.measure) if is_known else Unit.POINTS
     named = {
         "name": telling.name,
-        "figure": name_of(telling.measure) if is_known else telling.measure,
+        "figure": measure_name(telling.measure, language) if is_known else telling.measure,
         "of": f" ({telling.of})" if telling.of else "",
         "value": "" if telling.value is None else value_text(telling.value, unit, language),
         "limit": value_text(telling.raise_at, unit, language),

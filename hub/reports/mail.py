@@ -18,6 +18,8 @@ from zoneinfo import ZoneInfo
 from hub.domain.languages import StaffLanguage, staff_language
 from hub.kpi.days import Grain
 from hub.kpi.figures import Report
+from hub.kpi.measure_words import measure_meaning, measure_name
+from hub.kpi.measures import Measure, Params
 from hub.reports.table import Column, Kind, Value, columns_of, rows_of
 
 # Nobody reads more in a mail; Gmail cuts a message off at 102 kB of HTML, and a row is some 200 bytes a figure.
@@ -28,7 +30,7 @@ _TEXT_COLUMNS = frozenset({Kind.TEXT, Kind.DAY, Kind.INSTANT})
 
 @dataclass(frozen=True, slots=True)
 class _Words:
-    """What a mail says around its figures."""
+    """What a mail says around its figures. `heads`: by the names of the table's columns (reports.table)."""
 
     told: str
     one_day: str
@@ -48,6 +50,7 @@ class _Words:
     in_all: str
     empty: str
     no_data: str
+    heads: Mapping[str, str]
 
 
 _LANGUAGES: Mapping[StaffLanguage, _Words] = {
@@ -71,6 +74,18 @@ _LANGUAGES: Mapping[StaffLanguage, _Words] = {
         in_all="In all",
         empty="Nothing happened in this time.",
         no_data="no data",
+        heads={
+            "From": "From",
+            "To": "To",
+            "Day": "Day",
+            "First day": "First day",
+            "Last day": "Last day",
+            "Agent": "Agent",
+            "Team": "Team",
+            "Queue": "Queue",
+            "Channel": "Channel",
+            "Topic": "Topic",
+        },
     ),
     "hy": _Words(
         told="Տվյալները՝ մինչև {moment}, ժամային գոտին՝ {zone}։",
@@ -92,6 +107,18 @@ _LANGUAGES: Mapping[StaffLanguage, _Words] = {
         in_all="Ընդամենը",
         empty="Այս ընթացքում ոչինչ տեղի չի ունեցել։",
         no_data="տվյալներ չկան",
+        heads={
+            "From": "Սկիզբ",
+            "To": "Ավարտ",
+            "Day": "Օր",
+            "First day": "Առաջին օր",
+            "Last day": "Վերջին օր",
+            "Agent": "Օպերատոր",
+            "Team": "Թիմ",
+            "Queue": "Հերթ",
+            "Channel": "Ալիք",
+            "Topic": "Թեմա",
+        },
     ),
     "uk": _Words(
         told="Дані до {moment}, часовий пояс {zone}.",
@@ -112,6 +139,18 @@ _LANGUAGES: Mapping[StaffLanguage, _Words] = {
         in_all="Усього",
         empty="За цей час нічого не відбулося.",
         no_data="даних немає",
+        heads={
+            "From": "Від",
+            "To": "До",
+            "Day": "День",
+            "First day": "Перший день",
+            "Last day": "Останній день",
+            "Agent": "Оператор",
+            "Team": "Команда",
+            "Queue": "Черга",
+            "Channel": "Канал",
+            "Topic": "Тема",
+        },
     ),
     "ka": _Words(
         told="მონაცემები {moment}-მდე, სასაათო სარტყელი: {zone}.",
@@ -133,6 +172,18 @@ _LANGUAGES: Mapping[StaffLanguage, _Words] = {
         in_all="სულ",
         empty="ამ დროში არაფერი მომხდარა.",
         no_data="მონაცემები არ არის",
+        heads={
+            "From": "დასაწყისი",
+            "To": "დასასრული",
+            "Day": "დღე",
+            "First day": "პირველი დღე",
+            "Last day": "ბოლო დღე",
+            "Agent": "ოპერატორი",
+            "Team": "გუნდი",
+            "Queue": "რიგი",
+            "Channel": "არხი",
+            "Topic": "თემა",
+        },
     ),
     "az": _Words(
         told="Məlumatlar {moment} vəziyyətinədir, saat qurşağı: {zone}.",
@@ -154,6 +205,18 @@ _LANGUAGES: Mapping[StaffLanguage, _Words] = {
         in_all="Cəmi",
         empty="Bu müddətdə heç nə baş verməyib.",
         no_data="məlumat yoxdur",
+        heads={
+            "From": "Başlanğıc",
+            "To": "Son",
+            "Day": "Gün",
+            "First day": "İlk gün",
+            "Last day": "Son gün",
+            "Agent": "Operator",
+            "Team": "Komanda",
+            "Queue": "Növbə",
+            "Channel": "Kanal",
+            "Topic": "Mövzu",
+        },
     ),
 }
 
@@ -182,6 +245,7 @@ def make_document(report: Report, sender: Sender, language: str, totals: Report 
     figures of all rows together, as one row."""
     code = staff_language(language)
     words = _LANGUAGES[code]
+    names = _Names(code, words, report.params)
     days = (words.one_day if report.since == report.until else words.days).format(
         since=report.since.isoformat(), until=report.until.isoformat()
     )
@@ -206,8 +270,8 @@ def make_document(report: Report, sender: Sender, language: str, totals: Report 
         )
     )
     name = sender.schedule_name
-    table = _Table(_shown_columns(report), _shown_rows(report), words)
-    in_all = None if totals is None else _Table(_shown_columns(totals), _shown_rows(totals), words)
+    table = _Table(_shown_columns(report), _shown_rows(report), names)
+    in_all = None if totals is None else _Table(_shown_columns(totals), _shown_rows(totals), names)
     return ReportDocument(
         subject=f"{name}: {days}",
         text=_text(table, in_all, report, [name, days, *notes], why, sender),
@@ -236,10 +300,34 @@ def _is_shown(column: Column, report: Report) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
+class _Names:
+    """What columns and figures are called."""
+
+    language: StaffLanguage
+    words: _Words
+    params: Params
+
+    def head(self, column: Column) -> str:
+        if column.measure is None:
+            return self.words.heads.get(column.name, column.name)
+        return self.measure(column.measure)
+
+    def measure(self, measure: Measure) -> str:
+        return measure_name(measure.id, self.language)
+
+    def meaning(self, measure: Measure) -> str:
+        return measure_meaning(measure.id, self.language, self.params)
+
+
+@dataclass(frozen=True, slots=True)
 class _Table:
     columns: Sequence[Column]
     rows: Sequence[Sequence[Value]]
-    words: _Words
+    names: _Names
+
+    @property
+    def words(self) -> _Words:
+        return self.names.words
 
     def cells(self, row: Sequence[Value]) -> Iterator[tuple[Column, Value, str]]:
         is_gap = all(value is None for column, value in zip(self.columns, row, strict=True) if column.measure)
@@ -255,6 +343,11 @@ class _Table:
                 text = self.words.no_data if is_first else ""
                 is_first = False
             yield column, value, text
+
+    def line(self, column: Column, text: str) -> str:
+        """A figure, or what stands beside it, in plain text."""
+        said = text if column.is_main else _note(column, text, self.words)
+        return f"{self.names.head(column)}: {said}"
 
     def largest(self) -> list[float]:
         """Of each column."""
@@ -307,13 +400,16 @@ def _number(value: float, kind: Kind) -> str:
 
 def _text(table: _Table, in_all: _Table | None, report: Report, head: Sequence[str], why: str, sender: Sender) -> str:
     pieces = ["\n".join(head)]
+    names = table.names
     rows = [(of, row) for of in (table, in_all) if of is not None for row in of.rows]
     for of, row in rows:
         cells = list(of.cells(row))
         whose = "  ".join(text for column, _, text in cells if column.measure is None) or table.words.in_all
-        lines = [f"  {column.name}: {text}" for column, _, text in cells if column.measure is not None and text]
+        lines = [f"  {of.line(column, text)}" for column, _, text in cells if column.measure is not None and text]
         pieces.append("\n".join([whose, *lines]))
-    pieces.append("\n".join([table.words.meanings, *(f"  {one.name}: {one.formula}" for one in report.measures)]))
+    pieces.append(
+        "\n".join([table.words.meanings, *(f"  {names.measure(one)}: {names.meaning(one)}" for one in report.measures)])
+    )
     words = table.words
     links = f"{words.open}: {sender.report_url}\n{words.change}: {sender.schedule_url}"
     return "\n\n".join([*pieces, links, why]) + "\n"
@@ -347,8 +443,10 @@ def _html(
 ) -> str:
     quiet = f'class="quiet" style="margin:0 0 4px;color:{_QUIET};font-size:13px"'
     name, days, *notes = (escape(line) for line in head)
-    words = table.words
-    meanings = "".join(f"<p {quiet}><b>{escape(one.name)}.</b> {escape(one.formula)}</p>\n" for one in report.measures)
+    words, names = table.words, table.names
+    meanings = "".join(
+        f"<p {quiet}><b>{escape(names.measure(one))}.</b> {escape(names.meaning(one))}</p>\n" for one in report.measures
+    )
     return (
         f'<!DOCTYPE html>\n<html lang="{language}"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width"><meta name="color-scheme" content="light dark">'
@@ -379,7 +477,7 @@ def _html_table(table: _Table, in_all: _Table | None) -> str:
         return ""
     heads = [column for column in table.columns if column.measure is None or column.is_main]
     head = "".join(
-        f'<th scope="col" align="{_side(column)}" style="{_CELL};background:{_HEAD}">{escape(_head(column))}</th>'
+        f'<th scope="col" align="{_side(column)}" style="{_CELL};background:{_HEAD}">{escape(table.names.head(column))}</th>'
         for column in heads
     )
     most = table.largest()
@@ -392,10 +490,6 @@ def _html_table(table: _Table, in_all: _Table | None) -> str:
         '<table cellpadding="0" cellspacing="0" style="margin:12px 0 0;border-collapse:collapse">\n'
         f"<thead><tr>{head}</tr></thead>\n<tbody>\n{''.join(lines)}</tbody></table>\n"
     )
-
-
-def _head(column: Column) -> str:
-    return column.name if column.measure is None else column.measure.name
 
 
 def _html_row(table: _Table, row: Sequence[Value], largest: Sequence[float], whose: str = "") -> str:

@@ -1,5 +1,6 @@
 """The five languages of those who work here: every text that the hub itself says to people has all of them."""
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, is_dataclass
@@ -11,8 +12,10 @@ import pytest
 
 from hub.agents import link_mails, set_up
 from hub.calls import phrases
-from hub.domain.languages import STAFF_LANGUAGES, staff_language
-from hub.kpi import tellings
+from hub.domain.languages import STAFF_LANGUAGES, StaffLanguage, staff_language
+from hub.kpi import measure_words, tellings
+from hub.kpi.measures import DEFAULTS, MEASURES
+from hub.kpi.moments import MOMENTS
 from hub.mail import compose
 from hub.reports import mail
 from hub.routing import spoken_times
@@ -24,7 +27,7 @@ CONSOLE = Path(__file__).parents[2] / "web_console" / "src"
 SPOKEN: dict[str, Mapping[Any, Any]] = {
     "invitations and passwords": link_mails._WORDS,
     "limits": tellings._WORDS,
-    "units of limits": tellings._UNITS,
+    "units of limits": measure_words.UNITS,
     "webhooks": sending._WORDS,
     "reports": mail._LANGUAGES,
     "the first queue": set_up._FIRST_QUEUE,
@@ -99,6 +102,15 @@ def test_the_console_speaks_the_same_languages() -> None:
     assert listed is not None
     assert set(re.findall(r"(\w+):", listed[1])) == set(STAFF_LANGUAGES)
     assert {each.stem for each in (CONSOLE / "locales").glob("*.json")} == set(STAFF_LANGUAGES)
+
+
+@pytest.mark.parametrize("language", [each for each in STAFF_LANGUAGES if each != "en"])
+def test_figures_are_called_in_mails_as_in_the_console(language: StaffLanguage) -> None:
+    catalogue = json.loads((CONSOLE / "locales" / f"{language}.json").read_text(encoding="utf-8"))
+    assert measure_words._words(language) == {"names": catalogue["measure_name"], "meanings": catalogue["measure"]}
+    assert MEASURES.keys() | MOMENTS.keys() <= catalogue["measure_name"].keys() & catalogue["measure"].keys()
+    for measure in MEASURES:
+        assert "{" not in measure_words.measure_meaning(measure, language, DEFAULTS)
 
 
 @pytest.mark.parametrize(

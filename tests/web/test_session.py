@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import select
 
 from hub.app import Hub
+from hub.domain.languages import STAFF_LANGUAGES
 from hub.store import tables
 from tests.support.clock import FrozenClock
 from tests.web.conftest import PASSWORD, Call, Caller, People
@@ -176,6 +177,15 @@ async def test_new_password_needs_the_current_one(as_anna: Caller) -> None:
 async def test_own_name_and_language_can_be_changed(as_anna: Caller) -> None:
     answer = await as_anna.patch("/me", {"name": "Anna B.", "language": "uk"})
     assert (answer.json()["name"], answer.json()["language"], answer.json()["version"]) == ("Anna B.", "uk", 2)
+
+
+async def test_the_languages_are_those_of_the_console(as_anna: Caller) -> None:
+    for language in STAFF_LANGUAGES:
+        assert (await as_anna.patch("/me", {"language": language})).json()["language"] == language
+    for other in ("de", "UK", "hy-AM", ""):
+        answer = await as_anna.patch("/me", {"language": other})
+        assert (answer.status_code, list(answer.json()["fields"])) == (422, ["language"])
+    assert (await as_anna.get("/session")).json()["user"]["language"] == STAFF_LANGUAGES[-1]
 
 
 # --- a screen on a wall ---------------------------------------------------------------------------------------------------

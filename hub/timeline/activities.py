@@ -1,8 +1,8 @@
 """What other systems know of a customer: orders, payments, visits, deliveries, tickets. They tell it by the API, and tell it
 again whenever it changes; the timeline shows it beside what was said.
 
-(source, external_id) is one thing: told twice it is one row, told otherwise it is changed, told of another customer (by
-somebody who may see both) it goes there. Whom it was told of, and by which address, stays written down: a merge that is taken back gives it back by that
+(source, external_id) is one thing: told twice it is one row, told otherwise it is changed, told of another customer it goes
+there, if whoever tells it may see both. Whom it was told of, and by which address, stays written down: a merge that is taken back gives it back by that
 (timeline.belongings). Strangers' words: they are shown as text, and a link is followed only if it is https.
 """
 
@@ -110,9 +110,9 @@ def tell(
         return _emit(tx, int(added.id))
     its = (_a.source == told.source, _a.external_id == told.external_id)
     before = tx.execute(select(tables.activity).where(*its).with_for_update()).one()
-    if viewer is not None and before.customer_id != living_id:
-        if not customers.may_open(tx, viewer, before.customer_id):
-            raise Conflict("this was told of a customer whom you may not see", code="activity_taken")
+    is_moved = before.customer_id != living_id
+    if is_moved and viewer is not None and not customers.may_open(tx, viewer, before.customer_id):
+        raise Conflict("this was told of a customer whom you may not see", code="activity_taken")
     if told.at is not None:
         values["at"] = told.at
     if all(getattr(before, name) == value for name, value in values.items()):

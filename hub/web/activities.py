@@ -50,7 +50,8 @@ def _tell(tx: Tx, viewer: Viewer, customer_id: int, told: activities.Told) -> Ac
 @endpoint("POST", "/customers/{customer_id}/activities", access=Access.AGENT, summary="Tell what a customer did")
 async def tell_activity(context: Context, customer_id: int, body: ActivityFields) -> ActivityView:
     """Shown in the customer's timeline. Told again with the same `source` and `external_id` it is changed, so it may be sent
-    as often as you like. 409 `activity_taken` if it was told of a customer whom you may not see; 429 after 600 in a minute."""
+    as often as you like. 409 `activity_taken` if it was told of a customer whom you may not see; 429 after 600 in a
+    minute."""
     _check_pace(context)
     return await context.hub.database.transaction(_tell, context.viewer, customer_id, _told(body))
 

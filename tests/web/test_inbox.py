@@ -187,6 +187,26 @@ async def test_tasks_are_listed_for_whom_they_concern(
     assert (await as_sue.get(f"/tasks?whose=any&limit=1&cursor={page['next_cursor']}")).json()["items"] == []
 
 
+async def test_a_task_that_was_passed_on_is_not_told_by_the_inbox_of_who_may_not_see_it(
+    hub: Hub, people: People, call: Call, as_anna: Caller, clock: FrozenClock
+) -> None:
+    conversation_id = await converse(hub, people)
+    as_bert = await call(people.bert)
+    wish = {"title": "Call", "due_at": (clock() + timedelta(hours=1)).isoformat()}
+    given = {**wish, "conversation_id": conversation_id, "assignee_id": people.bert.id}
+    task = (await as_anna.post("/tasks", given)).json()
+    (item,) = (await as_bert.get("/alerts?show=tasks")).json()["items"]
+    assert item["task"]["id"] == task["id"]
+    taken = {**wish, "note": "Not for Bert", "assignee_id": people.anna.id}
+    assert (await as_anna.put(f"/tasks/{task['id']}", taken)).status_code == 200
+    (item,) = (await as_bert.get("/alerts?show=tasks")).json()["items"]
+    assert item["task"]["note"] == "Not for Bert", "he still sees the customer"
+    await as_bert.delete(f"/conversations/{conversation_id}/participants/{people.bert.id}")
+    assert (await as_bert.get(f"/tasks/{task['id']}")).status_code == 404
+    (item,) = (await as_bert.get("/alerts?show=tasks")).json()["items"]
+    assert (item["task"], item["alert"]["task_id"]) == (None, task["id"])
+
+
 async def test_how_one_is_told_goes_with_the_person_and_two_windows_lose_nothing(as_anna: Caller) -> None:
     night = {"quiet_from": "22:00", "quiet_until": "07:00", "zone": "Asia/Yerevan", "silent": ["mention"]}
     made = await as_anna.put("/me/notice-rules", night | {"version": 0})

@@ -2,8 +2,9 @@
 again whenever it changes; the timeline shows it beside what was said.
 
 (source, external_id) is one thing: told twice it is one row, told otherwise it is changed, told of another customer it goes
-there, if whoever tells it may see both. Whom it was told of, and by which address, stays written down: a merge that is taken back gives it back by that
-(timeline.belongings). Strangers' words: they are shown as text, and a link is followed only if it is https.
+there, if whoever tells it may see both. Whom it was told of, and by which address, stays written down: a merge that is taken
+back gives it back by that (timeline.belongings). Strangers' words: they are shown as text, and a link is followed only if it
+is https.
 """
 
 from __future__ import annotations

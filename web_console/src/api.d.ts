@@ -1360,7 +1360,8 @@ export interface paths {
         put?: never;
         /**
          * Add a customer
-         * @description 409 `contact_taken` names whoever has the number or mailbox already; then nobody is added.
+         * @description 409 `contact_taken` names whoever has the number or mailbox already; then nobody is added. With an Idempotency-Key a
+         *     repeated request is the same customer.
          */
         post: operations["create_customer"];
         delete?: never;
@@ -1628,7 +1629,8 @@ export interface paths {
         /**
          * Tell what a customer did
          * @description Shown in the customer's timeline. Told again with the same `source` and `external_id` it is changed, so it may be sent
-         *     as often as you like. 429 after 600 in a minute.
+         *     as often as you like. 409 `activity_taken` if it was told of a customer whom you may not see; 429 after 600 in a
+         *     minute.
          */
         post: operations["tell_activity"];
         delete?: never;
@@ -4161,7 +4163,8 @@ export interface paths {
         put?: never;
         /**
          * Make a task
-         * @description Whoever is given it is told, and sees the conversation it belongs to.
+         * @description Whoever is given it is told, and sees the conversation it belongs to. With an Idempotency-Key a repeated request is the
+         *     same task.
          */
         post: operations["create_task"];
         delete?: never;
@@ -12639,7 +12642,10 @@ export interface operations {
     create_customer: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same key with the same body is carried out once. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -18535,7 +18541,10 @@ export interface operations {
     create_task: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same key with the same body is carried out once. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };

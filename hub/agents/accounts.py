@@ -32,7 +32,7 @@ from hub.agents.viewer import SCREEN_MAX, Viewer, find_granted, hash_token, is_u
 from hub.domain.permissions import Permission
 from hub.domain.values import ChannelKind, ContactKind, Role
 from hub.domain.views import UserView
-from hub.errors import Conflict, InvalidInput, NotFound, TooMany
+from hub.errors import Conflict, InvalidInput, NotFound, TooMany, Unauthenticated
 from hub.routing import dispatcher
 from hub.store import tables
 from hub.store.database import Tx
@@ -216,10 +216,11 @@ def update_user(
     undo_mail_s: int | None = None,
     undo_text_s: int | None = None,
     expected_version: int | None = None,
+    shown_hash: str | None = None,
 ) -> UserView:
     """None leaves a thing as it is; `role` without `role_id` is the built-in one. `actor` does it (None: the command line).
     Conflict `version_conflict` if somebody changed it since `expected_version`; Forbidden `beyond_you` if the person has more
-    than the actor, or would.
+    than the actor, or would. `shown_hash`: of the password they have just shown; Unauthenticated if it is theirs no longer.
 
     Whoever is deactivated is signed out everywhere and all their work goes back to its queues; a new password ends
     their sessions but the actor's own. Conflict `last_admin` if nobody would be left to administer the hub.
@@ -227,6 +228,9 @@ def update_user(
     # First in the lock order: work may have to be taken away, and two administrators must not remove each other at
     # once.
     tx.lock_routing()
+    if password_hash is not None or active is False:
+        # Whoever opens a session at this moment is through with it before it ends, or finds that it may not.
+        _check_shown(tx, user_id, shown_hash, is_to_change=True)
     before = load_user(tx, user_id)
     if expected_version is not None and expected_version != before.version:
         raise Conflict("somebody changed this user meanwhile", code="version_conflict")
@@ -299,6 +303,15 @@ def update_user(
 
 def _is_whole(given: roles.Given) -> bool:
     return given.role is Role.ADMIN and given.role_id is None
+
+
+def _check_shown(tx: Tx, user_id: int, shown_hash: str | None, *, is_to_change: bool) -> None:
+    """Holds the account's password until the commit. Checking a password takes its time, in which it may have been changed,
+    or its owner signed out everywhere: Unauthenticated `bad_credentials` then."""
+    held = select(_u.password_hash, _u.active).where(_u.id == user_id)
+    row = tx.first(held.with_for_update(key_share=True) if is_to_change else held.with_for_update(read=True))
+    if shown_hash is not None and (row is None or not row.active or row.password_hash != shown_hash):
+        raise Unauthenticated("the e-mail address or the password is wrong", code="bad_credentials")
 
 
 def _withdraw_links(tx: Tx, which: ColumnElement[bool]) -> None:
@@ -479,13 +492,16 @@ def open_session(
     tried: Collection[Throttle],
     max_s: int,
     *,
+    shown_hash: str | None = None,
     new_password_hash: str | None = None,
     address: str | None = None,
     browser: str | None = None,
 ) -> OpenedSession:
-    """A session for whoever has just shown their password. Their state is left alone: an agent is offline until the
-    console's socket connects, and then chooses. `address`, `browser`: where they sign in from."""
+    """A session for whoever has just shown their password, of which `shown_hash` was the hash; Unauthenticated if it is
+    theirs no longer. Their state is left alone: an agent is offline until the console's socket connects, and then chooses.
+    `address`, `browser`: where they sign in from."""
     end_attempt(tx, tried)
+    _check_shown(tx, user_id, shown_hash, is_to_change=new_password_hash is not None)
     if new_password_hash is not None:
         tx.execute(update(tables.user_account).where(_u.id == user_id).values(password_hash=new_password_hash))
     token, csrf_token = secrets.token_urlsafe(32), secrets.token_urlsafe(32)

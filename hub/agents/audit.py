@@ -39,6 +39,8 @@ _LONGEST_VALUE = 1000
 # What changes with every write, or by itself, and says nothing of what somebody did.
 _NEVER_TOLD = frozenset({"id", "version"})
 _writers: dict[type, TypeAdapter[Any]] = {}
+# Ids are BIGINT: this many digits are too many for some.
+_ID_DIGITS = 19
 # Rows deleted in one unit of work: nobody waits long for the writer.
 _SWEEP_STEP = 1000
 
@@ -214,7 +216,9 @@ def _load_recordings(tx: Tx, wanted: Wanted, before: Place | None, limit: int, s
     query = query.join(tables.user_account, _u.id == actor_id)
     query = _narrowed(query, wanted, before, source, at, row_id, actor_id)
     if wanted.subject_id is not None:
-        query = query.where(_r.id == int(wanted.subject_id) if wanted.subject_id.isdecimal() else false())
+        # A number that no database has an id as large as is nobody's.
+        may_be = wanted.subject_id.isdecimal() and len(wanted.subject_id) < _ID_DIGITS
+        query = query.where(_r.id == int(wanted.subject_id) if may_be else false())
     return [
         Act(
             at=row.at,

@@ -2,8 +2,9 @@
 again whenever it changes; the timeline shows it beside what was said.
 
 (source, external_id) is one thing: told twice it is one row, told otherwise it is changed, told of another customer it goes
-there. Whom it was told of, and by which address, stays written down: a merge that is taken back gives it back by that
-(timeline.belongings). Strangers' words: they are shown as text, and a link is followed only if it is https.
+there, if whoever tells it may see both. Whom it was told of, and by which address, stays written down: a merge that is taken
+back gives it back by that (timeline.belongings). Strangers' words: they are shown as text, and a link is followed only if it
+is https.
 """
 
 from __future__ import annotations
@@ -15,13 +16,14 @@ from urllib.parse import urlsplit
 
 from sqlalchemy import Row, select, update
 
+from hub.agents.viewer import Viewer
 from hub.domain.events import ActivityChanged, customer_topic
 from hub.domain.values import ContactKind
 from hub.domain.views import ActivityView
-from hub.errors import InvalidInput, NotFound
+from hub.errors import Conflict, InvalidInput, NotFound
 from hub.store import tables
 from hub.store.database import Tx
-from hub.timeline import belongings
+from hub.timeline import belongings, customers
 
 _a, _cp = tables.activity.c, tables.contact_point.c
 
@@ -89,9 +91,12 @@ def find_point(tx: Tx, kind: ContactKind, address: str) -> tuple[int, int]:
     return int(point_id), owner_id
 
 
-def tell(tx: Tx, customer_id: int, told: Told, *, contact_point_id: int | None = None) -> ActivityView:
+def tell(
+    tx: Tx, customer_id: int, told: Told, *, contact_point_id: int | None = None, viewer: Viewer | None = None
+) -> ActivityView:
     """Keeps it, or changes what was told before; nothing happens where it says the same. `customer_id`: whom it was told of;
-    it is shown to whoever that is by now."""
+    it is shown to whoever that is by now. Conflict `activity_taken` if it stands on another's card, which `viewer` (None: the
+    hub) may not see: nobody takes away what they may not look at."""
     living_id = belongings.hold_living(tx, customer_id)
     values: dict[str, Any] = {
         "customer_id": living_id,
@@ -106,6 +111,9 @@ def tell(tx: Tx, customer_id: int, told: Told, *, contact_point_id: int | None =
         return _emit(tx, int(added.id))
     its = (_a.source == told.source, _a.external_id == told.external_id)
     before = tx.execute(select(tables.activity).where(*its).with_for_update()).one()
+    is_moved = before.customer_id != living_id
+    if is_moved and viewer is not None and not customers.may_open(tx, viewer, before.customer_id):
+        raise Conflict("this was told of a customer whom you may not see", code="activity_taken")
     if told.at is not None:
         values["at"] = told.at
     if all(getattr(before, name) == value for name, value in values.items()):

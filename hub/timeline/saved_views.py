@@ -137,8 +137,9 @@ def customers_of(tx: Tx, viewer: Viewer, view_id: int) -> Any:
 _VIEWS = select(tables.saved_view, _u.name.label("owner_name")).join(tables.user_account, _u.id == _v.owner_id)
 
 
-def _access(tx: Tx, viewer: Viewer, view_id: int) -> Any:
-    row = tx.first(_VIEWS.where(_v.id == view_id))
+def _access(tx: Tx, viewer: Viewer, view_id: int, *, lock: bool = False) -> Any:
+    query = _VIEWS.where(_v.id == view_id)
+    row = tx.first(query.with_for_update(of=tables.saved_view) if lock else query)
     if row is None or not (row.is_shared or row.owner_id == viewer.user_id):
         raise NotFound("there is no such view")
     return row
@@ -149,7 +150,7 @@ def _may_change(viewer: Viewer, row: Any) -> bool:
 
 
 def _access_to_change(tx: Tx, viewer: Viewer, view_id: int) -> Any:
-    row = _access(tx, viewer, view_id)
+    row = _access(tx, viewer, view_id, lock=True)
     if not _may_change(viewer, row):
         raise Forbidden("only its owner or a supervisor may change this view")
     return row
@@ -165,7 +166,7 @@ def _check(tx: Tx, viewer: Viewer, *, is_shared: bool, filter_: ConversationFilt
         if given is not None and tx.first(select(table.c.id).where(table.c.id == given)) is None:
             raise InvalidInput("there is no such thing", fields={f"filter.{field}": "is not there"})
     if filter_.words:
-        conversations_with(tx, filter_.words)  # too long a question is refused now, not whenever it is asked
+        conversations_with(tx, viewer, filter_.words)  # too long a question is refused now, not whenever it is asked
 
 
 def _stored(filter_: ConversationFilter) -> dict[str, Any]:
@@ -231,6 +232,6 @@ def _conditions(tx: Tx, viewer: Viewer, asked: ConversationFilter) -> list[Any]:
         conditions.append((_c.escalated > 0) | complaints)
     if asked.within_days is not None:
         conditions.append(_c.last_entry_at >= tx.now - timedelta(days=asked.within_days))
-    if asked.words and (with_words := conversations_with(tx, asked.words)) is not None:
+    if asked.words and (with_words := conversations_with(tx, viewer, asked.words)) is not None:
         conditions.append(with_words)
     return conditions

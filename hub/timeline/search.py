@@ -411,9 +411,9 @@ def _entry_hit(row: Row[Any], beside: Iterable[str], subject: str | None, wanted
 # --- conversations that have such words ---------------------------------------------------------------------------------
 
 
-def conversations_with(tx: Tx, query: str) -> Any | None:
+def conversations_with(tx: Tx, viewer: Viewer, query: str) -> Any | None:
     """The condition on `conversation` that says where these words are: in the newest of its lines that have them (10,000 over
-    all), or in its customer's card. None if there is no word in the query."""
+    all) and that the viewer may read, or in its customer's card. None if there is no word in the query."""
     wanted = parse_query(query)
     if not wanted:
         return None
@@ -424,5 +424,6 @@ def conversations_with(tx: Tx, query: str) -> Any | None:
         some, rest = proposals.next(rest, 8_000)
         places += some
     lines = select(_e.conversation_id).join(tables.search_entry, _se.entry_id == _e.id).distinct()
-    ids = {row[0] for row in tx.rows(lines.where(among(tx, _se.place, "places")), {"places": many(tx, places)})}
+    lines = lines.where(among(tx, _se.place, "places"), conversations.readable_by(viewer))
+    ids = {row[0] for row in tx.rows(lines, {"places": many(tx, places)})}
     return _c.id.in_(sorted(ids)) | _c.customer_id.in_(_propose_customers(tx, wanted, _CUSTOMERS))

@@ -54,10 +54,6 @@ def load_task(tx: Tx, task_id: int) -> TaskView:
     return task_view(row)
 
 
-def load_tasks(tx: Tx, ids: Collection[int]) -> dict[int, TaskView]:
-    return {row.id: task_view(row) for row in tx.rows(TASKS.where(_t.id.in_(ids)))} if ids else {}
-
-
 def is_of(user_id: int, queue_ids: Collection[int]) -> ColumnElement[bool]:
     """The condition on `task` that it is somebody's: theirs, or nobody's in a queue of theirs."""
     return (_t.assignee_id == user_id) | (_t.assignee_id.is_(None) & _t.queue_id.in_(queue_ids))

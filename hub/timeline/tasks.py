@@ -268,6 +268,17 @@ def access_task(tx: Tx, viewer: Viewer, task_id: int) -> TaskView:
     return _access(tx, viewer, task_id)
 
 
+def load_visible(tx: Tx, viewer: Viewer, task_ids: Collection[int]) -> dict[int, TaskView]:
+    """Those of these that `access_task` would give, by id."""
+    if not task_ids:
+        return {}
+    query = TASKS.where(_t.id.in_(task_ids))
+    if (of_seen_customers := customers.visible_to(viewer)) is not None:
+        is_theirs = task_rows.is_of(viewer.user_id, viewer.queue_ids) | (_t.created_by == viewer.user_id)
+        query = query.where(is_theirs | of_seen_customers)
+    return {row.id: task_view(row) for row in tx.rows(query)}
+
+
 def load_page(
     tx: Tx,
     viewer: Viewer,
@@ -333,7 +344,7 @@ def fire(tx: Tx, task_id: int) -> bool:
     task = task_rows.change(tx, before, fired_at=tx.now)
     alerts.end_of_task(tx, task_id)
     people = _people_of(tx, task)
-    _raise(tx, task, people or _heads(tx, task.queue_id), alerts.TASK_DUE)
+    _raise(tx, task, people or find_heads(tx, task.queue_id), alerts.TASK_DUE)
     return True
 
 
@@ -343,7 +354,7 @@ def leave(tx: Tx, task_id: int) -> bool:
     if before is None:
         return False
     task = task_rows.change(tx, before, left_at=tx.now)
-    heads = set(_heads(tx, task.queue_id, but=task.assignee_id))
+    heads = set(find_heads(tx, task.queue_id, but=task.assignee_id))
     name = tx.scalar(select(_u.name).where(_u.id == task.assignee_id)) if task.assignee_id else None
     _raise(tx, task, heads, alerts.TASK_LEFT, whose=name)
     return True
@@ -377,7 +388,7 @@ def _people_of(tx: Tx, task: TaskView) -> list[int]:
     return [row.id for row in tx.rows(query.order_by(_u.id))]
 
 
-def _heads(tx: Tx, queue_id: int | None, but: int | None = None) -> list[int]:
+def find_heads(tx: Tx, queue_id: int | None, but: int | None = None) -> list[int]:
     """The queue's supervisors, else all of them, else the administrators."""
     of_queue = select(_m.user_id).where(_m.queue_id == queue_id)
     for role, condition in (

@@ -45,7 +45,7 @@ def _check_pace(context: Context) -> None:
 def _tell(tx: Tx, viewer: Viewer, customer_id: int, told: activities.Told) -> ActivityView:
     activities.check(told, tx.now)
     customers.access_customer(tx, viewer, customer_id)
-    return activities.tell(tx, customer_id, told)
+    return activities.tell(tx, customer_id, told, viewer=viewer)
 
 
 @endpoint(
@@ -56,7 +56,8 @@ def _tell(tx: Tx, viewer: Viewer, customer_id: int, told: activities.Told) -> Ac
 )
 async def tell_activity(context: Context, customer_id: int, body: ActivityFields) -> ActivityView:
     """Shown in the customer's timeline. Told again with the same `source` and `external_id` it is changed, so it may be sent
-    as often as you like. 429 after 600 in a minute."""
+    as often as you like. 409 `activity_taken` if it was told of a customer whom you may not see; 429 after 600 in a
+    minute."""
     _check_pace(context)
     return await context.hub.database.transaction(_tell, context.viewer, customer_id, _told(body))
 
@@ -77,7 +78,7 @@ def _tell_by_address(tx: Tx, viewer: Viewer, body: NewActivity, told: activities
     except NotFound:
         # In the same words: addresses cannot be probed.
         raise NotFound("nobody has this address", code="no_such_customer") from None
-    return activities.tell(tx, customer_id, told, contact_point_id=point_id)
+    return activities.tell(tx, customer_id, told, contact_point_id=point_id, viewer=viewer)
 
 
 @endpoint("POST", "/activities", access=Permission.CHANGE_CUSTOMERS, summary="Tell what the customer of an address did")

@@ -12,7 +12,7 @@ from hub.domain.values import EntryKind
 from hub.domain.views import AlertView, NoticeRulesView
 from hub.store import tables
 from hub.store.database import Tx
-from hub.timeline import conversations, task_rows
+from hub.timeline import conversations, tasks
 from hub.web.api import DEFAULT_LIMIT, Access, Context, Limit, endpoint, read_cursor, write_cursor
 from hub.web.schemas import InboxItem, Page, SeeAll, SetNoticeRules
 
@@ -29,12 +29,12 @@ def _load_items(
     visible = conversations.load_visible(tx, viewer, about)
     entry_ids = [alert.entry_id for alert in found if alert.entry_id and alert.conversation_id in visible]
     excerpts = _load_excerpts(tx, entry_ids) if entry_ids else {}
-    tasks = task_rows.load_tasks(tx, {alert.task_id for alert in found if alert.task_id is not None})
+    theirs = tasks.load_visible(tx, viewer, {alert.task_id for alert in found if alert.task_id is not None})
     return [
         InboxItem(
             alert=alert,
             excerpt=excerpts.get(alert.entry_id) if alert.entry_id else None,
-            task=tasks.get(alert.task_id) if alert.task_id else None,
+            task=theirs.get(alert.task_id) if alert.task_id else None,
         )
         for alert in found
     ]

@@ -15,6 +15,7 @@ from hub.domain.views import ConversationView, CustomerView, EntryView
 from hub.errors import InvalidInput, NotFound
 from hub.store import tables
 from hub.store.database import Tx
+from hub.store.idempotency import once, record_answer
 from hub.timeline import cards, consents, contact_points, conversations, customers
 from hub.web.api import DEFAULT_LIMIT, Access, Context, Limit, endpoint, read_cursor, write_cursor
 from hub.web.conversations import timeline_page
@@ -51,13 +52,17 @@ async def list_customers(
     return Page(items=items, next_cursor=write_cursor(items[-1].id) if len(items) == limit else None)
 
 
-def _create(tx: Tx, viewer: Viewer, body: NewCustomer) -> CustomerView:
+def _create(tx: Tx, viewer: Viewer, body: NewCustomer, key: str | None, request_hash: str) -> CustomerView:
+    earlier = once(tx, viewer.user_id, key, request_hash)
+    if earlier is not None:
+        return customers.access_customer(tx, viewer, earlier)
     region = customers.load_home_region(tx)
     view = customers.create_customer(tx, body.name, body.language)
     for kind, text in ((ContactKind.PHONE, body.phone), (ContactKind.EMAIL, body.email)):
         if text is not None:
             view = customers.add_contact_point(tx, view.id, kind, _read_address(kind, text, region))
     wanted = _facts(body)
+    record_answer(tx, viewer.user_id, key, view.id)
     return cards.change_card(tx, viewer, view.id, wanted, fields=body.fields)
 
 
@@ -69,10 +74,15 @@ def _read_address(kind: ContactKind, text: str, region: str | None) -> str:
         raise InvalidInput(error.message, fields={kind.value: error.fields["address"], **error.fields}) from None
 
 
-@endpoint("POST", "/customers", access=Permission.CHANGE_CUSTOMERS, status=201, summary="Add a customer")
+@endpoint(
+    "POST", "/customers", access=Permission.CHANGE_CUSTOMERS, status=201, summary="Add a customer", idempotent=True
+)
 async def create_customer(context: Context, body: NewCustomer) -> CustomerView:
-    """409 `contact_taken` names whoever has the number or mailbox already; then nobody is added."""
-    return await context.hub.database.transaction(_create, context.viewer, body)
+    """409 `contact_taken` names whoever has the number or mailbox already; then nobody is added. With an Idempotency-Key a
+    repeated request is the same customer."""
+    return await context.hub.database.transaction(
+        _create, context.viewer, body, context.idempotency_key, context.request_hash
+    )
 
 
 @endpoint("GET", "/customers/known", access=Access.AGENT, summary="Who might be somebody that is being added")

@@ -49,6 +49,7 @@ async def sign_in(context: Context, body: SignIn) -> Session:
         known.user_id,
         tried,
         hub.settings.session_max_s,
+        shown_hash=known.password_hash,
         new_password_hash=better_hash,
         address=address,
         browser=(context.request.headers.get("user-agent") or "")[:_BROWSER_LENGTH] or None,
@@ -159,7 +160,7 @@ async def change_password(context: Context, body: ChangePassword) -> None:
 
     def change(tx: Tx) -> None:
         accounts.end_attempt(tx, tried)
-        accounts.update_user(tx, viewer, viewer.user_id, password_hash=password_hash)
+        accounts.update_user(tx, viewer, viewer.user_id, password_hash=password_hash, shown_hash=known)
 
     await hub.database.transaction(change)
 

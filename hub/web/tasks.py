@@ -5,7 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
+from hub.agents.viewer import Viewer
 from hub.domain.views import TaskView
+from hub.store.database import Tx
+from hub.store.idempotency import once, record_answer
 from hub.timeline import tasks
 from hub.timeline.tasks import Wish
 from hub.web.api import DEFAULT_LIMIT, Access, Context, Limit, endpoint, read_cursor, write_cursor
@@ -39,15 +42,23 @@ async def list_tasks(
     return Page(items=items, next_cursor=write_cursor(last.ended_at or last.due_at, last.id))
 
 
-@endpoint("POST", "/tasks", access=Access.AGENT, status=201, summary="Make a task")
+def _create(tx: Tx, viewer: Viewer, body: NewTask, key: str | None, request_hash: str) -> TaskView:
+    earlier = once(tx, viewer.user_id, key, request_hash)
+    if earlier is not None:
+        return tasks.access_task(tx, viewer, earlier)
+    task = tasks.create_task(
+        tx, viewer, _wish(body), customer_id=body.customer_id, conversation_id=body.conversation_id
+    )
+    record_answer(tx, viewer.user_id, key, task.id)
+    return task
+
+
+@endpoint("POST", "/tasks", access=Access.AGENT, status=201, summary="Make a task", idempotent=True)
 async def create_task(context: Context, body: NewTask) -> TaskView:
-    """Whoever is given it is told, and sees the conversation it belongs to."""
+    """Whoever is given it is told, and sees the conversation it belongs to. With an Idempotency-Key a repeated request is the
+    same task."""
     return await context.hub.database.transaction(
-        tasks.create_task,
-        context.viewer,
-        _wish(body),
-        customer_id=body.customer_id,
-        conversation_id=body.conversation_id,
+        _create, context.viewer, body, context.idempotency_key, context.request_hash
     )
 
 

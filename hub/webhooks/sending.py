@@ -95,6 +95,7 @@ class WebhookSender:
         self._public_url = public_url
         self._may_be_private = may_be_private
         self._in_flight: dict[asyncio.Task[None], int] = {}
+        self._mails: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
         try:
@@ -106,8 +107,8 @@ class WebhookSender:
                     await asyncio.sleep(_RETRY_S)
         finally:
             # Attempts that run are let finish: an answer not recorded is a delivery sent twice.
-            if self._in_flight:
-                await asyncio.wait(self._in_flight.keys(), timeout=_STOP_S)
+            if self._in_flight or self._mails:
+                await asyncio.wait({*self._in_flight, *self._mails}, timeout=_STOP_S)
 
     async def step(self) -> None:
         """Begins to send what is due; whatever is recorded wakes the loop again."""
@@ -117,12 +118,15 @@ class WebhookSender:
             self._in_flight[task] = claimed.id
             task.add_done_callback(self._in_flight.pop)
         for told in await self._database.transaction(_claim_mails):
-            await self._mail(told)
+            # Beside the loop: a mail server that keeps silent must not hold up those who are told something.
+            mail = asyncio.create_task(self._mail(told), name=f"webhook mail {told.endpoint_id}")
+            self._mails.add(mail)
+            mail.add_done_callback(self._mails.discard)
 
     async def settle(self) -> None:
         """Waits for everything that is under way."""
-        while self._in_flight:
-            await asyncio.wait(self._in_flight.keys())
+        while under_way := {*self._in_flight, *self._mails}:
+            await asyncio.wait(under_way)
 
     async def _wait_s(self) -> float:
         due = await self._database.read(deliveries.next_due)
@@ -192,6 +196,14 @@ class WebhookSender:
     # --- that one was switched off --------------------------------------------------------------------------------------
 
     async def _mail(self, told: SwitchedOff) -> None:
+        try:
+            await self._write_to_all(told)
+        except DatabaseAway:
+            pass  # it is due again in an hour
+        except Exception:
+            log.exception("webhook.mail_broken", extra={"endpoint": told.endpoint_id})
+
+    async def _write_to_all(self, told: SwitchedOff) -> None:
         """To every administrator, if the organisation has a mail account; again later for those it did not reach."""
         channel_id = await self._database.read(find_mail_channel)
         failed = False

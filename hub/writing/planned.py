@@ -14,7 +14,7 @@ outbox.
 A planned message stops by itself when the customer has written since, or somebody has resolved the conversation: what was
 right to say then may be wrong now. `despite` says that it goes all the same; into a resolved conversation without opening
 it, for the customer's answer will. What is held has been sent as far as its author is concerned: it is stopped by what would
-refuse any message, and by nothing else.
+refuse any message, and by nothing else but a day in which the hub was off, as what waits in the outbox is.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from hub.store import tables
 from hub.store.database import Database, Tx
 from hub.store.idempotency import once, record_answer
 from hub.store.stream import Wakes
-from hub.timeline import conversations
+from hub.timeline import conversations, tasks
 from hub.timeline.mails import MailWish
 from hub.writing import drafts, posting, uploads
 from hub.writing.drafts import Ending, Words
@@ -248,8 +248,9 @@ def cancel(
     tx: Tx, viewer: Viewer, planned_id: int, *, gives_back: bool, writer: str
 ) -> tuple[PlannedView, DraftView | None]:
     """Takes it back; `gives_back`: its words are the viewer's draft then, files of a colleague's as copies. Conflict
-    `planned_sent` if it has gone."""
-    row, view = _access(tx, viewer, planned_id)
+    `planned_sent` if it has gone. Its author may, also of a conversation that they see no more: it would go out in their
+    name."""
+    row, view = _access(tx, viewer, planned_id, or_own=True)
     _check_standing(row, None)
     planned = _move(tx, row, PlannedState.CANCELLED, reason=None, detail=None)
     draft = None
@@ -259,7 +260,7 @@ def cancel(
             copies = uploads.copy(tx, uploads.load_unsent(tx, row.author_id, words.attachment_ids), viewer.user_id)
             words = replace(words, text=uploads.renamed_in(row.text, copies), attachment_ids=tuple(copies.values()))
         draft = drafts.give_back(tx, viewer.user_id, view.id, words, writer=writer)
-    if row.author_id != viewer.user_id and not row.is_held:
+    if row.author_id != viewer.user_id:
         _raise(tx, row, view, TAKEN, {"by": viewer.name})
     return planned, draft
 
@@ -310,9 +311,9 @@ def send_now(tx: Tx, viewer: Viewer, planned_id: int) -> PlannedView:
     """Posts it, in its author's name; what has gone stays as it is. Whoever does holds what nobody held, and opens what was
     resolved. Conflict with the reason as its code if nothing may be sent."""
     found = tx.first(select(_p.conversation_id).where(_p.id == planned_id))
-    if found is not None and conversations.load_conversation(tx, found.conversation_id).assignee_id is None:
-        tx.lock_routing()
     before = None if found is None else conversations.load_conversation(tx, found.conversation_id)
+    if before is not None and before.assignee_id is None:
+        tx.lock_routing()
     row, view = _access(tx, viewer, planned_id)
     if before is not None and before.assignee_id is not None and view.assignee_id is None:
         raise Conflict("this conversation was let go a moment ago; send it again", code="assignment_changed")
@@ -382,12 +383,11 @@ def _refusal(tx: Tx, row: Row[Any], view: ConversationView) -> tuple[str, str | 
     point = tables.contact_point.c
     if tx.scalar(select(point.opted_out_at).where(point.id == view.contact_point_id)) is not None:
         return "opted_out", None
-    if not row.is_held:
-        if tx.now - row.send_at > TOO_LATE:
-            return "too_late", None
-        overtaken = _overtaken_by(tx, row, view)
-        if overtaken is not None:
-            return overtaken, None
+    if tx.now - row.send_at > TOO_LATE:
+        return "too_late", None
+    overtaken = _overtaken_by(tx, row, view)
+    if overtaken is not None:
+        return overtaken, None
     if len(uploads.load_unsent(tx, row.author_id, row.attachment_ids)) < len(row.attachment_ids):
         return "file_gone", None
     if view.channel_kind is ChannelKind.EMAIL:
@@ -474,16 +474,16 @@ def _lock(tx: Tx, planned_id: int) -> Row[Any] | None:
     return tx.first(query.with_for_update() if tx.is_postgresql else query)
 
 
-def _access(tx: Tx, viewer: Viewer, planned_id: int) -> tuple[Row[Any], ConversationView]:
-    """Conversation and row, locked; NotFound for whoever may not see the conversation."""
+def _access(tx: Tx, viewer: Viewer, planned_id: int, *, or_own: bool = False) -> tuple[Row[Any], ConversationView]:
+    """Conversation and row, locked; NotFound for whoever may not see the conversation. `or_own`: its author may all the
+    same."""
     absent = NotFound("there is no such planned message")
-    conversation_id = tx.scalar(select(_p.conversation_id).where(_p.id == planned_id))
-    if conversation_id is None:
+    found = tx.first(select(_p.conversation_id, _p.author_id).where(_p.id == planned_id))
+    if found is None:
         raise absent
-    try:
-        view = conversations.access_conversation(tx, viewer, conversation_id, lock=True)
-    except NotFound:
-        raise absent from None
+    view = conversations.lock_conversation(tx, found.conversation_id)
+    if not conversations.may_see(viewer, view) and not (or_own and found.author_id == viewer.user_id):
+        raise absent
     row = _lock(tx, planned_id)
     if row is None:
         raise absent
@@ -518,11 +518,11 @@ def _stop(tx: Tx, row: Row[Any], view: ConversationView, reason: str, detail: st
 
 
 def _raise(tx: Tx, row: Row[Any], view: ConversationView, reason: str, data: dict[str, str | int | None]) -> None:
-    """Tells its author; if they work here no more, whoever holds the conversation."""
+    """Tells its author; if they work here no more, whoever holds the conversation; if nobody does, supervisors."""
     told = row.author_id if _load_author(tx, row.author_id) is not None else view.assignee_id
-    if told is not None:
-        about = {"planned_id": row.id, "customer": view.customer_name}
-        alerts.raise_alert(tx, [told], level="notify", reason=reason, conversation_id=view.id, data=about | data)
+    people = [told] if told is not None else tasks.find_heads(tx, view.queue_id)
+    about = {"planned_id": row.id, "customer": view.customer_name}
+    alerts.raise_alert(tx, people, level="notify", reason=reason, conversation_id=view.id, data=about | data)
 
 
 def _tell(tx: Tx, planned_id: int) -> PlannedView:
@@ -545,8 +545,9 @@ def load_standing(tx: Tx, conversation_ids: Collection[int]) -> list[PlannedView
 
 
 def load_of_author(tx: Tx, user_id: int) -> list[PlannedView]:
-    """All that somebody has planned and that has not gone out."""
-    return load_all(tx, (_p.author_id == user_id, ~_p.is_held, _p.state.in_(_STANDING)))
+    """All that somebody has planned and that has not gone out; also what was held, if it was stopped."""
+    is_listed = ~_p.is_held | (_p.state == PlannedState.STOPPED.value)
+    return load_all(tx, (_p.author_id == user_id, is_listed, _p.state.in_(_STANDING)))
 
 
 def load_all(tx: Tx, conditions: tuple[Any, ...]) -> list[PlannedView]:

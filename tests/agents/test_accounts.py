@@ -11,7 +11,7 @@ from hub.agents import accounts, alerts
 from hub.agents.accounts import Throttle, wait_s
 from hub.agents.viewer import find_viewer_by_session
 from hub.domain.values import Role
-from hub.errors import Conflict, TooMany
+from hub.errors import Conflict, TooMany, Unauthenticated
 from hub.store import tables
 from hub.store.database import Database, Tx
 from hub.store.vault import Vault
@@ -148,6 +148,24 @@ async def test_outdated_hash_is_replaced_at_sign_in(database: Database) -> None:
     first, _ = await database.transaction(_make_admins)
     await database.transaction(accounts.open_session, first, [], 3600, new_password_hash="better")
     assert await database.read(accounts.find_password_hash, first) == "better"
+
+
+async def test_a_password_that_was_changed_while_it_was_looked_at_opens_and_changes_nothing(
+    database: Database,
+) -> None:
+    first, _ = await database.transaction(_make_admins)
+    shown = await database.read(accounts.find_password_hash, first)
+    await database.transaction(accounts.begin_attempt, [THROTTLE])
+    await database.transaction(accounts.update_user, None, first, password_hash="of a link")
+    for late in (
+        database.transaction(accounts.open_session, first, [THROTTLE], 3600, shown_hash=shown),
+        database.transaction(accounts.update_user, None, first, password_hash="a thief's", shown_hash=shown),
+    ):
+        with pytest.raises(Unauthenticated):
+            await late
+    assert await database.read(accounts.find_password_hash, first) == "of a link"
+    assert await database.read(lambda tx: tx.scalar(select(func.count()).select_from(tables.session))) == 0
+    assert await database.read(lambda tx: tx.scalar(select(tables.sign_in_failure.c.count))) == 1, "it counts"
 
 
 async def test_version_of_a_user_rises_with_each_change(database: Database) -> None:

@@ -16,7 +16,8 @@ from hub.domain.views import Author
 from hub.errors import InvalidInput
 from hub.store import tables
 from hub.store.database import Database, Tx
-from hub.timeline import conversations, customers, search, search_index
+from hub.timeline import conversations, customers, saved_views, search, search_index
+from hub.timeline.saved_views import ConversationFilter
 from hub.timeline.search import Cursor, Filters, Found, HitKind, SearchHit
 from hub.timeline.search_index import begin_rebuild, index_step, load_progress, place_of, rebuild_index
 from tests.support.clock import FrozenClock
@@ -325,6 +326,12 @@ async def test_what_is_one_agents_business_is_found_by_them_and_supervisors(scen
     await scene.set(tables.entry, {"private_to": anna.user_id}, text="unfriendly score")
     found = [len(await find(scene, viewer, "unfriendly")) for viewer in (anna, bert, sue)]
     assert found == [1, 0, 1]
+
+    def count(tx: Tx, viewer: Viewer) -> int:
+        wanted = ConversationFilter(words="unfriendly")
+        return saved_views.create_view(tx, viewer, name="?", is_shared=False, filter_=wanted).count
+
+    assert [await scene.database.transaction(count, viewer) for viewer in (anna, bert, sue)] == [1, 0, 1]
 
 
 async def test_a_new_name_is_found_and_the_old_one_no_more(scene: Scene, sue: Viewer) -> None:

@@ -146,6 +146,18 @@ async def test_whoever_may_not_see_the_customer_tells_and_reads_nothing(house: H
     assert (by_number.status_code, by_number.json()["code"]) == (404, "no_such_customer")
 
 
+async def test_nobody_takes_away_what_was_told_of_a_customer_they_may_not_see(house: House, nare: Api) -> None:
+    await text_from(house, "+37491234567", "It is me", "SM1")
+    (ani,) = [each["id"] for each in (await nare.get("/customers")).json()["items"]]
+    await nare.post(f"/customers/{ani}/activities", ORDER)
+    stranger = house.api(await house.person("Vahe", queue_ids=()))
+    besik = await made(stranger)
+    taken = await stranger.post(f"/customers/{besik}/activities", {**ORDER, "text": "Nothing"})
+    assert (taken.status_code, taken.json()["code"]) == (409, "activity_taken"), taken.text
+    (kept,) = (await nare.get(f"/customers/{ani}/activities")).json()["items"]
+    assert (kept["text"], kept["version"]) == (ORDER["text"], 1)
+
+
 async def test_a_loop_that_went_wrong_is_slowed_down(nare: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(activities, "_throttle", Throttle(3, 60.0, "wait"))
     ani = await made(nare)

@@ -386,6 +386,12 @@ async def test_filters_leave_what_they_say(as_admin: Caller, hub: Hub, filters: 
     assert [act["action"] for act in await _acts(as_admin, f"&{filters}")][-1:] == left
 
 
+@pytest.mark.parametrize("number", ["9" * 30, "\u0664\u0662", "-1", "1.5"])
+async def test_a_number_that_no_recording_has_finds_nothing(as_admin: Caller, number: str) -> None:
+    answer = await as_admin.get("/audit", params={"subject": "recording", "subject_id": number})
+    assert (answer.status_code, answer.json()) == (200, {"items": [], "next_cursor": None})
+
+
 async def test_what_the_command_line_did_is_found_by_nobody(as_admin: Caller) -> None:
     assert {act["action"] for act in await _acts(as_admin, "&actor=0")} == {"queue.created", "user.created"}
 

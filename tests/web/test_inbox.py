@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import delete, insert
 
 from hub.agents import alerts
 from hub.app import Hub, _prune
@@ -185,6 +186,43 @@ async def test_tasks_are_listed_for_whom_they_concern(
     page = (await as_sue.get("/tasks?whose=any&limit=1")).json()
     assert [task["title"] for task in page["items"]] == ["Bert's"]
     assert (await as_sue.get(f"/tasks?whose=any&limit=1&cursor={page['next_cursor']}")).json()["items"] == []
+
+
+async def test_a_task_that_was_passed_on_is_not_told_by_the_inbox_of_who_may_not_see_it(
+    hub: Hub, people: People, call: Call, as_anna: Caller, clock: FrozenClock
+) -> None:
+    conversation_id = await converse(hub, people)
+    as_bert = await call(people.bert)
+    wish = {"title": "Call", "due_at": (clock() + timedelta(hours=1)).isoformat()}
+    given = {**wish, "conversation_id": conversation_id, "assignee_id": people.bert.id}
+    task = (await as_anna.post("/tasks", given)).json()
+    (item,) = (await as_bert.get("/alerts?show=tasks")).json()["items"]
+    assert item["task"]["id"] == task["id"]
+    taken = {**wish, "note": "Not for Bert", "assignee_id": people.anna.id}
+    assert (await as_anna.put(f"/tasks/{task['id']}", taken)).status_code == 200
+    (item,) = (await as_bert.get("/alerts?show=tasks")).json()["items"]
+    assert item["task"]["note"] == "Not for Bert", "he still sees the customer"
+    await as_bert.delete(f"/conversations/{conversation_id}/participants/{people.bert.id}")
+    assert (await as_bert.get(f"/tasks/{task['id']}")).status_code == 404
+    (item,) = (await as_bert.get("/alerts?show=tasks")).json()["items"]
+    assert (item["task"], item["alert"]["task_id"]) == (None, task["id"])
+
+
+async def test_a_task_or_a_customer_asked_for_twice_with_one_key_is_one(
+    hub: Hub, people: People, call: Call, as_anna: Caller, clock: FrozenClock
+) -> None:
+    conversation_id = await converse(hub, people)
+    due = (clock() + timedelta(hours=1)).isoformat()
+    task = {"title": "Call", "conversation_id": conversation_id, "due_at": due, "assignee_id": people.bert.id}
+    for path, body in (("/tasks", task), ("/customers", {"name": "Besik"})):
+        key = {"Idempotency-Key": "the-same"}
+        answers = await asyncio.gather(*(as_anna.post(path, body, headers=key) for _ in range(3)))
+        assert [answer.status_code for answer in answers] == [201] * 3, answers[0].text
+        assert len({answer.json()["id"] for answer in answers}) == 1
+        other = await as_anna.post(path, {**body, "note": "else"}, headers=key)
+        assert (other.status_code, other.json()["code"]) == (409, "idempotency_mismatch")
+        await hub.database.transaction(lambda tx: tx.execute(delete(tables.idempotency)))
+    assert len((await (await call(people.bert)).get("/alerts")).json()["items"]) == 1
 
 
 async def test_how_one_is_told_goes_with_the_person_and_two_windows_lose_nothing(as_anna: Caller) -> None:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
 
+from hub.agents import accounts
 from hub.app import Hub
 from hub.channels.channel import MessageArrival
 from hub.domain.values import ContactKind
+from hub.errors import Conflict
 from hub.store import tables
 from hub.store.database import Tx
+from hub.timeline import saved_views
 from hub.timeline.search_index import index_step
 from tests.support.clock import FrozenClock
 from tests.web.conftest import Call, Caller, People
@@ -212,3 +216,21 @@ async def test_a_shared_view_shows_each_what_they_may_see(
 async def test_a_view_that_asks_nonsense_is_refused(as_anna: Caller, filter_: dict[str, Any], field: str) -> None:
     answer = await as_anna.post("/views", {"name": "Nonsense", "filter": filter_})
     assert (answer.status_code, list(answer.json()["fields"])) == (422, [field])
+
+
+async def test_of_two_who_change_one_view_at_once_the_second_is_told(hub: Hub, people: People, as_anna: Caller) -> None:
+    made = (await as_anna.post("/views", {"name": "Mine", "filter": {}})).json()
+    anna = accounts.viewer_of(people.anna)
+
+    async def rename(name: str) -> str | None:
+        try:
+            view = await hub.database.transaction(
+                saved_views.update_view, anna, made["id"], expected_version=1, name=name
+            )
+        except Conflict:
+            return None
+        return view.name
+
+    (name,) = [name for name in await asyncio.gather(*map(rename, "abcdefgh")) if name is not None]
+    (kept,) = (await as_anna.get("/views")).json()["items"]
+    assert (kept["version"], kept["name"]) == (2, name)

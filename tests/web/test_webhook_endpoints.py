@@ -25,7 +25,7 @@ from hub.timeline import customers, outbox
 from hub.webhooks import deliveries
 from hub.webhooks.deliveries import BACK_OFF_S, BREAKER_LIMIT, TRIES
 from hub.webhooks.sending import WebhookSender
-from tests.channels.mailserver import running_mail_server
+from tests.channels.mailserver import Mishap, running_mail_server
 from tests.support.clock import FrozenClock
 from tests.support.scene import Scene
 from tests.support.webhook_receiver import WebhookReceiver, is_signed_with, running_receiver
@@ -374,6 +374,33 @@ async def test_an_endpoint_that_fails_for_days_is_switched_off_and_administrator
     await scene.say("on again")
     await send(hub)
     assert receiver.texts[tried:] == ["hello", "on again"]
+
+
+@on_sqlite
+async def test_a_mail_server_that_keeps_silent_holds_no_webhook_up(
+    hub: Hub, as_admin: Caller, people: People, scene: Scene, receiver: WebhookReceiver
+) -> None:
+    async with running_mail_server() as server, running_receiver() as gone:
+        await _add_mail_account(hub, people, server.port)
+        server.play("EHLO", Mishap.HANG)
+        gone.answers = [410]
+        await add(as_admin, gone)
+        await add(as_admin, receiver)
+        await scene.say("one")
+        await hub.database.transaction(deliveries.plan)
+        await hub.webhook_sender.step()
+        await receiver.until(1)
+        async with asyncio.timeout(10):
+            while not server.verbs:
+                await hub.webhook_sender.step()
+        await scene.say("two")
+        await hub.database.transaction(deliveries.plan)
+        async with asyncio.timeout(10):
+            await hub.webhook_sender.step()
+            await receiver.until(2)
+        assert (receiver.texts, server.received) == (["one", "two"], [])
+        server.drop_all()
+        await hub.webhook_sender.settle()
 
 
 async def _add_mail_account(hub: Hub, people: People, port: int) -> None:

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
+from datetime import timedelta
+from typing import Any
+
 import pytest
 
 from hub.agents.viewer import Viewer
@@ -9,7 +14,8 @@ from hub.app import _sweep_uploads
 from hub.errors import Conflict, NotFound
 from hub.routing import dispatcher
 from hub.store import tables
-from hub.writing import drafts
+from hub.store.database import Tx, open_database
+from hub.writing import drafts, planned, uploads
 from hub.writing.drafts import Ending, Words
 from tests.writing.conftest import Desk
 
@@ -206,3 +212,37 @@ async def test_what_is_given_back_stands_above_what_was_begun_since(desk: Desk) 
         drafts.give_back, desk.nare.user_id, desk.id, Words("At nine."), writer="page"
     )
     assert (back.text, back.note) == ("At nine.\n\nP.S.", "a note")
+
+
+async def test_a_file_that_goes_from_a_message_back_into_a_draft_is_needed_all_the_while(
+    desk: Desk, database_url: str
+) -> None:
+    """Whatever of it the sweeper has read already. (On SQLite it is alone.)"""
+    if not desk.database.is_postgresql:
+        return
+    file_id = await desk.upload()
+    view = await desk.plan(at=desk.clock.now + timedelta(days=1), attachment_ids=(file_id,))
+
+    def take_back() -> None:
+        async def act() -> None:
+            database = open_database(database_url, desk.clock)
+            await database.transaction(planned.cancel, desk.nare, view.id, gives_back=True, writer="")
+            await database.close()
+
+        thread = threading.Thread(target=lambda: asyncio.run(act()))
+        thread.start()
+        thread.join(20)
+
+    class Interrupted(Tx):
+        """The message is taken back when the first statement has been read."""
+
+        def rows(self, *args: Any, **more: Any) -> Any:
+            found = Tx.rows(self, *args, **more)
+            if not has_happened:
+                has_happened.append(True)
+                take_back()
+            return found
+
+    has_happened: list[bool] = []
+    needed = await desk.database.transaction(lambda tx: uploads.load_needed(Interrupted(tx.connection, tx.now)))
+    assert (has_happened, needed) == ([True], {file_id})

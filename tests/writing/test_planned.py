@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -258,6 +259,45 @@ async def test_a_colleague_takes_it_into_their_own_field_and_its_author_is_told(
     assert (back.user_id, back.text) == (desk.bert.user_id, "Good morning!")
     assert back.attachments[0].id != file_id
     assert await alerts(desk) == [("planned_taken", None)]
+
+
+async def test_what_is_held_is_taken_back_by_a_colleague_only_so_that_its_author_hears_of_it(desk: Desk) -> None:
+    view = await desk.plan(hold_s=30)
+    await desk.database.transaction(planned.cancel, desk.bert, view.id, gives_back=False, writer="")
+    assert await alerts(desk) == [("planned_taken", None)]
+
+
+async def test_whoever_sees_the_conversation_no_more_can_still_take_their_own_words_back(desk: Desk) -> None:
+    view = await desk.plan(at=tomorrow(desk))
+    await desk.database.transaction(dispatcher.release, desk.nare, desk.id)
+    moved = replace(desk.nare, queue_ids=frozenset())
+    for act in (
+        desk.database.transaction(planned.send_now, moved, view.id),
+        desk.database.transaction(planned.cancel, desk.stranger, view.id, gives_back=True, writer=""),
+    ):
+        with pytest.raises(NotFound):
+            await act
+    taken, back = await desk.database.transaction(planned.cancel, moved, view.id, gives_back=True, writer="page")
+    assert (taken.state.value, back and back.text) == ("cancelled", "Good morning!")
+
+
+async def test_of_what_nobody_is_there_to_see_to_supervisors_are_told(desk: Desk) -> None:
+    sue = await desk.scene.agent("Sue", role=Role.SUPERVISOR, queue_ids=set())
+    await desk.plan(at=tomorrow(desk))
+    await desk.database.transaction(dispatcher.release, desk.nare, desk.id)
+    await leave(desk)
+    desk.clock.advance(days=1)
+    await desk.look()
+    (alert,) = await desk.scene.rows(tables.alert, reason="planned_stopped")
+    assert (alert["user_id"], alert["data"]["why"]) == (sue.user_id, "author_gone")
+
+
+async def test_what_was_held_when_the_hub_went_off_for_days_waits_for_its_author(desk: Desk) -> None:
+    view = await desk.plan(hold_s=10)
+    await sleep(desk)
+    await desk.look()
+    assert (await desk.said(), await why(desk, view.id)) == ([], ("stopped", "too_late"))
+    assert [each.id for each in await desk.database.read(planned.load_of_author, desk.nare.user_id)] == [view.id]
 
 
 async def test_what_is_held_goes_before_what_comes_after_it(desk: Desk) -> None:

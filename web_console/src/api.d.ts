@@ -1360,7 +1360,8 @@ export interface paths {
         put?: never;
         /**
          * Add a customer
-         * @description 409 `contact_taken` names whoever has the number or mailbox already; then nobody is added.
+         * @description 409 `contact_taken` names whoever has the number or mailbox already; then nobody is added. With an Idempotency-Key a
+         *     repeated request is the same customer.
          */
         post: operations["create_customer"];
         delete?: never;
@@ -1525,252 +1526,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/customer-imports": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Imports of customers
-         * @description Newest first, whoever brought them.
-         */
-        get: operations["list_customer_imports"];
-        put?: never;
-        /**
-         * Upload a file of customers
-         * @description One part called `file`: CSV with headings; commas, semicolons or tabs; UTF-8, UTF-16 or Windows-1251. It is read
-         *     through and kept, and nobody is added yet: the answer says what its columns seem to be. 422 `unreadable_file` says where
-         *     it cannot be read.
-         */
-        post: operations["create_customer_import"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/customer-imports/targets": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * What a column can be
-         * @description Beside custom fields of customers, which are `field.` and their key.
-         */
-        get: operations["list_import_targets"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/customer-imports/{import_id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** An import of customers */
-        get: operations["get_customer_import"];
-        put?: never;
-        post?: never;
-        /**
-         * Forget an import and its file
-         * @description The customers it brought stay. 409 `import_state` while it runs.
-         */
-        delete: operations["remove_customer_import"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/customer-imports/{import_id}/mapping": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        /**
-         * Say what the columns are
-         * @description Before it runs; what a trial counted is void. 422 names what is wrong as `mapping.0` (the place in the list) or by the
-         *     option. 409 `version_conflict` if somebody changed it meanwhile, `import_state` once it runs.
-         */
-        put: operations["map_customer_import"];
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/customer-imports/{import_id}/trial": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Try an import
-         * @description Counts what a run would do and writes nobody. It goes on behind; `customer_import.moved` tells how far it is.
-         */
-        post: operations["try_customer_import"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/customer-imports/{import_id}/start": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Run an import, or go on with it
-         * @description It goes on behind, also without you.
-         */
-        post: operations["start_customer_import"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/customer-imports/{import_id}/pause": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Pause an import, or give up a trial
-         * @description What it has brought stays; it can go on from there.
-         */
-        post: operations["pause_customer_import"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/customer-imports/{import_id}/refused": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Lines that were refused
-         * @description In the order of the file, by the trial or the run, whichever was last.
-         */
-        get: operations["list_refused_lines"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/customer-imports/{import_id}/refused.csv": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Lines that were refused, as a file
-         * @description Each as it stood, with its number and its reason in front: to be put right and brought once more.
-         */
-        get: operations["download_refused_lines"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/customer-exports/columns": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * What can be exported of customers
-         * @description In the order of the file; custom fields are `field.` and their key.
-         */
-        get: operations["list_export_columns"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/customer-exports/count": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** How many customers an export would have */
-        get: operations["count_export"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/customer-exports/customers.csv": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Customers as a file
-         * @description Those you may see, the oldest first, by RFC 4180 in UTF-8. `bom`: begins with the mark by which spreadsheets know
-         *     UTF-8. Who took out how many, and which, stands in the audit log.
-         */
-        get: operations["export_customers"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/v1/customers/{customer_id}/duplicates": {
         parameters: {
             query?: never;
@@ -1874,7 +1629,8 @@ export interface paths {
         /**
          * Tell what a customer did
          * @description Shown in the customer's timeline. Told again with the same `source` and `external_id` it is changed, so it may be sent
-         *     as often as you like. 429 after 600 in a minute.
+         *     as often as you like. 409 `activity_taken` if it was told of a customer whom you may not see; 429 after 600 in a
+         *     minute.
          */
         post: operations["tell_activity"];
         delete?: never;
@@ -4407,7 +4163,8 @@ export interface paths {
         put?: never;
         /**
          * Make a task
-         * @description Whoever is given it is told, and sees the conversation it belongs to.
+         * @description Whoever is given it is told, and sees the conversation it belongs to. With an Idempotency-Key a repeated request is the
+         *     same task.
          */
         post: operations["create_task"];
         delete?: never;
@@ -5654,38 +5411,6 @@ export interface components {
             kind: "customer.changed";
         };
         /**
-         * @description `columns`: its headings; `sample`: its first lines, cells cut short. `fault`: why it failed. `is_forgotten`: the file
-         *     is gone, the counts are what is left. `by_name` null: the command line.
-         */
-        CustomerImport: {
-            id: number;
-            progress: components["schemas"]["ImportProgressView"];
-            file_name: string;
-            size_bytes: number;
-            encoding: string;
-            delimiter: string;
-            columns: string[];
-            sample: string[][];
-            mapping: components["schemas"]["ImportColumn"][];
-            options: components["schemas"]["ImportOptions"];
-            fault: string | null;
-            is_forgotten: boolean;
-            by_name: string | null;
-            /** Format: date-time */
-            created_at: string;
-            started_at: string | null;
-            finished_at: string | null;
-        };
-        /** @description An import of customers went on, ended, or was told to. */
-        CustomerImportMoved: {
-            progress: components["schemas"]["ImportProgressView"];
-            /**
-             * @description discriminator enum property added by openapi-typescript
-             * @enum {string}
-             */
-            kind: "customer_import.moved";
-        };
-        /**
          * @description `tier`: 0 to 3, each worth ten minutes of waiting. `owner_id`: the colleague who looks after them. `country`: its
          *     two letters (ISO 3166-1); `time_zone`: an IANA name; `birthday`: 1990-05-17, or --05-17 without its year; `source`: how
          *     they came; each empty if it is not known. `fields`: key of a custom field → value.
@@ -5854,12 +5579,6 @@ export interface components {
             customer: components["schemas"]["CustomerView"];
             why: string;
         };
-        /**
-         * @description What becomes of a line whose customer is known: nothing, what is empty is filled in, or the line has the last word.
-         *     Tags and addresses are only ever added; a consent that was refused stays so.
-         * @enum {string}
-         */
-        Duplicates: "skip" | "fill" | "overwrite";
         EndTask: {
             /** @enum {string} */
             outcome: "done" | "dropped";
@@ -5997,13 +5716,6 @@ export interface components {
             filtered: components["schemas"]["WhyFiltered"][];
             insisted: string[];
             relaxed: string[];
-        };
-        ExportColumn: {
-            name: string;
-            heading: string;
-        };
-        ExportCount: {
-            count: number;
         };
         /** @enum {string} */
         FieldKind: "text" | "number" | "date" | "yes_no" | "choice" | "choices" | "link";
@@ -6425,66 +6137,11 @@ export interface components {
          * @enum {string}
          */
         How: "keyword" | "told" | "form" | "import" | "system";
-        HubEvent: components["schemas"]["EntryAdded"] | components["schemas"]["EntryChanged"] | components["schemas"]["ConversationChanged"] | components["schemas"]["ConversationHidden"] | components["schemas"]["CustomerChanged"] | components["schemas"]["CustomerImportMoved"] | components["schemas"]["CallChanged"] | components["schemas"]["OfferMade"] | components["schemas"]["OfferEnded"] | components["schemas"]["AgentChanged"] | components["schemas"]["QueueChanged"] | components["schemas"]["EstimateChanged"] | components["schemas"]["QueueLengthChanged"] | components["schemas"]["ChannelChanged"] | components["schemas"]["NumbersChanged"] | components["schemas"]["QueueNumbersChanged"] | components["schemas"]["TopicChanged"] | components["schemas"]["AlertChanged"] | components["schemas"]["SkillsChanged"] | components["schemas"]["AccessChanged"] | components["schemas"]["TeamChanged"] | components["schemas"]["TeamRemoved"] | components["schemas"]["TargetChanged"] | components["schemas"]["TargetRemoved"] | components["schemas"]["FigureDefaultsChanged"] | components["schemas"]["KpiAlertChanged"] | components["schemas"]["FiguresRemaking"] | components["schemas"]["ActivityChanged"] | components["schemas"]["CannedReplyChanged"] | components["schemas"]["AlertsSeen"] | components["schemas"]["TaskChanged"] | components["schemas"]["NoticeRulesChanged"] | components["schemas"]["CustomFieldChanged"] | components["schemas"]["CustomFieldRemoved"] | components["schemas"]["DraftBegun"] | components["schemas"]["DraftEnded"] | components["schemas"]["PlannedChanged"];
+        HubEvent: components["schemas"]["EntryAdded"] | components["schemas"]["EntryChanged"] | components["schemas"]["ConversationChanged"] | components["schemas"]["ConversationHidden"] | components["schemas"]["CustomerChanged"] | components["schemas"]["CallChanged"] | components["schemas"]["OfferMade"] | components["schemas"]["OfferEnded"] | components["schemas"]["AgentChanged"] | components["schemas"]["QueueChanged"] | components["schemas"]["EstimateChanged"] | components["schemas"]["QueueLengthChanged"] | components["schemas"]["ChannelChanged"] | components["schemas"]["NumbersChanged"] | components["schemas"]["QueueNumbersChanged"] | components["schemas"]["TopicChanged"] | components["schemas"]["AlertChanged"] | components["schemas"]["SkillsChanged"] | components["schemas"]["AccessChanged"] | components["schemas"]["TeamChanged"] | components["schemas"]["TeamRemoved"] | components["schemas"]["TargetChanged"] | components["schemas"]["TargetRemoved"] | components["schemas"]["FigureDefaultsChanged"] | components["schemas"]["KpiAlertChanged"] | components["schemas"]["FiguresRemaking"] | components["schemas"]["ActivityChanged"] | components["schemas"]["CannedReplyChanged"] | components["schemas"]["AlertsSeen"] | components["schemas"]["TaskChanged"] | components["schemas"]["NoticeRulesChanged"] | components["schemas"]["CustomFieldChanged"] | components["schemas"]["CustomFieldRemoved"] | components["schemas"]["DraftBegun"] | components["schemas"]["DraftEnded"] | components["schemas"]["PlannedChanged"];
         /** @description `skipped`: names of events that are no whole days, or recur in a way that is not guessed at. */
         IcalDays: {
             days: components["schemas"]["SpecialDayView"][];
             skipped: string[];
-        };
-        ImportColumn: {
-            column: number;
-            target: string;
-            label: string;
-        };
-        /**
-         * @description Column `column` (from 0) is `target` (GET /customer-imports/targets, or `field.KEY`); an address from there is called
-         *     `label`.
-         */
-        ImportColumnIn: {
-            column: number;
-            target: string;
-            /** @default  */
-            label: string;
-        };
-        ImportOptions: {
-            duplicates: components["schemas"]["Duplicates"];
-            day_first: boolean;
-            region: string;
-            system: string;
-            tags: string[];
-        };
-        /**
-         * @description `duplicates`: what becomes of a line whose customer is known: `skip` it, `fill` in what is empty, or `overwrite`.
-         *     `day_first`: 03/04/1990 is in April. `region`: two letters of the country by whose rules phone numbers without + are read;
-         *     empty: as the channels say. `system`: whose ids `external_id` holds. `tags`: given to all.
-         */
-        ImportOptionsIn: {
-            /** @default skip */
-            duplicates: components["schemas"]["Duplicates"];
-            /** @default true */
-            day_first: boolean;
-            /** @default  */
-            region: string;
-            /** @default import */
-            system: string;
-            /** @default [] */
-            tags: string[];
-        };
-        /**
-         * @description How far an import of customers is. `new`: its columns are to be named. `trying` counts what `running` would do; both
-         *     are through with `done` of `total` lines: customers that are new, changed or stay as they are, and lines refused.
-         */
-        ImportProgressView: {
-            id: number;
-            /** @enum {string} */
-            state: "new" | "trying" | "tried" | "running" | "paused" | "done" | "failed";
-            total: number;
-            done: number;
-            made: number;
-            changed: number;
-            same: number;
-            refused: number;
-            version: number;
         };
         /** @description Lines of agent (e-mail address), day, starts, ends, activity, below a line with these words. */
         ImportShifts: {
@@ -6801,11 +6458,6 @@ export interface components {
             address: string;
             /** @default  */
             name: string;
-        };
-        MapImport: {
-            mapping: components["schemas"]["ImportColumnIn"][];
-            options: components["schemas"]["ImportOptionsIn"];
-            expected_version: number;
         };
         /**
          * @description `source`: the kind of fact it is computed from, or what it is read of; `day_by`: which instant of the fact says to
@@ -7817,12 +7469,6 @@ export interface components {
             next_cursor: string | null;
         };
         /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
-        Page_CustomerImport_: {
-            items: components["schemas"]["CustomerImport"][];
-            /** @default null */
-            next_cursor: string | null;
-        };
-        /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
         Page_CustomerView_: {
             items: components["schemas"]["CustomerView"][];
             /** @default null */
@@ -7831,12 +7477,6 @@ export interface components {
         /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
         Page_DuplicateView_: {
             items: components["schemas"]["DuplicateView"][];
-            /** @default null */
-            next_cursor: string | null;
-        };
-        /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
-        Page_ExportColumn_: {
-            items: components["schemas"]["ExportColumn"][];
             /** @default null */
             next_cursor: string | null;
         };
@@ -7909,12 +7549,6 @@ export interface components {
         /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
         Page_QueueView_: {
             items: components["schemas"]["QueueView"][];
-            /** @default null */
-            next_cursor: string | null;
-        };
-        /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
-        Page_RefusedImportLine_: {
-            items: components["schemas"]["RefusedImportLine"][];
             /** @default null */
             next_cursor: string | null;
         };
@@ -8008,12 +7642,6 @@ export interface components {
             /** @default null */
             next_cursor: string | null;
         };
-        /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
-        Page_str_: {
-            items: string[];
-            /** @default null */
-            next_cursor: string | null;
-        };
         /** @description Put aside until this instant, 90 days ahead at most. */
         Park: {
             /** Format: date-time */
@@ -8021,11 +7649,6 @@ export interface components {
         };
         /** @enum {string} */
         Party: "customer" | "agent" | "consulted" | "outside" | "supervisor";
-        /**
-         * @description One thing that somebody may do. The values are stored and part of the API: never renamed, never used again.
-         * @enum {string}
-         */
-        Permission: "conversations.take_part" | "conversations.merge" | "conversations.bulk" | "customers.change" | "customers.merge" | "customers.export" | "customers.import" | "canned.share" | "views.share" | "calls.listen" | "recordings.delete" | "board.act" | "reports.read" | "reports.schedule" | "people.plan" | "users.manage" | "roles.manage" | "teams.manage" | "channels.manage" | "routing.manage" | "targets.manage" | "settings.manage" | "keys.manage" | "webhooks.manage" | "audit.read";
         /**
          * @description Where waiting work stands: its place in the queue (1 is next) and the estimated wait from now on; null where it does
          *     not stand in line or nothing can be said. `opens_at`: the queue is closed until then.
@@ -8387,14 +8010,6 @@ export interface components {
             /** Format: date-time */
             started_at: string;
             url: string;
-        };
-        /** @description `line`: its row in a spreadsheet, the headings are row 1. `faults`: heading → what is wrong. */
-        RefusedImportLine: {
-            line: number;
-            faults: {
-                [key: string]: string;
-            };
-            cells: string[];
         };
         /** @description Figures are being made anew, all of them: those of days before `made_to` (ISO, the organisation's) are made already. */
         RemakingView: {
@@ -9067,7 +8682,6 @@ export interface components {
         };
         Session: {
             user: components["schemas"]["UserView"];
-            permissions: components["schemas"]["Permission"][];
             csrf_token: string;
             /** @default null */
             expires_at: string | null;
@@ -9163,9 +8777,14 @@ export interface components {
                 [key: string]: number;
             };
         };
-        /** @description Replaces all tags. */
+        /**
+         * @description Replaces all tags. With `seen`, those that the screen showed, only what differs from it is done: two who tag at once
+         *     both find their tags.
+         */
         SetTags: {
             tags: string[];
+            /** @default null */
+            seen: string[] | null;
         };
         /**
          * @description What a conversation is about; null: nothing in particular. `direct`: also work that somebody holds is passed on to
@@ -9266,7 +8885,6 @@ export interface components {
             /** Format: date-time */
             at: string;
             user: components["schemas"]["UserView"];
-            permissions: components["schemas"]["Permission"][];
             organisation: components["schemas"]["Organisation"];
             agents: components["schemas"]["AgentView"][];
             queues: components["schemas"]["QueueView"][];
@@ -13024,7 +12642,10 @@ export interface operations {
     create_customer: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same key with the same body is carried out once. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -13377,454 +12998,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["TimelinePage"];
-                };
-            };
-            /** @description It failed; `code` says why */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    list_customer_imports: {
-        parameters: {
-            query?: {
-                limit?: number;
-                cursor?: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The answer */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Page_CustomerImport_"];
-                };
-            };
-            /** @description It failed; `code` says why */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    create_customer_import: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "multipart/form-data": {
-                    /** Format: binary */
-                    file: string;
-                };
-            };
-        };
-        responses: {
-            /** @description The answer */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["CustomerImport"];
-                };
-            };
-            /** @description It failed; `code` says why */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    list_import_targets: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The answer */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Page_str_"];
-                };
-            };
-            /** @description It failed; `code` says why */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    get_customer_import: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                import_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The answer */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["CustomerImport"];
-                };
-            };
-            /** @description It failed; `code` says why */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    remove_customer_import: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                import_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description It failed; `code` says why */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    map_customer_import: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                import_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["MapImport"];
-            };
-        };
-        responses: {
-            /** @description The answer */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["CustomerImport"];
-                };
-            };
-            /** @description It failed; `code` says why */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    try_customer_import: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                import_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The answer */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["CustomerImport"];
-                };
-            };
-            /** @description It failed; `code` says why */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    start_customer_import: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                import_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The answer */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["CustomerImport"];
-                };
-            };
-            /** @description It failed; `code` says why */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    pause_customer_import: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                import_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The answer */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["CustomerImport"];
-                };
-            };
-            /** @description It failed; `code` says why */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    list_refused_lines: {
-        parameters: {
-            query?: {
-                limit?: number;
-                cursor?: string;
-            };
-            header?: never;
-            path: {
-                import_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The answer */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Page_RefusedImportLine_"];
-                };
-            };
-            /** @description It failed; `code` says why */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    download_refused_lines: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                import_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The answer */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/csv": string;
-                };
-            };
-            /** @description It failed; `code` says why */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    list_export_columns: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The answer */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Page_ExportColumn_"];
-                };
-            };
-            /** @description It failed; `code` says why */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    count_export: {
-        parameters: {
-            query?: {
-                q?: string;
-                tag?: string;
-                view?: number;
-                columns?: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The answer */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ExportCount"];
-                };
-            };
-            /** @description It failed; `code` says why */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    export_customers: {
-        parameters: {
-            query?: {
-                q?: string;
-                tag?: string;
-                view?: number;
-                columns?: string;
-                bom?: boolean;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The answer */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/csv": string;
                 };
             };
             /** @description It failed; `code` says why */
@@ -19368,7 +18541,10 @@ export interface operations {
     create_task: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same key with the same body is carried out once. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };

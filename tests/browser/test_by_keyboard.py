@@ -104,12 +104,26 @@ def test_an_agent_takes_answers_files_and_ends_a_conversation(demo: HubProcess, 
     typist.go(page.get_by_test_id("reopen"), "Shift+Tab")
     keys.press("Enter")
     expect(page.get_by_test_id("resolve")).to_be_visible()
+    # Who has forgotten the key of a thing finds it by its name, and the focus is where it leads.
+    typist.choose("Note")
+    expect(page.get_by_test_id("composer-text")).to_be_focused()
+    keys.type("They will come by.")
+    keys.press("Enter")
+    expect(page.get_by_test_id("timeline")).to_contain_text("They will come by.")
+    keys.press("Escape")
     keys.press("e")
     expect(page.get_by_test_id("reopen")).to_be_visible()
     keys.press("?")
     expect(page.get_by_role("dialog")).to_be_visible()
     keys.press("Escape")
     expect(page.get_by_role("dialog")).to_have_count(0)
+
+    # What none of the lists has is looked for everywhere.
+    keys.press("/")
+    keys.type("samovars of Gyumri")
+    expect(page.get_by_test_id("search-everything")).to_be_visible()
+    keys.press("Enter")
+    expect(page.get_by_test_id("search-words")).to_have_value("samovars of Gyumri")
 
 
 def test_a_supervisor_looks_at_the_board_and_changes_an_agents_state(demo: HubProcess, new_page: NewPage) -> None:

@@ -1360,8 +1360,7 @@ export interface paths {
         put?: never;
         /**
          * Add a customer
-         * @description 409 `contact_taken` names whoever has the number or mailbox already; then nobody is added. With an Idempotency-Key a
-         *     repeated request is the same customer.
+         * @description 409 `contact_taken` names whoever has the number or mailbox already; then nobody is added.
          */
         post: operations["create_customer"];
         delete?: never;
@@ -1629,8 +1628,7 @@ export interface paths {
         /**
          * Tell what a customer did
          * @description Shown in the customer's timeline. Told again with the same `source` and `external_id` it is changed, so it may be sent
-         *     as often as you like. 409 `activity_taken` if it was told of a customer whom you may not see; 429 after 600 in a
-         *     minute.
+         *     as often as you like. 429 after 600 in a minute.
          */
         post: operations["tell_activity"];
         delete?: never;
@@ -2240,6 +2238,54 @@ export interface paths {
          */
         post: operations["check_channel"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/channels/{channel_id}/widget": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How a chat's window is set up
+         * @description 404 if there is no such chat.
+         */
+        get: operations["get_chat_widget"];
+        /**
+         * Change a chat's window
+         * @description Takes effect with each visitor's next visit. 409 `version_conflict` if somebody changed the channel meanwhile.
+         */
+        put: operations["save_chat_widget"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/channels/{channel_id}/identity-secret": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make a new identity secret
+         * @description The answer is the only place where it is ever shown. The one before ends at once, and with it whoever came in by it.
+         */
+        post: operations["roll_identity_secret"];
+        /**
+         * Remove the identity secret
+         * @description Nobody is known by the page's signed word any more.
+         */
+        delete: operations["remove_identity_secret"];
         options?: never;
         head?: never;
         patch?: never;
@@ -4163,8 +4209,7 @@ export interface paths {
         put?: never;
         /**
          * Make a task
-         * @description Whoever is given it is told, and sees the conversation it belongs to. With an Idempotency-Key a repeated request is the
-         *     same task.
+         * @description Whoever is given it is told, and sees the conversation it belongs to.
          */
         post: operations["create_task"];
         delete?: never;
@@ -5093,6 +5138,27 @@ export interface components {
             voice: components["schemas"]["VoiceView"] | null;
             /** @default null */
             flow_id: number | null;
+        };
+        /** @description A chat's window as it is set up. `embed`: the line that puts it into a web page. */
+        ChatWidget: {
+            channel_id: string;
+            name: string;
+            title: string;
+            greeting: string;
+            colour: string;
+            /** @enum {string} */
+            position: "right" | "left";
+            /** @enum {string} */
+            scheme: "auto" | "light" | "dark";
+            launcher: string;
+            form_enabled: boolean;
+            intro: string;
+            fields: components["schemas"]["WidgetFieldView"][];
+            offline: components["schemas"]["WidgetOfflineView"];
+            allowed_origins: string[];
+            has_identity_secret: boolean;
+            embed: string;
+            version: number;
         };
         CheckFlow: {
             /**
@@ -6088,7 +6154,7 @@ export interface components {
          * @description What an EVENT entry tells; the console has the sentence for each in every language.
          * @enum {string}
          */
-        Happening: "offered" | "accepted" | "declined" | "missed" | "claimed" | "transferred" | "released" | "resolved" | "reopened" | "opted_out" | "opted_in" | "linked" | "queued" | "prioritised" | "pinned" | "placed" | "callback" | "parked" | "unparked" | "setup_failed" | "bounced" | "complained" | "call" | "topic" | "tagged" | "escalated" | "survey" | "scored" | "task_made" | "task_done" | "task_dropped";
+        Happening: "offered" | "accepted" | "declined" | "missed" | "claimed" | "transferred" | "released" | "resolved" | "reopened" | "opted_out" | "opted_in" | "linked" | "queued" | "prioritised" | "pinned" | "placed" | "callback" | "parked" | "unparked" | "setup_failed" | "bounced" | "complained" | "call" | "topic" | "tagged" | "escalated" | "survey" | "scored" | "task_made" | "task_done" | "task_dropped" | "form";
         /** @description `phrase`: it is one of the hub's own sentences. */
         HeardPrompt: {
             text: string;
@@ -6142,6 +6208,10 @@ export interface components {
         IcalDays: {
             days: components["schemas"]["SpecialDayView"][];
             skipped: string[];
+        };
+        /** @description The secret by which the shop's own server signs who is signed in, shown here and never again. */
+        IdentitySecret: {
+            secret: string;
         };
         /** @description Lines of agent (e-mail address), day, starts, ends, activity, below a line with these words. */
         ImportShifts: {
@@ -8465,6 +8535,46 @@ export interface components {
             expected_version: number | null;
         };
         /**
+         * @description A chat's window whole. Texts that are empty are the widget's own, in the visitor's language. `expected_version`: of the
+         *     channel, as it was seen.
+         */
+        SaveChatWidget: {
+            /** @default  */
+            title: string;
+            /** @default  */
+            greeting: string;
+            /** @default  */
+            colour: string;
+            /**
+             * @default right
+             * @enum {string}
+             */
+            position: "right" | "left";
+            /**
+             * @default auto
+             * @enum {string}
+             */
+            scheme: "auto" | "light" | "dark";
+            /** @default  */
+            launcher: string;
+            /** @default false */
+            form_enabled: boolean;
+            /** @default  */
+            intro: string;
+            /** @default [] */
+            fields: components["schemas"]["WidgetField"][];
+            /**
+             * @default {
+             *       "enabled": false,
+             *       "channel_id": "",
+             *       "when": "away",
+             *       "text": ""
+             *     }
+             */
+            offline: components["schemas"]["WidgetOffline"];
+            expected_version: number;
+        };
+        /**
          * @description All of it: `text` and `attachment_ids` of the answer, `mail` where its head was changed, `note`. `expected_version` is
          *     the one the page knows, 0 for none.
          */
@@ -10000,6 +10110,50 @@ export interface components {
              */
             kind: "widen_skills";
             levels: number;
+        };
+        /** @description What a form asks. `options`: of a topic. */
+        WidgetField: {
+            /** @enum {string} */
+            name: "name" | "email" | "phone" | "topic" | "question";
+            /** @default false */
+            required: boolean;
+            /** @default  */
+            label: string;
+            /** @default [] */
+            options: string[];
+        };
+        /** @description What a form asks, as it is set up. */
+        WidgetFieldView: {
+            /** @enum {string} */
+            name: "name" | "email" | "phone" | "topic" | "question";
+            required: boolean;
+            label: string;
+            options: string[];
+        };
+        /**
+         * @description What happens when nobody is there. `channel_id`: the mail account that takes what is left. `when`: closed, outside the
+         *     queue's hours; away, then and whenever no agent of the queue is there.
+         */
+        WidgetOffline: {
+            /** @default false */
+            enabled: boolean;
+            /** @default  */
+            channel_id: string;
+            /**
+             * @default away
+             * @enum {string}
+             */
+            when: "closed" | "away";
+            /** @default  */
+            text: string;
+        };
+        /** @description What happens when nobody is there, as it is set up. */
+        WidgetOfflineView: {
+            enabled: boolean;
+            channel_id: string;
+            /** @enum {string} */
+            when: "closed" | "away";
+            text: string;
         };
         /**
          * @description WAITING: in a queue. WITH_AGENT: held, and the customer waits for an answer. PENDING_CUSTOMER: held, with nothing
@@ -12642,10 +12796,7 @@ export interface operations {
     create_customer: {
         parameters: {
             query?: never;
-            header?: {
-                /** @description The same key with the same body is carried out once. */
-                "Idempotency-Key"?: string;
-            };
+            header?: never;
             path?: never;
             cookie?: never;
         };
@@ -14537,6 +14688,132 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Page_CheckResult_"];
                 };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_chat_widget: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                channel_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChatWidget"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    save_chat_widget: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                channel_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SaveChatWidget"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChatWidget"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    roll_identity_secret: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                channel_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IdentitySecret"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    remove_identity_secret: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                channel_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description It failed; `code` says why */
             default: {
@@ -18541,10 +18818,7 @@ export interface operations {
     create_task: {
         parameters: {
             query?: never;
-            header?: {
-                /** @description The same key with the same body is carried out once. */
-                "Idempotency-Key"?: string;
-            };
+            header?: never;
             path?: never;
             cookie?: never;
         };

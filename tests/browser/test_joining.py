@@ -67,6 +67,12 @@ def test_one_matter_is_made_of_two_and_two_of_one(demo: HubProcess, new_page: Ne
         expect(page).to_have_url(f"{demo.url}/conversations/{into}")
         expect(page.get_by_test_id("conversation-subject")).to_have_text("Your order")
 
+        # Long after, it is taken back by the line that tells of it; and made once more, for what follows.
+        page.get_by_test_id("part-again").click()
+        expect(page.get_by_test_id("part-again")).to_have_count(0)
+        assert admin.post(f"/conversations/{into}/merges", json={"from_ids": [other]}).status_code == 201
+        expect(page.get_by_test_id("part-again")).to_have_count(1)
+
         # The message is another matter after all.
         expect(page.get_by_test_id("timeline")).to_contain_text("It will be blue.")
         page.keyboard.press("Shift+S")
@@ -79,7 +85,8 @@ def test_one_matter_is_made_of_two_and_two_of_one(demo: HubProcess, new_page: Ne
         bar.get_by_test_id("split-go").click()
         page.get_by_test_id("split-submit").click()
         expect(bar).to_have_count(0)
-        page.locator(".toast").get_by_role("button", name="Look at").click()
+        toast = page.locator(".toast").filter(has_text="of its own now")
+        toast.get_by_role("button", name="Look at").click()
         expect(page.get_by_test_id("conversation-subject")).to_have_text("The kettle")
         apart = admin.get("/conversations", params={"q": "The kettle"}).json()["items"][0]
         assert (apart["id"] not in (into, other), apart["status"]) == (True, "open")

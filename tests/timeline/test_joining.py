@@ -15,7 +15,7 @@ from sqlalchemy import select
 from hub.agents.viewer import Viewer
 from hub.channels.channel import Consent
 from hub.domain.values import AuthorKind, ContactKind, Happening
-from hub.domain.views import Author
+from hub.domain.views import Author, ConversationView
 from hub.errors import Conflict, Forbidden, HubError, InvalidInput
 from hub.kpi.facts import begin_rebuild
 from hub.kpi.figures import Query, load_figures
@@ -78,7 +78,7 @@ async def undo(scene: Scene, viewer: Viewer, merge_id: int) -> None:
     await scene.database.transaction(joining.undo, viewer, merge_id)
 
 
-async def view_of(scene: Scene, conversation_id: int) -> conversations.ConversationView:
+async def view_of(scene: Scene, conversation_id: int) -> ConversationView:
     return await scene.database.read(conversations.load_conversation, conversation_id)
 
 
@@ -178,6 +178,7 @@ async def test_what_comes_to_the_merged_one_comes_to_the_other(scene: Scene, age
     merge_id = await merge(scene, agent, into, other)
     outcome = await scene.say("Still there?", sender="ani", channel_id="second")
     assert outcome.conversation_id == into
+    assert outcome.entry_id is not None
     entry = await scene.database.read(conversations.load_entry, outcome.entry_id)
     assert (entry.channel_id, entry.origin_id) == ("second", other)
     assert (await scene.say("And here", sender="ani")).conversation_id == into

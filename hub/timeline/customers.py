@@ -406,8 +406,11 @@ def identify(tx: Tx, contact_point_id: int, *, name: str | None, claims: Sequenc
         owner = belongings.load_owner(tx, taken) if taken is not None else None
         if owner is not None and owner != customer_id and _is_anonymous(tx, customer_id):
             merge_id = join(tx, customer_id, owner)
-            called = tx.scalar(select(_cu.name).where(_cu.id == owner))
-            told: dict[str, audit.JSON] = {"name": called, "other_id": customer_id, "merge_id": merge_id}
+            told: dict[str, audit.JSON] = {
+                "name": name_for_audit(tx, owner),
+                "other_id": customer_id,
+                "merge_id": merge_id,
+            }
             audit.note(tx, None, "customer.merged", "customer", owner, told)
             customer_id = owner
     # Somebody else's card is not renamed by whoever says that it is theirs.
@@ -430,6 +433,13 @@ def is_unnamed(tx: Tx, customer_id: int) -> bool:
     name = tx.scalar(select(_cu.name).where(_cu.id == customer_id))
     points = tx.rows(select(_cp.kind, _cp.address).where(_cp.customer_id == customer_id))
     return any(name == default_name(ContactKind(point.kind), point.address) for point in points)
+
+
+def name_for_audit(tx: Tx, customer_id: int) -> str:
+    """What the audit log calls them: addresses of customers do not belong there, and who has no name is called by one."""
+    if is_unnamed(tx, customer_id):
+        return f"#{customer_id}"
+    return str(tx.scalar(select(_cu.name).where(_cu.id == customer_id)))
 
 
 def tell_new_name(tx: Tx, customer_id: int) -> None:

@@ -216,13 +216,13 @@ def merge(
         filled[name] = [plain(getattr(ours, name)), plain(values[name])]
     if values:
         tx.execute(update(tables.customer).where(_cu.id == view.id).values(**values))
-    merge_id = customers.join(tx, other.id, view.id, by_id=viewer.user_id, filled=filled)
     about: dict[str, audit.JSON] = {
-        "name": view.name,
+        "name": f"#{view.id}" if unnamed[view.id] else view.name,
         "other_id": other.id,
-        "other": other.name,
+        "other": customers.name_for_audit(tx, other.id),
         "fields": sorted(filled),
     }
+    merge_id = customers.join(tx, other.id, view.id, by_id=viewer.user_id, filled=filled)
     audit.note(tx, viewer, "customer.merged", "customer", view.id, {**about, "merge_id": merge_id})
     _tell_card(tx, view.id, values.keys())
     customers.emit_customer(tx, other.id)
@@ -306,7 +306,12 @@ def undo(tx: Tx, viewer: Viewer, merge_id: int) -> Undone:
         )
     offers.retell(tx, ids)
     parted = owners[row.from_id]
-    about: dict[str, audit.JSON] = {"name": into.name, "other_id": parted.id, "other": parted.name, "kept": list(kept)}
+    about: dict[str, audit.JSON] = {
+        "name": customers.name_for_audit(tx, into.id),
+        "other_id": parted.id,
+        "other": customers.name_for_audit(tx, parted.id),
+        "kept": list(kept),
+    }
     audit.note(tx, viewer, "customer.unmerged", "customer", into.id, {**about, "merge_id": merge_id})
     task_rows.retell_of(tx, row.from_id)
     return Undone(_tell_card(tx, row.into_id, values.keys()), customers.emit_customer(tx, row.from_id), kept)

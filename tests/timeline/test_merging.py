@@ -282,6 +282,14 @@ async def test_a_visitor_who_was_joined_by_mistake_is_parted(scene: Scene, agent
 # --- at once ------------------------------------------------------------------------------------------------------------
 
 
+async def test_the_audit_log_calls_nobody_by_their_address(scene: Scene, agent: Viewer) -> None:
+    ours, theirs = [await customer_of(scene, await scene.opened(sender=sender)) for sender in ("+37491", "+37492")]
+    done = await merge(scene, agent, ours, theirs)
+    await undo(scene, agent, done.id)
+    told = [(row["data"]["name"], row["data"]["other"]) for row in await scene.rows(tables.audit)]
+    assert told == [(f"#{ours}", f"#{theirs}")] * 2
+
+
 async def test_of_two_merges_of_one_customer_at_once_one_is_told(scene: Scene, agent: Viewer) -> None:
     a, b, c = [await customer_of(scene, await scene.opened(sender=sender)) for sender in ("a", "b", "c")]
     done = await asyncio.gather(

@@ -155,6 +155,96 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/conversations/{conversation_id}/merge-targets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What it could be merged into
+         * @description Other conversations of the same customer that you may see, the newest first, a hundred at most; `refused` says why one
+         *     is none: `merged`, `in_call`, `callback`, `customer_waits`, `live_target`, `resolved_target`.
+         */
+        get: operations["list_merge_targets"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/conversations/{conversation_id}/merges": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What has become a part of it
+         * @description Newest first; what was undone is not among them.
+         */
+        get: operations["list_conversation_merges"];
+        put?: never;
+        /**
+         * Make others a part of it
+         * @description It keeps its number, queue and holder; the lines of the others stand among its own, each with its `origin_id`. What
+         *     comes to the others from now on comes here. It can be undone. 409 `version_conflict`, or why not, as above.
+         */
+        post: operations["merge_conversations"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/conversation-merges/{merge_id}/undo": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Two conversations again
+         * @description What was the other's is its again, and what has come since by its address or its mails goes with it; what you have
+         *     written since stays. 409 `merged_on`: this one was itself merged since; `already_open`: the customer has a newer open
+         *     conversation on that channel.
+         */
+        post: operations["undo_conversation_merge"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/conversations/{conversation_id}/split": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make some of its messages another conversation
+         * @description Later answers to mails that went come to the new one. On other channels it begins resolved while the customer has an
+         *     open one there: 409 `unanswered` if they wait for an answer to one of these messages; `on_its_way` for one that has not
+         *     left yet. To take it back, merge the new one into the old.
+         */
+        post: operations["split_conversation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/conversations": {
         parameters: {
             query?: never;
@@ -1298,7 +1388,7 @@ export interface paths {
         get?: never;
         /**
          * Choose your state
-         * @description `available` is offered work; `away` may carry a reason.
+         * @description `available` is offered work, and needs the permission conversations.take_part; `away` may carry a reason.
          */
         put: operations["set_my_state"];
         post?: never;
@@ -1360,7 +1450,8 @@ export interface paths {
         put?: never;
         /**
          * Add a customer
-         * @description 409 `contact_taken` names whoever has the number or mailbox already; then nobody is added.
+         * @description 409 `contact_taken` names whoever has the number or mailbox already; then nobody is added. With an Idempotency-Key a
+         *     repeated request is the same customer.
          */
         post: operations["create_customer"];
         delete?: never;
@@ -1525,6 +1616,252 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/customer-imports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Imports of customers
+         * @description Newest first, whoever brought them.
+         */
+        get: operations["list_customer_imports"];
+        put?: never;
+        /**
+         * Upload a file of customers
+         * @description One part called `file`: CSV with headings; commas, semicolons or tabs; UTF-8, UTF-16 or Windows-1251. It is read
+         *     through and kept, and nobody is added yet: the answer says what its columns seem to be. 422 `unreadable_file` says where
+         *     it cannot be read.
+         */
+        post: operations["create_customer_import"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/customer-imports/targets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What a column can be
+         * @description Beside custom fields of customers, which are `field.` and their key.
+         */
+        get: operations["list_import_targets"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/customer-imports/{import_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** An import of customers */
+        get: operations["get_customer_import"];
+        put?: never;
+        post?: never;
+        /**
+         * Forget an import and its file
+         * @description The customers it brought stay. 409 `import_state` while it runs.
+         */
+        delete: operations["remove_customer_import"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/customer-imports/{import_id}/mapping": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Say what the columns are
+         * @description Before it runs; what a trial counted is void. 422 names what is wrong as `mapping.0` (the place in the list) or by the
+         *     option. 409 `version_conflict` if somebody changed it meanwhile, `import_state` once it runs.
+         */
+        put: operations["map_customer_import"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/customer-imports/{import_id}/trial": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Try an import
+         * @description Counts what a run would do and writes nobody. It goes on behind; `customer_import.moved` tells how far it is.
+         */
+        post: operations["try_customer_import"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/customer-imports/{import_id}/start": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Run an import, or go on with it
+         * @description It goes on behind, also without you.
+         */
+        post: operations["start_customer_import"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/customer-imports/{import_id}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Pause an import, or give up a trial
+         * @description What it has brought stays; it can go on from there.
+         */
+        post: operations["pause_customer_import"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/customer-imports/{import_id}/refused": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lines that were refused
+         * @description In the order of the file, by the trial or the run, whichever was last.
+         */
+        get: operations["list_refused_lines"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/customer-imports/{import_id}/refused.csv": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lines that were refused, as a file
+         * @description Each as it stood, with its number and its reason in front: to be put right and brought once more.
+         */
+        get: operations["download_refused_lines"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/customer-exports/columns": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What can be exported of customers
+         * @description In the order of the file; custom fields are `field.` and their key.
+         */
+        get: operations["list_export_columns"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/customer-exports/count": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How many customers an export would have */
+        get: operations["count_export"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/customer-exports/customers.csv": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Customers as a file
+         * @description Those you may see, the oldest first, by RFC 4180 in UTF-8. `bom`: begins with the mark by which spreadsheets know
+         *     UTF-8. Who took out how many, and which, stands in the audit log.
+         */
+        get: operations["export_customers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/customers/{customer_id}/duplicates": {
         parameters: {
             query?: never;
@@ -1628,7 +1965,8 @@ export interface paths {
         /**
          * Tell what a customer did
          * @description Shown in the customer's timeline. Told again with the same `source` and `external_id` it is changed, so it may be sent
-         *     as often as you like. 429 after 600 in a minute.
+         *     as often as you like. 409 `activity_taken` if it was told of a customer whom you may not see; 429 after 600 in a
+         *     minute.
          */
         post: operations["tell_activity"];
         delete?: never;
@@ -1795,7 +2133,7 @@ export interface paths {
         put?: never;
         /**
          * Create a user account
-         * @description 409 `email_taken` if somebody has this e-mail address.
+         * @description 409 `email_taken` if somebody has this e-mail address; 403 `beyond_you` for a role that holds more than you have.
          */
         post: operations["create_user"];
         delete?: never;
@@ -1821,9 +2159,60 @@ export interface paths {
         /**
          * Change a user account
          * @description `null` or absent leaves a thing as it is. Whoever is deactivated is signed out everywhere at once, and all their
-         *     work goes back to its queues. 409 `last_admin` if nobody would be left to administer the hub.
+         *     work goes back to its queues. 409 `last_admin` if nobody would be left to administer the hub; 403 `beyond_you` for who has
+         *     more than you, or would.
          */
         patch: operations["update_user"];
+        trace?: never;
+    };
+    "/api/v1/roles": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * All roles, and what they may do
+         * @description Those of one's own by name.
+         */
+        get: operations["list_roles"];
+        put?: never;
+        /**
+         * Make a role
+         * @description 409 `name_taken` if there is one of this name, in small or capital letters; 403 `beyond_you` if it holds what you have
+         *     not.
+         */
+        post: operations["create_role"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/roles/{role_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Change a role
+         * @description Its base stays. It holds at once for everybody who has it. 409 `version_conflict`, `name_taken`; 403 `beyond_you` if it
+         *     holds, or would, what you have not.
+         */
+        put: operations["replace_role"];
+        post?: never;
+        /**
+         * Remove a role
+         * @description 409 `in_use`, with how many, while people have it or are invited to it.
+         */
+        delete: operations["delete_role"];
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/v1/queues": {
@@ -2237,6 +2626,28 @@ export interface paths {
          *     `nothing_to_check` for other kinds of channel.
          */
         post: operations["check_channel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/channels/{channel_id}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send a test through a channel
+         * @description One message, past timelines and figures, by mail and text message; who tried it is in the audit log, without the
+         *     address. 409 `opted_out` for who asked for silence, `nothing_to_send` for other kinds of channel; 422 with `address` or
+         *     `text` where the provider refuses; 503 with its code where it is away. The channel's health is what was found.
+         */
+        post: operations["test_channel"];
         delete?: never;
         options?: never;
         head?: never;
@@ -3806,12 +4217,60 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /** The organisation, and how it writes mails */
+        get: operations["get_organisation"];
         /**
          * Change the organisation
-         * @description With another time zone days begin at other instants: figures are made anew.
+         * @description With another time zone days begin at other instants: figures are made anew. 409 `version_conflict` if it is not what
+         *     `expected` says any more.
          */
         put: operations["save_organisation"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/organisation/mail-account": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Choose the account that the hub's own mails leave from
+         * @description Invitations, new passwords, reports and alerts. While the chosen one cannot send, and with null, the hub takes one that
+         *     can. 422 for a channel that cannot send mail.
+         */
+        put: operations["set_mail_account"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/organisation/retention": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What is kept for how long
+         * @description At most what the environment says. Recordings of calls are kept as their queues say.
+         */
+        get: operations["get_retention"];
+        /**
+         * Say what is kept for how long
+         * @description Null: as the environment says. What is older is deleted within the hour, for good. 422 names each that is out of its
+         *     bounds.
+         */
+        put: operations["set_retention"];
         post?: never;
         delete?: never;
         options?: never;
@@ -4209,7 +4668,8 @@ export interface paths {
         put?: never;
         /**
          * Make a task
-         * @description Whoever is given it is told, and sees the conversation it belongs to.
+         * @description Whoever is given it is told, and sees the conversation it belongs to. With an Idempotency-Key a repeated request is the
+         *     same task.
          */
         post: operations["create_task"];
         delete?: never;
@@ -4766,6 +5226,13 @@ export interface components {
         };
         BrowserToken: {
             token: string;
+        };
+        /** @description One that nobody changes. `allowed`: what a role of one's own that is based on it may hold at most. */
+        BuiltInRole: {
+            role: components["schemas"]["Role"];
+            permissions: components["schemas"]["Permission"][];
+            allowed: components["schemas"]["Permission"][];
+            people: number;
         };
         /**
          * @description One thing done to many conversations. What it needs: `tag` and `untag` the tags, `topic` the topic (null: none),
@@ -5347,6 +5814,16 @@ export interface components {
              */
             kind: "conversation.hidden";
         };
+        /** @description A conversation was found to be the matter of another, `into_id`, which has its lines since. */
+        ConversationMergeView: {
+            id: number;
+            from_id: number;
+            into_id: number;
+            /** Format: date-time */
+            at: string;
+            by_id: number;
+            by_name: string;
+        };
         /** @enum {string} */
         ConversationStatus: "open" | "resolved";
         /**
@@ -5358,7 +5835,8 @@ export interface components {
          *     supervisor chose who shall have it (None once somebody has it). `parked_until`: put aside until then. `next_step_at`:
          *     when the next step of its escalation policy is due if nothing happens; `escalated`: how many have fired since it was
          *     opened last. `call_id`: the call that goes on in it, until its last word is written down. `participant_ids`: colleagues
-         *     who were asked into it, and see it wherever it goes.
+         *     who were asked into it, and see it wherever it goes. `merged_into_id`: it is one matter with that one, which has its lines
+         *     and takes what comes next; it stays resolved.
          */
         ConversationView: {
             id: number;
@@ -5409,6 +5887,18 @@ export interface components {
             fields: {
                 [key: string]: boolean | number | string | string[];
             };
+            /** @default null */
+            merged_into_id: number | null;
+        };
+        /** @description `conversation` is its own again (or for the first time), `other` the one it was a part of. */
+        ConversationsApart: {
+            conversation: components["schemas"]["ConversationView"];
+            other: components["schemas"]["ConversationView"];
+        };
+        /** @description The merges, by which each can be undone, and the conversation as it is now. */
+        ConversationsMerged: {
+            merges: components["schemas"]["ConversationMergeView"][];
+            conversation: components["schemas"]["ConversationView"];
         };
         /** @description Both are Mondays. `agents` null: everybody who has a schedule. */
         CopyShifts: {
@@ -5475,6 +5965,38 @@ export interface components {
              * @enum {string}
              */
             kind: "customer.changed";
+        };
+        /**
+         * @description `columns`: its headings; `sample`: its first lines, cells cut short. `fault`: why it failed. `is_forgotten`: the file
+         *     is gone, the counts are what is left. `by_name` null: the command line.
+         */
+        CustomerImport: {
+            id: number;
+            progress: components["schemas"]["ImportProgressView"];
+            file_name: string;
+            size_bytes: number;
+            encoding: string;
+            delimiter: string;
+            columns: string[];
+            sample: string[][];
+            mapping: components["schemas"]["ImportColumn"][];
+            options: components["schemas"]["ImportOptions"];
+            fault: string | null;
+            is_forgotten: boolean;
+            by_name: string | null;
+            /** Format: date-time */
+            created_at: string;
+            started_at: string | null;
+            finished_at: string | null;
+        };
+        /** @description An import of customers went on, ended, or was told to. */
+        CustomerImportMoved: {
+            progress: components["schemas"]["ImportProgressView"];
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "customer_import.moved";
         };
         /**
          * @description `tier`: 0 to 3, each worth ten minutes of waiting. `owner_id`: the colleague who looks after them. `country`: its
@@ -5645,6 +6167,12 @@ export interface components {
             customer: components["schemas"]["CustomerView"];
             why: string;
         };
+        /**
+         * @description What becomes of a line whose customer is known: nothing, what is empty is filled in, or the line has the last word.
+         *     Tags and addresses are only ever added; a consent that was refused stays so.
+         * @enum {string}
+         */
+        Duplicates: "skip" | "fill" | "overwrite";
         EndTask: {
             /** @enum {string} */
             outcome: "done" | "dropped";
@@ -5656,6 +6184,17 @@ export interface components {
         EndedDraft: {
             version: number;
             writer: string;
+        };
+        /** @description Lines of this customer's timeline stand in another conversation now: whoever shows them asks for them anew. */
+        EntriesMoved: {
+            customer_id: number;
+            from_id: number;
+            into_id: number;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "entries.moved";
         };
         /** @description A new line of a timeline, with its conversation as it is after that line. */
         EntryAdded: {
@@ -5686,6 +6225,7 @@ export interface components {
          *     mails, `call` where the line tells of one (happening=call): as it was when the line was read; call.changed tells on.
          *
          *     `client_key` is the Idempotency-Key of the request that made it, so that the sender's screen can match its own echo.
+         *     `origin_id`: the conversation that it came in or went out by, where that one has been merged into this.
          */
         EntryView: {
             id: number;
@@ -5715,6 +6255,8 @@ export interface components {
             mail: components["schemas"]["MailView"] | null;
             /** @default null */
             call: components["schemas"]["CallView"] | null;
+            /** @default null */
+            origin_id: number | null;
         };
         ErrorBody: {
             code: string;
@@ -5782,6 +6324,13 @@ export interface components {
             filtered: components["schemas"]["WhyFiltered"][];
             insisted: string[];
             relaxed: string[];
+        };
+        ExportColumn: {
+            name: string;
+            heading: string;
+        };
+        ExportCount: {
+            count: number;
         };
         /** @enum {string} */
         FieldKind: "text" | "number" | "date" | "yes_no" | "choice" | "choices" | "link";
@@ -6154,7 +6703,7 @@ export interface components {
          * @description What an EVENT entry tells; the console has the sentence for each in every language.
          * @enum {string}
          */
-        Happening: "offered" | "accepted" | "declined" | "missed" | "claimed" | "transferred" | "released" | "resolved" | "reopened" | "opted_out" | "opted_in" | "linked" | "queued" | "prioritised" | "pinned" | "placed" | "callback" | "parked" | "unparked" | "setup_failed" | "bounced" | "complained" | "call" | "topic" | "tagged" | "escalated" | "survey" | "scored" | "task_made" | "task_done" | "task_dropped" | "form";
+        Happening: "offered" | "accepted" | "declined" | "missed" | "claimed" | "transferred" | "released" | "resolved" | "reopened" | "opted_out" | "opted_in" | "linked" | "queued" | "prioritised" | "pinned" | "placed" | "callback" | "parked" | "unparked" | "setup_failed" | "bounced" | "complained" | "call" | "topic" | "tagged" | "escalated" | "survey" | "scored" | "task_made" | "task_done" | "task_dropped" | "form" | "merged" | "took_in" | "unmerged" | "split" | "split_off";
         /** @description `phrase`: it is one of the hub's own sentences. */
         HeardPrompt: {
             text: string;
@@ -6203,7 +6752,7 @@ export interface components {
          * @enum {string}
          */
         How: "keyword" | "told" | "form" | "import" | "system";
-        HubEvent: components["schemas"]["EntryAdded"] | components["schemas"]["EntryChanged"] | components["schemas"]["ConversationChanged"] | components["schemas"]["ConversationHidden"] | components["schemas"]["CustomerChanged"] | components["schemas"]["CallChanged"] | components["schemas"]["OfferMade"] | components["schemas"]["OfferEnded"] | components["schemas"]["AgentChanged"] | components["schemas"]["QueueChanged"] | components["schemas"]["EstimateChanged"] | components["schemas"]["QueueLengthChanged"] | components["schemas"]["ChannelChanged"] | components["schemas"]["NumbersChanged"] | components["schemas"]["QueueNumbersChanged"] | components["schemas"]["TopicChanged"] | components["schemas"]["AlertChanged"] | components["schemas"]["SkillsChanged"] | components["schemas"]["AccessChanged"] | components["schemas"]["TeamChanged"] | components["schemas"]["TeamRemoved"] | components["schemas"]["TargetChanged"] | components["schemas"]["TargetRemoved"] | components["schemas"]["FigureDefaultsChanged"] | components["schemas"]["KpiAlertChanged"] | components["schemas"]["FiguresRemaking"] | components["schemas"]["ActivityChanged"] | components["schemas"]["CannedReplyChanged"] | components["schemas"]["AlertsSeen"] | components["schemas"]["TaskChanged"] | components["schemas"]["NoticeRulesChanged"] | components["schemas"]["CustomFieldChanged"] | components["schemas"]["CustomFieldRemoved"] | components["schemas"]["DraftBegun"] | components["schemas"]["DraftEnded"] | components["schemas"]["PlannedChanged"];
+        HubEvent: components["schemas"]["EntryAdded"] | components["schemas"]["EntryChanged"] | components["schemas"]["ConversationChanged"] | components["schemas"]["ConversationHidden"] | components["schemas"]["CustomerChanged"] | components["schemas"]["CustomerImportMoved"] | components["schemas"]["CallChanged"] | components["schemas"]["OfferMade"] | components["schemas"]["OfferEnded"] | components["schemas"]["AgentChanged"] | components["schemas"]["QueueChanged"] | components["schemas"]["EstimateChanged"] | components["schemas"]["QueueLengthChanged"] | components["schemas"]["ChannelChanged"] | components["schemas"]["NumbersChanged"] | components["schemas"]["QueueNumbersChanged"] | components["schemas"]["TopicChanged"] | components["schemas"]["AlertChanged"] | components["schemas"]["SkillsChanged"] | components["schemas"]["AccessChanged"] | components["schemas"]["TeamChanged"] | components["schemas"]["TeamRemoved"] | components["schemas"]["TargetChanged"] | components["schemas"]["TargetRemoved"] | components["schemas"]["FigureDefaultsChanged"] | components["schemas"]["KpiAlertChanged"] | components["schemas"]["FiguresRemaking"] | components["schemas"]["ActivityChanged"] | components["schemas"]["CannedReplyChanged"] | components["schemas"]["AlertsSeen"] | components["schemas"]["TaskChanged"] | components["schemas"]["NoticeRulesChanged"] | components["schemas"]["CustomFieldChanged"] | components["schemas"]["CustomFieldRemoved"] | components["schemas"]["DraftBegun"] | components["schemas"]["DraftEnded"] | components["schemas"]["PlannedChanged"] | components["schemas"]["EntriesMoved"];
         /** @description `skipped`: names of events that are no whole days, or recur in a way that is not guessed at. */
         IcalDays: {
             days: components["schemas"]["SpecialDayView"][];
@@ -6212,6 +6761,61 @@ export interface components {
         /** @description The secret by which the shop's own server signs who is signed in, shown here and never again. */
         IdentitySecret: {
             secret: string;
+        };
+        ImportColumn: {
+            column: number;
+            target: string;
+            label: string;
+        };
+        /**
+         * @description Column `column` (from 0) is `target` (GET /customer-imports/targets, or `field.KEY`); an address from there is called
+         *     `label`.
+         */
+        ImportColumnIn: {
+            column: number;
+            target: string;
+            /** @default  */
+            label: string;
+        };
+        ImportOptions: {
+            duplicates: components["schemas"]["Duplicates"];
+            day_first: boolean;
+            region: string;
+            system: string;
+            tags: string[];
+        };
+        /**
+         * @description `duplicates`: what becomes of a line whose customer is known: `skip` it, `fill` in what is empty, or `overwrite`.
+         *     `day_first`: 03/04/1990 is in April. `region`: two letters of the country by whose rules phone numbers without + are read;
+         *     empty: as the channels say. `system`: whose ids `external_id` holds. `tags`: given to all.
+         */
+        ImportOptionsIn: {
+            /** @default skip */
+            duplicates: components["schemas"]["Duplicates"];
+            /** @default true */
+            day_first: boolean;
+            /** @default  */
+            region: string;
+            /** @default import */
+            system: string;
+            /** @default [] */
+            tags: string[];
+        };
+        /**
+         * @description How far an import of customers is. `new`: its columns are to be named. `trying` counts what `running` would do; both
+         *     are through with `done` of `total` lines: customers that are new, changed or stay as they are, and lines refused.
+         */
+        ImportProgressView: {
+            id: number;
+            /** @enum {string} */
+            state: "new" | "trying" | "tried" | "running" | "paused" | "done" | "failed";
+            total: number;
+            done: number;
+            made: number;
+            changed: number;
+            same: number;
+            refused: number;
+            version: number;
         };
         /** @description Lines of agent (e-mail address), day, starts, ends, activity, below a line with these words. */
         ImportShifts: {
@@ -6245,6 +6849,7 @@ export interface components {
             id: number;
             email: string;
             role: components["schemas"]["Role"];
+            role_name: string | null;
             language: string;
             queue_ids: number[];
             team_ids: number[];
@@ -6300,6 +6905,11 @@ export interface components {
             version: number;
             secret: string;
         };
+        /**
+         * @description What is kept for so many days. The values are stored.
+         * @enum {string}
+         */
+        Kept: "events" | "arrivals" | "audit" | "webhooks";
         /**
          * @description Whoever might be the person that is being added. `may_open`: you may look at the card. `address`: by which they are
          *     known, if it is the same; null: the name is alike.
@@ -6456,6 +7066,13 @@ export interface components {
             measure: components["schemas"]["FigureMeasure"];
             hours: components["schemas"]["LoadHour"][];
         };
+        /** @description A channel that mails can leave from. */
+        MailAccount: {
+            channel_id: string;
+            name: string;
+            address: string;
+            is_down: boolean;
+        };
         /**
          * @description All there is to a mail. The texts of the spans, joined, are its whole text; `remote_images` counts pictures that its
          *     HTML would load from elsewhere.
@@ -6529,6 +7146,11 @@ export interface components {
             /** @default  */
             name: string;
         };
+        MapImport: {
+            mapping: components["schemas"]["ImportColumnIn"][];
+            options: components["schemas"]["ImportOptionsIn"];
+            expected_version: number;
+        };
         /**
          * @description `source`: the kind of fact it is computed from, or what it is read of; `day_by`: which instant of the fact says to
          *     which day it belongs (null: it is of no facts). `report`: which one tells it; what is of a moment, moments.
@@ -6588,6 +7210,15 @@ export interface components {
             fields: components["schemas"]["MergeFieldView"][];
             conversations: number;
             other_conversations: number;
+        };
+        /**
+         * @description A conversation of the same customer that another could be merged into. `refused`: why not, a machine word; null: it
+         *     could. `messages`: how many stand there.
+         */
+        MergeTargetView: {
+            conversation: components["schemas"]["ConversationView"];
+            messages: number;
+            refused: string | null;
         };
         /** @description Somebody was found to be the same as another, who lives on. `by_id` null and `reason` claim: a visitor said so. */
         MergeView: {
@@ -6798,6 +7429,17 @@ export interface components {
             text: string | null;
         };
         /**
+         * @description `from_ids` become a part of the conversation of the address. `expected_versions`: by id, of those that were looked at:
+         *     409 `version_conflict` if one has changed.
+         */
+        NewConversationMerge: {
+            from_ids: number[];
+            /** @default {} */
+            expected_versions: {
+                [key: string]: number;
+            };
+        };
+        /**
          * @description `key`: by which the API and exports name it; it never changes. `required` is for conversations: they are not resolved
          *     without it. `editable_by`: this role and those above.
          */
@@ -6878,13 +7520,18 @@ export interface components {
                 };
             };
         };
-        /** @description `skills`: skill's id → level. */
+        /** @description `skills`: skill's id → level. With `role_id`, a role of one's own, `role` is not looked at. */
         NewInvitation: {
             email: string;
             /** @default agent */
             role: components["schemas"]["Role"];
-            /** @default en */
-            language: string;
+            /** @default null */
+            role_id: number | null;
+            /**
+             * @default en
+             * @enum {string}
+             */
+            language: "en" | "uk" | "hy" | "ka" | "az";
             /** @default [] */
             queue_ids: number[];
             /** @default [] */
@@ -7095,6 +7742,12 @@ export interface components {
             /** @default true */
             active: boolean;
         };
+        /** @description `base`: what its people see; it stays. */
+        NewRole: {
+            name: string;
+            base: components["schemas"]["Role"];
+            permissions: components["schemas"]["Permission"][];
+        };
         /**
          * @description Becomes a new version, which is not in force. `expected_version`: the latest that was seen (null: none); if there is
          *     another by now, 409 `version_conflict`.
@@ -7156,10 +7809,14 @@ export interface components {
             /** @default null */
             policy_id: number | null;
         };
+        /** @description `role`: a built-in one; or `role_id`: one of one's own. Exactly one is wanted, or `role` is the base of the other. */
         NewUser: {
             email: string;
             name: string;
-            role: components["schemas"]["Role"];
+            /** @default null */
+            role: components["schemas"]["Role"] | null;
+            /** @default null */
+            role_id: number | null;
             password: string;
             /** @default [] */
             queue_ids: number[];
@@ -7213,7 +7870,7 @@ export interface components {
         /**
          * @description How somebody wants to be told. `silent` and `hidden`: kinds (see agents.notice_rules) without a sound, without a notice
          *     of the system's. Between `quiet_from` and `quiet_until` (HH:MM in `zone`; null: the organisation's) and in the states
-         *     `quiet_states` there is neither, but for what rings or pages.
+         *     `quiet_states` there is neither, but for what rings or pages. `density`: how close rows stand on their screens.
          */
         NoticeRulesView: {
             /** @default [] */
@@ -7228,6 +7885,11 @@ export interface components {
             zone: string | null;
             /** @default [] */
             quiet_states: string[];
+            /**
+             * @default comfortable
+             * @enum {string}
+             */
+            density: "comfortable" | "compact";
             /** @default 0 */
             version: number;
         };
@@ -7398,6 +8060,23 @@ export interface components {
             /** @default [] */
             languages: string[];
         };
+        /** @description What it was when whoever changes it looked. */
+        OrganisationBefore: {
+            name: string;
+            time_zone: string;
+            country: string | null;
+            languages: string[];
+        };
+        /**
+         * @description `mail_channel_id`: the account that was chosen for the hub's own mails (null: whichever can send); `mail_from`: the one
+         *     they leave from as things stand (null: none can send).
+         */
+        OrganisationSettings: {
+            organisation: components["schemas"]["OrganisationView"];
+            mail_channel_id: string | null;
+            mail_from: string | null;
+            mail_accounts: components["schemas"]["MailAccount"][];
+        };
         OrganisationView: {
             name: string;
             time_zone: string;
@@ -7527,6 +8206,12 @@ export interface components {
             next_cursor: string | null;
         };
         /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
+        Page_ConversationMergeView_: {
+            items: components["schemas"]["ConversationMergeView"][];
+            /** @default null */
+            next_cursor: string | null;
+        };
+        /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
         Page_ConversationView_: {
             items: components["schemas"]["ConversationView"][];
             /** @default null */
@@ -7539,6 +8224,12 @@ export interface components {
             next_cursor: string | null;
         };
         /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
+        Page_CustomerImport_: {
+            items: components["schemas"]["CustomerImport"][];
+            /** @default null */
+            next_cursor: string | null;
+        };
+        /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
         Page_CustomerView_: {
             items: components["schemas"]["CustomerView"][];
             /** @default null */
@@ -7547,6 +8238,12 @@ export interface components {
         /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
         Page_DuplicateView_: {
             items: components["schemas"]["DuplicateView"][];
+            /** @default null */
+            next_cursor: string | null;
+        };
+        /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
+        Page_ExportColumn_: {
+            items: components["schemas"]["ExportColumn"][];
             /** @default null */
             next_cursor: string | null;
         };
@@ -7593,6 +8290,12 @@ export interface components {
             next_cursor: string | null;
         };
         /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
+        Page_MergeTargetView_: {
+            items: components["schemas"]["MergeTargetView"][];
+            /** @default null */
+            next_cursor: string | null;
+        };
+        /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
         Page_MergeView_: {
             items: components["schemas"]["MergeView"][];
             /** @default null */
@@ -7619,6 +8322,12 @@ export interface components {
         /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
         Page_QueueView_: {
             items: components["schemas"]["QueueView"][];
+            /** @default null */
+            next_cursor: string | null;
+        };
+        /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
+        Page_RefusedImportLine_: {
+            items: components["schemas"]["RefusedImportLine"][];
             /** @default null */
             next_cursor: string | null;
         };
@@ -7712,6 +8421,12 @@ export interface components {
             /** @default null */
             next_cursor: string | null;
         };
+        /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
+        Page_str_: {
+            items: string[];
+            /** @default null */
+            next_cursor: string | null;
+        };
         /** @description Put aside until this instant, 90 days ahead at most. */
         Park: {
             /** Format: date-time */
@@ -7719,6 +8434,11 @@ export interface components {
         };
         /** @enum {string} */
         Party: "customer" | "agent" | "consulted" | "outside" | "supervisor";
+        /**
+         * @description One thing that somebody may do. The values are stored and part of the API: never renamed, never used again.
+         * @enum {string}
+         */
+        Permission: "conversations.take_part" | "conversations.merge" | "conversations.bulk" | "customers.change" | "customers.merge" | "customers.export" | "customers.import" | "canned.share" | "views.share" | "calls.listen" | "recordings.manage" | "board.act" | "reports.read" | "reports.schedule" | "people.plan" | "users.manage" | "roles.manage" | "teams.manage" | "channels.manage" | "routing.manage" | "targets.manage" | "settings.manage" | "keys.manage" | "webhooks.manage" | "audit.read";
         /**
          * @description Where waiting work stands: its place in the queue (1 is next) and the estimated wait from now on; null where it does
          *     not stand in line or nothing can be said. `opens_at`: the queue is closed until then.
@@ -8081,6 +8801,14 @@ export interface components {
             started_at: string;
             url: string;
         };
+        /** @description `line`: its row in a spreadsheet, the headings are row 1. `faults`: heading → what is wrong. */
+        RefusedImportLine: {
+            line: number;
+            faults: {
+                [key: string]: string;
+            };
+            cells: string[];
+        };
         /** @description Figures are being made anew, all of them: those of days before `made_to` (ISO, the organisation's) are made already. */
         RemakingView: {
             made_to: string;
@@ -8249,10 +8977,35 @@ export interface components {
             resync: string;
         };
         /**
+         * @description `days` holds: what was `chosen`, at most `limit`, which the hub's environment says by `variable`; from `least` on
+         *     may be chosen.
+         */
+        RetentionView: {
+            kept: components["schemas"]["Kept"];
+            days: number;
+            chosen: number | null;
+            least: number;
+            limit: number;
+            variable: string;
+        };
+        /**
          * @description Who somebody is to the hub. Each role may do all that the roles before it may do.
          * @enum {string}
          */
         Role: "agent" | "supervisor" | "admin";
+        /** @description A role of one's own. `base`: what its people see; `people`: how many who are active have it. */
+        RoleView: {
+            id: number;
+            name: string;
+            base: components["schemas"]["Role"];
+            permissions: components["schemas"]["Permission"][];
+            people: number;
+            version: number;
+        };
+        Roles: {
+            built_in: components["schemas"]["BuiltInRole"][];
+            own: components["schemas"]["RoleView"][];
+        };
         /** @description `id` is the rule's own for ever, through all versions of the set. */
         Rule: {
             id: string;
@@ -8605,6 +9358,24 @@ export interface components {
             country: string | null;
             /** @default [] */
             languages: string[];
+            /** @default null */
+            expected: components["schemas"]["OrganisationBefore"] | null;
+        };
+        /** @description Days; null: as the environment says; absent: as it is. */
+        SaveRetention: {
+            /** @default null */
+            events: number | null;
+            /** @default null */
+            arrivals: number | null;
+            /** @default null */
+            audit: number | null;
+            /** @default null */
+            webhooks: number | null;
+        };
+        SaveRole: {
+            name: string;
+            permissions: components["schemas"]["Permission"][];
+            expected_version: number;
         };
         SaveShiftDay: {
             pieces: components["schemas"]["ShiftPiece"][];
@@ -8792,6 +9563,7 @@ export interface components {
         };
         Session: {
             user: components["schemas"]["UserView"];
+            permissions: components["schemas"]["Permission"][];
             csrf_token: string;
             /** @default null */
             expires_at: string | null;
@@ -8841,6 +9613,9 @@ export interface components {
             };
             exclusive: components["schemas"]["ChannelKind"][];
         };
+        SetMailAccount: {
+            channel_id: string | null;
+        };
         /** @description `reason` goes with `away` (break, lunch, meeting, training …). */
         SetMyState: {
             /** @enum {string} */
@@ -8862,6 +9637,11 @@ export interface components {
             zone: string | null;
             /** @default [] */
             quiet_states: ("busy" | "away")[];
+            /**
+             * @default comfortable
+             * @enum {string}
+             */
+            density: "comfortable" | "compact";
             version: number;
         };
         SetRecording: {
@@ -8910,8 +9690,11 @@ export interface components {
             name: string;
             email: string;
             password: string;
-            /** @default en */
-            language: string;
+            /**
+             * @default en
+             * @enum {string}
+             */
+            language: "en" | "uk" | "hy" | "ka" | "az";
         };
         /** @description `code`: what the hub printed when it started. */
         SetUpKey: {
@@ -8925,6 +9708,8 @@ export interface components {
             country: string | null;
             /** @default [] */
             languages: string[];
+            /** @default null */
+            expected: components["schemas"]["OrganisationBefore"] | null;
         };
         /** @description `step`: which comes next; null: it is over. */
         SetUpView: {
@@ -8995,6 +9780,7 @@ export interface components {
             /** Format: date-time */
             at: string;
             user: components["schemas"]["UserView"];
+            permissions: components["schemas"]["Permission"][];
             organisation: components["schemas"]["Organisation"];
             agents: components["schemas"]["AgentView"][];
             queues: components["schemas"]["QueueView"][];
@@ -9061,6 +9847,21 @@ export interface components {
             ][];
             name: string;
             source: string;
+        };
+        /**
+         * @description `entry_ids`: messages that are another matter. It begins in `queue_id` (absent: the same queue), about `topic_id`; with
+         *     `hold` it is yours. `expected_version`: of the conversation that was looked at.
+         */
+        SplitConversation: {
+            entry_ids: number[];
+            /** @default null */
+            queue_id: number | null;
+            /** @default null */
+            topic_id: number | null;
+            /** @default false */
+            hold: boolean;
+            /** @default null */
+            expected_version: number | null;
         };
         /**
          * @description What so many agents make of the load. Shares are 0 to 1. `is_stable` false: the queue grows without end, and `asa_s` is
@@ -9339,6 +10140,11 @@ export interface components {
             member_ids: number[];
             version: number;
         };
+        /** @description One message to `address`, a telephone number or an e-mail address, with these words. */
+        TestChannel: {
+            address: string;
+            text: string;
+        };
         /** @description To whom it went. */
         TestSent: {
             address: string;
@@ -9602,7 +10408,7 @@ export interface components {
             /** @default null */
             name: string | null;
             /** @default null */
-            language: string | null;
+            language: ("en" | "uk" | "hy" | "ka" | "az") | null;
             /** @default null */
             signature: string | null;
             /** @default null */
@@ -9774,12 +10580,17 @@ export interface components {
             /** @default null */
             expected_version: number | null;
         };
-        /** @description `weights`: kind of channel → what a piece of such work costs this person; replaces all that were set. */
+        /**
+         * @description `weights`: kind of channel → what a piece of such work costs this person; replaces all that were set. `role` alone is
+         *     the built-in one, `role_id` one of one's own.
+         */
         UpdateUser: {
             /** @default null */
             name: string | null;
             /** @default null */
             role: components["schemas"]["Role"] | null;
+            /** @default null */
+            role_id: number | null;
             /** @default null */
             active: boolean | null;
             /** @default null */
@@ -9825,6 +10636,10 @@ export interface components {
             undo_mail_s: number;
             /** @default 0 */
             undo_text_s: number;
+            /** @default null */
+            role_id: number | null;
+            /** @default null */
+            role_name: string | null;
         };
         /**
          * @description Which conversations; null and false ask nothing. `assignee`: me, none or a user's id; `tier`: at least this;
@@ -10472,6 +11287,169 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Snapshot"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_merge_targets: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                conversation_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_MergeTargetView_"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_conversation_merges: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                conversation_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_ConversationMergeView_"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    merge_conversations: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                conversation_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewConversationMerge"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConversationsMerged"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    undo_conversation_merge: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                merge_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConversationsApart"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    split_conversation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                conversation_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SplitConversation"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConversationsApart"];
                 };
             };
             /** @description It failed; `code` says why */
@@ -12796,7 +13774,10 @@ export interface operations {
     create_customer: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same key with the same body is carried out once. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -13149,6 +14130,454 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["TimelinePage"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_customer_imports: {
+        parameters: {
+            query?: {
+                limit?: number;
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_CustomerImport_"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    create_customer_import: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "multipart/form-data": {
+                    /** Format: binary */
+                    file: string;
+                };
+            };
+        };
+        responses: {
+            /** @description The answer */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CustomerImport"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_import_targets: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_str_"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_customer_import: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                import_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CustomerImport"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    remove_customer_import: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                import_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    map_customer_import: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                import_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MapImport"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CustomerImport"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    try_customer_import: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                import_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CustomerImport"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    start_customer_import: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                import_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CustomerImport"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    pause_customer_import: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                import_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CustomerImport"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_refused_lines: {
+        parameters: {
+            query?: {
+                limit?: number;
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                import_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_RefusedImportLine_"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    download_refused_lines: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                import_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_export_columns: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_ExportColumn_"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    count_export: {
+        parameters: {
+            query?: {
+                q?: string;
+                tag?: string;
+                view?: number;
+                columns?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExportCount"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    export_customers: {
+        parameters: {
+            query?: {
+                q?: string;
+                tag?: string;
+                view?: number;
+                columns?: string;
+                bom?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
                 };
             };
             /** @description It failed; `code` says why */
@@ -13740,6 +15169,132 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["UserView"];
                 };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_roles: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Roles"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    create_role: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewRole"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RoleView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    replace_role: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                role_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SaveRole"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RoleView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    delete_role: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                role_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description It failed; `code` says why */
             default: {
@@ -14687,6 +16242,41 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Page_CheckResult_"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    test_channel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                channel_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TestChannel"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TestSent"];
                 };
             };
             /** @description It failed; `code` says why */
@@ -17931,6 +19521,35 @@ export interface operations {
             };
         };
     };
+    get_organisation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OrganisationSettings"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     save_organisation: {
         parameters: {
             query?: never;
@@ -17951,6 +19570,101 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["OrganisationView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    set_mail_account: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SetMailAccount"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OrganisationSettings"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_retention: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RetentionView"][];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    set_retention: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SaveRetention"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RetentionView"][];
                 };
             };
             /** @description It failed; `code` says why */
@@ -18818,7 +20532,10 @@ export interface operations {
     create_task: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same key with the same body is carried out once. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };

@@ -26,7 +26,7 @@ def test_role_from_its_making_to_its_end_and_the_menus_of_whoever_has_it(demo: H
     admin.goto(f"{demo.url}/admin/roles")
     expect(admin.get_by_test_id("built-in-role")).to_have_count(3)
     show(admin, "roles-list")
-    admin.get_by_role("button", name="Make a role like: Supervisor").click()
+    admin.get_by_role("button", name="Make one like it: Supervisor").click()
     admin.get_by_test_id("role-name").fill("Team lead")
     expect(admin.get_by_test_id("may-calls.listen")).to_be_checked()
     for permission in ("customers.export", "audit.read"):

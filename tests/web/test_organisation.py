@@ -29,7 +29,7 @@ async def organisation(hub: Hub, people: People) -> None:
 
 
 async def test_what_somebody_else_changed_is_not_overwritten(organisation: None, as_admin: Caller) -> None:
-    house = {"name": "Shop", "time_zone": "UTC", "country": None, "languages": []}
+    house: dict[str, object] = {"name": "Shop", "time_zone": "UTC", "country": None, "languages": []}
     assert (await as_admin.put("/organisation", {**house, "name": "Store", "expected": house})).status_code == 200
     late = await as_admin.put("/organisation", {**house, "country": "AM", "expected": house})
     assert (late.status_code, late.json()["code"]) == (409, "version_conflict")

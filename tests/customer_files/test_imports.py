@@ -100,7 +100,7 @@ async def desk(scene: Scene) -> Desk:
 
 
 async def test_a_line_says_all_that_a_card_can(desk: Desk) -> None:
-    owner = (await desk.database.read(lambda tx: tx.first(select(tables.user_account.c.email)))).email
+    owner: str = await desk.database.read(lambda tx: tx.scalar(select(tables.user_account.c.email)))
     line = f'Ани,+37491111111; 091 222222,Ani@Example.com,A-1,Գյումրի,"vip, new",17.05.1990,Հայաստան,{owner.upper()},yes,Hi\n'
     assert await desk.bring(line, region="AM", tags=("brought",)) == (1, 0, 0, 0)
     ani = (await desk.everybody())["Ани"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -95,7 +96,8 @@ def test_rows_and_lines_that_are_read_stay_where_they_are(demo: HubProcess, new_
     expect(page.get_by_role("button", name="To the newest")).to_be_visible()
     line = page.evaluate(_LINE)
     texts(demo.url, [(0, "And the end of it")])
-    expect(page.get_by_role("button", name="1 new")).to_be_visible()
+    # On a slow machine its ladder has fired meanwhile, which is a line of its own.
+    expect(page.get_by_role("button", name=re.compile(r"^\d new$"))).to_be_visible()
     assert page.evaluate(_LINE) == line
 
 

@@ -372,7 +372,7 @@ def load_known(tx: Tx, options: Options) -> Known:
 
 def load_importer(tx: Tx, user_id: int | None) -> Viewer | None:
     """Whose customers a line may be: those that whoever brought the file may see; None: anybody's (the command line)."""
-    return None if user_id is None else accounts.viewer_of(accounts.load_user(tx, user_id))
+    return None if user_id is None else accounts.viewer_of(tx, accounts.load_user(tx, user_id))
 
 
 def forget_lines(tx: Tx, import_id: int) -> bool:

@@ -136,8 +136,8 @@ def _steps(ids: list[int]) -> list[list[int]]:
 
 def _move_tasks(tx: Tx, which: ColumnElement[bool], into_id: int) -> list[int]:
     ids = [row.id for row in tx.rows(select(_t.id).where(which).order_by(_t.id))]
-    for view in task_rows.load_tasks(tx, ids).values():
-        task_rows.change(tx, view, conversation_id=into_id)
+    for task_id in ids:
+        task_rows.change(tx, task_rows.load_task(tx, task_id), conversation_id=into_id)
     return ids
 
 

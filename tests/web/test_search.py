@@ -220,7 +220,7 @@ async def test_a_view_that_asks_nonsense_is_refused(as_anna: Caller, filter_: di
 
 async def test_of_two_who_change_one_view_at_once_the_second_is_told(hub: Hub, people: People, as_anna: Caller) -> None:
     made = (await as_anna.post("/views", {"name": "Mine", "filter": {}})).json()
-    anna = accounts.viewer_of(people.anna)
+    anna = await hub.database.read(accounts.viewer_of, people.anna)
 
     async def rename(name: str) -> str | None:
         try:

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+from hub.domain.permissions import Permission
 from hub.domain.widget import Asked, AskedField, Offline, OfflineWhen, Position, Scheme, Widget
 from hub.timeline import widgets
 from hub.timeline.widgets import WidgetSetup
-from hub.web.api import Access, Context, endpoint
+from hub.web.api import Context, endpoint
 from hub.web.channels import embed_line
 from hub.web.schemas import ChatWidget, IdentitySecret, SaveChatWidget, WidgetFieldView, WidgetOfflineView
 
 
-@endpoint("GET", "/channels/{channel_id}/widget", access=Access.ADMIN, summary="How a chat's window is set up")
+@endpoint(
+    "GET", "/channels/{channel_id}/widget", access=Permission.MANAGE_CHANNELS, summary="How a chat's window is set up"
+)
 async def get_chat_widget(context: Context, channel_id: str) -> ChatWidget:
     """404 if there is no such chat."""
     hub = context.hub
     return _answer(context, await hub.database.read(widgets.load_widget, hub.vault, channel_id))
 
 
-@endpoint("PUT", "/channels/{channel_id}/widget", access=Access.ADMIN, summary="Change a chat's window")
+@endpoint("PUT", "/channels/{channel_id}/widget", access=Permission.MANAGE_CHANNELS, summary="Change a chat's window")
 async def save_chat_widget(context: Context, channel_id: str, body: SaveChatWidget) -> ChatWidget:
     """Takes effect with each visitor's next visit. 409 `version_conflict` if somebody changed the channel meanwhile."""
     hub = context.hub
@@ -34,7 +37,12 @@ async def save_chat_widget(context: Context, channel_id: str, body: SaveChatWidg
     return _answer(context, setup)
 
 
-@endpoint("POST", "/channels/{channel_id}/identity-secret", access=Access.ADMIN, summary="Make a new identity secret")
+@endpoint(
+    "POST",
+    "/channels/{channel_id}/identity-secret",
+    access=Permission.MANAGE_CHANNELS,
+    summary="Make a new identity secret",
+)
 async def roll_identity_secret(context: Context, channel_id: str) -> IdentitySecret:
     """The answer is the only place where it is ever shown. The one before ends at once, and with it whoever came in by it."""
     hub = context.hub
@@ -43,7 +51,12 @@ async def roll_identity_secret(context: Context, channel_id: str) -> IdentitySec
     return IdentitySecret(secret=secret)
 
 
-@endpoint("DELETE", "/channels/{channel_id}/identity-secret", access=Access.ADMIN, summary="Remove the identity secret")
+@endpoint(
+    "DELETE",
+    "/channels/{channel_id}/identity-secret",
+    access=Permission.MANAGE_CHANNELS,
+    summary="Remove the identity secret",
+)
 async def remove_identity_secret(context: Context, channel_id: str) -> None:
     """Nobody is known by the page's signed word any more."""
     hub = context.hub

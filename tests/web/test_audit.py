@@ -147,6 +147,16 @@ async def test_every_write_of_administrators_and_supervisors_is_noted(
     await walk.step("POST", "/channels", body={**channel, "secrets": {"auth_token": "a" * 32}})
     await walk.step("PATCH", "/channels/{channel_id}", "/channels/sms-2", body={"secrets": {"auth_token": "b" * 32}})
 
+    await walk.step("POST", "/channels", body={"id": "chat-2", "kind": "chat", "name": "Chat", "queue_id": sales})
+    window = (await as_admin.get("/channels/chat-2/widget")).json()
+    left_out = ("channel_id", "name", "allowed_origins", "has_identity_secret", "embed", "version")
+    kept = {name: value for name, value in window.items() if name not in left_out}
+    saved = {**kept, "launcher": "Questions?", "expected_version": window["version"]}
+    await walk.step("PUT", "/channels/{channel_id}/widget", "/channels/chat-2/widget", body=saved)
+    secret = ("/channels/{channel_id}/identity-secret", "/channels/chat-2/identity-secret")
+    await walk.step("POST", *secret)
+    await walk.step("DELETE", *secret)
+
     key = await walk.step("POST", "/api-keys", body={"name": "CRM", "role": "agent"})
     await walk.step("DELETE", "/api-keys/{key_id}", f"/api-keys/{key['id']}")
 

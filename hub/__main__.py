@@ -280,24 +280,49 @@ def simulate(
 
 @main.command()
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--full", is_flag=True, help="With all files, in one archive; also of PostgreSQL (needs pg_dump).")
+@click.option(
+    "--with-key", is_flag=True, help="--full: with secret.key. Whoever has the archive opens all secrets then."
+)
 @_told_in_words
-def backup(file: Path) -> None:
-    """Copy the SQLite database to FILE while the hub runs. (PostgreSQL has pg_dump.)"""
-    from hub.store import backup
+def backup(file: Path, full: bool, with_key: bool) -> None:
+    """Copy the database to FILE while the hub runs: the SQLite database alone, or with --full all that the hub keeps."""
+    from hub.store import archive, backup
 
-    backup.back_up(_settings(), file)
-    click.echo(f"written: {file}. Keep HUB_SECRET_KEY (or secret.key) and the directory files/ with it.")
+    if not full:
+        if with_key:
+            raise click.UsageError("--with-key is for --full")
+        backup.back_up(_settings(), file)
+        click.echo(f"written: {file}. Keep HUB_SECRET_KEY (or secret.key) and the directory files/ with it.")
+        return
+    counted = archive.back_up(_settings(), file, with_key=with_key, told=_progress)
+    click.echo(f"written: {file}, with {counted.files} files of {counted.size_bytes >> 20} MiB")
+    if not with_key:
+        click.echo("Keep HUB_SECRET_KEY (or secret.key) in another place: without it channels need their secrets anew.")
 
 
 @main.command()
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False, exists=True))
+@click.option("--replace", is_flag=True, help="PostgreSQL: what the database holds now goes.")
 @_told_in_words
-def restore(file: Path) -> None:
-    """Put the SQLite database of FILE in place. The hub must be stopped; what was there is kept beside it."""
-    from hub.store import backup
+def restore(file: Path, replace: bool) -> None:
+    """Put what `hub backup` wrote in place. The hub must be stopped; a SQLite database that was there is kept beside it."""
+    from hub.store import archive, backup
 
-    kept = asyncio.run(backup.restore(_settings(), file))
-    click.echo("restored" + (f"; what was there is now {kept}" if kept else ""))
+    if not archive.is_archive(file):
+        kept = asyncio.run(backup.restore(_settings(), file))
+        click.echo("restored" + (f"; what was there is now {kept}" if kept else ""))
+        return
+    done = archive.restore(_settings(), file, replace=replace, told=_progress)
+    click.echo(
+        f"restored, with {done.counted.files} files" + (f"; what was there is now {done.kept}" if done.kept else "")
+    )
+    if done.has_other_key:
+        click.echo("It was made with another HUB_SECRET_KEY: set that one, or enter the channels' secrets again.")
+
+
+def _progress(words: str) -> None:
+    click.echo(f"{words} …", err=True)
 
 
 @main.command("new-epoch")

@@ -13,7 +13,7 @@ import shutil
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, BinaryIO
 
 from hub.errors import NotFound, OperatorError
 
@@ -81,6 +81,26 @@ class Files:
             raise
         _finish(beside, path)
         return key
+
+    def put(self, key: str, source: IO[bytes]) -> None:
+        """A file under the key that it has had (from a backup); one that is there already is that very file. NotFound for
+        what is no key."""
+        if not _KEY.fullmatch(key):
+            raise NotFound("there is no such file")
+        path = self._directory / key
+        if path.is_file():
+            return
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
+        try:
+            with beside.open("wb") as file:
+                shutil.copyfileobj(source, file, _PIECE_BYTES)
+                file.flush()
+                os.fsync(file.fileno())
+        except BaseException:
+            beside.unlink(missing_ok=True)
+            raise
+        _finish(beside, path)
 
     def path(self, key: str) -> Path:
         """Where the bytes of `key` are; NotFound when there are none."""

@@ -97,6 +97,16 @@ const ofFlow = (flow_id: number) => ({ params: { path: { flow_id } } });
 const ofChannel = (channel_id: string) => ({ params: { path: { channel_id } } });
 const ofCall = (call_id: number) => ({ params: { path: { call_id } } });
 const ofReply = (reply_id: number) => ({ params: { path: { reply_id } } });
+/** Requests that were not answered, by what they ask: made again word for word each is the same request still. */
+const unanswered = new Map<string, string>();
+async function once<T>(what: string, body: unknown, ask: (headers: { "Idempotency-Key": string }) => Promise<T>): Promise<T> {
+  const words = `${what} ${JSON.stringify(body)}`;
+  const key = unanswered.get(words) ?? crypto.randomUUID();
+  unanswered.set(words, key);
+  const answer = await ask({ "Idempotency-Key": key });
+  unanswered.delete(words);
+  return answer;
+}
 const keyed = (conversation_id: number, key: string) => ({
   params: { path: { conversation_id } },
   headers: { "Idempotency-Key": key },
@@ -251,7 +261,8 @@ export const api = {
   customer: (id: number) => take(client.GET("/api/v1/customers/{customer_id}", ofCustomer(id))),
   customers: (query: { q?: string; limit?: number; cursor?: string }) =>
     take(client.GET("/api/v1/customers", { params: { query } })),
-  addCustomer: (body: Partial<Schemas["NewCustomer"]>) => take(client.POST("/api/v1/customers", { body: body as Schemas["NewCustomer"] })),
+  addCustomer: (body: Partial<Schemas["NewCustomer"]>) =>
+    once("customer", body, (headers) => take(client.POST("/api/v1/customers", { headers, body: body as Schemas["NewCustomer"] }))),
   knownCustomers: (query: { phone?: string; email?: string; name?: string }) => take(client.GET("/api/v1/customers/known", { params: { query } })),
   cardWords: () => take(client.GET("/api/v1/customers/words")),
   updateCustomer: (id: number, body: Partial<Schemas["UpdateCustomer"]>) =>
@@ -639,7 +650,7 @@ export interface TaskQuery {
 
 export const tasksApi = {
   list: (query: TaskQuery) => take(client.GET("/api/v1/tasks", { params: { query } })),
-  add: (body: Partial<Schemas["NewTask"]>) => take(client.POST("/api/v1/tasks", { body: body as Schemas["NewTask"] })),
+  add: (body: Partial<Schemas["NewTask"]>) => once("task", body, (headers) => take(client.POST("/api/v1/tasks", { headers, body: body as Schemas["NewTask"] }))),
   change: (id: number, body: Schemas["UpdateTask"]) => take(client.PUT("/api/v1/tasks/{task_id}", { ...ofTask(id), body })),
   end: (id: number, outcome: "done" | "dropped") => take(client.POST("/api/v1/tasks/{task_id}/end", { ...ofTask(id), body: { outcome } })),
   reopen: (id: number) => take(client.DELETE("/api/v1/tasks/{task_id}/end", ofTask(id))),

@@ -53,7 +53,7 @@ class Own:
 
 
 # A task need not be about a conversation.
-OWN: tuple[Own, ...] = (Own(tables.activity, _activities), Own(tables.task))
+OWN: tuple[Own, ...] = (Own(tables.activity, _activities), Own(tables.task), Own(tables.customer_reference))
 
 # Columns that name a customer and are not moved, and why.
 STAYS: Mapping[str, str] = {

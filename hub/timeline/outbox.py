@@ -337,12 +337,13 @@ def end_leases(tx: Tx) -> None:
     tx.execute(update(tables.outbox).where(_o.state == "leased").values(lease_until=tx.now))
 
 
-def next_due(tx: Tx) -> datetime | None:
-    """The next instant at which something may become claimable by itself; what is claimable now is not counted."""
+def next_due(tx: Tx, looked_at: datetime) -> datetime | None:
+    """The next instant at which something may become claimable by itself, after `looked_at`, when the last claim began: what
+    became so while that claim ran is told too, and was not claimed."""
     moments = (
-        select(func.min(_o.next_attempt_at)).where(_o.state == "queued", _o.next_attempt_at > tx.now),
-        select(func.min(_o.lease_until)).where(_o.state == "leased", _o.lease_until > tx.now),
-        select(func.min(_ch.paused_until)).where(_ch.paused_until > tx.now),
+        select(func.min(_o.next_attempt_at)).where(_o.state == "queued", _o.next_attempt_at > looked_at),
+        select(func.min(_o.lease_until)).where(_o.state == "leased", _o.lease_until > looked_at),
+        select(func.min(_ch.paused_until)).where(_ch.paused_until > looked_at),
     )
     return min((at for at in map(tx.scalar, moments) if at is not None), default=None)
 

@@ -98,17 +98,23 @@ class Sender:
             await asyncio.wait(self._in_flight.keys(), return_when=asyncio.FIRST_COMPLETED)
             return
         in_flight = set(self._in_flight.values())
+        looked_at = self._database.clock()
         claimed = await self._database.transaction(outbox.claim, self._process, room, in_flight)
         for item in claimed:
             task = asyncio.create_task(self._deliver(item), name=f"send {item.outbox_id}")
             self._in_flight[task] = item.outbox_id
-            task.add_done_callback(self._in_flight.pop)
+            task.add_done_callback(self._landed)
         if not claimed:
-            due = await self._database.read(outbox.next_due)
+            due = await self._database.read(outbox.next_due, looked_at)
             wait_s = _LOOK_EVERY_S
             if due is not None:
                 wait_s = min(max((due - self._database.clock()).total_seconds(), 0.05), _LOOK_EVERY_S)
             await self._wakes.wait("outbox", wait_s)
+
+    def _landed(self, task: asyncio.Task[None]) -> None:
+        self._in_flight.pop(task)
+        # Its row may have been due again, and passed over because it was in flight still.
+        self._wakes.set("outbox")
 
     async def _deliver(self, claimed: Claimed) -> None:
         result = await self._attempt(claimed)

@@ -96,7 +96,9 @@ CATALOGUE: Mapping[Told, About] = {
     Told.CALL_ENDED: About("Nobody is on the line any more; an agent may still write it up.", _CALL),
     Told.CALL_COMPLETED: About("The wrap-up is over, too: disposition and note stand in its segments.", _CALL),
     Told.RECORDING_READY: About("A recording of it can be played.", {"recording": "RecordingView", **_CALL}),
-    Told.CUSTOMER_CREATED: About("There is a new customer.", {"customer": "CustomerView"}),
+    Told.CUSTOMER_CREATED: About(
+        "There is a new customer. Not told of those that an import brings.", {"customer": "CustomerView"}
+    ),
     Told.CUSTOMER_CHANGED: About("Something on their card changed.", {"customer": "CustomerView"}),
     Told.CUSTOMER_MERGED: About(
         "Two customers are one: `merged_id` is no more, all that was theirs is `customer`'s.",

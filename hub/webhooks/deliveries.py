@@ -416,12 +416,13 @@ def end_leases(tx: Tx) -> None:
     tx.execute(update(tables.webhook_delivery).where(_d.state == "sending").values(due_at=tx.now))
 
 
-def next_due(tx: Tx) -> datetime | None:
-    """The next instant at which something may become claimable by itself; what is claimable now is not counted."""
+def next_due(tx: Tx, looked_at: datetime) -> datetime | None:
+    """The next instant at which something may become claimable by itself, after `looked_at`, when the last claim began: what
+    became so while that claim ran is told too, and was not claimed."""
     is_on = exists().where(_p.id == _d.endpoint_id, _p.enabled)
     moments = (
-        select(func.min(_d.due_at)).where(_d.due_at > tx.now, is_on),
-        select(func.min(_p.paused_until)).where(_p.enabled, _p.paused_until > tx.now),
+        select(func.min(_d.due_at)).where(_d.due_at > looked_at, is_on),
+        select(func.min(_p.paused_until)).where(_p.enabled, _p.paused_until > looked_at),
         select(func.min(_p.mail_due_at)),
     )
     return min((at for at in map(tx.scalar, moments) if at is not None), default=None)

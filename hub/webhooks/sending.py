@@ -101,8 +101,9 @@ class WebhookSender:
         try:
             while True:
                 try:
+                    looked_at = self._database.clock()
                     await self.step()
-                    await self._wakes.wait(WAKE_SEND, await self._wait_s())
+                    await self._wakes.wait(WAKE_SEND, await self._wait_s(looked_at))
                 except DatabaseAway:
                     await asyncio.sleep(_RETRY_S)
         finally:
@@ -116,7 +117,7 @@ class WebhookSender:
         for claimed in await self._database.transaction(deliveries.claim, in_flight):
             task = asyncio.create_task(self._deliver(claimed), name=f"webhook {claimed.id}")
             self._in_flight[task] = claimed.id
-            task.add_done_callback(self._in_flight.pop)
+            task.add_done_callback(self._landed)
         for told in await self._database.transaction(_claim_mails):
             # Beside the loop: a mail server that keeps silent must not hold up those who are told something.
             mail = asyncio.create_task(self._mail(told), name=f"webhook mail {told.endpoint_id}")
@@ -128,8 +129,13 @@ class WebhookSender:
         while under_way := {*self._in_flight, *self._mails}:
             await asyncio.wait(under_way)
 
-    async def _wait_s(self) -> float:
-        due = await self._database.read(deliveries.next_due)
+    def _landed(self, task: asyncio.Task[None]) -> None:
+        self._in_flight.pop(task)
+        # It may have been due again, and passed over because it was in flight still.
+        self._wakes.set(WAKE_SEND)
+
+    async def _wait_s(self, looked_at: datetime) -> float:
+        due = await self._database.read(deliveries.next_due, looked_at)
         if due is None:
             return _LOOK_EVERY_S
         return min(max((due - self._database.clock()).total_seconds(), 0.05), _LOOK_EVERY_S)

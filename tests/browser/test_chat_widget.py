@@ -176,6 +176,8 @@ def test_the_widget_is_one_small_file(demo: HubProcess) -> None:
 
 def axe(page: Page) -> list[str]:
     """What is wrong with the widget. The policy of the page lets no script in, so it is asked through the debugger."""
+    # While it opens it is faint for a moment.
+    page.emulate_media(reduced_motion="reduce")
     page.evaluate(AXE.read_text())
     found = page.evaluate(
         "axe.run('hub-chat', {runOnly: ['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa']})"

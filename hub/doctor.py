@@ -178,7 +178,7 @@ def _load(tx: Tx) -> _Loaded:
         [(row.id, row.secrets) for row in channels],
         [(row.id, row.health_code, row.health_detail) for row in channels if row.health != "ok"],
         [(row.id, row.inbound_health, row.inbound_code, row.inbound_detail, row.looked_at) for row in mailboxes],
-        int(tx.scalar(select(func.count()).where(u.role == "admin", u.active))),
+        int(tx.scalar(select(func.count()).where(u.role == "admin", u.role_id.is_(None), u.active))),
         tx.scalar(select(func.max(tables.event.c.at))),
         tx.scalar(text("SELECT clock_timestamp()")) if tx.is_postgresql else None,
     )

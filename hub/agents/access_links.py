@@ -244,12 +244,17 @@ def _find(tx: Tx, token: str, *, lock: bool = False) -> Row[Any]:
 
 
 def _holds(tx: Tx, row: Row[Any]) -> bool:
-    """What a link gives may be less by now: an invitation is as good as whoever made it, a password as its person."""
+    """What a link gives may be less by now: it is as good as whoever made it, who may have less than they had, or less than
+    its person has; a password that somebody has forgotten, as they are."""
+    role, role_id = Role(row.role), row.role_id
     if row.kind == "password":
-        return tx.first(select(_u.id).where(_u.id == row.user_id, _u.active)) is not None
+        person = accounts.load_user(tx, row.user_id)
+        if not person.active or row.created_by in (None, person.id):
+            return person.active
+        role, role_id = person.role, person.role_id
     giver = accounts.load_user(tx, row.created_by)
     viewer = accounts.viewer_of(tx, giver)
-    given = roles.find_given(tx, Role(row.role), row.role_id)
+    given = roles.find_given(tx, role, role_id)
     return giver.active and viewer.may(Permission.MANAGE_USERS) and roles.may_give(viewer, given)
 
 

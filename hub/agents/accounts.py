@@ -228,8 +228,9 @@ def update_user(
     # First in the lock order: work may have to be taken away, and two administrators must not remove each other at
     # once.
     tx.lock_routing()
-    if password_hash is not None or active is False:
-        # Whoever opens a session at this moment is through with it before it ends, or finds that it may not.
+    if password_hash is not None or active is False or role is not None or role_id is not None:
+        # Whoever opens a session at this moment is through with it before it ends, or finds that it may not; and so is
+        # whoever places work with them.
         _check_shown(tx, user_id, shown_hash, is_to_change=True)
     before = load_user(tx, user_id)
     if expected_version is not None and expected_version != before.version:

@@ -121,7 +121,9 @@ def replace_role(
         return before
     values = {"name": name, "folded_name": name.casefold(), "permissions": list(_listed(wanted))}
     tx.execute(update(tables.staff_role).where(_r.id == role_id).values(version=_r.version + 1, **values))
-    people = [row.id for row in tx.rows(select(_u.id).where(_u.role_id == role_id, _u.active).order_by(_u.id))]
+    theirs = select(_u.id).where(_u.role_id == role_id, _u.active).order_by(_u.id)
+    # Whoever places work with them at this moment is through with it before it is taken, or finds that it may not.
+    people = [row.id for row in tx.rows(theirs.with_for_update(key_share=True))]
     if Permission.TAKE_PART in before.permissions and Permission.TAKE_PART not in wanted:
         for user_id in people:
             dispatcher.take_all(tx, actor, user_id)
@@ -134,7 +136,8 @@ def replace_role(
 
 
 def delete_role(tx: Tx, role_id: int, *, actor: Viewer | None = None) -> None:
-    """Conflict `in_use` while anybody has it or is invited to it. Who works here no more keeps its base."""
+    """Conflict `in_use` while anybody has it or is invited to it. Who works here no more is a plain agent: the built-in role
+    of its base may hold far more than they ever had, and they may come back."""
     before = _lock(tx, role_id, actor)
     invited = tx.scalar(
         select(func.count()).where(_l.role_id == role_id, _l.kind == "invitation", _l.ended_at.is_(None))
@@ -145,8 +148,10 @@ def delete_role(tx: Tx, role_id: int, *, actor: Viewer | None = None) -> None:
             code="in_use",
             fields={"people": str(before.people), "invitations": str(invited)},
         )
-    for table, column in ((tables.user_account, _u.role_id), (tables.access_link, _l.role_id)):
-        tx.execute(update(table).where(column == role_id).values(role_id=None))
+    gone = {"role": Role.AGENT.value, "role_id": None, "version": _u.version + 1}
+    tx.execute(update(tables.user_account).where(_u.role_id == role_id).values(**gone))
+    # Of these none can be used any more.
+    tx.execute(update(tables.access_link).where(_l.role_id == role_id).values(role_id=None))
     tx.execute(delete(tables.staff_role).where(_r.id == role_id))
     audit.note(tx, actor, "role.removed", "role", role_id, {"name": before.name})
 

@@ -13,7 +13,9 @@ from typing import Any
 from sqlalchemy import Row, bindparam, func, select, update
 
 from hub.agents import spells
+from hub.agents.viewer import find_granted
 from hub.domain.events import STAFF, AgentChanged
+from hub.domain.permissions import Permission
 from hub.domain.states import AGENT, AgentState, check_move
 from hub.domain.values import ChannelKind, Role
 from hub.domain.views import AgentView
@@ -70,16 +72,24 @@ def load_agent_views(tx: Tx, user_ids: Collection[int] | None = None) -> list[Ag
     return [_view(row) for row in rows]
 
 
+def takes_part(tx: Tx, user_id: int) -> bool:
+    """Whether their role answers customers: nothing goes to somebody who could not."""
+    granted = find_granted(tx, user_id)
+    return granted is None or Permission.TAKE_PART in granted
+
+
 def find_worth_waiting_for(tx: Tx, user_id: int | None, kind: ChannelKind, *, locked: bool = False) -> int | None:
-    """Whoever shall have work of this kind, if it may wait for them: nothing waits for a person who is gone, and no chat or
-    call for one who is offline. `locked`: they do not leave before the commit."""
+    """Whoever shall have work of this kind, if it may wait for them: nothing waits for a person who is gone or takes no part,
+    and no chat or call for one who is offline. `locked`: they do not leave before the commit."""
     if user_id is None:
         return None
     query = select(_u.id).where(_u.id == user_id, _u.active)
     if kind in LIVE_KINDS:
         here = select(_a.user_id).where(_a.user_id == user_id, _a.state != AgentState.OFFLINE.value)
         query = query.where(here.exists())
-    return None if tx.first(query.with_for_update(read=True) if locked else query) is None else user_id
+    is_there = tx.first(query.with_for_update(read=True) if locked else query) is not None
+    # Behind the lock: whoever takes a role away holds its people's rows before their work is taken.
+    return user_id if is_there and takes_part(tx, user_id) else None
 
 
 def _view(row: Row[Any]) -> AgentView:

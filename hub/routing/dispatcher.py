@@ -24,7 +24,7 @@ from sqlalchemy import Row, bindparam, func, insert, select, union_all, update
 
 from hub.agents import alerts, audit, presence, roster
 from hub.agents.queues import emit_queues
-from hub.agents.viewer import Viewer, find_granted
+from hub.agents.viewer import Viewer
 from hub.calls import records
 from hub.domain.events import (
     FACTS,
@@ -616,8 +616,7 @@ def _check_holds(viewer: Viewer, view: ConversationView) -> None:
 
 def _check_takes_part(tx: Tx, user_id: int) -> None:
     """Nothing goes to somebody who could not answer it."""
-    granted = find_granted(tx, user_id)
-    if granted is not None and Permission.TAKE_PART not in granted:
+    if not roster.takes_part(tx, user_id):
         raise Forbidden("this person's role takes no part in conversations", code="takes_no_part")
 
 
@@ -1244,7 +1243,7 @@ def open_apart(
     queued_since = values.pop("queued_since") or tx.now
     found = roster.load_agent_views(tx, [holder_id]) if holder_id is not None else []
     is_here = bool(found) and (found[0].state is not AgentState.OFFLINE or before.channel_kind not in engine.LIVE_KINDS)
-    if holder_id is not None and is_here:
+    if holder_id is not None and is_here and roster.takes_part(tx, holder_id):
         # Spent; and what they had put aside is before them again.
         values.pop("pinned_agent_id", None)
         return _assign(tx, before, holder_id, "claim", Happening.UNMERGED, _author(viewer), data, **values)
@@ -1259,7 +1258,10 @@ def begin_apart(
     tx: Tx, viewer: Viewer, values: dict[str, Any], *, is_open: bool, holds: bool, data: dict[str, str | int | None]
 ) -> ConversationView:
     """A conversation of its own for what was a part of another: work that the viewer has (`holds`) or that waits, which is a
-    contact of its customer's from now on; or, where it is not `is_open`, a matter that is over."""
+    contact of its customer's from now on; or, where it is not `is_open`, a matter that is over. Forbidden `takes_no_part` for
+    a viewer who could not answer it."""
+    if is_open and holds:
+        _check_takes_part(tx, viewer.user_id)
     conversation_id = tx.insert(tables.conversation, values)
     before = conversations.load_conversation(tx, conversation_id)
     author = _author(viewer)

@@ -266,9 +266,10 @@ def _page_supervisor(tx: Tx, plan: _Plan, action: PageSupervisor) -> None:
 
 
 def _assign_to(tx: Tx, plan: _Plan, action: AssignTo) -> None:
-    """Live work is not given to somebody who is not there, and does not wait for them either; they are told."""
+    """Live work is not given to somebody who is not there, and does not wait for them either; they are told. Nor is any to
+    whose role takes no part."""
     found = roster.load_agent_views(tx, [action.user_id])
-    if not found:
+    if not found or not roster.takes_part(tx, action.user_id):
         plan.fail(action, "user_gone")
         return
     if found[0].state is AgentState.OFFLINE and plan.before.channel_kind in engine.LIVE_KINDS:

@@ -36,7 +36,7 @@ from hub.routing import dispatcher, engine, offers
 from hub.store import tables
 from hub.store.database import Tx
 from hub.timeline import conversations, parts
-from hub.timeline.participants import MOST, write_ids
+from hub.timeline.participants import MOST, read_ids, write_ids
 
 _c, _e, _m = tables.conversation.c, tables.entry.c, tables.conversation_merge.c
 
@@ -183,6 +183,8 @@ def _merge_one(tx: Tx, viewer: Viewer, before: ConversationView, into: Conversat
     view = dispatcher.close_as_part(tx, viewer, view, into.id)
     conversations.emit_hidden(tx, view, before)
     values = _taken_over(before, into)
+    if "parked_until" in values:
+        tx.wake("routing")
     about: dict[str, str | int | None] = {"from_id": before.id, "subject": before.subject}
     _, joined = conversations.add_happening(
         tx, into, Happening.TOOK_IN, _author(viewer), about, **values, **parts.shown(tx, into.id)
@@ -221,6 +223,9 @@ def _taken_over(before: ConversationView, into: ConversationView) -> dict[str, A
             waits = name == "unanswered_since" or ours is not None
             if theirs is not None and waits and (ours is None or theirs < ours):
                 values[name] = theirs
+        if before.unanswered_since and into.parked_until and into.assignee_id is not None:
+            # As if the customer wrote there: an instant that is surely past (routing.parking).
+            values["parked_until"] = into.created_at
     tags = [tag for tag in before.tags if tag not in into.tags]
     if tags:
         values["tags"] = [*into.tags, *tags]
@@ -272,7 +277,7 @@ def undo(tx: Tx, viewer: Viewer, merge_id: int) -> tuple[ConversationView, Conve
     if into.call_id is not None:
         raise Conflict("a call goes on in it", code="in_call")
     was = {name: _instant(value) if name in _INSTANTS else value for name, value in row.was.items()}
-    theirs, ours = _asked(tx, row, was, into)
+    theirs, ours = _asked(tx, row, into)
     # Nothing that a customer waits for is closed; what was open is so again, unless it was solved along with the other.
     opens = theirs is not None or (was["status"] == "open" and into.status is ConversationStatus.OPEN)
     if opens:
@@ -280,7 +285,7 @@ def undo(tx: Tx, viewer: Viewer, merge_id: int) -> tuple[ConversationView, Conve
     conversations.change(tx, view.id, merged_into=None)
     parts.give_back(tx, view, into, row.moved)
     apart = _open(tx, viewer, view, into, was, theirs) if opens else _stay_closed(tx, viewer, view, into, was)
-    values = {**_taken_back(tx, row, into), "unanswered_since": ours}
+    values = {**_taken_back(tx, row, into, ours), "unanswered_since": ours}
     about: dict[str, str | int | None] = {"from_id": view.id, "into_id": view.id}
     _, left = conversations.add_happening(
         tx, into, Happening.UNMERGED, _author(viewer), about, **values, **parts.shown(tx, into.id)
@@ -299,27 +304,45 @@ def undo(tx: Tx, viewer: Viewer, merge_id: int) -> tuple[ConversationView, Conve
     return apart, left
 
 
-def _asked(
-    tx: Tx, row: Row[Any], was: Mapping[str, Any], into: ConversationView
-) -> tuple[datetime | None, datetime | None]:
+def _asked(tx: Tx, row: Row[Any], into: ConversationView) -> tuple[datetime | None, datetime | None]:
     """Since when the customer waits for an answer in the one that goes, and in the one that stays."""
-    by_them = _e.origin_id.in_([row.from_id, *row.moved["followers"]])
-    by_us = _e.origin_id.is_(None) | ~by_them
-    here = _e.conversation_id == row.into_id
-    since = into.unanswered_since
+    since, here = into.unanswered_since, _e.conversation_id == row.into_id
     if since is None:
         return None, None
-    before, after = map(_instant, row.filled["unanswered_since"])
-    if since != after:
-        # Both were answered; and the customer has written again.
-        return parts.oldest_asked(tx, here, by_them, _e.at >= since), parts.oldest_asked(
-            tx, here, by_us, _e.at >= since
-        )
-    newer = _e.id > row.after_entry_id
-    return (
-        was["unanswered_since"] or parts.oldest_asked(tx, here, by_them, newer),
-        before or parts.oldest_asked(tx, here, by_us, newer),
-    )
+    later = _load_later(tx, row)
+    before, now = map(_instant, row.filled["unanswered_since"])
+    for each in later:
+        was_before, after = map(_instant, each.filled["unanswered_since"])
+        now = after if was_before == now else now
+    theirs = _ways(row)
+    if since != now:
+        # All was answered; and the customer has written again.
+        by_us = _e.origin_id.is_(None) | _e.origin_id.not_in(theirs)
+        newer = (here, _e.at >= since)
+        return parts.oldest_asked(tx, *newer, _e.origin_id.in_(theirs)), parts.oldest_asked(tx, *newer, by_us)
+    elsewhere = [*theirs, *(way for each in later for way in _ways(each))]
+    own = _e.origin_id.is_(None) | _e.origin_id.not_in(elsewhere)
+    asked = [before or parts.oldest_asked(tx, here, own, _e.id > row.after_entry_id)]
+    # What was merged after this one waits on where it is.
+    asked += [_waited(tx, each) for each in later]
+    return _waited(tx, row), min((at for at in asked if at is not None), default=None)
+
+
+def _load_later(tx: Tx, row: Row[Any]) -> Sequence[Row[Any]]:
+    """What has been merged into the same one after this, and is a part of it still; in that order."""
+    live = (_m.into_id == row.into_id, _m.undone_at.is_(None), _m.id > row.id)
+    return tx.rows(select(tables.conversation_merge).where(*live).order_by(_m.id))
+
+
+def _ways(row: Row[Any]) -> list[int]:
+    """By which conversations the lines came that are in the other by this merge."""
+    return [row.from_id, *row.moved["followers"]]
+
+
+def _waited(tx: Tx, row: Row[Any]) -> datetime | None:
+    """Since when the customer waits in what was merged so, if nothing was answered since."""
+    newer = (_e.conversation_id == row.into_id, _e.origin_id.in_(_ways(row)), _e.id > row.after_entry_id)
+    return _instant(row.was["unanswered_since"]) or parts.oldest_asked(tx, *newer)
 
 
 def _check_is_free(tx: Tx, view: ConversationView) -> None:
@@ -375,18 +398,46 @@ def _stay_closed(
     return apart
 
 
-def _taken_back(tx: Tx, row: Row[Any], into: ConversationView) -> dict[str, Any]:
+def _taken_back(tx: Tx, row: Row[Any], into: ConversationView, ours: datetime | None) -> dict[str, Any]:
     """What the one that stays says without this merge; what has been changed since stays as it is, and so does what a later
-    merge has put upon it."""
+    merge has put upon it. Of what is many, each is looked at by itself. `ours`: since when its customer waits."""
     now = _load_row(tx, into.id)
+    later = [_load_row(tx, each.from_id) for each in _load_later(tx, row)]
     values: dict[str, Any] = {}
     for name, (before, after) in row.filled.items():
-        if name == "unanswered_since" or _plain(getattr(now, name)) != after:
+        held = getattr(now, name)
+        if name == "unanswered_since":
             continue
-        values[name] = _instant(before) if name in _INSTANTS else before
+        if name in _MANY and (later or held != after):
+            values[name] = _without(name, held, before, after, [getattr(each, name) for each in later])
+        elif _plain(held) == after:
+            values[name] = _instant(before) if name in _INSTANTS else before
     if "queued_since" in values and into.queued_since is None:
         del values["queued_since"]
+    if ours != _instant(row.filled["unanswered_since"][0]):
+        # The customer has written since: it would be before its holder again.
+        values.pop("parked_until", None)
     return values
+
+
+# Columns of which each merge may have added some.
+_MANY = frozenset({"tags", "participants", "fields"})
+
+
+def _without(name: str, held: Any, before: Any, after: Any, later: Sequence[Any]) -> Any:
+    """`held` less what was added from `before` to `after`, but for what came again with the `later` ones."""
+    if name == "participants":
+        added = {*read_ids(after)} - {*read_ids(before)}
+        again = {person for each in later for person in read_ids(each)}
+        return write_ids(person for person in read_ids(held) if person not in added or person in again)
+    if name == "tags":
+        again = {tag for each in later for tag in each or ()}
+        gone = {*(after or ())} - {*(before or ())} - again
+        return [tag for tag in held or () if tag not in gone] or None
+    kept = {key: value for each in reversed(later) for key, value in (each or {}).items()}
+    put = {key: value for key, value in (after or {}).items() if key not in (before or {})}
+    left = {key: value for key, value in (held or {}).items() if key not in put or put[key] != value}
+    return left | {key: kept[key] for key in put if key in kept and key not in left} or None
 
 
 # --- rows and views -------------------------------------------------------------------------------------------------------

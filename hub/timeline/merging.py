@@ -9,12 +9,14 @@ Invariants:
   * A merge and its undoing leave every row as it was, but for versions and for lines that tell of it.
   * A field that was filled from the other card is taken back only if it still says what was put there; where a later merge
     has put something else upon it, that one gives back what would stand there without this one.
+  * A conversation that was merged into one of the other card's is parted from it first (timeline.joining): its lines would
+    stay on the wrong card.
   * Both are facts (CustomerJoined, CustomerParted), and both are in the audit log.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -269,7 +271,8 @@ def load_merges(tx: Tx, viewer: Viewer, customer_id: int) -> list[MergeView]:
 
 def undo(tx: Tx, viewer: Viewer, merge_id: int) -> Undone:
     """Two again. Undoing twice is the same as once. NotFound for whoever may not see the card; Conflict `merged_on` while
-    the card that took it in is itself a part of another."""
+    the card that took it in is itself a part of another, and `conversations_merged` while a conversation of the one stands in
+    one of the other's: lines stay with nobody else's card."""
     row = tx.first(select(tables.customer_merge).where(_m.id == merge_id))
     nobodys = NotFound("there is no such merge")
     if row is None:
@@ -292,6 +295,7 @@ def undo(tx: Tx, viewer: Viewer, merge_id: int) -> Undone:
             code="merged_on",
             fields={"into": living.name},
         )
+    _check_conversations_part(tx, [point_id for point_id, _, _ in row.moved["points"]])
     values, kept = _taken_back(tx, row, into)
     ids = belongings.give_back(tx, row.from_id, row.into_id, row.moved)
     tx.execute(
@@ -315,6 +319,22 @@ def undo(tx: Tx, viewer: Viewer, merge_id: int) -> Undone:
     audit.note(tx, viewer, "customer.unmerged", "customer", into.id, {**about, "merge_id": merge_id})
     task_rows.retell_of(tx, row.from_id)
     return Undone(_tell_card(tx, row.into_id, values.keys()), customers.emit_customer(tx, row.from_id), kept)
+
+
+def _check_conversations_part(tx: Tx, points: Sequence[int]) -> None:
+    """No conversation with one of these contact points was merged into one with another, nor the other way round. Merges of
+    conversations hold MAIL, too."""
+    living = tables.conversation.alias("living")
+    crosses = _c.contact_point_id.in_(points) != living.c.contact_point_id.in_(points)
+    found = select(_c.id, _c.merged_into).join(living, living.c.id == _c.merged_into)
+    near = _c.contact_point_id.in_(points) | living.c.contact_point_id.in_(points)
+    row = tx.first(found.where(near, crosses).order_by(_c.id).limit(1))
+    if row is not None:
+        raise Conflict(
+            f"conversation #{row.id} was merged into #{row.merged_into}; undo that first",
+            code="conversations_merged",
+            fields={"id": str(row.id), "into": str(row.merged_into)},
+        )
 
 
 def _taken_back(tx: Tx, row: Row[Any], into: Row[Any]) -> tuple[dict[str, Any], tuple[str, ...]]:

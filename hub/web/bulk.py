@@ -10,15 +10,15 @@ from __future__ import annotations
 from hub.agents.viewer import Viewer
 from hub.domain.permissions import Permission
 from hub.domain.views import ConversationView
-from hub.errors import CallerError, Forbidden, InvalidInput
+from hub.errors import CallerError, InvalidInput
 from hub.routing import directing, dispatcher
 from hub.store.database import Tx
-from hub.web.api import Context, endpoint
+from hub.web.api import Context, demand, endpoint
 from hub.web.schemas import BulkAct, BulkAnswer, BulkItem
 
 
 def _check(viewer: Viewer, body: BulkAct) -> None:
-    """InvalidInput naming what the action lacks."""
+    """InvalidInput naming what the action lacks; Forbidden `no_permission` for whoever may not do it to one."""
     faults: dict[str, str] = {}
     if body.action in ("tag", "untag") and not body.tags:
         faults["tags"] = "name at least one"
@@ -30,8 +30,7 @@ def _check(viewer: Viewer, body: BulkAct) -> None:
         faults["agent_id"] = "give exactly one of agent_id and queue_id"
     if faults:
         raise InvalidInput("; ".join(faults.values()), fields=faults)
-    if body.action == "priority" and not viewer.may(Permission.ACT_ON_BOARD):
-        raise Forbidden("only a supervisor may change a priority")
+    demand(viewer, Permission.ACT_ON_BOARD if body.action == "priority" else Permission.TAKE_PART)
 
 
 def _act(tx: Tx, viewer: Viewer, conversation_id: int, body: BulkAct) -> ConversationView:

@@ -31,6 +31,7 @@ from sqlalchemy import Row, exists, func, or_, select, update
 from hub.agents import alerts
 from hub.agents.viewer import Viewer, find_granted
 from hub.domain.events import PlannedChanged
+from hub.domain.permissions import Permission
 from hub.domain.states import PLANNED, ConversationStatus, PlannedState, check_move
 from hub.domain.values import ChannelKind, Direction, EntryKind, Happening, Role
 from hub.domain.views import ConversationView, DraftView, PlannedView
@@ -357,6 +358,8 @@ def _post(tx: Tx, row: Row[Any], view: ConversationView, *, holds: bool) -> Plan
     author = _load_author(tx, row.author_id)
     assert author is not None
     is_open = view.status is ConversationStatus.OPEN
+    # Whose role takes no part by now holds nothing, though what they have sent goes out.
+    holds = holds and author.may(Permission.TAKE_PART)
     if holds and (view.assignee_id is None if is_open else not _was_resolved_since(tx, row)):
         dispatcher.hold_for_reply(tx, author, view.id)
     entry = posting.post(tx, view, author, _message(row), segments=row.segments, client_key=row.client_key)

@@ -22,7 +22,7 @@ from hub.kpi.figures import Query, load_figures
 from hub.routing import dispatcher
 from hub.store import tables
 from hub.store.database import Database, Tx
-from hub.timeline import conversations, joining, outbox, parts, tasks
+from hub.timeline import conversations, joining, merging, outbox, parts, tasks
 from hub.writing import drafts, planned
 from hub.writing.posting import Message
 from tests.kpi.random_facts import project_all
@@ -227,6 +227,69 @@ async def test_nothing_unanswered_is_lost_on_either_way(scene: Scene, agent: Vie
     assert await texts_of(scene, into) == ["Since noon", "Here you are."]
 
 
+async def test_of_several_that_were_merged_each_waits_since_its_own_line(
+    scene: Scene, agent: Viewer, clock: FrozenClock
+) -> None:
+    ids, at = [], []
+    for number in range(3):
+        await scene.channel(f"line-{number}", "loopback")
+        ids.append(await scene.opened(f"{number}", sender="ani", channel_id=f"line-{number}"))
+        at.append(clock())
+        clock.advance(60)
+    oldest, first, later = ids
+    into = await scene.opened("Hello", sender="ani")
+
+    async def answer_in(conversation_id: int) -> None:
+        author = Author(AuthorKind.AGENT, agent.name, agent.user_id)
+        await scene.database.transaction(dispatcher.claim, agent, conversation_id, None)
+        await scene.database.transaction(outbox.enqueue, conversation_id, author, "Here you are.")
+
+    async def waits(conversation_id: int) -> Any:
+        return (await view_of(scene, conversation_id)).unanswered_since
+
+    await answer_in(into)
+    one = await merge(scene, agent, into, first)
+    await merge(scene, agent, into, later)
+    await undo(scene, agent, one)
+    assert (await waits(first), await waits(into)) == (at[1], at[2]), "what came with the later one still waits"
+    await answer_in(first)
+    two = await merge(scene, agent, into, first)
+    await merge(scene, agent, into, oldest)
+    await undo(scene, agent, two)
+    assert (await waits(first), await waits(into)) == (None, at[0]), "what is answered does not wait again"
+
+
+async def test_of_tags_and_people_each_goes_with_its_own(scene: Scene, agent: Viewer) -> None:
+    into, *others = [await scene.opened(sender="ani")]
+    for number, (tags, people) in enumerate(((["a", "both"], ",7,"), (["b", "both"], ",8,"))):
+        await scene.channel(f"line-{number}", "loopback")
+        others.append(await scene.opened(sender="ani", channel_id=f"line-{number}"))
+        await scene.set(tables.conversation, {"tags": tags, "participants": people}, id=others[-1])
+    merges = [await merge(scene, agent, into, other) for other in others]
+    # Somebody is asked into it, and it is tagged.
+    more: dict[str, object] = {"tags": ["a", "both", "b", "late"], "participants": ",7,8,9,"}
+    await scene.set(tables.conversation, more, id=into)
+    told = []
+    for merge_id in merges:
+        await undo(scene, agent, merge_id)
+        view = await view_of(scene, into)
+        told.append((view.tags, view.participant_ids))
+    assert told == [(("both", "b", "late"), (8, 9)), (("both", "late"), (9,))]
+
+
+async def test_who_waits_wakes_what_was_put_aside(scene: Scene, agent: Viewer, clock: FrozenClock) -> None:
+    other, into = await two(scene)
+    await scene.database.transaction(dispatcher.claim, agent, into, None)
+    until = clock() + timedelta(days=3)
+    await scene.database.transaction(dispatcher.park, agent, into, until)
+    merge_id = await merge(scene, agent, into, other)
+    woken = (await view_of(scene, into)).parked_until
+    assert woken is not None
+    assert woken <= clock()
+    await undo(scene, agent, merge_id)
+    assert (await view_of(scene, into)).parked_until == until
+
+
 async def test_words_and_mails_of_a_merged_thread_lead_on(scene: Scene, agent: Viewer) -> None:
     other, into = await opened(scene, subject="Order"), await opened(scene, subject="Broken lamp")
     old_word = await thread_of(scene, other)
@@ -283,6 +346,25 @@ async def test_chains_are_undone_from_their_end(scene: Scene, agent: Viewer) -> 
     assert strip(await photograph(scene.database)) == strip(middle)
     await undo(scene, agent, first)
     assert strip(await photograph(scene.database)) == strip(before)
+
+
+async def test_cards_are_not_parted_while_lines_of_one_stand_in_a_conversation_of_the_other(
+    scene: Scene, agent: Viewer
+) -> None:
+    ours, theirs = await scene.opened("Mine", sender="ani"), await scene.opened("Private", sender="bob")
+    ani, bob = [(await view_of(scene, each)).customer_id for each in (ours, theirs)]
+    made, _ = await scene.database.transaction(merging.merge, agent, ani, bob, choices={})
+    merge_id = await merge(scene, agent, ours, theirs)
+    with pytest.raises(Conflict) as refused:
+        await scene.database.transaction(merging.undo, agent, made.id)
+    assert (refused.value.code, refused.value.fields) == (
+        "conversations_merged",
+        {"id": str(theirs), "into": str(ours)},
+    )
+    await undo(scene, agent, merge_id)
+    await scene.database.transaction(merging.undo, agent, made.id)
+    lines = {(row["text"], row["customer_id"]) for row in await scene.rows(tables.entry, kind="message")}
+    assert lines == {("Mine", ani), ("Private", bob)}
 
 
 def strip(photo: dict[str, list[Mapping[str, Any]]]) -> dict[str, list[dict[str, Any]]]:

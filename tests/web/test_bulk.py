@@ -68,7 +68,7 @@ async def test_a_supervisor_moves_many_and_an_agent_what_is_theirs(house: House,
     assert codes(await act(supervisor, ids, "transfer", agent_id=nare.person.user_id)) == [None] * 3  # type: ignore[union-attr]
     held = (await supervisor.get("/conversations")).json()["items"]
     assert {each["assignee_id"] for each in held} == {nare.person.user_id}  # type: ignore[union-attr]
-    assert (await act(nare, ids, "priority", priority=10)).json()["code"] == "forbidden"
+    assert (await act(nare, ids, "priority", priority=10)).json()["code"] == "no_permission"
     answer = await act(supervisor, ids, "priority", priority=10)
     assert [item["conversation"]["priority"] for item in answer.json()["items"]] == [10, 10, 10]
 

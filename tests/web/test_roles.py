@@ -11,7 +11,7 @@ from hub.agents import accounts, roster
 from hub.app import ENDPOINTS, Hub
 from hub.domain.permissions import BUILT_IN, Permission
 from hub.domain.states import AgentState
-from hub.domain.values import Role
+from hub.domain.values import ChannelKind, Role
 from hub.domain.views import UserView
 from hub.store import tables
 from hub.web.api import Access
@@ -168,6 +168,42 @@ async def test_nobody_gives_what_they_have_not(people: People, as_admin: Caller,
     assert (await program.get("/session")).json()["permissions"] == [each.value for each in Permission if each in held]
 
 
+async def test_a_link_to_a_password_is_as_good_as_whoever_made_it(
+    people: People, as_admin: Caller, as_nobody: Caller, call: Call
+) -> None:
+    """Sue makes a link for Bert, whose role holds more than hers a moment later."""
+    held = (Permission.MANAGE_USERS, Permission.TAKE_PART)
+    await give(as_admin, people.supervisor, role_id=await make_role(as_admin, Role.SUPERVISOR, *held))
+    writer = await make_role(as_admin, Role.AGENT, Permission.TAKE_PART, name="Writer")
+    await give(as_admin, people.bert, role_id=writer)
+    made = await (await call(people.supervisor)).post(f"/users/{people.bert.id}/password-link")
+    assert made.status_code == 200, made.text
+    token = {"token": made.json()["url"].partition("#")[2]}
+    assert (await as_nobody.post("/links/look", token)).status_code == 200
+    more = {"name": "Writer", "permissions": ["customers.export"], "expected_version": 1}
+    assert (await as_admin.put(f"/roles/{writer}", more)).status_code == 200
+    used = await as_nobody.post("/links/use", {**token, "password": PASSWORD})
+    assert (used.status_code, used.json()["code"]) == (404, "link_ended")
+
+
+async def test_who_comes_back_has_no_more_than_they_had(people: People, as_admin: Caller) -> None:
+    role_id = await make_role(as_admin, Role.ADMIN, Permission.READ_AUDIT, name="Auditor")
+    await give(as_admin, people.bert, role_id=role_id)
+    await give(as_admin, people.bert, active=False)
+    assert (await as_admin.delete(f"/roles/{role_id}")).status_code == 204
+    back = await give(as_admin, people.bert, active=True)
+    assert (back["role"], back["role_id"]) == ("agent", None)
+
+
+async def test_doing_it_to_many_asks_for_what_doing_it_to_one_asks_for(
+    people: People, as_admin: Caller, as_anna: Caller
+) -> None:
+    await give(as_admin, people.anna, role_id=await make_role(as_admin, Role.AGENT, Permission.BULK))
+    for more in ({"action": "resolve"}, {"action": "tag", "tags": ["x"]}, {"action": "priority", "priority": 1}):
+        answer = await as_anna.post("/bulk/conversations", {"ids": [1], **more})
+        assert (answer.status_code, answer.json()["code"]) == (403, "no_permission"), more
+
+
 async def test_the_last_administrator_stays_whatever_others_may(people: People, as_admin: Caller) -> None:
     role_id = await make_role(as_admin, Role.ADMIN, *Permission, name="Like an administrator")
     await give(as_admin, people.bert, role_id=role_id)
@@ -205,6 +241,7 @@ async def test_who_takes_part_no_more_holds_nothing_and_is_offered_nothing(
     assert by_admin.json()["code"] == "takes_no_part"
     passed_on = await as_admin.post(f"/conversations/{held}/transfer", {"agent_id": people.anna.id})
     assert passed_on.json()["code"] == "takes_no_part"
+    assert await hub.database.read(roster.find_worth_waiting_for, people.anna.id, ChannelKind.SMS) is None
 
 
 async def test_an_invitation_to_a_role_of_ones_own_gives_it_while_its_maker_may(

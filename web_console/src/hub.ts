@@ -79,10 +79,11 @@ export const useHub = defineStore("hub", () => {
 
   const stream: Stream = createStream(
     {
-      async load() {
+      async load(isWanted) {
         const snapshot = await api.snapshot().catch((error: unknown) => {
           throw error instanceof ApiError && error.status === 401 ? new SignedOut() : error;
         });
+        if (!isWanted()) return snapshot.token;
         skew_ms.value = Date.parse(snapshot.at) - Date.now();
         state.value = initial(snapshot, state.value ?? undefined);
         user.value = snapshot.user;

@@ -78,6 +78,21 @@ beforeEach(() => vi.useFakeTimers());
 afterEach(() => vi.useRealTimers());
 
 describe("the stream", () => {
+  it("takes no snapshot that a newer one has overtaken, nor one that comes after signing out", async () => {
+    const wanted: (() => boolean)[] = [];
+    const answers: ((token: string) => void)[] = [];
+    const { stream } = setUp({ load: (isWanted) => (wanted.push(isWanted), new Promise((resolve) => answers.push(resolve))) });
+    stream.start();
+    stream.resync();
+    expect(wanted.map((is) => is())).toEqual([false, true]);
+    answers[1]?.("e-2");
+    answers[0]?.("e-1");
+    await vi.advanceTimersByTimeAsync(0);
+    expect(stream.token).toBe("e-2");
+    stream.stop();
+    expect(wanted.map((is) => is())).toEqual([false, false]);
+  });
+
   it("connects with the token of the snapshot", async () => {
     const { sockets, statuses } = await started();
     expect(sockets[0]?.url).toBe("ws://hub/live?since=e-100");

@@ -14,9 +14,10 @@ import type { Frame, SocketMessage, VolatileEvent } from "./events";
 
 export type StreamStatus = "connecting" | "live" | "reconnecting" | "offline" | "replaced" | "signed-out";
 
-/** What the stream needs of the page. `load` throws SignedOut when nobody is signed in any more. */
+/** What the stream needs of the page. */
 export interface StreamHost {
-  load(): Promise<string>;
+  /** Takes a snapshot, but for one that is not wanted any more when it comes: a newer one is on its way or here, or the page has signed out. Throws SignedOut when nobody is signed in any more. */
+  load(isWanted: () => boolean): Promise<string>;
   /** At least one of the frames, and as many as there is time for; how many they were. */
   apply(frames: readonly Frame[], within_ms: number): number;
   volatile(events: readonly VolatileEvent[]): void;
@@ -101,12 +102,13 @@ export function createStream(host: StreamHost, options: StreamOptions): Stream {
     drop();
     token = null;
     const mine = ++life;
+    const isWanted = () => mine === life && running;
     try {
-      const loaded = await host.load();
-      if (mine !== life || !running) return;
+      const loaded = await host.load(isWanted);
+      if (!isWanted()) return;
       token = loaded;
     } catch (error) {
-      if (mine !== life || !running) return;
+      if (!isWanted()) return;
       if (error instanceof SignedOut) end("signed-out");
       else reconnectLater();
       return;

@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 from playwright.sync_api import Browser, sync_playwright
 
 from hub.store.database import Database, open_database
@@ -22,6 +23,10 @@ from hub.store.migrate import migrate
 from tests.support.chromium import FLAGS, check_chromium
 from tests.support.clock import FrozenClock
 from tests.support.postgres import DISKS, MEMORY, PostgresServer, own_folder, pick_parent, run_postgres
+
+# How long an example takes to be thought of says how busy the machine is, and nothing of the hub.
+settings.register_profile("hub", suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("hub")
 
 
 @pytest.fixture(scope="session")

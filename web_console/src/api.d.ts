@@ -1625,7 +1625,7 @@ export interface paths {
         };
         /**
          * Imports of customers
-         * @description Newest first, whoever brought them.
+         * @description Newest first. Whoever sees only their queues' customers sees only the imports that they brought themselves.
          */
         get: operations["list_customer_imports"];
         put?: never;

@@ -421,8 +421,8 @@ class Hub:
                 for import_id, key in await self.database.read(imports.find_outdated):
                     while await self.database.transaction(imports.forget_lines, import_id):
                         pass
-                    await self.database.transaction(imports.forget, import_id)
-                    keys.append(key)
+                    if await self.database.transaction(imports.forget, import_id):
+                        keys.append(key)
                 keys += await self._find_orphans()
                 for key in keys:
                     await asyncio.to_thread(self.files.delete, key)

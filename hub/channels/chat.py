@@ -241,7 +241,7 @@ def _read_ping(told: dict[str, Any], problems: dict[str, str]) -> Frame:
 
 
 def _read_identify(told: dict[str, Any], problems: dict[str, str]) -> Frame:
-    name = _read_claim(told, "name", problems, limit=120)
+    name = " ".join((_read_claim(told, "name", problems, limit=120) or "").split()) or None
     phone = _read_claim(told, "phone", problems, limit=40)
     email = _read_claim(told, "email", problems, limit=254)
     if phone is not None and not _PHONE.fullmatch(phone):

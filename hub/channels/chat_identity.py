@@ -113,4 +113,4 @@ def _read_claims(told: dict[str, Any], channel_id: str, now: datetime) -> Identi
 
 def _words(told: dict[str, Any], name: str, limit: int) -> str | None:
     value = told.get(name)
-    return (clean_text(value).strip()[:limit] or None) if isinstance(value, str) else None
+    return (" ".join(clean_text(value).split())[:limit] or None) if isinstance(value, str) else None

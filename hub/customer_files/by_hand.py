@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import csv
-import os
+import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,7 +15,7 @@ from hub.customer_files.columns import Mapped, words_of
 from hub.customer_files.reading import examine
 from hub.customer_files.running import Importer, chunks_of
 from hub.domain.csv_cells import harmless
-from hub.errors import InvalidInput
+from hub.errors import Conflict, InvalidInput
 from hub.store.database import Database
 from hub.store.files import Files
 from hub.store.stream import Wakes
@@ -42,24 +42,20 @@ async def bring(
     with file.open("rb") as source:
         key = await asyncio.to_thread(files.write_from, source)
     size = (await asyncio.to_thread(file.stat)).st_size
-    import_id = await database.transaction(
-        imports.create_import, None, examined, file_name=file.name, file_key=key, size_bytes=size
-    )
-    row = await database.read(imports.load_import, import_id)
-    mapping = _mapping(asked.mapping, row.columns, imports.mapping_of(row))
-    guessed = imports.options_of(row)
-    options = replace(
-        guessed,
-        duplicates=Duplicates(asked.duplicates),
-        region=asked.region,
-        system=asked.system or guessed.system,
-        day_first=guessed.day_first and not asked.is_month_first,
-    )
-    for each in mapping:
-        say(f"{row.columns[each.column]} → {each.target}")
-    await database.transaction(imports.set_mapping, None, import_id, mapping, options, expected_version=row.version)
-    await database.transaction(imports.begin_trial if asked.is_trial else imports.start, None, import_id)
-    importer = Importer(database, Wakes(), files, process=f"by-hand-{os.getpid()}")
+    try:
+        import_id = await database.transaction(
+            imports.create_import, None, examined, file_name=file.name, file_key=key, size_bytes=size
+        )
+    except Conflict:
+        files.delete(key)
+        raise
+    try:
+        await _begin(database, import_id, asked, say)
+    except InvalidInput:
+        # Told wrongly: nothing waits to be put right where nobody looks.
+        await _forget(database, files, import_id)
+        raise
+    importer = Importer(database, Wakes(), files, process=f"by-hand-{secrets.token_hex(8)}")
     while True:
         await importer.work_off(import_id)
         row = await database.read(imports.load_import, import_id)
@@ -75,10 +71,35 @@ async def bring(
         f" {row.refused} refused"
     )
     await _write_refused(database, import_id, row.columns, refused, say)
+    if row.state == "paused":
+        raise InvalidInput(f"it was paused after {row.done} lines: go on with it in the console")
     if asked.is_trial:
-        old = await database.transaction(imports.remove, None, import_id)
-        if old:
-            files.delete(old)
+        await _forget(database, files, import_id)
+
+
+async def _begin(database: Database, import_id: int, asked: Asked, say: Callable[[str], object]) -> None:
+    row = await database.read(imports.load_import, import_id)
+    mapping = _mapping(asked.mapping, row.columns, imports.mapping_of(row))
+    guessed = imports.options_of(row)
+    options = replace(
+        guessed,
+        duplicates=Duplicates(asked.duplicates),
+        region=asked.region,
+        system=asked.system or guessed.system,
+        day_first=guessed.day_first and not asked.is_month_first,
+    )
+    for each in mapping:
+        say(f"{row.columns[each.column]} → {each.target}")
+    await database.transaction(imports.set_mapping, None, import_id, mapping, options, expected_version=row.version)
+    await database.transaction(imports.begin_trial if asked.is_trial else imports.start, None, import_id)
+
+
+async def _forget(database: Database, files: Files, import_id: int) -> None:
+    while await database.transaction(imports.forget_lines, import_id):
+        pass
+    old = await database.transaction(imports.remove, None, import_id)
+    if old:
+        files.delete(old)
 
 
 def _mapping(given: Sequence[str], headings: Sequence[str], guessed: Sequence[Mapped]) -> list[Mapped]:

@@ -95,6 +95,8 @@ class _Card:
     is_unnamed: bool = False
     is_changed: bool = False
     is_renamed: bool = False
+    # By which whoever has the card is reached already.
+    points: list[Key] = field(default_factory=list)
     addresses: list[Address] = field(default_factory=list)
     references: list[str] = field(default_factory=list)
     # (an address, channel, purpose, allowed)
@@ -179,11 +181,16 @@ def _find_cards(tx: Tx, lines: Iterable[Line], system: str, *, is_locked: bool) 
     query = select(tables.customer).where(_cu.id.in_(ids)).order_by(_cu.id)
     cards: dict[int, _Card] = {}
     for row in tx.rows(query.with_for_update() if is_locked else query):
+        if row.merged_into is not None:
+            # Between the look and the lock; what they had is the other one's by now.
+            return _find_cards(tx, lines, system, is_locked=is_locked)
         cards[row.id] = _Card(row.id, 0, {name: row._mapping[name] for name in _EMPTY})
-    called = select(_cp.customer_id, _cp.kind, _cp.address).where(_cp.customer_id.in_(ids))
+    called = select(_cp.customer_id, _cp.kind, _cp.address, _cp.removed_at).where(_cp.customer_id.in_(ids))
     for point in tx.rows(called):
         card = cards[point.customer_id]
         card.is_unnamed |= card.values["name"] == customers.default_name(ContactKind(point.kind), point.address)
+        if point.removed_at is None:
+            card.points.append((point.kind, point.address))
     return {key: cards[customer_id] for key, customer_id in owners.items() if customer_id in cards}
 
 
@@ -223,9 +230,15 @@ def _heading(line: Line, key: Key) -> str:
 # --- what becomes of a card -----------------------------------------------------------------------------------------------
 
 
+def _tags(line: Line, card: _Card) -> list[str]:
+    """Those of the card and what the line adds, which is nothing where only capital letters differ."""
+    held = card.values["tags"] or ()
+    known = {tag.casefold() for tag in held}
+    return merge_tags(held, [tag for tag in line.tags if tag.casefold() not in known], ())
+
+
 def _too_many_tags(line: Line, card: _Card) -> str | None:
-    tags = merge_tags(card.values["tags"] or (), line.tags, ())
-    return f"would be more than {MOST_TAGS} on the card" if len(tags) > MOST_TAGS else None
+    return f"would be more than {MOST_TAGS} on the card" if len(_tags(line, card)) > MOST_TAGS else None
 
 
 def _apply(line: Line, card: _Card, how: Duplicates, known: dict[Key, _Card], claims: Claims | None) -> bool:
@@ -241,7 +254,7 @@ def _apply(line: Line, card: _Card, how: Duplicates, known: dict[Key, _Card], cl
             card.is_renamed |= name == "name"
             values[name] = value
             card.is_unnamed &= name != "name"
-    tags = merge_tags(values["tags"] or (), line.tags, ())
+    tags = _tags(line, card)
     if len(tags) > len(values["tags"] or ()):
         values["tags"], card.is_changed = tags, True
     held = values["fields"] or {}
@@ -262,10 +275,12 @@ def _apply(line: Line, card: _Card, how: Duplicates, known: dict[Key, _Card], cl
         if key[0] == _REFERENCE:
             card.references.append(key[1])
     card.addresses += [each for each in line.addresses if known.get(each.key) is card and each not in card.addresses]
-    for address in line.addresses:
-        for (channel, purpose), is_allowed in line.said.items():
-            if channel in CHANNELS_OF[address.kind]:
-                card.said.append((address.key, channel, purpose, is_allowed))
+    for (channel, purpose), is_allowed in line.said.items():
+        about = [address.key for address in line.addresses if channel in CHANNELS_OF[address.kind]]
+        if not about and not is_allowed:
+            # Whoever forbids it and names no address means all they have.
+            about = [key for key in card.points if channel in CHANNELS_OF[ContactKind(key[0])]]
+        card.said += [(key, channel, purpose, is_allowed) for key in about]
     is_changed, card.is_changed = card.is_changed, card.is_changed or before
     return is_changed
 

@@ -19,7 +19,7 @@ from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Row, delete, func, select, update
+from sqlalchemy import ColumnElement, Row, delete, func, select, update
 
 from hub.agents import accounts, audit
 from hub.agents.viewer import Viewer
@@ -32,6 +32,7 @@ from hub.domain.card import LINE_LIMIT, read_facts
 from hub.domain.countries import COUNTRIES
 from hub.domain.events import SUPERVISORS, CustomerImportMoved, user_topic
 from hub.domain.fields import Subject
+from hub.domain.values import Role
 from hub.domain.views import ImportProgressView, ImportState
 from hub.errors import Conflict, InvalidInput, NotFound
 from hub.store import tables
@@ -113,7 +114,7 @@ def set_mapping(
     tx: Tx, viewer: Viewer | None, import_id: int, mapping: Sequence[Mapped], options: Options, *, expected_version: int
 ) -> None:
     """What the columns are. InvalidInput naming every fault; Conflict `version_conflict`, or `import_state`."""
-    row = _access(tx, import_id, "new", "tried")
+    row = _access(tx, viewer, import_id, "new", "tried")
     if row.version != expected_version:
         raise Conflict("somebody changed this import meanwhile", code="version_conflict")
     faults = _faults(tx, viewer, row.columns, mapping, options)
@@ -125,7 +126,7 @@ def set_mapping(
 
 def begin_trial(tx: Tx, viewer: Viewer | None, import_id: int) -> None:
     """InvalidInput if what was guessed of its columns is not enough."""
-    row = _access(tx, import_id, "new", "tried")
+    row = _access(tx, viewer, import_id, "new", "tried")
     _check(tx, viewer, row)
     _move(tx, row.id, "trying", **_FROM_THE_BEGINNING)
     tx.wake(WAKE)
@@ -133,7 +134,7 @@ def begin_trial(tx: Tx, viewer: Viewer | None, import_id: int) -> None:
 
 def start(tx: Tx, viewer: Viewer | None, import_id: int) -> None:
     """From the beginning, or from where it was paused."""
-    row = _access(tx, import_id, "new", "tried", "paused")
+    row = _access(tx, viewer, import_id, "new", "tried", "paused")
     if row.state == "paused":
         _move(tx, row.id, "running")
         _note(tx, viewer, "resumed", row, done=row.done)
@@ -147,7 +148,7 @@ def start(tx: Tx, viewer: Viewer | None, import_id: int) -> None:
 
 def pause(tx: Tx, viewer: Viewer | None, import_id: int) -> None:
     """The batch that is being written is written; a trial is given up."""
-    row = _access(tx, import_id, "trying", "running")
+    row = _access(tx, viewer, import_id, "trying", "running")
     if row.state == "trying":
         _move(tx, row.id, "new", **_FROM_THE_BEGINNING)
         return
@@ -157,23 +158,24 @@ def pause(tx: Tx, viewer: Viewer | None, import_id: int) -> None:
 
 def remove(tx: Tx, viewer: Viewer | None, import_id: int) -> str | None:
     """With its lines; what it brought stays. Returns the key of its file, to be deleted after the commit."""
-    row = _access(tx, import_id, "new", "tried", "paused", "done", "failed")
+    row = _access(tx, viewer, import_id, "new", "tried", "paused", "done", "failed")
     tx.execute(delete(tables.customer_import).where(_i.id == row.id))
     _note(tx, viewer, "removed", row)
     return str(row.file_key) if row.file_key else None
 
 
-def load_import(tx: Tx, import_id: int) -> Row[Any]:
+def load_import(tx: Tx, import_id: int, viewer: Viewer | None = None) -> Row[Any]:
     """With `by_name`: who brought it (None: the command line)."""
-    row = tx.first(_IMPORTS.where(_i.id == import_id))
+    row = tx.first(_IMPORTS.where(_i.id == import_id, *_open_to(viewer)))
     if row is None:
         raise NotFound("there is no such import")
     return row
 
 
-def load_imports(tx: Tx, *, before: int | None, limit: int) -> list[Row[Any]]:
+def load_imports(tx: Tx, viewer: Viewer | None, *, before: int | None, limit: int) -> list[Row[Any]]:
     """Newest first."""
-    query = _IMPORTS if before is None else _IMPORTS.where(_i.id < before)
+    query = _IMPORTS.where(*_open_to(viewer))
+    query = query if before is None else query.where(_i.id < before)
     return list(tx.rows(query.order_by(_i.id.desc()).limit(limit)))
 
 
@@ -217,9 +219,9 @@ def _stored(options: Options) -> dict[str, Any]:
     return {**asdict(options), "duplicates": options.duplicates.value, "tags": list(options.tags)}
 
 
-def _access(tx: Tx, import_id: int, *states: ImportState) -> Row[Any]:
+def _access(tx: Tx, viewer: Viewer | None, import_id: int, *states: ImportState) -> Row[Any]:
     """Locked, and in one of these states."""
-    row = tx.first(select(tables.customer_import).where(_i.id == import_id).with_for_update())
+    row = tx.first(select(tables.customer_import).where(_i.id == import_id, *_open_to(viewer)).with_for_update())
     if row is None:
         raise NotFound("there is no such import")
     if row.state not in states:
@@ -227,6 +229,12 @@ def _access(tx: Tx, import_id: int, *states: ImportState) -> Row[Any]:
     if row.file_key is None and states != ("new", "tried", "paused", "done", "failed"):
         raise Conflict("its file has been forgotten", code="file_forgotten")
     return row
+
+
+def _open_to(viewer: Viewer | None) -> list[ColumnElement[bool]]:
+    """Which imports there are to somebody. A run writes what whoever brought the file may write, and its lines tell of
+    customers whom they see: whoever sees less has nothing to do with it."""
+    return [] if viewer is None or viewer.covers(Role.SUPERVISOR) else [_i.created_by == viewer.user_id]
 
 
 def _check(tx: Tx, viewer: Viewer | None, row: Row[Any]) -> None:
@@ -375,8 +383,16 @@ def load_importer(tx: Tx, user_id: int | None) -> Viewer | None:
     return None if user_id is None else accounts.viewer_of(tx, accounts.load_user(tx, user_id))
 
 
-def forget_lines(tx: Tx, import_id: int) -> bool:
-    """Deletes some of the refused lines of an earlier pass; True while there may be more."""
+def forget_lines(tx: Tx, import_id: int, worker: tuple[Work, str] | None = None) -> bool:
+    """Deletes some of the refused lines of an earlier pass; True while there may be more. Nothing is deleted of an import
+    that is being worked at, but by the `worker` that has it, which keeps its lease by it."""
+    row = tx.first(select(_i.state).where(_i.id == import_id).with_for_update())
+    if row is None or (worker is None and row.state in ("trying", "running")):
+        return False
+    if worker is not None:
+        if (mine := _mine(tx, *worker)) is None or mine.done != 0:
+            return False
+        tx.execute(update(tables.customer_import).where(_i.id == import_id).values(lease_until=tx.now + LEASE))
     some = select(_l.line).where(_l.import_id == import_id).order_by(_l.line).limit(_SWEEP_STEP).scalar_subquery()
     gone = delete(tables.customer_import_line).where(_l.import_id == import_id, _l.line.in_(some))
     return int(tx.execute(gone).rowcount) == _SWEEP_STEP
@@ -451,13 +467,16 @@ def find_outdated(tx: Tx) -> list[tuple[int, str]]:
     return [(row.id, row.file_key) for row in tx.rows(query.order_by(_i.id).limit(100))]
 
 
-def forget(tx: Tx, import_id: int) -> None:
-    """What was read from the file; that there was one, and what came of it, is kept. Its lines go in bounded steps before."""
+def forget(tx: Tx, import_id: int) -> bool:
+    """What was read from the file; that there was one, and what came of it, is kept. Its lines go in bounded steps before.
+    False if somebody has gone on with it just now: then its file is needed."""
     row = tx.first(select(_i.state).where(_i.id == import_id).with_for_update())
-    if row is not None and row.state not in ("trying", "running"):
-        state = row.state if row.state in ("done", "failed") else "failed"
-        values: dict[str, Any] = {"file_key": None, "sample": [], "state": state}
-        tx.execute(update(tables.customer_import).where(_i.id == import_id).values(version=_i.version + 1, **values))
+    if row is None or row.state in ("trying", "running"):
+        return False
+    state = row.state if row.state in ("done", "failed") else "failed"
+    values: dict[str, Any] = {"file_key": None, "sample": [], "state": state}
+    tx.execute(update(tables.customer_import).where(_i.id == import_id).values(version=_i.version + 1, **values))
+    return True
 
 
 def _mine(tx: Tx, work: Work, process: str) -> Row[Any] | None:

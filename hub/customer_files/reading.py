@@ -28,6 +28,8 @@ DELIMITERS = (",", ";", "\t")
 RECORD_LIMIT = 200_000
 MOST_COLUMNS = 300
 MOST_LINES = 500_000
+# Empty ones among them: so many as the largest sheet of a spreadsheet has.
+MOST_ROWS = 1_048_576
 # So many lines are looked at to find the delimiter, and kept to be shown.
 _LOOKED_AT, SAMPLE = 20, 5
 _HEAD_BYTES = 64 * 1024
@@ -99,6 +101,8 @@ def records(chunks: Iterable[bytes], encoding: str, delimiter: str) -> Iterator[
     try:
         for row, cells in enumerate(reader, 1):
             size = 0
+            if row > MOST_ROWS:
+                raise _fault(f"has more than {MOST_ROWS:,} rows: divide it")
             if is_over:
                 # Only a cell that goes on makes the reader look beyond the last line.
                 raise _fault(f"has a quote in row {row} that is never closed")

@@ -71,7 +71,7 @@ class Importer:
         return work.id
 
     async def _try(self, work: Work, path: Path) -> None:
-        while await self._database.transaction(imports.forget_lines, work.id):
+        while await self._database.transaction(imports.forget_lines, work.id, (work, self._process)):
             pass
         claims = Claims()
         feed = _Feed(work, path)
@@ -86,7 +86,7 @@ class Importer:
     async def _run(self, work: Work, path: Path) -> None:
         if work.done == 0:
             # Those that the trial would have refused.
-            while await self._database.transaction(imports.forget_lines, work.id):
+            while await self._database.transaction(imports.forget_lines, work.id, (work, self._process)):
                 pass
         feed = _Feed(work, path)
         done = work.done

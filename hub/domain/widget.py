@@ -228,7 +228,8 @@ def check_answers(
         elif not isinstance(value, str):
             problems[f"{prefix}{name}"] = "must be text"
         elif value.strip():
-            said[Asked(name)] = value.strip()
+            # One line each, as they are asked: nobody writes a second one under another label.
+            said[Asked(name)] = value.strip() if name == Asked.TOPIC else " ".join(value.split())
     for asked in by_name.values():
         problem = _answer_problem(asked, said.get(asked.name, ""), is_known=asked.name in known)
         if problem is not None:

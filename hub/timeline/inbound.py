@@ -222,8 +222,7 @@ def _lock_for_mails(tx: Tx, items: Sequence[_Item]) -> None:
     for item in items:
         arrival = item.arrival
         assert isinstance(arrival, MessageArrival)
-        assert arrival.mail is not None
-        found = threads.find_conversation(tx, item.channel_id, arrival.mail, arrival.sender)
+        found = _find_thread(tx, item.channel_id, arrival)
         if found is not None:
             known.add(found.conversation_id)
     tx.lock_conversations(known)
@@ -236,7 +235,7 @@ def _place_mail(tx: Tx, index: int, item: _Item, channel: Row[Any], placer: Plac
     assert arrival.mail is not None
     mail, key = arrival.mail, (arrival.contact_kind.value, arrival.sender)
     reach = customers.find_reaches(tx, [key]).get(key)
-    way = threads.find_conversation(tx, channel.id, mail, arrival.sender)
+    way = _find_thread(tx, channel.id, arrival)
     found = threads.load_found(tx, way) if way is not None else None
     origin_id = way.origin_id if way is not None else None
     if reach is not None and reach.bounced and not arrival.is_claimed:
@@ -261,6 +260,12 @@ def _place_mail(tx: Tx, index: int, item: _Item, channel: Row[Any], placer: Plac
     if draft is None:
         draft, origin_id = _begin_mail_conversation(tx, reach, channel, arrival, placer), None
     return _Placed(index, arrival, draft, reach.customer_name, channel.id, reach.contact_point_id, origin_id)
+
+
+def _find_thread(tx: Tx, channel_id: str, arrival: MessageArrival) -> threads.Found | None:
+    """Whoever only typed an address into a form is not taken for the one who wrote under the same subject before."""
+    assert arrival.mail is not None
+    return None if arrival.is_claimed else threads.find_conversation(tx, channel_id, arrival.mail, arrival.sender)
 
 
 def _may_open(tx: Tx, row: Row[Any]) -> bool:

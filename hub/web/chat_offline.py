@@ -3,7 +3,8 @@
     POST /chat/{channel_id}/offline   {client_id, text, form: {email, name?, …}, language?}  →  201 {"address"}
 
 The answer goes to the address that was typed, from the mail account that the widget names. It proves nothing: the address
-stays unverified, and the visitor gets to see nothing of its card. Once only by `client_id`, and few of one visitor, of one
+stays unverified, the visitor gets to see nothing of its card, and it begins a conversation of its own, whatever the typed
+address has written before. Once only by `client_id`, and few of one visitor, of one
 machine and for one address: else it would be a way to have the hub write to strangers.
 """
 
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from typing import Any
 
 from starlette.requests import Request
@@ -23,10 +25,10 @@ from hub.channels.email import EmailChannel
 from hub.domain.mail import IncomingMail, Mailbox, Span, SpanKind
 from hub.domain.values import ContactKind
 from hub.domain.widget import Answers, Asked, check_answers
-from hub.errors import BadRequest, Conflict, InvalidInput, NotFound, Unauthenticated
+from hub.errors import BadRequest, Conflict, InvalidInput, Unauthenticated
 from hub.timeline import customers, widgets
 from hub.web.api import HubLike, error_answer, hub_of
-from hub.web.chat_socket import Who, address_of, allow, checked_channel, read_visitor
+from hub.web.chat_socket import Who, address_of, allow, checked_channel, mail_account, read_visitor
 
 _BODY_LIMIT_BYTES = 64 * 1024
 _SUBJECT_LIMIT = 80
@@ -41,7 +43,8 @@ async def leave(request: Request) -> Response:
     try:
         channel = await checked_channel(request)
         widget = channel.account.widget
-        if not widget.offline.enabled:
+        account = await mail_account(hub, channel)
+        if account is None:
             raise Conflict("this chat takes no messages for later", code="not_offline")
         who = read_visitor(hub, request, channel)
         if who is None:
@@ -65,6 +68,7 @@ async def leave(request: Request) -> Response:
             demanded = () if held else (Asked.EMAIL,)
             answers = check_answers(fields, form, known={Asked(name) for name in page_told}, demanded=demanded)
             mailbox = _parse_mailbox(answers.email or held or "")
+            answers = replace(answers, name=answers.name or page_told.get(Asked.NAME))
         except InvalidInput as error:
             problems |= error.fields
         if problems:
@@ -72,7 +76,6 @@ async def leave(request: Request) -> Response:
         hub.chat_sockets.check_offline(who.visitor_id, address_of(request), mailbox)
         language = told.get("language")
         language = language if isinstance(language, str) and _LANGUAGE.fullmatch(language) else None
-        account = await _mail_account(hub, widget.offline.channel_id)
         arrival = _arrival(hub, channel.account.id, account, who, str(client_id), text, mailbox, answers, language)
         await hub.intake.accept(account.account.id, [arrival])
         return allow(JSONResponse({"address": mailbox}, 201), request)
@@ -100,17 +103,6 @@ def _parse_mailbox(address: str) -> str:
         return customers.parse_address(ContactKind.EMAIL, address, None)
     except InvalidInput as error:
         raise InvalidInput(error.message, fields={"form.email": "must be an e-mail address"}) from error
-
-
-async def _mail_account(hub: HubLike, channel_id: str) -> EmailChannel:
-    try:
-        account = await hub.channels.get(channel_id)
-    except NotFound:
-        account = None
-    if not isinstance(account, EmailChannel):
-        # It was switched off or removed since: the visitor cannot mend it, the administrator is told by the page.
-        raise Conflict("nobody takes messages here at the moment", code="not_offline")
-    return account
 
 
 def _arrival(

@@ -40,6 +40,7 @@ from hub.channels import chat, chat_identity, hubline
 from hub.channels.channel import Channel, Media
 from hub.channels.chat import ChatChannel
 from hub.channels.chat_identity import IdentityRefused
+from hub.channels.email import EmailChannel
 from hub.domain.events import Typing, conversation_topics, customer_topic, visitor_topic
 from hub.domain.states import AttachmentState, Delivery
 from hub.domain.values import ContactKind, Happening
@@ -272,8 +273,11 @@ class _Visitor:
 
     channel_id: str
     who: Who
+    # What they came with, to be judged again when the channel changes.
+    token: str
     push: Any
     file_key: Callable[[int], str]
+    clock: Callable[[], datetime]
     address: str = ""
     contact_point_id: int | None = None
     conversation: ConversationView | None = None
@@ -293,8 +297,8 @@ class _Visitor:
         return self.who.visitor_id
 
     def send(self, message: dict[str, Any]) -> None:
-        if self.push.unsent_bytes() > _SLOW_BYTES:
-            # It does not read: its history is here when it comes back.
+        if self.push.unsent_bytes() > _SLOW_BYTES or self.who.is_over(self.clock()):
+            # It does not read: its history is here when it comes back. Or it is no longer theirs, even if it says nothing.
             self.push.drop()
             return
         self.push.write(text_frame(json.dumps(message, ensure_ascii=False).encode()))
@@ -321,6 +325,8 @@ class ChatSockets:
         self._callbacks_of_address = Throttle(_CALLBACKS_PER_ADDRESS, _CALLBACK_WINDOW_S, "too many callbacks for now")
         # Open sockets by visitor and by address.
         self._open: Counter[str] = Counter()
+        # Channels that were changed: whoever came in by what no longer holds goes.
+        self._changed: set[str] = set()
 
     @property
     def count(self) -> int:
@@ -336,6 +342,9 @@ class ChatSockets:
 
     def follow(self, events: list[Stored]) -> None:
         for event in events:
+            if event.kind == "channel.changed" and self.hub is not None and self.count:
+                self._changed.add(json.loads(event.body)["channel"]["id"])
+                self.hub.wakes.set("places")
             if event.kind not in ("entry.added", "entry.changed"):
                 continue
             if self._silent and event.kind == "entry.added":
@@ -398,6 +407,8 @@ class ChatSockets:
         assert self.hub is not None
         while True:
             began = monotonic()
+            with contextlib.suppress(DatabaseAway):
+                await self._show_out()
             due = [
                 visitor
                 for visitors in self._by_topic.values()
@@ -406,8 +417,30 @@ class ChatSockets:
             ]
             with contextlib.suppress(DatabaseAway):  # the next look does it
                 await self._tell_places(due)
-            await self.hub.wakes.wait("places", _PLACES_AT_REST_S if due else None)
+            await self.hub.wakes.wait("places", _PLACES_AT_REST_S if due or self._changed else None)
             await asyncio.sleep(max(_PLACES_EVERY_S - (monotonic() - began), 0.0))
+
+    async def _show_out(self) -> None:
+        """Ends the sockets of those who would not come in any more: their channel is off, or has another secret."""
+        assert self.hub is not None
+        while self._changed:
+            channel_id = self._changed.pop()
+            if not self._visitors_of(channel_id):
+                continue
+            try:
+                channel = await chat_channel(self.hub, channel_id)
+            except NotFound:
+                channel = None
+            except DatabaseAway:
+                self._changed.add(channel_id)
+                raise
+            for visitor in self._visitors_of(channel_id):
+                if channel is None or read_token(self.hub, visitor.token, channel) is None:
+                    visitor.push.drop()
+
+    def _visitors_of(self, channel_id: str) -> list[_Visitor]:
+        groups = [*self._by_topic.values(), *self._silent.values()]
+        return [visitor for group in groups for visitor in group if visitor.channel_id == channel_id]
 
     async def _tell_places(self, visitors: Collection[_Visitor]) -> None:
         """To each of them what has changed of its place."""
@@ -454,6 +487,7 @@ class ChatSockets:
             return await refuse(websocket, CLOSE_NO_CHANNEL)
         if not chat.origin_allowed(channel.account, websocket.headers.get("origin")):
             return await refuse(websocket, CLOSE_ORIGIN)
+        token = _token_of(websocket)
         who = read_visitor(hub, websocket, channel)
         if who is None:
             return await refuse(websocket, CLOSE_NO_VISITOR)
@@ -467,8 +501,10 @@ class ChatSockets:
         visitor = _Visitor(
             channel.account.id,
             who,
+            token,
             websocket.scope["extensions"][EXTENSION],
             file_keys(hub, who.visitor_id),
+            hub.database.clock,
             address=address_of(websocket),
             language=_language(websocket.query_params.get("lang")),
         )
@@ -476,7 +512,7 @@ class ChatSockets:
             await self._greet(hub, visitor, since)
             while True:
                 text = await websocket.receive_text()
-                if who.expires_at is not None and hub.database.clock() >= who.expires_at:
+                if who.is_over(hub.database.clock()):
                     # Their sign-in on the page is over: the page says who comes next.
                     await close(websocket, CLOSE_NO_VISITOR)
                     break
@@ -561,7 +597,7 @@ class ChatSockets:
             visitor.send(_error(error, client_id, survey_id))
 
     async def _message(self, hub: HubLike, channel: Channel, visitor: _Visitor, frame: chat.MessageFrame) -> None:
-        answers = _check_form(channel, visitor, frame)
+        answers = await _check_form(hub, channel, visitor, frame)
         if answers is not None and (answers.name or answers.phone or answers.email):
             claimed = chat.IdentifyFrame(answers.name, answers.phone, answers.email)
             await self._claim(hub, channel, visitor, claimed, prefix="form.")
@@ -668,13 +704,23 @@ def _wanted(visitor: _Visitor) -> dict[tuple[str, str], dict[str, Any]]:
     return {(ContactKind.CHAT.value, visitor.visitor_id): {"name": visitor.name, "language": visitor.language}}
 
 
-def _check_form(channel: Channel, visitor: _Visitor, frame: chat.MessageFrame) -> Answers | None:
+async def _check_form(hub: HubLike, channel: Channel, visitor: _Visitor, frame: chat.MessageFrame) -> Answers | None:
     """What was filled in before a request; None where nothing is asked. InvalidInput naming each faulty field `form.x`."""
     widget = channel.account.widget
-    known = visitor.conversation
-    if not widget.form_enabled or (known is not None and known.status != "resolved" and frame.form is None):
+    if not widget.form_enabled or (frame.form is None and await hub.database.read(_goes_on, visitor, frame)):
         return None
     return check_answers(widget.fields, frame.form or {}, known=visitor.known)
+
+
+def _goes_on(tx: Tx, visitor: _Visitor, frame: chat.MessageFrame) -> bool:
+    """Whether the message belongs to a request that has begun, as it is now: another window may have begun it, and what was
+    resolved when this one was opened may be open again. Also of one that is here already and is only said again."""
+    if visitor.contact_point_id is None:
+        return False
+    c = tables.conversation.c
+    own = (c.contact_point_id == visitor.contact_point_id, c.channel_id == visitor.channel_id)
+    status = tx.scalar(select(c.status).where(*own).order_by(c.id.desc()).limit(1))
+    return status == "open" or _find_entry(tx, visitor.contact_point_id, frame.client_id) is not None
 
 
 def _note_form(tx: Tx, entry_id: int | None, client_id: str, told: tuple[tuple[str, str], ...]) -> None:
@@ -735,15 +781,25 @@ class Who:
     def is_known(self) -> bool:
         return self.expires_at is not None
 
+    def is_over(self, now: datetime) -> bool:
+        return self.expires_at is not None and now >= self.expires_at
+
 
 def read_visitor(hub: HubLike, connection: HTTPConnection, channel: ChatChannel) -> Who | None:
     """The visitor whose token the request carries: a header, an offered subprotocol, or the hub's own cookie."""
-    offered = [each for each in _protocols(connection) if each != PROTOCOL]
-    token = connection.headers.get(VISITOR_HEADER) or (offered[0] if offered else "")
-    if token:
-        return read_token(hub, token, channel)
+    if _told_token(connection):
+        return read_token(hub, _told_token(connection), channel)
     token = connection.cookies.get(COOKIE, "")
     return _read_anonymous(hub, token) if token else None
+
+
+def _told_token(connection: HTTPConnection) -> str:
+    offered = [each for each in _protocols(connection) if each != PROTOCOL]
+    return connection.headers.get(VISITOR_HEADER) or (offered[0] if offered else "")
+
+
+def _token_of(connection: HTTPConnection) -> str:
+    return _told_token(connection) or connection.cookies.get(COOKIE, "")
 
 
 def read_token(hub: HubLike, token: str, channel: ChatChannel) -> Who | None:
@@ -884,6 +940,7 @@ async def visit(request: Request) -> Response:
         found = await hub.database.read(_load_visit, channel.account.id, who, 2**62, file_keys(hub, who.visitor_id))
         presence = await hub.database.read(widgets.load_presence, channel.account.id)
         calls = await _load_calls(hub, channel.account.id)
+        takes_mail = await mail_account(hub, channel) is not None
         capabilities, settings = channel.capabilities, channel.account.settings
         answer = JSONResponse(
             {
@@ -896,7 +953,7 @@ async def visit(request: Request) -> Response:
                 "visitor": {"name": found.name, "token": token, "anonymous": anonymous},
                 "identity": identity,
                 "calls": calls,
-                **_show_widget(channel, presence, found),
+                **_show_widget(channel, presence, found, takes_mail=takes_mail),
             },
             headers={"Cache-Control": "no-store"},
         )
@@ -941,14 +998,28 @@ def _is_own_page(channel: ChatChannel, request: Request) -> bool:
     return chat.normal_origin(origin) == chat.normal_origin(channel.account.public_url)
 
 
-def _show_widget(channel: ChatChannel, presence: widgets.Presence, found: _Visit) -> dict[str, Any]:
+async def mail_account(hub: HubLike, channel: ChatChannel) -> EmailChannel | None:
+    """Where what is left for later goes; None: the widget takes nothing, or the account was switched off or removed since."""
+    offline = channel.account.widget.offline
+    if not offline.enabled:
+        return None
+    try:
+        account = await hub.channels.find(offline.channel_id)
+    except NotFound:
+        return None
+    return account if isinstance(account, EmailChannel) else None
+
+
+def _show_widget(
+    channel: ChatChannel, presence: widgets.Presence, found: _Visit, *, takes_mail: bool
+) -> dict[str, Any]:
     widget = channel.account.widget
     known = found.known
     form = None
     if widget.form_enabled:
         form = {"intro": widget.intro, "fields": _show_fields(widget.fields, known), "is_due": found.begins_anew}
     offline = None
-    if widget.offline.enabled:
+    if takes_mail:
         is_away = widget.offline.when is OfflineWhen.AWAY and not presence.is_somebody_there
         # Whoever talks with somebody goes on where they talk.
         is_due = found.begins_anew and (is_away or not presence.is_open)

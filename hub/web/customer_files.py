@@ -52,9 +52,10 @@ _IMPORT, _EXPORT = Permission.IMPORT_CUSTOMERS, Permission.EXPORT_CUSTOMERS
 async def list_customer_imports(
     context: Context, limit: Limit = DEFAULT_LIMIT, cursor: str | None = None
 ) -> Page[CustomerImport]:
-    """Newest first, whoever brought them."""
+    """Newest first. Whoever sees only their queues' customers sees only the imports that they brought themselves."""
     before = read_cursor(cursor, int)
-    rows = await context.hub.database.read(imports.load_imports, before=before[0] if before else None, limit=limit)
+    place = before[0] if before else None
+    rows = await context.hub.database.read(imports.load_imports, context.viewer, before=place, limit=limit)
     items = [_view(row) for row in rows]
     return Page(items=items, next_cursor=write_cursor(items[-1].id) if len(items) == limit else None)
 
@@ -88,12 +89,12 @@ async def create_customer_import(context: Context) -> CustomerImport:
     except Exception:
         await asyncio.to_thread(hub.files.delete, key)
         raise
-    return await _load(hub.database, import_id)
+    return await _load(context, import_id)
 
 
 @endpoint("GET", "/customer-imports/{import_id}", access=_IMPORT, summary="An import of customers")
 async def get_customer_import(context: Context, import_id: int) -> CustomerImport:
-    return await _load(context.hub.database, import_id)
+    return await _load(context, import_id)
 
 
 @endpoint("PUT", "/customer-imports/{import_id}/mapping", access=_IMPORT, summary="Say what the columns are")
@@ -103,11 +104,10 @@ async def map_customer_import(context: Context, import_id: int, body: MapImport)
     mapping = [Mapped(each.column, each.target, each.label) for each in body.mapping]
     given = body.options
     options = Options(given.duplicates, given.day_first, given.region.upper(), given.system, tuple(given.tags))
-    database = context.hub.database
-    await database.transaction(
+    await context.hub.database.transaction(
         imports.set_mapping, context.viewer, import_id, mapping, options, expected_version=body.expected_version
     )
-    return await _load(database, import_id)
+    return await _load(context, import_id)
 
 
 @endpoint("POST", "/customer-imports/{import_id}/trial", access=_IMPORT, summary="Try an import")
@@ -132,10 +132,9 @@ async def pause_customer_import(context: Context, import_id: int) -> CustomerImp
 async def remove_customer_import(context: Context, import_id: int) -> None:
     """The customers it brought stay. 409 `import_state` while it runs."""
     hub = context.hub
-    row = await hub.database.read(imports.load_import, import_id)
-    if row.state not in ("trying", "running"):
-        while await hub.database.transaction(imports.forget_lines, import_id):
-            pass  # in bounded steps: nobody waits long for the writer
+    await hub.database.read(imports.load_import, import_id, context.viewer)
+    while await hub.database.transaction(imports.forget_lines, import_id):
+        pass  # in bounded steps: nobody waits long for the writer
     key = await hub.database.transaction(imports.remove, context.viewer, import_id)
     if key is not None:
         await asyncio.to_thread(hub.files.delete, key)
@@ -148,7 +147,7 @@ async def list_refused_lines(
     """In the order of the file, by the trial or the run, whichever was last."""
     after = read_cursor(cursor, int)
     database = context.hub.database
-    await database.read(imports.load_import, import_id)
+    await database.read(imports.load_import, import_id, context.viewer)
     lines = await database.read(imports.load_refused, import_id, after=after[0] if after else 0, limit=limit)
     items = [
         RefusedImportLine(line=each.line, faults=dict(each.faults), cells=[cell[:_SAMPLE_CELL] for cell in each.cells])
@@ -167,7 +166,7 @@ async def list_refused_lines(
 async def download_refused_lines(context: Context, import_id: int) -> Response:
     """Each as it stood, with its number and its reason in front: to be put right and brought once more."""
     database = context.hub.database
-    row = await database.read(imports.load_import, import_id)
+    row = await database.read(imports.load_import, import_id, context.viewer)
     return StreamingResponse(
         _refused_parts(database, import_id, row.columns), media_type=_CSV, headers=_download(f"refused_{import_id}.csv")
     )
@@ -192,13 +191,12 @@ def _line(cells: Sequence[str]) -> str:
 
 
 async def _ask(context: Context, work: Any, import_id: int) -> CustomerImport:
-    database = context.hub.database
-    await database.transaction(work, context.viewer, import_id)
-    return await _load(database, import_id)
+    await context.hub.database.transaction(work, context.viewer, import_id)
+    return await _load(context, import_id)
 
 
-async def _load(database: Database, import_id: int) -> CustomerImport:
-    return _view(await database.read(imports.load_import, import_id))
+async def _load(context: Context, import_id: int) -> CustomerImport:
+    return _view(await context.hub.database.read(imports.load_import, import_id, context.viewer))
 
 
 def _view(row: Row[Any]) -> CustomerImport:

@@ -20,7 +20,7 @@ from hub.domain.consent import Purpose
 from hub.domain.fields import FieldKind, FieldOption, Subject
 from hub.domain.values import ContactKind, Role
 from hub.domain.views import CustomerView
-from hub.errors import Conflict, InvalidInput
+from hub.errors import Conflict, InvalidInput, NotFound
 from hub.store import tables
 from hub.store.database import Tx
 from hub.store.stream import Wakes
@@ -124,7 +124,7 @@ async def test_a_line_says_all_that_a_card_can(desk: Desk) -> None:
 
 async def test_known_customers_are_skipped_filled_in_or_overwritten(desk: Desk) -> None:
     first = "Ani,+37491111111,,A-1,Gyumri,old,,,,,\n"
-    again = "Ani P.,+37491111111,ani@example.com,,Yerevan,new,,AM,,,\nBob,,,B-1,,,,,,,\n"
+    again = "Ani P.,+37491111111,ani@example.com,,Yerevan,OLD; new,,AM,,,\nBob,,,B-1,,,,,,,\n"
     assert await desk.bring(first) == (1, 0, 0, 0)
     assert await desk.bring(again, duplicates=Duplicates.SKIP) == (1, 0, 1, 0)
     assert (await desk.everybody())["Ani"].town == "Gyumri"
@@ -186,6 +186,15 @@ async def test_a_stop_is_never_undone_whatever_card_the_address_comes_to_stand_o
         assert allowed == ({True} if not is_silent else {True} & allowed)
 
 
+async def test_a_refusal_that_names_no_address_holds_at_all_of_them(desk: Desk) -> None:
+    await desk.bring("Ani,+37491111111,ani@example.com,A-1,,,,,,,\n")
+    told = "Customer ID,Never call,Email opt in\nA-1,yes,yes\n"
+    await desk.run(await desk.upload(told, duplicates=Duplicates.FILL))
+    points = (await desk.everybody())["Ani"].contact_points
+    said = {(point.kind, word.channel, word.purpose, word.given) for point in points for word in point.consents}
+    assert said == {("phone", "phone", purpose, False) for purpose in Purpose}
+
+
 async def test_pausing_keeps_the_place_and_a_second_process_does_not_take_part(desk: Desk) -> None:
     people = "".join(f"Person {n},+3749100{n:04},,,,,,,,,\n" for n in range(8))
     import_id = await desk.upload(f"{HEAD}\n{people}")
@@ -222,7 +231,7 @@ async def test_mappings_are_checked_and_old_files_forgotten(desk: Desk, scene: S
     row = await desk.row(import_id)
     assert [each.target for each in imports.mapping_of(row)] == ["name", "field.plan"]
     wrong = [Mapped(0, "town"), Mapped(0, "nonsense"), Mapped(7, "name"), Mapped(1, "field.plan")]
-    agent = await scene.agent("Gor")
+    agent = await scene.agent("Gor", role=Role.SUPERVISOR)
     with pytest.raises(InvalidInput) as caught:
         await desk.database.transaction(
             imports.set_mapping, agent, import_id, wrong, Options(region="XX", system="?"), expected_version=row.version
@@ -241,9 +250,32 @@ async def test_mappings_are_checked_and_old_files_forgotten(desk: Desk, scene: S
     old = update(tables.customer_import).values(finished_at=desk.database.clock() - imports.KEPT * 2)
     await desk.database.transaction(lambda tx: tx.execute(old))
     assert await desk.database.read(imports.find_outdated) == [(import_id, row.file_key)]
-    await desk.database.transaction(imports.forget, import_id)
+    assert await desk.database.transaction(imports.forget, import_id)
     row = await desk.row(import_id)
     assert (row.file_key, row.sample, row.state, row.made) == (None, [], "done", 1)
+
+
+async def test_nobody_takes_away_what_a_run_needs_or_has_refused(desk: Desk) -> None:
+    import_id = await desk.upload("Name,Phone\n" + "Ani,12\n" * 4)
+    await desk.database.transaction(imports.start, desk.viewer, import_id)
+    work = await desk.database.transaction(imports.claim, "slow")
+    assert work is not None
+    # It was away for too long; another went on meanwhile.
+    over = update(tables.customer_import).values(lease_until=desk.database.clock() - imports.LEASE)
+    await desk.database.transaction(lambda tx: tx.execute(over))
+    again = await desk.database.transaction(imports.claim, "test")
+    assert again is not None
+    known = await desk.database.read(imports.load_known, again.options)
+    lines = [LineReader(again.headings, again.mapping, known).read(Record(n + 2, ("Ani", "12"))) for n in range(3)]
+    assert await desk.database.transaction(imports.run_batch, again, "test", 0, lines)
+    await desk.database.transaction(imports.forget_lines, import_id, (work, "slow"))
+    await desk.database.transaction(imports.forget_lines, import_id, (work, "test"))
+    await desk.database.transaction(imports.forget_lines, import_id)
+    assert not await desk.database.transaction(imports.forget, import_id), "its file is needed"
+    assert len(await desk.refused(import_id)) == 3
+    await desk.importer.work_off()
+    assert await desk.counts(import_id, "done") == (0, 0, 0, 4)
+    assert len(await desk.refused(import_id)) == 4
 
 
 async def test_an_agent_changes_only_customers_they_see(desk: Desk, scene: Scene) -> None:
@@ -254,3 +286,10 @@ async def test_an_agent_changes_only_customers_they_see(desk: Desk, scene: Scene
     import_id = await theirs.upload(f"{HEAD}\nMine now,+37491111111,,,,,,,,,\n", duplicates=Duplicates.OVERWRITE)
     assert await theirs.run(import_id) == (0, 0, 0, 1)
     assert await theirs.refused(import_id) == {2: {"Phone": "belongs to a customer you do not see"}}
+    # What an administrator brought would be written with an administrator's eyes.
+    other_id = await desk.upload(f"{HEAD}\nMine now,+37491111111,,,,,,,,,\n", duplicates=Duplicates.OVERWRITE)
+    for work in (imports.begin_trial, imports.start, imports.remove):
+        with pytest.raises(NotFound):
+            await desk.database.transaction(work, agent, other_id)
+    listed = await desk.database.read(lambda tx: imports.load_imports(tx, agent, before=None, limit=10))
+    assert [row.id for row in listed] == [import_id]

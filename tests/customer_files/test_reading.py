@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 
 import pytest
 
 from hub.customer_files.reading import RECORD_LIMIT, Examined, Record, examine, records
+from hub.domain.csv_cells import harmless, restored
 from hub.errors import InvalidInput
 
 TEXT = 'Name;Phone;Note\r\n"Անի; Ани";+374 91 123456;"two\r\nlines"\r\n\r\nБоря;;\r\n'
@@ -56,6 +58,13 @@ def test_delimiters_and_line_ends(delimiter: str, end: str) -> None:
 
 def test_an_apostrophe_that_wards_off_formulas_is_taken_off() -> None:
     assert examine(cut(b"Phone,Name\n'+37491123456,'tis Ani\n")).sample == (("+37491123456", "'tis Ani"),)
+
+
+@pytest.mark.parametrize("text", ["=cmd()", "a;=cmd()", "one\n- two\r\n@three;;+4", ";\t", "a; -b", "x=1;y", "'tis"])
+def test_no_cell_begins_a_formula_wherever_a_spreadsheet_cuts_and_comes_back_as_it_was(text: str) -> None:
+    kept = harmless(text)
+    assert not [part for part in re.split(r"[;\r\n]", kept) if part[:1] in tuple("=+-@\t")]
+    assert restored(kept) == text
 
 
 @pytest.mark.parametrize(

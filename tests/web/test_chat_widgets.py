@@ -3,6 +3,7 @@ left there when nobody is in."""
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hmac
 import json
@@ -169,6 +170,28 @@ async def test_the_first_message_needs_the_form_and_what_it_says_reaches_the_age
     assert not (await desk.visit(visitor=visited["visitor"]["token"]))["form"]["is_due"]
 
 
+async def test_a_request_that_goes_on_asks_for_nothing_again_in_whichever_window(desk: Desk) -> None:
+    await desk.save(form_enabled=True, fields=FORM)
+    token = (await desk.visit())["visitor"]["token"]
+    nare = desk.house.api(desk.nare)
+    async with desk.widget(token) as one, desk.widget(token) as two:
+        here, there = Widget(one), Widget(two)
+        await there.until(type="history")
+        assert (await say(here, "Hello", form=FILLED))["type"] == "ack"
+        await there.until(type="entry")
+        assert (await say(there, "From the other window", "c2"))["type"] == "ack"
+    view = (await nare.get("/conversations")).json()["items"][0]
+    for act in ("claim", "resolve"):
+        done = await nare.post(f"/conversations/{view['id']}/{act}", {})
+        assert done.status_code == 200, done.text
+    async with desk.widget(token) as connection:
+        widget = Widget(connection)
+        assert "form.email" in (await say(widget, "Me again", "c3"))["fields"]
+        assert (await say(widget, "Me again", "c3", form=FILLED))["type"] == "ack"
+        # It is open once more: what comes now goes on with it.
+        assert (await say(widget, "And this", "c4"))["type"] == "ack"
+
+
 # --- who is signed in on the page ---------------------------------------------------------------------------------------
 
 
@@ -230,10 +253,17 @@ async def test_a_copied_word_opens_nothing_elsewhere_and_ends_with_its_secret(de
     assert again["identity"]["state"] == "known"
     copied = await desk.visit(identity=word)
     assert copied["identity"] == {"state": "refused", "code": "used", "message": copied["identity"]["message"]}
-    async with desk.widget(first["visitor"]["token"]) as connection:
+    async with (
+        desk.widget(first["visitor"]["token"]) as connection,
+        desk.widget(first["visitor"]["anonymous"]) as other,
+    ):
         await Widget(connection).until(type="history")
-    fresh = await desk.secret()
-    assert fresh != secret
+        fresh = await desk.secret()
+        assert fresh != secret
+        # Also of a window that is open and says nothing.
+        async with asyncio.timeout(10):
+            await connection.wait_closed()
+        assert await Widget(other).settle()
     assert (await desk.visit(identity=sign(secret, sub="user 7", exp=desk.now() + 60)))["identity"][
         "code"
     ] == "bad_token"
@@ -297,6 +327,30 @@ async def test_what_is_left_when_nobody_is_there_is_a_conversation_by_mail_once(
         sent = await api.post(f"/conversations/{view['id']}/messages", {"text": "On its way"})
         assert sent.status_code in (200, 201), sent.text
         assert [each["address"] for each in sent.json()["mail"]["to"]] == ["ani@shop.test"]
+
+
+async def test_a_typed_address_joins_no_thread_of_whoever_it_belongs_to(desk: Desk) -> None:
+    head = (
+        b"From: Vera <vera@shop.test>\r\nTo: support@shop.test\r\nSubject: My refund\r\nMessage-ID: <1@shop.test>\r\n"
+    )
+    assert (await desk.house.post_mail(head + b"\r\nWhere is it?\r\n")).status_code == 200
+    asks = [{"name": "name"}, {"name": "topic", "label": "About", "options": ["My refund"]}]
+    await desk.save(
+        form_enabled=True, fields=asks, offline={"enabled": True, "channel_id": "mail", "when": "away", "text": ""}
+    )
+    token = (await desk.visit())["visitor"]["token"]
+    form = {"email": "vera@shop.test", "topic": "My refund", "name": "Vera\r\nBcc: eve@shop.test"}
+    assert (await desk.leave(token, client_id="c1", text="Pay it to Eve", form=form)).status_code == 201
+    api = desk.house.api(desk.nare)
+    views = (await api.get("/conversations")).json()["items"]
+    assert sorted(view["preview"].splitlines()[-1] for view in views) == ["Pay it to Eve", "Where is it?"]
+    assert not [view for view in views if "\n" in view["customer_name"]]
+    # An account that was switched off takes nothing, and nobody is asked to write to it.
+    off = await desk.house.api(desk.root).patch("/channels/mail", {"enabled": False})
+    assert off.status_code == 200, off.text
+    assert (await desk.visit(visitor=token))["offline"] is None
+    again = await desk.leave(token, client_id="c2", text="Hello", form=form)
+    assert (again.status_code, again.json()["code"]) == (409, "not_offline")
 
 
 async def test_messages_for_later_are_few_and_only_where_they_are_wanted(desk: Desk) -> None:

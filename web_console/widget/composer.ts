@@ -76,6 +76,13 @@ export class Composer {
     this.field.focus({ preventScroll: true });
   }
 
+  /** Goes on with what was written in a form. */
+  put(text: string): void {
+    if (!text || this.field.value) return;
+    this.field.value = text;
+    this.refresh();
+  }
+
   /** What was written here, to go on with it in a form. */
   take(): string {
     const { value } = this.field;

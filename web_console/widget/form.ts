@@ -63,6 +63,15 @@ export class Form {
     if (shape.faults) this.refuse(shape.faults);
   }
 
+  /** The message as far as it is written. */
+  get written(): string {
+    return this.inputs.get("text")?.input.value ?? "";
+  }
+
+  get isWaiting(): boolean {
+    return this.button.disabled;
+  }
+
   focus(): void {
     for (const { input } of this.inputs.values()) {
       if (input.getAttribute("aria-invalid") || !input.value) return input.focus({ preventScroll: true });

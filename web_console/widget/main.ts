@@ -297,7 +297,10 @@ class HubChat extends HTMLElement {
     const kind = chat.takesMail ? "offline" : chat.needsForm ? "form" : null;
     // Thanks for a message that was left stay until the panel is closed.
     if (this.asked && (this.asked.form === null || (this.asked.kind === kind && this.asked.returned === chat.returned))) return;
+    // What is being left for later just now is answered first.
+    if (this.asked?.form?.isWaiting) return;
     const had = this.asked !== null;
+    this.composer.put(this.asked?.form?.written ?? "");
     this.unask();
     if (kind !== null) {
       const form = kind === "form" ? this.formBefore(chat) : this.formForLater(chat);
@@ -338,7 +341,8 @@ class HubChat extends HTMLElement {
   private formForLater(chat: Chat): Form {
     const { words } = this;
     const offline = chat.visit?.offline;
-    const id = newId();
+    let id = newId();
+    let last = "";
     const opens = chat.visit?.opens_at;
     const shape = {
       title: words.offlineTitle,
@@ -350,6 +354,10 @@ class HubChat extends HTMLElement {
     };
     const form = new Form(words, shape, (answers, text) => {
       chat.filled = answers;
+      // Said again it is the same message; put otherwise it is another, and not lost if the first one has come through.
+      const said = JSON.stringify([answers, text]);
+      if (last !== "" && last !== said) id = newId();
+      last = said;
       form.wait(true);
       chat.leave(id, text, answers).then(
         (email) => this.thank(email),

@@ -1940,7 +1940,8 @@ export interface paths {
          * Two customers again
          * @description Whatever was the other's is theirs again, and whatever has come since to their addresses goes with it. A field that
          *     was filled from their card is taken back only if nobody has changed it since. 409 `merged_on`: this card itself was
-         *     merged into another since; undo that first.
+         *     merged into another since; `conversations_merged`: a conversation of the one was merged into one of the other's; undo that
+         *     first.
          */
         post: operations["undo_merge"];
         delete?: never;

@@ -4,8 +4,9 @@
     records(chunks, encoding, delimiter)  the lines one by one, the headings among them
 
 Encodings: UTF-8 with or without its mark, UTF-16 by its mark or by its many zero bytes, else one of the two in which
-spreadsheets write when they do not write Unicode: Windows-1251 for Cyrillic, Windows-1252 for letters with accents. Delimiters: comma, semicolon, tab. A quoted cell
-may hold line ends. `chunks` are bytes in any pieces; whoever has a file gives it twice.
+spreadsheets write when they do not write Unicode: Windows-1251 for Cyrillic, Windows-1252 for letters with accents.
+Delimiters: comma, semicolon, tab. A quoted cell may hold line ends. `chunks` are bytes in any pieces; whoever has a file
+gives it three times at most.
 """
 
 from __future__ import annotations

@@ -3,9 +3,10 @@
     examine(chunks)                       which encoding and delimiter, the headings, the first lines, how many there are
     records(chunks, encoding, delimiter)  the lines one by one, the headings among them
 
-Encodings: UTF-8 with or without its mark, UTF-16 by its mark or by its many zero bytes, else Windows-1251, the one in which
-spreadsheets of this part of the world write when they do not write Unicode. Delimiters: comma, semicolon, tab. A quoted cell
-may hold line ends. `chunks` are bytes in any pieces; whoever has a file gives it twice.
+Encodings: UTF-8 with or without its mark, UTF-16 by its mark or by its many zero bytes, else one of the two in which
+spreadsheets write when they do not write Unicode: Windows-1251 for Cyrillic, Windows-1252 for letters with accents.
+Delimiters: comma, semicolon, tab. A quoted cell may hold line ends. `chunks` are bytes in any pieces; whoever has a file
+gives it three times at most.
 """
 
 from __future__ import annotations
@@ -21,8 +22,9 @@ from hub.domain.csv_cells import restored
 from hub.errors import InvalidInput
 
 UTF_8, UTF_8_MARKED, UTF_16, WINDOWS = "utf-8", "utf-8-sig", "utf-16", "windows-1251"
+WINDOWS_WESTERN = "windows-1252"
 _UTF_16_LE, _UTF_16_BE = "utf-16-le", "utf-16-be"
-ENCODINGS = (UTF_8, UTF_8_MARKED, UTF_16, _UTF_16_LE, _UTF_16_BE, WINDOWS)
+ENCODINGS = (UTF_8, UTF_8_MARKED, UTF_16, _UTF_16_LE, _UTF_16_BE, WINDOWS, WINDOWS_WESTERN)
 DELIMITERS = (",", ";", "\t")
 # In characters. A quote that is never closed makes one line of all that follows: it ends here.
 RECORD_LIMIT = 200_000
@@ -33,6 +35,10 @@ MOST_ROWS = 1_048_576
 # So many lines are looked at to find the delimiter, and kept to be shown.
 _LOOKED_AT, SAMPLE = 20, 5
 _HEAD_BYTES = 64 * 1024
+# Letters beyond ASCII in both Windows encodings, and those of ASCII. In Cyrillic words no ASCII letter stands.
+_FAR_LETTERS, _NEAR_LETTERS = bytes(range(0xC0, 0x100)), b"a-zA-Z"
+_MIXED_WORD = re.compile(b"[%b][%b]|[%b][%b]" % (_NEAR_LETTERS, _FAR_LETTERS, _FAR_LETTERS, _NEAR_LETTERS))
+_FAR_WORD = re.compile(b"[%b]{2}" % _FAR_LETTERS)
 _LINE_END = re.compile(r"\r\n|\n|\r")
 
 Chunks = Callable[[], Iterable[bytes]]
@@ -58,7 +64,7 @@ class Record:
 
 
 def examine(chunks: Chunks) -> Examined:
-    """Reads the file once or twice, whole. InvalidInput naming `file` if it cannot be read as CSV."""
+    """Reads the file up to three times, whole. InvalidInput naming `file` if it cannot be read as CSV."""
     head = _head(chunks())
     if not head.strip(b"\0 \r\n\t"):
         raise _fault("is empty")
@@ -143,8 +149,17 @@ def _encoding(head: bytes, chunks: Chunks) -> str:
             decoder.decode(chunk)
         decoder.decode(b"", final=True)
     except UnicodeDecodeError:
-        return WINDOWS
+        return _windows(chunks)
     return UTF_8
+
+
+def _windows(chunks: Chunks) -> str:
+    """Western if letters beyond ASCII stand among ASCII letters ("Jürgen") more often than beside each other."""
+    mixed = far = 0
+    for chunk in chunks():
+        mixed += len(_MIXED_WORD.findall(chunk))
+        far += len(_FAR_WORD.findall(chunk))
+    return WINDOWS_WESTERN if mixed > far else WINDOWS
 
 
 def _delimiter(head: bytes, encoding: str) -> str:
@@ -169,7 +184,7 @@ def _delimiter(head: bytes, encoding: str) -> str:
 
 def _texts(chunks: Iterable[bytes], encoding: str) -> Iterator[str]:
     # The mark names the order of bytes and is no text; what is not a sign of the encoding stops the reader.
-    decoder = codecs.getincrementaldecoder(encoding)("strict" if encoding != WINDOWS else "replace")
+    decoder = codecs.getincrementaldecoder(encoding)("replace" if encoding in (WINDOWS, WINDOWS_WESTERN) else "strict")
     for chunk in chunks:
         # No database of ours keeps a NUL in a text.
         yield decoder.decode(chunk).replace("\0", "")

@@ -263,3 +263,8 @@ def _answer_problem(asked: AskedField, value: str, *, is_known: bool) -> str | N
     if asked.name is Asked.TOPIC and value not in asked.options:
         return "is not one of the topics"
     return None
+
+
+def answer_line(label: str, answer: str) -> str:
+    """What was asked and what was said, on one line; a question brings its own sign."""
+    return f"{label} {answer}" if label.endswith(("?", ":", "։", ".", "…")) else f"{label}: {answer}"

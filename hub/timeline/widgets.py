@@ -28,7 +28,7 @@ from hub.channels.chat_identity import Identity, IdentityRefused
 from hub.channels.registry import check_settings
 from hub.domain.states import AgentState
 from hub.domain.values import ChannelKind, ContactKind, Happening
-from hub.domain.widget import Widget, check_widget, read_widget, write_widget
+from hub.domain.widget import Widget, answer_line, check_widget, read_widget, write_widget
 from hub.errors import Conflict, InvalidInput, NotFound
 from hub.routing import calendars
 from hub.routing.calendar import is_open, next_opening
@@ -237,7 +237,7 @@ def note_form(tx: Tx, conversation_id: int, client_id: str, told: Sequence[tuple
     lines = tx.rows(select(e.data).where(e.conversation_id == conversation_id, e.happening == Happening.FORM.value))
     if any((row.data or {}).get("client_id") == client_id for row in lines):
         return
-    answers = "\n".join(f"{label}: {answer}" for label, answer in told)
+    answers = "\n".join(answer_line(label, answer) for label, answer in told)
     view = conversations.load_conversation(tx, conversation_id)
     data = {"answers": answers, "client_id": client_id}
     conversations.add_happening(tx, view, Happening.FORM, conversations.SYSTEM, data)

@@ -24,7 +24,7 @@ from hub.channels.chat import TEXT_LIMIT
 from hub.channels.email import EmailChannel
 from hub.domain.mail import IncomingMail, Mailbox, Span, SpanKind
 from hub.domain.values import ContactKind
-from hub.domain.widget import Answers, Asked, check_answers
+from hub.domain.widget import Answers, Asked, answer_line, check_answers
 from hub.errors import BadRequest, Conflict, InvalidInput, Unauthenticated
 from hub.timeline import customers, widgets
 from hub.web.api import HubLike, error_answer, hub_of
@@ -117,7 +117,7 @@ def _arrival(
     language: str | None,
 ) -> MessageArrival:
     """As a mail of the visitor's would have come."""
-    told = [f"{label}: {answer}" for label, answer in answers.told]
+    told = [answer_line(label, answer) for label, answer in answers.told]
     if answers.phone:
         told.append(answers.phone)
     whole = "\n".join([*told, "", text]) if told else text

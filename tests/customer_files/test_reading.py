@@ -47,6 +47,13 @@ def test_what_is_no_unicode_is_windows_1251() -> None:
     )
 
 
+@pytest.mark.parametrize("text", ["Name;Town\r\nJürgen Größler;Köln\r\n", "Nom;Ville\r\nZoë;Orléans\r\n"])
+def test_accents_among_plain_letters_are_windows_1252(text: str) -> None:
+    found = examine(cut(text.encode("windows-1252")))
+    assert found.encoding == "windows-1252"
+    assert found.sample == (tuple(text.split("\r\n")[1].split(";")),)
+
+
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 def test_delimiters_and_line_ends(delimiter: str, end: str) -> None:

@@ -68,7 +68,8 @@ export const router = createRouter({
       component: () => import("./views/Admin.vue"),
       meta: { role: "supervisor" },
       children: [
-        { path: "", redirect: () => `/admin/${openSections(useHub().isSupervisor, useHub().may).find((section) => section.needs && section.name !== "organisation")?.name ?? "skills"}` },
+        // Where it leads depends on who is there, which a redirect does not wait for: the guard below says.
+        { path: "", name: "admin", component: () => import("./views/NotFound.vue") },
         { path: "organisation", name: "admin-organisation", component: () => import("./views/AdminOrganisation.vue") },
         { path: "retention", name: "admin-retention", component: () => import("./views/AdminRetention.vue") },
         { path: "roles", name: "admin-roles", component: () => import("./views/AdminRoles.vue") },
@@ -130,6 +131,11 @@ router.beforeEach(async (to) => {
   if (hub.isScreen && to.name !== "wall") return { name: "wall" };
   // A supervisor's day begins with the floor; everybody else's, an administrator's of a small shop too, with the work.
   if (to.name === "home") return hub.user?.role === "supervisor" ? "/board" : "/conversations";
+  if (to.name === "admin") {
+    const open = openSections(hub.isSupervisor, hub.may);
+    const first = open.find((section) => section.needs && section.name !== "organisation") ?? open.find((section) => section.name === "skills") ?? open[0];
+    if (first) return { path: `/admin/${first.name}`, replace: true };
+  }
   const needs = neededFor(to);
   // What a permission opens is opened by it alone: a role that sees what agents see may bring customers in by file.
   const mayOpen = needs.length > 0 ? needs.some(hub.may) : to.meta["role"] !== "supervisor" || hub.isSupervisor;

@@ -10,7 +10,8 @@ A tar, so that any machine can look into it. The database is copied before the f
 then, and what is deleted while files are copied had served its time. Recordings in a bucket are the bucket's to keep.
 
 A restore reads the archive through before it changes anything. Then come the files, which never overwrite one another (a
-key is random, and its file never changes), and last the database: where it stops between, the old hub is still whole.
+key is random, and its file never changes), then the database, and last its secret key: where it stops before the database,
+the old hub is still whole.
 """
 
 from __future__ import annotations
@@ -78,7 +79,7 @@ def back_up(settings: Settings, file: Path, *, with_key: bool = False, told: Tol
     """FILE is whole or absent, and only its owner reads it. Misconfigured where a program is missing (pg_dump) or the key to
     be put in is not kept beside the database."""
     kept_key = settings.data_dir / _KEY_FILE
-    if with_key and not kept_key.exists():
+    if with_key and not _is_kept(settings):
         raise Misconfigured("the secret key is not kept in HUB_DATA_DIR: keep HUB_SECRET_KEY where you keep the backup")
     kind = "sqlite" if settings.is_sqlite else "postgresql"
     beside = file.with_name(file.name + ".part")
@@ -172,6 +173,7 @@ def restore(settings: Settings, file: Path, *, replace: bool = False, told: Told
         raise Conflict("the database holds a hub already: name an empty one, or say --replace", code="in_use")
     files = Files(settings.files_dir)
     kept: Path | None = None
+    key: bytes | None = None
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".hub-restore-", dir=settings.data_dir) as folder:
         database = Path(folder) / _DATABASES[kind]
@@ -187,14 +189,24 @@ def restore(settings: Settings, file: Path, *, replace: bool = False, told: Told
                 with database.open("wb") as target:
                     shutil.copyfileobj(source, target, _PIECE)
             elif member.name == _KEY_FILE:
-                _put_key(settings.data_dir / _KEY_FILE, source.read(_SMALL))
+                key = source.read(_SMALL)
         told("putting the database in place")
         if kind == "sqlite":
             kept = asyncio.run(backup.restore(settings, database))
         else:
             asyncio.run(_put_postgresql(settings, database))
-    has_key = head["has_key"] or head["key_print"] == _key_print(settings.secret_key)
+    # Last: the database that was there, if it stays, needs the key that was there. One from the environment holds anyway.
+    puts_key = key is not None and _is_kept(settings)
+    if key is not None and puts_key:
+        _put_key(settings.data_dir / _KEY_FILE, key)
+    has_key = puts_key or head["key_print"] == _key_print(settings.secret_key)
     return Restored(counted, kept, not has_key)
+
+
+def _is_kept(settings: Settings) -> bool:
+    """Whether the key in force is the one in HUB_DATA_DIR, not one from the environment."""
+    path = settings.data_dir / _KEY_FILE
+    return path.exists() and path.read_text().strip() == settings.secret_key
 
 
 def _check(file: Path) -> tuple[dict[str, Any], Counted]:

@@ -39,3 +39,11 @@ def test_a_test_is_sent_through_a_channel_and_refused_after_stop(
     page.get_by_test_id("test-send").click()
     expect(page.get_by_test_id("channel-test").locator("[aria-invalid=true]")).to_have_count(1)
     expect(handset.message("Does it arrive?", "received")).to_have_count(1)
+
+    # Who tried it is noted, and nobody's timeline has it.
+    page.goto(f"{demo.url}/admin/audit")
+    expect(page.get_by_text("sent a test through the channel Text messages").first).to_be_visible()
+    page.goto(f"{demo.url}/conversations?list=all")
+    rows = page.get_by_test_id("conversation-row")
+    expect(rows.first).to_be_visible()
+    expect(rows.filter(has_text="Does it arrive?")).to_have_count(0)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from hub.errors import Conflict, InvalidInput
+from hub.errors import Conflict, InvalidInput, Misconfigured
 from hub.settings import Settings, load_settings
 from hub.store import archive
 from hub.store.database import Tx, open_database
@@ -125,3 +125,34 @@ async def test_without_the_key_it_is_said(tmp_path: Path, monkeypatch: pytest.Mo
     done = await in_thread(archive.restore, there, file)
     assert isinstance(done, archive.Restored)
     assert done.has_other_key
+
+
+async def test_a_hub_that_runs_keeps_its_database_and_its_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    there = settings_for(monkeypatch, tmp_path / "there", None)
+    await name_house(there, "Theirs")
+    file = tmp_path / "hub.tar"
+    await in_thread(archive.back_up, there, file, with_key=True)
+    here = settings_for(monkeypatch, tmp_path / "here", None)
+    await name_house(here, "Ours")
+    database = open_database(here.database_url)
+    await database.read(lambda tx: tx.scalar(organisation.select()))
+    with pytest.raises(Conflict, match="in use"):
+        await in_thread(archive.restore, here, file)
+    await database.close()
+    assert await house_name(here) == "Ours"
+    assert settings_for(monkeypatch, tmp_path / "here", None).secret_key == here.secret_key
+
+
+async def test_a_key_from_the_environment_is_the_one_in_force(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    there = settings_for(monkeypatch, tmp_path / "there", None)
+    await name_house(there, "Theirs")
+    file = tmp_path / "hub.tar"
+    await in_thread(archive.back_up, there, file, with_key=True)
+    monkeypatch.setenv("HUB_SECRET_KEY", "e" * 40)
+    monkeypatch.setenv("HUB_DATA_DIR", str(tmp_path / "here"))
+    here = load_settings(port=8080)
+    done = await in_thread(archive.restore, here, file)
+    assert isinstance(done, archive.Restored)
+    assert done.has_other_key
+    with pytest.raises(Misconfigured, match="not kept"):
+        await in_thread(archive.back_up, here, tmp_path / "second.tar", with_key=True)

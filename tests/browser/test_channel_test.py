@@ -44,6 +44,4 @@ def test_a_test_is_sent_through_a_channel_and_refused_after_stop(
     page.goto(f"{demo.url}/admin/audit")
     expect(page.get_by_text("sent a test through the channel Text messages").first).to_be_visible()
     page.goto(f"{demo.url}/conversations?list=all")
-    rows = page.get_by_test_id("conversation-row")
-    expect(rows.first).to_be_visible()
-    expect(rows.filter(has_text="Does it arrive?")).to_have_count(0)
+    expect(page.get_by_text("No open conversations")).to_be_visible()

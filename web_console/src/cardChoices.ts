@@ -23,18 +23,10 @@ const sources = ref<readonly string[]>([]);
 const tags = ref<readonly string[]>([]);
 let asked = false;
 
-interface Choice {
-  value: string;
-  label: string;
-}
-
-export function useCardChoices() {
-  const { t, te, locale } = useI18n();
-  const hub = useHub();
-  const now = useServerNow();
-  const { agentName } = useWords();
-
-  if (!asked) {
+/** What stands on other cards, for whoever is about to write on one: it is asked for when a field or a form for it is opened. */
+export function useCardWords() {
+  function ask(): void {
+    if (asked) return;
     asked = true;
     api.cardWords().then(
       (told) => {
@@ -45,6 +37,20 @@ export function useCardChoices() {
       () => (asked = false),
     );
   }
+
+  return { sources, tags, ask };
+}
+
+interface Choice {
+  value: string;
+  label: string;
+}
+
+export function useCardChoices() {
+  const { t, te, locale } = useI18n();
+  const hub = useHub();
+  const now = useServerNow();
+  const { agentName } = useWords();
 
   const monthNames = computed(() => {
     const own = ownCalendar(locale.value);
@@ -140,5 +146,5 @@ export function useCardChoices() {
       }));
   }
 
-  return { choicesOf, wordsOf, languageName, fieldsOf, builtIn, sources, tags, monthNames, valueOf: factOf };
+  return { choicesOf, wordsOf, languageName, fieldsOf, builtIn, monthNames, valueOf: factOf };
 }

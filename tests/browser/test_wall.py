@@ -59,7 +59,7 @@ def test_a_wall_shows_all_who_wait_and_comes_back_with_a_hub_that_was_away(
     expect(wall).to_have_attribute("data-live", "true", timeout=30_000)
     Handset(phone, CUSTOMERS[3]).open(demo.url).write("Where is my order?")
     expect(tile.locator(".live-text")).to_have_text("4")
-    # It is a screen and nothing else, wherever somebody leads it; on a slow line, too, it asks for nothing that a screen may not see.
+    # It is a screen and nothing else, wherever somebody leads it; on a slow line, too, it asks for nothing more.
     supervisor.page.route("**/assets/Wall-*.js", _slowly)
     supervisor.page.goto(f"{demo.url}/conversations")
     expect(wall).to_have_attribute("data-live", "true")

@@ -46,7 +46,9 @@ from starlette.routing import Route
 
 from hub.agents.link_mails import Forgotten
 from hub.agents.viewer import Viewer, find_viewer_by_api_key, find_viewer_by_session, touch
+from hub.domain.languages import StaffLanguage, accepted_language
 from hub.domain.permissions import Permission, least_role
+from hub.domain.sentences import Sentence
 from hub.domain.values import Role
 from hub.errors import (
     BadRequest,
@@ -71,6 +73,7 @@ from hub.store.stream import Wakes
 from hub.store.vault import Vault
 from hub.timeline.adapters import Adapters
 from hub.timeline.inbound import Intake
+from hub.web.languages import in_language
 from hub.web.report_turns import ReportTurns
 from hub.web.security import REQUEST_ID, is_own_origin
 from hub.webhooks.sending import WebhookSender
@@ -105,6 +108,7 @@ FOR_SCREENS = frozenset(
 )
 # How long a client waits before it asks again when the database is away.
 _AWAY_RETRY_S = 2
+_MESSAGE_LENGTH = 2_000
 
 T = TypeVar("T")
 T1 = TypeVar("T1")
@@ -342,7 +346,7 @@ class Endpoint:
         if key is not None and not _IDEMPOTENCY_KEY.fullmatch(key):
             raise InvalidInput(
                 "the Idempotency-Key is not right",
-                fields={"Idempotency-Key": "must be 1 to 200 visible ASCII characters"},
+                fields={"Idempotency-Key": Sentence("must be 1 to 200 visible ASCII characters")},
             )
         raw = b""
         if self.body is not None:
@@ -379,9 +383,9 @@ class Endpoint:
         told: dict[str, str] = {}
         for name, value in given:
             if name in told:
-                faults[name] = "is given more than once"
+                faults[name] = Sentence("is given more than once")
             if "\0" in value:
-                faults[name] = "must not contain NUL characters"
+                faults[name] = Sentence("must not contain NUL characters")
             told[name] = value
         try:
             model = self._query_model.model_validate(told)
@@ -435,14 +439,14 @@ def _unstorable(value: Any, path: str) -> Iterable[tuple[str, str]]:
     """(path, what is wrong) of every string with NUL and every integer beyond 64 bits. PostgreSQL keeps neither."""
     if isinstance(value, str):
         if "\0" in value:
-            yield path or "body", "must not contain NUL characters"
+            yield path or "body", Sentence("must not contain NUL characters")
     elif isinstance(value, int):
         if not -_INT64_MAX <= value <= _INT64_MAX:
-            yield path or "body", "is too large a number"
+            yield path or "body", Sentence("is too large a number")
     elif isinstance(value, dict):
         for name, inner in value.items():
             if "\0" in name:
-                yield path or "body", "must not have NUL characters in its names"
+                yield path or "body", Sentence("must not have NUL characters in its names")
             else:
                 yield from _unstorable(inner, f"{path}.{name}" if path else name)
     elif isinstance(value, list):
@@ -450,14 +454,70 @@ def _unstorable(value: Any, path: str) -> Iterable[tuple[str, str]]:
             yield from _unstorable(inner, f"{path}.{index}" if path else str(index))
 
 
-_WORDS = {
-    "missing": "is required",
-    "extra_forbidden": "is not a known field",
-    "int_parsing": "must be a whole number",
-    "int_type": "must be a whole number",
-    "string_type": "must be text",
-    "bool_parsing": "must be true or false",
-}
+def _in_words(detail: ErrorDetails) -> str:
+    """What pydantic found, in our words; its own where we have none (tests see to it that no body of ours comes to that)."""
+    kind, bounds = detail["type"], detail.get("ctx", {})
+    match kind:
+        case "missing":
+            return Sentence("is required")
+        case "extra_forbidden":
+            return Sentence("is not a known field")
+        case "int_parsing" | "int_type" | "int_from_float" | "int_parsing_size":
+            return Sentence("must be a whole number")
+        case "float_parsing" | "float_type" | "finite_number":
+            return Sentence("must be a number")
+        case "string_type" | "string_unicode":
+            return Sentence("must be text")
+        case "bool_parsing" | "bool_type":
+            return Sentence("must be true or false")
+        case "string_too_short" if bounds["min_length"] == 1:
+            return Sentence("must not be empty")
+        case "string_too_short":
+            return Sentence("must have at least {count} characters", count=bounds["min_length"])
+        case "string_too_long":
+            return Sentence("must have at most {count} characters", count=bounds["max_length"])
+        case "string_pattern_mismatch":
+            return Sentence("is not written as it must be")
+        case "greater_than":
+            return Sentence("must be more than {bound}", bound=bounds["gt"])
+        case "greater_than_equal":
+            return Sentence("must be at least {bound}", bound=bounds["ge"])
+        case "less_than":
+            return Sentence("must be less than {bound}", bound=bounds["lt"])
+        case "less_than_equal":
+            return Sentence("must be at most {bound}", bound=bounds["le"])
+        case "too_short" if bounds["min_length"] == 1:
+            return Sentence("must name at least one")
+        case "too_short":
+            return Sentence("must be at least {count}", count=bounds["min_length"])
+        case "too_long":
+            return Sentence("must be at most {count}", count=bounds["max_length"])
+        case "literal_error" | "enum":
+            known = bounds["expected"].replace("'", "").replace(" or ", ", ")
+            return Sentence("must be one of {known}", known=known)
+        case "union_tag_invalid":
+            return Sentence("must be one of {known}", known=bounds["expected_tags"].replace("'", ""))
+        case "union_tag_not_found":
+            return Sentence("must say of which kind it is")
+        case "list_type" | "tuple_type" | "set_type" | "frozen_set_type":
+            return Sentence("must be a list")
+        case "dict_type" | "model_type" | "model_attributes_type" | "dataclass_type":
+            return Sentence("must be an object")
+        case "timezone_aware":
+            return Sentence("must say its time zone")
+        case "uuid_parsing" | "uuid_type":
+            return Sentence("must be a UUID")
+        case "value_error" if isinstance(bounds.get("error"), ValueError) and bounds["error"].args:
+            said = bounds["error"].args[0]
+            return said if isinstance(said, Sentence) else str(said)
+        case _ if kind.startswith(("date_from", "date_parsing", "date_type")):
+            return Sentence("must be a date, like 2026-05-17")
+        case _ if kind.startswith(("datetime_", "date_")):
+            return Sentence("must be a date and a time, like 2026-05-17T09:30:00+04:00")
+        case _ if kind.startswith("time_"):
+            return Sentence("must be a time of day, like 09:30")
+        case _:
+            return detail["msg"].removeprefix("Value error, ")
 
 
 def named_faults(details: Sequence[ErrorDetails]) -> dict[str, str]:
@@ -465,8 +525,7 @@ def named_faults(details: Sequence[ErrorDetails]) -> dict[str, str]:
     faults: dict[str, str] = {}
     for detail in details:
         name = ".".join(str(part) for part in detail["loc"]) or "body"
-        text = _WORDS.get(detail["type"]) or detail["msg"].removeprefix("Value error, ")
-        faults.setdefault(name, text)
+        faults.setdefault(name, _in_words(detail))
     return faults
 
 
@@ -474,7 +533,7 @@ def invalid_fields(fields: Mapping[str, str]) -> InvalidInput:
     # Field names of a stranger's body may be anything and many: enough of them to be of use.
     shown = dict(list(fields.items())[:50])
     words = "; ".join(f"{name[:80]}: {fault}" for name, fault in shown.items())
-    return InvalidInput(words[:2_000], fields=shown)
+    return InvalidInput(words[:_MESSAGE_LENGTH], fields=shown)
 
 
 def _request_hash(request: Request, body: bytes) -> str:
@@ -619,10 +678,15 @@ def json_answer(content: bytes, status: int = 200) -> Response:
     return Response(content, status, media_type="application/json", headers={"Cache-Control": "no-store"})
 
 
-def error_body(error: HubError) -> dict[str, Any]:
-    body: dict[str, Any] = {"code": error.code, "message": error.message}
-    if error.fields:
-        body["fields"] = error.fields
+def error_body(error: HubError, language: StaffLanguage = "en") -> dict[str, Any]:
+    fields = {name: in_language(fault, language) for name, fault in error.fields.items()}
+    message = in_language(error.message, language)
+    # What is wrong with fields is in the message, too, as long as nothing of ours has been said in that language.
+    if language != "en" and fields and not isinstance(error.message, Sentence):
+        message = "; ".join(f"{name[:80]}: {fault}" for name, fault in fields.items())[:_MESSAGE_LENGTH]
+    body: dict[str, Any] = {"code": error.code, "message": message}
+    if fields:
+        body["fields"] = fields
     return body
 
 
@@ -642,7 +706,10 @@ def error_answer(request: HTTPConnection, error: Exception) -> Response:
         return _error({"code": "internal", "message": f"something went wrong here; request id {request_id}"}, 500)
     if error.status >= 500:
         log.warning("request.refused", extra={"request_id": request_id, "code": error.code, "status": error.status})
-    answer = _error(error_body(error), error.status)
+    language = accepted_language(request.headers.get("accept-language", ""))
+    answer = _error(error_body(error, language), error.status)
+    answer.headers["Content-Language"] = language
+    answer.headers["Vary"] = "Accept-Language"
     if isinstance(error, DatabaseAway):
         answer.headers["Retry-After"] = str(_AWAY_RETRY_S)
     elif isinstance(error, (TooMany, Overloaded, Unavailable)) and error.retry_after_s is not None:
@@ -692,7 +759,7 @@ def read_cursor(cursor: str | None, /, *kinds: type) -> tuple[Any, ...] | None:
     is not one of ours."""
     if cursor is None:
         return None
-    fault = invalid_fields({"cursor": "is not a cursor that this list gave"})
+    fault = invalid_fields({"cursor": Sentence("is not a cursor that this list gave")})
     try:
         raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
         parts = json.loads(raw)

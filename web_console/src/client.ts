@@ -47,6 +47,8 @@ export function whenSessionEnds(callback: () => void): void {
 const withSession: Middleware = {
   onRequest({ request }) {
     if (request.method !== "GET" && csrfToken) request.headers.set("X-CSRF-Token", csrfToken);
+    // What is wrong with a field is told in the language of the screen, which need not be the browser's.
+    request.headers.set("Accept-Language", document.documentElement.lang || "en");
     return request;
   },
   onError({ error }) {
@@ -562,6 +564,7 @@ function send<T>(path: string, file: File, progress: (share: number) => void): P
     const request = new XMLHttpRequest();
     request.open("POST", path);
     request.setRequestHeader("X-CSRF-Token", csrfToken);
+    request.setRequestHeader("Accept-Language", document.documentElement.lang || "en");
     request.responseType = "json";
     request.upload.onprogress = (event) => progress(event.lengthComputable ? event.loaded / event.total : 0);
     request.onerror = () => reject(new Unreachable("upload"));

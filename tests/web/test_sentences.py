@@ -1,0 +1,213 @@
+"""What is wrong is told in five languages: a sentence is found in each catalogue, and each catalogue has no others.
+
+The sources are read as they are: every `Sentence("…", …)` of the hub, and every place that says what is wrong with a field.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from hub.domain.languages import STAFF_LANGUAGES, StaffLanguage, accepted_language
+from hub.domain.sentences import Sentence, from_json, plural_category, to_json
+from hub.web.languages import catalogue, in_language
+
+ROOT = Path(__file__).resolve().parents[2]
+OTHERS = [language for language in STAFF_LANGUAGES if language != "en"]
+NAMES = re.compile(r"\{([a-z_]+)\}")
+CATEGORIES = {
+    "uk": {"one", "few", "many", "other"},
+    "hy": {"one", "other"},
+    "ka": {"one", "other"},
+    "az": {"one", "other"},
+}
+SCRIPTS = {"uk": r"[А-ЩЬЮЯЄІЇҐа-щьюяєіїґ]", "hy": r"[Ա-Ֆա-և]", "ka": r"[ა-ჰ]", "az": r"[A-Za-zƏəĞğİıÖöŞşÜüÇç]"}
+
+# Whoever reads these runs the hub, by its command line and its log, which are English; or plays with the demo.
+FOR_OPERATORS = (
+    "hub/settings.py",
+    "hub/demo/",
+    "hub/demo_app.py",
+    "hub/app.py",
+    "hub/routing/scenario.py",
+    "hub/store/",
+)
+
+
+@cache
+def sources() -> dict[str, ast.Module]:
+    paths = sorted((ROOT / "hub").rglob("*.py"))
+    return {path.relative_to(ROOT).as_posix(): ast.parse(path.read_text(encoding="utf-8")) for path in paths}
+
+
+def said() -> Iterator[tuple[str, ast.Call]]:
+    for path, tree in sources().items():
+        for node in ast.walk(tree) if path != "hub/domain/sentences.py" else ():
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Sentence":
+                yield f"{path}:{node.lineno}", node
+
+
+@cache
+def templates() -> dict[str, str]:
+    """Each sentence of the hub, and where it is said first."""
+    found: dict[str, str] = {}
+    for place, call in said():
+        template = call.args[0].value if isinstance(call.args[0], ast.Constant) else None
+        assert isinstance(template, str), f"{place}: a sentence is written out where it is said"
+        found.setdefault(template, place)
+    return found
+
+
+def test_a_sentence_is_given_what_stands_in_it() -> None:
+    for place, call in said():
+        assert isinstance(call.args[0], ast.Constant)
+        wanted = set(NAMES.findall(str(call.args[0].value)))
+        assert {keyword.arg for keyword in call.keywords} == wanted, place
+        assert "{" not in NAMES.sub("", str(call.args[0].value)), place
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_every_sentence_is_in_the_catalogue_and_nothing_else_is(language: StaffLanguage) -> None:
+    kept = catalogue(language)
+    assert [f"{place}: {template}" for template, place in templates().items() if template not in kept] == []
+    assert sorted(set(kept) - set(templates())) == []
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_a_translation_has_the_names_of_its_sentence_and_is_of_its_language(language: StaffLanguage) -> None:
+    for template, entry in catalogue(language).items():
+        forms = {"other": entry} if isinstance(entry, str) else entry
+        assert set(forms) <= CATEGORIES[language], template
+        if not isinstance(entry, str):
+            assert "{count}" in template
+            assert "other" in forms or "many" in forms, template
+        for category, form in forms.items():
+            names = set(NAMES.findall(form))
+            # "One day" may be said without its number.
+            assert names == set(NAMES.findall(template)) or (
+                category == "one" and names | {"count"} == {*NAMES.findall(template)}
+            )
+            assert re.search(SCRIPTS[language], NAMES.sub("", form)) or not re.search(
+                "[A-Za-z]", NAMES.sub("", template)
+            ), form
+            assert form != template, template
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_the_catalogue_stands_in_order(language: StaffLanguage) -> None:
+    text = (ROOT / "hub/web" / f"sentences_{language}.json").read_text(encoding="utf-8")
+    in_order = dict(sorted(json.loads(text).items()))
+    assert text == json.dumps(in_order, ensure_ascii=False, indent=2) + "\n"
+
+
+def unworded() -> Iterator[str]:
+    """Where a field's fault is a text of one language: `fields={…: "…"}` and `faults[…] = "…"`."""
+    for path, tree in sources().items():
+        if path.startswith(FOR_OPERATORS):
+            continue
+        for node in ast.walk(tree):
+            values: list[ast.expr] = []
+            if isinstance(node, ast.keyword) and node.arg == "fields":
+                if isinstance(node.value, ast.Dict):
+                    values = node.value.values
+                elif isinstance(node.value, ast.DictComp):
+                    values = [node.value.value]
+            elif isinstance(node, ast.Assign) and isinstance(target := node.targets[0], ast.Subscript):
+                if isinstance(target.value, ast.Name | ast.Attribute) and ast.unparse(target.value).endswith(
+                    ("faults", "problems")
+                ):
+                    values = [node.value]
+            elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith(
+                ("faults.setdefault", "problems.setdefault")
+            ):
+                values = node.args[1:2]
+            for value in values:
+                if any(_is_text(each) for each in _choices(value)):
+                    yield f"{path}:{value.lineno}: {ast.unparse(value)[:100]}"
+
+
+def _choices(value: ast.expr) -> Iterator[ast.expr]:
+    if isinstance(value, ast.IfExp):
+        yield from _choices(value.body)
+        yield from _choices(value.orelse)
+    elif isinstance(value, ast.BoolOp):
+        for each in value.values:
+            yield from _choices(each)
+    else:
+        yield value
+
+
+def _is_text(value: ast.expr) -> bool:
+    """With a word in it: a bare `{name}` is no sentence."""
+    if isinstance(value, ast.Constant):
+        return isinstance(value.value, str) and bool(value.value)
+    if isinstance(value, ast.JoinedStr):
+        return any(isinstance(part, ast.Constant) and re.search("[a-z]{2}", str(part.value)) for part in value.values)
+    return isinstance(value, ast.BinOp) and (_is_text(value.left) or _is_text(value.right))
+
+
+def test_what_is_wrong_with_a_field_is_always_a_sentence() -> None:
+    assert list(unworded()) == []
+
+
+# --- the sentences themselves
+
+
+def test_a_sentence_is_its_english_text_and_comes_back_from_a_database() -> None:
+    inner = Sentence("is required")
+    sentence = Sentence("must be at least {bound}", bound=3)
+    assert sentence == "must be at least 3"
+    assert json.loads(json.dumps({"field": sentence})) == {"field": "must be at least 3"}
+    both = Sentence.joined("; ", [inner, sentence, "mx.example.org"])
+    assert both == "is required; must be at least 3; mx.example.org"
+    for each in (inner, sentence, both, "a text of before"):
+        back = from_json(json.loads(json.dumps(to_json(each))))
+        assert back == each
+        assert in_language(back, "hy") == in_language(each, "hy")
+
+
+def test_another_language_says_the_same_with_the_same_values() -> None:
+    sentence = Sentence("must be at least {bound}", bound=3)
+    assert "3" in in_language(sentence, "uk")
+    assert in_language(sentence, "uk") != sentence
+    assert in_language("what a mail server said", "uk") == "what a mail server said"
+
+
+def test_values_are_put_in_as_they_are() -> None:
+    assert (
+        Sentence("must be one of {known}", known="{known.__class__} {bound}")
+        == "must be one of {known.__class__} {bound}"
+    )
+    with pytest.raises(KeyError):
+        Sentence("must be at least {bound}", least=3)
+
+
+@pytest.mark.parametrize(
+    ("count", "category"),
+    [(1, "one"), (21, "one"), (11, "many"), (2, "few"), (24, "few"), (12, "many"), (0, "many"), (5, "many")],
+)
+def test_ukrainian_counts_as_cldr_does(count: int, category: str) -> None:
+    assert plural_category(count, "uk") == category
+
+
+@pytest.mark.parametrize(
+    ("header", "language"),
+    [
+        ("", "en"),
+        ("hy", "hy"),
+        ("hy-AM,hy;q=0.9,en;q=0.8", "hy"),
+        ("de, ka;q=0.4, uk;q=0.7", "uk"),
+        ("az;q=0", "en"),
+        ("ka;q=much", "en"),
+        ("*", "en"),
+        ("ka;q=nan", "en"),
+    ],
+)
+def test_a_browsers_languages_are_understood(header: str, language: str) -> None:
+    assert accepted_language(header) == language

@@ -123,6 +123,15 @@ def test_a_widget_that_is_set_up_serves_another_site_without_cookies(
     assert axe(late) == []
     late.get_by_test_id("chat-form-send").click()
     expect(late.get_by_test_id("chat-left")).to_contain_text("ani.late@example.com")
+    assert axe(late) == []
+    # There is something else to say: a form anew, with who they are in it.
+    late.get_by_test_id("chat-leave-another").click()
+    expect(late.get_by_test_id("chat-form-text")).to_have_value("")
+    expect(late.get_by_test_id("chat-form-email")).to_have_value("ani.late@example.com")
+    late.get_by_test_id("chat-form-text").fill("And where is the other one?")
+    late.get_by_test_id("chat-form-topic").select_option("Delivery")
+    late.get_by_test_id("chat-form-send").click()
+    expect(late.get_by_test_id("chat-left")).to_contain_text("ani.late@example.com")
     assert late.context.cookies() == []
 
     agent = Agent(new_page("agent"), "agent1@demo.test").sign_in(demo.url).become_available()

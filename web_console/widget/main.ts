@@ -373,6 +373,13 @@ class HubChat extends HTMLElement {
   private thank(email: string): void {
     if (!this.asked) return;
     const element = make("div", { class: "left", role: "status", tabindex: "-1", "data-testid": "chat-left" }, icon("tick"), fill(this.words.left, { email }));
+    const again = make("button", { type: "button", class: "again", "data-testid": "chat-leave-another" }, this.words.leaveAnother);
+    // A form anew, which takes the cursor; or the chat, if somebody is there by now.
+    again.addEventListener("click", () => {
+      this.unask();
+      this.render([]);
+    });
+    element.append(again);
     this.asked.element.replaceWith(element);
     this.asked = { ...this.asked, element, form: null };
     element.focus();

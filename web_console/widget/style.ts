@@ -172,6 +172,8 @@ form .save { background: var(--accent); color: var(--on-accent) }
 form .save:disabled { opacity: .6; cursor: default }
 form p.bad { margin: 0; color: var(--bad) }
 .left { flex: 1; display: grid; place-content: center; justify-items: center; gap: 12px; padding: 24px; text-align: center }
+.again { border: 1px solid var(--rule); border-radius: 999px; min-height: 40px; padding: 8px 16px; font-weight: 550 }
+.again:hover { background: var(--soft) }
 .left svg { width: 34px; height: 34px; color: var(--link) }
 :host([preview]) { position: relative; inset: auto; z-index: 0; display: grid; justify-items: end; gap: 16px }
 :host([preview]) .panel { position: relative; inset: auto; width: 100%; max-width: 384px; height: 520px; animation: none; border-radius: 18px }

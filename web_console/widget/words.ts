@@ -99,6 +99,7 @@ const en = {
   offlineText: "Nobody is here right now. Write to us, and we’ll answer by e-mail.",
   leave: "Send message",
   left: "Thank you! We’ll answer by e-mail to {email}.",
+  leaveAnother: "Write another message",
   tooMany: "Too many messages from here. Please try again later.",
   notSent: "That did not work. Please try again.",
 };
@@ -204,6 +205,7 @@ const hy: Words = {
   offlineText: "Հիմա ոչ ոք առցանց չէ։ Գրեք մեզ, և կպատասխանենք էլ. փոստով։",
   leave: "Ուղարկել",
   left: "Շնորհակալություն։ Կպատասխանենք {email} հասցեին։",
+  leaveAnother: "Գրել ևս մեկը",
   tooMany: "Չափազանց շատ հաղորդագրություններ են եղել։ Փորձեք ավելի ուշ։",
   notSent: "Չհաջողվեց։ Փորձեք կրկին։",
 };
@@ -307,6 +309,7 @@ const ka: Words = {
   offlineText: "ახლა ადგილზე არავინაა. მოგვწერეთ და ელფოსტით გიპასუხებთ.",
   leave: "გაგზავნა",
   left: "გმადლობთ! გიპასუხებთ მისამართზე {email}.",
+  leaveAnother: "კიდევ ერთის დაწერა",
   tooMany: "ძალიან ბევრი შეტყობინებაა. სცადეთ მოგვიანებით.",
   notSent: "ვერ მოხერხდა. სცადეთ ხელახლა.",
 };
@@ -410,6 +413,7 @@ const az: Words = {
   offlineText: "Hazırda heç kim yerində deyil. Bizə yazın, e-poçtla cavab verəcəyik.",
   leave: "Göndər",
   left: "Təşəkkür edirik! {email} ünvanına cavab verəcəyik.",
+  leaveAnother: "Daha birini yazın",
   tooMany: "Çox mesaj göndərilib. Bir az sonra yenidən cəhd edin.",
   notSent: "Alınmadı. Yenidən cəhd edin.",
 };
@@ -513,6 +517,7 @@ const uk: Words = {
   offlineText: "Зараз нікого немає на місці. Напишіть нам, і ми відповімо ел. поштою.",
   leave: "Надіслати",
   left: "Дякуємо! Ми відповімо на {email}.",
+  leaveAnother: "Написати ще",
   tooMany: "Забагато повідомлень. Спробуйте пізніше.",
   notSent: "Не вдалося. Спробуйте ще раз.",
 };

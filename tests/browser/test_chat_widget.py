@@ -136,6 +136,7 @@ def test_a_widget_that_is_set_up_serves_another_site_without_cookies(
 
     agent = Agent(new_page("agent"), "agent1@demo.test").sign_in(demo.url).become_available()
     agent.accept("Where is my parcel?")
+    agent.accept("And where is the other one?")
     expect(agent.page.get_by_text("ani.late@example.com").first).to_be_visible()
 
     # Somebody is: first what is asked, then the chat.

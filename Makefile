@@ -56,6 +56,10 @@ test: $(VENV)/.test console ## Run all tests, installing what they need (ARGS go
 	@exec $(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile --max-worker-restart 0 $(ARGS)
 
 # All of them, however many fail: a list of everything that is wrong is worth more than the first of it.
+.PHONY: quick
+quick: $(VENV)/.test ## Run the everyday part of the tests: SQLite alone, no browser, no killed processes (ARGS go to pytest)
+	@exec $(BIN)/python -m pytest --quick --numprocesses $(JOBS) --dist loadfile --max-worker-restart 0 $(ARGS)
+
 .PHONY: check check-format check-style check-types check-console check-audit
 check: $(VENV)/.dev ## Check format, style and types, and audit the dependencies
 	@$(MAKE) --keep-going check-format check-style check-types check-console check-audit

@@ -24,9 +24,49 @@ from tests.support.chromium import FLAGS, check_chromium
 from tests.support.clock import FrozenClock
 from tests.support.postgres import DISKS, MEMORY, PostgresServer, own_folder, pick_parent, run_postgres
 
+# What `--quick` leaves out beside PostgreSQL: browsers, whole processes that are started, killed or listened to, and days and
+# races that are played through. All of it runs before a change lands.
+THOROUGH = (
+    "browser/",
+    "calls/test_hub_calls.py",
+    "calls/test_hub_line.py",
+    "crash/",
+    "demo/test_carrier_voice.py",
+    "kpi/test_kept_cells.py",
+    "kpi/test_routed_hours.py",
+    "kpi/test_simulated_day.py",
+    "media/test_chromium.py",
+    "media/test_control.py",
+    "replay/",
+    "routing/test_races.py",
+    "routing/test_theory.py",
+    "store/test_migrations.py",
+    "store/test_processes.py",
+    "timeline/test_mailbox.py",
+)
+
 # How long an example takes says how busy the machine is, and nothing of the hub.
 settings.register_profile("hub", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("hub")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--quick", action="store_true", help="SQLite alone, no browsers, no processes: some minutes less")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not config.getoption("--quick"):
+        return
+    here = Path(__file__).parent
+    left_out = [
+        item
+        for item in items
+        if item.path.relative_to(here).as_posix().startswith(THOROUGH)
+        or "postgresql" in item.name.partition("[")[2]
+        or "postgres_server" in getattr(item, "fixturenames", ())
+    ]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in set(left_out)]
 
 
 @pytest.fixture(scope="session")

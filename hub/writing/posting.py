@@ -128,6 +128,6 @@ def _load_forwarded(tx: Tx, conversation_id: int, wish: MailWish | None) -> list
     )
     missing = set(wish.forwarded_attachment_ids) - {row.id for row in rows}
     if missing:
-        fault = f"{min(missing)} is not a file of this conversation"
+        fault = Sentence("{id} is not a file of this conversation", id=min(missing))
         raise InvalidInput("no such attachment", fields={"mail.forwarded_attachment_ids": fault})
     return list(rows)

@@ -22,6 +22,7 @@ from hub.agents import accounts, audit, roles, skills, teams
 from hub.agents.teams import Team
 from hub.agents.viewer import Viewer, hash_token
 from hub.domain.permissions import Permission
+from hub.domain.sentences import Sentence
 from hub.domain.values import Role
 from hub.domain.views import UserView
 from hub.errors import Conflict, InvalidInput, NotFound
@@ -102,10 +103,12 @@ def invite(tx: Tx, actor: Viewer, invited: Invited) -> IssuedLink:
     roles.check_may_give(actor, given)
     email = accounts.normal_email(invited.email)
     if accounts.find_user_by_email(tx, email) is not None:
-        raise Conflict("there is a user with this e-mail address", code="email_taken", fields={"email": "is taken"})
+        raise Conflict(
+            "there is a user with this e-mail address", code="email_taken", fields={"email": Sentence("is taken")}
+        )
     if tx.first(select(_l.id).where(_open(tx, "invitation"), _l.email == email)) is not None:
         raise Conflict(
-            "this address is invited already", code="already_invited", fields={"email": "is invited already"}
+            "this address is invited already", code="already_invited", fields={"email": Sentence("is invited already")}
         )
     wanted_skills = dict(invited.skills or {})
     known = {
@@ -115,7 +118,7 @@ def invite(tx: Tx, actor: Viewer, invited: Invited) -> IssuedLink:
     }
     wanted = {"queue_ids": set(invited.queue_ids), "team_ids": set(invited.team_ids), "skills": set(wanted_skills)}
     faults = {
-        name: f"there is no {', '.join(map(str, sorted(ids - known[name])))}"
+        name: Sentence("there is no {ids}", ids=", ".join(map(str, sorted(ids - known[name]))))
         for name, ids in wanted.items()
         if ids - known[name]
     }
@@ -273,7 +276,7 @@ def use(tx: Tx, token: str, *, name: str | None, password_hash: str, address: st
         _end(tx, row.id, "used")
         return user
     if not name:
-        raise InvalidInput("say what you are called", fields={"name": "is needed"})
+        raise InvalidInput("say what you are called", fields={"name": Sentence("is required")})
     inviter = accounts.viewer_of(tx, accounts.load_user(tx, row.created_by))
     there = set(tx.execute(select(_q.id).where(_q.id.in_(row.queue_ids))).scalars())
     user = accounts.create_user(

@@ -30,6 +30,7 @@ from hub.agents.queues import emit_access, emit_queues, set_user_queues
 from hub.agents.teams import emit_teams_of
 from hub.agents.viewer import SCREEN_MAX, Viewer, find_granted, hash_token, is_used
 from hub.domain.permissions import Permission
+from hub.domain.sentences import Sentence
 from hub.domain.values import ChannelKind, ContactKind, Role
 from hub.domain.views import UserView
 from hub.errors import Conflict, InvalidInput, NotFound, TooMany, Unauthenticated
@@ -176,7 +177,9 @@ def create_user(
     roles.check_may_give(actor, given)
     email = normal_email(email)
     if tx.scalar(select(_u.id).where(_u.email == email)) is not None:
-        raise Conflict("there is a user with this e-mail address", code="email_taken", fields={"email": "is taken"})
+        raise Conflict(
+            "there is a user with this e-mail address", code="email_taken", fields={"email": Sentence("is taken")}
+        )
     user_id = tx.insert(
         tables.user_account,
         {

@@ -14,6 +14,7 @@ from dataclasses import asdict
 from sqlalchemy import select, update
 
 from hub.domain.events import NoticeRulesChanged, user_topic
+from hub.domain.sentences import Sentence
 from hub.domain.states import AgentState
 from hub.domain.views import NoticeRulesView
 from hub.errors import Conflict, InvalidInput
@@ -54,9 +55,11 @@ def set_rules(tx: Tx, user_id: int, wanted: NoticeRulesView) -> NoticeRulesView:
 
 def _check(wanted: NoticeRulesView) -> None:
     if (wanted.quiet_from is None) != (wanted.quiet_until is None):
-        raise InvalidInput("a time is missing", fields={"quiet_until": "quiet hours have a beginning and an end"})
+        raise InvalidInput(
+            "a time is missing", fields={"quiet_until": Sentence("quiet hours have a beginning and an end")}
+        )
     if wanted.zone is not None and not is_zone(wanted.zone):
-        raise InvalidInput("no such time zone", fields={"zone": "is no time zone"})
+        raise InvalidInput("no such time zone", fields={"zone": Sentence("is no time zone that is known here")})
 
 
 def _view(rules: dict[str, object], version: int) -> NoticeRulesView:

@@ -16,6 +16,7 @@ from sqlalchemy import Table, delete, select, update
 from hub.agents import audit, skills
 from hub.agents.viewer import Viewer
 from hub.domain.events import STAFF, AccessChanged, QueueChanged, user_topic
+from hub.domain.sentences import Sentence
 from hub.domain.values import AgentChoice, ChannelKind
 from hub.domain.views import OverflowView, QueueView, RequirementView
 from hub.errors import Conflict, InvalidInput, NotFound
@@ -234,8 +235,10 @@ def _write_settings(tx: Tx, queue_id: int, settings: QueueSettings) -> bool:
         values["dispositions"] = list(dict.fromkeys(settings.dispositions)) or None
     if settings.caller_channel_id is not KEEP and settings.caller_channel_id is not None:
         _check_caller_line(tx, settings.caller_channel_id)
-    _check_exists(tx, tables.calendar, "calendar_id", settings.calendar_id)
-    _check_exists(tx, tables.escalation_policy, "policy_id", settings.policy_id)
+    _check_exists(tx, tables.calendar, "calendar_id", settings.calendar_id, Sentence("there is no such calendar"))
+    _check_exists(
+        tx, tables.escalation_policy, "policy_id", settings.policy_id, Sentence("there is no such escalation policy")
+    )
     if values:
         tx.execute(update(tables.queue).where(_q.id == queue_id).values(**values))
     if values.keys() & {"calendar_id", "policy_id"}:
@@ -244,19 +247,19 @@ def _write_settings(tx: Tx, queue_id: int, settings: QueueSettings) -> bool:
     return bool(values) or requires
 
 
-def _check_exists(tx: Tx, table: Table, name: str, row_id: int | Keep | None) -> None:
-    """InvalidInput naming the field if there is no such row. Locked, so that it is not removed meanwhile."""
+def _check_exists(tx: Tx, table: Table, name: str, row_id: int | Keep | None, absent: Sentence) -> None:
+    """InvalidInput naming the field if there is no such row, with what `absent` says.
+    Locked, so that it is not removed meanwhile."""
     if row_id is KEEP or row_id is None:
         return
     if tx.first(select(table.c.id).where(table.c.id == row_id).with_for_update(key_share=True)) is None:
-        thing = table.name.replace("_", " ")
-        raise InvalidInput(f"no such {thing}", fields={name: f"there is no such {thing}"})
+        raise InvalidInput(str(absent), fields={name: absent})
 
 
 def _check_caller_line(tx: Tx, channel_id: str) -> None:
     row = tx.first(select(tables.channel.c.kind).where(tables.channel.c.id == channel_id))
     if row is None or row.kind != ChannelKind.PHONE.value:
-        raise InvalidInput("no such line", fields={"caller_channel_id": "there is no such telephone line"})
+        raise InvalidInput("no such line", fields={"caller_channel_id": Sentence("there is no such telephone line")})
 
 
 def _set_ranks(tx: Tx, queue_id: int, ranks: Mapping[int, int]) -> bool:
@@ -264,7 +267,9 @@ def _set_ranks(tx: Tx, queue_id: int, ranks: Mapping[int, int]) -> bool:
     held = {row.user_id: row.rank for row in tx.rows(select(_m.user_id, _m.rank).where(_m.queue_id == queue_id))}
     if ranks.keys() - held.keys():
         unknown = ", ".join(str(user_id) for user_id in sorted(ranks.keys() - held.keys()))
-        raise InvalidInput("no such member", fields={"ranks": f"{unknown}: not a member of this queue"})
+        raise InvalidInput(
+            "no such member", fields={"ranks": Sentence("{ids}: not a member of this queue", ids=unknown)}
+        )
     changed = {user_id: ranks.get(user_id, 0) for user_id, rank in held.items() if ranks.get(user_id, 0) != rank}
     for user_id, rank in changed.items():
         tx.execute(update(tables.queue_member).where(_m.queue_id == queue_id, _m.user_id == user_id).values(rank=rank))
@@ -275,7 +280,10 @@ def _check_kinds(ring_s: Mapping[str, int]) -> None:
     unknown = ", ".join(kind for kind in ring_s if kind not in list(ChannelKind))
     if unknown:
         known = ", ".join(ChannelKind)
-        raise InvalidInput("no such kind of channel", fields={"ring_s": f"{unknown}: there are {known}"})
+        raise InvalidInput(
+            "no such kind of channel",
+            fields={"ring_s": Sentence("{unknown}: there are {known}", unknown=unknown, known=known)},
+        )
 
 
 def _check_overflow(tx: Tx, queue_id: int, overflow: Collection[OverflowView]) -> None:
@@ -302,7 +310,9 @@ def set_user_queues(tx: Tx, user_id: int, queue_ids: Collection[int]) -> bool:
     known = set(tx.execute(select(_q.id).where(_q.id.in_(wanted))).scalars()) if wanted else set()
     if wanted - known:
         unknown = ", ".join(str(queue_id) for queue_id in sorted(wanted - known))
-        raise InvalidInput("there is no such queue", fields={"queue_ids": f"there is no queue {unknown}"})
+        raise InvalidInput(
+            "there is no such queue", fields={"queue_ids": Sentence("there is no queue {ids}", ids=unknown)}
+        )
     held = set(tx.execute(select(_m.queue_id).where(_m.user_id == user_id)).scalars())
     if wanted == held:
         return False
@@ -336,7 +346,9 @@ def _set_members(tx: Tx, queue_id: int, user_ids: Collection[int]) -> bool:
     known = set(tx.execute(select(_u.id).where(_u.id.in_(wanted), _u.active)).scalars()) if wanted else set()
     if wanted - known:
         unknown = ", ".join(str(user_id) for user_id in sorted(wanted - known))
-        raise InvalidInput("there is no such user", fields={"member_ids": f"there is no active user {unknown}"})
+        raise InvalidInput(
+            "there is no such user", fields={"member_ids": Sentence("there is no active user {ids}", ids=unknown)}
+        )
     active = select(_m.user_id).join(tables.user_account, _u.id == _m.user_id).where(_m.queue_id == queue_id, _u.active)
     held = set(tx.execute(active).scalars())
     if wanted == held:
@@ -353,4 +365,4 @@ def _set_members(tx: Tx, queue_id: int, user_ids: Collection[int]) -> bool:
 
 def _check_name(tx: Tx, name: str, own_id: int | None) -> None:
     if tx.scalar(select(_q.id).where(_q.name == name, _q.id != (own_id or 0))) is not None:
-        raise Conflict("there is a queue with this name", code="name_taken", fields={"name": "is taken"})
+        raise Conflict("there is a queue with this name", code="name_taken", fields={"name": Sentence("is taken")})

@@ -17,6 +17,7 @@ from sqlalchemy import select, update
 
 from hub.agents import audit
 from hub.agents.viewer import Viewer
+from hub.domain.sentences import Sentence
 from hub.errors import InvalidInput
 from hub.settings import Settings
 from hub.store import tables
@@ -97,7 +98,9 @@ def save(tx: Tx, settings: Settings, chosen: Mapping[Kept, int | None], *, actor
         elif had.least <= days <= had.limit:
             stored[kept.value] = days
         else:
-            faults[kept.value] = f"must be {had.least} to {had.limit} days ({had.variable})"
+            faults[kept.value] = Sentence(
+                "must be {least} to {most} days ({setting})", least=had.least, most=had.limit, setting=had.variable
+            )
     if faults:
         raise InvalidInput("; ".join(f"{name} {fault}" for name, fault in faults.items()), fields=faults)
     tx.execute(update(tables.organisation).values(retention=stored or None))

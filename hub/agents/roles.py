@@ -19,6 +19,7 @@ from hub.agents import audit
 from hub.agents.queues import emit_access
 from hub.agents.viewer import Viewer, read_permissions
 from hub.domain.permissions import BUILT_IN, Permission, allowed
+from hub.domain.sentences import Sentence
 from hub.domain.values import Role
 from hub.domain.views import RoleView
 from hub.errors import Conflict, Forbidden, InvalidInput, NotFound
@@ -29,6 +30,11 @@ from hub.store.database import Tx
 _r, _u, _l = tables.staff_role.c, tables.user_account.c, tables.access_link.c
 
 NAME_LENGTH = 60
+_OF_BASE = {
+    Role.AGENT: Sentence("this role is one of agents"),
+    Role.SUPERVISOR: Sentence("this role is one of supervisors"),
+    Role.ADMIN: Sentence("this role is one of admins"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,13 +181,13 @@ def find_given(tx: Tx, role: Role | None, role_id: int | None) -> Given:
     it is of another base than a `role` that was given, too."""
     if role_id is None:
         if role is None:
-            raise InvalidInput("no role", fields={"role": "is required"})
+            raise InvalidInput("no role", fields={"role": Sentence("is required")})
         return Given(role, None, None, BUILT_IN[role])
     row = tx.first(select(tables.staff_role).where(_r.id == role_id))
     if row is None:
-        raise InvalidInput("no such role", fields={"role_id": "there is no such role"})
+        raise InvalidInput("no such role", fields={"role_id": Sentence("there is no such role")})
     if role not in (None, Role(row.base)):
-        raise InvalidInput("not that role", fields={"role": f"this role is one of {row.base}s"})
+        raise InvalidInput("not that role", fields={"role": _OF_BASE[Role(row.base)]})
     return Given(Role(row.base), row.id, row.name, read_permissions(row.permissions))
 
 
@@ -205,7 +211,7 @@ def _check_permissions(base: Role, permissions: Collection[Permission]) -> froze
     if senseless := _listed(wanted - allowed(base)):
         raise InvalidInput(
             "this base does not see what they are about",
-            fields={"permissions": f"not for {base}s: {', '.join(senseless)}"},
+            fields={"permissions": Sentence("not for agents: {permissions}", permissions=", ".join(senseless))},
         )
     return wanted
 
@@ -213,11 +219,13 @@ def _check_permissions(base: Role, permissions: Collection[Permission]) -> froze
 def _check_name(tx: Tx, name: str, own_id: int | None) -> str:
     name = " ".join(normalize("NFC", name).split())
     if not name or not name.isprintable() or len(name) > NAME_LENGTH:
-        raise InvalidInput("not a name", fields={"name": f"must be 1 to {NAME_LENGTH} visible characters"})
+        raise InvalidInput(
+            "not a name", fields={"name": Sentence("must be 1 to {count} visible characters", count=NAME_LENGTH)}
+        )
     if tx.scalar(select(_r.id).where(_r.folded_name == name.casefold(), _r.id != (own_id or 0))) is not None:
         raise _taken()
     return name
 
 
 def _taken() -> Conflict:
-    return Conflict("there is a role with this name", code="name_taken", fields={"name": "is taken"})
+    return Conflict("there is a role with this name", code="name_taken", fields={"name": Sentence("is taken")})

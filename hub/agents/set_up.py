@@ -22,6 +22,7 @@ from hub.agents import accounts, audit, queues
 from hub.agents.queues import emit_access
 from hub.agents.viewer import Viewer
 from hub.domain.languages import StaffLanguage, staff_language
+from hub.domain.sentences import Sentence
 from hub.domain.values import Role
 from hub.domain.views import UserView
 from hub.errors import Conflict, Forbidden, InvalidInput
@@ -97,7 +98,9 @@ def save_house(tx: Tx, house: House, *, actor: Viewer | None = None, expected: H
     """InvalidInput naming what is wrong; Conflict `version_conflict` if it is not as `expected` any more.
     Everybody's screens take a fresh snapshot: their clocks may go otherwise."""
     if not is_zone(house.time_zone):
-        raise InvalidInput("there is no such time zone", fields={"time_zone": "is no time zone that is known here"})
+        raise InvalidInput(
+            "there is no such time zone", fields={"time_zone": Sentence("is no time zone that is known here")}
+        )
     tx.rows(select(_o.id).with_for_update())
     before = load_house(tx)
     if expected not in (None, before):

@@ -16,6 +16,7 @@ from sqlalchemy import delete, select, update
 from hub.agents import audit
 from hub.agents.viewer import Viewer
 from hub.domain.events import STAFF, SkillsChanged
+from hub.domain.sentences import Sentence
 from hub.domain.views import RequirementView, SkillView
 from hub.errors import Conflict, InvalidInput, NotFound
 from hub.routing.rules_in_force import rules_naming
@@ -125,12 +126,12 @@ def _check_name(tx: Tx, name: str, own_id: int | None) -> str:
     # One form of each letter: "é" and "e" with an accent behind it look the same, and are.
     name = " ".join(normalize("NFC", name).split())
     if not name or not name.isprintable() or len(name) > 60:
-        raise InvalidInput("not a name", fields={"name": "must be 1 to 60 visible characters"})
+        raise InvalidInput("not a name", fields={"name": Sentence("must be 1 to {count} visible characters", count=60)})
     if name.casefold().startswith(LANGUAGE_PREFIX):
         name = name.lower()
         if not _LANGUAGE.fullmatch(name):
             raise InvalidInput(
-                "not a language", fields={"name": "a language is language: and its letters, as language:hy"}
+                "not a language", fields={"name": Sentence("a language is language: and its letters, as language:hy")}
             )
     if tx.scalar(select(_s.id).where(_s.folded_name == name.casefold(), _s.id != (own_id or 0))) is not None:
         raise _taken()
@@ -138,7 +139,7 @@ def _check_name(tx: Tx, name: str, own_id: int | None) -> str:
 
 
 def _taken() -> Conflict:
-    return Conflict("there is a skill with this name", code="name_taken", fields={"name": "is taken"})
+    return Conflict("there is a skill with this name", code="name_taken", fields={"name": Sentence("is taken")})
 
 
 # --- who has them -------------------------------------------------------------------------------------------------------
@@ -211,7 +212,7 @@ def set_requirements(tx: Tx, queue_id: int, required: Collection[RequirementView
     """Replaces what the work of a queue requires; True if that changed anything. InvalidInput naming `required`."""
     levels = {each.skill_id: each.level for each in required}
     if len(levels) < len(required):
-        raise InvalidInput("a skill twice", fields={"required": "names a skill more than once"})
+        raise InvalidInput("a skill twice", fields={"required": Sentence("names a skill more than once")})
     _check_known(tx, dict.fromkeys(levels, "required"))
     held = {row.skill_id: row.level for row in tx.rows(select(_r.skill_id, _r.level).where(_r.queue_id == queue_id))}
     if held == levels:
@@ -228,6 +229,9 @@ def _check_known(tx: Tx, field_of: Mapping[int, str]) -> None:
     """InvalidInput under its field's name for each that is no skill. Those that are cannot be removed until the commit."""
     query = select(_s.id).where(_s.id.in_(field_of)).order_by(_s.id).with_for_update(read=True)
     known = {row.id for row in tx.rows(query)} if field_of else set()
-    faults = {field_of[skill_id]: f"there is no skill {skill_id}" for skill_id in sorted(field_of.keys() - known)}
+    faults = {
+        field_of[skill_id]: Sentence("there is no skill {ids}", ids=skill_id)
+        for skill_id in sorted(field_of.keys() - known)
+    }
     if faults:
         raise InvalidInput("there is no such skill", fields=faults)

@@ -23,6 +23,7 @@ from hub.agents import audit, spells
 from hub.agents.queues import emit_access
 from hub.agents.viewer import Viewer
 from hub.domain.events import STAFF, TeamChanged, TeamRemoved
+from hub.domain.sentences import Sentence
 from hub.domain.views import TeamView
 from hub.errors import Conflict, InvalidInput, NotFound
 from hub.kpi import facts, targets
@@ -197,14 +198,14 @@ def _check(tx: Tx, given: Team, own_id: int | None) -> str:
     faults: dict[str, str] = {}
     name = " ".join(given.name.split())
     if not name or not name.isprintable() or len(name) > 60:
-        faults["name"] = "must be 1 to 60 visible characters"
+        faults["name"] = Sentence("must be 1 to {count} visible characters", count=60)
     if given.time_zone is not None and not is_zone(given.time_zone):
-        faults["time_zone"] = "is no time zone that is known here"
+        faults["time_zone"] = Sentence("is no time zone that is known here")
     wanted = set(given.member_ids)
     known = set(tx.execute(select(_u.id).where(_u.id.in_(wanted), _u.active)).scalars()) if wanted else set()
     if wanted - known:
         unknown = ", ".join(str(user_id) for user_id in sorted(wanted - known)[:10])
-        faults["member_ids"] = f"there is no active user {unknown}"
+        faults["member_ids"] = Sentence("there is no active user {ids}", ids=unknown)
     if faults:
         raise InvalidInput("the team cannot be so", fields=faults)
     other = select(_t.id).where(_t.folded_name == name.casefold(), _t.removed_at.is_(None), _t.id != (own_id or 0))
@@ -214,7 +215,7 @@ def _check(tx: Tx, given: Team, own_id: int | None) -> str:
 
 
 def _taken() -> Conflict:
-    return Conflict("there is a team with this name", code="name_taken", fields={"name": "is taken"})
+    return Conflict("there is a team with this name", code="name_taken", fields={"name": Sentence("is taken")})
 
 
 def _tell(tx: Tx, team_id: int) -> TeamView:

@@ -65,6 +65,7 @@ from hub.channels.voice import (
 from hub.domain.calls import SHORT_ABANDON_S, CallEnd, LegEnd, Party, Presence, Recording
 from hub.domain.events import FACTS, ContactBegan
 from hub.domain.permissions import Permission
+from hub.domain.sentences import Sentence
 from hub.domain.states import AgentState, CallState, ConversationStatus, LegState
 from hub.domain.values import AuthorKind, ChannelKind, ContactKind, Direction, Happening, Role
 from hub.domain.views import Author, CallView, ConversationView
@@ -1038,10 +1039,10 @@ def start_call(
         view = dispatcher.hold_for_reply(tx, viewer, view.id)
     else:
         if contact_point_id is None:
-            raise InvalidInput("whom?", fields={"contact_point_id": "name a contact point or a conversation"})
+            raise InvalidInput("whom?", fields={"contact_point_id": Sentence("name a contact point or a conversation")})
         point = tx.first(select(tables.contact_point).where(tables.contact_point.c.id == contact_point_id))
         if point is None or point.kind != ContactKind.PHONE.value:
-            raise InvalidInput("no such number", fields={"contact_point_id": "is no telephone number"})
+            raise InvalidInput("no such number", fields={"contact_point_id": Sentence("is no telephone number")})
         address = point.address
         channel_id = channel_id or _line_for(tx, None, viewer)
         _check_line(tx, channel_id)
@@ -1092,7 +1093,9 @@ def _number_of(view: ConversationView) -> str:
         return view.callback.address
     if view.address.startswith("+"):
         return view.address
-    raise InvalidInput("no number", fields={"conversation_id": "nobody knows a telephone number to call here"})
+    raise InvalidInput(
+        "no number", fields={"conversation_id": Sentence("nobody knows a telephone number to call here")}
+    )
 
 
 def _line_for(tx: Tx, queue_id: int | None, viewer: Viewer | None = None) -> str:
@@ -1105,14 +1108,14 @@ def _line_for(tx: Tx, queue_id: int | None, viewer: Viewer | None = None) -> str
         mine = lines.where(_ch.queue_id.in_(queue_ids)).order_by(_ch.id)
         found = tx.scalar(mine) or tx.scalar(lines.order_by(_ch.id))
     if found is None:
-        raise InvalidInput("no line", fields={"channel_id": "there is no line that can call numbers"})
+        raise InvalidInput("no line", fields={"channel_id": Sentence("there is no line that can call numbers")})
     return str(found)
 
 
 def _check_line(tx: Tx, channel_id: str) -> None:
     row = tx.first(select(_ch.kind, _ch.provider, _ch.enabled).where(_ch.id == channel_id))
     if row is None or not row.enabled or row.kind != "phone" or row.provider == records.OWN_LINE:
-        raise InvalidInput("no such line", fields={"channel_id": "is no line that can call numbers"})
+        raise InvalidInput("no such line", fields={"channel_id": Sentence("is no line that can call numbers")})
 
 
 def set_hold(tx: Tx, viewer: Viewer, call_id: int, *, held: bool) -> None:
@@ -1160,7 +1163,9 @@ def transfer(
 ) -> None:
     """Blind: the viewer leaves, the customer goes to an agent, a queue or a number outside. Exactly one of the three."""
     if sum(each is not None for each in (agent_id, queue_id, number)) != 1:
-        raise InvalidInput("where to?", fields={"agent_id": "give exactly one of agent_id, queue_id and number"})
+        raise InvalidInput(
+            "where to?", fields={"agent_id": Sentence("give exactly one of agent_id, queue_id and number")}
+        )
     call, view = _access_own(tx, viewer, call_id, TALKS)
     if number is None:
         dispatcher.transfer(tx, viewer, view.id, agent_id=agent_id, queue_id=queue_id, note=note)
@@ -1187,7 +1192,7 @@ def _tell_transfer(tx: Tx, view: ConversationView, viewer: Viewer, address: str,
 
 def _read_number(tx: Tx, call: Row[Any], number: str) -> str:
     if not _dials(tx, call.channel_id):
-        raise InvalidInput("this line cannot dial", fields={"number": "this line reaches no numbers outside"})
+        raise InvalidInput("this line cannot dial", fields={"number": Sentence("this line reaches no numbers outside")})
     try:
         return customers.parse_address(ContactKind.PHONE, number, customers.load_home_region(tx))
     except InvalidInput as error:
@@ -1197,7 +1202,7 @@ def _read_number(tx: Tx, call: Row[Any], number: str) -> str:
 def consult(tx: Tx, viewer: Viewer, call_id: int, *, agent_id: int | None = None, number: str | None = None) -> None:
     """Asks a colleague or a number outside while the customer hears music. Conflict `agent_busy`, `consulting`."""
     if (agent_id is None) == (number is None):
-        raise InvalidInput("whom?", fields={"agent_id": "give exactly one of agent_id and number"})
+        raise InvalidInput("whom?", fields={"agent_id": Sentence("give exactly one of agent_id and number")})
     call, _ = _access_own(tx, viewer, call_id, TALKS)
     legs = records.load_legs(tx, call.id)
     if any(leg.party in (Party.CONSULTED.value, Party.OUTSIDE.value) for leg in legs):
@@ -1224,7 +1229,7 @@ def consult(tx: Tx, viewer: Viewer, call_id: int, *, agent_id: int | None = None
 def _check_may_be_asked(tx: Tx, viewer: Viewer, agent_id: int) -> None:
     found = roster.load_agent_views(tx, [agent_id])
     if not found or agent_id == viewer.user_id:
-        raise InvalidInput("no such agent", fields={"agent_id": "there is no such colleague"})
+        raise InvalidInput("no such agent", fields={"agent_id": Sentence("there is no such colleague")})
     is_here = found[0].state not in (AgentState.OFFLINE, AgentState.NOT_RESPONDING)
     if not is_here or records.load_leg_of(tx, agent_id) is not None:
         raise Conflict(f"{found[0].name} cannot come to the telephone now", code="agent_busy")
@@ -1348,10 +1353,10 @@ def write_up(
     queue = tx.first(select(_q.dispositions, _q.wrap_up_mandatory).where(_q.id == segment.queue_id))
     assert queue is not None
     if disposition is not None and disposition not in (queue.dispositions or ()):
-        raise InvalidInput("no such disposition", fields={"disposition": "is none of this queue's"})
+        raise InvalidInput("no such disposition", fields={"disposition": Sentence("is none of this queue's")})
     chosen = disposition if disposition is not None else segment.disposition
     if done and queue.wrap_up_mandatory and queue.dispositions and chosen is None:
-        raise InvalidInput("what was it about?", fields={"disposition": "must be chosen first"})
+        raise InvalidInput("what was it about?", fields={"disposition": Sentence("must be chosen first")})
     s = tables.call_segment.c
     values: dict[str, Any] = {"disposition": chosen} | ({"note": note} if note is not None else {})
     tx.execute(update(tables.call_segment).where(s.id == segment.id).values(**values))

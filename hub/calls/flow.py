@@ -25,6 +25,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Literal
 
 from hub.calls.phrases import PHRASES, language_of
+from hub.domain.sentences import Sentence
 from hub.routing.calendar import Faults
 
 KEYS = ("1", "2", "3", "4", "5", "6", "7", "8", "9", "0", "*", "#")
@@ -495,26 +496,26 @@ def read_flow(body: object) -> Flow | Faults:
     all nodes can be read."""
     faults: dict[str, str] = {}
     if not isinstance(body, Mapping):
-        return Faults({"nodes": "is not a menu"})
+        return Faults({"nodes": Sentence("is not a menu")})
     fields = _Fields(body, "", ("start", "language", "nodes"), faults)
     language = fields.language("language") or "en"
     start, nodes = body.get("start"), body.get("nodes")
     if not isinstance(nodes, Mapping) or not nodes:
-        faults["nodes"] = "is empty: say what callers shall hear first"
+        faults["nodes"] = Sentence("is empty: say what callers shall hear first")
         return Faults(faults)
     if len(nodes) > NODES_LIMIT:
-        faults["nodes"] = f"are more than {NODES_LIMIT}"
+        faults["nodes"] = Sentence("are more than {count}", count=NODES_LIMIT)
         return Faults(faults)
     read: dict[str, Node] = {}
     for node_id, given in nodes.items():
         if not isinstance(node_id, str) or not _NODE_ID.fullmatch(node_id):
-            faults[f"nodes.{str(node_id)[:40]}"] = "has a name that is not made of letters, digits, - and _"
+            faults[f"nodes.{str(node_id)[:40]}"] = Sentence("has a name that is not made of letters, digits, - and _")
             continue
         node = _read_node(given, f"nodes.{node_id}", faults)
         if node is not None:
             read[node_id] = node
     if not isinstance(start, str) or start not in nodes:
-        faults["start"] = "names no step of this menu"
+        faults["start"] = Sentence("names no step of this menu")
     if not faults:
         _check_ways(Flow(str(start), read, language), faults)
     return Faults(faults) if faults else Flow(str(start), read, language)
@@ -585,11 +586,13 @@ def _check_ways(flow: Flow, faults: dict[str, str]) -> None:
     for node_id, node in flow.nodes.items():
         for each in _exits(node):
             if each.to not in flow.nodes:
-                faults[f"nodes.{node_id}.{each.field}"] = f"leads to {each.to[:40]}, which is not there"
+                faults[f"nodes.{node_id}.{each.field}"] = Sentence(
+                    "leads to {step}, which is not there", step=each.to[:40]
+                )
     if faults:
         return
     for node_id, exit_field in _circles(flow):
-        faults[f"nodes.{node_id}.{exit_field}"] = (
+        faults[f"nodes.{node_id}.{exit_field}"] = Sentence(
             "leads in a circle: a caller who presses nothing would go round for ever"
         )
     reached, ahead = {flow.start}, [flow.start]
@@ -600,7 +603,7 @@ def _check_ways(flow: Flow, faults: dict[str, str]) -> None:
                 ahead.append(each.to)
     for node_id in flow.nodes:
         if node_id not in reached:
-            faults.setdefault(f"nodes.{node_id}", "cannot be reached: nothing leads here")
+            faults.setdefault(f"nodes.{node_id}", Sentence("cannot be reached: nothing leads here"))
 
 
 def _circles(flow: Flow) -> Iterator[tuple[str, str]]:
@@ -634,7 +637,7 @@ class _Fields:
         self.name, self._given, self._faults = name, given, faults
         for each in given:
             if each not in known:
-                self.fault(str(each)[:60], "is not a known field")
+                self.fault(str(each)[:60], Sentence("is not a known field"))
 
     def fault(self, field_name: str, words: str) -> None:
         self._faults.setdefault(f"{self.name}.{field_name}".removeprefix("."), words)
@@ -647,10 +650,10 @@ class _Fields:
         if value is None:
             return ""
         if not isinstance(value, str):
-            self.fault(field_name, "must be text")
+            self.fault(field_name, Sentence("must be text"))
             return ""
         if len(value.strip()) > most:
-            self.fault(field_name, f"has more than {most} characters")
+            self.fault(field_name, Sentence("must have at most {count} characters", count=most))
         return value.strip()
 
     def whole(self, field_name: str, bounds: tuple[int, int]) -> int | None:
@@ -658,7 +661,9 @@ class _Fields:
         if value is None:
             return None
         if type(value) is not int or not bounds[0] <= value <= bounds[1]:
-            self.fault(field_name, f"must be a whole number from {bounds[0]} to {bounds[1]}")
+            self.fault(
+                field_name, Sentence("must be a whole number from {least} to {most}", least=bounds[0], most=bounds[1])
+            )
             return None
         return value
 
@@ -668,7 +673,7 @@ class _Fields:
         if value is None and missing:
             self.fault(field_name, missing)
         if value is not None and (type(value) is not int or not 1 <= value <= _HIGHEST_ID):
-            self.fault(field_name, "is not a number of anything")
+            self.fault(field_name, Sentence("is not a number of anything"))
             return 0
         return value or 0
 
@@ -677,7 +682,7 @@ class _Fields:
         if value is None:
             return ""
         if not isinstance(value, str) or not _LANGUAGE.fullmatch(value) or len(value) > 35:
-            self.fault(field_name, "is not a language; one is written like en, hy or ka")
+            self.fault(field_name, Sentence("is not a language; one is written like en, hy or ka"))
             return ""
         return value
 
@@ -685,9 +690,9 @@ class _Fields:
         """Where it goes on: a node's id. That it leads nowhere is a fault."""
         value = self.get(field_name)
         if value is None or value == "":
-            self.fault(field_name, "leads nowhere: say how it goes on")
+            self.fault(field_name, Sentence("leads nowhere: say how it goes on"))
         elif not isinstance(value, str):
-            self.fault(field_name, "is not the name of a step")
+            self.fault(field_name, Sentence("is not the name of a step"))
         else:
             return value
         return ""
@@ -697,10 +702,10 @@ class _Fields:
         if value is None:
             return ()
         if not isinstance(value, Sequence) or isinstance(value, str | bytes):
-            self.fault(field_name, "is not a list")
+            self.fault(field_name, Sentence("must be a list"))
             return ()
         if len(value) > most:
-            self.fault(field_name, f"are more than {most}")
+            self.fault(field_name, Sentence("are more than {count}", count=most))
             return ()
         return value
 
@@ -710,14 +715,14 @@ class _Fields:
         for number, given in enumerate(self.many("said", _SAID_LIMIT)):
             place = f"{self.name}.said.{number}"
             if not isinstance(given, Mapping):
-                self._faults[place] = "is nothing that can be said"
+                self._faults[place] = Sentence("is nothing that can be said")
                 continue
             fields = _Fields(given, place, ("text", "language", "sound_id"), self._faults)
             spoken = Spoken(
                 fields.text("text", TEXT_LENGTH), fields.language("language") or "en", fields.thing("sound_id") or None
             )
             if not spoken.text and spoken.sound_id is None:
-                fields.fault("text", "is empty: write what is said, or choose a sound")
+                fields.fault("text", Sentence("is empty: write what is said, or choose a sound"))
             read.append(spoken)
         if missing and not read:
             self.fault("said", missing)
@@ -738,7 +743,7 @@ def _read_node(given: object, name: str, faults: dict[str, str]) -> Node | None:
     """None if it has faults."""
     kind = given.get("kind") if isinstance(given, Mapping) else None
     if not isinstance(given, Mapping) or not isinstance(kind, str) or kind not in _KINDS:
-        faults[f"{name}.kind"] = f"there is no such step; there are {', '.join(_KINDS)}"
+        faults[f"{name}.kind"] = Sentence("there is no such step; there are {known}", known=", ".join(_KINDS))
         return None
     before = len(faults)
     fields = _Fields(given, name, _KINDS[kind].known, faults)
@@ -756,17 +761,17 @@ def _read_menu(fields: _Fields, title: str, faults: dict[str, str]) -> Node:
         own: list[str] = []
         for place, word in enumerate(each.many("words", _WORDS_LIMIT)):
             if not isinstance(word, str) or not 1 <= len(word.strip()) <= _WORD_LENGTH:
-                each.fault(f"words.{place}", f"is not a word of 1 to {_WORD_LENGTH} characters")
+                each.fault(f"words.{place}", Sentence("is not a word of 1 to {count} characters", count=_WORD_LENGTH))
             elif word.strip().casefold() in words:
-                each.fault(f"words.{place}", "stands for two choices")
+                each.fault(f"words.{place}", Sentence("stands for two choices"))
             else:
                 words.add(word.strip().casefold())
                 own.append(word.strip())
         choices.append(Choice(_key(each, choices), each.way("to"), each.text("label", _TITLE_LENGTH), tuple(own)))
     if not fields.get("choices"):
-        fields.fault("choices", "is empty: give callers something to choose")
+        fields.fault("choices", Sentence("is empty: give callers something to choose"))
     return MenuNode(
-        fields.said(missing="is empty: say what each key is for"),
+        fields.said(missing=Sentence("is empty: say what each key is for")),
         tuple(choices),
         fields.way("otherwise"),
         fields.whole("tries", _TRIES) or 3,
@@ -783,12 +788,12 @@ def _read_language(fields: _Fields, title: str, faults: dict[str, str]) -> Node:
             continue
         language = each.language("language")
         if each.get("language") is None:
-            each.fault("language", "is needed")
+            each.fault("language", Sentence("is required"))
         choices.append(LanguageChoice(_key(each, choices), language, each.way("to")))
     if not fields.get("choices"):
-        fields.fault("choices", "is empty: give callers a language to choose")
+        fields.fault("choices", Sentence("is empty: give callers a language to choose"))
     return LanguageNode(
-        fields.said(missing="is empty: say which key is for which language"),
+        fields.said(missing=Sentence("is empty: say which key is for which language")),
         tuple(choices),
         fields.way("otherwise"),
         fields.whole("tries", _TRIES) or 2,
@@ -799,7 +804,7 @@ def _read_language(fields: _Fields, title: str, faults: dict[str, str]) -> Node:
 
 def _read_choice(given: object, name: str, known: tuple[str, ...], faults: dict[str, str]) -> _Fields | None:
     if not isinstance(given, Mapping):
-        faults[name] = "is not a choice"
+        faults[name] = Sentence("is not a choice")
         return None
     return _Fields(given, name, ("key", "to", *known), faults)
 
@@ -807,20 +812,20 @@ def _read_choice(given: object, name: str, known: tuple[str, ...], faults: dict[
 def _key(fields: _Fields, before: Sequence[Choice | LanguageChoice]) -> str:
     key = fields.get("key")
     if not isinstance(key, str) or key not in KEYS:
-        fields.fault("key", "is not a key; there are 0 to 9, * and #")
+        fields.fault("key", Sentence("is not a key; there are 0 to 9, * and #"))
         return ""
     if any(each.key == key for each in before):
-        fields.fault("key", f"{key} stands for two choices")
+        fields.fault("key", Sentence("{key} stands for two choices", key=key))
     return key
 
 
 def _read_hours(fields: _Fields, title: str, _faults: dict[str, str]) -> Node:
-    calendar_id = fields.thing("calendar_id", "choose the business hours")
+    calendar_id = fields.thing("calendar_id", Sentence("choose the business hours"))
     return HoursNode(calendar_id, fields.way("open"), fields.way("closed"), title)
 
 
 def _read_say(fields: _Fields, title: str, _faults: dict[str, str]) -> Node:
-    return SayNode(fields.said(missing="is empty: write what callers hear"), fields.way("next"), title)
+    return SayNode(fields.said(missing=Sentence("is empty: write what callers hear")), fields.way("next"), title)
 
 
 def _read_queue(fields: _Fields, title: str, _faults: dict[str, str]) -> Node:
@@ -828,8 +833,8 @@ def _read_queue(fields: _Fields, title: str, _faults: dict[str, str]) -> Node:
     if fields.get("after_s") is not None:
         otherwise = fields.way("else")
     elif fields.get("else") is not None:
-        fields.fault("after_s", "is needed: after how many seconds of waiting it goes on")
-    return QueueNode(fields.thing("queue_id", "choose the queue"), fields.said(), after_s, otherwise, title)
+        fields.fault("after_s", Sentence("is needed: after how many seconds of waiting it goes on"))
+    return QueueNode(fields.thing("queue_id", Sentence("choose the queue")), fields.said(), after_s, otherwise, title)
 
 
 def _read_voicemail(fields: _Fields, title: str, _faults: dict[str, str]) -> Node:
@@ -844,7 +849,9 @@ def _read_callback(fields: _Fields, title: str, _faults: dict[str, str]) -> Node
 def _read_number(fields: _Fields, title: str, _faults: dict[str, str]) -> Node:
     number = _BETWEEN_DIGITS.sub("", fields.text("number", 40))
     if not _E164.fullmatch(number):
-        fields.fault("number", "is not a whole telephone number; one begins with + and the country, like +37410500500")
+        fields.fault(
+            "number", Sentence("is not a whole telephone number; one begins with + and the country, like +37410500500")
+        )
     return NumberNode(number, fields.way("otherwise"), fields.said(), fields.whole("ring_s", _RING_S) or 25, title)
 
 

@@ -18,6 +18,7 @@ from hub.agents import audit
 from hub.agents.viewer import Viewer
 from hub.calls.flow import Flow, Step, Thing, World, read_flow, references, walk, write_flow
 from hub.calls.flows_in_force import read_stored
+from hub.domain.sentences import Sentence
 from hub.errors import Conflict, InvalidInput, NotFound
 from hub.routing.calendar import Faults, is_open
 from hub.routing.calendars import load_current
@@ -27,9 +28,9 @@ from hub.store.database import Tx
 _f, _v = tables.flow.c, tables.flow_version.c
 _THINGS: Mapping[Thing, Table] = {"queue": tables.queue, "calendar": tables.calendar, "sound": tables.sound}
 _WORDS: Mapping[Thing, str] = {
-    "queue": "there is no such queue",
-    "calendar": "there are no such business hours",
-    "sound": "there is no such sound",
+    "queue": Sentence("there is no such queue"),
+    "calendar": Sentence("there are no such business hours"),
+    "sound": Sentence("there is no such sound"),
 }
 
 
@@ -192,4 +193,4 @@ def _check_name(tx: Tx, name: str, own_id: int | None) -> None:
 
 
 def _taken() -> Conflict:
-    return Conflict("there is a menu with this name", code="name_taken", fields={"name": "is taken"})
+    return Conflict("there is a menu with this name", code="name_taken", fields={"name": Sentence("is taken")})

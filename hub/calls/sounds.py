@@ -18,6 +18,7 @@ from hub.agents.viewer import Viewer
 from hub.calls.flow import Spoken
 from hub.calls.flows_in_force import flows_naming
 from hub.channels.voice import Prompt
+from hub.domain.sentences import Sentence
 from hub.errors import Conflict, NotFound
 from hub.media.sound_file import MEDIA_TYPE, SoundFile
 from hub.store import tables
@@ -69,7 +70,7 @@ def create_sound(
     }
     made = tx.first(tx.insert_if_new(tables.sound).values(**row).returning(_s.id))
     if made is None:
-        raise Conflict("there is a sound with this name", code="name_taken", fields={"name": "is taken"})
+        raise Conflict("there is a sound with this name", code="name_taken", fields={"name": Sentence("is taken")})
     audit.note(tx, actor, "sound.created", "sound", made.id, {"name": name})
     return load_sound(tx, made.id)
 

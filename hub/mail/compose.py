@@ -33,6 +33,7 @@ import idna
 
 from hub.channels.channel import OutgoingFile, OutgoingMessage, clean_text
 from hub.domain.mail import Mailbox, MailKind, OutgoingMail, QuotedMail
+from hub.domain.sentences import Sentence
 from hub.errors import InvalidInput
 from hub.mail import markup
 from hub.mail.html import make_safe
@@ -87,7 +88,7 @@ def compose(
     InvalidInput names `mail.to` and the like when an address cannot be written."""
     mail = message.mail
     if mail is None or not mail.to:
-        raise InvalidInput("A mail needs a recipient.", fields={"mail.to": "name a recipient"})
+        raise InvalidInput("A mail needs a recipient.", fields={"mail.to": Sentence("name a recipient")})
     message_id = tokens.message_id(message.delivery_id, mail.thread)
     host = message_id.rpartition("@")[2]
     message_id = f"{message_id.rpartition('@')[0]}@{to_wire_host(host) or 'localhost'}"
@@ -114,11 +115,11 @@ def to_wire(address: str) -> str:
     local, at, host = address.rpartition("@")
     wire_host = to_wire_host(host)
     if not at or not local or wire_host is None or len(local.encode("utf-8", "replace")) > 64:
-        raise InvalidInput("This is not an e-mail address.", fields={"address": "is not an e-mail address"})
+        raise InvalidInput("This is not an e-mail address.", fields={"address": Sentence("is not an e-mail address")})
     if _ATOM.fullmatch(local) or (not local.isascii() and _UTF8_ATOM.fullmatch(local)):
         return f"{local}@{wire_host}"
     if not _QUOTED.fullmatch(local):
-        raise InvalidInput("This is not an e-mail address.", fields={"address": "is not an e-mail address"})
+        raise InvalidInput("This is not an e-mail address.", fields={"address": Sentence("is not an e-mail address")})
     return f"{local}@{wire_host}"
 
 
@@ -215,7 +216,7 @@ def _mailbox(box: Mailbox, field: str) -> str:
     try:
         address = to_wire(box.address)
     except InvalidInput as error:
-        raise InvalidInput(error.message, fields={field: "is not an e-mail address"}) from error
+        raise InvalidInput(error.message, fields={field: Sentence("is not an e-mail address")}) from error
     name = one_line(box.name)[:_NAME_LIMIT].strip()
     if not name:
         return address

@@ -18,6 +18,7 @@ from itertools import repeat
 
 import av
 
+from hub.domain.sentences import Sentence
 from hub.errors import Misconfigured
 from hub.media.frame import FRAMES_PER_S, Frame
 
@@ -171,7 +172,8 @@ CODECS = {"opus": OPUS, "pcmu": PCMU}
 def codec_named(name: str) -> Codec:
     if name not in CODECS:
         raise Misconfigured(
-            f"there is no codec {name!r}: HUB_MEDIA_CODEC is opus or pcmu", fields={"HUB_MEDIA_CODEC": "is not one"}
+            f"there is no codec {name!r}: HUB_MEDIA_CODEC is opus or pcmu",
+            fields={"HUB_MEDIA_CODEC": Sentence("is not one")},
         )
     return CODECS[name]
 

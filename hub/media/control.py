@@ -29,6 +29,7 @@ from starlette.routing import Route
 
 from hub.channels import voice
 from hub.domain.calls import LegEnd, Party, Recording
+from hub.domain.sentences import Sentence
 from hub.errors import HubError, InvalidInput, NotFound, Overloaded, TooLarge
 from hub.media.exchange import Exchange, Order
 from hub.media.peer import Addresses, Peer
@@ -191,7 +192,7 @@ class Control:
     async def _record(self, request: Request, body: bytes) -> Response:
         wanted = _parsed(_RecordingOrder, body)
         if wanted.recording is Recording.ON and not wanted.webhook_url:
-            raise InvalidInput("nobody is named whom to tell", fields={"webhook_url": "is missing"})
+            raise InvalidInput("nobody is named whom to tell", fields={"webhook_url": Sentence("is required")})
         self._exchange.record(request.path_params["room"], wanted.recording, wanted.webhook_url)
         return Response(status_code=204)
 

@@ -12,6 +12,8 @@ import wave
 from array import array
 from dataclasses import dataclass
 
+from hub.domain.sentences import Sentence
+
 # Twilio's <Play> takes WAV and MP3, not OGG (twilio.com/docs/voice/twiml/play, 2026-11); the hub's own line takes all.
 MEDIA_TYPE = "audio/wav"
 # Wide band: as much as Opus sends of speech at the line's bit rate, twice what the telephone network does. 32 kB a second.
@@ -45,9 +47,9 @@ def plain_wav(content: bytes) -> SoundFile:
             channels, width, rate = file.getnchannels(), file.getsampwidth(), file.getframerate()
             frames = file.readframes(LIMIT_S * _PLAIN_RATES[1] + 1)
     except (wave.Error, EOFError, ValueError):
-        raise ValueError("is no WAV file; without the extra “voice” the hub takes no other") from None
+        raise ValueError(Sentence("is no WAV file; without the extra “voice” the hub takes no other")) from None
     if width != 2 or channels not in (1, 2) or not _PLAIN_RATES[0] <= rate <= _PLAIN_RATES[1]:
-        raise ValueError("is no WAV with 16 bits, one or two channels and 8 to 48 kHz")
+        raise ValueError(Sentence("is no WAV with 16 bits, one or two channels and 8 to 48 kHz"))
     samples = array("h", frames[: len(frames) - len(frames) % (2 * channels)])
     if channels == 2:
         samples = array("h", ((left + right) // 2 for left, right in zip(samples[::2], samples[1::2], strict=True)))
@@ -77,12 +79,12 @@ def _decoded(content: bytes) -> array[int]:
 
     kind = _kind(content)
     if kind is None:
-        raise ValueError("is no sound that the hub can read: WAV, MP3, OGG, FLAC, AAC, M4A, AIFF or WebM")
+        raise ValueError(Sentence("is no sound that the hub can read: WAV, MP3, OGG, FLAC, AAC, M4A, AIFF or WebM"))
     samples: array[int] = array("h")
     try:
         with av.open(io.BytesIO(content), "r", format=kind) as container:
             if not container.streams.audio:
-                raise ValueError("has no sound in it")
+                raise ValueError(Sentence("has no sound in it"))
             resampler = av.AudioResampler(format="s16", layout="mono", rate=RATE)
             for frame in container.decode(container.streams.audio[0]):
                 for part in resampler.resample(frame):
@@ -93,16 +95,16 @@ def _decoded(content: bytes) -> array[int]:
                 for part in resampler.resample(None):
                     samples.frombytes(bytes(part.planes[0])[: 2 * part.samples])
     except av.FFmpegError:
-        raise ValueError("cannot be read: it is damaged, or not what it says it is") from None
+        raise ValueError(Sentence("cannot be read: it is damaged, or not what it says it is")) from None
     return samples
 
 
 def _written(samples: array[int], rate: int) -> SoundFile:
     duration_s = len(samples) / rate
     if duration_s > LIMIT_S:
-        raise ValueError(f"is longer than {LIMIT_S // 60} minutes")
+        raise ValueError(Sentence("is longer than {count} minutes", count=LIMIT_S // 60))
     if duration_s < _LEAST_S:
-        raise ValueError("has no sound in it")
+        raise ValueError(Sentence("has no sound in it"))
     written = io.BytesIO()
     with wave.open(written, "wb") as file:
         file.setnchannels(1)

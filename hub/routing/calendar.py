@@ -22,7 +22,18 @@ from functools import lru_cache
 from itertools import pairwise
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from hub.domain.sentences import Sentence
+
 DAY_NAMES = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+_DAYS = (
+    Sentence("monday"),
+    Sentence("tuesday"),
+    Sentence("wednesday"),
+    Sentence("thursday"),
+    Sentence("friday"),
+    Sentence("saturday"),
+    Sentence("sunday"),
+)
 MINUTES_PER_DAY = 1440
 # A search for the next opening ends here: whoever closes for longer has closed for good.
 _HORIZON_DAYS = 3_660
@@ -91,10 +102,10 @@ def read_calendar(
     special days name the same date, the first holds (so the caller's order of sources is their precedence)."""
     faults: dict[str, str] = {}
     if not is_zone(zone):
-        faults["zone"] = "there is no such time zone; one is written like Asia/Yerevan"
+        faults["zone"] = Sentence("there is no such time zone; one is written like Asia/Yerevan")
     days: list[tuple[Hours, ...]] = []
     if len(week) != len(DAY_NAMES):
-        faults["week"] = f"has {len(week)} days instead of 7"
+        faults["week"] = Sentence("has {count} days instead of 7", count=len(week))
     for name, typed in zip(DAY_NAMES, week, strict=False):
         days.append(_read_hours(typed, f"week.{name}", faults))
     if len(days) == len(DAY_NAMES):
@@ -108,11 +119,11 @@ def read_calendar(
             continue
         hours = _read_hours(given.hours, f"special.{number}.hours", faults)
         if given.source == "manual" and (day, given.source) in sources:
-            faults[f"special.{number}.day"] = "stands here twice"
+            faults[f"special.{number}.day"] = Sentence("stands here twice")
         sources.add((day, given.source))
         special_days.setdefault(day, SpecialDay(day, hours, given.name, given.source))
     if not faults and not any(days) and not any(each.hours for each in special_days.values()):
-        faults["week"] = "is empty: it would never be open"
+        faults["week"] = Sentence("is empty: it would never be open")
     return Faults(faults) if faults else Calendar(zone, tuple(days), special_days)
 
 
@@ -144,9 +155,9 @@ def _read_day(text: str) -> date | str:
     try:
         day = date.fromisoformat(text)
     except ValueError:
-        return "is not a date; one is written like 2026-12-31"
+        return Sentence("is not a date; one is written like 2026-12-31")
     if not _FIRST_YEAR <= day.year <= _LAST_YEAR:
-        return f"is not between {_FIRST_YEAR} and {_LAST_YEAR}"
+        return Sentence("is not between {least} and {most}", least=_FIRST_YEAR, most=_LAST_YEAR)
     return day
 
 
@@ -156,17 +167,19 @@ def _read_hours(typed: Sequence[tuple[str, str]], name: str, faults: dict[str, s
     for number, (first, last) in enumerate(typed):
         opens, closes = parse_clock(first), parse_clock(last)
         if opens is None or closes is None:
-            faults[f"{name}.{number}"] = "is not a time; one is written like 09:30"
+            faults[f"{name}.{number}"] = Sentence("is not a time; one is written like 09:30")
         elif opens >= MINUTES_PER_DAY:
-            faults[f"{name}.{number}"] = "opens on another day"
+            faults[f"{name}.{number}"] = Sentence("opens on another day")
         elif closes <= opens:
-            faults[f"{name}.{number}"] = "closes before it opens; past midnight is written like 26:00"
+            faults[f"{name}.{number}"] = Sentence("closes before it opens; past midnight is written like 26:00")
         else:
             read.append((Hours(opens, closes), number))
     read.sort(key=lambda each: (each[0].opens, each[0].closes))
     for (before, _), (after, number) in pairwise(read):
         if after.opens < before.closes:
-            faults[f"{name}.{number}"] = f"overlaps {clock_text(before.opens)}–{clock_text(before.closes)}"
+            faults[f"{name}.{number}"] = Sentence(
+                "overlaps {hours}", hours=f"{clock_text(before.opens)}–{clock_text(before.closes)}"
+            )
     return tuple(hours for hours, _ in read)
 
 
@@ -176,7 +189,7 @@ def _check_nights(days: Sequence[tuple[Hours, ...]], faults: dict[str, str]) -> 
         following = days[(number + 1) % 7]
         if hours and following and hours[-1].closes - MINUTES_PER_DAY > following[0].opens:
             name = DAY_NAMES[(number + 1) % 7]
-            faults.setdefault(f"week.{name}.0", f"overlaps the night of {DAY_NAMES[number]}")
+            faults.setdefault(f"week.{name}.0", Sentence("overlaps the night of {day}", day=_DAYS[number]))
 
 
 # --- asking ---------------------------------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from sqlalchemy import Row, delete, func, insert, select, update
 from hub.agents import audit
 from hub.agents.viewer import Viewer
 from hub.calls.flows_in_force import flows_naming
+from hub.domain.sentences import Sentence
 from hub.domain.views import CalendarUseView, CalendarView, SpecialDayView
 from hub.errors import Conflict, InvalidInput, NotFound
 from hub.routing.calendar import Calendar, Faults, SpecialDayText, is_open, next_change, read_calendar
@@ -137,7 +138,7 @@ def delete_calendar(tx: Tx, calendar_id: int, *, actor: Viewer | None = None) ->
         "queues": ", ".join(queues),
         "rules": ", ".join(rules_naming(tx, "calendar").get(calendar_id, ())),
         "flows": ", ".join(flows_naming(tx, "calendar").get(calendar_id, ())),
-        "conversations": f"the clocks of {clocks}" if clocks else "",
+        "conversations": Sentence("the clocks of {count}", count=clocks) if clocks else "",
     }
     used = {name: words for name, words in used.items() if words}
     if used:
@@ -158,7 +159,7 @@ def _check_name(tx: Tx, name: str, own_id: int | None) -> None:
 
 
 def _taken() -> Conflict:
-    return Conflict("there is a calendar with this name", code="name_taken", fields={"name": "is taken"})
+    return Conflict("there is a calendar with this name", code="name_taken", fields={"name": Sentence("is taken")})
 
 
 def _write_version(tx: Tx, calendar_id: int, version: int, text: CalendarText) -> None:

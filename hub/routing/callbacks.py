@@ -24,6 +24,7 @@ from sqlalchemy import Row, bindparam, func, select, update
 
 from hub.agents.viewer import Viewer
 from hub.domain.permissions import Permission
+from hub.domain.sentences import Sentence
 from hub.domain.states import CALLBACK, CallbackState, ConversationStatus, check_move
 from hub.domain.values import AuthorKind, ContactKind, Happening
 from hub.domain.views import Author, ConversationView
@@ -92,10 +93,10 @@ def _check_may_be_asked_for(tx: Tx, before: ConversationView, number: str) -> No
     # Satellite and international networks belong to no country: their region is 001.
     is_countrys = phonenumbers.region_code_for_number(parsed) not in (None, "001")
     if not phonenumbers.is_valid_number(parsed) or not is_countrys or phonenumbers.number_type(parsed) in _COSTLY:
-        raise InvalidInput("not a number that we call", fields={"address": "is not a number that we call"})
+        raise InvalidInput("not a number that we call", fields={"address": Sentence("is not a number that we call")})
     others = select(_cb.id).where(_cb.address == number, _cb.ended_at.is_(None), _cb.conversation_id != before.id)
     if tx.first(others) is not None:
-        raise InvalidInput("asked for already", fields={"address": "is to be called already"})
+        raise InvalidInput("asked for already", fields={"address": Sentence("is to be called already")})
 
 
 def cancel_as_visitor(tx: Tx, contact_point_id: int, channel_id: str) -> ConversationView | None:

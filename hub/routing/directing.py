@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from hub.agents import roster
 from hub.agents.viewer import Viewer
 from hub.domain.permissions import Permission
+from hub.domain.sentences import Sentence
 from hub.domain.states import ConversationStatus
 from hub.domain.values import AuthorKind, Happening
 from hub.domain.views import Author, ConversationView, TopicView
@@ -74,9 +75,9 @@ def _find_topic(tx: Tx, before: ConversationView, topic_id: int | None) -> Topic
         return None
     found = load_topics(tx, [topic_id])
     if not found:
-        raise InvalidInput("no such topic", fields={"topic_id": "there is no such topic"})
+        raise InvalidInput("no such topic", fields={"topic_id": Sentence("there is no such topic")})
     if not found[0].active and topic_id != before.topic_id:
-        raise InvalidInput("this topic is switched off", fields={"topic_id": "is switched off"})
+        raise InvalidInput("this topic is switched off", fields={"topic_id": Sentence("is switched off")})
     return found[0]
 
 
@@ -89,13 +90,17 @@ def set_tags(
     wanted = _as_tags(tags)
     unfit = [number for number, tag in enumerate(wanted) if not tag.isprintable() or not tag]
     if unfit:
-        raise InvalidInput("not a tag", fields={f"tags.{number}": "must be visible characters" for number in unfit})
+        raise InvalidInput(
+            "not a tag", fields={f"tags.{number}": Sentence("must be visible characters") for number in unfit}
+        )
     if seen is not None:
         shown = _as_tags(seen)
         kept = tuple(tag for tag in before.tags if tag in wanted or tag not in shown)
         wanted = (*kept, *(tag for tag in wanted if tag not in shown and tag not in kept))
         if len(wanted) > MOST_TAGS:
-            raise InvalidInput("too many tags", fields={"tags": f"a conversation has {MOST_TAGS} at most"})
+            raise InvalidInput(
+                "too many tags", fields={"tags": Sentence("a conversation has {count} at most", count=MOST_TAGS)}
+            )
     if wanted == before.tags:
         return before
     data: dict[str, str | int | None] = {

@@ -37,6 +37,7 @@ from hub.domain.events import (
     user_topic,
 )
 from hub.domain.permissions import Permission
+from hub.domain.sentences import Sentence
 from hub.domain.states import (
     CONVERSATION,
     AgentState,
@@ -717,7 +718,9 @@ def transfer(
 ) -> ConversationView:
     """To an agent (who has it at once) or to a queue (at its original age), with a note if there is one to say."""
     if (agent_id is None) == (queue_id is None):
-        raise InvalidInput("name an agent or a queue", fields={"agent_id": "give exactly one of agent_id and queue_id"})
+        raise InvalidInput(
+            "name an agent or a queue", fields={"agent_id": Sentence("give exactly one of agent_id and queue_id")}
+        )
     before = _access(tx, viewer, conversation_id)
     view = _transfer(tx, viewer, before, agent_id=agent_id, queue_id=queue_id, note=note)
     if before.assignee_id != viewer.user_id and view.version != before.version:
@@ -744,7 +747,7 @@ def _transfer(
         raise Conflict("this conversation is resolved", code="resolved")
     if queue_id is not None:
         if tx.first(select(_q.id).where(_q.id == queue_id)) is None:
-            raise InvalidInput("no such queue", fields={"queue_id": "there is no such queue"})
+            raise InvalidInput("no such queue", fields={"queue_id": Sentence("there is no such queue")})
         if before.assignee_id is None and queue_id == before.queue_id:
             return before  # it waits there already
         _end_live_offer_of(tx, before.id)
@@ -753,7 +756,7 @@ def _transfer(
     assert agent_id is not None
     target = roster.load_agent_views(tx, [agent_id])
     if not target:
-        raise InvalidInput("no such agent", fields={"agent_id": "there is no such agent"})
+        raise InvalidInput("no such agent", fields={"agent_id": Sentence("there is no such agent")})
     if before.assignee_id == agent_id:
         return before
     _check_takes_part(tx, agent_id)
@@ -810,7 +813,7 @@ def change_turn(
         _note_turn(tx, viewer, "pinned", before, after=None)
         return _pin(tx, before, None, _author(viewer))
     if not roster.load_agent_views(tx, [pinned_agent_id]):
-        raise InvalidInput("no such agent", fields={"pinned_agent_id": "there is no such agent"})
+        raise InvalidInput("no such agent", fields={"pinned_agent_id": Sentence("there is no such agent")})
     _check_takes_part(tx, pinned_agent_id)
     if before.queued_since is None:
         raise Conflict("somebody holds this conversation; transfer it", code="not_waiting")
@@ -1092,7 +1095,9 @@ def open_conversation(
     # Whoever's it is, it stays theirs until the commit (timeline.belongings).
     held = tables.contact_point.select().with_for_update(key_share=True, read=True)
     point = tx.first(held.where(tables.contact_point.c.id == contact_point_id))
-    nobodys = InvalidInput("no such contact point", fields={"contact_point_id": "there is no such contact point"})
+    nobodys = InvalidInput(
+        "no such contact point", fields={"contact_point_id": Sentence("there is no such contact point")}
+    )
     if point is None:
         raise nobodys
     try:
@@ -1101,18 +1106,28 @@ def open_conversation(
         raise nobodys from None  # in the same words: ids cannot be probed
     channel = tx.first(select(tables.channel).where(tables.channel.c.id == channel_id, tables.channel.c.enabled))
     if channel is None:
-        raise InvalidInput("no such channel", fields={"channel_id": "there is no such channel"})
+        raise InvalidInput("no such channel", fields={"channel_id": Sentence("there is no such channel")})
     if channel.queue_id not in viewer.queue_ids and not viewer.covers(Role.SUPERVISOR):
         raise Forbidden("you are not in this channel's queue")
     wanted = {"sms": "phone", "phone": "phone"}.get(channel.kind, channel.kind)
     if point.kind != wanted:
         raise InvalidInput(
             "this channel cannot reach that address",
-            fields={"contact_point_id": f"a {channel.kind} channel reaches a {wanted} address, not a {point.kind} one"},
+            fields={
+                "contact_point_id": Sentence(
+                    "a {channel} channel reaches a {wanted} address, not a {kind} one",
+                    channel=channel.kind,
+                    wanted=wanted,
+                    kind=point.kind,
+                )
+            },
         )
     is_mail = channel.kind == ChannelKind.EMAIL.value
     if subject is not None and not is_mail:
-        raise InvalidInput("only a mail has a subject", fields={"subject": f"a {channel.kind} channel has none"})
+        raise InvalidInput(
+            "only a mail has a subject",
+            fields={"subject": Sentence("a {channel} channel has none", channel=channel.kind)},
+        )
     found = None
     if not is_mail:
         found = tx.scalar(

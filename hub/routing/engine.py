@@ -38,6 +38,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
+from hub.domain.sentences import Sentence
 from hub.domain.states import AgentState
 from hub.domain.values import ChannelKind
 from hub.errors import NotFound
@@ -365,15 +366,15 @@ def overflow_faults(queues: Iterable[Queue]) -> dict[int, str]:
     for queue in by_id.values():
         targets = [target for step in queue.overflow for target in step.queue_ids]
         if any(target not in by_id for target in targets):
-            faults[queue.id] = "names a queue that does not exist"
+            faults[queue.id] = Sentence("names a queue that does not exist")
         elif queue.id in targets:
-            faults[queue.id] = "names the queue itself"
+            faults[queue.id] = Sentence("names the queue itself")
         elif any(step.after_s is None and step.ewt_over_s is None for step in queue.overflow):
-            faults[queue.id] = "has a step without a condition"
+            faults[queue.id] = Sentence("has a step without a condition")
         elif any((step.after_s or 0) < 0 or (step.ewt_over_s or 0) < 0 for step in queue.overflow):
-            faults[queue.id] = "has a negative time"
+            faults[queue.id] = Sentence("has a negative time")
         elif _comes_back(by_id, queue.id):
-            faults[queue.id] = "is part of a circle of overflows"
+            faults[queue.id] = Sentence("is part of a circle of overflows")
     return faults
 
 

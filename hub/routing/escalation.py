@@ -28,6 +28,7 @@ from enum import StrEnum
 from itertools import pairwise
 from typing import ClassVar
 
+from hub.domain.sentences import Sentence
 from hub.domain.values import Role
 from hub.routing.calendar import Calendar, Faults, add_open_seconds, is_open, open_seconds
 from hub.routing.engine import Skill
@@ -342,32 +343,34 @@ def read_policy(policy_id: str, version: int, given: Mapping[str, object]) -> Po
     exists is for the caller to say: it has the tables."""
     faults: dict[str, str] = {}
     for name in given.keys() - {"targets", "paused_in", "steps"}:
-        faults[str(name)[:80]] = "there is no such field"
+        faults[str(name)[:80]] = Sentence("is not a known field")
     targets: dict[Clock, float] = {}
     raw_targets = given.get("targets", {})
     if not isinstance(raw_targets, Mapping):
-        faults["targets"] = "is not a table of clocks"
+        faults["targets"] = Sentence("is not a table of clocks")
         raw_targets = {}
     for name, value in raw_targets.items():
         clock, seconds = _clock(name), _number(value)
         if clock is None:
-            faults[f"targets.{str(name)[:80]}"] = f"there is no such clock; there are {', '.join(Clock)}"
+            faults[f"targets.{str(name)[:80]}"] = Sentence(
+                "there is no such clock; there are {known}", known=", ".join(Clock)
+            )
         elif seconds is None or not 0 < seconds <= _LONGEST_S:
-            faults[f"targets.{clock}"] = "is not a time in seconds above 0"
+            faults[f"targets.{clock}"] = Sentence("is not a time in seconds above 0")
         else:
             targets[clock] = seconds
     paused_in = _words(given.get("paused_in", []), "paused_in", faults)
     raw_steps = given.get("steps", [])
     if not isinstance(raw_steps, list) or not raw_steps:
-        faults["steps"] = "has no step"
+        faults["steps"] = Sentence("has no step")
         raw_steps = []
     elif len(raw_steps) > _MAX_STEPS:
-        faults["steps"] = f"has more than {_MAX_STEPS} steps"
+        faults["steps"] = Sentence("has more than {count} steps", count=_MAX_STEPS)
     steps: list[Step] = []
     for number, raw in enumerate(raw_steps[:_MAX_STEPS]):
         step = _read_step(raw, f"steps.{number}", targets, faults)
         if step is not None and any(step.id == other.id for other in steps):
-            faults[f"steps.{number}.id"] = "stands here twice"
+            faults[f"steps.{number}.id"] = Sentence("stands here twice")
         elif step is not None:
             steps.append(step)
     return Faults(faults) if faults else Policy(policy_id, version, tuple(steps), targets, paused_in)
@@ -398,33 +401,35 @@ def action_record(action: Action) -> dict[str, object]:
 def _read_step(raw: object, name: str, targets: Mapping[Clock, float], faults: dict[str, str]) -> Step | None:
     before = len(faults)
     if not isinstance(raw, Mapping):
-        faults[name] = "is not a step"
+        faults[name] = Sentence("is not a step")
         return None
     for extra in raw.keys() - {"id", "clock", "after_s", "share", "in_states", "actions"}:
-        faults[f"{name}.{str(extra)[:80]}"] = "there is no such field"
+        faults[f"{name}.{str(extra)[:80]}"] = Sentence("is not a known field")
     step_id = raw.get("id")
     if not isinstance(step_id, str) or not 1 <= len(step_id) <= 64:
-        faults[f"{name}.id"] = "is not a name of 1 to 64 characters"
+        faults[f"{name}.id"] = Sentence("is not a name of 1 to 64 characters")
     clock = _clock(raw.get("clock"))
     if clock is None:
-        faults[f"{name}.clock"] = f"there is no such clock; there are {', '.join(Clock)}"
+        faults[f"{name}.clock"] = Sentence("there is no such clock; there are {known}", known=", ".join(Clock))
     after_s, share = raw.get("after_s"), raw.get("share")
     if (after_s is None) == (share is None):
-        faults[f"{name}.after_s"] = "give exactly one of after_s and share"
+        faults[f"{name}.after_s"] = Sentence("give exactly one of after_s and share")
     elif after_s is not None:
         seconds = _number(after_s)
         if seconds is None or not 0 <= seconds <= _LONGEST_S:
-            faults[f"{name}.after_s"] = "is not a time in seconds"
+            faults[f"{name}.after_s"] = Sentence("is not a time in seconds")
     else:
         number = _number(share)
         if number is None or not 0 < number <= 100:
-            faults[f"{name}.share"] = "is not a share of the target, above 0"
+            faults[f"{name}.share"] = Sentence("is not a share of the target, above 0")
         elif clock is not None and clock not in targets:
-            faults[f"{name}.share"] = f"is a share of a target that is not set: targets.{clock}"
+            faults[f"{name}.share"] = Sentence(
+                "is a share of a target that is not set: targets.{clock}", clock=clock.value
+            )
     in_states = _words(raw.get("in_states", []), f"{name}.in_states", faults)
     raw_actions = raw.get("actions", [])
     if not isinstance(raw_actions, list) or not 1 <= len(raw_actions) <= 20:
-        faults[f"{name}.actions"] = "wants 1 to 20 actions"
+        faults[f"{name}.actions"] = Sentence("wants 1 to 20 actions")
         raw_actions = []
     actions = [_read_action(each, f"{name}.actions.{number}", faults) for number, each in enumerate(raw_actions)]
     if len(faults) > before or clock is None:
@@ -442,29 +447,31 @@ def _read_step(raw: object, name: str, targets: Mapping[Clock, float], faults: d
 def _read_action(raw: object, name: str, faults: dict[str, str]) -> Action | None:
     kind = raw.get("kind") if isinstance(raw, Mapping) else None
     if not isinstance(raw, Mapping) or not isinstance(kind, str) or kind not in ACTIONS:
-        faults[f"{name}.kind"] = f"there is no such action; there are {', '.join(ACTIONS)}"
+        faults[f"{name}.kind"] = Sentence("there is no such action; there are {known}", known=", ".join(ACTIONS))
         return None
     made = ACTIONS[kind]
     wanted = {each.name: each.type for each in fields(made)}
     before = len(faults)
     for extra in raw.keys() - wanted.keys() - {"kind"}:
-        faults[f"{name}.{str(extra)[:80]}"] = "there is no such field"
+        faults[f"{name}.{str(extra)[:80]}"] = Sentence("is not a known field")
     values: dict[str, int | str] = {}
     for each, kind_of in wanted.items():
         value = raw.get(each)
         if kind_of == "int":
             least, most = _BOUNDS[each]
             if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
-                faults[f"{name}.{each}"] = f"is not a whole number from {least} to {most}"
+                faults[f"{name}.{each}"] = Sentence(
+                    "must be a whole number from {least} to {most}", least=least, most=most
+                )
                 continue
         elif not isinstance(value, str):
-            faults[f"{name}.{each}"] = "is not a text"
+            faults[f"{name}.{each}"] = Sentence("must be text")
             continue
         elif each == "role":
             if value not in set(Role):
-                faults[f"{name}.{each}"] = f"there is no such role; there are {', '.join(Role)}"
+                faults[f"{name}.{each}"] = Sentence("there is no such role; there are {known}", known=", ".join(Role))
         elif not _BOUNDS[each][0] <= len(value.strip()) <= _BOUNDS[each][1]:
-            faults[f"{name}.{each}"] = f"has not 1 to {_BOUNDS[each][1]} characters"
+            faults[f"{name}.{each}"] = Sentence("must be 1 to {count} characters", count=_BOUNDS[each][1])
         values[each] = value
     return None if len(faults) > before else made(**values)  # type: ignore[arg-type]
 
@@ -482,6 +489,6 @@ def _number(value: object) -> float | None:
 
 def _words(raw: object, name: str, faults: dict[str, str]) -> frozenset[str]:
     if not isinstance(raw, list) or not all(isinstance(each, str) and 0 < len(each) <= 64 for each in raw):
-        faults[name] = "is not a list of names of states"
+        faults[name] = Sentence("is not a list of names of states")
         return frozenset()
     return frozenset(raw)

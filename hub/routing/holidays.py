@@ -17,6 +17,7 @@ from datetime import date, datetime, timedelta
 from itertools import islice
 from typing import Any
 
+from hub.domain.sentences import Sentence
 from hub.errors import InvalidInput
 from hub.routing.calendar import SpecialDay
 
@@ -44,20 +45,20 @@ def holidays_from_ical(text: str, first: date, last: date, source: str = "ical")
     """The whole-day events from `first` to `last` (at most 50 years), as days that are closed. InvalidInput with the field
     `ical` if it is not an iCalendar file, or too large to be one of holidays."""
     if len(text) > _MAX_TEXT:
-        raise _invalid("is too large for a calendar of holidays (1 MB)")
+        raise _invalid(Sentence("is too large for a calendar of holidays (1 MB)"))
     if (last.year - first.year) > _MAX_SPAN_YEARS:
-        raise _invalid(f"may be read for {_MAX_SPAN_YEARS} years at most")
+        raise _invalid(Sentence("may be read for {count} years at most", count=_MAX_SPAN_YEARS))
     from icalendar import Calendar as Ical
 
     try:
         whole = Ical.from_ical(text)
         events = list(whole.walk("VEVENT")) if whole.name == "VCALENDAR" else None
     except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
-        raise _invalid("is not an iCalendar file") from error
+        raise _invalid(Sentence("is not an iCalendar file")) from error
     if events is None:
-        raise _invalid("is not an iCalendar file")
+        raise _invalid(Sentence("is not an iCalendar file"))
     if len(events) > _MAX_EVENTS:
-        raise _invalid(f"has more than {_MAX_EVENTS} events")
+        raise _invalid(Sentence("has more than {count} events", count=_MAX_EVENTS))
     days: dict[date, SpecialDay] = {}
     skipped: list[str] = []
     expanded = 0
@@ -75,7 +76,7 @@ def holidays_from_ical(text: str, first: date, last: date, source: str = "ical")
         for day in found:
             days.setdefault(day, SpecialDay(day, (), name, source))
         if expanded > _MAX_DAYS:
-            raise _invalid(f"names more than {_MAX_DAYS} days")
+            raise _invalid(Sentence("names more than {count} days", count=_MAX_DAYS))
     return IcalHolidays(tuple(days[day] for day in sorted(days)), tuple(skipped))
 
 
@@ -91,7 +92,7 @@ def country_holidays(country: str, years: Iterable[int], subdivision: str | None
         found = holidays.country_holidays(country.upper(), subdiv=subdivision, years=wanted)
     except NotImplementedError as error:
         name = "country" if subdivision is None else "subdivision"
-        raise InvalidInput(f"no holidays are known for this {name}", fields={name: "is not known"}) from error
+        raise InvalidInput(f"no holidays are known for this {name}", fields={name: Sentence("is not known")}) from error
     source = f"country:{country.upper()}" + (f"-{subdivision}" if subdivision else "")
     return tuple(SpecialDay(day, (), name, source) for day, name in sorted(found.items()) if day.year in wanted)
 

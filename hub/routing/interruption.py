@@ -15,6 +15,7 @@ from sqlalchemy import select, update
 
 from hub.agents import audit
 from hub.agents.viewer import Viewer
+from hub.domain.sentences import Sentence
 from hub.domain.values import ChannelKind
 from hub.errors import InvalidInput
 from hub.routing import engine
@@ -74,13 +75,13 @@ def check_rules(rules: engine.Rules) -> None:
     faults = {}
     for kind, others in rules.interrupts.items():
         if kind in others:
-            faults[f"interrupts.{kind}"] = "interrupts itself"
+            faults[f"interrupts.{kind}"] = Sentence("interrupts itself")
         elif _comes_back(rules.interrupts, kind):
-            faults[f"interrupts.{kind}"] = "is part of a circle of interruptions"
+            faults[f"interrupts.{kind}"] = Sentence("is part of a circle of interruptions")
     idle = ", ".join(sorted(rules.exclusive - engine.LIVE_KINDS))
     if idle:
-        live = " and ".join(sorted(engine.LIVE_KINDS))
-        faults["exclusive"] = f"{idle}: only {live} work can be exclusive"
+        live = ", ".join(sorted(engine.LIVE_KINDS))
+        faults["exclusive"] = Sentence("{unknown}: only this work can be exclusive: {known}", unknown=idle, known=live)
     if faults:
         raise InvalidInput("the rules cannot be so", fields=faults)
 

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import bindparam, func, select
 
+from hub.domain.sentences import Sentence
 from hub.domain.states import ConversationStatus
 from hub.domain.values import Direction, EntryKind, Happening
 from hub.domain.views import ConversationView
@@ -31,11 +32,13 @@ _parked = (_c.parked_until.is_not(None), _c.assignee_id.is_not(None))
 def check_until(now: datetime, until: datetime) -> datetime:
     """InvalidInput unless it is ahead, and not too far."""
     if until.tzinfo is None:
-        raise InvalidInput("no time zone", fields={"until": "must say its time zone"})
+        raise InvalidInput("no time zone", fields={"until": Sentence("must say its time zone")})
     if until <= now:
-        raise InvalidInput("that is over", fields={"until": "must be in the future"})
+        raise InvalidInput("that is over", fields={"until": Sentence("must be in the future")})
     if until > now + LONGEST:
-        raise InvalidInput("that is too long", fields={"until": f"must be within {LONGEST.days} days"})
+        raise InvalidInput(
+            "that is too long", fields={"until": Sentence("must be within {count} days", count=LONGEST.days)}
+        )
     return until
 
 

@@ -22,6 +22,7 @@ from sqlalchemy.engine import Engine
 
 from hub.agents import audit, roster
 from hub.agents.viewer import Viewer
+from hub.domain.sentences import Sentence
 from hub.domain.values import ChannelKind
 from hub.errors import Conflict, InvalidInput, NotFound
 from hub.routing import calendars
@@ -185,6 +186,13 @@ _THERE: Mapping[Thing, Any] = {
     "calendar": select(_cal.id),
     "channel": select(_ch.id),
 }
+_ABSENT: Mapping[Thing, str] = {
+    "queue": Sentence("there is no such queue"),
+    "calendar": Sentence("there is no such calendar"),
+    "skill": Sentence("there is no such skill"),
+    "topic": Sentence("there is no such topic"),
+    "channel": Sentence("there is no such channel"),
+}
 
 
 def find_missing(tx: Tx, rules: RuleSet, *, lock: bool = False) -> dict[str, str]:
@@ -200,9 +208,7 @@ def find_missing(tx: Tx, rules: RuleSet, *, lock: bool = False) -> dict[str, str
         if lock:
             query = query.with_for_update(read=True, key_share=True)
         there[thing] = {row.id for row in tx.rows(query)}
-    return {
-        each.field: f"there is no such {each.thing}" for each in references(rules) if each.id not in there[each.thing]
-    }
+    return {each.field: _ABSENT[each.thing] for each in references(rules) if each.id not in there[each.thing]}
 
 
 def _read_stored(mode: str, rules: object) -> RuleSet:

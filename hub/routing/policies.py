@@ -14,6 +14,7 @@ from sqlalchemy import delete, insert, select, update
 
 from hub.agents import audit
 from hub.agents.viewer import Viewer
+from hub.domain.sentences import Sentence
 from hub.errors import Conflict, InvalidInput, NotFound
 from hub.routing.calendar import Faults
 from hub.routing.escalation import (
@@ -145,9 +146,9 @@ def _check(tx: Tx, given: Mapping[str, object]) -> Policy:
     people = set(tx.execute(select(tables.user_account.c.id).where(tables.user_account.c.active)).scalars())
     for name, action in _actions(policy):
         if isinstance(action, MoveToQueue) and action.queue_id not in queues:
-            faults[f"{name}.queue_id"] = f"there is no queue {action.queue_id}"
+            faults[f"{name}.queue_id"] = Sentence("there is no queue {ids}", ids=action.queue_id)
         elif isinstance(action, NotifyUser | AssignTo) and action.user_id not in people:
-            faults[f"{name}.user_id"] = f"there is no active user {action.user_id}"
+            faults[f"{name}.user_id"] = Sentence("there is no active user {ids}", ids=action.user_id)
     if faults:
         raise InvalidInput("the escalation policy cannot be so", fields=faults)
     return policy
@@ -161,7 +162,14 @@ def _unknown_states(policy: Policy) -> Iterator[tuple[str, str]]:
     for name, states in named.items():
         unknown = sorted(states - set(WorkState))
         if unknown:
-            yield name, f"there is no state {', '.join(unknown)}; there are {', '.join(WorkState)}"
+            yield (
+                name,
+                Sentence(
+                    "there is no state {unknown}; there are {known}",
+                    unknown=", ".join(unknown),
+                    known=", ".join(WorkState),
+                ),
+            )
 
 
 def _actions(policy: Policy) -> Iterator[tuple[str, object]]:
@@ -177,4 +185,6 @@ def _check_name(tx: Tx, name: str, own_id: int | None) -> None:
 
 
 def _taken() -> Conflict:
-    return Conflict("there is an escalation policy with this name", code="name_taken", fields={"name": "is taken"})
+    return Conflict(
+        "there is an escalation policy with this name", code="name_taken", fields={"name": Sentence("is taken")}
+    )

@@ -24,6 +24,7 @@ from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
 from typing import Any, Literal
 
+from hub.domain.sentences import Sentence
 from hub.domain.values import ChannelKind
 from hub.domain.views import RequirementView
 from hub.routing.calendar import Faults
@@ -327,20 +328,20 @@ def read_rules(mode: object, rules: object) -> RuleSet | Faults:
     `rules.2.when.words.any.1` …"""
     faults: dict[str, str] = {}
     if mode not in ("first", "all"):
-        faults["mode"] = "is first or all"
+        faults["mode"] = Sentence("is first or all")
     if not isinstance(rules, Sequence) or isinstance(rules, str):
-        return Faults({**faults, "rules": "is not a list"})
+        return Faults({**faults, "rules": Sentence("must be a list")})
     if len(rules) > RULES_LIMIT:
-        return Faults({**faults, "rules": f"are more than {RULES_LIMIT}"})
+        return Faults({**faults, "rules": Sentence("are more than {count}", count=RULES_LIMIT)})
     read = [_read_rule(given, f"rules.{number}", mode == "first", faults) for number, given in enumerate(rules)]
     seen: set[str] = set()
     for number, rule in enumerate(read):
         if rule.id in seen:
-            faults.setdefault(f"rules.{number}.id", "stands here twice")
+            faults.setdefault(f"rules.{number}.id", Sentence("stands here twice"))
         seen.add(rule.id)
     words = [rule.when.words for rule in read if rule.when.words is not None]
     if sum(len(each.any) + len(each.all) + len(each.none) for each in words) > _PHRASES_LIMIT:
-        faults.setdefault("rules", f"have more than {_PHRASES_LIMIT} words and phrases")
+        faults.setdefault("rules", Sentence("have more than {count} words and phrases", count=_PHRASES_LIMIT))
     return Faults(faults) if faults else RuleSet("first" if mode == "first" else "all", tuple(read))
 
 
@@ -379,11 +380,11 @@ class _Fields:
     def __init__(self, given: object, name: str, known: Sequence[str], faults: dict[str, str]) -> None:
         self.name, self._faults = name, faults
         if not isinstance(given, Mapping):
-            faults[name] = "is not an object"
+            faults[name] = Sentence("must be an object")
         self._given: Mapping[Any, Any] = given if isinstance(given, Mapping) else {}
         for each in self._given:
             if each not in known:
-                self.fault(str(each)[:60], "is not a known field")
+                self.fault(str(each)[:60], Sentence("is not a known field"))
 
     def fault(self, field_name: str, words: str) -> None:
         self._faults.setdefault(f"{self.name}.{field_name}", words)
@@ -396,9 +397,9 @@ class _Fields:
         if value is None:
             return None
         if type(value) is not int:
-            self.fault(field_name, "must be a whole number")
+            self.fault(field_name, Sentence("must be a whole number"))
         elif not least <= value <= most:
-            self.fault(field_name, f"is not between {least} and {most}")
+            self.fault(field_name, Sentence("is not between {least} and {most}", least=least, most=most))
         else:
             return value
         return None
@@ -406,7 +407,7 @@ class _Fields:
     def flag(self, field_name: str) -> bool | None:
         value = self.get(field_name)
         if value is not None and not isinstance(value, bool):
-            self.fault(field_name, "must be true or false")
+            self.fault(field_name, Sentence("must be true or false"))
             return None
         return value
 
@@ -415,10 +416,10 @@ class _Fields:
         if value is None:
             return []
         if not isinstance(value, Sequence) or isinstance(value, str):
-            self.fault(field_name, "is not a list")
+            self.fault(field_name, Sentence("must be a list"))
             return []
         if len(value) > limit:
-            self.fault(field_name, f"are more than {limit}")
+            self.fault(field_name, Sentence("are more than {count}", count=limit))
             return []
         return list(value)
 
@@ -429,7 +430,7 @@ class _Fields:
             if isinstance(value, str) and value.strip():
                 found.append((f"{field_name}.{number}", value.strip()))
             else:
-                self.fault(f"{field_name}.{number}", "is empty")
+                self.fault(f"{field_name}.{number}", Sentence("must not be empty"))
         return found
 
     def ids(self, field_name: str) -> tuple[int, ...]:
@@ -438,7 +439,7 @@ class _Fields:
             if type(value) is int and value > 0:
                 found.append(value)
             else:
-                self.fault(f"{field_name}.{number}", "is not an id")
+                self.fault(f"{field_name}.{number}", Sentence("is not an id"))
         return tuple(dict.fromkeys(found))
 
 
@@ -449,11 +450,11 @@ def _read_rule(given: object, name: str, is_first: bool, faults: dict[str, str])
     rule = _Fields(given, name, ("id", "name", "enabled", "when", "then"), faults)
     rule_id, title = rule.get("id"), rule.get("name")
     if not isinstance(rule_id, str) or not _ID.fullmatch(rule_id):
-        rule.fault("id", "must be 1 to 60 letters, digits, - or _")
+        rule.fault("id", Sentence("must be 1 to 60 letters, digits, - or _"))
         rule_id = f"?{name}"
     title = " ".join(title.split()) if isinstance(title, str) else ""
     if not title or len(title) > _NAME_LENGTH:
-        rule.fault("name", f"must be 1 to {_NAME_LENGTH} characters")
+        rule.fault("name", Sentence("must be 1 to {count} characters", count=_NAME_LENGTH))
     enabled = rule.flag("enabled")
     when = _read_conditions(rule.get("when") or {}, f"{name}.when", is_first, faults)
     then = _read_effects(rule.get("then") or {}, f"{name}.then", when.hours, faults)
@@ -468,22 +469,22 @@ def _read_conditions(given: object, name: str, is_first: bool, faults: dict[str,
         if text in list(ChannelKind):
             kinds.append(ChannelKind(text))
         else:
-            when.fault(field_name, f"is no kind of channel: there are {', '.join(ChannelKind)}")
+            when.fault(field_name, Sentence("is no kind of channel: there are {known}", known=", ".join(ChannelKind)))
     languages = []
     for field_name, text in when.texts("languages"):
         language = text.lower().replace("_", "-")
         languages.append(language)
         if not _LANGUAGE.fullmatch(language):
-            when.fault(field_name, "is not a language; one is written like hy")
+            when.fault(field_name, Sentence("is not a language; one is written like en, hy or ka"))
     domains = []
     for field_name, text in when.texts("sender_domains"):
         domain = text.removeprefix("@").casefold().rstrip(".")
         domains.append(domain)
         if not _DOMAIN.fullmatch(domain) or len(domain) > 253:
-            when.fault(field_name, "is not a domain; one is written like example.com")
+            when.fault(field_name, Sentence("is not a domain; one is written like example.com"))
     topic_ids = when.ids("topic_ids")
     if topic_ids and is_first:
-        when.fault("topic_ids", "can only be so where all rules are asked: nothing has set a topic before")
+        when.fault("topic_ids", Sentence("can only be so where all rules are asked: nothing has set a topic before"))
     hours, words = when.get("hours"), when.get("words")
     return RuleConditions(
         channel_ids=tuple(dict.fromkeys(text for _, text in when.texts("channel_ids"))),
@@ -502,9 +503,9 @@ def _read_hours(given: object, name: str, faults: dict[str, str]) -> RuleHours:
     hours = _Fields(given, name, ("calendar_id", "open"), faults)
     calendar_id, is_open = hours.whole("calendar_id", 1, _BIGGEST_ID), hours.flag("open")
     if calendar_id is None:
-        hours.fault("calendar_id", "is required")
+        hours.fault("calendar_id", Sentence("is required"))
     if is_open is None:
-        hours.fault("open", "is required")
+        hours.fault("open", Sentence("is required"))
     return RuleHours(calendar_id or 0, bool(is_open))
 
 
@@ -515,7 +516,7 @@ def _read_words(given: object, name: str, faults: dict[str, str]) -> RuleWords |
     if wanted in ("text", "subject", "both"):
         where = wanted
     else:
-        words.fault("where", "is text, subject or both")
+        words.fault("where", Sentence("is text, subject or both"))
     lists: dict[str, tuple[str, ...]] = {}
     for kind in ("any", "all", "none"):
         lists[kind] = tuple(dict.fromkeys(" ".join(text.split()) for _, text in words.texts(kind)))
@@ -526,11 +527,11 @@ def _read_words(given: object, name: str, faults: dict[str, str]) -> RuleWords |
 
 def _check_phrase(words: _Fields, field_name: str, text: str) -> None:
     if len(text) > _PHRASE_LENGTH:
-        words.fault(field_name, f"is longer than {_PHRASE_LENGTH} characters")
+        words.fault(field_name, Sentence("must have at most {count} characters", count=_PHRASE_LENGTH))
     elif any("*" in word.removesuffix("*") for word in text.split()):
-        words.fault(field_name, "has a * that does not stand at the end of a word")
+        words.fault(field_name, Sentence("has a * that does not stand at the end of a word"))
     elif any(not fold_words(word).strip() for word in text.split() if "*" in word) or not fold_words(text).strip():
-        words.fault(field_name, "has no letters or digits in it")
+        words.fault(field_name, Sentence("has no letters or digits in it"))
 
 
 def _read_effects(given: object, name: str, hours: RuleHours | None, faults: dict[str, str]) -> RuleEffects:
@@ -539,7 +540,7 @@ def _read_effects(given: object, name: str, hours: RuleHours | None, faults: dic
     for field_name, text in then.texts("tags", _TAGS_LIMIT):
         tags.append(" ".join(text.split()))
         if len(tags[-1]) > _TAG_LENGTH or not tags[-1].isprintable():
-            then.fault(field_name, f"must be 1 to {_TAG_LENGTH} visible characters")
+            then.fault(field_name, Sentence("must be 1 to {count} visible characters", count=_TAG_LENGTH))
     reply = then.get("auto_reply")
     if isinstance(reply, str):
         reply = reply.strip() or None
@@ -554,23 +555,31 @@ def _read_effects(given: object, name: str, hours: RuleHours | None, faults: dic
         auto_reply=reply if isinstance(reply, str) else None,
     )
     if read == RuleEffects() and not any(field_name.startswith(f"{name}.") for field_name in faults):
-        faults.setdefault(name, "says nothing: there must be something that the rule does")
+        faults.setdefault(name, Sentence("says nothing: there must be something that the rule does"))
     return read
 
 
 def _check_reply(then: _Fields, reply: object, hours: RuleHours | None) -> None:
     if not isinstance(reply, str):
-        then.fault("auto_reply", "must be text")
+        then.fault("auto_reply", Sentence("must be text"))
         return
     if len(reply) > _REPLY_LENGTH:
-        then.fault("auto_reply", f"is longer than {_REPLY_LENGTH} characters")
+        then.fault("auto_reply", Sentence("must have at most {count} characters", count=_REPLY_LENGTH))
     unknown = [word for word in _PLACEHOLDER.findall(reply) if word not in PLACEHOLDERS]
     if unknown:
         then.fault(
-            "auto_reply", f"{{{unknown[0][:30]}}} stands for nothing: there are {{name}}, {{number}} and {{opens}}"
+            "auto_reply",
+            Sentence(
+                "{unknown} stands for nothing: there are {known}",
+                unknown=f"{{{unknown[0][:30]}}}",
+                known=", ".join(f"{{{each}}}" for each in PLACEHOLDERS),
+            ),
         )
     if "{opens}" in reply and (hours is None or hours.open):
-        then.fault("auto_reply", "{opens} can only be told by a rule whose hours are closed")
+        then.fault(
+            "auto_reply",
+            Sentence("{placeholder} can only be told by a rule whose hours are closed", placeholder="{opens}"),
+        )
 
 
 def _read_required(then: _Fields, name: str, faults: dict[str, str]) -> tuple[RequirementView, ...]:
@@ -579,11 +588,11 @@ def _read_required(then: _Fields, name: str, faults: dict[str, str]) -> tuple[Re
         each = _Fields(given, f"{name}.required.{number}", ("skill_id", "level"), faults)
         skill_id, level = each.whole("skill_id", 1, _BIGGEST_ID), each.whole("level", 1, 5)
         if skill_id is None:
-            each.fault("skill_id", "is required")
+            each.fault("skill_id", Sentence("is required"))
         elif level is None:
-            each.fault("level", "is required")
+            each.fault("level", Sentence("is required"))
         elif skill_id in levels:
-            each.fault("skill_id", "stands here twice")
+            each.fault("skill_id", Sentence("stands here twice"))
         else:
             levels[skill_id] = level
     return tuple(RequirementView(skill_id, level) for skill_id, level in levels.items())

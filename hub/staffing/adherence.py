@@ -13,6 +13,7 @@ from datetime import date, datetime, timedelta
 
 from sqlalchemy import func, select
 
+from hub.domain.sentences import Sentence
 from hub.domain.states import AgentState
 from hub.errors import InvalidInput
 from hub.kpi.belonging import load_zone
@@ -106,7 +107,11 @@ def load_spells(tx: Tx, user_ids: Collection[int], start: datetime, end: datetim
         raise InvalidInput(
             f"this is over {count} spells of state; ask for fewer days or fewer agents",
             code="report_too_large",
-            fields={"from": f"with `to` it covers {count} spells of state; {MAX_SPELLS} are the most"},
+            fields={
+                "from": Sentence(
+                    "with `to` it covers {count} spells of state; {most} are the most", count=count, most=MAX_SPELLS
+                )
+            },
         )
     spells: defaultdict[int, list[Spell]] = defaultdict(list)
     query = select(_f.agent_id, _f.since, _f.until, _f.state).where(*within).order_by(_f.agent_id, _f.since)

@@ -31,6 +31,7 @@ from sqlalchemy import BigInteger, ColumnElement, case, cast, delete, func, sele
 
 from hub.agents import audit
 from hub.agents.viewer import Viewer
+from hub.domain.sentences import Sentence
 from hub.errors import Conflict, DatabaseAway, InvalidInput, NotFound
 from hub.kpi.belonging import load_zone
 from hub.kpi.days import INTERVAL_S, LocalDay, day_of, interval_number, interval_start, local_day
@@ -443,14 +444,22 @@ def load_forecast_parts(tx: Tx, queue_id: int, first: date, last: date, lead_day
     """InvalidInput names what is asked wrongly."""
     for name, day in (("from", first), ("to", last)):
         if not _FIRST_YEAR <= day.year <= _LAST_YEAR:
-            raise InvalidInput("there is no such day", fields={name: f"is not between {_FIRST_YEAR} and {_LAST_YEAR}"})
+            raise InvalidInput(
+                "there is no such day",
+                fields={name: Sentence("is not between {least} and {most}", least=_FIRST_YEAR, most=_LAST_YEAR)},
+            )
     if last < first:
-        raise InvalidInput("the last day is before the first", fields={"to": "is before the first day"})
+        raise InvalidInput("the last day is before the first", fields={"to": Sentence("is before the first day")})
     if (last - first).days >= MAX_DAYS:
-        raise InvalidInput("these are too many days", fields={"to": f"is more than {MAX_DAYS} days after the first"})
+        raise InvalidInput(
+            "these are too many days",
+            fields={"to": Sentence("is more than {count} days after the first", count=MAX_DAYS)},
+        )
     if lead_days not in KEPT_LEADS:
         words = ", ".join(map(str, KEPT_LEADS))
-        raise InvalidInput("such forecasts are not kept", fields={"lead_days": f"is none of {words}"})
+        raise InvalidInput(
+            "such forecasts are not kept", fields={"lead_days": Sentence("is none of {known}", known=words)}
+        )
     zone, calendar = load_zone(tx), _load_calendar(tx, queue_id)
     today = local_day(tx.now, zone).date
     days = tuple(day_of(first + timedelta(days=step), zone) for step in range((last - first).days + 1))

@@ -20,6 +20,7 @@ from enum import StrEnum
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
+from hub.domain.sentences import Sentence
 from hub.domain.states import AgentState
 from hub.routing.calendar import MINUTES_PER_DAY, clock_text, parse_clock, wall_instant
 
@@ -153,19 +154,19 @@ class Adherence:
 def read_pieces(typed: Sequence[PieceText], name: str, faults: dict[str, str]) -> Pieces:
     """In order of time. Each fault goes into `faults` under `name`.number, by the order in which they were typed."""
     if len(typed) > MAX_PIECES:
-        faults[name] = f"has {len(typed)} pieces; {MAX_PIECES} are the most"
+        faults[name] = Sentence("has {count} pieces; {most} are the most", count=len(typed), most=MAX_PIECES)
         return ()
     read: list[tuple[Piece, int]] = []
     for number, piece in enumerate(typed):
         starts, ends = parse_clock(piece.starts), parse_clock(piece.ends)
         if piece.activity not in _ACTIVITIES:
-            faults[f"{name}.{number}"] = f"is none of {', '.join(_ACTIVITIES)}"
+            faults[f"{name}.{number}"] = Sentence("is none of {known}", known=", ".join(_ACTIVITIES))
         elif starts is None or ends is None:
-            faults[f"{name}.{number}"] = "is not a time; one is written like 09:30"
+            faults[f"{name}.{number}"] = Sentence("is not a time; one is written like 09:30")
         elif starts >= MINUTES_PER_DAY:
-            faults[f"{name}.{number}"] = "starts on another day"
+            faults[f"{name}.{number}"] = Sentence("starts on another day")
         elif ends <= starts:
-            faults[f"{name}.{number}"] = "ends before it starts; past midnight is written like 26:00"
+            faults[f"{name}.{number}"] = Sentence("ends before it starts; past midnight is written like 26:00")
         else:
             read.append((Piece(starts, ends, Activity(piece.activity)), number))
     read.sort(key=lambda each: (each[0].starts, each[0].ends))
@@ -173,7 +174,9 @@ def read_pieces(typed: Sequence[PieceText], name: str, faults: dict[str, str]) -
         same = [each for each in read if _LAYER[each[0].activity] == layer]
         for (before, _), (after, number) in pairwise(same):
             if after.starts < before.ends:
-                faults[f"{name}.{number}"] = f"overlaps {clock_text(before.starts)}–{clock_text(before.ends)}"
+                faults[f"{name}.{number}"] = Sentence(
+                    "overlaps {hours}", hours=f"{clock_text(before.starts)}–{clock_text(before.ends)}"
+                )
     return tuple(piece for piece, _ in read)
 
 
@@ -198,7 +201,7 @@ def read_csv(text: str, faults: dict[str, str]) -> list[CsvRow]:
     lines = list(csv.reader(text.splitlines(), delimiter=";" if ";" in first else ","))
     header = tuple(cell.strip().lower() for cell in lines[0]) if lines else ()
     if header != CSV_HEADER:
-        faults["line 1"] = f"must be {','.join(CSV_HEADER)}"
+        faults["line 1"] = Sentence("must be {header}", header=",".join(CSV_HEADER))
         return []
     rows: list[CsvRow] = []
     for number, cells in enumerate(lines[1:], start=2):
@@ -206,12 +209,14 @@ def read_csv(text: str, faults: dict[str, str]) -> list[CsvRow]:
         if not any(values):
             continue
         if len(values) != len(CSV_HEADER):
-            faults[f"line {number}"] = f"has {len(values)} values instead of {len(CSV_HEADER)}"
+            faults[f"line {number}"] = Sentence(
+                "has {count} values instead of {wanted}", count=len(values), wanted=len(CSV_HEADER)
+            )
             continue
         try:
             day = date.fromisoformat(values[1])
         except ValueError:
-            faults[f"line {number}"] = "has no date; one is written like 2026-12-31"
+            faults[f"line {number}"] = Sentence("has no date; one is written like 2026-12-31")
             continue
         rows.append(CsvRow(number, values[0], day, PieceText(values[2], values[3], values[4].lower())))
     return rows

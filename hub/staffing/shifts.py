@@ -17,6 +17,7 @@ from sqlalchemy import delete, func, select
 
 from hub.agents import audit
 from hub.agents.viewer import Viewer
+from hub.domain.sentences import Sentence
 from hub.errors import InvalidInput, NotFound
 from hub.routing.calendar import DAY_NAMES, clock_text, parse_clock
 from hub.staffing.schedule import Activity, Piece, Pieces, PieceText, Plan, Week, read_csv, read_pieces
@@ -65,7 +66,7 @@ def save_week(
     _lock_agent(tx, user_id)
     faults: dict[str, str] = {}
     if len(typed) != len(DAY_NAMES):
-        faults["week"] = f"has {len(typed)} days instead of 7"
+        faults["week"] = Sentence("has {count} days instead of 7", count=len(typed))
     days = [read_pieces(pieces, f"week.{name}", faults) for name, pieces in zip(DAY_NAMES, typed, strict=False)]
     _raise(faults)
     tx.execute(delete(tables.shift_week).where(_sw.agent_id == user_id, _sw.since == since.isoformat()))
@@ -106,9 +107,13 @@ def copy_week(
 ) -> int:
     """The seven days from the Monday `source` on become own days from the Monday `target` on, of all agents or these.
     Returns how many days were written. InvalidInput if one is no Monday or both are the same."""
-    faults = {name: "is not a Monday" for name, day in (("source", source), ("target", target)) if day.weekday() != 0}
+    faults: dict[str, str] = {
+        name: Sentence("is not a Monday")
+        for name, day in (("source", source), ("target", target))
+        if day.weekday() != 0
+    }
     if source == target:
-        faults.setdefault("target", "is the week that is copied")
+        faults.setdefault("target", Sentence("is the week that is copied"))
     _raise(faults)
     people = [person.user_id for person in load_people(tx, user_ids)]
     for user_id in sorted(people):
@@ -141,7 +146,7 @@ def import_csv(tx: Tx, text: str, *, actor: Viewer | None = None) -> int:
     for row in rows:
         user_id = known.get(row.agent.lower())
         if user_id is None:
-            faults[f"line {row.line}"] = "there is no active agent with this address"
+            faults[f"line {row.line}"] = Sentence("there is no active agent with this address")
         else:
             of_days[user_id, row.day].append((row.line, row.piece))
     days: dict[tuple[int, date], Pieces] = {}
@@ -153,7 +158,7 @@ def import_csv(tx: Tx, text: str, *, actor: Viewer | None = None) -> int:
             # A day with too many pieces is told at the first of them.
             faults[f"line {pieces[int(number or 0)][0]}"] = words
     if not rows and not faults:
-        faults["line 2"] = "is missing: there is nothing to import"
+        faults["line 2"] = Sentence("is missing: there is nothing to import")
     _raise(dict(list(faults.items())[:_FAULTS_TOLD]))
     for user_id in sorted({user_id for user_id, _ in days}):
         _lock_agent(tx, user_id)

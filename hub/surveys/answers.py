@@ -26,6 +26,7 @@ from sqlalchemy import Row, select, update
 from hub.agents import alerts
 from hub.agents.alerts import LOW_SCORE
 from hub.domain.events import FACTS, SUPERVISORS, EntryAdded, EntryChanged, SurveyAnswered, user_topic
+from hub.domain.sentences import Sentence
 from hub.domain.states import SURVEY, SurveyState, check_move
 from hub.domain.values import AuthorKind, ContactKind, Direction, EntryKind, Happening, SurveyKind
 from hub.domain.views import ConversationView
@@ -83,7 +84,10 @@ def answer(tx: Tx, survey_id: int, score: int, comment: str = "") -> int:
         raise Conflict("this survey is over", code="survey_over")
     kind = SurveyKind(row.kind)
     if score not in kind.scale:
-        raise InvalidInput("no such score", fields={"score": f"must be from {kind.scale[0]} to {kind.scale[-1]}"})
+        raise InvalidInput(
+            "no such score",
+            fields={"score": Sentence("must be from {least} to {most}", least=kind.scale[0], most=kind.scale[-1])},
+        )
     comment = comment.strip()[:COMMENT_LIMIT] or row.comment
     if row.state == SurveyState.ANSWERED and (score, comment) == (row.score, row.comment):
         return int(row.answer_entry_id)

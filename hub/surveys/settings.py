@@ -13,6 +13,7 @@ from sqlalchemy import Row, insert, select, update
 
 from hub.agents import audit
 from hub.agents.viewer import Viewer
+from hub.domain.sentences import Sentence
 from hub.domain.values import ChannelKind, Role, SurveyKind
 from hub.errors import Conflict, InvalidInput, NotFound
 from hub.store import tables
@@ -114,16 +115,18 @@ def save_setting(tx: Tx, wanted: SurveySetting, expected_version: int, *, actor:
 def check_setting(tx: Tx, wanted: SurveySetting) -> None:
     faults: dict[str, str] = {}
     if wanted.low_score is not None and wanted.low_score not in wanted.kind.scale:
-        faults["low_score"] = f"must be from {wanted.kind.scale[0]} to {wanted.kind.scale[-1]}"
+        faults["low_score"] = Sentence(
+            "must be from {least} to {most}", least=wanted.kind.scale[0], most=wanted.kind.scale[-1]
+        )
     if wanted.enabled and not wanted.channels:
-        faults["channels"] = "choose at least one, or switch the survey off"
+        faults["channels"] = Sentence("choose at least one, or switch the survey off")
     unasked = [kind.value for kind in wanted.channels if kind not in ASKABLE]
     if unasked:
-        faults["channels"] = f"nobody can be asked by {unasked[0]}"
+        faults["channels"] = Sentence("nobody can be asked by {channel}", channel=unasked[0])
     if wanted.told is not None:
         supervisors = load_supervisors(tx, wanted.told)
         if set(wanted.told) - supervisors:
-            faults["told"] = "must be active supervisors or administrators"
+            faults["told"] = Sentence("must be active supervisors or administrators")
     if faults:
         raise InvalidInput("these settings cannot be", fields=faults)
 

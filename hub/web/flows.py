@@ -223,7 +223,7 @@ def _read(content: bytes) -> SoundFile:
     try:
         return telephone_sound(content)
     except ValueError as error:
-        raise InvalidInput("this is no sound for callers", fields={"file": str(error)}) from None
+        raise InvalidInput("this is no sound for callers", fields={"file": error.args[0]}) from None
 
 
 @endpoint(

@@ -20,6 +20,7 @@ from sqlalchemy import Row, delete, func, select, update
 from hub.agents import audit
 from hub.agents.viewer import Viewer
 from hub.channels.tls import is_loopback
+from hub.domain.sentences import Sentence
 from hub.errors import Conflict, InvalidInput, NotFound
 from hub.store import tables
 from hub.store.database import Tx
@@ -213,7 +214,7 @@ def endpoint_fault(url: str, *, may_be_private: bool) -> str | None:
         return fault
     parts = urlsplit(url)
     if parts.scheme != "https" and not is_loopback(parts.hostname or ""):
-        return "must begin with https://"
+        return Sentence("must begin with https://")
     return None
 
 
@@ -222,16 +223,16 @@ def _check(tx: Tx, given: Endpoint, *, may_be_private: bool) -> None:
     if fault := endpoint_fault(given.url, may_be_private=may_be_private):
         faults["url"] = fault
     if len(given.description) > _DESCRIPTION_LIMIT or not given.description.isprintable():
-        faults["description"] = f"must be at most {_DESCRIPTION_LIMIT} visible characters"
+        faults["description"] = Sentence("must be at most {count} visible characters", count=_DESCRIPTION_LIMIT)
     if not given.events:
-        faults["events"] = "must be at least one"
+        faults["events"] = Sentence("must name at least one")
     queues = {row.id for row in tx.rows(select(tables.queue.c.id).where(tables.queue.c.id.in_(given.queue_ids)))}
     if queues != set(given.queue_ids):
-        faults["queue_ids"] = "there is no such queue"
+        faults["queue_ids"] = Sentence("there is no such queue")
     ids = tables.channel.c.id
     channels = {row.id for row in tx.rows(select(ids).where(ids.in_(given.channel_ids)))}
     if channels != set(given.channel_ids):
-        faults["channel_ids"] = "there is no such channel"
+        faults["channel_ids"] = Sentence("there is no such channel")
     if faults:
         raise InvalidInput("the webhook cannot be so", fields=faults)
 

@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from hub.channels.public_addresses import NotPublic, is_own_number, is_public
+from hub.domain.sentences import Sentence
 from hub.errors import Refused, Unavailable
 
 if TYPE_CHECKING:
@@ -59,16 +60,16 @@ def url_fault(url: str, *, may_be_private: bool) -> str | None:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
     except ValueError:
-        return "is no web address"
+        return Sentence("is no web address")
     if len(url) > _URL_LIMIT or not url.isascii() or not url.isprintable() or " " in url:
-        return "is no web address"
+        return Sentence("is no web address")
     if parts.scheme not in ("http", "https") or not host or port == 0:
-        return "must begin with https:// or http://, and name a host"
+        return Sentence("must begin with https:// or http://, and name a host")
     if parts.username is not None or parts.password is not None:
-        return "must not hold a name or a password"
+        return Sentence("must not hold a name or a password")
     name = host.rstrip(".")
     if not may_be_private and (is_own_number(host) or name == "localhost" or name.endswith(".localhost")):
-        return "is not a public address"
+        return Sentence("is not a public address")
     return None
 
 

@@ -32,6 +32,7 @@ from hub.agents import alerts
 from hub.agents.viewer import Viewer, find_granted
 from hub.domain.events import PlannedChanged
 from hub.domain.permissions import Permission
+from hub.domain.sentences import Sentence
 from hub.domain.states import PLANNED, ConversationStatus, PlannedState, check_move
 from hub.domain.values import ChannelKind, Direction, EntryKind, Happening, Role
 from hub.domain.views import ConversationView, DraftView, PlannedView
@@ -209,9 +210,11 @@ def plan(
 
 def _check_time(tx: Tx, send_at: datetime) -> None:
     if send_at <= tx.now:
-        raise InvalidInput("that time is over", fields={"send_at": "must lie ahead"})
+        raise InvalidInput("that time is over", fields={"send_at": Sentence("must be in the future")})
     if send_at > tx.now + LONGEST:
-        raise InvalidInput("that is too far ahead", fields={"send_at": f"at most {LONGEST.days} days ahead"})
+        raise InvalidInput(
+            "that is too far ahead", fields={"send_at": Sentence("at most {count} days ahead", count=LONGEST.days)}
+        )
 
 
 def _newest_entry(tx: Tx, conversation_id: int) -> int:
@@ -238,7 +241,7 @@ def change(
         if row.author_id != viewer.user_id:
             raise Forbidden("only its author changes what it says", code="not_yours")
         if not text and not row.attachment_ids and (row.mail or {}).get("kind") != "forward":
-            raise InvalidInput("nothing to send", fields={"text": "write something or attach a file"})
+            raise InvalidInput("nothing to send", fields={"text": Sentence("write something or attach a file")})
         values |= {"text": text, "segments": segments}
     _check_time(tx, values["send_at"])
     values |= {"after_entry_id": _newest_entry(tx, view.id), "is_held": False}

@@ -15,6 +15,7 @@ from sqlalchemy import Row, select
 from hub.agents.viewer import Viewer
 from hub.channels.channel import Channel, OutgoingFile, OutgoingMessage
 from hub.domain.mail import OutgoingMail
+from hub.domain.sentences import Sentence
 from hub.domain.values import AuthorKind, ChannelKind
 from hub.domain.views import Author, ConversationView, EntryView
 from hub.errors import InvalidInput
@@ -52,7 +53,10 @@ def load_target(tx: Tx, viewer: Viewer, conversation_id: int, message: Message) 
     files = uploads.load_unsent(tx, viewer.user_id, message.attachment_ids)
     if view.channel_kind is not ChannelKind.EMAIL:
         if message.mail is not None:
-            raise InvalidInput("this is no conversation by mail", fields={"mail": f"is not for {view.channel_kind}"})
+            raise InvalidInput(
+                "this is no conversation by mail",
+                fields={"mail": Sentence("is not for {channel}", channel=view.channel_kind.value)},
+            )
         return Target(view, files, None)
     outgoing = draft_mail(tx, view, message.mail or MailWish(), viewer.user_id, viewer.name)
     return Target(view, [*files, *_load_forwarded(tx, conversation_id, message.mail)], outgoing)
@@ -124,6 +128,6 @@ def _load_forwarded(tx: Tx, conversation_id: int, wish: MailWish | None) -> list
     )
     missing = set(wish.forwarded_attachment_ids) - {row.id for row in rows}
     if missing:
-        fault = f"{min(missing)} is not a file of this conversation"
+        fault = Sentence("{id} is not a file of this conversation", id=min(missing))
         raise InvalidInput("no such attachment", fields={"mail.forwarded_attachment_ids": fault})
     return list(rows)

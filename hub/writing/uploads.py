@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Row, select, union_all
 
+from hub.domain.sentences import Sentence
 from hub.domain.views import AttachmentView
 from hub.errors import InvalidInput
 from hub.store import tables
@@ -36,7 +37,9 @@ def check_unsent(tx: Tx, user_id: int, attachment_ids: Collection[int]) -> None:
     """Locks them. InvalidInput naming one that is not there, is somebody else's or was sent."""
     missing = set(attachment_ids) - {file.id for file in load_unsent(tx, user_id, attachment_ids, lock=True)}
     if missing:
-        raise InvalidInput("no such attachment", fields={"attachment_ids": f"{min(missing)} is not a file of yours"})
+        raise InvalidInput(
+            "no such attachment", fields={"attachment_ids": Sentence("{id} is not a file of yours", id=min(missing))}
+        )
 
 
 def load_views(tx: Tx, attachment_ids: Collection[int]) -> dict[int, AttachmentView]:

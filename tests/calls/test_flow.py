@@ -413,8 +413,8 @@ def test_a_number_is_read_as_people_write_it() -> None:
         ("main", {"main": {"kind": "dance"}}, "nodes.main.kind", "no such step"),
         ("main", {"main": {"kind": ["menu"]}}, "nodes.main.kind", "no such step"),
         ("main", {"main": {**END, "colour": "red"}}, "nodes.main.colour", "not a known field"),
-        ("main", {"main": {**END, "title": "x" * 61}}, "nodes.main.title", "more than 60"),
-        ("main", {"main": {**END, "said": said("x" * 1001)}}, "nodes.main.said.0.text", "more than 1000"),
+        ("main", {"main": {**END, "title": "x" * 61}}, "nodes.main.title", "at most 60"),
+        ("main", {"main": {**END, "said": said("x" * 1001)}}, "nodes.main.said.0.text", "at most 1000"),
         ("main", {"main": {**END, "said": said("  ")}}, "nodes.main.said.0.text", "is empty"),
         ("main", {"main": {**END, "said": said("x", language="Klingon!")}}, "nodes.main.said.0.language", "language"),
         ("main", {"main": {**END, "said": said(*"abcdefghijk")}}, "nodes.main.said", "more than 10"),
@@ -429,7 +429,7 @@ def test_a_fault_is_told_at_its_node(start: str, nodes: dict[str, Any], place: s
 
 def test_a_language_is_chosen_by_its_name() -> None:
     node = {"kind": "language", "said": said("1 or 2?"), "choices": [{"key": "1", "to": "end"}], "otherwise": "end"}
-    assert "is needed" in faults(main=node, end=END)["nodes.main.choices.0.language"]
+    assert "is required" in faults(main=node, end=END)["nodes.main.choices.0.language"]
 
 
 def test_all_faults_are_told_at_once() -> None:

@@ -107,7 +107,7 @@ def test_the_catalogue_stands_in_order(language: StaffLanguage) -> None:
 
 
 def unworded() -> Iterator[str]:
-    """Where a field's fault is a text of one language: `fields={…: "…"}` and `faults[…] = "…"`."""
+    """Where a field's fault is a text of one language: `fields={…: "…"}`, `faults[…] = "…"` and `self.fault(…, "…")`."""
     for path, tree in sources().items():
         if path.startswith(FOR_OPERATORS):
             continue
@@ -124,7 +124,7 @@ def unworded() -> Iterator[str]:
                 ):
                     values = [node.value]
             elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith(
-                ("faults.setdefault", "problems.setdefault")
+                ("faults.setdefault", "problems.setdefault", ".fault")
             ):
                 values = node.args[1:2]
             for value in values:

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 
 import type { FlowBody, FlowNode } from "./events";
 import {
-  addChoice, allWays, type AskNode, BEGINNING, branchOf, draftedFlow, drop, dropChoice, faultKey, faultsAt, insert, KINDS, link, looseFaults, move, moveChoice, newNode,
+  addChoice, allWays, type AskNode, BEGINNING, branchOf, draftedFlow, drop, dropChoice, faultsAt, insert, KINDS, link, looseFaults, move, moveChoice, newNode,
   openWays, outline, targetOf, usualFlow, waysOf,
 } from "./flow";
 
@@ -143,12 +143,5 @@ describe("a fault", () => {
 
   it("is told below where it is at no node that is shown", () => {
     expect(looseFaults(fields, SHOP)).toEqual(["no"]);
-  });
-
-  it("has a sentence of ours where we know it", () => {
-    expect(faultKey("leads nowhere: say how it goes on")).toBe("nowhere");
-    expect(faultKey("leads in a circle: a caller who presses nothing would go round for ever")).toBe("circle");
-    expect(faultKey("1 stands for two choices")).toBe("twice");
-    expect(faultKey("something new")).toBeNull();
   });
 });

@@ -260,24 +260,3 @@ export const looseFaults = (fields: Readonly<Record<string, string>>, body: Flow
     const id = /^body\.nodes\.([\w-]+)/.exec(name)?.[1];
     return name === "name" || name === "body.start" || (id !== undefined && body.nodes[id]) ? [] : [words];
   });
-
-/** What the hub says of a fault, in the reader's language where we know the sentence. */
-export const FAULT_WORDS: readonly [RegExp, string][] = [
-  [/^leads nowhere/, "nowhere"],
-  [/^leads in a circle/, "circle"],
-  [/which is not there$/, "not_there"],
-  [/^cannot be reached/, "unreached"],
-  [/^names no step/, "nowhere"],
-  [/^is empty: (say what each key|say which key)/, "no_words_for_keys"],
-  [/^is empty: give callers/, "no_choice"],
-  [/^is empty: write what/, "no_words"],
-  [/^is empty: say what callers/, "no_step"],
-  [/stands for two choices$/, "twice"],
-  [/^is not a key/, "no_key"],
-  [/^choose the queue|no such queue$/, "no_queue"],
-  [/^choose the business hours|no such business hours$/, "no_hours"],
-  [/no such sound$/, "no_sound"],
-  [/^is not a whole telephone number/, "no_number"],
-  [/^is needed: after how many/, "no_time"],
-];
-export const faultKey = (words: string): string | null => FAULT_WORDS.find(([pattern]) => pattern.test(words))?.[1] ?? null;

@@ -5,7 +5,7 @@ import { useI18n } from "vue-i18n";
 import { useCalendars } from "./calendarsLoaded";
 import { api } from "./client";
 import type { FlowBody, FlowNode, SoundView } from "./events";
-import { faultKey, faultsAt, insert, type NodeKind, newNode, outline, type Usual, type Way } from "./flow";
+import { faultsAt, insert, type NodeKind, newNode, outline, type Usual, type Way } from "./flow";
 import { useHub } from "./hub";
 
 export interface Option {
@@ -38,7 +38,6 @@ export interface FlowEditing {
   wayName: (way: Way) => string;
   /** In the reader's language, by the node's own names of fields. */
   faultsOf: (id: string) => Record<string, string>;
-  faultWords: (words: string | undefined) => string;
 }
 
 const KEY: InjectionKey<FlowEditing> = Symbol("flow");
@@ -108,17 +107,12 @@ export function provideFlowEditing(body: Ref<FlowBody>, fields: Readonly<Ref<Rea
     }
     return node ? t(`flow.way_${node.kind}_${way.field}`) : "…";
   }
-  function faultWords(words: string | undefined): string {
-    if (!words) return "";
-    const key = faultKey(words);
-    return key === null ? words : t(`flow.fault_${key}`);
-  }
-  const faultsOf = (id: string) => Object.fromEntries(Object.entries(faultsAt(fields.value, id)).map(([name, words]) => [name, faultWords(words)]));
+  const faultsOf = (id: string) => faultsAt(fields.value, id);
 
   const editing: FlowEditing = {
     body, shown, queues, calendars, sounds, usual, here: ref(null), opened, toggle, change, undo, canUndo: computed(() => past.value.length > 0),
     setNode: (id, node) => (body.value = { ...body.value, nodes: { ...body.value.nodes, [id]: node } }),
-    add, show, nameOf, kindName, languageName, wayName, faultsOf, faultWords,
+    add, show, nameOf, kindName, languageName, wayName, faultsOf,
   };
   provide(KEY, editing);
   return editing;

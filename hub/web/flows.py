@@ -27,6 +27,7 @@ from hub.calls.flow import (
 from hub.calls.flows import StoredFlow
 from hub.calls.flows_in_force import flows_naming, read_stored
 from hub.domain.permissions import Permission
+from hub.domain.sentences import Sentence
 from hub.errors import InvalidInput, NotFound
 from hub.media.sound_file import SoundFile, telephone_sound
 from hub.store.database import Tx
@@ -206,11 +207,11 @@ async def upload_sound(context: Context, name: str = "", language: str = "en") -
     limit = min(_SOUND_LIMIT_BYTES, hub.settings.upload_limit_bytes)
     file_name, _, content = await read_upload(context.request, limit)
     name = name.strip() or file_name.rpartition(".")[0] or file_name
-    faults = {}
+    faults: dict[str, str] = {}
     if len(name) > _SOUND_NAME_LENGTH:
-        faults["name"] = f"has more than {_SOUND_NAME_LENGTH} characters"
+        faults["name"] = Sentence("must have at most {count} characters", count=_SOUND_NAME_LENGTH)
     if not _LANGUAGE.fullmatch(language):
-        faults["language"] = "is not a language; one is written like en, hy or ka"
+        faults["language"] = Sentence("is not a language; one is written like en, hy or ka")
     if faults:
         raise InvalidInput("the sound cannot be kept so", fields=faults)
     sound = await asyncio.to_thread(_read, content)

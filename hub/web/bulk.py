@@ -14,7 +14,7 @@ from hub.domain.views import ConversationView
 from hub.errors import CallerError, InvalidInput
 from hub.routing import directing, dispatcher
 from hub.store.database import Tx
-from hub.web.api import Context, demand, endpoint
+from hub.web.api import Context, demand, endpoint, error_body
 from hub.web.schemas import BulkAct, BulkAnswer, BulkItem
 
 
@@ -73,7 +73,14 @@ async def act_on_many(context: Context, body: BulkAct) -> BulkAnswer:
         try:
             view = await context.hub.database.transaction(_act, context.viewer, conversation_id, body)
         except CallerError as error:
-            items.append(BulkItem(id=conversation_id, conversation=None, code=error.code, message=error.message))
+            items.append(
+                BulkItem(
+                    id=conversation_id,
+                    conversation=None,
+                    code=error.code,
+                    message=error_body(error, context.language)["message"],
+                )
+            )
         else:
             items.append(BulkItem(id=conversation_id, conversation=view))
     return BulkAnswer(items=items)

@@ -1,8 +1,6 @@
-/* A machine word of the hub's and the sentence that it has here. A test compares the words with the sources. */
+/* A machine word of the hub's and the sentence that it has here. tests/web/test_sentences.py looks for each word's. */
 
-/** What went wrong with a request, with a provider, with a message: the first catalogue that has a sentence for it. */
-const CATALOGUES = ["error", "health", "reason"];
-
+/** Of what went wrong with a request, with a provider, or with a message: the first catalogue's that has a sentence for it. */
 export function keyOfCode(code: string, has: (key: string) => boolean): string | null {
-  return CATALOGUES.map((catalogue) => `${catalogue}.${code}`).find((key) => has(key)) ?? null;
+  return [`error.${code}`, `health.${code}`, `reason.${code}`].find((key) => has(key)) ?? null;
 }

@@ -8,7 +8,7 @@ from __future__ import annotations
 import ast
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -132,6 +132,46 @@ def unworded() -> Iterator[str]:
                     yield f"{path}:{value.lineno}: {ast.unparse(value)[:100]}"
 
 
+def unworded_on_the_way() -> Iterator[str]:
+    """The same, of texts that have a name first: in a function that gives them on as `fields`, or answers with them."""
+    for path, tree in sources().items():
+        if path.startswith(FOR_OPERATORS):
+            continue
+        for function in ast.walk(tree):
+            if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+                for value in _told_of_fields(function):
+                    if any(_is_text(each) for each in _choices(value)):
+                        yield f"{path}:{value.lineno}: {ast.unparse(value)[:100]}"
+
+
+def _told_of_fields(function: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[ast.expr]:
+    told, words = {"faults", "problems"}, set[str]()
+    for node in ast.walk(function):
+        if isinstance(node, ast.keyword) and node.arg == "fields":
+            if isinstance(node.value, ast.Name):
+                told.add(node.value.id)
+            for value in _values(node.value):
+                words |= {each.id for each in _choices(value) if isinstance(each, ast.Name)}
+        elif isinstance(node, ast.Return) and re.search("fault|problem|missing", function.name):
+            yield from _values(node.value)
+    for node in ast.walk(function):
+        if not isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign) or node.value is None:
+            continue
+        target = node.targets[0] if isinstance(node, ast.Assign) else node.target
+        if isinstance(target, ast.Subscript) and isinstance(target.value, ast.Name) and target.value.id in told:
+            yield node.value
+        elif isinstance(target, ast.Name) and target.id in told:
+            yield from _values(node.value)
+        elif isinstance(target, ast.Name) and target.id in words:
+            yield node.value
+
+
+def _values(mapping: ast.expr | None) -> Iterable[ast.expr]:
+    if isinstance(mapping, ast.Dict):
+        return mapping.values
+    return [mapping.value] if isinstance(mapping, ast.DictComp) else []
+
+
 def _choices(value: ast.expr) -> Iterator[ast.expr]:
     if isinstance(value, ast.IfExp):
         yield from _choices(value.body)
@@ -153,7 +193,7 @@ def _is_text(value: ast.expr) -> bool:
 
 
 def test_what_is_wrong_with_a_field_is_always_a_sentence() -> None:
-    assert list(unworded()) == []
+    assert [*unworded(), *unworded_on_the_way()] == []
 
 
 # --- what the hub answers in a machine's word has a sentence on the screen

@@ -42,6 +42,7 @@ from hub.channels.channel import (
     WebhookRequest,
     clean_text,
 )
+from hub.domain.sentences import Sentence
 from hub.domain.states import Delivery
 from hub.domain.values import ContactKind
 from hub.errors import BadRequest, InvalidInput, Refused, Unavailable, Uncertain
@@ -232,7 +233,7 @@ class SmsChannel:
         accepted = self._accepted(sent, message)
         if accepted.state is Delivery.FAILED:
             raise Refused(
-                f"Twilio could not send it: {sent.status}.",
+                Sentence("Twilio could not send it: {words}.", words=str(sent.status)),
                 code=twilio.fault_reason(sent.error_code) or twilio.UNKNOWN,
                 provider_code=sent.error_code or sent.status,
             )

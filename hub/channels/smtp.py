@@ -46,6 +46,7 @@ from aiosmtplib import SMTPResponse
 from hub.channels.channel import RefusedRecipient, clean_text
 from hub.channels.oauth import TokenSource, encoded_xoauth2
 from hub.channels.tls import Security, is_loopback
+from hub.domain.sentences import Sentence
 from hub.errors import InvalidInput, ProviderError, Refused, Unavailable, Uncertain
 from hub.mail.compose import to_wire
 
@@ -261,7 +262,7 @@ def failure(reply: SMTPResponse, stage: Stage) -> ProviderError:
     enhanced = _ENHANCED.match(words)
     status = f"{enhanced[1]}.{enhanced[2]}" if enhanced else None
     reason = reason_of(status, words, code=reply.code, stage=stage)
-    message = f"The mail server said: {reply.code} {words}".strip()
+    message = Sentence("The mail server said: {words}", words=f"{reply.code} {words}".strip())
     provider_code = status or str(reply.code)
     # 503 is about the session ("bad sequence of commands"), and a new one will do better.
     is_final = 500 <= reply.code < 600 and reply.code != 503
@@ -670,14 +671,17 @@ class _Line:
             if re.fullmatch(r"[0-9]{1,18}", limit) and 0 < int(limit) < len(letter.content):
                 self.is_clean = True
                 raise Refused(
-                    f"The mail server takes at most {int(limit):,} bytes.", code="too_large", provider_code=limit
+                    Sentence("The mail server takes at most {count} bytes.", count=int(limit)),
+                    code="too_large",
+                    provider_code=limit,
                 )
             mail.append(f"SIZE={len(letter.content)}")
         if letter.is_utf8:
             if not offers("smtputf8"):
                 self.is_clean = True
                 raise Refused(
-                    "The mail server cannot send to an address with these letters (SMTPUTF8).", code="not_supported"
+                    Sentence("The mail server cannot send to an address with these letters (SMTPUTF8)."),
+                    code="not_supported",
                 )
             mail.append("SMTPUTF8")
             if offers("8bitmime"):

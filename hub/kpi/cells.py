@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
+from hub.domain.sentences import Sentence
+
 
 class Dim(StrEnum):
     """What a cell is about. ALL is everything together, with the id "0"; ids are texts, since a channel's is one."""
@@ -28,6 +30,16 @@ class Dim(StrEnum):
 
 
 EVERYTHING = "0"
+
+# How they are named where something is told of them.
+DIM_WORDS = {
+    Dim.ALL: Sentence("everything"),
+    Dim.AGENT: Sentence("agent"),
+    Dim.TEAM: Sentence("team"),
+    Dim.QUEUE: Sentence("queue"),
+    Dim.CHANNEL: Sentence("channel"),
+    Dim.TOPIC: Sentence("topic"),
+}
 
 # Waits are counted between these bounds, in seconds, so a service level may ask for any of them, for the past too.
 LADDER_S = (5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 240, 300, 600, 900, 1800, 3600, 7200, 14400, 28800, 86400)

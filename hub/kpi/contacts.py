@@ -26,6 +26,7 @@ from hub.domain.events import (
     SegmentEnded,
     SurveyAnswered,
 )
+from hub.domain.sentences import Sentence
 from hub.errors import InvalidInput
 from hub.kpi.belonging import load_kinds, load_placing
 from hub.kpi.cells import Cell, Dim
@@ -112,13 +113,18 @@ def load_contacts(tx: Tx, query: ContactsQuery, now: datetime) -> Contacts:
 def _check(query: ContactsQuery) -> Measure:
     measure = MEASURES.get(query.measure)
     if measure is not None and not measure.has_contacts:
-        raise InvalidInput("There is no list.", fields={"measure": f"{measure.id} is time, not a number of cases"})
+        raise InvalidInput(
+            "There is no list.",
+            fields={"measure": Sentence("{measure} is time, not a number of cases", measure=measure.id)},
+        )
     if not 1 <= query.limit <= PAGE_LIMIT:
-        raise InvalidInput("There is no such page.", fields={"limit": f"must be 1 to {PAGE_LIMIT}"})
+        raise InvalidInput(
+            "There is no such page.", fields={"limit": Sentence("must be {least} to {most}", least=1, most=PAGE_LIMIT)}
+        )
     if query.by is not Dim.ALL and query.dim_id is None:
-        raise InvalidInput("Whose contacts?", fields={"id": "say which"})
+        raise InvalidInput("Whose contacts?", fields={"id": Sentence("say which")})
     if (query.start is None) != (query.end is None):
-        raise InvalidInput("There is no such interval.", fields={"start": "goes with its end"})
+        raise InvalidInput("There is no such interval.", fields={"start": Sentence("goes with its end")})
     ids = () if query.dim_id is None else (query.dim_id,)
     asked = Query((query.measure,), query.since, query.until, by=query.by, ids=ids, filters=query.filters)
     check_query(replace(asked, params=query.params))
@@ -149,7 +155,9 @@ def _read(cursor: str, kinds: Sequence[type[Any]]) -> _Place:
             raise ValueError("a key of another table")
         return _Place(_EPOCH + at * _MICROSECOND, source, tuple(key))
     except (ValueError, IndexError, OverflowError) as error:
-        raise InvalidInput("There is no such page.", fields={"cursor": "is not one that was told"}) from error
+        raise InvalidInput(
+            "There is no such page.", fields={"cursor": Sentence("is not a cursor that this list gave")}
+        ) from error
 
 
 class _Page:

@@ -17,12 +17,14 @@ from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
+from hub.domain.sentences import Sentence
+
 INTERVAL_S = 900
 INTERVAL = timedelta(seconds=INTERVAL_S)
 
 # Nothing was counted before computers did; and a day must have one after it, in every zone.
 _FIRST_DAY, _LAST_DAY = date(1970, 1, 2), date(2999, 12, 31)
-DAYS_TOLD = f"must be from {_FIRST_DAY} to {_LAST_DAY}"
+DAYS_TOLD = Sentence("must be from {first} to {last}", first=str(_FIRST_DAY), last=str(_LAST_DAY))
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)

@@ -11,6 +11,7 @@ from sqlalchemy import select, update
 from hub.agents import audit
 from hub.agents.viewer import Viewer
 from hub.domain.events import STAFF, FigureDefaultsChanged
+from hub.domain.sentences import Sentence
 from hub.domain.views import FigureDefaultsView
 from hub.errors import Conflict, InvalidInput, NotFound
 from hub.kpi.measures import DEFAULTS, SERVICE_LEVEL, SERVICE_LEVELS, Params
@@ -51,7 +52,7 @@ def set_defaults(
     faults = replace(DEFAULTS, threshold_s=threshold_s, short_s=short_s).faults()
     known = [measure.id for measure in SERVICE_LEVELS]
     if service_level not in known:
-        faults["service_level"] = f"must be one of {', '.join(known)}"
+        faults["service_level"] = Sentence("must be one of {known}", known=", ".join(known))
     if faults:
         raise InvalidInput("the figures cannot be counted so", fields=faults)
     before = load_defaults(tx)

@@ -24,9 +24,10 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Table, func, select
 
 from hub.domain.events import AgentSpellEnded
+from hub.domain.sentences import Sentence
 from hub.errors import InvalidInput, ReportTooLarge
 from hub.kpi.belonging import load_kinds, load_placing
-from hub.kpi.cells import EVERYTHING, NOTHING, Cell, Dim
+from hub.kpi.cells import DIM_WORDS, EVERYTHING, NOTHING, Cell, Dim
 from hub.kpi.days import (
     DAYS_TOLD,
     Grain,
@@ -200,28 +201,29 @@ def check_query(query: Query) -> None:
     faults = dict(query.params.faults())
     unknown = [name for name in query.measures if name not in MEASURES]
     if not query.measures:
-        faults["measures"] = "name at least one measure"
+        faults["measures"] = Sentence("name at least one measure")
     elif unknown:
-        faults["measures"] = f"no such measure: {', '.join(unknown)}"
+        faults["measures"] = Sentence("no such measure: {names}", names=", ".join(unknown))
     if query.since > query.until:
-        faults["since"] = "must not be after the last day"
+        faults["since"] = Sentence("must not be after the last day")
     elif not is_told_of(query.since) or not is_told_of(query.until):
         faults["until" if is_told_of(query.since) else "since"] = DAYS_TOLD
     elif (query.until - query.since).days >= DAY_LIMIT:
-        faults["until"] = f"must be within {DAY_LIMIT} days of the first"
+        faults["until"] = Sentence("must be within {count} days of the first", count=DAY_LIMIT)
     elif query.grain is Grain.INTERVAL and (query.until - query.since).days >= INTERVAL_DAY_LIMIT:
-        faults["grain"] = f"intervals are told of at most {INTERVAL_DAY_LIMIT} days"
+        faults["grain"] = Sentence("intervals are told of at most {count} days", count=INTERVAL_DAY_LIMIT)
     if query.before is not None and not (is_told_of(query.before) and query.before < query.since):
-        faults["before"] = "must be before the first day"
+        faults["before"] = Sentence("must be before the first day")
     wanted = {query.by, *query.filters.dims()}
     for name in query.measures:
-        if name in MEASURES and (beyond := sorted(dim.value for dim in wanted - set(MEASURES[name].by))):
-            faults.setdefault("measures", f"{name} is not told by {', '.join(beyond)}")
+        if name in MEASURES and (beyond := sorted(wanted - set(MEASURES[name].by))):
+            dims = Sentence.joined(", ", [DIM_WORDS[dim] for dim in beyond])
+            faults.setdefault("measures", Sentence("{measure} is not told by {dims}", measure=name, dims=dims))
     for dim, ids in (*query.filters.by_dim(), (query.by, query.ids)):
         if dim is not Dim.CHANNEL and not all(
             one.isascii() and one.isdecimal() and len(one) < ID_DIGITS for one in ids
         ):
-            faults[f"{dim.value}s" if dim is not query.by else "ids"] = "must be whole numbers"
+            faults[f"{dim.value}s" if dim is not query.by else "ids"] = Sentence("must be whole numbers")
     if faults:
         raise InvalidInput("The report cannot be asked like this.", fields=faults)
 
@@ -361,7 +363,7 @@ def _check_size(tx: Tx, by: Dim, ids: Collection[str] | None, span: Span, cells_
 def _too_many_rows() -> ReportTooLarge:
     return ReportTooLarge(
         f"This report has more than {ROW_LIMIT:,} rows. Ask for fewer days or a coarser grain.",
-        fields={"grain": "ask for a coarser one, or for fewer days"},
+        fields={"grain": Sentence("ask for a coarser one, or for fewer days")},
     )
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
+from hub.domain.sentences import Sentence
 from hub.kpi.measures import Better
 
 
@@ -40,7 +41,8 @@ class Limit:
             return {}
         if self.is_above is (self.better is Better.LOWER):
             return {}
-        return {"clear_at": f"must not be {'above' if not self.is_above else 'below'} the limit"}
+        below, above = Sentence("must not be below the limit"), Sentence("must not be above the limit")
+        return {"clear_at": below if self.is_above else above}
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,9 +29,11 @@ from sqlalchemy import Row, delete, func, select, update
 from hub.agents import alerts, audit
 from hub.agents.viewer import Viewer
 from hub.domain.events import SUPERVISORS, KpiAlertChanged
+from hub.domain.sentences import Sentence
 from hub.domain.values import Role
 from hub.domain.views import KpiAlertView
 from hub.errors import Conflict, InvalidInput, NotFound
+from hub.kpi.cells import DIM_WORDS, Dim
 from hub.kpi.limit_state import Limit, Standing, next_standing
 from hub.kpi.live_figures import Watched, better_of, is_told, load_values
 from hub.kpi.moments import MOMENTS
@@ -170,25 +172,30 @@ def _lock(tx: Tx, rule_id: int) -> Row[Any]:
 def _check(tx: Tx, given: Rule, *, has_secret: bool, may_be_private: bool) -> None:
     faults = scope_faults(tx, given.scope, given.scope_id)
     if not given.name.strip().isprintable() or not 0 < len(given.name.strip()) <= 80:
-        faults["name"] = "must be 1 to 80 visible characters"
+        faults["name"] = Sentence("must have {least} to {most} visible characters", least=1, most=80)
     if not is_told(given.measure, given.scope):
         exists = any(is_told(given.measure, scope) for scope in ("all", "queue", "team", "agent"))
-        faults["measure"] = f"is not told by {given.scope}" if exists else "there is no such figure"
+        not_by = Sentence("is not told by {dim}", dim=DIM_WORDS[Dim(given.scope)])
+        faults["measure"] = not_by if exists else Sentence("there is no such figure")
     else:
         faults |= Limit(given.raise_at, given.clear_at, given.for_s, better_of(given.measure)).faults()
     if not 0 <= given.for_s <= _LONGEST_S:
-        faults["for_s"] = f"must be between 0 and {_LONGEST_S}"
+        faults["for_s"] = Sentence("must be {least} to {most}", least=0, most=_LONGEST_S)
     if len(given.emails) > EMAIL_LIMIT:
-        faults["emails"] = f"must be at most {EMAIL_LIMIT}"
+        faults["emails"] = Sentence("must be at most {count}", count=EMAIL_LIMIT)
     elif wrong := [address for address in given.emails if not _EMAIL.fullmatch(address)]:
-        faults["emails"] = f"no e-mail address: {', '.join(address[:80] for address in wrong)}"
+        faults["emails"] = Sentence(
+            "no e-mail address: {addresses}", addresses=", ".join(address[:80] for address in wrong)
+        )
     if given.webhook_url is not None:
         if fault := url_fault(given.webhook_url, may_be_private=may_be_private):
             faults["webhook_url"] = fault
         if given.webhook_secret is None and not has_secret:
-            faults["webhook_secret"] = "is needed: whoever gets the message knows by it that it is ours"  # noqa: S105
+            faults["webhook_secret"] = Sentence("is needed: whoever gets the message knows by it that it is ours")
     if given.webhook_secret is not None and len(given.webhook_secret) not in _SECRET_LENGTH:
-        faults["webhook_secret"] = f"must have {_SECRET_LENGTH.start} to {_SECRET_LENGTH.stop - 1} characters"
+        faults["webhook_secret"] = Sentence(
+            "must have {least} to {most} characters", least=_SECRET_LENGTH.start, most=_SECRET_LENGTH.stop - 1
+        )
     if faults:
         raise InvalidInput("the limit cannot be so", fields=faults)
 

@@ -30,6 +30,7 @@ from hub.domain.events import (
     SurveyAnswered,
     SurveySent,
 )
+from hub.domain.sentences import Sentence
 from hub.kpi.cells import (
     ABANDONED,
     ANSWERED,
@@ -106,12 +107,12 @@ class Params:
 
     def faults(self) -> dict[str, str]:
         """What cannot be asked, by name."""
-        found = {}
+        found: dict[str, str] = {}
         for name in ("threshold_s", "short_s"):
             if getattr(self, name) not in LADDER_S:
-                found[name] = f"must be one of {', '.join(map(str, LADDER_S))}"
+                found[name] = Sentence("must be one of {known}", known=", ".join(map(str, LADDER_S)))
         if self.days not in REPEAT_DAYS:
-            found["days"] = f"must be one of {', '.join(map(str, REPEAT_DAYS))}"
+            found["days"] = Sentence("must be one of {known}", known=", ".join(map(str, REPEAT_DAYS)))
         return found
 
 

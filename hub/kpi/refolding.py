@@ -13,6 +13,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from hub.domain.events import SegmentEnded
+from hub.domain.sentences import Sentence
 from hub.errors import ReportTooLarge
 from hub.kpi.cells import Cell, Dim
 from hub.kpi.fact_rows import KINDS, Kept, dims_of, load_between
@@ -62,7 +63,7 @@ def load_facts(tx: Tx, sources: Iterable[str], wanted: Wanted, limit: int) -> li
         if len(found) > limit:
             raise ReportTooLarge(
                 f"This takes more than {limit:,} facts to compute. Ask for fewer days, or without a filter.",
-                fields={"since": "ask for fewer days", "filters": "or for one thing at a time"},
+                fields={"since": Sentence("ask for fewer days"), "filters": Sentence("or for one thing at a time")},
             )
     return found
 

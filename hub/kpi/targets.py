@@ -14,10 +14,11 @@ from sqlalchemy import Row, Table, delete, or_, select, update
 from hub.agents import audit
 from hub.agents.viewer import Viewer
 from hub.domain.events import STAFF, SUPERVISORS, TargetChanged, TargetRemoved, queue_topic, user_topic
+from hub.domain.sentences import Sentence
 from hub.domain.values import Role
 from hub.domain.views import TargetView
 from hub.errors import Conflict, InvalidInput, NotFound
-from hub.kpi.cells import Dim
+from hub.kpi.cells import DIM_WORDS, Dim
 from hub.kpi.measures import MEASURES, Better
 from hub.store import tables
 from hub.store.database import Tx
@@ -130,29 +131,40 @@ def check_target(tx: Tx, given: Target) -> None:
     faults = scope_faults(tx, given.scope, given.scope_id)
     measure = MEASURES.get(given.measure)
     if measure is None:
-        faults["measure"] = "there is no such measure"
+        faults["measure"] = Sentence("there is no such measure")
     elif measure.better is None:
-        faults["measure"] = "is neither better nor worse when it is higher"
+        faults["measure"] = Sentence("is neither better nor worse when it is higher")
     elif Dim(given.scope) not in measure.by:
-        faults["measure"] = f"is not told by {given.scope}"
+        faults["measure"] = Sentence("is not told by {dim}", dim=DIM_WORDS[Dim(given.scope)])
     elif given.warning is not None and given.warning != given.target:
         is_above = given.warning > given.target
         if is_above is (measure.better is Better.HIGHER):
-            faults["warning"] = f"must be {'below' if is_above else 'above'} the target"
+            below, above = Sentence("must be below the target"), Sentence("must be above the target")
+            faults["warning"] = below if is_above else above
     if faults:
         raise InvalidInput("the target cannot be so", fields=faults)
 
 
 _WHERE: dict[Scope, Table] = {"queue": tables.queue, "team": tables.team, "agent": tables.user_account}
+_WHICH: dict[Scope, str] = {
+    "queue": Sentence("say which queue"),
+    "team": Sentence("say which team"),
+    "agent": Sentence("say which agent"),
+}
+_NONE_SUCH: dict[Scope, str] = {
+    "queue": Sentence("there is no such queue"),
+    "team": Sentence("there is no such team"),
+    "agent": Sentence("there is no such agent"),
+}
 
 
 def scope_faults(tx: Tx, scope: Scope, scope_id: int | None) -> dict[str, str]:
     """What is wrong with whose figure is meant, naming `scope_id`. What is there cannot be removed until the commit."""
     if scope == "all":
-        return {} if scope_id is None else {"scope_id": "must be empty for all"}
+        return {} if scope_id is None else {"scope_id": Sentence("must be empty for all")}
     table = _WHERE[scope]
     if scope_id is None:
-        return {"scope_id": f"say which {scope}"}
+        return {"scope_id": _WHICH[scope]}
     found = select(table.c.id).where(table.c.id == scope_id).with_for_update(key_share=True, read=True)
     if scope == "team":
         found = found.where(table.c.removed_at.is_(None))
@@ -160,7 +172,7 @@ def scope_faults(tx: Tx, scope: Scope, scope_id: int | None) -> dict[str, str]:
         found = found.where(table.c.active)
     # An id is a number of 64 bits.
     is_there = 0 < scope_id < 2**63 and tx.first(found) is not None
-    return {} if is_there else {"scope_id": f"there is no such {scope}"}
+    return {} if is_there else {"scope_id": _NONE_SUCH[scope]}
 
 
 def _values(given: Target) -> dict[str, Any]:
@@ -198,7 +210,9 @@ def _audience(tx: Tx, target: TargetView | Row[Any]) -> set[str]:
 
 def _taken() -> Conflict:
     return Conflict(
-        "there is a target for this figure", code="target_taken", fields={"measure": "has a target for this already"}
+        "there is a target for this figure",
+        code="target_taken",
+        fields={"measure": Sentence("has a target for this already")},
     )
 
 

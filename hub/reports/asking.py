@@ -8,7 +8,7 @@ knows has no figures, and zeros for it would be false.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -19,6 +19,7 @@ from sqlalchemy import select
 
 from hub.agents.viewer import Viewer
 from hub.domain.permissions import Permission
+from hub.domain.sentences import Sentence
 from hub.errors import Forbidden, InvalidInput, ReportTooLarge
 from hub.kpi.cells import Dim
 from hub.kpi.days import Grain
@@ -78,18 +79,18 @@ def split(words: str) -> tuple[str, ...]:
 
 def make_query(asked: Asked, since: date, until: date) -> Query:
     """InvalidInput names each fault by the API's words."""
-    faults = {}
+    faults: dict[str, str] = {}
     if len(asked.measures) > MEASURES_LIMIT:
-        faults["measures"] = f"ask for at most {MEASURES_LIMIT} at once"
+        faults["measures"] = Sentence("ask for at most {count} at once", count=MEASURES_LIMIT)
     if len(asked.ids) > IDS_LIMIT:
-        faults["ids"] = f"name at most {IDS_LIMIT} at once"
+        faults["ids"] = Sentence("name at most {count} at once", count=IDS_LIMIT)
     if asked.before is not None and not asked.compare:
-        faults["before"] = "goes with `compare`"
+        faults["before"] = Sentence("goes with `compare`")
     if asked.ids and asked.by == "none":
-        faults["ids"] = "go with `by`: say whose ids they are"
+        faults["ids"] = Sentence("go with `by`: say whose ids they are")
     if any(len(one) > _ID_LENGTH for one in asked.ids):
-        faults["ids"] = "are too long"
-    faults |= {dim: "is too long" for dim, one in asked.filters.items() if len(one) > _ID_LENGTH}
+        faults["ids"] = Sentence("are too long")
+    faults |= {dim: Sentence("is too long") for dim, one in asked.filters.items() if len(one) > _ID_LENGTH}
     if faults:
         raise InvalidInput("The report cannot be asked like this.", fields=faults)
 
@@ -164,7 +165,7 @@ def read_agents(words: str) -> tuple[int, ...]:
     """Ids with commas between, as numbers. InvalidInput names the field."""
     ids = split(words)
     if not all(one.isascii() and one.isdecimal() and len(one) < ID_DIGITS for one in ids):
-        raise InvalidInput("agents: must be whole numbers", fields={"agents": "must be whole numbers"})
+        raise InvalidInput("agents: must be whole numbers", fields={"agents": Sentence("must be whole numbers")})
     return tuple(int(one) for one in ids)
 
 
@@ -176,9 +177,9 @@ def check_exists(tx: Tx, query: Query) -> None:
     faults = {}
     for dim, ids in query.filters.by_dim():
         if missing := _missing(tx, dim, ids):
-            faults[dim.value] = f"there is no {dim.value} {', '.join(missing)}"
+            faults[dim.value] = _none_such(dim, missing)
     if query.by is not Dim.ALL and (missing := _missing(tx, query.by, query.ids)):
-        faults["ids"] = f"there is no {query.by.value} {', '.join(missing[:10])}"
+        faults["ids"] = _none_such(query.by, missing)
     if faults:
         words = "; ".join(f"{name}: {fault}" for name, fault in faults.items())
         raise InvalidInput(words, fields=faults)
@@ -187,7 +188,7 @@ def check_exists(tx: Tx, query: Query) -> None:
 def check_agents_exist(tx: Tx, agent_ids: Collection[int]) -> None:
     """InvalidInput names those who are not there."""
     if missing := _missing(tx, Dim.AGENT, tuple(str(one) for one in agent_ids)):
-        raise InvalidInput("Who is that?", fields={"agents": f"there is no agent {', '.join(missing[:10])}"})
+        raise InvalidInput("Who is that?", fields={"agents": _none_such(Dim.AGENT, missing)})
 
 
 def read_queue(tx: Tx, word: str | None) -> int | None:
@@ -195,10 +196,25 @@ def read_queue(tx: Tx, word: str | None) -> int | None:
     if word is None:
         return None
     if not (word.isascii() and word.isdecimal() and len(word) < ID_DIGITS):
-        raise InvalidInput("queue: must be a whole number", fields={"queue": "must be a whole number"})
+        raise InvalidInput("queue: must be a whole number", fields={"queue": Sentence("must be a whole number")})
     if _missing(tx, Dim.QUEUE, (word,)):
-        raise InvalidInput("Which queue is that?", fields={"queue": f"there is no queue {word}"})
+        raise InvalidInput("Which queue is that?", fields={"queue": _none_such(Dim.QUEUE, [word])})
     return int(word)
+
+
+def _none_such(dim: Dim, missing: Sequence[str]) -> str:
+    ids = ", ".join(missing[:10])
+    match dim:
+        case Dim.AGENT:
+            return Sentence("there is no agent {ids}", ids=ids)
+        case Dim.TEAM:
+            return Sentence("there is no team {ids}", ids=ids)
+        case Dim.QUEUE:
+            return Sentence("there is no queue {ids}", ids=ids)
+        case Dim.CHANNEL:
+            return Sentence("there is no channel {ids}", ids=ids)
+        case _:
+            return Sentence("there is no topic {ids}", ids=ids)
 
 
 _WHERE = {

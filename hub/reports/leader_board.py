@@ -19,6 +19,7 @@ from sqlalchemy import or_, select
 from hub.agents.viewer import Viewer
 from hub.domain.events import SurveyAnswered
 from hub.domain.permissions import Permission
+from hub.domain.sentences import Sentence
 from hub.errors import Conflict, Forbidden, InvalidInput
 from hub.kpi.belonging import load_zone
 from hub.kpi.cells import Dim
@@ -76,7 +77,9 @@ def load_board(
     own = _current_teams(tx, viewer.user_id)
     may_open = sorted(teams) if viewer.may(Permission.READ_REPORTS) else sorted(own & set(teams))
     if team_id is not None and team_id not in teams:
-        raise InvalidInput(f"team: there is no team {team_id}", fields={"team": f"there is no team {team_id}"})
+        raise InvalidInput(
+            f"team: there is no team {team_id}", fields={"team": Sentence("there is no team {ids}", ids=team_id)}
+        )
     if team_id is not None and team_id not in may_open:
         raise Forbidden("agents open the boards of their own teams only")
     if team_id is None and not viewer.may(Permission.READ_REPORTS):

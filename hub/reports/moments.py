@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
+from hub.domain.sentences import Sentence
 from hub.errors import InvalidInput
 from hub.kpi.belonging import load_zone
 from hub.kpi.cells import Dim
@@ -72,26 +73,26 @@ class MomentQuery:
 
 def check_query(query: MomentQuery) -> None:
     """InvalidInput names each fault in the words of the query's fields."""
-    faults = {}
+    faults: dict[str, str] = {}
     unknown = [name for name in query.measures if name not in MOMENTS]
     dim = Dim.ALL if query.queue_id is None else Dim.QUEUE
     if not query.measures:
-        faults["measures"] = "name at least one measure"
+        faults["measures"] = Sentence("name at least one measure")
     elif unknown:
-        faults["measures"] = f"no such figure of a moment: {', '.join(unknown)}"
+        faults["measures"] = Sentence("no such figure of a moment: {names}", names=", ".join(unknown))
     elif beyond := [name for name in query.measures if dim not in MOMENTS[name].by]:
-        faults["measures"] = f"only told of one queue: {', '.join(beyond)}"
+        faults["measures"] = Sentence("only told of one queue: {names}", names=", ".join(beyond))
     days = (query.until - query.since).days
     if days < 0:
-        faults["since"] = "must not be after the last day"
+        faults["since"] = Sentence("must not be after the last day")
     elif not is_told_of(query.since) or not is_told_of(query.until):
         faults["until" if is_told_of(query.since) else "since"] = DAYS_TOLD
     elif days >= DAY_LIMIT:
-        faults["until"] = f"must be within {DAY_LIMIT} days of the first"
+        faults["until"] = Sentence("must be within {count} days of the first", count=DAY_LIMIT)
     elif query.grain is Grain.INTERVAL and days >= INTERVAL_DAY_LIMIT:
-        faults["grain"] = f"intervals are told of at most {INTERVAL_DAY_LIMIT} days"
+        faults["grain"] = Sentence("intervals are told of at most {count} days", count=INTERVAL_DAY_LIMIT)
     if query.grain not in _GRAINS:
-        faults["grain"] = f"must be one of {', '.join(_GRAINS)}"
+        faults["grain"] = Sentence("must be one of {known}", known=", ".join(_GRAINS))
     if faults:
         raise InvalidInput("The report cannot be asked like this.", fields=faults)
 

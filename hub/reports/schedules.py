@@ -18,6 +18,7 @@ from sqlalchemy import Row, delete, func, select, update
 
 from hub.agents import audit
 from hub.agents.viewer import Viewer
+from hub.domain.sentences import Sentence
 from hub.errors import Conflict, InvalidInput, NotFound
 from hub.kpi.belonging import load_zone
 from hub.kpi.figures import Query
@@ -303,21 +304,21 @@ def _values(tx: Tx, draft: Draft) -> dict[str, Any]:
 
 
 def _check(tx: Tx, viewer: Viewer, draft: Draft) -> None:
-    faults = {}
+    faults: dict[str, str] = {}
     if draft.every == Every.WEEK.value and draft.weekday is None:
-        faults["weekday"] = "say on which day of the week"
+        faults["weekday"] = Sentence("say on which day of the week")
     if draft.every == Every.MONTH.value and draft.day is None:
-        faults["day"] = "say on which day of the month"
+        faults["day"] = Sentence("say on which day of the month")
     if draft.time_zone is not None and draft.time_zone not in available_timezones():
-        faults["time_zone"] = "there is no such time zone"
+        faults["time_zone"] = Sentence("there is no such time zone")
     for number, address in enumerate(draft.addresses):
         if normal_address(address) is None:
-            faults[f"addresses.{number}"] = "is not an e-mail address"
+            faults[f"addresses.{number}"] = Sentence("is not an e-mail address")
     staff = set(tx.execute(select(_u.id).where(_u.id.in_(draft.recipient_ids), _u.active)).scalars())
     if missing := [str(one) for one in draft.recipient_ids if one not in staff]:
-        faults["recipient_ids"] = f"there is no active colleague {', '.join(missing[:10])}"
+        faults["recipient_ids"] = Sentence("there is no active colleague {ids}", ids=", ".join(missing[:10]))
     elif not draft.recipient_ids and not draft.addresses:
-        faults["recipient_ids"] = "say who should get it"
+        faults["recipient_ids"] = Sentence("say who should get it")
     try:
         query = load_query(tx, draft, tx.now)
         asking.check_may_see(viewer, query)

@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select
 
 from hub.domain.events import AgentSpellEnded
+from hub.domain.sentences import Sentence
 from hub.domain.states import AgentState
 from hub.errors import InvalidInput, ReportTooLarge
 from hub.kpi.belonging import load_placing
@@ -130,17 +131,17 @@ def _day_of(on: date, pieces: Sequence[_Piece], zone: ZoneInfo) -> LocalDay:
 
 
 def _check(agent_ids: Sequence[int], since: date, until: date) -> None:
-    faults = {}
+    faults: dict[str, str] = {}
     if not agent_ids:
-        faults["agents"] = "name at least one agent"
+        faults["agents"] = Sentence("name at least one agent")
     elif len(agent_ids) > AGENT_LIMIT:
-        faults["agents"] = f"name at most {AGENT_LIMIT} at once"
+        faults["agents"] = Sentence("name at most {count} at once", count=AGENT_LIMIT)
     if since > until:
-        faults["since"] = "must not be after the last day"
+        faults["since"] = Sentence("must not be after the last day")
     elif not is_told_of(since) or not is_told_of(until):
         faults["until" if is_told_of(since) else "since"] = DAYS_TOLD
     elif (until - since).days >= DAY_LIMIT:
-        faults["until"] = f"time-lines are told of at most {DAY_LIMIT} days"
+        faults["until"] = Sentence("time-lines are told of at most {count} days", count=DAY_LIMIT)
     if faults:
         raise InvalidInput("The time-lines cannot be asked like this.", fields=faults)
 
@@ -155,7 +156,7 @@ def _load_facts(
     if len(kept) > SPELL_LIMIT:
         raise ReportTooLarge(
             f"These are more than {SPELL_LIMIT:,} stretches of time. Ask for fewer agents or days.",
-            fields={"agents": "name fewer, or ask for fewer days"},
+            fields={"agents": Sentence("name fewer, or ask for fewer days")},
         )
     for one in kept:
         if isinstance(one.fact, AgentSpellEnded):

@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import func, select
 
+from hub.domain.sentences import Sentence
 from hub.errors import InvalidInput
 from hub.kpi.belonging import load_kinds, load_placing
 from hub.kpi.cells import EVERYTHING, Cell, Dim
@@ -95,7 +96,9 @@ def _check(measure_id: str, since: date, until: date, filters: Filters, params: 
     check_query(Query((measure_id,), since, until, filters=filters, params=params))
     measure = MEASURES[measure_id]
     if measure.unit is not Unit.COUNT:
-        raise InvalidInput("There is no such pattern.", fields={"measures": f"{measure_id} is no count"})
+        raise InvalidInput(
+            "There is no such pattern.", fields={"measures": Sentence("{measure} is no count", measure=measure_id)}
+        )
     return measure
 
 

@@ -7,6 +7,7 @@ from typing import Literal
 
 from hub.agents.viewer import Viewer
 from hub.domain.permissions import Permission
+from hub.domain.sentences import Sentence
 from hub.domain.values import ContactKind
 from hub.domain.views import ActivityView
 from hub.errors import InvalidInput, NotFound
@@ -86,7 +87,7 @@ async def tell_activity_by_address(context: Context, body: NewActivity) -> Activ
     """The same for a system that knows its customers by `phone` or `email`. 404 `no_such_customer` where nobody has that
     address here."""
     if (body.phone is None) == (body.email is None):
-        raise InvalidInput("name the customer", fields={"phone": "give exactly one of phone and email"})
+        raise InvalidInput("name the customer", fields={"phone": Sentence("give exactly one of phone and email")})
     _check_pace(context)
     return await context.hub.database.transaction(_tell_by_address, context.viewer, body, _told(body))
 

@@ -193,6 +193,17 @@ class Context:
             raise Unauthenticated("nobody is signed in")
         return self.found_viewer
 
+    @property
+    def language(self) -> StaffLanguage:
+        """What to say in words is said in it: the one that is asked for."""
+        return accepted_language(self.request.headers.get("accept-language", ""))
+
+    def worded(self, faults: Mapping[str, str]) -> dict[str, str]:
+        """Faults that an answer tells, and not an error, in that language."""
+        self.answer_headers["Content-Language"] = self.language
+        self.answer_headers["Vary"] = "Accept-Language"
+        return {name: in_language(fault, self.language) for name, fault in faults.items()}
+
 
 async def access_viewer(hub: HubLike, connection: HTTPConnection, *, is_use: bool = True) -> Viewer | None:
     """Who is behind a request or a websocket: an API key if it carries one, else its session cookie; None for

@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
 from hub.agents.viewer import Viewer
+from hub.domain.sentences import Sentence
 from hub.domain.states import AttachmentState
 from hub.domain.views import AttachmentView
 from hub.errors import BadRequest, InvalidInput, NotFound, TooLarge
@@ -44,7 +45,7 @@ async def read_upload(request: Request, limit_bytes: int) -> tuple[str, str, byt
         async with request.form(max_files=1, max_fields=4, max_part_size=64 * 1024) as form:
             file = form.get("file")
             if file is None or isinstance(file, str):
-                raise InvalidInput("no file", fields={"file": "is required"})
+                raise InvalidInput("no file", fields={"file": Sentence("is required")})
             content = await file.read(limit_bytes + 1)
             name, media_type = file.filename or "file", file.content_type or "application/octet-stream"
     except MultiPartException:
@@ -52,7 +53,7 @@ async def read_upload(request: Request, limit_bytes: int) -> tuple[str, str, byt
     if len(content) > limit_bytes:
         raise TooLarge(f"the file is larger than {limit_bytes} bytes")
     if not content:
-        raise InvalidInput("empty file", fields={"file": "is empty"})
+        raise InvalidInput("empty file", fields={"file": Sentence("is empty")})
     media_type = media_type.partition(";")[0].strip().lower()
     if not re.fullmatch(r"[a-z0-9.+-]{1,60}/[a-z0-9.+-]{1,60}", media_type):
         media_type = "application/octet-stream"

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from hub.agents.viewer import Viewer
 from hub.domain.permissions import Permission
+from hub.domain.sentences import Sentence
 from hub.domain.views import ConversationView
 from hub.errors import CallerError, InvalidInput
 from hub.routing import directing, dispatcher
 from hub.store.database import Tx
-from hub.web.api import Context, demand, endpoint
+from hub.web.api import Context, demand, endpoint, error_body
 from hub.web.schemas import BulkAct, BulkAnswer, BulkItem
 
 
@@ -21,13 +22,13 @@ def _check(viewer: Viewer, body: BulkAct) -> None:
     """InvalidInput naming what the action lacks; Forbidden `no_permission` for whoever may not do it to one."""
     faults: dict[str, str] = {}
     if body.action in ("tag", "untag") and not body.tags:
-        faults["tags"] = "name at least one"
+        faults["tags"] = Sentence("name at least one")
     if body.action == "priority" and body.priority is None:
-        faults["priority"] = "is required"
+        faults["priority"] = Sentence("is required")
     if body.action == "park" and body.until is None:
-        faults["until"] = "is required"
+        faults["until"] = Sentence("is required")
     if body.action == "transfer" and (body.agent_id is None) == (body.queue_id is None):
-        faults["agent_id"] = "give exactly one of agent_id and queue_id"
+        faults["agent_id"] = Sentence("give exactly one of agent_id and queue_id")
     if faults:
         raise InvalidInput("; ".join(faults.values()), fields=faults)
     demand(viewer, Permission.ACT_ON_BOARD if body.action == "priority" else Permission.TAKE_PART)
@@ -72,7 +73,14 @@ async def act_on_many(context: Context, body: BulkAct) -> BulkAnswer:
         try:
             view = await context.hub.database.transaction(_act, context.viewer, conversation_id, body)
         except CallerError as error:
-            items.append(BulkItem(id=conversation_id, conversation=None, code=error.code, message=error.message))
+            items.append(
+                BulkItem(
+                    id=conversation_id,
+                    conversation=None,
+                    code=error.code,
+                    message=error_body(error, context.language)["message"],
+                )
+            )
         else:
             items.append(BulkItem(id=conversation_id, conversation=view))
     return BulkAnswer(items=items)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from hub.domain.permissions import Permission
+from hub.domain.sentences import Sentence
 from hub.domain.values import Role
 from hub.domain.views import CalendarView, SpecialDayView
 from hub.errors import InvalidInput
@@ -73,7 +74,7 @@ async def read_country_holidays(context: Context, body: CountryHolidays) -> Holi
 async def read_ical(context: Context, body: ReadIcal) -> IcalDays:
     """Days that are closed, for the editor to merge; nothing is saved."""
     if body.last < body.first:
-        raise InvalidInput("the last day is before the first", fields={"last": "is before the first"})
+        raise InvalidInput("the last day is before the first", fields={"last": Sentence("is before the first")})
     read = await asyncio.to_thread(holidays.holidays_from_ical, body.ical, body.first, body.last)
     return IcalDays(days=_day_views(read.days), skipped=list(read.skipped[:_SKIPPED_TOLD]))
 

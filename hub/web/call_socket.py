@@ -45,7 +45,7 @@ from hub.store import tables
 from hub.store.database import Tx
 from hub.store.stream import Stored
 from hub.timeline import customers
-from hub.web.api import HubLike
+from hub.web.api import HubLike, named_faults
 from hub.web.chat_socket import (
     CLOSE_AWAY,
     CLOSE_NO_CHANNEL,
@@ -135,7 +135,7 @@ def parse_frame(text: str) -> Frame:
     try:
         return _FRAMES.validate_json(text)
     except ValidationError as error:
-        faults = {".".join(map(str, fault["loc"][1:])) or "type": fault["msg"] for fault in error.errors()}
+        faults = {name.partition(".")[2] or "type": fault for name, fault in named_faults(error.errors()).items()}
         raise BadRequest("the frame cannot be read", fields=faults) from None
 
 

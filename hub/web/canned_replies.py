@@ -62,7 +62,7 @@ async def preview_canned_reply(context: Context, body: PreviewCannedReply) -> Pr
     rendered = await context.hub.database.read(
         canned_replies.preview, context.viewer, text, queue_id=body.queue_id, is_known=body.is_known
     )
-    return PreviewedReply(rendered=_answer(rendered), faults=canned_replies.faults_of(text))
+    return PreviewedReply(rendered=_answer(rendered), faults=context.worded(canned_replies.faults_of(text)))
 
 
 @endpoint("GET", "/canned-replies/{reply_id}", access=Access.AGENT, summary="One canned reply")

@@ -23,6 +23,7 @@ from hub.channels.channel import MessageArrival, clean_text
 from hub.channels.chat import TEXT_LIMIT
 from hub.channels.email import EmailChannel
 from hub.domain.mail import IncomingMail, Mailbox, Span, SpanKind
+from hub.domain.sentences import Sentence
 from hub.domain.values import ContactKind
 from hub.domain.widget import Answers, Asked, answer_line, check_answers
 from hub.errors import BadRequest, Conflict, InvalidInput, Unauthenticated
@@ -53,12 +54,12 @@ async def leave(request: Request) -> Response:
         problems: dict[str, str] = {}
         client_id, text = told.get("client_id"), told.get("text")
         if not isinstance(client_id, str) or not _CLIENT_ID.fullmatch(client_id):
-            problems["client_id"] = "must be 1 to 64 letters, digits, _ or -"
+            problems["client_id"] = Sentence("must be 1 to 64 letters, digits, _ or -")
         text = clean_text(text).strip() if isinstance(text, str) else ""
         if not text:
-            problems["text"] = "must not be empty"
+            problems["text"] = Sentence("must not be empty")
         elif len(text) > TEXT_LIMIT:
-            problems["text"] = f"may have at most {TEXT_LIMIT} characters"
+            problems["text"] = Sentence("must have at most {count} characters", count=TEXT_LIMIT)
         page_told = await hub.database.read(widgets.load_told, who.visitor_id) if who.is_known else {}
         held = page_told.get(Asked.EMAIL)
         form = chat.read_form(told.get("form"), problems) or {}
@@ -102,7 +103,7 @@ def _parse_mailbox(address: str) -> str:
     try:
         return customers.parse_address(ContactKind.EMAIL, address, None)
     except InvalidInput as error:
-        raise InvalidInput(error.message, fields={"form.email": "must be an e-mail address"}) from error
+        raise InvalidInput(error.message, fields={"form.email": Sentence("must be an e-mail address")}) from error
 
 
 def _arrival(

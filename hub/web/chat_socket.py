@@ -42,6 +42,7 @@ from hub.channels.chat import ChatChannel
 from hub.channels.chat_identity import IdentityRefused
 from hub.channels.email import EmailChannel
 from hub.domain.events import Typing, conversation_topics, customer_topic, visitor_topic
+from hub.domain.sentences import Sentence
 from hub.domain.states import AttachmentState, Delivery
 from hub.domain.values import ContactKind, Happening
 from hub.domain.views import ConversationView
@@ -1105,7 +1106,7 @@ async def upload(request: Request) -> Response:
         limit = channel.capabilities.attachment_limit_bytes or hub.settings.upload_limit_bytes
         name, media_type, content = await read_upload(request, limit)
         if media_type not in channel.capabilities.attachment_types:
-            raise InvalidInput("not a picture", fields={"file": "must be a picture (JPEG, PNG, GIF or WebP)"})
+            raise InvalidInput("not a picture", fields={"file": Sentence("must be a picture (JPEG, PNG, GIF or WebP)")})
         key = await asyncio.to_thread(hub.files.write, content)
         row = {"name": name, "media_type": media_type, "size_bytes": len(content), "file_key": key}
         attachment_id = await hub.database.transaction(_insert_upload, visitor_id, channel.account.id, row)

@@ -10,6 +10,7 @@ from hub.channels.channel import Channel
 from hub.domain.events import Typing, conversation_topics, customer_topic, visitor_topic
 from hub.domain.mail import MailKind
 from hub.domain.permissions import Permission
+from hub.domain.sentences import Sentence
 from hub.domain.states import ConversationStatus
 from hub.domain.values import AuthorKind, ChannelKind, Direction, EntryKind
 from hub.domain.views import Author, ConversationView, EntryView
@@ -54,7 +55,7 @@ async def list_conversations(
     the customer's name, the address and the newest message; `troubled`: only complaints and what has escalated."""
     before = read_cursor(cursor, datetime, int)
     if assignee not in ("me", "none", "any") and not (assignee.isdecimal() and len(assignee) < 18):
-        raise InvalidInput("bad assignee", fields={"assignee": "must be me, none, any or a user's id"})
+        raise InvalidInput("bad assignee", fields={"assignee": Sentence("must be me, none, any or a user's id")})
     items = await context.hub.database.read(
         conversations.load_page,
         context.viewer,
@@ -110,7 +111,7 @@ async def open_conversation(context: Context, body: NewConversation) -> Conversa
         try:
             channel = await context.hub.channels.get(body.channel_id)
         except NotFound:
-            raise InvalidInput("no such channel", fields={"channel_id": "there is no such channel"}) from None
+            raise InvalidInput("no such channel", fields={"channel_id": Sentence("there is no such channel")}) from None
     return await context.hub.database.transaction(
         _start, context.viewer, body, channel, context.idempotency_key, context.request_hash
     )

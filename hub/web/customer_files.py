@@ -20,6 +20,7 @@ from hub.customer_files.reading import examine
 from hub.customer_files.running import chunks_of
 from hub.domain.csv_cells import harmless
 from hub.domain.permissions import Permission
+from hub.domain.sentences import Sentence
 from hub.errors import BadRequest, InvalidInput, TooLarge
 from hub.store.database import Database, Tx
 from hub.web.api import DEFAULT_LIMIT, Context, Limit, QueryFields, endpoint, read_cursor, write_cursor
@@ -244,9 +245,9 @@ async def _store_upload(context: Context, limit_bytes: int) -> tuple[str, str, i
         async with request.form(max_files=1, max_fields=4, max_part_size=64 * 1024) as form:
             file = form.get("file")
             if file is None or isinstance(file, str):
-                raise InvalidInput("no file", fields={"file": "is required"})
+                raise InvalidInput("no file", fields={"file": Sentence("is required")})
             if not file.size:
-                raise InvalidInput("empty file", code="unreadable_file", fields={"file": "is empty"})
+                raise InvalidInput("empty file", code="unreadable_file", fields={"file": Sentence("is empty")})
             if file.size > limit_bytes:
                 raise TooLarge(f"the file is larger than {limit_bytes} bytes")
             key = await asyncio.to_thread(files.write_from, file.file)

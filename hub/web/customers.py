@@ -10,6 +10,7 @@ from hub.agents import presence
 from hub.agents.viewer import Viewer
 from hub.domain.consent import How
 from hub.domain.permissions import Permission
+from hub.domain.sentences import Sentence
 from hub.domain.values import ContactKind
 from hub.domain.views import ConversationView, CustomerView, EntryView
 from hub.errors import InvalidInput, NotFound
@@ -236,7 +237,7 @@ async def remove_contact_point(context: Context, customer_id: int, contact_point
 def _set_consent(tx: Tx, viewer: Viewer, customer_id: int, body: SetConsent) -> CustomerView:
     view = customers.access_customer(tx, viewer, customer_id)
     if all(point.id != body.contact_point_id for point in view.contact_points):
-        fault = "is not an address of this customer"
+        fault = Sentence("is not an address of this customer")
         raise InvalidInput("no such address", fields={"contact_point_id": fault})
     return customers.set_consent(
         tx,

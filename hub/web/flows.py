@@ -27,6 +27,7 @@ from hub.calls.flow import (
 from hub.calls.flows import StoredFlow
 from hub.calls.flows_in_force import flows_naming, read_stored
 from hub.domain.permissions import Permission
+from hub.domain.sentences import Sentence
 from hub.errors import InvalidInput, NotFound
 from hub.media.sound_file import SoundFile, telephone_sound
 from hub.store.database import Tx
@@ -68,13 +69,15 @@ _LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}")
 @endpoint("GET", "/flows", access=Access.SUPERVISOR, summary="All menus that callers hear")
 async def list_flows(context: Context) -> Page[FlowView]:
     """By name, each as it is now."""
-    return Page([_view(each) for each in await context.hub.database.read(flows.load_flows)])
+    return Page([_view(context, each) for each in await context.hub.database.read(flows.load_flows)])
 
 
 @endpoint("POST", "/flows", access=Permission.MANAGE_CHANNELS, status=201, summary="Create a menu")
 async def create_flow(context: Context, body: NewFlow) -> FlowView:
     """409 `name_taken` if there is one of this name. Callers hear it once a line has it (`flow_id` of the channel)."""
-    return _view(await context.hub.database.transaction(flows.create_flow, body.name, body.body, actor=context.viewer))
+    return _view(
+        context, await context.hub.database.transaction(flows.create_flow, body.name, body.body, actor=context.viewer)
+    )
 
 
 # Before the paths with an id: routes are tried in their order.
@@ -84,7 +87,7 @@ async def check_flow(context: Context, body: CheckFlow) -> FlowFaults:
     try:
         await context.hub.database.read(flows.check_body, body.body)
     except InvalidInput as error:
-        return FlowFaults(fields=error.fields)
+        return FlowFaults(fields=context.worded(error.fields))
     return FlowFaults(fields={})
 
 
@@ -96,7 +99,7 @@ async def try_unsaved_flow(context: Context, body: TryFlowBody) -> FlowTrial:
 
 @endpoint("GET", "/flows/{flow_id}", access=Access.SUPERVISOR, summary="One menu")
 async def get_flow(context: Context, flow_id: int) -> FlowView:
-    return _view(await context.hub.database.read(flows.load_flow, flow_id))
+    return _view(context, await context.hub.database.read(flows.load_flow, flow_id))
 
 
 @endpoint("PATCH", "/flows/{flow_id}", access=Permission.MANAGE_CHANNELS, summary="Change a menu")
@@ -114,7 +117,7 @@ async def update_flow(context: Context, flow_id: int, body: UpdateFlow) -> FlowV
             actor=context.viewer,
         )
 
-    return _view(await context.hub.database.transaction(change))
+    return _view(context, await context.hub.database.transaction(change))
 
 
 @endpoint("DELETE", "/flows/{flow_id}", access=Permission.MANAGE_CHANNELS, summary="Remove a menu")
@@ -160,7 +163,7 @@ def _heard(step: Step) -> HeardStep:
     )
 
 
-def _view(found: StoredFlow) -> FlowView:
+def _view(context: Context, found: StoredFlow) -> FlowView:
     # Written anew, so that one that was stored by hand has all its fields, too.
     flow = read_stored(found.id, found.body)
     return FlowView(
@@ -169,7 +172,7 @@ def _view(found: StoredFlow) -> FlowView:
         version=found.version,
         body=_BODY.validate_python(write_flow(flow) if flow is not None else {**_EMPTY}),
         lines=[FlowLine(id=channel_id, name=name) for channel_id, name in found.channels.items()],
-        missing=dict(found.missing) if flow is not None else {"nodes": "cannot be read any more"},
+        missing=context.worded(found.missing if flow is not None else {"nodes": Sentence("cannot be read any more")}),
     )
 
 
@@ -206,11 +209,11 @@ async def upload_sound(context: Context, name: str = "", language: str = "en") -
     limit = min(_SOUND_LIMIT_BYTES, hub.settings.upload_limit_bytes)
     file_name, _, content = await read_upload(context.request, limit)
     name = name.strip() or file_name.rpartition(".")[0] or file_name
-    faults = {}
+    faults: dict[str, str] = {}
     if len(name) > _SOUND_NAME_LENGTH:
-        faults["name"] = f"has more than {_SOUND_NAME_LENGTH} characters"
+        faults["name"] = Sentence("must have at most {count} characters", count=_SOUND_NAME_LENGTH)
     if not _LANGUAGE.fullmatch(language):
-        faults["language"] = "is not a language; one is written like en, hy or ka"
+        faults["language"] = Sentence("is not a language; one is written like en, hy or ka")
     if faults:
         raise InvalidInput("the sound cannot be kept so", fields=faults)
     sound = await asyncio.to_thread(_read, content)

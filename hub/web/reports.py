@@ -16,6 +16,7 @@ from starlette.responses import Response, StreamingResponse
 from hub.agents import audit
 from hub.agents.viewer import Viewer
 from hub.domain.permissions import Permission
+from hub.domain.sentences import Sentence
 from hub.errors import InvalidInput
 from hub.kpi.cells import Dim
 from hub.kpi.contacts import Contact, Contacts, ContactsQuery, load_contacts
@@ -287,7 +288,7 @@ async def list_contacts_behind(
     with asking.api_names(_ONE):
         query = asking.make_query(asked, from_, to)
     if by != "none" and id is None:
-        raise InvalidInput("id: say whose", fields={"id": "goes with `by`: say whose"})
+        raise InvalidInput("id: say whose", fields={"id": Sentence("goes with `by`: say whose")})
     if interval is not None and not is_told_of(interval.astimezone(UTC).date()):
         raise InvalidInput(f"interval: {DAYS_TOLD}", fields={"interval": DAYS_TOLD})
     wanted = ContactsQuery(

@@ -29,13 +29,14 @@ from hub.web.schemas import (
 @endpoint("GET", "/rules", access=Access.SUPERVISOR, summary="The rules that place new work")
 async def get_rules(context: Context) -> RulesOverview:
     """Those in force, the latest that were saved, and all versions."""
-    return _overview(await context.hub.database.read(placement.load_versions))
+    return _overview(context, await context.hub.database.read(placement.load_versions))
 
 
 @endpoint("POST", "/rules", access=Permission.MANAGE_ROUTING, status=201, summary="Save rules")
 async def create_rules(context: Context, body: NewRules) -> RuleSetView:
     """A new version, which is not in force yet. Faults are named by their place: `rules.2.then.queue_id` …"""
     return _view(
+        context,
         await context.hub.database.transaction(
             placement.create_version,
             context.viewer.user_id,
@@ -43,7 +44,7 @@ async def create_rules(context: Context, body: NewRules) -> RuleSetView:
             _plain(body.rules),
             expected_version=body.expected_version,
             actor=context.viewer,
-        )
+        ),
     )
 
 
@@ -82,12 +83,12 @@ async def deactivate_rules(context: Context) -> RulesOverview:
         placement.deactivate(tx, actor=context.viewer)
         return placement.load_versions(tx)
 
-    return _overview(await context.hub.database.transaction(switch))
+    return _overview(context, await context.hub.database.transaction(switch))
 
 
 @endpoint("GET", "/rules/{version}", access=Access.SUPERVISOR, summary="One version of the rules")
 async def get_rules_version(context: Context, version: int) -> RuleSetView:
-    return _view(await context.hub.database.read(placement.load_version, version))
+    return _view(context, await context.hub.database.read(placement.load_version, version))
 
 
 @endpoint("POST", "/rules/{version}/activate", access=Permission.MANAGE_ROUTING, summary="Bring rules into force")
@@ -96,13 +97,14 @@ async def activate_rules(context: Context, version: int, body: ActivateRules | N
     another version is in force than `expected_active_version` says."""
     checks = body is not None and "expected_active_version" in body.model_fields_set
     return _view(
+        context,
         await context.hub.database.transaction(
             placement.activate,
             version,
             expected_active=body.expected_active_version if body is not None else None,
             checks_active=checks,
             actor=context.viewer,
-        )
+        ),
     )
 
 
@@ -110,7 +112,7 @@ def _plain(rules: Sequence[RuleIn]) -> list[dict[str, Any]]:
     return [rule.model_dump(mode="json") for rule in rules]
 
 
-def _view(stored: StoredRules) -> RuleSetView:
+def _view(context: Context, stored: StoredRules) -> RuleSetView:
     return RuleSetView(
         version=stored.version,
         mode=stored.rules.mode,
@@ -119,14 +121,14 @@ def _view(stored: StoredRules) -> RuleSetView:
         created_at=stored.created_at,
         activated_at=stored.activated_at,
         active=stored.active,
-        faults=dict(stored.faults),
+        faults=context.worded(stored.faults),
     )
 
 
-def _overview(versions: RuleVersions) -> RulesOverview:
+def _overview(context: Context, versions: RuleVersions) -> RulesOverview:
     return RulesOverview(
-        active=_view(versions.active) if versions.active is not None else None,
-        latest=_view(versions.latest) if versions.latest is not None else None,
+        active=_view(context, versions.active) if versions.active is not None else None,
+        latest=_view(context, versions.latest) if versions.latest is not None else None,
         versions=[
             RuleSetVersion(
                 version=row.version,

@@ -9,6 +9,7 @@ from pydantic import AwareDatetime
 from sqlalchemy import select
 
 from hub.agents.viewer import Viewer
+from hub.domain.sentences import Sentence
 from hub.domain.states import ConversationStatus
 from hub.domain.values import ChannelKind
 from hub.errors import InvalidInput
@@ -48,7 +49,7 @@ async def search_all(
     is null. While the index is being made, `building_percent` says how far it is. Of customers the newest 1,000 that fit are
     put in order."""
     if agent is not None and agent != "me" and not (agent.isdecimal() and agent.isascii() and len(agent) < 18):
-        raise InvalidInput("bad agent", fields={"agent": "must be me or a user's id"})
+        raise InvalidInput("bad agent", fields={"agent": Sentence("must be me or a user's id")})
     agent_id = None if agent is None else context.viewer.user_id if agent == "me" else int(agent)
     filters = Filters(kind, channel, queue, agent_id, status, tag, topic, customer)
     start = read_cursor(cursor, str, int)
@@ -69,7 +70,7 @@ def _cursor(parts: tuple[str, int] | None) -> Cursor | None:
         return None
     word, number = parts
     if word not in ("c", "p") or (word == "c" and number < 0):
-        raise InvalidInput("bad cursor", fields={"cursor": "is not a cursor that this list gave"})
+        raise InvalidInput("bad cursor", fields={"cursor": Sentence("is not a cursor that this list gave")})
     return Cursor(customers=number) if word == "c" else Cursor(place=number)
 
 
@@ -99,5 +100,5 @@ def _end(moment: Moment | None, zone: ZoneInfo) -> datetime | None:
     if moment is None or isinstance(moment, datetime):
         return moment
     if moment == date.max:
-        raise InvalidInput("too late a day", fields={"to": "is too late"})
+        raise InvalidInput("too late a day", fields={"to": Sentence("is too late")})
     return _begin(moment + timedelta(days=1), zone)

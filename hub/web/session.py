@@ -10,6 +10,7 @@ from dataclasses import asdict
 from datetime import timedelta
 
 from hub.agents import accounts
+from hub.domain.sentences import Sentence
 from hub.domain.views import UserView
 from hub.errors import Conflict, Forbidden, InvalidInput, Unauthenticated
 from hub.store.database import Tx
@@ -155,7 +156,7 @@ async def change_password(context: Context, body: ChangePassword) -> None:
     await hub.database.transaction(accounts.begin_attempt, tried)
     known = await hub.database.read(accounts.find_password_hash, viewer.user_id)
     if not await accounts.is_password(body.current_password, known):
-        raise InvalidInput("the current password is wrong", fields={"current_password": "is wrong"})
+        raise InvalidInput("the current password is wrong", fields={"current_password": Sentence("is wrong")})
     password_hash = await accounts.hash_password(body.new_password)
 
     def change(tx: Tx) -> None:

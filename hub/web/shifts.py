@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 from hub.domain.permissions import Permission
+from hub.domain.sentences import Sentence
 from hub.domain.values import Role
 from hub.errors import InvalidInput, NotFound
 from hub.kpi.belonging import load_zone
@@ -152,13 +153,17 @@ def _whose(context: Context, agent: int | None) -> list[int] | None:
 def _check_range(first: date, last: date) -> None:
     _check_days(**{"from": first, "to": last})
     if last < first:
-        raise InvalidInput("the last day is before the first", fields={"to": "is before the first day"})
+        raise InvalidInput("the last day is before the first", fields={"to": Sentence("is before the first day")})
     if (last - first).days >= _MAX_DAYS:
-        raise InvalidInput("these are too many days", fields={"to": f"is more than {_MAX_DAYS} days after the first"})
+        raise InvalidInput(
+            "these are too many days",
+            fields={"to": Sentence("is more than {count} days after the first", count=_MAX_DAYS)},
+        )
 
 
 def _check_days(**days: date) -> None:
-    wrong = {name: f"is not between {_FIRST} and {_LAST}" for name, day in days.items() if not _FIRST <= day <= _LAST}
+    fault = Sentence("is not between {first} and {last}", first=str(_FIRST), last=str(_LAST))
+    wrong = {name: fault for name, day in days.items() if not _FIRST <= day <= _LAST}
     if wrong:
         raise InvalidInput("there is no such day", fields=wrong)
 

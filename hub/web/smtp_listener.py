@@ -29,6 +29,7 @@ from typing import Any
 from aiosmtpd.lmtp import LMTP
 from aiosmtpd.smtp import SMTP, Session
 
+from hub.domain.sentences import Sentence
 from hub.errors import DatabaseAway, HubError, Misconfigured, NotFound
 from hub.timeline.mailroom import Mailroom
 
@@ -169,7 +170,7 @@ def _tls_context(cert: Path | None, key: Path | None) -> ssl.SSLContext | None:
     except (OSError, ssl.SSLError) as error:
         raise Misconfigured(
             f"the certificate for mail cannot be used: {error.strerror or error}",
-            fields={"HUB_SMTP_TLS_CERT": "is no certificate with this key"},
+            fields={"HUB_SMTP_TLS_CERT": Sentence("is no certificate with this key")},
         ) from error
     return context
 

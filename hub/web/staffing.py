@@ -6,6 +6,7 @@ import asyncio
 from datetime import date
 
 from hub.domain.permissions import Permission
+from hub.domain.sentences import Sentence
 from hub.errors import InvalidInput
 from hub.staffing import forecasts
 from hub.staffing.erlang import MAX_AGENTS, Load, Staffed, Target, required_agents, staffed, with_shrinkage
@@ -36,9 +37,13 @@ _MOST_WAITING = 10_000_000
 async def what_if(context: Context, body: WhatIf) -> WhatIfAnswer:
     """By Erlang C, or with a patience by Erlang A. Nothing is saved."""
     if body.service_level is body.asa_s is body.abandonment is body.occupancy is None:
-        raise InvalidInput("there is no target", fields={"service_level": "is missing, and so is every other target"})
+        raise InvalidInput(
+            "there is no target", fields={"service_level": Sentence("is missing, and so is every other target")}
+        )
     if body.patience_s is not None and body.contacts * body.patience_s / body.interval_s > _MOST_WAITING:
-        fault = f"is too long for so many contacts: at most {_MOST_WAITING:,} may come while one waits"
+        fault = Sentence(
+            "is too long for so many contacts: at most {most} may come while one waits", most=_MOST_WAITING
+        )
         raise InvalidInput(f"patience_s: {fault}", fields={"patience_s": fault})
     async with context.hub.report_turns.turn_of(context.viewer.user_id):
         return await asyncio.to_thread(_what_if, body)

@@ -12,6 +12,7 @@ from sqlalchemy import select
 from hub.channels.channel import OutgoingMessage
 from hub.domain.mail import Mailbox, MailKind, OutgoingMail
 from hub.domain.permissions import Permission
+from hub.domain.sentences import Sentence
 from hub.domain.states import SurveyState
 from hub.domain.values import ChannelKind, ContactKind, SurveyKind
 from hub.domain.views import SurveyView
@@ -119,7 +120,7 @@ async def test_survey(context: Context, body: TestSurvey) -> TestSent:
         text = words.sms_of_test(body.kind, body.language, questions)
         message = OutgoingMessage(secrets.token_urlsafe(18), address, text, created_at=hub.database.clock())
     else:
-        raise InvalidInput("no test here", fields={"channel_id": "tests go by mail or by text message"})
+        raise InvalidInput("no test here", fields={"channel_id": Sentence("tests go by mail or by text message")})
     try:
         await channel.send(message)
     except Refused as error:

@@ -6,6 +6,7 @@ from hub.agents.viewer import Viewer
 from hub.domain.events import Drafting, conversation_topics, customer_topic, user_topic
 from hub.domain.mail import Mailbox, MailKind
 from hub.domain.permissions import Permission
+from hub.domain.sentences import Sentence
 from hub.domain.views import ConversationView, DraftView, PlannedView
 from hub.errors import InvalidInput
 from hub.store.database import Tx
@@ -61,7 +62,7 @@ async def check_message(context: Context, conversation_id: int, body: NewMessage
     """How many segments it takes; InvalidInput if there is nothing to send, or the channel cannot carry it."""
     forwards = body.mail is not None and body.mail.kind == "forward"
     if not body.text and not body.attachment_ids and not forwards:
-        raise InvalidInput("nothing to send", fields={"text": "write something or attach a file"})
+        raise InvalidInput("nothing to send", fields={"text": Sentence("write something or attach a file")})
     target = await context.hub.database.read(posting.load_target, context.viewer, conversation_id, message_of(body))
     channel = await context.hub.channels.get(target.view.channel_id)
     if body.text or target.files or forwards:
@@ -156,7 +157,7 @@ async def plan_message(context: Context, conversation_id: int, body: NewPlannedM
     """It is looked at as a message that goes now, and again when it does. With an Idempotency-Key a repeated request is the
     same message."""
     if (body.send_at is None) == (body.hold_s is None):
-        raise InvalidInput("when?", fields={"send_at": "either this or hold_s must be given"})
+        raise InvalidInput("when?", fields={"send_at": Sentence("either this or hold_s must be given")})
     segments = await check_message(context, conversation_id, body)
     wish = wish_of(body.mail) if body.mail is not None else None
     return await context.hub.database.transaction(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import ast
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -132,6 +132,46 @@ def unworded() -> Iterator[str]:
                     yield f"{path}:{value.lineno}: {ast.unparse(value)[:100]}"
 
 
+def unworded_on_the_way() -> Iterator[str]:
+    """The same, of texts that have a name first: in a function that gives them on as `fields`, or answers with them."""
+    for path, tree in sources().items():
+        if path.startswith(FOR_OPERATORS):
+            continue
+        for function in ast.walk(tree):
+            if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+                for value in _told_of_fields(function):
+                    if any(_is_text(each) for each in _choices(value)):
+                        yield f"{path}:{value.lineno}: {ast.unparse(value)[:100]}"
+
+
+def _told_of_fields(function: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[ast.expr]:
+    told, words = {"faults", "problems"}, set[str]()
+    for node in ast.walk(function):
+        if isinstance(node, ast.keyword) and node.arg == "fields":
+            if isinstance(node.value, ast.Name):
+                told.add(node.value.id)
+            for value in _values(node.value):
+                words |= {each.id for each in _choices(value) if isinstance(each, ast.Name)}
+        elif isinstance(node, ast.Return) and re.search("fault|problem|missing", function.name):
+            yield from _values(node.value)
+    for node in ast.walk(function):
+        if not isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign) or node.value is None:
+            continue
+        target = node.targets[0] if isinstance(node, ast.Assign) else node.target
+        if isinstance(target, ast.Subscript) and isinstance(target.value, ast.Name) and target.value.id in told:
+            yield node.value
+        elif isinstance(target, ast.Name) and target.id in told:
+            yield from _values(node.value)
+        elif isinstance(target, ast.Name) and target.id in words:
+            yield node.value
+
+
+def _values(mapping: ast.expr | None) -> Iterable[ast.expr]:
+    if isinstance(mapping, ast.Dict):
+        return mapping.values
+    return [mapping.value] if isinstance(mapping, ast.DictComp) else []
+
+
 def _choices(value: ast.expr) -> Iterator[ast.expr]:
     if isinstance(value, ast.IfExp):
         yield from _choices(value.body)
@@ -153,7 +193,103 @@ def _is_text(value: ast.expr) -> bool:
 
 
 def test_what_is_wrong_with_a_field_is_always_a_sentence() -> None:
-    assert list(unworded()) == []
+    assert [*unworded(), *unworded_on_the_way()] == []
+
+
+# --- what the hub answers in a machine's word has a sentence on the screen
+
+CONSOLE = ROOT / "web_console/src/locales"
+# Codes that are not written out where they are raised: the file, and what in it names them.
+NAMED_ELSEWHERE = (
+    ("hub/calls/recordings.py", "_NOT_HERE", "recording_{}"),
+    ("hub/timeline/joining.py", "_WORDS", "{}"),
+    ("hub/reports/runs.py", "_HINDRANCES", "{}"),
+    ("hub/writing/planned.py", "_refusal", "{}"),
+    ("hub/channels/smtp.py", "reason_of", "{}"),
+    ("hub/channels/smtp.py", "_CODES", "{}"),
+    ("hub/channels/smtp.py", "REASONS", "{}"),
+    ("hub/channels/twilio.py", "FAULTS", "{}"),
+)
+
+
+def answered_codes() -> Iterator[tuple[str, str]]:
+    """(where, code): every `code="…"`, every class's own, constants that stand for one, and those of NAMED_ELSEWHERE."""
+    constants = {
+        target.id: node.value.value
+        for tree in sources().values()
+        for node in tree.body
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+    for path, tree in sources().items():
+        # The demo's carrier and its pages answer nobody who works here.
+        if path.startswith(("hub/demo/", "hub/demo_app.py")):
+            continue
+        for node in ast.walk(tree):
+            values: list[ast.expr] = []
+            if isinstance(node, ast.Call):
+                values = [keyword.value for keyword in node.keywords if keyword.arg == "code"]
+            elif isinstance(node, ast.ClassDef):
+                values = [
+                    each.value
+                    for each in node.body
+                    if isinstance(each, ast.Assign) and ast.unparse(each.targets[0]) == "code"
+                ]
+            for value in (choice for each in values for choice in _choices(each)):
+                code = value.value if isinstance(value, ast.Constant) else constants.get(_last_name(value))
+                if isinstance(code, str):
+                    yield f"{path}:{value.lineno}", code
+    for path, name, form in NAMED_ELSEWHERE:
+        found = list(_codes_in(_named(path, name)))
+        assert found, f"{path} has no {name}"
+        for code in found:
+            yield f"{path}: {name}", form.format(code)
+
+
+def _last_name(value: ast.expr) -> str:
+    return value.attr if isinstance(value, ast.Attribute) else value.id if isinstance(value, ast.Name) else ""
+
+
+def _named(path: str, name: str) -> ast.AST:
+    for node in sources()[path].body:
+        if isinstance(node, ast.FunctionDef) and node.name == name:
+            return node
+        if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
+            target = node.target if isinstance(node, ast.AnnAssign) else node.targets[0]
+            if ast.unparse(target) == name:
+                return node.value
+    raise AssertionError(f"{path} has no {name}")
+
+
+def _codes_in(named: ast.AST) -> Iterator[str]:
+    """What a function returns, a mapping's keys that are words, or its values."""
+    if isinstance(named, ast.Dict):
+        keys = [key for key in named.keys if key is not None]
+        words = all(isinstance(key, ast.Constant) and re.fullmatch("[a-z_]+", str(key.value)) for key in keys)
+        looked_at: list[ast.AST] = [*(keys if words else named.values)]
+    else:
+        looked_at = [node.value for node in ast.walk(named) if isinstance(node, ast.Return) and node.value is not None]
+    for each in looked_at:
+        first = each.elts[0] if isinstance(each, ast.Tuple) else each
+        for node in ast.walk(first):
+            if isinstance(node, ast.Constant) and re.fullmatch("[a-z][a-z_]+", str(node.value)):
+                yield str(node.value)
+
+
+@pytest.mark.parametrize("language", STAFF_LANGUAGES)
+def test_every_code_has_a_sentence_on_the_screen(language: StaffLanguage) -> None:
+    catalogues = json.loads((CONSOLE / f"{language}.json").read_text(encoding="utf-8"))
+    # The order of web_console/src/codes.ts.
+    known = {code for name in ("error", "health", "reason") for code in catalogues[name]}
+    assert len(known) > 150
+    assert [f"{place}: {code}" for place, code in answered_codes() if code not in known] == []
+
+
+def test_the_codes_are_found_however_they_are_written() -> None:
+    found = {code for _, code in answered_codes()}
+    assert {"invalid", "version_conflict", "recording_deleted", "no_mail_channel", "merged", "account_refused"} <= found
+    assert {"mailbox_full", "too_late", "premium_number", "no_media"} <= found
 
 
 # --- the sentences themselves

@@ -6,6 +6,7 @@ import { defineStore } from "pinia";
 import { ref } from "vue";
 
 import { api, type BulkAct, Unreachable } from "./client";
+import { keyOfCode } from "./codes";
 import type { ConversationView } from "./events";
 import { useHub } from "./hub";
 import { i18n } from "./i18n";
@@ -109,7 +110,8 @@ export const useBulk = defineStore("bulk", () => {
   }
 
   function worded(code: string | null, message: string | null): string {
-    return code !== null && i18n.global.te(`error.${code}`) ? t(`error.${code}`) : (message ?? t("error.unexpected"));
+    const key = code === null ? null : keyOfCode(code, i18n.global.te);
+    return key === null ? (message ?? t("error.unexpected")) : t(key);
   }
 
   async function takeBack(acts: readonly BulkAct[]): Promise<void> {

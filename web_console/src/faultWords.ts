@@ -7,9 +7,9 @@ import { useWords } from "./words";
 export function useFaultWords() {
   const { t, te } = useI18n();
   const { failure } = useWords();
-  const fieldName = (field: string) => (te(`report_field.${field}`) ? t(`report_field.${field}`) : field);
-  /** One line for each field; of another fault one sentence. */
-  const faultsOf = (fields: Readonly<Record<string, string>>) => Object.entries(fields).map(([field, said]) => `${fieldName(field)}: ${said}`);
+  /** One line for each field; what has no name on the screen is said alone. */
+  const faultsOf = (fields: Readonly<Record<string, string>>) =>
+    Object.entries(fields).map(([field, said]) => (te(`report_field.${field}`) ? `${t(`report_field.${field}`)}: ${said}` : said));
   const refusal = (error: unknown) => (error instanceof ApiError && Object.keys(error.fields).length > 0 ? `${faultsOf(error.fields).join(". ")}.` : failure(error));
   return { faultsOf, refusal };
 }

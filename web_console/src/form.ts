@@ -29,6 +29,19 @@ export function showFirstFault(form: HTMLElement | null): void {
   first?.scrollIntoView({ block: "center" });
 }
 
+// What a conflict names beside fields: whom and what it is about, and how that stands.
+const TOLD = new Set(["assignee", "into", "state"]);
+
+/**
+ * What to say at which field. Faults of values come in the hub's words, as does what something is in use for; any other
+ * conflict is one thing with a sentence of ours, said at each field that it is about.
+ */
+export function faultsOfFields(error: Pick<ApiError, "status" | "code" | "fields">, sentence: string): Record<string, string> {
+  if (error.status !== 409 || error.code === "in_use") return error.fields;
+  const about = Object.entries(error.fields).filter(([name, words]) => !TOLD.has(name) && !/^\d+$/.test(words));
+  return Object.fromEntries(about.map(([name]) => [name, sentence]));
+}
+
 export function useForm() {
   const { failure } = useWords();
   const busy = ref(false);
@@ -45,7 +58,7 @@ export function useForm() {
       await action();
       return true;
     } catch (error) {
-      fields.value = error instanceof ApiError ? worded(error) : {};
+      fields.value = error instanceof ApiError ? faultsOfFields(error, failure(error)) : {};
       wrong.value = Object.keys(fields.value).length > 0 ? "" : failure(error);
       return false;
     } finally {
@@ -53,11 +66,6 @@ export function useForm() {
     }
   }
 
-  /** A conflict is one thing with a sentence of ours, said at the field it is about; faults of values come in the hub's words. */
-  function worded(error: ApiError): Record<string, string> {
-    if (error.status !== 409) return error.fields;
-    return Object.fromEntries(Object.keys(error.fields).map((name) => [name, failure(error)]));
-  }
 
   function clear(): void {
     fields.value = {};

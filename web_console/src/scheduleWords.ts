@@ -2,6 +2,8 @@
 import { useI18n } from "vue-i18n";
 
 import type { ReportSchedule, ReportScheduleBody, ScheduledQuery } from "./events";
+import { answerOf } from "./channelWords";
+import { keyOfCode } from "./codes";
 import { useFigureWords } from "./figureWords";
 import { clockTime, dayName, weekdayName } from "./format";
 import { useServerNow } from "./clock";
@@ -46,10 +48,11 @@ export function useScheduleWords() {
 
   const hindrance = (schedule: ReportSchedule) => (schedule.hindrance ? t(`schedule.hindrance_${schedule.hindrance}`) : "");
 
-  /** Our sentence for the code, else the mail server's own words. */
+  /** Our sentence for the code, and the mail server's own words. */
   function reason(code: string | null, message: string | null): string {
-    if (code !== null && te(`schedule.code_${code}`)) return t(`schedule.code_${code}`);
-    return message ?? t("error.unexpected");
+    const key = code === null ? null : te(`reason.${code}`) ? `reason.${code}` : keyOfCode(code, te);
+    const theirs = answerOf(message ?? "");
+    return [t(key ?? "error.unexpected"), theirs && `“${theirs}”`].filter(Boolean).join(" ");
   }
 
   function last(schedule: ReportSchedule): string {

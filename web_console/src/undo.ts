@@ -7,6 +7,7 @@ import { computed, watch } from "vue";
 import { useRouter } from "vue-router";
 
 import { ApiError, writingApi } from "./client";
+import { keyOfCode } from "./codes";
 import { useDrafts } from "./drafts";
 import type { PlannedView } from "./events";
 import { useHub } from "./hub";
@@ -52,7 +53,7 @@ export const useUndo = defineStore("undo", () => {
       return true;
     } catch (error) {
       const code = error instanceof ApiError ? error.code : "unreachable";
-      toasts.show(t(te(`error.${code}`) ? `error.${code}` : "error.unexpected"), "bad");
+      toasts.show(t(keyOfCode(code, te) ?? "error.unexpected"), "bad");
       return false;
     }
   }

@@ -1,7 +1,9 @@
 /* Words that several screens need in the reader's language: names of colleagues and queues, and why something failed. */
 import { useI18n } from "vue-i18n";
 
+import { answerOf } from "./channelWords";
 import { ApiError, Unreachable } from "./client";
+import { keyOfCode } from "./codes";
 import { readEscalated } from "./escalated";
 import type { AgentView, ConversationView, EntryView } from "./events";
 import { clockTime, dayName, duration } from "./format";
@@ -58,10 +60,13 @@ export function useWords() {
   /** Why a request failed: our sentence for its code, else the hub's own message. */
   function failure(error: unknown): string {
     if (!(error instanceof ApiError) && !(error instanceof Unreachable)) return t("error.unexpected");
-    const key = `error.${error.code}`;
     if (error instanceof ApiError && error.fields["assignee"]) return t("error.already_assigned", { name: error.fields["assignee"] });
     if (error instanceof ApiError && error.fields["owner"]) return t("error.contact_taken", { name: error.fields["owner"] });
-    return te(key) ? t(key) : error.message || t("error.unexpected");
+    const key = keyOfCode(error.code, te);
+    // Only a newer hub has a word that this page has no sentence for.
+    if (key === null) return error.message || t("error.unexpected");
+    const theirs = error instanceof ApiError && error.status === 503 ? answerOf(error.message) : "";
+    return theirs ? `${t(key)} “${theirs}”` : t(key);
   }
 
   /** Runs what a button asks for, and says so when it fails. */

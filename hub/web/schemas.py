@@ -2866,6 +2866,35 @@ class TestSent(Answer):
     address: str
 
 
+class TestCall(Request):
+    """Whom to ring through a telephone line: `address`, a telephone number, where the line dials; `offer`, the SDP offer of
+    the page, where it is the hub's own. `language`: what is said there is in it."""
+
+    address: Annotated[str, StringConstraints(strip_whitespace=True, max_length=40)] | None = None
+    offer: Annotated[str, StringConstraints(min_length=1, max_length=60_000)] | None = None
+    language: Annotated[str, StringConstraints(min_length=2, max_length=8)] = "en"
+
+
+class LineTestView(Answer):
+    """How far a test call is. `state`: pending, ringing, connected, ended. `is_heard`: the sentence was said to its end.
+    `end`: why it is over (as of a leg); `code` and `reason` are what the provider said where it refused, in its words."""
+
+    id: int
+    state: str
+    is_answered: bool
+    is_heard: bool
+    end: str | None
+    code: str | None
+    reason: str | None
+
+
+class TestCallBegun(Answer):
+    """`answer`: the SDP answer to the page's offer."""
+
+    test: LineTestView
+    answer: str | None
+
+
 class FollowUp(Request):
     done: bool
 

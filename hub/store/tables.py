@@ -2652,6 +2652,8 @@ draft = Table(
     Column("note", Text, nullable=False),
     # Uploaded files by their ids: they are not swept while the draft stands.
     Column("attachment_ids", JSON, nullable=False),
+    # Those of the note, which no customer is ever sent.
+    Column("note_attachment_ids", JSON, nullable=False, server_default=text("'[]'")),
     # The head of a mail, where it was changed (writing.heads).
     Column("mail", JSON(none_as_null=True)),
     # Null: there are no words in it.

@@ -264,9 +264,10 @@ class Mention(Request):
 
 
 class NewNote(Request):
-    """`mentions`: who is named in the text, each by their name behind an @."""
+    """For colleagues: text, files, or both. `mentions`: who is named in the text, each by their name behind an @."""
 
-    text: Text
+    text: Annotated[str, StringConstraints(strip_whitespace=True, max_length=20_000)] = ""
+    attachment_ids: Annotated[list[int], Field(max_length=10)] = []
     mentions: Annotated[list[Mention], Field(max_length=20)] = []
     draft: EndedDraft | None = None
 
@@ -284,12 +285,13 @@ class DraftMail(NewMail):
 
 
 class SaveDraft(Request):
-    """All of it: `text` and `attachment_ids` of the answer, `mail` where its head was changed, `note`. `expected_version` is
-    the one the page knows, 0 for none."""
+    """All of it: `text` and `attachment_ids` of the answer, `mail` where its head was changed, `note` and
+    `note_attachment_ids`. `expected_version` is the one the page knows, 0 for none."""
 
     text: DraftText = ""
     note: DraftText = ""
     attachment_ids: Annotated[list[int], Field(max_length=10)] = []
+    note_attachment_ids: Annotated[list[int], Field(max_length=10)] = []
     mail: DraftMail | None = None
     expected_version: Annotated[int, Field(ge=0)]
     writer: Writer = ""

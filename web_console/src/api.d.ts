@@ -341,7 +341,7 @@ export interface paths {
         put?: never;
         /**
          * Note for colleagues
-         * @description Never shown to the customer. Whoever is mentioned is told, and sees the conversation from then on.
+         * @description Never shown to the customer, nor its files. Whoever is mentioned is told, and sees the conversation from then on.
          */
         post: operations["post_note"];
         delete?: never;
@@ -6195,8 +6195,9 @@ export interface components {
             began_at: string;
         };
         /**
-         * @description What somebody has typed in a conversation and not sent: an answer and a note. `began_at` is null when it holds no
-         *     words (any more). `writer`: the page that wrote last. `taken_by`: the colleague who took the words over, at `taken_at`.
+         * @description What somebody has typed in a conversation and not sent: an answer and a note, each with files. `began_at` is null
+         *     when it holds no words (any more). `writer`: the page that wrote last. `taken_by`: the colleague who took the words over,
+         *     at `taken_at`.
          */
         DraftView: {
             conversation_id: number;
@@ -6205,6 +6206,7 @@ export interface components {
             text: string;
             note: string;
             attachments: components["schemas"]["AttachmentView"][];
+            note_attachments: components["schemas"]["AttachmentView"][];
             mail: components["schemas"]["MailHeadView"] | null;
             began_at: string | null;
             /** Format: date-time */
@@ -7672,9 +7674,12 @@ export interface components {
             /** @default null */
             draft: components["schemas"]["EndedDraft"] | null;
         };
-        /** @description `mentions`: who is named in the text, each by their name behind an @. */
+        /** @description For colleagues: text, files, or both. `mentions`: who is named in the text, each by their name behind an @. */
         NewNote: {
+            /** @default  */
             text: string;
+            /** @default [] */
+            attachment_ids: number[];
             /** @default [] */
             mentions: components["schemas"]["Mention"][];
             /** @default null */
@@ -9404,8 +9409,8 @@ export interface components {
             expected_version: number;
         };
         /**
-         * @description All of it: `text` and `attachment_ids` of the answer, `mail` where its head was changed, `note`. `expected_version` is
-         *     the one the page knows, 0 for none.
+         * @description All of it: `text` and `attachment_ids` of the answer, `mail` where its head was changed, `note` and
+         *     `note_attachment_ids`. `expected_version` is the one the page knows, 0 for none.
          */
         SaveDraft: {
             /** @default  */
@@ -9414,6 +9419,8 @@ export interface components {
             note: string;
             /** @default [] */
             attachment_ids: number[];
+            /** @default [] */
+            note_attachment_ids: number[];
             /** @default null */
             mail: components["schemas"]["DraftMail"] | null;
             expected_version: number;

@@ -2653,7 +2653,7 @@ draft = Table(
     # Uploaded files by their ids: they are not swept while the draft stands.
     Column("attachment_ids", JSON, nullable=False),
     # Those of the note, which no customer is ever sent.
-    Column("note_attachment_ids", JSON, nullable=False, server_default=text("'[]'")),
+    Column("note_attachment_ids", JSON(none_as_null=True)),
     # The head of a mail, where it was changed (writing.heads).
     Column("mail", JSON(none_as_null=True)),
     # Null: there are no words in it.

@@ -93,7 +93,7 @@ def load_drafts(tx: Tx, conditions: Iterable[Any]) -> list[DraftView]:
             text=row.text,
             note=row.note,
             attachments=tuple(files[each] for each in row.attachment_ids if each in files),
-            note_attachments=tuple(files[each] for each in row.note_attachment_ids if each in files),
+            note_attachments=tuple(files[each] for each in row.note_attachment_ids or () if each in files),
             mail=view_head(row.mail, files),
             began_at=row.began_at,
             updated_at=row.updated_at,
@@ -107,7 +107,7 @@ def load_drafts(tx: Tx, conditions: Iterable[Any]) -> list[DraftView]:
 
 
 def _files_of(row: Row[Any]) -> set[int]:
-    return {*files_of(row.attachment_ids, row.mail), *row.note_attachment_ids}
+    return {*files_of(row.attachment_ids, row.mail), *(row.note_attachment_ids or ())}
 
 
 def load_marks(tx: Tx, user_id: int) -> list[DraftMark]:
@@ -271,7 +271,7 @@ def _words(row: Row[Any] | None) -> Words:
     """Those that are the writer's own still."""
     if row is None or row.taken_by is not None:
         return Words()
-    own, notes = tuple(row.attachment_ids), tuple(row.note_attachment_ids)
+    own, notes = tuple(row.attachment_ids), tuple(row.note_attachment_ids or ())
     return Words(row.text, row.note, own, read_head(row.mail), notes)
 
 

@@ -69,5 +69,7 @@ def load_needed(tx: Tx) -> set[int]:
     notes = select(_d.note_attachment_ids).where(_d.began_at.is_not(None))
     planned = select(_p.attachment_ids).where(_p.state.in_(("waiting", "stopped")))
     return {
-        attachment_id for row in tx.rows(union_all(standing, notes, planned)) for attachment_id in row.attachment_ids
+        attachment_id
+        for row in tx.rows(union_all(standing, notes, planned))
+        for attachment_id in row.attachment_ids or ()
     }

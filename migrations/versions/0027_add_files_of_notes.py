@@ -12,7 +12,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    op.add_column("draft", sa.Column("note_attachment_ids", sa.JSON(), server_default=sa.text("'[]'"), nullable=False))
+    op.add_column("draft", sa.Column("note_attachment_ids", sa.JSON(), nullable=True))
 
 
 def downgrade() -> None:

@@ -2,9 +2,9 @@
 
     Settings → Database, Vault, Files → Wakes, Notices, Tail → Intake, Adapters → loops → web
 
-All loops of a process run in one group: tail (stream), notices, dispatcher, lines, recordings, escalations, clocks,
-sender, media, mailboxes, planned messages, surveys, tasks, projector, queue lengths, search, imports, moments, forecasts,
-reports, limits, tellings, webhooks (two), live, housekeeping, and the listener for mail where one is set up.
+All loops of a process run in one group: tail (stream), notices, dispatcher, lines, test calls, recordings, escalations,
+clocks, sender, media, mailboxes, planned messages, surveys, tasks, projector, queue lengths, search, imports, moments,
+forecasts, reports, limits, tellings, webhooks (two), live, housekeeping, and the listener for mail where one is set up.
 Each of them waits through a database that is away. One that ends in any other way takes the process down, loudly: a hub
 that answers but routes nothing would be worse than one that is restarted.
 """
@@ -40,6 +40,7 @@ from hub.agents import alerts as people_alerts
 from hub.agents.link_mails import Forgotten
 from hub.agents.retention import Kept
 from hub.calls import recordings as call_recordings
+from hub.calls.line_tests import LineTests
 from hub.calls.lines import Lines
 from hub.calls.recording_fetcher import RecordingFetcher
 from hub.customer_files import imports
@@ -266,6 +267,7 @@ class Hub:
         )
         self.dispatcher = Dispatcher(self.database, self.wakes, presence_grace_s=settings.presence_grace_s)
         self.lines = Lines(self.database, self.wakes, self.channels, self.vault, public_url=settings.public_url)
+        self.line_tests = LineTests(self.database, self.wakes, self.channels)
         self.recording_fetcher = RecordingFetcher(self.database, self.wakes, self.channels, self.recordings)
         self.escalations = Escalations(self.database, self.wakes)
         self.estimator = Estimator(self.database, self.wakes)
@@ -319,6 +321,7 @@ class Hub:
             "notices": self.notices.run(),
             "dispatcher": self.dispatcher.run(),
             "lines": self.lines.run(),
+            "test calls": self.line_tests.run(),
             "recordings": self.recording_fetcher.run(),
             "escalations": self.escalations.run(),
             "clocks": self.escalations.keep_up(),

@@ -25,7 +25,7 @@ from sqlalchemy import Row, func, or_, select, update
 
 from hub.agents import audit, roster
 from hub.agents.viewer import Viewer
-from hub.calls import flow, flows, records, sounds
+from hub.calls import flow, flows, line_tests, records, sounds
 from hub.calls.flow import (
     AskStep,
     CallbackStep,
@@ -130,6 +130,7 @@ def _apply(tx: Tx, channel_id: str, event: VoiceEvent) -> None:
         return
     leg = find_leg(tx, channel_id, event.leg)
     if leg is None:
+        line_tests.note(tx, channel_id, event)
         return
     call = _lock(tx, leg.call_id)
     leg = _reload(tx, leg)

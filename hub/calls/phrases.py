@@ -37,6 +37,7 @@ _EN: Mapping[str, str] = {
     "all_busy": "All lines are busy at the moment. Please try again later.",
     "goodbye": "Thank you for calling. Goodbye.",
     "trouble": "We are sorry, something went wrong here. Please call again.",
+    "test_call": "This is a test call. Your telephone line works.",
 }
 _HY: Mapping[str, str] = {
     "please_wait": "Խնդրում ենք մնալ գծի վրա։ Ձեզ կպատասխանի առաջին ազատ աշխատակիցը։",
@@ -59,6 +60,7 @@ _HY: Mapping[str, str] = {
     "all_busy": "Այս պահին բոլոր գծերը զբաղված են։ Խնդրում ենք զանգահարել ավելի ուշ։",
     "goodbye": "Շնորհակալություն զանգի համար։ Ցտեսություն։",
     "trouble": "Ներեցեք, սխալ տեղի ունեցավ։ Խնդրում ենք նորից զանգահարել։",
+    "test_call": "Սա փորձնական զանգ է։ Ձեր հեռախոսագիծն աշխատում է։",
 }
 _KA: Mapping[str, str] = {
     "please_wait": "გთხოვთ, დარჩეთ ხაზზე. თქვენს ზარს პირველივე თავისუფალი თანამშრომელი უპასუხებს.",
@@ -81,6 +83,7 @@ _KA: Mapping[str, str] = {
     "all_busy": "ამჟამად ყველა ხაზი დაკავებულია. გთხოვთ, დარეკოთ მოგვიანებით.",
     "goodbye": "გმადლობთ ზარისთვის. ნახვამდის.",
     "trouble": "უკაცრავად, მოხდა შეცდომა. გთხოვთ, დარეკოთ ხელახლა.",
+    "test_call": "ეს სატესტო ზარია. თქვენი სატელეფონო ხაზი მუშაობს.",
 }
 _AZ: Mapping[str, str] = {
     "please_wait": "Zəhmət olmasa, xətdə qalın. Zənginizi ilk boş əməkdaş cavablandıracaq.",
@@ -103,6 +106,7 @@ _AZ: Mapping[str, str] = {
     "all_busy": "Hazırda bütün xətlər məşğuldur. Zəhmət olmasa, bir az sonra zəng edin.",
     "goodbye": "Zəng etdiyiniz üçün təşəkkür edirik. Sağ olun.",
     "trouble": "Bağışlayın, xəta baş verdi. Zəhmət olmasa, yenidən zəng edin.",
+    "test_call": "Bu, sınaq zəngidir. Telefon xəttiniz işləyir.",
 }
 _UK: Mapping[str, str] = {
     "please_wait": "Будь ласка, залишайтеся на лінії. Вам відповість перший вільний співробітник.",
@@ -125,6 +129,7 @@ _UK: Mapping[str, str] = {
     "all_busy": "Зараз усі лінії зайняті. Будь ласка, зателефонуйте пізніше.",
     "goodbye": "Дякуємо за дзвінок. До побачення.",
     "trouble": "Вибачте, сталася помилка. Будь ласка, зателефонуйте ще раз.",
+    "test_call": "Це пробний дзвінок. Ваша телефонна лінія працює.",
 }
 
 PHRASES: Mapping[str, Mapping[str, str]] = {

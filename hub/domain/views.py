@@ -1105,8 +1105,9 @@ class MailHeadView:
 
 @dataclass(frozen=True, slots=True)
 class DraftView:
-    """What somebody has typed in a conversation and not sent: an answer and a note. `began_at` is null when it holds no
-    words (any more). `writer`: the page that wrote last. `taken_by`: the colleague who took the words over, at `taken_at`."""
+    """What somebody has typed in a conversation and not sent: an answer and a note, each with files. `began_at` is null
+    when it holds no words (any more). `writer`: the page that wrote last. `taken_by`: the colleague who took the words over,
+    at `taken_at`."""
 
     conversation_id: int
     user_id: int
@@ -1114,6 +1115,7 @@ class DraftView:
     text: str
     note: str
     attachments: tuple[AttachmentView, ...]
+    note_attachments: tuple[AttachmentView, ...]
     mail: MailHeadView | None
     began_at: datetime | None
     updated_at: datetime

@@ -14,7 +14,8 @@ once only          arrival (the first insert of every inbound transaction), rece
 where we fetch     mailbox (how far each IMAP folder has been read, and who reads it)
 on its way out     outbox (one row per outgoing message)
 being written      draft (what somebody has typed), planned_message (what goes out later)
-who calls          call ─ leg (one party's line), call_segment (an agent's part), recording ─ recording_play
+who calls          call ─ leg (one party's line), call_segment (an agent's part), recording ─ recording_play;
+                   line_test (a line that is tried, nobody's call)
 what callers hear  flow ─ flow_version, sound (an uploaded prompt)
 who handles it     offer, assignment; wait_estimate (what was foretold), callback (who is to be called back)
 what must not wait escalation_policy ─ escalation_policy_version; escalation_segment, _run, _fired (a conversation's clocks);
@@ -1455,6 +1456,52 @@ leg = Table(
     **_AUTO,
 )
 
+line_test = Table(
+    "line_test",
+    metadata,
+    # A test call through a line (calls.line_tests): nobody's conversation, no customer's, in no figure.
+    _id(),
+    Column("channel_id", Text, ForeignKey("channel.id"), nullable=False),
+    _ref("user_id", "user_account.id"),
+    # The number that is rung (empty: the browser of whoever tries it), taken away when the test is over.
+    Column("address", Text, nullable=False),
+    Column("language", Text, nullable=False),
+    # As of a leg: ours, unguessable; and the provider's own name.
+    Column("token", Text, nullable=False, unique=True),
+    Column("provider_leg_id", Text),
+    Column("state", Text, nullable=False, server_default="pending"),
+    _at("created_at"),
+    _at("dialled_at", nullable=True),
+    _at("answered_at", nullable=True),
+    _at("heard_at", nullable=True),
+    # Since when it is to end, and when it had.
+    _at("over_at", nullable=True),
+    _at("ended_at", nullable=True),
+    Column("end_reason", Text),
+    # What the provider said, in its own words.
+    Column("error_code", Text),
+    Column("error", Text),
+    # When somebody has to see to it next; none: nothing is left of it at the provider.
+    _at("due_at", nullable=True),
+    Column("attempts", Integer, nullable=False, server_default=text("0")),
+    _one_of("state", "pending", "ringing", "connected", "ended"),
+    CheckConstraint("(ended_at IS NULL) = (state <> 'ended')", name="ended_has_an_instant"),
+    Index(
+        "uq_line_test_one_live_per_channel",
+        "channel_id",
+        unique=True,
+        sqlite_where=text("ended_at IS NULL"),
+        postgresql_where=text("ended_at IS NULL"),
+    ),
+    Index(
+        "ix_line_test_due_at",
+        "due_at",
+        sqlite_where=text("due_at IS NOT NULL"),
+        postgresql_where=text("due_at IS NOT NULL"),
+    ),
+    **_AUTO,
+)
+
 call_segment = Table(
     "call_segment",
     metadata,
@@ -2605,6 +2652,8 @@ draft = Table(
     Column("note", Text, nullable=False),
     # Uploaded files by their ids: they are not swept while the draft stands.
     Column("attachment_ids", JSON, nullable=False),
+    # Those of the note, which no customer is ever sent.
+    Column("note_attachment_ids", JSON(none_as_null=True)),
     # The head of a mail, where it was changed (writing.heads).
     Column("mail", JSON(none_as_null=True)),
     # Null: there are no words in it.

@@ -19,6 +19,7 @@ from typing import Any
 from sqlalchemy import insert, select, update
 
 from hub.domain.consent import CHANNELS_OF, How, Purpose, Word, is_allowed, refusal, written_channel
+from hub.domain.sentences import Sentence
 from hub.domain.values import ChannelKind, ContactKind
 from hub.domain.views import ConsentView
 from hub.errors import Conflict, InvalidInput, NotFound
@@ -239,6 +240,15 @@ def check_may_try(tx: Tx, kind: ContactKind, address: str) -> None:
     if tx.scalar(select(_cp.id).where(*here).limit(1)) is not None:
         fault = {"address": "whoever is there opted out of messages"}
         raise Conflict("whoever is there asked not to be written to", code="opted_out", fields=fault)
+
+
+def check_may_try_call(tx: Tx, number: str) -> None:
+    """Conflict `calls_refused` naming `address` if whoever is behind the number asked not to be called."""
+    here = (_cp.kind == ContactKind.PHONE.value, _cp.address == number)
+    for row in tx.rows(select(_cp.id).where(*here)):
+        if not is_allowed(_last_word(tx, row.id, "phone", Purpose.SERVICE), Purpose.SERVICE):
+            fault = {"address": Sentence("whoever is there asked not to be called")}
+            raise Conflict("whoever is there asked not to be called", code="calls_refused", fields=fault)
 
 
 def check_may_call(tx: Tx, contact_point_id: int) -> None:

@@ -4,19 +4,27 @@ out."""
 from __future__ import annotations
 
 import secrets
+from typing import Any
+
+from sqlalchemy import Row
 
 from hub.agents import audit
 from hub.agents.viewer import Viewer
+from hub.calls import line_tests
 from hub.channels.channel import Channel, CheckResult, OutgoingMessage
 from hub.channels.email import EmailChannel
 from hub.channels.registry import CHANNEL_TYPES, LINE_TYPES
+from hub.channels.voice import LegOrder, VoiceChannel
+from hub.domain.calls import LegEnd
 from hub.domain.mail import Mailbox, MailKind, OutgoingMail
 from hub.domain.permissions import Permission
+from hub.domain.sentences import Sentence
 from hub.domain.values import ChannelKind, ContactKind
 from hub.domain.views import ChannelView
 from hub.errors import Conflict, InvalidInput, ProviderError, Refused, Unavailable
 from hub.store.database import Tx
 from hub.timeline import channels, consents, customers, outbox
+from hub.timeline.adapters import is_line
 from hub.timeline.channels import ChannelSetup
 from hub.timeline.fetching import check_mailbox
 from hub.timeline.threads import new_thread
@@ -25,8 +33,11 @@ from hub.web.schemas import (
     ChannelDetail,
     ChannelField,
     ChannelKindInfo,
+    LineTestView,
     NewChannel,
     Page,
+    TestCall,
+    TestCallBegun,
     TestChannel,
     TestSent,
     UpdateChannel,
@@ -150,6 +161,90 @@ async def test_channel(context: Context, channel_id: str, body: TestChannel) -> 
         raise Unavailable(error.message, code=error.code) from error
     await hub.database.transaction(outbox.note_success, channel_id)
     return TestSent(address=message.recipient)
+
+
+@endpoint(
+    "POST",
+    "/channels/{channel_id}/test-calls",
+    access=Permission.MANAGE_CHANNELS,
+    status=201,
+    summary="Ring somebody through a telephone line",
+)
+async def begin_test_call(context: Context, channel_id: str, body: TestCall) -> TestCallBegun:
+    """The hub rings, says one sentence and hangs up, past timelines and figures; ask for its course below. Who tried it is in
+    the audit log, without the number. 409 `test_running` while another goes on through this line, `calls_refused` for who
+    asked not to be called; 503 with its code where the hub's own line does not answer."""
+    hub = context.hub
+    _tests.check(f"user {context.viewer.user_id}")
+    line = await _get_line(hub, channel_id)
+    if line.voice.by_connect:
+        if body.offer is None:
+            raise InvalidInput("no sound", fields={"offer": Sentence("must be given: this line rings browsers")})
+        address = ""
+    else:
+        if body.address is None:
+            raise InvalidInput("whom?", fields={"address": Sentence("must be given: this line rings telephones")})
+        address = customers.parse_address(ContactKind.PHONE, body.address, line.account.default_region)
+
+    def begin(tx: Tx) -> tuple[Row[Any], LegOrder]:
+        row = line_tests.begin(tx, context.viewer, channel_id, address=address, language=body.language)
+        return row, line_tests.order_of(tx, row)
+
+    row, order = await hub.database.transaction(begin)
+    if body.offer is None or address:
+        return TestCallBegun(test=_test_view(row), answer=None)
+    try:
+        answer = await line.connect(order, body.offer)
+    except ProviderError as error:
+        if isinstance(error, Unavailable) and not error.channel_works:
+            await hub.database.transaction(outbox.note_failure, channel_id, error)
+        await hub.database.transaction(line_tests.note_over, row.token, LegEnd.FAILED, error)
+        if isinstance(error, Refused):
+            raise InvalidInput(error.message, fields={"offer": error.message}) from error
+        raise Unavailable(error.message, code=error.code) from error
+    await hub.database.transaction(line_tests.note_dialled, row.token, row.token, None, None)
+    return TestCallBegun(test=_test_view(row), answer=answer)
+
+
+@endpoint(
+    "GET",
+    "/channels/{channel_id}/test-calls/{test_id}",
+    access=Permission.MANAGE_CHANNELS,
+    summary="How far a test call is",
+)
+async def get_test_call(context: Context, channel_id: str, test_id: int) -> LineTestView:
+    """Kept for an hour after its end."""
+    return _test_view(await context.hub.database.read(line_tests.load, channel_id, test_id))
+
+
+@endpoint(
+    "POST",
+    "/channels/{channel_id}/test-calls/{test_id}/hang-up",
+    access=Permission.MANAGE_CHANNELS,
+    summary="End a test call",
+)
+async def end_test_call(context: Context, channel_id: str, test_id: int) -> LineTestView:
+    """Twice is the same as once."""
+    return _test_view(await context.hub.database.transaction(line_tests.cancel, channel_id, test_id))
+
+
+async def _get_line(hub: HubLike, channel_id: str) -> VoiceChannel:
+    line = await hub.channels.find(channel_id)
+    if not is_line(line):
+        raise Conflict("this kind of channel carries no calls", code="nothing_to_ring")
+    return line
+
+
+def _test_view(row: Row[Any]) -> LineTestView:
+    return LineTestView(
+        id=row.id,
+        state=row.state,
+        is_answered=row.answered_at is not None,
+        is_heard=row.heard_at is not None,
+        end=row.end_reason,
+        code=row.error_code,
+        reason=row.error,
+    )
 
 
 def _test_message(hub: HubLike, channel: Channel, body: TestChannel) -> OutgoingMessage:

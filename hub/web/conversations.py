@@ -204,6 +204,7 @@ def _post_note(
     earlier = once(tx, viewer.user_id, key, request_hash)
     if earlier is not None:
         return conversations.load_entry(tx, earlier)
+    uploads.check_unsent(tx, viewer.user_id, body.attachment_ids)
     named = mentions.read_mentions(tx, viewer, before, [mentions.Ref(each.kind, each.id) for each in body.mentions])
     entry, view = conversations.add_entry(
         tx,
@@ -214,10 +215,12 @@ def _post_note(
         text=body.text,
         data=named.words,
         client_key=key,
+        attachment_ids=body.attachment_ids,
         participants=write_ids({*before.participant_ids, *named.newcomers}),
     )
     mentions.tell_mentions(tx, viewer, entry, view, named)
-    drafts.end(tx, viewer.user_id, conversation_id, ending_of(body.draft), "note", drafts.Words(note=body.text))
+    sent = drafts.Words(note=body.text, note_attachment_ids=tuple(body.attachment_ids))
+    drafts.end(tx, viewer.user_id, conversation_id, ending_of(body.draft), "note", sent)
     record_answer(tx, viewer.user_id, key, entry.id)
     return entry
 
@@ -231,7 +234,9 @@ def _post_note(
     idempotent=True,
 )
 async def post_note(context: Context, conversation_id: int, body: NewNote) -> EntryView:
-    """Never shown to the customer. Whoever is mentioned is told, and sees the conversation from then on."""
+    """Never shown to the customer, nor its files. Whoever is mentioned is told, and sees the conversation from then on."""
+    if not body.text and not body.attachment_ids:
+        raise InvalidInput("nothing to note", fields={"text": Sentence("write something or attach a file")})
     return await context.hub.database.transaction(
         _post_note, context.viewer, conversation_id, body, context.idempotency_key, context.request_hash
     )

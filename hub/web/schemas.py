@@ -264,9 +264,10 @@ class Mention(Request):
 
 
 class NewNote(Request):
-    """`mentions`: who is named in the text, each by their name behind an @."""
+    """For colleagues: text, files, or both. `mentions`: who is named in the text, each by their name behind an @."""
 
-    text: Text
+    text: Annotated[str, StringConstraints(strip_whitespace=True, max_length=20_000)] = ""
+    attachment_ids: Annotated[list[int], Field(max_length=10)] = []
     mentions: Annotated[list[Mention], Field(max_length=20)] = []
     draft: EndedDraft | None = None
 
@@ -284,12 +285,13 @@ class DraftMail(NewMail):
 
 
 class SaveDraft(Request):
-    """All of it: `text` and `attachment_ids` of the answer, `mail` where its head was changed, `note`. `expected_version` is
-    the one the page knows, 0 for none."""
+    """All of it: `text` and `attachment_ids` of the answer, `mail` where its head was changed, `note` and
+    `note_attachment_ids`. `expected_version` is the one the page knows, 0 for none."""
 
     text: DraftText = ""
     note: DraftText = ""
     attachment_ids: Annotated[list[int], Field(max_length=10)] = []
+    note_attachment_ids: Annotated[list[int], Field(max_length=10)] = []
     mail: DraftMail | None = None
     expected_version: Annotated[int, Field(ge=0)]
     writer: Writer = ""
@@ -2864,6 +2866,35 @@ class TestSent(Answer):
     """To whom it went."""
 
     address: str
+
+
+class TestCall(Request):
+    """Whom to ring through a telephone line: `address`, a telephone number, where the line dials; `offer`, the SDP offer of
+    the page, where it is the hub's own. `language`: what is said there is in it."""
+
+    address: Annotated[str, StringConstraints(strip_whitespace=True, max_length=40)] | None = None
+    offer: Annotated[str, StringConstraints(min_length=1, max_length=60_000)] | None = None
+    language: Annotated[str, StringConstraints(min_length=2, max_length=8)] = "en"
+
+
+class LineTestView(Answer):
+    """How far a test call is. `state`: pending, ringing, connected, ended. `is_heard`: the sentence was said to its end.
+    `end`: why it is over (as of a leg); `code` and `reason` are what the provider said where it refused, in its words."""
+
+    id: int
+    state: str
+    is_answered: bool
+    is_heard: bool
+    end: str | None
+    code: str | None
+    reason: str | None
+
+
+class TestCallBegun(Answer):
+    """`answer`: the SDP answer to the page's offer."""
+
+    test: LineTestView
+    answer: str | None
 
 
 class FollowUp(Request):

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from starlette.requests import Request
 from starlette.responses import Response
 
-from hub.calls import conductor, lines
+from hub.calls import conductor, line_tests, lines
 from hub.channels.channel import Arrival, Channel, WebhookAnswer, WebhookRequest
 from hub.channels.voice import LegOrder, VoiceChannel
 from hub.errors import BadRequest, Overloaded
@@ -123,7 +123,7 @@ async def _accept_call(hub: HubLike, line: VoiceChannel, webhook: WebhookRequest
         conductor.accept(tx, channel_id, events)
         leg = conductor.find_leg(tx, channel_id, asked) if asked is not None else None
         if leg is None:
-            return None
+            return line_tests.load_asked(tx, channel_id, asked) if asked is not None else None
         order = lines.order_of(tx, leg, hub.vault, hub.settings.public_url)
         lines.note_applied(tx, order, provider_leg_id=asked.provider_leg_id if asked is not None else None)
         return order

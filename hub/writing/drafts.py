@@ -14,8 +14,8 @@ save that was overtaken by the message, or comes from a page that slept, meets a
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
@@ -43,18 +43,21 @@ _STEP = 500
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """All that a draft holds. `attachment_ids` are uploads of the writer's."""
+    """All that a draft holds. `attachment_ids` are uploads of the writer's, for the answer; `note_attachment_ids` for the
+    note, and never sent to the customer."""
 
     text: str = ""
     note: str = ""
     attachment_ids: tuple[int, ...] = ()
     mail: MailHead | None = None
+    note_attachment_ids: tuple[int, ...] = ()
 
     @property
     def are_begun(self) -> bool:
         """Whether there is anything to lose; a head alone, with nobody's words below it, is not."""
         forwards = self.mail is not None and bool(self.mail.wish.forwarded_attachment_ids)
-        return bool(self.text.strip() or self.note.strip() or self.attachment_ids or forwards)
+        has_words = bool(self.text.strip() or self.note.strip())
+        return has_words or bool(self.attachment_ids or self.note_attachment_ids or forwards)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +84,7 @@ def load_drafts(tx: Tx, conditions: Iterable[Any]) -> list[DraftView]:
     u = tables.user_account.c
     query = select(tables.draft, u.name).join(tables.user_account, u.id == _d.user_id).where(*conditions)
     rows = tx.rows(query.order_by(_d.began_at, _d.user_id))
-    files = uploads.load_views(tx, {each for row in rows for each in files_of(row.attachment_ids, row.mail)})
+    files = uploads.load_views(tx, {each for row in rows for each in _files_of(row)})
     return [
         DraftView(
             conversation_id=row.conversation_id,
@@ -90,6 +93,7 @@ def load_drafts(tx: Tx, conditions: Iterable[Any]) -> list[DraftView]:
             text=row.text,
             note=row.note,
             attachments=tuple(files[each] for each in row.attachment_ids if each in files),
+            note_attachments=tuple(files[each] for each in row.note_attachment_ids or () if each in files),
             mail=view_head(row.mail, files),
             began_at=row.began_at,
             updated_at=row.updated_at,
@@ -100,6 +104,10 @@ def load_drafts(tx: Tx, conditions: Iterable[Any]) -> list[DraftView]:
         )
         for row in rows
     ]
+
+
+def _files_of(row: Row[Any]) -> set[int]:
+    return {*files_of(row.attachment_ids, row.mail), *(row.note_attachment_ids or ())}
 
 
 def load_marks(tx: Tx, user_id: int) -> list[DraftMark]:
@@ -118,9 +126,14 @@ def save(
     row = _lock(tx, conversation_id, viewer.user_id)
     if row is not None and row.version != expected_version:
         raise Conflict("this draft was changed on another page", code="draft_changed")
-    there = {file.id for file in uploads.load_unsent(tx, viewer.user_id, words.attachment_ids)}
-    kept = tuple(each for each in words.attachment_ids if each in there)
-    _write(tx, conversation_id, viewer.user_id, row, Words(words.text, words.note, kept, words.mail), writer)
+    named = {*words.attachment_ids, *words.note_attachment_ids}
+    there = {file.id for file in uploads.load_unsent(tx, viewer.user_id, named)}
+    kept = replace(
+        words,
+        attachment_ids=tuple(each for each in words.attachment_ids if each in there),
+        note_attachment_ids=tuple(each for each in words.note_attachment_ids if each in there),
+    )
+    _write(tx, conversation_id, viewer.user_id, row, kept, writer)
     view = load_of(tx, conversation_id, viewer.user_id)
     assert view is not None
     return view
@@ -136,14 +149,13 @@ def end(
         return
     row = _lock(tx, conversation_id, user_id)
     held = _words(row)
-    is_sent = (
-        _is_all_in(held, sent)
-        if part == "answer"
-        else bool(sent.note.strip()) and held.note.strip() == sent.note.strip()
-    )
+    is_sent = _is_all_in(held, sent) if part == "answer" else _is_the_note(held, sent)
     if row is not None and row.version != ending.version and row.writer != ending.writer and not is_sent:
         return
-    left = Words(note=held.note) if part == "answer" else Words(held.text, "", held.attachment_ids, held.mail)
+    if part == "answer":
+        left = Words(note=held.note, note_attachment_ids=held.note_attachment_ids)
+    else:
+        left = replace(held, note="", note_attachment_ids=())
     _write(tx, conversation_id, user_id, row, left, ending.writer)
 
 
@@ -154,8 +166,9 @@ def give_back(tx: Tx, user_id: int, conversation_id: int, back: Words, *, writer
     words = Words(
         text=_joined(back.text, begun.text),
         note=_joined(back.note, begun.note),
-        attachment_ids=tuple(dict.fromkeys((*back.attachment_ids, *begun.attachment_ids))),
+        attachment_ids=_both(back.attachment_ids, begun.attachment_ids),
         mail=back.mail or begun.mail,
+        note_attachment_ids=_both(back.note_attachment_ids, begun.note_attachment_ids),
     )
     _write(tx, conversation_id, user_id, row, words, writer)
     view = load_of(tx, conversation_id, user_id)
@@ -180,14 +193,16 @@ def take_over(
     )
     tx.emit(DraftEnded(conversation_id, ""), {user_topic(author_id)})
     theirs = _words(row)
-    copies = uploads.copy(tx, uploads.load_unsent(tx, author_id, theirs.attachment_ids), viewer.user_id)
+    named = {*theirs.attachment_ids, *theirs.note_attachment_ids}
+    copies = uploads.copy(tx, uploads.load_unsent(tx, author_id, named), viewer.user_id)
     mine = _lock(tx, conversation_id, viewer.user_id)
     begun = _words(mine)
     words = Words(
         text=_joined(begun.text, uploads.renamed_in(theirs.text, copies)),
         note=_joined(begun.note, theirs.note),
-        attachment_ids=(*begun.attachment_ids, *copies.values()),
+        attachment_ids=(*begun.attachment_ids, *_copied(theirs.attachment_ids, copies)),
         mail=begun.mail or theirs.mail,
+        note_attachment_ids=(*begun.note_attachment_ids, *_copied(theirs.note_attachment_ids, copies)),
     )
     _write(tx, conversation_id, viewer.user_id, mine, words, writer)
     view = load_of(tx, conversation_id, viewer.user_id)
@@ -207,8 +222,9 @@ def move(tx: Tx, from_id: int, into_id: int, user_ids: Collection[int] | None = 
         words = Words(
             text=_joined(begun.text, theirs.text),
             note=_joined(begun.note, theirs.note),
-            attachment_ids=tuple(dict.fromkeys((*begun.attachment_ids, *theirs.attachment_ids))),
+            attachment_ids=_both(begun.attachment_ids, theirs.attachment_ids),
             mail=(begun.mail or theirs.mail) if are_mails else begun.mail,
+            note_attachment_ids=_both(begun.note_attachment_ids, theirs.note_attachment_ids),
         )
         _write(tx, into_id, user_id, mine, words, "")
         _write(tx, from_id, user_id, row, Words(), "")
@@ -255,13 +271,27 @@ def _words(row: Row[Any] | None) -> Words:
     """Those that are the writer's own still."""
     if row is None or row.taken_by is not None:
         return Words()
-    return Words(row.text, row.note, tuple(row.attachment_ids), read_head(row.mail))
+    own, notes = tuple(row.attachment_ids), tuple(row.note_attachment_ids or ())
+    return Words(row.text, row.note, own, read_head(row.mail), notes)
 
 
 def _is_all_in(held: Words, sent: Words) -> bool:
     """Whether the answer that is held is the one that was sent."""
     same = bool(sent.text.strip()) and held.text.strip() == sent.text.strip()
     return same and set(held.attachment_ids) <= set(sent.attachment_ids)
+
+
+def _is_the_note(held: Words, sent: Words) -> bool:
+    same = bool(sent.note.strip()) and held.note.strip() == sent.note.strip()
+    return same and set(held.note_attachment_ids) <= set(sent.note_attachment_ids)
+
+
+def _both(first: tuple[int, ...], second: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(dict.fromkeys((*first, *second)))
+
+
+def _copied(attachment_ids: tuple[int, ...], copies: Mapping[int, int]) -> list[int]:
+    return [copies[each] for each in attachment_ids if each in copies]
 
 
 def _joined(above: str, below: str) -> str:
@@ -275,6 +305,7 @@ def _write(tx: Tx, conversation_id: int, user_id: int, row: Row[Any] | None, wor
         "text": words.text,
         "note": words.note,
         "attachment_ids": list(words.attachment_ids),
+        "note_attachment_ids": list(words.note_attachment_ids),
         "mail": store_head(words.mail),
         "began_at": began_at,
         "updated_at": tx.now,

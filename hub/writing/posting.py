@@ -16,7 +16,7 @@ from hub.agents.viewer import Viewer
 from hub.channels.channel import Channel, OutgoingFile, OutgoingMessage
 from hub.domain.mail import OutgoingMail
 from hub.domain.sentences import Sentence
-from hub.domain.values import AuthorKind, ChannelKind
+from hub.domain.values import AuthorKind, ChannelKind, EntryKind
 from hub.domain.views import Author, ConversationView, EntryView
 from hub.errors import InvalidInput
 from hub.store import tables
@@ -117,13 +117,18 @@ def own_addresses(tx: Tx, channel_id: str) -> frozenset[str]:
 
 
 def _load_forwarded(tx: Tx, conversation_id: int, wish: MailWish | None) -> list[Row[Any]]:
-    """Files of this conversation that go along; InvalidInput naming one that is not."""
+    """Files of this conversation that go along; InvalidInput naming one that is not. Those of notes are for colleagues."""
     if wish is None or not wish.forwarded_attachment_ids:
         return []
     rows = tx.rows(
         select(tables.attachment)
         .join(tables.entry, _e.id == _a.entry_id)
-        .where(_a.id.in_(wish.forwarded_attachment_ids), _e.conversation_id == conversation_id, _a.state == "stored")
+        .where(
+            _a.id.in_(wish.forwarded_attachment_ids),
+            _e.conversation_id == conversation_id,
+            _e.kind != EntryKind.NOTE.value,
+            _a.state == "stored",
+        )
         .order_by(_a.id)
     )
     missing = set(wish.forwarded_attachment_ids) - {row.id for row in rows}

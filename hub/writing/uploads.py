@@ -69,5 +69,10 @@ def load_needed(tx: Tx) -> set[int]:
     """Every file that a draft or a planned message names: it is not swept. One statement, which sees one moment: between two
     a message that is taken back would go from the one to the other unseen."""
     standing = select(_d.attachment_ids).where(_d.began_at.is_not(None))
+    notes = select(_d.note_attachment_ids).where(_d.began_at.is_not(None))
     planned = select(_p.attachment_ids).where(_p.state.in_(("waiting", "stopped")))
-    return {attachment_id for row in tx.rows(union_all(standing, planned)) for attachment_id in row.attachment_ids}
+    return {
+        attachment_id
+        for row in tx.rows(union_all(standing, notes, planned))
+        for attachment_id in row.attachment_ids or ()
+    }

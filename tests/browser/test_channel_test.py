@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.people import Agent, Complaints, Handset, NewPage
+from tests.browser.people import Agent, Complaints, Handset, NewPage, show
 from tests.support.hub_process import HubProcess
 
 pytestmark = pytest.mark.browser
@@ -43,5 +43,47 @@ def test_a_test_is_sent_through_a_channel_and_refused_after_stop(
     # Who tried it is noted, and nobody's timeline has it.
     page.goto(f"{demo.url}/admin/audit")
     expect(page.get_by_text("sent a test through the channel Text messages").first).to_be_visible()
+    page.goto(f"{demo.url}/conversations?list=all")
+    expect(page.get_by_text("No open conversations")).to_be_visible()
+
+
+def test_a_test_call_rings_a_telephone_and_shows_its_course(demo: HubProcess, new_page: NewPage) -> None:
+    number = "+37491000942"
+    phone = new_page("telephone")
+    phone.goto(f"{demo.url}/demo#{number}")
+    page = Agent(new_page("caller"), "admin@demo.test").sign_in(demo.url).page
+    expect(page.get_by_test_id("my-state")).to_be_visible()
+    page.goto(f"{demo.url}/admin/channels")
+    page.locator(".card").filter(has_text="+15005550006").filter(has_text="Telephone").click()
+
+    page.get_by_test_id("ring-address").fill("")
+    page.get_by_test_id("ring").click()
+    expect(page.get_by_text("Say which number.")).to_be_visible()
+    page.get_by_test_id("ring-address").fill(number)
+    page.get_by_test_id("ring").click()
+    expect(page.get_by_test_id("ring-ringing")).to_have_attribute("data-done", "true")
+    phone.get_by_test_id("call-answer").click()
+    expect(page.get_by_test_id("ring-answered")).to_have_attribute("data-done", "true")
+    expect(phone.get_by_test_id("captions")).to_contain_text("This is a test call from Sevan Coffee")
+    expect(page.get_by_test_id("ring-outcome")).to_contain_text("The line works")
+    expect(page.get_by_test_id("ring-over")).to_have_attribute("data-done", "true")
+    expect(phone.get_by_test_id("call-state")).to_contain_text("Call ended")
+    show(page, "test-call-over")
+
+    # Somebody who does not want to: said as it is. And one that is called off stops ringing there.
+    phone.get_by_test_id("call-close").click()
+    page.get_by_test_id("ring").click()
+    phone.get_by_test_id("call-decline").click()
+    expect(page.get_by_test_id("ring-outcome")).to_be_visible()
+    expect(page.get_by_test_id("ring-answered")).to_have_attribute("data-done", "false")
+    phone.get_by_test_id("call-close").click()
+    page.get_by_test_id("ring").click()
+    expect(phone.get_by_test_id("call-answer")).to_be_visible()
+    page.get_by_test_id("ring-hang-up").click()
+    expect(page.get_by_test_id("ring-outcome")).to_contain_text("You hung up")
+    expect(phone.get_by_test_id("call-answer")).to_be_hidden()
+
+    page.goto(f"{demo.url}/admin/audit")
+    expect(page.get_by_text("made a test call through").first).to_be_visible()
     page.goto(f"{demo.url}/conversations?list=all")
     expect(page.get_by_text("No open conversations")).to_be_visible()

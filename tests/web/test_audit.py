@@ -55,6 +55,8 @@ UNNOTED = {
     ("POST", "/surveys/preview"): "changes nothing",
     ("POST", "/surveys/test"): "sends whoever asks a sample",
     ("POST", "/channels/{channel_id}/test"): "needs a provider: tests/browser/test_channel_test.py",
+    ("POST", "/channels/{channel_id}/test-calls"): "needs a line: tests/calls/test_line_tests.py",
+    ("POST", "/channels/{channel_id}/test-calls/{test_id}/hang-up"): "ends what was noted when it began",
     ("POST", "/channels/{channel_id}/check"): "looks whether a channel works",
     (
         "POST",

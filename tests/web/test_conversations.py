@@ -424,3 +424,31 @@ async def test_a_failed_message_can_be_sent_again_and_one_that_went_cannot(desk:
 def states(events: list[dict[str, Any]]) -> list[tuple[str, int]]:
     entries = [event["entry"] for event in events if "entry" in event and event["entry"]["delivery"]]
     return [(entry["delivery"]["state"], entry["id"]) for entry in entries]
+
+
+async def test_a_note_has_files_that_colleagues_see_and_the_customer_never(desk_on_both: Desk) -> None:
+    desk = desk_on_both
+    file = (await desk.nare.upload(PNG, "plan.png")).json()
+    assert_told(await desk.nare.post(desk.path("/notes"), {"text": ""}), 422, "invalid", "text")
+    assert_told(
+        await desk.nare.post(desk.path("/notes"), {"text": "x", "attachment_ids": [999_999]}),
+        422,
+        "invalid",
+        "attachment_ids",
+    )
+    body = {"text": "", "attachment_ids": [file["id"]]}
+    answers = await asyncio.gather(*(desk.nare.post(desk.path("/notes"), body, key="n1") for _ in range(4)))
+    assert {answer.status_code for answer in answers} == {201}
+    (entry,) = {answer.json()["id"]: answer.json() for answer in answers}.values()
+    assert (entry["kind"], entry["delivery"]) == ("note", None)
+    assert [each["name"] for each in entry["attachments"]] == ["plan.png"]
+    assert await desk.count(tables.outbox) == 0
+    # Whoever sees the note sees its file; whoever does not, does not.
+    boss = desk.house.api(await desk.house.person("Boss", Role.SUPERVISOR))
+    assert (await boss.get(f"/attachments/{file['id']}/content")).content == PNG
+    stranger = desk.house.api(await desk.house.person("Stranger", queue_ids=[]))
+    assert (await stranger.get(f"/attachments/{file['id']}/content")).status_code == 404
+    # It is sent: neither another note nor an answer may have it.
+    for path in ("/notes", "/messages"):
+        told = await desk.nare.post(desk.path(path), {"text": "again", "attachment_ids": [file["id"]]})
+        assert_told(told, 422, "invalid", "attachment_ids")

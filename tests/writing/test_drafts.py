@@ -246,3 +246,43 @@ async def test_a_file_that_goes_from_a_message_back_into_a_draft_is_needed_all_t
     has_happened: list[bool] = []
     needed = await desk.database.transaction(lambda tx: uploads.load_needed(Interrupted(tx.connection, tx.now)))
     assert (has_happened, needed) == ([True], {file_id})
+
+
+async def test_files_of_a_note_stand_beside_those_of_the_answer(desk: Desk) -> None:
+    picture, plan = await desk.upload(), await desk.upload()
+    view = await desk.save(
+        "See it", note="Not for them", attachment_ids=(picture,), note_attachment_ids=(plan, 999_999)
+    )
+    assert [each.id for each in view.attachments] == [picture]
+    assert [each.id for each in view.note_attachments] == [plan]
+    assert await desk.database.read(uploads.load_needed) == {picture, plan}
+    # The answer goes, the note stays with its file; then the other way round.
+    ending = Ending(view.version, "page")
+    sent = Words("See it", attachment_ids=(picture,))
+    await desk.database.transaction(drafts.end, desk.nare.user_id, desk.id, ending, "answer", sent)
+    left = await desk.draft()
+    assert left is not None
+    assert (left.text, left.note, left.attachments) == ("", "Not for them", ())
+    assert [each.id for each in left.note_attachments] == [plan]
+    ending = Ending(left.version, "page")
+    sent = Words(note="Not for them", note_attachment_ids=(plan,))
+    await desk.database.transaction(drafts.end, desk.nare.user_id, desk.id, ending, "note", sent)
+    left = await desk.draft()
+    assert left is None or (left.note_attachments, left.began_at) == ((), None)
+
+
+async def test_a_file_alone_is_a_note_that_is_begun_and_goes_along_when_taken_over(desk: Desk) -> None:
+    plan = await desk.upload()
+    view = await desk.save("", note_attachment_ids=(plan,))
+    assert view.began_at is not None
+    taken = await desk.database.transaction(
+        drafts.take_over,
+        desk.bert,
+        desk.id,
+        desk.nare.user_id,
+        expected_version=view.version,
+        writer="other",
+    )
+    assert [each.name for each in taken.note_attachments] == [each.name for each in view.note_attachments]
+    assert taken.attachments == ()
+    assert taken.note_attachments[0].id != plan

@@ -341,7 +341,7 @@ export interface paths {
         put?: never;
         /**
          * Note for colleagues
-         * @description Never shown to the customer. Whoever is mentioned is told, and sees the conversation from then on.
+         * @description Never shown to the customer, nor its files. Whoever is mentioned is told, and sees the conversation from then on.
          */
         post: operations["post_note"];
         delete?: never;
@@ -2649,6 +2649,68 @@ export interface paths {
          *     `text` where the provider refuses; 503 with its code where it is away. The channel's health is what was found.
          */
         post: operations["test_channel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/channels/{channel_id}/test-calls": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ring somebody through a telephone line
+         * @description The hub rings, says one sentence and hangs up, past timelines and figures; ask for its course below. Who tried it is in
+         *     the audit log, without the number. 409 `test_running` while another goes on through this line, `calls_refused` for who
+         *     asked not to be called; 503 with its code where the hub's own line does not answer.
+         */
+        post: operations["begin_test_call"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/channels/{channel_id}/test-calls/{test_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How far a test call is
+         * @description Kept for an hour after its end.
+         */
+        get: operations["get_test_call"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/channels/{channel_id}/test-calls/{test_id}/hang-up": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * End a test call
+         * @description Twice is the same as once.
+         */
+        post: operations["end_test_call"];
         delete?: never;
         options?: never;
         head?: never;
@@ -6133,8 +6195,9 @@ export interface components {
             began_at: string;
         };
         /**
-         * @description What somebody has typed in a conversation and not sent: an answer and a note. `began_at` is null when it holds no
-         *     words (any more). `writer`: the page that wrote last. `taken_by`: the colleague who took the words over, at `taken_at`.
+         * @description What somebody has typed in a conversation and not sent: an answer and a note, each with files. `began_at` is null
+         *     when it holds no words (any more). `writer`: the page that wrote last. `taken_by`: the colleague who took the words over,
+         *     at `taken_at`.
          */
         DraftView: {
             conversation_id: number;
@@ -6143,6 +6206,7 @@ export interface components {
             text: string;
             note: string;
             attachments: components["schemas"]["AttachmentView"][];
+            note_attachments: components["schemas"]["AttachmentView"][];
             mail: components["schemas"]["MailHeadView"] | null;
             began_at: string | null;
             /** Format: date-time */
@@ -7024,6 +7088,19 @@ export interface components {
         LineOffer: {
             sdp: string;
         };
+        /**
+         * @description How far a test call is. `state`: pending, ringing, connected, ended. `is_heard`: the sentence was said to its end.
+         *     `end`: why it is over (as of a leg); `code` and `reason` are what the provider said where it refused, in its words.
+         */
+        LineTestView: {
+            id: number;
+            state: string;
+            is_answered: boolean;
+            is_heard: boolean;
+            end: string | null;
+            code: string | null;
+            reason: string | null;
+        };
         LinkToken: {
             token: string;
         };
@@ -7597,9 +7674,12 @@ export interface components {
             /** @default null */
             draft: components["schemas"]["EndedDraft"] | null;
         };
-        /** @description `mentions`: who is named in the text, each by their name behind an @. */
+        /** @description For colleagues: text, files, or both. `mentions`: who is named in the text, each by their name behind an @. */
         NewNote: {
+            /** @default  */
             text: string;
+            /** @default [] */
+            attachment_ids: number[];
             /** @default [] */
             mentions: components["schemas"]["Mention"][];
             /** @default null */
@@ -9329,8 +9409,8 @@ export interface components {
             expected_version: number;
         };
         /**
-         * @description All of it: `text` and `attachment_ids` of the answer, `mail` where its head was changed, `note`. `expected_version` is
-         *     the one the page knows, 0 for none.
+         * @description All of it: `text` and `attachment_ids` of the answer, `mail` where its head was changed, `note` and
+         *     `note_attachment_ids`. `expected_version` is the one the page knows, 0 for none.
          */
         SaveDraft: {
             /** @default  */
@@ -9339,6 +9419,8 @@ export interface components {
             note: string;
             /** @default [] */
             attachment_ids: number[];
+            /** @default [] */
+            note_attachment_ids: number[];
             /** @default null */
             mail: components["schemas"]["DraftMail"] | null;
             expected_version: number;
@@ -10140,6 +10222,23 @@ export interface components {
             leaderboard: boolean;
             member_ids: number[];
             version: number;
+        };
+        /**
+         * @description Whom to ring through a telephone line: `address`, a telephone number, where the line dials; `offer`, the SDP offer of
+         *     the page, where it is the hub's own. `language`: what is said there is in it.
+         */
+        TestCall: {
+            /** @default null */
+            address: string | null;
+            /** @default null */
+            offer: string | null;
+            /** @default en */
+            language: string;
+        };
+        /** @description `answer`: the SDP answer to the page's offer. */
+        TestCallBegun: {
+            test: components["schemas"]["LineTestView"];
+            answer: string | null;
         };
         /** @description One message to `address`, a telephone number or an e-mail address, with these words. */
         TestChannel: {
@@ -16278,6 +16377,105 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["TestSent"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    begin_test_call: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                channel_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TestCall"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TestCallBegun"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_test_call: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                channel_id: string;
+                test_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LineTestView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    end_test_call: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                channel_id: string;
+                test_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LineTestView"];
                 };
             };
             /** @description It failed; `code` says why */

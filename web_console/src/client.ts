@@ -323,6 +323,10 @@ export const api = {
     take(client.PATCH("/api/v1/channels/{channel_id}", { ...ofChannel(id), body: body as Schemas["UpdateChannel"] })),
   checkChannel: (id: string) => take(client.POST("/api/v1/channels/{channel_id}/check", ofChannel(id))),
   testChannel: (id: string, body: Schemas["TestChannel"]) => take(client.POST("/api/v1/channels/{channel_id}/test", { ...ofChannel(id), body })),
+  beginTestCall: (id: string, body: Partial<Schemas["TestCall"]>) =>
+    take(client.POST("/api/v1/channels/{channel_id}/test-calls", { ...ofChannel(id), body: body as Schemas["TestCall"] })),
+  testCall: (channel_id: string, test_id: number) => take(client.GET("/api/v1/channels/{channel_id}/test-calls/{test_id}", { params: { path: { channel_id, test_id } } })),
+  endTestCall: (channel_id: string, test_id: number) => take(client.POST("/api/v1/channels/{channel_id}/test-calls/{test_id}/hang-up", { params: { path: { channel_id, test_id } } })),
   signInAtProvider: (id: string) => take(client.POST("/api/v1/channels/{channel_id}/sign-in", ofChannel(id))),
   channelKinds: () => take(client.GET("/api/v1/channel-kinds")),
   calendars: () => paired<{ items: CalendarView[] }>(client.GET("/api/v1/calendars")),

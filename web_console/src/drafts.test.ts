@@ -12,7 +12,7 @@ const copy = (text: string, base: string, changes: Partial<Copy> = {}): Copy => 
 
 function view(text: string, version: number, changes: Partial<DraftView> = {}): DraftView {
   return {
-    conversation_id: 10, user_id: 1, user_name: "Նարե", text, note: "", attachments: [], mail: null, began_at: text ? AT : null, updated_at: AT,
+    conversation_id: 10, user_id: 1, user_name: "Նարե", text, note: "", attachments: [], note_attachments: [], mail: null, began_at: text ? AT : null, updated_at: AT,
     writer: "other", taken_by: null, taken_at: null, version, ...changes,
   };
 }

@@ -20,6 +20,8 @@ export interface Draft {
   text: string;
   note: string;
   attachments: AttachmentView[];
+  /** Of the note: the customer never gets them. */
+  noteFiles: AttachmentView[];
   /** The head of a mail, once the agent has changed what it is by itself. */
   mail: MailDraft | null;
 }
@@ -38,17 +40,17 @@ export type Part = "answer" | "note";
 /** SAVING: at the hub in a moment; WAITING: the hub cannot be reached; REFUSED: it stays on this device. */
 export type SaveState = "saved" | "saving" | "waiting" | "refused";
 
-export const EMPTY: Draft = { text: "", note: "", attachments: [], mail: null };
+export const EMPTY: Draft = { text: "", note: "", attachments: [], noteFiles: [], mail: null };
 const NEW: Copy = { ...EMPTY, version: 0, base: EMPTY, typedAt: null, aside: null };
 
-export const isEmpty = (draft: Draft) => draft.text === "" && draft.note === "" && draft.attachments.length === 0 && draft.mail === null;
+export const isEmpty = (draft: Draft) => draft.text === "" && draft.note === "" && draft.attachments.length === 0 && draft.noteFiles.length === 0 && draft.mail === null;
 
 /** Equal drafts are equal texts. */
-function print({ text, note, attachments, mail }: Draft): string {
-  return JSON.stringify([text, note, attachments.map((each) => each.id), mail && { ...mail, forwarded: mail.forwarded.map((each) => each.id) }]);
+function print({ text, note, attachments, noteFiles, mail }: Draft): string {
+  return JSON.stringify([text, note, attachments.map((each) => each.id), noteFiles.map((each) => each.id), mail && { ...mail, forwarded: mail.forwarded.map((each) => each.id) }]);
 }
 export const areSame = (a: Draft, b: Draft) => print(a) === print(b);
-const wordsOf = ({ text, note, attachments, mail }: Draft): Draft => ({ text, note, attachments, mail });
+const wordsOf = ({ text, note, attachments, noteFiles, mail }: Draft): Draft => ({ text, note, attachments, noteFiles, mail });
 const isDirty = (copy: Copy) => !areSame(copy, copy.base);
 /** Both were typed, and `one` before `other`. */
 export const isTypedBefore = (one: Pick<Copy, "typedAt">, other: Pick<Copy, "typedAt">) =>
@@ -66,23 +68,27 @@ export function mailOf(head: MailHeadView | null): MailDraft | null {
 /** Somebody's words; none of one's own that a colleague has taken over. */
 export function draftOf(view: DraftView | null): Draft {
   if (!view || view.taken_by !== null) return EMPTY;
-  return { text: view.text, note: view.note, attachments: view.attachments, mail: mailOf(view.mail) };
+  return { text: view.text, note: view.note, attachments: view.attachments, noteFiles: view.note_attachments, mail: mailOf(view.mail) };
 }
 
-function bodyOf({ text, note, attachments, mail }: Draft) {
+function bodyOf({ text, note, attachments, noteFiles, mail }: Draft) {
   const typed = (boxes: MailDraft["to"]) => boxes.filter((each) => each.address.trim().length >= 3);
   return {
     text,
     note,
     attachment_ids: attachments.map((each) => each.id),
+    note_attachment_ids: noteFiles.map((each) => each.id),
     // An address that is being typed is none yet, and the hub takes no less.
     mail: mail ? { ...asNewMail({ ...mail, to: typed(mail.to), cc: typed(mail.cc), bcc: typed(mail.bcc) }), everybody: mail.all } : null,
   };
 }
 
+const areAmong = (some: AttachmentView[], all: AttachmentView[]) => some.every((each) => all.some((other) => other.id === each.id));
+const both = (first: AttachmentView[], second: AttachmentView[]) => [...first, ...second.filter((each) => !first.some((other) => other.id === each.id))];
+
 /** One of them goes on where the other ends: nothing of it is lost. */
 const goesOn = (longer: Draft, shorter: Draft) =>
-  longer.text.startsWith(shorter.text) && longer.note.startsWith(shorter.note) && shorter.attachments.every((each) => longer.attachments.some((other) => other.id === each.id));
+  longer.text.startsWith(shorter.text) && longer.note.startsWith(shorter.note) && areAmong(shorter.attachments, longer.attachments) && areAmong(shorter.noteFiles, longer.noteFiles);
 
 /**
  * What the copy is after the hub has been asked. The newer words win, those that are overtaken stand beside them, and words that
@@ -105,14 +111,18 @@ export function reconciled(copy: Copy, view: DraftView | null): Copy {
 
 /** What was to be sent is to be written on. What has been begun since stays below it. */
 export function withBack(begun: Draft, back: Pick<Draft, "text" | "attachments" | "mail">): Draft {
-  const held = new Set(back.attachments.map((each) => each.id));
   return {
     text: [back.text, begun.text].filter((text) => text !== "").join("\n\n"),
     note: begun.note,
-    attachments: [...back.attachments, ...begun.attachments.filter((each) => !held.has(each.id))],
+    attachments: both(back.attachments, begun.attachments),
+    noteFiles: begun.noteFiles,
     mail: back.mail ?? begun.mail,
   };
 }
+
+/** One part of it is sent; the other stands. */
+const without = (draft: Draft, part: Part): Draft =>
+  part === "note" ? { ...wordsOf(draft), note: "", noteFiles: [] } : { ...EMPTY, note: draft.note, noteFiles: draft.noteFiles };
 
 const SAVE_AFTER_MS = 1_000;
 const TRY_AGAIN_MS = 5_000;
@@ -125,7 +135,10 @@ const ASK_EVERY_MS = 2_000;
 
 const keyOf = (userId: number, conversationId: number) => `hub.draft.${userId}.${conversationId}`;
 /** One that an earlier release kept may lack what came later. */
-const read = (kept: string | null): Copy => ({ ...NEW, ...(kept ? (JSON.parse(kept) as Partial<Copy>) : {}) });
+function read(kept: string | null): Copy {
+  const copy: Copy = { ...NEW, ...(kept ? (JSON.parse(kept) as Partial<Copy>) : {}) };
+  return { ...copy, base: { ...EMPTY, ...copy.base }, aside: copy.aside && { ...EMPTY, ...copy.aside } };
+}
 
 export const useDrafts = defineStore("drafts", () => {
   const hub = useHub();
@@ -265,7 +278,7 @@ export const useDrafts = defineStore("drafts", () => {
   }
 
   function adopt(id: number, view: DraftView | null): void {
-    if (view && view.taken_by !== null && (view.text !== "" || view.note !== "" || view.attachments.length > 0)) taken.set(id, view);
+    if (view && view.taken_by !== null && !isEmpty(draftOf({ ...view, taken_by: null, mail: null }))) taken.set(id, view);
     else taken.delete(id);
     const before = copyOf(id);
     // Another page of this browser typed it, and saves it, sends it or empties it: what stands then it says in a moment.
@@ -313,7 +326,7 @@ export const useDrafts = defineStore("drafts", () => {
     leaving.set(id, (leaving.get(id) ?? 0) + 1);
     const copy = copyOf(id);
     if ((part === "note" ? copy.note : copy.text).trim() !== text) return;
-    copies.set(id, { ...copy, ...(part === "note" ? { note: "" } : { ...EMPTY, note: copy.note }) });
+    copies.set(id, { ...copy, ...without(copy, part) });
     replaced.value = { conversationId: id };
   }
 
@@ -321,7 +334,7 @@ export const useDrafts = defineStore("drafts", () => {
   function finish(id: number, part: Part, ended: { version: number } | null, isAccepted: boolean): void {
     leaving.set(id, Math.max(0, (leaving.get(id) ?? 0) - 1));
     const copy = copyOf(id);
-    const base = part === "note" ? { ...copy.base, note: "" } : { ...EMPTY, note: copy.base.note };
+    const base = { ...copy.base, ...without(copy.base, part) };
     put(id, isAccepted && ended ? { ...copy, version: Math.max(copy.version, ended.version + 1), base } : copy);
     if (unsure.delete(id)) return void Promise.resolve(saving.get(id)).then(() => load(id)).catch(() => undefined);
     if (isDirty(copyOf(id))) later(id, SAVE_AFTER_MS);
@@ -352,7 +365,7 @@ export const useDrafts = defineStore("drafts", () => {
     if (!view) return;
     taken.delete(id);
     giveBack(id, draftOf({ ...view, taken_by: null }));
-    if (view.note !== "") keep(id, { ...find(id), note: view.note });
+    if (view.note !== "" || view.note_attachments.length > 0) keep(id, { ...find(id), note: view.note, noteFiles: view.note_attachments });
     replaced.value = { conversationId: id };
   }
 
@@ -371,7 +384,7 @@ export const useDrafts = defineStore("drafts", () => {
     const { aside } = copy;
     if (!aside) return;
     if (how === "drop") return put(id, { ...copy, aside: null });
-    const words = how === "use" ? aside : { ...withBack(copy, { ...aside, text: "" }), text: [copy.text, aside.text].filter(Boolean).join("\n\n"), note: [copy.note, aside.note].filter(Boolean).join("\n\n") };
+    const words = how === "use" ? aside : { ...withBack(copy, { ...aside, text: "" }), text: [copy.text, aside.text].filter(Boolean).join("\n\n"), note: [copy.note, aside.note].filter(Boolean).join("\n\n"), noteFiles: both(copy.noteFiles, aside.noteFiles) };
     put(id, { ...copy, ...words, aside: how === "use" ? wordsOf(copy) : null, typedAt: now() }, true);
     later(id, SAVE_AFTER_MS);
   }

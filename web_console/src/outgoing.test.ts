@@ -156,6 +156,6 @@ describe("what can be undone, or goes out later", () => {
     useDrafts().keep(10, { ...EMPTY, text: "begun", note: "a note" });
     outgoing.edit(key);
     expect(outgoing.items).toEqual([]);
-    expect(useDrafts().find(10)).toEqual({ text: "The answer\n\nbegun", note: "a note", attachments: [], mail: MAIL.mail });
+    expect(useDrafts().find(10)).toEqual({ text: "The answer\n\nbegun", note: "a note", attachments: [], noteFiles: [], mail: MAIL.mail });
   });
 });

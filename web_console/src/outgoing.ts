@@ -232,7 +232,7 @@ export const useOutgoing = defineStore("outgoing", () => {
     clearTimeout(timers.get(key));
     item.state = "sending";
     try {
-      if (item.kind === "note") arrived(await api.addNote(item.conversationId, key, { text: item.text, mentions: item.mentions ?? [], draft: item.draft }));
+      if (item.kind === "note") arrived(await api.addNote(item.conversationId, key, { text: item.text, attachment_ids: item.attachments.map((each) => each.id), mentions: item.mentions ?? [], draft: item.draft }));
       else if (isLater(item)) planned(await writingApi.plan(item.conversationId, key, planOf(item)));
       else arrived(await api.sendMessage(item.conversationId, key, messageOf(item)));
     } catch (error) {

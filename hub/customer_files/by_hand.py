@@ -15,6 +15,7 @@ from hub.customer_files.columns import Mapped, words_of
 from hub.customer_files.reading import examine
 from hub.customer_files.running import Importer, chunks_of
 from hub.domain.csv_cells import harmless
+from hub.domain.sentences import Sentence
 from hub.errors import Conflict, InvalidInput
 from hub.store.database import Database
 from hub.store.files import Files
@@ -63,8 +64,8 @@ async def bring(
             break
         # A hub that runs beside us was faster.
         await asyncio.sleep(1)
-    if row.fault:
-        raise InvalidInput(row.fault)
+    if fault := imports.fault_of(row):
+        raise InvalidInput(fault)
     would = "would be " if asked.is_trial else ""
     say(
         f"{row.total} lines: {row.made} {would}new, {row.changed} {would}changed, {row.same} as they are,"
@@ -109,7 +110,10 @@ def _mapping(given: Sequence[str], headings: Sequence[str], guessed: Sequence[Ma
         heading, sign, target = each.rpartition("=")
         column = places.get(words_of(heading))
         if not sign or column is None:
-            raise InvalidInput("no such column", fields={"mapping": f"there is no column {heading or each!r}"})
+            raise InvalidInput(
+                "no such column",
+                fields={"mapping": Sentence("there is no column {heading}", heading=repr(heading or each))},
+            )
         mapping.pop(column, None)
         if target:
             mapping[column] = Mapped(column, target)

@@ -193,6 +193,11 @@ class Context:
             raise Unauthenticated("nobody is signed in")
         return self.found_viewer
 
+    @property
+    def language(self) -> StaffLanguage:
+        """In which of ours the request wants to be answered."""
+        return accepted_language(self.request.headers.get("accept-language", ""))
+
 
 async def access_viewer(hub: HubLike, connection: HTTPConnection, *, is_use: bool = True) -> Viewer | None:
     """Who is behind a request or a websocket: an API key if it carries one, else its session cookie; None for

@@ -8,6 +8,9 @@ import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Row
 
 from hub.customer_files import imports
 from hub.customer_files.cards import Duplicates
@@ -71,7 +74,7 @@ async def bring(
         f"{row.total} lines: {row.made} {would}new, {row.changed} {would}changed, {row.same} as they are,"
         f" {row.refused} refused"
     )
-    await _write_refused(database, import_id, row.columns, refused, say)
+    await _write_refused(database, row, refused, say)
     if row.state == "paused":
         raise InvalidInput(f"it was paused after {row.done} lines: go on with it in the console")
     if asked.is_trial:
@@ -120,19 +123,17 @@ def _mapping(given: Sequence[str], headings: Sequence[str], guessed: Sequence[Ma
     return [mapping[column] for column in sorted(mapping)]
 
 
-async def _write_refused(
-    database: Database, import_id: int, headings: Sequence[str], path: Path | None, say: Callable[[str], object]
-) -> None:
-    lines = await database.read(imports.load_refused, import_id, after=0, limit=1_000)
+async def _write_refused(database: Database, row: Row[Any], path: Path | None, say: Callable[[str], object]) -> None:
+    lines = await database.read(imports.load_refused, row.id, after=0, limit=1_000)
     if path is None:
         for each in lines[:20]:
             say(f"row {each.line}: " + "; ".join(f"{name}: {words}" for name, words in each.faults.items()))
         return
     with path.open("w", encoding="utf-8-sig", newline="") as out:
-        writer = csv.writer(out)
-        writer.writerow(["Row", "Reason", *map(harmless, headings)])
+        writer = csv.writer(out, delimiter=row.delimiter)
+        writer.writerow(["Row", "Reason", *map(harmless, row.columns)])
         while lines:
             for each in lines:
                 reason = "; ".join(f"{name}: {words}" for name, words in each.faults.items())
                 writer.writerow([str(each.line), harmless(reason), *map(harmless, each.cells)])
-            lines = await database.read(imports.load_refused, import_id, after=lines[-1].line, limit=1_000)
+            lines = await database.read(imports.load_refused, row.id, after=lines[-1].line, limit=1_000)

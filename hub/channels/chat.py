@@ -49,6 +49,7 @@ from hub.channels.channel import (
     WebhookRequest,
     clean_text,
 )
+from hub.domain.sentences import Sentence
 from hub.domain.values import ContactKind
 from hub.errors import BadRequest, BadSignature, InvalidInput, Refused
 
@@ -181,11 +182,14 @@ def parse_frame(data: str | bytes) -> Frame:
     kind = told.pop("type", None)
     reader = _READERS.get(kind) if isinstance(kind, str) else None
     if reader is None:
-        raise BadRequest("The frame is of no known type.", fields={"type": f"must be one of {', '.join(_READERS)}"})
+        raise BadRequest(
+            "The frame is of no known type.",
+            fields={"type": Sentence("must be one of {known}", known=", ".join(_READERS))},
+        )
     problems: dict[str, str] = {}
     frame = reader(told, problems)
     for name in told:
-        problems[clean_text(name)[:64]] = "is not known here"
+        problems[clean_text(name)[:64]] = Sentence("is not known here")
     if problems:
         raise InvalidInput("The frame cannot be taken.", fields=problems)
     return frame
@@ -194,22 +198,22 @@ def parse_frame(data: str | bytes) -> Frame:
 def _read_message(told: dict[str, Any], problems: dict[str, str]) -> Frame:
     client_id = told.pop("client_id", None)
     if not isinstance(client_id, str) or not _CLIENT_ID.fullmatch(client_id):
-        problems["client_id"] = "must be 1 to 64 letters, digits, _ or -"
+        problems["client_id"] = Sentence("must be 1 to 64 letters, digits, _ or -")
     text = told.pop("text", "")
     if not isinstance(text, str):
-        problems["text"] = "must be text"
+        problems["text"] = Sentence("must be text")
         text = ""
     text = clean_text(text)
     if len(text) > TEXT_LIMIT:
-        problems["text"] = f"may have at most {TEXT_LIMIT} characters"
+        problems["text"] = Sentence("may have at most {count} characters", count=TEXT_LIMIT)
     attachment_ids = told.pop("attachment_ids", [])
     if not isinstance(attachment_ids, list) or not all(_is_id(each) for each in attachment_ids):
-        problems["attachment_ids"] = "must be a list of numbers"
+        problems["attachment_ids"] = Sentence("must be a list of numbers")
         attachment_ids = []
     elif len(attachment_ids) > ATTACHMENT_COUNT_LIMIT:
-        problems["attachment_ids"] = f"may have at most {ATTACHMENT_COUNT_LIMIT} files"
+        problems["attachment_ids"] = Sentence("may have at most {count} files", count=ATTACHMENT_COUNT_LIMIT)
     if not text.strip() and not attachment_ids and not problems:
-        problems["text"] = "must not be empty"
+        problems["text"] = Sentence("must not be empty")
     form = read_form(told.pop("form", None), problems)
     return MessageFrame(str(client_id), text, tuple(attachment_ids), form)
 
@@ -219,7 +223,7 @@ def read_form(form: object, problems: dict[str, str]) -> Mapping[str, Any] | Non
     if form is None:
         return None
     if not isinstance(form, dict) or len(form) > FORM_FIELDS_LIMIT:
-        problems["form"] = "must be an object of a few fields"
+        problems["form"] = Sentence("must be an object of a few fields")
         return None
     return {clean_text(name): clean_text(value) if isinstance(value, str) else value for name, value in form.items()}
 
@@ -245,18 +249,18 @@ def _read_identify(told: dict[str, Any], problems: dict[str, str]) -> Frame:
     phone = _read_claim(told, "phone", problems, limit=40)
     email = _read_claim(told, "email", problems, limit=254)
     if phone is not None and not _PHONE.fullmatch(phone):
-        problems["phone"] = "must be a phone number"
+        problems["phone"] = Sentence("must be a phone number")
     if email is not None and not _EMAIL.fullmatch(email):
-        problems["email"] = "must be an e-mail address"
+        problems["email"] = Sentence("must be an e-mail address")
     if name is phone is email is None and not problems:
-        problems["name"] = "say a name, a phone number or an e-mail address"
+        problems["name"] = Sentence("say a name, a phone number or an e-mail address")
     return IdentifyFrame(name, phone, email.lower() if email else None)
 
 
 def _read_callback(told: dict[str, Any], problems: dict[str, str]) -> Frame:
     phone = _read_claim(told, "phone", problems, limit=40)
     if not problems and (phone is None or not _PHONE.fullmatch(phone)):
-        problems["phone"] = "must be a phone number"
+        problems["phone"] = Sentence("must be a phone number")
     return CallbackFrame(phone or "")
 
 
@@ -267,9 +271,9 @@ def _read_cancel_callback(told: dict[str, Any], problems: dict[str, str]) -> Fra
 def _read_score(told: dict[str, Any], problems: dict[str, str]) -> Frame:
     survey_id, score = told.pop("survey_id", None), told.pop("score", None)
     if not _is_id(survey_id):
-        problems["survey_id"] = "must be a survey's number"
+        problems["survey_id"] = Sentence("must be a survey's number")
     if not isinstance(score, int) or isinstance(score, bool) or not 0 <= score <= 10:
-        problems["score"] = "must be a number from 0 to 10"
+        problems["score"] = Sentence("must be a number from 0 to 10")
     comment = _read_claim(told, "comment", problems, limit=COMMENT_LIMIT)
     return ScoreFrame(0, 0) if problems else ScoreFrame(int(survey_id or 0), int(score or 0), comment or "")
 
@@ -291,7 +295,7 @@ def _read_through(told: dict[str, Any], problems: dict[str, str]) -> int:
     through = told.pop("through", None)
     if _is_id(through):
         return int(through)
-    problems["through"] = "must be an entry's number"
+    problems["through"] = Sentence("must be an entry's number")
     return 0
 
 
@@ -300,11 +304,11 @@ def _read_claim(told: dict[str, Any], name: str, problems: dict[str, str], *, li
     if value is None:
         return None
     if not isinstance(value, str):
-        problems[name] = "must be text"
+        problems[name] = Sentence("must be text")
         return None
     value = clean_text(value).strip()
     if len(value) > limit:
-        problems[name] = f"may have at most {limit} characters"
+        problems[name] = Sentence("may have at most {count} characters", count=limit)
     return value or None
 
 
@@ -463,10 +467,13 @@ class ChatChannel:
 
     def check_outgoing(self, message: OutgoingMessage) -> None:
         if not message.text.strip() and not message.files:
-            raise InvalidInput("There is nothing to send.", fields={"text": "write something or attach a file"})
+            raise InvalidInput(
+                "There is nothing to send.", fields={"text": Sentence("write something or attach a file")}
+            )
         if len(message.text) > TEXT_LIMIT:
             raise InvalidInput(
-                "The text is too long for the chat.", fields={"text": f"may have at most {TEXT_LIMIT} characters"}
+                "The text is too long for the chat.",
+                fields={"text": Sentence("may have at most {count} characters", count=TEXT_LIMIT)},
             )
         problem = _files_problem(message)
         if problem:
@@ -491,11 +498,13 @@ class ChatChannel:
 
 def _files_problem(message: OutgoingMessage) -> str | None:
     if len(message.files) > ATTACHMENT_COUNT_LIMIT:
-        return f"at most {ATTACHMENT_COUNT_LIMIT} files"
+        return Sentence("at most {count} files", count=ATTACHMENT_COUNT_LIMIT)
     for file in message.files:
         media_type = file.media_type.partition(";")[0].strip().lower()
         if media_type not in ATTACHMENT_TYPES:
-            return f"{file.name}: only pictures can be shown in the chat"
+            return Sentence("{file}: only pictures can be shown in the chat", file=file.name)
         if file.size_bytes > ATTACHMENT_LIMIT_BYTES:
-            return f"{file.name}: at most {ATTACHMENT_LIMIT_BYTES // 1024 // 1024} MB"
+            return Sentence(
+                "{file}: at most {megabytes} MB", file=file.name, megabytes=ATTACHMENT_LIMIT_BYTES // 1024 // 1024
+            )
     return None

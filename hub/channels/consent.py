@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from urllib.parse import urlencode
 
 from hub.channels.oauth import SCOPES, TOKEN_URLS, post_form
+from hub.domain.sentences import Sentence
 from hub.errors import InvalidInput, Refused
 
 # developers.google.com/identity/protocols/oauth2/web-server; learn.microsoft.com, "OAuth 2.0 authorization code flow".
@@ -28,7 +29,7 @@ def consent_url(settings: Mapping[str, str], *, redirect_url: str, state: str, v
     provider = settings.get("oauth_provider", "")
     base = settings.get("oauth_authorise_url", "") or AUTHORISE_URLS.get(provider, "")
     missing = {
-        f"settings.{name}": "is needed for signing in"
+        f"settings.{name}": Sentence("is needed for signing in")
         for name, value in (
             ("oauth_provider", provider),
             ("oauth_authorise_url", base),

@@ -60,6 +60,7 @@ from hub.domain.mail import (
     Report,
     ReportAction,
 )
+from hub.domain.sentences import Sentence
 from hub.domain.states import Delivery
 from hub.domain.values import ContactKind
 from hub.errors import BadRequest, BadSignature, InvalidInput, ProviderError, Refused, Uncertain
@@ -194,7 +195,7 @@ class EmailChannel:
                 if not raw.strip():
                     raise BadRequest(
                         "The form has no raw mail. Mailgun posts one only to an address that ends with mime.",
-                        fields={"body-mime": "must be the raw message"},
+                        fields={"body-mime": Sentence("must be the raw message")},
                     )
                 return self.parse_message(
                     raw,
@@ -367,22 +368,24 @@ class EmailChannel:
         problems: dict[str, str] = {}
         mail = message.mail
         if mail is None:
-            problems["mail.to"] = "name a recipient"
+            problems["mail.to"] = Sentence("name a recipient")
         else:
             problems |= _address_problems(mail)
             if len(mail.subject) > SUBJECT_LIMIT:
-                problems["mail.subject"] = f"may have at most {SUBJECT_LIMIT} characters"
+                problems["mail.subject"] = Sentence("may have at most {count} characters", count=SUBJECT_LIMIT)
         carries_quote = mail is not None and mail.kind is MailKind.FORWARD and mail.quoted is not None
         if not message.text.strip() and not message.files and not carries_quote:
-            problems["text"] = "write something or attach a file"
+            problems["text"] = Sentence("write something or attach a file")
         elif len(message.text) > TEXT_LIMIT:
-            problems["text"] = f"may have at most {TEXT_LIMIT:,} characters"
+            problems["text"] = Sentence("may have at most {limit} characters", limit=f"{TEXT_LIMIT:,}")
         if len(message.files) > ATTACHMENT_COUNT_LIMIT:
-            problems["attachments"] = f"at most {ATTACHMENT_COUNT_LIMIT} files"
+            problems["attachments"] = Sentence("at most {count} files", count=ATTACHMENT_COUNT_LIMIT)
         elif sum(file.size_bytes for file in message.files) > ATTACHMENTS_LIMIT_BYTES:
-            problems["attachments"] = f"at most {ATTACHMENTS_LIMIT_BYTES // 1024 // 1024} MB together"
+            problems["attachments"] = Sentence(
+                "at most {megabytes} MB together", megabytes=ATTACHMENTS_LIMIT_BYTES // 1024 // 1024
+            )
         if not self._can_send:
-            problems["text"] = "this account has no server to send through"
+            problems["text"] = Sentence("this account has no server to send through")
         if problems:
             raise InvalidInput("This mail cannot be sent.", fields=problems)
 
@@ -571,11 +574,11 @@ def _address_problems(mail: OutgoingMail) -> Mapping[str, str]:
     for field, boxes in (("mail.to", mail.to), ("mail.cc", mail.cc), ("mail.bcc", mail.bcc)):
         wrong = [box.address for box in boxes if not _can_write_to(box.address)]
         if wrong:
-            problems[field] = f"{clean_text(wrong[0])[:100]} is not an e-mail address"
+            problems[field] = Sentence("{address} is not an e-mail address", address=clean_text(wrong[0])[:100])
     if not mail.to:
-        problems["mail.to"] = "name a recipient"
+        problems["mail.to"] = Sentence("name a recipient")
     elif len(envelope_recipients(mail)) > RECIPIENTS_LIMIT:
-        problems["mail.to"] = f"at most {RECIPIENTS_LIMIT} recipients together"
+        problems["mail.to"] = Sentence("at most {count} recipients together", count=RECIPIENTS_LIMIT)
     return problems
 
 

@@ -42,6 +42,7 @@ from hub.channels.voice import (
     VoicemailLeft,
 )
 from hub.domain.calls import LegEnd, Party, Recording
+from hub.domain.sentences import Sentence
 from hub.domain.states import LegState
 from hub.domain.values import ContactKind
 from hub.errors import BadRequest, Refused, Unavailable
@@ -315,11 +316,11 @@ def _read(told: Mapping[str, Any], raw: str, received_at: datetime) -> VoiceEven
                 raw=raw,
             )
         case kind if leg is None:
-            raise BadRequest(f"An event {kind!r} must name its leg.", fields={"token": "is missing"})
+            raise BadRequest(f"An event {kind!r} must name its leg.", fields={"token": Sentence("is missing")})
         case "arrived":
             caller = told.get("caller")
             if not isinstance(caller, dict):
-                raise BadRequest("Who calls?", fields={"caller": "is missing"})
+                raise BadRequest("Who calls?", fields={"caller": Sentence("is missing")})
             return CallArrived(
                 key,
                 leg,
@@ -357,14 +358,14 @@ def _recording(told: Mapping[str, Any], recording_id: str) -> RecordingRef:
 def _text(told: Mapping[str, Any], name: str) -> str:
     value = told.get(name)
     if not isinstance(value, str) or not value or len(value) > _TEXT_LIMIT:
-        raise BadRequest("The event cannot be read.", fields={name: "must be a short text"})
+        raise BadRequest("The event cannot be read.", fields={name: Sentence("must be a short text")})
     return clean_text(value)
 
 
 def _number(told: Mapping[str, Any], name: str) -> float:
     value = told.get(name)
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e9:
-        raise BadRequest("The event cannot be read.", fields={name: "must be a number"})
+        raise BadRequest("The event cannot be read.", fields={name: Sentence("must be a number")})
     return float(value)
 
 

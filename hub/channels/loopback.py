@@ -44,6 +44,7 @@ from hub.channels.channel import (
     WebhookRequest,
     clean_text,
 )
+from hub.domain.sentences import Sentence
 from hub.domain.states import Delivery
 from hub.domain.values import ContactKind
 from hub.errors import BadRequest, BadSignature, InvalidInput, Refused, Unavailable, Uncertain
@@ -141,7 +142,9 @@ class LoopbackChannel:
 
     def check_outgoing(self, message: OutgoingMessage) -> None:
         if not message.text.strip() and not message.files:
-            raise InvalidInput("There is nothing to send.", fields={"text": "write something or attach a file"})
+            raise InvalidInput(
+                "There is nothing to send.", fields={"text": Sentence("write something or attach a file")}
+            )
 
     def segments(self, text: str) -> int | None:
         return None
@@ -230,7 +233,7 @@ def _read_status(told: dict[str, Any], raw: str, request: WebhookRequest) -> Rec
     reason = _read_text(told, "reason", problems, limit=64)
     detail = _read_text(told, "detail", problems, limit=500)
     if not delivery_id and not message_id:
-        problems.setdefault("delivery_id", "name the message by delivery_id or message_id")
+        problems.setdefault("delivery_id", Sentence("name the message by delivery_id or message_id"))
     _check_all_read(told, problems)
     return ReceiptArrival(
         # A receipt's name may be a message's name, too: the key says which it is.
@@ -259,15 +262,15 @@ def _read_text(
     if value is None and not required:
         return ""
     if not isinstance(value, str):
-        problems[name] = "must be text"
+        problems[name] = Sentence("must be text")
         return ""
     text = clean_text(value)
     if not blank:
         text = text.strip()
         if required and not text:
-            problems[name] = "must not be empty"
+            problems[name] = Sentence("must not be empty")
     if len(text) > limit:
-        problems[name] = f"may have at most {limit} characters"
+        problems[name] = Sentence("may have at most {count} characters", count=limit)
     return text
 
 
@@ -281,12 +284,12 @@ def _read_instant(told: dict[str, Any], name: str, problems: dict[str, str]) -> 
             return instant.astimezone(UTC)
     except (TypeError, ValueError, OverflowError):
         pass  # said below, together with a missing time zone
-    problems[name] = "must be an ISO 8601 instant with its time zone"
+    problems[name] = Sentence("must be an ISO 8601 instant with its time zone")
     return None
 
 
 def _check_all_read(told: dict[str, Any], problems: dict[str, str]) -> None:
     for name in told:
-        problems[clean_text(name)[:64]] = "is not known here"
+        problems[clean_text(name)[:64]] = Sentence("is not known here")
     if problems:
         raise BadRequest("The payload cannot be taken.", fields=problems)

@@ -23,6 +23,7 @@ from urllib.parse import urlsplit
 
 from hub.channels.channel import KeepSecret, clean_text
 from hub.channels.tls import is_loopback
+from hub.domain.sentences import Sentence
 from hub.errors import DatabaseAway, Unavailable
 
 # developers.google.com/identity/protocols/oauth2/web-server#offline; learn.microsoft.com, "Authenticate an IMAP, POP or
@@ -174,12 +175,12 @@ def token_url_problem(url: str) -> str | None:
         host = parts.hostname or ""
         port_is_fine = parts.port != 0
     except ValueError:
-        return "must be an address such as https://login.example.com/token"
+        return Sentence("must be an address such as https://login.example.com/token")
     if not host or not port_is_fine or parts.username is not None:
-        return "must be an address such as https://login.example.com/token"
+        return Sentence("must be an address such as https://login.example.com/token")
     if parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host)):
         return None
-    return "must begin with https://"
+    return Sentence("must begin with https://")
 
 
 def xoauth2(username: str, access_token: str) -> str:

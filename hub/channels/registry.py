@@ -25,6 +25,7 @@ from hub.channels.phone import voice_of as twilio_voice_of
 from hub.channels.sms import SmsChannel
 from hub.channels.tls import Security, is_loopback
 from hub.channels.voice import VoiceCapabilities, VoiceChannel
+from hub.domain.sentences import Sentence
 from hub.domain.values import ChannelKind
 from hub.errors import InvalidInput, Misconfigured
 from hub.mail.addresses import normal_address
@@ -116,10 +117,10 @@ def check_settings(
     channel_type = find_type(kind, provider)
     if channel_type is None:
         faulty = "provider" if kind is ChannelKind.PHONE else "kind"
-        raise InvalidInput("There is no such kind of channel.", fields={faulty: "is not served by this hub"})
+        raise InvalidInput("There is no such kind of channel.", fields={faulty: Sentence("is not served by this hub")})
     problems: dict[str, str] = {}
     for given, fields in ((settings, channel_type.settings), (secrets, channel_type.secrets)):
-        problems |= {name: "is not known here" for name in given.keys() - {field.name for field in fields}}
+        problems |= {name: Sentence("is not known here") for name in given.keys() - {field.name for field in fields}}
         for field in fields:
             problem = _field_problem(field, given.get(field.name, ""))
             if problem is not None:
@@ -133,20 +134,24 @@ def check_settings(
 
 def _field_problem(field: Field, value: str) -> Problem:
     if not value.strip():
-        return "must not be empty" if field.required else None
+        return Sentence("must not be empty") if field.required else None
     if len(value) > field.limit:
-        return f"may have at most {field.limit} characters"
+        return Sentence("may have at most {count} characters", count=field.limit)
     if field.options and value not in field.options:
-        return f"must be one of: {', '.join(field.options)}"
+        return Sentence("must be one of: {known}", known=", ".join(field.options))
     if field.pattern is not None and not re.fullmatch(field.pattern, value):
-        return f"does not look right (example: {field.example})" if field.example else "does not look right"
+        return (
+            Sentence("does not look right (example: {example})", example=field.example)
+            if field.example
+            else Sentence("does not look right")
+        )
     return field.check(value) if field.check is not None else None
 
 
 def _sender_problems(settings: Mapping[str, str]) -> Mapping[str, str]:
     if settings.get("from_number", "").strip() or settings.get("messaging_service_sid", "").strip():
         return {}
-    return {"from_number": "give a number, or a messaging service"}
+    return {"from_number": Sentence("give a number, or a messaging service")}
 
 
 def _api_base_problem(value: str) -> Problem:
@@ -155,29 +160,33 @@ def _api_base_problem(value: str) -> Problem:
         parts = urlsplit(value)
         host, port_is_fine = parts.hostname or "", parts.port != 0
     except ValueError:
-        return "must be an address such as https://api.example.com"
+        return Sentence("must be an address such as https://api.example.com")
     if not host or not port_is_fine or parts.query or parts.fragment or parts.username is not None:
-        return "must be an address such as https://api.example.com"
+        return Sentence("must be an address such as https://api.example.com")
     if parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host)):
         return None
-    return "must begin with https://"
+    return Sentence("must begin with https://")
 
 
 def _origins_problem(value: str) -> Problem:
     wrong = [each for each in value.split() if normal_origin(each) is None or urlsplit(each).path not in ("", "/")]
-    return f"{wrong[0][:100]} is not an origin such as https://www.example.com" if wrong else None
+    return (
+        Sentence("{address} is not an origin such as https://www.example.com", address=wrong[0][:100])
+        if wrong
+        else None
+    )
 
 
 def _address_problem(value: str) -> Problem:
     address = normal_address(value)
     if address is None or address.startswith('"') or not _can_be_written(address):
-        return "is not an e-mail address"
+        return Sentence("is not an e-mail address")
     return None
 
 
 def _addresses_problem(value: str) -> Problem:
     wrong = [each for each in re.split(r"[\s,;]+", value.strip()) if _address_problem(each) is not None]
-    return f"{wrong[0][:100]} is not an e-mail address" if wrong else None
+    return Sentence("{address} is not an e-mail address", address=wrong[0][:100]) if wrong else None
 
 
 def _can_be_written(address: str) -> bool:
@@ -192,7 +201,7 @@ def _host_problem(value: str) -> Problem:
     try:
         ipaddress.ip_address(value)
     except ValueError:
-        return None if to_wire_host(value) is not None else "must be a name such as smtp.example.com"
+        return None if to_wire_host(value) is not None else Sentence("must be a name such as smtp.example.com")
     return None
 
 
@@ -200,7 +209,7 @@ def _date_problem(value: str) -> Problem:
     try:
         date.fromisoformat(value)
     except ValueError:
-        return "is not a day of the calendar"
+        return Sentence("is not a day of the calendar")
     return None
 
 
@@ -215,30 +224,30 @@ def _mail_problems(values: Mapping[str, str]) -> Mapping[str, str]:
 
     has_oauth = any(name.startswith("oauth_") for name in given)
     if has_oauth:
-        need("oauth_provider", "choose who signs you in")
-        need("oauth_client_id", "is needed to sign in this way")
+        need("oauth_provider", Sentence("choose who signs you in"))
+        need("oauth_client_id", Sentence("is needed to sign in this way"))
         if given.get("oauth_provider") == "other":
-            need("oauth_token_url", "is needed for another provider")
+            need("oauth_token_url", Sentence("is needed for another provider"))
             if "oauth_refresh_token" not in given:
-                need("oauth_authorise_url", "is needed to sign in there, or enter a refresh token")
+                need("oauth_authorise_url", Sentence("is needed to sign in there, or enter a refresh token"))
     for side in ("smtp", "imap"):
         if any(f"{side}_{name}" in given for name in ("port", "username", "password")):
-            need(f"{side}_host", "is needed for the other settings")
+            need(f"{side}_host", Sentence("is needed for the other settings"))
         if given.get(f"{side}_security") == "none" and not is_loopback(given.get(f"{side}_host", "localhost")):
-            problems[f"{side}_security"] = "unencrypted only to this very machine"
+            problems[f"{side}_security"] = Sentence("unencrypted only to this very machine")
     # What is not said for receiving is the same as for sending; with OAuth the address is the user name.
     has_name = has_oauth or "smtp_username" in given
     has_password = has_oauth or "smtp_password" in given
     if "smtp_username" in given and not has_password:
-        need("smtp_password", "is needed with the user name")
+        need("smtp_password", Sentence("is needed with the user name"))
     if "smtp_password" in given and not has_name:
-        need("smtp_username", "is needed with the password")
+        need("smtp_username", Sentence("is needed with the password"))
     if ("imap_host" in given or "imap_password" in given) and not has_name:
-        need("imap_username", "is needed to fetch mails")
+        need("imap_username", Sentence("is needed to fetch mails"))
     if "imap_username" in given and not has_password:
-        need("imap_password", "is needed with the user name")
+        need("imap_password", Sentence("is needed with the user name"))
     if given.get("imap_after") == "move":
-        need("imap_move_to", "say which folder fetched mails are moved to")
+        need("imap_move_to", Sentence("say which folder fetched mails are moved to"))
     return problems
 
 
@@ -592,7 +601,7 @@ def _browser_problems(values: Mapping[str, str]) -> Mapping[str, str]:
     given = {name for name in names if values.get(name, "").strip()}
     if not given:
         return {}
-    return {name: "is needed for agents to talk in the browser" for name in names if name not in given}
+    return {name: Sentence("is needed for agents to talk in the browser") for name in names if name not in given}
 
 
 # RFC 7064 and 7065: scheme, host and port, and for TURN how it is reached.
@@ -601,7 +610,11 @@ _ICE_SERVER = re.compile(r"(stuns?|turns?):[A-Za-z0-9.\-\[\]:]{1,255}(\?transpor
 
 def _ice_servers_problem(value: str) -> Problem:
     wrong = [each for each in value.split() if not _ICE_SERVER.fullmatch(each)]
-    return f"{wrong[0][:100]} is no address such as stun:stun.example.com:3478" if wrong else None
+    return (
+        Sentence("{address} is no address such as stun:stun.example.com:3478", address=wrong[0][:100])
+        if wrong
+        else None
+    )
 
 
 def _line_problems(values: Mapping[str, str]) -> Mapping[str, str]:
@@ -609,7 +622,7 @@ def _line_problems(values: Mapping[str, str]) -> Mapping[str, str]:
     if len(given) != 1:
         return {}
     missing = "turn_credential" if "turn_username" in given else "turn_username"
-    return {missing: "is needed with the other"}
+    return {missing: Sentence("is needed with the other")}
 
 
 _TWILIO_LINE = ChannelType(

@@ -188,7 +188,7 @@ class SmsChannel:
         sid = _read_sid(fields)
         word = fields.get("MessageStatus") or fields.get("SmsStatus") or ""
         if not _STATUS_WORD.fullmatch(word):
-            raise BadRequest("The receipt names no status.", fields={"MessageStatus": "must be a word"})
+            raise BadRequest("The receipt names no status.", fields={"MessageStatus": Sentence("must be a word")})
         code = clean_text(fields.get("ErrorCode", "")).strip()[:32]
         told = (code, clean_text(fields.get("ErrorMessage", "")).strip()[:500])
         delivery_ids = parse_qs(urlsplit(request.url).query).get("delivery", [])
@@ -209,10 +209,13 @@ class SmsChannel:
 
     def check_outgoing(self, message: OutgoingMessage) -> None:
         if not message.text.strip() and not message.files:
-            raise InvalidInput("There is nothing to send.", fields={"text": "write something or attach a file"})
+            raise InvalidInput(
+                "There is nothing to send.", fields={"text": Sentence("write something or attach a file")}
+            )
         if _utf16_units(message.text) > TEXT_LIMIT:
             raise InvalidInput(
-                "The text is too long for SMS.", fields={"text": f"may have at most {TEXT_LIMIT} characters"}
+                "The text is too long for SMS.",
+                fields={"text": Sentence("may have at most {count} characters", count=TEXT_LIMIT)},
             )
         problem = _media_problem(message)
         if problem:
@@ -310,26 +313,26 @@ def _read_sid(fields: Mapping[str, str]) -> str:
     # SmsSid is the older name of the same (twilio.com/docs/messaging/guides/webhook-request).
     sid = fields.get("MessageSid") or fields.get("SmsSid") or ""
     if not _SID.fullmatch(sid):
-        raise BadRequest("The payload names no message.", fields={"MessageSid": "must be a message's sid"})
+        raise BadRequest("The payload names no message.", fields={"MessageSid": Sentence("must be a message's sid")})
     return sid
 
 
 def _read_sender(fields: Mapping[str, str], default_region: str | None) -> str:
     sender = normalise_address(clean_text(fields.get("From", ""))[:200], default_region)
     if not sender:
-        raise BadRequest("The payload names no sender.", fields={"From": "must not be empty"})
+        raise BadRequest("The payload names no sender.", fields={"From": Sentence("must not be empty")})
     return sender
 
 
 def _read_media(fields: Mapping[str, str]) -> tuple[Media, ...]:
     count = fields.get("NumMedia", "") or "0"
     if not count.isascii() or not count.isdecimal() or len(count) > 3:
-        raise BadRequest("NumMedia is no number.", fields={"NumMedia": "must be a number"})
+        raise BadRequest("NumMedia is no number.", fields={"NumMedia": Sentence("must be a number")})
     media = []
     for index in range(int(count)):
         url = fields.get(f"MediaUrl{index}", "")
         if not url:
-            raise BadRequest("A medium has no address.", fields={f"MediaUrl{index}": "must not be empty"})
+            raise BadRequest("A medium has no address.", fields={f"MediaUrl{index}": Sentence("must not be empty")})
         media_type = fields.get(f"MediaContentType{index}", "").partition(";")[0].strip().lower()
         media.append(Media(clean_text(media_type)[:100] or "application/octet-stream", url=clean_text(url)))
     return tuple(media)
@@ -376,15 +379,21 @@ def normalise_address(address: str, default_region: str | None) -> str:
 
 def _media_problem(message: OutgoingMessage) -> str | None:
     if len(message.files) > MEDIA_COUNT_LIMIT:
-        return f"at most {MEDIA_COUNT_LIMIT} files"
+        return Sentence("at most {count} files", count=MEDIA_COUNT_LIMIT)
     if sum(file.size_bytes for file in message.files) > MEDIA_LIMIT_BYTES:
-        return f"at most {MEDIA_LIMIT_BYTES // 1024 // 1024} MB together"
+        return Sentence("at most {megabytes} MB together", megabytes=MEDIA_LIMIT_BYTES // 1024 // 1024)
     for file in message.files:
         media_type = file.media_type.partition(";")[0].strip().lower()
         if media_type not in CAPABILITIES.attachment_types:
-            return f"{file.name}: files of type {media_type or 'unknown'} cannot go by MMS"
+            if not media_type:
+                return Sentence("{file}: files of an unknown type cannot go by MMS", file=file.name)
+            return Sentence("{file}: files of type {type} cannot go by MMS", file=file.name, type=media_type)
         if media_type not in ADAPTED_TYPES and file.size_bytes > OTHER_MEDIA_LIMIT_BYTES:
-            return f"{file.name}: at most {OTHER_MEDIA_LIMIT_BYTES // 1024} KB unless it is a JPEG, PNG or GIF picture"
+            return Sentence(
+                "{file}: at most {kilobytes} KB unless it is a JPEG, PNG or GIF picture",
+                file=file.name,
+                kilobytes=OTHER_MEDIA_LIMIT_BYTES // 1024,
+            )
     return None
 
 

@@ -39,6 +39,7 @@ from hub.channels.voice import (
     VoicemailLeft,
 )
 from hub.domain.calls import LegEnd
+from hub.domain.sentences import Sentence
 from hub.domain.states import LegState
 from hub.domain.values import ContactKind
 from hub.errors import BadRequest
@@ -86,7 +87,7 @@ class Told:
         """A number that we wrote into the address; 0 when there is none."""
         text = self.query.get(name, "0")
         if not _NUMBER.fullmatch(text):
-            raise BadRequest("The address is not one of ours.", fields={name: "must be a number"})
+            raise BadRequest("The address is not one of ours.", fields={name: Sentence("must be a number")})
         return int(text)
 
 
@@ -96,13 +97,13 @@ def read(request: WebhookRequest) -> Told:
     sid = fields.get("CallSid", "")
     # What a room or its recording tells may be about no call.
     if not SID.fullmatch(sid) and (sid or request.kind not in ("recording", "conference")):
-        raise BadRequest("The payload names no call.", fields={"CallSid": "must be a call's sid"})
+        raise BadRequest("The payload names no call.", fields={"CallSid": Sentence("must be a call's sid")})
     token = query.get("leg")
     if token is None and fields.get("From", "").startswith(CLIENT):
         # What the agent's page gave to Device.connect comes as a field (docs/voice/sdks/javascript, "params").
         token = fields.get("leg")
     if token is not None and not _TOKEN.fullmatch(token):
-        raise BadRequest("The address is not one of ours.", fields={"leg": "must be a leg's token"})
+        raise BadRequest("The address is not one of ours.", fields={"leg": Sentence("must be a leg's token")})
     return Told(
         fields,
         query,
@@ -284,7 +285,9 @@ def _read_recording(told: Told) -> tuple[RecordingRef, float]:
         # The action of a Record names the recording by its address only, in older accounts.
         sid = urlsplit(told.fields.get("RecordingUrl", "")).path.rpartition("/")[2].partition(".")[0]
     if not SID.fullmatch(sid):
-        raise BadRequest("The payload names no recording.", fields={"RecordingSid": "must be a recording's sid"})
+        raise BadRequest(
+            "The payload names no recording.", fields={"RecordingSid": Sentence("must be a recording's sid")}
+        )
     seconds = told.fields.get("RecordingDuration", "")
     channels = 2 if told.fields.get("RecordingChannels") == "2" else 1
     url = clean_text(told.fields.get("RecordingUrl", ""))[:500]

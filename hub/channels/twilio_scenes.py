@@ -42,6 +42,7 @@ from hub.channels.voice import (
     Wait,
 )
 from hub.domain.calls import Presence
+from hub.domain.sentences import Sentence
 from hub.errors import BadRequest
 from hub.media import phrase_files
 
@@ -254,7 +255,7 @@ def _read_said(written: str) -> tuple[Prompt, ...]:
         rows = json.loads(base64.urlsafe_b64decode(written + "=" * (-len(written) % 4))) if written else []
         return tuple(Prompt(audio_url=row[0]) if len(row) == 1 else Prompt(row[1], row[0]) for row in rows)
     except (ValueError, TypeError, LookupError) as error:
-        raise BadRequest("The address is not one of ours.", fields={"say": "must be what is said"}) from error
+        raise BadRequest("The address is not one of ours.", fields={"say": Sentence("must be what is said")}) from error
 
 
 # --- parts of documents ---------------------------------------------------------------------------------------------------

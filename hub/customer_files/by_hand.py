@@ -8,6 +8,9 @@ import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Row
 
 from hub.customer_files import imports
 from hub.customer_files.cards import Duplicates
@@ -15,6 +18,7 @@ from hub.customer_files.columns import Mapped, words_of
 from hub.customer_files.reading import examine
 from hub.customer_files.running import Importer, chunks_of
 from hub.domain.csv_cells import harmless
+from hub.domain.sentences import Sentence
 from hub.errors import Conflict, InvalidInput
 from hub.store.database import Database
 from hub.store.files import Files
@@ -63,14 +67,14 @@ async def bring(
             break
         # A hub that runs beside us was faster.
         await asyncio.sleep(1)
-    if row.fault:
-        raise InvalidInput(row.fault)
+    if fault := imports.fault_of(row):
+        raise InvalidInput(fault)
     would = "would be " if asked.is_trial else ""
     say(
         f"{row.total} lines: {row.made} {would}new, {row.changed} {would}changed, {row.same} as they are,"
         f" {row.refused} refused"
     )
-    await _write_refused(database, import_id, row.columns, refused, say)
+    await _write_refused(database, row, refused, say)
     if row.state == "paused":
         raise InvalidInput(f"it was paused after {row.done} lines: go on with it in the console")
     if asked.is_trial:
@@ -109,26 +113,27 @@ def _mapping(given: Sequence[str], headings: Sequence[str], guessed: Sequence[Ma
         heading, sign, target = each.rpartition("=")
         column = places.get(words_of(heading))
         if not sign or column is None:
-            raise InvalidInput("no such column", fields={"mapping": f"there is no column {heading or each!r}"})
+            raise InvalidInput(
+                "no such column",
+                fields={"mapping": Sentence("there is no column {heading}", heading=repr(heading or each))},
+            )
         mapping.pop(column, None)
         if target:
             mapping[column] = Mapped(column, target)
     return [mapping[column] for column in sorted(mapping)]
 
 
-async def _write_refused(
-    database: Database, import_id: int, headings: Sequence[str], path: Path | None, say: Callable[[str], object]
-) -> None:
-    lines = await database.read(imports.load_refused, import_id, after=0, limit=1_000)
+async def _write_refused(database: Database, row: Row[Any], path: Path | None, say: Callable[[str], object]) -> None:
+    lines = await database.read(imports.load_refused, row.id, after=0, limit=1_000)
     if path is None:
         for each in lines[:20]:
             say(f"row {each.line}: " + "; ".join(f"{name}: {words}" for name, words in each.faults.items()))
         return
     with path.open("w", encoding="utf-8-sig", newline="") as out:
-        writer = csv.writer(out)
-        writer.writerow(["Row", "Reason", *map(harmless, headings)])
+        writer = csv.writer(out, delimiter=row.delimiter)
+        writer.writerow(["Row", "Reason", *map(harmless, row.columns)])
         while lines:
             for each in lines:
                 reason = "; ".join(f"{name}: {words}" for name, words in each.faults.items())
                 writer.writerow([str(each.line), harmless(reason), *map(harmless, each.cells)])
-            lines = await database.read(imports.load_refused, import_id, after=lines[-1].line, limit=1_000)
+            lines = await database.read(imports.load_refused, row.id, after=lines[-1].line, limit=1_000)

@@ -23,6 +23,7 @@ from hub.customer_files.lines import Address, Line
 from hub.domain.card import MOST_TAGS, merge_tags
 from hub.domain.consent import CHANNELS_OF, Purpose
 from hub.domain.events import FACTS, CustomersBrought
+from hub.domain.sentences import Sentence
 from hub.domain.states import ConversationStatus
 from hub.domain.values import ContactKind
 from hub.store import tables
@@ -212,14 +213,21 @@ def _meet(line: Line, known: dict[Key, _Card], claims: Claims | None, seen: set[
             found.setdefault(card.identity, (card, []))[1].append(key)
     for card, keys in found.values():
         if card.id and not card.is_stub and card.id not in seen:
-            line.faults[_heading(line, keys[0])] = "belongs to a customer you do not see"
+            line.faults[_heading(line, keys[0])] = Sentence("belongs to a customer you do not see")
         elif len(found) > 1:
-            whose = f"row {card.row}" if not card.id else f"{card.values['name']} (customer {card.id})".strip()
             for key in keys:
-                heading = _heading(line, key)
-                told = f"{key[1]} belongs to {whose}"
-                line.faults[heading] = f"{line.faults[heading]}; {told}" if heading in line.faults else told
+                heading, told = _heading(line, key), _belongs(key, card)
+                before = line.faults.get(heading)
+                line.faults[heading] = told if before is None else Sentence.joined("; ", (before, told))
     return next((card for card, _ in found.values()), None)
+
+
+def _belongs(key: Key, card: _Card) -> Sentence:
+    if not card.id:
+        return Sentence("{key} belongs to row {row}", key=key[1], row=card.row)
+    if not card.values["name"]:
+        return Sentence("{key} belongs to customer {id}", key=key[1], id=card.id)
+    return Sentence("{key} belongs to {name} (customer {id})", key=key[1], name=card.values["name"], id=card.id)
 
 
 def _heading(line: Line, key: Key) -> str:
@@ -238,7 +246,11 @@ def _tags(line: Line, card: _Card) -> list[str]:
 
 
 def _too_many_tags(line: Line, card: _Card) -> str | None:
-    return f"would be more than {MOST_TAGS} on the card" if len(_tags(line, card)) > MOST_TAGS else None
+    return (
+        Sentence("would be more than {count} on the card", count=MOST_TAGS)
+        if len(_tags(line, card)) > MOST_TAGS
+        else None
+    )
 
 
 def _apply(line: Line, card: _Card, how: Duplicates, known: dict[Key, _Card], claims: Claims | None) -> bool:

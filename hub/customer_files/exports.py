@@ -22,6 +22,7 @@ from hub.customer_files.columns import FIELD, WAYS
 from hub.domain.consent import Purpose
 from hub.domain.csv_cells import harmless
 from hub.domain.fields import Subject
+from hub.domain.sentences import Sentence
 from hub.domain.values import ContactKind
 from hub.domain.views import ContactPointView, CustomerView
 from hub.errors import InvalidInput
@@ -97,7 +98,9 @@ def begin(tx: Tx, viewer: Viewer | None, wanted: Wanted) -> tuple[list[tuple[str
     known = load_columns(tx)
     unknown = [name for name in wanted.columns if name not in known]
     if unknown:
-        raise InvalidInput("no such column", fields={"columns": f"there is no column {unknown[0][:80]}"})
+        raise InvalidInput(
+            "no such column", fields={"columns": Sentence("there is no column {heading}", heading=unknown[0][:80])}
+        )
     chosen = [(name, known[name]) for name in wanted.columns or known]
     number = count(tx, viewer, wanted)
     told: dict[str, audit.JSON] = {"name": str(number), "columns": [name for name, _ in chosen]}
@@ -143,7 +146,7 @@ def _ids(tx: Tx, viewer: Viewer | None, wanted: Wanted) -> Select[Any]:
         query = query.where(cast(_cu.tags, Text).contains(json.dumps(wanted.tag), autoescape=True))
     if wanted.view_id is not None:
         if viewer is None:
-            raise InvalidInput("no view", fields={"view_id": "is for those who are signed in"})
+            raise InvalidInput("no view", fields={"view_id": Sentence("is for those who are signed in")})
         query = query.where(_cu.id.in_(saved_views.customers_of(tx, viewer, wanted.view_id)))
     return query
 

@@ -13,6 +13,7 @@ nothing. The file and what was read from it hold other people's data: they are f
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -32,6 +33,7 @@ from hub.domain.card import LINE_LIMIT, read_facts
 from hub.domain.countries import COUNTRIES
 from hub.domain.events import SUPERVISORS, CustomerImportMoved, user_topic
 from hub.domain.fields import Subject
+from hub.domain.sentences import Sentence, from_json, to_json
 from hub.domain.values import Role
 from hub.domain.views import ImportProgressView, ImportState
 from hub.errors import Conflict, InvalidInput, NotFound
@@ -182,7 +184,10 @@ def load_imports(tx: Tx, viewer: Viewer | None, *, before: int | None, limit: in
 def load_refused(tx: Tx, import_id: int, *, after: int, limit: int) -> list[RefusedLine]:
     """In the order of the file, of the trial or of the run, whichever was last."""
     query = select(tables.customer_import_line).where(_l.import_id == import_id, _l.line > after)
-    return [RefusedLine(row.line, row.faults, row.cells) for row in tx.rows(query.order_by(_l.line).limit(limit))]
+    return [
+        RefusedLine(row.line, {name: from_json(told) for name, told in row.faults.items()}, row.cells)
+        for row in tx.rows(query.order_by(_l.line).limit(limit))
+    ]
 
 
 _IMPORTS = select(tables.customer_import, _u.name.label("by_name")).outerjoin(
@@ -215,6 +220,21 @@ def options_of(row: Row[Any]) -> Options:
     )
 
 
+_STATES: Mapping[str, Sentence] = {
+    "new": Sentence("has not been tried yet"),
+    "trying": Sentence("is being tried"),
+    "tried": Sentence("has been tried"),
+    "running": Sentence("is running"),
+    "paused": Sentence("is paused"),
+    "done": Sentence("is done"),
+    "failed": Sentence("has failed"),
+}
+
+
+def _told(fault: str | None) -> str | None:
+    return json.dumps(to_json(fault)) if isinstance(fault, Sentence) else fault
+
+
 def _stored(options: Options) -> dict[str, Any]:
     return {**asdict(options), "duplicates": options.duplicates.value, "tags": list(options.tags)}
 
@@ -225,7 +245,11 @@ def _access(tx: Tx, viewer: Viewer | None, import_id: int, *states: ImportState)
     if row is None:
         raise NotFound("there is no such import")
     if row.state not in states:
-        raise Conflict(f"this import is {row.state}", code="import_state", fields={"state": f"is {row.state}"})
+        raise Conflict(
+            f"this import is {row.state}",
+            code="import_state",
+            fields={"state": _STATES[row.state]},
+        )
     if row.file_key is None and states != ("new", "tried", "paused", "done", "failed"):
         raise Conflict("its file has been forgotten", code="file_forgotten")
     return row
@@ -253,29 +277,29 @@ def _faults(
     for place, each in enumerate(mapping):
         name = f"mapping.{place}"
         if not 0 <= each.column < len(headings):
-            faults[name] = "is no column of this file"
+            faults[name] = Sentence("is no column of this file")
         elif each.column in columns:
-            faults[name] = "names a column that is something else already"
+            faults[name] = Sentence("names a column that is something else already")
         elif each.target in targets and each.target not in REPEATABLE and not each.target.startswith("handle."):
-            faults[name] = f"a second column is {each.target}"
+            faults[name] = Sentence("a second column is {target}", target=each.target)
         elif each.target.startswith(FIELD):
             about = known.get(each.target.removeprefix(FIELD))
             if about is None or not about.active:
-                faults[name] = "is no field of customers"
+                faults[name] = Sentence("is no field of customers")
             elif viewer is not None and not viewer.covers(about.editable_by):
-                faults[name] = f"“{about.name}” is for others to write"
+                faults[name] = Sentence("“{name}” is for others to write", name=about.name)
         elif each.target not in TARGETS:
-            faults[name] = "is nothing that is known here"
+            faults[name] = Sentence("is nothing that is known here")
         if len(each.label) > LINE_LIMIT:
-            faults[name] = "has too long a label"
+            faults[name] = Sentence("has too long a label")
         columns.add(each.column)
         targets.add(each.target)
     if not targets & TELLING:
-        faults["mapping"] = "must name a column with names or addresses"
+        faults["mapping"] = Sentence("must name a column with names or addresses")
     if options.region and options.region not in COUNTRIES:
-        faults["region"] = "is not the two letters of a country"
+        faults["region"] = Sentence("is not the two letters of a country")
     if not _SYSTEM.fullmatch(options.system):
-        faults["system"] = "must be 1 to 40 small letters, digits, and . _ - between them"
+        faults["system"] = Sentence("must be 1 to 40 small letters, digits, and . _ - between them")
     if options.tags:
         faults |= read_facts({"tags": list(options.tags)}, tx.now.date())[1]
     return faults
@@ -439,13 +463,19 @@ def run_batch(tx: Tx, work: Work, process: str, done: int, lines: Sequence[Line]
     return _step(tx, work, process, len(lines), taken)
 
 
+def fault_of(row: Row[Any]) -> str | None:
+    """Why it failed; of before there were sentences it is a text as it stands."""
+    stored: str | None = row.fault
+    return from_json(json.loads(stored)) if stored and stored.startswith("{") else stored
+
+
 def finish(tx: Tx, work: Work, process: str, fault: str | None = None) -> None:
     """All lines are through, or it cannot go on."""
     row = _mine(tx, work, process)
     if row is None:
         return
     state: ImportState = "failed" if fault is not None else "tried" if work.is_trial else "done"
-    ended = {"finished_at": tx.now, "fault": fault, "process": None, "lease_until": None}
+    ended = {"finished_at": tx.now, "fault": _told(fault), "process": None, "lease_until": None}
     _move(tx, work.id, state, **ended)
     if not work.is_trial:
         counts = {name: getattr(row, name) for name in ("made", "changed", "same", "refused")}
@@ -490,7 +520,12 @@ def _step(tx: Tx, work: Work, process: str, count: int, taken: cards.Taken) -> b
     if _mine(tx, work, process) is None:
         return False
     rows = [
-        {"import_id": work.id, "line": line.number, "faults": dict(line.faults), "cells": list(line.cells)}
+        {
+            "import_id": work.id,
+            "line": line.number,
+            "faults": {name: to_json(fault) for name, fault in line.faults.items()},
+            "cells": list(line.cells),
+        }
         for line in taken.refused
     ]
     tx.insert_new(tables.customer_import_line, rows)

@@ -20,6 +20,7 @@ from hub.domain import card
 from hub.domain.consent import REACHED_BY, Purpose
 from hub.domain.countries import COUNTRIES
 from hub.domain.fields import Fault, FieldKind, FieldKindOf, FieldValue, read_value
+from hub.domain.sentences import Sentence
 from hub.domain.values import ContactKind
 from hub.domain.views import CustomFieldView
 from hub.errors import InvalidInput
@@ -138,7 +139,9 @@ class LineReader:
         if notes:
             line.facts["note"] = "\n".join(notes)
             if len(line.facts["note"]) > NOTE_LIMIT:
-                line.faults[self._headings["note"]] = f"must not be longer than {NOTE_LIMIT} characters"
+                line.faults[self._headings["note"]] = Sentence(
+                    "must not be longer than {count} characters", count=NOTE_LIMIT
+                )
         if tags:
             line.facts["tags"] = tags
         facts, faults = card.read_facts(line.facts, self._known.today)
@@ -147,9 +150,11 @@ class LineReader:
         line.tags = facts.pop("tags", None) or []
         line.facts = facts
         if len(line.addresses) > MOST_ADDRESSES:
-            line.faults[self._headings.get("phone", "line")] = f"has more than {MOST_ADDRESSES} addresses"
+            line.faults[self._headings.get("phone", "line")] = Sentence(
+                "has more than {count} addresses", count=MOST_ADDRESSES
+            )
         if not line.faults and not (line.facts.get("name") or line.default_name):
-            line.faults["line"] = "has neither a name nor an address"
+            line.faults["line"] = Sentence("has neither a name nor an address")
         return line
 
     def _name(self, line: Line, parts: Mapping[str, str]) -> None:
@@ -164,9 +169,9 @@ class LineReader:
             self._headings.get("name") or self._headings.get("last_name") or self._headings.get("first_name", "name")
         )
         if len(name) > NAME_LIMIT:
-            line.faults[heading] = f"must not be longer than {NAME_LIMIT} characters"
+            line.faults[heading] = Sentence("must not be longer than {count} characters", count=NAME_LIMIT)
         elif not name.isprintable():
-            line.faults[heading] = "has signs that cannot be seen"
+            line.faults[heading] = Sentence("has signs that cannot be seen")
 
     def _take(
         self, line: Line, mapped: Mapped, text: str, parts: dict[str, str], notes: list[str], tags: list[str]
@@ -180,7 +185,7 @@ class LineReader:
                 self._address(line, mapped, text, rest)
             case "external_id":
                 if len(text) > REFERENCE_LIMIT:
-                    raise _fault(f"must not be longer than {REFERENCE_LIMIT} characters")
+                    raise _fault(Sentence("must not be longer than {count} characters", count=REFERENCE_LIMIT))
                 line.reference = text
             case "note":
                 notes.append(text)
@@ -203,7 +208,7 @@ class LineReader:
             case _ if target in _CARD_LINES:
                 line.facts[target] = text
             case _:
-                raise _fault("is nothing that is known here")
+                raise _fault(Sentence("is nothing that is known here"))
 
     def _address(self, line: Line, mapped: Mapped, text: str, network: str) -> None:
         kind = ContactKind(mapped.target.partition(".")[0])
@@ -218,7 +223,7 @@ class LineReader:
     def _colleague(self, text: str) -> int:
         found = self._known.colleagues.get(text.strip().casefold())
         if found is None:
-            raise _fault(f"no active colleague is “{text[:80]}”")
+            raise _fault(Sentence("no active colleague is “{name}”", name=text[:80]))
         return found
 
     def _day(self, text: str) -> str:
@@ -226,7 +231,7 @@ class LineReader:
         beginning is always one."""
         found = _DAY.fullmatch(text)
         if found is None:
-            raise _fault("is no day that can be read, like 2026-05-17")
+            raise _fault(Sentence("is no day that can be read, like 2026-05-17"))
         first, sign, second, third = found.groups()
         if len(first) == 4:
             year, month, day = first, second, third
@@ -234,16 +239,16 @@ class LineReader:
             year = third
             day, month = (first, second) if sign == "." or self._known.day_first else (second, first)
         else:
-            raise _fault("must have a year of four digits, like 2026-05-17")
+            raise _fault(Sentence("must have a year of four digits, like 2026-05-17"))
         try:
             return date(int(year), int(month), int(day)).isoformat()
         except ValueError:
-            raise _fault("is no day of the calendar") from None
+            raise _fault(Sentence("is no day of the calendar")) from None
 
     def _field(self, line: Line, key: str, text: str) -> None:
         about = self._known.fields.get(key)
         if about is None or not about.active:
-            raise _fault("is no field any more")
+            raise _fault(Sentence("is no field any more"))
         value = read_value(FieldKindOf(about.kind, about.options), self._value(about, text))
         if isinstance(value, Fault):
             raise _fault(value.words)
@@ -282,7 +287,7 @@ def _number(text: str) -> float:
     if "," in plain and "." not in plain and re.fullmatch(r"-?\d+,(\d{1,2}|\d{4,})", plain):
         plain = plain.replace(",", ".")
     if not re.fullmatch(r"-?\d+(\.\d+)?", plain):
-        raise _fault("must be a number, like 1234.5")
+        raise _fault(Sentence("must be a number, like 1234.5"))
     return float(plain)
 
 
@@ -292,7 +297,7 @@ def _yes_or_no(text: str) -> bool:
         return True
     if said in _NO:
         return False
-    raise _fault("must be yes or no")
+    raise _fault(Sentence("must be yes or no"))
 
 
 def _language(text: str) -> str:
@@ -304,7 +309,7 @@ def _language(text: str) -> str:
         return code
     found = _LANGUAGES.get(text.casefold())
     if found is None:
-        raise _fault("is no language that is known here; its two letters are")
+        raise _fault(Sentence("is no language that is known here; its two letters are"))
     return found
 
 
@@ -320,7 +325,7 @@ def _way(text: str) -> str:
         "chat": "chat",
     }
     if said not in words:
-        raise _fault(f"must be one of {', '.join(REACHED_BY)}")
+        raise _fault(Sentence("must be one of {known}", known=", ".join(REACHED_BY)))
     return words[said]
 
 
@@ -330,7 +335,7 @@ def _country(text: str) -> str:
         return code
     found = _countries().get(text.casefold())
     if found is None:
-        raise _fault("is neither the name nor the two letters of a country")
+        raise _fault(Sentence("is neither the name nor the two letters of a country"))
     return found
 
 

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from hub.domain.csv_cells import restored
+from hub.domain.sentences import Sentence
 from hub.errors import InvalidInput
 
 UTF_8, UTF_8_MARKED, UTF_16, WINDOWS = "utf-8", "utf-8-sig", "utf-16", "windows-1251"
@@ -67,24 +68,24 @@ def examine(chunks: Chunks) -> Examined:
     """Reads the file up to three times, whole. InvalidInput naming `file` if it cannot be read as CSV."""
     head = _head(chunks())
     if not head.strip(b"\0 \r\n\t"):
-        raise _fault("is empty")
+        raise _fault(Sentence("is empty"))
     encoding = _encoding(head, chunks)
     delimiter = _delimiter(head, encoding)
     found = records(chunks(), encoding, delimiter)
     first = next(found, None)
     if first is None:
-        raise _fault("has no headings")
+        raise _fault(Sentence("has no headings"))
     headings = first.cells
     if len(headings) > MOST_COLUMNS:
-        raise _fault(f"has more than {MOST_COLUMNS} columns")
+        raise _fault(Sentence("has more than {count} columns", count=MOST_COLUMNS))
     sample = tuple(record.cells for record in islice(found, SAMPLE))
     total = len(sample)
     for _ in found:
         total += 1
         if total > MOST_LINES:
-            raise _fault(f"has more than {MOST_LINES:,} lines: divide it")
+            raise _fault(Sentence("has more than {limit} lines: divide it", limit=f"{MOST_LINES:,}"))
     if not total:
-        raise _fault("has headings and nothing below them")
+        raise _fault(Sentence("has headings and nothing below them"))
     return Examined(encoding, delimiter, headings, sample, total)
 
 
@@ -99,7 +100,13 @@ def records(chunks: Iterable[bytes], encoding: str, delimiter: str) -> Iterator[
         for line in _lines(_texts(chunks, encoding)):
             size += len(line)
             if size > RECORD_LIMIT:
-                raise _fault(f"row {row + 1} is longer than {RECORD_LIMIT:,} characters: is a quote never closed?")
+                raise _fault(
+                    Sentence(
+                        "row {row} is longer than {limit} characters: is a quote never closed?",
+                        row=row + 1,
+                        limit=f"{RECORD_LIMIT:,}",
+                    )
+                )
             yield line
         is_over = True
 
@@ -108,20 +115,20 @@ def records(chunks: Iterable[bytes], encoding: str, delimiter: str) -> Iterator[
         for row, cells in enumerate(reader, 1):
             size = 0
             if row > MOST_ROWS:
-                raise _fault(f"has more than {MOST_ROWS:,} rows: divide it")
+                raise _fault(Sentence("has more than {limit} rows: divide it", limit=f"{MOST_ROWS:,}"))
             if is_over:
                 # Only a cell that goes on makes the reader look beyond the last line.
-                raise _fault(f"has a quote in row {row} that is never closed")
+                raise _fault(Sentence("has a quote in row {row} that is never closed", row=row))
             if any(cell.strip() for cell in cells):
                 yield Record(row, tuple([restored(cell.strip()) for cell in cells]))
     except csv.Error:
-        raise _fault(f"row {row + 1} is not CSV: is a quote never closed?") from None
+        raise _fault(Sentence("row {row} is not CSV: is a quote never closed?", row=row + 1)) from None
     except UnicodeError:
-        raise _fault(f"is not {encoding} after row {row}") from None
+        raise _fault(Sentence("is not {encoding} after row {row}", encoding=encoding, row=row)) from None
 
 
 def _fault(words: str) -> InvalidInput:
-    return InvalidInput(f"the file {words}", code="unreadable_file", fields={"file": words})
+    return InvalidInput(Sentence("the file {words}", words=words), code="unreadable_file", fields={"file": words})
 
 
 def _head(chunks: Iterable[bytes]) -> bytes:

@@ -15,6 +15,7 @@ from typing import Any
 
 from hub.domain.consent import REACHED_BY
 from hub.domain.countries import COUNTRIES
+from hub.domain.sentences import Sentence
 from hub.routing.calendar import is_zone
 
 # Of one line of a card, and of a tag; so many tags a card has at most.
@@ -67,15 +68,15 @@ def read_facts(given: Mapping[str, Any], today: date) -> tuple[dict[str, Any], d
         if isinstance(given.get(name), str):
             facts[name] = " ".join(given[name].split())
             if len(facts[name]) > LINE_LIMIT:
-                faults[name] = f"must not be longer than {LINE_LIMIT} characters"
+                faults[name] = Sentence("must not be longer than {count} characters", count=LINE_LIMIT)
     if given.get("country"):
         facts["country"] = given["country"].strip().upper()
         if facts["country"] not in COUNTRIES:
-            faults["country"] = "is not the two letters of a country"
+            faults["country"] = Sentence("is not the two letters of a country")
     if given.get("time_zone") and not is_zone(given["time_zone"]):
-        faults["time_zone"] = "is not a time zone, like Asia/Yerevan"
+        faults["time_zone"] = Sentence("is not a time zone, like Asia/Yerevan")
     if given.get("preferred_channel") and given["preferred_channel"] not in REACHED_BY:
-        faults["preferred_channel"] = f"must be one of {', '.join(REACHED_BY)}"
+        faults["preferred_channel"] = Sentence("must be one of {known}", known=", ".join(REACHED_BY))
     if given.get("birthday"):
         fault = _birthday_fault(given["birthday"], today)
         if fault:
@@ -91,15 +92,15 @@ def _birthday_fault(text: str, today: date) -> str:
     """A birthday of which the year is not known is --05-17, as in vCard (RFC 6350, section 4.3.1)."""
     found = _BIRTHDAY.fullmatch(text)
     if found is None:
-        return "must be a date, like 1990-05-17, or --05-17 without its year"
+        return Sentence("must be a date, like 1990-05-17, or --05-17 without its year")
     year, month, day = found.groups()
     try:
         born = date(_LEAP_YEAR if year == "-" else int(year), int(month), int(day))
     except ValueError:
-        return "is no day of the calendar"
+        return Sentence("is no day of the calendar")
     if year != "-" and born > today:
-        return "is in the future"
-    return "is too long ago" if born.year < _FIRST_YEAR else ""
+        return Sentence("is in the future")
+    return Sentence("is too long ago") if born.year < _FIRST_YEAR else ""
 
 
 def _read_tags(given: Sequence[str]) -> tuple[list[str], str]:
@@ -108,6 +109,7 @@ def _read_tags(given: Sequence[str]) -> tuple[list[str], str]:
     for each in given:
         tag = " ".join(each.split())
         if not tag or len(tag) > TAG_LIMIT or not tag.isprintable():
-            return [], f"a tag must be 1 to {TAG_LIMIT} visible characters"
+            return [], Sentence("a tag must be 1 to {count} visible characters", count=TAG_LIMIT)
         tags.setdefault(tag.casefold(), tag)
-    return list(tags.values()), "" if len(tags) <= MOST_TAGS else f"must not be more than {MOST_TAGS}"
+    fault = "" if len(tags) <= MOST_TAGS else Sentence("must not be more than {count}", count=MOST_TAGS)
+    return list(tags.values()), fault

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
+from hub.domain.sentences import Sentence
+
 FieldValue = bool | int | float | str | list[str]
 
 
@@ -83,18 +85,18 @@ def missing(required: Sequence[tuple[str, str]], values: Mapping[str, object]) -
 
 def _text(_field: FieldKindOf, value: object, _before: object) -> FieldValue | Fault | None:
     if not isinstance(value, str):
-        return Fault("must be text")
+        return Fault(Sentence("must be text"))
     text = value.strip()
     if len(text) > TEXT_LIMIT:
-        return Fault(f"must not be longer than {TEXT_LIMIT} characters")
+        return Fault(Sentence("must not be longer than {count} characters", count=TEXT_LIMIT))
     return text or None
 
 
 def _number(_field: FieldKindOf, value: object, _before: object) -> FieldValue | Fault | None:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-        return Fault("must be a number")
+        return Fault(Sentence("must be a number"))
     if abs(value) > _NUMBER_LIMIT:
-        return Fault("is too large a number")
+        return Fault(Sentence("is too large a number"))
     return int(value) if float(value).is_integer() else value
 
 
@@ -102,31 +104,31 @@ def _date(_field: FieldKindOf, value: object, _before: object) -> FieldValue | F
     if value == "":
         return None
     if not isinstance(value, str) or not _DATE.fullmatch(value):
-        return Fault("must be a date, like 2026-05-17")
+        return Fault(Sentence("must be a date, like 2026-05-17"))
     try:
         return date.fromisoformat(value).isoformat()
     except ValueError:
-        return Fault("is no day of the calendar")
+        return Fault(Sentence("is no day of the calendar"))
 
 
 def _yes_no(_field: FieldKindOf, value: object, _before: object) -> FieldValue | Fault | None:
-    return value if isinstance(value, bool) else Fault("must be yes or no")
+    return value if isinstance(value, bool) else Fault(Sentence("must be yes or no"))
 
 
 def _choice(field: FieldKindOf, value: object, before: object) -> FieldValue | Fault | None:
     if value == "":
         return None
     known = {option.key for option in field.options if option.active or option.key == before}
-    return value if isinstance(value, str) and value in known else Fault("is none of its choices")
+    return value if isinstance(value, str) and value in known else Fault(Sentence("is none of its choices"))
 
 
 def _choices(field: FieldKindOf, value: object, before: object) -> FieldValue | Fault | None:
     if not isinstance(value, (list, tuple)):
-        return Fault("must be a list of its choices")
+        return Fault(Sentence("must be a list of its choices"))
     kept = before if isinstance(before, list) else ()
     known = {option.key for option in field.options if option.active or option.key in kept}
     if any(not isinstance(each, str) or each not in known for each in value):
-        return Fault("has something that is none of its choices")
+        return Fault(Sentence("has something that is none of its choices"))
     return [option.key for option in field.options if option.key in value] or None
 
 
@@ -135,7 +137,7 @@ def _link(_field: FieldKindOf, value: object, _before: object) -> FieldValue | F
     if text == "":
         return None
     if not isinstance(text, str) or len(text) > TEXT_LIMIT or not _LINK.fullmatch(text):
-        return Fault("must be an address of the web, like https://example.com")
+        return Fault(Sentence("must be an address of the web, like https://example.com"))
     return text
 
 

@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal, cast, get_args
 
+from hub.domain.sentences import Sentence
+
 Name = Literal[
     "customer.name",
     "customer.first_name",
@@ -66,9 +68,11 @@ def find_fault(text: str) -> str | None:
     while at >= 0:
         found = _PLACEHOLDER.match(text, at)
         if found is None:
-            return f"“{_shown(text[at : at + 40])}” begins with {{{{ and is not a placeholder"
+            return Sentence(
+                "“{words}” begins with {sign} and is not a placeholder", words=_shown(text[at : at + 40]), sign="{{"
+            )
         if found[1].lower() not in NAMES:
-            return f"there is no {{{{{_shown(found[1])}}}}}"
+            return Sentence("there is no {placeholder}", placeholder=f"{{{{{_shown(found[1])}}}}}")
         at = text.find(_OPENING, found.end())
     return None
 

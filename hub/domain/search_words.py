@@ -27,6 +27,7 @@ from hub.domain.folding import (
     numbers_in,
     words_in,
 )
+from hub.domain.sentences import Sentence
 from hub.errors import InvalidInput
 
 # The largest query, in characters and in things that must be there. Nobody types more; each costs the database a look.
@@ -105,7 +106,9 @@ def _ends(digits: str) -> list[str]:
 def parse_query(text: str) -> Wanted:
     """What must all be there; empty if there is no word in it. InvalidInput naming `q` if it is too long."""
     if len(text) > QUERY_LENGTH:
-        raise InvalidInput("too long", fields={"q": f"must have at most {QUERY_LENGTH} characters"})
+        raise InvalidInput(
+            "too long", fields={"q": Sentence("must have at most {count} characters", count=QUERY_LENGTH)}
+        )
     text = composed(text)
     terms: list[Term] = []
     place = 0
@@ -118,7 +121,9 @@ def parse_query(text: str) -> Wanted:
     rest = text[place:]
     terms += _loose(rest, is_last=bool(rest.strip()))
     if len(terms) > QUERY_TERMS:
-        raise InvalidInput("too many words", fields={"q": f"must have at most {QUERY_TERMS} words"})
+        raise InvalidInput(
+            "too many words", fields={"q": Sentence("must have at most {count} words", count=QUERY_TERMS)}
+        )
     return tuple(dict.fromkeys(terms))
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, TypeVar
 
+from hub.domain.sentences import Sentence
 from hub.errors import InvalidInput
 
 LAUNCHER_LIMIT = 40
@@ -154,43 +155,43 @@ def check_widget(widget: Widget) -> dict[str, str]:
     for place, asked in enumerate(widget.fields):
         at = f"fields.{place}"
         if asked.name in seen:
-            problems[f"{at}.name"] = "is asked already"
+            problems[f"{at}.name"] = Sentence("is asked already")
         seen.add(asked.name)
         _check_line(problems, f"{at}.label", asked.label, LABEL_LIMIT)
         if asked.name in (Asked.TOPIC, Asked.QUESTION) and not asked.label.strip():
-            problems[f"{at}.label"] = "must not be empty"
+            problems[f"{at}.label"] = Sentence("must not be empty")
         if asked.name is Asked.TOPIC:
             _check_options(problems, f"{at}.options", asked.options)
         elif asked.options:
-            problems[f"{at}.options"] = "only a topic is chosen from a list"
+            problems[f"{at}.options"] = Sentence("only a topic is chosen from a list")
     if widget.form_enabled and not widget.fields:
-        problems["fields"] = "choose what the form asks"
+        problems["fields"] = Sentence("choose what the form asks")
     if widget.offline.enabled and not widget.offline.channel_id:
-        problems["offline.channel_id"] = "choose the mail account that takes the messages"
+        problems["offline.channel_id"] = Sentence("choose the mail account that takes the messages")
     return problems
 
 
 def _check_options(problems: dict[str, str], at: str, options: Sequence[str]) -> None:
     if not options:
-        problems[at] = "give at least one topic"
+        problems[at] = Sentence("give at least one topic")
     elif len(options) > OPTIONS_LIMIT:
-        problems[at] = f"may have at most {OPTIONS_LIMIT} topics"
+        problems[at] = Sentence("may have at most {count} topics", count=OPTIONS_LIMIT)
     elif len(set(options)) < len(options):
-        problems[at] = "names a topic twice"
+        problems[at] = Sentence("names a topic twice")
     elif any(not each.strip() or len(each) > LABEL_LIMIT or not each.isprintable() for each in options):
-        problems[at] = f"topics have 1 to {LABEL_LIMIT} characters each"
+        problems[at] = Sentence("topics have 1 to {count} characters each", count=LABEL_LIMIT)
 
 
 def _check_line(problems: dict[str, str], at: str, text: str, limit: int) -> None:
     if len(text) > limit:
-        problems[at] = f"may have at most {limit} characters"
+        problems[at] = Sentence("may have at most {count} characters", count=limit)
     elif not text.isprintable():
-        problems[at] = "must be one line of text"
+        problems[at] = Sentence("must be one line of text")
 
 
 def _check_text(problems: dict[str, str], at: str, text: str) -> None:
     if len(text) > WORDS_LIMIT:
-        problems[at] = f"may have at most {WORDS_LIMIT} characters"
+        problems[at] = Sentence("may have at most {count} characters", count=WORDS_LIMIT)
 
 
 # --- what a visitor filled in -----------------------------------------------------------------------------------------------
@@ -224,9 +225,9 @@ def check_answers(
     said: dict[Asked, str] = {}
     for name, value in values.items():
         if name not in _ASKED or Asked(name) not in by_name:
-            problems[f"{prefix}{name[:64]}"] = "is not asked here"
+            problems[f"{prefix}{name[:64]}"] = Sentence("is not asked here")
         elif not isinstance(value, str):
-            problems[f"{prefix}{name}"] = "must be text"
+            problems[f"{prefix}{name}"] = Sentence("must be text")
         elif value.strip():
             # One line each, as they are asked: nobody writes a second one under another label.
             said[Asked(name)] = value.strip() if name == Asked.TOPIC else " ".join(value.split())
@@ -252,16 +253,16 @@ def check_answers(
 
 def _answer_problem(asked: AskedField, value: str, *, is_known: bool) -> str | None:
     if not value:
-        return "must not be empty" if asked.required and not is_known else None
+        return Sentence("must not be empty") if asked.required and not is_known else None
     limit = _ANSWER_LIMITS.get(asked.name, ANSWER_LIMIT)
     if len(value) > limit:
-        return f"may have at most {limit} characters"
+        return Sentence("may have at most {count} characters", count=limit)
     if asked.name is Asked.EMAIL and not _EMAIL.fullmatch(value):
-        return "must be an e-mail address"
+        return Sentence("must be an e-mail address")
     if asked.name is Asked.PHONE and not _PHONE.fullmatch(value):
-        return "must be a phone number"
+        return Sentence("must be a phone number")
     if asked.name is Asked.TOPIC and value not in asked.options:
-        return "is not one of the topics"
+        return Sentence("is not one of the topics")
     return None
 
 

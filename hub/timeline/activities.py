@@ -18,6 +18,7 @@ from sqlalchemy import Row, select, update
 
 from hub.agents.viewer import Viewer
 from hub.domain.events import ActivityChanged, customer_topic
+from hub.domain.sentences import Sentence
 from hub.domain.values import ContactKind
 from hub.domain.views import ActivityView
 from hub.errors import Conflict, InvalidInput, NotFound
@@ -51,18 +52,18 @@ def check(told: Told, now: datetime) -> None:
     """InvalidInput naming what no screen could show, or nobody should follow."""
     faults: dict[str, str] = {}
     if (told.amount is None) != (told.currency is None):
-        faults["currency" if told.currency is None else "amount"] = "amount and currency go together"
+        faults["currency" if told.currency is None else "amount"] = Sentence("amount and currency go together")
     if told.url is not None and (fault := _fault_of(told.url)):
         faults["url"] = fault
     for name in ("external_id", "title"):
         if not getattr(told, name).isprintable():
-            faults[name] = "must be visible characters"
+            faults[name] = Sentence("must be visible characters")
     if any(not char.isprintable() and char not in "\n\t" for char in told.text):
-        faults["text"] = "must be visible characters"
+        faults["text"] = Sentence("must be visible characters")
     if told.at is not None and told.at.tzinfo is None:
-        faults["at"] = "must say its time zone"
+        faults["at"] = Sentence("must say its time zone")
     elif told.at is not None and not (told.at.year >= _EARLIEST_YEAR and told.at <= now + _FURTHEST):
-        faults["at"] = "is too far away"
+        faults["at"] = Sentence("is too far away")
     if faults:
         raise InvalidInput("; ".join(faults.values()), fields=faults)
 
@@ -70,16 +71,16 @@ def check(told: Told, now: datetime) -> None:
 def _fault_of(url: str) -> str | None:
     """Why nobody is to follow this link; None: they may."""
     if not url.isprintable() or " " in url or "\\" in url:
-        return "is no address of a page"
+        return Sentence("is no address of a page")
     try:
         parts = urlsplit(url)
         _ = parts.port
     except ValueError:
-        return "is no address of a page"
+        return Sentence("is no address of a page")
     if parts.scheme != "https" or not parts.hostname:
-        return "must begin with https://"
+        return Sentence("must begin with https://")
     # https://shop.example@elsewhere.example is elsewhere.
-    return "must not carry a name or a password" if "@" in parts.netloc else None
+    return Sentence("must not carry a name or a password") if "@" in parts.netloc else None
 
 
 def find_point(tx: Tx, kind: ContactKind, address: str) -> tuple[int, int]:

@@ -34,6 +34,7 @@ from hub.domain.placeholders import (
     first_name,
     written_day,
 )
+from hub.domain.sentences import Sentence
 from hub.domain.values import ChannelKind, ContactKind, Role
 from hub.domain.views import CannedReplyView, CannedScope, CannedTextView, ConversationView, CustomerView
 from hub.errors import Conflict, Forbidden, InvalidInput, NotFound
@@ -226,17 +227,23 @@ def check_reply(tx: Tx, wanted: Wanted) -> Wanted:
     code = unicodedata.normalize("NFC", wanted.code.strip().removeprefix("/").lower())
     folder = normal_folder(wanted.folder)
     if not title or not title.isprintable() or len(title) > TITLE_LIMIT:
-        faults["title"] = f"must be 1 to {TITLE_LIMIT} visible characters"
+        faults["title"] = Sentence("must be 1 to {count} visible characters", count=TITLE_LIMIT)
     if not _is_code(code):
-        faults["code"] = f"must be 1 to {CODE_LIMIT} letters, digits, hyphens, dots and underscores"
+        faults["code"] = Sentence(
+            "must be 1 to {count} letters, digits, hyphens, dots and underscores", count=CODE_LIMIT
+        )
     if not folder.isprintable() or len(folder) > FOLDER_LIMIT or folder.count("/") >= FOLDER_LEVELS:
-        faults["folder"] = f"must be up to {FOLDER_LEVELS} names with / between them, {FOLDER_LIMIT} characters in all"
+        faults["folder"] = Sentence(
+            "must be up to {count} names with / between them, {limit} characters in all",
+            count=FOLDER_LEVELS,
+            limit=FOLDER_LIMIT,
+        )
     queue_ids = tuple(sorted(set(wanted.queue_ids))) if wanted.scope == "queues" else ()
     known = tx.rows(select(tables.queue.c.id).where(tables.queue.c.id.in_(queue_ids)))
     if len(known) != len(queue_ids):
-        faults["queue_ids"] = "there is no such queue"
+        faults["queue_ids"] = Sentence("there is no such queue")
     elif wanted.scope == "queues" and not queue_ids:
-        faults["queue_ids"] = "choose at least one, or share it with everybody"
+        faults["queue_ids"] = Sentence("choose at least one, or share it with everybody")
     texts = tuple(
         CannedText(each.language, _lines(each.text), " ".join((each.subject or "").split()) or None)
         for each in wanted.texts
@@ -250,21 +257,21 @@ def check_reply(tx: Tx, wanted: Wanted) -> Wanted:
 
 def _faults_of_texts(texts: Sequence[CannedText]) -> dict[str, str]:
     if not texts:
-        return {"texts": "say it in one language at least"}
+        return {"texts": Sentence("say it in one language at least")}
     faults: dict[str, str] = {}
     seen: set[str] = set()
     for index, each in enumerate(texts):
         if each.language not in LANGUAGES:
-            faults[f"texts.{index}.language"] = f"must be one of {', '.join(LANGUAGES)}"
+            faults[f"texts.{index}.language"] = Sentence("must be one of {known}", known=", ".join(LANGUAGES))
         elif each.language in seen:
-            faults[f"texts.{index}.language"] = "is there twice"
+            faults[f"texts.{index}.language"] = Sentence("is there twice")
         seen.add(each.language)
         if not each.text or len(each.text) > TEXT_LIMIT:
-            faults[f"texts.{index}.text"] = f"must be 1 to {TEXT_LIMIT} characters"
+            faults[f"texts.{index}.text"] = Sentence("must be 1 to {count} characters", count=TEXT_LIMIT)
         elif fault := find_fault(each.text):
             faults[f"texts.{index}.text"] = fault
         if each.subject is not None and len(each.subject) > SUBJECT_LIMIT:
-            faults[f"texts.{index}.subject"] = f"must be up to {SUBJECT_LIMIT} characters"
+            faults[f"texts.{index}.subject"] = Sentence("must be up to {count} characters", count=SUBJECT_LIMIT)
         elif each.subject is not None and (fault := find_fault(each.subject)):
             faults[f"texts.{index}.subject"] = fault
     return faults
@@ -344,7 +351,7 @@ def _nothing() -> NotFound:
 
 
 def _taken() -> Conflict:
-    return Conflict("there is a canned reply with this code", code="code_taken", fields={"code": "is taken"})
+    return Conflict("there is a canned reply with this code", code="code_taken", fields={"code": Sentence("is taken")})
 
 
 # --- filling in ---------------------------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from hub.agents.viewer import Viewer
 from hub.domain import card
 from hub.domain.fields import FieldValue, Subject
 from hub.domain.permissions import Permission
+from hub.domain.sentences import Sentence
 from hub.domain.views import CustomerView
 from hub.errors import Conflict, Forbidden, InvalidInput, NotFound
 from hub.store import tables
@@ -99,8 +100,8 @@ def _merge(
 def told(value: object) -> str:
     """What a fact says by now, for whoever is told of a conflict."""
     if value is None or value == "" or value == []:
-        return "is empty by now"
-    return f"says by now: {value}"
+        return Sentence("is empty by now")
+    return Sentence("says by now: {value}", value=str(value))
 
 
 def _faulty_owner(tx: Tx, row: Row[Any], facts: Mapping[str, Any]) -> dict[str, str]:
@@ -108,7 +109,7 @@ def _faulty_owner(tx: Tx, row: Row[Any], facts: Mapping[str, Any]) -> dict[str, 
     if owner_id is None or owner_id == row.owner_id:
         return {}
     is_there = tx.first(select(_u.id).where(_u.id == owner_id, _u.active)) is not None
-    return {} if is_there else {"owner_id": "there is no such active user"}
+    return {} if is_there else {"owner_id": Sentence("there is no such active user")}
 
 
 # --- what stands on other cards -------------------------------------------------------------------------------------------

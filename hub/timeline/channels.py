@@ -20,6 +20,7 @@ from hub.channels.channel import ChannelAccount
 from hub.channels.email import addresses_in
 from hub.channels.registry import check_settings, create, find_type
 from hub.domain.events import STAFF, ChannelChanged
+from hub.domain.sentences import Sentence
 from hub.domain.states import ChannelHealth
 from hub.domain.values import ChannelKind
 from hub.domain.views import ChannelCapabilities, ChannelView, VoiceView
@@ -94,7 +95,7 @@ def create_channel(
     settings, secrets = _filled(settings), _filled(secrets)
     _check(tx, kind, settings, secrets, queue_id, default_region, provider, flow_id)
     if tx.scalar(select(_ch.id).where(_ch.id == channel_id)) is not None:
-        raise Conflict("there is a channel with this id", code="id_taken", fields={"id": "is taken"})
+        raise Conflict("there is a channel with this id", code="id_taken", fields={"id": Sentence("is taken")})
     row: dict[str, Any] = {
         "id": channel_id,
         "kind": kind.value,
@@ -239,19 +240,19 @@ def _check(
             place = "secrets." if name in secret_names or name in secrets else "settings."
             faults[name if name in ("kind", "provider") else place + name] = fault
     if tx.scalar(select(tables.queue.c.id).where(tables.queue.c.id == queue_id)) is None:
-        faults["queue_id"] = "there is no such queue"
+        faults["queue_id"] = Sentence("there is no such queue")
     chat_id = settings.get("chat_channel_id")
     if kind is ChannelKind.PHONE and chat_id and not _is_chat(tx, chat_id):
-        faults.setdefault("settings.chat_channel_id", "there is no chat channel with this ID")
+        faults.setdefault("settings.chat_channel_id", Sentence("there is no chat channel with this ID"))
     if default_region is not None and default_region not in phonenumbers.SUPPORTED_REGIONS:
-        faults["default_region"] = "is not a region that has phone numbers, such as DE or US"
+        faults["default_region"] = Sentence("is not a region that has phone numbers, such as DE or US")
     if flow_id is not None and kind is not ChannelKind.PHONE:
-        faults["flow_id"] = "only a telephone line has a menu"
+        faults["flow_id"] = Sentence("only a telephone line has a menu")
     elif flow_id is not None:
         # Held, so that it is not removed meanwhile.
         held = select(tables.flow.c.id).where(tables.flow.c.id == flow_id).with_for_update(key_share=True)
         if tx.first(held) is None:
-            faults["flow_id"] = "there is no such menu"
+            faults["flow_id"] = Sentence("there is no such menu")
     if faults:
         raise InvalidInput(message, fields=faults)
 

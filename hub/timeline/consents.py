@@ -116,12 +116,15 @@ def note(
     kind = ContactKind(point.kind)
     if channel not in CHANNELS_OF[kind]:
         raise InvalidInput(
-            "this channel does not reach that address", fields={"channel": f"does not reach a {kind} address"}
+            "this channel does not reach that address",
+            fields={"channel": Sentence("does not reach an address of this kind")},
         )
     last = _last_word(tx, contact_point_id, channel, purpose)
     if refusal(last, given, how) is not None:
         raise Conflict(
-            "the customer sent STOP: only their own START lifts it", code="stop_stands", fields={"given": "STOP stands"}
+            "the customer sent STOP: only their own START lifts it",
+            code="stop_stands",
+            fields={"given": Sentence("STOP stands")},
         )
     if last == Word(given, how) and not words:
         return False
@@ -224,13 +227,13 @@ def check_may_write(tx: Tx, contact_point_id: int) -> None:
         raise Conflict(
             "this customer asked not to be written to here",
             code="opted_out",
-            fields={"text": "the customer opted out of this channel"},
+            fields={"text": Sentence("the customer opted out of this channel")},
         )
     if point.removed_at is not None:
         raise Conflict(
             "this address was taken off the customer's card",
             code="address_removed",
-            fields={"text": "the address is not this customer's any more"},
+            fields={"text": Sentence("the address is not this customer's any more")},
         )
 
 
@@ -238,7 +241,7 @@ def check_may_try(tx: Tx, kind: ContactKind, address: str) -> None:
     """Conflict `opted_out` naming `address` if whoever is there asked for silence: a test is a message like others."""
     here = (_cp.kind == kind.value, _cp.address == address, _cp.opted_out_at.is_not(None))
     if tx.scalar(select(_cp.id).where(*here).limit(1)) is not None:
-        fault = {"address": "whoever is there opted out of messages"}
+        fault = {"address": Sentence("whoever is there opted out of messages")}
         raise Conflict("whoever is there asked not to be written to", code="opted_out", fields=fault)
 
 

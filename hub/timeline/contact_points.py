@@ -14,6 +14,7 @@ from typing import Any
 
 from sqlalchemy import Row, delete, select, update
 
+from hub.domain.sentences import Sentence
 from hub.domain.states import ConversationStatus
 from hub.domain.values import ContactKind
 from hub.domain.views import CustomerView
@@ -71,7 +72,7 @@ def _correct(tx: Tx, row: Row[Any], address: str) -> None:
         raise Conflict(
             "the customer has written from this address: add the other one",
             code="verified",
-            fields={"address": "is where the customer wrote from"},
+            fields={"address": Sentence("is where the customer wrote from")},
         )
     owner = tx.first(
         select(_cp.customer_id, tables.customer.c.name)
@@ -82,7 +83,7 @@ def _correct(tx: Tx, row: Row[Any], address: str) -> None:
         raise Conflict(
             f"{address} already belongs to {owner.name}",
             code="contact_taken",
-            fields={"address": f"belongs to {owner.name}", "owner": owner.name},
+            fields={"address": Sentence("belongs to {name}", name=owner.name), "owner": owner.name},
         )
     if not _is_used(tx, row.id):
         # Nothing was ever sent there; that it bounced is impossible, and consent was the customer's, not the number's.

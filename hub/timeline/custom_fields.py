@@ -22,6 +22,7 @@ from hub.agents.viewer import Viewer
 from hub.domain import card
 from hub.domain.events import STAFF, CustomFieldChanged, CustomFieldRemoved
 from hub.domain.fields import KEY, Fault, FieldKind, FieldKindOf, FieldOption, FieldValue, Subject, missing, read_value
+from hub.domain.sentences import Sentence
 from hub.domain.values import Role
 from hub.domain.views import ConversationView, CustomFieldView
 from hub.errors import Conflict, Forbidden, InvalidInput, NotFound
@@ -71,7 +72,7 @@ def create_field(
     """At the end of its section's order. Conflict `key_taken`; InvalidInput naming what is wrong."""
     faults = _faults(subject, key=key, name=name, kind=kind, options=options, required=required)
     if tx.scalar(select(func.count()).select_from(tables.custom_field)) >= MOST_FIELDS:
-        faults["name"] = f"there are {MOST_FIELDS} fields already, and no screen holds more"
+        faults["name"] = Sentence("there are {count} fields already, and no screen holds more", count=MOST_FIELDS)
     if faults:
         raise InvalidInput("; ".join(f"{field} {fault}" for field, fault in faults.items()), fields=faults)
     last = tx.scalar(select(func.max(_f.position)).where(_f.subject == subject.value))
@@ -93,7 +94,7 @@ def create_field(
         .returning(_f.id)
     )
     if made is None:
-        raise Conflict("there is a field with this key", code="key_taken", fields={"key": "is taken"})
+        raise Conflict("there is a field with this key", code="key_taken", fields={"key": Sentence("is taken")})
     view = _tell(tx, made.id)
     audit.note(
         tx, actor, "custom_field.created", "custom_field", view.id, {"name": view.name, "subject": subject.value}
@@ -177,7 +178,7 @@ def arrange(tx: Tx, field_ids: Sequence[int]) -> list[CustomFieldView]:
     known = {view.id: view for view in load_fields(tx)}
     subjects = {known[each].subject for each in field_ids if each in known}
     if len(subjects) != 1 or len(set(field_ids)) != len(field_ids) or any(each not in known for each in field_ids):
-        raise InvalidInput("not an order", fields={"field_ids": "must name fields of one subject, each once"})
+        raise InvalidInput("not an order", fields={"field_ids": Sentence("must name fields of one subject, each once")})
     (subject,) = subjects
     rest = [each.id for each in known.values() if each.subject is subject and each.id not in field_ids]
     for position, field_id in enumerate([*field_ids, *rest], start=1):
@@ -217,7 +218,7 @@ def _check_values_stay(tx: Tx, before: CustomFieldView, after: CustomFieldView) 
             raise Conflict(
                 "there are values of this kind: make another field",
                 code="in_use",
-                fields={"kind": "cannot change while there are values"},
+                fields={"kind": Sentence("cannot change while there are values")},
             )
         return
     if not gone:
@@ -233,7 +234,9 @@ def _check_values_stay(tx: Tx, before: CustomFieldView, after: CustomFieldView) 
             raise Conflict(
                 f"{option.label} is chosen somewhere: switch it off instead",
                 code="in_use",
-                fields={"options": f"“{option.label}” is chosen somewhere: switch it off instead"},
+                fields={
+                    "options": Sentence("“{label}” is chosen somewhere: switch it off instead", label=option.label)
+                },
             )
 
 
@@ -242,21 +245,21 @@ def _faults(
 ) -> dict[str, str]:
     faults: dict[str, str] = {}
     if not KEY.fullmatch(key):
-        faults["key"] = "must begin with a small letter and have small letters, digits and _ only, 40 at most"
+        faults["key"] = Sentence("must begin with a small letter and have small letters, digits and _ only, 40 at most")
     if not _is_name(name):
-        faults["name"] = f"must be 1 to {_NAME_LIMIT} visible characters"
+        faults["name"] = Sentence("must be 1 to {count} visible characters", count=_NAME_LIMIT)
     if required and subject is not Subject.CONVERSATION:
-        faults["required"] = "is for fields of conversations"
+        faults["required"] = Sentence("is for fields of conversations")
     if kind in _HAS_OPTIONS:
         labels = [_one_line(option.label).casefold() for option in options]
         if not 1 <= len(options) <= MOST_OPTIONS:
-            faults["options"] = f"must be 1 to {MOST_OPTIONS}"
+            faults["options"] = Sentence("must be 1 to {count}", count=MOST_OPTIONS)
         elif not all(map(_is_name, labels)):
-            faults["options"] = f"must each be 1 to {_NAME_LIMIT} visible characters"
+            faults["options"] = Sentence("must each be 1 to {count} visible characters", count=_NAME_LIMIT)
         elif not all(KEY.fullmatch(option.key) for option in options):
-            faults["options"] = "must each have a key of small letters, digits and _"
+            faults["options"] = Sentence("must each have a key of small letters, digits and _")
         elif len(set(labels)) < len(labels) or len({option.key for option in options}) < len(options):
-            faults["options"] = "must differ from each other"
+            faults["options"] = Sentence("must differ from each other")
     return faults
 
 
@@ -317,10 +320,12 @@ def read_values(
     for key, value in wanted.items():
         field = known.get(key)
         if field is None or (not field.active and value is not None and value != held.get(key)):
-            faults[f"fields.{key}"[:80]] = "is not a field" if field is None else "is switched off"
+            faults[f"fields.{key}"[:80]] = Sentence("is not a field") if field is None else Sentence("is switched off")
             continue
         if not viewer.covers(field.editable_by) and value != held.get(key):
-            raise Forbidden(f"“{field.name}” is not yours to write", fields={f"fields.{key}": "is for others to write"})
+            raise Forbidden(
+                f"“{field.name}” is not yours to write", fields={f"fields.{key}": Sentence("is for others to write")}
+            )
         read = read_value(FieldKindOf(field.kind, field.options), value, held.get(key))
         if isinstance(read, Fault):
             faults[f"fields.{key}"] = read.words
@@ -345,7 +350,10 @@ def change_conversation(
         raise InvalidInput("; ".join(f"{name} {fault}" for name, fault in faults.items()), fields=faults)
     merged = card.merge(before.fields, values, seen)
     if merged.conflicts:
-        told = {f"fields.{key}": f"says by now: {value}" for key, value in merged.conflicts.items()}
+        told = {
+            f"fields.{key}": Sentence("says by now: {value}", value=str(value))
+            for key, value in merged.conflicts.items()
+        }
         raise Conflict("a colleague changed this meanwhile", code="field_conflict", fields=told)
     if not merged.changes:
         return before
@@ -371,5 +379,5 @@ def check_complete(tx: Tx, view: ConversationView) -> None:
         raise Conflict(
             f"fill in first: {', '.join(gaps.values())}",
             code="fields_missing",
-            fields={f"fields.{key}": "is needed before this is resolved" for key in gaps},
+            fields={f"fields.{key}": Sentence("is needed before this is resolved") for key in gaps},
         )

@@ -28,6 +28,7 @@ from hub.domain.events import (
     customer_topic,
 )
 from hub.domain.mail import UNKNOWN_SENDER
+from hub.domain.sentences import Sentence
 from hub.domain.values import ChannelKind, ContactKind, Happening
 from hub.domain.views import ContactPointView, CustomerView
 from hub.errors import Conflict, InvalidInput, NotFound
@@ -76,14 +77,14 @@ def parse_address(kind: ContactKind, text: str, default_region: str | None) -> s
         try:
             number = phonenumbers.parse(text, default_region)
         except phonenumbers.NumberParseException:
-            raise InvalidInput("not a phone number", fields={"address": "is not a phone number"}) from None
+            raise InvalidInput("not a phone number", fields={"address": Sentence("is not a phone number")}) from None
         if not phonenumbers.is_possible_number(number):
-            raise InvalidInput("not a phone number", fields={"address": "has too few or too many digits"})
+            raise InvalidInput("not a phone number", fields={"address": Sentence("has too few or too many digits")})
         return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
     if kind is ContactKind.EMAIL:
         address = normal_address(text)
         if address is None or "." not in address.rpartition("@")[2]:
-            raise InvalidInput("not an e-mail address", fields={"address": "is not an e-mail address"})
+            raise InvalidInput("not an e-mail address", fields={"address": Sentence("is not an e-mail address")})
         return address
     if kind is ContactKind.HANDLE:
         return _parse_handle(text)
@@ -95,9 +96,12 @@ def _parse_handle(text: str) -> str:
     network, _, name = text.partition(":")
     network, name = network.strip().lower(), name.strip().lstrip("@").casefold()
     if network not in NETWORKS:
-        raise InvalidInput("not a handle", fields={"address": f"must begin with one of {', '.join(sorted(NETWORKS))}:"})
+        raise InvalidInput(
+            "not a handle",
+            fields={"address": Sentence("must begin with one of {known}:", known=", ".join(sorted(NETWORKS)))},
+        )
     if not _HANDLE.fullmatch(name):
-        raise InvalidInput("not a handle", fields={"address": "is not a name people have there"})
+        raise InvalidInput("not a handle", fields={"address": Sentence("is not a name people have there")})
     return f"{network}:{name}"
 
 
@@ -353,7 +357,7 @@ def add_contact_point(
     raise Conflict(
         f"{address} already belongs to {owner.name}",
         code="contact_taken",
-        fields={"address": f"belongs to {owner.name}", "owner": owner.name},
+        fields={"address": Sentence("belongs to {name}", name=owner.name), "owner": owner.name},
     )
 
 

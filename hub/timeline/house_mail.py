@@ -19,6 +19,7 @@ from hub.agents import audit
 from hub.agents.viewer import Viewer
 from hub.channels.channel import OutgoingFile, OutgoingMessage
 from hub.domain.mail import Mailbox, MailKind, OutgoingMail
+from hub.domain.sentences import Sentence
 from hub.domain.states import ChannelHealth
 from hub.domain.values import ChannelKind
 from hub.errors import HubError, InvalidInput, NotFound, ProviderError, Refused, Unavailable, Uncertain
@@ -88,7 +89,7 @@ def load_chosen(tx: Tx) -> str | None:
 def choose_mail_channel(tx: Tx, channel_id: str | None, *, actor: Viewer | None = None) -> None:
     """None: whichever can send. InvalidInput naming `channel_id` if it is no account that can send."""
     if channel_id is not None and all(account.channel_id != channel_id for account in load_accounts(tx)):
-        raise InvalidInput("no mail account", fields={"channel_id": "is no mail account that can send"})
+        raise InvalidInput("no mail account", fields={"channel_id": Sentence("is no mail account that can send")})
     before = load_chosen(tx)
     tx.execute(update(tables.organisation).values(mail_channel_id=channel_id))
     changed = {"mail_account": before}, {"mail_account": channel_id}

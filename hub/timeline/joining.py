@@ -28,6 +28,7 @@ from sqlalchemy import Row, func, select, update
 from hub.agents import audit
 from hub.agents.viewer import Viewer
 from hub.domain.events import EntriesMoved
+from hub.domain.sentences import Sentence
 from hub.domain.states import ConversationStatus
 from hub.domain.values import AuthorKind, ChannelKind, EntryKind, Happening
 from hub.domain.views import Author, ConversationMergeView, ConversationView, MergeTargetView
@@ -127,9 +128,13 @@ def merge(
     was looked at (`expected_versions`, by id), or one of _WORDS with the conversation in `fields`."""
     wanted = list(dict.fromkeys(from_ids))
     if not wanted or len(wanted) > MOST_AT_ONCE:
-        raise InvalidInput("name some", fields={"from_ids": f"name 1 to {MOST_AT_ONCE} conversations"})
+        raise InvalidInput(
+            "name some", fields={"from_ids": Sentence("name 1 to {count} conversations", count=MOST_AT_ONCE)}
+        )
     if into_id in wanted:
-        raise InvalidInput("they are one already", fields={"from_ids": "names the very conversation they go into"})
+        raise InvalidInput(
+            "they are one already", fields={"from_ids": Sentence("names the very conversation they go into")}
+        )
     tx.lock_routing()
     tx.lock_mail()
     conversations.access_conversation(tx, viewer, into_id)
@@ -162,7 +167,8 @@ def _followers(tx: Tx, ids: Collection[int]) -> set[int]:
 
 def _access_other(tx: Tx, viewer: Viewer, into: ConversationView, conversation_id: int) -> ConversationView:
     nobodys = InvalidInput(
-        "no such conversation", fields={"from_ids": f"{conversation_id} is no conversation of this customer"}
+        "no such conversation",
+        fields={"from_ids": Sentence("{id} is no conversation of this customer", id=conversation_id)},
     )
     try:
         view = conversations.access_conversation(tx, viewer, conversation_id)

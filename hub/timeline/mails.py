@@ -27,6 +27,7 @@ from hub.domain.mail import (
     Span,
     SpanKind,
 )
+from hub.domain.sentences import Sentence
 from hub.domain.views import ConversationView, MailView
 from hub.errors import InvalidInput, NotFound
 from hub.mail.addresses import normal_address
@@ -195,7 +196,7 @@ def draft(
     else:
         to = _answered(about, own) or (Mailbox(view.address, view.customer_name),)
     if not to:
-        raise InvalidInput("nobody to send it to", fields={"mail.to": "name at least one recipient"})
+        raise InvalidInput("nobody to send it to", fields={"mail.to": Sentence("name at least one recipient")})
     cc, bcc = _checked(wish.cc, "cc"), _checked(wish.bcc, "bcc")
     subject = wish.subject
     if subject is None:
@@ -301,7 +302,8 @@ def _checked(wanted: Iterable[Mailbox], field: str) -> tuple[Mailbox, ...]:
         address = normal_address(mailbox.address)
         if address is None:
             raise InvalidInput(
-                "not an e-mail address", fields={f"mail.{field}": f"{mailbox.address[:100]} is not an e-mail address"}
+                "not an e-mail address",
+                fields={f"mail.{field}": Sentence("{address} is not an e-mail address", address=mailbox.address[:100])},
             )
         found.setdefault(address, Mailbox(address, mailbox.name))
     return tuple(found.values())
@@ -317,7 +319,9 @@ def _load_about(tx: Tx, conversation_id: int, wish: MailWish) -> Row[Any] | None
     if wish.about_entry_id is not None:
         row = tx.first(query.where(_m.entry_id == wish.about_entry_id))
         if row is None:
-            raise InvalidInput("no such mail", fields={"mail.about_entry_id": "is not a mail of this conversation"})
+            raise InvalidInput(
+                "no such mail", fields={"mail.about_entry_id": Sentence("is not a mail of this conversation")}
+            )
         return row
     # A plain answer is the customer's own words', even when somebody else or a machine of theirs has written last.
     theirs = (_m.kind == "in") & ~_m.is_stranger & _m.noise.not_in(_NOBODYS_WORDS)

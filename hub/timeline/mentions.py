@@ -16,6 +16,7 @@ from sqlalchemy import select
 from hub.agents import alerts
 from hub.agents.viewer import Viewer
 from hub.domain.permissions import Permission
+from hub.domain.sentences import Sentence
 from hub.domain.values import Role
 from hub.domain.views import ConversationView, EntryView
 from hub.errors import Forbidden, InvalidInput
@@ -78,8 +79,16 @@ def _find(tx: Tx, ref: Ref) -> tuple[str, list[int]]:
         of_queue = select(_u.id).join(tables.queue_member, _m.user_id == _u.id)
         members = [found.id for found in tx.rows(of_queue.where(_m.queue_id == ref.id, _u.active))]
     if row is None:
-        raise InvalidInput("nobody of that kind", fields={"mentions": f"there is no {ref.kind} {ref.id}"})
+        raise InvalidInput("nobody of that kind", fields={"mentions": _unknown(ref)})
     return row.name, members
+
+
+def _unknown(ref: Ref) -> Sentence:
+    if ref.kind == "user":
+        return Sentence("there is no user {id}", id=ref.id)
+    if ref.kind == "team":
+        return Sentence("there is no team {id}", id=ref.id)
+    return Sentence("there is no queue {id}", id=ref.id)
 
 
 def _seers(tx: Tx, view: ConversationView, user_ids: Iterable[int]) -> set[int]:

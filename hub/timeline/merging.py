@@ -26,6 +26,7 @@ from hub.agents import audit
 from hub.agents.viewer import Viewer
 from hub.domain.events import FACTS, CustomerParted, customer_topic
 from hub.domain.permissions import Permission
+from hub.domain.sentences import Sentence
 from hub.domain.views import CustomerView, DuplicateView, MergeFieldView, MergePreviewView, MergeView
 from hub.errors import Conflict, Forbidden, InvalidInput, NotFound
 from hub.routing import offers
@@ -133,9 +134,9 @@ def _access_both(tx: Tx, viewer: Viewer, customer_id: int, other_id: int) -> tup
     try:
         other = customers.access_customer(tx, viewer, other_id)
     except NotFound:
-        raise InvalidInput("no such customer", fields={"other_id": "there is no such customer"}) from None
+        raise InvalidInput("no such customer", fields={"other_id": Sentence("there is no such customer")}) from None
     if view.id == other.id:
-        raise InvalidInput("they are one already", fields={"other_id": "is this very customer"})
+        raise InvalidInput("they are one already", fields={"other_id": Sentence("is this very customer")})
     return view, other
 
 
@@ -237,9 +238,9 @@ def _check_choices(viewer: Viewer, choices: Mapping[str, Choice], proposals: Map
     for name, choice in choices.items():
         field = proposals.get(name)
         if name not in FIELDS:
-            faults[f"choices.{name}"] = "is no field of the card"
+            faults[f"choices.{name}"] = Sentence("is no field of the card")
         elif field is not None and choice not in field.choices:
-            faults[f"choices.{name}"] = f"must be one of {', '.join(field.choices)}"
+            faults[f"choices.{name}"] = Sentence("must be one of {known}", known=", ".join(field.choices))
         elif (
             name == "tier"
             and field is not None

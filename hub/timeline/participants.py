@@ -11,6 +11,7 @@ from collections.abc import Iterable
 
 from sqlalchemy import ColumnElement
 
+from hub.domain.sentences import Sentence
 from hub.errors import InvalidInput
 from hub.store import tables
 
@@ -28,7 +29,11 @@ def write_ids(ids: Iterable[int]) -> str:
     """InvalidInput if they are too many."""
     wanted = sorted(set(ids))
     if len(wanted) > MOST:
-        fault = f"so many people cannot be asked into one conversation: {len(wanted)} of {MOST} at most"
+        fault = Sentence(
+            "so many people cannot be asked into one conversation: {wanted} of {count} at most",
+            wanted=len(wanted),
+            count=MOST,
+        )
         raise InvalidInput("too many participants", fields={"mentions": fault})
     return f",{','.join(map(str, wanted))}," if wanted else ""
 

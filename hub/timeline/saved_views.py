@@ -15,6 +15,7 @@ from sqlalchemy import delete, func, select, update
 
 from hub.agents.viewer import Viewer
 from hub.domain.permissions import Permission
+from hub.domain.sentences import Sentence
 from hub.domain.states import ConversationStatus
 from hub.domain.values import ChannelKind
 from hub.domain.views import ConversationView
@@ -164,7 +165,7 @@ def _check(tx: Tx, viewer: Viewer, *, is_shared: bool, filter_: ConversationFilt
     named = (("queue_id", tables.queue, filter_.queue_id), ("topic_id", tables.topic, filter_.topic_id))
     for field, table, given in named:
         if given is not None and tx.first(select(table.c.id).where(table.c.id == given)) is None:
-            raise InvalidInput("there is no such thing", fields={f"filter.{field}": "is not there"})
+            raise InvalidInput("there is no such thing", fields={f"filter.{field}": Sentence("is not there")})
     if filter_.words:
         conversations_with(tx, viewer, filter_.words)  # too long a question is refused now, not whenever it is asked
 

@@ -24,6 +24,7 @@ from sqlalchemy import Row, select
 from hub.agents import audit
 from hub.agents.viewer import Viewer
 from hub.domain.events import EntriesMoved
+from hub.domain.sentences import Sentence
 from hub.domain.states import ConversationStatus
 from hub.domain.values import AuthorKind, ChannelKind, Direction, EntryKind, Happening
 from hub.domain.views import Author, ConversationView
@@ -68,7 +69,9 @@ def split(
     rows = _load_chosen(tx, before, entry_ids)
     home = conversations.load_conversation(tx, rows[0].origin_id or before.id)
     if home.channel_kind is ChannelKind.PHONE:
-        raise InvalidInput("not to be split", fields={"entry_ids": "what was said by telephone stays with its call"})
+        raise InvalidInput(
+            "not to be split", fields={"entry_ids": Sentence("what was said by telephone stays with its call")}
+        )
     _check_have_left(tx, rows)
     queue_id = _checked_queue(tx, before, queue_id)
     _check_topic(tx, topic_id)
@@ -107,17 +110,21 @@ def split(
 def _load_chosen(tx: Tx, view: ConversationView, entry_ids: Sequence[int]) -> Sequence[Row[Any]]:
     wanted = set(entry_ids)
     if not wanted or len(wanted) > MOST:
-        raise InvalidInput("choose some", fields={"entry_ids": f"choose 1 to {MOST} messages"})
+        raise InvalidInput("choose some", fields={"entry_ids": Sentence("choose 1 to {count} messages", count=MOST)})
     is_message = (_e.kind == EntryKind.MESSAGE.value) & _e.happening.is_(None)
     here = (_e.conversation_id == view.id, is_message)
     rows = tx.rows(select(tables.entry).where(*here, _e.id.in_(wanted)).order_by(_e.at, _e.id))
     if len(rows) < len(wanted):
-        raise InvalidInput("not its messages", fields={"entry_ids": "names what is no message of this conversation"})
+        raise InvalidInput(
+            "not its messages", fields={"entry_ids": Sentence("names what is no message of this conversation")}
+        )
     if len({row.origin_id for row in rows}) > 1:
-        fault = "came by different conversations; split them one after the other"
+        fault = Sentence("came by different conversations; split them one after the other")
         raise InvalidInput("not of one way", fields={"entry_ids": fault})
     if tx.first(select(_e.id).where(*here, _e.id.not_in(wanted)).limit(1)) is None:
-        raise InvalidInput("nothing would be left", fields={"entry_ids": "are all its messages; some must stay"})
+        raise InvalidInput(
+            "nothing would be left", fields={"entry_ids": Sentence("are all its messages; some must stay")}
+        )
     return rows
 
 
@@ -133,7 +140,7 @@ def _checked_queue(tx: Tx, view: ConversationView, queue_id: int | None) -> int:
     if queue_id is None:
         return view.queue_id
     if tx.first(select(_q.id).where(_q.id == queue_id)) is None:
-        raise InvalidInput("no such queue", fields={"queue_id": "there is no such queue"})
+        raise InvalidInput("no such queue", fields={"queue_id": Sentence("there is no such queue")})
     return queue_id
 
 
@@ -142,7 +149,9 @@ def _check_topic(tx: Tx, topic_id: int | None) -> None:
         return
     found = load_topics(tx, [topic_id])
     if not found or not found[0].active:
-        raise InvalidInput("no such topic", fields={"topic_id": "there is no such topic, or it is switched off"})
+        raise InvalidInput(
+            "no such topic", fields={"topic_id": Sentence("there is no such topic, or it is switched off")}
+        )
 
 
 def _asked_at(view: ConversationView, rows: Sequence[Row[Any]]) -> datetime | None:

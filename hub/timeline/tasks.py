@@ -25,6 +25,7 @@ from sqlalchemy import func, or_, select
 
 from hub.agents import alerts
 from hub.agents.viewer import Viewer
+from hub.domain.sentences import Sentence
 from hub.domain.states import AgentState
 from hub.domain.values import AuthorKind, Happening, Role
 from hub.domain.views import Author, ConversationView, TaskView
@@ -71,10 +72,10 @@ def create_task(
     if conversation_id is not None:
         view = conversations.access_conversation(tx, viewer, conversation_id, lock=True)
         if customer_id is not None and customer_id != view.customer_id:
-            raise InvalidInput("another customer's", fields={"conversation_id": "is another customer's"})
+            raise InvalidInput("another customer's", fields={"conversation_id": Sentence("is another customer's")})
         customer_id = view.customer_id
     if customer_id is None:
-        raise InvalidInput("for whom?", fields={"customer_id": "name a customer or a conversation"})
+        raise InvalidInput("for whom?", fields={"customer_id": Sentence("name a customer or a conversation")})
     # Who is being merged at this moment gets nothing more.
     customer_id = belongings.hold_living(tx, customers.access_customer(tx, viewer, customer_id).id)
     check_due(tx.now, wish.due_at)
@@ -153,9 +154,11 @@ def reopen_task(tx: Tx, viewer: Viewer, task_id: int) -> TaskView:
 
 def check_due(now: datetime, due_at: datetime) -> None:
     if due_at <= now:
-        raise InvalidInput("that is over", fields={"due_at": "must be in the future"})
+        raise InvalidInput("that is over", fields={"due_at": Sentence("must be in the future")})
     if due_at > now + LONGEST:
-        raise InvalidInput("that is too far away", fields={"due_at": f"must be within {LONGEST.days} days"})
+        raise InvalidInput(
+            "that is too far away", fields={"due_at": Sentence("must be within {count} days", count=LONGEST.days)}
+        )
 
 
 def _whose(
@@ -163,17 +166,17 @@ def _whose(
 ) -> tuple[int | None, int | None]:
     """(assignee, queue). With an assignee the queue is where it goes when they leave."""
     if wish.assignee_id is not None and wish.queue_id is not None:
-        raise InvalidInput("whose is it?", fields={"queue_id": "name a person or a queue, not both"})
+        raise InvalidInput("whose is it?", fields={"queue_id": Sentence("name a person or a queue, not both")})
     if wish.queue_id is not None:
         if tx.first(select(tables.queue.c.id).where(tables.queue.c.id == wish.queue_id)) is None:
-            raise InvalidInput("no such queue", fields={"queue_id": "there is no such queue"})
+            raise InvalidInput("no such queue", fields={"queue_id": Sentence("there is no such queue")})
         theirs = select(_c.id).where(_c.customer_id == customer_id).limit(1)
         if tx.first(theirs) is not None and tx.first(theirs.where(_c.queue_id == wish.queue_id)) is None:
-            raise InvalidInput("not theirs", fields={"queue_id": "its people may not see this customer"})
+            raise InvalidInput("not theirs", fields={"queue_id": Sentence("its people may not see this customer")})
         return None, wish.queue_id
     assignee_id = viewer.user_id if wish.assignee_id is None else wish.assignee_id
     if assignee_id != viewer.user_id and tx.first(select(_u.id).where(_u.id == assignee_id, _u.active)) is None:
-        raise InvalidInput("no such colleague", fields={"assignee_id": "there is no such active user"})
+        raise InvalidInput("no such colleague", fields={"assignee_id": Sentence("there is no such active user")})
     return assignee_id, view.queue_id if view is not None else None
 
 

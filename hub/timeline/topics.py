@@ -14,6 +14,7 @@ from hub.agents import audit
 from hub.agents.queues import KEEP, Keep
 from hub.agents.viewer import Viewer
 from hub.domain.events import STAFF, TopicChanged
+from hub.domain.sentences import Sentence
 from hub.domain.views import TopicView
 from hub.errors import Conflict, InvalidInput, NotFound
 from hub.store import tables
@@ -113,11 +114,11 @@ def _check_targets(tx: Tx, queue_id: object, owner_id: object, policy_id: object
     u = tables.user_account.c
     faults: dict[str, str] = {}
     if not _is_there(tx, tables.queue, queue_id):
-        faults["queue_id"] = "there is no such queue"
+        faults["queue_id"] = Sentence("there is no such queue")
     if owner_id is not None and tx.first(select(u.id).where(u.id == owner_id, u.active)) is None:
-        faults["owner_id"] = "there is no such active user"
+        faults["owner_id"] = Sentence("there is no such active user")
     if not _is_there(tx, tables.escalation_policy, policy_id):
-        faults["policy_id"] = "there is no such escalation policy"
+        faults["policy_id"] = Sentence("there is no such escalation policy")
     if faults:
         raise InvalidInput("; ".join(faults.values()), fields=faults)
 
@@ -130,14 +131,14 @@ def _is_there(tx: Tx, table: Table, row_id: object) -> bool:
 def _check_name(tx: Tx, name: str, own_id: int | None) -> str:
     name = " ".join(name.split())
     if not name or not name.isprintable() or len(name) > 60:
-        raise InvalidInput("not a name", fields={"name": "must be 1 to 60 visible characters"})
+        raise InvalidInput("not a name", fields={"name": Sentence("must be 1 to 60 visible characters")})
     if tx.scalar(select(_t.id).where(_t.folded_name == name.casefold(), _t.id != (own_id or 0))) is not None:
         raise _taken()
     return name
 
 
 def _taken() -> Conflict:
-    return Conflict("there is a topic with this name", code="name_taken", fields={"name": "is taken"})
+    return Conflict("there is a topic with this name", code="name_taken", fields={"name": Sentence("is taken")})
 
 
 def _tell(tx: Tx, topic_id: int) -> TopicView:

@@ -26,6 +26,7 @@ from hub.channels import chat_identity
 from hub.channels.chat import new_visitor_id
 from hub.channels.chat_identity import Identity, IdentityRefused
 from hub.channels.registry import check_settings
+from hub.domain.sentences import Sentence
 from hub.domain.states import AgentState
 from hub.domain.values import ChannelKind, ContactKind, Happening
 from hub.domain.widget import Widget, answer_line, check_widget, read_widget, write_widget
@@ -81,7 +82,7 @@ def save_widget(
         raise Conflict("somebody changed this channel meanwhile", code="version_conflict")
     problems = check_widget(widget)
     if widget.offline.enabled and "offline.channel_id" not in problems and not _is_mail(tx, widget.offline.channel_id):
-        problems["offline.channel_id"] = "is not a mail account"
+        problems["offline.channel_id"] = Sentence("is not a mail account")
     others = {name: words for name, words in row.settings.items() if name not in LOOK}
     settings = others | {name: look[name].strip() for name in LOOK if look.get(name, "").strip()}
     secrets = vault.unseal(row.secrets)

@@ -42,6 +42,7 @@ from hub.channels.chat import ChatChannel
 from hub.channels.chat_identity import IdentityRefused
 from hub.channels.email import EmailChannel
 from hub.domain.events import Typing, conversation_topics, customer_topic, visitor_topic
+from hub.domain.languages import StaffLanguage, staff_language
 from hub.domain.sentences import Sentence
 from hub.domain.states import AttachmentState, Delivery
 from hub.domain.values import ContactKind, Happening
@@ -66,7 +67,7 @@ from hub.store.database import Tx, encode_event
 from hub.store.stream import Stored
 from hub.surveys import answers
 from hub.timeline import conversations, customers, outbox, widgets
-from hub.web.api import HubLike, error_answer, hub_of
+from hub.web.api import HubLike, error_answer, error_body, hub_of
 from hub.web.attachments import read_upload, serve_file
 from hub.web.socket_protocol import EXTENSION, text_frame
 from hub.web.throttle import Throttle
@@ -593,9 +594,9 @@ class ChatSockets:
                 case chat.PingFrame():
                     visitor.send({"type": "pong"})
         except DatabaseAway as error:
-            visitor.send(_error(error, client_id, survey_id))
+            visitor.send(_error(error, staff_language(visitor.language), client_id, survey_id))
         except CallerError as error:
-            visitor.send(_error(error, client_id, survey_id))
+            visitor.send(_error(error, staff_language(visitor.language), client_id, survey_id))
 
     async def _message(self, hub: HubLike, channel: Channel, visitor: _Visitor, frame: chat.MessageFrame) -> None:
         answers = await _check_form(hub, channel, visitor, frame)
@@ -756,10 +757,13 @@ def _score(tx: Tx, contact_point_id: int | None, channel_id: str, survey_id: int
     answers.answer(tx, survey_id, score, comment)
 
 
-def _error(error: HubError, client_id: str | None, survey_id: int | None = None) -> dict[str, Any]:
-    message: dict[str, Any] = {"type": "error", "code": error.code, "message": error.message}
-    if error.fields:
-        message["fields"] = error.fields
+def _error(
+    error: HubError, language: StaffLanguage, client_id: str | None, survey_id: int | None = None
+) -> dict[str, Any]:
+    """In the visitor's language. There the message is what is wrong with the fields, whose names no visitor knows."""
+    message: dict[str, Any] = {"type": "error", **error_body(error, language)}
+    if language != "en" and error.fields:
+        message["message"] = "; ".join(message["fields"].values())
     if client_id is not None:
         message["client_id"] = client_id
     if survey_id is not None:

@@ -19,12 +19,14 @@ from hub.customer_files.imports import Options
 from hub.customer_files.reading import examine
 from hub.customer_files.running import chunks_of
 from hub.domain.csv_cells import harmless
+from hub.domain.languages import StaffLanguage, staff_language
 from hub.domain.permissions import Permission
 from hub.domain.sentences import Sentence
 from hub.errors import BadRequest, InvalidInput, TooLarge
 from hub.store.database import Database, Tx
 from hub.web.api import DEFAULT_LIMIT, Context, Limit, QueryFields, endpoint, read_cursor, write_cursor
 from hub.web.attachments import clean_name
+from hub.web.languages import in_language
 from hub.web.schemas import (
     CustomerImport,
     ExportColumn,
@@ -57,7 +59,7 @@ async def list_customer_imports(
     before = read_cursor(cursor, int)
     place = before[0] if before else None
     rows = await context.hub.database.read(imports.load_imports, context.viewer, before=place, limit=limit)
-    items = [_view(row) for row in rows]
+    items = [_view(row, context.language) for row in rows]
     return Page(items=items, next_cursor=write_cursor(items[-1].id) if len(items) == limit else None)
 
 
@@ -148,10 +150,14 @@ async def list_refused_lines(
     """In the order of the file, by the trial or the run, whichever was last."""
     after = read_cursor(cursor, int)
     database = context.hub.database
-    await database.read(imports.load_import, import_id, context.viewer)
+    row = await database.read(imports.load_import, import_id, context.viewer)
     lines = await database.read(imports.load_refused, import_id, after=after[0] if after else 0, limit=limit)
     items = [
-        RefusedImportLine(line=each.line, faults=dict(each.faults), cells=[cell[:_SAMPLE_CELL] for cell in each.cells])
+        RefusedImportLine(
+            line=each.line,
+            faults=_faults_in(context.language, each, row.columns),
+            cells=[cell[:_SAMPLE_CELL] for cell in each.cells],
+        )
         for each in lines
     ]
     return Page(items=items, next_cursor=write_cursor(items[-1].line) if len(items) == limit else None)
@@ -165,29 +171,50 @@ async def list_refused_lines(
     media_type="text/csv",
 )
 async def download_refused_lines(context: Context, import_id: int) -> Response:
-    """Each as it stood, with its number and its reason in front: to be put right and brought once more."""
+    """Each as it stood, with its number and its reason in front: to be put right and brought once more. The reason is in the
+    language of your account, the cells stand between the delimiters of the file that came."""
     database = context.hub.database
     row = await database.read(imports.load_import, import_id, context.viewer)
     return StreamingResponse(
-        _refused_parts(database, import_id, row.columns), media_type=_CSV, headers=_download(f"refused_{import_id}.csv")
+        _refused_parts(database, row, staff_language(context.viewer.language)),
+        media_type=_CSV,
+        headers=_download(f"refused_{import_id}.csv"),
     )
 
 
-async def _refused_parts(database: Database, import_id: int, headings: Sequence[str]) -> AsyncIterator[bytes]:
-    yield ("\ufeff" + _line(["Row", "Reason", *headings])).encode()
+async def _refused_parts(database: Database, row: Row[Any], language: StaffLanguage) -> AsyncIterator[bytes]:
+    yield ("\ufeff" + _line(["Row", "Reason", *row.columns], row.delimiter)).encode()
     after = 0
-    while lines := await database.read(imports.load_refused, import_id, after=after, limit=_REFUSED_PAGE):
+    while lines := await database.read(imports.load_refused, row.id, after=after, limit=_REFUSED_PAGE):
         text = ""
         for each in lines:
-            reason = "; ".join(f"{name}: {words}" for name, words in each.faults.items())
-            text += _line([str(each.line), reason, *each.cells])
+            faults = _faults_in(language, each, row.columns)
+            reason = "; ".join(f"{name}: {words}" for name, words in faults.items())
+            text += _line([str(each.line), reason, *each.cells], row.delimiter)
         yield text.encode()
         after = lines[-1].line
 
 
-def _line(cells: Sequence[str]) -> str:
+def _faults_in(language: StaffLanguage, line: imports.RefusedLine, headings: Sequence[str]) -> dict[str, str]:
+    """What is wrong with a line in somebody's language. Headings stay as they are; what stands for one that is not there
+    is ours."""
+    faults = {}
+    for name, fault in line.faults.items():
+        heading = name if name in headings else in_language(_stand_in(name), language)
+        faults[heading] = in_language(fault, language)
+    return faults
+
+
+def _stand_in(name: str) -> str:
+    if name == "line":
+        return Sentence("line")
+    number = name.removeprefix("column ")
+    return Sentence("column {number}", number=number) if number != name and number.isdecimal() else name
+
+
+def _line(cells: Sequence[str], delimiter: str = ",") -> str:
     buffer = io.StringIO(newline="")
-    csv.writer(buffer, lineterminator="\r\n").writerow([harmless(cell) for cell in cells])
+    csv.writer(buffer, delimiter=delimiter, lineterminator="\r\n").writerow([harmless(cell) for cell in cells])
     return buffer.getvalue()
 
 
@@ -197,10 +224,11 @@ async def _ask(context: Context, work: Any, import_id: int) -> CustomerImport:
 
 
 async def _load(context: Context, import_id: int) -> CustomerImport:
-    return _view(await context.hub.database.read(imports.load_import, import_id, context.viewer))
+    row = await context.hub.database.read(imports.load_import, import_id, context.viewer)
+    return _view(row, context.language)
 
 
-def _view(row: Row[Any]) -> CustomerImport:
+def _view(row: Row[Any], language: StaffLanguage) -> CustomerImport:
     options = imports.options_of(row)
     return CustomerImport(
         id=row.id,
@@ -221,7 +249,7 @@ def _view(row: Row[Any]) -> CustomerImport:
             system=options.system,
             tags=list(options.tags),
         ),
-        fault=row.fault,
+        fault=None if (fault := imports.fault_of(row)) is None else in_language(fault, language),
         is_forgotten=row.file_key is None,
         by_name=row.by_name,
         created_at=row.created_at,

@@ -63,8 +63,9 @@ class Desk:
         visited: Json = answer.json()
         return visited
 
-    def widget(self, token: str) -> Any:
-        return self.house.connect("/chat/chat", origin=SHOP, subprotocols=["hub-chat", token])
+    def widget(self, token: str, language: str = "") -> Any:
+        path = f"/chat/chat?lang={language}" if language else "/chat/chat"
+        return self.house.connect(path, origin=SHOP, subprotocols=["hub-chat", token])
 
     async def leave(self, token: str, **body: Any) -> httpx2.Response:
         headers = {"origin": SHOP, chat_socket.VISITOR_HEADER: token}
@@ -168,6 +169,15 @@ async def test_the_first_message_needs_the_form_and_what_it_says_reaches_the_age
     (mailbox,) = [point for point in card["customer"]["contact_points"] if point["kind"] == "email"]
     assert (mailbox["address"], mailbox["verified"]) == ("ani@shop.test", False)
     assert not (await desk.visit(visitor=visited["visitor"]["token"]))["form"]["is_due"]
+
+
+async def test_visitors_are_told_in_their_language_what_is_wrong(desk: Desk) -> None:
+    await desk.save(form_enabled=True, fields=FORM)
+    token = (await desk.visit())["visitor"]["token"]
+    async with desk.widget(token, "hy-AM") as connection:
+        faulty = await say(Widget(connection), "Hello", form={**FILLED, "email": "nowhere"})
+    assert faulty["fields"] == {"form.email": "պետք է լինի էլ. փոստի հասցե"}
+    assert faulty["message"] == "պետք է լինի էլ. փոստի հասցե"
 
 
 async def test_a_request_that_goes_on_asks_for_nothing_again_in_whichever_window(desk: Desk) -> None:

@@ -7,7 +7,7 @@ import io
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from hub.app import Hub
 from hub.store import tables
@@ -20,6 +20,43 @@ FILE = "Name;Телефон;Tags\nԱնի;+37491111111;vip\n=cmd();+37491222222;\
 
 async def upload(caller: Caller, raw: bytes = FILE) -> Any:
     return await caller.post("/customer-imports", files={"file": ("../people.csv", raw, "text/csv")})
+
+
+async def test_refused_lines_are_told_in_the_readers_language(hub: Hub, call: Call, people: People) -> None:
+    """A screen's request says which; a file is in the language of whose it will be. Lines of before sentences are as they
+    were."""
+    caller = await call(people.admin)
+    raw = "Name;Line;Phone;\nԱնի;1;12;x\n;2;;\n".encode()
+    made = (await upload(caller, raw)).json()
+    place = f"/customer-imports/{made['id']}"
+    mapping = [{"column": 0, "target": "name"}, {"column": 2, "target": "phone"}, {"column": 3, "target": "country"}]
+    body = {"mapping": mapping, "options": made["options"], "expected_version": 1}
+    mapped = await caller.put(f"{place}/mapping", body)
+    assert mapped.status_code == 200, mapped.text
+    hub.importer.rest = 0
+    await caller.post(f"{place}/start")
+    await hub.importer.work_off()
+
+    async def told(language: str) -> list[dict[str, str]]:
+        answer = await caller.get(f"{place}/refused", headers={"Accept-Language": language})
+        return [each["faults"] for each in answer.json()["items"]]
+
+    english = await told("en")
+    assert english[0].keys() == {"Phone", "column 4"}
+    assert english[1] == {"line": "has neither a name nor an address"}
+    armenian = await told("hy-AM, en;q=0.5")
+    assert armenian[0].keys() == {"Phone", "սյունակ 4"}
+    assert armenian[1] == {"տող": "չունի ո՛չ անուն, ո՛չ հասցե"}
+
+    assert (await caller.patch("/me", {"language": "hy"})).status_code == 200
+    file = await caller.get(f"{place}/refused.csv", headers={"Accept-Language": "en-GB"})
+    rows = list(csv.reader(io.StringIO(file.content.decode("utf-8-sig")), delimiter=";"))
+    assert rows[0] == ["Row", "Reason", "Name", "Line", "Phone", ""]
+    assert rows[2] == ["3", "տող: չունի ո՛չ անուն, ո՛չ հասցե", "", "2", "", ""]
+
+    old = update(tables.customer_import_line).values(faults={"Phone": "is not a phone number"})
+    await hub.database.transaction(lambda tx: tx.execute(old))
+    assert (await told("hy"))[0] == {"Phone": "is not a phone number"}
 
 
 async def test_a_file_comes_in_and_goes_out(hub: Hub, call: Call, people: People) -> None:
@@ -50,7 +87,7 @@ async def test_a_file_comes_in_and_goes_out(hub: Hub, call: Call, people: People
     lines = (await caller.get(f"{place}/refused")).json()["items"]
     assert [(each["line"], list(each["faults"])) for each in lines] == [(4, ["Телефон"])]
     text = (await caller.get(f"{place}/refused.csv")).content.decode("utf-8-sig")
-    assert list(csv.reader(io.StringIO(text)))[1][2:] == ["Bad", "12", ""]
+    assert list(csv.reader(io.StringIO(text), delimiter=";"))[1][2:] == ["Bad", "12", ""]
 
     answer = await caller.get("/customer-exports/customers.csv?columns=name,phone,tags")
     rows = list(csv.reader(io.StringIO(answer.content.decode("utf-8-sig"))))

@@ -1793,7 +1793,8 @@ export interface paths {
         };
         /**
          * Lines that were refused, as a file
-         * @description Each as it stood, with its number and its reason in front: to be put right and brought once more.
+         * @description Each as it stood, with its number and its reason in front: to be put right and brought once more. The reason is in the
+         *     language of your account, the cells stand between the delimiters of the file that came.
          */
         get: operations["download_refused_lines"];
         put?: never;

@@ -323,12 +323,12 @@ export class Chat {
     form.append("file", file, name);
     let answer: Response;
     try {
-      answer = await fetch(this.address("/attachments"), { method: "POST", body: form, headers: { "X-Hub-Visitor": this.token } });
+      answer = await fetch(this.address("/attachments"), { method: "POST", body: form, headers: { "X-Hub-Visitor": this.token, ...this.spoken } });
     } catch {
       throw new UploadRefused("network", "");
     }
-    const body = (await answer.json().catch(() => null)) as (Attachment & { code?: string; message?: string }) | null;
-    if (!answer.ok || body === null) throw new UploadRefused(body?.code ?? "network", body?.message ?? "");
+    const body = (await answer.json().catch(() => null)) as (Attachment & { code?: string; message?: string; fields?: Record<string, string> }) | null;
+    if (!answer.ok || body === null) throw new UploadRefused(body?.code ?? "network", this.sayable(Object.values(body?.fields ?? {}).join("; ") || (body?.message ?? ""), body?.fields));
     return body;
   }
 
@@ -394,7 +394,7 @@ export class Chat {
   }
 
   private postJson(path: string, body: string): Promise<Response> {
-    const headers = { "Content-Type": "application/json", ...(this.token ? { "X-Hub-Visitor": this.token } : {}) };
+    const headers = { "Content-Type": "application/json", ...(this.token ? { "X-Hub-Visitor": this.token } : {}), ...this.spoken };
     return fetch(this.address(path), { method: "POST", body, headers });
   }
 
@@ -529,7 +529,7 @@ export class Chat {
         if (frame.survey_id !== undefined) this.hearScoreError(frame.survey_id, frame.code);
         if (this.hearFormError(frame.client_id ?? null, frame.fields ?? {})) break;
         if (frame.fields?.["phone"] !== undefined) this.phoneRefused = true;
-        else this.hearError(frame.code, frame.message, frame.client_id ?? null);
+        else this.hearError(frame.code, this.sayable(frame.message, frame.fields), frame.client_id ?? null);
         break;
       default:
         return;
@@ -573,6 +573,15 @@ export class Chat {
     const { text, attachments, form } = item;
     this.returned = { text, attachments, form: form ?? this.filled, fields: fields.map((name) => name.slice(5)) };
     return true;
+  }
+
+  /** The hub says in the visitor's language what is wrong with fields; its other messages are English: then the widget says it. */
+  private sayable(message: string, fields?: Record<string, string>): string {
+    return fields || !this.language || this.language.startsWith("en") ? message : "";
+  }
+
+  private get spoken(): Record<string, string> {
+    return this.language ? { "Accept-Language": this.language } : {};
   }
 
   private hearError(code: string, message: string, clientId: string | null): void {

@@ -216,7 +216,7 @@ export class Log {
     };
     if (line.state === "failed") {
       const bad = make("span", { class: "bad" });
-      bad.textContent = `${this.words.failed}. ${line.refused}`;
+      bad.textContent = line.refused ? `${this.words.failed}. ${line.refused}` : this.words.failed;
       meta.append(
         bad,
         make("button", { type: "button", onclick: () => this.chat.retry(line.clientId) }, this.words.retry),

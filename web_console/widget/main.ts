@@ -252,7 +252,7 @@ class HubChat extends HTMLElement {
 
     const line =
       chat.line === "unavailable" ? words.unavailable
-      : chat.notice !== null ? chat.notice
+      : chat.notice !== null ? chat.notice || words.failed
       : chat.line === "open" ? ""
       : chat.wasOpen || chat.line === "broken" ? words.reconnecting
       : words.connecting;

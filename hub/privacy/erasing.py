@@ -96,6 +96,10 @@ def begin(tx: Tx, viewer: Viewer, request_id: int, *, name: str, expected_versio
         raise Conflict("somebody has seen to this request meanwhile", code="version_conflict")
     if row.kind != "erasure" or row.state != "open":
         raise Conflict("this is no open request for erasure", code="request_state")
+    if tx.is_postgresql:
+        # Whoever takes a message in looks an address up and locks nothing. So all who have done so are waited for, and all
+        # who come later find that the address is nobody's.
+        tx.connection.exec_driver_sql("LOCK TABLE contact_point IN ACCESS EXCLUSIVE MODE")
     belongings.lock_owners(tx, row.living_id)
     customer = tx.execute(select(tables.customer).where(_cu.id == row.living_id)).one()
     if name.strip() != customer.name.strip():

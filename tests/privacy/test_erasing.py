@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 import zlib
 from datetime import timedelta
@@ -310,6 +311,28 @@ async def test_what_goes_on_is_seen_to_first(scene: Scene, admin: Viewer) -> Non
     assert wrong.value.fields == {"name": "is not the name on the card"}
     assert (await scene.row(tables.data_request, id=request_id))["state"] == "open"
     assert "Hello" in [row["text"] for row in await scene.rows(tables.entry, conversation_id=conversation_id)]
+
+
+async def test_what_comes_in_at_that_very_moment_goes_to_somebody_new_or_is_seen_to_first(
+    scene: Scene, admin: Viewer
+) -> None:
+    for number in range(5):
+        sender = f"ani-{number}"
+        customer_id = await owner_of(scene, await solved(scene, admin, "Hello", sender=sender))
+        request_id = await asked(scene, admin, customer_id)
+        texts = [scene.say(f"Are you there? {each}", sender=sender) for each in range(4)]
+        begun = scene.database.transaction(erasing.begin, admin, request_id, name=sender)
+        *_, ended = await asyncio.gather(*texts[:2], begun, return_exceptions=True)
+        await asyncio.gather(*texts[2:])
+        theirs = await scene.rows(tables.conversation, customer_id=customer_id)
+        if isinstance(ended, BaseException):
+            assert isinstance(ended, Conflict), ended
+            assert ended.code == "conversations_open"
+        else:
+            assert {row["status"] for row in theirs} == {"resolved"}
+            assert await scene.rows(tables.entry, customer_id=customer_id) == []
+    said = [row["text"] for row in await scene.rows(tables.entry) if row["text"].startswith("Are you there?")]
+    assert len(said) == 5 * 4, "nothing is lost"
 
 
 async def test_a_kill_between_any_two_steps_costs_nothing(scene: Scene, admin: Viewer) -> None:

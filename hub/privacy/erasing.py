@@ -316,7 +316,7 @@ def _erase_conversations(tx: Tx, ids: Collection[int]) -> None:
     asked = survey.c.conversation_id.in_(of_theirs)
     tx.execute(update(survey).where(asked).values(comment="", entry_id=None, answer_entry_id=None))
     tx.execute(update(survey).where(asked, survey.c.state == "planned").values(state="dropped", dropped="erased"))
-    tx.execute(update(survey).where(asked, survey.c.state == "sent").values(expires_at=tx.now))
+    tx.execute(update(survey).where(asked, survey.c.expires_at > tx.now).values(expires_at=tx.now))
     # The random word in the addresses of its mails leads nowhere any more: who answers one is somebody new.
     nothing: dict[str, Any] = {"subject": None, "thread": "", "preview": "", "tags": None, "fields": None}
     nothing |= {"callback": None, "unanswered_since": None}

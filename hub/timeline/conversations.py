@@ -392,7 +392,7 @@ def add_entry(
     """Writes one line and what it changes about its conversation, and tells both in one event. The caller holds the
     conversation's lock. A human's message to the customer answers what was unanswered (a fact for the KPIs), unless
     `answers` is False: a mail that was passed on to somebody else. `mail_row`: its row of `mail`, but for the id. Conflict
-    `merged` for a conversation that is a part of another by now."""
+    `merged` for a conversation that is a part of another by now, `erased` where its customer was erased."""
     check_is_own(before)
     row: dict[str, Any] = {
         "conversation_id": before.id,
@@ -452,7 +452,10 @@ def add_entry(
 
 
 def check_is_own(view: ConversationView) -> None:
-    """Conflict `merged` where its lines stand in another by now, and nothing more is written here."""
+    """Conflict `merged` where its lines stand in another by now, and nothing more is written here; `erased` where
+    its customer was erased."""
+    if view.customer_is_erased:
+        raise belongings.erased()
     if view.merged_into_id is not None:
         raise Conflict(
             f"this conversation was merged into #{view.merged_into_id}",

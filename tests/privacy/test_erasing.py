@@ -14,7 +14,7 @@ from sqlalchemy import insert, select
 
 from hub.agents import audit
 from hub.agents.viewer import Viewer
-from hub.domain.values import ContactKind, Role
+from hub.domain.values import ContactKind, Happening, Role
 from hub.errors import Conflict, InvalidInput, NotFound
 from hub.kpi.facts import begin_rebuild
 from hub.privacy import erasing, requests
@@ -24,7 +24,8 @@ from hub.store import tables
 from hub.store.database import Database, SqliteDatabase, Tx
 from hub.store.recordings import Recordings
 from hub.store.stream import Wakes
-from hub.timeline import cards, customers, merging, search_index, tasks
+from hub.timeline import cards, conversations, customers, merging, search_index, tasks
+from hub.writing import drafts
 from tests.kpi.random_facts import project_all
 from tests.support.clock import FrozenClock
 from tests.support.scene import Scene
@@ -283,6 +284,11 @@ async def test_nothing_is_written_where_somebody_was_erased(scene: Scene, admin:
     await erase(scene, admin, await asked(scene, admin, customer_id), "ani")
     wish = tasks.Wish(kind="follow_up", title="Ring them", note="", due_at=clock() + timedelta(days=1))
     run = scene.database.transaction
+
+    def note_in(tx: Tx, conversation_id: int) -> None:
+        before = conversations.lock_conversation(tx, conversation_id)
+        conversations.add_happening(tx, before, Happening.TAGGED, conversations.SYSTEM)
+
     for attempt in (
         lambda: run(cards.change_card, admin, customer_id, {"name": "Ani"}),
         lambda: run(customers.add_contact_point, customer_id, ContactKind.PHONE, "+37491123456"),
@@ -291,6 +297,8 @@ async def test_nothing_is_written_where_somebody_was_erased(scene: Scene, admin:
         lambda: run(tasks.create_task, admin, wish, conversation_id=conversation_id),
         lambda: run(dispatcher.reopen, admin, conversation_id),
         lambda: asked(scene, admin, customer_id),
+        lambda: run(note_in, conversation_id),
+        lambda: run(drafts.save, admin, conversation_id, drafts.Words("Hi"), expected_version=0, writer="page"),
     ):
         with pytest.raises(Conflict) as refused:
             await attempt()

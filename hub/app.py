@@ -52,6 +52,7 @@ from hub.kpi.queue_lengths import LengthTeller
 from hub.kpi.tellings import Teller, Watch
 from hub.logs import set_up_logging
 from hub.media_child import media_beside
+from hub.privacy.erasing import Eraser
 from hub.reports.runs import ReportSender
 from hub.routing.dispatcher import Dispatcher
 from hub.routing.estimates import Estimator, forget_estimates
@@ -99,6 +100,7 @@ from hub.web import (
     custom_fields,
     customer_files,
     customers,
+    data_requests,
     escalation,
     flows,
     line_sounds,
@@ -179,6 +181,7 @@ ENDPOINTS: list[Endpoint] = endpoints_of(
     agents,
     customers,
     customer_files,
+    data_requests,
     merges,
     activities,
     bulk,
@@ -278,6 +281,7 @@ class Hub:
         self.length_teller = LengthTeller(self.database, self.wakes)
         self.indexer = Indexer(self.database, self.wakes)
         self.importer = Importer(self.database, self.wakes, self.files, process=self.process)
+        self.eraser = Eraser(self.database, self.wakes, self.files, self.recordings)
         self.moment_keeper = MomentKeeper(self.database)
         self.teller = Teller(self.database, self.channels, self.vault, may_be_private=settings.private_webhooks)
         self.watch = Watch(self.database, self.wakes, self.teller)
@@ -336,6 +340,7 @@ class Hub:
             "queue lengths": self.length_teller.run(),
             "search": self.indexer.run(),
             "imports": self.importer.run(),
+            "erasures": self.eraser.run(),
             "moments": self.moment_keeper.run(),
             "reports": self.report_sender.run(),
             "limits": self.watch.look(),

@@ -82,6 +82,7 @@ LAYERS: tuple[tuple[str, str], ...] = (
     ("hub.surveys", "work"),
     ("hub.webhooks", "work"),
     ("hub.customer_files", "work"),
+    ("hub.privacy", "work"),
     ("hub.writing", "work"),
     ("hub.web", "edge"),
     ("hub.demo", "edge"),

@@ -137,7 +137,7 @@ def _csv(rows: Sequence[Sequence[str]]) -> str:
 
 
 def _ids(tx: Tx, viewer: Viewer | None, wanted: Wanted) -> Select[Any]:
-    query = select(_cu.id).where(_cu.merged_into.is_(None))
+    query = select(_cu.id).where(_cu.merged_into.is_(None), _cu.erased_at.is_(None))
     if viewer is not None and (visible := customers.visible_to(viewer)) is not None:
         query = query.where(visible)
     if wanted.words and wanted.words.strip():

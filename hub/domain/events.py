@@ -405,6 +405,25 @@ class EntriesMoved:
     kind: Literal["entries.moved"] = "entries.moved"
 
 
+@dataclass(frozen=True, slots=True)
+class CustomerErased:
+    """Nothing that says who this customer was is left: whoever shows anything of theirs drops it and asks anew."""
+
+    KIND: ClassVar[str] = "customer.erased"
+    customer_id: int
+    kind: Literal["customer.erased"] = "customer.erased"
+
+
+@dataclass(frozen=True, slots=True)
+class DataRequestChanged:
+    """What a customer asks about their data was taken down, or moved on: whoever shows it asks for it anew."""
+
+    KIND: ClassVar[str] = "data_request.changed"
+    request_id: int
+    customer_id: int
+    kind: Literal["data_request.changed"] = "data_request.changed"
+
+
 HubEvent = (
     EntryAdded
     | EntryChanged
@@ -444,6 +463,8 @@ HubEvent = (
     | DraftEnded
     | PlannedChanged
     | EntriesMoved
+    | CustomerErased
+    | DataRequestChanged
 )
 
 

@@ -27,6 +27,8 @@ class Permission(StrEnum):
     # Take customers out of the hub as a file, or bring them in with one.
     EXPORT_CUSTOMERS = "customers.export"
     IMPORT_CUSTOMERS = "customers.import"
+    # What customers ask about their data: take it down, make the file of all that is kept of them, erase it.
+    PRIVACY = "customers.privacy"
     # Canned replies and saved views that others use, too.
     SHARE_CANNED = "canned.share"
     SHARE_VIEWS = "views.share"

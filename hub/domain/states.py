@@ -87,6 +87,28 @@ CALLBACK: Mapping[CallbackState, frozenset[CallbackState]] = {
 }
 
 
+class DataRequestState(StrEnum):
+    """Where a customer's request about their data is. ERASING: it has begun, and goes on until nothing is left."""
+
+    OPEN = "open"
+    ERASING = "erasing"
+    DONE = "done"
+    REFUSED = "refused"
+    WITHDRAWN = "withdrawn"
+
+
+DATA_REQUEST: Mapping[DataRequestState, frozenset[DataRequestState]] = {
+    DataRequestState.OPEN: frozenset(
+        {DataRequestState.ERASING, DataRequestState.DONE, DataRequestState.REFUSED, DataRequestState.WITHDRAWN}
+    ),
+    # What is erased cannot be brought back: there is but one way on.
+    DataRequestState.ERASING: frozenset({DataRequestState.DONE}),
+    DataRequestState.DONE: frozenset(),
+    DataRequestState.REFUSED: frozenset(),
+    DataRequestState.WITHDRAWN: frozenset(),
+}
+
+
 class CallState(StrEnum):
     """Where a call is.
 

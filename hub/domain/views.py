@@ -170,6 +170,7 @@ class ConversationView:
     participant_ids: tuple[int, ...] = ()
     fields: dict[str, FieldValue] = field(default_factory=dict)
     merged_into_id: int | None = None
+    customer_is_erased: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -383,7 +384,8 @@ class ContactPointView:
 class CustomerView:
     """`tier`: 0 to 3, each worth ten minutes of waiting. `owner_id`: the colleague who looks after them. `country`: its
     two letters (ISO 3166-1); `time_zone`: an IANA name; `birthday`: 1990-05-17, or --05-17 without its year; `source`: how
-    they came; each empty if it is not known. `fields`: key of a custom field → value."""
+    they came; each empty if it is not known. `fields`: key of a custom field → value. `is_erased`: nothing that says who
+    they were is left, and nothing more is written here."""
 
     id: int
     name: str
@@ -408,6 +410,7 @@ class CustomerView:
     source: str = ""
     tags: tuple[str, ...] = ()
     fields: dict[str, FieldValue] = field(default_factory=dict)
+    is_erased: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -426,6 +426,8 @@ def _sqlite_engine(path: str, *, read_only: bool) -> Engine:
             # FULL: a commit survives a power cut, not just a killed process; sharing commits pays for it.
             "synchronous=FULL",
             "foreign_keys=ON",
+            # What is deleted is overwritten in the file, not only forgotten by its tables.
+            "secure_delete=ON",
             "temp_store=MEMORY",
             "cache_size=-32000",
             # A checkpoint every 4,000 pages (16 MB) instead of 1,000: fewer of them while a burst runs.

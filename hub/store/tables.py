@@ -29,6 +29,7 @@ what it counts for  fact_* (KPIs, projected from the stream), kpi_* (what they a
 what it should be   team ─ team_member; kpi_target; kpi_alert_rule ─ kpi_alert ─ kpi_telling (who is told of a broken limit)
 who is told of it  report_schedule ─ report_run ─ report_mail; webhook_endpoint ─ webhook_delivery (other programs)
 brought along      customer_import ─ customer_import_line (what was refused); customer_reference (who they are elsewhere)
+asked of us        data_request (somebody wants to have what is kept of them, or wants it erased)
 """
 
 from __future__ import annotations
@@ -592,6 +593,8 @@ customer = Table(
     Column("fields", JSON(none_as_null=True)),
     # Set when this record was found to be the same person as another; readers follow it.
     _ref("merged_into", "customer.id", nullable=True),
+    # Nothing that says who they were is left (hub.privacy.erasing); nothing more is written here.
+    _at("erased_at", nullable=True),
     _version(),
     **_AUTO,
 )
@@ -2896,6 +2899,46 @@ customer_reference = Table(
     _at("created_at"),
     UniqueConstraint("system", "value", name="uq_customer_reference_is_one_customer"),
     Index("ix_customer_reference_customer_id", "customer_id"),
+    **_AUTO,
+)
+
+# Somebody wants to have what is kept of them, or wants it erased (hub.privacy). The row outlives the erasure, without words.
+data_request = Table(
+    "data_request",
+    metadata,
+    _id(),
+    _ref("customer_id", "customer.id"),
+    Column("kind", Text, nullable=False),
+    Column("state", Text, nullable=False, server_default="open"),
+    # Where it was asked, if it was asked in a conversation.
+    _ref("conversation_id", "conversation.id", nullable=True),
+    # By what it was known that the customer themselves asked; and whatever else is worth knowing.
+    Column("identity", Text, nullable=False),
+    Column("note", Text, nullable=False, server_default=""),
+    # Why it was refused.
+    Column("reason", Text, nullable=False, server_default=""),
+    _at("asked_at"),
+    _at("due_at"),
+    _ref("taken_by", "user_account.id"),
+    _at("created_at"),
+    _ref("ended_by", "user_account.id", nullable=True),
+    _at("ended_at", nullable=True),
+    # When the file was taken out last.
+    _at("made_at", nullable=True),
+    # Of an erasure that goes on: what is still to be done (hub.privacy.erasing).
+    Column("work", JSON(none_as_null=True)),
+    _version(),
+    _one_of("kind", "access", "erasure"),
+    _one_of("state", "open", "erasing", "done", "refused", "withdrawn"),
+    CheckConstraint("(ended_at IS NULL) = (state IN ('open', 'erasing'))", name="over_has_an_instant"),
+    CheckConstraint("(work IS NOT NULL) = (state = 'erasing')", name="erasing_has_work"),
+    Index("ix_data_request_customer_id", "customer_id"),
+    Index(
+        "ix_data_request_due_at",
+        "due_at",
+        sqlite_where=text("ended_at IS NULL"),
+        postgresql_where=text("ended_at IS NULL"),
+    ),
     **_AUTO,
 )
 

@@ -26,6 +26,7 @@ from typing import Any, TypedDict
 
 from sqlalchemy import ColumnElement, Table, select, update
 
+from hub.errors import Conflict
 from hub.store import tables
 from hub.store.database import Tx
 
@@ -58,6 +59,7 @@ OWN: tuple[Own, ...] = (Own(tables.activity, _activities), Own(tables.task), Own
 # Columns that name a customer and are not moved, and why.
 STAYS: Mapping[str, str] = {
     "connection.customer_id": "the card on a screen: it follows the merge, and stays with the card that is looked at",
+    "data_request.customer_id": "it was asked of that card; readers follow customer.merged_into",
     "search_customer.customer_id": "made from the card, which tells that it has changed",
     "customer.merged_into": "says where the emptied record points; kept here",
     "customer_merge.from_id": "the merge itself",
@@ -190,11 +192,22 @@ def load_owner(tx: Tx, contact_point_id: int) -> int | None:
     return customer_id
 
 
+def erased() -> Conflict:
+    """What is said to whoever would write where nothing is to be written any more."""
+    return Conflict("this customer was erased; nothing more can be written here", code="erased")
+
+
 def hold_living(tx: Tx, customer_id: int) -> int:
-    """Who this customer is, and stays until the commit; the id itself if there is no such customer."""
+    """Who this customer is, and stays until the commit; the id itself if there is no such customer. Conflict `erased`."""
     while True:
-        found = select(_cu.merged_into).where(_cu.id == customer_id).with_for_update(key_share=True, read=True)
+        found = (
+            select(_cu.merged_into, _cu.erased_at)
+            .where(_cu.id == customer_id)
+            .with_for_update(key_share=True, read=True)
+        )
         row = tx.first(found)
+        if row is not None and row.erased_at is not None:
+            raise erased()
         if row is None or row.merged_into is None:
             return customer_id
         customer_id = row.merged_into

@@ -22,7 +22,7 @@ from hub.domain.views import CustomerView
 from hub.errors import Conflict, Forbidden, InvalidInput, NotFound
 from hub.store import tables
 from hub.store.database import Tx
-from hub.timeline import custom_fields, customers
+from hub.timeline import belongings, custom_fields, customers
 
 _cu, _u = tables.customer.c, tables.user_account.c
 
@@ -53,6 +53,8 @@ def change_card(
     row = tx.first(select(tables.customer).where(_cu.id == before.id).with_for_update())
     if row is None or row.merged_into is not None or before.id != customer_id:
         raise NotFound("there is no such customer")
+    if row.erased_at is not None:
+        raise belongings.erased()
     if expected_version is not None and row.version != expected_version:
         raise Conflict("somebody changed this customer meanwhile", code="version_conflict")
     facts, faults = card.read_facts(wanted, tx.now.date())

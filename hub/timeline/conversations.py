@@ -44,7 +44,7 @@ from hub.errors import Conflict, NotFound
 from hub.routing import business_time, clocks
 from hub.store import tables
 from hub.store.database import Tx
-from hub.timeline import participants, visits
+from hub.timeline import belongings, participants, visits
 from hub.timeline.mails import load_mail_views
 
 _c, _e = tables.conversation.c, tables.entry.c
@@ -64,6 +64,7 @@ CONVERSATIONS = (
         tables.conversation,
         tables.customer.c.name.label("customer_name"),
         tables.customer.c.tier.label("customer_tier"),
+        tables.customer.c.erased_at.label("customer_erased_at"),
         tables.contact_point.c.address,
         tables.channel.c.kind.label("channel_kind"),
     )
@@ -111,6 +112,7 @@ def conversation_view(row: Row[Any] | Mapping[str, Any]) -> ConversationView:
         participant_ids=participants.read_ids(r["participants"]),
         fields=r["fields"] or {},
         merged_into_id=r["merged_into"],
+        customer_is_erased=r.get("customer_erased_at") is not None,
     )
 
 
@@ -390,7 +392,7 @@ def add_entry(
     """Writes one line and what it changes about its conversation, and tells both in one event. The caller holds the
     conversation's lock. A human's message to the customer answers what was unanswered (a fact for the KPIs), unless
     `answers` is False: a mail that was passed on to somebody else. `mail_row`: its row of `mail`, but for the id. Conflict
-    `merged` for a conversation that is a part of another by now."""
+    `merged` for a conversation that is a part of another by now, `erased` where its customer was erased."""
     check_is_own(before)
     row: dict[str, Any] = {
         "conversation_id": before.id,
@@ -450,7 +452,10 @@ def add_entry(
 
 
 def check_is_own(view: ConversationView) -> None:
-    """Conflict `merged` where its lines stand in another by now, and nothing more is written here."""
+    """Conflict `merged` where its lines stand in another by now, and nothing more is written here; `erased` where
+    its customer was erased."""
+    if view.customer_is_erased:
+        raise belongings.erased()
     if view.merged_into_id is not None:
         raise Conflict(
             f"this conversation was merged into #{view.merged_into_id}",
@@ -568,10 +573,13 @@ SYSTEM = Author(AuthorKind.SYSTEM, "")
 
 
 def access_conversation(tx: Tx, viewer: Viewer, conversation_id: int, *, lock: bool = False) -> ConversationView:
-    """The conversation, if the viewer may see it; NotFound otherwise, so that ids cannot be probed."""
+    """The conversation, if the viewer may see it; NotFound otherwise, so that ids cannot be probed. `lock`: to change it;
+    Conflict `erased` where its customer was erased."""
     view = lock_conversation(tx, conversation_id) if lock else load_conversation(tx, conversation_id)
     if not may_see(viewer, view):
         raise NotFound("there is no such conversation")
+    if lock and view.customer_is_erased:
+        raise belongings.erased()
     return view
 
 

@@ -213,6 +213,7 @@ def load_customers(tx: Tx, ids: Collection[int]) -> dict[int, CustomerView]:
             source=row.source,
             tags=tuple(row.tags or ()),
             fields=row.fields or {},
+            is_erased=row.erased_at is not None,
         )
         for row in tx.rows(select(tables.customer).where(_cu.id.in_(ids)))
     }
@@ -261,7 +262,7 @@ def having(words: str) -> Any:
 
 def load_page(tx: Tx, viewer: Viewer, *, words: str | None, before: int | None, limit: int) -> list[CustomerView]:
     """Newest first, as far as the viewer may see; `before` is the id of the last one already held."""
-    query = select(_cu.id).where(_cu.merged_into.is_(None))
+    query = select(_cu.id).where(_cu.merged_into.is_(None), _cu.erased_at.is_(None))
     if (visible := visible_to(viewer)) is not None:
         query = query.where(visible)
     if words and words.strip():

@@ -137,6 +137,8 @@ def _access_both(tx: Tx, viewer: Viewer, customer_id: int, other_id: int) -> tup
         raise InvalidInput("no such customer", fields={"other_id": Sentence("there is no such customer")}) from None
     if view.id == other.id:
         raise InvalidInput("they are one already", fields={"other_id": Sentence("is this very customer")})
+    if view.is_erased or other.is_erased:
+        raise belongings.erased()
     return view, other
 
 

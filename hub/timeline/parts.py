@@ -46,6 +46,7 @@ STAYS: Mapping[str, str] = {
     "escalation_run.conversation_id": "its clocks' runs",
     "escalation_fired.conversation_id": "its clocks' steps",
     "survey.conversation_id": "asks about that one's resolution; nobody is asked now, an answer goes where the lines are",
+    "data_request.conversation_id": "where it was asked",
     "conversation.merged_into": "says where the lines are; kept by timeline.joining",
     "conversation.split_from": "says what it was taken out of",
     "conversation_merge.from_id": "the merge itself",

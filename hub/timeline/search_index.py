@@ -383,7 +383,9 @@ def _customer_words(tx: Tx, ids: Collection[int]) -> dict[int, Words | None]:
     ):
         if point.kind != "chat":  # a random word that nobody knows
             addresses.setdefault(point.customer_id, []).append(point.address)
-    for row in tx.rows(select(tables.customer).where(_cu.id.in_(ids), _cu.merged_into.is_(None))):
+    for row in tx.rows(
+        select(tables.customer).where(_cu.id.in_(ids), _cu.merged_into.is_(None), _cu.erased_at.is_(None))
+    ):
         found = document_words([*addresses.get(row.id, ()), *card_texts(row)], [row.name, row.company])
         if found:
             words[row.id] = found

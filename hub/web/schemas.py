@@ -3542,3 +3542,59 @@ class BulkItem(Answer):
 
 class BulkAnswer(Answer):
     items: list[BulkItem]
+
+
+# --- what customers ask about their data (hub.privacy) ----------------------------------------------------------------------
+
+
+class NewDataRequest(Request):
+    """`identity`: by what you know that it is they who ask. `conversation_id`: where it was asked. `asked_at` null: now;
+    `due_at` null: a month after."""
+
+    kind: Literal["access", "erasure"]
+    identity: Annotated[str, StringConstraints(max_length=2_000)]
+    note: Annotated[str, StringConstraints(max_length=2_000)] = ""
+    conversation_id: int | None = None
+    asked_at: AwareDatetime | None = None
+    due_at: AwareDatetime | None = None
+
+
+class EndDataRequest(Request):
+    """`reason`: needed for a refusal."""
+
+    state: Literal["done", "refused", "withdrawn"]
+    reason: Annotated[str, StringConstraints(max_length=2_000)] = ""
+    expected_version: int | None = None
+
+
+class EraseCustomer(Request):
+    """`name`: the customer's, as it stands on the card."""
+
+    name: str
+    expected_version: int | None = None
+
+
+class DataRequest(Answer):
+    """`state`: `erasing` until nothing is left in files and logs. `made_at`: when the file was made last. `ended_by_name`
+    null: it goes on. After an erasure identity, note and reason are empty."""
+
+    id: int
+    customer_id: int
+    customer_name: str
+    customer_is_erased: bool
+    kind: Literal["access", "erasure"]
+    state: Literal["open", "erasing", "done", "refused", "withdrawn"]
+    conversation_id: int | None
+    identity: str
+    note: str
+    reason: str
+    asked_at: datetime
+    due_at: datetime
+    is_overdue: bool
+    taken_by_id: int
+    taken_by_name: str
+    created_at: datetime
+    made_at: datetime | None
+    ended_at: datetime | None
+    ended_by_name: str | None
+    version: int

@@ -1863,6 +1863,128 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/data-requests": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What customers ask about their data
+         * @description Those that are not answered yet, due first; or those that are over, the last first.
+         */
+        get: operations["list_data_requests"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/customers/{customer_id}/data-requests": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take down that a customer wants their data, or its erasure
+         * @description `identity`: by what you know that it is they who ask. Due a month after it was asked unless `due_at` says otherwise.
+         *     409 `already_open` while the same is asked for already, `erased`.
+         */
+        post: operations["create_data_request"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/data-requests/{request_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A request about a customer's data */
+        get: operations["get_data_request"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/data-requests/{request_id}/end": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * A request is done, refused or withdrawn
+         * @description 409 `not_made`: the file was not made yet, or it is a request for erasure, which is done by erasing; `request_state`:
+         *     it has ended in another way; `version_conflict`.
+         */
+        post: operations["end_data_request"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/data-requests/{request_id}/file": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * All that is kept of the customer, as a ZIP
+         * @description `with_notes`: with what colleagues wrote for each other. Who made it stands in the audit log. 409 `request_state`
+         *     unless it is an open request for the data.
+         */
+        post: operations["make_data_file"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/data-requests/{request_id}/erase": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Erase the customer, for ever
+         * @description `name`: the customer's, as it stands on the card. Everything that says who they were is gone with the answer; what
+         *     lies in files and logs goes in the minutes after it, and the request stands at `erasing` until then. Figures stay as
+         *     they are. 409 `conversations_open`, `call_live`, `sending`, `import_open`: see to that first; `request_state`.
+         */
+        post: operations["erase_customer"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/customers/{customer_id}/duplicates": {
         parameters: {
             query?: never;
@@ -5953,6 +6075,8 @@ export interface components {
             };
             /** @default null */
             merged_into_id: number | null;
+            /** @default false */
+            customer_is_erased: boolean;
         };
         /** @description `conversation` is its own again (or for the first time), `other` the one it was a part of. */
         ConversationsApart: {
@@ -6030,6 +6154,15 @@ export interface components {
              */
             kind: "customer.changed";
         };
+        /** @description Nothing that says who this customer was is left: whoever shows anything of theirs drops it and asks anew. */
+        CustomerErased: {
+            customer_id: number;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "customer.erased";
+        };
         /**
          * @description `columns`: its headings; `sample`: its first lines, cells cut short. `fault`: why it failed. `is_forgotten`: the file
          *     is gone, the counts are what is left. `by_name` null: the command line.
@@ -6065,7 +6198,8 @@ export interface components {
         /**
          * @description `tier`: 0 to 3, each worth ten minutes of waiting. `owner_id`: the colleague who looks after them. `country`: its
          *     two letters (ISO 3166-1); `time_zone`: an IANA name; `birthday`: 1990-05-17, or --05-17 without its year; `source`: how
-         *     they came; each empty if it is not known. `fields`: key of a custom field → value.
+         *     they came; each empty if it is not known. `fields`: key of a custom field → value. `is_erased`: nothing that says who
+         *     they were is left, and nothing more is written here.
          */
         CustomerView: {
             id: number;
@@ -6109,6 +6243,49 @@ export interface components {
             fields: {
                 [key: string]: boolean | number | string | string[];
             };
+            /** @default false */
+            is_erased: boolean;
+        };
+        /**
+         * @description `state`: `erasing` until nothing is left in files and logs. `made_at`: when the file was made last. `ended_by_name`
+         *     null: it goes on. After an erasure identity, note and reason are empty.
+         */
+        DataRequest: {
+            id: number;
+            customer_id: number;
+            customer_name: string;
+            customer_is_erased: boolean;
+            /** @enum {string} */
+            kind: "access" | "erasure";
+            /** @enum {string} */
+            state: "open" | "erasing" | "done" | "refused" | "withdrawn";
+            conversation_id: number | null;
+            identity: string;
+            note: string;
+            reason: string;
+            /** Format: date-time */
+            asked_at: string;
+            /** Format: date-time */
+            due_at: string;
+            is_overdue: boolean;
+            taken_by_id: number;
+            taken_by_name: string;
+            /** Format: date-time */
+            created_at: string;
+            made_at: string | null;
+            ended_at: string | null;
+            ended_by_name: string | null;
+            version: number;
+        };
+        /** @description What a customer asks about their data was taken down, or moved on: whoever shows it asks for it anew. */
+        DataRequestChanged: {
+            request_id: number;
+            customer_id: number;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "data_request.changed";
         };
         DaysWritten: {
             days: number;
@@ -6239,6 +6416,15 @@ export interface components {
          * @enum {string}
          */
         Duplicates: "skip" | "fill" | "overwrite";
+        /** @description `reason`: needed for a refusal. */
+        EndDataRequest: {
+            /** @enum {string} */
+            state: "done" | "refused" | "withdrawn";
+            /** @default  */
+            reason: string;
+            /** @default null */
+            expected_version: number | null;
+        };
         EndTask: {
             /** @enum {string} */
             outcome: "done" | "dropped";
@@ -6323,6 +6509,12 @@ export interface components {
             call: components["schemas"]["CallView"] | null;
             /** @default null */
             origin_id: number | null;
+        };
+        /** @description `name`: the customer's, as it stands on the card. */
+        EraseCustomer: {
+            name: string;
+            /** @default null */
+            expected_version: number | null;
         };
         ErrorBody: {
             code: string;
@@ -6818,7 +7010,7 @@ export interface components {
          * @enum {string}
          */
         How: "keyword" | "told" | "form" | "import" | "system";
-        HubEvent: components["schemas"]["EntryAdded"] | components["schemas"]["EntryChanged"] | components["schemas"]["ConversationChanged"] | components["schemas"]["ConversationHidden"] | components["schemas"]["CustomerChanged"] | components["schemas"]["CustomerImportMoved"] | components["schemas"]["CallChanged"] | components["schemas"]["OfferMade"] | components["schemas"]["OfferEnded"] | components["schemas"]["AgentChanged"] | components["schemas"]["QueueChanged"] | components["schemas"]["EstimateChanged"] | components["schemas"]["QueueLengthChanged"] | components["schemas"]["ChannelChanged"] | components["schemas"]["NumbersChanged"] | components["schemas"]["QueueNumbersChanged"] | components["schemas"]["TopicChanged"] | components["schemas"]["AlertChanged"] | components["schemas"]["SkillsChanged"] | components["schemas"]["AccessChanged"] | components["schemas"]["TeamChanged"] | components["schemas"]["TeamRemoved"] | components["schemas"]["TargetChanged"] | components["schemas"]["TargetRemoved"] | components["schemas"]["FigureDefaultsChanged"] | components["schemas"]["KpiAlertChanged"] | components["schemas"]["FiguresRemaking"] | components["schemas"]["ActivityChanged"] | components["schemas"]["CannedReplyChanged"] | components["schemas"]["AlertsSeen"] | components["schemas"]["TaskChanged"] | components["schemas"]["NoticeRulesChanged"] | components["schemas"]["CustomFieldChanged"] | components["schemas"]["CustomFieldRemoved"] | components["schemas"]["DraftBegun"] | components["schemas"]["DraftEnded"] | components["schemas"]["PlannedChanged"] | components["schemas"]["EntriesMoved"];
+        HubEvent: components["schemas"]["EntryAdded"] | components["schemas"]["EntryChanged"] | components["schemas"]["ConversationChanged"] | components["schemas"]["ConversationHidden"] | components["schemas"]["CustomerChanged"] | components["schemas"]["CustomerImportMoved"] | components["schemas"]["CallChanged"] | components["schemas"]["OfferMade"] | components["schemas"]["OfferEnded"] | components["schemas"]["AgentChanged"] | components["schemas"]["QueueChanged"] | components["schemas"]["EstimateChanged"] | components["schemas"]["QueueLengthChanged"] | components["schemas"]["ChannelChanged"] | components["schemas"]["NumbersChanged"] | components["schemas"]["QueueNumbersChanged"] | components["schemas"]["TopicChanged"] | components["schemas"]["AlertChanged"] | components["schemas"]["SkillsChanged"] | components["schemas"]["AccessChanged"] | components["schemas"]["TeamChanged"] | components["schemas"]["TeamRemoved"] | components["schemas"]["TargetChanged"] | components["schemas"]["TargetRemoved"] | components["schemas"]["FigureDefaultsChanged"] | components["schemas"]["KpiAlertChanged"] | components["schemas"]["FiguresRemaking"] | components["schemas"]["ActivityChanged"] | components["schemas"]["CannedReplyChanged"] | components["schemas"]["AlertsSeen"] | components["schemas"]["TaskChanged"] | components["schemas"]["NoticeRulesChanged"] | components["schemas"]["CustomFieldChanged"] | components["schemas"]["CustomFieldRemoved"] | components["schemas"]["DraftBegun"] | components["schemas"]["DraftEnded"] | components["schemas"]["PlannedChanged"] | components["schemas"]["EntriesMoved"] | components["schemas"]["CustomerErased"] | components["schemas"]["DataRequestChanged"];
         /** @description `skipped`: names of events that are no whole days, or recur in a way that is not guessed at. */
         IcalDays: {
             days: components["schemas"]["SpecialDayView"][];
@@ -7584,6 +7776,23 @@ export interface components {
             /** @default null */
             email: string | null;
         };
+        /**
+         * @description `identity`: by what you know that it is they who ask. `conversation_id`: where it was asked. `asked_at` null: now;
+         *     `due_at` null: a month after.
+         */
+        NewDataRequest: {
+            /** @enum {string} */
+            kind: "access" | "erasure";
+            identity: string;
+            /** @default  */
+            note: string;
+            /** @default null */
+            conversation_id: number | null;
+            /** @default null */
+            asked_at: string | null;
+            /** @default null */
+            due_at: string | null;
+        };
         /** @description Every fault is named at its node, as `body.nodes.main.choices.1.key`. */
         NewFlow: {
             name: string;
@@ -8318,6 +8527,12 @@ export interface components {
             next_cursor: string | null;
         };
         /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
+        Page_DataRequest_: {
+            items: components["schemas"]["DataRequest"][];
+            /** @default null */
+            next_cursor: string | null;
+        };
+        /** @description A slice of a list: ask again with `cursor=next_cursor` until it is null. */
         Page_DuplicateView_: {
             items: components["schemas"]["DuplicateView"][];
             /** @default null */
@@ -8520,7 +8735,7 @@ export interface components {
          * @description One thing that somebody may do. The values are stored and part of the API: never renamed, never used again.
          * @enum {string}
          */
-        Permission: "conversations.take_part" | "conversations.merge" | "conversations.bulk" | "customers.change" | "customers.merge" | "customers.export" | "customers.import" | "canned.share" | "views.share" | "calls.listen" | "recordings.manage" | "board.act" | "reports.read" | "reports.schedule" | "people.plan" | "users.manage" | "roles.manage" | "teams.manage" | "channels.manage" | "routing.manage" | "targets.manage" | "settings.manage" | "keys.manage" | "webhooks.manage" | "audit.read";
+        Permission: "conversations.take_part" | "conversations.merge" | "conversations.bulk" | "customers.change" | "customers.merge" | "customers.export" | "customers.import" | "customers.privacy" | "canned.share" | "views.share" | "calls.listen" | "recordings.manage" | "board.act" | "reports.read" | "reports.schedule" | "people.plan" | "users.manage" | "roles.manage" | "teams.manage" | "channels.manage" | "routing.manage" | "targets.manage" | "settings.manage" | "keys.manage" | "webhooks.manage" | "audit.read";
         /**
          * @description Where waiting work stands: its place in the queue (1 is next) and the estimated wait from now on; null where it does
          *     not stand in line or nothing can be said. `opens_at`: the queue is closed until then.
@@ -14679,6 +14894,209 @@ export interface operations {
                 };
                 content: {
                     "text/csv": string;
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_data_requests: {
+        parameters: {
+            query?: {
+                state?: "open" | "over";
+                customer_id?: number;
+                limit?: number;
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_DataRequest_"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    create_data_request: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                customer_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewDataRequest"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DataRequest"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_data_request: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                request_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DataRequest"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    end_data_request: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                request_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EndDataRequest"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DataRequest"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    make_data_file: {
+        parameters: {
+            query?: {
+                with_notes?: boolean;
+            };
+            header?: never;
+            path: {
+                request_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/zip": string;
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    erase_customer: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                request_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EraseCustomer"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DataRequest"];
                 };
             };
             /** @description It failed; `code` says why */

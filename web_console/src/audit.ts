@@ -12,7 +12,7 @@ export interface Change {
 /** What an administrator can ask for: what stands before the dot of an action. */
 export const AREAS = [
   "session", "user", "role", "invitation", "api_key", "channel", "queue", "flow", "sound", "rules", "calendar", "policy", "topic", "survey", "team", "target",
-  "alert_rule", "skill", "shifts", "staffing_plan", "organisation", "conversation", "customer", "customer_import", "call", "recording", "report", "report_schedule", "canned_reply", "custom_field", "webhook", "audit",
+  "alert_rule", "skill", "shifts", "staffing_plan", "organisation", "conversation", "customer", "customer_import", "data_request", "call", "recording", "report", "report_schedule", "canned_reply", "custom_field", "webhook", "audit",
 ] as const;
 
 export const areaOf = (action: string): string => action.split(".")[0] ?? action;

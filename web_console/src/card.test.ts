@@ -16,7 +16,7 @@ function point(id: number, kind: ContactPointView["kind"], changes: Partial<Cont
 function card(contact_points: ContactPointView[], changes: Partial<CustomerView> = {}): CustomerView {
   return {
     id: 1, name: "Անի", language: null, note: "", created_at: "2026-01-01T00:00:00Z", contact_points, version: 1, tier: 0, owner_id: null, preferred_channel: null, company: "",
-    job_title: "", country: "", region: "", town: "", district: "", street: "", postcode: "", time_zone: "", birthday: "", source: "", tags: [], fields: {}, ...changes,
+    job_title: "", country: "", region: "", town: "", district: "", street: "", postcode: "", time_zone: "", birthday: "", source: "", tags: [], is_erased: false, fields: {}, ...changes,
   };
 }
 

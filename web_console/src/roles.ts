@@ -19,6 +19,7 @@ export const GROUP_OF: Readonly<Record<Permission, Group>> = {
   "customers.merge": "customers",
   "customers.export": "customers",
   "customers.import": "customers",
+  "customers.privacy": "customers",
   "canned.share": "shared",
   "views.share": "shared",
   "calls.listen": "floor",

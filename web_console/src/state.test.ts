@@ -16,7 +16,7 @@ function conversation(id: number, changes: Partial<ConversationView> = {}): Conv
     queue_id: 1, status: "open", assignee_id: null, assigned_at: null, queued_since: AT, unanswered_since: AT, created_at: AT,
     last_entry_at: AT, resolved_at: null, reopened_count: 0, priority: 0, preview: "…", preview_direction: "in", version: 1, subject: null,
     pinned_agent_id: null, topic_id: null, tags: [], customer_tier: 0, parked_until: null,
-    next_step_at: null, escalated: 0, callback: null, call_id: null, fields: {}, participant_ids: [], merged_into_id: null, ...changes,
+    next_step_at: null, escalated: 0, callback: null, call_id: null, fields: {}, participant_ids: [], merged_into_id: null, customer_is_erased: false, ...changes,
   };
 }
 
@@ -229,6 +229,12 @@ describe("a timeline", () => {
     const moved = apply(state, { kind: "entries.moved", customer_id: 7, from_id: 1, into_id: 2 });
     expect(moved.timelines[7]).toMatchObject({ stale: true, isMixed: true });
     expect(apply(initial(snapshot()), { kind: "entries.moved", customer_id: 7, from_id: 1, into_id: 2 }).timelines).toEqual({});
+  });
+
+  it("asks for everything anew when a customer is erased", () => {
+    const state = initial(snapshot(), loaded([entry(1)]));
+    expect(apply(state, { kind: "customer.erased", customer_id: 7 }).mustResync).toBe(true);
+    expect(apply(state, { kind: "data_request.changed", request_id: 1, customer_id: 7 })).toBe(state);
   });
 
   it("survives a resync, marked as stale", () => {

@@ -227,6 +227,12 @@ export function apply(state: HubState, event: HubEvent): HubState {
     case "canned_reply.changed":
       // Nothing here holds them; who does asks again (cannedReplies.ts).
       return state;
+    case "customer.erased":
+      // Their words may stand anywhere here: all of it is asked for anew.
+      return { ...state, mustResync: true };
+    case "data_request.changed":
+      // Nothing here holds them; who does asks again (dataRequests.ts).
+      return state;
     case "access.changed":
       return event.user_id === state.user.id ? { ...state, mustResync: true } : state;
     default:

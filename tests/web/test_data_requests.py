@@ -1,0 +1,197 @@
+"""Requests about data by the API: whose it is to answer them, what the file holds and what not, and the end of a customer."""
+
+from __future__ import annotations
+
+import io
+import json
+from typing import Any
+from zipfile import ZipFile
+
+import pytest
+from sqlalchemy import insert, select
+
+from hub.app import Hub
+from hub.privacy.erasing import Eraser
+from hub.store import tables
+from hub.store.database import Tx
+from hub.store.recordings import Recordings
+from tests.web.conftest import Call, Caller, People
+
+pytestmark = pytest.mark.anyio
+
+EVIL = "<script>alert(1)</script>"
+
+
+async def customer(hub: Hub, people: People, name: str, *, queue_id: int | None = None) -> int:
+    """With a resolved conversation: a message, a mail, a note, a file and a recording."""
+    file, sound = hub.files.write(f"file of {name}".encode()), hub.files.write(f"sound of {name}".encode())
+
+    def make(tx: Tx) -> int:
+        now, queue = tx.now, queue_id or people.sales_id
+        if tx.first(select(tables.channel.c.id).where(tables.channel.c.id == "loop")) is None:
+            channel = {
+                "id": "loop",
+                "kind": "loopback",
+                "name": "loop",
+                "queue_id": queue,
+                "settings": {},
+                "secrets": "",
+            }
+            tx.execute(insert(tables.channel).values(**channel, health_since=now))
+        customer_id = tx.insert(tables.customer, {"name": name, "note": "Card note", "created_at": now})
+        point = {"customer_id": customer_id, "kind": "loopback", "address": name.lower(), "created_at": now}
+        point_id = tx.insert(tables.contact_point, point)
+        begun = {"customer_id": customer_id, "contact_point_id": point_id, "channel_id": "loop", "queue_id": queue}
+        begun |= {"status": "resolved", "created_at": now, "last_entry_at": now, "resolved_at": now}
+        conversation_id = tx.insert(tables.conversation, begun)
+
+        def line(kind: str, text: str, author: str = "customer") -> int:
+            entry = {"conversation_id": conversation_id, "customer_id": customer_id, "kind": kind, "direction": "in"}
+            return tx.insert(
+                tables.entry, {**entry, "author_kind": author, "author_name": name, "text": text, "at": now}
+            )
+
+        mailed = line("message", f"{EVIL} said {name}")
+        line("note", "Between colleagues", "agent")
+        mail: dict[str, Any] = {key: [] for key in ("refs", "reply_to", "recipients", "cc")} | {
+            "senders": [[f"{name}@x.test", name]]
+        }
+        head = {"entry_id": mailed, "conversation_id": conversation_id, "channel_id": "loop", "kind": "in"}
+        body = {"subject": "Help", "spans": [["text", f"{EVIL} whole mail"]], "html": "<b>whole</b>"}
+        tx.execute(insert(tables.mail).values(**mail, **head, **body, bcc=[["secret@x.test", ""]]))
+        kept = {"name": "../bill.pdf", "media_type": "application/pdf", "state": "stored", "created_at": now}
+        tx.insert(tables.attachment, {**kept, "entry_id": mailed, "file_key": file})
+        call = {
+            "channel_id": "loop",
+            "conversation_id": conversation_id,
+            "customer_id": customer_id,
+            "room": f"r-{name}",
+        }
+        call |= {
+            "direction": "in",
+            "state": "ended",
+            "state_since": now,
+            "address": name,
+            "line": "+1",
+            "started_at": now,
+        }
+        call_id = tx.insert(tables.call, {**call, "hung_up_at": now, "ended_at": now, "end_reason": "customer"})
+        record = {"call_id": call_id, "kind": "call", "provider_id": "p", "state": "stored", "file_key": sound}
+        record |= {"media_type": "audio/ogg", "size_bytes": len(f"sound of {name}"), "started_at": now}
+        tx.insert(tables.recording, {**record, "created_at": now})
+        return customer_id
+
+    return await hub.database.transaction(make)
+
+
+def body(kind: str = "access", **more: Any) -> dict[str, Any]:
+    return {"kind": kind, "identity": "Called back at the number we know", **more}
+
+
+async def test_only_whoever_has_the_permission_sees_or_does_anything(
+    hub: Hub, people: People, call: Call, as_admin: Caller, as_anna: Caller
+) -> None:
+    customer_id = await customer(hub, people, "Ani")
+    made = await as_admin.post(f"/customers/{customer_id}/data-requests", body())
+    assert made.status_code == 201, made.text
+    request_id = made.json()["id"]
+    as_sue = await call(people.supervisor)
+    for caller in (as_anna, as_sue):
+        assert (await caller.get("/data-requests")).status_code == 403
+        assert (await caller.post(f"/customers/{customer_id}/data-requests", body("erasure"))).status_code == 403
+        for path in ("end", "erase", "file"):
+            answer = await caller.post(f"/data-requests/{request_id}/{path}", {"name": "Ani", "state": "withdrawn"})
+            assert answer.status_code == 403
+    role = {"name": "Data officer", "base": "supervisor", "permissions": ["customers.privacy"]}
+    role_id = (await as_admin.post("/roles", role)).json()["id"]
+    given = await as_admin.patch(f"/users/{people.supervisor.id}", {"role_id": role_id})
+    assert given.status_code == 200, given.text
+    as_officer = await call(people.supervisor)
+    assert [one["id"] for one in (await as_officer.get("/data-requests")).json()["items"]] == [request_id]
+    for_agents = {"name": "Too much", "base": "agent", "permissions": ["customers.privacy"]}
+    assert (await as_admin.post("/roles", for_agents)).status_code == 422
+
+
+@pytest.mark.parametrize("with_notes", [False, True])
+async def test_the_file_holds_all_of_theirs_and_nothing_of_others(
+    hub: Hub, people: People, as_admin: Caller, *, with_notes: bool
+) -> None:
+    customer_id = await customer(hub, people, "Ani")
+    await customer(hub, people, "Stranger")
+    request_id = (await as_admin.post(f"/customers/{customer_id}/data-requests", body())).json()["id"]
+    answer = await as_admin.post(f"/data-requests/{request_id}/file?with_notes={str(with_notes).lower()}")
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "application/zip"
+    with ZipFile(io.BytesIO(answer.content)) as archive:
+        assert archive.testzip() is None
+        held = {name: archive.read(name) for name in archive.namelist()}
+    (conversation,) = [json.loads(held[name]) for name in held if name.startswith("conversations/")]
+    mail = conversation["lines"][0]["mail"]
+    assert (mail["html"], mail["subject"]) == ("<b>whole</b>", "Help")
+    assert json.loads(held["customer.json"])["contact_points"][0]["address"] == "ani"
+    assert [held[name] for name in held if name.startswith("attachments/")] == [b"file of Ani"]
+    assert all(".." not in name for name in held)
+    assert [held[name] for name in held if name.startswith("recordings/")] == [b"sound of Ani"]
+    page = held["timeline.html"].decode()
+    assert "<script" not in page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt; whole mail" in page
+    whole = b"".join(held.values())
+    assert b"Stranger" not in whole
+    assert b"secret@x.test" not in whole, "blind copies are nobody's business"
+    assert (b"Between colleagues" in whole, b"Card note" in whole) == (with_notes, with_notes)
+    assert "missing.txt" not in held
+    noted = (await as_admin.get("/audit?subject=data_request")).json()["items"]
+    assert noted[0]["action"] == "data_request.file_made"
+    done = await as_admin.post(f"/data-requests/{request_id}/end", {"state": "done"})
+    assert done.json()["state"] == "done"
+    assert (await as_admin.post(f"/data-requests/{request_id}/file")).status_code == 409
+
+
+async def test_a_file_that_is_gone_is_named(hub: Hub, people: People, as_admin: Caller) -> None:
+    customer_id = await customer(hub, people, "Ani")
+    for row in await hub.database.read(lambda tx: tx.rows(select(tables.attachment.c.file_key))):
+        hub.files.delete(row.file_key)
+    request_id = (await as_admin.post(f"/customers/{customer_id}/data-requests", body())).json()["id"]
+    answer = await as_admin.post(f"/data-requests/{request_id}/file")
+    with ZipFile(io.BytesIO(answer.content)) as archive:
+        assert archive.read("missing.txt").decode().startswith("attachments/")
+
+
+async def test_requests_are_listed_by_when_they_are_due(hub: Hub, people: People, as_admin: Caller) -> None:
+    ids = [await customer(hub, people, name) for name in ("Ani", "Bob", "Cia")]
+    now = hub.database.clock()
+    for days, customer_id in zip((40, 2, 20), ids, strict=True):
+        asked = now.replace(year=now.year - 1)
+        due = (now.replace(hour=0) if days == 2 else now.replace(year=now.year + days)).isoformat()
+        made = await as_admin.post(
+            f"/customers/{customer_id}/data-requests", body(asked_at=asked.isoformat(), due_at=due)
+        )
+        assert made.status_code == 201, made.text
+    page = (await as_admin.get("/data-requests?limit=2")).json()
+    assert [one["customer_id"] for one in page["items"]] == [ids[1], ids[2]]
+    assert [one["is_overdue"] for one in page["items"]] == [True, False]
+    rest = (await as_admin.get(f"/data-requests?limit=2&cursor={page['next_cursor']}")).json()
+    assert [one["customer_id"] for one in rest["items"]] == [ids[0]]
+    of_one = (await as_admin.get(f"/data-requests?customer_id={ids[0]}")).json()["items"]
+    assert [one["customer_name"] for one in of_one] == ["Ani"]
+    wrong = await as_admin.post(f"/customers/{ids[0]}/data-requests", body("erasure", identity=" "))
+    assert wrong.json()["fields"] == {"identity": "must say how you know that it is they who ask"}
+
+
+async def test_a_customer_is_erased_and_the_card_says_so(hub: Hub, people: People, as_admin: Caller) -> None:
+    customer_id = await customer(hub, people, "Ani")
+    request_id = (await as_admin.post(f"/customers/{customer_id}/data-requests", body("erasure"))).json()["id"]
+    wrong = await as_admin.post(f"/data-requests/{request_id}/erase", {"name": "Bob"})
+    assert (wrong.status_code, wrong.json()["fields"]) == (422, {"name": "is not the name on the card"})
+    begun = await as_admin.post(f"/data-requests/{request_id}/erase", {"name": "Ani"})
+    assert (begun.status_code, begun.json()["state"]) == (202, "erasing")
+    await Eraser(hub.database, hub.wakes, hub.files, Recordings(hub.files)).work_off(request_id)
+    assert (await as_admin.get(f"/data-requests/{request_id}")).json()["state"] == "done"
+    card = (await as_admin.get(f"/customers/{customer_id}")).json()["customer"]
+    assert (card["name"], card["is_erased"], card["contact_points"]) == ("Erased customer", True, [])
+    listed = (await as_admin.get("/customers")).json()["items"]
+    assert customer_id not in [one["id"] for one in listed]
+    changed = await as_admin.patch(f"/customers/{customer_id}", {"name": "Ani"})
+    assert (changed.status_code, changed.json()["code"]) == (409, "erased")
+    over = (await as_admin.get("/data-requests?state=over")).json()["items"]
+    assert [one["id"] for one in over] == [request_id]

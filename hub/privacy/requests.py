@@ -87,7 +87,7 @@ def create(tx: Tx, viewer: Viewer, customer_id: int, wish: Wish) -> Row[Any]:
     tx.rows(select(_cu.id).where(_cu.id == customer_id).with_for_update())
     same = _REQUESTS.where(_cu.id == customer_id, _d.kind == wish.kind, _d.ended_at.is_(None))
     if tx.first(same.limit(1)) is not None:
-        raise Conflict("the customer has asked for the same already, and it is not answered yet", code="already_open")
+        raise Conflict("the customer has asked for the same already, and it is not answered yet", code="already_asked")
     request_id = tx.insert(
         tables.data_request,
         {

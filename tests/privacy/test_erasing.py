@@ -389,7 +389,7 @@ async def test_requests_are_taken_down_once_and_end_once(scene: Scene, admin: Vi
     request_id = await asked(scene, admin, customer_id, "access")
     with pytest.raises(Conflict) as twice:
         await asked(scene, admin, customer_id, "access")
-    assert twice.value.code == "already_open"
+    assert twice.value.code == "already_asked"
     with pytest.raises(Conflict) as unmade:
         await run(requests.end, admin, request_id, "done")
     assert unmade.value.code == "not_made"

@@ -6,6 +6,7 @@ import type { CallView, LegView } from "./events";
 import { duration } from "./format";
 import { useHub } from "./hub";
 import { otherLeg } from "./phone";
+import { readableNumber } from "./phoneNumbers";
 import { useWords } from "./words";
 
 export function useCallWords() {
@@ -15,7 +16,7 @@ export function useCallWords() {
 
   /** The number, "number withheld", or that it came from a page of ours. */
   function caller(call: Pick<CallView, "address" | "channel_id">): string {
-    if (call.address !== "") return call.address;
+    if (call.address !== "") return readableNumber(call.address);
     return hub.state?.channels[call.channel_id]?.voice?.by_connect ? t("call.from_page") : t("call.withheld");
   }
 
@@ -50,7 +51,7 @@ export function useCallWords() {
 
   function party(leg: Pick<LegView, "party" | "name" | "user_id" | "address">): string {
     if (leg.party === "customer") return leg.name;
-    return leg.user_id === hub.user?.id ? t("timeline.you") : leg.name || leg.address;
+    return leg.user_id === hub.user?.id ? t("timeline.you") : leg.name || readableNumber(leg.address);
   }
 
   return { caller, title, state, stateShort, ending, party };

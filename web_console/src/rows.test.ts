@@ -37,6 +37,16 @@ describe("the lines of a timeline", () => {
     expect(rows.flatMap((row) => (row.kind === "entry" ? [row.leads] : []))).toEqual([true, false]);
   });
 
+  it("of what merely happened stand with their conversation, so that two side by side are headed once each", () => {
+    const happened = (id: number, conversation: number, later_s = 0): EntryView => {
+      const its = { ...entry(id, null, conversation), kind: "event" as const, happening: "accepted" as const };
+      return { ...its, at: new Date(Date.parse(its.at) + later_s * 1000).toISOString() };
+    };
+    const entries = [entry(1, null, 10), entry(2, null, 11), happened(3, 10), happened(4, 11), happened(5, 10), entry(6, null, 10), happened(7, 11, 600)];
+    const rows = timelineRows(entries, [], "UTC").filter((row) => row.kind !== "day");
+    expect(rows.map((row) => ("entry" in row ? row.entry.id : `#${conversationOf(row)}`))).toEqual(["#10", 1, 3, 5, "#11", 2, 4, "#10", 6, "#11", 7]);
+  });
+
   it("are headed wherever another conversation goes on, so that none stands below the name of another", () => {
     const entries = [entry(1, "Beans", 10), entry(2, "Grinder", 11), entry(3, "More about beans", 10), entry(4, "Re: More about beans", 10)];
     const waiting = { key: "k", conversationId: 11 } as Outgoing;

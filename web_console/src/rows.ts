@@ -54,11 +54,11 @@ export function timelineRows(
   };
   // Whom it took in is told by the one that did; the other has nothing else to show.
   const told = new Set(entries.flatMap((each) => (each.happening === "took_in" ? [each.data["from_id"]] : [])));
-  for (const entry of entries) {
-    if (entry.happening === "merged" && told.has(entry.conversation_id)) continue;
+  const seen = entries.filter((each) => each.happening !== "merged" || !told.has(each.conversation_id));
+  for (const entry of gathered(seen, timeZone)) {
     tell(Date.parse(entry.at));
     const itsDay = turn(entry.at);
-    const changes = previous?.conversation_id !== entry.conversation_id || previous.origin_id !== entry.origin_id;
+    const changes = previous === null || !isOfOne(previous, entry);
     if (changes) head(entry.conversation_id, keyOf(entry), entry.origin_id);
     if (isMail(entry)) {
       const subject = bareSubject(entry.mail.subject);
@@ -83,6 +83,28 @@ export function timelineRows(
     });
   return rows;
 }
+
+/**
+ * In order of time, but for what merely happened: while two conversations go on side by side (of two cards that became one, say), such a
+ * line stands with those of its own conversation, where these ended the same day less than GROUP_MS before. Each line of it between those
+ * of the other would want a heading, and the other one after it.
+ */
+function gathered(entries: readonly EntryView[], timeZone: string): readonly EntryView[] {
+  const rows: EntryView[] = [];
+  for (const entry of entries) {
+    let at = rows.length;
+    if (entry.kind === "event" && !entry.call && rows.at(-1)?.conversation_id !== entry.conversation_id) {
+      const isNear = (each: EntryView) => Date.parse(entry.at) - Date.parse(each.at) < GROUP_MS && dayKey(each.at, timeZone) === dayKey(entry.at, timeZone);
+      let before = at - 1;
+      while (before >= 0 && isNear(rows[before] as EntryView) && !isOfOne(rows[before] as EntryView, entry)) before -= 1;
+      if (before >= 0 && isNear(rows[before] as EntryView)) at = before + 1;
+    }
+    rows.splice(at, 0, entry);
+  }
+  return rows;
+}
+
+const isOfOne = (a: EntryView, b: EntryView) => a.conversation_id === b.conversation_id && a.origin_id === b.origin_id;
 
 /** Whose line it is; a day is nobody's, and what other systems told is the customer's. */
 export function conversationOf(row: Row): number | null {

@@ -9,6 +9,7 @@ import type { AgentView, ConversationView, EntryView } from "./events";
 import { clockTime, dayName, duration } from "./format";
 import { useHub } from "./hub";
 import { isNumber, isWithheld } from "./phone";
+import { readableNumber } from "./phoneNumbers";
 import { languageOf } from "./skills";
 import { SCALES, type SurveyKind } from "./surveys";
 import { useToasts } from "./toasts";
@@ -36,7 +37,7 @@ export function useWords() {
   /** Where the customer is reached. A visitor's address is a number of ours that says nothing to anybody; nor does a withheld one. */
   function reach(conversation: Pick<ConversationView, "channel_kind" | "address">): string {
     if (conversation.channel_kind === "chat") return t("customer.chat_visitor");
-    if (conversation.channel_kind !== "phone" || isNumber(conversation.address)) return conversation.address;
+    if (conversation.channel_kind !== "phone" || isNumber(conversation.address)) return readableNumber(conversation.address);
     return isWithheld(conversation.address) ? t("call.withheld") : t("call.from_page");
   }
 
@@ -138,7 +139,7 @@ export function useWords() {
           entry.data["removed"] ? t("happening.untagged", { who, tags: String(entry.data["removed"]) }) : "",
         ].filter(Boolean).join(" · ");
       case "callback":
-        return t(`callback.happened_${state}`, { who, address: String(entry.data["address"] ?? ""), n: Number(entry.data["attempts"] ?? 0) });
+        return t(`callback.happened_${state}`, { who, address: readableNumber(String(entry.data["address"] ?? "")), n: Number(entry.data["attempts"] ?? 0) });
       case "accepted":
         return t(entry.data["auto"] ? "happening.accepted_auto" : "happening.accepted", { who });
       case "parked": {
@@ -181,7 +182,7 @@ export function useWords() {
       }
       case "bounced":
       case "complained":
-        return t(`happening.${entry.happening}`, { address: String(entry.data["address"] ?? "") });
+        return t(`happening.${entry.happening}`, { address: readableNumber(String(entry.data["address"] ?? "")) });
       case null:
         return t("happening.unknown");
       default:

@@ -33,7 +33,7 @@ def test_role_from_its_making_to_its_end_and_the_menus_of_whoever_has_it(demo: H
         admin.get_by_test_id(f"may-{permission}").check()
     admin.get_by_test_id("role-save").click()
     expect(admin).to_have_url(re.compile(r"/admin/roles/\d+$"))
-    expect(admin.get_by_test_id("role-people")).to_have_text("0 people have it")
+    expect(admin.get_by_test_id("role-people")).to_have_text("Nobody has it yet")
     show(admin, "role-form")
 
     def give(role: str) -> None:

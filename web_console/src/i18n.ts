@@ -7,13 +7,14 @@
 import { createI18n } from "vue-i18n";
 
 import { learnCountries } from "./countries";
-import en from "./locales/en.json";
+import type en from "./locales/en.json";
 
 /** Each by its own name; the hub knows the same (hub/domain/languages.py), and a test compares. */
 export const LANGUAGES = { en: "English", uk: "Українська", hy: "Հայերեն", ka: "ქართული", az: "Azərbaycanca" } as const;
 export type Language = keyof typeof LANGUAGES;
 
-const LOADERS: Record<Exclude<Language, "en">, () => Promise<{ default: object }>> = {
+const LOADERS: Record<Language, () => Promise<{ default: object }>> = {
+  en: () => import("./locales/en.json"),
   uk: () => import("./locales/uk.json"),
   hy: () => import("./locales/hy.json"),
   ka: () => import("./locales/ka.json"),
@@ -43,7 +44,7 @@ export const i18n = createI18n({
   legacy: false,
   locale: "en",
   fallbackLocale: "en",
-  messages: { en } as Record<string, typeof en>,
+  messages: {} as Record<string, typeof en>,
   pluralRules: Object.fromEntries(Object.keys(LANGUAGES).map((language) => [language, pluralRule(language)])),
 });
 
@@ -57,7 +58,7 @@ export function chooseLanguage(wanted: readonly (string | null | undefined)[]): 
 }
 
 export async function setLanguage(language: Language): Promise<void> {
-  if (language !== "en" && !i18n.global.availableLocales.includes(language)) {
+  if (!i18n.global.availableLocales.includes(language)) {
     const [catalogue, countries] = await Promise.all([LOADERS[language](), COUNTRIES[language]?.()]);
     if (countries) learnCountries(language, countries.default);
     i18n.global.setLocaleMessage(language, catalogue.default as typeof en);

@@ -2,9 +2,9 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { baseCompile } from "@intlify/message-compiler";
-import { describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 
-import { i18n, LANGUAGES, pluralCategories } from "./i18n";
+import { i18n, LANGUAGES, pluralCategories, setLanguage } from "./i18n";
 
 type Catalogue = { [key: string]: string | Catalogue };
 
@@ -45,6 +45,8 @@ const sources = (readdirSync("src", { recursive: true }) as string[])
 /** Keys written out, and the beginnings of those that are put together: `state.${state}`. */
 const used = new Set(sources.flatMap((source) => [...source.matchAll(/["'`]([a-z_]+\.[\w.-]+)["'`]/g)].map((match) => match[1] as string)));
 const begun = new Set(sources.flatMap((source) => [...source.matchAll(/`([a-z_]+\.\w*)\$\{/g)].map((match) => match[1] as string)));
+
+beforeAll(() => setLanguage("en"));
 
 describe("the catalogues", () => {
   it("have every key that a screen asks for", () => {

@@ -1,7 +1,7 @@
-import { describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 
 import type { RulePlacement, RuleSetView } from "./events";
-import { i18n } from "./i18n";
+import { i18n, setLanguage } from "./i18n";
 import { conditionsOf, differences, faultsOfRule, followFaults, movedRule, newRule, resultsOf, rulesFaults, withoutCondition } from "./rules";
 import { type RuleNames, sentenceOf } from "./ruleWords";
 
@@ -13,6 +13,8 @@ const names: RuleNames = {
   t: (key, values) => i18n.global.t(key, values ?? {}),
   queue: (id) => `queue ${id}`, channel: (id) => id, calendar: (id) => `calendar ${id}`, topic: (id) => `topic ${id}`, skill: (id) => `skill ${id}`, language: (code) => code,
 };
+
+beforeAll(() => setLanguage("en"));
 
 describe("a rule", () => {
   it("is told as one sentence", () => {

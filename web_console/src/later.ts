@@ -1,0 +1,8 @@
+/*
+ * Parts of a screen that nobody sees before they ask for them (a dialog, a picture on the whole screen): they are not among what the first
+ * screen waits for, but fetched as soon as it stands. Nothing is drawn in their place, for closed they draw nothing. What was asked for
+ * meanwhile is open when they come, so such a part looks at once, not only at the next change, whether it is.
+ */
+import { type AsyncComponentLoader, type Component, defineAsyncComponent } from "vue";
+
+export const later = <T extends Component>(load: AsyncComponentLoader<T>): T => defineAsyncComponent({ loader: load, suspensible: false });

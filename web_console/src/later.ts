@@ -5,4 +5,12 @@
  */
 import { type AsyncComponentLoader, type Component, defineAsyncComponent } from "vue";
 
-export const later = <T extends Component>(load: AsyncComponentLoader<T>): T => defineAsyncComponent({ loader: load, suspensible: false });
+const MOST_WAIT_MS = 15_000;
+
+export const later = <T extends Component>(load: AsyncComponentLoader<T>): T =>
+  defineAsyncComponent({
+    loader: load,
+    suspensible: false,
+    // The line may be down just then: nobody reloads the page because of it.
+    onError: (_error, retry, _fail, attempts) => void setTimeout(retry, Math.min(1_000 * attempts, MOST_WAIT_MS)),
+  });

@@ -68,7 +68,8 @@ def a_month_after(at: datetime) -> datetime:
 
 
 def create(tx: Tx, viewer: Viewer, customer_id: int, wish: Wish) -> Row[Any]:
-    """InvalidInput naming each field that is wrong; Conflict `already_open` while the same is asked for already, `erased`."""
+    """InvalidInput naming each field that is wrong; Conflict `already_asked` while the same is asked for already,
+    `erased`."""
     customer_id = belongings.hold_living(tx, customers.access_customer(tx, viewer, customer_id).id)
     asked_at = wish.asked_at or tx.now
     due_at = wish.due_at or a_month_after(asked_at)

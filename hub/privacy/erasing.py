@@ -67,6 +67,7 @@ _BEFORE = timedelta(days=1)
 # A backup reads a table for as long as it runs.
 _HOLD_WITHIN = "2s"
 _LOCK_NOT_AVAILABLE = "55P03"
+_CANNOT_DELETE = (OperatorError, Unavailable, OSError)
 _LOOK_EVERY_S = 30.0
 _RETRY_S = 5.0
 
@@ -548,22 +549,28 @@ class Eraser:
             wait_s = _LOOK_EVERY_S
             try:
                 for request_id in await self._database.read(find_unfinished):
-                    await self.work_off(request_id)
+                    try:
+                        await self.work_off(request_id)
+                    except _CANNOT_DELETE as error:
+                        # It is tried again; the request says that it goes on. Nobody else's waits for that.
+                        log.warning("erasure.put_off", extra={"error": type(error).__name__})
             except DatabaseAway:
                 wait_s = _RETRY_S
-            except (OperatorError, Unavailable, OSError) as error:
-                # A file that cannot be deleted now is tried again; the request says that it goes on.
-                log.warning("erasure.put_off", extra={"error": type(error).__name__})
             await self._wakes.wait(WAKE, wait_s)
 
     async def work_off(self, request_id: int) -> None:
-        """To its end."""
-        left = None
+        """To its end. What stands in the way of one file is raised once all others are gone."""
+        left, fault = None, None
         while left is None:
             left = await self._database.transaction(step, request_id)
         for store, key in left:
-            if store == "files":
-                await asyncio.to_thread(self._files.delete, key)
-            else:
-                await self._recordings.delete(key)
+            try:
+                if store == "files":
+                    await asyncio.to_thread(self._files.delete, key)
+                else:
+                    await self._recordings.delete(key)
+            except _CANNOT_DELETE as error:
+                fault = fault or error
+        if fault is not None:
+            raise fault
         await self._database.transaction(finish, request_id)

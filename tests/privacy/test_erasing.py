@@ -364,6 +364,35 @@ async def test_a_kill_between_any_two_steps_costs_nothing(scene: Scene, admin: V
     assert await scene.database.read(_found) == []
 
 
+async def test_a_file_that_cannot_be_deleted_is_in_nobody_elses_way(scene: Scene, admin: Viewer) -> None:
+    keys = ["s3:aa/none", scene.files.write(b"ours"), scene.files.write(b"theirs")]
+    request_ids = []
+    for sender, own in (("ani", keys[:2]), ("bob", keys[2:])):
+        conversation_id = await solved(scene, admin, "Hello", sender=sender)
+        request_ids.append(await asked(scene, admin, await owner_of(scene, conversation_id)))
+        await scene.database.transaction(erasing.begin, admin, request_ids[-1], name=sender)
+        work = (await scene.row(tables.data_request, id=request_ids[-1]))["work"] | {"recordings": own}
+        row = tables.data_request.c.id == request_ids[-1]
+        await scene.database.transaction(_put_work, row, work)
+    loop = asyncio.ensure_future(eraser(scene).run())
+    try:
+        for _ in range(500):
+            if (await scene.row(tables.data_request, id=request_ids[1]))["state"] == "done":
+                break
+            await asyncio.sleep(0.02)
+    finally:
+        loop.cancel()
+    states = [(await scene.row(tables.data_request, id=each))["state"] for each in request_ids]
+    assert states == ["erasing", "done"], "there is no such bucket"
+    for key in keys[1:]:
+        with pytest.raises(NotFound):
+            scene.files.path(key)
+
+
+def _put_work(tx: Tx, row: Any, work: dict[str, Any]) -> None:
+    tx.execute(tables.data_request.update().where(row).values(work=work))
+
+
 async def test_a_file_that_was_passed_on_stays_with_whoever_has_it(scene: Scene, admin: Viewer) -> None:
     ours = await solved(scene, admin, "See the file", sender="ani")
     theirs = await scene.opened("Hello", sender="bob")

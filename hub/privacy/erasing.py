@@ -24,7 +24,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -82,6 +82,9 @@ _EMPTY_CARD: Mapping[str, Any] = {
     "name": ERASED_NAME,
     "tier": 0,
 }
+# What the audit log keeps of an act of which they were the subject; acts on other customers that may name them.
+_TOLD_OF_THEM = ("other_id", "merge_id", "from_id", "into_id", "fields", "kept")
+_TELL_OF_OTHERS = ("customer.merged", "customer.unmerged", "customer.exported")
 _IMPORT_IS_OVER = ("done", "failed")
 
 
@@ -234,35 +237,40 @@ def _erase_untold(tx: Tx, ids: Collection[int], until: int) -> None:
 
 
 def _erase_audit(tx: Tx, ids: Collection[int]) -> None:
-    """Who did what and when stays; whom it was done to is a number."""
-    theirs = [
-        (kind, {str(row.id) for row in tx.rows(query)})
-        for kind, query in (
-            ("customer", select(_cu.id).where(_cu.id.in_(ids))),
-            ("conversation", select(_c.id).where(_c.customer_id.in_(ids))),
-            ("task", select(_t.id).where(_t.customer_id.in_(ids))),
-        )
-    ]
+    """Who did what and when stays; whom it was done to is a number. Nobody reads the whole log for that: it may be long."""
+    for kind, query in (
+        ("customer", select(_cu.id).where(_cu.id.in_(ids))),
+        ("conversation", select(_c.id).where(_c.customer_id.in_(ids))),
+        ("task", select(_t.id).where(_t.customer_id.in_(ids))),
+    ):
+        theirs = [str(row.id) for row in tx.rows(query.order_by("id"))]
+        for start in range(0, len(theirs), _STEP):
+            for row in _audited(tx, _a.subject == kind, _a.subject_id.in_(theirs[start : start + _STEP])):
+                kept = {key: row.data[key] for key in _TOLD_OF_THEM if key in row.data}
+                _put_audit(tx, row, {"name": f"#{row.subject_id}", **kept})
     wanted = {str(each) for each in ids}
     names = {row.name.lower() for row in tx.rows(select(_cu.name).where(_cu.id.in_(ids)))}
     names |= {row.address.lower() for row in tx.rows(select(_cp.address).where(_cp.customer_id.in_(ids)))}
+    for row in _audited(tx, _a.subject == "customer", _a.action.in_(_TELL_OF_OTHERS)):
+        data = dict(row.data)
+        if str(data.get("other_id")) in wanted and "other" in data:
+            data["other"] = f"#{data['other_id']}"
+        words = str(data.get("words", "")).lower()
+        if words and any(words in name or name in words for name in names):
+            del data["words"]
+        _put_audit(tx, row, data)
+
+
+def _audited(tx: Tx, *which: Any) -> Iterator[Row[Any]]:
     last = 0
-    kinds = [kind for kind, _ in theirs]
-    while rows := tx.rows(select(tables.audit).where(_a.id > last, _a.subject.in_(kinds)).order_by(_a.id).limit(_STEP)):
+    while rows := tx.rows(select(tables.audit).where(_a.id > last, *which).order_by(_a.id).limit(_STEP)):
         last = rows[-1].id
-        for row in rows:
-            data = dict(row.data)
-            is_theirs = any(row.subject == kind and row.subject_id in own for kind, own in theirs)
-            if is_theirs:
-                kept = ("other_id", "merge_id", "from_id", "into_id", "fields", "kept")
-                data = {"name": f"#{row.subject_id}", **{key: data[key] for key in kept if key in data}}
-            if str(data.get("other_id")) in wanted and "other" in row.data:
-                data["other"] = f"#{data['other_id']}"
-            words = str(data.get("words", "")).lower()
-            if words and any(words in name or name in words for name in names):
-                del data["words"]
-            if data != row.data:
-                tx.execute(update(tables.audit).where(_a.id == row.id).values(data=data))
+        yield from rows
+
+
+def _put_audit(tx: Tx, row: Row[Any], data: dict[str, Any]) -> None:
+    if data != row.data:
+        tx.execute(update(tables.audit).where(_a.id == row.id).values(data=data))
 
 
 def _erase_search(tx: Tx, ids: Collection[int]) -> None:

@@ -84,8 +84,8 @@ def create(tx: Tx, viewer: Viewer, customer_id: int, wish: Wish) -> Row[Any]:
         faults["conversation_id"] = Sentence("is no conversation of this customer")
     if faults:
         raise InvalidInput("; ".join(f"{name} {fault}" for name, fault in faults.items()), fields=faults)
-    # Whoever else would take the same down waits for the card, and finds this one.
-    tx.rows(select(_cu.id).where(_cu.id == customer_id).with_for_update())
+    # Whoever else would take the same down waits for the card, and finds this one. The key is left alone: both hold that.
+    tx.rows(select(_cu.id).where(_cu.id == customer_id).with_for_update(key_share=True))
     same = _REQUESTS.where(_cu.id == customer_id, _d.kind == wish.kind, _d.ended_at.is_(None))
     if tx.first(same.limit(1)) is not None:
         raise Conflict("the customer has asked for the same already, and it is not answered yet", code="already_asked")

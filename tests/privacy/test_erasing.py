@@ -24,7 +24,7 @@ from hub.store import tables
 from hub.store.database import Database, SqliteDatabase, Tx
 from hub.store.recordings import Recordings
 from hub.store.stream import Wakes
-from hub.timeline import cards, conversations, customers, merging, search_index, tasks
+from hub.timeline import belongings, cards, conversations, customers, merging, search_index, tasks
 from hub.webhooks import deliveries
 from hub.writing import drafts
 from tests.kpi.random_facts import project_all
@@ -526,6 +526,23 @@ async def test_requests_are_taken_down_once_and_end_once(scene: Scene, admin: Vi
     stranger = await scene.agent("Nobody", queue_ids=set())
     with pytest.raises(NotFound):
         await scene.database.read(requests.load, stranger, request_id)
+
+
+async def test_two_who_take_the_same_down_at_once_do_so_once(scene: Scene, admin: Viewer) -> None:
+    customer_id = await owner_of(scene, await solved(scene, admin, "Hello", sender="ani"))
+    wish, runs = requests.Wish("access", "Called back"), []
+
+    def take_down(tx: Tx) -> None:
+        runs.append(belongings.hold_living(tx, customer_id))
+        if tx.is_postgresql:
+            tx.connection.exec_driver_sql("SELECT pg_sleep(0.3)")
+        requests.create(tx, admin, customer_id, wish)
+
+    attempts = (scene.database.transaction(take_down) for _ in range(2))
+    ended = await asyncio.gather(*attempts, return_exceptions=True)
+    assert sorted(getattr(each, "code", "") for each in ended) == ["", "already_asked"]
+    assert len(await scene.rows(tables.data_request)) == 1
+    assert len(runs) == 2, "neither had to begin again"
 
 
 def test_a_month_is_the_same_day_of_the_next_or_its_last(clock: FrozenClock) -> None:

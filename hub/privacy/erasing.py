@@ -13,6 +13,9 @@ Invariants:
   * Files go after the commit that forgets them, and the request holds their keys until they are gone.
   * What is open is not erased: a customer who waits, an agent who writes and a message on its way are seen to first. So no
     fact has to be made up to close something.
+  * Locks: ROUTING → MAIL → the request → webhooks' endpoints → all of contact_point → cards → conversations → tasks → STREAM.
+    Whoever has a card and looks up an address at that moment is met head on: PostgreSQL ends one of the two, which begins
+    again (store.database).
   * The stream keeps its facts. Of the rest, events that tell of this customer are deleted; whoever was behind is told how
     everything is now, by the events of `begin`, and resyncs (CustomerErased).
   * A payload as its provider handed it in may hold anything in any encoding: all of them that came on the customer's channels

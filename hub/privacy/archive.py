@@ -39,7 +39,8 @@ from hub.store.recordings import Recordings
 _PAGE = 200
 _PIECE_BYTES = 256 << 10
 _SAFE = re.compile(r"[^\w.\- ]+")
-_NAME_LENGTH = 80
+# Of UTF-8: with what stands before it, a name is none too long for any file system (255).
+_NAME_BYTES = 200
 
 _d, _cu, _cp, _c = tables.data_request.c, tables.customer.c, tables.contact_point.c, tables.conversation.c
 _e, _u = tables.entry.c, tables.user_account.c
@@ -161,11 +162,11 @@ async def _read(opening: Callable[..., Any]) -> AsyncIterator[bytes]:
 
 def _safe(name: str) -> str:
     """As a file may be called anywhere; what it is of says the number before it."""
-    return _SAFE.sub("_", name).strip(". ")[-_NAME_LENGTH:] or "file"
+    return _SAFE.sub("_", name).strip(". ").encode()[-_NAME_BYTES:].decode(errors="ignore") or "file"
 
 
 def _dump(value: Any, *, indent: int | None = None) -> bytes:
-    return json.dumps(value, ensure_ascii=False, indent=indent, default=_as_json).encode()
+    return json.dumps(value, ensure_ascii=False, indent=indent, default=_as_json).encode(errors="replace")
 
 
 def _as_json(value: Any) -> Any:
@@ -234,9 +235,11 @@ _CARD = (
 def _load_card(tx: Tx, wanted: Wanted) -> dict[str, Any]:
     points, consent, reference = tables.contact_point, tables.consent, tables.customer_reference
     activity, task, merge, request = tables.activity, tables.task, tables.customer_merge, tables.data_request
+    identity = tables.chat_identity
     note = ("note",) if wanted.with_notes else ()
     theirs = select(_cp.id).where(_cp.customer_id.in_(wanted.ids))
     cards = _rows(tx, select(tables.customer).where(_cu.id.in_(wanted.ids)).order_by(_cu.id), (*_CARD, *note))
+    visitors = select(_cp.address).where(_cp.customer_id.in_(wanted.ids), _cp.kind == "chat")
     consents = select(consent).where(consent.c.contact_point_id.in_(theirs)).order_by(consent.c.id)
     merges = select(merge).where(merge.c.into_id.in_(wanted.ids), merge.c.undone_at.is_(None)).order_by(merge.c.id)
     return {
@@ -254,6 +257,12 @@ def _load_card(tx: Tx, wanted: Wanted) -> dict[str, Any]:
         "consents": _rows(tx, consents, ("contact_point_id", "channel", "purpose", "given", "how", "at", *note)),
         "references": _rows(
             tx, select(reference).where(reference.c.customer_id.in_(wanted.ids)), ("system", "value", "created_at")
+        ),
+        # What pages with a chat said of whoever was signed in there.
+        "signed_in_as": _rows(
+            tx,
+            select(identity).where(identity.c.visitor_id.in_(visitors)).order_by(identity.c.created_at),
+            ("channel_id", "subject", "told", "created_at"),
         ),
         "activities": _rows(
             tx,
@@ -325,6 +334,12 @@ def _load_calls(tx: Tx, wanted: Wanted, conversation_id: int) -> list[dict[str, 
     return calls
 
 
+def _load_callbacks(tx: Tx, conversation_id: int) -> list[dict[str, Any]]:
+    callback = tables.callback
+    query = select(callback).where(callback.c.conversation_id == conversation_id).order_by(callback.c.id)
+    return _rows(tx, query, ("id", "address", "state", "requested_at", "ended_at"))
+
+
 def _load_surveys(tx: Tx, conversation_id: int) -> list[dict[str, Any]]:
     survey = tables.survey
     names = ("id", "kind", "state", "sent_at", "answered_at", "score", "comment")
@@ -345,6 +360,7 @@ async def _lines(
 async def _conversation(database: Database, wanted: Wanted, row: Row[Any]) -> AsyncIterator[bytes]:
     head = {name: row._mapping[name] for name in _CONVERSATION}
     head["calls"] = await database.read(_load_calls, wanted, row.id)
+    head["callbacks"] = await database.read(_load_callbacks, row.id)
     head["surveys"] = await database.read(_load_surveys, row.id)
     yield _dump(head)[:-1] + b', "lines": [\n'
     glue = b""

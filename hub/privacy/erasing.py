@@ -13,6 +13,9 @@ Invariants:
   * Files go after the commit that forgets them, and the request holds their keys until they are gone.
   * What is open is not erased: a customer who waits, an agent who writes and a message on its way are seen to first. So no
     fact has to be made up to close something.
+  * Locks: ROUTING → MAIL → the request → webhooks' endpoints → all of contact_point → cards → conversations → tasks → STREAM.
+    Whoever has a card and looks up an address at that moment is met head on: PostgreSQL ends one of the two, which begins
+    again (store.database).
   * The stream keeps its facts. Of the rest, events that tell of this customer are deleted; whoever was behind is told how
     everything is now, by the events of `begin`, and resyncs (CustomerErased).
   * A payload as its provider handed it in may hold anything in any encoding: all of them that came on the customer's channels
@@ -24,11 +27,12 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Row, delete, func, select, text, update
+from sqlalchemy.exc import DBAPIError
 
 from hub.agents.viewer import Viewer
 from hub.domain.events import (
@@ -63,11 +67,15 @@ _STEP = 1_000
 _MERGED_PAGES = 500
 # Providers' clocks, and what came before the conversation that it opened.
 _BEFORE = timedelta(days=1)
+# A backup reads a table for as long as it runs.
+_HOLD_WITHIN = "2s"
+_LOCK_NOT_AVAILABLE = "55P03"
+_CANNOT_DELETE = (OperatorError, Unavailable, OSError)
 _LOOK_EVERY_S = 30.0
 _RETRY_S = 5.0
 
 _d, _cu, _cp, _c = tables.data_request.c, tables.customer.c, tables.contact_point.c, tables.conversation.c
-_e, _t, _a = tables.entry.c, tables.task.c, tables.audit.c
+_e, _t, _a, _p = tables.entry.c, tables.task.c, tables.audit.c, tables.webhook_endpoint.c
 
 # All columns of the card that say anything, as they are empty.
 _EMPTY_CARD: Mapping[str, Any] = {
@@ -77,6 +85,9 @@ _EMPTY_CARD: Mapping[str, Any] = {
     "name": ERASED_NAME,
     "tier": 0,
 }
+# What the audit log keeps of an act of which they were the subject; acts on other customers that may name them.
+_TOLD_OF_THEM = ("other_id", "merge_id", "from_id", "into_id", "fields", "kept")
+_TELL_OF_OTHERS = ("customer.merged", "customer.unmerged", "customer.exported")
 _IMPORT_IS_OVER = ("done", "failed")
 
 
@@ -85,8 +96,8 @@ _IMPORT_IS_OVER = ("done", "failed")
 
 def begin(tx: Tx, viewer: Viewer, request_id: int, *, name: str, expected_version: int | None = None) -> Row[Any]:
     """Erases the customer of a request for erasure. InvalidInput unless `name` is the card's. Conflict `conversations_open`,
-    `call_live`, `sending` and `import_open` name what is to be seen to first, `request_state` if it is over. Begun twice is
-    begun once."""
+    `call_live`, `sending` and `import_open` name what is to be seen to first, `request_state` if it is over, `database_busy`
+    while something else reads it for long. Begun twice is begun once."""
     tx.lock_routing()
     tx.lock_mail()
     row = requests.lock(tx, viewer, request_id)
@@ -96,10 +107,9 @@ def begin(tx: Tx, viewer: Viewer, request_id: int, *, name: str, expected_versio
         raise Conflict("somebody has seen to this request meanwhile", code="version_conflict")
     if row.kind != "erasure" or row.state != "open":
         raise Conflict("this is no open request for erasure", code="request_state")
-    if tx.is_postgresql:
-        # Whoever takes a message in looks an address up and locks nothing. So all who have done so are waited for, and all
-        # who come later find that the address is nobody's.
-        tx.connection.exec_driver_sql("LOCK TABLE contact_point IN ACCESS EXCLUSIVE MODE")
+    # Whoever is writing down what webhooks tell has done so; nobody begins before the commit.
+    tx.rows(select(_p.id).order_by(_p.id).with_for_update())
+    _hold_addresses(tx)
     belongings.lock_owners(tx, row.living_id)
     customer = tx.execute(select(tables.customer).where(_cu.id == row.living_id)).one()
     if name.strip() != customer.name.strip():
@@ -107,12 +117,16 @@ def begin(tx: Tx, viewer: Viewer, request_id: int, *, name: str, expected_versio
     ids = [customer.id, *(each.id for each in tx.rows(select(_cu.id).where(_cu.merged_into == customer.id)))]
     theirs = [each.id for each in tx.rows(select(_c.id).where(_c.customer_id.in_(ids)).order_by(_c.id))]
     tx.lock_conversations(theirs)
+    # One whose time comes at this very moment has told people of it, or does not.
+    tx.rows(select(_t.id).where(_t.customer_id.in_(ids)).order_by(_t.id).with_for_update())
     _check_nothing_goes_on(tx, ids)
     topics = _topics(tx, ids)
     until = tx.scalar(select(func.max(tables.event.c.seq))) or 0
     work: dict[str, Any] = {"until": until, "seq": 0, "since": None, "channels": [], "files": [], "recordings": []}
+    work["told"] = tx.scalar(select(func.max(tables.webhook_delivery.c.id))) or 0
     work["words"] = [] if tx.is_postgresql else ["-search_entry", "-search_customer"]
     _note_arrivals(tx, ids, work)
+    _erase_untold(tx, ids, until)
     _erase_audit(tx, ids)
     _erase_search(tx, ids)
     _erase_writing(tx, ids, work)
@@ -139,6 +153,23 @@ def begin(tx: Tx, viewer: Viewer, request_id: int, *, name: str, expected_versio
     requests.note(tx, viewer, "erasing", row.id, customer.id, kind="erasure")
     tx.wake(WAKE)
     return requests.load(tx, viewer, row.id)
+
+
+def _hold_addresses(tx: Tx) -> None:
+    """Whoever takes a message in looks an address up and locks nothing. So all who have done so are waited for, and all who
+    come later find that the address is nobody's. While this waits everybody waits behind it: it gives up soon."""
+    if not tx.is_postgresql:
+        return
+    tx.connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{_HOLD_WITHIN}'")
+    try:
+        tx.connection.exec_driver_sql("LOCK TABLE contact_point IN ACCESS EXCLUSIVE MODE")
+    except DBAPIError as error:
+        if getattr(error.orig, "sqlstate", None) != _LOCK_NOT_AVAILABLE:
+            raise
+        raise Conflict(
+            "something reads the database for long now, as a backup does; try again later", code="database_busy"
+        ) from error
+    tx.connection.exec_driver_sql("SET LOCAL lock_timeout = DEFAULT")
 
 
 def _check_nothing_goes_on(tx: Tx, ids: Collection[int]) -> None:
@@ -201,36 +232,48 @@ def _note_arrivals(tx: Tx, ids: Collection[int], work: dict[str, Any]) -> None:
         work["channels"] = [row.channel_id for row in used]
 
 
+def _erase_untold(tx: Tx, ids: Collection[int], until: int) -> None:
+    """What webhooks have not read yet, they shall not read: a delivery would be made of it. It is little: they are awake."""
+    seq = tx.scalar(select(func.min(_p.cursor)).where(_p.enabled))
+    while seq is not None and seq < until:
+        seq = _erase_events(tx, ids, seq, until)
+
+
 def _erase_audit(tx: Tx, ids: Collection[int]) -> None:
-    """Who did what and when stays; whom it was done to is a number."""
-    theirs = [
-        (kind, {str(row.id) for row in tx.rows(query)})
-        for kind, query in (
-            ("customer", select(_cu.id).where(_cu.id.in_(ids))),
-            ("conversation", select(_c.id).where(_c.customer_id.in_(ids))),
-            ("task", select(_t.id).where(_t.customer_id.in_(ids))),
-        )
-    ]
+    """Who did what and when stays; whom it was done to is a number. Nobody reads the whole log for that: it may be long."""
+    for kind, query in (
+        ("customer", select(_cu.id).where(_cu.id.in_(ids))),
+        ("conversation", select(_c.id).where(_c.customer_id.in_(ids))),
+        ("task", select(_t.id).where(_t.customer_id.in_(ids))),
+    ):
+        theirs = [str(row.id) for row in tx.rows(query.order_by("id"))]
+        for start in range(0, len(theirs), _STEP):
+            for row in _audited(tx, _a.subject == kind, _a.subject_id.in_(theirs[start : start + _STEP])):
+                kept = {key: row.data[key] for key in _TOLD_OF_THEM if key in row.data}
+                _put_audit(tx, row, {"name": f"#{row.subject_id}", **kept})
     wanted = {str(each) for each in ids}
     names = {row.name.lower() for row in tx.rows(select(_cu.name).where(_cu.id.in_(ids)))}
     names |= {row.address.lower() for row in tx.rows(select(_cp.address).where(_cp.customer_id.in_(ids)))}
+    for row in _audited(tx, _a.subject == "customer", _a.action.in_(_TELL_OF_OTHERS)):
+        data = dict(row.data)
+        if str(data.get("other_id")) in wanted and "other" in data:
+            data["other"] = f"#{data['other_id']}"
+        words = str(data.get("words", "")).lower()
+        if words and any(words in name or name in words for name in names):
+            del data["words"]
+        _put_audit(tx, row, data)
+
+
+def _audited(tx: Tx, *which: Any) -> Iterator[Row[Any]]:
     last = 0
-    kinds = [kind for kind, _ in theirs]
-    while rows := tx.rows(select(tables.audit).where(_a.id > last, _a.subject.in_(kinds)).order_by(_a.id).limit(_STEP)):
+    while rows := tx.rows(select(tables.audit).where(_a.id > last, *which).order_by(_a.id).limit(_STEP)):
         last = rows[-1].id
-        for row in rows:
-            data = dict(row.data)
-            is_theirs = any(row.subject == kind and row.subject_id in own for kind, own in theirs)
-            if is_theirs:
-                kept = ("other_id", "merge_id", "from_id", "into_id", "fields", "kept")
-                data = {"name": f"#{row.subject_id}", **{key: data[key] for key in kept if key in data}}
-            if str(data.get("other_id")) in wanted and "other" in row.data:
-                data["other"] = f"#{data['other_id']}"
-            words = str(data.get("words", "")).lower()
-            if words and any(words in name or name in words for name in names):
-                del data["words"]
-            if data != row.data:
-                tx.execute(update(tables.audit).where(_a.id == row.id).values(data=data))
+        yield from rows
+
+
+def _put_audit(tx: Tx, row: Row[Any], data: dict[str, Any]) -> None:
+    if data != row.data:
+        tx.execute(update(tables.audit).where(_a.id == row.id).values(data=data))
 
 
 def _erase_search(tx: Tx, ids: Collection[int]) -> None:
@@ -246,10 +289,9 @@ def _erase_writing(tx: Tx, ids: Collection[int], work: dict[str, Any]) -> None:
     of_theirs = _conversations(ids)
     uploads: set[int] = set()
     for table in (draft, planned):
-        rows = tx.execute(
-            delete(table).where(table.c.conversation_id.in_(of_theirs)).returning(table.c.attachment_ids)
-        ).all()
-        uploads.update(each for row in rows for each in row.attachment_ids or ())
+        held = [column for column in table.c if column.name in ("attachment_ids", "note_attachment_ids")]
+        rows = tx.execute(delete(table).where(table.c.conversation_id.in_(of_theirs)).returning(*held)).all()
+        uploads.update(each for row in rows for some in row for each in some or ())
     gone = (attachment.c.entry_id.is_(None)) & attachment.c.id.in_(sorted(uploads))
     gone |= attachment.c.contact_point_id.in_(_points(ids)) & attachment.c.entry_id.is_(None)
     _forget_attachments(tx, gone, work)
@@ -258,13 +300,19 @@ def _erase_writing(tx: Tx, ids: Collection[int], work: dict[str, Any]) -> None:
 def _forget_attachments(tx: Tx, which: Any, work: dict[str, Any]) -> None:
     attachment = tables.attachment
     rows = tx.execute(delete(attachment).where(which).returning(attachment.c.file_key)).all()
-    keys = {row.file_key for row in rows if row.file_key}
-    # A file that was passed on belongs to whoever has it, too.
-    shared = {
-        row.file_key
-        for row in tx.rows(select(attachment.c.file_key).where(attachment.c.file_key.in_(sorted(keys))).distinct())
-    }
-    work["files"] += sorted(keys - shared)
+    work["files"] += _nobodys(tx, {row.file_key for row in rows if row.file_key})
+
+
+def _nobodys(tx: Tx, keys: Collection[str]) -> list[str]:
+    """Those of the files that nothing refers to: one that was passed on belongs to whoever has it, too. It is asked again
+    before they go: somebody may have been passing one on at that very moment."""
+    left = set(keys)
+    for column in (tables.attachment.c.file_key, tables.mail.c.raw_key):
+        wanted = sorted(left)
+        for start in range(0, len(wanted), _STEP):
+            some = column.in_(wanted[start : start + _STEP])
+            left -= set(tx.execute(select(column).where(some)).scalars())
+    return sorted(left)
 
 
 def _erase_entries(tx: Tx, ids: Collection[int], work: dict[str, Any]) -> None:
@@ -281,8 +329,7 @@ def _erase_entries(tx: Tx, ids: Collection[int], work: dict[str, Any]) -> None:
         for row in tx.execute(delete(mail).where(mail.c.entry_id.in_(lines)).returning(mail.c.raw_key))
         if row.raw_key
     }
-    shared = {row.raw_key for row in tx.rows(select(mail.c.raw_key).where(mail.c.raw_key.in_(sorted(raws))))}
-    work["files"] += sorted(raws - shared)
+    work["files"] += _nobodys(tx, raws)
     tx.execute(delete(outbox).where(outbox.c.conversation_id.in_(of_theirs)))
     tx.execute(delete(tables.entry).where(_e.conversation_id.in_(of_theirs)))
 
@@ -401,8 +448,10 @@ def step(tx: Tx, request_id: int) -> list[tuple[str, str]] | None:
         _erase_arrivals(tx, work)
     elif work["words"]:
         _tidy_words(tx, work)
-    elif not _erase_deliveries(tx, ids):
-        return [("files", key) for key in work["files"]] + [("recordings", key) for key in work["recordings"]]
+    elif not _erase_deliveries(tx, ids, work):
+        return [("files", key) for key in _nobodys(tx, work["files"])] + [
+            ("recordings", key) for key in work["recordings"]
+        ]
     tx.execute(update(tables.data_request).where(_d.id == row.id).values(work=work))
     return None
 
@@ -467,8 +516,8 @@ def _tidy_words(tx: Tx, work: dict[str, Any]) -> None:
     work["words"] = work["words"][1:] if is_over else [name.lstrip("-"), *work["words"][1:]]
 
 
-def _erase_deliveries(tx: Tx, ids: Collection[int]) -> bool:
-    """Deletes some of what webhooks told of them; whether there may be more."""
+def _erase_deliveries(tx: Tx, ids: Collection[int], work: dict[str, Any]) -> bool:
+    """Deletes some of what webhooks told of them; whether there may be more. What was written down later tells of nobody."""
     delivery = tables.webhook_delivery.c
     for kind, query in (
         ("customer", select(_cu.id).where(_cu.id.in_(ids))),
@@ -478,17 +527,12 @@ def _erase_deliveries(tx: Tx, ids: Collection[int]) -> bool:
         lanes = [f"{kind}:{row.id}" for row in tx.rows(query)]
         for start in range(0, len(lanes), _STEP):
             some = lanes[start : start + _STEP]
-            old = delivery.created_at < _erased_at(ids)
+            old = delivery.id <= work["told"]
             found = [row.id for row in tx.rows(select(delivery.id).where(delivery.lane.in_(some), old).limit(_STEP))]
             if found:
                 tx.execute(delete(tables.webhook_delivery).where(delivery.id.in_(found)))
                 return True
     return False
-
-
-def _erased_at(ids: Collection[int]) -> Any:
-    """What is told later tells of nobody."""
-    return select(func.max(_cu.erased_at)).where(_cu.id.in_(ids)).scalar_subquery()
 
 
 def finish(tx: Tx, request_id: int) -> bool:
@@ -516,22 +560,28 @@ class Eraser:
             wait_s = _LOOK_EVERY_S
             try:
                 for request_id in await self._database.read(find_unfinished):
-                    await self.work_off(request_id)
+                    try:
+                        await self.work_off(request_id)
+                    except _CANNOT_DELETE as error:
+                        # It is tried again; the request says that it goes on. Nobody else's waits for that.
+                        log.warning("erasure.put_off", extra={"error": type(error).__name__})
             except DatabaseAway:
                 wait_s = _RETRY_S
-            except (OperatorError, Unavailable, OSError) as error:
-                # A file that cannot be deleted now is tried again; the request says that it goes on.
-                log.warning("erasure.put_off", extra={"error": type(error).__name__})
             await self._wakes.wait(WAKE, wait_s)
 
     async def work_off(self, request_id: int) -> None:
-        """To its end."""
-        left = None
+        """To its end. What stands in the way of one file is raised once all others are gone."""
+        left, fault = None, None
         while left is None:
             left = await self._database.transaction(step, request_id)
         for store, key in left:
-            if store == "files":
-                await asyncio.to_thread(self._files.delete, key)
-            else:
-                await self._recordings.delete(key)
+            try:
+                if store == "files":
+                    await asyncio.to_thread(self._files.delete, key)
+                else:
+                    await self._recordings.delete(key)
+            except _CANNOT_DELETE as error:
+                fault = fault or error
+        if fault is not None:
+            raise fault
         await self._database.transaction(finish, request_id)

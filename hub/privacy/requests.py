@@ -68,7 +68,8 @@ def a_month_after(at: datetime) -> datetime:
 
 
 def create(tx: Tx, viewer: Viewer, customer_id: int, wish: Wish) -> Row[Any]:
-    """InvalidInput naming each field that is wrong; Conflict `already_open` while the same is asked for already, `erased`."""
+    """InvalidInput naming each field that is wrong; Conflict `already_asked` while the same is asked for already,
+    `erased`."""
     customer_id = belongings.hold_living(tx, customers.access_customer(tx, viewer, customer_id).id)
     asked_at = wish.asked_at or tx.now
     due_at = wish.due_at or a_month_after(asked_at)
@@ -83,8 +84,8 @@ def create(tx: Tx, viewer: Viewer, customer_id: int, wish: Wish) -> Row[Any]:
         faults["conversation_id"] = Sentence("is no conversation of this customer")
     if faults:
         raise InvalidInput("; ".join(f"{name} {fault}" for name, fault in faults.items()), fields=faults)
-    # Whoever else would take the same down waits for the card, and finds this one.
-    tx.rows(select(_cu.id).where(_cu.id == customer_id).with_for_update())
+    # Whoever else would take the same down waits for the card, and finds this one. The key is left alone: both hold that.
+    tx.rows(select(_cu.id).where(_cu.id == customer_id).with_for_update(key_share=True))
     same = _REQUESTS.where(_cu.id == customer_id, _d.kind == wish.kind, _d.ended_at.is_(None))
     if tx.first(same.limit(1)) is not None:
         raise Conflict("the customer has asked for the same already, and it is not answered yet", code="already_asked")

@@ -426,7 +426,8 @@ def _sqlite_engine(path: str, *, read_only: bool) -> Engine:
             # FULL: a commit survives a power cut, not just a killed process; sharing commits pays for it.
             "synchronous=FULL",
             "foreign_keys=ON",
-            # What is deleted is overwritten in the file, not only forgotten by its tables.
+            # What is deleted is overwritten in the file, not only forgotten by its tables. FAST leaves it in pages that are
+            # freed as a whole (docs/performance.md).
             "secure_delete=ON",
             "temp_store=MEMORY",
             "cache_size=-32000",

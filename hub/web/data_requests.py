@@ -50,7 +50,7 @@ async def list_data_requests(
 )
 async def create_data_request(context: Context, customer_id: int, body: NewDataRequest) -> DataRequest:
     """`identity`: by what you know that it is they who ask. Due a month after it was asked unless `due_at` says otherwise.
-    409 `already_open` while the same is asked for already, `erased`."""
+    409 `already_asked` while the same is asked for already, `erased`."""
     wish = requests.Wish(body.kind, body.identity, body.note, body.conversation_id, body.asked_at, body.due_at)
     return _view(context, await context.hub.database.transaction(requests.create, context.viewer, customer_id, wish))
 
@@ -101,7 +101,8 @@ async def make_data_file(context: Context, request_id: int, with_notes: bool = F
 async def erase_customer(context: Context, request_id: int, body: EraseCustomer) -> DataRequest:
     """`name`: the customer's, as it stands on the card. Everything that says who they were is gone with the answer; what
     lies in files and logs goes in the minutes after it, and the request stands at `erasing` until then. Figures stay as
-    they are. 409 `conversations_open`, `call_live`, `sending`, `import_open`: see to that first; `request_state`."""
+    they are. 409 `conversations_open`, `call_live`, `sending`, `import_open`: see to that first; `request_state`;
+    `database_busy`: try again later."""
     row = await context.hub.database.transaction(
         erasing.begin, context.viewer, request_id, name=body.name, expected_version=body.expected_version
     )

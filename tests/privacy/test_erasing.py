@@ -24,7 +24,8 @@ from hub.store import tables
 from hub.store.database import Database, SqliteDatabase, Tx
 from hub.store.recordings import Recordings
 from hub.store.stream import Wakes
-from hub.timeline import cards, conversations, customers, merging, search_index, tasks
+from hub.timeline import belongings, cards, conversations, customers, merging, search_index, tasks
+from hub.webhooks import deliveries
 from hub.writing import drafts
 from tests.kpi.random_facts import project_all
 from tests.support.clock import FrozenClock
@@ -107,6 +108,7 @@ def _paint(tx: Tx, customer_id: int, conversation_id: int, other_id: int, user_i
     file = {"name": f"{MARK}.pdf", "media_type": "application/pdf", "state": "stored", "created_at": now}
     tx.insert(tables.attachment, {**file, "entry_id": entry_id, "file_key": keys[1]})
     upload = tx.insert(tables.attachment, {**file, "uploaded_by": user_id, "file_key": keys[2]})
+    of_note = tx.insert(tables.attachment, {**file, "uploaded_by": user_id, "file_key": keys[5]})
     sent = {"delivery_id": f"d{MARK}", "entry_id": entry_id, "conversation_id": conversation_id, "channel_id": channel}
     tx.insert(tables.outbox, {**sent, "recipient": MARK, "state": "done", "next_attempt_at": now, "created_at": now})
     tx.insert(
@@ -121,6 +123,7 @@ def _paint(tx: Tx, customer_id: int, conversation_id: int, other_id: int, user_i
         },
     )
     written = {"text": MARK, "note": MARK, "attachment_ids": [upload], "updated_at": now, "writer": "page"}
+    written["note_attachment_ids"] = [of_note]
     tx.execute(insert(tables.draft).values(conversation_id=conversation_id, user_id=user_id, **written))
     planned = {"conversation_id": conversation_id, "author_id": user_id, "is_held": False, "text": MARK, "send_at": now}
     planned |= {"attachment_ids": [], "despite": False, "after_entry_id": 0, "created_at": now, "state": "cancelled"}
@@ -244,7 +247,7 @@ async def test_nothing_that_says_who_they_were_is_left(
     await scene.database.transaction(cards.change_card, admin, customer_id, {"name": f"Ani {MARK}"})
     await scene.database.transaction(merging.merge, admin, customer_id, other, choices={"name": "ours"})
     nobody = await scene.opened("I have nothing to do with it", sender="bob")
-    keys = [scene.files.write(MARK.encode()) for _ in range(5)]
+    keys = [scene.files.write(MARK.encode()) for _ in range(6)]
     await scene.database.transaction(_paint, customer_id, first, other, admin.user_id, keys)
     await index(scene.database)
     request_id = await asked(scene, admin, customer_id)
@@ -361,6 +364,35 @@ async def test_a_kill_between_any_two_steps_costs_nothing(scene: Scene, admin: V
     assert await scene.database.read(_found) == []
 
 
+async def test_a_file_that_cannot_be_deleted_is_in_nobody_elses_way(scene: Scene, admin: Viewer) -> None:
+    keys = ["s3:aa/none", scene.files.write(b"ours"), scene.files.write(b"theirs")]
+    request_ids = []
+    for sender, own in (("ani", keys[:2]), ("bob", keys[2:])):
+        conversation_id = await solved(scene, admin, "Hello", sender=sender)
+        request_ids.append(await asked(scene, admin, await owner_of(scene, conversation_id)))
+        await scene.database.transaction(erasing.begin, admin, request_ids[-1], name=sender)
+        work = (await scene.row(tables.data_request, id=request_ids[-1]))["work"] | {"recordings": own}
+        row = tables.data_request.c.id == request_ids[-1]
+        await scene.database.transaction(_put_work, row, work)
+    loop = asyncio.ensure_future(eraser(scene).run())
+    try:
+        for _ in range(500):
+            if (await scene.row(tables.data_request, id=request_ids[1]))["state"] == "done":
+                break
+            await asyncio.sleep(0.02)
+    finally:
+        loop.cancel()
+    states = [(await scene.row(tables.data_request, id=each))["state"] for each in request_ids]
+    assert states == ["erasing", "done"], "there is no such bucket"
+    for key in keys[1:]:
+        with pytest.raises(NotFound):
+            scene.files.path(key)
+
+
+def _put_work(tx: Tx, row: Any, work: dict[str, Any]) -> None:
+    tx.execute(tables.data_request.update().where(row).values(work=work))
+
+
 async def test_a_file_that_was_passed_on_stays_with_whoever_has_it(scene: Scene, admin: Viewer) -> None:
     ours = await solved(scene, admin, "See the file", sender="ani")
     theirs = await scene.opened("Hello", sender="bob")
@@ -376,6 +408,97 @@ async def test_a_file_that_was_passed_on_stays_with_whoever_has_it(scene: Scene,
     await erase(scene, admin, await asked(scene, admin, await owner_of(scene, ours)), "ani")
     assert scene.files.path(key).read_bytes() == b"shared"
     assert len(await scene.rows(tables.attachment)) == 1
+
+
+async def test_a_file_that_is_passed_on_at_that_very_moment_stays(scene: Scene, admin: Viewer) -> None:
+    ours = await solved(scene, admin, "See the file", sender="ani")
+    theirs = await scene.opened("Hello", sender="bob")
+    key = scene.files.write(b"shared")
+
+    def attach(tx: Tx, conversation_id: int) -> None:
+        entry = select(tables.entry.c.id).where(tables.entry.c.conversation_id == conversation_id).limit(1)
+        file = {"name": "a.pdf", "media_type": "application/pdf", "state": "stored", "created_at": tx.now}
+        tx.insert(tables.attachment, {**file, "entry_id": tx.scalar(entry), "file_key": key})
+
+    await scene.database.transaction(attach, ours)
+    request_id = await asked(scene, admin, await owner_of(scene, ours))
+    await scene.database.transaction(erasing.begin, admin, request_id, name="ani")
+    # Whoever passed it on had read its row before that commit.
+    await scene.database.transaction(attach, theirs)
+    await eraser(scene).work_off(request_id)
+    assert scene.files.path(key).read_bytes() == b"shared"
+
+
+async def test_webhooks_that_are_behind_tell_nothing_of_whoever_is_erased(scene: Scene, admin: Viewer) -> None:
+    conversation_id = await solved(scene, admin, f"I am {MARK}", sender="ani")
+    customer_id = await owner_of(scene, conversation_id)
+    nobody = await scene.opened("I have nothing to do with it", sender="bob")
+
+    def listen(tx: Tx) -> None:
+        endpoint: dict[str, Any] = {
+            "url": "https://x.test",
+            "events": ["message.received", "customer.changed"],
+            "queue_ids": [],
+        }
+        endpoint |= {"channel_ids": [], "secrets": "", "cursor": 0, "secret_since": tx.now, "created_at": tx.now}
+        tx.insert(tables.webhook_endpoint, {**endpoint, "enabled": True, "since": tx.now - timedelta(days=1)})
+
+    await scene.database.transaction(listen)
+    await scene.database.transaction(cards.change_card, admin, customer_id, {"name": f"Ani {MARK}"})
+    request_id = await asked(scene, admin, customer_id)
+    await scene.database.transaction(erasing.begin, admin, request_id, name=f"Ani {MARK}")
+    await scene.database.transaction(deliveries.plan)
+    await eraser(scene).work_off(request_id)
+    assert await scene.database.read(_found) == []
+    told = [(row["type"], row["lane"]) for row in await scene.rows(tables.webhook_delivery)]
+    assert ("message.received", f"conversation:{nobody}") in told
+    assert ("customer.changed", f"customer:{customer_id}") in told, "that the card is nameless is told"
+
+
+async def test_a_task_whose_time_comes_at_that_very_moment_leaves_no_alert(
+    scene: Scene, admin: Viewer, clock: FrozenClock
+) -> None:
+    customer_id = await owner_of(scene, await solved(scene, admin, "Hello", sender="ani"))
+    wish = tasks.Wish(
+        kind="follow_up", title=MARK, note="", due_at=clock() + timedelta(minutes=1), assignee_id=admin.user_id
+    )
+    task = await scene.database.transaction(tasks.create_task, admin, wish, customer_id=customer_id)
+    request_id = await asked(scene, admin, customer_id)
+    clock.advance(120)
+
+    def fire(tx: Tx) -> bool:
+        is_fired = tasks.fire(tx, task.id)
+        if tx.is_postgresql:
+            tx.connection.exec_driver_sql("SELECT pg_sleep(0.5)")
+        return is_fired
+
+    firing = asyncio.ensure_future(scene.database.transaction(fire))
+    await asyncio.sleep(0.2)
+    await erase(scene, admin, request_id, "ani")
+    assert await firing, "it was first"
+    assert await scene.database.read(_found) == []
+
+
+async def test_whoever_reads_for_long_does_not_make_everybody_wait(scene: Scene, admin: Viewer) -> None:
+    if not scene.database.is_postgresql:
+        pytest.skip("on SQLite nobody who reads is in a writer's way")
+    request_id = await asked(scene, admin, await owner_of(scene, await solved(scene, admin, "Hello", sender="ani")))
+
+    def back_up(tx: Tx) -> None:
+        tx.rows(select(tables.contact_point))
+        tx.connection.exec_driver_sql("SELECT pg_sleep(5)")
+
+    reading = asyncio.ensure_future(scene.database.read(back_up))
+    await asyncio.sleep(0.2)
+    erased = asyncio.ensure_future(scene.database.transaction(erasing.begin, admin, request_id, name="ani"))
+    await asyncio.sleep(0.2)
+    await scene.opened("Is anybody there?", sender="bob")
+    assert not reading.done(), "nobody waited for the backup to end"
+    with pytest.raises(Conflict) as refused:
+        await erased
+    assert refused.value.code == "database_busy"
+    await reading
+    await erase(scene, admin, request_id, "ani")
 
 
 async def test_requests_are_taken_down_once_and_end_once(scene: Scene, admin: Viewer, clock: FrozenClock) -> None:
@@ -403,6 +526,23 @@ async def test_requests_are_taken_down_once_and_end_once(scene: Scene, admin: Vi
     stranger = await scene.agent("Nobody", queue_ids=set())
     with pytest.raises(NotFound):
         await scene.database.read(requests.load, stranger, request_id)
+
+
+async def test_two_who_take_the_same_down_at_once_do_so_once(scene: Scene, admin: Viewer) -> None:
+    customer_id = await owner_of(scene, await solved(scene, admin, "Hello", sender="ani"))
+    wish, runs = requests.Wish("access", "Called back"), []
+
+    def take_down(tx: Tx) -> None:
+        runs.append(belongings.hold_living(tx, customer_id))
+        if tx.is_postgresql:
+            tx.connection.exec_driver_sql("SELECT pg_sleep(0.3)")
+        requests.create(tx, admin, customer_id, wish)
+
+    attempts = (scene.database.transaction(take_down) for _ in range(2))
+    ended = await asyncio.gather(*attempts, return_exceptions=True)
+    assert sorted(getattr(each, "code", "") for each in ended) == ["", "already_asked"]
+    assert len(await scene.rows(tables.data_request)) == 1
+    assert len(runs) == 2, "neither had to begin again"
 
 
 def test_a_month_is_the_same_day_of_the_next_or_its_last(clock: FrozenClock) -> None:

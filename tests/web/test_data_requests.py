@@ -147,6 +147,43 @@ async def test_the_file_holds_all_of_theirs_and_nothing_of_others(
     assert (await as_admin.post(f"/data-requests/{request_id}/file")).status_code == 409
 
 
+async def test_the_file_holds_what_pages_said_of_them_and_where_they_wanted_to_be_called(
+    hub: Hub, people: People, as_admin: Caller
+) -> None:
+    customer_id = await customer(hub, people, "Ani")
+    name = "\N{MATHEMATICAL BOLD CAPITAL A}" * 100 + "/../\x00\n\N{RIGHT-TO-LEFT OVERRIDE}.pdf"
+
+    def add(tx: Tx) -> None:
+        now = tx.now
+        visitor = {"customer_id": customer_id, "kind": "chat", "address": "v1", "created_at": now}
+        tx.insert(tables.contact_point, visitor)
+        told = {"channel_id": "loop", "subject": "shop-77", "visitor_id": "v1", "told": {"name": "Ani of the shop"}}
+        tx.execute(insert(tables.chat_identity).values(**told, created_at=now))
+        conversation_id = tx.scalar(select(tables.conversation.c.id))
+        call_back = {"conversation_id": conversation_id, "address": "+37491123456", "state": "reached"}
+        tx.insert(tables.callback, {**call_back, "requested_at": now, "place_since": now, "ended_at": now})
+        tx.execute(tables.attachment.update().values(name=name.replace("\x00", "")))
+        tx.execute(tables.customer.update().values(tags=["half a sign \ud800"]))
+
+    await hub.database.transaction(add)
+    request_id = (await as_admin.post(f"/customers/{customer_id}/data-requests", body())).json()["id"]
+    answer = await as_admin.post(f"/data-requests/{request_id}/file")
+    with ZipFile(io.BytesIO(answer.content)) as archive:
+        assert archive.testzip() is None
+        (attached,) = [each for each in archive.namelist() if each.startswith("attachments/")]
+        card = json.loads(archive.read("customer.json"))
+        (conversation,) = [json.loads(archive.read(each)) for each in archive.namelist() if "conversations/" in each]
+    assert [(one["subject"], one["told"]) for one in card["signed_in_as"]] == [("shop-77", {"name": "Ani of the shop"})]
+    assert [one["address"] for one in conversation["callbacks"]] == ["+37491123456"]
+    assert card["customer"]["tags"] == ["half a sign ?"]
+    folder, _, file = attached.partition("/")
+    assert folder == "attachments"
+    assert file.endswith(".pdf")
+    assert len(file.encode()) <= 255, "a file system can keep it"
+    assert "/" not in file
+    assert file.isprintable()
+
+
 async def test_a_file_that_is_gone_is_named(hub: Hub, people: People, as_admin: Caller) -> None:
     customer_id = await customer(hub, people, "Ani")
     for row in await hub.database.read(lambda tx: tx.rows(select(tables.attachment.c.file_key))):

@@ -1895,7 +1895,7 @@ export interface paths {
         /**
          * Take down that a customer wants their data, or its erasure
          * @description `identity`: by what you know that it is they who ask. Due a month after it was asked unless `due_at` says otherwise.
-         *     409 `already_open` while the same is asked for already, `erased`.
+         *     409 `already_asked` while the same is asked for already, `erased`.
          */
         post: operations["create_data_request"];
         delete?: never;
@@ -1976,7 +1976,8 @@ export interface paths {
          * Erase the customer, for ever
          * @description `name`: the customer's, as it stands on the card. Everything that says who they were is gone with the answer; what
          *     lies in files and logs goes in the minutes after it, and the request stands at `erasing` until then. Figures stay as
-         *     they are. 409 `conversations_open`, `call_live`, `sending`, `import_open`: see to that first; `request_state`.
+         *     they are. 409 `conversations_open`, `call_live`, `sending`, `import_open`: see to that first; `request_state`;
+         *     `database_busy`: try again later.
          */
         post: operations["erase_customer"];
         delete?: never;

@@ -93,6 +93,7 @@ ADMIN = {
     "admin-new-role": "/admin/roles/new",
     "admin-role": "/admin/roles/1",
     "admin-api-keys": "/admin/api-keys",
+    "admin-data-requests": "/admin/data-requests",
     "admin-webhooks": "/admin/webhooks",
     "admin-new-webhook": "/admin/webhooks/new",
     "admin-webhook": "/admin/webhooks/1",

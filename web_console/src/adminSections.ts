@@ -35,6 +35,7 @@ export const ADMIN_SECTIONS: readonly AdminSection[] = [
   { name: "recordings", group: "quality", icon: "record", needs: ["settings.manage"] },
   { name: "organisation", group: "house", icon: "settings", needs: ["settings.manage"] },
   { name: "retention", group: "house", icon: "archive", needs: ["settings.manage"] },
+  { name: "data-requests", group: "house", icon: "shield", needs: ["customers.privacy"] },
   { name: "webhooks", group: "house", icon: "forward", needs: ["webhooks.manage"] },
   { name: "api-keys", group: "house", icon: "key", needs: ["keys.manage"] },
   { name: "audit", group: "house", icon: "list", needs: ["audit.read"] },

@@ -457,6 +457,23 @@ const ofWebhook = (endpoint_id: number) => ({ params: { path: { endpoint_id } } 
 const ofWebhookDelivery = (delivery_id: number) => ({ params: { path: { delivery_id } } });
 
 /** Other programs that are told what happens, and what became of each telling. */
+const ofRequest = (request_id: number) => ({ params: { path: { request_id } } });
+
+/** What customers ask about their data. */
+export const privacyApi = {
+  requests: (query: { state: "open" | "over"; customer_id?: number; cursor?: string }) => take(client.GET("/api/v1/data-requests", { params: { query: { limit: 100, ...query } } })),
+  create: (customer_id: number, body: Schemas["NewDataRequest"]) => take(client.POST("/api/v1/customers/{customer_id}/data-requests", { ...ofCustomer(customer_id), body })),
+  end: (request_id: number, body: Schemas["EndDataRequest"]) => take(client.POST("/api/v1/data-requests/{request_id}/end", { ...ofRequest(request_id), body })),
+  erase: (request_id: number, body: Schemas["EraseCustomer"]) => take(client.POST("/api/v1/data-requests/{request_id}/erase", { ...ofRequest(request_id), body })),
+  /** The whole ZIP; the browser keeps what is large on its disk. */
+  file: async (request_id: number, with_notes: boolean): Promise<{ name: string; content: Blob }> => {
+    const { data, error, response } = await client.POST("/api/v1/data-requests/{request_id}/file", { params: { path: { request_id }, query: { with_notes } }, parseAs: "blob" });
+    if (!response.ok) throw asApiError(response, error);
+    const name = /filename="([^"]+)"/.exec(response.headers.get("Content-Disposition") ?? "")?.[1];
+    return { name: name ?? `customer_${request_id}.zip`, content: data as unknown as Blob };
+  },
+};
+
 export const webhooksApi = {
   all: () => take(client.GET("/api/v1/webhook-endpoints")),
   one: (id: number) => take(client.GET("/api/v1/webhook-endpoints/{endpoint_id}", ofWebhook(id))),

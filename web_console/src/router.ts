@@ -72,6 +72,7 @@ export const router = createRouter({
         { path: "", name: "admin", component: () => import("./views/NotFound.vue") },
         { path: "organisation", name: "admin-organisation", component: () => import("./views/AdminOrganisation.vue") },
         { path: "retention", name: "admin-retention", component: () => import("./views/AdminRetention.vue") },
+        { path: "data-requests", name: "admin-data-requests", component: () => import("./views/AdminDataRequests.vue") },
         { path: "roles", name: "admin-roles", component: () => import("./views/AdminRoles.vue") },
         { path: "roles/new", name: "admin-new-role", component: () => import("./views/AdminRole.vue") },
         { path: "roles/:roleId(\\d+)", name: "admin-role", component: () => import("./views/AdminRole.vue") },

@@ -233,7 +233,7 @@ describe("a timeline", () => {
 
   it("asks for everything anew when a customer is erased", () => {
     const state = initial(snapshot(), loaded([entry(1)]));
-    expect(apply(state, { kind: "customer.erased", customer_id: 7 }).mustResync).toBe(true);
+    expect(apply(state, { kind: "customer.erased", customer_id: 7 })).toMatchObject({ mustResync: true, timelines: {} });
     expect(apply(state, { kind: "data_request.changed", request_id: 1, customer_id: 7 })).toBe(state);
   });
 

@@ -228,8 +228,8 @@ export function apply(state: HubState, event: HubEvent): HubState {
       // Nothing here holds them; who does asks again (cannedReplies.ts).
       return state;
     case "customer.erased":
-      // Their words may stand anywhere here: all of it is asked for anew.
-      return { ...state, mustResync: true };
+      // Their words may stand anywhere here: all of it is asked for anew, and no line of theirs is kept until then.
+      return { ...state, timelines: without(state.timelines, event.customer_id), mustResync: true };
     case "data_request.changed":
       // Nothing here holds them; who does asks again (dataRequests.ts).
       return state;

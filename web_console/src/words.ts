@@ -14,6 +14,9 @@ import { languageOf } from "./skills";
 import { SCALES, type SurveyKind } from "./surveys";
 import { useToasts } from "./toasts";
 
+/** What the hub calls a customer who was erased (hub/privacy/erasing.py; a test compares). */
+export const ERASED_NAME = "Erased customer";
+
 export function useWords() {
   const { t, te, locale } = useI18n();
   const hub = useHub();
@@ -27,6 +30,9 @@ export function useWords() {
   function queueName(id: number): string {
     return hub.state?.queues[id]?.name ?? t("common.queue_number", { id });
   }
+
+  /** Of a customer, as it is said here of one who was erased. */
+  const customerName = (name: string) => (name === ERASED_NAME ? t("privacy.erased_name") : name);
 
   /** A language is a skill by the name "language:hy". */
   function skillName(name: string): string {
@@ -207,5 +213,5 @@ export function useWords() {
     return t("happening.placed", { rules: rules.join(", "), what: what.join(", ") || t("happening.placed_nothing") }, rules.length);
   }
 
-  return { agentName, queueName, skillName, reach, preview, agentState, failure, attempt, reason, subject, happening, score };
+  return { customerName, agentName, queueName, skillName, reach, preview, agentState, failure, attempt, reason, subject, happening, score };
 }

@@ -268,3 +268,39 @@ def judge_recording(content: bytes) -> None:
     assert spoken == list(range(spoken[0], spoken[-1] + 1))
     # What was talked, and not what was waited and held.
     assert min(statistics.median(customer), statistics.median(agent)) > SPOKEN
+
+
+def test_a_test_call_on_the_hubs_own_line_comes_to_the_browser_that_asked(demo: HubProcess, people: People) -> None:
+    page = people.boss.page
+    before = kept(demo)
+    Desk(page, "admin@demo.test").sign_in(demo.url)
+    expect(page.get_by_test_id("my-state")).to_be_visible()
+    page.goto(f"{demo.url}/admin/channels")
+    page.locator(".card").filter(has_text="chat-demo").or_(page.locator(".card").filter(has_text="Web")).first.click()
+    ring = page.get_by_test_id("ring")
+    expect(page.get_by_test_id("ring-address")).to_have_count(0)
+    ring.click()
+    expect(page.get_by_test_id("ring-outcome")).to_contain_text("The line works")
+    for step in ("ringing", "answered", "heard", "over"):
+        expect(page.get_by_test_id(f"ring-{step}")).to_have_attribute("data-done", "true")
+    page.get_by_test_id("line-test").scroll_into_view_if_needed()
+    show(page, "hub-line-test")
+    page.emulate_media(color_scheme="dark")
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.get_by_test_id("line-test").scroll_into_view_if_needed()
+    show(page, "hub-line-test-narrow-dark")
+
+    # It is called off by whoever asked; neither made a customer or a conversation.
+    ring.click()
+    page.get_by_test_id("ring-hang-up").click()
+    expect(page.get_by_test_id("ring-outcome")).to_be_visible()
+    assert kept(demo) == before
+
+
+def kept(demo: HubProcess) -> list[int]:
+    """How many customers, conversations and lines in them there are."""
+    with contextlib.closing(sqlite3.connect(demo.data_dir / "hub.db", timeout=30)) as database:
+        found = database.execute(
+            "SELECT (SELECT count(*) FROM customer), (SELECT count(*) FROM conversation), (SELECT count(*) FROM entry)"
+        )
+        return list(found.fetchone())

@@ -3,12 +3,13 @@ back."""
 
 from __future__ import annotations
 
+import base64
 import re
 from datetime import UTC, datetime, timedelta
 
 import httpx2
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import FilePayload, Page, expect
 
 from tests.browser.people import Agent, Handset, NewPage, show
 from tests.support.hub_process import HubProcess
@@ -173,3 +174,94 @@ def test_a_text_is_taken_back_with_a_key_and_goes_by_itself_when_nobody_does(
     page.goto("about:blank")
     handset.shows("Yes, we are.")
     expect(handset.message("Yes, we arre.", "received")).to_have_count(0)
+
+
+# One pixel.
+PNG = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
+
+
+def picture(name: str) -> FilePayload:
+    return {"name": name, "mimeType": "image/png", "buffer": PNG}
+
+
+def hand_over(page: Page, event: str, name: str) -> None:
+    """A picture comes out of the clipboard ("paste") or off the desk ("drop") onto the writing field."""
+    page.get_by_test_id("composer-text").evaluate(
+        """(field, [event, name, bytes]) => {
+            const carried = new DataTransfer();
+            const content = Uint8Array.from(atob(bytes), (each) => each.charCodeAt(0));
+            carried.items.add(new File([content], name, { type: "image/png" }));
+            const how = { bubbles: true, cancelable: true };
+            field.dispatchEvent(
+                event === "paste"
+                    ? new ClipboardEvent("paste", { ...how, clipboardData: carried })
+                    : new DragEvent("drop", { ...how, dataTransfer: carried }),
+            );
+        }""",
+        [event, name, base64.b64encode(PNG).decode()],
+    )
+
+
+def test_files_of_a_note_stay_with_colleagues_and_those_of_the_answer_with_the_answer(
+    demo: HubProcess, new_page: NewPage
+) -> None:
+    agent = Agent(new_page("agent"), "agent1@demo.test").sign_in(demo.url).become_available()
+    page = agent.page
+    handset = Handset(new_page("handset"), "+37491000904").open(demo.url)
+    handset.write("The cup came broken.")
+    agent.accept("The cup came broken.")
+    agent.sees("The cup came broken.")
+    files = page.get_by_test_id("composer-file")
+    page.get_by_test_id("composer-text").fill("This is a new one.")
+    page.get_by_test_id("composer-picker").set_input_files(picture("new-cup.png"))
+    expect(files).to_have_text(["new-cup.png"])
+
+    page.get_by_test_id("timeline").focus()
+    page.keyboard.press("n")
+    expect(files).to_have_count(0)
+    page.get_by_test_id("composer-text").fill("Third broken one from this box.")
+    page.get_by_test_id("composer-picker").set_input_files(picture("chosen.png"))
+    expect(files).to_have_count(1)
+    hand_over(page, "paste", "pasted.png")
+    expect(files).to_have_count(2)
+    hand_over(page, "drop", "dropped.png")
+    names = ["chosen.png", "pasted.png", "dropped.png"]
+    expect(files).to_have_text(names)
+    is_saved(page)
+    show(page, "note-files-draft")
+
+    # Each half is as it was after a reload.
+    page.reload()
+    agent.sees("The cup came broken.")
+    expect(files).to_have_text(["new-cup.png"])
+    page.get_by_test_id("timeline").focus()
+    page.keyboard.press("n")
+    expect(files).to_have_text(names)
+    page.get_by_test_id("composer-send").click()
+    entry = page.get_by_test_id("entry").filter(has_text="Third broken one from this box.")
+    expect(entry.get_by_test_id("picture")).to_have_count(3)
+    expect(files).to_have_count(0)
+    show(page, "note-files")
+
+    colleague = new_page("supervisor")
+    Agent(colleague, "supervisor@demo.test").sign_in(demo.url)
+    expect(colleague.get_by_test_id("my-state")).to_be_visible()
+    colleague.goto(page.url)
+    theirs = colleague.get_by_test_id("entry").filter(has_text="Third broken one from this box.")
+    expect(theirs.get_by_test_id("picture")).to_have_count(3)
+    theirs.get_by_test_id("picture").first.click()
+    opened = colleague.get_by_role("dialog").locator("img").first
+    expect(opened).to_be_visible()
+    assert opened.evaluate("image => image.decode().then(() => image.naturalWidth)") == 1
+
+    # The answer has its own file still, and the customer gets that one alone.
+    page.get_by_test_id("timeline").focus()
+    page.keyboard.press("r")
+    expect(files).to_have_text(["new-cup.png"])
+    page.get_by_test_id("composer-send").click()
+    handset.shows("This is a new one.")
+    expect(handset.page.get_by_test_id("handset-message")).to_have_count(2)
+    expect(handset.page.get_by_test_id("handset-message").locator("img")).to_have_count(1)
+    expect(handset.page.get_by_text("Third broken one")).to_have_count(0)

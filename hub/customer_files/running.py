@@ -19,6 +19,7 @@ from hub.customer_files.cards import Claims
 from hub.customer_files.imports import Work
 from hub.customer_files.lines import Known, Line, LineReader
 from hub.customer_files.reading import Record, records
+from hub.domain.sentences import Sentence
 from hub.errors import DatabaseAway, InvalidInput, NotFound
 from hub.store.database import Database
 from hub.store.files import Files
@@ -46,7 +47,8 @@ class Importer:
         self.rest = _REST
 
     async def run(self) -> None:
-        """Waits while the database is away; anything else that goes wrong ends it (and the process, loudly)."""
+        """Waits while the database is away. An import that goes wrong in a way nobody foresaw is ended with that reason;
+        anything else ends this loop (and the process, loudly)."""
         while True:
             try:
                 if await self.work_off() is None:
@@ -68,6 +70,14 @@ class Importer:
             # The file was whole when it came: the disk has lost it, or part of it.
             log.warning("import.broken", extra={"import": work.id, "code": error.code})
             await self._database.transaction(imports.finish, work, self._process, error.message)
+        except DatabaseAway:
+            raise
+        except Exception:
+            # Taken up again it would go wrong again, and take whatever else this process does with it each time. What was
+            # written stays, and is counted; it can be started again once the reason is found.
+            log.exception("import.failed", extra={"import": work.id})
+            fault = Sentence("went wrong in a way that was not foreseen; the hub's log says how")
+            await self._database.transaction(imports.finish, work, self._process, fault)
         return work.id
 
     async def _try(self, work: Work, path: Path) -> None:

@@ -20,7 +20,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import Row, func, or_, select, update
+from sqlalchemy import Row, func, or_, select, true, update
 
 from hub.agents import audit
 from hub.agents.viewer import Viewer
@@ -69,19 +69,22 @@ def load_duplicates(tx: Tx, viewer: Viewer, customer_id: int) -> list[DuplicateV
     """Other customers of the same name, or with nearly the same mailbox, as far as the viewer may see them; a few."""
     view = customers.access_customer(tx, viewer, customer_id)
     found: dict[int, str] = {}
+    # Whom the viewer does not see takes nobody's place among the few.
+    seen = condition if (condition := customers.visible_to(viewer)) is not None else true()
     if not customers.is_unnamed(tx, view.id):
         name = " ".join(view.name.split())
         # SQLite's lower() knows no letters beyond ASCII.
         written = {name, name.lower(), name.upper(), name.title(), name.casefold()}
         same_name = or_(_cu.name.in_(written), func.lower(_cu.name) == name.lower())
-        alike = select(_cu.id).where(same_name, _cu.id != view.id, _cu.merged_into.is_(None)).order_by(_cu.id)
+        alike = select(_cu.id).where(same_name, _cu.id != view.id, _cu.merged_into.is_(None), seen).order_by(_cu.id)
         found |= {row.id: "name" for row in tx.rows(alike.limit(_DUPLICATES))}
     for mailbox in _mailboxes(view):
         local, _, domain = mailbox.partition("@")
         whole = _cp.address.like(f"{_literal(local)}+%@{_literal(domain)}", escape="\\") | (_cp.address == mailbox)
         elsewhere = _cp.address.like(f"{_literal(local)}@%", escape="\\") if len(local) >= _TELLING_MAILBOX else whole
         others = (_cp.kind == "email", _cp.customer_id != view.id, _cp.removed_at.is_(None))
-        same = select(_cp.customer_id).where(*others, whole | elsewhere)
+        same = select(_cp.customer_id).join(tables.customer, _cu.id == _cp.customer_id)
+        same = same.where(*others, whole | elsewhere, seen)
         for row in tx.rows(same.order_by(_cp.id).limit(_DUPLICATES)):
             found.setdefault(row.customer_id, "mailbox")
     visible = [one for one in found if _may_see(tx, viewer, one)][:_DUPLICATES]

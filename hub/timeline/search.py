@@ -49,6 +49,7 @@ _FIRST_CUSTOMERS = 5
 # Of so many customers that fit, the newest, the best are told first; the rest is for a better question. Fewer are looked at
 # where five are shown.
 _CUSTOMERS, _SOME_CUSTOMERS = 1_000, 200
+_MOST_CUSTOMERS = 20_000
 # Proposals of the index that one request looks at: first as many as fill most pages, then more at a time.
 _CHUNKS = (200, 1_000, 3_000)
 # PostgreSQL: a question that fits fewer rows than this is answered at once; of others only this stretch of places is looked
@@ -176,13 +177,19 @@ def many(tx: Tx, ids: Sequence[int]) -> Any:
 def _find_customers(
     tx: Tx, viewer: Viewer, wanted: Wanted, filters: Filters, start: int, limit: int
 ) -> tuple[list[SearchHit], bool]:
-    ids = _propose_customers(tx, wanted, _CUSTOMERS if filters.kind is HitKind.CUSTOMER else _SOME_CUSTOMERS)
     query = select(_cu.id, _cu.name).where(among(tx, _cu.id, "ids"), _cu.merged_into.is_(None))
     if filters.customer_id is not None:
         query = query.where(_cu.id == filters.customer_id)
     if (condition := customers.visible_to(viewer)) is not None:
         query = query.where(condition)
-    rows = tx.rows(query, {"ids": many(tx, ids)})
+    count = _CUSTOMERS if filters.kind is HitKind.CUSTOMER else _SOME_CUSTOMERS
+    while True:
+        ids = _propose_customers(tx, wanted, count)
+        rows = tx.rows(query, {"ids": many(tx, ids)})
+        # Whoever sees few of those that fit is shown older ones instead, as far as that is not the whole house.
+        if condition is None or len(ids) < count or len(rows) > start + limit or count >= _MOST_CUSTOMERS:
+            break
+        count *= 5
     ranked = sorted(rows, key=lambda row: (_worth(row.name, wanted), -row.id))
     chosen = [row.id for row in ranked[start : start + limit]]
     views = customers.load_customers(tx, chosen)

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.browser
 WIDTH, HEIGHT = 390, 844
 LANGUAGES = ("en", "hy")
 
-# What a table's own frame, a row of tabs or a line with an ellipsis holds is no fault. The page itself must not move sideways.
+# What a table's own frame, a row of tabs or an ellipsis holds is no fault; the page itself must not move sideways.
 _TOO_WIDE = """() => {
     const found = [];
     const name = (element) => `${element.tagName.toLowerCase()}.${element.getAttribute("class") ?? ""} `

@@ -216,6 +216,22 @@ async def test_pausing_keeps_the_place_and_a_second_process_does_not_take_part(d
     assert len(await desk.everybody()) == 8
 
 
+async def test_what_nobody_foresaw_ends_the_import_and_not_the_process(desk: Desk, caplog: Any) -> None:
+    import_id = await desk.upload(f"{HEAD}\nAni,,,,,,,,,,\nBob,,,,,,,,,,\nEve,,,,,,,,,,\nZoe,,,,,,,,,,\n")
+    await desk.database.transaction(imports.start, desk.viewer, import_id)
+    # As only a fault of ours could leave it.
+    broken = update(tables.customer_import).values(mapping=[{"column": "first", "target": "name", "label": ""}])
+    await desk.database.transaction(lambda tx: tx.execute(broken))
+    other = await desk.upload("Name\nOther\n")
+    await desk.database.transaction(imports.start, desk.viewer, other)
+    assert {await desk.importer.work_off(), await desk.importer.work_off()} == {import_id, other}
+    row = await desk.row(import_id)
+    assert (row.state, row.done, row.made) == ("failed", 0, 0)
+    assert "not foreseen" in row.fault
+    assert await desk.counts(other, "done") == (1, 0, 0, 0)
+    assert "import.failed" in caplog.text
+
+
 async def test_mappings_are_checked_and_old_files_forgotten(desk: Desk, scene: Scene) -> None:
     await desk.database.transaction(
         custom_fields.create_field,

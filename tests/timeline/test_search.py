@@ -319,6 +319,21 @@ async def test_an_agent_finds_what_is_theirs_and_no_more(scene: Scene, sue: View
     assert len((await ask(scene, bert, "recipe")).hits) == 1
 
 
+async def test_whom_one_may_not_see_takes_nobodys_place(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a look at a few customers at a time, as with hundreds."""
+    monkeypatch.setattr(search, "_SOME_CUSTOMERS", 2)
+    monkeypatch.setattr(search, "_CUSTOMERS", 2)
+    other = await scene.queue("Other")
+    bert = await scene.agent("Bert", queue_ids={other})
+    await customer(scene, "Petrosyan Ani")
+    for number in range(7):
+        conversation_id = await scene.opened(f"hello {number}", sender=f"petrosyan {number}")
+        assert conversation_id
+    await index(scene.database)
+    assert names(await find(scene, bert, "petrosyan")) == ["Petrosyan Ani"]
+    assert names(await find(scene, bert, "petrosyan", kind=HitKind.CUSTOMER)) == ["Petrosyan Ani"]
+
+
 async def test_what_is_one_agents_business_is_found_by_them_and_supervisors(scene: Scene, sue: Viewer) -> None:
     anna, bert = await scene.agent("Anna"), await scene.agent("Bert")
     conversation_id = await scene.opened("Hello")

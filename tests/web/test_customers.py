@@ -64,6 +64,25 @@ async def test_an_address_of_somebody_else_is_refused_and_they_are_named(nare: A
     assert "Ani" in taken.json()["message"]
 
 
+async def test_who_may_not_see_the_owner_of_an_address_does_not_learn_who_it_is(house: House, nare: Api) -> None:
+    await text_from(house, "+37491234567", "Hello?", "SM1")
+    stranger = house.api(await house.person("Stranger", queue_ids=[]))
+    own = (await stranger.post("/customers", {"name": "Besik", "phone": "+37491765432"})).json()
+    path, number = f"/customers/{own['id']}/contact-points", {"kind": "phone", "address": "+37491234567"}
+    told = [
+        await stranger.post(path, number),
+        await stranger.patch(f"{path}/{own['contact_points'][0]['id']}", {"address": "+37491234567"}),
+        await stranger.post("/customers", {"name": "Gor", "phone": "+37491234567"}),
+    ]
+    for answer in told:
+        assert_told(answer, 409, "contact_taken_unseen")
+        assert answer.json()["fields"] == {"address": "belongs to a customer you do not see"}
+        assert "234567" not in answer.json()["message"]
+    # Who sees them is told.
+    made = (await nare.post("/customers", {"name": "Ani"})).json()
+    assert_told(await nare.post(f"/customers/{made['id']}/contact-points", number), 409, "contact_taken")
+
+
 async def test_a_new_customer_with_a_number_of_somebody_else_is_not_added(nare: Api) -> None:
     ani = await nare.post("/customers", {"name": "Ani", "phone": "091 23-45-67"})
     assert [point["address"] for point in ani.json()["contact_points"]] == ["+37491234567"]

@@ -101,6 +101,27 @@ def test_a_translation_has_the_names_of_its_sentence_and_is_of_its_language(lang
             assert form != template, template
 
 
+@pytest.mark.parametrize(("language", "ending"), [("ka", "-ე"), ("hy", "-րդ")])
+def test_no_ordinal_is_made_of_a_number_that_may_be_any(language: StaffLanguage, ending: str) -> None:
+    """Of 1 in Armenian, and of 1 to 20 in Georgian, it would be another word."""
+    said = [
+        text
+        for entry in catalogue(language).values()
+        for text in ([entry] if isinstance(entry, str) else entry.values())
+    ]
+    assert [text for text in said if re.search(rf"}}{ending}\b", text)] == []
+
+
+@pytest.mark.parametrize("count", [10, 30, 60])
+def test_azerbaijani_hangs_no_ending_on_a_limit_that_another_vowel_ends(count: int) -> None:
+    for template in (
+        "are more than {count}",
+        "must not be more than {count}",
+        "would be more than {count} on the card",
+    ):
+        assert "-dən" not in in_language(Sentence(template, count=count), "az")
+
+
 @pytest.mark.parametrize("language", OTHERS)
 def test_the_catalogue_stands_in_order(language: StaffLanguage) -> None:
     text = (ROOT / "hub/web" / f"sentences_{language}.json").read_text(encoding="utf-8")

@@ -277,13 +277,17 @@ def _words(row: Row[Any] | None) -> Words:
 
 def _is_all_in(held: Words, sent: Words) -> bool:
     """Whether the answer that is held is the one that was sent."""
-    same = bool(sent.text.strip()) and held.text.strip() == sent.text.strip()
-    return same and set(held.attachment_ids) <= set(sent.attachment_ids)
+    return _is_same(held.text, held.attachment_ids, sent.text, sent.attachment_ids)
 
 
 def _is_the_note(held: Words, sent: Words) -> bool:
-    same = bool(sent.note.strip()) and held.note.strip() == sent.note.strip()
-    return same and set(held.note_attachment_ids) <= set(sent.note_attachment_ids)
+    return _is_same(held.note, held.note_attachment_ids, sent.note, sent.note_attachment_ids)
+
+
+def _is_same(held: str, held_files: tuple[int, ...], sent: str, sent_files: tuple[int, ...]) -> bool:
+    """Of files without a word they are the sign."""
+    is_something = bool(sent.strip() or held_files)
+    return is_something and held.strip() == sent.strip() and set(held_files) <= set(sent_files)
 
 
 def _both(first: tuple[int, ...], second: tuple[int, ...]) -> tuple[int, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from datetime import timedelta
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -87,6 +87,25 @@ async def test_a_file_that_another_page_put_to_the_same_words_outlives_the_messa
     kept = await desk.draft()
     assert kept is not None
     assert [file.id for file in kept.attachments] == [file_id]
+
+
+@pytest.mark.parametrize("part", ["answer", "note"])
+async def test_files_without_a_word_that_were_sent_do_not_stay_because_another_page_saved_them(
+    desk: Desk, part: Literal["answer", "note"]
+) -> None:
+    file_id, later = await desk.upload(), await desk.upload()
+    name = "attachment_ids" if part == "answer" else "note_attachment_ids"
+    known = await desk.save(writer="desk", **{name: (file_id,)})
+    held = await desk.save(version=known.version, writer="window", **{name: (file_id, later)})
+    ending, sent = Ending(known.version, "desk"), Words(**{name: (file_id,)})  # type: ignore[arg-type]
+    await desk.database.transaction(drafts.end, desk.nare.user_id, desk.id, ending, part, sent)
+    kept = await desk.draft()
+    assert kept == held  # with a file more it is another
+    held = await desk.save(version=held.version, writer="window", **{name: (file_id,)})
+    await desk.database.transaction(drafts.end, desk.nare.user_id, desk.id, ending, part, sent)
+    kept = await desk.draft()
+    assert kept is not None
+    assert (kept.attachments, kept.note_attachments, kept.began_at) == ((), (), None)
 
 
 async def test_a_save_that_the_message_overtook_brings_nothing_back(desk: Desk) -> None:

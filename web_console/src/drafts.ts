@@ -322,10 +322,12 @@ export const useDrafts = defineStore("drafts", () => {
   }
 
   /** A page that was loaded anew finds it on its way still: what stands in the copy are its words, not new ones. */
-  function resume(id: number, part: Part, text: string): void {
+  function resume(id: number, part: Part, text: string, files: AttachmentView[]): void {
     leaving.set(id, (leaving.get(id) ?? 0) + 1);
     const copy = copyOf(id);
     if ((part === "note" ? copy.note : copy.text).trim() !== text) return;
+    // Files without a word are told apart by themselves alone.
+    if (!areAmong(part === "note" ? copy.noteFiles : copy.attachments, files)) return;
     copies.set(id, { ...copy, ...without(copy, part) });
     replaced.value = { conversationId: id };
   }

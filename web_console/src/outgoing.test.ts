@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 
 import { api, ApiError, Unreachable, writingApi } from "./client";
 import { EMPTY, useDrafts } from "./drafts";
-import type { EntryView, PlannedView, UserView } from "./events";
+import type { AttachmentView, EntryView, PlannedView, UserView } from "./events";
 import { useHub } from "./hub";
 import { freshDraft } from "./mail";
 import { useOutgoing } from "./outgoing";
@@ -73,6 +73,18 @@ describe("what is on its way", () => {
     await settle();
     expect(order).toEqual(["first", "second"]);
     expect(outgoing.items).toEqual([]);
+  });
+
+  it("takes no file with it after a reload that was put to the next one", async () => {
+    vi.spyOn(api, "addNote").mockRejectedValue(new Unreachable("away"));
+    const file = (id: number) => ({ id, name: `${id}.png` }) as AttachmentView;
+    setUp().add({ ...DRAFT, kind: "note", text: "", attachments: [file(1)] });
+    useDrafts().keep(10, { ...EMPTY, noteFiles: [file(2)] });
+    await settle();
+    pages[0].$dispose();
+    setUp();
+    await settle();
+    expect(useDrafts().find(10).noteFiles).toEqual([file(2)]);
   });
 
   it("is there again after a reload", async () => {

@@ -97,7 +97,7 @@ export const useOutgoing = defineStore("outgoing", () => {
       for (const item of items.value) {
         if (item.state === "failed" || begun.has(item.key)) continue;
         begun.add(item.key);
-        drafts.resume(item.conversationId, partOf(item), item.text);
+        drafts.resume(item.conversationId, partOf(item), item.text, item.attachments);
       }
       sendWaiting();
     },

@@ -95,13 +95,15 @@ async def test_files_without_a_word_that_were_sent_do_not_stay_because_another_p
 ) -> None:
     file_id, later = await desk.upload(), await desk.upload()
     name = "attachment_ids" if part == "answer" else "note_attachment_ids"
-    known = await desk.save(writer="desk", **{name: (file_id,)})
-    held = await desk.save(version=known.version, writer="window", **{name: (file_id, later)})
-    ending, sent = Ending(known.version, "desk"), Words(**{name: (file_id,)})  # type: ignore[arg-type]
+    one: dict[str, Any] = {name: (file_id,)}
+    both: dict[str, Any] = {name: (file_id, later)}
+    known = await desk.save(writer="desk", **one)
+    held = await desk.save(version=known.version, writer="window", **both)
+    ending, sent = Ending(known.version, "desk"), Words(**one)
     await desk.database.transaction(drafts.end, desk.nare.user_id, desk.id, ending, part, sent)
     kept = await desk.draft()
     assert kept == held  # with a file more it is another
-    held = await desk.save(version=held.version, writer="window", **{name: (file_id,)})
+    held = await desk.save(version=held.version, writer="window", **one)
     await desk.database.transaction(drafts.end, desk.nare.user_id, desk.id, ending, part, sent)
     kept = await desk.draft()
     assert kept is not None

@@ -81,7 +81,7 @@ describe("what is on its way", () => {
     setUp().add({ ...DRAFT, kind: "note", text: "", attachments: [file(1)] });
     useDrafts().keep(10, { ...EMPTY, noteFiles: [file(2)] });
     await settle();
-    pages[0].$dispose();
+    pages[0]?.$dispose();
     setUp();
     await settle();
     expect(useDrafts().find(10).noteFiles).toEqual([file(2)]);

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -74,6 +75,7 @@ _KEPT_S = 3600.0
 _MOST_AN_HOUR = 20
 _IDLE_S = 10.0
 _RETRY_S = 0.5
+_NUMBERS = re.compile(r"\+?[0-9](?:[ ().-]*[0-9])+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,7 +283,7 @@ def _end_there(tx: Tx, row: Row[Any], end: LegEnd) -> None:
 
 def _over(tx: Tx, row: Row[Any], end: LegEnd, error: ProviderError | None = None) -> None:
     """It is over, and nothing is left of it. Why we ended it, if we did, stays what was said first; whom it rang goes."""
-    told: dict[str, Any] = {"error_code": error.provider_code or error.code, "error": error.message} if error else {}
+    told = _told(row, error) if error else {}
     _write(
         tx,
         row,
@@ -292,6 +294,16 @@ def _over(tx: Tx, row: Row[Any], end: LegEnd, error: ProviderError | None = None
         address="",
         **told,
     )
+
+
+def _told(row: Row[Any], error: ProviderError) -> dict[str, Any]:
+    """What the provider said, without the number that it was asked to ring: the words outlive it."""
+    number = _digits(row.address)
+
+    def hidden(found: re.Match[str]) -> str:
+        return "…" if number and _digits(found[0]) == number else found[0]
+
+    return {"error_code": error.provider_code or error.code, "error": _NUMBERS.sub(hidden, error.message)}
 
 
 # --- what is to be done -------------------------------------------------------------------------------------------------
@@ -363,9 +375,7 @@ def note_again(tx: Tx, token: str, error: ProviderError | None = None) -> None:
     row = _by_token(tx, token)
     if row.ended_at is None:
         pause_s = min(_FIRST_PAUSE_S * 2.0 ** max(row.attempts - 1, 0), _LONGEST_PAUSE_S)
-        told: dict[str, Any] = (
-            {"error_code": error.provider_code or error.code, "error": error.message} if error else {}
-        )
+        told = _told(row, error) if error else {}
         _write(tx, row, due_at=tx.now + timedelta(seconds=pause_s), **told)
 
 

@@ -17,7 +17,7 @@ from hub.demo.carrier_voice import VoiceFault
 from hub.domain.calls import LegEnd
 from hub.domain.states import LegState
 from hub.domain.values import Role
-from hub.errors import InvalidInput, TooMany
+from hub.errors import InvalidInput, Refused, TooMany
 from hub.store import tables
 from tests.calls.hub_line import Voice
 from tests.calls.hub_stage import HubLine, hub_stage
@@ -339,3 +339,18 @@ async def test_what_is_called_off_while_whoever_dials_it_dies_is_ended_neverthel
         clock.advance(45)
     (ended,) = await scene.database.transaction(line_tests.claim)
     assert (ended.order.scene, ended.order.provider_leg_id) == (Over(), "CA1" if is_told else None)
+
+
+@pytest.mark.parametrize("written", [NUMBER, NUMBER.removeprefix("+"), "+374 (91) 20-45-18"])
+async def test_the_number_is_not_kept_in_the_providers_words_either(written: str, scene: Scene) -> None:
+    await scene.channel("phone", "phone")
+    token = await begun(scene, await scene.agent("Nune", role=Role.ADMIN))
+    error = Refused(
+        f"Twilio: the number {written} is not valid, see 21211.", code="invalid_number", provider_code="21211"
+    )
+    await scene.database.transaction(line_tests.note_again, token, error)
+    (row,) = await scene.rows(tables.line_test)
+    assert (row["error"], row["address"]) == ("Twilio: the number … is not valid, see 21211.", NUMBER)
+    await scene.database.transaction(line_tests.note_over, token, LegEnd.FAILED, error)
+    (row,) = await scene.rows(tables.line_test)
+    assert (row["error"], row["address"]) == ("Twilio: the number … is not valid, see 21211.", "")

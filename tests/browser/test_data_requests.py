@@ -89,4 +89,6 @@ def test_a_customer_gets_their_data_and_is_erased(demo: HubProcess, new_page: Ne
     expect(agent.page.get_by_text(WORDS)).to_have_count(0)
     page.goto(f"{demo.url}/conversations/{conversation}?list=all")
     expect(page.get_by_test_id("erased")).to_contain_text(ERASED_NAME)
+    expect(page.get_by_test_id("is-erased")).to_be_visible()
+    expect(page.get_by_test_id("reopen")).to_have_count(0)
     show(page, "erased-customer")

@@ -474,7 +474,9 @@ def _sweep_uploads(tx: Tx) -> list[str]:
     keys: list[str] = []
     for start in range(0, len(abandoned), _ORPHANS_STEP):
         ids = abandoned[start : start + _ORPHANS_STEP]
-        gone = tx.execute(delete(tables.attachment).where(a.id.in_(ids)).returning(a.file_key))
+        # One that somebody is sending at this very moment is an entry's by the time its row can be deleted.
+        unsent_still = (a.id.in_(ids), a.entry_id.is_(None))
+        gone = tx.execute(delete(tables.attachment).where(*unsent_still).returning(a.file_key))
         keys += [row.file_key for row in gone if row.file_key]
     # A file that a colleague took over with a draft has two rows.
     return _without_row(tx, keys)

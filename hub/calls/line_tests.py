@@ -9,14 +9,16 @@ nothing that makes those ever sees it. To the line it is a leg like any other, n
 
 No leg is left, as of calls: the attempt is committed before the provider is asked, a dial of unknown fate is asked after and
 never repeated, the provider is told that it is over until it has understood, and what nobody tells of is asked for every few
-seconds. One test at a time goes through a line, and none lasts longer than `_LIMIT_S`.
+seconds. One test at a time goes through a line, and none lasts longer than `_LIMIT_S`. Nobody begins more than
+`_MOST_AN_HOUR` of them, nor do more go through a line, however many processes are asked; and none rings a line of the hub's
+own, where it would be a call that counts.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -32,6 +34,7 @@ from hub.channels.voice import LegChanged, LegName, LegOrder, Over, Prompt, Say,
 from hub.domain.calls import LegEnd, Party
 from hub.domain.sentences import Sentence
 from hub.domain.states import LEG, LegState, can_move
+from hub.domain.values import ChannelKind
 from hub.errors import (
     Conflict,
     DatabaseAway,
@@ -40,6 +43,7 @@ from hub.errors import (
     NotFound,
     ProviderError,
     Refused,
+    TooMany,
     Unavailable,
     Uncertain,
 )
@@ -66,6 +70,8 @@ _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 30.0
 # A line that does not answer for so long holds nothing any more: its own time limits have passed.
 _GIVE_UP_S = 900.0
 _KEPT_S = 3600.0
+# By one person, and through one line. Counted in the rows, which are kept for so long.
+_MOST_AN_HOUR = 20
 _IDLE_S = 10.0
 _RETRY_S = 0.5
 
@@ -84,7 +90,7 @@ class Step:
 
 def begin(tx: Tx, viewer: Viewer, channel_id: str, *, address: str, language: str) -> Row[Any]:
     """A test to be dialled at once; without an address it waits for the browser of whoever tries it. Conflict `test_running`,
-    `calls_refused`."""
+    `calls_refused`; TooMany; InvalidInput for a number of the hub's own."""
     if language not in PHRASES:
         raise InvalidInput("no such language", fields={"language": Sentence("the hub does not speak this language")})
     tx.execute(delete(tables.line_test).where(_t.due_at.is_(None), _t.ended_at < tx.now - timedelta(seconds=_KEPT_S)))
@@ -92,7 +98,9 @@ def begin(tx: Tx, viewer: Viewer, channel_id: str, *, address: str, language: st
     tx.execute(update(tables.channel).where(_ch.id == channel_id).values(id=channel_id))
     if tx.scalar(select(_t.id).where(_t.channel_id == channel_id, _t.ended_at.is_(None))) is not None:
         raise Conflict("a test call is going on through this line already", code="test_running")
+    _check_few(tx, viewer.user_id, channel_id)
     if address:
+        _check_not_own(tx, address)
         consents.check_may_try_call(tx, address)
     values = {
         "channel_id": channel_id,
@@ -110,6 +118,27 @@ def begin(tx: Tx, viewer: Viewer, channel_id: str, *, address: str, language: st
     audit.note(tx, viewer, "channel.test_called", "channel", channel_id, {"name": view.name})
     tx.wake(WAKE)
     return load(tx, channel_id, test_id)
+
+
+def _check_few(tx: Tx, user_id: int, channel_id: str) -> None:
+    """In the database: a process more, or one that starts anew, gives nobody any more of them."""
+    for which in (_t.user_id == user_id, _t.channel_id == channel_id):
+        begun = list(tx.rows(select(_t.created_at).where(which, _t.created_at > tx.now - timedelta(seconds=_KEPT_S))))
+        if len(begun) >= _MOST_AN_HOUR:
+            first = min(row.created_at for row in begun)
+            left_s = (first + timedelta(seconds=_KEPT_S) - tx.now).total_seconds()
+            raise TooMany("too many tests for now", retry_after_s=max(left_s, 1.0))
+
+
+def _check_not_own(tx: Tx, address: str) -> None:
+    """A line that is rung by the hub itself would take it for a caller: with a conversation, a customer, and figures."""
+    lines = tx.rows(select(_ch.settings).where(_ch.kind == ChannelKind.PHONE.value))
+    if any(_digits(str((line.settings or {}).get("number", ""))) == _digits(address) for line in lines):
+        raise InvalidInput("a line of ours", fields={"address": Sentence("is the number of a line of this hub")})
+
+
+def _digits(number: str) -> str:
+    return "".join(each for each in number if each.isdecimal())
 
 
 def load(tx: Tx, channel_id: str, test_id: int) -> Row[Any]:
@@ -194,7 +223,9 @@ def note(tx: Tx, channel_id: str, event: VoiceEvent) -> None:
         return
     row = _lock(tx, found.id)
     if event.leg.provider_leg_id is not None and row.provider_leg_id is None:
-        row = _write(tx, row, provider_leg_id=event.leg.provider_leg_id)
+        # Whoever dials may have come to grief: what is to end has a name to be ended by now.
+        ends = row.over_at is not None and row.ended_at is None
+        row = _write(tx, row, provider_leg_id=event.leg.provider_leg_id, due_at=tx.now if ends else row.due_at)
     if isinstance(event, LegChanged):
         _move(tx, row, event.state, event.end)
     elif event.scene_version == 1 and row.ended_at is None and row.heard_at is None:
@@ -241,8 +272,11 @@ def _move(tx: Tx, row: Row[Any], state: LegState, end: LegEnd | None = None) -> 
 
 
 def _end_there(tx: Tx, row: Row[Any], end: LegEnd) -> None:
-    """It is to end: the provider is told until it has understood."""
-    _write(tx, row, over_at=tx.now, end_reason=end.value, due_at=tx.now, attempts=0)
+    """It is to end: the provider is told until it has understood. While it is being dialled it has no name to be ended by,
+    and the provider may not know of it yet: then whoever dials ends it, or whoever finds that they never came back."""
+    is_being_dialled = row.dialled_at is not None and row.provider_leg_id is None and row.due_at is not None
+    due_at = row.due_at if is_being_dialled else tx.now
+    _write(tx, row, over_at=tx.now, end_reason=end.value, due_at=due_at, attempts=0)
 
 
 def _over(tx: Tx, row: Row[Any], end: LegEnd, error: ProviderError | None = None) -> None:
@@ -368,13 +402,22 @@ class LineTests:
             # Its lease runs out, and it is taken up again.
             log.error("line_tests.task_failed", exc_info=task.exception())
 
+    async def _settle(self, work: Callable[..., Any], *args: Any) -> None:
+        """What a provider said must not be forgotten while the database is away."""
+        while True:
+            try:
+                await self._database.transaction(work, *args)
+                return
+            except DatabaseAway:
+                await asyncio.sleep(_RETRY_S)
+
     async def _take(self, step: Step) -> None:
-        token = step.order.token
-        settle = self._database.transaction
+        token, settle = step.order.token, self._settle
         try:
             line = await self._adapters.get_line(step.channel_id)
             async with asyncio.timeout(_ATTEMPT_TIMEOUT_S):
-                await self._do(line, step)
+                work, *told = await self._do(line, step)
+            await settle(work, token, *told)
         except NotFound:
             await settle(note_over, token, LegEnd.FAILED, Refused("this line is switched off", code="channel_off"))
         except TimeoutError:
@@ -394,17 +437,16 @@ class LineTests:
         except HubError:
             await settle(note_again, token)
 
-    async def _do(self, line: VoiceChannel, step: Step) -> None:
-        order, settle = step.order, self._database.transaction
+    async def _do(self, line: VoiceChannel, step: Step) -> tuple[Any, ...]:
+        """What the provider is asked for, and what is to be noted of its answer."""
+        order = step.order
         if isinstance(order.scene, Over):
             await line.hang_up(order)
-            await settle(note_over, order.token, LegEnd.CANCELLED)
-        elif step.is_new:
+            return note_over, LegEnd.CANCELLED
+        if step.is_new:
             dialled = await line.dial(order)
-            await settle(note_dialled, order.token, dialled.provider_leg_id, dialled.state, None)
-        else:
-            found = await line.find_leg(order)
-            if found is None:
-                await settle(note_over, order.token, LegEnd.LOST if order.provider_leg_id else LegEnd.FAILED)
-            else:
-                await settle(note_dialled, order.token, found.provider_leg_id, found.state, found.end)
+            return note_dialled, dialled.provider_leg_id, dialled.state, None
+        found = await line.find_leg(order)
+        if found is None:
+            return note_over, LegEnd.LOST if order.provider_leg_id else LegEnd.FAILED
+        return note_dialled, found.provider_leg_id, found.state, found.end

@@ -173,9 +173,8 @@ async def test_channel(context: Context, channel_id: str, body: TestChannel) -> 
 async def begin_test_call(context: Context, channel_id: str, body: TestCall) -> TestCallBegun:
     """The hub rings, says one sentence and hangs up, past timelines and figures; ask for its course below. Who tried it is in
     the audit log, without the number. 409 `test_running` while another goes on through this line, `calls_refused` for who
-    asked not to be called; 503 with its code where the hub's own line does not answer."""
+    asked not to be called; 429 for more than twenty an hour; 503 with its code where the hub's own line does not answer."""
     hub = context.hub
-    _tests.check(f"user {context.viewer.user_id}")
     line = await _get_line(hub, channel_id)
     if line.voice.by_connect:
         if body.offer is None:

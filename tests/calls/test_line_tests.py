@@ -10,9 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from hub.agents.viewer import Viewer
 from hub.calls import line_tests
+from hub.channels.voice import LegChanged, LegName, Over
 from hub.demo.carrier_voice import VoiceFault
+from hub.domain.calls import LegEnd
+from hub.domain.states import LegState
 from hub.domain.values import Role
+from hub.errors import InvalidInput, TooMany
 from hub.store import tables
 from hub.web import channels
 from hub.web.throttle import Throttle
@@ -20,7 +25,9 @@ from tests.calls.hub_line import Voice
 from tests.calls.hub_stage import HubLine, hub_stage
 from tests.calls.stage import Agent, Stage, open_stage
 from tests.calls.twilio_line import TwilioLine
+from tests.support.clock import FrozenClock
 from tests.support.running_hub import Json
+from tests.support.scene import Scene
 
 pytestmark = pytest.mark.anyio
 
@@ -258,3 +265,85 @@ async def test_the_hubs_own_line_rings_the_browser(sqlite_url: str, tmp_path: Pa
 async def test_the_hubs_own_line_rings_the_browser_on_postgresql(postgresql_url: str, tmp_path: Path) -> None:
     async with hub_stage(postgresql_url, tmp_path) as stage:
         await play_in_the_browser(stage)
+
+
+# --- what is kept in rows, whatever process asks ---------------------------------------------------------------------------
+
+
+async def begun(scene: Scene, who: Viewer, address: str = NUMBER, channel_id: str = "phone") -> str:
+    row = await scene.database.transaction(line_tests.begin, who, channel_id, address=address, language="en")
+    return str(row.token)
+
+
+async def over(scene: Scene, token: str) -> None:
+    await scene.database.transaction(line_tests.note_over, token, LegEnd.HUNG_UP)
+
+
+async def test_nobody_tries_more_often_and_no_line_is_tried_more_often_however_many_processes_there_are(
+    scene: Scene, clock: FrozenClock
+) -> None:
+    for channel_id in ("phone", "second", "third"):
+        await scene.channel(channel_id, "phone")
+    nune, mher = await scene.agent("Nune", role=Role.ADMIN), await scene.agent("Mher", role=Role.ADMIN)
+    for number in range(20):
+        await over(scene, await begun(scene, nune, channel_id="phone" if number else "second"))
+        clock.advance(10)
+    for who, channel_id in ((nune, "phone"), (nune, "third")):
+        with pytest.raises(TooMany) as refused:
+            await begun(scene, who, channel_id=channel_id)
+        assert refused.value.retry_after_s == 3400
+    # One more goes through the line, by whoever it is.
+    await over(scene, await begun(scene, mher))
+    with pytest.raises(TooMany):
+        await begun(scene, mher)
+    await over(scene, await begun(scene, mher, channel_id="third"))
+    clock.advance(3400)
+    await begun(scene, nune, channel_id="third")
+
+
+@pytest.mark.parametrize("written", ["+37410500500", "+374 10 50-05-00"])
+async def test_no_line_of_the_hubs_own_is_rung(written: str, scene: Scene) -> None:
+    """It would be taken for a caller, with a conversation and figures."""
+    await scene.channel("phone", "phone")
+    await scene.channel("second", "phone")
+    await scene.set(tables.channel, {"settings": {"number": written}}, id="second")
+    nune = await scene.agent("Nune", role=Role.ADMIN)
+    with pytest.raises(InvalidInput) as refused:
+        await begun(scene, nune, "+37410500500")
+    assert list(refused.value.fields) == ["address"]
+    assert await scene.rows(tables.line_test) == []
+
+
+async def test_what_is_called_off_while_it_is_dialled_is_ended_when_the_provider_knows_it(
+    scene: Scene, clock: FrozenClock
+) -> None:
+    """Asked before, the provider would know of no call, and one would ring that nobody remembers."""
+    await scene.channel("phone", "phone")
+    token = await begun(scene, await scene.agent("Nune", role=Role.ADMIN))
+    (dialled,) = await scene.database.transaction(line_tests.claim)
+    assert dialled.is_new
+    (row,) = await scene.rows(tables.line_test)
+    await scene.database.transaction(line_tests.cancel, "phone", row["id"])
+    clock.advance(5)
+    assert await scene.database.transaction(line_tests.claim) == []
+    await scene.database.transaction(line_tests.note_dialled, token, "CA1", LegState.PENDING, None)
+    (ended,) = await scene.database.transaction(line_tests.claim)
+    assert (ended.is_new, ended.order.scene, ended.order.provider_leg_id) == (False, Over(), "CA1")
+
+
+@pytest.mark.parametrize("is_told", [False, True])
+async def test_what_is_called_off_while_whoever_dials_it_dies_is_ended_nevertheless(
+    is_told: bool, scene: Scene, clock: FrozenClock
+) -> None:
+    await scene.channel("phone", "phone")
+    token = await begun(scene, await scene.agent("Nune", role=Role.ADMIN))
+    await scene.database.transaction(line_tests.claim)
+    (row,) = await scene.rows(tables.line_test)
+    await scene.database.transaction(line_tests.cancel, "phone", row["id"])
+    if is_told:
+        event = LegChanged("1", LegName(token=token, provider_leg_id="CA1"), LegState.RINGING, clock())
+        await scene.database.transaction(line_tests.note, "phone", event)
+    else:
+        clock.advance(45)
+    (ended,) = await scene.database.transaction(line_tests.claim)
+    assert (ended.order.scene, ended.order.provider_leg_id) == (Over(), "CA1" if is_told else None)

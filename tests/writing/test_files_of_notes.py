@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 
+import asyncpg
 import pytest
+from sqlalchemy import text as sql
 
 from hub.app import _sweep_uploads
 from hub.domain.values import AuthorKind, Direction, EntryKind
@@ -82,3 +85,30 @@ async def test_what_a_note_has_is_kept_and_what_no_note_got_is_swept(desk: Desk)
     desk.clock.advance(timedelta(days=2).total_seconds())
     assert await desk.database.transaction(_sweep_uploads) == ["aa/begun"]
     assert {row["id"] for row in await desk.scene.rows(tables.attachment)} == {kept}
+
+
+_BLOCKED = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+
+
+async def test_what_a_note_is_just_getting_is_not_swept(desk: Desk, database_url: str) -> None:
+    """Whoever sweeps looked before the note was there, and waits for it to be written."""
+    if not database_url.startswith("postgresql"):
+        pytest.skip("SQLite has one writer")
+    file_id = await desk.upload(key="aa/late")
+    entry_id = await noted(desk, desk.id, await desk.upload(key="aa/other"))
+    desk.clock.advance(timedelta(days=2).total_seconds())
+    writer = await asyncpg.connect(database_url.replace("+asyncpg", ""))
+    try:
+        writing = writer.transaction()
+        await writing.start()
+        await writer.execute("UPDATE attachment SET entry_id = $1 WHERE id = $2", entry_id, file_id)
+        sweeping = asyncio.create_task(desk.database.transaction(_sweep_uploads))
+        for _ in range(200):
+            if await desk.database.read(lambda tx: tx.scalar(sql(_BLOCKED))):
+                break
+            await asyncio.sleep(0.02)
+        await writing.commit()
+        assert await sweeping == []
+    finally:
+        await writer.close()
+    assert file_id in {row["id"] for row in await desk.scene.rows(tables.attachment)}

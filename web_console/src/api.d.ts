@@ -2792,7 +2792,7 @@ export interface paths {
          * Ring somebody through a telephone line
          * @description The hub rings, says one sentence and hangs up, past timelines and figures; ask for its course below. Who tried it is in
          *     the audit log, without the number. 409 `test_running` while another goes on through this line, `calls_refused` for who
-         *     asked not to be called; 503 with its code where the hub's own line does not answer.
+         *     asked not to be called; 429 for more than twenty an hour; 503 with its code where the hub's own line does not answer.
          */
         post: operations["begin_test_call"];
         delete?: never;

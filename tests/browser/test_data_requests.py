@@ -78,6 +78,8 @@ def test_a_customer_gets_their_data_and_is_erased(demo: HubProcess, new_page: Ne
     expect(agent.page.get_by_test_id("reopen")).to_be_visible()
     page.get_by_test_id("erase-sure").click()
     expect(row).to_have_count(0)
+    # What is open follows to the end by itself.
+    expect(page.get_by_test_id("data-request-dialog").get_by_text("Done", exact=True)).to_be_visible()
     page.keyboard.press("Escape")
     page.get_by_test_id("requests-over").click()
     expect(row).to_have_count(2)

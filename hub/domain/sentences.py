@@ -39,6 +39,11 @@ class Sentence(str):
         self.template, self.values, self.parts, self.separator = template, values, (), ""
         return self
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copied (`dataclasses.asdict` does) it is the same; by itself a text would be taken for a template, and a brace that
+        somebody typed for a name."""
+        return from_json, (to_json(self),)
+
     @classmethod
     def joined(cls, separator: str, parts: Sequence[str]) -> Self:
         """Several, one after the other; plain texts among them stay as they are."""
@@ -83,6 +88,8 @@ def from_json(stored: Any) -> str:
 
 def plural_category(count: float, language: StaffLanguage) -> str:
     """CLDR 48's category of a number without decimals."""
+    if language == "hy":
+        return "one" if count in (0, 1) else "other"
     if language != "uk":
         return "one" if count == 1 else "other"
     last, last_two = count % 10, count % 100

@@ -692,8 +692,10 @@ def json_answer(content: bytes, status: int = 200) -> Response:
 def error_body(error: HubError, language: StaffLanguage = "en") -> dict[str, Any]:
     fields = {name: in_language(fault, language) for name, fault in error.fields.items()}
     message = in_language(error.message, language)
-    # What is wrong with fields is in the message, too, as long as nothing of ours has been said in that language.
-    if language != "en" and fields and not isinstance(error.message, Sentence):
+    # What is wrong with fields is in the message, too, as long as nothing of ours has been said in that language. Fields that
+    # only tell whom or what it is about ("assignee": "Ani") say nothing is wrong.
+    has_words = any(isinstance(fault, Sentence) for fault in error.fields.values())
+    if language != "en" and has_words and not isinstance(error.message, Sentence):
         message = "; ".join(f"{name[:80]}: {fault}" for name, fault in fields.items())[:_MESSAGE_LENGTH]
     body: dict[str, Any] = {"code": error.code, "message": message}
     if fields:

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from hub.domain.languages import STAFF_LANGUAGES, StaffLanguage
+from hub.errors import Conflict
+from hub.web.api import error_body
 from tests.web.conftest import Call, Caller, People
 
 pytestmark = pytest.mark.anyio
@@ -78,3 +80,8 @@ async def test_an_answer_that_tells_of_faults_tells_them_in_that_language(call: 
         assert answer.json()["fields"]
         (item,) = (await admin.post("/bulk/conversations", body, headers=headers)).json()["items"]
         assert item["code"] == "not_found"
+
+
+def test_a_conflict_that_names_somebody_is_not_told_by_the_name_of_the_field() -> None:
+    error = Conflict("already assigned to Ani", code="already_assigned", fields={"assignee": "Ani"})
+    assert error_body(error, "uk")["message"] == error_body(error, "en")["message"] == "already assigned to Ani"

@@ -9,6 +9,8 @@ import ast
 import json
 import re
 from collections.abc import Iterable, Iterator
+from copy import copy, deepcopy
+from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 
@@ -308,6 +310,25 @@ def test_a_sentence_is_its_english_text_and_comes_back_from_a_database() -> None
         assert in_language(back, "hy") == in_language(each, "hy")
 
 
+@dataclass(frozen=True)
+class Told:
+    words: str
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        Sentence("must be one of {known}", known="{this}, that"),
+        Sentence.joined("; ", [Sentence("is required"), "{theirs}"]),
+        Sentence("the file {words}", words=Sentence("there is no column {heading}", heading="{0}")),
+    ],
+)
+def test_a_copy_is_the_same_sentence_whatever_stands_in_it(sentence: Sentence) -> None:
+    for copied in (copy(sentence), deepcopy(sentence), asdict(Told(sentence))["words"]):
+        assert (copied, type(copied)) == (sentence, Sentence)
+        assert in_language(copied, "ka") == in_language(sentence, "ka")
+
+
 def test_another_language_says_the_same_with_the_same_values() -> None:
     sentence = Sentence("must be at least {bound}", bound=3)
     assert "3" in in_language(sentence, "uk")
@@ -330,6 +351,14 @@ def test_values_are_put_in_as_they_are() -> None:
 )
 def test_ukrainian_counts_as_cldr_does(count: int, category: str) -> None:
     assert plural_category(count, "uk") == category
+
+
+@pytest.mark.parametrize(
+    ("language", "zero", "one", "two"),
+    [("hy", "one", "one", "other"), ("ka", "other", "one", "other"), ("az", "other", "one", "other")],
+)
+def test_the_others_count_as_cldr_does(language: StaffLanguage, zero: str, one: str, two: str) -> None:
+    assert [plural_category(count, language) for count in (0, 1, 2)] == [zero, one, two]
 
 
 @pytest.mark.parametrize(

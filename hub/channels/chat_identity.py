@@ -30,8 +30,8 @@ _SUBJECT_LIMIT = 200
 
 
 class IdentityRefused(Exception):
-    """`code`: bad_token (not one, or not signed by our secret), expired, too_long, other_channel, used (by another browser)
-    or switched_off (the channel has no secret)."""
+    """`code`: bad_token (not one, or not signed by our secret), expired, too_long, too_early, other_channel, used (by another
+    browser) or switched_off (the channel has no secret)."""
 
     def __init__(self, code: str) -> None:
         super().__init__(code)
@@ -102,6 +102,12 @@ def _read_claims(told: dict[str, Any], channel_id: str, now: datetime) -> Identi
         raise IdentityRefused("expired")
     if expires_at > now + LONGEST + _SLACK:
         raise IdentityRefused("too_long")
+    # RFC 7519, 4.1.5; clocks of two machines differ a little.
+    begins = told.get("nbf", 0)
+    if not isinstance(begins, int | float) or isinstance(begins, bool) or not 0 <= begins < 2**36:
+        raise IdentityRefused("bad_token")
+    if datetime.fromtimestamp(int(begins), UTC) > now + _SLACK:
+        raise IdentityRefused("too_early")
     return Identity(
         clean_text(subject),
         expires_at,

@@ -74,7 +74,7 @@ class Importer:
             raise
         except Exception:
             # Taken up again it would go wrong again, and take whatever else this process does with it each time. What was
-            # written stays, and is counted; it can be started again once the reason is found.
+            # written stays, and is counted; the file can be brought again, and changes nothing where it is in already.
             log.exception("import.failed", extra={"import": work.id})
             fault = Sentence("went wrong in a way that was not foreseen; the hub's log says how")
             await self._database.transaction(imports.finish, work, self._process, fault)

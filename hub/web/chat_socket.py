@@ -982,6 +982,7 @@ _REFUSALS = {
     "bad_token": "this is not signed with the channel's identity secret",
     "expired": "this signed word is over",
     "too_long": "a signed word may hold for 24 hours at most",
+    "too_early": "this signed word does not hold yet",
     "other_channel": "this was signed for another channel",
     "used": "this was used by another browser already",
     "switched_off": "this channel has no identity secret",

@@ -66,7 +66,8 @@ def test_customers_come_from_a_file_and_go_into_one(demo: HubProcess, new_page: 
     # The same lines in Armenian, as the screen is by then, and in a file with commas as that which came.
     here = page.url
     page.goto(f"{demo.url}/account")
-    page.locator("select", has=page.locator("option[value=hy]")).select_option("hy")
+    with page.expect_response("**/api/v1/me"):
+        page.locator("select", has=page.locator("option[value=hy]")).select_option("hy")
     expect(page.locator("html")).to_have_attribute("lang", "hy")
     page.goto(here)
     expect(page.get_by_test_id("refused-line")).to_contain_text("թվանշան")
@@ -75,7 +76,8 @@ def test_customers_come_from_a_file_and_go_into_one(demo: HubProcess, new_page: 
         page.get_by_test_id("refused-file").click()
     assert "թվանշան" in Path(in_armenian.value.path()).read_text(encoding="utf-8-sig")
     page.goto(f"{demo.url}/account")
-    page.locator("select", has=page.locator("option[value=en]")).select_option("en")
+    with page.expect_response("**/api/v1/me"):
+        page.locator("select", has=page.locator("option[value=en]")).select_option("en")
     expect(page.locator("html")).to_have_attribute("lang", "en")
 
     # Who came is found at once, and goes out with the tag they got.

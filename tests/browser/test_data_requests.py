@@ -78,6 +78,8 @@ def test_a_customer_gets_their_data_and_is_erased(demo: HubProcess, new_page: Ne
     expect(agent.page.get_by_test_id("reopen")).to_be_visible()
     page.get_by_test_id("erase-sure").click()
     expect(row).to_have_count(0)
+    # What is open follows to the end by itself.
+    expect(page.get_by_test_id("data-request-dialog").get_by_text("Done", exact=True)).to_be_visible()
     page.keyboard.press("Escape")
     page.get_by_test_id("requests-over").click()
     expect(row).to_have_count(2)
@@ -89,4 +91,6 @@ def test_a_customer_gets_their_data_and_is_erased(demo: HubProcess, new_page: Ne
     expect(agent.page.get_by_text(WORDS)).to_have_count(0)
     page.goto(f"{demo.url}/conversations/{conversation}?list=all")
     expect(page.get_by_test_id("erased")).to_contain_text(ERASED_NAME)
+    expect(page.get_by_test_id("is-erased")).to_be_visible()
+    expect(page.get_by_test_id("reopen")).to_have_count(0)
     show(page, "erased-customer")

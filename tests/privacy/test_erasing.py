@@ -31,6 +31,8 @@ from tests.kpi.random_facts import project_all
 from tests.support.clock import FrozenClock
 from tests.support.scene import Scene
 
+ROOT = Path(__file__).parents[2]
+
 pytestmark = pytest.mark.anyio
 
 MARK = "zmarkz"
@@ -549,3 +551,8 @@ def test_a_month_is_the_same_day_of_the_next_or_its_last(clock: FrozenClock) -> 
     at = clock().replace(year=2027, month=1, day=31)
     assert (requests.a_month_after(at).month, requests.a_month_after(at).day) == (2, 28)
     assert requests.a_month_after(at.replace(month=12)).year == 2028
+
+
+def test_the_console_knows_what_an_erased_customer_is_called() -> None:
+    words = (ROOT / "web_console/src/words.ts").read_text(encoding="utf-8")
+    assert f'ERASED_NAME = "{erasing.ERASED_NAME}";' in words

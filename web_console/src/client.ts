@@ -462,6 +462,7 @@ const ofRequest = (request_id: number) => ({ params: { path: { request_id } } })
 /** What customers ask about their data. */
 export const privacyApi = {
   requests: (query: { state: "open" | "over"; customer_id?: number; cursor?: string }) => take(client.GET("/api/v1/data-requests", { params: { query: { limit: 100, ...query } } })),
+  one: (request_id: number) => take(client.GET("/api/v1/data-requests/{request_id}", ofRequest(request_id))),
   create: (customer_id: number, body: Schemas["NewDataRequest"]) => take(client.POST("/api/v1/customers/{customer_id}/data-requests", { ...ofCustomer(customer_id), body })),
   end: (request_id: number, body: Schemas["EndDataRequest"]) => take(client.POST("/api/v1/data-requests/{request_id}/end", { ...ofRequest(request_id), body })),
   erase: (request_id: number, body: Schemas["EraseCustomer"]) => take(client.POST("/api/v1/data-requests/{request_id}/erase", { ...ofRequest(request_id), body })),

@@ -87,6 +87,7 @@ export type RecordingSettings = Schemas["RecordingSettings"];
 export type RecordingView = Schemas["RecordingView"];
 export type RemakingView = Schemas["RemakingView"];
 export type ImportProgressView = Schemas["ImportProgressView"];
+export type LineTestView = Schemas["LineTestView"];
 export type DataRequest = Schemas["DataRequest"];
 export type CustomerImport = Schemas["CustomerImport"];
 export type ImportOptions = CustomerImport["options"];

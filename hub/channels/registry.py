@@ -254,53 +254,55 @@ def _mail_problems(values: Mapping[str, str]) -> Mapping[str, str]:
 _SMS = ChannelType(
     kind=ChannelKind.SMS,
     label="SMS",
-    description="Text and picture messages through Twilio.",
+    description=Sentence("Text and picture messages through Twilio."),
     factory=SmsChannel,
     webhooks=("message", "status"),
     check=_sender_problems,
     fields=(
         Field(
             "account_sid",
-            "Account SID",
-            help="On the first page of the Twilio console.",
+            Sentence("Account SID"),
+            help=Sentence("On the first page of the Twilio console."),
             required=True,
             example="ACaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
             pattern=r"AC[0-9a-fA-F]{32}",
         ),
         Field(
             "auth_token",
-            "Auth token",
-            help="Beside the account SID. It signs Twilio's webhooks and our calls.",
+            Sentence("Auth token"),
+            help=Sentence("Beside the account SID. It signs Twilio's webhooks and our calls."),
             required=True,
             secret=True,
             pattern=r"\S{8,200}",
         ),
         Field(
             "from_number",
-            "Number",
-            help="The number customers write to, with its country code, or a short code. "
-            "May stay empty when a messaging service chooses the number.",
+            Sentence("Number"),
+            help=Sentence(
+                "The number customers write to, with its country code, or a short code. "
+                "May stay empty when a messaging service chooses the number."
+            ),
             example="+15005550006",
             # E.164 has at most 15 digits and no leading zero; short codes have three to six.
             pattern=r"\+[1-9][0-9]{6,14}|[0-9]{3,6}",
         ),
         Field(
             "messaging_service_sid",
-            "Messaging service SID",
-            help="When several numbers send as one, or Twilio's Advanced Opt-Out is used.",
+            Sentence("Messaging service SID"),
+            help=Sentence("When several numbers send as one, or Twilio's Advanced Opt-Out is used."),
             example="MGaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
             pattern=r"MG[0-9a-fA-F]{32}",
         ),
         Field(
             "stop_words",
-            "Further stop words",
-            help="Words that mean STOP in your customers' languages, separated by spaces or commas.",
+            Sentence("Further stop words"),
+            help=Sentence("Words that mean STOP in your customers' languages, separated by spaces or commas."),
             example="СТОП, ԿԱՆԳ",
         ),
         Field(
             "api_base",
-            "API address",
-            help="Leave empty for Twilio itself. Another address is for a proxy or the demo carrier.",
+            Sentence("API address"),
+            help=Sentence("Leave empty for Twilio itself. Another address is for a proxy or the demo carrier."),
             example="https://api.twilio.com",
             check=_api_base_problem,
         ),
@@ -309,36 +311,42 @@ _SMS = ChannelType(
 
 _CHAT = ChannelType(
     kind=ChannelKind.CHAT,
-    label="Web chat",
-    description="A chat window on your own web pages.",
+    label=Sentence("Web chat"),
+    description=Sentence("A chat window on your own web pages."),
     factory=ChatChannel,
     fields=(
         Field(
             "allowed_origins",
-            "Allowed pages",
-            help="The sites that may show the chat, separated by spaces. The hub's own pages always may.",
+            Sentence("Allowed pages"),
+            help=Sentence("The sites that may show the chat, separated by spaces. The hub's own pages always may."),
             example="https://www.example.com https://shop.example.com",
             check=_origins_problem,
         ),
-        Field("title", "Title", help="Stands over the chat window.", example="Ask us", pattern=r"[^\x00-\x1f]{1,60}"),
+        Field(
+            "title",
+            Sentence("Title"),
+            help=Sentence("Stands over the chat window."),
+            example="Ask us",
+            pattern=r"[^\x00-\x1f]{1,60}",
+        ),
         Field(
             "greeting",
-            "Greeting",
-            help="The first line a visitor sees.",
+            Sentence("Greeting"),
+            help=Sentence("The first line a visitor sees."),
             example="Hello! How can we help?",
             pattern=r"[^\x00-\x1f]{1,300}",
         ),
         Field(
             "colour",
-            "Accent colour",
-            help="Of the button and the visitor's own lines.",
+            Sentence("Accent colour"),
+            help=Sentence("Of the button and the visitor's own lines."),
             example="#2456d6",
             pattern=r"#[0-9a-fA-F]{6}",
         ),
         Field(
             "identity_secret",
-            "Identity secret",
-            help="By which your own server signs who is signed in there.",
+            Sentence("Identity secret"),
+            help=Sentence("By which your own server signs who is signed in there."),
             secret=True,
             pattern=r"[A-Za-z0-9_-]{32,200}",
             managed=True,
@@ -349,14 +357,14 @@ _CHAT = ChannelType(
 _LOOPBACK = ChannelType(
     kind=ChannelKind.LOOPBACK,
     label="Loopback",
-    description="A channel that ends in the hub itself, for tests and for finding faults.",
+    description=Sentence("A channel that ends in the hub itself, for tests and for finding faults."),
     factory=LoopbackChannel,
     webhooks=("message", "status"),
     fields=(
         Field(
             "signing_key",
-            "Signing key",
-            help="Whoever posts to the webhooks signs with it.",
+            Sentence("Signing key"),
+            help=Sentence("Whoever posts to the webhooks signs with it."),
             required=True,
             secret=True,
             pattern=r"\S{8,200}",
@@ -364,151 +372,165 @@ _LOOPBACK = ChannelType(
     ),
 )
 
-_SENDING, _RECEIVING = "Sending", "Receiving"
-_SIGN_IN, _REPLIES = "Sign in with Google or Microsoft", "Replies"
+_SENDING, _RECEIVING = Sentence("Sending"), Sentence("Receiving")
+_SIGN_IN, _REPLIES = Sentence("Sign in with Google or Microsoft"), Sentence("Replies")
 _PORT = r"[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]"
 
 _EMAIL = ChannelType(
     kind=ChannelKind.EMAIL,
-    label="E-mail",
-    description="A mail box of yours: mails come in and answers go out.",
+    label=Sentence("E-mail"),
+    description=Sentence("A mail box of yours: mails come in and answers go out."),
     factory=EmailChannel,
     webhooks=("mime", "mailgun-mime"),
     check=_mail_problems,
     fields=(
         Field(
             "address",
-            "Address",
-            help="The address your customers write to. Answers come from it.",
+            Sentence("Address"),
+            help=Sentence("The address your customers write to. Answers come from it."),
             required=True,
             example="support@example.com",
             check=_address_problem,
         ),
         Field(
             "display_name",
-            "Sender name",
-            help="What customers see beside the address: your company or shop. The agent's name stands before it.",
+            Sentence("Sender name"),
+            help=Sentence(
+                "What customers see beside the address: your company or shop. The agent's name stands before it."
+            ),
             example="Example Shop",
             pattern=r"[^\x00-\x1f]{1,100}",
         ),
         Field(
             "aliases",
-            "Other addresses",
-            help="Further addresses whose mails arrive in this mail box, separated by spaces or commas.",
+            Sentence("Other addresses"),
+            help=Sentence("Further addresses whose mails arrive in this mail box, separated by spaces or commas."),
             example="sales@example.com info@example.com",
             check=_addresses_problem,
         ),
         Field(
             "smtp_host",
-            "Server",
-            help="The outgoing mail server (SMTP), as your mail provider names it. Without one, nothing can be answered.",
+            Sentence("Server"),
+            help=Sentence(
+                "The outgoing mail server (SMTP), as your mail provider names it. Without one, nothing can be answered."
+            ),
             example="smtp.example.com",
             check=_host_problem,
             group=_SENDING,
         ),
         Field(
             "smtp_port",
-            "Port",
-            help="Leave empty for the usual one: 587 with STARTTLS, 465 with TLS.",
+            Sentence("Port"),
+            help=Sentence("Leave empty for the usual one: 587 with STARTTLS, 465 with TLS."),
             example="587",
             pattern=_PORT,
             group=_SENDING,
         ),
         Field(
             "smtp_security",
-            "Encryption",
-            help="Most providers use STARTTLS on port 587 or TLS on port 465. None works only on this very machine.",
+            Sentence("Encryption"),
+            help=Sentence(
+                "Most providers use STARTTLS on port 587 or TLS on port 465. None works only on this very machine."
+            ),
             options=tuple(Security),
             group=_SENDING,
         ),
         Field(
             "smtp_username",
-            "User name",
-            help="Usually the whole address.",
+            Sentence("User name"),
+            help=Sentence("Usually the whole address."),
             example="support@example.com",
             group=_SENDING,
         ),
         Field(
             "smtp_password",
-            "Password",
-            help="Many providers want an app password here, which you make in your account's security settings.",
+            Sentence("Password"),
+            help=Sentence(
+                "Many providers want an app password here, which you make in your account's security settings."
+            ),
             secret=True,
             group=_SENDING,
         ),
         Field(
             "per_minute",
-            "Mails a minute",
-            help="At most so many, if your provider has a limit. Leave empty for none.",
+            Sentence("Mails a minute"),
+            help=Sentence("At most so many, if your provider has a limit. Leave empty for none."),
             example="30",
             pattern=r"[1-9][0-9]{0,4}",
             group=_SENDING,
         ),
         Field(
             "imap_host",
-            "Server",
-            help="The incoming mail server (IMAP), as your mail provider names it. "
-            "Leave empty when mails are forwarded to the hub or posted by a provider.",
+            Sentence("Server"),
+            help=Sentence(
+                "The incoming mail server (IMAP), as your mail provider names it. "
+                "Leave empty when mails are forwarded to the hub or posted by a provider."
+            ),
             example="imap.example.com",
             check=_host_problem,
             group=_RECEIVING,
         ),
         Field(
             "imap_port",
-            "Port",
-            help="Leave empty for the usual one: 993 with TLS, 143 with STARTTLS.",
+            Sentence("Port"),
+            help=Sentence("Leave empty for the usual one: 993 with TLS, 143 with STARTTLS."),
             example="993",
             pattern=_PORT,
             group=_RECEIVING,
         ),
         Field(
             "imap_security",
-            "Encryption",
-            help="Most providers use TLS on port 993. None works only on this very machine.",
+            Sentence("Encryption"),
+            help=Sentence("Most providers use TLS on port 993. None works only on this very machine."),
             options=("tls", "starttls", "none"),
             group=_RECEIVING,
         ),
         Field(
             "imap_username",
-            "User name",
-            help="Leave empty if it is the same as for sending.",
+            Sentence("User name"),
+            help=Sentence("Leave empty if it is the same as for sending."),
             example="support@example.com",
             group=_RECEIVING,
         ),
         Field(
             "imap_password",
-            "Password",
-            help="Leave empty if it is the same as for sending.",
+            Sentence("Password"),
+            help=Sentence("Leave empty if it is the same as for sending."),
             secret=True,
             group=_RECEIVING,
         ),
         Field(
             "imap_folder",
-            "Folder",
-            help="Where new mails are. Leave empty for the inbox.",
+            Sentence("Folder"),
+            help=Sentence("Where new mails are. Leave empty for the inbox."),
             example="INBOX",
             pattern=r"[^\x00-\x1f]{1,200}",
             group=_RECEIVING,
         ),
         Field(
             "imap_after",
-            "After fetching",
-            help="What becomes of a mail in the mail box once the hub has it: leave it as it is, mark it as read, "
-            "or move it to another folder. Nothing is ever deleted.",
+            Sentence("After fetching"),
+            help=Sentence(
+                "What becomes of a mail in the mail box once the hub has it: leave it as it is, mark it as read, "
+                "or move it to another folder. Nothing is ever deleted."
+            ),
             options=("leave", "seen", "move"),
             group=_RECEIVING,
         ),
         Field(
             "imap_move_to",
-            "Folder for fetched mails",
-            help="Only if fetched mails are to be moved.",
+            Sentence("Folder for fetched mails"),
+            help=Sentence("Only if fetched mails are to be moved."),
             example="Archive",
             pattern=r"[^\x00-\x1f]{1,200}",
             group=_RECEIVING,
         ),
         Field(
             "imap_since",
-            "Fetch mails since",
-            help="Leave empty to begin with what arrives from now on. A day such as 2026-11-01 fetches older mails, too.",
+            Sentence("Fetch mails since"),
+            help=Sentence(
+                "Leave empty to begin with what arrives from now on. A day such as 2026-11-01 fetches older mails, too."
+            ),
             example="2026-11-01",
             pattern=r"[0-9]{4}-[0-9]{2}-[0-9]{2}",
             check=_date_problem,
@@ -516,39 +538,45 @@ _EMAIL = ChannelType(
         ),
         Field(
             "oauth_provider",
-            "Provider",
-            help="Only if you sign in by Google or Microsoft instead of a password.",
+            Sentence("Provider"),
+            help=Sentence("Only if you sign in by Google or Microsoft instead of a password."),
             options=("", "google", "microsoft", "other"),
             group=_SIGN_IN,
         ),
         Field(
             "oauth_token_url",
-            "Token address",
-            help="Leave empty for Google and Microsoft.",
+            Sentence("Token address"),
+            help=Sentence("Leave empty for Google and Microsoft."),
             example="https://login.example.com/token",
             check=token_url_problem,
             group=_SIGN_IN,
         ),
         Field(
             "oauth_authorise_url",
-            "Sign-in address",
-            help="Leave empty for Google and Microsoft.",
+            Sentence("Sign-in address"),
+            help=Sentence("Leave empty for Google and Microsoft."),
             example="https://login.example.com/authorize",
             check=token_url_problem,
             group=_SIGN_IN,
         ),
         Field(
             "oauth_client_id",
-            "Client ID",
-            help="Of the application you registered there for the hub.",
+            Sentence("Client ID"),
+            help=Sentence("Of the application you registered there for the hub."),
             pattern=r"\S{1,300}",
             group=_SIGN_IN,
         ),
-        Field("oauth_client_secret", "Client secret", help="Beside the client ID.", secret=True, group=_SIGN_IN),
+        Field(
+            "oauth_client_secret",
+            Sentence("Client secret"),
+            help=Sentence("Beside the client ID."),
+            secret=True,
+            group=_SIGN_IN,
+        ),
         Field(
             "oauth_refresh_token",
-            "Refresh token",
-            help="Comes by itself when you save this and press \u201cSign in\u201d; or enter one you have.",
+            Sentence("Refresh token"),
+            help=Sentence("Comes by itself when you save this and press \u201cSign in\u201d; or enter one you have."),
             secret=True,
             # Microsoft's are up to some 2,000 characters long.
             limit=8_000,
@@ -556,33 +584,43 @@ _EMAIL = ChannelType(
         ),
         Field(
             "plus_addressing",
-            "Addresses with a plus sign",
-            help="Switch on if mail to support+anything@… reaches your mail box. "
-            "Answers and failed deliveries then find their conversation more surely.",
+            Sentence("Addresses with a plus sign"),
+            help=Sentence(
+                "Switch on if mail to support+anything@… reaches your mail box. "
+                "Answers and failed deliveries then find their conversation more surely."
+            ),
             options=("off", "on"),
             group=_REPLIES,
         ),
         Field(
             "form_senders",
-            "Form senders",
-            help="Addresses from which your web site's contact form writes. The customer is then the one whom its mails "
-            "name for the reply.",
+            Sentence("Form senders"),
+            help=Sentence(
+                "Addresses from which your web site's contact form writes. The customer is then the one whom its mails "
+                "name for the reply."
+            ),
             example="forms@example.com",
             check=_addresses_problem,
             group=_REPLIES,
         ),
         Field(
             "acknowledgement",
-            "Automatic answer",
-            help="Sent once when a customer begins a conversation. {subject} in it becomes the mail's subject, {number} the "
-            "conversation's number. Leave empty for none.",
+            Sentence("Automatic answer"),
+            help=Sentence(
+                "Sent once when a customer begins a conversation. {subject} in it becomes the mail's subject, {number} the "
+                "conversation's number. Leave empty for none.",
+                subject="{subject}",
+                number="{number}",
+            ),
             multiline=True,
             group=_REPLIES,
         ),
         Field(
             "webhook_key",
-            "Webhook key",
-            help="Only if a mail provider posts mails to the hub: Mailgun's signing key, or a password of your own.",
+            Sentence("Webhook key"),
+            help=Sentence(
+                "Only if a mail provider posts mails to the hub: Mailgun's signing key, or a password of your own."
+            ),
             secret=True,
             pattern=r"\S{8,200}",
             group=_RECEIVING,
@@ -592,7 +630,7 @@ _EMAIL = ChannelType(
 
 CHANNEL_TYPES: Mapping[ChannelKind, ChannelType] = {each.kind: each for each in (_SMS, _EMAIL, _CHAT, _LOOPBACK)}
 
-_BROWSER = "Agents in the browser"
+_BROWSER = Sentence("Agents in the browser")
 
 
 def _browser_problems(values: Mapping[str, str]) -> Mapping[str, str]:
@@ -628,8 +666,8 @@ def _line_problems(values: Mapping[str, str]) -> Mapping[str, str]:
 _TWILIO_LINE = ChannelType(
     kind=ChannelKind.PHONE,
     provider="twilio",
-    label="Telephone (Twilio)",
-    description="Calls over the public telephone network through Twilio.",
+    label=Sentence("Telephone (Twilio)"),
+    description=Sentence("Calls over the public telephone network through Twilio."),
     make_line=TwilioLine,
     voice=TWILIO_VOICE,
     voice_of=twilio_voice_of,
@@ -641,56 +679,56 @@ _TWILIO_LINE = ChannelType(
     fields=(
         Field(
             "account_sid",
-            "Account SID",
-            help="On the first page of the Twilio console.",
+            Sentence("Account SID"),
+            help=Sentence("On the first page of the Twilio console."),
             required=True,
             example="ACaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
             pattern=r"AC[0-9a-fA-F]{32}",
         ),
         Field(
             "auth_token",
-            "Auth token",
-            help="Beside the account SID. It signs Twilio's webhooks and our calls.",
+            Sentence("Auth token"),
+            help=Sentence("Beside the account SID. It signs Twilio's webhooks and our calls."),
             required=True,
             secret=True,
             pattern=r"\S{8,200}",
         ),
         Field(
             "number",
-            "Number",
-            help="The number customers call, with its country code. It is shown to those whom agents call.",
+            Sentence("Number"),
+            help=Sentence("The number customers call, with its country code. It is shown to those whom agents call."),
             required=True,
             example="+15005550006",
             pattern=r"\+[1-9][0-9]{6,14}",
         ),
         Field(
             "api_key_sid",
-            "API key SID",
-            help="Of a standard API key. Leave empty if agents use their desk telephones only.",
+            Sentence("API key SID"),
+            help=Sentence("Of a standard API key. Leave empty if agents use their desk telephones only."),
             example="SKaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
             pattern=r"SK[0-9a-fA-F]{32}",
             group=_BROWSER,
         ),
         Field(
             "api_key_secret",
-            "API key secret",
-            help="Shown by Twilio once, when the key is made.",
+            Sentence("API key secret"),
+            help=Sentence("Shown by Twilio once, when the key is made."),
             secret=True,
             pattern=r"\S{8,200}",
             group=_BROWSER,
         ),
         Field(
             "twiml_app_sid",
-            "TwiML app SID",
-            help="Of a TwiML app whose voice request URL is this channel's voice address.",
+            Sentence("TwiML app SID"),
+            help=Sentence("Of a TwiML app whose voice request URL is this channel's voice address."),
             example="APaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
             pattern=r"AP[0-9a-fA-F]{32}",
             group=_BROWSER,
         ),
         Field(
             "api_base",
-            "API address",
-            help="Leave empty for Twilio itself. Another address is for a proxy or the demo carrier.",
+            Sentence("API address"),
+            help=Sentence("Leave empty for Twilio itself. Another address is for a proxy or the demo carrier."),
             example="https://api.twilio.com",
             check=_api_base_problem,
         ),
@@ -700,8 +738,8 @@ _TWILIO_LINE = ChannelType(
 _HUB_LINE = ChannelType(
     kind=ChannelKind.PHONE,
     provider=hubline.PROVIDER,
-    label="Hub line",
-    description="Calls from your own web pages, carried by the hub itself; no provider is needed.",
+    label=Sentence("Hub line"),
+    description=Sentence("Calls from your own web pages, carried by the hub itself; no provider is needed."),
     make_line=hubline.HubLine,
     voice=hubline.CAPABILITIES,
     webhooks=("voice",),
@@ -709,38 +747,42 @@ _HUB_LINE = ChannelType(
     fields=(
         Field(
             "title",
-            "Title",
-            help="What callers see: your company, or what they call you about.",
+            Sentence("Title"),
+            help=Sentence("What callers see: your company, or what they call you about."),
             example="Call us",
             pattern=r"[^\x00-\x1f]{1,60}",
         ),
         Field(
             "chat_channel_id",
-            "Chat",
-            help="The ID of the chat channel in whose window the button “Call us” appears. "
-            "Whoever writes there and calls here is one customer.",
+            Sentence("Chat"),
+            help=Sentence(
+                "The ID of the chat channel in whose window the button “Call us” appears. "
+                "Whoever writes there and calls here is one customer."
+            ),
             required=True,
             example="website-chat",
             pattern=r"[a-z0-9][a-z0-9-]{1,40}",
         ),
         Field(
             "ice_servers",
-            "STUN and TURN servers",
-            help="For callers behind strict firewalls: addresses separated by spaces, such as stun:stun.example.com:3478 or "
-            "turn:turn.example.com:3478. Leave empty if the media process has a public address.",
+            Sentence("STUN and TURN servers"),
+            help=Sentence(
+                "For callers behind strict firewalls: addresses separated by spaces, such as stun:stun.example.com:3478 or "
+                "turn:turn.example.com:3478. Leave empty if the media process has a public address."
+            ),
             example="turn:turn.example.com:3478",
             check=_ice_servers_problem,
         ),
         Field(
             "turn_username",
-            "TURN user name",
-            help="Only if a TURN server asks for one. Callers' browsers get to know it.",
+            Sentence("TURN user name"),
+            help=Sentence("Only if a TURN server asks for one. Callers' browsers get to know it."),
             pattern=r"\S{1,200}",
         ),
         Field(
             "turn_credential",
-            "TURN password",
-            help="Beside the user name. Callers' browsers get to know it, so make it one for this alone.",
+            Sentence("TURN password"),
+            help=Sentence("Beside the user name. Callers' browsers get to know it, so make it one for this alone."),
             pattern=r"\S{1,200}",
         ),
     ),

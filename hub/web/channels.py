@@ -29,6 +29,7 @@ from hub.timeline.channels import ChannelSetup
 from hub.timeline.fetching import check_mailbox
 from hub.timeline.threads import new_thread
 from hub.web.api import Access, Context, HubLike, endpoint
+from hub.web.languages import in_language
 from hub.web.schemas import (
     ChannelDetail,
     ChannelField,
@@ -57,19 +58,19 @@ async def list_channel_kinds(context: Context) -> Page[ChannelKindInfo]:
             ChannelKindInfo(
                 kind=kind.kind,
                 provider=kind.provider,
-                label=kind.label,
-                description=kind.description,
+                label=in_language(kind.label, context.language),
+                description=in_language(kind.description, context.language),
                 fields=[
                     ChannelField(
                         name=field.name,
-                        label=field.label,
-                        help=field.help,
+                        label=in_language(field.label, context.language),
+                        help=in_language(field.help, context.language),
                         required=field.required,
                         secret=field.secret,
                         example=field.example,
                         pattern=field.pattern,
                         options=list(field.options),
-                        group=field.group,
+                        group=in_language(field.group, context.language),
                         multiline=field.multiline,
                     )
                     for field in kind.fields

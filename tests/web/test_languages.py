@@ -85,3 +85,23 @@ async def test_an_answer_that_tells_of_faults_tells_them_in_that_language(call: 
 def test_a_conflict_that_names_somebody_is_not_told_by_the_name_of_the_field() -> None:
     error = Conflict("already assigned to Ani", code="already_assigned", fields={"assignee": "Ani"})
     assert error_body(error, "uk")["message"] == error_body(error, "en")["message"] == "already assigned to Ani"
+
+
+async def test_what_a_channel_needs_is_told_in_the_readers_language(call: Call, people: People) -> None:
+    """Every label and help is put into another language, unless it is the same there ("SMS")."""
+    admin = await call(people.admin)
+
+    def texts(kinds: Any) -> list[str]:
+        of_kinds = [text for kind in kinds for text in (kind["label"], kind["description"])]
+        of_fields = [(field["label"], field["help"], field["group"]) for kind in kinds for field in kind["fields"]]
+        return [*of_kinds, *(text for each in of_fields for text in each if text)]
+
+    async def told(language: str) -> list[str]:
+        answer = await admin.request("GET", "/channel-kinds", headers={"Accept-Language": language})
+        return texts(answer.json()["items"])
+
+    english = await told("en")
+    assert len(english) > 100
+    for language in STAFF_LANGUAGES[1:]:
+        same = {text for text, other in zip(english, await told(language), strict=True) if text == other}
+        assert same <= {"SMS", "Loopback"}, language

@@ -3,8 +3,9 @@
     Settings → Database, Vault, Files → Wakes, Notices, Tail → Intake, Adapters → loops → web
 
 All loops of a process run in one group: tail (stream), notices, dispatcher, lines, test calls, recordings, escalations,
-clocks, sender, media, mailboxes, planned messages, surveys, tasks, projector, queue lengths, search, imports, moments,
-forecasts, reports, limits, tellings, webhooks (two), live, housekeeping, and the listener for mail where one is set up.
+clocks, sender, media, mailboxes, planned messages, surveys, tasks, projector, queue lengths, search, imports, erasures,
+moments, forecasts, reports, limits, tellings, webhooks (two), live, housekeeping, and the listener for mail where one is set
+up.
 Each of them waits through a database that is away. One that ends in any other way takes the process down, loudly: a hub
 that answers but routes nothing would be worse than one that is restarted.
 """

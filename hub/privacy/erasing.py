@@ -58,7 +58,7 @@ from hub.timeline.participants import read_ids
 log = logging.getLogger(__name__)
 
 WAKE = "erasures"
-# What the card is called from then on. Screens say it in their reader's language, by `is_erased`.
+# What the card is called from then on. Screens know the name and say it in their reader's language (words.ts).
 ERASED_NAME = "Erased customer"
 
 # Rows that are looked at in one step: nobody waits long for the writer.

@@ -14,6 +14,7 @@ from typing import Any
 
 from sqlalchemy import Row, delete, select, update
 
+from hub.agents.viewer import Viewer
 from hub.domain.sentences import Sentence
 from hub.domain.states import ConversationStatus
 from hub.domain.values import ContactKind
@@ -34,9 +35,11 @@ def change(
     label: str | None = None,
     is_main: bool | None = None,
     address: str | None = None,
+    viewer: Viewer | None = None,
 ) -> CustomerView:
-    """None leaves a thing as it is; `address` is in its normal form. Conflict `contact_taken` naming whose it is, `verified`
-    if the customer has written from the address that would be corrected, `in_talk` while a conversation there is open."""
+    """None leaves a thing as it is; `address` is in its normal form. The Conflict of customers.taken if it is another's,
+    `verified` if the customer has written from the address that would be corrected, `in_talk` while a conversation there is
+    open."""
     row = _lock(tx, customer_id, contact_point_id)
     values: dict[str, Any] = {}
     if label is not None:
@@ -52,7 +55,7 @@ def change(
     if values:
         tx.execute(update(tables.contact_point).where(_cp.id == row.id).values(**values))
     if address is not None and address != row.address:
-        _correct(tx, row, address)
+        _correct(tx, row, address, viewer)
     customers.touch(tx, row.customer_id)
     return customers.emit_customer(tx, row.customer_id)
 
@@ -65,7 +68,7 @@ def remove(tx: Tx, customer_id: int, contact_point_id: int) -> CustomerView:
     return customers.emit_customer(tx, row.customer_id)
 
 
-def _correct(tx: Tx, row: Row[Any], address: str) -> None:
+def _correct(tx: Tx, row: Row[Any], address: str, viewer: Viewer | None) -> None:
     if row.kind == ContactKind.CHAT.value:
         raise Conflict("a chat visitor has no address", code="not_removable")
     if row.verified:
@@ -80,11 +83,7 @@ def _correct(tx: Tx, row: Row[Any], address: str) -> None:
         .where(_cp.kind == row.kind, _cp.address == address, _cp.removed_at.is_(None))
     )
     if owner is not None:
-        raise Conflict(
-            f"{address} already belongs to {owner.name}",
-            code="contact_taken",
-            fields={"address": Sentence("belongs to {name}", name=owner.name), "owner": owner.name},
-        )
+        raise customers.taken(tx, owner.customer_id, owner.name, address, viewer)
     if not _is_used(tx, row.id):
         # Nothing was ever sent there; that it bounced is impossible, and consent was the customer's, not the number's.
         tx.execute(update(tables.contact_point).where(_cp.id == row.id).values(address=address))

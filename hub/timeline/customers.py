@@ -340,9 +340,16 @@ def ensure_reaches(tx: Tx, wanted: Mapping[tuple[str, str], Mapping[str, Any]]) 
 
 
 def add_contact_point(
-    tx: Tx, customer_id: int, kind: ContactKind, address: str, *, verified: bool = False, label: str = ""
+    tx: Tx,
+    customer_id: int,
+    kind: ContactKind,
+    address: str,
+    *,
+    verified: bool = False,
+    label: str = "",
+    viewer: Viewer | None = None,
 ) -> CustomerView:
-    """Gives a customer one more address; Conflict naming the owner when it is somebody else's already. One that was taken off
+    """Gives a customer one more address; the Conflict of `taken` when it is somebody else's already. One that was taken off
     this very card comes back as it was."""
     customer = load_customer(tx, belongings.hold_living(tx, customer_id))
     if _insert_contact_point(tx, customer.id, kind, address, verified=verified, label=label):
@@ -355,11 +362,17 @@ def add_contact_point(
     ).one()
     if owner.customer_id == customer.id:
         return customer
-    raise Conflict(
-        f"{address} already belongs to {owner.name}",
-        code="contact_taken",
-        fields={"address": Sentence("belongs to {name}", name=owner.name), "owner": owner.name},
-    )
+    raise taken(tx, owner.customer_id, owner.name, address, viewer)
+
+
+def taken(tx: Tx, owner_id: int, owner_name: str, address: str, viewer: Viewer | None) -> Conflict:
+    """An address is somebody else's: `contact_taken` names them, to whoever may see them; `contact_taken_unseen` to others.
+    Without a viewer it is the hub itself that asks."""
+    if viewer is not None and not may_open(tx, viewer, owner_id):
+        unseen = {"address": Sentence("belongs to a customer you do not see")}
+        return Conflict("this address belongs to another customer", code="contact_taken_unseen", fields=unseen)
+    named = {"address": Sentence("belongs to {name}", name=owner_name), "owner": owner_name}
+    return Conflict(f"{address} already belongs to {owner_name}", code="contact_taken", fields=named)
 
 
 def _insert_contact_point(

@@ -466,7 +466,7 @@ def _unstorable(value: Any, path: str) -> Iterable[tuple[str, str]]:
 
 
 def _in_words(detail: ErrorDetails) -> str:
-    """What pydantic found, in our words; its own where we have none (tests see to it that no body of ours comes to that)."""
+    """What pydantic found, in our words; in its own, which are English, where we have none."""
     kind, bounds = detail["type"], detail.get("ctx", {})
     match kind:
         case "missing":

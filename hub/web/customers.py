@@ -13,7 +13,7 @@ from hub.domain.permissions import Permission
 from hub.domain.sentences import Sentence
 from hub.domain.values import ContactKind
 from hub.domain.views import ConversationView, CustomerView, EntryView
-from hub.errors import Conflict, InvalidInput, NotFound
+from hub.errors import InvalidInput, NotFound
 from hub.store import tables
 from hub.store.database import Tx
 from hub.store.idempotency import once, record_answer
@@ -61,23 +61,10 @@ def _create(tx: Tx, viewer: Viewer, body: NewCustomer, key: str | None, request_
     view = customers.create_customer(tx, body.name, body.language)
     for kind, text in ((ContactKind.PHONE, body.phone), (ContactKind.EMAIL, body.email)):
         if text is not None:
-            address = _read_address(kind, text, region)
-            try:
-                view = customers.add_contact_point(tx, view.id, kind, address)
-            except Conflict as error:
-                raise _taken(tx, viewer, error, kind, address) from None
+            view = customers.add_contact_point(tx, view.id, kind, _read_address(kind, text, region), viewer=viewer)
     wanted = _facts(body)
     record_answer(tx, viewer.user_id, key, view.id)
     return cards.change_card(tx, viewer, view.id, wanted, fields=body.fields)
-
-
-def _taken(tx: Tx, viewer: Viewer, error: Conflict, kind: ContactKind, address: str) -> Conflict:
-    """An address is somebody else's: who that is learns whoever may see them."""
-    reach = customers.find_reaches(tx, [(kind.value, address)]).get((kind.value, address))
-    if error.code != "contact_taken" or reach is None or customers.may_open(tx, viewer, reach.customer_id):
-        return error
-    unseen = {"address": Sentence("belongs to a customer you do not see")}
-    return Conflict("this address belongs to another customer", code="contact_taken_unseen", fields=unseen)
 
 
 def _read_address(kind: ContactKind, text: str, region: str | None) -> str:
@@ -186,10 +173,7 @@ def _add_contact_point(tx: Tx, viewer: Viewer, customer_id: int, body: NewContac
     kind = ContactKind(body.kind)
     customers.access_customer(tx, viewer, customer_id)
     address = customers.parse_address(kind, body.address, customers.load_home_region(tx))
-    try:
-        return customers.add_contact_point(tx, customer_id, kind, address, label=body.label)
-    except Conflict as error:
-        raise _taken(tx, viewer, error, kind, address) from None
+    return customers.add_contact_point(tx, customer_id, kind, address, label=body.label, viewer=viewer)
 
 
 @endpoint(
@@ -200,7 +184,7 @@ def _add_contact_point(tx: Tx, viewer: Viewer, customer_id: int, body: NewContac
 )
 async def add_contact_point(context: Context, customer_id: int, body: NewContactPoint) -> CustomerView:
     """Phone numbers become E.164; a national number is read by the region of your channels. 409 `contact_taken` names
-    whoever has it already."""
+    whoever has it already, `contact_taken_unseen` if you may not see them."""
     return await context.hub.database.transaction(_add_contact_point, context.viewer, customer_id, body)
 
 
@@ -212,14 +196,9 @@ def _update_contact_point(
     point = next((each for each in view.contact_points if each.id == contact_point_id), None)
     if body.address is not None and point is not None:
         address = customers.parse_address(point.kind, body.address, customers.load_home_region(tx))
-    try:
-        return contact_points.change(
-            tx, view.id, contact_point_id, label=body.label, is_main=body.is_main, address=address
-        )
-    except Conflict as error:
-        if point is None or address is None:
-            raise
-        raise _taken(tx, viewer, error, point.kind, address) from None
+    return contact_points.change(
+        tx, view.id, contact_point_id, label=body.label, is_main=body.is_main, address=address, viewer=viewer
+    )
 
 
 @endpoint(

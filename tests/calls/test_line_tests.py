@@ -19,8 +19,6 @@ from hub.domain.states import LegState
 from hub.domain.values import Role
 from hub.errors import InvalidInput, Refused, TooMany
 from hub.store import tables
-from hub.web import channels
-from hub.web.throttle import Throttle
 from tests.calls.hub_line import Voice
 from tests.calls.hub_stage import HubLine, hub_stage
 from tests.calls.stage import Agent, Stage, open_stage
@@ -32,12 +30,6 @@ from tests.support.scene import Scene
 pytestmark = pytest.mark.anyio
 
 NUMBER = "+37491204518"
-
-
-@pytest.fixture(autouse=True)
-def afresh(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each test is somebody's first hour: accounts of all tests have the same numbers."""
-    monkeypatch.setattr(channels, "_tests", Throttle(20, 3600.0, "too many tests for now"))
 
 
 @pytest.fixture

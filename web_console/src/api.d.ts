@@ -1535,7 +1535,7 @@ export interface paths {
         /**
          * Add a phone, mailbox or handle
          * @description Phone numbers become E.164; a national number is read by the region of your channels. 409 `contact_taken` names
-         *     whoever has it already.
+         *     whoever has it already, `contact_taken_unseen` if you may not see them.
          */
         post: operations["add_contact_point"];
         delete?: never;

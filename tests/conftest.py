@@ -24,25 +24,32 @@ from tests.support.chromium import FLAGS, check_chromium
 from tests.support.clock import FrozenClock
 from tests.support.postgres import DISKS, MEMORY, PostgresServer, own_folder, pick_parent, run_postgres
 
-# What `--quick` leaves out beside PostgreSQL: browsers, whole processes that are started, killed or listened to, and days and
-# races that are played through. All of it runs before a change lands.
+# What `--quick` leaves out beside PostgreSQL: browsers, whole processes that are started, killed or listened to, and calls,
+# days and races that are played through. All of it runs before a change lands.
 THOROUGH = (
     "browser/",
     "calls/test_hub_calls.py",
     "calls/test_hub_line.py",
+    "calls/test_line_tests.py",
+    "calls/test_recordings.py",
+    "calls/test_twilio_calls.py",
     "crash/",
+    "demo/test_carrier.py",
     "demo/test_carrier_voice.py",
     "kpi/test_kept_cells.py",
     "kpi/test_routed_hours.py",
     "kpi/test_simulated_day.py",
+    "media/test_child.py",
     "media/test_chromium.py",
     "media/test_control.py",
+    "media/test_talk.py",
     "replay/",
     "routing/test_races.py",
     "routing/test_theory.py",
     "store/test_migrations.py",
     "store/test_processes.py",
     "timeline/test_mailbox.py",
+    "timeline/test_round_trip.py",
 )
 
 # How long an example takes says how busy the machine is, and nothing of the hub.

@@ -3,6 +3,7 @@
 Each process runs rounds of the dispatcher beside the storm that makes them necessary: customers write, agents accept,
 decline, resolve, hand back and leave, one takes by hand. Its first round stops in its middle, at a barrier that all share:
 with the ROUTING lock nobody else can be there, and it goes on after a moment; without it all are, and decide the same twice.
+Then each does once what a storm is made of, before chance is left to choose, which may never come to some of it.
 
 `find_violations` reads the stream, whose order is that of the commits.
 """
@@ -14,7 +15,7 @@ import contextlib
 import json
 import random
 import threading
-from collections.abc import Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from multiprocessing.synchronize import Barrier
@@ -36,6 +37,7 @@ GRACE_S = 60.0
 # Whoever is alone in a round has waited long enough then: with the lock nobody comes. Without it all do, however slowly.
 _ALONE_S, _TOGETHER_S = 0.5, 60.0
 _ROUNDS, _HANDS, _WRITERS = 12, 25, 8
+_TRIES = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +50,30 @@ class Cast:
     by_hand: Viewer
 
 
-def race(url: str, cast: Cast, number: int, start: Barrier, middle: Barrier, is_locked: bool) -> None:
+# Says whether there was something to do it with.
+_Act = Callable[[Database, Cast, random.Random], Awaitable[bool]]
+
+
+@dataclass(frozen=True, slots=True)
+class Barriers:
+    """Where all processes meet: before anything, in the middle of the first round, before the storm."""
+
+    start: Barrier
+    middle: Barrier
+    storm: Barrier
+
+
+def race(url: str, cast: Cast, number: int, barriers: Barriers, is_locked: bool) -> None:
     """The main function of a process; ends with an error if anything but a refusal happened."""
     if not is_locked:
         Tx.lock_routing = lambda self: None  # type: ignore[method-assign]
-    _meet_in_the_first_round(middle, _ALONE_S if is_locked else _TOGETHER_S)
-    start.wait(_TOGETHER_S)
-    asyncio.run(_race(url, cast, number))
+    _meet_in_the_first_round(barriers.middle, _ALONE_S if is_locked else _TOGETHER_S)
+    barriers.start.wait(_TOGETHER_S)
+    try:
+        asyncio.run(_race(url, cast, number, barriers.storm))
+    finally:
+        # Nobody waits for one that stumbled.
+        barriers.storm.abort()
 
 
 def _meet_in_the_first_round(barrier: Barrier, patience_s: float) -> None:
@@ -73,11 +92,14 @@ def _meet_in_the_first_round(barrier: Barrier, patience_s: float) -> None:
     floor.load_snapshot = load_and_meet
 
 
-async def _race(url: str, cast: Cast, number: int) -> None:
+async def _race(url: str, cast: Cast, number: int, storm: Barrier) -> None:
     database = open_database(url)
     chance = random.Random(number)
     try:
         await database.transaction(dispatcher.dispatch, GRACE_S)
+        await _each_once(database, cast, chance)
+        with contextlib.suppress(threading.BrokenBarrierError):
+            await asyncio.to_thread(storm.wait, _TOGETHER_S)
         await asyncio.gather(
             *(_dispatch(database) for _ in range(2)),
             *(_hands(database, cast, chance) for _ in range(3)),
@@ -100,22 +122,51 @@ async def _write(database: Database, cast: Cast, number: int) -> None:
         await scene.say(sender=f"new-{number}-{count}", provider_id=f"new-{number}-{count}")
 
 
+async def _each_once(database: Database, cast: Cast, chance: random.Random) -> None:
+    for act in (_decline, _take, _accept, _give):
+        await _do_once(act, database, cast, chance)
+
+
+async def _do_once(act: _Act, database: Database, cast: Cast, chance: random.Random) -> None:
+    for _ in range(_TRIES):
+        if await _is_done(act, database, cast, chance):
+            return
+        # What others were faster with comes again with work that is given out and accepted.
+        await database.transaction(dispatcher.dispatch, GRACE_S)
+        await _is_done(_accept, database, cast, chance)
+    raise AssertionError(f"{act.__name__} came to nothing {_TRIES} times")
+
+
 async def _hands(database: Database, cast: Cast, chance: random.Random) -> None:
+    acts = (_accept, _decline, _resolve, _hand_back, _take, _give, _leave)
     for _ in range(_HANDS):
-        act = chance.choices((_answer, _resolve, _hand_back, _take, _give, _leave), (10, 3, 1, 2, 1, 1))[0]
-        # Somebody else was faster: that is what the refusals are for.
-        with contextlib.suppress(HubError):
-            await act(database, cast, chance)
+        await _is_done(chance.choices(acts, (17, 3, 6, 2, 4, 2, 2))[0], database, cast, chance)
 
 
-async def _answer(database: Database, cast: Cast, chance: random.Random) -> None:
+async def _is_done(act: _Act, database: Database, cast: Cast, chance: random.Random) -> bool:
+    # Somebody else was faster: that is what the refusals are for.
+    with contextlib.suppress(HubError):
+        return await act(database, cast, chance)
+    return False
+
+
+async def _accept(database: Database, cast: Cast, chance: random.Random) -> bool:
+    return await _answer(database, cast, chance, dispatcher.accept_offer)
+
+
+async def _decline(database: Database, cast: Cast, chance: random.Random) -> bool:
+    return await _answer(database, cast, chance, dispatcher.decline_offer)
+
+
+async def _answer(database: Database, cast: Cast, chance: random.Random, work: Callable[..., object]) -> bool:
     o = tables.offer.c
     rows = await database.read(lambda tx: tx.rows(select(o.id, o.agent_id).where(o.ended_at.is_(None))))
-    if rows:
-        row = chance.choice(rows)
-        agent = next(each for each in (*cast.strict, cast.by_hand) if each.user_id == row.agent_id)
-        work = dispatcher.decline_offer if chance.random() < 0.15 else dispatcher.accept_offer
-        await database.transaction(work, agent, row.id)
+    if not rows:
+        return False
+    row = chance.choice(rows)
+    agent = next(each for each in (*cast.strict, cast.by_hand) if each.user_id == row.agent_id)
+    await database.transaction(work, agent, row.id)
+    return True
 
 
 async def _held_by(database: Database, agent: Viewer, chance: random.Random) -> int | None:
@@ -124,39 +175,44 @@ async def _held_by(database: Database, agent: Viewer, chance: random.Random) -> 
     return int(chance.choice(rows).id) if rows else None
 
 
-async def _resolve(database: Database, cast: Cast, chance: random.Random) -> None:
+async def _resolve(database: Database, cast: Cast, chance: random.Random) -> bool:
     agent = chance.choice((*cast.strict, cast.by_hand))
     held = await _held_by(database, agent, chance)
     if held is not None:
         await database.transaction(dispatcher.resolve, agent, held)
+    return held is not None
 
 
-async def _hand_back(database: Database, cast: Cast, chance: random.Random) -> None:
+async def _hand_back(database: Database, cast: Cast, chance: random.Random) -> bool:
     agent = chance.choice(cast.strict)
     held = await _held_by(database, agent, chance)
     if held is not None:
         await database.transaction(dispatcher.release, agent, held)
+    return held is not None
 
 
-async def _take(database: Database, cast: Cast, chance: random.Random) -> None:
+async def _take(database: Database, cast: Cast, chance: random.Random) -> bool:
     c = tables.conversation.c
     rows = await database.read(lambda tx: tx.rows(select(c.id).where(c.queued_since.is_not(None))))
     if rows:
         await database.transaction(dispatcher.claim, cast.by_hand, chance.choice(rows).id, None)
+    return bool(rows)
 
 
-async def _give(database: Database, cast: Cast, chance: random.Random) -> None:
+async def _give(database: Database, cast: Cast, chance: random.Random) -> bool:
     agent = chance.choice(cast.strict)
     held = await _held_by(database, agent, chance)
     if held is not None:
         target = cast.by_hand.user_id
         await database.transaction(dispatcher.transfer, agent, held, agent_id=target, queue_id=None, note=None)
+    return held is not None
 
 
-async def _leave(database: Database, cast: Cast, chance: random.Random) -> None:
+async def _leave(database: Database, cast: Cast, chance: random.Random) -> bool:
     agent = chance.choice(cast.strict)
     await database.transaction(dispatcher.sign_out, agent.user_id)
     await database.transaction(roster.change_agent_state, agent.user_id, AgentState.AVAILABLE)
+    return True
 
 
 # --- afterwards ---------------------------------------------------------------------------------------------------------

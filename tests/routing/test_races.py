@@ -18,7 +18,7 @@ from hub.agents.queues import QueueSettings, update_queue
 from hub.store import tables
 from hub.store.database import Tx, open_database
 from hub.timeline import conversations
-from tests.routing.racers import Cast, find_violations, race
+from tests.routing.racers import Barriers, Cast, find_violations, race
 from tests.support.scene import Scene
 
 pytestmark = pytest.mark.anyio
@@ -53,9 +53,9 @@ async def lay(scene: Scene) -> tuple[Cast, list[int]]:
 async def run(url: str, cast: Cast, processes: int, *, is_locked: bool = True) -> list[int | None]:
     """The exit codes of so many processes that raced."""
     context = multiprocessing.get_context("spawn")
-    start, middle = context.Barrier(processes), context.Barrier(processes)
+    barriers = Barriers(*(context.Barrier(processes) for _ in range(3)))
     racers = [
-        context.Process(target=race, args=(url, cast, number, start, middle, is_locked), daemon=True)
+        context.Process(target=race, args=(url, cast, number, barriers, is_locked), daemon=True)
         for number in range(processes)
     ]
     for racer in racers:

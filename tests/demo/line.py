@@ -16,7 +16,7 @@ from hub.demo.carrier import Carrier
 from hub.demo.carrier_calls import Call, Reaction
 from hub.demo.carrier_time import DrivenTime
 from hub.demo.carrier_voice import Voice
-from tests.demo.conftest import Serving
+from tests.demo.conftest import PATIENCE_S, Serving
 from tests.demo.voice_hub import VoiceHub
 
 ACCOUNT_SID = "AC" + "0123456789abcdef" * 2
@@ -97,7 +97,7 @@ class Line:
 
 class PointedAt(TwilioHttpClient):  # type: ignore[misc, unused-ignore]
     def __init__(self, base_url: str) -> None:
-        super().__init__(timeout=5)
+        super().__init__(timeout=PATIENCE_S)
         self._base_url = base_url
 
     def request(self, method: str, url: str, *args: Any, **kwargs: Any) -> TwilioResponse:

@@ -23,6 +23,7 @@ from twilio.rest import Client  # type: ignore[import-untyped, unused-ignore]
 from hub.demo import twilio_wire
 from hub.demo.carrier import Carrier, Message, twiml_messages
 from hub.errors import InvalidInput, NotFound
+from tests.demo.conftest import PATIENCE_S
 
 pytestmark = pytest.mark.anyio
 
@@ -40,7 +41,7 @@ class PointedAt(TwilioHttpClient):  # type: ignore[misc, unused-ignore]
     """Twilio's client with another host in its addresses."""
 
     def __init__(self, base_url: str) -> None:
-        super().__init__(timeout=5)
+        super().__init__(timeout=PATIENCE_S)
         self._base_url = base_url
 
     def request(self, method: str, url: str, *args: Any, **kwargs: Any) -> TwilioResponse:
@@ -370,23 +371,23 @@ async def test_a_handset_sees_its_texts_arrive_live(carrier: Carrier) -> None:
     async with aiohttp.ClientSession() as http:
         address = f"{carrier.base_url}/_carrier/handsets/{ANNA}"
         async with http.ws_connect(f"{address}/live") as live:
-            whole = await live.receive_json(timeout=5)
+            whole = await live.receive_json(timeout=PATIENCE_S)
             assert (whole["whole"], whole["messages"]) == (True, [])
             async with http.post(f"{address}/messages", json={"to": NUMBER, "text": "hi"}) as answer:
                 assert answer.status == 201
             seen: dict[str, Any] = {}
             while seen.get("status") != "delivered":
-                frame = await live.receive_json(timeout=5)
+                frame = await live.receive_json(timeout=PATIENCE_S)
                 seen = frame["messages"][-1]
             assert (seen["text"], seen["direction"]) == ("hi", "sent")
             await send(carrier, body="hello")
-            frame = await live.receive_json(timeout=5)
+            frame = await live.receive_json(timeout=PATIENCE_S)
             assert [(m["text"], m["direction"], m["status"]) for m in frame["messages"]] == [
                 ("hello", "received", "received")
             ]
         async with http.ws_connect(f"{address}/live?since={frame['position']}") as live:
             carrier.text(ANNA, NUMBER, "again")
-            frame = await live.receive_json(timeout=5)
+            frame = await live.receive_json(timeout=PATIENCE_S)
             assert (frame["whole"], [m["text"] for m in frame["messages"]]) == (False, ["again"])
         async with http.get(address) as answer:
             assert [m["text"] for m in (await answer.json())["messages"]] == ["hi", "hello", "again"]

@@ -8,7 +8,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from tests.demo.conftest import Serving
+from tests.demo.conftest import PATIENCE_S, Serving
 from tests.demo.line import ANNA, NUMBER, Line, open_line
 
 pytestmark = pytest.mark.anyio
@@ -36,7 +36,7 @@ async def do(hand: aiohttp.ClientSession, what: str, status: int = 200, method: 
 
 async def show_until(live: aiohttp.ClientWebSocketResponse, **wanted: Any) -> Any:
     while True:
-        call = (await live.receive_json(timeout=10))["call"]
+        call = (await live.receive_json(timeout=PATIENCE_S))["call"]
         if call is not None and all(call[name] == value for name, value in wanted.items()):
             return call
 

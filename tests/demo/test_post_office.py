@@ -22,6 +22,7 @@ from hub.demo.house import DemoHouse
 from hub.demo.letters import File
 from hub.demo.people import CALLERS, CORRESPONDENTS, PEOPLE, Correspondent, Habit, dialogues_of
 from hub.demo.post_office import HOST, Letter, PostOffice
+from tests.demo.conftest import PATIENCE_S
 from tests.demo.house import demo, free_port
 
 pytestmark = pytest.mark.anyio
@@ -337,11 +338,11 @@ async def test_the_page_sees_a_mail_come_and_shows_it_in_a_frame_of_its_own(desk
     boxes = f"{desk.url}/demo/post/boxes"
     office = desk.house.post_office
     async with desk.http.ws_connect(f"{boxes}/{DAVIT.email}/live") as live:
-        whole = json.loads((await live.receive(timeout=5)).data)
+        whole = json.loads((await live.receive(timeout=PATIENCE_S)).data)
         past = len(office.box(DAVIT.email))
         assert (whole["whole"], len(whole["letters"])) == (True, past)
         office.write(ANI.email, to=DAVIT.email, subject="Hi", text="Look", files=[File("a.png", "image/png", PNG)])
-        while not (frame := json.loads((await live.receive(timeout=5)).data))["letters"]:
+        while not (frame := json.loads((await live.receive(timeout=PATIENCE_S)).data))["letters"]:
             pass
     (letter,) = frame["letters"]
     assert (letter["subject"], letter["is_read"], frame["unread"][DAVIT.email]) == ("Hi", False, 1)

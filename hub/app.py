@@ -132,6 +132,7 @@ from hub.web import (
     tasks,
     teams,
     topics,
+    transcripts,
     users,
     webhook_endpoints,
     webhooks,
@@ -220,6 +221,7 @@ ENDPOINTS: list[Endpoint] = endpoints_of(
     search,
     saved_views,
     tasks,
+    transcripts,
     writing,
 )
 

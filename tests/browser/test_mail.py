@@ -284,6 +284,53 @@ def test_a_hostile_mail_acts_nowhere_and_a_broken_one_is_shown_as_such(
     agent.resolve()
 
 
+def test_what_was_said_is_printed_saved_and_goes_along_with_an_answer(
+    mail_hub: HubProcess, outside: Outside, new_page: NewPage
+) -> None:
+    agent = Agent(new_page("agent"), "agent1@demo.test").sign_in(mail_hub.url).become_available()
+    page = agent.page
+    Correspondent(mail_hub.url, "lusine@yeraz.test", "Lusine").write("What did we agree on?", subject="Our agreement")
+    agent.accept("What did we agree on?")
+    page.get_by_test_id("composer-note").click()
+    page.get_by_test_id("composer-text").fill("She always asks twice")
+    page.keyboard.press("Control+Enter")
+    expect(agent.entry("She always asks twice", "internal")).to_have_count(1)
+    page.get_by_test_id("composer-reply").click()
+    page.get_by_test_id("conversation-more").click()
+    page.get_by_test_id("open-transcript").click()
+    expect(page.get_by_test_id("transcript")).to_be_visible()
+    show(page, "transcript")
+
+    with page.expect_popup() as opening:
+        page.get_by_test_id("transcript-print").click()
+    paper = opening.value
+    expect(paper.get_by_role("heading", level=1)).to_contain_text("with Lusine")
+    expect(paper.get_by_text("What did we agree on?")).to_be_visible()
+    expect(paper.get_by_text("She always asks twice")).to_have_count(0)
+    show(paper, "transcript-paper")
+    paper.close()
+
+    page.get_by_test_id("transcript-notes").click()
+    expect(page.get_by_test_id("transcript-attach")).to_be_disabled()
+    with page.expect_download() as saving:
+        page.get_by_test_id("transcript-save").click()
+    assert "She always asks twice" in saving.value.path().read_text(encoding="utf-8")
+    page.get_by_test_id("transcript-notes").click()
+
+    page.get_by_test_id("transcript-attach").click()
+    expect(page.get_by_test_id("transcript")).to_have_count(0)
+    expect(page.get_by_test_id("composer-file")).to_have_count(1)
+    page.get_by_test_id("composer-text").fill("Here it is, see the attached file.")
+    page.keyboard.press("Control+Enter")
+    page.get_by_test_id("outgoing").get_by_test_id("send-now").click()
+    _, answer = outside.receive()
+    (file,) = answer.iter_attachments()
+    said = file.get_content()
+    assert "    What did we agree on?" in said
+    assert "She always asks twice" not in said
+    agent.resolve()
+
+
 def test_a_mail_is_begun_from_the_customers_card(mail_hub: HubProcess, outside: Outside, new_page: NewPage) -> None:
     agent = Agent(new_page("agent"), "agent1@demo.test").sign_in(mail_hub.url).become_available()
     page = agent.page

@@ -452,3 +452,24 @@ async def test_a_note_has_files_that_colleagues_see_and_the_customer_never(desk_
     for path in ("/notes", "/messages"):
         told = await desk.nare.post(desk.path(path), {"text": "again", "attachment_ids": [file["id"]]})
         assert_told(told, 422, "invalid", "attachment_ids")
+
+
+# --- on paper -----------------------------------------------------------------------------------------------------------
+
+
+async def test_what_was_said_is_a_document_that_runs_nothing_for_those_who_may_see_it(desk: Desk) -> None:
+    await desk.nare.post(desk.path("/messages"), {"text": "<b>Bold</b> promise"})
+    page = await desk.nare.get(desk.path("/transcript"))
+    assert page.status_code == 200, page.text
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    assert page.headers["content-security-policy"] == "default-src 'none'; style-src 'unsafe-inline'; sandbox"
+    assert page.headers["cache-control"] == "private, no-store"
+    assert "&lt;b&gt;Bold&lt;/b&gt; promise" in page.text
+    saved = await desk.nare.get(desk.path("/transcript"), form="text", language="ka", download="true")
+    assert saved.headers["content-disposition"] == f'attachment; filename="conversation_{desk.id}.txt"'
+    assert saved.text.startswith(f"საუბარი {desk.id}")
+    assert "    <b>Bold</b> promise" in saved.text
+    assert_told(await desk.nare.get(desk.path("/transcript"), language="xx"), 422, "invalid", "language")
+    for who in (desk.stranger, desk.house.api(None)):
+        assert (await who.get(desk.path("/transcript"))).status_code in (401, 404)
+    assert (await desk.nare.get("/conversations/999999/transcript")).status_code == 404

@@ -6,7 +6,7 @@
  */
 import createClient, { type Middleware } from "openapi-fetch";
 
-import type { components, paths } from "./api";
+import type { components, operations, paths } from "./api";
 import type { AttachmentView, CalendarView, CustomerImport, FlowBody, SoundView } from "./events";
 import type { AlertRuleBody, ContactsQuery, TargetBody, TeamBody } from "./kpi";
 
@@ -209,6 +209,11 @@ export const api = {
   reopen: (id: number) => take(client.POST("/api/v1/conversations/{conversation_id}/reopen", ofConversation(id))),
   park: (id: number, until: Date) =>
     take(client.POST("/api/v1/conversations/{conversation_id}/park", { ...ofConversation(id), body: { until: until.toISOString() } })),
+  transcript: async (id: number, query: TranscriptQuery): Promise<Blob> => {
+    const { data, error, response } = await client.GET("/api/v1/conversations/{conversation_id}/transcript", { params: { path: { conversation_id: id }, query }, parseAs: "blob" });
+    if (!response.ok) throw asApiError(response, error);
+    return data as unknown as Blob;
+  },
   unpark: (id: number) => take(client.DELETE("/api/v1/conversations/{conversation_id}/park", ofConversation(id))),
   setRouting: (id: number, body: RoutingChange) =>
     take(client.PATCH("/api/v1/conversations/{conversation_id}/routing", { ...ofConversation(id), body: body as Schemas["ChangeRouting"] })),
@@ -450,6 +455,14 @@ export const staffApi = {
 };
 
 /** All of the audit log that the filters leave, as a file. */
+export type TranscriptLanguage = "en" | "hy" | "ka" | "az" | "uk" | "ru";
+export const TRANSCRIPT_LANGUAGES: readonly TranscriptLanguage[] = ["hy", "ka", "az", "uk", "ru", "en"];
+type TranscriptQuery = NonNullable<operations["get_transcript"]["parameters"]["query"]>;
+
+/** What was said in a conversation, to be opened or saved by the browser itself. */
+export const transcriptUrl = (id: number, query: TranscriptQuery) =>
+  `/api/v1/conversations/${id}/transcript?${new URLSearchParams(Object.entries(query).map(([name, value]) => [name, String(value)])).toString()}`;
+
 export const auditFileUrl = (query: AuditQuery) =>
   `/api/v1/audit.csv?${new URLSearchParams(Object.entries(query).map(([name, value]) => [name, String(value)])).toString()}`;
 

@@ -1,0 +1,316 @@
+"""What was said in a conversation, as a document of its own: to print, to keep, to send to the customer. Written while it
+is sent, page by page.
+
+It has messages, calls and what was filled in before a chat; what only the house is concerned with (who had it, where it
+waited) is left out, and so is a blind copy. Notes come along where they are asked for. What was written stands indented in a
+text, so that no message can look like another's.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Literal, get_args
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import select
+
+from hub.agents.viewer import Viewer
+from hub.domain.mail import SpanKind
+from hub.domain.states import Delivery
+from hub.domain.values import AuthorKind, Direction, EntryKind, Happening
+from hub.domain.views import CallView, EntryView
+from hub.store import tables
+from hub.store.database import Database, Tx
+from hub.timeline import conversations
+
+# Those that a customer's card offers (surveys.words has the same).
+Language = Literal["en", "hy", "ka", "az", "uk", "ru"]
+LANGUAGES: tuple[Language, ...] = get_args(Language)
+
+_PAGE = 200
+_START = (datetime.min.replace(tzinfo=UTC), 0)
+_INDENT = "    "
+
+_HEAD = """<!doctype html>
+<html lang="{language}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title>
+<style>
+:root{{color-scheme:light dark}}
+body{{font:16px/1.5 system-ui,sans-serif;max-width:46rem;margin:2rem auto;padding:0 1rem;overflow-wrap:anywhere}}
+h1{{font-size:1.4rem;margin:0}}h2{{font-size:1rem;margin:2rem 0 .5rem;padding-bottom:.25rem;border-bottom:1px solid #8888}}
+header p,article p{{margin:.15rem 0;white-space:pre-wrap}}article{{margin:.75rem 0;break-inside:avoid-page}}
+.ours{{margin-inline-start:2.5rem}}.note{{border-inline-start:3px solid #c80;padding-inline-start:.75rem}}
+small{{opacity:.75}}b{{font-weight:600}}
+@media print{{:root{{color-scheme:light}}body{{font-size:11pt;margin:0;max-width:none;padding:0}}}}
+</style></head><body><header><h1>{title}</h1>
+"""
+
+# Nothing in it may run or load, whatever was written; and it has no origin, so that it is nobody's page.
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
+
+
+class Form(StrEnum):
+    HTML = "html"
+    TEXT = "text"
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    title: str
+    zone: str
+    customer: str
+    note: str
+    call: str
+    missed_call: str
+    filled_in: str
+    file: str
+    failed: str
+    uncertain: str
+    empty: str
+
+
+_WORDS: Mapping[Language, Words] = {
+    "en": Words(
+        title="Conversation {id} with {name}",
+        zone="Times: {zone}",
+        customer="Customer",
+        note="Note",
+        call="Call, {minutes}:{seconds:02}",
+        missed_call="Call, nobody spoke",
+        filled_in="Filled in before the chat",
+        file="File: {name}",
+        failed="Was not delivered",
+        uncertain="It is not known whether this was delivered",
+        empty="Nothing has been said yet.",
+    ),
+    "hy": Words(
+        title="Խոսակցություն {id}՝ {name}",
+        zone="Ժամերը՝ {zone}",
+        customer="Հաճախորդ",
+        note="Նշում",
+        call="Զանգ, {minutes}:{seconds:02}",
+        missed_call="Զանգ, ոչ ոք չի խոսել",
+        filled_in="Լրացվել է զրույցից առաջ",
+        file="Ֆայլ՝ {name}",
+        failed="Չի հասել հասցեատիրոջը",
+        uncertain="Հայտնի չէ՝ հասե՞լ է հասցեատիրոջը",
+        empty="Դեռ ոչինչ չի ասվել։",
+    ),
+    "ka": Words(
+        title="საუბარი {id}: {name}",
+        zone="დრო: {zone}",
+        customer="კლიენტი",
+        note="შენიშვნა",
+        call="ზარი, {minutes}:{seconds:02}",
+        missed_call="ზარი, არავის უსაუბრია",
+        filled_in="შეივსო ჩატის წინ",
+        file="ფაილი: {name}",
+        failed="ადრესატამდე ვერ მივიდა",
+        uncertain="უცნობია, მივიდა თუ არა ადრესატამდე",
+        empty="ჯერ არაფერი თქმულა.",
+    ),
+    "az": Words(
+        title="Söhbət {id}: {name}",
+        zone="Vaxt: {zone}",
+        customer="Müştəri",
+        note="Qeyd",
+        call="Zəng, {minutes}:{seconds:02}",
+        missed_call="Zəng, heç kim danışmayıb",
+        filled_in="Çatdan əvvəl doldurulub",
+        file="Fayl: {name}",
+        failed="Çatdırılmayıb",
+        uncertain="Çatdırılıb-çatdırılmadığı məlum deyil",
+        empty="Hələ heç nə deyilməyib.",
+    ),
+    "uk": Words(
+        title="Розмова {id}: {name}",
+        zone="Час: {zone}",
+        customer="Клієнт",
+        note="Нотатка",
+        call="Дзвінок, {minutes}:{seconds:02}",
+        missed_call="Дзвінок, ніхто не говорив",
+        filled_in="Заповнено перед чатом",
+        file="Файл: {name}",
+        failed="Не доставлено",
+        uncertain="Невідомо, чи доставлено",
+        empty="Ще нічого не сказано.",
+    ),
+    "ru": Words(
+        title="Разговор {id}: {name}",
+        zone="Время: {zone}",
+        customer="Клиент",
+        note="Заметка",
+        call="Звонок, {minutes}:{seconds:02}",
+        missed_call="Звонок, никто не говорил",
+        filled_in="Заполнено перед чатом",
+        file="Файл: {name}",
+        failed="Не доставлено",
+        uncertain="Неизвестно, доставлено ли",
+        empty="Ещё ничего не сказано.",
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """`language`: of the words around what was said; None: the customer's, if it is one of these, else English."""
+
+    conversation_id: int
+    form: Form
+    language: Language | None
+    with_notes: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    house: str
+    customer_name: str
+    subject: str
+    language: Language
+    zone: ZoneInfo
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """`remarks` stand below in small: files, and that it did not arrive. `at` is in the organisation's zone."""
+
+    at: datetime
+    who: str
+    text: str
+    remarks: Sequence[str]
+    is_ours: bool
+    is_note: bool
+
+
+def load_head(tx: Tx, viewer: Viewer, wanted: Wanted) -> Head:
+    """NotFound for what the viewer may not see."""
+    view = conversations.access_conversation(tx, viewer, wanted.conversation_id)
+    house = tx.first(select(tables.organisation.c.name, tables.organisation.c.time_zone))
+    spoken = tx.scalar(select(tables.customer.c.language).where(tables.customer.c.id == view.customer_id))
+    customers: Language = next((each for each in LANGUAGES if each == spoken), "en")
+    zone = ZoneInfo(house.time_zone if house is not None else "UTC")
+    return Head(
+        house.name if house is not None else "",
+        view.customer_name,
+        view.subject or "",
+        wanted.language or customers,
+        zone,
+    )
+
+
+async def parts(database: Database, viewer: Viewer, wanted: Wanted, head: Head) -> AsyncIterator[bytes]:
+    """NotFound where the viewer loses it while it is written."""
+    words = _WORDS[head.language]
+    yield _begin(words, wanted, head).encode()
+    day, after = "", _START
+    while page := await database.read(_load_page, viewer, wanted, head, after):
+        lines, after = page
+        written: list[str] = []
+        for line in lines:
+            if (date := f"{line.at:%Y-%m-%d}") != day:
+                day = date
+                written.append(_day(wanted.form, date))
+            written.append(_written(wanted.form, line))
+        yield "".join(written).encode()
+    if after == _START:
+        yield (f"<p>{html.escape(words.empty)}</p>\n" if wanted.form is Form.HTML else f"\n{words.empty}\n").encode()
+    if wanted.form is Form.HTML:
+        yield b"</body></html>\n"
+
+
+def _load_page(
+    tx: Tx, viewer: Viewer, wanted: Wanted, head: Head, after: tuple[datetime, int]
+) -> tuple[list[_Line], tuple[datetime, int]] | None:
+    """Oldest first, and where the next begins; None at the end."""
+    conversations.access_conversation(tx, viewer, wanted.conversation_id)
+    e = tables.entry.c
+    kinds = [EntryKind.MESSAGE.value, *([EntryKind.NOTE.value] if wanted.with_notes else [])]
+    is_said = e.kind.in_(kinds) | e.happening.in_([Happening.CALL.value, Happening.FORM.value])
+    condition = (e.conversation_id == wanted.conversation_id) & is_said & conversations.readable_by(viewer)
+    entries = conversations.load_entries(tx, conversations.entry_page_after(condition, after, _PAGE))
+    if not entries:
+        return None
+    whole = _load_whole(tx, [entry.id for entry in entries if entry.mail is not None and entry.mail.has_more])
+    words = _WORDS[head.language]
+    lines = [_line(words, head, entry, whole.get(entry.id, entry.text)) for entry in entries]
+    return lines, (entries[-1].at, entries[-1].id)
+
+
+def _load_whole(tx: Tx, entry_ids: Sequence[int]) -> dict[int, str]:
+    """What was written in mails that the timeline shows the beginning of, without what they quote."""
+    m = tables.mail.c
+    rows = tx.rows(select(m.entry_id, m.spans).where(m.entry_id.in_(entry_ids)))
+    written = {
+        row.entry_id: "".join(text for kind, text in row.spans if kind == SpanKind.WRITTEN.value).strip()
+        for row in rows
+    }
+    return {entry_id: text for entry_id, text in written.items() if text}
+
+
+def _line(words: Words, head: Head, entry: EntryView, text: str) -> _Line:
+    is_theirs = entry.author.kind is AuthorKind.CUSTOMER
+    customer = head.customer_name or words.customer
+    # As the card has it now; a mail may be somebody else's who is in the conversation.
+    own_name = entry.mail is not None and entry.mail.is_stranger
+    who = customer if is_theirs and not own_name else entry.author.name or head.house
+    remarks = [words.file.format(name=file.name) for file in entry.attachments if not file.is_inline]
+    if entry.delivery is not None and entry.delivery.state is Delivery.FAILED:
+        remarks.append(words.failed)
+    if entry.delivery is not None and entry.delivery.state is Delivery.UNCERTAIN:
+        remarks.append(words.uncertain)
+    if entry.call is not None:
+        is_theirs = entry.call.direction == "in"
+        who, text = customer, _called(words, entry.call)
+    elif entry.happening is Happening.FORM:
+        is_theirs = True
+        who, text = f"{customer} · {words.filled_in}", str(entry.data.get("answers") or "")
+    is_note = entry.kind is EntryKind.NOTE
+    return _Line(
+        at=entry.at.astimezone(head.zone),
+        who=f"{words.note} · {who}" if is_note else who,
+        text=text,
+        remarks=remarks,
+        is_ours=not is_theirs and entry.direction is not Direction.IN,
+        is_note=is_note,
+    )
+
+
+def _called(words: Words, call: CallView) -> str:
+    if call.answered_at is None:
+        return words.missed_call
+    end = call.hung_up_at or call.ended_at or call.state_since
+    minutes, seconds = divmod(max(0, int((end - call.answered_at).total_seconds())), 60)
+    return words.call.format(minutes=minutes, seconds=seconds)
+
+
+# --- written down -------------------------------------------------------------------------------------------------------
+
+
+def _begin(words: Words, wanted: Wanted, head: Head) -> str:
+    title = words.title.format(id=wanted.conversation_id, name=head.customer_name or words.customer)
+    about = [text for text in (head.house, head.subject, words.zone.format(zone=head.zone.key)) if text]
+    if wanted.form is Form.TEXT:
+        return "\n".join([title, *about]) + "\n"
+    told = "".join(f"<p><small>{html.escape(text)}</small></p>" for text in about)
+    return _HEAD.format(language=head.language, title=html.escape(title)) + told + "</header>\n"
+
+
+def _day(form: Form, date: str) -> str:
+    return f"<h2>{date}</h2>\n" if form is Form.HTML else f"\n{date}\n{'-' * len(date)}\n"
+
+
+def _written(form: Form, line: _Line) -> str:
+    if form is Form.TEXT:
+        said = [*line.text.splitlines(), *(f"[{remark}]" for remark in line.remarks)]
+        who = " ".join(line.who.split())
+        return f"\n{line.at:%H:%M}  {who}\n" + "".join(f"{_INDENT}{each}\n" if each else "\n" for each in said)
+    kind = "note" if line.is_note else "ours" if line.is_ours else "theirs"
+    remarks = "".join(f"<p><small>{html.escape(remark)}</small></p>" for remark in line.remarks)
+    words = f"<p>{html.escape(line.text)}</p>" if line.text else ""
+    stamp = f'<time datetime="{line.at.isoformat()}">{line.at:%H:%M}</time>'
+    return (
+        f'<article class="{kind}"><small>{stamp} · <b>{html.escape(line.who)}</b></small>{words}{remarks}</article>\n'
+    )

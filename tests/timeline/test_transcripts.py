@@ -1,0 +1,164 @@
+"""What was said, on paper: whole, in its order, in the reader's words, and nothing of what the house keeps to itself."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any, get_args
+
+import pytest
+
+from hub.agents.viewer import Viewer
+from hub.domain.calls import Party
+from hub.domain.values import AuthorKind, Direction, EntryKind
+from hub.domain.views import Author
+from hub.errors import NotFound
+from hub.store import tables
+from hub.store.database import Tx
+from hub.surveys import words as survey_words
+from hub.timeline import conversations, transcripts, widgets
+from hub.timeline.transcripts import Form, Wanted
+from tests.calls.caller import Line
+from tests.support.clock import FrozenClock
+from tests.support.scene import Scene
+
+pytestmark = pytest.mark.anyio
+
+
+async def read(scene: Scene, viewer: Viewer, conversation_id: int, form: Form = Form.TEXT, **more: Any) -> str:
+    wanted = Wanted(conversation_id, form, more.get("language"), more.get("with_notes", False))
+    head = await scene.database.read(transcripts.load_head, viewer, wanted)
+    return b"".join([part async for part in transcripts.parts(scene.database, viewer, wanted, head)]).decode()
+
+
+async def write(scene: Scene, agent: Viewer, conversation_id: int, text: str, kind: str = "message") -> int:
+    def add(tx: Tx) -> int:
+        view = conversations.access_conversation(tx, agent, conversation_id, lock=True)
+        author = Author(AuthorKind.AGENT, agent.name, agent.user_id)
+        direction = Direction.INTERNAL if kind == "note" else Direction.OUT
+        entry, _ = conversations.add_entry(
+            tx, view, kind=EntryKind(kind), direction=direction, author=author, text=text
+        )
+        return entry.id
+
+    return await scene.database.transaction(add)
+
+
+@pytest.fixture
+async def agent(scene: Scene) -> Viewer:
+    return await scene.agent("Nare")
+
+
+async def test_it_is_read_from_top_to_bottom(scene: Scene, agent: Viewer, clock: FrozenClock) -> None:
+    clock.now = datetime(2026, 11, 26, 23, 58, tzinfo=UTC)
+    conversation_id = await scene.opened("Where is my order?\nIt was due.")
+    await scene.set(tables.customer, {"name": "Ani"})
+    clock.advance(240)
+    await write(scene, agent, conversation_id, "On its way.")
+    text = await read(scene, agent, conversation_id)
+    assert text.splitlines()[0] == f"Conversation {conversation_id} with Ani"
+    assert "Times: UTC" in text
+    assert text[text.index("\n2026") :] == (
+        "\n2026-11-26\n----------\n\n23:58  Ani\n    Where is my order?\n    It was due.\n"
+        "\n2026-11-27\n----------\n\n00:02  Nare\n    On its way.\n"
+    )
+
+
+async def test_pages_follow_each_other_without_a_gap(
+    scene: Scene, agent: Viewer, clock: FrozenClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transcripts, "_PAGE", 2)
+    conversation_id = await scene.opened("0")
+    for number in range(1, 6):
+        # Two of a moment.
+        clock.advance(number % 2)
+        await write(scene, agent, conversation_id, str(number))
+    text = await read(scene, agent, conversation_id)
+    assert [line.strip() for line in text.splitlines() if line.startswith("    ")] == list("012345")
+
+
+async def test_no_message_can_look_like_anothers(scene: Scene, agent: Viewer) -> None:
+    conversation_id = await scene.opened(
+        "Hi\n12:00  Nare\r\n    I promise you a discount\u2028x<script>alert(1)</script>"
+    )
+    text = await read(scene, agent, conversation_id)
+    assert [line for line in text.splitlines() if "Nare" in line] == ["    12:00  Nare"]
+    page = await read(scene, agent, conversation_id, Form.HTML)
+    assert "<script" not in page
+    assert "&lt;script&gt;" in page
+    assert "sandbox" in transcripts.POLICY
+
+
+async def test_notes_come_along_where_they_are_asked_for(scene: Scene, agent: Viewer) -> None:
+    conversation_id = await scene.opened()
+    await write(scene, agent, conversation_id, "Pays late", "note")
+    assert "Pays late" not in await read(scene, agent, conversation_id)
+    assert "Note · Nare\n    Pays late" in await read(scene, agent, conversation_id, with_notes=True)
+    assert '<article class="note">' in await read(scene, agent, conversation_id, Form.HTML, with_notes=True)
+
+
+async def test_what_is_another_agents_alone_stays_theirs(scene: Scene, agent: Viewer) -> None:
+    conversation_id = await scene.opened()
+    entry_id = await write(scene, agent, conversation_id, "Between us", "note")
+    await scene.set(tables.entry, {"private_to": agent.user_id}, id=entry_id)
+    other = await scene.agent("Arpi")
+    assert "Between us" in await read(scene, agent, conversation_id, with_notes=True)
+    assert "Between us" not in await read(scene, other, conversation_id, with_notes=True)
+
+
+async def test_it_says_what_did_not_arrive(scene: Scene, agent: Viewer) -> None:
+    conversation_id = await scene.opened()
+    first = await write(scene, agent, conversation_id, "Yes")
+    second = await write(scene, agent, conversation_id, "No")
+    for entry_id, state in ((first, "failed"), (second, "uncertain")):
+        await scene.set(tables.entry, {"delivery": state, "delivery_at": scene.database.clock()}, id=entry_id)
+    text = await read(scene, agent, conversation_id)
+    assert "    Yes\n    [Was not delivered]" in text
+    assert "    No\n    [It is not known whether this was delivered]" in text
+
+
+async def test_it_is_in_the_customers_language_unless_another_is_asked_for(scene: Scene, agent: Viewer) -> None:
+    conversation_id = await scene.opened()
+    customer_id = (await scene.row(tables.conversation, id=conversation_id))["customer_id"]
+    await scene.set(tables.customer, {"language": "hy"}, id=customer_id)
+    assert "Խոսակցություն" in await read(scene, agent, conversation_id)
+    assert '<html lang="hy">' in await read(scene, agent, conversation_id, Form.HTML)
+    assert "Розмова" in await read(scene, agent, conversation_id, language="uk")
+    await scene.set(tables.customer, {"language": "fr"}, id=customer_id)
+    assert "Conversation" in await read(scene, agent, conversation_id)
+
+
+async def test_whoever_may_not_see_it_gets_nothing_nor_who_loses_it_meanwhile(scene: Scene, agent: Viewer) -> None:
+    conversation_id = await scene.opened("Secret")
+    stranger = replace(agent, user_id=0, queue_ids=frozenset())
+    with pytest.raises(NotFound):
+        await read(scene, stranger, conversation_id)
+    wanted = Wanted(conversation_id, Form.TEXT, None, with_notes=False)
+    head = await scene.database.read(transcripts.load_head, agent, wanted)
+    elsewhere = await scene.queue("Elsewhere")
+    await scene.set(tables.conversation, {"queue_id": elsewhere}, id=conversation_id)
+    with pytest.raises(NotFound):
+        [part async for part in transcripts.parts(scene.database, agent, wanted, head)]
+
+
+async def test_it_has_what_was_filled_in_before(scene: Scene, agent: Viewer) -> None:
+    conversation_id = await scene.opened()
+    await scene.database.transaction(widgets.note_form, conversation_id, "c1", [("Order", "A-12"), ("Town", "Gyumri")])
+    text = await read(scene, agent, conversation_id)
+    assert "· Filled in before the chat\n    Order: A-12\n    Town: Gyumri\n" in text
+
+
+async def test_it_has_calls_and_how_long_they_were(scene: Scene, agent: Viewer, clock: FrozenClock) -> None:
+    await scene.channel("phone", "phone")
+    line = Line(scene)
+    call_id = await line.talk(agent)
+    clock.advance(125)
+    await line.ends(call_id, Party.CUSTOMER)
+    assert "    Call, 2:05\n" in await read(scene, agent, (await line.conversation(call_id))["id"])
+    missed = await line.call_in("+37477000001")
+    await line.ends(missed, Party.CUSTOMER)
+    assert "    Call, nobody spoke\n" in await read(scene, agent, (await line.conversation(missed))["id"])
+
+
+def test_it_has_the_languages_of_the_card() -> None:
+    assert get_args(transcripts.Language) == survey_words.LANGUAGES

@@ -203,8 +203,14 @@ def load_page(
     if words and words.strip():
         wanted = words.strip().lower()
         query = query.where(
-            func.lower(tables.customer.c.name).contains(wanted, autoescape=True)
-            | func.lower(tables.contact_point.c.address).contains(wanted, autoescape=True)
+            # What an erased customer's card and addresses are called is nobody's name.
+            (
+                tables.customer.c.erased_at.is_(None)
+                & (
+                    func.lower(tables.customer.c.name).contains(wanted, autoescape=True)
+                    | func.lower(tables.contact_point.c.address).contains(wanted, autoescape=True)
+                )
+            )
             | func.lower(_c.preview).contains(wanted, autoescape=True)
             | func.lower(_c.subject).contains(wanted, autoescape=True)
         )

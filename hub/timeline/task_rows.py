@@ -18,9 +18,11 @@ _t = tables.task.c
 # Whoever has more to do than this does not read a list of it; the page of tasks has them all.
 _MOST = 300
 
-TASKS = select(tables.task, tables.customer.c.name.label("customer_name")).join(
-    tables.customer, tables.customer.c.id == _t.customer_id
-)
+TASKS = select(
+    tables.task,
+    tables.customer.c.name.label("customer_name"),
+    tables.customer.c.erased_at.label("customer_erased_at"),
+).join(tables.customer, tables.customer.c.id == _t.customer_id)
 IS_OPEN = _t.outcome.is_(None)
 
 
@@ -44,6 +46,7 @@ def task_view(row: Row[Any]) -> TaskView:
         ended_at=row.ended_at,
         ended_by=row.ended_by,
         version=row.version,
+        customer_is_erased=row.customer_erased_at is not None,
     )
 
 

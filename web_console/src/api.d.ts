@@ -5587,6 +5587,8 @@ export interface components {
             segments: components["schemas"]["CallSegmentView"][];
             recordings: components["schemas"]["RecordingView"][];
             version: number;
+            /** @default false */
+            customer_is_erased: boolean;
         };
         CallbackOutcome: {
             /** @enum {string} */
@@ -5906,6 +5908,7 @@ export interface components {
         ContactBehind: {
             conversation_id: number;
             customer_name: string | null;
+            customer_is_erased: boolean;
             channel_id: string | null;
             queue_id: number | null;
             agent_id: number | null;
@@ -8344,6 +8347,8 @@ export interface components {
             call_id: number | null;
             /** @default null */
             callback_address: string | null;
+            /** @default false */
+            customer_is_erased: boolean;
         };
         /** @description `languages`: the customers', the usual one first; empty as long as nobody has said it. */
         Organisation: {
@@ -9402,6 +9407,7 @@ export interface components {
         RuleExample: {
             conversation_id: number;
             customer_name: string;
+            customer_is_erased: boolean;
             /** Format: date-time */
             created_at: string;
             preview: string;
@@ -10324,6 +10330,8 @@ export interface components {
             followed_up_by: string | null;
             followed_up_at: string | null;
             is_readable: boolean;
+            /** @default false */
+            customer_is_erased: boolean;
         };
         /** @description What is asked. `questions`: language → the queue's own words; without, the usual ones. */
         SurveyWords: {
@@ -10411,6 +10419,8 @@ export interface components {
             ended_at: string | null;
             ended_by: number | null;
             version: number;
+            /** @default false */
+            customer_is_erased: boolean;
         };
         TeamChanged: {
             team: components["schemas"]["TeamView"];

@@ -4849,7 +4849,8 @@ export interface paths {
         /**
          * List tasks
          * @description What is due first; what has ended, newest first. `mine` are yours and those of your queues that nobody has; with
-         *     `customer_id` all of that customer's. Of everybody only supervisors see all; others what they have or gave.
+         *     `customer_id` all of that customer's. Of everybody only supervisors see all; others what they have or gave. Nobody
+         *     sees one of a customer they may not see any more.
          */
         get: operations["list_tasks"];
         put?: never;

@@ -250,6 +250,13 @@ describe("tasks", () => {
   });
   const told = (view: TaskView): HubEvent => ({ kind: "task.changed", task: view });
 
+  it("ask for everything anew when what they are about is hidden: the hub knows whether they still are one's own", () => {
+    const state = [task(1), task(2, { conversation_id: null })].map(told).reduce(apply, initial(snapshot({ conversations: [conversation(10, {})] })));
+    expect(state.mustResync).toBe(false);
+    expect(apply(state, { kind: "conversation.hidden", conversation_id: 10 }).mustResync).toBe(true);
+    expect(apply(initial(snapshot({ conversations: [conversation(10, {})] })), { kind: "conversation.hidden", conversation_id: 10 }).mustResync).toBe(false);
+  });
+
   it("are one's own, and what nobody has in one's queues, until they end or are given away", () => {
     const state = [task(1), task(2, { assignee_id: null }), task(3, { assignee_id: null, queue_id: 9 }), task(4, { assignee_id: 2 }), task(5, { outcome: "done" })].map(told).reduce(apply, initial(snapshot()));
     expect(ownTasks(state).map((each) => each.id)).toEqual([1, 2]);

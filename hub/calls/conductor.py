@@ -76,7 +76,7 @@ from hub.routing.placement import Newcomer, Placer
 from hub.store import tables
 from hub.store.database import Tx
 from hub.surveys import by_phone
-from hub.timeline import belongings, conversations, custom_fields, customers, visits
+from hub.timeline import belongings, conversations, custom_fields, customers, task_rows, visits
 from hub.timeline.visits import Leaving
 
 _ca, _l, _c, _q, _ch = tables.call.c, tables.leg.c, tables.conversation.c, tables.queue.c, tables.channel.c
@@ -252,6 +252,7 @@ def _conversation_of(tx: Tx, channel: Row[Any], customer_id: int, contact_point_
             "arrived_at": tx.now,
         },
     )
+    task_rows.keep_sight(tx, [conversation_id], are_new=True)
     tx.emit(
         ContactBegan(
             conversation_id=conversation_id,

@@ -20,9 +20,11 @@ from hub.timeline.participants import takes_part
 _ca, _l, _s, _r = tables.call.c, tables.leg.c, tables.call_segment.c, tables.recording.c
 _u = tables.user_account.c
 
-CALLS = select(tables.call, tables.customer.c.name.label("customer_name")).join(
-    tables.customer, tables.customer.c.id == _ca.customer_id
-)
+CALLS = select(
+    tables.call,
+    tables.customer.c.name.label("customer_name"),
+    tables.customer.c.erased_at.label("customer_erased_at"),
+).join(tables.customer, tables.customer.c.id == _ca.customer_id)
 
 
 def load_call(tx: Tx, call_id: int) -> CallView:
@@ -101,6 +103,7 @@ def _call_view(row: Row[Any], legs: list[Row[Any]], segments: list[Row[Any]], re
         segments=tuple(_segment_view(segment) for segment in segments),
         recordings=tuple(recording_view(recording) for recording in recordings),
         version=row.version,
+        customer_is_erased=row.customer_erased_at is not None,
     )
 
 

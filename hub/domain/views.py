@@ -271,6 +271,7 @@ class CallView:
     segments: tuple[CallSegmentView, ...]
     recordings: tuple[RecordingView, ...]
     version: int
+    customer_is_erased: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -329,6 +330,7 @@ class TaskView:
     ended_at: datetime | None
     ended_by: int | None
     version: int
+    customer_is_erased: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -543,6 +545,7 @@ class OfferView:
     why: dict[str, str | int | float | None]
     call_id: int | None = None
     callback_address: str | None = None
+    customer_is_erased: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -1049,6 +1052,7 @@ class SurveyView:
     followed_up_by: str | None
     followed_up_at: datetime | None
     is_readable: bool
+    customer_is_erased: bool = False
 
 
 # --- canned replies -----------------------------------------------------------------------------------------------------

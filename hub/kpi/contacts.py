@@ -13,7 +13,7 @@ from heapq import merge
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from sqlalchemy import and_, or_, select, tuple_
+from sqlalchemy import Row, and_, or_, select, tuple_
 
 from hub.domain.events import (
     CallEnded,
@@ -82,6 +82,7 @@ class Contact:
     value: float | None
     what: str
     wait_s: float | None = None
+    customer_is_erased: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +106,8 @@ def load_contacts(tx: Tx, query: ContactsQuery, now: datetime) -> Contacts:
             break
     else:
         place = None
-    names = _load_customers(tx, {contact.conversation_id for _, contact in found})
-    items = tuple(replace(contact, customer_name=names.get(contact.conversation_id)) for _, contact in found)
+    customers = _load_customers(tx, {contact.conversation_id for _, contact in found})
+    items = tuple(_of(contact, customers.get(contact.conversation_id)) for _, contact in found)
     return Contacts(items, None if place is None else _written(place))
 
 
@@ -335,11 +336,17 @@ def _word(fact: Any) -> str:
             return "answered"
 
 
-def _load_customers(tx: Tx, conversations: set[int]) -> dict[int, str]:
+def _of(contact: Contact, customer: Row[Any] | None) -> Contact:
+    if customer is None:
+        return contact
+    return replace(contact, customer_name=customer.name, customer_is_erased=customer.erased_at is not None)
+
+
+def _load_customers(tx: Tx, conversations: set[int]) -> dict[int, Row[Any]]:
     c, customer = tables.conversation.c, tables.customer.c
     found = (
-        select(c.id, customer.name)
+        select(c.id, customer.name, customer.erased_at)
         .join_from(tables.conversation, tables.customer, c.customer_id == customer.id)
         .where(c.id.in_(conversations))
     )
-    return {row.id: row.name for row in tx.rows(found)}
+    return {row.id: row for row in tx.rows(found)}

@@ -58,7 +58,8 @@ from hub.timeline.participants import read_ids
 log = logging.getLogger(__name__)
 
 WAKE = "erasures"
-# What the card is called from then on. Screens know the name and say it in their reader's language (words.ts).
+# What the card is called from then on. Whatever names a customer says beside it that they were erased, and screens go by
+# that: they say it in their reader's language (words.ts).
 ERASED_NAME = "Erased customer"
 
 # Rows that are looked at in one step: nobody waits long for the writer.

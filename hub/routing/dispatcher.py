@@ -55,7 +55,7 @@ from hub.store import tables
 from hub.store.database import Database, Tx
 from hub.store.stream import Wakes
 from hub.surveys import planning
-from hub.timeline import consents, conversations, custom_fields, customers, threads, visits
+from hub.timeline import consents, conversations, custom_fields, customers, task_rows, threads, visits
 
 log = logging.getLogger(__name__)
 
@@ -1162,6 +1162,7 @@ def open_conversation(
             "arrived_at": tx.now,
         },
     )
+    task_rows.keep_sight(tx, [conversation_id], are_new=True)
     before = conversations.load_conversation(tx, conversation_id)
     _tell_contact(tx, before)
     return _assign(tx, before, viewer.user_id, "claim", Happening.CLAIMED, _author(viewer))
@@ -1278,6 +1279,7 @@ def begin_apart(
     if is_open and holds:
         _check_takes_part(tx, viewer.user_id)
     conversation_id = tx.insert(tables.conversation, values)
+    task_rows.keep_sight(tx, [conversation_id], are_new=True)
     before = conversations.load_conversation(tx, conversation_id)
     author = _author(viewer)
     if not is_open:

@@ -26,6 +26,7 @@ OFFERS = (
     select(
         tables.offer,
         tables.customer.c.name.label("customer_name"),
+        tables.customer.c.erased_at.label("customer_erased_at"),
         tables.channel.c.id.label("channel_id"),
         tables.channel.c.kind.label("channel_kind"),
         _c.customer_id,
@@ -61,6 +62,7 @@ def offer_view(row: Row[Any]) -> OfferView:
         why=row.why,
         call_id=row.call_id,
         callback_address=row.callback["address"] if row.callback else None,
+        customer_is_erased=row.customer_erased_at is not None,
     )
 
 

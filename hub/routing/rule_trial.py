@@ -57,6 +57,7 @@ _UNANSWERED = (Noise.AUTO_REPLY.value, Noise.OWN.value)
 class Example:
     conversation_id: int
     customer_name: str
+    customer_is_erased: bool
     created_at: datetime
     preview: str
     matched: tuple[str, ...]
@@ -124,6 +125,7 @@ def _load_page(tx: Tx, since: datetime, before: int | None, limit: int) -> _Page
             _k.queue_id,
             _cp.address,
             _cu.name,
+            _cu.erased_at,
             _cu.language,
             _cu.tier,
             _cu.created_at.label("customer_since"),
@@ -174,6 +176,7 @@ def _try_page(rules: RuleSet, directory: Directory, page: _Page) -> list[tuple[t
             example = Example(
                 conversation_id=row.id,
                 customer_name=row.name,
+                customer_is_erased=row.erased_at is not None,
                 created_at=row.created_at,
                 preview=first.text[:PREVIEW_LENGTH],
                 matched=placed.matched,

@@ -28,6 +28,7 @@ _SURVEYS = (
     select(
         tables.survey,
         tables.customer.c.name.label("customer_name"),
+        tables.customer.c.erased_at.label("customer_erased_at"),
         _agent.c.name.label("agent_name"),
         _done_by.c.name.label("followed_up_name"),
     )
@@ -90,7 +91,7 @@ def load_page(
 
 
 def _without_customer(view: SurveyView) -> SurveyView:
-    return replace(view, customer_name="", comment="", is_readable=False)
+    return replace(view, customer_name="", comment="", is_readable=False, customer_is_erased=False)
 
 
 def load_surveys(tx: Tx, ids: Collection[int]) -> list[SurveyView]:
@@ -171,4 +172,5 @@ def _view(row: Row[Any]) -> SurveyView:
         followed_up_by=row.followed_up_name,
         followed_up_at=row.followed_up_at,
         is_readable=True,
+        customer_is_erased=row.customer_erased_at is not None,
     )

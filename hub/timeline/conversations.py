@@ -44,7 +44,7 @@ from hub.errors import Conflict, NotFound
 from hub.routing import business_time, clocks
 from hub.store import tables
 from hub.store.database import Tx
-from hub.timeline import belongings, participants, visits
+from hub.timeline import belongings, participants, task_rows, visits
 from hub.timeline.mails import load_mail_views
 
 _c, _e = tables.conversation.c, tables.entry.c
@@ -58,6 +58,8 @@ _AUTHOR_KIND = {word.value: word for word in AuthorKind}
 
 # As much of a message as a list shows.
 PREVIEW_LENGTH = 140
+# What of a conversation's columns decides who may see it.
+_SIGHT = frozenset({"queue_id", "assignee_id", "participants"})
 
 CONVERSATIONS = (
     select(
@@ -203,8 +205,14 @@ def load_page(
     if words and words.strip():
         wanted = words.strip().lower()
         query = query.where(
-            func.lower(tables.customer.c.name).contains(wanted, autoescape=True)
-            | func.lower(tables.contact_point.c.address).contains(wanted, autoescape=True)
+            # What an erased customer's card and addresses are called is nobody's name.
+            (
+                tables.customer.c.erased_at.is_(None)
+                & (
+                    func.lower(tables.customer.c.name).contains(wanted, autoescape=True)
+                    | func.lower(tables.contact_point.c.address).contains(wanted, autoescape=True)
+                )
+            )
             | func.lower(_c.preview).contains(wanted, autoescape=True)
             | func.lower(_c.subject).contains(wanted, autoescape=True)
         )
@@ -225,6 +233,8 @@ def change(tx: Tx, conversation_id: int, *, by: AuthorKind = AuthorKind.SYSTEM, 
         raise NotFound("there is no such conversation")
     if not values.keys().isdisjoint(visits.MATTERS):
         visits.keep(tx, row, by)
+    if not values.keys().isdisjoint(_SIGHT):
+        task_rows.keep_sight(tx, [conversation_id])
     return conversation_view(row)
 
 

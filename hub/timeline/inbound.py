@@ -39,7 +39,17 @@ from hub.store.database import Database, Tx
 from hub.store.files import Files
 from hub.surveys import answers as surveys
 from hub.surveys import links
-from hub.timeline import automatic_replies, belongings, conversations, customers, mails, outbox, threads, visits
+from hub.timeline import (
+    automatic_replies,
+    belongings,
+    conversations,
+    customers,
+    mails,
+    outbox,
+    task_rows,
+    threads,
+    visits,
+)
 
 _c, _ch = tables.conversation.c, tables.channel.c
 
@@ -304,6 +314,7 @@ def _begin_mail_conversation(
     )
     if waits:
         visits.begin(tx, conversation_id)
+    task_rows.keep_sight(tx, [conversation_id], are_new=True)
     row = tx.first(conversations.CONVERSATIONS.where(_c.id == conversation_id))
     assert row is not None
     return _Draft(row._asdict(), is_new=True, is_contact=waits, is_newly_queued=waits, start=start)
@@ -687,6 +698,7 @@ def _create(
         row.update(visits.begun(1, row["queue_id"], tx.now) if row["queued_since"] is not None else visits.NOT_BEGUN)
     statement = tx.insert_if_new(tables.conversation).returning(_c.id)
     ids = list(tx.execute(statement, rows).scalars())
+    task_rows.keep_sight(tx, ids, are_new=True)
     drafts: dict[tuple[int, str], _Draft] = {}
     for found_row in _load_begun(tx, ids):
         key = (found_row.contact_point_id, found_row.channel_id)

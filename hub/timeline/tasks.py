@@ -4,10 +4,14 @@
       ▲                │ nobody sees to it in time: supervisors are told, once (left)
       └── put off ─────┘
 
-A task is a person's, else everybody's of a queue. It is work of its own: it stands before one's conversations until it is
-done or put off, whether the conversation it belongs to is open or resolved. A resolved conversation is not opened again by
-it, for that would be a contact of the customer's that never was; whoever writes or calls opens it. Whoever is given a task
-sees the conversation that it belongs to (timeline.mentions).
+A task is a person's, else everybody's of a queue; it is seen by those who may see the customer (timeline.task_rows). Where
+whoever has it may not any more (they left the queue, the conversation went elsewhere), supervisors see it, and at its time it
+is passed on to the queue where the conversation is by then: so it is nobody's at no time.
+
+It is work of its own: it stands before one's conversations until it is done or put off, whether the conversation it belongs
+to is open or resolved. A resolved conversation is not opened again by it, for that would be a contact of the customer's that
+never was; whoever writes or calls opens it. Whoever is given a task sees the conversation that it belongs to
+(timeline.mentions).
 
 Locks: conversation → task → alert. `fire` and `leave` look again under the row's lock, in the transaction that tells the
 people: two processes, a process that dies in between and a clock that jumps end in one telling. A customer's own wish to be
@@ -16,24 +20,24 @@ called back is another thing: it waits in a queue (routing.callbacks).
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import ColumnElement, func, or_, select
 
 from hub.agents import alerts
 from hub.agents.viewer import Viewer
 from hub.domain.sentences import Sentence
 from hub.domain.states import AgentState
 from hub.domain.values import AuthorKind, Happening, Role
-from hub.domain.views import Author, ConversationView, TaskView
+from hub.domain.views import AlertView, Author, ConversationView, TaskView
 from hub.errors import Conflict, InvalidInput, NotFound
 from hub.store import tables
 from hub.store.database import Tx
 from hub.timeline import belongings, conversations, customers, mentions, task_rows
-from hub.timeline.task_rows import IS_OPEN, TASKS, task_view
+from hub.timeline.task_rows import IS_ASTRAY, IS_OPEN, TASKS, task_view
 
 _t, _u, _a, _m = tables.task.c, tables.user_account.c, tables.agent.c, tables.queue_member.c
 _c = tables.conversation.c
@@ -45,6 +49,8 @@ LEFT_AFTER_AWAY = timedelta(minutes=30)
 LEFT_AFTER = timedelta(hours=4)
 _AT_WORK = (AgentState.AVAILABLE.value, AgentState.BUSY.value)
 _STEP = 50
+# Whoever has more to do than this does not read a list of it; the page of tasks has them all.
+_MOST_OWN = 300
 
 Kind = Literal["follow_up", "call_back"]
 
@@ -247,9 +253,27 @@ def _told(task: TaskView) -> dict[str, str | int | None]:
 # --- who may ------------------------------------------------------------------------------------------------------------
 
 
+def seen_by(viewer: Viewer) -> ColumnElement[bool] | None:
+    """The condition on `task` that says what somebody may see, or None for "everything": the tasks of whom they may see a
+    conversation, and of those who have none yet."""
+    visible = conversations.visible_to(viewer.role, viewer.user_id, viewer.queue_ids)
+    if visible is None:
+        return None
+    theirs = select(_c.id).where(_c.customer_id == _t.customer_id).correlate(tables.task)
+    return theirs.where(visible).exists() | ~theirs.exists()
+
+
+def load_own(tx: Tx, viewer: Viewer) -> list[TaskView]:
+    """What somebody has to do, as far as they may see it, what is due first."""
+    query = TASKS.where(IS_OPEN, task_rows.is_of(viewer.user_id, viewer.queue_ids))
+    if (seen := seen_by(viewer)) is not None:
+        query = query.where(seen)
+    return [task_view(row) for row in tx.rows(query.order_by(_t.due_at, _t.id).limit(_MOST_OWN))]
+
+
 def _access(tx: Tx, viewer: Viewer, task_id: int, *, lock: bool = False) -> TaskView:
-    """The task, for supervisors, whoever it is for or from, and whoever may see the customer; NotFound otherwise. Locked with
-    the conversation that it belongs to, or that whoever is given it will see: that comes first."""
+    """The task, for whoever may see the customer; NotFound otherwise, also for whoever it is for or from. Locked with the
+    conversation that it belongs to, or that whoever is given it will see: that comes first."""
     if lock:
         row = tx.first(select(_t.conversation_id, _t.customer_id).where(_t.id == task_id))
         first = row and (row.conversation_id or _find_newest(tx, viewer, row.customer_id))
@@ -257,13 +281,8 @@ def _access(tx: Tx, viewer: Viewer, task_id: int, *, lock: bool = False) -> Task
             tx.lock_conversations([first])
         tx.execute(select(_t.id).where(_t.id == task_id).with_for_update())
     view = task_rows.load_task(tx, task_id)
-    is_theirs = viewer.user_id in (view.assignee_id, view.created_by)
-    is_queues = view.assignee_id is None and view.queue_id in viewer.queue_ids
-    if not (is_theirs or is_queues or viewer.covers(Role.SUPERVISOR)):
-        try:
-            customers.access_customer(tx, viewer, view.customer_id)
-        except NotFound:
-            raise NotFound("there is no such task") from None
+    if not customers.may_open(tx, viewer, view.customer_id):
+        raise NotFound("there is no such task")
     return view
 
 
@@ -276,10 +295,15 @@ def load_visible(tx: Tx, viewer: Viewer, task_ids: Collection[int]) -> dict[int,
     if not task_ids:
         return {}
     query = TASKS.where(_t.id.in_(task_ids))
-    if (of_seen_customers := customers.visible_to(viewer)) is not None:
-        is_theirs = task_rows.is_of(viewer.user_id, viewer.queue_ids) | (_t.created_by == viewer.user_id)
-        query = query.where(is_theirs | of_seen_customers)
+    if (seen := seen_by(viewer)) is not None:
+        query = query.where(seen)
     return {row.id: task_view(row) for row in tx.rows(query)}
+
+
+def without_unseen(tx: Tx, viewer: Viewer, told: Sequence[AlertView]) -> list[AlertView]:
+    """These alerts of the viewer's; those of tasks that they may not see any more say no more than that there was one."""
+    seen = load_visible(tx, viewer, {alert.task_id for alert in told if alert.task_id is not None})
+    return [alert if alert.task_id is None or alert.task_id in seen else replace(alert, data={}) for alert in told]
 
 
 def load_page(
@@ -292,8 +316,8 @@ def load_page(
     after: tuple[datetime, int] | None,
     limit: int,
 ) -> list[TaskView]:
-    """What is due first; what has ended, newest first. `whose` any: of a customer whose card the viewer may see, else (for
-    supervisors) of everybody, for agents what they have or gave. `after`: (due or ended, id) of the last one already held."""
+    """What is due first; what has ended, newest first; as far as the viewer may see it. `whose` any: of that customer, else
+    (for supervisors) of everybody, for agents what they have or gave. `after`: (due or ended, id) of the last one held."""
     query = TASKS
     if customer_id is not None:
         query = query.where(_t.customer_id == customers.access_customer(tx, viewer, customer_id).id)
@@ -301,6 +325,8 @@ def load_page(
         query = query.where(task_rows.is_of(viewer.user_id, viewer.queue_ids))
     elif not viewer.covers(Role.SUPERVISOR):
         query = query.where(task_rows.is_of(viewer.user_id, viewer.queue_ids) | (_t.created_by == viewer.user_id))
+    if (seen := seen_by(viewer)) is not None:
+        query = query.where(seen)
     if state == "ended":
         query = query.where(_t.ended_at.is_not(None))
         if after is not None:
@@ -320,7 +346,8 @@ def load_page(
 
 
 def find_due(tx: Tx) -> list[int]:
-    due = (IS_OPEN, _t.fired_at.is_(None), _t.due_at <= tx.now)
+    """What is to come back, or came back to people who may not see it any more."""
+    due = (IS_OPEN, _t.fired_at.is_(None) | IS_ASTRAY, _t.due_at <= tx.now)
     return [row.id for row in tx.rows(select(_t.id).where(*due).order_by(_t.due_at, _t.id).limit(_STEP))]
 
 
@@ -340,15 +367,26 @@ def load_nearest(tx: Tx) -> datetime | None:
 
 def fire(tx: Tx, task_id: int) -> bool:
     """It comes back as work; False if somebody else has seen to that, or it ended or was put off meanwhile."""
-    still = (IS_OPEN, _t.fired_at.is_(None), _t.due_at <= tx.now)
-    before = _lock(tx, task_id, *still)
+    before = _lock(tx, task_id, IS_OPEN, _t.due_at <= tx.now)
     if before is None:
+        return False
+    if tx.scalar(select(IS_ASTRAY).where(_t.id == task_id)):
+        before = _pass_on(tx, before)
+    if before.fired_at is not None:
         return False
     task = task_rows.change(tx, before, fired_at=tx.now)
     alerts.end_of_task(tx, task_id)
     people = _people_of(tx, task)
     _raise(tx, task, people or find_heads(tx, task.queue_id), alerts.TASK_DUE)
     return True
+
+
+def _pass_on(tx: Tx, before: TaskView) -> TaskView:
+    """Those whose it was may not see it any more: it is everybody's of the queue where the conversation is, the customer's
+    newest if it belongs to none, and comes back to them anew."""
+    where = _c.customer_id == before.customer_id if before.conversation_id is None else _c.id == before.conversation_id
+    newest = select(_c.queue_id).where(where).order_by(_c.last_entry_at.desc(), _c.id.desc()).limit(1)
+    return task_rows.change(tx, before, assignee_id=None, queue_id=tx.scalar(newest), fired_at=None, left_at=None)
 
 
 def leave(tx: Tx, task_id: int) -> bool:

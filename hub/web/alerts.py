@@ -24,7 +24,10 @@ def _load_items(
     tx: Tx, viewer: Viewer, show: Literal["all", "unread", "mentions", "tasks"], before: int | None, limit: int
 ) -> list[InboxItem]:
     reasons = {"mentions": (alerts.MENTION,), "tasks": alerts.OF_TASKS}.get(show)
-    found = alerts.load_page(tx, viewer.user_id, unseen=show == "unread", reasons=reasons, before=before, limit=limit)
+    of_theirs = alerts.load_page(
+        tx, viewer.user_id, unseen=show == "unread", reasons=reasons, before=before, limit=limit
+    )
+    found = tasks.without_unseen(tx, viewer, of_theirs)
     about = {alert.conversation_id for alert in found if alert.conversation_id is not None}
     visible = conversations.load_visible(tx, viewer, about)
     entry_ids = [alert.entry_id for alert in found if alert.entry_id and alert.conversation_id in visible]

@@ -325,7 +325,7 @@ def _contact_view(contact: Contact, readable: Collection[int]) -> ContactBehind:
     told = {field.name: getattr(contact, field.name) for field in fields(contact)}
     if contact.conversation_id in readable:
         return ContactBehind(**told, is_readable=True)
-    return ContactBehind(**{**told, "customer_name": None}, is_readable=False)
+    return ContactBehind(**{**told, "customer_name": None, "customer_is_erased": False}, is_readable=False)
 
 
 @endpoint("GET", "/reports/states", access=Access.AGENT, summary="What agents did when, and their hours")

@@ -63,6 +63,7 @@ async def try_rules(context: Context, body: TryRules) -> RuleTrial:
             RuleExample(
                 conversation_id=each.conversation_id,
                 customer_name=each.customer_name,
+                customer_is_erased=each.customer_is_erased,
                 created_at=each.created_at,
                 preview=each.preview,
                 matched=list(each.matched),

@@ -1349,6 +1349,7 @@ class RuleExample(Answer):
 
     conversation_id: int
     customer_name: str
+    customer_is_erased: bool
     created_at: datetime
     preview: str
     matched: list[str]
@@ -2486,6 +2487,7 @@ class ContactBehind(Answer):
 
     conversation_id: int
     customer_name: str | None
+    customer_is_erased: bool
     channel_id: str | None
     queue_id: int | None
     agent_id: int | None

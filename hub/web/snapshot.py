@@ -19,7 +19,7 @@ from hub.routing import estimates, offers
 from hub.store import tables
 from hub.store.database import Tx
 from hub.store.stream import load_token
-from hub.timeline import channels, conversations, custom_fields, task_rows, topics
+from hub.timeline import channels, conversations, custom_fields, tasks, topics
 from hub.web.api import Access, Context, endpoint
 from hub.web.schemas import Organisation, Snapshot
 from hub.writing import drafts
@@ -83,7 +83,7 @@ def load_snapshot(tx: Tx, viewer: Viewer, most: int) -> Snapshot:
         topics=topics.load_topics(tx),
         estimates=estimates.load_estimates(tx),
         queue_lengths=load_lengths(tx) if viewer.covers(Role.SUPERVISOR) else [],
-        alerts=alerts.load_unseen(tx, viewer.user_id),
+        alerts=tasks.without_unseen(tx, viewer, alerts.load_unseen(tx, viewer.user_id)),
         calls=load_live_calls(tx, viewer.role, viewer.user_id, viewer.queue_ids),
         queue_numbers=load_queue_numbers(tx, None if viewer.covers(Role.SUPERVISOR) else viewer.queue_ids),
         agent_numbers=load_agent_numbers(tx) if viewer.covers(Role.SUPERVISOR) else [],
@@ -92,7 +92,7 @@ def load_snapshot(tx: Tx, viewer: Viewer, most: int) -> Snapshot:
         remaking=load_remaking(tx),
         figure_defaults=defaults.load_defaults(tx),
         kpi_alerts=load_standing(tx) if viewer.covers(Role.SUPERVISOR) else [],
-        tasks=task_rows.load_own(tx, viewer.user_id, viewer.queue_ids),
+        tasks=tasks.load_own(tx, viewer),
         notice_rules=notice_rules.load_rules(tx, viewer.user_id),
         custom_fields=custom_fields.load_fields(tx),
         drafts=drafts.load_marks(tx, viewer.user_id),

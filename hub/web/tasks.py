@@ -25,7 +25,8 @@ async def list_tasks(
     cursor: str | None = None,
 ) -> Page[TaskView]:
     """What is due first; what has ended, newest first. `mine` are yours and those of your queues that nobody has; with
-    `customer_id` all of that customer's. Of everybody only supervisors see all; others what they have or gave."""
+    `customer_id` all of that customer's. Of everybody only supervisors see all; others what they have or gave. Nobody
+    sees one of a customer they may not see any more."""
     after = read_cursor(cursor, datetime, int)
     items = await context.hub.database.read(
         tasks.load_page,

@@ -14,8 +14,11 @@ from sqlalchemy import insert, select
 
 from hub.agents import audit
 from hub.agents.viewer import Viewer
+from hub.calls.views import load_calls
+from hub.domain.states import ConversationStatus
 from hub.domain.values import ContactKind, Happening, Role
 from hub.errors import Conflict, InvalidInput, NotFound
+from hub.kpi.contacts import ContactsQuery, load_contacts
 from hub.kpi.facts import begin_rebuild
 from hub.privacy import erasing, requests
 from hub.privacy.erasing import Eraser
@@ -24,14 +27,13 @@ from hub.store import tables
 from hub.store.database import Database, SqliteDatabase, Tx
 from hub.store.recordings import Recordings
 from hub.store.stream import Wakes
+from hub.surveys import lists
 from hub.timeline import belongings, cards, conversations, customers, merging, search_index, tasks
 from hub.webhooks import deliveries
 from hub.writing import drafts
 from tests.kpi.random_facts import project_all
 from tests.support.clock import FrozenClock
 from tests.support.scene import Scene
-
-ROOT = Path(__file__).parents[2]
 
 pytestmark = pytest.mark.anyio
 
@@ -132,7 +134,7 @@ def _paint(tx: Tx, customer_id: int, conversation_id: int, other_id: int, user_i
     tx.insert(tables.planned_message, planned)
     call = {"channel_id": channel, "conversation_id": conversation_id, "customer_id": customer_id, "direction": "in"}
     call |= {"state": "ended", "state_since": now, "address": MARK, "line": "+15550100", "room": "r", "started_at": now}
-    call |= {"flow": {"x": MARK}, "hung_up_at": now, "ended_at": now, "end_reason": "customer"}
+    call |= {"flow": {"x": MARK}, "hung_up_at": now, "ended_at": now, "end_reason": "completed"}
     call_id = tx.insert(tables.call, call)
     leg = {
         "call_id": call_id,
@@ -553,6 +555,49 @@ def test_a_month_is_the_same_day_of_the_next_or_its_last(clock: FrozenClock) -> 
     assert requests.a_month_after(at.replace(month=12)).year == 2028
 
 
-def test_the_console_knows_what_an_erased_customer_is_called() -> None:
-    words = (ROOT / "web_console/src/words.ts").read_text(encoding="utf-8")
-    assert f'ERASED_NAME = "{erasing.ERASED_NAME}";' in words
+def _named(tx: Tx, viewer: Viewer, customer_id: int, conversation_id: int) -> dict[str, tuple[str | None, bool]]:
+    """In each view that names the customer: as whom, and whether it says that they were erased."""
+    call = tx.scalar(select(tables.call.c.id).where(tables.call.c.customer_id == customer_id))
+    asked_for = lists.Wanted(customer_id=customer_id)
+    views: dict[str, Any] = {
+        "conversation": conversations.load_conversation(tx, conversation_id),
+        "call": load_calls(tx, [call])[call],
+        "task": tasks.load_page(tx, viewer, state="ended", whose="any", customer_id=customer_id, after=None, limit=9)[
+            0
+        ],
+        "survey": lists.load_page(tx, viewer, asked_for, None, 9)[0],
+        "contact": next(
+            each
+            for each in load_contacts(tx, ContactsQuery("resolved", tx.now.date(), tx.now.date()), tx.now).items
+            if each.conversation_id == conversation_id
+        ),
+    }
+    return {what: (view.customer_name, view.customer_is_erased) for what, view in views.items()}
+
+
+async def test_whatever_names_an_erased_customer_says_that_they_were(scene: Scene, admin: Viewer) -> None:
+    conversation_id = await solved(scene, admin, "Hello", sender="ani")
+    customer_id = await owner_of(scene, conversation_id)
+    other = await owner_of(scene, await solved(scene, admin, "Hello", sender="bob"))
+    await scene.database.transaction(cards.change_card, admin, customer_id, {"name": erasing.ERASED_NAME})
+    keys = [scene.files.write(b"x") for _ in range(6)]
+    await scene.database.transaction(_paint, customer_id, conversation_id, other, admin.user_id, keys)
+    await project_all(scene.database)
+    before = await scene.database.read(_named, admin, customer_id, conversation_id)
+    assert set(before.values()) == {(erasing.ERASED_NAME, False)}, "a name is no proof"
+    await erase(scene, admin, await asked(scene, admin, customer_id), erasing.ERASED_NAME)
+    after = await scene.database.read(_named, admin, customer_id, conversation_id)
+    assert after == dict.fromkeys(before, (erasing.ERASED_NAME, True))
+    found = await scene.database.read(
+        lambda tx: conversations.load_page(
+            tx,
+            admin,
+            status=ConversationStatus.RESOLVED,
+            assignee="any",
+            queue_id=None,
+            words="erased",
+            before=None,
+            limit=9,
+        )
+    )
+    assert found == []

@@ -205,7 +205,12 @@ async def test_a_task_that_was_passed_on_is_not_told_by_the_inbox_of_who_may_not
     await as_bert.delete(f"/conversations/{conversation_id}/participants/{people.bert.id}")
     assert (await as_bert.get(f"/tasks/{task['id']}")).status_code == 404
     (item,) = (await as_bert.get("/alerts?show=tasks")).json()["items"]
-    assert (item["task"], item["alert"]["task_id"]) == (None, task["id"])
+    assert (item["task"], item["alert"]["task_id"], item["alert"]["data"]) == (None, task["id"], {})
+    unseen = (await as_bert.get("/snapshot")).json()["alerts"]
+    assert [(alert["task_id"], alert["data"]) for alert in unseen if alert["seen_at"] is None] in (
+        [],
+        [(task["id"], {})],
+    )
 
 
 async def test_a_task_or_a_customer_asked_for_twice_with_one_key_is_one(

@@ -79,6 +79,16 @@ def test_answers_always_carry_all_their_fields_and_requests_need_not(described: 
     assert schemas["ErrorBody"]["required"] == ["code", "message"]
 
 
+def test_whatever_names_a_customer_says_whether_they_were_erased(described: dict[str, Any]) -> None:
+    named = {
+        name: set(shape["properties"])
+        for name, shape in described["components"]["schemas"].items()
+        if "customer_name" in shape.get("properties", {})
+    }
+    assert len(named) > 6
+    assert [name for name, known in named.items() if "customer_is_erased" not in known] == []
+
+
 def test_no_two_shapes_share_a_name(described: dict[str, Any]) -> None:
     """pydantic then writes out modules, or -Input and -Output: the console's types would have two names for a thing."""
     assert not [name for name in described["components"]["schemas"] if "-" in name or "__" in name]

@@ -168,6 +168,7 @@ async def test_rules_are_tried_on_the_past_and_change_nothing(as_admin: Caller, 
             {
                 "conversation_id": second,
                 "customer_name": "b",
+                "customer_is_erased": False,
                 "created_at": "2026-03-02T09:00:00Z",
                 "preview": "My refund, please",
                 "matched": ["refunds"],

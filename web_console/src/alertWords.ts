@@ -28,6 +28,8 @@ export function useAlertWords() {
     const plain = PLAIN.find((each) => each === alert.reason);
     if (plain === "mention") return alert.data["as"] ? t("inbox.mention_as", { by: text(alert, "by"), as: text(alert, "as"), customer }) : t("inbox.mention", { by: text(alert, "by"), customer });
     if (plain === "unparked") return t("alert.unparked", { customer });
+    // The hub leaves out what it is about where one may not see the customer any more.
+    if (alert.task_id !== null && alert.data["title"] === undefined) return t("inbox.task_out_of_reach");
     if (plain) return t(`inbox.${plain}`, { by: text(alert, "by") || t("common.system"), customer, title: text(alert, "title"), whose: text(alert, "whose") || t("inbox.a_queue") });
     const clock = CLOCKS.find((each) => each === alert.data["clock"]);
     if (alert.reason === "low_score") {

@@ -4849,7 +4849,8 @@ export interface paths {
         /**
          * List tasks
          * @description What is due first; what has ended, newest first. `mine` are yours and those of your queues that nobody has; with
-         *     `customer_id` all of that customer's. Of everybody only supervisors see all; others what they have or gave.
+         *     `customer_id` all of that customer's. Of everybody only supervisors see all; others what they have or gave. Nobody
+         *     sees one of a customer they may not see any more.
          */
         get: operations["list_tasks"];
         put?: never;
@@ -4899,27 +4900,6 @@ export interface paths {
         post: operations["end_task"];
         /** It is to be done after all */
         delete: operations["reopen_task"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/conversations/{conversation_id}/transcript": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * What was said, to print, keep or send
-         * @description Messages, calls and files' names, oldest first, by the organisation's clock; `with_notes`: what colleagues wrote for
-         *     each other, too. `language`: of the words around them, else the customer's. `download`: as a file.
-         */
-        get: operations["get_transcript"];
-        put?: never;
-        post?: never;
-        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -5608,6 +5588,8 @@ export interface components {
             segments: components["schemas"]["CallSegmentView"][];
             recordings: components["schemas"]["RecordingView"][];
             version: number;
+            /** @default false */
+            customer_is_erased: boolean;
         };
         CallbackOutcome: {
             /** @enum {string} */
@@ -5927,6 +5909,7 @@ export interface components {
         ContactBehind: {
             conversation_id: number;
             customer_name: string | null;
+            customer_is_erased: boolean;
             channel_id: string | null;
             queue_id: number | null;
             agent_id: number | null;
@@ -8365,6 +8348,8 @@ export interface components {
             call_id: number | null;
             /** @default null */
             callback_address: string | null;
+            /** @default false */
+            customer_is_erased: boolean;
         };
         /** @description `languages`: the customers', the usual one first; empty as long as nobody has said it. */
         Organisation: {
@@ -9423,6 +9408,7 @@ export interface components {
         RuleExample: {
             conversation_id: number;
             customer_name: string;
+            customer_is_erased: boolean;
             /** Format: date-time */
             created_at: string;
             preview: string;
@@ -10345,6 +10331,8 @@ export interface components {
             followed_up_by: string | null;
             followed_up_at: string | null;
             is_readable: boolean;
+            /** @default false */
+            customer_is_erased: boolean;
         };
         /** @description What is asked. `questions`: language → the queue's own words; without, the usual ones. */
         SurveyWords: {
@@ -10432,6 +10420,8 @@ export interface components {
             ended_at: string | null;
             ended_by: number | null;
             version: number;
+            /** @default false */
+            customer_is_erased: boolean;
         };
         TeamChanged: {
             team: components["schemas"]["TeamView"];
@@ -21324,42 +21314,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["TaskView"];
-                };
-            };
-            /** @description It failed; `code` says why */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    get_transcript: {
-        parameters: {
-            query?: {
-                form?: "html" | "text";
-                language?: "en" | "hy" | "ka" | "az" | "uk" | "ru";
-                with_notes?: boolean;
-                download?: boolean;
-            };
-            header?: never;
-            path: {
-                conversation_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The answer */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/html": string;
                 };
             };
             /** @description It failed; `code` says why */

@@ -15,7 +15,8 @@ export function useCallWords() {
   const { agentName, queueName } = useWords();
 
   /** The number, "number withheld", or that it came from a page of ours. */
-  function caller(call: Pick<CallView, "address" | "channel_id">): string {
+  function caller(call: Pick<CallView, "address" | "channel_id" | "customer_is_erased">): string {
+    if (call.customer_is_erased) return "";
     if (call.address !== "") return readableNumber(call.address);
     return hub.state?.channels[call.channel_id]?.voice?.by_connect ? t("call.from_page") : t("call.withheld");
   }

@@ -127,8 +127,8 @@ export const useLists = defineStore("lists", () => {
 });
 
 export function matches(conversation: ConversationView, words: string): boolean {
-  return [conversation.customer_name, conversation.address, conversation.subject ?? "", conversation.preview].some((text) =>
-    hasWords(text, words),
-  );
+  // What an erased customer's card and address are called is nobody's name.
+  const who = conversation.customer_is_erased ? [] : [conversation.customer_name, conversation.address];
+  return [...who, conversation.subject ?? "", conversation.preview].some((text) => hasWords(text, words));
 }
 

@@ -16,14 +16,14 @@ export const useMerging = defineStore("merging", () => {
   const hub = useHub();
   const router = useRouter();
   const toasts = useToasts();
-  const { attempt } = useWords();
+  const { customerName, attempt } = useWords();
   const busy = ref(false);
 
   async function merge(customerId: number, body: Merge): Promise<void> {
     const { merge: made, customer } = await api.mergeCustomers(customerId, body);
     hub.learn({ kind: "customer.changed", customer });
     await hub.refreshWatched();
-    toasts.show(t("merge.done", { other: made.from_name, name: customer.name }), "good", { label: t("common.undo"), run: () => void undo(made.id, made.from_name) }, UNDO_MS);
+    toasts.show(t("merge.done", { other: made.from_name, name: customerName(customer) }), "good", { label: t("common.undo"), run: () => void undo(made.id, made.from_name) }, UNDO_MS);
   }
 
   /** Two again. Where fields stay as they are because somebody has changed them since, that is said. */

@@ -13,6 +13,6 @@ export function aCall(changes: Partial<CallView> = {}): CallView {
     id: 1, conversation_id: 10, customer_id: 20, customer_name: "Ani", channel_id: "phone-demo", direction: "in", state: "talking",
     state_since: "2026-11-26T09:00:01Z", queue_id: 1, agent_id: 7, address: "+37491000001", line: "+15005550006", language: "en", chosen: [], recording: "off",
     started_at: "2026-11-26T08:59:00Z", queued_at: "2026-11-26T08:59:10Z", answered_at: "2026-11-26T09:00:01Z", hung_up_at: null, ended_at: null,
-    end_reason: null, due_at: null, legs: [], segments: [], recordings: [], version: 1, ...changes,
+    end_reason: null, due_at: null, legs: [], segments: [], recordings: [], version: 1, customer_is_erased: false, ...changes,
   };
 }

@@ -31,7 +31,7 @@ function entry(id: number, changes: Partial<EntryView> = {}): EntryView {
 function offer(id: number): OfferView {
   return {
     id, conversation_id: 10, agent_id: 1, offered_at: AT, expires_at: AT, ended_at: null, outcome: null, customer_name: "Արամ",
-    channel_id: "sms", channel_kind: "sms", queue_id: 1, preview: "…", waiting_since: AT, why: {}, call_id: null, callback_address: null,
+    channel_id: "sms", channel_kind: "sms", queue_id: 1, preview: "…", waiting_since: AT, why: {}, call_id: null, callback_address: null, customer_is_erased: false,
   };
 }
 
@@ -246,9 +246,16 @@ describe("a timeline", () => {
 describe("tasks", () => {
   const task = (id: number, changes: Partial<TaskView> = {}): TaskView => ({
     id, kind: "follow_up", title: "Get back to Արամ", note: "", customer_id: 7, customer_name: "Արամ", conversation_id: 10, assignee_id: 1, queue_id: 1, due_at: AT,
-    fired_at: null, left_at: null, created_by: 1, created_at: AT, outcome: null, ended_at: null, ended_by: null, version: 1, ...changes,
+    fired_at: null, left_at: null, created_by: 1, created_at: AT, outcome: null, ended_at: null, ended_by: null, version: 1, customer_is_erased: false, ...changes,
   });
   const told = (view: TaskView): HubEvent => ({ kind: "task.changed", task: view });
+
+  it("ask for everything anew when what they are about is hidden: the hub knows whether they still are one's own", () => {
+    const state = [task(1), task(2, { conversation_id: null })].map(told).reduce(apply, initial(snapshot({ conversations: [conversation(10, {})] })));
+    expect(state.mustResync).toBe(false);
+    expect(apply(state, { kind: "conversation.hidden", conversation_id: 10 }).mustResync).toBe(true);
+    expect(apply(initial(snapshot({ conversations: [conversation(10, {})] })), { kind: "conversation.hidden", conversation_id: 10 }).mustResync).toBe(false);
+  });
 
   it("are one's own, and what nobody has in one's queues, until they end or are given away", () => {
     const state = [task(1), task(2, { assignee_id: null }), task(3, { assignee_id: null, queue_id: 9 }), task(4, { assignee_id: 2 }), task(5, { outcome: "done" })].map(told).reduce(apply, initial(snapshot()));

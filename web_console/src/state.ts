@@ -152,7 +152,7 @@ export function apply(state: HubState, event: HubEvent): HubState {
     case "conversation.changed":
       return withConversation(state, event.conversation);
     case "conversation.hidden":
-      return withoutConversation(state, event.conversation_id);
+      return withoutConversation(hidesTasks(state, event.conversation_id) ? { ...state, mustResync: true } : state, event.conversation_id);
     case "customer.changed":
       return withCustomer(state, event.customer);
     case "offer.made":
@@ -294,6 +294,12 @@ export function withActivities(state: HubState, customerId: number, page: readon
 export function withCall(state: HubState, call: CallView): HubState {
   const calls = newer(state.calls, call.id, call);
   return calls === state.calls ? state : { ...state, calls };
+}
+
+/** Whether tasks that stand here may be closed to the viewer with this conversation: only the hub knows, for they may see the customer by another. */
+function hidesTasks(state: HubState, conversationId: number): boolean {
+  const customerId = state.conversations.get(conversationId)?.customer_id;
+  return Object.values(state.tasks).some((task) => task.conversation_id === conversationId || task.customer_id === customerId);
 }
 
 export function withTask(state: HubState, task: TaskView): HubState {

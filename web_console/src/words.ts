@@ -5,7 +5,7 @@ import { answerOf } from "./channelWords";
 import { ApiError, Unreachable } from "./client";
 import { keyOfCode } from "./codes";
 import { readEscalated } from "./escalated";
-import type { AgentView, ConversationView, EntryView } from "./events";
+import type { AgentView, ConversationView, CustomerView, EntryView } from "./events";
 import { clockTime, dayName, duration } from "./format";
 import { useHub } from "./hub";
 import { isNumber, isWithheld } from "./phone";
@@ -14,8 +14,8 @@ import { languageOf } from "./skills";
 import { SCALES, type SurveyKind } from "./surveys";
 import { useToasts } from "./toasts";
 
-/** What the hub calls a customer who was erased (hub/privacy/erasing.py; a test compares). */
-export const ERASED_NAME = "Erased customer";
+/** Whoever a view names. That somebody was erased it says beside the name: what the card is called then is English, and may be anybody's name. */
+type Named = { customer_name: string | null; customer_is_erased: boolean } | Pick<CustomerView, "name" | "is_erased">;
 
 export function useWords() {
   const { t, te, locale } = useI18n();
@@ -31,8 +31,12 @@ export function useWords() {
     return hub.state?.queues[id]?.name ?? t("common.queue_number", { id });
   }
 
-  /** Of a customer, as it is said here of one who was erased. */
-  const customerName = (name: string) => (name === ERASED_NAME ? t("privacy.erased_name") : name);
+  /** Of a customer, as it is said here of one who was erased. All that prints a customer's name asks this (customerNames.test.ts). */
+  function customerName(of: Named | null | undefined): string {
+    if (!of) return "";
+    const [name, isErased] = "is_erased" in of ? [of.name, of.is_erased] : [of.customer_name, of.customer_is_erased];
+    return isErased ? t("privacy.erased_name") : (name ?? "");
+  }
 
   /** A language is a skill by the name "language:hy". */
   function skillName(name: string): string {
@@ -40,8 +44,9 @@ export function useWords() {
     return code !== null && te(`language.${code}`) ? t(`language.${code}`) : name;
   }
 
-  /** Where the customer is reached. A visitor's address is a number of ours that says nothing to anybody; nor does a withheld one. */
-  function reach(conversation: Pick<ConversationView, "channel_kind" | "address">): string {
+  /** Where the customer is reached: nowhere, once they were erased. A visitor's address is a number of ours that says nothing to anybody; nor does a withheld one. */
+  function reach(conversation: Pick<ConversationView, "channel_kind" | "address" | "customer_is_erased">): string {
+    if (conversation.customer_is_erased) return "";
     if (conversation.channel_kind === "chat") return t("customer.chat_visitor");
     if (conversation.channel_kind !== "phone" || isNumber(conversation.address)) return readableNumber(conversation.address);
     return isWithheld(conversation.address) ? t("call.withheld") : t("call.from_page");

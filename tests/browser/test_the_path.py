@@ -193,3 +193,26 @@ def test_markup_in_a_text_is_text_everywhere(demo: HubProcess, new_page: NewPage
     for page in pages:
         assert "stolen" not in page.title()
         assert page.locator('img[src="x"], a[href^="javascript:"]').count() == 0
+
+
+def test_a_page_that_opens_while_work_rings_rings_and_whoever_presses_a_tab_writes(
+    demo: HubProcess, new_page: NewPage
+) -> None:
+    agent = Agent(new_page("agent"), "agent2@demo.test").sign_in(demo.url).become_available()
+    page = agent.page
+    Handset(new_page("handset"), "+37491000406").open(demo.url).write("Can it be exchanged?")
+    offer = page.get_by_test_id("offer").filter(has_text="Can it be exchanged?")
+    expect(offer).to_be_visible()
+    page.reload()
+    agent.accept("Can it be exchanged?")
+    agent.sees("Can it be exchanged?")
+    field = page.get_by_test_id("composer-text")
+    # Keys that would do something to the conversation, were they not typed into the field.
+    for tab, words in (("composer-note", "ie. ask the shop"), ("composer-reply", "ew, yes")):
+        page.get_by_test_id(tab).click()
+        expect(field).to_be_focused()
+        page.keyboard.type(words)
+        expect(field).to_have_value(words)
+    page.keyboard.press("Control+Enter")
+    agent.sees_tick("ew, yes", "delivered")
+    agent.resolve()

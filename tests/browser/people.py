@@ -12,7 +12,7 @@ from typing import Protocol
 from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Page, expect
 
 # What a page of a busy machine may take to show what has happened.
-PATIENCE_MS = 15_000
+PATIENCE_MS = 30_000
 expect.set_options(timeout=PATIENCE_MS)
 
 # Set it to a folder to look at what the browsers showed.

@@ -24,7 +24,7 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 from playwright.sync_api import Locator, expect
 
-from tests.browser.people import PATIENCE_MS, Agent, NewPage, show
+from tests.browser.people import PATIENCE_MS, Agent, Complaints, NewPage, show
 from tests.support.hub_process import HubProcess
 from tests.support.postgres import find_free_port
 
@@ -404,7 +404,11 @@ def test_conversations_that_run_into_each_other_are_headed_and_opened_at_their_o
     agent.resolve()
 
 
-def test_a_draft_that_was_sent_from_another_tab_is_gone_in_the_first(mail_hub: HubProcess, new_page: NewPage) -> None:
+def test_a_draft_that_was_sent_from_another_tab_is_gone_in_the_first(
+    mail_hub: HubProcess, new_page: NewPage, complaints: Complaints
+) -> None:
+    # Who saves at the moment at which the other tab does is told that there is a newer one.
+    complaints.is_refused = True
     agent = Agent(new_page("agent"), "agent1@demo.test").sign_in(mail_hub.url).become_available()
     Correspondent(mail_hub.url, "lusine@ararat.test", "Lusine").write("When do you open?", subject="Hours")
     agent.accept("When do you open?")

@@ -41,7 +41,7 @@ from tests.support.running_hub import House, Json, Person, Screen, run_hub
 
 CUSTOMER = "+37477123456"
 # So long in real time until something that must come has come.
-PATIENCE_S = 15.0
+PATIENCE_S = 30.0
 
 # --- what a kind of line brings -------------------------------------------------------------------------------------------
 

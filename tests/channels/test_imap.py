@@ -24,7 +24,7 @@ from tests.support.postgres import find_free_port
 
 BOX = "support@hub.test"
 ARMENIAN = "ani@hub.test"
-PATIENCE_S = 15.0
+PATIENCE_S = 30.0
 
 
 @pytest.fixture(scope="module")

@@ -23,7 +23,7 @@ ACCOUNT_SID = "AC" + "0123456789abcdef" * 2
 AUTH_TOKEN = "demo-token"
 NUMBER = "+15005550006"
 # What comes by itself comes at once; a busy machine may take its time.
-PATIENCE_S = 15.0
+PATIENCE_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)

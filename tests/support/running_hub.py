@@ -45,7 +45,7 @@ from hub.web.throttle import Throttle
 from tests.support.postgres import find_free_port
 
 # Nothing a test waits for takes a second; a machine that is busy may need some.
-PATIENCE_S = 15.0
+PATIENCE_S = 30.0
 SIGNING_KEY = "loopback-key"
 AUTH_TOKEN = "demo-token"
 ACCOUNT_SID = "AC" + "0123456789abcdef" * 2

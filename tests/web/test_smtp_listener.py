@@ -34,7 +34,7 @@ pytestmark = pytest.mark.anyio
 
 SUPPORT, SALES = "support@hub.test", "sales@hub.test"
 SENDER = "ani@elsewhere.test"
-PATIENCE_S = 15.0
+PATIENCE_S = 30.0
 
 
 @pytest.fixture(scope="module")

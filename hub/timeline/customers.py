@@ -78,7 +78,8 @@ def parse_address(kind: ContactKind, text: str, default_region: str | None) -> s
             number = phonenumbers.parse(text, default_region)
         except phonenumbers.NumberParseException:
             raise InvalidInput("not a phone number", fields={"address": Sentence("is not a phone number")}) from None
-        if not phonenumbers.is_possible_number(number):
+        # Nor one that is possible within a town alone: nobody can call it from elsewhere.
+        if phonenumbers.is_possible_number_with_reason(number) != phonenumbers.ValidationResult.IS_POSSIBLE:
             raise InvalidInput("not a phone number", fields={"address": Sentence("has too few or too many digits")})
         return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
     if kind is ContactKind.EMAIL:

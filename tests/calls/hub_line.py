@@ -33,7 +33,7 @@ from tests.media.line import ABSENT, RATE, THERE, Tone, served, strength, until
 from tests.support.running_hub import SECRET_KEY, House, Person, Screen, run_hub
 
 Json = dict[str, Any]
-PATIENCE_S = 20.0
+PATIENCE_S = 30.0
 _WINDOW_S = 0.2
 
 

@@ -43,7 +43,7 @@ from tests.support.running_hub import SECRET_KEY, Line, line_to
 pytestmark = pytest.mark.anyio
 
 BOX = "support@hub.test"
-PATIENCE_S = 20.0
+PATIENCE_S = 30.0
 
 
 @pytest.fixture(scope="module")

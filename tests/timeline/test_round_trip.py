@@ -26,7 +26,7 @@ pytestmark = pytest.mark.anyio
 
 BOX = "support@hub.test"
 ANI = "ani@customers.test"
-PATIENCE_S = 20.0
+PATIENCE_S = 30.0
 
 
 @pytest.fixture(scope="module")

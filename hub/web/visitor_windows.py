@@ -59,6 +59,8 @@ class VisitorWindows:
         if self._open[visitor] <= 0:
             del self._open[visitor]
             self._shut_at[visitor] = self._database.clock()
+            # Its grace period may end before whatever `run` waits for now.
+            self._wakes.set(_WAKE)
 
     async def until_noted(self, visitor: Visitor) -> None:
         while visitor in self._open and visitor not in self._noted:
@@ -75,15 +77,17 @@ class VisitorWindows:
                 await self._catch_up()
             except DatabaseAway:
                 log.warning("visitors.away")  # what is not written down is tried again
-            wait_s = max(0.0, min(next_beat - asyncio.get_running_loop().time(), self._next_goodbye_s()))
-            await self._wakes.wait(_WAKE, max(wait_s, 0.05))
+            wait_s = min(next_beat - asyncio.get_running_loop().time(), self._next_goodbye_s())
+            await self._wakes.wait(_WAKE, max(0.0, wait_s))
             await asyncio.sleep(_GATHER_S)
 
     async def _beat(self, up_since: datetime) -> None:
         grace_s = self._grace.total_seconds()
-        if not await self._database.transaction(presence.say_alive, self.process, visitor_presence.silence(grace_s)):
-            # It was silent for too long, and perhaps taken for dead.
-            self._noted.clear()
+        silence = visitor_presence.silence(grace_s)
+        async with self._writing:
+            if not await self._database.transaction(presence.say_alive, self.process, silence):
+                # It was silent for too long, and perhaps taken for dead.
+                self._noted.clear()
         if self._database.clock() - up_since < self._grace or not await self._database.read(
             visitor_presence.has_dead, grace_s
         ):

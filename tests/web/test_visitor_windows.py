@@ -16,7 +16,7 @@ from hub.domain.values import ChannelKind, Role
 from hub.store import tables
 from hub.store.database import Tx
 from hub.web.visitor_windows import VisitorWindows
-from tests.support.running_hub import PATIENCE_S, House, Person, Screen, Widget, hub_process, run_hub
+from tests.support.running_hub import PATIENCE_S, House, Person, Screen, Widget, hub_process, line_to, run_hub
 
 pytestmark = pytest.mark.anyio
 
@@ -258,3 +258,25 @@ def _forget_process(tx: Tx) -> None:
     """As another process does that has not heard of it for long."""
     tx.execute(tables.visitor_window.delete())
     tx.execute(tables.process.delete())
+
+
+async def test_what_happens_while_the_database_is_away_is_told_when_it_is_back(
+    postgresql_url: str, tmp_path: Path
+) -> None:
+    """Of two visitors one stays through it, and one leaves in the middle of it."""
+    async with line_to(postgresql_url) as (line, url), run_hub(url, tmp_path, visitor_grace_s=SHORT_S) as house:
+        shop = await open_shop(house)
+        other = await house.visit()
+        async with house.widget(shop.visitor) as stays:
+            await say(stays, "I stay", "c1")
+            async with house.widget(other) as leaves:
+                await say(leaves, "I leave", "c2")
+                await line.cut()
+            await line.mend()
+
+            async def is_told() -> bool:
+                items = (await house.api(shop.nare).get("/conversations")).json().get("items", [])
+                return [each["preview"] for each in items if each["visitor_away_since"]] == ["I leave"]
+
+            await until(is_told)
+            assert len(await shop.rows(tables.visitor_window)) == 1

@@ -4,8 +4,8 @@
 
 All loops of a process run in one group: tail (stream), notices, dispatcher, lines, test calls, recordings, escalations,
 clocks, sender, media, mailboxes, planned messages, surveys, tasks, projector, queue lengths, search, imports, erasures,
-moments, forecasts, reports, limits, tellings, webhooks (two), live, housekeeping, and the listener for mail where one is set
-up.
+moments, forecasts, reports, limits, tellings, webhooks (two), live, chats' visitors, housekeeping, and the listener for mail
+where one is set up.
 Each of them waits through a database that is away. One that ends in any other way takes the process down, loudly: a hub
 that answers but routes nothing would be worse than one that is restarted.
 """
@@ -148,6 +148,7 @@ from hub.web.report_turns import ReportTurns
 from hub.web.security import SecureAnswers
 from hub.web.smtp_listener import MailListener
 from hub.web.socket_protocol import PushProtocol
+from hub.web.visitor_windows import VisitorWindows
 from hub.webhooks import deliveries
 from hub.webhooks.sending import WebhookPlanner, WebhookSender
 from hub.writing import drafts, uploads
@@ -302,7 +303,10 @@ class Hub:
         self.forecaster = Forecaster(self.database)
         self.live = Live(self.database, self.tail, self.notices, process=self.process)
         self.report_turns = ReportTurns()
-        self.chat_sockets = ChatSockets()
+        self.visitor_windows = VisitorWindows(
+            self.database, self.wakes, process=self.process, grace_s=settings.visitor_grace_s
+        )
+        self.chat_sockets = ChatSockets(self.visitor_windows)
         self.call_sockets = CallSockets()
         self.live.hub = self
         self.chat_sockets.hub = self
@@ -354,6 +358,7 @@ class Hub:
             "webhooks": self.webhook_sender.run(),
             "live": self.live.run(),
             "places": self.chat_sockets.run(),
+            "visitors": self.visitor_windows.run(),
             "calling pages": self.call_sockets.run(),
             "housekeeping": self._keep_house(),
             **({"smtp listener": self.mail_listener.run()} if self.mail_listener.is_wanted else {}),

@@ -45,6 +45,7 @@ class Settings:
     session_idle_s: int = 12 * 3600
     session_max_s: int = 7 * 24 * 3600
     presence_grace_s: float = 15.0
+    visitor_grace_s: float = 25.0
     event_retention_days: int = 7
     arrival_retention_days: int = 90
     audit_retention_days: int = 730
@@ -148,6 +149,7 @@ def load_settings(env: Mapping[str, str] = os.environ, *, port: int = 8080) -> S
         elif not path and any(tls_files.values()):
             faults[name] = "must be set, too: a certificate and its key belong together"
     presence_grace_s = number("HUB_PRESENCE_GRACE_S", 15.0, 0.5, 600)
+    visitor_grace_s = number("HUB_VISITOR_GRACE_S", 25.0, 0.5, 600)
     media_codec = (env.get("HUB_MEDIA_CODEC") or "opus").lower()
     if media_codec not in ("opus", "pcmu"):
         faults["HUB_MEDIA_CODEC"] = "must be opus or pcmu"
@@ -178,6 +180,7 @@ def load_settings(env: Mapping[str, str] = os.environ, *, port: int = 8080) -> S
         log_level=log_level,
         log_json=env.get("HUB_LOG_JSON", "") in ("1", "true", "yes"),
         presence_grace_s=presence_grace_s,
+        visitor_grace_s=visitor_grace_s,
         smtp_listen=smtp_listen,
         lmtp_listen=lmtp_listen,
         smtp_tls_cert=Path(tls_files["HUB_SMTP_TLS_CERT"]) if tls_files["HUB_SMTP_TLS_CERT"] else None,

@@ -3,6 +3,9 @@
 Each open socket is a row of `connection` that its process keeps fresh. An agent whose last row is gone, or has gone stale
 because its process died, is given a grace period (a reload, a short loss of the network); then the agent is lost: offline,
 and the dispatcher takes their ringing and live work back to the queue at its original age.
+
+Visitors of chats are many more than agents, and nothing is written for each of them each five seconds: there a process says
+that it lives (`say_alive`), and what it noted belongs to the living as long as it does (timeline.visitor_presence).
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ from hub.domain.states import AgentState
 from hub.store import tables
 from hub.store.database import Tx
 
-_a, _k = tables.agent.c, tables.connection.c
+_a, _k, _p = tables.agent.c, tables.connection.c, tables.process.c
 
 # A process refreshes its rows this often; a row not refreshed for three of these belongs to a dead process.
 HEARTBEAT_S = 5.0
@@ -74,6 +77,22 @@ def beat(tx: Tx, process: str, connection_ids: Collection[str]) -> list[str]:
         tx.execute(delete(tables.connection).where(stale))
         _note_gone(tx, users)
     return missing
+
+
+def say_alive(tx: Tx, process: str, silence: timedelta) -> bool:
+    """For what a process keeps of others than agents. False: it was not heard of for longer than that `silence`, so what it
+    noted earlier may have been cleared away."""
+    own, seen = _p.id == process, {"seen_at": tx.now}
+    if tx.execute(update(tables.process).where(own, _p.seen_at >= tx.now - silence).values(**seen)).rowcount:
+        return True
+    if not tx.execute(update(tables.process).where(own).values(**seen)).rowcount:
+        tx.execute(insert(tables.process).values(id=process, **seen))
+    return False
+
+
+def find_living(tx: Tx, silence: timedelta) -> set[str]:
+    """The processes that were heard of since."""
+    return {row.id for row in tx.rows(select(_p.id).where(_p.seen_at >= tx.now - silence))}
 
 
 def forget_all(tx: Tx) -> None:

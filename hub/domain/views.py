@@ -133,7 +133,8 @@ class ConversationView:
     when the next step of its escalation policy is due if nothing happens; `escalated`: how many have fired since it was
     opened last. `call_id`: the call that goes on in it, until its last word is written down. `participant_ids`: colleagues
     who were asked into it, and see it wherever it goes. `merged_into_id`: it is one matter with that one, which has its lines
-    and takes what comes next; it stays resolved.
+    and takes what comes next; it stays resolved. `visitor_away_since`: the visitor of an open chat left the page at that
+    moment (None: they are there, or it is no open chat).
     """
 
     id: int
@@ -171,6 +172,7 @@ class ConversationView:
     fields: dict[str, FieldValue] = field(default_factory=dict)
     merged_into_id: int | None = None
     customer_is_erased: bool = False
+    visitor_away_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -527,7 +529,8 @@ class MergeTargetView:
 @dataclass(frozen=True, slots=True)
 class OfferView:
     """Work that rings at an agent. `why` says in words-for-machines why this agent (the engine's record). `call_id`: a caller
-    who is on the line. `callback_address`: the customer wants to be called there."""
+    who is on the line. `callback_address`: the customer wants to be called there. `visitor_away_since`: as in the
+    conversation."""
 
     id: int
     conversation_id: int
@@ -546,6 +549,7 @@ class OfferView:
     call_id: int | None = None
     callback_address: str | None = None
     customer_is_erased: bool = False
+    visitor_away_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,7 +52,7 @@ from hub.store.database import Database, Tx
 from hub.store.files import Files
 from hub.store.recordings import Recordings
 from hub.store.stream import Wakes
-from hub.timeline import belongings, conversations, customers, task_rows
+from hub.timeline import belongings, conversations, customers, task_rows, visitor_presence
 from hub.timeline.participants import read_ids
 
 log = logging.getLogger(__name__)
@@ -416,6 +416,7 @@ def _erase_cards(tx: Tx, ids: Collection[int]) -> None:
     tx.execute(delete(merge).where(merge.c.from_id.in_(ids) | merge.c.into_id.in_(ids)))
     connection = tables.connection
     tx.execute(update(connection).where(connection.c.customer_id.in_(ids)).values(customer_id=None))
+    visitor_presence.forget(tx, points)
     for row in tx.rows(select(_cp.id, _cp.removed_at).where(_cp.customer_id.in_(ids))):
         nothing: dict[str, Any] = {"address": f"erased-{row.id}", "label": "", "is_main": False, "verified": False}
         nothing |= {"opted_out_at": None, "bounced_at": None, "bounce_reason": None}

@@ -1,6 +1,7 @@
 """Offers as screens see them, and telling them anew when what they show has changed.
 
-An offer shows who writes and what: the customer's name and the newest words, as they are now. So whoever changes those of a
+An offer shows who writes and what: the customer's name and the newest words, as they are now, and whether a chat's visitor
+is there. So whoever changes those of a
 conversation that may be ringing calls `retell`; the last word of a unit of work is told once, at its end.
 
 Who offers, and when an offer ends, is routing.dispatcher's alone.
@@ -20,7 +21,7 @@ from hub.domain.views import OfferView
 from hub.store import tables
 from hub.store.database import Tx
 
-_c, _o = tables.conversation.c, tables.offer.c
+_c, _o, _away = tables.conversation.c, tables.offer.c, tables.visitor_away.c
 
 OFFERS = (
     select(
@@ -36,10 +37,14 @@ OFFERS = (
         _c.callback,
         _c.queued_since,
         _c.created_at.label("conversation_created_at"),
+        _away.since.label("visitor_away_since"),
     )
     .join(tables.conversation, _c.id == _o.conversation_id)
     .join(tables.customer, tables.customer.c.id == _c.customer_id)
     .join(tables.channel, tables.channel.c.id == _c.channel_id)
+    .outerjoin(
+        tables.visitor_away, (_away.contact_point_id == _c.contact_point_id) & (_away.channel_id == _c.channel_id)
+    )
 )
 
 
@@ -63,6 +68,7 @@ def offer_view(row: Row[Any]) -> OfferView:
         call_id=row.call_id,
         callback_address=row.callback["address"] if row.callback else None,
         customer_is_erased=row.customer_erased_at is not None,
+        visitor_away_since=row.visitor_away_since,
     )
 
 

@@ -56,6 +56,7 @@ ROUTING_LOCK = 0x68756231
 STREAM_LOCK = 0x68756232
 MIGRATION_LOCK = 0x68756233
 MAIL_LOCK = 0x68756234
+VISITORS_LOCK = 0x68756235
 NOTICE_CHANNEL = "hub"
 
 # How many waiting units of work share one SQLite commit. More only makes the first of them wait longer.
@@ -230,6 +231,12 @@ class Tx:
         in which they were sent, not in one that all share."""
         if self.is_postgresql:
             self.connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({MAIL_LOCK})")
+
+    def lock_visitors(self) -> None:
+        """Before conversations, beside nothing else: one process at a time writes down which visitors of chats came and
+        left. Else, at a page change, the old window's goodbye does not see the new one, and the visitor ends as gone."""
+        if self.is_postgresql:
+            self.connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({VISITORS_LOCK})")
 
     def lock_conversations(self, ids: Iterable[int]) -> None:
         """Third in the lock order; in the order of their ids, so two lockers never wait for each other."""

@@ -1,12 +1,14 @@
 """The tables, the same on SQLite and PostgreSQL. Each constraint is named for the rule it keeps.
 
 who works here     user_account ─ session, api_key, access_link, agent (state, capacity), connection (open console sockets);
+                   process (which processes live)
                    staff_role (what people of a role of one's own may do)
 where it arrives   channel → queue ─ queue_member
 who can do what    skill ─ agent_skill, queue_skill (what the work of a queue requires)
 when we are there  calendar ─ calendar_version
 what it is about   topic (a complaint is one); rule_set (what places new work)
 whose it is        customer ─ contact_point ─ consent (what they allowed and forbade); custom_field (what else is kept);
+                   visitor_window, visitor_away (who of the visitors of chats is there);
                    customer_merge (two records found to be one person); activity (orders, visits …)
 what was said      conversation ─ entry ─ attachment, mail (what an entry has more when it is a mail);
                    conversation_merge (two that were one matter)
@@ -386,6 +388,14 @@ connection = Table(
     Index("ix_connection_customer_id", "customer_id"),
 )
 
+# A process that holds windows of visitors, and when it last said that it lives.
+process = Table(
+    "process",
+    metadata,
+    Column("id", Text, primary_key=True),
+    _at("seen_at"),
+)
+
 # --- where it arrives ---------------------------------------------------------------------------------------------------
 
 queue = Table(
@@ -638,6 +648,26 @@ contact_point = Table(
     _one_of("kind", "phone", "email", "chat", "loopback", "handle"),
     CheckConstraint("NOT is_main OR removed_at IS NULL", name="main_is_not_removed"),
     **_AUTO,
+)
+
+# A chat's visitor has a window open in that process. No foreign key to the process: one that was taken for dead goes on
+# writing, and says that it lives a moment later.
+visitor_window = Table(
+    "visitor_window",
+    metadata,
+    Column("contact_point_id", BigId, ForeignKey("contact_point.id"), primary_key=True),
+    Column("channel_id", Text, ForeignKey("channel.id"), primary_key=True),
+    Column("process", Text, primary_key=True),
+    Index("ix_visitor_window_process", "process"),
+)
+
+# A visitor who has left that chat's page, since when; no row: they are there, or never were seen.
+visitor_away = Table(
+    "visitor_away",
+    metadata,
+    Column("contact_point_id", BigId, ForeignKey("contact_point.id"), primary_key=True),
+    Column("channel_id", Text, ForeignKey("channel.id"), primary_key=True),
+    _at("since"),
 )
 
 # What customers allowed us and forbade us, in its order and for ever: only added to (timeline.consents). The last word on a

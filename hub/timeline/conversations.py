@@ -47,7 +47,7 @@ from hub.store.database import Tx
 from hub.timeline import belongings, participants, task_rows, visits
 from hub.timeline.mails import load_mail_views
 
-_c, _e = tables.conversation.c, tables.entry.c
+_c, _e, _away = tables.conversation.c, tables.entry.c, tables.visitor_away.c
 
 # Looking a word up is several times faster than calling its enumeration, and every message does it seven times.
 _CHANNEL_KIND = {word.value: word for word in ChannelKind}
@@ -69,10 +69,14 @@ CONVERSATIONS = (
         tables.customer.c.erased_at.label("customer_erased_at"),
         tables.contact_point.c.address,
         tables.channel.c.kind.label("channel_kind"),
+        _away.since.label("visitor_away_since"),
     )
     .join(tables.customer, tables.customer.c.id == _c.customer_id)
     .join(tables.contact_point, tables.contact_point.c.id == _c.contact_point_id)
     .join(tables.channel, tables.channel.c.id == _c.channel_id)
+    .outerjoin(
+        tables.visitor_away, (_away.contact_point_id == _c.contact_point_id) & (_away.channel_id == _c.channel_id)
+    )
 )
 
 
@@ -115,6 +119,7 @@ def conversation_view(row: Row[Any] | Mapping[str, Any]) -> ConversationView:
         fields=r["fields"] or {},
         merged_into_id=r["merged_into"],
         customer_is_erased=r.get("customer_erased_at") is not None,
+        visitor_away_since=r["visitor_away_since"] if r["status"] == "open" else None,
     )
 
 

@@ -15,6 +15,8 @@ with the same client_id. What the hub sends is read from the stream, so it comes
 A waiting visitor is told the place in the queue and the estimated wait (if the queue tells them), when the queue opens, and
 what stands about a callback. That is no event: with each departure every place moves. Each process looks, once a second at
 most, where its own waiting visitors stand, and tells those for whom it has changed.
+
+Whether a visitor who has written is there at all is told to agents (hub.web.visitor_windows hears of each window).
 """
 
 from __future__ import annotations
@@ -66,11 +68,12 @@ from hub.store import tables
 from hub.store.database import Tx, encode_event
 from hub.store.stream import Stored
 from hub.surveys import answers
-from hub.timeline import conversations, customers, outbox, widgets
+from hub.timeline import conversations, customers, outbox, visitor_presence, widgets
 from hub.web.api import HubLike, error_answer, error_body, hub_of
 from hub.web.attachments import read_upload, serve_file
 from hub.web.socket_protocol import EXTENSION, text_frame
 from hub.web.throttle import Throttle
+from hub.web.visitor_windows import VisitorWindows
 
 log = logging.getLogger(__name__)
 
@@ -310,8 +313,9 @@ class ChatSockets:
     """All visitors of this process, by the topic under which the stream speaks of them; and those who never wrote a word,
     by their own id, until the stream tells of their first one (from another window, perhaps in another process)."""
 
-    def __init__(self) -> None:
+    def __init__(self, windows: VisitorWindows) -> None:
         self.hub: HubLike | None = None
+        self._windows = windows
         self._by_topic: dict[str, set[_Visitor]] = {}
         self._silent: dict[str, set[_Visitor]] = {}
         self.visits = Throttle(_VISITS_PER_WINDOW, _VISIT_WINDOW_S, "too many visits")
@@ -459,10 +463,11 @@ class ChatSockets:
                 visitor.place = place
                 visitor.send({"type": "place", "place": place})
 
-    def _attach(self, visitor: _Visitor, contact_point_id: int) -> None:
+    def _attach(self, visitor: _Visitor, contact_point_id: int, *, is_noted: bool = False) -> None:
         self._detach(visitor)
         visitor.contact_point_id = contact_point_id
         self._by_topic.setdefault(visitor_topic(contact_point_id), set()).add(visitor)
+        self._windows.opened((contact_point_id, visitor.channel_id), is_noted=is_noted)
 
     def _detach(self, visitor: _Visitor) -> None:
         for windows, key in (
@@ -470,10 +475,12 @@ class ChatSockets:
             (self._by_topic, visitor_topic(visitor.contact_point_id or 0)),
         ):
             found = windows.get(key)
-            if found is not None:
+            if found is not None and visitor in found:
                 found.discard(visitor)
                 if not found:
                     del windows[key]
+                if visitor.contact_point_id is not None and windows is self._by_topic:
+                    self._windows.shut((visitor.contact_point_id, visitor.channel_id))
 
     # --- a visit
 
@@ -615,8 +622,10 @@ class ChatSockets:
             language=visitor.language,
         )
         if visitor.contact_point_id is None:
-            found = await hub.database.transaction(customers.ensure_reaches, _wanted(visitor))
-            self._attach(visitor, next(iter(found.values())).contact_point_id)
+            begun = await hub.database.transaction(_begin, _wanted(visitor), visitor.channel_id, self._windows.process)
+            self._attach(visitor, begun, is_noted=True)
+        else:
+            await self._windows.until_noted((visitor.contact_point_id, visitor.channel_id))
         outcomes = await hub.intake.accept(visitor.channel_id, [arrival])
         entry_id = outcomes[0].entry_id
         if entry_id is None:  # sent again: it is here already
@@ -704,6 +713,13 @@ def _find_entry(tx: Tx, contact_point_id: int | None, client_key: str) -> int | 
 
 def _wanted(visitor: _Visitor) -> dict[tuple[str, str], dict[str, Any]]:
     return {(ContactKind.CHAT.value, visitor.visitor_id): {"name": visitor.name, "language": visitor.language}}
+
+
+def _begin(tx: Tx, wanted: dict[tuple[str, str], dict[str, Any]], channel_id: str, process: str) -> int:
+    """The contact point of a visitor who writes for the first time, with the window in which they do."""
+    reach = next(iter(customers.ensure_reaches(tx, wanted).values()))
+    visitor_presence.begin(tx, process, (reach.contact_point_id, channel_id))
+    return reach.contact_point_id
 
 
 async def _check_form(hub: HubLike, channel: Channel, visitor: _Visitor, frame: chat.MessageFrame) -> Answers | None:

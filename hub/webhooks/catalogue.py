@@ -80,7 +80,8 @@ CATALOGUE: Mapping[Told, About] = {
     Told.CONVERSATION_RESOLVED: About("It is solved.", _LINE),
     Told.CONVERSATION_REOPENED: About("It was solved, and is open again.", _LINE),
     Told.CONVERSATION_CHANGED: About(
-        "Anything else about it changed: topic, tags, priority, who waits. May come often.", _CONVERSATION
+        "Anything else about it changed: topic, tags, priority, who waits, if a chat's visitor is there. May come often.",
+        _CONVERSATION,
     ),
     Told.MESSAGE_RECEIVED: About("A customer wrote. Files may still be on their way (state `fetching`).", _MESSAGE),
     Told.MESSAGE_SENT: About("The provider has a message of ours; once for each.", _MESSAGE),

@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import pytest
 
 from hub.agents import presence
 from hub.store import tables
 from hub.store.database import Database, open_database
+from tests.support.clock import FrozenClock
 from tests.support.scene import Scene
 
 pytestmark = pytest.mark.anyio
@@ -51,3 +53,20 @@ async def test_a_heartbeat_tells_which_of_its_screens_have_no_row(database: Data
     user_id = (await scene.agent()).user_id
     missing = await database.transaction(presence.beat, "test", [f"screen-{user_id}", "lost"])
     assert missing == ["lost"]
+
+
+async def test_a_process_that_was_silent_for_too_long_learns_it_when_it_speaks_again(
+    database: Database, clock: FrozenClock
+) -> None:
+    silence = timedelta(seconds=15)
+
+    async def speak(process: str) -> bool:
+        return await database.transaction(presence.say_alive, process, silence)
+
+    assert [await speak("a"), await speak("a"), await speak("b")] == [False, True, False]
+    clock.advance(15)
+    assert await speak("a")
+    clock.advance(1)
+    assert await database.read(presence.find_living, silence) == {"a"}
+    assert [await speak("b"), await speak("b")] == [False, True]
+    assert await database.read(presence.find_living, silence) == {"a", "b"}

@@ -6048,7 +6048,8 @@ export interface components {
          *     when the next step of its escalation policy is due if nothing happens; `escalated`: how many have fired since it was
          *     opened last. `call_id`: the call that goes on in it, until its last word is written down. `participant_ids`: colleagues
          *     who were asked into it, and see it wherever it goes. `merged_into_id`: it is one matter with that one, which has its lines
-         *     and takes what comes next; it stays resolved.
+         *     and takes what comes next; it stays resolved. `visitor_away_since`: the visitor of an open chat left the page at that
+         *     moment (None: they are there, or it is no open chat).
          */
         ConversationView: {
             id: number;
@@ -6103,6 +6104,8 @@ export interface components {
             merged_into_id: number | null;
             /** @default false */
             customer_is_erased: boolean;
+            /** @default null */
+            visitor_away_since: string | null;
         };
         /** @description `conversation` is its own again (or for the first time), `other` the one it was a part of. */
         ConversationsApart: {
@@ -8343,7 +8346,8 @@ export interface components {
         OfferOutcome: "accepted" | "declined" | "no_answer" | "device_lost" | "setup_failed" | "customer_left" | "withdrawn";
         /**
          * @description Work that rings at an agent. `why` says in words-for-machines why this agent (the engine's record). `call_id`: a caller
-         *     who is on the line. `callback_address`: the customer wants to be called there.
+         *     who is on the line. `callback_address`: the customer wants to be called there. `visitor_away_since`: as in the
+         *     conversation.
          */
         OfferView: {
             id: number;
@@ -8371,6 +8375,8 @@ export interface components {
             callback_address: string | null;
             /** @default false */
             customer_is_erased: boolean;
+            /** @default null */
+            visitor_away_since: string | null;
         };
         /** @description `languages`: the customers', the usual one first; empty as long as nobody has said it. */
         Organisation: {

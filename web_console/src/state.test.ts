@@ -16,7 +16,7 @@ function conversation(id: number, changes: Partial<ConversationView> = {}): Conv
     queue_id: 1, status: "open", assignee_id: null, assigned_at: null, queued_since: AT, unanswered_since: AT, created_at: AT,
     last_entry_at: AT, resolved_at: null, reopened_count: 0, priority: 0, preview: "…", preview_direction: "in", version: 1, subject: null,
     pinned_agent_id: null, topic_id: null, tags: [], customer_tier: 0, parked_until: null,
-    next_step_at: null, escalated: 0, callback: null, call_id: null, fields: {}, participant_ids: [], merged_into_id: null, customer_is_erased: false, ...changes,
+    next_step_at: null, escalated: 0, callback: null, call_id: null, fields: {}, participant_ids: [], merged_into_id: null, customer_is_erased: false, visitor_away_since: null, ...changes,
   };
 }
 
@@ -31,7 +31,7 @@ function entry(id: number, changes: Partial<EntryView> = {}): EntryView {
 function offer(id: number): OfferView {
   return {
     id, conversation_id: 10, agent_id: 1, offered_at: AT, expires_at: AT, ended_at: null, outcome: null, customer_name: "Արամ",
-    channel_id: "sms", channel_kind: "sms", queue_id: 1, preview: "…", waiting_since: AT, why: {}, call_id: null, callback_address: null, customer_is_erased: false,
+    channel_id: "sms", channel_kind: "sms", queue_id: 1, preview: "…", waiting_since: AT, why: {}, call_id: null, callback_address: null, customer_is_erased: false, visitor_away_since: null,
   };
 }
 
@@ -92,6 +92,18 @@ describe("the reducer", () => {
     expect(state.conversations.get(10)?.status).toBe("resolved");
     const late = apply(state, changed(conversation(10, { version: 1 })));
     expect(openConversations(late)).toEqual([]);
+  });
+
+  it("learns that a chat's visitor has left and is back, in whatever order, and leaves every row where it is", () => {
+    const chat = (version: number, visitor_away_since: string | null) => changed(conversation(10, { version, visitor_away_since, channel_kind: "chat" }));
+    const start = initial(snapshot({ conversations: [conversation(10), conversation(11, { last_entry_at: "2026-11-22T11:00:00Z" })] }));
+    const order = (state: typeof start) => openConversations(state).map((each) => each.id);
+    const gone = apply(start, chat(2, AT));
+    expect(gone.conversations.get(10)?.visitor_away_since).toBe(AT);
+    expect(order(gone)).toEqual(order(start));
+    expect([chat(4, null), chat(3, AT)].reduce(apply, gone).conversations.get(10)?.visitor_away_since).toBeNull();
+    const ringing = apply(gone, { kind: "offer.made", offer: { ...offer(5), visitor_away_since: AT } });
+    expect(apply(ringing, { kind: "offer.made", offer: offer(5) }).offers[5]?.visitor_away_since).toBeNull();
   });
 
   it("drops a conversation that is hidden from the viewer", () => {

@@ -13,7 +13,7 @@ function waiting(id: number, minutes: number, changes: Partial<ConversationView>
     status: "open", assignee_id: null, assigned_at: null, queued_since: since, unanswered_since: since, created_at: since, last_entry_at: since,
     resolved_at: null, reopened_count: 0, priority: 0, preview: "…", preview_direction: "in", version: 1, subject: null, pinned_agent_id: null,
     topic_id: null, tags: [], customer_tier: 0, parked_until: null,
-    next_step_at: null, escalated: 0, callback: null, call_id: null, fields: {}, participant_ids: [], merged_into_id: null, customer_is_erased: false, ...changes,
+    next_step_at: null, escalated: 0, callback: null, call_id: null, fields: {}, participant_ids: [], merged_into_id: null, customer_is_erased: false, visitor_away_since: null, ...changes,
   };
 }
 

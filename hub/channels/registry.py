@@ -63,7 +63,8 @@ class Field:
 @dataclass(frozen=True, slots=True)
 class ChannelType:
     """A kind of channel: how to make one, what it must be told, which webhooks it listens to. `check` looks at all
-    fields together, settings and secrets, and names the faulty ones. Telephone lines are of one kind and several providers:
+    fields together, settings and secrets, and names the faulty ones. `own_webhooks`: those of the webhooks that the hub itself
+    names with what it asks for, so that nobody enters them at a provider. Telephone lines are of one kind and several providers:
     theirs is `make_line`, `voice` what they can do (`voice_of`: what one with these settings can), and `page_hosts` what the
     page of an agent who talks in the browser reaches beside the hub (sources of a Content-Security-Policy)."""
 
@@ -73,12 +74,17 @@ class ChannelType:
     fields: tuple[Field, ...]
     factory: Callable[[ChannelAccount], Channel] | None = None
     webhooks: tuple[str, ...] = ()
+    own_webhooks: frozenset[str] = frozenset()
     check: Callable[[Mapping[str, str]], Mapping[str, str]] | None = None
     provider: str = ""
     make_line: Callable[[ChannelAccount], VoiceChannel] | None = None
     voice: VoiceCapabilities | None = None
     voice_of: Callable[[Mapping[str, str]], VoiceCapabilities] | None = None
     page_hosts: tuple[str, ...] = ()
+
+    @property
+    def entered_webhooks(self) -> tuple[str, ...]:
+        return tuple(kind for kind in self.webhooks if kind not in self.own_webhooks)
 
     @property
     def settings(self) -> tuple[Field, ...]:
@@ -672,6 +678,7 @@ _TWILIO_LINE = ChannelType(
     voice=TWILIO_VOICE,
     voice_of=twilio_voice_of,
     webhooks=("voice", "status", "conference", "recording", "amd"),
+    own_webhooks=frozenset({"conference", "recording", "amd"}),
     # twilio-voice.js, README "Content Security Policy" (read 2026-11-26): signalling, and how good a call was. Its sounds,
     # which come from other hosts, are switched off.
     page_hosts=("wss://voice-js.roaming.twilio.com", "https://eventgw.twilio.com"),
@@ -743,6 +750,7 @@ _HUB_LINE = ChannelType(
     make_line=hubline.HubLine,
     voice=hubline.CAPABILITIES,
     webhooks=("voice",),
+    own_webhooks=frozenset({"voice"}),
     check=_line_problems,
     fields=(
         Field(

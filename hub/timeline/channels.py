@@ -69,7 +69,9 @@ def load_channel_setup(tx: Tx, vault: Vault, public_url: str, channel_id: str) -
         view=_view(row),
         settings=dict(row.settings),
         secrets_set=tuple(sorted(vault.unseal(row.secrets))),
-        webhook_urls={kind: account.webhook_url(kind) for kind in (channel_type.webhooks if channel_type else ())},
+        webhook_urls={
+            kind: account.webhook_url(kind) for kind in (channel_type.entered_webhooks if channel_type else ())
+        },
         default_region=row.default_region,
         reopen_window_s=row.reopen_window_s,
     )

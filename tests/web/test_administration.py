@@ -182,6 +182,23 @@ async def test_channel_is_set_up_and_its_secret_never_comes_back(
     assert (await hub.channels.get("sms-support")).account.secrets == {"auth_token": SECRET}
 
 
+async def test_only_addresses_that_somebody_must_enter_are_shown(as_admin: Caller, people: People) -> None:
+    """The others the hub names by itself with each call."""
+    settings = {"account_sid": "AC" + "a" * 32, "number": "+15005550006"}
+    line = {**sms(people), "id": "phone", "kind": "phone", "provider": "twilio", "settings": settings}
+    made = await as_admin.post("/channels", line)
+    assert made.status_code == 201, made.text
+    assert set(made.json()["webhook_urls"]) == {"voice", "status"}
+
+
+async def test_region_of_numbers_can_be_put_right_later(as_admin: Caller, people: People) -> None:
+    await as_admin.post("/channels", sms(people) | {"default_region": "AM"})
+    assert (await as_admin.patch("/channels/sms-support", {"name": "Other"})).json()["default_region"] == "AM"
+    assert (await as_admin.patch("/channels/sms-support", {"default_region": "IR"})).json()["default_region"] == "IR"
+    refused = await as_admin.patch("/channels/sms-support", {"default_region": "AQ"})
+    assert list(refused.json()["fields"]) == ["default_region"]
+
+
 async def test_every_faulty_setting_is_named(as_admin: Caller, people: People) -> None:
     body = sms(people, settings={"account_sid": "x", "colour": "red"}, secrets={}, queue_id=99, default_region="XX")
     answer = await as_admin.post("/channels", body)

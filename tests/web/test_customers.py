@@ -53,6 +53,14 @@ async def test_a_number_typed_by_an_agent_is_the_one_the_customer_texts_from(hou
     assert card["conversations"][0]["customer_name"] == "Ani"
 
 
+@pytest.mark.parametrize("typed", ["091 12", "99999", "112", "+374", "0912345678901234567"])
+async def test_a_number_that_nobody_can_call_is_refused(nare: Api, typed: str) -> None:
+    made = (await nare.post("/customers", {"name": "Ani"})).json()
+    answer = await nare.post(f"/customers/{made['id']}/contact-points", {"kind": "phone", "address": typed})
+    assert_told(answer, 422, "invalid")
+    assert set(answer.json()["fields"]) == {"address"}
+
+
 async def test_an_address_of_somebody_else_is_refused_and_they_are_named(nare: Api) -> None:
     ids = [(await nare.post("/customers", {"name": name})).json()["id"] for name in ("Ani", "Besik")]
     point = {"kind": "email", "address": "ani@example.am"}

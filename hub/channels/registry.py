@@ -63,10 +63,11 @@ class Field:
 @dataclass(frozen=True, slots=True)
 class ChannelType:
     """A kind of channel: how to make one, what it must be told, which webhooks it listens to. `check` looks at all
-    fields together, settings and secrets, and names the faulty ones. `own_webhooks`: those of the webhooks that the hub itself
-    names with what it asks for, so that nobody enters them at a provider. Telephone lines are of one kind and several providers:
-    theirs is `make_line`, `voice` what they can do (`voice_of`: what one with these settings can), and `page_hosts` what the
-    page of an agent who talks in the browser reaches beside the hub (sources of a Content-Security-Policy)."""
+    fields together, settings and secrets, and names the faulty ones. `own_webhooks`: those of the webhooks that the hub
+    itself names with what it asks for, so that nobody enters them at a provider. Telephone lines are of one kind and several
+    providers: theirs is `make_line`, `voice` what they can do (`voice_of`: what one with these settings can), and
+    `page_hosts` what the page of an agent who talks in the browser reaches beside the hub (sources of a
+    Content-Security-Policy)."""
 
     kind: ChannelKind
     label: str

@@ -1,6 +1,7 @@
 /* What a column of a file of customers can be, in the groups in which a list offers it. */
 import { useI18n } from "vue-i18n";
 
+import { numerals } from "./calendars";
 import type { ImportProgressView } from "./events";
 import { useHub } from "./hub";
 
@@ -55,6 +56,6 @@ export function useImportWords() {
     }
   }
 
-  const number = (count: number) => count.toLocaleString(locale.value);
+  const number = (count: number) => new Intl.NumberFormat(numerals(locale.value)).format(count);
   return { targetName, number };
 }

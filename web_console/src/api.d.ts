@@ -1715,7 +1715,8 @@ export interface paths {
         put?: never;
         /**
          * Try an import
-         * @description Counts what a run would do and writes nobody. It goes on behind; `customer_import.moved` tells how far it is.
+         * @description Counts what a run would do and writes nobody. It goes on behind; `customer_import.moved` tells how far it is. A trial
+         *     that failed begins anew. 409 `file_forgotten` where its file is not there any more.
          */
         post: operations["try_customer_import"];
         delete?: never;
@@ -1735,7 +1736,8 @@ export interface paths {
         put?: never;
         /**
          * Run an import, or go on with it
-         * @description It goes on behind, also without you.
+         * @description It goes on behind, also without you. A run that failed goes on where it stood. 409 `file_forgotten` where its file is
+         *     not there any more.
          */
         post: operations["start_customer_import"];
         delete?: never;
@@ -6170,7 +6172,8 @@ export interface components {
         };
         /**
          * @description `columns`: its headings; `sample`: its first lines, cells cut short. `fault`: why it failed. `is_forgotten`: the file
-         *     is gone, the counts are what is left. `by_name` null: the command line.
+         *     is gone, the counts are what is left. `may_resume`: it failed, and its file is there: it can be started again, and goes on
+         *     where it stood (tried again, where `started_at` is null). `by_name` null: the command line.
          */
         CustomerImport: {
             id: number;
@@ -6185,6 +6188,7 @@ export interface components {
             options: components["schemas"]["ImportOptions"];
             fault: string | null;
             is_forgotten: boolean;
+            may_resume: boolean;
             by_name: string | null;
             /** Format: date-time */
             created_at: string;

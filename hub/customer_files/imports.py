@@ -6,6 +6,9 @@
                                               ▼  │
                                              paused
 
+What goes wrong on the way (`failed`) can be taken up again while the file is there: a run where it stood, with start; a trial
+from its beginning, with try.
+
 A trial counts what a run would do and writes nothing but the lines it would refuse. A run is done batch by batch; a batch,
 its counts and its place in the file are one transaction (`run_batch`), so a process that dies leaves nothing out and repeats
 nothing. The file and what was read from it hold other people's data: they are forgotten KEPT after the end.
@@ -128,17 +131,22 @@ def set_mapping(
 
 def begin_trial(tx: Tx, viewer: Viewer | None, import_id: int) -> None:
     """InvalidInput if what was guessed of its columns is not enough."""
-    row = _access(tx, viewer, import_id, "new", "tried")
+    row = _access(tx, viewer, import_id, "new", "tried", "failed")
+    if row.state == "failed" and was_run(row):
+        raise _not_while(row)
     _check(tx, viewer, row)
     _move(tx, row.id, "trying", **_FROM_THE_BEGINNING)
     tx.wake(WAKE)
 
 
 def start(tx: Tx, viewer: Viewer | None, import_id: int) -> None:
-    """From the beginning, or from where it was paused."""
-    row = _access(tx, viewer, import_id, "new", "tried", "paused")
-    if row.state == "paused":
-        _move(tx, row.id, "running")
+    """From the beginning, or from where it was paused, or where it stood when it failed: what its batches brought is counted
+    with its place, so nothing is brought twice."""
+    row = _access(tx, viewer, import_id, "new", "tried", "paused", "failed")
+    if row.state == "failed" and not was_run(row):
+        raise _not_while(row)
+    if row.state in ("paused", "failed"):
+        _move(tx, row.id, "running", fault=None, finished_at=None)
         _note(tx, viewer, "resumed", row, done=row.done)
     else:
         _check(tx, viewer, row)
@@ -206,6 +214,11 @@ _FROM_THE_BEGINNING: Mapping[str, Any] = {
 }
 
 
+def was_run(row: Row[Any]) -> bool:
+    """Whether a failed one failed in its run; else it was in a trial."""
+    return row.started_at is not None
+
+
 def mapping_of(row: Row[Any]) -> list[Mapped]:
     return [Mapped(**each) for each in row.mapping]
 
@@ -245,14 +258,14 @@ def _access(tx: Tx, viewer: Viewer | None, import_id: int, *states: ImportState)
     if row is None:
         raise NotFound("there is no such import")
     if row.state not in states:
-        raise Conflict(
-            f"this import is {row.state}",
-            code="import_state",
-            fields={"state": _STATES[row.state]},
-        )
+        raise _not_while(row)
     if row.file_key is None and states != ("new", "tried", "paused", "done", "failed"):
         raise Conflict("its file has been forgotten", code="file_forgotten")
     return row
+
+
+def _not_while(row: Row[Any]) -> Conflict:
+    return Conflict(f"this import is {row.state}", code="import_state", fields={"state": _STATES[row.state]})
 
 
 def _open_to(viewer: Viewer | None) -> list[ColumnElement[bool]]:

@@ -73,8 +73,8 @@ class Importer:
         except DatabaseAway:
             raise
         except Exception:
-            # Taken up again it would go wrong again, and take whatever else this process does with it each time. What was
-            # written stays, and is counted; the file can be brought again, and changes nothing where it is in already.
+            # Taken up again by itself it would go wrong again, and take whatever else this process does with it each time.
+            # What was written stays, and is counted with its place: whoever has seen to the cause goes on from there.
             log.exception("import.failed", extra={"import": work.id})
             fault = Sentence("went wrong in a way that was not foreseen; the hub's log says how")
             await self._database.transaction(imports.finish, work, self._process, fault)

@@ -13,9 +13,9 @@ Invariants:
   * Files go after the commit that forgets them, and the request holds their keys until they are gone.
   * What is open is not erased: a customer who waits, an agent who writes and a message on its way are seen to first. So no
     fact has to be made up to close something.
-  * Locks: ROUTING → MAIL → the request → webhooks' endpoints → all of contact_point → cards → conversations → tasks → STREAM.
-    Whoever has a card and looks up an address at that moment is met head on: PostgreSQL ends one of the two, which begins
-    again (store.database).
+  * Locks: ROUTING → MAIL → the request → webhooks' endpoints → imports → all of contact_point → cards → conversations →
+    tasks → STREAM. Whoever has a card and looks up an address at that moment is met head on: PostgreSQL ends one of the two,
+    which begins again (store.database).
   * The stream keeps its facts. Of the rest, events that tell of this customer are deleted; whoever was behind is told how
     everything is now, by the events of `begin`, and resyncs (CustomerErased).
   * A payload as its provider handed it in may hold anything in any encoding: all of them that came on the customer's channels
@@ -110,6 +110,9 @@ def begin(tx: Tx, viewer: Viewer, request_id: int, *, name: str, expected_versio
         raise Conflict("this is no open request for erasure", code="request_state")
     # Whoever is writing down what webhooks tell has done so; nobody begins before the commit.
     tx.rows(select(_p.id).order_by(_p.id).with_for_update())
+    # Nor does anybody go on with an import that failed: it would find its file gone.
+    kept = tables.customer_import.c
+    tx.rows(select(kept.id).where(kept.file_key.is_not(None)).order_by(kept.id).with_for_update())
     _hold_addresses(tx)
     belongings.lock_owners(tx, row.living_id)
     customer = tx.execute(select(tables.customer).where(_cu.id == row.living_id)).one()

@@ -22,7 +22,7 @@ from hub.domain.csv_cells import harmless
 from hub.domain.languages import StaffLanguage, staff_language
 from hub.domain.permissions import Permission
 from hub.domain.sentences import Sentence
-from hub.errors import BadRequest, InvalidInput, TooLarge
+from hub.errors import BadRequest, Conflict, InvalidInput, NotFound, TooLarge
 from hub.store.database import Database, Tx
 from hub.web.api import DEFAULT_LIMIT, Context, Limit, QueryFields, endpoint, read_cursor, write_cursor
 from hub.web.attachments import clean_name
@@ -59,7 +59,7 @@ async def list_customer_imports(
     before = read_cursor(cursor, int)
     place = before[0] if before else None
     rows = await context.hub.database.read(imports.load_imports, context.viewer, before=place, limit=limit)
-    items = [_view(row, context.language) for row in rows]
+    items = [await _told(context, row) for row in rows]
     return Page(items=items, next_cursor=write_cursor(items[-1].id) if len(items) == limit else None)
 
 
@@ -115,13 +115,17 @@ async def map_customer_import(context: Context, import_id: int, body: MapImport)
 
 @endpoint("POST", "/customer-imports/{import_id}/trial", access=_IMPORT, summary="Try an import")
 async def try_customer_import(context: Context, import_id: int) -> CustomerImport:
-    """Counts what a run would do and writes nobody. It goes on behind; `customer_import.moved` tells how far it is."""
+    """Counts what a run would do and writes nobody. It goes on behind; `customer_import.moved` tells how far it is. A trial
+    that failed begins anew. 409 `file_forgotten` where its file is not there any more."""
+    await _check_file(context, import_id)
     return await _ask(context, imports.begin_trial, import_id)
 
 
 @endpoint("POST", "/customer-imports/{import_id}/start", access=_IMPORT, summary="Run an import, or go on with it")
 async def start_customer_import(context: Context, import_id: int) -> CustomerImport:
-    """It goes on behind, also without you."""
+    """It goes on behind, also without you. A run that failed goes on where it stood. 409 `file_forgotten` where its file is
+    not there any more."""
+    await _check_file(context, import_id)
     return await _ask(context, imports.start, import_id)
 
 
@@ -224,11 +228,33 @@ async def _ask(context: Context, work: Any, import_id: int) -> CustomerImport:
 
 
 async def _load(context: Context, import_id: int) -> CustomerImport:
+    return await _told(context, await context.hub.database.read(imports.load_import, import_id, context.viewer))
+
+
+async def _told(context: Context, row: Row[Any]) -> CustomerImport:
+    # Of the others the file is kept, or it is known that it is not.
+    may_resume = row.state == "failed" and await _has_file(context, row)
+    return _view(row, context.language, may_resume=may_resume)
+
+
+async def _has_file(context: Context, row: Row[Any]) -> bool:
+    if row.file_key is None:
+        return False
+    try:
+        await asyncio.to_thread(context.hub.files.path, row.file_key)
+    except NotFound:
+        return False
+    return True
+
+
+async def _check_file(context: Context, import_id: int) -> None:
+    """One that failed may have lost its file with the disk that it was on."""
     row = await context.hub.database.read(imports.load_import, import_id, context.viewer)
-    return _view(row, context.language)
+    if row.state == "failed" and not await _has_file(context, row):
+        raise Conflict("its file is not there any more", code="file_forgotten")
 
 
-def _view(row: Row[Any], language: StaffLanguage) -> CustomerImport:
+def _view(row: Row[Any], language: StaffLanguage, *, may_resume: bool) -> CustomerImport:
     options = imports.options_of(row)
     return CustomerImport(
         id=row.id,
@@ -251,6 +277,7 @@ def _view(row: Row[Any], language: StaffLanguage) -> CustomerImport:
         ),
         fault=None if (fault := imports.fault_of(row)) is None else in_language(fault, language),
         is_forgotten=row.file_key is None,
+        may_resume=may_resume,
         by_name=row.by_name,
         created_at=row.created_at,
         started_at=row.started_at,

@@ -659,7 +659,8 @@ class ImportOptions(Answer):
 
 class CustomerImport(Answer):
     """`columns`: its headings; `sample`: its first lines, cells cut short. `fault`: why it failed. `is_forgotten`: the file
-    is gone, the counts are what is left. `by_name` null: the command line."""
+    is gone, the counts are what is left. `may_resume`: it failed, and its file is there: it can be started again, and goes on
+    where it stood (tried again, where `started_at` is null). `by_name` null: the command line."""
 
     id: int
     progress: ImportProgressView
@@ -673,6 +674,7 @@ class CustomerImport(Answer):
     options: ImportOptions
     fault: str | None
     is_forgotten: bool
+    may_resume: bool
     by_name: str | None
     created_at: datetime
     started_at: datetime | None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import replace
 from typing import Any
 
@@ -230,6 +231,69 @@ async def test_what_nobody_foresaw_ends_the_import_and_not_the_process(desk: Des
     assert "not foreseen" in row.fault
     assert await desk.counts(other, "done") == (1, 0, 0, 0)
     assert "import.failed" in caplog.text
+
+
+async def test_a_run_that_failed_goes_on_where_it_stood(desk: Desk) -> None:
+    people = "".join(f"Person {n},{'12' if n == 1 else f'+3749100{n:04}'},,,,,,,,,\n" for n in range(8))
+    import_id = await desk.upload(f"{HEAD}\n{people}")
+    await desk.database.transaction(imports.start, desk.viewer, import_id)
+    work = await desk.database.transaction(imports.claim, "test")
+    assert work is not None
+    known = await desk.database.read(imports.load_known, work.options)
+    reader = LineReader(work.headings, work.mapping, known)
+    records = [Record(n + 2, (f"Person {n}", "12" if n == 1 else f"+3749100{n:04}")) for n in range(3)]
+    lines = [reader.read(record) for record in records]
+    assert await desk.database.transaction(imports.run_batch, work, "test", 0, lines)
+    # As only a fault of ours could leave it; later it is put right.
+    table = tables.customer_import
+    good = (await desk.row(import_id)).mapping
+    broken = [{"column": "first", "target": "name", "label": ""}]
+    await desk.database.transaction(lambda tx: tx.execute(update(table).values(mapping=broken)))
+    for _ in range(2):
+        assert await desk.importer.work_off() == import_id
+        failed = await desk.row(import_id)
+        assert (failed.state, failed.done, failed.made, failed.refused) == ("failed", 3, 2, 1)
+        assert await desk.importer.work_off() is None, "by itself it is not taken up again"
+        with pytest.raises(Conflict) as wrong:
+            await desk.database.transaction(imports.begin_trial, desk.viewer, import_id)
+        assert wrong.value.code == "import_state"
+        await desk.database.transaction(imports.start, desk.viewer, import_id)
+        assert ((await desk.row(import_id)).state, (await desk.row(import_id)).fault) == ("running", None)
+    await desk.database.transaction(lambda tx: tx.execute(update(table).values(mapping=good)))
+    assert await desk.importer.work_off() == import_id
+    assert await desk.counts(import_id, "done") == (7, 0, 0, 1)
+    assert (await desk.refused(import_id)).keys() == {3}, "what the first part refused is kept"
+    assert sorted(await desk.everybody()) == [f"Person {n}" for n in range(8) if n != 1], "each once"
+    noted = await desk.database.read(lambda tx: [(row.action, row.data) for row in tx.rows(select(tables.audit))])
+    words = [action.removeprefix("customer_import.") for action, _ in noted]
+    assert words == ["uploaded", "started", "failed", "resumed", "failed", "resumed", "finished"]
+    assert [data["done"] for action, data in noted if action == "customer_import.resumed"] == [3, 3]
+
+
+async def test_a_trial_that_failed_is_tried_again(desk: Desk) -> None:
+    import_id = await desk.upload(f"{HEAD}\nAni,,,,,,,,,,\n")
+    key = (await desk.row(import_id)).file_key
+    kept = desk.files.path(key).read_bytes()
+    desk.files.delete(key)
+    await desk.database.transaction(imports.begin_trial, desk.viewer, import_id)
+    await desk.importer.work_off()
+    assert ((await desk.row(import_id)).state, await desk.everybody()) == ("failed", {})
+    with pytest.raises(Conflict) as wrong:
+        await desk.database.transaction(imports.start, desk.viewer, import_id)
+    assert wrong.value.code == "import_state", "nobody has seen yet what it would bring"
+    desk.files.put(key, io.BytesIO(kept))
+    await desk.database.transaction(imports.begin_trial, desk.viewer, import_id)
+    await desk.importer.work_off()
+    assert await desk.counts(import_id, "tried") == (1, 0, 0, 0)
+
+
+async def test_what_was_forgotten_is_not_taken_up_again(desk: Desk) -> None:
+    import_id = await desk.upload(f"{HEAD}\nAni,,,,,,,,,,\n")
+    await desk.database.transaction(imports.forget, import_id)
+    for again in (imports.start, imports.begin_trial):
+        with pytest.raises(Conflict):
+            await desk.database.transaction(again, desk.viewer, import_id)
+    assert await desk.importer.work_off() is None
 
 
 async def test_mappings_are_checked_and_old_files_forgotten(desk: Desk, scene: Scene) -> None:

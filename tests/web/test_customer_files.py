@@ -111,6 +111,33 @@ async def test_a_file_comes_in_and_goes_out(hub: Hub, call: Call, people: People
     assert len(keys) == 1, "the other's file and row are gone"
 
 
+async def test_a_failed_import_says_whether_it_can_be_taken_up_again(hub: Hub, call: Call, people: People) -> None:
+    caller = await call(people.admin)
+    made = (await upload(caller)).json()
+    assert made["may_resume"] is False, "it has not failed"
+    place = f"/customer-imports/{made['id']}"
+    key = await hub.database.read(lambda tx: tx.scalar(select(tables.customer_import.c.file_key)))
+    kept = hub.files.path(key).read_bytes()
+    await caller.post(f"{place}/start")
+    hub.files.delete(key)
+    hub.importer.rest = 0
+    await hub.importer.work_off()
+    failed = (await caller.get(place)).json()
+    assert (failed["progress"]["state"], failed["may_resume"]) == ("failed", False)
+    assert failed["fault"]
+    for way in ("start", "trial"):
+        gone = await caller.post(f"{place}/{way}")
+        assert (gone.status_code, gone.json()["code"]) == (409, "file_forgotten")
+    hub.files.put(key, io.BytesIO(kept))
+    assert [each["may_resume"] for each in (await caller.get("/customer-imports")).json()["items"]] == [True]
+    assert (await caller.post(f"{place}/trial")).json()["code"] == "import_state"
+    resumed = (await caller.post(f"{place}/start")).json()
+    assert (resumed["progress"]["state"], resumed["fault"], resumed["finished_at"]) == ("running", None, None)
+    await hub.importer.work_off()
+    done = (await caller.get(place)).json()
+    assert (done["progress"]["state"], done["progress"]["made"], done["may_resume"]) == ("done", 2, False)
+
+
 async def test_only_whoever_may_and_only_what_can_be_read(call: Call, people: People, hub: Hub) -> None:
     for person in (people.anna, people.supervisor):
         caller = await call(person)

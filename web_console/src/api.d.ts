@@ -1715,7 +1715,8 @@ export interface paths {
         put?: never;
         /**
          * Try an import
-         * @description Counts what a run would do and writes nobody. It goes on behind; `customer_import.moved` tells how far it is.
+         * @description Counts what a run would do and writes nobody. It goes on behind; `customer_import.moved` tells how far it is. A trial
+         *     that failed begins anew. 409 `file_forgotten` where its file is not there any more.
          */
         post: operations["try_customer_import"];
         delete?: never;
@@ -1735,7 +1736,8 @@ export interface paths {
         put?: never;
         /**
          * Run an import, or go on with it
-         * @description It goes on behind, also without you.
+         * @description It goes on behind, also without you. A run that failed goes on where it stood. 409 `file_forgotten` where its file is
+         *     not there any more.
          */
         post: operations["start_customer_import"];
         delete?: never;
@@ -4905,27 +4907,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/conversations/{conversation_id}/transcript": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * What was said, to print, keep or send
-         * @description Messages, calls and files' names, oldest first, by the organisation's clock; `with_notes`: what colleagues wrote for
-         *     each other, too. `language`: of the words around them, else the customer's. `download`: as a file.
-         */
-        get: operations["get_transcript"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/v1/conversations/{conversation_id}/writing": {
         parameters: {
             query?: never;
@@ -6048,8 +6029,7 @@ export interface components {
          *     when the next step of its escalation policy is due if nothing happens; `escalated`: how many have fired since it was
          *     opened last. `call_id`: the call that goes on in it, until its last word is written down. `participant_ids`: colleagues
          *     who were asked into it, and see it wherever it goes. `merged_into_id`: it is one matter with that one, which has its lines
-         *     and takes what comes next; it stays resolved. `visitor_away_since`: the visitor of an open chat left the page at that
-         *     moment (None: they are there, or it is no open chat).
+         *     and takes what comes next; it stays resolved.
          */
         ConversationView: {
             id: number;
@@ -6104,8 +6084,6 @@ export interface components {
             merged_into_id: number | null;
             /** @default false */
             customer_is_erased: boolean;
-            /** @default null */
-            visitor_away_since: string | null;
         };
         /** @description `conversation` is its own again (or for the first time), `other` the one it was a part of. */
         ConversationsApart: {
@@ -6194,7 +6172,8 @@ export interface components {
         };
         /**
          * @description `columns`: its headings; `sample`: its first lines, cells cut short. `fault`: why it failed. `is_forgotten`: the file
-         *     is gone, the counts are what is left. `by_name` null: the command line.
+         *     is gone, the counts are what is left. `may_resume`: it failed, and its file is there: it can be started again, and goes on
+         *     where it stood (tried again, where `started_at` is null). `by_name` null: the command line.
          */
         CustomerImport: {
             id: number;
@@ -6209,6 +6188,7 @@ export interface components {
             options: components["schemas"]["ImportOptions"];
             fault: string | null;
             is_forgotten: boolean;
+            may_resume: boolean;
             by_name: string | null;
             /** Format: date-time */
             created_at: string;
@@ -8346,8 +8326,7 @@ export interface components {
         OfferOutcome: "accepted" | "declined" | "no_answer" | "device_lost" | "setup_failed" | "customer_left" | "withdrawn";
         /**
          * @description Work that rings at an agent. `why` says in words-for-machines why this agent (the engine's record). `call_id`: a caller
-         *     who is on the line. `callback_address`: the customer wants to be called there. `visitor_away_since`: as in the
-         *     conversation.
+         *     who is on the line. `callback_address`: the customer wants to be called there.
          */
         OfferView: {
             id: number;
@@ -8375,8 +8354,6 @@ export interface components {
             callback_address: string | null;
             /** @default false */
             customer_is_erased: boolean;
-            /** @default null */
-            visitor_away_since: string | null;
         };
         /** @description `languages`: the customers', the usual one first; empty as long as nobody has said it. */
         Organisation: {
@@ -21341,42 +21318,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["TaskView"];
-                };
-            };
-            /** @description It failed; `code` says why */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    get_transcript: {
-        parameters: {
-            query?: {
-                form?: "html" | "text";
-                language?: "en" | "hy" | "ka" | "az" | "uk" | "ru";
-                with_notes?: boolean;
-                download?: boolean;
-            };
-            header?: never;
-            path: {
-                conversation_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The answer */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/html": string;
                 };
             };
             /** @description It failed; `code` says why */

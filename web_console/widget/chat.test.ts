@@ -243,6 +243,20 @@ describe("a survey", () => {
     expect(asking.needsForm).toBe(true);
   });
 
+  it("takes nothing for later from whoever talks with somebody", async () => {
+    visit = { ...VISIT, offline: { text: "", fields: [], is_due: true } };
+    const it = chat();
+    it.connect();
+    const socket = await newest();
+    socket.say({ type: "history", entries: [], more: false });
+    expect(it.takesMail).toBe(true);
+    const entry = { id: 3, direction: "out" as const, author: "Ani", text: "hello", at: "2026-01-01T00:00:00Z", attachments: [] };
+    socket.say({ type: "entry", entry });
+    expect([it.hasHistory, it.takesMail]).toEqual([true, false]);
+    socket.say({ type: "state", waiting: false, resolved: true });
+    expect(it.takesMail).toBe(true);
+  });
+
   it("keeps apart what people wrote who share a browser, and is nobody's when the word is refused", async () => {
     const word = (subject: string) => `h.${btoa(JSON.stringify({ sub: subject }))}.s`;
     const ofAni = new Chat("https://hub.example", "chat-demo", () => undefined, word("ani"));

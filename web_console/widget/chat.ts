@@ -156,16 +156,25 @@ export class Chat {
     return [...this.entries.values()].sort((a, b) => a.id - b.id);
   }
 
+  /** Something was said here before: the next message may begin a request, but what was said is not taken away for it. */
+  get hasHistory(): boolean {
+    return this.entries.size > 0;
+  }
+
+  private get beginsAnew(): boolean {
+    return !this.pending.length && (this.resolved || !this.hasHistory);
+  }
+
   /** The next message begins a request, and the channel asks something first. */
   get needsForm(): boolean {
     const form = this.visit?.form;
     if (!form || !this.ready) return false;
-    return this.returned !== null || (!this.pending.length && (this.resolved || !this.entries.size) && form.fields.length > 0);
+    return this.returned !== null || (this.beginsAnew && form.fields.length > 0);
   }
 
   /** Nobody is there: a message is left for later instead. */
   get takesMail(): boolean {
-    return !!this.visit?.offline?.is_due && this.line === "open" && !this.pending.length;
+    return !!this.visit?.offline?.is_due && this.line === "open" && this.beginsAnew;
   }
 
   /** Offered to a socket: what is spoken, and who speaks. */

@@ -72,7 +72,15 @@ export class Form {
     return this.button.disabled;
   }
 
-  focus(): void {
+  /** Of the field that an element is; "": of none. */
+  nameOf(element: Element | null): string {
+    return [...this.inputs].find(([, { input }]) => input === element)?.[0] ?? "";
+  }
+
+  /** On the field of that name, else on the first that wants something. */
+  focus(name = ""): void {
+    const wanted = this.inputs.get(name);
+    if (wanted) return wanted.input.focus({ preventScroll: true });
     for (const { input } of this.inputs.values()) {
       if (input.getAttribute("aria-invalid") || !input.value) return input.focus({ preventScroll: true });
     }

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import httpx2
 import pytest
@@ -201,6 +202,7 @@ _SET_UP = """async (changes) => {
 }"""
 _NOBODY = {"enabled": False, "channel_id": "", "when": "away", "text": ""}
 _LATER = {**_NOBODY, "enabled": True, "channel_id": "email-demo"}
+SCHEMES: tuple[Literal["light"], Literal["dark"]] = ("light", "dark")
 _NAME = {"name": "name", "required": True, "label": "", "options": []}
 
 
@@ -302,6 +304,34 @@ def test_what_was_said_and_a_survey_stay_while_a_form_waits_for_the_next_request
     page.get_by_role("button", name="Cancel").click()
     visitor.shows("In blue, too")
     agent.become_available().accept("And in red?")
+    agent.become_busy()
+
+
+def test_a_chosen_score_can_be_read_in_any_colour(demo: HubProcess, new_page: NewPage) -> None:
+    root = Administrator(new_page("root")).sign_in(demo.url)
+    root.ask("Sales", "Were we of help?")
+    root.set_up()
+    agent = Agent(new_page("agent"), "agent2@demo.test").sign_in(demo.url).become_available()
+    page = new_page("visitor", width=900, height=800)
+    visitor = Visitor(page).open(demo.url)
+    visitor.write("Hello there")
+    agent.accept("Hello there")
+    agent.answer("Hello")
+    agent.resolve()
+    visitor.shows("Were we of help?")
+    for at, colour in enumerate(("#f2c200", "#0f766e", "#e60050", "#ffffff", "#000000")):
+        root.set_up(colour=colour)
+        for scheme in SCHEMES:
+            page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+            page.reload()
+            page.get_by_test_id("chat-launcher").click()
+            # The pointer stays on it after the tap.
+            chosen = page.get_by_test_id(f"chat-score-{at + 1}")
+            chosen.click()
+            expect(chosen).to_have_attribute("aria-pressed", "true")
+            expect(chosen).to_have_css("background-color", f"rgb{tuple(bytes.fromhex(colour[1:]))}")
+            show(page, f"widget-score-{scheme}-{colour[1:]}")
+            assert axe(page) == []
     agent.become_busy()
 
 

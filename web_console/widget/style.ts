@@ -55,7 +55,7 @@ svg { display: block; width: 20px; height: 20px; fill: none; stroke: currentColo
 header { display: flex; align-items: center; gap: 12px; padding: 14px 10px 14px 18px; background: var(--accent); color: var(--on-accent) }
 .avatar {
   width: 38px; height: 38px; border-radius: 50%; display: grid; place-items: center; flex: none; position: relative;
-  background: color-mix(in srgb, var(--on-accent) 8%, transparent); font-weight: 650; letter-spacing: .02em;
+  box-shadow: inset 0 0 0 1.5px color-mix(in srgb, var(--on-accent) 35%, transparent); font-weight: 650; letter-spacing: .02em;
 }
 .avatar::after {
   content: ""; position: absolute; right: -1px; bottom: -1px; width: 11px; height: 11px; border-radius: 50%;
@@ -97,9 +97,10 @@ header :focus-visible { outline-color: var(--on-accent); outline-offset: -2px }
 .survey .scale { display: grid; gap: 6px; grid-template-columns: repeat(5, minmax(44px, 1fr)) }
 .survey .scale.of11 { grid-template-columns: repeat(6, minmax(40px, 1fr)) }
 .survey .scale button { min-height: 44px; border-radius: 12px; border: 1.5px solid var(--quiet); background: var(--paper); font-weight: 650; font-variant-numeric: tabular-nums }
-.survey .scale button:hover:not(:disabled) { background: var(--soft) }
-.survey .scale button[aria-pressed=true] { background: var(--accent); color: var(--on-accent); border-color: var(--accent); text-decoration: underline; text-underline-offset: 3px }
-.survey .scale button:disabled { opacity: .55; cursor: default }
+.survey .scale button[aria-pressed=false]:hover:not(:disabled) { background: var(--soft) }
+.survey .scale button[aria-pressed=true] { background: var(--accent); color: var(--on-accent); border-color: var(--link); box-shadow: 0 0 0 1.5px var(--link); text-decoration: underline; text-underline-offset: 3px }
+.survey .scale button:disabled { cursor: default }
+.survey .scale button[aria-pressed=false]:disabled { opacity: .55 }
 .survey .ends { display: flex; justify-content: space-between; gap: 12px; color: var(--quiet); font-size: 12px }
 .survey .ends span:last-child { text-align: right }
 .survey .said { font-weight: 550 }

@@ -14,7 +14,7 @@ import httpx2
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.people import Agent, NewPage, Visitor, show
+from tests.browser.people import Agent, Complaints, NewPage, Visitor, show
 from tests.support.hub_process import HubProcess
 
 pytestmark = pytest.mark.browser
@@ -332,6 +332,34 @@ def test_a_chosen_score_can_be_read_in_any_colour(demo: HubProcess, new_page: Ne
             expect(chosen).to_have_css("background-color", f"rgb{tuple(bytes.fromhex(colour[1:]))}")
             show(page, f"widget-score-{scheme}-{colour[1:]}")
             assert axe(page) == []
+    agent.become_busy()
+
+
+def test_who_is_there_is_not_said_while_the_line_is_lost(
+    demo: HubProcess, new_page: NewPage, complaints: Complaints
+) -> None:
+    Administrator(new_page("root")).sign_in(demo.url).set_up()
+    agent = Agent(new_page("agent"), "agent2@demo.test").sign_in(demo.url).become_available()
+    page = new_page("visitor", width=390, height=844)
+    visitor = Visitor(page).open(demo.url)
+    visitor.write("Anybody there?")
+    agent.accept("Anybody there?")
+    header = page.get_by_test_id("chat-panel").locator("header")
+    expect(header).to_contain_text("is with you")
+    expect(header.locator(".avatar.here")).to_be_visible()
+
+    complaints.is_cut = True
+    page.context.set_offline(True)
+    expect(page.get_by_test_id("chat-line")).to_contain_text("No connection")
+    expect(header).not_to_contain_text("is with you")
+    expect(header.locator(".here")).to_have_count(0)
+    show(page, "widget-no-line")
+    # It waits for the network, not for a page anew.
+    visitor.write("I am back")
+    page.context.set_offline(False)
+    agent.sees("I am back")
+    expect(header).to_contain_text("is with you")
+    expect(header.locator(".avatar.here")).to_be_visible()
     agent.become_busy()
 
 

@@ -147,6 +147,25 @@ describe("the visitor's line", () => {
     expect(it.place).toEqual(called);
   });
 
+  it("is lost as soon as the browser says so, and comes back with the network", async () => {
+    const it = chat();
+    it.lose();
+    expect(it.line).toBe("idle");
+    it.connect();
+    const first = await newest();
+    first.say({ type: "history", entries: [], more: false });
+    first.say({ type: "agent", name: "Ani" });
+    it.lose();
+    expect([it.line, it.agent]).toEqual(["broken", null]);
+    it.wake();
+    const second = await newest();
+    expect(second).not.toBe(first);
+    second.say({ type: "history", entries: [], more: false });
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(Socket.all).toHaveLength(2);
+    expect(it.line).toBe("open");
+  });
+
   it("stops asking where there is no such chat", async () => {
     const it = chat();
     it.connect();

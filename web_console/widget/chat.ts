@@ -228,6 +228,11 @@ export class Chat {
     }
   }
 
+  /** The browser says that the network is gone: an open line only seems to be one. */
+  lose(): void {
+    if (this.line === "open") this.fail();
+  }
+
   send(text: string, attachments: Attachment[], form?: Answers): void {
     const item: Unsent = { client_id: newId(), text, attachments, at: new Date().toISOString(), ...(form ? { form } : {}) };
     this.returned = null;

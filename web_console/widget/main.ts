@@ -62,6 +62,7 @@ class HubChat extends HTMLElement {
   private word!: HTMLElement;
   private toldRefusal: unknown = null;
   private thanks: string | null = null;
+  private readonly lose = (): void => this.chat?.lose();
   private readonly wake = (): void => this.chat?.wake();
   private readonly seen = (): void => {
     this.chat?.setReading(this.isOpen && document.visibilityState === "visible");
@@ -85,6 +86,7 @@ class HubChat extends HTMLElement {
     applyAccent(this, this.getAttribute("accent"));
     if (this.hasAttribute("preview")) return;
     addEventListener("online", this.wake);
+    addEventListener("offline", this.lose);
     document.addEventListener("visibilitychange", this.seen);
     if (this.hasAttribute("open")) this.open();
     else if (chat.isKnown) chat.connect();
@@ -92,6 +94,7 @@ class HubChat extends HTMLElement {
 
   disconnectedCallback(): void {
     removeEventListener("online", this.wake);
+    removeEventListener("offline", this.lose);
     document.removeEventListener("visibilitychange", this.seen);
     this.line?.hangUp();
     this.chat?.disconnect();
@@ -251,8 +254,10 @@ class HubChat extends HTMLElement {
     const title = visit?.title || words.open;
     this.titleText.textContent = title;
     this.avatar.textContent = initials(agent ?? title);
-    this.avatar.classList.toggle("here", agent !== null || (visit?.online ?? false));
-    const sub = agent ? fill(words.serving, { name: agent }) : visit ? (visit.online ? words.online : chat.takesMail ? "" : words.away) : "";
+    // Who is there is known while there is a line; the words below say what is wrong with it.
+    const known = chat.line === "open" ? visit : null;
+    this.avatar.classList.toggle("here", known !== null && (agent !== null || known.online));
+    const sub = !known ? "" : agent ? fill(words.serving, { name: agent }) : known.online ? words.online : chat.takesMail ? "" : words.away;
     const said = this.thanks ?? sub;
     if (this.subText.textContent !== said) this.subText.textContent = said;
 

@@ -335,6 +335,28 @@ def test_a_chosen_score_can_be_read_in_any_colour(demo: HubProcess, new_page: Ne
     agent.become_busy()
 
 
+def test_a_half_filled_form_outlives_a_reload_until_it_is_sent(demo: HubProcess, new_page: NewPage) -> None:
+    topic = {"name": "topic", "required": True, "label": "About", "options": ["Delivery", "Returns"]}
+    Administrator(new_page("root")).sign_in(demo.url).set_up(form_enabled=True, fields=[_NAME, topic])
+    page = new_page("visitor", width=390, height=844)
+    visitor = Visitor(page).open(demo.url)
+    page.get_by_test_id("chat-form-name").fill("Ani")
+    page.get_by_test_id("chat-form-topic").select_option("Returns")
+    page.get_by_test_id("chat-form-text").fill("It does not")
+    page.reload()
+    page.get_by_test_id("chat-launcher").click()
+    expect(page.get_by_test_id("chat-form-name")).to_have_value("Ani")
+    expect(page.get_by_test_id("chat-form-topic")).to_have_value("Returns")
+    expect(page.get_by_test_id("chat-form-text")).to_have_value("It does not")
+    page.get_by_test_id("chat-form-text").fill("It does not fit me")
+    page.get_by_test_id("chat-form-send").click()
+    visitor.shows("It does not fit me", "in")
+    assert page.evaluate("JSON.stringify(sessionStorage)") == "{}"
+    agent = Agent(new_page("agent"), "agent2@demo.test").sign_in(demo.url).become_available()
+    agent.accept("It does not fit me")
+    agent.become_busy()
+
+
 def test_who_is_there_is_not_said_while_the_line_is_lost(
     demo: HubProcess, new_page: NewPage, complaints: Complaints
 ) -> None:

@@ -65,6 +65,7 @@ describe("the visitor's line", () => {
     });
     Socket.all = [];
     localStorage.clear();
+    sessionStorage.clear();
   });
   afterEach(() => {
     vi.useRealTimers();
@@ -189,6 +190,7 @@ describe("a survey", () => {
     });
     Socket.all = [];
     localStorage.clear();
+    sessionStorage.clear();
   });
   afterEach(() => {
     vi.useRealTimers();
@@ -247,14 +249,19 @@ describe("a survey", () => {
     expect(asking.needsForm).toBe(false);
     socket.say({ type: "history", entries: [], more: false });
     expect(asking.needsForm).toBe(true);
+    asking.draft = { email: "nobody", text: "Hel" };
+    expect(chat().filled).toMatchObject({ email: "nobody" });
     asking.send("Hello", [], { email: "nobody" });
     expect(asking.needsForm).toBe(false);
+    expect(asking.draft).toBeNull();
     const [frame] = socket.sent.filter((each) => each.type === "message");
     expect(frame).toMatchObject({ text: "Hello", form: { email: "nobody" } });
     socket.say({ type: "error", code: "invalid", message: "", client_id: asking.pending[0]?.client_id ?? "", fields: { "form.email": "no" } });
     expect(asking.pending).toEqual([]);
     expect(asking.returned).toMatchObject({ text: "Hello", fields: ["email"], form: { email: "nobody" } });
+    expect(asking.draft).toEqual({ email: "nobody", text: "Hello" });
     asking.send("Hello", [], { email: "ani@shop.test" });
+    expect(asking.draft).toBeNull();
     const id = asking.pending[0]?.client_id ?? "";
     socket.say({ type: "ack", client_id: id, entry_id: 5, at: "2026-11-26T10:00:00Z" });
     expect(asking.needsForm).toBe(false);

@@ -235,7 +235,7 @@ export class Chat {
 
   send(text: string, attachments: Attachment[], form?: Answers): void {
     const item: Unsent = { client_id: newId(), text, attachments, at: new Date().toISOString(), ...(form ? { form } : {}) };
-    this.returned = null;
+    this.returned = this.draft = null;
     this.unsent.add(item);
     this.lastTyping = 0;
     this.notice = null;
@@ -309,12 +309,22 @@ export class Chat {
     }
     const told = (await answer.json().catch(() => ({}))) as { address?: string; code?: string; fields?: Record<string, string> };
     if (!answer.ok) throw new LeaveRefused(told.code ?? "network", Object.keys(told.fields ?? {}).map((name) => name.replace("form.", "")));
+    this.draft = null;
     return told.address ?? "";
   }
 
-  /** What was filled in last in this browser, to be offered again. */
+  /** What stands half-filled in a form, the message as "text": for this tab alone, until it is sent. */
+  get draft(): Answers | null {
+    return recall<Answers>(`${this.key} draft`, "sessionStorage");
+  }
+
+  set draft(answers: Answers | null) {
+    remember(`${this.key} draft`, answers, "sessionStorage");
+  }
+
+  /** What was filled in last in this browser, to be offered again, and what is half-filled. */
   get filled(): Answers {
-    return recall<Answers>(`${this.key} form`) ?? {};
+    return { name: this.visit?.visitor.name ?? "", ...recall<Answers>(`${this.key} form`), ...this.draft };
   }
 
   set filled(answers: Answers) {
@@ -586,6 +596,7 @@ export class Chat {
     this.unsent.remove(item.client_id);
     const { text, attachments, form } = item;
     this.returned = { text, attachments, form: form ?? this.filled, fields: fields.map((name) => name.slice(5)) };
+    this.draft = { ...this.returned.form, text };
     return true;
   }
 

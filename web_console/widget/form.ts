@@ -21,6 +21,8 @@ export interface FormShape {
   submit: string;
   /** Of a form that may be left. */
   cancel?: () => void;
+  /** Hears all that stands in it whenever something is typed. */
+  typed?: (values: Answers) => void;
   /** Names of fields that the hub did not take. */
   faults?: readonly string[];
 }
@@ -48,6 +50,7 @@ export class Form {
         novalidate: true,
         "aria-label": shape.title,
         "data-testid": "chat-form",
+        oninput: () => shape.typed?.(Object.fromEntries([...this.inputs].map(([name, { input }]) => [name, input.value]))),
         onsubmit: (event) => {
           event.preventDefault();
           const values = this.check();

@@ -19,10 +19,10 @@ import { Chat, LeaveRefused, newId } from "./chat";
 import { Composer } from "./composer";
 import { detailsForm } from "./details";
 import { icon, make } from "./dom";
-import { Form } from "./form";
+import { Form, type FormShape } from "./form";
 import { Log } from "./log";
 import { PlaceBar, moment } from "./place";
-import type { Entry, Visit } from "./protocol";
+import type { Answers, Entry, Visit } from "./protocol";
 import { playSound } from "./sound";
 import { applyAccent, applyStyle } from "./style";
 import { recall, remember } from "./unsent";
@@ -370,9 +370,16 @@ class HubChat extends HTMLElement {
     return visit?.offline?.text || [opens ? fill(words.opens, { time: moment(opens, this.lang, Date.now()) }) : "", words.offlineText].filter(Boolean).join(" ");
   }
 
-  /** Back to what was said, where something was. */
-  private back(chat: Chat): { cancel?: () => void } {
-    return chat.hasHistory && chat.returned === null ? { cancel: () => this.begin(false) } : {};
+  private written(chat: Chat): string {
+    return this.composer.take() || (chat.draft?.["text"] ?? "");
+  }
+
+  /** A half-filled form outlives a reload, and there is a way back to what was said, where something was. */
+  private keep(chat: Chat): Pick<FormShape, "typed" | "cancel"> {
+    const typed = (values: Answers): void => {
+      chat.draft = values;
+    };
+    return { typed, ...(chat.hasHistory && chat.returned === null ? { cancel: () => this.begin(false) } : {}) };
   }
 
   private formBefore(chat: Chat): Form {
@@ -383,10 +390,10 @@ class HubChat extends HTMLElement {
       title: words.formTitle,
       intro: asked?.intro || chat.visit?.greeting || "",
       fields: asked?.fields ?? [],
-      text: returned?.text ?? this.composer.take(),
-      filled: returned?.form ?? { name: chat.visit?.visitor.name ?? "", ...chat.filled },
+      text: returned?.text ?? this.written(chat),
+      filled: returned?.form ?? chat.filled,
       submit: words.start,
-      ...this.back(chat),
+      ...this.keep(chat),
       ...(returned ? { faults: returned.fields } : {}),
     };
     return new Form(words, shape, (answers, text) => {
@@ -407,10 +414,10 @@ class HubChat extends HTMLElement {
       title: words.offlineTitle,
       intro: this.offlineIntro(chat),
       fields: offline?.fields ?? [],
-      text: this.composer.take(),
-      filled: { name: chat.visit?.visitor.name ?? "", ...chat.filled },
+      text: this.written(chat),
+      filled: chat.filled,
       submit: words.leave,
-      ...this.back(chat),
+      ...this.keep(chat),
     };
     const form = new Form(words, shape, (answers, text) => {
       chat.filled = answers;

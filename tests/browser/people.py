@@ -116,6 +116,12 @@ class Agent:
         expect(self.page.get_by_test_id("my-state")).to_have_attribute("data-state-name", "available")
         return self
 
+    def become_busy(self) -> Agent:
+        self.page.get_by_test_id("my-state").click()
+        self.page.get_by_test_id("state-busy").click()
+        expect(self.page.get_by_test_id("my-state")).to_have_attribute("data-state-name", "busy")
+        return self
+
     def accept(self, preview: str) -> None:
         """Takes the offer that rings with this text."""
         offer = self.page.get_by_test_id("offer").filter(has_text=preview)

@@ -65,6 +65,7 @@ describe("the visitor's line", () => {
     });
     Socket.all = [];
     localStorage.clear();
+    sessionStorage.clear();
   });
   afterEach(() => {
     vi.useRealTimers();
@@ -147,6 +148,25 @@ describe("the visitor's line", () => {
     expect(it.place).toEqual(called);
   });
 
+  it("is lost as soon as the browser says so, and comes back with the network", async () => {
+    const it = chat();
+    it.lose();
+    expect(it.line).toBe("idle");
+    it.connect();
+    const first = await newest();
+    first.say({ type: "history", entries: [], more: false });
+    first.say({ type: "agent", name: "Ani" });
+    it.lose();
+    expect([it.line, it.agent]).toEqual(["broken", null]);
+    it.wake();
+    const second = await newest();
+    expect(second).not.toBe(first);
+    second.say({ type: "history", entries: [], more: false });
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(Socket.all).toHaveLength(2);
+    expect(it.line).toBe("open");
+  });
+
   it("stops asking where there is no such chat", async () => {
     const it = chat();
     it.connect();
@@ -170,6 +190,7 @@ describe("a survey", () => {
     });
     Socket.all = [];
     localStorage.clear();
+    sessionStorage.clear();
   });
   afterEach(() => {
     vi.useRealTimers();
@@ -228,19 +249,38 @@ describe("a survey", () => {
     expect(asking.needsForm).toBe(false);
     socket.say({ type: "history", entries: [], more: false });
     expect(asking.needsForm).toBe(true);
+    asking.draft = { email: "nobody", text: "Hel" };
+    expect(chat().filled).toMatchObject({ email: "nobody" });
     asking.send("Hello", [], { email: "nobody" });
     expect(asking.needsForm).toBe(false);
+    expect(asking.draft).toBeNull();
     const [frame] = socket.sent.filter((each) => each.type === "message");
     expect(frame).toMatchObject({ text: "Hello", form: { email: "nobody" } });
     socket.say({ type: "error", code: "invalid", message: "", client_id: asking.pending[0]?.client_id ?? "", fields: { "form.email": "no" } });
     expect(asking.pending).toEqual([]);
     expect(asking.returned).toMatchObject({ text: "Hello", fields: ["email"], form: { email: "nobody" } });
+    expect(asking.draft).toEqual({ email: "nobody", text: "Hello" });
     asking.send("Hello", [], { email: "ani@shop.test" });
+    expect(asking.draft).toBeNull();
     const id = asking.pending[0]?.client_id ?? "";
     socket.say({ type: "ack", client_id: id, entry_id: 5, at: "2026-11-26T10:00:00Z" });
     expect(asking.needsForm).toBe(false);
     socket.say({ type: "state", waiting: false, resolved: true });
     expect(asking.needsForm).toBe(true);
+  });
+
+  it("takes nothing for later from whoever talks with somebody", async () => {
+    visit = { ...VISIT, offline: { text: "", fields: [], is_due: true } };
+    const it = chat();
+    it.connect();
+    const socket = await newest();
+    socket.say({ type: "history", entries: [], more: false });
+    expect(it.takesMail).toBe(true);
+    const entry = { id: 3, direction: "out" as const, author: "Ani", text: "hello", at: "2026-01-01T00:00:00Z", attachments: [] };
+    socket.say({ type: "entry", entry });
+    expect([it.hasHistory, it.takesMail]).toEqual([true, false]);
+    socket.say({ type: "state", waiting: false, resolved: true });
+    expect(it.takesMail).toBe(true);
   });
 
   it("keeps apart what people wrote who share a browser, and is nobody's when the word is refused", async () => {

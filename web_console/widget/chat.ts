@@ -156,16 +156,25 @@ export class Chat {
     return [...this.entries.values()].sort((a, b) => a.id - b.id);
   }
 
+  /** Something was said here before: the next message may begin a request, but what was said is not taken away for it. */
+  get hasHistory(): boolean {
+    return this.entries.size > 0;
+  }
+
+  private get beginsAnew(): boolean {
+    return !this.pending.length && (this.resolved || !this.hasHistory);
+  }
+
   /** The next message begins a request, and the channel asks something first. */
   get needsForm(): boolean {
     const form = this.visit?.form;
     if (!form || !this.ready) return false;
-    return this.returned !== null || (!this.pending.length && (this.resolved || !this.entries.size) && form.fields.length > 0);
+    return this.returned !== null || (this.beginsAnew && form.fields.length > 0);
   }
 
   /** Nobody is there: a message is left for later instead. */
   get takesMail(): boolean {
-    return !!this.visit?.offline?.is_due && this.line === "open" && !this.pending.length;
+    return !!this.visit?.offline?.is_due && this.line === "open" && this.beginsAnew;
   }
 
   /** Offered to a socket: what is spoken, and who speaks. */
@@ -219,9 +228,14 @@ export class Chat {
     }
   }
 
+  /** The browser says that the network is gone: an open line only seems to be one. */
+  lose(): void {
+    if (this.line === "open") this.fail();
+  }
+
   send(text: string, attachments: Attachment[], form?: Answers): void {
     const item: Unsent = { client_id: newId(), text, attachments, at: new Date().toISOString(), ...(form ? { form } : {}) };
-    this.returned = null;
+    this.returned = this.draft = null;
     this.unsent.add(item);
     this.lastTyping = 0;
     this.notice = null;
@@ -295,12 +309,22 @@ export class Chat {
     }
     const told = (await answer.json().catch(() => ({}))) as { address?: string; code?: string; fields?: Record<string, string> };
     if (!answer.ok) throw new LeaveRefused(told.code ?? "network", Object.keys(told.fields ?? {}).map((name) => name.replace("form.", "")));
+    this.draft = null;
     return told.address ?? "";
   }
 
-  /** What was filled in last in this browser, to be offered again. */
+  /** What stands half-filled in a form, the message as "text": for this tab alone, until it is sent. */
+  get draft(): Answers | null {
+    return recall<Answers>(`${this.key} draft`, "sessionStorage");
+  }
+
+  set draft(answers: Answers | null) {
+    remember(`${this.key} draft`, answers, "sessionStorage");
+  }
+
+  /** What was filled in last in this browser, to be offered again, and what is half-filled. */
   get filled(): Answers {
-    return recall<Answers>(`${this.key} form`) ?? {};
+    return { name: this.visit?.visitor.name ?? "", ...recall<Answers>(`${this.key} form`), ...this.draft };
   }
 
   set filled(answers: Answers) {
@@ -572,6 +596,7 @@ export class Chat {
     this.unsent.remove(item.client_id);
     const { text, attachments, form } = item;
     this.returned = { text, attachments, form: form ?? this.filled, fields: fields.map((name) => name.slice(5)) };
+    this.draft = { ...this.returned.form, text };
     return true;
   }
 

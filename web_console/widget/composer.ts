@@ -76,6 +76,10 @@ export class Composer {
     this.field.focus({ preventScroll: true });
   }
 
+  get isEmpty(): boolean {
+    return this.field.value === "";
+  }
+
   /** Goes on with what was written in a form. */
   put(text: string): void {
     if (!text || this.field.value) return;

@@ -21,6 +21,8 @@ export interface FormShape {
   submit: string;
   /** Of a form that may be left. */
   cancel?: () => void;
+  /** Hears all that stands in it whenever something is typed. */
+  typed?: (values: Answers) => void;
   /** Names of fields that the hub did not take. */
   faults?: readonly string[];
 }
@@ -48,6 +50,7 @@ export class Form {
         novalidate: true,
         "aria-label": shape.title,
         "data-testid": "chat-form",
+        oninput: () => shape.typed?.(Object.fromEntries([...this.inputs].map(([name, { input }]) => [name, input.value]))),
         onsubmit: (event) => {
           event.preventDefault();
           const values = this.check();
@@ -72,7 +75,15 @@ export class Form {
     return this.button.disabled;
   }
 
-  focus(): void {
+  /** Of the field that an element is; "": of none. */
+  nameOf(element: Element | null): string {
+    return [...this.inputs].find(([, { input }]) => input === element)?.[0] ?? "";
+  }
+
+  /** On the field of that name, else on the first that wants something. */
+  focus(name = ""): void {
+    const wanted = this.inputs.get(name);
+    if (wanted) return wanted.input.focus({ preventScroll: true });
     for (const { input } of this.inputs.values()) {
       if (input.getAttribute("aria-invalid") || !input.value) return input.focus({ preventScroll: true });
     }

@@ -76,7 +76,9 @@ export class Log {
       day = lineDay;
       wanted.push(this.row(line, first, last));
     });
-    const status = this.chat.resolved ? this.words.resolved : this.chat.waiting && lines.length && !this.chat.place ? this.words.waiting : "";
+    // Where something is asked first, a button stands below it that says how to go on.
+    const asks = this.chat.needsForm || this.chat.takesMail;
+    const status = this.chat.resolved ? this.words.resolved + (asks ? "" : ` ${this.words.reopen}`) : this.chat.waiting && lines.length && !this.chat.place ? this.words.waiting : "";
     if (status) {
       if (this.hint.textContent !== status) this.hint.textContent = status;
       wanted.push(this.hint);

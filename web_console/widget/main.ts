@@ -19,16 +19,18 @@ import { Chat, LeaveRefused, newId } from "./chat";
 import { Composer } from "./composer";
 import { detailsForm } from "./details";
 import { icon, make } from "./dom";
-import { Form } from "./form";
+import { Form, type FormShape } from "./form";
 import { Log } from "./log";
 import { PlaceBar, moment } from "./place";
-import type { Entry, Visit } from "./protocol";
+import type { Answers, Entry, Visit } from "./protocol";
 import { playSound } from "./sound";
 import { applyAccent, applyStyle } from "./style";
 import { recall, remember } from "./unsent";
 import { type Words, chooseLanguage, fill, wordsOf } from "./words";
 
 const SOUND_KEY = "hub-chat sound";
+
+type Kind = "form" | "offline" | null;
 
 class HubChat extends HTMLElement {
   private chat: Chat | null = null;
@@ -52,11 +54,15 @@ class HubChat extends HTMLElement {
   private detailsButton!: HTMLButtonElement;
   private soundButton!: HTMLButtonElement;
   private form: Form | null = null;
-  // What stands in the place of the conversation: a form before it, one for when nobody is there, or thanks for that.
-  private asked: { kind: "form" | "offline"; element: HTMLElement; form: Form | null; returned: unknown } | null = null;
+  // What is asked before the next request. A form, of the chat's or for when nobody is there, stands in the place of the conversation;
+  // the way to it, and thanks for what was left, stand below what was said here already, in the place of the composer.
+  private asked: { kind: Kind; element: HTMLElement; place: HTMLElement; form: Form | null; isThanks: boolean; returned: unknown } | null = null;
+  // The visitor wants to begin something new, although something was said here before.
+  private begins = false;
   private word!: HTMLElement;
   private toldRefusal: unknown = null;
   private thanks: string | null = null;
+  private readonly lose = (): void => this.chat?.lose();
   private readonly wake = (): void => this.chat?.wake();
   private readonly seen = (): void => {
     this.chat?.setReading(this.isOpen && document.visibilityState === "visible");
@@ -80,6 +86,7 @@ class HubChat extends HTMLElement {
     applyAccent(this, this.getAttribute("accent"));
     if (this.hasAttribute("preview")) return;
     addEventListener("online", this.wake);
+    addEventListener("offline", this.lose);
     document.addEventListener("visibilitychange", this.seen);
     if (this.hasAttribute("open")) this.open();
     else if (chat.isKnown) chat.connect();
@@ -87,6 +94,7 @@ class HubChat extends HTMLElement {
 
   disconnectedCallback(): void {
     removeEventListener("online", this.wake);
+    removeEventListener("offline", this.lose);
     document.removeEventListener("visibilitychange", this.seen);
     this.line?.hangUp();
     this.chat?.disconnect();
@@ -101,6 +109,7 @@ class HubChat extends HTMLElement {
     const wasOpen = this.isOpen;
     this.disconnectedCallback();
     this.chat = this.form = this.asked = null;
+    this.begins = false;
     this.shadowRoot?.replaceChildren();
     this.connectedCallback();
     if (wasOpen) this.open();
@@ -146,7 +155,7 @@ class HubChat extends HTMLElement {
 
   private focusIn(): void {
     if (this.asked?.form) this.asked.form.focus();
-    else if (this.asked) this.panel.querySelector<HTMLElement>("header .icon:last-child")?.focus();
+    else if (this.asked) this.panel.querySelector<HTMLElement>(this.asked.isThanks ? "header .icon:last-child" : ".begin button")?.focus();
     else this.composer.focus();
   }
 
@@ -245,8 +254,10 @@ class HubChat extends HTMLElement {
     const title = visit?.title || words.open;
     this.titleText.textContent = title;
     this.avatar.textContent = initials(agent ?? title);
-    this.avatar.classList.toggle("here", agent !== null || (visit?.online ?? false));
-    const sub = agent ? fill(words.serving, { name: agent }) : visit ? (visit.online ? words.online : chat.takesMail ? "" : words.away) : "";
+    // Who is there is known while there is a line; the words below say what is wrong with it.
+    const known = chat.line === "open" ? visit : null;
+    this.avatar.classList.toggle("here", known !== null && (agent !== null || known.online));
+    const sub = !known ? "" : agent ? fill(words.serving, { name: agent }) : known.online ? words.online : chat.takesMail ? "" : words.away;
     const said = this.thanks ?? sub;
     if (this.subText.textContent !== said) this.subText.textContent = said;
 
@@ -290,30 +301,85 @@ class HubChat extends HTMLElement {
     this.dispatchEvent(new CustomEvent("hub-chat-identity", { detail: refusal, bubbles: true }));
   }
 
-  /** Puts in the place of the conversation what has to be filled in first, or takes it away again. */
+  /** Puts before the next request what has to be filled in first, or takes it away again. What was said here already, and a survey
+   *  in it, gives way to a form only when the visitor begins something new. */
   private ask(chat: Chat): void {
     // While the line is down, what is being filled in stays.
     if (this.form || chat.line !== "open") return;
-    const kind = chat.takesMail ? "offline" : chat.needsForm ? "form" : null;
+    const kind: Kind = chat.takesMail ? "offline" : chat.needsForm ? "form" : null;
+    if (kind === null) this.begins = false;
+    const { asked } = this;
+    const asksNow = this.begins || chat.returned !== null || !chat.hasHistory;
     // Thanks for a message that was left stay until the panel is closed.
-    if (this.asked && (this.asked.form === null || (this.asked.kind === kind && this.asked.returned === chat.returned))) return;
+    if (asked && (asked.isThanks || (asked.kind === kind && asked.returned === chat.returned && (asked.form !== null) === asksNow))) return;
     // What is being left for later just now is answered first.
-    if (this.asked?.form?.isWaiting) return;
-    const had = this.asked !== null;
-    this.composer.put(this.asked?.form?.written ?? "");
+    if (asked?.form?.isWaiting) return;
+    // Whoever is busy elsewhere on the page stays there.
+    const focused = this.shadowRoot?.activeElement ?? null;
+    const at = asked?.form?.nameOf(focused);
+    // What was written while the line was not open yet, or in a form, is not lost.
+    this.composer.put(asked?.form?.written ?? "");
     this.unask();
-    if (kind !== null) {
+    if (kind === null) {
+      if (asked && focused) this.composer.focus();
+    } else if (asksNow) {
       const form = kind === "form" ? this.formBefore(chat) : this.formForLater(chat);
-      this.asked = { kind, element: form.element, form, returned: chat.returned };
-      // What was written while the line was not open yet is not lost.
-      this.main.replaceWith(form.element);
-      if (!this.hasAttribute("preview")) form.focus();
-    } else if (had) this.composer.focus();
+      this.put(kind, form.element, this.main, form);
+      if (focused) form.focus(at);
+    } else this.offer(chat, kind, this.composer.element.contains(focused));
+  }
+
+  private put(kind: Kind, element: HTMLElement, place: HTMLElement, form: Form | null, isThanks = false): void {
+    this.unask();
+    place.replaceWith(element);
+    this.asked = { kind, element, place, form, isThanks, returned: this.chat?.returned };
   }
 
   private unask(): void {
-    this.asked?.element.replaceWith(this.main);
+    this.asked?.element.replaceWith(this.asked.place);
     this.asked = null;
+  }
+
+  /** What the panel shows, unless it is the details. */
+  private get body(): HTMLElement {
+    return this.asked?.place === this.main ? this.asked.element : this.main;
+  }
+
+  /** The way on below what was said. */
+  private offer(chat: Chat, kind: Kind, wasWriting: boolean): void {
+    const { words } = this;
+    const begin = make("button", { type: "button", class: "save", "data-testid": "chat-begin", onclick: () => this.begin(true) }, kind === "form" ? words.begin : words.offlineTitle);
+    const said = kind === "form" ? [] : [make("p", { dir: "auto" }, this.offlineIntro(chat))];
+    this.put(kind, make("div", { class: "begin" }, ...said, begin), this.composer.element, null);
+    // Whoever is just writing shall not press it by a word's space.
+    if (wasWriting) (this.composer.isEmpty ? begin : this.log.element).focus({ preventScroll: true });
+    this.log.toEnd();
+  }
+
+  private begin(begins: boolean): void {
+    this.begins = begins;
+    if (this.asked?.isThanks) this.unask();
+    this.render([]);
+    this.log.toEnd();
+    this.focusIn();
+  }
+
+  private offlineIntro({ visit }: Chat): string {
+    const { words } = this;
+    const opens = visit?.opens_at;
+    return visit?.offline?.text || [opens ? fill(words.opens, { time: moment(opens, this.lang, Date.now()) }) : "", words.offlineText].filter(Boolean).join(" ");
+  }
+
+  private written(chat: Chat): string {
+    return this.composer.take() || (chat.draft?.["text"] ?? "");
+  }
+
+  /** A half-filled form outlives a reload, and there is a way back to what was said, where something was. */
+  private keep(chat: Chat): Pick<FormShape, "typed" | "cancel"> {
+    const typed = (values: Answers): void => {
+      chat.draft = values;
+    };
+    return { typed, ...(chat.hasHistory && chat.returned === null ? { cancel: () => this.begin(false) } : {}) };
   }
 
   private formBefore(chat: Chat): Form {
@@ -324,9 +390,10 @@ class HubChat extends HTMLElement {
       title: words.formTitle,
       intro: asked?.intro || chat.visit?.greeting || "",
       fields: asked?.fields ?? [],
-      text: returned?.text ?? this.composer.take(),
-      filled: returned?.form ?? { name: chat.visit?.visitor.name ?? "", ...chat.filled },
+      text: returned?.text ?? this.written(chat),
+      filled: returned?.form ?? chat.filled,
       submit: words.start,
+      ...this.keep(chat),
       ...(returned ? { faults: returned.fields } : {}),
     };
     return new Form(words, shape, (answers, text) => {
@@ -343,14 +410,14 @@ class HubChat extends HTMLElement {
     const offline = chat.visit?.offline;
     let id = newId();
     let last = "";
-    const opens = chat.visit?.opens_at;
     const shape = {
       title: words.offlineTitle,
-      intro: offline?.text || [opens ? fill(words.opens, { time: moment(opens, this.lang, Date.now()) }) : "", words.offlineText].filter(Boolean).join(" "),
+      intro: this.offlineIntro(chat),
       fields: offline?.fields ?? [],
-      text: this.composer.take(),
-      filled: { name: chat.visit?.visitor.name ?? "", ...chat.filled },
+      text: this.written(chat),
+      filled: chat.filled,
       submit: words.leave,
+      ...this.keep(chat),
     };
     const form = new Form(words, shape, (answers, text) => {
       chat.filled = answers;
@@ -371,17 +438,15 @@ class HubChat extends HTMLElement {
   }
 
   private thank(email: string): void {
-    if (!this.asked) return;
+    if (!this.asked || !this.chat) return;
     const element = make("div", { class: "left", role: "status", tabindex: "-1", "data-testid": "chat-left" }, icon("tick"), fill(this.words.left, { email }));
     const again = make("button", { type: "button", class: "again", "data-testid": "chat-leave-another" }, this.words.leaveAnother);
     // A form anew, which takes the cursor; or the chat, if somebody is there by now.
-    again.addEventListener("click", () => {
-      this.unask();
-      this.render([]);
-    });
+    again.addEventListener("click", () => this.begin(true));
     element.append(again);
-    this.asked.element.replaceWith(element);
-    this.asked = { ...this.asked, element, form: null };
+    this.begins = false;
+    this.put(this.asked.kind, element, this.chat.hasHistory ? this.composer.element : this.main, null, true);
+    this.log.toEnd();
     element.focus();
   }
 
@@ -419,10 +484,10 @@ class HubChat extends HTMLElement {
         }, 4_000);
         this.render([]);
       });
-      (this.asked?.element ?? this.main).replaceWith(this.form.element);
+      this.body.replaceWith(this.form.element);
       this.form.focus();
     } else {
-      this.form?.element.replaceWith(this.asked?.element ?? this.main);
+      this.form?.element.replaceWith(this.body);
       this.form = null;
       this.render([]);
       this.log.toEnd();

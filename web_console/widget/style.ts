@@ -55,7 +55,7 @@ svg { display: block; width: 20px; height: 20px; fill: none; stroke: currentColo
 header { display: flex; align-items: center; gap: 12px; padding: 14px 10px 14px 18px; background: var(--accent); color: var(--on-accent) }
 .avatar {
   width: 38px; height: 38px; border-radius: 50%; display: grid; place-items: center; flex: none; position: relative;
-  background: color-mix(in srgb, var(--on-accent) 8%, transparent); font-weight: 650; letter-spacing: .02em;
+  box-shadow: inset 0 0 0 1.5px color-mix(in srgb, var(--on-accent) 35%, transparent); font-weight: 650; letter-spacing: .02em;
 }
 .avatar::after {
   content: ""; position: absolute; right: -1px; bottom: -1px; width: 11px; height: 11px; border-radius: 50%;
@@ -97,15 +97,15 @@ header :focus-visible { outline-color: var(--on-accent); outline-offset: -2px }
 .survey .scale { display: grid; gap: 6px; grid-template-columns: repeat(5, minmax(44px, 1fr)) }
 .survey .scale.of11 { grid-template-columns: repeat(6, minmax(40px, 1fr)) }
 .survey .scale button { min-height: 44px; border-radius: 12px; border: 1.5px solid var(--quiet); background: var(--paper); font-weight: 650; font-variant-numeric: tabular-nums }
-.survey .scale button:hover:not(:disabled) { background: var(--soft) }
-.survey .scale button[aria-pressed=true] { background: var(--accent); color: var(--on-accent); border-color: var(--accent); text-decoration: underline; text-underline-offset: 3px }
-.survey .scale button:disabled { opacity: .55; cursor: default }
+.survey .scale button[aria-pressed=false]:hover:not(:disabled) { background: var(--soft) }
+.survey .scale button[aria-pressed=true] { background: var(--accent); color: var(--on-accent); border-color: var(--link); box-shadow: 0 0 0 1.5px var(--link); text-decoration: underline; text-underline-offset: 3px }
+.survey .scale button:disabled { cursor: default }
+.survey .scale button[aria-pressed=false]:disabled { opacity: .55 }
 .survey .ends { display: flex; justify-content: space-between; gap: 12px; color: var(--quiet); font-size: 12px }
 .survey .ends span:last-child { text-align: right }
 .survey .said { font-weight: 550 }
 .survey .words { display: grid; gap: 6px; justify-items: start }
 .survey .words textarea { width: 100%; border-radius: 12px }
-.survey .words .save { padding: 8px 14px; border-radius: 10px; background: var(--accent); color: var(--on-accent); font-weight: 600 }
 .dots { display: inline-flex; gap: 4px; padding: 12px 14px; align-self: flex-start; margin-top: 10px; border-radius: 18px 18px 18px 6px; background: var(--soft) }
 .dots i { width: 7px; height: 7px; border-radius: 50%; background: var(--quiet); animation: bob 1.2s infinite }
 .dots i:nth-child(2) { animation-delay: .15s } .dots i:nth-child(3) { animation-delay: .3s }
@@ -167,13 +167,16 @@ form input:focus, form select:focus, form textarea:focus { outline: 2px solid va
 form [aria-invalid] { border-color: var(--bad) }
 form .bad { font-weight: 400; color: var(--bad); font-size: 12.5px }
 form .buttons { display: flex; gap: 10px; margin-top: 4px }
-form .buttons button { padding: 10px 18px; border-radius: 10px; font-weight: 600 }
-form .save { background: var(--accent); color: var(--on-accent) }
+.save, form .cancel { padding: 10px 18px; border-radius: 10px; font-weight: 600 }
+.save { background: var(--accent); color: var(--on-accent) }
 form .save:disabled { opacity: .6; cursor: default }
 form p.bad { margin: 0; color: var(--bad) }
+.begin { display: grid; justify-items: center; gap: 8px; padding: 12px 16px max(14px, env(safe-area-inset-bottom)); border-top: 1px solid var(--rule); text-align: center; font-size: 13.5px }
+.begin p { margin: 0; color: var(--quiet) }
 .left { flex: 1; display: grid; place-content: center; justify-items: center; gap: 12px; padding: 24px; text-align: center }
 .again { border: 1px solid var(--rule); border-radius: 999px; min-height: 40px; padding: 8px 16px; font-weight: 550 }
 .again:hover { background: var(--soft) }
+.main .left { flex: none; border-top: 1px solid var(--rule); padding: 16px }
 .left svg { width: 34px; height: 34px; color: var(--link) }
 :host([preview]) { position: relative; inset: auto; z-index: 0; display: grid; justify-items: end; gap: 16px }
 :host([preview]) .panel { position: relative; inset: auto; width: 100%; max-width: 384px; height: 520px; animation: none; border-radius: 18px }

@@ -80,19 +80,21 @@ function isUnsent(item: unknown): boolean {
   );
 }
 
-/** localStorage may be forbidden or full; then the widget forgets at reload, and works. */
-export function recall<T>(key: string): T | null {
+type Store = "localStorage" | "sessionStorage";
+
+/** The storage may be forbidden or full; then the widget forgets at reload, and works. */
+export function recall<T>(key: string, store: Store = "localStorage"): T | null {
   try {
-    return JSON.parse(localStorage.getItem(key) ?? "null") as T | null;
+    return JSON.parse(window[store].getItem(key) ?? "null") as T | null;
   } catch {
     return null;
   }
 }
 
-export function remember(key: string, value: unknown): void {
+export function remember(key: string, value: unknown, store: Store = "localStorage"): void {
   try {
-    if (value === null) localStorage.removeItem(key);
-    else localStorage.setItem(key, JSON.stringify(value));
+    if (value === null) window[store].removeItem(key);
+    else window[store].setItem(key, JSON.stringify(value));
   } catch {
     // Kept in memory only.
   }

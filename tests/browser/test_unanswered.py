@@ -1,5 +1,5 @@
-"""Nobody's customer is forgotten because of who holds the conversation: what lies unanswered with somebody who went to lunch stands
-before the supervisor, who passes it on from there; and every screen says the same of who is there."""
+"""Nobody's customer is forgotten because of who holds the conversation: what lies unanswered with somebody who went to lunch
+stands before the supervisor, who passes it on from there; and every screen says the same of who is there."""
 
 from __future__ import annotations
 

@@ -129,6 +129,17 @@ class Happening(StrEnum):
     SPLIT_OFF = "split_off"
 
 
+# What is done with a conversation while nothing is said in it.
+HANDLING = frozenset(
+    {
+        *(Happening.OFFERED, Happening.ACCEPTED, Happening.DECLINED, Happening.MISSED, Happening.SETUP_FAILED),
+        *(Happening.CLAIMED, Happening.TRANSFERRED, Happening.RELEASED, Happening.QUEUED, Happening.PLACED),
+        *(Happening.PRIORITISED, Happening.PINNED, Happening.ESCALATED, Happening.PARKED, Happening.UNPARKED),
+        *(Happening.TOPIC, Happening.TAGGED, Happening.TASK_MADE, Happening.TASK_DONE, Happening.TASK_DROPPED),
+    }
+)
+
+
 class SurveyKind(StrEnum):
     """What a customer is asked: satisfaction (1 to 5), a recommendation (0 to 10), how easy it was (1 to 5)."""
 

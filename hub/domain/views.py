@@ -127,7 +127,8 @@ class ConversationView:
     """One request of a customer on one channel account.
 
     `unanswered_since`: when the oldest customer message that nobody has answered came in. `queued_since`: since when it
-    waits for an agent (None while assigned or resolved). `preview` is the start of the newest message. `subject` is what a
+    waits for an agent (None while assigned or resolved). `last_entry_at`: when something was said or noted last, or it was
+    resolved or opened; handling it alone does not count. `preview` is the start of the newest message. `subject` is what a
     conversation by mail is about (None on other channels). `priority` counts in minutes of waiting. `pinned_agent_id`: a
     supervisor chose who shall have it (None once somebody has it). `parked_until`: put aside until then. `next_step_at`:
     when the next step of its escalation policy is due if nothing happens; `escalated`: how many have fired since it was

@@ -43,6 +43,11 @@ log = logging.getLogger(__name__)
 
 _c, _q, _k, _cu = tables.conversation.c, tables.queue.c, tables.channel.c, tables.customer.c
 _w, _o, _as = tables.wait_estimate.c, tables.offer.c, tables.assignment.c
+_e = tables.entry.c
+# When the last line of a conversation's timeline was written.
+_NEWEST_LINE = (
+    select(func.max(_e.at)).where(_e.conversation_id == _c.id).correlate(tables.conversation).scalar_subquery()
+)
 
 _EVERY_S = 1.0
 # An estimate grows while somebody waits and nothing happens; without anybody there is nothing to look at.
@@ -312,7 +317,7 @@ def _find_ended(tx: Tx) -> list[tuple[int, dict[str, Any]]]:
     rows = tx.rows(
         select(
             *(_w.id, _w.queue_id, _w.made_at, _c.queue_id.label("is_in"), _c.queued_since, _c.parked_until),
-            *(_c.assigned_at, _c.resolved_at, _c.last_entry_at),
+            *(_c.assigned_at, _c.resolved_at, _NEWEST_LINE.label("newest_line_at")),
         )
         .join(tables.conversation, _c.id == _w.conversation_id)
         .where(
@@ -329,7 +334,7 @@ def _find_ended(tx: Tx) -> list[tuple[int, dict[str, Any]]]:
             reason, at = "resolved", row.resolved_at
         else:
             # What moved it wrote the last line of its timeline.
-            reason, at = ("left" if row.parked_until is not None else "moved"), row.last_entry_at
+            reason, at = ("left" if row.parked_until is not None else "moved"), row.newest_line_at
         waited_s = max((at - row.made_at).total_seconds(), 0.0)
         at = row.made_at + timedelta(seconds=waited_s)
         ended.append((row.queue_id, {"id": row.id, "ended_at": at, "end_reason": reason, "waited_s": waited_s}))

@@ -29,7 +29,7 @@ from hub.domain.events import (
     visitor_topic,
 )
 from hub.domain.states import AttachmentState, ConversationStatus, Delivery
-from hub.domain.values import AuthorKind, ChannelKind, Direction, EntryKind, Happening, Role
+from hub.domain.values import HANDLING, AuthorKind, ChannelKind, Direction, EntryKind, Happening, Role
 from hub.domain.views import (
     AttachmentView,
     Author,
@@ -434,7 +434,9 @@ def add_entry(
         tx.execute(update(tables.attachment).where(a.id.in_(attachment_ids)).values(entry_id=entry_id))
     if mail_row is not None:
         tx.execute(insert(tables.mail).values(entry_id=entry_id, **mail_row))
-    values: dict[str, Any] = {"last_entry_at": tx.now, **conversation_values}
+    # Who handles it, and how, makes no old words new.
+    is_handling = happening is not None and happening in HANDLING
+    values: dict[str, Any] = {**({} if is_handling else {"last_entry_at": tx.now}), **conversation_values}
     is_message = kind is EntryKind.MESSAGE
     # What the hub says by itself (an acknowledgement) hides nobody's words: a ringing offer shows what was asked.
     if is_message and author.kind is not AuthorKind.SYSTEM:

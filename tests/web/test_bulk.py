@@ -83,6 +83,32 @@ async def test_they_are_put_aside_and_taken_up_again(house: House, nare: Api) ->
     assert answer.json()["items"][0]["conversation"]["parked_until"] is None
 
 
+async def test_what_is_done_with_old_work_makes_no_old_words_new(house: House, nare: Api) -> None:
+    ids = await three(house, nare)
+    supervisor = house.api(await house.person("Sona", Role.SUPERVISOR))
+
+    async def said() -> list[tuple[int, str]]:
+        return [
+            (each["id"], each["last_entry_at"]) for each in (await supervisor.get("/conversations")).json()["items"]
+        ]
+
+    before = await said()
+    assert [conversation_id for conversation_id, _ in before] == ids[::-1]
+    other = await house.queue("Repairs")
+    assert codes(await act(supervisor, ids, "transfer", agent_id=nare.person.user_id)) == [None] * 3  # type: ignore[union-attr]
+    assert codes(await act(supervisor, ids, "tag", tags=["kettle"])) == [None] * 3
+    assert codes(await act(supervisor, ids, "priority", priority=10)) == [None] * 3
+    assert codes(await act(supervisor, ids[:2], "transfer", queue_id=other)) == [None] * 2
+    assert await said() == before, "customers wait as long as they did, and stand where they stood"
+
+    # A word of either side does, and so does a note.
+    note = {"text": "Ask the workshop."}
+    assert (await supervisor.post(f"/conversations/{ids[0]}/notes", note)).status_code in (200, 201)
+    after = await said()
+    assert [conversation_id for conversation_id, _ in after] == [ids[0], ids[2], ids[1]]
+    assert after[1:] == [each for each in before if each[0] != ids[0]]
+
+
 @pytest.mark.parametrize(
     ("body", "named"),
     [

@@ -1715,8 +1715,7 @@ export interface paths {
         put?: never;
         /**
          * Try an import
-         * @description Counts what a run would do and writes nobody. It goes on behind; `customer_import.moved` tells how far it is. A trial
-         *     that failed begins anew. 409 `file_forgotten` where its file is not there any more.
+         * @description Counts what a run would do and writes nobody. It goes on behind; `customer_import.moved` tells how far it is.
          */
         post: operations["try_customer_import"];
         delete?: never;
@@ -1736,8 +1735,7 @@ export interface paths {
         put?: never;
         /**
          * Run an import, or go on with it
-         * @description It goes on behind, also without you. A run that failed goes on where it stood. 409 `file_forgotten` where its file is
-         *     not there any more.
+         * @description It goes on behind, also without you.
          */
         post: operations["start_customer_import"];
         delete?: never;
@@ -4907,6 +4905,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/conversations/{conversation_id}/transcript": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What was said, to print, keep or send
+         * @description Messages, calls and files' names, oldest first, by the organisation's clock; `with_notes`: what colleagues wrote for
+         *     each other, too. `language`: of the words around them, else the customer's. `download`: as a file.
+         */
+        get: operations["get_transcript"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/conversations/{conversation_id}/writing": {
         parameters: {
             query?: never;
@@ -6023,7 +6042,8 @@ export interface components {
          * @description One request of a customer on one channel account.
          *
          *     `unanswered_since`: when the oldest customer message that nobody has answered came in. `queued_since`: since when it
-         *     waits for an agent (None while assigned or resolved). `preview` is the start of the newest message. `subject` is what a
+         *     waits for an agent (None while assigned or resolved). `last_entry_at`: when something was said or noted last, or it was
+         *     resolved or opened; handling it alone does not count. `preview` is the start of the newest message. `subject` is what a
          *     conversation by mail is about (None on other channels). `priority` counts in minutes of waiting. `pinned_agent_id`: a
          *     supervisor chose who shall have it (None once somebody has it). `parked_until`: put aside until then. `next_step_at`:
          *     when the next step of its escalation policy is due if nothing happens; `escalated`: how many have fired since it was
@@ -6172,8 +6192,7 @@ export interface components {
         };
         /**
          * @description `columns`: its headings; `sample`: its first lines, cells cut short. `fault`: why it failed. `is_forgotten`: the file
-         *     is gone, the counts are what is left. `may_resume`: it failed, and its file is there: it can be started again, and goes on
-         *     where it stood (tried again, where `started_at` is null). `by_name` null: the command line.
+         *     is gone, the counts are what is left. `by_name` null: the command line.
          */
         CustomerImport: {
             id: number;
@@ -6188,7 +6207,6 @@ export interface components {
             options: components["schemas"]["ImportOptions"];
             fault: string | null;
             is_forgotten: boolean;
-            may_resume: boolean;
             by_name: string | null;
             /** Format: date-time */
             created_at: string;
@@ -21318,6 +21336,42 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["TaskView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_transcript: {
+        parameters: {
+            query?: {
+                form?: "html" | "text";
+                language?: "en" | "hy" | "ka" | "az" | "uk" | "ru";
+                with_notes?: boolean;
+                download?: boolean;
+            };
+            header?: never;
+            path: {
+                conversation_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
                 };
             };
             /** @description It failed; `code` says why */

@@ -17,8 +17,9 @@ import type {
   QueueView,
 } from "./events";
 import { AGENT_FIGURES, type AgentFigure, agentFigures } from "./figures";
-import { hasWords } from "./fold";
+import { hasName } from "./fold";
 import { isOver } from "./phone";
+import { isAtWork, type People, peopleOf, STATE_ORDER } from "./presence";
 import type { HubState } from "./state";
 
 export interface AgentRow {
@@ -32,7 +33,7 @@ export interface AgentRow {
   call: CallView | null;
 }
 
-export interface QueueRow {
+export interface QueueRow extends People {
   queue: QueueView;
   numbers: QueueNumbersView | undefined;
   estimate: EstimateView | undefined;
@@ -44,12 +45,7 @@ export interface QueueRow {
   isOverdue: boolean;
   /** All that is not resolved: it waits, or somebody has it. Null as above. */
   open: number | null;
-  available: number;
-  atWork: number;
-  members: number;
 }
-
-export const STATE_ORDER: readonly AgentState[] = ["available", "busy", "away", "not_responding", "offline"];
 
 /** A row in which nothing has changed is the same object as `before`: whoever draws them leaves it as it is. */
 export function agentRows(
@@ -98,7 +94,6 @@ export function queueRows(
 ): QueueRow[] {
   const lengths = state.conversationsComplete ? countLengths(open) : state.queueLengths;
   return Object.values(state.queues).map((queue) => {
-    const members = queue.member_ids.flatMap((id) => state.agents[id] ?? []);
     const length = lengths[queue.id] ?? (state.conversationsComplete ? NOBODY : undefined);
     const longestSince = length?.longest_since ?? null;
     return {
@@ -109,9 +104,7 @@ export function queueRows(
       longestSince,
       isOverdue: longestSince !== null && (now - Date.parse(longestSince)) / 1000 >= queue.max_wait_s,
       open: length?.unresolved ?? null,
-      available: members.filter((agent) => agent.state === "available" && agent.connected).length,
-      atWork: members.filter((agent) => agent.state !== "offline").length,
-      members: members.length,
+      ...peopleOf(queue, state.agents),
     };
   });
 }
@@ -156,10 +149,10 @@ export function isAmong(row: AgentRow, filter: AgentFilter, members: { team: Rea
   const { agent } = row;
   if (members.team !== null && !members.team.has(agent.user_id)) return false;
   if (members.queue !== null && !members.queue.has(agent.user_id)) return false;
-  if (filter.state === "at_work" ? agent.state === "offline" : filter.state !== null && agent.state !== filter.state) return false;
+  if (filter.state === "at_work" ? !isAtWork(agent) : filter.state !== null && agent.state !== filter.state) return false;
   if (filter.channel !== null && !channelsOf(row).includes(filter.channel)) return false;
   const words = filter.words.trim();
-  return words === "" || [agent.name, ...row.work.map((each) => each.customer_name)].some((text) => hasWords(text, words));
+  return words === "" || [agent.name, ...row.work.map((each) => each.customer_name)].some((name) => hasName(name, words));
 }
 
 /** The channels on which somebody works now, a call first, then the most first. */

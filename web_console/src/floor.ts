@@ -5,7 +5,9 @@ import { computed } from "vue";
 import { type AgentRow, agentRows, type QueueRow, queueRows, sumOf } from "./board";
 import { useServerNow } from "./clock";
 import { useHub } from "./hub";
+import { peopleAmong } from "./presence";
 import { liveCalls, openConversations } from "./state";
+import { burningAmong } from "./unanswered";
 
 export const useFloor = defineStore("floor", () => {
   const hub = useHub();
@@ -19,12 +21,12 @@ export const useFloor = defineStore("floor", () => {
     hub.state ? new Map(queueRows(hub.state, open.value, now.value).map((row) => [row.queue.id, row])) : new Map(),
   );
   const totals = computed(() => {
-    const people = [...agents.value.values()].filter((row) => row.agent.state !== "offline");
+    const people = peopleAmong([...agents.value.values()].map((row) => row.agent));
     const lines = [...queues.value.values()];
     const longest = lines.flatMap((row) => row.longestSince ?? []).toSorted((a, b) => Date.parse(a) - Date.parse(b));
     return {
-      available: people.filter((row) => row.agent.state === "available").length,
-      atWork: people.length,
+      available: people.available,
+      atWork: people.atWork,
       waiting: sumOf(lines.map((row) => row.waiting)),
       isOverdue: lines.some((row) => row.isOverdue),
       open: sumOf(lines.map((row) => row.open)),
@@ -32,5 +34,8 @@ export const useFloor = defineStore("floor", () => {
     };
   });
 
-  return { agents, queues, totals };
+  /** Customers without an answer, and what has escalated or is a complaint, wherever it lies. */
+  const burning = computed(() => burningAmong(open.value, hub.state?.agents ?? {}, hub.state?.topics ?? {}));
+
+  return { agents, queues, totals, burning };
 });

@@ -317,6 +317,8 @@ export const useHub = defineStore("hub", () => {
   const queued = computed(() => found.value?.queued ?? NOBODYS);
   /** Of all that one may see; each stays until it is solved. What has escalated most stands first. */
   const complaints = computed(() => found.value?.complaints ?? NOBODYS);
+  /** Who waits for an answer, whoever should give it; the longest first. */
+  const unanswered = computed(() => found.value?.unanswered ?? NOBODYS);
   const pages = computed(() => pagesAmong(state.value?.alerts ?? {}));
   const alerts = computed(() => newestFirst(state.value?.alerts ?? {}));
   const allOpen = computed(() => found.value?.open ?? NOBODYS);
@@ -389,7 +391,7 @@ export const useHub = defineStore("hub", () => {
     session, user, state, status, trueAt, skew_ms, typists, viewers, drafting, snapshots, arrivals, watched,
     isScreen, signedInUntil, stay, becomeScreen,
     resume, signIn, signOut, learn, forget, learnStanding, learnConversations, findConversation, watch, loadOlder, joinOlder, refreshWatched,
-    me, mine, queued, complaints, pages, alerts, allOpen, resolved, conversationsOf, myOffers, writableChannels, live, isSupervisor, isAdmin, permissions, may,
+    me, mine, queued, complaints, unanswered, pages, alerts, allOpen, resolved, conversationsOf, myOffers, writableChannels, live, isSupervisor, isAdmin, permissions, may,
     setMyState, acceptOffer, declineOffer, claim, release, resolve, reopen, park, unpark, transfer, seeAlert, settleDelivery, learnMe,
     reconnect: () => stream.start(),
   };

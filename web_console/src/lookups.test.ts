@@ -17,6 +17,7 @@ const ids = (found: Lookups) => ({
   mine: found.mine.toArray().map((each) => each.id),
   queued: found.queued.toArray().map((each) => each.id),
   complaints: found.complaints.toArray().map((each) => each.id),
+  unanswered: found.unanswered.toArray().map((each) => each.id),
   resolved: found.resolved.toArray().map((each) => each.id),
   byCustomer: found.byCustomer.values().map((its) => its.map((each) => [each.customer_id, each.id, each.version])),
 });
@@ -36,6 +37,7 @@ test("what follows the changes is what is made anew", () => {
       topic_id: [null, 1, 2][roll(3)],
       last_entry_at: at(),
       queued_since: roll(2) === 0 ? at() : null,
+      unanswered_since: roll(2) === 0 ? at() : null,
       created_at: at(),
       next_step_at: roll(2) === 0 ? at() : null,
       escalated: roll(3),

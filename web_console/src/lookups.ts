@@ -8,6 +8,7 @@ import { type Keys, Ordered } from "./ordered";
 import { type HubState, maySee } from "./state";
 import { type Change, Table } from "./table";
 import { isComplaint } from "./topics";
+import { isUnanswered, longestUnanswered } from "./unanswered";
 
 export type Known = Pick<HubState, "conversations" | "user" | "topics">;
 
@@ -18,6 +19,7 @@ export interface Lookups {
   readonly mine: Ordered<ConversationView>;
   readonly queued: Ordered<ConversationView>;
   readonly complaints: Ordered<ConversationView>;
+  readonly unanswered: Ordered<ConversationView>;
   readonly resolved: Ordered<ConversationView>;
   /** By customer, in the order of their ids; resolved ones, too. */
   readonly byCustomer: Table<readonly ConversationView[]>;
@@ -26,7 +28,7 @@ export interface Lookups {
 export const newestActivity: Keys<ConversationView> = (each) => [-Date.parse(each.last_entry_at), -each.id];
 export const longestWait: Keys<ConversationView> = (each) => [Date.parse(each.queued_since ?? each.created_at), each.id];
 
-type ListName = "open" | "mine" | "queued" | "complaints" | "resolved";
+type ListName = "open" | "mine" | "queued" | "complaints" | "unanswered" | "resolved";
 
 const isOpen = (of: Known, each: ConversationView) => each.status === "open" && maySee(of.user, each);
 const LISTS: Readonly<Record<ListName, { keys: Keys<ConversationView>; has: (of: Known, each: ConversationView) => boolean }>> = {
@@ -34,6 +36,7 @@ const LISTS: Readonly<Record<ListName, { keys: Keys<ConversationView>; has: (of:
   mine: { keys: newestActivity, has: (of, each) => each.assignee_id === of.user.id && isOpen(of, each) },
   queued: { keys: longestWait, has: (of, each) => each.assignee_id === null && of.user.queue_ids.includes(each.queue_id) && isOpen(of, each) },
   complaints: { keys: urgency, has: (of, each) => isComplaint(of.topics, each) && isOpen(of, each) },
+  unanswered: { keys: longestUnanswered, has: (of, each) => isUnanswered(each) && isOpen(of, each) },
   resolved: { keys: newestActivity, has: (of, each) => each.status === "resolved" && maySee(of.user, each) },
 };
 const NAMES = Object.keys(LISTS) as ListName[];

@@ -10,6 +10,7 @@ import { clockTime, dayName, duration } from "./format";
 import { useHub } from "./hub";
 import { isNumber, isWithheld } from "./phone";
 import { readableNumber } from "./phoneNumbers";
+import { isAbsent } from "./presence";
 import { languageOf } from "./skills";
 import { SCALES, type SurveyKind } from "./surveys";
 import { useToasts } from "./toasts";
@@ -67,6 +68,15 @@ export function useWords() {
   function agentState(agent: Pick<AgentView, "state" | "reason">): string {
     if (agent.state !== "away" || !agent.reason) return t(`state.${agent.state}`);
     return te(`away.${agent.reason}`) ? t(`away.${agent.reason}`) : agent.reason;
+  }
+
+  /** Why somebody does not look at their work now, and since when, where that is told; null: they do. */
+  function absence(agent: AgentView | undefined): { state: string; since: string | null } | null {
+    if (!isAbsent(agent)) return null;
+    if (agent === undefined) return { state: t("state.offline"), since: null };
+    // Whoever has no screen has been in their state for longer than that.
+    const isLost = agent.state === "available" || agent.state === "busy";
+    return isLost ? { state: t("team.not_connected"), since: null } : { state: agentState(agent), since: agent.state_since };
   }
 
   /** Why a request failed: our sentence for its code, else the hub's own message. */
@@ -218,5 +228,5 @@ export function useWords() {
     return t("happening.placed", { rules: rules.join(", "), what: what.join(", ") || t("happening.placed_nothing") }, rules.length);
   }
 
-  return { customerName, agentName, queueName, skillName, reach, preview, agentState, failure, attempt, reason, subject, happening, score };
+  return { customerName, agentName, queueName, skillName, reach, preview, agentState, absence, failure, attempt, reason, subject, happening, score };
 }

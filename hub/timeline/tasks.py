@@ -149,8 +149,10 @@ def end_task(tx: Tx, viewer: Viewer, task_id: int, outcome: Literal["done", "dro
 
 
 def reopen_task(tx: Tx, viewer: Viewer, task_id: int) -> TaskView:
-    """It is to be done after all; one whose time is over comes back at once."""
+    """It is to be done after all; one whose time is over comes back at once. Conflict `erased` where its customer was."""
     before = _access(tx, viewer, task_id, lock=True)
+    if before.customer_is_erased:
+        raise belongings.erased()
     if before.outcome is None:
         return before
     task = task_rows.change(tx, before, outcome=None, ended_at=None, ended_by=None, fired_at=None, left_at=None)

@@ -83,6 +83,7 @@ async def end_task(context: Context, task_id: int, body: EndTask) -> TaskView:
 
 @endpoint("DELETE", "/tasks/{task_id}/end", access=Access.AGENT, summary="It is to be done after all")
 async def reopen_task(context: Context, task_id: int) -> TaskView:
+    """409 `erased`: so was its customer, and nothing is to be done for nobody."""
     return await context.hub.database.transaction(tasks.reopen_task, context.viewer, task_id)
 
 

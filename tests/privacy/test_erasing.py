@@ -288,9 +288,10 @@ async def test_nothing_is_written_where_somebody_was_erased(scene: Scene, admin:
     conversation_id = await solved(scene, admin, "Hello", sender="ani")
     customer_id = await owner_of(scene, conversation_id)
     other = await owner_of(scene, await solved(scene, admin, "Hello", sender="bob"))
-    await erase(scene, admin, await asked(scene, admin, customer_id), "ani")
-    wish = tasks.Wish(kind="follow_up", title="Ring them", note="", due_at=clock() + timedelta(days=1))
     run = scene.database.transaction
+    wish = tasks.Wish(kind="follow_up", title="Ring them", note="", due_at=clock() + timedelta(days=1))
+    task = await run(tasks.create_task, admin, wish, customer_id=customer_id)
+    await erase(scene, admin, await asked(scene, admin, customer_id), "ani")
 
     def note_in(tx: Tx, conversation_id: int) -> None:
         before = conversations.lock_conversation(tx, conversation_id)
@@ -302,6 +303,7 @@ async def test_nothing_is_written_where_somebody_was_erased(scene: Scene, admin:
         lambda: run(merging.merge, admin, other, customer_id, choices={}),
         lambda: run(tasks.create_task, admin, wish, customer_id=customer_id),
         lambda: run(tasks.create_task, admin, wish, conversation_id=conversation_id),
+        lambda: run(tasks.reopen_task, admin, task.id),
         lambda: run(dispatcher.reopen, admin, conversation_id),
         lambda: asked(scene, admin, customer_id),
         lambda: run(note_in, conversation_id),

@@ -72,6 +72,49 @@ describe("the copy on this device", () => {
     expect(drafts.states.get(10)).toBe("saved");
   });
 
+  it("is gone from the device once the hub has it, and other pages still show it", async () => {
+    vi.spyOn(writingApi, "save").mockImplementation((_id, body) => Promise.resolve(view(body.text ?? "", (body.expected_version ?? 0) + 1)));
+    const drafts = page();
+    const told: [string | null, string | null][] = [];
+    drafts.keep(10, draft("At nine"));
+    const typed = localStorage.getItem("hub.draft.1.10");
+    expect(typed).toContain("At nine");
+    const set = vi.spyOn(Storage.prototype, "setItem").mockImplementation((_key, value) => void told.push([typed, value]));
+    await vi.advanceTimersByTimeAsync(1_000);
+    set.mockRestore();
+    expect(drafts.states.get(10)).toBe("saved");
+    expect(localStorage.length).toBe(0);
+    expect(drafts.find(10).text).toBe("At nine");
+
+    // As another page sees it: typed, saved, gone.
+    const other = page();
+    other.look(10);
+    const saved = told[0]?.[1] ?? null;
+    for (const [oldValue, newValue] of [[null, typed], [typed, saved], [saved, null]]) {
+      window.dispatchEvent(new StorageEvent("storage", { key: "hub.draft.1.10", oldValue: oldValue ?? null, newValue: newValue ?? null }));
+    }
+    expect(other.find(10).text).toBe("At nine");
+    expect(other.states.get(10)).toBe("saved");
+    expect(localStorage.length).toBe(0);
+    // What is typed there next is this page's as well.
+    const next = JSON.stringify(copy("At nine sharp", "At nine", { version: 1, typedAt: "2100-01-01T00:00:00.000Z" }));
+    window.dispatchEvent(new StorageEvent("storage", { key: "hub.draft.1.10", oldValue: null, newValue: next }));
+    expect(drafts.find(10).text).toBe("At nine sharp");
+  });
+
+  it("is dropped where the hub says that the customer was erased", async () => {
+    let refuse: (error: Error) => void = () => undefined;
+    vi.spyOn(writingApi, "save").mockImplementation(() => new Promise((_resolve, reject) => (refuse = reject)));
+    const drafts = page();
+    drafts.keep(10, draft("At nine"));
+    await vi.advanceTimersByTimeAsync(1_000);
+    refuse(new ApiError(409, "erased", "no", {}, null));
+    await vi.advanceTimersByTimeAsync(0);
+    expect(drafts.find(10)).toEqual(EMPTY);
+    expect(drafts.replaced).toEqual({ conversationId: 10 });
+    expect(localStorage.length).toBe(0);
+  });
+
   it("stays when the line is lost, says so, outlives the page and goes when it can", async () => {
     vi.spyOn(writingApi, "save").mockRejectedValue(new Unreachable("away"));
     const before = page();
@@ -166,12 +209,15 @@ describe("the copy on this device", () => {
     const drafts = page();
     drafts.keep(10, draft("At nine"));
     await vi.advanceTimersByTimeAsync(1_000);
-    const before = localStorage.getItem("hub.draft.1.10");
-    const typed = JSON.stringify({ ...(JSON.parse(before ?? "") as Copy), text: "At ten" });
-    window.dispatchEvent(new StorageEvent("storage", { key: "hub.draft.1.10", oldValue: before, newValue: typed }));
+    const typed = JSON.stringify(copy("At ten", "At nine", { version: 1, typedAt: "2100-01-01T00:00:00.000Z" }));
+    const ended = JSON.stringify(copy("", "", { typedAt: "2100-01-01T00:00:01.000Z" }));
+    localStorage.setItem("hub.draft.1.10", typed);
+    window.dispatchEvent(new StorageEvent("storage", { key: "hub.draft.1.10", oldValue: null, newValue: typed }));
     drafts.given(view("", 2));
-    expect(localStorage.getItem("hub.draft.1.10")).toBe(before);
-    window.dispatchEvent(new StorageEvent("storage", { key: "hub.draft.1.10", oldValue: typed, newValue: null }));
+    expect(localStorage.getItem("hub.draft.1.10")).toBe(typed);
+    localStorage.removeItem("hub.draft.1.10");
+    window.dispatchEvent(new StorageEvent("storage", { key: "hub.draft.1.10", oldValue: typed, newValue: ended }));
+    window.dispatchEvent(new StorageEvent("storage", { key: "hub.draft.1.10", oldValue: ended, newValue: null }));
     await vi.advanceTimersByTimeAsync(5_000);
     expect(drafts.find(10).text).toBe("");
     expect(save).toHaveBeenCalledOnce();
@@ -189,9 +235,8 @@ describe("the copy on this device", () => {
     await vi.advanceTimersByTimeAsync(1_000);
     expect(save).toHaveBeenCalledOnce();
 
-    const saved = localStorage.getItem("hub.draft.1.10");
-    const foreign = { ...(JSON.parse(saved ?? "") as Copy), text: "At ten sharp", typedAt: "2100-01-01T00:00:00.000Z" };
-    window.dispatchEvent(new StorageEvent("storage", { key: "hub.draft.1.10", oldValue: saved, newValue: JSON.stringify(foreign) }));
+    const foreign = copy("At ten sharp", "At ten", { version: 4, typedAt: "2100-01-01T00:00:00.000Z" });
+    window.dispatchEvent(new StorageEvent("storage", { key: "hub.draft.1.10", oldValue: null, newValue: JSON.stringify(foreign) }));
     drafts.leave(10);
     await vi.advanceTimersByTimeAsync(2_000);
     expect(save).toHaveBeenCalledOnce();

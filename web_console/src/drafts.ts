@@ -1,8 +1,9 @@
 /*
- * What an agent has typed and not sent, by conversation: at the hub, and as a copy on this device.
+ * What an agent has typed and not sent, by conversation: at the hub, and as a copy on this device until the hub has it.
  *
  * The copy changes with every key and goes to the hub about a second later, with the version that this page knows. What the hub
- * does not have yet is told as such and goes when it can: the copy outlives the page, and a lost line. Where another page of the
+ * does not have yet is told as such and goes when it can: the copy outlives the page, and a lost line. What it has is in the
+ * memory of open pages alone: nothing stays on a device where somebody wrote (forgetting.ts drops what never got there). Where another page of the
  * same person wrote meanwhile the newer words win, and the others stand beside them until somebody has looked (`aside`). While a
  * message is on its way its draft is left alone: the hub ends it with the message, and if that never arrives it still stands.
  *
@@ -52,6 +53,8 @@ function print({ text, note, attachments, noteFiles, mail }: Draft): string {
 export const areSame = (a: Draft, b: Draft) => print(a) === print(b);
 const wordsOf = ({ text, note, attachments, noteFiles, mail }: Draft): Draft => ({ text, note, attachments, noteFiles, mail });
 const isDirty = (copy: Copy) => !areSame(copy, copy.base);
+/** What the hub does not have stays on this device. */
+const isHere = (copy: Copy) => isDirty(copy) || copy.aside !== null;
 /** Both were typed, and `one` before `other`. */
 export const isTypedBefore = (one: Pick<Copy, "typedAt">, other: Pick<Copy, "typedAt">) =>
   one.typedAt !== null && other.typedAt !== null && Date.parse(one.typedAt) < Date.parse(other.typedAt);
@@ -134,10 +137,22 @@ const SAVE_FOREIGN_AFTER_MS = 15_000;
 const ASK_EVERY_MS = 2_000;
 
 const keyOf = (userId: number, conversationId: number) => `hub.draft.${userId}.${conversationId}`;
+const KEY = /^hub\.draft\.(\d+)\.(\d+)$/u;
 /** One that an earlier release kept may lack what came later. */
 function read(kept: string | null): Copy {
   const copy: Copy = { ...NEW, ...(kept ? (JSON.parse(kept) as Partial<Copy>) : {}) };
   return { ...copy, base: { ...EMPTY, ...copy.base }, aside: copy.aside && { ...EMPTY, ...copy.aside } };
+}
+
+/** What lies on this device, whoever wrote here. What an earlier release left though the hub has it goes. */
+export function draftsKept(): { key: string; userId: number; conversationId: number }[] {
+  return Object.keys(localStorage).flatMap((key) => {
+    const [, userId, conversationId] = KEY.exec(key) ?? [];
+    if (conversationId === undefined) return [];
+    if (isHere(read(localStorage.getItem(key)))) return [{ key, userId: Number(userId), conversationId: Number(conversationId) }];
+    localStorage.removeItem(key);
+    return [];
+  });
 }
 
 export const useDrafts = defineStore("drafts", () => {
@@ -197,9 +212,29 @@ export const useDrafts = defineStore("drafts", () => {
     // What is on its way stands in the copy until the hub has it.
     if (isLeaving(id) && isEmpty(copy)) return;
     const key = keyOf(userId(), id);
-    if (isEmpty(copy) && isEmpty(copy.base) && !copy.aside) localStorage.removeItem(key);
-    else localStorage.setItem(key, JSON.stringify(copy));
+    if (isHere(copy)) return localStorage.setItem(key, JSON.stringify(copy));
+    const kept = localStorage.getItem(key);
+    if (kept === null) return;
+    const stored = read(kept);
+    // Another page has typed since, and this one is about to be told.
+    if (isHere(stored) && stored.typedAt !== copy.typedAt && !isTypedBefore(stored, copy)) return;
+    // Other pages are told what the hub has by now, and then it goes.
+    localStorage.setItem(key, JSON.stringify(copy));
+    localStorage.removeItem(key);
   }
+
+  /** The hub does not show it any longer, or never may again: nothing of it stays here. */
+  function drop(id: number): void {
+    const had = copies.get(id);
+    forgetTimer(id);
+    for (const each of [copies, states, asides, taken, others, leaving]) each.delete(id);
+    for (const each of [foreign, unsure]) each.delete(id);
+    localStorage.removeItem(keyOf(userId(), id));
+    if (had && !isEmpty(had)) replaced.value = { conversationId: id };
+  }
+
+  /** Of which conversations this page has words. */
+  const held = (): number[] => [...copies].filter(([id, copy]) => !isEmpty(copy) || !isEmpty(copy.base) || copy.aside || taken.has(id)).map(([id]) => id);
 
   /** Somebody has typed. */
   function keep(id: number, draft: Draft): void {
@@ -248,6 +283,7 @@ export const useDrafts = defineStore("drafts", () => {
     const sent = wordsOf(copy);
     try {
       const view = await writingApi.save(id, { ...bodyOf(sent), expected_version: copy.version, writer });
+      if (!copies.has(id)) return;
       if (!unsure.has(id)) put(id, { ...copyOf(id), version: view.version, base: sent });
       if (states.get(id) === "waiting") states.set(id, isDirty(copyOf(id)) ? "saving" : "saved");
     } catch (error) {
@@ -257,7 +293,8 @@ export const useDrafts = defineStore("drafts", () => {
         states.set(id, "waiting");
         later(id, TRY_AGAIN_MS);
       }
-      // It cannot be kept there: it is too long, or the conversation is out of reach by now. The copy stays.
+      else if (error instanceof ApiError && (error.status === 404 || error.code === "erased")) drop(id);
+      // It cannot be kept there, for it is too long. The copy stays.
       else states.set(id, "refused");
     }
   }
@@ -433,15 +470,18 @@ export const useDrafts = defineStore("drafts", () => {
 
   /** Another page of this browser has written the copy. Whoever has typed nothing else meanwhile follows. */
   function overtaken(event: StorageEvent): void {
-    const id = Number(/^hub\.draft\.(\d+)\.(\d+)$/u.exec(event.key ?? "")?.[2]);
+    const id = Number(KEY.exec(event.key ?? "")?.[2]);
     if (!id || event.key !== keyOf(userId(), id) || !copies.has(id)) return;
+    // It has the hub's version of it already.
+    if (event.newValue === null && !isHere(read(event.oldValue))) return;
     const before = copyOf(id);
     const told = read(event.newValue);
     // Of what the hub has the later news counts, whichever page was told; who empties the copy says nothing of it.
     const hubs = event.newValue !== null && told.version > before.version ? told : before;
     const known = { version: hubs.version, base: event.newValue === null ? told.base : hubs.base };
     // So does what was typed later, and what was typed here while the other page did not know.
-    const isOurs = (!areSame(before, read(event.oldValue)) && !isEmpty(before)) || isTypedBefore(told, before);
+    const isUnknown = isDirty(before) && !areSame(before, read(event.oldValue)) && !isEmpty(before);
+    const isOurs = isUnknown || isTypedBefore(told, before);
     if (isOurs) {
       const ours = event.newValue === null ? before : { ...before, ...known };
       copies.set(id, ours);
@@ -479,5 +519,5 @@ export const useDrafts = defineStore("drafts", () => {
     clearTimeout(asking);
   });
 
-  return { writer, states, asides, taken, others, replaced, find, keep, save, flush, look, leave, load, begin, resume, finish, giveBack, given, takeOver, writeOn, letGo, settle };
+  return { writer, states, asides, taken, others, replaced, find, held, drop, keep, save, flush, look, leave, load, begin, resume, finish, giveBack, given, takeOver, writeOn, letGo, settle };
 });

@@ -68,10 +68,17 @@ const planOf = (item: Outgoing) => ({
 });
 const partOf = (item: Outgoing) => (item.kind === "note" ? "note" : "answer");
 
+const KEY = "hub.outgoing.";
+/** What lies in this tab, whoever wrote in it. */
+export function outgoingKept(): { key: string; items: Outgoing[] }[] {
+  const keys = Object.keys(sessionStorage).filter((key) => key.startsWith(KEY));
+  return keys.map((key) => ({ key, items: JSON.parse(sessionStorage.getItem(key) ?? "[]") as Outgoing[] }));
+}
+
 export const useOutgoing = defineStore("outgoing", () => {
   const hub = useHub();
   const drafts = useDrafts();
-  const storageKey = computed(() => (hub.user ? `hub.outgoing.${hub.user.id}` : null));
+  const storageKey = computed(() => (hub.user ? `${KEY}${hub.user.id}` : null));
   const items = ref<Outgoing[]>([]);
   /** How often in a row it did not get through, and when it is tried again. */
   const failures = new Map<string, number>();
@@ -206,6 +213,14 @@ export const useOutgoing = defineStore("outgoing", () => {
     if (storageKey.value) sessionStorage.setItem(storageKey.value, JSON.stringify(items.value));
   }
 
+  /** Nothing of them may stay here: they will never leave. */
+  function drop(conversationId: number): void {
+    for (const item of items.value.filter((each) => each.conversationId === conversationId)) {
+      begun.delete(item.key);
+      discard(item.key);
+    }
+  }
+
   /** In order: a later message of the same conversation waits for the earlier one. */
   function isBlocked(item: Outgoing): boolean {
     const first = items.value.find((each) => each.conversationId === item.conversationId && each.state !== "failed");
@@ -256,6 +271,7 @@ export const useOutgoing = defineStore("outgoing", () => {
   function fail(key: string, error: unknown): void {
     const item = items.value.find((each) => each.key === key);
     if (!item) return;
+    if (error instanceof ApiError && error.code === "erased") return drop(item.conversationId);
     item.state = "failed";
     finish(item, false);
     item.draft = null;
@@ -292,5 +308,5 @@ export const useOutgoing = defineStore("outgoing", () => {
     items.value = items.value.filter((item) => item.key !== key);
   }
 
-  return { items, add, send, edit, flush, discard };
+  return { items, add, send, edit, flush, discard, drop };
 });

@@ -1715,7 +1715,8 @@ export interface paths {
         put?: never;
         /**
          * Try an import
-         * @description Counts what a run would do and writes nobody. It goes on behind; `customer_import.moved` tells how far it is.
+         * @description Counts what a run would do and writes nobody. It goes on behind; `customer_import.moved` tells how far it is. A trial
+         *     that failed begins anew. 409 `file_forgotten` where its file is not there any more.
          */
         post: operations["try_customer_import"];
         delete?: never;
@@ -1735,7 +1736,8 @@ export interface paths {
         put?: never;
         /**
          * Run an import, or go on with it
-         * @description It goes on behind, also without you.
+         * @description It goes on behind, also without you. A run that failed goes on where it stood. 409 `file_forgotten` where its file is
+         *     not there any more.
          */
         post: operations["start_customer_import"];
         delete?: never;
@@ -4898,7 +4900,10 @@ export interface paths {
         put?: never;
         /** It is done, or no longer wanted */
         post: operations["end_task"];
-        /** It is to be done after all */
+        /**
+         * It is to be done after all
+         * @description 409 `erased`: so was its customer, and nothing is to be done for nobody.
+         */
         delete: operations["reopen_task"];
         options?: never;
         head?: never;
@@ -6049,7 +6054,8 @@ export interface components {
          *     when the next step of its escalation policy is due if nothing happens; `escalated`: how many have fired since it was
          *     opened last. `call_id`: the call that goes on in it, until its last word is written down. `participant_ids`: colleagues
          *     who were asked into it, and see it wherever it goes. `merged_into_id`: it is one matter with that one, which has its lines
-         *     and takes what comes next; it stays resolved.
+         *     and takes what comes next; it stays resolved. `visitor_away_since`: the visitor of an open chat left the page at that
+         *     moment (None: they are there, or it is no open chat).
          */
         ConversationView: {
             id: number;
@@ -6104,6 +6110,8 @@ export interface components {
             merged_into_id: number | null;
             /** @default false */
             customer_is_erased: boolean;
+            /** @default null */
+            visitor_away_since: string | null;
         };
         /** @description `conversation` is its own again (or for the first time), `other` the one it was a part of. */
         ConversationsApart: {
@@ -6192,7 +6200,8 @@ export interface components {
         };
         /**
          * @description `columns`: its headings; `sample`: its first lines, cells cut short. `fault`: why it failed. `is_forgotten`: the file
-         *     is gone, the counts are what is left. `by_name` null: the command line.
+         *     is gone, the counts are what is left. `may_resume`: it failed, and its file is there: it can be started again, and goes on
+         *     where it stood (tried again, where `started_at` is null). `by_name` null: the command line.
          */
         CustomerImport: {
             id: number;
@@ -6207,6 +6216,7 @@ export interface components {
             options: components["schemas"]["ImportOptions"];
             fault: string | null;
             is_forgotten: boolean;
+            may_resume: boolean;
             by_name: string | null;
             /** Format: date-time */
             created_at: string;
@@ -8344,7 +8354,8 @@ export interface components {
         OfferOutcome: "accepted" | "declined" | "no_answer" | "device_lost" | "setup_failed" | "customer_left" | "withdrawn";
         /**
          * @description Work that rings at an agent. `why` says in words-for-machines why this agent (the engine's record). `call_id`: a caller
-         *     who is on the line. `callback_address`: the customer wants to be called there.
+         *     who is on the line. `callback_address`: the customer wants to be called there. `visitor_away_since`: as in the
+         *     conversation.
          */
         OfferView: {
             id: number;
@@ -8372,6 +8383,8 @@ export interface components {
             callback_address: string | null;
             /** @default false */
             customer_is_erased: boolean;
+            /** @default null */
+            visitor_away_since: string | null;
         };
         /** @description `languages`: the customers', the usual one first; empty as long as nobody has said it. */
         Organisation: {

@@ -58,6 +58,8 @@ MIGRATION_LOCK = 0x68756233
 MAIL_LOCK = 0x68756234
 VISITORS_LOCK = 0x68756235
 NOTICE_CHANNEL = "hub"
+# So many rows are locked by one statement: one takes no more than 32,767 parameters.
+_LOCK_STEP = 10_000
 
 # How many waiting units of work share one SQLite commit. More only makes the first of them wait longer.
 _SHARED_COMMIT_LIMIT = 256
@@ -241,9 +243,11 @@ class Tx:
     def lock_conversations(self, ids: Iterable[int]) -> None:
         """Third in the lock order; in the order of their ids, so two lockers never wait for each other."""
         wanted = sorted(set(ids))
-        if self.is_postgresql and wanted:
+        if self.is_postgresql:
             c = tables.conversation.c
-            self.connection.execute(select(c.id).where(c.id.in_(wanted)).order_by(c.id).with_for_update()).all()
+            for start in range(0, len(wanted), _LOCK_STEP):
+                some = c.id.in_(wanted[start : start + _LOCK_STEP])
+                self.connection.execute(select(c.id).where(some).order_by(c.id).with_for_update()).all()
 
     def emit(self, event: StreamEvent, topics: Iterable[str], *, unless: Iterable[str] = ()) -> None:
         """Buffers an event; it is stored just before the commit and seen by nobody if there is none."""

@@ -194,7 +194,8 @@ def load_head(tx: Tx, viewer: Viewer, wanted: Wanted) -> Head:
     zone = ZoneInfo(house.time_zone if house is not None else "UTC")
     return Head(
         house.name if house is not None else "",
-        view.customer_name,
+        # What the card of an erased customer is called is nobody's name.
+        "" if view.customer_is_erased else view.customer_name,
         view.subject or "",
         wanted.language or customers,
         zone,
@@ -225,11 +226,13 @@ def _load_page(
     tx: Tx, viewer: Viewer, wanted: Wanted, head: Head, after: tuple[datetime, int]
 ) -> tuple[list[_Line], tuple[datetime, int]] | None:
     """Oldest first, and where the next begins; None at the end."""
-    conversations.access_conversation(tx, viewer, wanted.conversation_id)
+    view = conversations.access_conversation(tx, viewer, wanted.conversation_id)
     e = tables.entry.c
+    # The lines of one that is a part of another stand there, and say themselves where they came from.
+    is_its = e.conversation_id == view.id if view.merged_into_id is None else conversations.came_by([view.id])
     kinds = [EntryKind.MESSAGE.value, *([EntryKind.NOTE.value] if wanted.with_notes else [])]
     is_said = e.kind.in_(kinds) | e.happening.in_([Happening.CALL.value, Happening.FORM.value])
-    condition = (e.conversation_id == wanted.conversation_id) & is_said & conversations.readable_by(viewer)
+    condition = is_its & is_said & conversations.readable_by(viewer)
     entries = conversations.load_entries(tx, conversations.entry_page_after(condition, after, _PAGE))
     if not entries:
         return None
@@ -293,9 +296,14 @@ def _begin(words: Words, wanted: Wanted, head: Head) -> str:
     title = words.title.format(id=wanted.conversation_id, name=head.customer_name or words.customer)
     about = [text for text in (head.house, head.subject, words.zone.format(zone=head.zone.key)) if text]
     if wanted.form is Form.TEXT:
-        return "\n".join([title, *about]) + "\n"
+        return "\n".join(map(_in_one_line, [title, *about])) + "\n"
     told = "".join(f"<p><small>{html.escape(text)}</small></p>" for text in about)
     return _HEAD.format(language=head.language, title=html.escape(title)) + told + "</header>\n"
+
+
+def _in_one_line(text: str) -> str:
+    """Names and subjects are somebody else's words, too."""
+    return " ".join(text.split())
 
 
 def _day(form: Form, date: str) -> str:
@@ -304,9 +312,10 @@ def _day(form: Form, date: str) -> str:
 
 def _written(form: Form, line: _Line) -> str:
     if form is Form.TEXT:
-        said = [*line.text.splitlines(), *(f"[{remark}]" for remark in line.remarks)]
-        who = " ".join(line.who.split())
-        return f"\n{line.at:%H:%M}  {who}\n" + "".join(f"{_INDENT}{each}\n" if each else "\n" for each in said)
+        said = [*line.text.splitlines(), *(f"[{_in_one_line(remark)}]" for remark in line.remarks)]
+        return f"\n{line.at:%H:%M}  {_in_one_line(line.who)}\n" + "".join(
+            f"{_INDENT}{each}\n" if each else "\n" for each in said
+        )
     kind = "note" if line.is_note else "ours" if line.is_ours else "theirs"
     remarks = "".join(f"<p><small>{html.escape(remark)}</small></p>" for remark in line.remarks)
     words = f"<p>{html.escape(line.text)}</p>" if line.text else ""

@@ -149,8 +149,10 @@ def _settle(tx: Tx, back: Collection[Visitor], gone: Mapping[Visitor, datetime])
         return
     query = select(_c.id, _c.contact_point_id, _c.channel_id).where(_c.contact_point_id.in_({p for p, _ in changed}))
     # Resolved ones, too: one that is being opened at this very moment is open by the time its lock is ours.
-    ids = [row.id for row in tx.rows(query) if _key(row) in changed]
-    tx.lock_conversations(ids)
+    locked = {row.id for row in tx.rows(query) if _key(row) in changed}
+    tx.lock_conversations(locked)
+    # Of years of visits few are open: no statement below takes more parameters than there are visitors.
+    ids = sorted(row.id for row in tx.rows(query.where(_c.status == "open")) if row.id in locked)
     if back:
         tx.execute(
             delete(tables.visitor_away).where(
@@ -161,10 +163,11 @@ def _settle(tx: Tx, back: Collection[Visitor], gone: Mapping[Visitor, datetime])
     if gone:
         rows = [{"contact_point_id": key[0], "channel_id": key[1], "since": at} for key, at in gone.items()]
         tx.execute(insert(tables.visitor_away), rows)
+    if not ids:
+        return
     # Not by `conversations.change`: nobody did anything to it, so no clock is to be looked at.
-    tx.execute(update(tables.conversation).where(_c.id.in_(ids), _c.status == "open").values(version=_c.version + 1))
+    tx.execute(update(tables.conversation).where(_c.id.in_(ids)).values(version=_c.version + 1))
     views = conversations.load_conversations(tx, ids)
-    told = [key for key in sorted(views) if views[key].status == "open"]
-    for key in told:
+    for key in ids:
         conversations.emit_conversation(tx, views[key])
-    offers.retell(tx, told)
+    offers.retell(tx, ids)

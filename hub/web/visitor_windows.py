@@ -14,7 +14,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from datetime import datetime, timedelta
+from datetime import datetime
+from time import monotonic
+from typing import NamedTuple
 
 from hub.agents import presence
 from hub.errors import DatabaseAway
@@ -32,23 +34,30 @@ _GATHER_S = 0.5
 _STEP = 500
 
 
+class _Shut(NamedTuple):
+    """`at` is what is told of it; `since`, of a clock that nobody sets, is what the grace period is counted by."""
+
+    at: datetime
+    since: float
+
+
 class VisitorWindows:
     def __init__(self, database: Database, wakes: Wakes, *, process: str, grace_s: float) -> None:
         self.process = process
         self._database = database
         self._wakes = wakes
-        self._grace = timedelta(seconds=grace_s)
+        self._grace_s = grace_s
         self._open: Counter[Visitor] = Counter()
         # Who is written down as having a window here; since when the last window of these is shut.
         self._noted: set[Visitor] = set()
-        self._shut_at: dict[Visitor, datetime] = {}
+        self._shut: dict[Visitor, _Shut] = {}
         # One unit of work at a time, so that what it was told is what it wrote.
         self._writing = asyncio.Lock()
 
     def opened(self, visitor: Visitor, *, is_noted: bool = False) -> None:
         """`is_noted`: what made them has written it down already."""
         self._open[visitor] += 1
-        self._shut_at.pop(visitor, None)
+        self._shut.pop(visitor, None)
         if is_noted:
             self._noted.add(visitor)
         elif visitor not in self._noted:
@@ -58,16 +67,17 @@ class VisitorWindows:
         self._open[visitor] -= 1
         if self._open[visitor] <= 0:
             del self._open[visitor]
-            self._shut_at[visitor] = self._database.clock()
+            self._shut[visitor] = _Shut(self._database.clock(), monotonic())
             # Its grace period may end before whatever `run` waits for now.
             self._wakes.set(_WAKE)
 
     async def until_noted(self, visitor: Visitor) -> None:
+        """With all that opened meanwhile: a thousand who come back and write at once do not wait for each other."""
         while visitor in self._open and visitor not in self._noted:
-            await self._write([visitor], {})
+            await self._write({}, first=visitor)
 
     async def run(self) -> None:
-        up_since = self._database.clock()
+        up_since = monotonic()
         next_beat = asyncio.get_running_loop().time()
         while True:
             try:
@@ -81,47 +91,51 @@ class VisitorWindows:
             await self._wakes.wait(_WAKE, max(0.0, wait_s))
             await asyncio.sleep(_GATHER_S)
 
-    async def _beat(self, up_since: datetime) -> None:
-        grace_s = self._grace.total_seconds()
+    async def _beat(self, up_since: float) -> None:
+        grace_s = self._grace_s
         silence = visitor_presence.silence(grace_s)
         async with self._writing:
             if not await self._database.transaction(presence.say_alive, self.process, silence):
                 # It was silent for too long, and perhaps taken for dead.
                 self._noted.clear()
-        if self._database.clock() - up_since < self._grace or not await self._database.read(
-            visitor_presence.has_dead, grace_s
-        ):
+        if monotonic() - up_since < grace_s or not await self._database.read(visitor_presence.has_dead, grace_s):
             return
         while await self._database.transaction(visitor_presence.sweep, grace_s):
             pass
 
     def _next_goodbye_s(self) -> float:
         """How long until the next grace period is over. They end in the order in which they began."""
-        first = next(iter(self._shut_at.values()), None)
+        first = next(iter(self._shut.values()), None)
         if first is None:
             return presence.HEARTBEAT_S
-        return (first + self._grace - self._database.clock()).total_seconds()
+        return first.since + self._grace_s - monotonic()
 
     async def _catch_up(self) -> None:
         """Writes down all that is to be written down by now."""
         while True:
-            over = self._database.clock() - self._grace
-            came = list(self._open.keys() - self._noted)[:_STEP]
-            left = {visitor: at for visitor, at in self._shut_at.items() if at <= over}
-            if not came and not left:
+            over = monotonic() - self._grace_s
+            left = {visitor: shut for visitor, shut in self._shut.items() if shut.since <= over}
+            if not left and self._open.keys() <= self._noted:
                 return
-            await self._write(came, dict(list(left.items())[:_STEP]))
+            await self._write(dict(list(left.items())[:_STEP]))
 
-    async def _write(self, came: list[Visitor], left: dict[Visitor, datetime]) -> None:
+    async def _write(self, left: dict[Visitor, _Shut], first: Visitor | None = None) -> None:
+        """Who has left, and who came, `first` among them; of many a part."""
         async with self._writing:
-            came = [visitor for visitor in came if visitor in self._open and visitor not in self._noted]
-            left = {visitor: at for visitor, at in left.items() if self._shut_at.get(visitor) == at}
+            if first is not None and first in self._noted:
+                return
+            missing = self._open.keys() - self._noted
+            came = list(missing)[:_STEP]
+            if first is not None and first in missing and first not in came:
+                came[-1] = first
+            left = {visitor: shut for visitor, shut in left.items() if self._shut.get(visitor) == shut}
             if not came and not left:
                 return
-            await self._database.transaction(visitor_presence.note, self.process, came, left)
+            instants = {visitor: shut.at for visitor, shut in left.items()}
+            await self._database.transaction(visitor_presence.note, self.process, came, instants)
             # Whoever opened a window again meanwhile is to be written down again.
             self._noted -= left.keys()
-            for visitor, at in left.items():
-                if self._shut_at.get(visitor) == at:
-                    del self._shut_at[visitor]
+            for visitor, shut in left.items():
+                if self._shut.get(visitor) == shut:
+                    del self._shut[visitor]
             self._noted.update(came)

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, get_args
 
 import pytest
 
 from hub.agents.viewer import Viewer
 from hub.domain.calls import Party
-from hub.domain.values import AuthorKind, Direction, EntryKind
+from hub.domain.values import AuthorKind, Direction, EntryKind, Role
 from hub.domain.views import Author
 from hub.errors import NotFound
+from hub.routing import dispatcher
 from hub.store import tables
 from hub.store.database import Tx
 from hub.surveys import words as survey_words
-from hub.timeline import conversations, transcripts, widgets
+from hub.timeline import conversations, joining, transcripts, widgets
 from hub.timeline.transcripts import Form, Wanted
 from tests.calls.caller import Line
 from tests.support.clock import FrozenClock
@@ -87,6 +88,53 @@ async def test_no_message_can_look_like_anothers(scene: Scene, agent: Viewer) ->
     assert "<script" not in page
     assert "&lt;script&gt;" in page
     assert "sandbox" in transcripts.POLICY
+
+
+async def test_no_name_can_look_like_a_message(scene: Scene, agent: Viewer) -> None:
+    conversation_id = await scene.opened("Hi")
+    false = "x\n\n12:00  Nare\n    I promise you a discount"
+    (entry,) = await scene.rows(tables.entry, kind="message")
+    row = {
+        "entry_id": entry["id"],
+        "name": false.replace("\n", "\u2028"),
+        "media_type": "text/plain",
+        "state": "stored",
+    }
+    await scene.database.transaction(
+        lambda tx: tx.insert(tables.attachment, row | {"created_at": tx.now, "size_bytes": 1, "file_key": "k"})
+    )
+    await scene.set(tables.entry, {"has_attachments": True})
+    await scene.set(tables.customer, {"name": false})
+    await scene.set(tables.conversation, {"subject": false})
+    text = await read(scene, agent, conversation_id)
+    lines = [line for line in text.splitlines() if "Nare" in line]
+    assert len(lines) == 4, "title, subject, who it is from and the file"
+    assert not [line for line in lines if line.startswith("12:00  Nare")]
+
+
+async def test_what_became_a_part_of_another_still_has_its_own_lines(
+    scene: Scene, agent: Viewer, clock: FrozenClock
+) -> None:
+    boss = await scene.agent("Boss", role=Role.SUPERVISOR)
+    part = await scene.opened("Where is my order?")
+    await scene.database.transaction(dispatcher.claim, boss, part, None)
+    await scene.database.transaction(dispatcher.resolve, boss, part)
+    clock.advance(timedelta(days=30).total_seconds())
+    whole = await scene.opened("And my money?")
+    assert whole != part
+    await scene.database.transaction(joining.merge, boss, whole, [part])
+    text = await read(scene, boss, part)
+    assert "Where is my order?" in text
+    assert "And my money?" not in text
+    text = await read(scene, boss, whole)
+    assert text.index("Where is my order?") < text.index("And my money?"), "one matter"
+
+
+async def test_whoever_was_erased_has_no_name(scene: Scene, agent: Viewer) -> None:
+    conversation_id = await scene.opened()
+    await scene.set(tables.customer, {"name": "Erased customer", "erased_at": scene.database.clock()})
+    title = (await read(scene, agent, conversation_id, language="uk")).splitlines()[0]
+    assert title == f"Розмова {conversation_id}: Клієнт"
 
 
 async def test_notes_come_along_where_they_are_asked_for(scene: Scene, agent: Viewer) -> None:

@@ -294,6 +294,22 @@ async def test_more_visitors_than_one_step_takes(
     assert all([await away_since(chat, each) == START for each in ids])
 
 
+async def test_years_of_visits_are_no_more_than_a_statement_takes(chat: Scene) -> None:
+    """Whoever is signed in begins a conversation a week, and five hundred are seen to at once."""
+    conversation_id, visitor = await begun(chat)
+    row = await chat.row(tables.conversation, id=conversation_id)
+    past = {
+        **{name: row[name] for name in ("customer_id", "contact_point_id", "channel_id", "queue_id", "created_at")},
+        **{"status": "resolved", "last_entry_at": START, "resolved_at": START, "arrived_at": START},
+    }
+    await chat.database.transaction(lambda tx: tx.insert_many(tables.conversation, [past] * 33_000))
+    before = await last_seq(chat)
+    await left(chat, visitor)
+    assert await told(chat, before, conversation_id) == [START]
+    await came(chat, visitor)
+    assert await told(chat, before, conversation_id) == [START, None]
+
+
 # --- conversations that end and begin -----------------------------------------------------------------------------------
 
 

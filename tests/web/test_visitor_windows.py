@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from hub.agents import presence
-from hub.domain.values import ChannelKind, Role
+from hub.domain.values import ChannelKind, ContactKind, Role
 from hub.store import tables
-from hub.store.database import Tx
+from hub.store.database import Database, Tx
+from hub.store.stream import Wakes
+from hub.timeline import visitor_presence
+from hub.timeline.visitor_presence import Visitor
+from hub.web import visitor_windows
 from hub.web.visitor_windows import VisitorWindows
+from tests.support.clock import FrozenClock
 from tests.support.running_hub import PATIENCE_S, House, Person, Screen, Widget, hub_process, line_to, run_hub
+from tests.support.scene import Scene
 
 pytestmark = pytest.mark.anyio
 
@@ -25,6 +31,11 @@ SHORT_S = 0.5
 LONG_S = 600.0
 
 Json = dict[str, Any]
+
+
+@pytest.fixture
+async def scene(database: Database) -> Scene:
+    return await Scene(database).set_up()
 
 
 @dataclass
@@ -180,14 +191,21 @@ async def test_a_hub_that_starts_again_clears_up_after_its_former_life(
         assert len(await shop.rows(tables.visitor_window)) == 2
     monkeypatch.setattr(presence, "STALE_AFTER", timedelta(seconds=1))
     async with (
-        run_hub(database_url, tmp_path, visitor_grace_s=1.0) as house,
+        run_hub(database_url, tmp_path, visitor_grace_s=LONG_S) as house,
         house.widget(shop.visitor) as widget,
         house.screen(shop.nare) as screen,
     ):
         await widget.until(type="state")
+        again = Shop(house, shop.nare, shop.visitor)
+
+        async def is_back() -> bool:
+            return again.windows.process in [row["process"] for row in await again.rows(tables.visitor_window)]
+
+        await until(is_back)
+        # The grace is over now, however busy the machine is.
+        monkeypatch.setattr(again.windows, "_grace_s", SHORT_S)
         await screen.until(lambda one: any(told(one)))
         assert {event["conversation"]["preview"] for event in screen.events if is_away(event)} == {"I shall go"}
-        again = Shop(house, shop.nare, shop.visitor)
 
         async def is_cleared() -> bool:
             windows = await again.rows(tables.visitor_window)
@@ -252,6 +270,55 @@ async def test_a_process_that_was_taken_for_dead_writes_down_its_windows_again(
         await say(widget, "Still here", "c2")
         await screen.until_text("Still here")
         assert told(screen) == [None]
+
+
+async def test_many_who_are_back_and_write_at_once_wait_for_one_unit_of_work(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    windows, visitors = await windows_of(scene, 20, grace_s=LONG_S)
+    for visitor in visitors:
+        windows.opened(visitor)
+    noted: list[int] = []
+    note = visitor_presence.note
+
+    def count(tx: Tx, process: str, came: Collection[Visitor], left: Mapping[Visitor, datetime]) -> None:
+        noted.append(len(came))
+        note(tx, process, came, left)
+
+    monkeypatch.setattr(visitor_presence, "note", count)
+    monkeypatch.setattr(visitor_windows, "_STEP", 15)
+    await asyncio.gather(*(windows.until_noted(visitor) for visitor in visitors))
+    assert noted == [15, 5]
+    assert len(await scene.rows(tables.visitor_window)) == 20
+
+
+@pytest.mark.parametrize("jump_h", [-1, 1])
+async def test_a_clock_that_is_set_neither_cuts_short_nor_puts_off_the_grace(
+    scene: Scene, clock: FrozenClock, jump_h: int
+) -> None:
+    windows, (first, second) = await windows_of(scene, 2, grace_s=LONG_S)
+    windows.opened(first)
+    shut_at = clock()
+    windows.shut(first)
+    clock.advance(hours=jump_h)
+    await windows._catch_up()
+    assert await scene.rows(tables.visitor_away) == [], "it has only just begun"
+    windows._grace_s = 0.0
+    windows.opened(second)
+    await windows._catch_up()
+    (row,) = await scene.rows(tables.visitor_away)
+    assert (row["contact_point_id"], row["since"]) == (first[0], shut_at)
+    assert [each["contact_point_id"] for each in await scene.rows(tables.visitor_window)] == [second[0]]
+
+
+async def windows_of(scene: Scene, number: int, *, grace_s: float) -> tuple[VisitorWindows, list[Visitor]]:
+    """A process's, and so many who have written."""
+    await scene.channel("chat", "chat")
+    for index in range(number):
+        await scene.opened("Hello", sender=f"v{index}", channel_id="chat", kind=ContactKind.CHAT)
+    points = [row["contact_point_id"] for row in await scene.rows(tables.conversation)]
+    windows = VisitorWindows(scene.database, Wakes(), process="p1", grace_s=grace_s)
+    return windows, [(point, "chat") for point in points]
 
 
 def _forget_process(tx: Tx) -> None:

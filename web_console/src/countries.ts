@@ -37,6 +37,11 @@ export function countries(locale: string, first: readonly string[] = []): { valu
   return named.toSorted((a, b) => (place.get(a.value) ?? first.length) - (place.get(b.value) ?? first.length) || a.label.localeCompare(b.label, locale));
 }
 
+/** These, and what is kept already if it is none of them (nothing, or a place that is no country): no list says what is not so. */
+export function withKept(choices: { value: string; label: string }[], kept: string, none: string): { value: string; label: string }[] {
+  return choices.some(({ value }) => value === kept) ? choices : [{ value: kept, label: kept === "" ? none : kept }, ...choices];
+}
+
 /* Countries with one time zone (tz database, zone1970.tab, 2026): where somebody lives says what time it is there. */
 const ONE_ZONE: Readonly<Record<string, string>> = {
   AE: "Asia/Dubai", AM: "Asia/Yerevan", AT: "Europe/Vienna", AZ: "Asia/Baku", BE: "Europe/Brussels", BG: "Europe/Sofia", BY: "Europe/Minsk", CH: "Europe/Zurich",

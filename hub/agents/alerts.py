@@ -9,6 +9,7 @@ was seen is kept for KEPT.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
@@ -19,6 +20,7 @@ from hub.domain.views import AlertView
 from hub.errors import NotFound
 from hub.store import tables
 from hub.store.database import Tx
+from hub.timeline import task_rows
 
 _al = tables.alert.c
 # Whoever has more unseen than this has stopped looking; pages count for more than notices, and the newest most.
@@ -90,7 +92,7 @@ def see_alert(tx: Tx, user_id: int, alert_id: int) -> AlertView:
     row = tx.first(select(tables.alert).where(_al.id == alert_id, _al.user_id == user_id).with_for_update())
     if row is None:
         raise NotFound("there is no such alert")
-    return _view(row) if row.seen_at is not None else _see(tx, alert_id)
+    return _as_far_as_seen(tx, _view(row)) if row.seen_at is not None else _see(tx, alert_id)
 
 
 def unsee_alert(tx: Tx, user_id: int, alert_id: int) -> AlertView:
@@ -99,7 +101,7 @@ def unsee_alert(tx: Tx, user_id: int, alert_id: int) -> AlertView:
     if row is None:
         raise NotFound("there is no such alert")
     if row.seen_at is None:
-        return _view(row)
+        return _as_far_as_seen(tx, _view(row))
     tx.execute(update(tables.alert).where(_al.id == alert_id).values(seen_at=None, version=_al.version + 1))
     return _tell(tx, alert_id)
 
@@ -214,9 +216,17 @@ def _see(tx: Tx, alert_id: int) -> AlertView:
 def _tell(tx: Tx, alert_id: int) -> AlertView:
     row = tx.first(select(tables.alert).where(_al.id == alert_id))
     assert row is not None
-    view = _view(row)
+    view = _as_far_as_seen(tx, _view(row))
     tx.emit(AlertChanged(view), {user_topic(view.user_id)})
     return view
+
+
+def _as_far_as_seen(tx: Tx, view: AlertView) -> AlertView:
+    """Of a task that whose alert it is may not see any more it says no more than that there was one (as
+    tasks.without_unseen, which looks at many at once)."""
+    if view.task_id is None or task_rows.is_seen_by(tx, view.task_id, view.user_id):
+        return view
+    return replace(view, data={})
 
 
 def _view(row: Row[Any]) -> AlertView:

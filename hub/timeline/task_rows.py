@@ -82,6 +82,11 @@ def _queue_sees(customer_id: ColumnElement[Any], queue_id: ColumnElement[Any]) -
     return theirs.where(_c.queue_id == queue_id).exists() | ~theirs.exists()
 
 
+def is_seen_by(tx: Tx, task_id: int, user_id: int) -> bool:
+    seen = _sees(_t.customer_id, literal(user_id, tables.BigId))
+    return bool(tx.scalar(select(seen).where(_t.id == task_id)))
+
+
 # The condition on `task` that those whose it is may not see it.
 IS_ASTRAY = or_(
     _t.assignee_id.is_not(None) & ~_sees(_t.customer_id, _t.assignee_id),

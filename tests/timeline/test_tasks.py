@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -262,6 +263,12 @@ async def test_one_that_had_come_back_comes_back_to_those_who_may_see_it(scene: 
     assert await sight_of(scene, nare, task) == (False, False, False, False)
     hidden = await scene.database.read(lambda tx: tasks.without_unseen(tx, nare, alerts.load_unseen(tx, nare.user_id)))
     assert [(alert.reason, alert.data) for alert in hidden] == [("task_due", {})]
+    # Whatever becomes of it: nor do the answers say more, or what their screen is told.
+    before = len(await scene.events())
+    for change in (alerts.unsee_alert, alerts.see_alert, alerts.see_alert, alerts.unsee_alert):
+        assert (await scene.database.transaction(change, nare.user_id, hidden[0].id)).data == {}
+    told = [json.loads(each.body)["alert"] for each in (await scene.events())[before:] if each.kind == "alert.changed"]
+    assert [alert["data"] for alert in told] == [{}, {}]
     for _ in range(2):
         await look(scene)
     assert (await load(scene, task)).queue_id == other

@@ -5013,7 +5013,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /**
+         * One planned message
+         * @description Of a conversation that you may see. `detail` in your language, which events cannot say.
+         */
+        get: operations["get_planned"];
         put?: never;
         post?: never;
         delete?: never;
@@ -8778,7 +8782,8 @@ export interface components {
         /**
          * @description A message that goes out at `send_at`, in its author's name. `is_held`: "send" was pressed a moment ago, and until then
          *     it can be taken back. `despite`: also when the customer has written, or the conversation was resolved, since. STOPPED: it
-         *     does not go by itself, for `reason` (a machine word); `entry_id` is the line that it became.
+         *     does not go by itself, for `reason` (a machine word) and `detail` (words; in events in English, in answers in the language
+         *     that is asked for); `entry_id` is the line that it became.
          */
         PlannedView: {
             id: number;
@@ -21487,6 +21492,37 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Page_PlannedView_"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_planned: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                planned_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlannedView"];
                 };
             };
             /** @description It failed; `code` says why */

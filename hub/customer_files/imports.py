@@ -16,7 +16,6 @@ nothing. The file and what was read from it hold other people's data: they are f
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -36,7 +35,7 @@ from hub.domain.card import LINE_LIMIT, read_facts
 from hub.domain.countries import COUNTRIES
 from hub.domain.events import SUPERVISORS, CustomerImportMoved, user_topic
 from hub.domain.fields import Subject
-from hub.domain.sentences import Sentence, from_json, to_json
+from hub.domain.sentences import Sentence, from_json, from_text, to_json, to_text
 from hub.domain.values import Role
 from hub.domain.views import ImportProgressView, ImportState
 from hub.errors import Conflict, InvalidInput, NotFound
@@ -242,10 +241,6 @@ _STATES: Mapping[str, Sentence] = {
     "done": Sentence("is done"),
     "failed": Sentence("has failed"),
 }
-
-
-def _told(fault: str | None) -> str | None:
-    return json.dumps(to_json(fault)) if isinstance(fault, Sentence) else fault
 
 
 def _stored(options: Options) -> dict[str, Any]:
@@ -478,8 +473,7 @@ def run_batch(tx: Tx, work: Work, process: str, done: int, lines: Sequence[Line]
 
 def fault_of(row: Row[Any]) -> str | None:
     """Why it failed; of before there were sentences it is a text as it stands."""
-    stored: str | None = row.fault
-    return from_json(json.loads(stored)) if stored and stored.startswith("{") else stored
+    return None if row.fault is None else from_text(row.fault)
 
 
 def finish(tx: Tx, work: Work, process: str, fault: str | None = None) -> None:
@@ -488,7 +482,12 @@ def finish(tx: Tx, work: Work, process: str, fault: str | None = None) -> None:
     if row is None:
         return
     state: ImportState = "failed" if fault is not None else "tried" if work.is_trial else "done"
-    ended = {"finished_at": tx.now, "fault": _told(fault), "process": None, "lease_until": None}
+    ended = {
+        "finished_at": tx.now,
+        "fault": None if fault is None else to_text(fault),
+        "process": None,
+        "lease_until": None,
+    }
     _move(tx, work.id, state, **ended)
     if not work.is_trial:
         counts = {name: getattr(row, name) for name in ("made", "changed", "same", "refused")}

@@ -2,7 +2,8 @@
 
 A sentence is written once, in English, where the fault is found: `Sentence("must have {count} characters", count=6)`. It is a
 text like any other, the English one, and remembers what it was made of. So the edge can say it in another language
-(`hub/web/languages.py`, with a catalogue for each), after years in a database, too (`to_json`, `from_json`).
+(`hub/web/languages.py`, with a catalogue for each), after years in a database, too (`to_json`, `from_json`; in a column of
+text `to_text`, `from_text`).
 
 A catalogue's entry is a text with the same names in braces, or several by the plural category of `count` (CLDR: one, few,
 many, other). Names, numbers and codes are put in as they are.
@@ -10,6 +11,7 @@ many, other). Names, numbers and codes are put in as they are.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
@@ -84,6 +86,21 @@ def from_json(stored: Any) -> str:
         return Sentence.joined(stored["separator"], [from_json(part) for part in stored["parts"]])
     values = {name: from_json(value) if isinstance(value, dict) else value for name, value in stored["values"].items()}
     return Sentence(stored["sentence"], **values)
+
+
+def to_text(text: str) -> str:
+    """The same for a column of text: what is no sentence stands there as it is."""
+    return json.dumps(to_json(text), ensure_ascii=False) if isinstance(text, Sentence) else text
+
+
+def from_text(stored: str) -> str:
+    """What `to_text` made; texts of before there were sentences, and what others said, stay texts."""
+    try:
+        found = json.loads(stored) if stored.startswith("{") else None
+    except ValueError:
+        found = None
+    is_ours = isinstance(found, dict) and set(found) in ({"sentence", "values"}, {"parts", "separator"})
+    return from_json(found) if is_ours else stored
 
 
 def plural_category(count: float, language: StaffLanguage) -> str:

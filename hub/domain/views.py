@@ -1149,7 +1149,8 @@ class DraftMark:
 class PlannedView:
     """A message that goes out at `send_at`, in its author's name. `is_held`: "send" was pressed a moment ago, and until then
     it can be taken back. `despite`: also when the customer has written, or the conversation was resolved, since. STOPPED: it
-    does not go by itself, for `reason` (a machine word); `entry_id` is the line that it became."""
+    does not go by itself, for `reason` (a machine word) and `detail` (words; in events in English, in answers in the language
+    that is asked for); `entry_id` is the line that it became."""
 
     id: int
     conversation_id: int

@@ -2724,7 +2724,7 @@ planned_message = Table(
     Column("entry_id", BigInteger),
     Column("client_key", Text),
     Column("state", Text, nullable=False),
-    # Why it was stopped: a machine word, and what the hub or an adapter said.
+    # Why it was stopped: a machine word, and what is wrong (domain.sentences: to_text).
     Column("reason", Text),
     Column("detail", Text),
     _at("created_at"),

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hub.agents.viewer import Viewer
 from hub.domain.events import Drafting, conversation_topics, customer_topic, user_topic
+from hub.domain.languages import StaffLanguage
 from hub.domain.mail import Mailbox, MailKind
 from hub.domain.permissions import Permission
 from hub.domain.sentences import Sentence
@@ -13,6 +16,7 @@ from hub.store.database import Tx
 from hub.timeline import conversations
 from hub.timeline.mails import MailWish
 from hub.web.api import Access, Context, endpoint
+from hub.web.languages import in_language
 from hub.web.schemas import (
     CancelledMessage,
     CancelPlannedMessage,
@@ -80,18 +84,23 @@ def _tell_written(context: Context, view: ConversationView, user_id: int, writer
 # --- drafts -------------------------------------------------------------------------------------------------------------
 
 
-def _load_writing(tx: Tx, viewer: Viewer, conversation_id: int) -> Writing:
+def _said(view: PlannedView, language: StaffLanguage) -> PlannedView:
+    """With why it was stopped in the language that is asked for. What is told by events is told to all alike."""
+    return view if view.detail is None else replace(view, detail=in_language(view.detail, language))
+
+
+def _load_writing(tx: Tx, viewer: Viewer, conversation_id: int, language: StaffLanguage) -> Writing:
     conversations.access_conversation(tx, viewer, conversation_id)
     return Writing(
         mine=drafts.load_of(tx, conversation_id, viewer.user_id),
         others=drafts.load_others(tx, conversation_id, viewer.user_id),
-        planned=planned.load_standing(tx, [conversation_id]),
+        planned=[_said(each, language) for each in planned.load_standing(tx, [conversation_id])],
     )
 
 
 @endpoint("GET", "/conversations/{conversation_id}/writing", access=Access.AGENT, summary="What is being written there")
 async def get_writing(context: Context, conversation_id: int) -> Writing:
-    return await context.hub.database.read(_load_writing, context.viewer, conversation_id)
+    return await context.hub.database.read(_load_writing, context.viewer, conversation_id, context.language)
 
 
 def _with_view(tx: Tx, draft: DraftView) -> tuple[DraftView, ConversationView]:
@@ -181,10 +190,16 @@ async def plan_message(context: Context, conversation_id: int, body: NewPlannedM
 async def list_planned(context: Context) -> Page[PlannedView]:
     """All that has not gone out, the next one first; what was stopped among them."""
     items = await context.hub.database.read(planned.load_of_author, context.viewer.user_id)
-    return Page(items=items)
+    return Page(items=[_said(each, context.language) for each in items])
 
 
-def _load_for_change(tx: Tx, viewer: Viewer, planned_id: int) -> PlannedView:
+@endpoint("GET", "/planned-messages/{planned_id}", access=Access.AGENT, summary="One planned message")
+async def get_planned(context: Context, planned_id: int) -> PlannedView:
+    """Of a conversation that you may see. `detail` in your language, which events cannot say."""
+    return _said(await context.hub.database.read(_load_visible, context.viewer, planned_id), context.language)
+
+
+def _load_visible(tx: Tx, viewer: Viewer, planned_id: int) -> PlannedView:
     view = planned.load_planned(tx, planned_id)
     conversations.access_conversation(tx, viewer, view.conversation_id)
     return view
@@ -196,7 +211,7 @@ async def change_planned(context: Context, planned_id: int, body: ChangePlannedM
     hub, viewer = context.hub, context.viewer
     segments = None
     if body.text is not None:
-        before = await hub.database.read(_load_for_change, viewer, planned_id)
+        before = await hub.database.read(_load_visible, viewer, planned_id)
         changed = Message(body.text, tuple(each.id for each in before.attachments))
         target = await hub.database.read(posting.load_target, viewer, before.conversation_id, changed)
         channel = await hub.channels.get(target.view.channel_id)

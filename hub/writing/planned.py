@@ -32,7 +32,7 @@ from hub.agents import alerts
 from hub.agents.viewer import Viewer, find_granted
 from hub.domain.events import PlannedChanged
 from hub.domain.permissions import Permission
-from hub.domain.sentences import Sentence
+from hub.domain.sentences import Sentence, from_text, to_text
 from hub.domain.states import PLANNED, ConversationStatus, PlannedState, check_move
 from hub.domain.values import ChannelKind, Direction, EntryKind, Happening, Role
 from hub.domain.views import ConversationView, DraftView, PlannedView
@@ -104,10 +104,11 @@ class PlannedMessages:
         except DatabaseAway:
             raise
         except HubError as error:
-            await self._database.transaction(stop, planned_id, error.code, error.message)
-        except Exception as error:
+            # The code has its sentence on the screen; which field it was is said by the faults.
+            await self._database.transaction(stop, planned_id, error.code, _words_of(error))
+        except Exception:
             log.exception("planned.not_posted", extra={"planned_id": planned_id})
-            await self._database.transaction(stop, planned_id, "failed", type(error).__name__)
+            await self._database.transaction(stop, planned_id, "failed", None)
 
 
 def find_due(tx: Tx) -> list[int]:
@@ -326,7 +327,8 @@ def send_now(tx: Tx, viewer: Viewer, planned_id: int) -> PlannedView:
     _check_standing(row, None)
     refusal = _refusal(tx, row, view)
     if refusal is not None and refusal[0] not in _SEEN:
-        raise Conflict(refusal[1] or "it cannot be sent now", code=refusal[0])
+        fields = {} if refusal[1] is None else {"detail": refusal[1]}
+        raise Conflict(refusal[1] or "it cannot be sent now", code=refusal[0], fields=fields)
     if view.assignee_id is None:
         dispatcher.hold_for_reply(tx, viewer, view.id)
     return _post(tx, row, view, holds=False)
@@ -380,7 +382,7 @@ def _message(row: Row[Any]) -> Message:
 
 
 def _refusal(tx: Tx, row: Row[Any], view: ConversationView) -> tuple[str, str | None] | None:
-    """Why it does not go out now: a machine word, and the words of whoever refused it. The same in every process."""
+    """Why it does not go out now: a machine word, and what is wrong in words. The same in every process."""
     author = _load_author(tx, row.author_id)
     if author is None:
         return "author_gone", None
@@ -400,8 +402,12 @@ def _refusal(tx: Tx, row: Row[Any], view: ConversationView) -> tuple[str, str | 
         try:
             posting.draft_mail(tx, view, _message(row).mail or MailWish(), author.user_id, author.name)
         except InvalidInput as error:
-            return "mail_faulty", "; ".join(error.fields.values())[:500]
+            return "mail_faulty", _words_of(error)
     return None
+
+
+def _words_of(error: HubError) -> str | None:
+    return Sentence.joined("; ", list(error.fields.values())) if error.fields else None
 
 
 def _overtaken_by(tx: Tx, row: Row[Any], view: ConversationView) -> str | None:
@@ -519,7 +525,7 @@ def _move(tx: Tx, row: Row[Any], state: PlannedState, **values: Any) -> PlannedV
 
 
 def _stop(tx: Tx, row: Row[Any], view: ConversationView, reason: str, detail: str | None) -> None:
-    _move(tx, row, PlannedState.STOPPED, reason=reason, detail=detail)
+    _move(tx, row, PlannedState.STOPPED, reason=reason, detail=None if detail is None else to_text(detail))
     _raise(tx, row, view, STOPPED, {"why": reason})
 
 
@@ -580,7 +586,7 @@ def load_all(tx: Tx, conditions: tuple[Any, ...]) -> list[PlannedView]:
             despite=row.despite,
             state=PlannedState(row.state),
             reason=row.reason,
-            detail=row.detail,
+            detail=None if row.detail is None else from_text(row.detail),
             entry_id=row.entry_id,
             client_key=row.client_key,
             created_at=row.created_at,

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from email.utils import format_datetime, make_msgid
 from typing import Any
 
 import httpx2
 import pytest
+from sqlalchemy import select, update
 
 from hub.domain.values import ChannelKind, Role
+from hub.store import tables
 from hub.surveys import links
+from hub.writing.planned import post_due
 from tests.support.running_hub import MAIL_ADDRESS, Api, House, run_hub
 
 pytestmark = pytest.mark.anyio
@@ -311,3 +315,60 @@ async def test_files_of_another_conversation_cannot_be_forwarded(post: Post) -> 
 async def test_signatures_are_kept(post: Post) -> None:
     me = await post.nare.patch("/me", {"signature": "Nare\nSupport"})
     assert me.json()["signature"] == "Nare\nSupport"
+
+
+# --- later --------------------------------------------------------------------------------------------------------------
+
+
+async def plan(post: Post, entry: Json, text: str = "Tomorrow.", **mail: Any) -> Json:
+    send_at = (post.house.hub.database.clock() + timedelta(days=1)).isoformat()
+    body = {"text": text, "send_at": send_at, "mail": mail}
+    answer = await post.nare.post(f"/conversations/{entry['conversation_id']}/planned-messages", body)
+    assert answer.status_code == 201, answer.text
+    planned: Json = answer.json()
+    return planned
+
+
+async def alter(post: Post, planned: Json, **values: Any) -> None:
+    """As the row would not be but for time, and what happens in it."""
+    table = tables.planned_message
+    await post.house.hub.database.transaction(
+        lambda tx: tx.execute(update(table).where(table.c.id == planned["id"]).values(**values))
+    )
+
+
+async def in_language(post: Post, language: str, path: str, method: str = "GET") -> httpx2.Response:
+    return await post.nare.request(method, path, headers={"accept-language": language})
+
+
+NOBODY: Json = {
+    **{"kind": "reply", "everybody": False, "subject": None, "cc": [], "bcc": [], "about_entry_id": None},
+    **{"to": [["nobody", ""]], "quote": True, "forwarded_attachment_ids": []},
+}
+
+
+async def test_why_a_mail_did_not_leave_is_told_in_the_readers_language(post: Post) -> None:
+    planned = await plan(post, await post.take(mail()))
+    database = post.house.hub.database
+    await alter(post, planned, mail=NOBODY, send_at=database.clock())
+    await database.transaction(post_due, planned["id"])
+    where = f"/conversations/{planned['conversation_id']}/writing"
+
+    async def told(language: str) -> set[tuple[str, str]]:
+        answers = [await in_language(post, language, path) for path in (where, "/me/planned-messages")]
+        one = await in_language(post, language, f"/planned-messages/{planned['id']}")
+        found = [answers[0].json()["planned"][0], answers[1].json()["items"][0], one.json()]
+        return {(each["reason"], each["detail"]) for each in found}
+
+    assert await told("en") == {("mail_faulty", "nobody is not an e-mail address")}
+    assert await told("hy") == {("mail_faulty", "nobody՝ էլ. փոստի հասցե չէ")}
+    refused = await in_language(post, "hy", f"/planned-messages/{planned['id']}/send", "POST")
+    assert (refused.status_code, refused.json()["fields"]) == (409, {"detail": "nobody՝ էլ. փոստի հասցե չէ"})
+    bodies = select(tables.event.c.body).where(tables.event.c.kind == "planned.changed").order_by(tables.event.c.seq)
+    stopped = (await database.read(lambda tx: [row.body for row in tx.rows(bodies)]))[-1]
+    assert json.loads(stopped)["planned"]["detail"] == "nobody is not an e-mail address", "to all alike"
+    assert (await post.stranger.get(f"/planned-messages/{planned['id']}")).status_code == 404
+    # Of before sentences were kept, and what others said, which may look like anything.
+    for text in ("mailbox full", '{"error": "full"}', "{not json"):
+        await alter(post, planned, detail=text)
+        assert await told("hy") == {("mail_faulty", text)}

@@ -391,6 +391,7 @@ export const writingApi = {
   plan: (id: number, key: string, body: Schemas["NewPlannedMessage"]) =>
     take(client.POST("/api/v1/conversations/{conversation_id}/planned-messages", { ...keyed(id, key), body })),
   mine: () => take(client.GET("/api/v1/me/planned-messages")),
+  planned: (id: number) => take(client.GET("/api/v1/planned-messages/{planned_id}", ofPlanned(id))),
   change: (id: number, body: Partial<Schemas["ChangePlannedMessage"]> & { expected_version: number }) =>
     take(client.PATCH("/api/v1/planned-messages/{planned_id}", { ...ofPlanned(id), body: body as Schemas["ChangePlannedMessage"] })),
   sendNow: (id: number) => take(client.POST("/api/v1/planned-messages/{planned_id}/send", ofPlanned(id))),

@@ -7,6 +7,7 @@ import http.server
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
@@ -355,6 +356,40 @@ def test_a_half_filled_form_outlives_a_reload_until_it_is_sent(demo: HubProcess,
     agent = Agent(new_page("agent"), "agent2@demo.test").sign_in(demo.url).become_available()
     agent.accept("It does not fit me")
     agent.become_busy()
+
+
+def test_an_open_window_follows_who_is_there_and_what_is_asked_first(demo: HubProcess, new_page: NewPage) -> None:
+    root = Administrator(new_page("root")).sign_in(demo.url)
+    root.set_up(offline=_LATER)
+    agent = Agent(new_page("agent"), "agent2@demo.test").sign_in(demo.url).become_available()
+    page = new_page("visitor", width=390, height=844)
+    Visitor(page).open(demo.url)
+    expect(page.get_by_test_id("chat-text")).to_be_focused()
+    page.get_by_test_id("chat-text").fill("Do you")
+
+    agent.become_busy()
+    look_later(page, minutes=2)
+    expect(page.get_by_role("heading", name="Leave us a message")).to_be_visible()
+    # What was written is not lost, nor is the place where it was.
+    expect(page.get_by_test_id("chat-form-text")).to_have_value("Do you")
+    page.get_by_test_id("chat-form-text").focus()
+    agent.become_available()
+    root.set_up(form_enabled=True, fields=[_NAME], offline=_LATER)
+    look_later(page, minutes=4)
+    expect(page.get_by_role("heading", name="Before we start")).to_be_visible()
+    expect(page.get_by_test_id("chat-form-text")).to_have_value("Do you")
+    expect(page.get_by_test_id("chat-form-text")).to_be_focused()
+    root.set_up()
+    look_later(page, minutes=6)
+    expect(page.get_by_test_id("chat-text")).to_have_value("Do you")
+    expect(page.get_by_test_id("chat-text")).to_be_focused()
+    agent.become_busy()
+
+
+def look_later(page: Page, *, minutes: int) -> None:
+    """The visitor comes back to the tab: its clock stands so many minutes on."""
+    page.clock.set_fixed_time(datetime.now(UTC) + timedelta(minutes=minutes))
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
 
 
 def test_who_is_there_is_not_said_while_the_line_is_lost(

@@ -167,6 +167,32 @@ describe("the visitor's line", () => {
     expect(it.line).toBe("open");
   });
 
+  it("looks again who is there while it is looked at, each minute at most", async () => {
+    const it = chat();
+    it.connect();
+    const socket = await newest();
+    socket.say({ type: "history", entries: [], more: false });
+    const pass = async (seconds: number): Promise<void> => {
+      for (let at = 0; at < seconds; at += 10) {
+        await vi.advanceTimersByTimeAsync(10_000);
+        socket.say({ type: "pong" });
+      }
+    };
+    await pass(300);
+    expect(visits).toHaveLength(1);
+    it.setReading(true);
+    visit = { ...VISIT, online: false };
+    await it.refresh();
+    await it.refresh();
+    expect(visits).toHaveLength(2);
+    expect(it.visit?.online).toBe(false);
+    visit = VISIT;
+    await pass(120);
+    expect(visits).toHaveLength(4);
+    expect(it.visit?.online).toBe(true);
+    expect(Socket.all).toHaveLength(1);
+  });
+
   it("stops asking where there is no such chat", async () => {
     const it = chat();
     it.connect();

@@ -29,8 +29,8 @@ const TYPING_TOLD_MS = 3_000;
 const NOTICE_SHOWN_MS = 8_000;
 /** What the hub could not take just now is said again after so long. */
 const RESEND_MS = 3_000;
-/** What a visit said is looked up again after so long. */
-const REFRESH_MS = 30_000;
+/** What a visit said is looked up again after so long, by whoever looks at the window. */
+const REFRESH_MS = 60_000;
 const CLOSE_NO_VISITOR = 4401;
 const CLOSE_ORIGIN = 4403;
 const CLOSE_NO_CHANNEL = 4404;
@@ -332,12 +332,15 @@ export class Chat {
     remember(`${this.key} form`, { ...(name ? { name } : {}), ...(email ? { email } : {}), ...(phone ? { phone } : {}) });
   }
 
-  /** Whether anybody is there may have changed since the panel was closed. */
+  /** Who is there and what is asked first may have changed. */
   async refresh(): Promise<void> {
-    if (!this.visit?.offline || this.line !== "open" || Date.now() - this.visitedAt < REFRESH_MS) return;
-    const answer = await this.callVisit().catch(() => null);
-    if (!answer?.ok) return;
-    this.visit = (await answer.json()) as Visit;
+    if (this.line !== "open" || Date.now() - this.visitedAt < REFRESH_MS) return;
+    const visit = await this.callVisit()
+      .then((answer) => (answer.ok ? (answer.json() as Promise<Visit>) : null))
+      .catch(() => null);
+    // Whose sign-in is over hears it from the line.
+    if (!visit || visit.identity?.state === "refused") return;
+    this.visit = visit;
     this.changed([]);
   }
 
@@ -469,6 +472,8 @@ export class Chat {
   private checkLine(): void {
     if (Date.now() - this.lastHeard > 2 * PING_MS) this.fail();
     else this.say({ type: "ping" });
+    // A signed word of a page is looked at in few places a minute only: then opening the window has to do.
+    if (this.reading && this.identity === null) void this.refresh();
   }
 
   private say(frame: ClientFrame): void {

@@ -66,7 +66,9 @@ class HubChat extends HTMLElement {
   private readonly wake = (): void => this.chat?.wake();
   private readonly seen = (): void => {
     this.chat?.setReading(this.isOpen && document.visibilityState === "visible");
-    if (document.visibilityState === "visible") this.wake();
+    if (document.visibilityState !== "visible") return;
+    this.wake();
+    if (this.isOpen) void this.chat?.refresh();
   };
 
   get isOpen(): boolean {
@@ -146,7 +148,6 @@ class HubChat extends HTMLElement {
     this.panel.hidden = false;
     this.launcher.hidden = true;
     this.chat.connect();
-    void this.chat.refresh();
     this.seen();
     this.render([]);
     this.log.toEnd();

@@ -4900,8 +4900,32 @@ export interface paths {
         put?: never;
         /** It is done, or no longer wanted */
         post: operations["end_task"];
-        /** It is to be done after all */
+        /**
+         * It is to be done after all
+         * @description 409 `erased`: so was its customer, and nothing is to be done for nobody.
+         */
         delete: operations["reopen_task"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/conversations/{conversation_id}/transcript": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What was said, to print, keep or send
+         * @description Messages, calls and files' names, oldest first, by the organisation's clock; `with_notes`: what colleagues wrote for
+         *     each other, too. `language`: of the words around them, else the customer's. `download`: as a file.
+         */
+        get: operations["get_transcript"];
+        put?: never;
+        post?: never;
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -6027,13 +6051,15 @@ export interface components {
          * @description One request of a customer on one channel account.
          *
          *     `unanswered_since`: when the oldest customer message that nobody has answered came in. `queued_since`: since when it
-         *     waits for an agent (None while assigned or resolved). `preview` is the start of the newest message. `subject` is what a
+         *     waits for an agent (None while assigned or resolved). `last_entry_at`: when something was said or noted last, or it was
+         *     resolved or opened; handling it alone does not count. `preview` is the start of the newest message. `subject` is what a
          *     conversation by mail is about (None on other channels). `priority` counts in minutes of waiting. `pinned_agent_id`: a
          *     supervisor chose who shall have it (None once somebody has it). `parked_until`: put aside until then. `next_step_at`:
          *     when the next step of its escalation policy is due if nothing happens; `escalated`: how many have fired since it was
          *     opened last. `call_id`: the call that goes on in it, until its last word is written down. `participant_ids`: colleagues
          *     who were asked into it, and see it wherever it goes. `merged_into_id`: it is one matter with that one, which has its lines
-         *     and takes what comes next; it stays resolved.
+         *     and takes what comes next; it stays resolved. `visitor_away_since`: the visitor of an open chat left the page at that
+         *     moment (None: they are there, or it is no open chat).
          */
         ConversationView: {
             id: number;
@@ -6088,6 +6114,8 @@ export interface components {
             merged_into_id: number | null;
             /** @default false */
             customer_is_erased: boolean;
+            /** @default null */
+            visitor_away_since: string | null;
         };
         /** @description `conversation` is its own again (or for the first time), `other` the one it was a part of. */
         ConversationsApart: {
@@ -8330,7 +8358,8 @@ export interface components {
         OfferOutcome: "accepted" | "declined" | "no_answer" | "device_lost" | "setup_failed" | "customer_left" | "withdrawn";
         /**
          * @description Work that rings at an agent. `why` says in words-for-machines why this agent (the engine's record). `call_id`: a caller
-         *     who is on the line. `callback_address`: the customer wants to be called there.
+         *     who is on the line. `callback_address`: the customer wants to be called there. `visitor_away_since`: as in the
+         *     conversation.
          */
         OfferView: {
             id: number;
@@ -8358,6 +8387,8 @@ export interface components {
             callback_address: string | null;
             /** @default false */
             customer_is_erased: boolean;
+            /** @default null */
+            visitor_away_since: string | null;
         };
         /** @description `languages`: the customers', the usual one first; empty as long as nobody has said it. */
         Organisation: {
@@ -21323,6 +21354,42 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["TaskView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_transcript: {
+        parameters: {
+            query?: {
+                form?: "html" | "text";
+                language?: "en" | "hy" | "ka" | "az" | "uk" | "ru";
+                with_notes?: boolean;
+                download?: boolean;
+            };
+            header?: never;
+            path: {
+                conversation_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
                 };
             };
             /** @description It failed; `code` says why */

@@ -108,7 +108,8 @@ def test_a_widget_that_is_set_up_serves_another_site_without_cookies(
     root.get_by_label("Show").select_option("offline")
     expect(preview.get_by_text("Leave us a message")).to_be_visible()
     root.get_by_test_id("widget-save").click()
-    expect(root.get_by_text("Saved", exact=True)).to_be_visible()
+    # That of the channel may stand there still, where the machine is fast.
+    expect(root.get_by_test_id("widget-save")).to_be_disabled()
     show(root, "widget-settings")
 
     # Nobody is there: what is left becomes a mail conversation.

@@ -1,8 +1,8 @@
 """Offers as screens see them, and telling them anew when what they show has changed.
 
 An offer shows who writes and what: the customer's name and the newest words, as they are now, and whether a chat's visitor
-is there. So whoever changes those of a
-conversation that may be ringing calls `retell`; the last word of a unit of work is told once, at its end.
+is there. So whoever changes those of a conversation that may be ringing calls `retell`; the last word of a unit of work is
+told once, at its end.
 
 Who offers, and when an offer ends, is routing.dispatcher's alone.
 """

@@ -27,7 +27,7 @@ from hub.store import tables
 from hub.store.database import Database, Tx
 from hub.timeline import conversations
 
-# Those that a customer's card offers (surveys.words has the same).
+# Those in which customers are asked for scores (surveys.words); a test compares.
 Language = Literal["en", "hy", "ka", "az", "uk", "ru"]
 LANGUAGES: tuple[Language, ...] = get_args(Language)
 
@@ -58,7 +58,7 @@ class Form(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class _Words:
     title: str
     zone: str
     customer: str
@@ -72,8 +72,8 @@ class Words:
     empty: str
 
 
-_WORDS: Mapping[Language, Words] = {
-    "en": Words(
+_WORDS: Mapping[Language, _Words] = {
+    "en": _Words(
         title="Conversation {id} with {name}",
         zone="Times: {zone}",
         customer="Customer",
@@ -86,7 +86,7 @@ _WORDS: Mapping[Language, Words] = {
         uncertain="It is not known whether this was delivered",
         empty="Nothing has been said yet.",
     ),
-    "hy": Words(
+    "hy": _Words(
         title="Խոսակցություն {id}՝ {name}",
         zone="Ժամերը՝ {zone}",
         customer="Հաճախորդ",
@@ -99,7 +99,7 @@ _WORDS: Mapping[Language, Words] = {
         uncertain="Հայտնի չէ՝ հասե՞լ է հասցեատիրոջը",
         empty="Դեռ ոչինչ չի ասվել։",
     ),
-    "ka": Words(
+    "ka": _Words(
         title="საუბარი {id}: {name}",
         zone="დრო: {zone}",
         customer="კლიენტი",
@@ -112,7 +112,7 @@ _WORDS: Mapping[Language, Words] = {
         uncertain="უცნობია, მივიდა თუ არა ადრესატამდე",
         empty="ჯერ არაფერი თქმულა.",
     ),
-    "az": Words(
+    "az": _Words(
         title="Söhbət {id}: {name}",
         zone="Vaxt: {zone}",
         customer="Müştəri",
@@ -125,7 +125,7 @@ _WORDS: Mapping[Language, Words] = {
         uncertain="Çatdırılıb-çatdırılmadığı məlum deyil",
         empty="Hələ heç nə deyilməyib.",
     ),
-    "uk": Words(
+    "uk": _Words(
         title="Розмова {id}: {name}",
         zone="Час: {zone}",
         customer="Клієнт",
@@ -138,7 +138,7 @@ _WORDS: Mapping[Language, Words] = {
         uncertain="Невідомо, чи доставлено",
         empty="Ще нічого не сказано.",
     ),
-    "ru": Words(
+    "ru": _Words(
         title="Разговор {id}: {name}",
         zone="Время: {zone}",
         customer="Клиент",
@@ -253,7 +253,7 @@ def _load_whole(tx: Tx, entry_ids: Sequence[int]) -> dict[int, str]:
     return {entry_id: text for entry_id, text in written.items() if text}
 
 
-def _line(words: Words, head: Head, entry: EntryView, text: str) -> _Line:
+def _line(words: _Words, head: Head, entry: EntryView, text: str) -> _Line:
     is_theirs = entry.author.kind is AuthorKind.CUSTOMER
     customer = head.customer_name or words.customer
     # As the card has it now; a mail may be somebody else's who is in the conversation.
@@ -281,7 +281,7 @@ def _line(words: Words, head: Head, entry: EntryView, text: str) -> _Line:
     )
 
 
-def _called(words: Words, call: CallView) -> str:
+def _called(words: _Words, call: CallView) -> str:
     if call.answered_at is None:
         return words.missed_call
     end = call.hung_up_at or call.ended_at or call.state_since
@@ -292,7 +292,7 @@ def _called(words: Words, call: CallView) -> str:
 # --- written down -------------------------------------------------------------------------------------------------------
 
 
-def _begin(words: Words, wanted: Wanted, head: Head) -> str:
+def _begin(words: _Words, wanted: Wanted, head: Head) -> str:
     title = words.title.format(id=wanted.conversation_id, name=head.customer_name or words.customer)
     about = [text for text in (head.house, head.subject, words.zone.format(zone=head.zone.key)) if text]
     if wanted.form is Form.TEXT:

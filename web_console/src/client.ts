@@ -455,22 +455,21 @@ export const staffApi = {
   saveOrganisation: ({ expected = null, ...body }: Omit<Schemas["SaveOrganisation"], "expected"> & Partial<Schemas["SaveOrganisation"]>) => take(client.PUT("/api/v1/organisation", { body: { ...body, expected } })),
 };
 
-/** All of the audit log that the filters leave, as a file. */
-export type TranscriptLanguage = "en" | "hy" | "ka" | "az" | "uk" | "ru";
-export const TRANSCRIPT_LANGUAGES: readonly TranscriptLanguage[] = ["hy", "ka", "az", "uk", "ru", "en"];
+/** For what the browser itself opens or saves. */
+const asQuery = (query: object): string => new URLSearchParams(Object.entries(query).map(([name, value]) => [name, String(value)])).toString();
+
 type TranscriptQuery = NonNullable<operations["get_transcript"]["parameters"]["query"]>;
+export type TranscriptLanguage = NonNullable<TranscriptQuery["language"]>;
+export const TRANSCRIPT_LANGUAGES: readonly TranscriptLanguage[] = ["hy", "ka", "az", "uk", "ru", "en"];
 
-/** What was said in a conversation, to be opened or saved by the browser itself. */
-export const transcriptUrl = (id: number, query: TranscriptQuery) =>
-  `/api/v1/conversations/${id}/transcript?${new URLSearchParams(Object.entries(query).map(([name, value]) => [name, String(value)])).toString()}`;
+/** What was said in a conversation, as a document. */
+export const transcriptUrl = (id: number, query: TranscriptQuery) => `/api/v1/conversations/${id}/transcript?${asQuery(query)}`;
 
-export const auditFileUrl = (query: AuditQuery) =>
-  `/api/v1/audit.csv?${new URLSearchParams(Object.entries(query).map(([name, value]) => [name, String(value)])).toString()}`;
+/** All of the audit log that the filters leave, as a file. */
+export const auditFileUrl = (query: AuditQuery) => `/api/v1/audit.csv?${asQuery(query)}`;
 
 const ofWebhook = (endpoint_id: number) => ({ params: { path: { endpoint_id } } });
 const ofWebhookDelivery = (delivery_id: number) => ({ params: { path: { delivery_id } } });
-
-/** Other programs that are told what happens, and what became of each telling. */
 const ofRequest = (request_id: number) => ({ params: { path: { request_id } } });
 
 /** What customers ask about their data. */
@@ -489,6 +488,7 @@ export const privacyApi = {
   },
 };
 
+/** Other programs that are told what happens, and what became of each telling. */
 export const webhooksApi = {
   all: () => take(client.GET("/api/v1/webhook-endpoints")),
   one: (id: number) => take(client.GET("/api/v1/webhook-endpoints/{endpoint_id}", ofWebhook(id))),
@@ -537,7 +537,7 @@ export interface ExportAsked {
 }
 
 export const refusedUrl = (importId: number) => `/api/v1/customer-imports/${importId}/refused.csv`;
-export const exportUrl = (asked: ExportAsked) => `/api/v1/customer-exports/customers.csv?${new URLSearchParams(Object.entries(asked).map(([name, value]) => [name, String(value)])).toString()}`;
+export const exportUrl = (asked: ExportAsked) => `/api/v1/customer-exports/customers.csv?${asQuery(asked)}`;
 
 /** A mail's HTML, made safe by the hub, for a sandboxed frame. */
 export const mailHtmlUrl = (entryId: number, images: boolean) => `/api/v1/entries/${entryId}/mail/html?images=${String(images)}`;

@@ -580,8 +580,6 @@ def make_app(hub: Hub, extra_routes: list[BaseRoute] | None = None) -> Any:
             yield
         finally:
             await hub.stop()
-            # A process of one hub ends here; one that starts another would never get the memory of this one back.
-            gc.unfreeze()
 
     app = Starlette(
         routes=[

@@ -22,6 +22,14 @@ export default tseslint.config(
       "no-eval": "error",
       "no-implied-eval": "error",
       "no-new-func": "error",
+      // A new array is another one each time, also where all in it is as it was: the callback ran whenever the hub told anything.
+      "no-restricted-syntax": [
+        "error",
+        {
+          selector: "CallExpression[callee.name='watch'] > ArrowFunctionExpression:first-child > :matches(ArrayExpression, TSAsExpression:has(> ArrayExpression)).body",
+          message: "Give watch an array of getters: of one getter that makes an array every change of what it reads counts.",
+        },
+      ],
       // Text of strangers is text: nothing may be put in as HTML.
       "vue/no-v-html": "error",
       "vue/block-lang": ["error", { script: { lang: "ts" } }],

@@ -64,6 +64,11 @@ def test_a_reply_is_found_put_in_and_sent_by_the_keyboard_alone(demo: HubProcess
     expect(page.get_by_test_id("canned-offered").last).to_have_attribute("aria-selected", "true")
     keyboard.press("ArrowDown")
     expect(page.get_by_test_id("canned-offered").first).to_have_attribute("aria-selected", "true")
+    # What the customer writes meanwhile takes nothing from under the hand.
+    visitor.write("And on Sundays?")
+    agent.sees("And on Sundays?")
+    expect(page.get_by_test_id("visitor-said")).to_be_empty()  # who wrote had never left
+    expect(page.get_by_test_id("canned-offered").first).to_have_attribute("aria-selected", "true")
     # Left with Escape it is a slash like another, and Enter sends.
     keyboard.press("Escape")
     expect(page.get_by_test_id("canned-list")).to_have_count(0)

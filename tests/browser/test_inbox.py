@@ -125,6 +125,8 @@ def test_a_task_is_made_with_two_keys_and_one_that_is_due_is_done_by_keyboard(
     page.goto(f"{demo.url}/tasks")
     task = page.get_by_test_id("task")
     expect(task).to_have_count(1)
+    # Keys act as soon as the line stands.
+    expect(task.get_by_test_id("task-done")).to_be_enabled()
     page.keyboard.press("ArrowDown")
     page.keyboard.press("e")
     expect(task).to_have_count(0)

@@ -71,7 +71,7 @@ def test_organisation_and_what_is_kept_are_changed_on_their_pages(demo: HubProce
     expect(admin.get_by_test_id("mail-from")).to_be_visible()
     admin.get_by_test_id("organisation-name").fill("Ararat Coffee")
     admin.get_by_test_id("organisation-save").click()
-    expect(admin.get_by_text("Saved")).to_be_visible()
+    expect(admin.get_by_text("Saved", exact=True)).to_be_visible()
     admin.reload()
     expect(admin.get_by_test_id("organisation-name")).to_have_value("Ararat Coffee")
     show(admin, "organisation")

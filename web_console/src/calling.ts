@@ -150,7 +150,7 @@ export const usePhone = defineStore("phone", () => {
     return "unreachable";
   }
 
-  watch(() => [mine.value?.leg?.id, phase.value, voiceOf(call.value?.channel_id), line.value, hub.status, hub.session, ringing.value.length], settle, { immediate: true });
+  watch([() => mine.value?.leg?.id, phase, () => voiceOf(call.value?.channel_id), line, () => hub.status, () => hub.session, () => ringing.value.length], settle, { immediate: true });
 
   // --- while it rings: the microphone, and an offer that is ready to go
 

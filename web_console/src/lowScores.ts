@@ -27,7 +27,7 @@ export const useLowScores = defineStore("lowScores", () => {
     }
   }
 
-  watch(() => [hub.user?.id, hub.isSupervisor, hub.live], () => void load(), { immediate: true });
+  watch([() => hub.user?.id, () => hub.isSupervisor, () => hub.live], () => void load(), { immediate: true });
   watch(
     () => hub.arrivals,
     (events) => {

@@ -134,7 +134,7 @@ async def test_the_file_holds_all_of_theirs_and_nothing_of_others(
     assert [held[name] for name in held if name.startswith("recordings/")] == [b"sound of Ani"]
     page = held["timeline.html"].decode()
     assert "<script" not in page
-    assert "&lt;script&gt;alert(1)&lt;/script&gt; whole mail" in page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt; said Ani" in page
     whole = b"".join(held.values())
     assert b"Stranger" not in whole
     assert b"secret@x.test" not in whole, "blind copies are nobody's business"
@@ -232,3 +232,40 @@ async def test_a_customer_is_erased_and_the_card_says_so(hub: Hub, people: Peopl
     assert (changed.status_code, changed.json()["code"]) == (409, "erased")
     over = (await as_admin.get("/data-requests?state=over")).json()["items"]
     assert [one["id"] for one in over] == [request_id]
+
+
+async def test_what_is_in_the_way_of_an_erasure_is_told_before_with_its_ids(
+    hub: Hub, people: People, as_admin: Caller, as_anna: Caller
+) -> None:
+    customer_id = await customer(hub, people, "Ani")
+    request_id = (await as_admin.post(f"/customers/{customer_id}/data-requests", body("erasure"))).json()["id"]
+    path = f"/data-requests/{request_id}/erase-check"
+    assert (await as_anna.get(path)).status_code == 403
+    assert (await as_admin.get(path)).json() == {"in_the_way": []}
+    conversation_id = await hub.database.read(lambda tx: tx.scalar(select(tables.conversation.c.id)))
+
+    def disturb(tx: Tx) -> int:
+        now = tx.now
+        tx.execute(tables.conversation.update().values(status="open", resolved_at=None, queued_since=now))
+        tx.execute(tables.call.update().values(state="queued", ended_at=None, hung_up_at=None, end_reason=None))
+        planned = {"conversation_id": conversation_id, "author_id": people.supervisor.id, "is_held": False}
+        planned |= {"text": "Later", "attachment_ids": [], "despite": False, "after_entry_id": 0, "state": "waiting"}
+        tx.insert(tables.planned_message, {**planned, "send_at": now, "created_at": now})
+        file = {"file_name": "old.csv", "file_key": "k", "size_bytes": 1, "encoding": "utf-8", "delimiter": ","}
+        file |= {"columns": ["Name"], "sample": [], "mapping": [], "options": {}, "state": "tried", "total": 1}
+        return tx.insert(tables.customer_import, {**file, "created_at": now})
+
+    import_id = await hub.database.transaction(disturb)
+    told = (await as_admin.get(path)).json()["in_the_way"]
+    assert [(one["code"], one["conversation_id"], one["import_id"], one["file_name"]) for one in told] == [
+        ("call_live", conversation_id, None, None),
+        ("conversations_open", conversation_id, None, None),
+        ("sending", conversation_id, None, None),
+        ("import_open", None, import_id, "old.csv"),
+    ]
+    refused = await as_admin.post(f"/data-requests/{request_id}/erase", {"name": "Ani"})
+    assert (refused.status_code, refused.json()["code"]) == (409, "call_live")
+    assert refused.json()["fields"] == {"id": str(conversation_id)}
+    of_file = (await as_admin.post(f"/customers/{customer_id}/data-requests", body())).json()["id"]
+    not_that = await as_admin.get(f"/data-requests/{of_file}/erase-check")
+    assert (not_that.status_code, not_that.json()["code"]) == (409, "request_state")

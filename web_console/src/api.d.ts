@@ -1963,6 +1963,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/data-requests/{request_id}/erase-check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What is to be seen to before the customer can be erased
+         * @description 409 `request_state` unless it is an open request for erasure.
+         */
+        get: operations["check_erasure"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/data-requests/{request_id}/erase": {
         parameters: {
             query?: never;
@@ -1976,8 +1996,8 @@ export interface paths {
          * Erase the customer, for ever
          * @description `name`: the customer's, as it stands on the card. Everything that says who they were is gone with the answer; what
          *     lies in files and logs goes in the minutes after it, and the request stands at `erasing` until then. Figures stay as
-         *     they are. 409 `conversations_open`, `call_live`, `sending`, `import_open`: see to that first; `request_state`;
-         *     `database_busy`: try again later.
+         *     they are. 409 `conversations_open`, `call_live`, `sending`, `import_open`: see to that first (`fields.id`: of the
+         *     conversation or import; erase-check names all of it); `request_state`; `database_busy`: try again later.
          */
         post: operations["erase_customer"];
         delete?: never;
@@ -4898,8 +4918,32 @@ export interface paths {
         put?: never;
         /** It is done, or no longer wanted */
         post: operations["end_task"];
-        /** It is to be done after all */
+        /**
+         * It is to be done after all
+         * @description 409 `erased`: so was its customer, and nothing is to be done for nobody.
+         */
         delete: operations["reopen_task"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/conversations/{conversation_id}/transcript": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What was said, to print, keep or send
+         * @description Messages, calls and files' names, oldest first, by the organisation's clock; `with_notes`: what colleagues wrote for
+         *     each other, too. `language`: of the words around them, else the customer's. `download`: as a file.
+         */
+        get: operations["get_transcript"];
+        put?: never;
+        post?: never;
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -6515,11 +6559,23 @@ export interface components {
             /** @default null */
             origin_id: number | null;
         };
+        /** @description What is to be seen to first, some of each kind; nothing: the customer can be erased. */
+        EraseCheck: {
+            in_the_way: components["schemas"]["EraseObstacle"][];
+        };
         /** @description `name`: the customer's, as it stands on the card. */
         EraseCustomer: {
             name: string;
             /** @default null */
             expected_version: number | null;
+        };
+        /** @description What goes on still: `conversation_id` of the conversation, or `import_id` and `file_name` of the import (`import_open`). */
+        EraseObstacle: {
+            /** @enum {string} */
+            code: "call_live" | "conversations_open" | "sending" | "import_open";
+            conversation_id: number | null;
+            import_id: number | null;
+            file_name: string | null;
         };
         ErrorBody: {
             code: string;
@@ -15087,6 +15143,37 @@ export interface operations {
             };
         };
     };
+    check_erasure: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                request_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EraseCheck"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     erase_customer: {
         parameters: {
             query?: never;
@@ -21314,6 +21401,42 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["TaskView"];
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_transcript: {
+        parameters: {
+            query?: {
+                form?: "html" | "text";
+                language?: "en" | "hy" | "ka" | "az" | "uk" | "ru";
+                with_notes?: boolean;
+                download?: boolean;
+            };
+            header?: never;
+            path: {
+                conversation_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
                 };
             };
             /** @description It failed; `code` says why */

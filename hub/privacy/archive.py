@@ -400,7 +400,9 @@ async def _conversation(database: Database, wanted: Wanted, row: Row[Any]) -> As
 async def _timeline(database: Database, wanted: Wanted, words: Words, card: Mapping[str, Any]) -> AsyncIterator[bytes]:
     """The card in words, then each conversation with the lines of its transcript, which name files by where they lie here."""
     head = wanted.head
-    yield transcripts.begin_page(head.language, words.title.format(name=head.customer_name), policy=_POLICY).encode(errors="replace")
+    yield transcripts.begin_page(head.language, words.title.format(name=head.customer_name), policy=_POLICY).encode(
+        errors="replace"
+    )
     zone = transcripts.words_in(head.language).zone.format(zone=head.zone.key)
     facts = await database.read(_load_facts, wanted, words, card)
     rows = "".join(f"<dt>{html.escape(what)}</dt><dd>{html.escape(said)}</dd>\n" for what, said in facts)
@@ -409,14 +411,16 @@ async def _timeline(database: Database, wanted: Wanted, words: Words, card: Mapp
     names = await database.read(_load_channel_names)
     async for row in _pages(database, _conversations, wanted):
         told = [words.conversation.format(id=row.id), names.get(row.channel_id, ""), row.subject or ""]
-        yield f'<h2 class="talk">{html.escape(" · ".join(each for each in told if each))}</h2>\n'.encode(errors="replace")
+        yield f'<h2 class="talk">{html.escape(" · ".join(each for each in told if each))}</h2>\n'.encode(
+            errors="replace"
+        )
 
         def load(tx: Tx, after: transcripts.Place, conversation_id: int = row.id) -> transcripts.Page | None:
-            files, heard = _name_files(wanted), _load_recorded(tx, conversation_id)
+            heard = _load_recorded(tx, conversation_id)
 
             def remarks(entry: EntryView) -> list[str]:
                 of_call = heard.get(entry.call.id, []) if entry.call is not None else []
-                return [*files(entry), *of_call]
+                return [*_name_files(entry), *of_call]
 
             return transcripts.load_page(
                 tx, head, conversation_id, after, with_notes=wanted.with_notes, remarks=remarks
@@ -427,10 +431,9 @@ async def _timeline(database: Database, wanted: Wanted, words: Words, card: Mapp
     yield transcripts.END
 
 
-def _name_files(wanted: Wanted) -> Callable[[EntryView], list[str]]:
-    return lambda entry: [
-        f"attachments/{file.id}-{_safe(file.name)}" for file in entry.attachments if not file.is_inline
-    ]
+def _name_files(entry: EntryView) -> list[str]:
+    """Those that a mail's HTML shows, too: here it does not."""
+    return [f"attachments/{file.id}-{_safe(file.name)}" for file in entry.attachments]
 
 
 def _load_recorded(tx: Tx, conversation_id: int) -> dict[int, list[str]]:

@@ -6569,7 +6569,7 @@ export interface components {
             /** @default null */
             expected_version: number | null;
         };
-        /** @description What goes on still: `conversation_id` of the conversation, or `import_id` and `file_name` of the import (`import_open`). */
+        /** @description What goes on still: `conversation_id`, or (`import_open`) `import_id` and `file_name`. */
         EraseObstacle: {
             /** @enum {string} */
             code: "call_live" | "conversations_open" | "sending" | "import_open";

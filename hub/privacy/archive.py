@@ -1,8 +1,9 @@
 """All that is kept of a customer, as one ZIP: written while it is sent, page by page, so that memory holds a page.
 
-    README.txt                    what is what, in the language of whoever makes it
+    README.txt                    what is what, in the customer's language, else in that of whoever makes it
     customer.json                 card, addresses, consents, what they are called elsewhere, activities, tasks, merges
-    timeline.html                 everything that was said, to be read by people; texts are text there
+    timeline.html                 the card in words and everything that was said, to be read by people, in the same language;
+                                  texts are text there. Its lines are those of a transcript (timeline.transcripts)
     conversations/ID.json         the same for programs: lines, mails with their HTML, calls, surveys with answers
     attachments/ID-name           files
     recordings/ID.ogg             calls and voice mails
@@ -28,6 +29,8 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 from sqlalchemy import Row, Select, select, update
 
 from hub.agents.viewer import Viewer
+from hub.domain.fields import FieldKind, Subject
+from hub.domain.views import CustomFieldView, EntryView
 from hub.errors import Conflict, NotFound, OperatorError, Unavailable
 from hub.privacy import requests
 from hub.privacy.words import Words, words_in
@@ -35,6 +38,7 @@ from hub.store import tables
 from hub.store.database import Database, Tx
 from hub.store.files import Files
 from hub.store.recordings import Recordings
+from hub.timeline import custom_fields, transcripts
 
 _PAGE = 200
 _PIECE_BYTES = 256 << 10
@@ -45,24 +49,19 @@ _NAME_BYTES = 200
 _d, _cu, _cp, _c = tables.data_request.c, tables.customer.c, tables.contact_point.c, tables.conversation.c
 _e, _u = tables.entry.c, tables.user_account.c
 
-_HTML_HEAD = """<!doctype html>
-<html lang="{language}"><head><meta charset="utf-8"><title>{title}</title>
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<style>body{{font:16px/1.5 sans-serif;max-width:50rem;margin:2rem auto;padding:0 1rem}}
-article{{border-top:1px solid #999;padding:.5rem 0}}h2{{margin-top:3rem}}p{{white-space:pre-wrap;margin:.25rem 0}}
-small{{color:#555}}</style></head><body><h1>{title}</h1>
-"""
+# The page is opened from a disk, where no server says what it may do.
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """`ids`: the customer's card, and those that were found to be theirs as well."""
+    """`ids`: the customer's card, and those that were found to be theirs as well. `head`: whose it is, in their language if
+    it is one of ours, else in that of whoever makes it."""
 
     request_id: int
     ids: tuple[int, ...]
-    name: str
+    head: transcripts.Head
     with_notes: bool
-    language: str
     made_at: datetime
 
 
@@ -76,7 +75,11 @@ def begin(tx: Tx, viewer: Viewer, request_id: int, *, with_notes: bool) -> Wante
     requests.note(tx, viewer, "file_made", row.id, row.living_id, kind=row.kind, with_notes=with_notes)
     followers = tx.rows(select(_cu.id).where(_cu.merged_into == row.living_id).order_by(_cu.id))
     ids = (row.living_id, *(each.id for each in followers))
-    return Wanted(row.id, ids, row.customer_name, with_notes, viewer.language, tx.now)
+    house, zone = transcripts.load_house(tx)
+    spoken = tx.scalar(select(_cu.language).where(_cu.id == row.living_id))
+    language = transcripts.language_of(spoken, viewer.language)
+    head = transcripts.Head(house, row.customer_name, "", language, zone)
+    return Wanted(row.id, ids, head, with_notes, tx.now)
 
 
 class _Sink(io.RawIOBase):
@@ -101,7 +104,7 @@ class _Sink(io.RawIOBase):
 async def parts(database: Database, files: Files, recordings: Recordings, wanted: Wanted) -> AsyncIterator[bytes]:
     """The ZIP, piece by piece. A file that is gone meanwhile is named in `missing.txt`, not left out in silence."""
     sink, missing = _Sink(), []
-    words = words_in(wanted.language)
+    words = words_in(wanted.head.language)
     archive = ZipFile(sink, "w", ZIP_DEFLATED)
 
     async def add(name: str, source: AsyncIterator[bytes], how: int = ZIP_DEFLATED) -> AsyncIterator[bytes]:
@@ -119,7 +122,7 @@ async def parts(database: Database, files: Files, recordings: Recordings, wanted
     card = await database.read(_load_card, wanted)
     async for part in add("customer.json", _whole(_dump(card, indent=1))):
         yield part
-    async for part in add("timeline.html", _timeline(database, wanted, words)):
+    async for part in add("timeline.html", _timeline(database, wanted, words, card)):
         yield part
     async for conversation in _pages(database, _conversations, wanted):
         async for part in add(f"conversations/{conversation.id}.json", _conversation(database, wanted, conversation)):
@@ -134,7 +137,7 @@ async def parts(database: Database, files: Files, recordings: Recordings, wanted
         async for part in add(name, _read(path.open), ZIP_STORED):
             yield part
     async for row in _pages(database, _recordings, wanted):
-        name = f"recordings/{row.id}.{(row.media_type or 'audio/ogg').partition('/')[2].partition(';')[0]}"
+        name = _recording(row)
         try:
             async for part in add(name, recordings.read(row.file_key, 0, row.size_bytes or 0), ZIP_STORED):
                 yield part
@@ -173,10 +176,16 @@ def _as_json(value: Any) -> Any:
     return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
+def _recording(row: Row[Any]) -> str:
+    return f"recordings/{row.id}.{(row.media_type or 'audio/ogg').partition('/')[2].partition(';')[0]}"
+
+
 def _readme(words: Words, wanted: Wanted) -> bytes:
-    lines = [words.title.format(name=wanted.name), f"{wanted.made_at:%Y-%m-%d %H:%M} UTC", "", *words.contents]
-    lines += ["", words.with_notes if wanted.with_notes else words.without_notes]
-    return ("\n".join(lines) + "\n").encode()
+    zone = wanted.head.zone
+    made_at = f"{wanted.made_at.astimezone(zone):%Y-%m-%d %H:%M} ({zone.key})"
+    lines = [words.title.format(name=wanted.head.customer_name), made_at, "", *words.contents]
+    lines += [words.times.format(zone=zone.key), "", words.with_notes if wanted.with_notes else words.without_notes]
+    return ("\n".join(lines) + "\n").encode(errors="replace")
 
 
 # --- reading ------------------------------------------------------------------------------------------------------------
@@ -242,6 +251,9 @@ def _load_card(tx: Tx, wanted: Wanted) -> dict[str, Any]:
     visitors = select(_cp.address).where(_cp.customer_id.in_(wanted.ids), _cp.kind == "chat")
     consents = select(consent).where(consent.c.contact_point_id.in_(theirs)).order_by(consent.c.id)
     merges = select(merge).where(merge.c.into_id.in_(wanted.ids), merge.c.undone_at.is_(None)).order_by(merge.c.id)
+    labels = _load_labels(tx, Subject.CUSTOMER)
+    for card in cards:
+        card["field_labels"] = {key: labels[key] for key in card["fields"] or {} if key in labels}
     return {
         "customer": next(card for card in cards if card["id"] == wanted.ids[0]),
         "merged_cards": [card for card in cards if card["id"] != wanted.ids[0]],
@@ -280,6 +292,11 @@ def _load_card(tx: Tx, wanted: Wanted) -> dict[str, Any]:
             ("id", "kind", "state", "asked_at", "due_at", "ended_at", "reason"),
         ),
     }
+
+
+def _load_labels(tx: Tx, subject: Subject) -> dict[str, str]:
+    """What custom fields are called, by their keys."""
+    return {field.key: field.name for field in custom_fields.load_fields(tx, subject)}
 
 
 _CONVERSATION = ("id", "channel_id", "subject", "status", "created_at", "resolved_at", "tags", "fields")
@@ -359,6 +376,8 @@ async def _lines(
 
 async def _conversation(database: Database, wanted: Wanted, row: Row[Any]) -> AsyncIterator[bytes]:
     head = {name: row._mapping[name] for name in _CONVERSATION}
+    labels = await database.read(_load_labels, Subject.CONVERSATION)
+    head["field_labels"] = {key: labels[key] for key in row.fields or {} if key in labels}
     head["calls"] = await database.read(_load_calls, wanted, row.id)
     head["callbacks"] = await database.read(_load_callbacks, row.id)
     head["surveys"] = await database.read(_load_surveys, row.id)
@@ -375,26 +394,109 @@ async def _conversation(database: Database, wanted: Wanted, row: Row[Any]) -> As
     yield b"\n]}\n"
 
 
-async def _timeline(database: Database, wanted: Wanted, words: Words) -> AsyncIterator[bytes]:
-    title = html.escape(words.title.format(name=wanted.name))
-    yield _HTML_HEAD.format(language=html.escape(wanted.language), title=title).encode()
+# --- to be read by people -----------------------------------------------------------------------------------------------
+
+
+async def _timeline(database: Database, wanted: Wanted, words: Words, card: Mapping[str, Any]) -> AsyncIterator[bytes]:
+    """The card in words, then each conversation with the lines of its transcript, which name files by where they lie here."""
+    head = wanted.head
+    yield transcripts.begin_page(head.language, words.title.format(name=head.customer_name), policy=_POLICY).encode(
+        errors="replace"
+    )
+    zone = transcripts.words_in(head.language).zone.format(zone=head.zone.key)
+    facts = await database.read(_load_facts, wanted, words, card)
+    rows = "".join(f"<dt>{html.escape(what)}</dt><dd>{html.escape(said)}</dd>\n" for what, said in facts)
+    about = "".join(f"<p><small>{html.escape(text)}</small></p>" for text in (head.house, zone) if text)
+    yield f"{about}</header>\n<dl>\n{rows}</dl>\n".encode(errors="replace")
+    names = await database.read(_load_channel_names)
     async for row in _pages(database, _conversations, wanted):
-        about = f"#{row.id} · {row.channel_id}" + (f" · {row.subject}" if row.subject else "")
-        yield f"<h2>{html.escape(about)}</h2>\n".encode()
-        async for line, mail, files in _lines(database, wanted, row.id):
-            who = line.author_name or words.customer
-            said = line.text or (line.happening or "").replace("_", " ")
-            if mail is not None:
-                said = "".join(text for _, text in mail["spans"]) or said
-            more = "".join(f"<p><small>{html.escape(name)}</small></p>" for name in files)
-            stamp = f"{line.at:%Y-%m-%d %H:%M} UTC · {who}"
-            yield f"<article><small>{html.escape(stamp)}</small><p>{html.escape(said)}</p>{more}</article>\n".encode()
-        for call in await database.read(_load_calls, wanted, row.id):
-            stamp = f"{call['started_at']:%Y-%m-%d %H:%M} UTC · {words.call} #{call['id']}"
-            heard = "".join(
-                f"<p><small>recordings/{one['id']}</small></p>"
-                for one in call["recordings"]
-                if one["state"] == "stored"
-            )
-            yield f"<article><small>{html.escape(stamp)}</small>{heard}</article>\n".encode()
-    yield b"</body></html>\n"
+        if row.merged_into is not None:
+            continue  # what was said in it stands in the one that it is a part of
+        told = [words.conversation.format(id=row.id), names.get(row.channel_id, ""), row.subject or ""]
+        yield f'<h2 class="talk">{html.escape(" · ".join(each for each in told if each))}</h2>\n'.encode(
+            errors="replace"
+        )
+
+        def load(tx: Tx, after: transcripts.Place, conversation_id: int = row.id) -> transcripts.Page | None:
+            heard = _load_recorded(tx, conversation_id)
+
+            def remarks(entry: EntryView) -> list[str]:
+                of_call = heard.get(entry.call.id, []) if entry.call is not None else []
+                return [*_name_files(entry), *of_call]
+
+            which = _e.conversation_id == conversation_id
+            return transcripts.load_page(tx, head, which, after, with_notes=wanted.with_notes, remarks=remarks)
+
+        async for part in transcripts.said(database, transcripts.Form.HTML, head, load, below="h3"):
+            yield part
+    yield transcripts.END
+
+
+def _name_files(entry: EntryView) -> list[str]:
+    """Those that a mail's HTML shows, too: here it does not."""
+    return [f"attachments/{file.id}-{_safe(file.name)}" for file in entry.attachments]
+
+
+def _load_recorded(tx: Tx, conversation_id: int) -> dict[int, list[str]]:
+    """Where the recordings of its calls lie in the file, by the call."""
+    r, call = tables.recording.c, tables.call.c
+    stored = select(r.id, r.call_id, r.media_type).join(tables.call, call.id == r.call_id)
+    stored = stored.where(call.conversation_id == conversation_id, r.file_key.is_not(None), r.state == "stored")
+    found: dict[int, list[str]] = {}
+    for row in tx.rows(stored.order_by(r.id)):
+        found.setdefault(row.call_id, []).append(_recording(row))
+    return found
+
+
+def _load_channel_names(tx: Tx) -> dict[str, str]:
+    return {row.id: row.name for row in tx.rows(select(tables.channel.c.id, tables.channel.c.name))}
+
+
+def _load_facts(tx: Tx, wanted: Wanted, words: Words, told: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What the card says, under the names that people have for it."""
+    card, labels = told["customer"], words.card
+    town = " ".join(filter(None, (card["postcode"], card["town"])))
+    address = [card["street"], town, card["district"], card["region"], card["country"]]
+    facts = [
+        (labels["name"], card["name"]),
+        (labels["number"], str(card["id"])),
+        (labels["company"], card["company"]),
+        (labels["job_title"], card["job_title"]),
+        (labels["birthday"], card["birthday"].removeprefix("--")),
+        (labels["address"], ", ".join(each for each in address if each)),
+        (labels["language"], _LANGUAGES.get(card["language"] or "", card["language"] or "")),
+        (labels["tags"], ", ".join(card["tags"] or ())),
+    ]
+    # A visitor's address is a number of ours.
+    points = [point for point in told["contact_points"] if point["kind"] != "chat" and point["removed_at"] is None]
+    for point in points:
+        label = f" ({point['label']})" if point["label"] else ""
+        facts.append((labels.get(point["kind"], labels["handle"]), point["address"] + label))
+    held = card["fields"] or {}
+    for field in custom_fields.load_fields(tx, Subject.CUSTOMER):
+        if field.key in held:
+            facts.append((field.name, _value(words, field, held[field.key])))
+    if wanted.with_notes:
+        facts.append((labels["note"], card["note"]))
+    return [(what, said) for what, said in facts if said]
+
+
+_LANGUAGES = {
+    "en": "English",
+    "hy": "Հայերեն",
+    "ka": "ქართული",
+    "az": "Azərbaycanca",
+    "uk": "Українська",
+    "ru": "Русский",
+}
+
+
+def _value(words: Words, field: CustomFieldView, value: Any) -> str:
+    names = {option.key: option.label for option in field.options}
+    if field.kind is FieldKind.YES_NO:
+        return words.yes if value else words.no
+    if field.kind is FieldKind.CHOICE:
+        return names.get(value, str(value))
+    if field.kind is FieldKind.CHOICES:
+        return ", ".join(names.get(each, each) for each in value)
+    return str(value)

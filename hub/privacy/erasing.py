@@ -28,10 +28,11 @@ import asyncio
 import json
 import logging
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
-from sqlalchemy import Row, delete, func, select, text, update
+from sqlalchemy import Row, Select, delete, func, select, text, update
 from sqlalchemy.exc import DBAPIError
 
 from hub.agents.viewer import Viewer
@@ -91,14 +92,33 @@ _TOLD_OF_THEM = ("other_id", "merge_id", "from_id", "into_id", "fields", "kept")
 _TELL_OF_OTHERS = ("customer.merged", "customer.unmerged", "customer.exported")
 _IMPORT_IS_OVER = ("done", "failed")
 
+Hindrance = Literal["call_live", "conversations_open", "sending", "import_open"]
+_HINDERS: Mapping[Hindrance, str] = {
+    "call_live": "a call with this customer goes on in conversation #{id}, or is being written up",
+    "conversations_open": "conversation #{id} is open; resolve it first",
+    "sending": "a message to this customer is planned or on its way in conversation #{id}; cancel it, or wait",
+    "import_open": "the import {file} is not finished, and may name this customer; run it or remove it first",
+}
+# Of each kind; whoever sees to these asks again.
+_MOST_NAMED = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Obstacle:
+    """What goes on still. `id`: of the conversation; of the import, where it is `import_open`."""
+
+    code: Hindrance
+    id: int
+    file_name: str | None = None
+
 
 # --- the first unit of work ---------------------------------------------------------------------------------------------
 
 
 def begin(tx: Tx, viewer: Viewer, request_id: int, *, name: str, expected_version: int | None = None) -> Row[Any]:
     """Erases the customer of a request for erasure. InvalidInput unless `name` is the card's. Conflict `conversations_open`,
-    `call_live`, `sending` and `import_open` name what is to be seen to first, `request_state` if it is over, `database_busy`
-    while something else reads it for long. Begun twice is begun once."""
+    `call_live`, `sending` and `import_open` name what is to be seen to first (`check` names all of it), `request_state` if it
+    is over, `database_busy` while something else reads it for long. Begun twice is begun once."""
     tx.lock_routing()
     tx.lock_mail()
     row = requests.lock(tx, viewer, request_id)
@@ -118,7 +138,7 @@ def begin(tx: Tx, viewer: Viewer, request_id: int, *, name: str, expected_versio
     customer = tx.execute(select(tables.customer).where(_cu.id == row.living_id)).one()
     if name.strip() != customer.name.strip():
         raise InvalidInput("that is not the customer's name", fields={"name": Sentence("is not the name on the card")})
-    ids = [customer.id, *(each.id for each in tx.rows(select(_cu.id).where(_cu.merged_into == customer.id)))]
+    ids = _cards(tx, customer.id)
     theirs = [each.id for each in tx.rows(select(_c.id).where(_c.customer_id.in_(ids)).order_by(_c.id))]
     tx.lock_conversations(theirs)
     # One whose time comes at this very moment has told people of it, or does not.
@@ -176,34 +196,50 @@ def _hold_addresses(tx: Tx) -> None:
     tx.connection.exec_driver_sql("SET LOCAL lock_timeout = DEFAULT")
 
 
-def _check_nothing_goes_on(tx: Tx, ids: Collection[int]) -> None:
+def check(tx: Tx, viewer: Viewer, request_id: int) -> list[Obstacle]:
+    """What is to be seen to before the customer of a request can be erased. Conflict `request_state` if it is no open one."""
+    row = requests.load(tx, viewer, request_id)
+    if row.kind != "erasure" or row.state != "open":
+        raise Conflict("this is no open request for erasure", code="request_state")
+    return _find_obstacles(tx, _cards(tx, row.living_id))
+
+
+def _cards(tx: Tx, customer_id: int) -> list[int]:
+    """The customer's, and those that were merged into it."""
+    return [customer_id, *(each.id for each in tx.rows(select(_cu.id).where(_cu.merged_into == customer_id)))]
+
+
+def _find_obstacles(tx: Tx, ids: Collection[int]) -> list[Obstacle]:
     of_theirs = _conversations(ids)
-    call, outbox, imports = tables.call.c, tables.outbox.c, tables.customer_import.c
-    if tx.first(select(call.id).where(call.conversation_id.in_(of_theirs), call.ended_at.is_(None)).limit(1)):
-        raise Conflict("a call with this customer goes on, or is being written up", code="call_live")
-    open_one = tx.first(select(_c.id).where(_c.customer_id.in_(ids), _c.status == "open").order_by(_c.id).limit(1))
-    if open_one is not None:
-        raise Conflict(
-            f"conversation #{open_one.id} is open; resolve it first",
-            code="conversations_open",
-            fields={"id": str(open_one.id)},
-        )
-    leaving = (outbox.conversation_id.in_(of_theirs), outbox.state.in_(("queued", "leased")))
-    if tx.first(select(outbox.id).where(*leaving).limit(1)) is not None:
-        raise Conflict("a message to this customer is on its way; wait until it has left", code="sending")
-    planned = tables.planned_message.c
-    waiting = (planned.conversation_id.in_(of_theirs), planned.state == "waiting")
-    if tx.first(select(planned.id).where(*waiting).limit(1)) is not None:
-        raise Conflict("a message to this customer is planned; send it or cancel it first", code="sending")
+    call, outbox, planned, imports = tables.call.c, tables.outbox.c, tables.planned_message.c, tables.customer_import.c
+    live = select(call.conversation_id).where(call.conversation_id.in_(of_theirs), call.ended_at.is_(None))
+    opened = select(_c.id).where(_c.customer_id.in_(ids), _c.status == "open")
+    leaving = select(outbox.conversation_id).where(
+        outbox.conversation_id.in_(of_theirs), outbox.state.in_(("queued", "leased"))
+    )
+    waiting = select(planned.conversation_id).where(planned.conversation_id.in_(of_theirs), planned.state == "waiting")
+    found: list[Obstacle] = []
+    named: tuple[tuple[Hindrance, Any], ...] = (
+        ("call_live", live),
+        ("conversations_open", opened),
+        ("sending", leaving.union(waiting)),
+    )
+    for code, query in named:
+        some = tx.execute(query.distinct() if isinstance(query, Select) else query).scalars()
+        found += [Obstacle(code, each) for each in sorted(some)[:_MOST_NAMED]]
     unfinished = select(imports.id, imports.file_name).where(
         imports.file_key.is_not(None), imports.state.not_in(_IMPORT_IS_OVER)
     )
-    if (one := tx.first(unfinished.order_by(imports.id).limit(1))) is not None:
-        raise Conflict(
-            f"the import {one.file_name} is not finished, and may name this customer; run it or remove it first",
-            code="import_open",
-            fields={"id": str(one.id), "file": one.file_name},
-        )
+    rows = tx.rows(unfinished.order_by(imports.id).limit(_MOST_NAMED))
+    return found + [Obstacle("import_open", row.id, row.file_name) for row in rows]
+
+
+def _check_nothing_goes_on(tx: Tx, ids: Collection[int]) -> None:
+    first = next(iter(_find_obstacles(tx, ids)), None)
+    if first is None:
+        return
+    words = _HINDERS[first.code].format(id=first.id, file=first.file_name)
+    raise Conflict(words, code=first.code, fields={"id": str(first.id)})
 
 
 def _conversations(ids: Collection[int]) -> Any:

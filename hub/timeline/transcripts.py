@@ -4,19 +4,21 @@ is sent, page by page.
 It has messages, calls and what was filled in before a chat; what only the house is concerned with (who had it, where it
 waited) is left out, and so is a blind copy. Notes come along where they are asked for. What was written stands indented in a
 text, so that no message can look like another's.
+
+The file that a customer gets of their data tells what was said by the same lines (privacy.archive).
 """
 
 from __future__ import annotations
 
 import html
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Literal, get_args
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 
 from hub.agents.viewer import Viewer
 from hub.domain.mail import SpanKind
@@ -31,16 +33,21 @@ from hub.timeline import conversations
 Language = Literal["en", "hy", "ka", "az", "uk", "ru"]
 LANGUAGES: tuple[Language, ...] = get_args(Language)
 
+_e = tables.entry.c
+
 _PAGE = 200
-_START = (datetime.min.replace(tzinfo=UTC), 0)
+_START: tuple[datetime, int] = (datetime.min.replace(tzinfo=UTC), 0)
 _INDENT = "    "
 
 _HEAD = """<!doctype html>
 <html lang="{language}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title>
-<style>
+{meta}<style>
 :root{{color-scheme:light dark}}
 body{{font:16px/1.5 system-ui,sans-serif;max-width:46rem;margin:2rem auto;padding:0 1rem;overflow-wrap:anywhere}}
-h1{{font-size:1.4rem;margin:0}}h2{{font-size:1rem;margin:2rem 0 .5rem;padding-bottom:.25rem;border-bottom:1px solid #8888}}
+h1{{font-size:1.4rem;margin:0}}dl{{display:grid;grid-template-columns:max-content 1fr;gap:.15rem 1rem}}dd{{margin:0}}
+h3{{font-size:1rem;margin:1.5rem 0 .5rem}}
+h2{{font-size:1rem;margin:2rem 0 .5rem;padding-bottom:.25rem;border-bottom:1px solid #8888}}
+h2.talk{{font-size:1.15rem;margin-top:3rem}}
 header p,article p{{margin:.15rem 0;white-space:pre-wrap}}article{{margin:.75rem 0;break-inside:avoid-page}}
 .ours{{margin-inline-start:2.5rem}}.note{{border-inline-start:3px solid #c80;padding-inline-start:.75rem}}
 small{{opacity:.75}}b{{font-weight:600}}
@@ -52,13 +59,16 @@ small{{opacity:.75}}b{{font-weight:600}}
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
 
 
+END = b"</body></html>\n"
+
+
 class Form(StrEnum):
     HTML = "html"
     TEXT = "text"
 
 
 @dataclass(frozen=True, slots=True)
-class _Words:
+class Words:
     title: str
     zone: str
     customer: str
@@ -72,8 +82,8 @@ class _Words:
     empty: str
 
 
-_WORDS: Mapping[Language, _Words] = {
-    "en": _Words(
+_WORDS: Mapping[Language, Words] = {
+    "en": Words(
         title="Conversation {id} with {name}",
         zone="Times: {zone}",
         customer="Customer",
@@ -86,7 +96,7 @@ _WORDS: Mapping[Language, _Words] = {
         uncertain="It is not known whether this was delivered",
         empty="Nothing has been said yet.",
     ),
-    "hy": _Words(
+    "hy": Words(
         title="Խոսակցություն {id}՝ {name}",
         zone="Ժամերը՝ {zone}",
         customer="Հաճախորդ",
@@ -99,7 +109,7 @@ _WORDS: Mapping[Language, _Words] = {
         uncertain="Հայտնի չէ՝ հասե՞լ է հասցեատիրոջը",
         empty="Դեռ ոչինչ չի ասվել։",
     ),
-    "ka": _Words(
+    "ka": Words(
         title="საუბარი {id}: {name}",
         zone="დრო: {zone}",
         customer="კლიენტი",
@@ -112,7 +122,7 @@ _WORDS: Mapping[Language, _Words] = {
         uncertain="უცნობია, მივიდა თუ არა ადრესატამდე",
         empty="ჯერ არაფერი თქმულა.",
     ),
-    "az": _Words(
+    "az": Words(
         title="Söhbət {id}: {name}",
         zone="Vaxt: {zone}",
         customer="Müştəri",
@@ -125,7 +135,7 @@ _WORDS: Mapping[Language, _Words] = {
         uncertain="Çatdırılıb-çatdırılmadığı məlum deyil",
         empty="Hələ heç nə deyilməyib.",
     ),
-    "uk": _Words(
+    "uk": Words(
         title="Розмова {id}: {name}",
         zone="Час: {zone}",
         customer="Клієнт",
@@ -138,7 +148,7 @@ _WORDS: Mapping[Language, _Words] = {
         uncertain="Невідомо, чи доставлено",
         empty="Ще нічого не сказано.",
     ),
-    "ru": _Words(
+    "ru": Words(
         title="Разговор {id}: {name}",
         zone="Время: {zone}",
         customer="Клиент",
@@ -166,11 +176,17 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Head:
+    """`subject`: of the conversation. What stands in `language`, by the clock of `zone`."""
+
     house: str
     customer_name: str
     subject: str
     language: Language
     zone: ZoneInfo
+
+
+# What is said below a line of the files that belong to it.
+Remarks = Callable[[EntryView], Sequence[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,61 +201,101 @@ class _Line:
     is_note: bool
 
 
+# (at, id) of the last line that was read.
+Place = tuple[datetime, int]
+Page = tuple[list[_Line], Place]
+
+
 def load_head(tx: Tx, viewer: Viewer, wanted: Wanted) -> Head:
     """NotFound for what the viewer may not see."""
     view = conversations.access_conversation(tx, viewer, wanted.conversation_id)
-    house = tx.first(select(tables.organisation.c.name, tables.organisation.c.time_zone))
+    house, zone = load_house(tx)
     spoken = tx.scalar(select(tables.customer.c.language).where(tables.customer.c.id == view.customer_id))
-    customers: Language = next((each for each in LANGUAGES if each == spoken), "en")
-    zone = ZoneInfo(house.time_zone if house is not None else "UTC")
-    return Head(
-        house.name if house is not None else "",
-        # What the card of an erased customer is called is nobody's name.
-        "" if view.customer_is_erased else view.customer_name,
-        view.subject or "",
-        wanted.language or customers,
-        zone,
-    )
+    language = wanted.language or language_of(spoken)
+    # What the card of an erased customer is called is nobody's name.
+    name = "" if view.customer_is_erased else view.customer_name
+    return Head(house, name, view.subject or "", language, zone)
+
+
+def load_house(tx: Tx) -> tuple[str, ZoneInfo]:
+    """Its name and its clock."""
+    house = tx.first(select(tables.organisation.c.name, tables.organisation.c.time_zone))
+    return ("", ZoneInfo("UTC")) if house is None else (house.name, ZoneInfo(house.time_zone))
+
+
+def language_of(*wanted: str | None) -> Language:
+    """The first of these that is spoken here, by its first two letters; else English."""
+    return next((each for one in wanted for each in LANGUAGES if each == (one or "")[:2].lower()), "en")
+
+
+def words_in(language: Language) -> Words:
+    return _WORDS[language]
 
 
 async def parts(database: Database, viewer: Viewer, wanted: Wanted, head: Head) -> AsyncIterator[bytes]:
     """NotFound where the viewer loses it while it is written."""
-    words = _WORDS[head.language]
-    yield _begin(words, wanted, head).encode()
+    yield _begin(wanted, head).encode(errors="replace")
+
+    def load(tx: Tx, after: Place) -> Page | None:
+        view = conversations.access_conversation(tx, viewer, wanted.conversation_id)
+        # The lines of one that is a part of another stand there, and say themselves where they came from.
+        its = _e.conversation_id == view.id if view.merged_into_id is None else conversations.came_by([view.id])
+        return load_page(tx, head, its & conversations.readable_by(viewer), after, with_notes=wanted.with_notes)
+
+    async for part in said(database, wanted.form, head, load):
+        yield part
+    if wanted.form is Form.HTML:
+        yield END
+
+
+async def said(
+    database: Database, form: Form, head: Head, load: Callable[[Tx, Place], Page | None], *, below: str = "h2"
+) -> AsyncIterator[bytes]:
+    """The lines, under their days; `below`: the element that a day is headed by."""
     day, after = "", _START
-    while page := await database.read(_load_page, viewer, wanted, head, after):
+    while page := await database.read(load, after):
         lines, after = page
         written: list[str] = []
         for line in lines:
             if (date := f"{line.at:%Y-%m-%d}") != day:
                 day = date
-                written.append(_day(wanted.form, date))
-            written.append(_written(wanted.form, line))
-        yield "".join(written).encode()
+                written.append(_day(form, date, below))
+            written.append(_written(form, line))
+        yield "".join(written).encode(errors="replace")
     if after == _START:
-        yield (f"<p>{html.escape(words.empty)}</p>\n" if wanted.form is Form.HTML else f"\n{words.empty}\n").encode()
-    if wanted.form is Form.HTML:
-        yield b"</body></html>\n"
+        empty = words_in(head.language).empty
+        yield (f"<p>{html.escape(empty)}</p>\n" if form is Form.HTML else f"\n{empty}\n").encode()
 
 
-def _load_page(
-    tx: Tx, viewer: Viewer, wanted: Wanted, head: Head, after: tuple[datetime, int]
-) -> tuple[list[_Line], tuple[datetime, int]] | None:
-    """Oldest first, and where the next begins; None at the end."""
-    view = conversations.access_conversation(tx, viewer, wanted.conversation_id)
-    e = tables.entry.c
-    # The lines of one that is a part of another stand there, and say themselves where they came from.
-    is_its = e.conversation_id == view.id if view.merged_into_id is None else conversations.came_by([view.id])
-    kinds = [EntryKind.MESSAGE.value, *([EntryKind.NOTE.value] if wanted.with_notes else [])]
-    is_said = e.kind.in_(kinds) | e.happening.in_([Happening.CALL.value, Happening.FORM.value])
-    condition = is_its & is_said & conversations.readable_by(viewer)
-    entries = conversations.load_entries(tx, conversations.entry_page_after(condition, after, _PAGE))
+def load_page(
+    tx: Tx,
+    head: Head,
+    which: ColumnElement[bool],
+    after: Place,
+    *,
+    with_notes: bool,
+    remarks: Remarks | None = None,
+) -> Page | None:
+    """Of the entries `which`, oldest first, and where the next begins; None at the end."""
+    words = words_in(head.language)
+    kinds = [EntryKind.MESSAGE.value, *([EntryKind.NOTE.value] if with_notes else [])]
+    is_said = _e.kind.in_(kinds) | _e.happening.in_([Happening.CALL.value, Happening.FORM.value])
+    entries = conversations.load_entries(tx, conversations.entry_page_after(which & is_said, after, _PAGE))
     if not entries:
         return None
     whole = _load_whole(tx, [entry.id for entry in entries if entry.mail is not None and entry.mail.has_more])
-    words = _WORDS[head.language]
-    lines = [_line(words, head, entry, whole.get(entry.id, entry.text)) for entry in entries]
+    name = remarks or _name_files
+    lines = [
+        _line(
+            words, head, entry, whole.get(entry.id, entry.text), [words.file.format(name=each) for each in name(entry)]
+        )
+        for entry in entries
+    ]
     return lines, (entries[-1].at, entries[-1].id)
+
+
+def _name_files(entry: EntryView) -> Sequence[str]:
+    return [file.name for file in entry.attachments if not file.is_inline]
 
 
 def _load_whole(tx: Tx, entry_ids: Sequence[int]) -> dict[int, str]:
@@ -253,13 +309,12 @@ def _load_whole(tx: Tx, entry_ids: Sequence[int]) -> dict[int, str]:
     return {entry_id: text for entry_id, text in written.items() if text}
 
 
-def _line(words: _Words, head: Head, entry: EntryView, text: str) -> _Line:
+def _line(words: Words, head: Head, entry: EntryView, text: str, remarks: list[str]) -> _Line:
     is_theirs = entry.author.kind is AuthorKind.CUSTOMER
     customer = head.customer_name or words.customer
     # As the card has it now; a mail may be somebody else's who is in the conversation.
     own_name = entry.mail is not None and entry.mail.is_stranger
     who = customer if is_theirs and not own_name else entry.author.name or head.house
-    remarks = [words.file.format(name=file.name) for file in entry.attachments if not file.is_inline]
     if entry.delivery is not None and entry.delivery.state is Delivery.FAILED:
         remarks.append(words.failed)
     if entry.delivery is not None and entry.delivery.state is Delivery.UNCERTAIN:
@@ -281,7 +336,7 @@ def _line(words: _Words, head: Head, entry: EntryView, text: str) -> _Line:
     )
 
 
-def _called(words: _Words, call: CallView) -> str:
+def _called(words: Words, call: CallView) -> str:
     if call.answered_at is None:
         return words.missed_call
     end = call.hung_up_at or call.ended_at or call.state_since
@@ -292,13 +347,14 @@ def _called(words: _Words, call: CallView) -> str:
 # --- written down -------------------------------------------------------------------------------------------------------
 
 
-def _begin(words: _Words, wanted: Wanted, head: Head) -> str:
+def _begin(wanted: Wanted, head: Head) -> str:
+    words = words_in(head.language)
     title = words.title.format(id=wanted.conversation_id, name=head.customer_name or words.customer)
     about = [text for text in (head.house, head.subject, words.zone.format(zone=head.zone.key)) if text]
     if wanted.form is Form.TEXT:
         return "\n".join(map(_in_one_line, [title, *about])) + "\n"
     told = "".join(f"<p><small>{html.escape(text)}</small></p>" for text in about)
-    return _HEAD.format(language=head.language, title=html.escape(title)) + told + "</header>\n"
+    return begin_page(head.language, title) + told + "</header>\n"
 
 
 def _in_one_line(text: str) -> str:
@@ -306,8 +362,15 @@ def _in_one_line(text: str) -> str:
     return " ".join(text.split())
 
 
-def _day(form: Form, date: str) -> str:
-    return f"<h2>{date}</h2>\n" if form is Form.HTML else f"\n{date}\n{'-' * len(date)}\n"
+def begin_page(language: Language, title: str, *, policy: str = "") -> str:
+    """Up to its heading; what stands beside that is to follow, and `</header>`. `policy`: what the page itself says that it
+    may load, where no server does."""
+    meta = f'<meta http-equiv="Content-Security-Policy" content="{html.escape(policy)}">\n' if policy else ""
+    return _HEAD.format(language=language, title=html.escape(title), meta=meta)
+
+
+def _day(form: Form, date: str, element: str) -> str:
+    return f"<{element}>{date}</{element}>\n" if form is Form.HTML else f"\n{date}\n{'-' * len(date)}\n"
 
 
 def _written(form: Form, line: _Line) -> str:

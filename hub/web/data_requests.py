@@ -11,7 +11,15 @@ from starlette.responses import Response, StreamingResponse
 from hub.domain.permissions import Permission
 from hub.privacy import archive, erasing, requests
 from hub.web.api import DEFAULT_LIMIT, Context, Limit, endpoint, read_cursor, write_cursor
-from hub.web.schemas import DataRequest, EndDataRequest, EraseCustomer, NewDataRequest, Page
+from hub.web.schemas import (
+    DataRequest,
+    EndDataRequest,
+    EraseCheck,
+    EraseCustomer,
+    EraseObstacle,
+    NewDataRequest,
+    Page,
+)
 
 _PRIVACY = Permission.PRIVACY
 
@@ -96,13 +104,35 @@ async def make_data_file(context: Context, request_id: int, with_notes: bool = F
 
 
 @endpoint(
+    "GET",
+    "/data-requests/{request_id}/erase-check",
+    access=_PRIVACY,
+    summary="What is to be seen to before the customer can be erased",
+)
+async def check_erasure(context: Context, request_id: int) -> EraseCheck:
+    """409 `request_state` unless it is an open request for erasure."""
+    found = await context.hub.database.read(erasing.check, context.viewer, request_id)
+    return EraseCheck(in_the_way=[_obstacle(each) for each in found])
+
+
+def _obstacle(one: erasing.Obstacle) -> EraseObstacle:
+    is_import = one.code == "import_open"
+    return EraseObstacle(
+        code=one.code,
+        conversation_id=None if is_import else one.id,
+        import_id=one.id if is_import else None,
+        file_name=one.file_name,
+    )
+
+
+@endpoint(
     "POST", "/data-requests/{request_id}/erase", access=_PRIVACY, status=202, summary="Erase the customer, for ever"
 )
 async def erase_customer(context: Context, request_id: int, body: EraseCustomer) -> DataRequest:
     """`name`: the customer's, as it stands on the card. Everything that says who they were is gone with the answer; what
     lies in files and logs goes in the minutes after it, and the request stands at `erasing` until then. Figures stay as
-    they are. 409 `conversations_open`, `call_live`, `sending`, `import_open`: see to that first; `request_state`;
-    `database_busy`: try again later."""
+    they are. 409 `conversations_open`, `call_live`, `sending`, `import_open`: see to that first (`fields.id`: of the
+    conversation or import; erase-check names all of it); `request_state`; `database_busy`: try again later."""
     row = await context.hub.database.transaction(
         erasing.begin, context.viewer, request_id, name=body.name, expected_version=body.expected_version
     )

@@ -3578,6 +3578,21 @@ class EraseCustomer(Request):
     expected_version: int | None = None
 
 
+class EraseObstacle(Answer):
+    """What goes on still: `conversation_id`, or (`import_open`) `import_id` and `file_name`."""
+
+    code: Literal["call_live", "conversations_open", "sending", "import_open"]
+    conversation_id: int | None
+    import_id: int | None
+    file_name: str | None
+
+
+class EraseCheck(Answer):
+    """What is to be seen to first, some of each kind; nothing: the customer can be erased."""
+
+    in_the_way: list[EraseObstacle]
+
+
 class DataRequest(Answer):
     """`state`: `erasing` until nothing is left in files and logs. `made_at`: when the file was made last. `ended_by_name`
     null: it goes on. After an erasure identity, note and reason are empty."""

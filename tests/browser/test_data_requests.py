@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import zipfile
 
 import pytest
@@ -15,6 +16,7 @@ from tests.support.hub_process import HubProcess
 pytestmark = pytest.mark.browser
 
 WORDS = "Where is my blue bicycle?"
+DRAFTS = "Object.keys(localStorage).filter((key) => key.startsWith('hub.draft.'))"
 
 
 def test_a_customer_gets_their_data_and_is_erased(demo: HubProcess, new_page: NewPage, complaints: Complaints) -> None:
@@ -69,13 +71,27 @@ def test_a_customer_gets_their_data_and_is_erased(demo: HubProcess, new_page: Ne
     page.get_by_test_id("request-save").click()
     row.get_by_test_id("data-request-open").click()
     page.get_by_test_id("ask-erase").click()
-    expect(page.get_by_test_id("erase-sure")).to_be_disabled()
+    # What is in the way is told before anything is typed, with the way there; and that others' data goes, too.
+    obstacle = page.get_by_test_id("obstacle-conversations_open")
+    expect(obstacle).to_have_attribute("href", re.compile(rf"/conversations/{conversation}\b"))
+    expect(page.get_by_test_id("erase-others")).to_contain_text("all imports")
     page.get_by_test_id("erase-name").fill(name)
+    expect(page.get_by_test_id("erase-sure")).to_be_disabled()
     show(page, "data-request-erasure")
-    page.get_by_test_id("erase-sure").click()
-    expect(page.get_by_test_id("erase-refused")).to_contain_text("Resolve it first")
+    # The agent has begun an answer: words that got to the hub, then some that did not.
+    field = agent.page.get_by_test_id("composer-text")
+    field.fill("Your bicycle is")
+    expect(agent.page.get_by_test_id("draft-state")).to_have_attribute("data-state", "saved")
+    assert agent.page.evaluate(DRAFTS) == []
+    agent.page.reload()
+    expect(field).to_have_value("Your bicycle is")
+    complaints.is_cut = True
+    agent.page.route("**/api/v1/conversations/*/draft", lambda route: route.abort())
+    field.fill("Your bicycle is red")
+    assert agent.page.evaluate(DRAFTS) != []
     agent.page.get_by_test_id("resolve").click()
     expect(agent.page.get_by_test_id("reopen")).to_be_visible()
+    expect(obstacle).to_have_count(0)
     page.get_by_test_id("erase-sure").click()
     expect(row).to_have_count(0)
     # What is open follows to the end by itself.
@@ -84,13 +100,33 @@ def test_a_customer_gets_their_data_and_is_erased(demo: HubProcess, new_page: Ne
     page.get_by_test_id("requests-over").click()
     expect(row).to_have_count(2)
     expect(row.first).to_contain_text(ERASED_NAME)
+    expect(row.first).to_contain_text(re.compile(r"Customer \d+"))
     show(page, "data-requests-over")
+    row.first.get_by_test_id("data-request-open").click()
+    expect(page.get_by_test_id("customer-number")).to_have_text(re.compile(r"^\d+$"))
+    expect(page.get_by_role("dialog")).to_contain_text(re.compile(r"Customer \d+ was erased"))
+    show(page, "data-request-erased")
+    page.keyboard.press("Escape")
     expect(watching.get_by_text("Nobody has asked")).to_be_visible()
 
     # What the agent had on the screen is gone from it, too.
     expect(agent.page.get_by_text(WORDS)).to_have_count(0)
+    # So is what was typed and never got to the hub.
+    agent.page.wait_for_function(f"{DRAFTS}.length === 0")
     page.goto(f"{demo.url}/conversations/{conversation}?list=all")
     expect(page.get_by_test_id("erased")).to_contain_text(ERASED_NAME)
     expect(page.get_by_test_id("is-erased")).to_be_visible()
     expect(page.get_by_test_id("reopen")).to_have_count(0)
+    # Nothing is offered that could not be done.
+    page.get_by_test_id("conversation-more").click()
+    expect(page.get_by_test_id("ask-why")).to_be_visible()
+    expect(page.get_by_test_id("follow-up")).to_have_count(0)
+    expect(page.get_by_test_id("open-transcript")).to_have_count(0)
+    page.keyboard.press("Escape")
+    page.keyboard.press("g")
+    page.keyboard.press("Control+k")
+    expect(page.get_by_role("option", name="Escalation")).to_be_visible()
+    expect(page.get_by_role("option", name="Follow up")).to_have_count(0)
+    expect(page.get_by_test_id("task-form")).to_have_count(0)
+    page.keyboard.press("Escape")
     show(page, "erased-customer")

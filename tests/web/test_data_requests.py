@@ -6,6 +6,7 @@ import io
 import json
 from typing import Any
 from zipfile import ZipFile
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import insert, select
@@ -59,6 +60,7 @@ async def customer(hub: Hub, people: People, name: str, *, queue_id: int | None 
         head = {"entry_id": mailed, "conversation_id": conversation_id, "channel_id": "loop", "kind": "in"}
         body = {"subject": "Help", "spans": [["text", f"{EVIL} whole mail"]], "html": "<b>whole</b>"}
         tx.execute(insert(tables.mail).values(**mail, **head, **body, bcc=[["secret@x.test", ""]]))
+        tx.execute(tables.entry.update().where(tables.entry.c.id == mailed).values(has_attachments=True))
         kept = {"name": "../bill.pdf", "media_type": "application/pdf", "state": "stored", "created_at": now}
         tx.insert(tables.attachment, {**kept, "entry_id": mailed, "file_key": file})
         call = {
@@ -75,7 +77,7 @@ async def customer(hub: Hub, people: People, name: str, *, queue_id: int | None 
             "line": "+1",
             "started_at": now,
         }
-        call_id = tx.insert(tables.call, {**call, "hung_up_at": now, "ended_at": now, "end_reason": "customer"})
+        call_id = tx.insert(tables.call, {**call, "hung_up_at": now, "ended_at": now, "end_reason": ""})
         record = {"call_id": call_id, "kind": "call", "provider_id": "p", "state": "stored", "file_key": sound}
         record |= {"media_type": "audio/ogg", "size_bytes": len(f"sound of {name}"), "started_at": now}
         tx.insert(tables.recording, {**record, "created_at": now})
@@ -134,7 +136,7 @@ async def test_the_file_holds_all_of_theirs_and_nothing_of_others(
     assert [held[name] for name in held if name.startswith("recordings/")] == [b"sound of Ani"]
     page = held["timeline.html"].decode()
     assert "<script" not in page
-    assert "&lt;script&gt;alert(1)&lt;/script&gt; whole mail" in page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt; said Ani" in page
     whole = b"".join(held.values())
     assert b"Stranger" not in whole
     assert b"secret@x.test" not in whole, "blind copies are nobody's business"
@@ -232,3 +234,98 @@ async def test_a_customer_is_erased_and_the_card_says_so(hub: Hub, people: Peopl
     assert (changed.status_code, changed.json()["code"]) == (409, "erased")
     over = (await as_admin.get("/data-requests?state=over")).json()["items"]
     assert [one["id"] for one in over] == [request_id]
+
+
+async def test_what_is_in_the_way_of_an_erasure_is_told_before_with_its_ids(
+    hub: Hub, people: People, as_admin: Caller, as_anna: Caller
+) -> None:
+    customer_id = await customer(hub, people, "Ani")
+    request_id = (await as_admin.post(f"/customers/{customer_id}/data-requests", body("erasure"))).json()["id"]
+    path = f"/data-requests/{request_id}/erase-check"
+    assert (await as_anna.get(path)).status_code == 403
+    assert (await as_admin.get(path)).json() == {"in_the_way": []}
+    conversation_id = await hub.database.read(lambda tx: tx.scalar(select(tables.conversation.c.id)))
+
+    def disturb(tx: Tx) -> int:
+        now = tx.now
+        tx.execute(tables.conversation.update().values(status="open", resolved_at=None, queued_since=now))
+        tx.execute(tables.call.update().values(state="queued", ended_at=None, hung_up_at=None, end_reason=None))
+        planned = {"conversation_id": conversation_id, "author_id": people.supervisor.id, "is_held": False}
+        planned |= {"text": "Later", "attachment_ids": [], "despite": False, "after_entry_id": 0, "state": "waiting"}
+        tx.insert(tables.planned_message, {**planned, "send_at": now, "created_at": now})
+        file = {"file_name": "old.csv", "file_key": "k", "size_bytes": 1, "encoding": "utf-8", "delimiter": ","}
+        file |= {"columns": ["Name"], "sample": [], "mapping": [], "options": {}, "state": "tried", "total": 1}
+        return tx.insert(tables.customer_import, {**file, "created_at": now})
+
+    import_id = await hub.database.transaction(disturb)
+    told = (await as_admin.get(path)).json()["in_the_way"]
+    assert [(one["code"], one["conversation_id"], one["import_id"], one["file_name"]) for one in told] == [
+        ("call_live", conversation_id, None, None),
+        ("conversations_open", conversation_id, None, None),
+        ("sending", conversation_id, None, None),
+        ("import_open", None, import_id, "old.csv"),
+    ]
+    refused = await as_admin.post(f"/data-requests/{request_id}/erase", {"name": "Ani"})
+    assert (refused.status_code, refused.json()["code"]) == (409, "call_live")
+    assert refused.json()["fields"] == {"id": str(conversation_id)}
+    of_file = (await as_admin.post(f"/customers/{customer_id}/data-requests", body())).json()["id"]
+    not_that = await as_admin.get(f"/data-requests/{of_file}/erase-check")
+    assert (not_that.status_code, not_that.json()["code"]) == (409, "request_state")
+
+
+@pytest.mark.parametrize(
+    ("spoken", "words"),
+    [
+        ("hy", ("Ինչ է պահվում Ani-ի մասին", "Խոսակցություն", "Ժամերը՝ Asia/Yerevan", "Ծննդյան օր", "Այո")),
+        ("ru", ("Что хранится: Ani", "Разговор", "Время: Asia/Yerevan", "День рождения", "Да")),
+        # Not spoken here: as whoever makes it.
+        ("fr", ("Що зберігається про Ani", "Розмова", "Час: Asia/Yerevan", "День народження", "Так")),
+    ],
+)
+async def test_the_page_for_people_says_it_as_a_transcript_does_in_the_customers_language(
+    hub: Hub, people: People, as_admin: Caller, spoken: str, words: tuple[str, ...]
+) -> None:
+    customer_id = await customer(hub, people, "Ani")
+
+    def add(tx: Tx) -> str:
+        now = tx.now
+        tx.execute(tables.organisation.update().values(time_zone="Asia/Yerevan"))
+        tx.execute(tables.user_account.update().values(language="uk"))
+        tx.execute(tables.channel.update().values(name="The shop's SMS"))
+        for subject, key, name, kind in (
+            ("customer", "vip", "Is a VIP", "yes_no"),
+            ("conversation", "order", "Order number", "text"),
+        ):
+            field = {"subject": subject, "key": key, "name": name, "kind": kind, "options": []}
+            tx.insert(tables.custom_field, {**field, "created_at": now})
+        card = {"language": spoken, "birthday": "--05-17", "town": "Gyumri", "fields": {"vip": True}}
+        tx.execute(tables.customer.update().values(**card))
+        tx.execute(tables.conversation.update().values(fields={"order": "A-7"}))
+        conversation_id = tx.scalar(select(tables.conversation.c.id))
+        line = {"conversation_id": conversation_id, "customer_id": customer_id, "direction": "internal", "at": now}
+        happened = {"kind": "event", "author_kind": "system", "author_name": "", "happening": "escalated"}
+        tx.insert(tables.entry, {**line, **happened, "text": ""})
+        call_id = tx.scalar(select(tables.call.c.id))
+        called = {"kind": "event", "author_kind": "system", "author_name": "", "happening": "call"}
+        tx.insert(tables.entry, {**line, **called, "text": "", "call_id": call_id})
+        return f"{now.astimezone(ZoneInfo('Asia/Yerevan')):%H:%M}"
+
+    clock = await hub.database.transaction(add)
+    request_id = (await as_admin.post(f"/customers/{customer_id}/data-requests", body())).json()["id"]
+    answer = await as_admin.post(f"/data-requests/{request_id}/file")
+    with ZipFile(io.BytesIO(answer.content)) as archive:
+        held = {name: archive.read(name).decode(errors="replace") for name in archive.namelist()}
+    page = held["timeline.html"]
+    for each in (*words, "The shop&#x27;s SMS", "Is a VIP", "05-17", "Gyumri", "<dd>ani</dd>", f">{clock}</time>"):
+        assert each in page, each
+    for never in ("escalated", "loop<", "· loop", "UTC", "None", "between colleagues"):
+        assert never not in page, never
+    # Files are named as they lie in the archive.
+    for name in held:
+        assert not name.startswith(("attachments/", "recordings/")) or name in page, name
+    assert words[0] in held["README.txt"]
+    assert "Asia/Yerevan" in held["README.txt"]
+    told = json.loads(held["customer.json"])["customer"]
+    assert (told["fields"], told["field_labels"]) == ({"vip": True}, {"vip": "Is a VIP"})
+    (conversation,) = [json.loads(text) for name, text in held.items() if name.startswith("conversations/")]
+    assert (conversation["fields"], conversation["field_labels"]) == ({"order": "A-7"}, {"order": "Order number"})

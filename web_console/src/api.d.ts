@@ -1965,6 +1965,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/data-requests/{request_id}/erase-check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What is to be seen to before the customer can be erased
+         * @description 409 `request_state` unless it is an open request for erasure.
+         */
+        get: operations["check_erasure"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/data-requests/{request_id}/erase": {
         parameters: {
             query?: never;
@@ -1978,8 +1998,8 @@ export interface paths {
          * Erase the customer, for ever
          * @description `name`: the customer's, as it stands on the card. Everything that says who they were is gone with the answer; what
          *     lies in files and logs goes in the minutes after it, and the request stands at `erasing` until then. Figures stay as
-         *     they are. 409 `conversations_open`, `call_live`, `sending`, `import_open`: see to that first; `request_state`;
-         *     `database_busy`: try again later.
+         *     they are. 409 `conversations_open`, `call_live`, `sending`, `import_open`: see to that first (`fields.id`: of the
+         *     conversation or import; erase-check names all of it); `request_state`; `database_busy`: try again later.
          */
         post: operations["erase_customer"];
         delete?: never;
@@ -6551,11 +6571,23 @@ export interface components {
             /** @default null */
             origin_id: number | null;
         };
+        /** @description What is to be seen to first, some of each kind; nothing: the customer can be erased. */
+        EraseCheck: {
+            in_the_way: components["schemas"]["EraseObstacle"][];
+        };
         /** @description `name`: the customer's, as it stands on the card. */
         EraseCustomer: {
             name: string;
             /** @default null */
             expected_version: number | null;
+        };
+        /** @description What goes on still: `conversation_id`, or (`import_open`) `import_id` and `file_name`. */
+        EraseObstacle: {
+            /** @enum {string} */
+            code: "call_live" | "conversations_open" | "sending" | "import_open";
+            conversation_id: number | null;
+            import_id: number | null;
+            file_name: string | null;
         };
         ErrorBody: {
             code: string;
@@ -15114,6 +15146,37 @@ export interface operations {
                 };
                 content: {
                     "application/zip": string;
+                };
+            };
+            /** @description It failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    check_erasure: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                request_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EraseCheck"];
                 };
             };
             /** @description It failed; `code` says why */

@@ -478,6 +478,7 @@ export const privacyApi = {
   one: (request_id: number) => take(client.GET("/api/v1/data-requests/{request_id}", ofRequest(request_id))),
   create: (customer_id: number, body: Schemas["NewDataRequest"]) => take(client.POST("/api/v1/customers/{customer_id}/data-requests", { ...ofCustomer(customer_id), body })),
   end: (request_id: number, body: Schemas["EndDataRequest"]) => take(client.POST("/api/v1/data-requests/{request_id}/end", { ...ofRequest(request_id), body })),
+  eraseCheck: (request_id: number) => take(client.GET("/api/v1/data-requests/{request_id}/erase-check", ofRequest(request_id))),
   erase: (request_id: number, body: Schemas["EraseCustomer"]) => take(client.POST("/api/v1/data-requests/{request_id}/erase", { ...ofRequest(request_id), body })),
   /** The whole ZIP; the browser keeps what is large on its disk. */
   file: async (request_id: number, with_notes: boolean): Promise<{ name: string; content: Blob }> => {

@@ -89,6 +89,7 @@ export type RemakingView = Schemas["RemakingView"];
 export type ImportProgressView = Schemas["ImportProgressView"];
 export type LineTestView = Schemas["LineTestView"];
 export type DataRequest = Schemas["DataRequest"];
+export type EraseObstacle = Schemas["EraseObstacle"];
 export type CustomerImport = Schemas["CustomerImport"];
 export type ImportOptions = CustomerImport["options"];
 export type RefusedImportLine = Schemas["RefusedImportLine"];

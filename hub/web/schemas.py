@@ -286,7 +286,8 @@ class DraftMail(NewMail):
 
 class SaveDraft(Request):
     """All of it: `text` and `attachment_ids` of the answer, `mail` where its head was changed, `note` and
-    `note_attachment_ids`. `expected_version` is the one the page knows, 0 for none."""
+    `note_attachment_ids`. `expected_version` is the one the page knows, 0 for none; `typed_at`: when the last of it was
+    typed, which may be long before the page could tell; None: now."""
 
     text: DraftText = ""
     note: DraftText = ""
@@ -294,6 +295,7 @@ class SaveDraft(Request):
     note_attachment_ids: Annotated[list[int], Field(max_length=10)] = []
     mail: DraftMail | None = None
     expected_version: Annotated[int, Field(ge=0)]
+    typed_at: AwareDatetime | None = None
     writer: Writer = ""
 
 

@@ -110,7 +110,15 @@ def _with_view(tx: Tx, draft: DraftView) -> tuple[DraftView, ConversationView]:
 def _save_draft(tx: Tx, viewer: Viewer, conversation_id: int, body: SaveDraft) -> tuple[DraftView, ConversationView]:
     files, note_files = tuple(body.attachment_ids), tuple(body.note_attachment_ids)
     words = Words(body.text, body.note, files, _head_of(body.mail), note_files)
-    saved = drafts.save(tx, viewer, conversation_id, words, expected_version=body.expected_version, writer=body.writer)
+    saved = drafts.save(
+        tx,
+        viewer,
+        conversation_id,
+        words,
+        expected_version=body.expected_version,
+        typed_at=body.typed_at,
+        writer=body.writer,
+    )
     return _with_view(tx, saved)
 
 

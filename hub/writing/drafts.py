@@ -118,10 +118,18 @@ def load_marks(tx: Tx, user_id: int) -> list[DraftMark]:
 
 
 def save(
-    tx: Tx, viewer: Viewer, conversation_id: int, words: Words, *, expected_version: int, writer: str
+    tx: Tx,
+    viewer: Viewer,
+    conversation_id: int,
+    words: Words,
+    *,
+    expected_version: int,
+    typed_at: datetime | None = None,
+    writer: str,
 ) -> DraftView:
     """Keeps them. Conflict `draft_changed` if another page of the same person wrote, sent or emptied it since; files that
-    are gone are left out. NotFound for whoever may not see the conversation."""
+    are gone are left out. `typed_at`: by this, not by when they came, two pages know whose words are the newer. NotFound
+    for whoever may not see the conversation."""
     conversations.check_is_own(conversations.access_conversation(tx, viewer, conversation_id))
     row = _lock(tx, conversation_id, viewer.user_id)
     if row is not None and row.version != expected_version:
@@ -133,7 +141,8 @@ def save(
         attachment_ids=tuple(each for each in words.attachment_ids if each in there),
         note_attachment_ids=tuple(each for each in words.note_attachment_ids if each in there),
     )
-    _write(tx, conversation_id, viewer.user_id, row, kept, writer)
+    at = tx.now if typed_at is None else min(typed_at, tx.now)
+    _write(tx, conversation_id, viewer.user_id, row, kept, writer, at)
     view = load_of(tx, conversation_id, viewer.user_id)
     assert view is not None
     return view
@@ -302,7 +311,16 @@ def _joined(above: str, below: str) -> str:
     return "\n\n".join(part for part in (above, below) if part.strip())
 
 
-def _write(tx: Tx, conversation_id: int, user_id: int, row: Row[Any] | None, words: Words, writer: str) -> None:
+def _write(
+    tx: Tx,
+    conversation_id: int,
+    user_id: int,
+    row: Row[Any] | None,
+    words: Words,
+    writer: str,
+    at: datetime | None = None,
+) -> None:
+    """`at`: when they were typed; None: now."""
     was = row.began_at if row is not None and row.taken_by is None else None
     began_at: datetime | None = (was or tx.now) if words.are_begun else None
     values: dict[str, Any] = {
@@ -312,7 +330,7 @@ def _write(tx: Tx, conversation_id: int, user_id: int, row: Row[Any] | None, wor
         "note_attachment_ids": list(words.note_attachment_ids),
         "mail": store_head(words.mail),
         "began_at": began_at,
-        "updated_at": tx.now,
+        "updated_at": at or tx.now,
         "writer": writer,
         "taken_by": None,
         "taken_at": None,

@@ -420,6 +420,7 @@ def test_a_draft_that_was_sent_from_another_tab_is_gone_in_the_first(
     field.fill("At ten.")
     expect(agent.page.get_by_test_id("composer-text")).to_have_value("At ten.")
     expect(other.get_by_test_id("draft-state")).to_have_attribute("data-state", "saved")
+    expect(field).to_have_value("At ten.")  # whose save came first, too: what was typed last counts
     other.get_by_test_id("composer-send").click()
     expect(agent.page.get_by_test_id("composer-text")).to_have_value("")
     other.get_by_test_id("undo-send").click()

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 import pytest
 
 from hub.agents.viewer import Viewer
 from hub.app import _sweep_uploads
+from hub.domain.views import DraftView
 from hub.errors import Conflict, NotFound
 from hub.routing import dispatcher
 from hub.store import tables
@@ -30,6 +31,26 @@ async def test_a_page_that_knows_less_overwrites_nothing(desk: Desk) -> None:
     kept = await desk.draft()
     assert kept is not None
     assert (kept.text, kept.writer, kept.version) == ("We will send it", "phone", second.version)
+
+
+async def test_a_draft_is_as_old_as_its_last_key_and_never_of_tomorrow(desk: Desk) -> None:
+    now = desk.database.clock()
+
+    async def kept(version: int, typed_at: datetime | None) -> DraftView:
+        return await desk.database.transaction(
+            drafts.save,
+            desk.nare,
+            desk.id,
+            Words("We"),
+            expected_version=version,
+            typed_at=typed_at,
+            writer="page",
+        )
+
+    first = await kept(0, now - timedelta(seconds=40))
+    assert first.updated_at == now - timedelta(seconds=40)
+    second = await kept(first.version, now + timedelta(days=1))
+    assert now <= second.updated_at < now + timedelta(minutes=10)
 
 
 async def test_begin_and_end_are_events_and_the_words_between_are_not(desk: Desk) -> None:

@@ -9706,7 +9706,8 @@ export interface components {
         };
         /**
          * @description All of it: `text` and `attachment_ids` of the answer, `mail` where its head was changed, `note` and
-         *     `note_attachment_ids`. `expected_version` is the one the page knows, 0 for none.
+         *     `note_attachment_ids`. `expected_version` is the one the page knows, 0 for none; `typed_at`: when the last of it was
+         *     typed, which may be long before the page could tell; None: now.
          */
         SaveDraft: {
             /** @default  */
@@ -9720,6 +9721,8 @@ export interface components {
             /** @default null */
             mail: components["schemas"]["DraftMail"] | null;
             expected_version: number;
+            /** @default null */
+            typed_at: string | null;
             /** @default  */
             writer: string;
         };

@@ -38,6 +38,13 @@ describe("a draft on two devices", () => {
   });
 });
 
+it("has been written over before one's eyes where another page of this browser saved it", () => {
+  const held = copy("At ten", "At", { typedAt: "2026-11-26T10:00:01Z" });
+  expect(reconciled(held, view("At nine", 4), true)).toMatchObject({ text: "At ten", aside: null, version: 4 });
+  // What was typed later there will come, and what stands here is not lost for it.
+  expect(reconciled({ ...held, typedAt: "2026-11-26T09:59:59Z" }, view("At nine", 4), true)).toMatchObject({ text: "At nine", aside: { text: "At ten" } });
+});
+
 describe("the copy on this device", () => {
   const pages: ReturnType<typeof useDrafts>[] = [];
   function page() {
@@ -100,6 +107,30 @@ describe("the copy on this device", () => {
     const next = JSON.stringify(copy("At nine sharp", "At nine", { version: 1, typedAt: "2100-01-01T00:00:00.000Z" }));
     window.dispatchEvent(new StorageEvent("storage", { key: "hub.draft.1.10", oldValue: null, newValue: next }));
     expect(drafts.find(10).text).toBe("At nine sharp");
+  });
+
+  it("stays as it was typed though another page's older words reach the hub first", async () => {
+    const first = page();
+    first.keep(10, draft("At nine"));
+    const typed = JSON.parse(localStorage.getItem("hub.draft.1.10") ?? "{}") as { typedAt: string };
+    const second = page();
+    second.look(10);
+    await vi.advanceTimersByTimeAsync(500);
+    second.keep(10, draft("At ten"));
+    // The hub has the first page's save a moment before the second page's comes.
+    let held = view("At nine", 1, { updated_at: typed.typedAt, writer: first.writer });
+    const save = vi.spyOn(writingApi, "save").mockImplementation((_id, body) => {
+      if (body.expected_version !== held.version) return Promise.reject(new ApiError(409, "draft_changed", "no", {}, null));
+      held = view(body.text ?? "", held.version + 1, { updated_at: body.typed_at ?? "", writer: body.writer ?? "" });
+      return Promise.resolve(held);
+    });
+    vi.spyOn(writingApi, "load").mockImplementation(() => Promise.resolve({ mine: held, others: [], planned: [] }));
+    await vi.advanceTimersByTimeAsync(3_000);
+    expect(second.find(10).text).toBe("At ten");
+    expect(second.asides.get(10)).toBeUndefined();
+    expect(second.states.get(10)).toBe("saved");
+    expect(held.text).toBe("At ten");
+    expect(Date.parse(save.mock.calls.at(-1)?.[1].typed_at ?? "")).toBeGreaterThan(Date.parse(typed.typedAt));
   });
 
   it("is dropped where the hub says that the customer was erased", async () => {

@@ -95,9 +95,10 @@ const goesOn = (longer: Draft, shorter: Draft) =>
 
 /**
  * What the copy is after the hub has been asked. The newer words win, those that are overtaken stand beside them, and words that
- * only one side has are never lost.
+ * only one side has are never lost. `isSibling`: the hub's came from another page of this browser, so that whoever typed since saw
+ * them before their eyes: they were written over, and need not be kept.
  */
-export function reconciled(copy: Copy, view: DraftView | null): Copy {
+export function reconciled(copy: Copy, view: DraftView | null, isSibling = false): Copy {
   const theirs = draftOf(view);
   const version = view?.version ?? 0;
   if (version === copy.version && view !== null) return copy;
@@ -109,7 +110,8 @@ export function reconciled(copy: Copy, view: DraftView | null): Copy {
   if (isEmpty(theirs) || goesOn(mine, theirs)) return kept;
   if (goesOn(theirs, mine)) return taken;
   const isMineNewer = copy.typedAt !== null && view !== null && Date.parse(copy.typedAt) >= Date.parse(view.updated_at);
-  return isMineNewer ? { ...kept, aside: theirs } : { ...taken, aside: mine };
+  if (isMineNewer) return isSibling ? kept : { ...kept, aside: theirs };
+  return { ...taken, aside: mine };
 }
 
 /** What was to be sent is to be written on. What has been begun since stays below it. */
@@ -177,6 +179,8 @@ export const useDrafts = defineStore("drafts", () => {
   const foreign = new Set<number>();
   /** What a save that was under way when its message left did to the draft is the hub's to say. */
   const unsure = new Set<number>();
+  /** Other pages of this browser that have written a copy: what one shows, all do. */
+  const siblings = new Set<string>();
   let asking: ReturnType<typeof setTimeout> | undefined;
 
   const userId = () => hub.user?.id ?? 0;
@@ -186,9 +190,16 @@ export const useDrafts = defineStore("drafts", () => {
   function copyOf(id: number): Copy {
     const held = copies.get(id);
     if (held) return held;
-    const copy = read(localStorage.getItem(keyOf(userId(), id)));
+    const stored = localStorage.getItem(keyOf(userId(), id));
+    meet(stored);
+    const copy = read(stored);
     copies.set(id, copy);
     return copy;
+  }
+
+  function meet(stored: string | null): void {
+    const by = stored ? (JSON.parse(stored) as { writer?: string }).writer : undefined;
+    if (by && by !== writer) siblings.add(by);
   }
 
   const find = (id: number): Draft => wordsOf(copyOf(id));
@@ -212,14 +223,15 @@ export const useDrafts = defineStore("drafts", () => {
     // What is on its way stands in the copy until the hub has it.
     if (isLeaving(id) && isEmpty(copy)) return;
     const key = keyOf(userId(), id);
-    if (isHere(copy)) return localStorage.setItem(key, JSON.stringify(copy));
+    const written = JSON.stringify({ ...copy, writer });
+    if (isHere(copy)) return localStorage.setItem(key, written);
     const kept = localStorage.getItem(key);
     if (kept === null) return;
     const stored = read(kept);
     // Another page has typed since, and this one is about to be told.
     if (isHere(stored) && stored.typedAt !== copy.typedAt && !isTypedBefore(stored, copy)) return;
     // Other pages are told what the hub has by now, and then it goes.
-    localStorage.setItem(key, JSON.stringify(copy));
+    localStorage.setItem(key, written);
     localStorage.removeItem(key);
   }
 
@@ -282,7 +294,7 @@ export const useDrafts = defineStore("drafts", () => {
   async function send(id: number, copy: Copy): Promise<void> {
     const sent = wordsOf(copy);
     try {
-      const view = await writingApi.save(id, { ...bodyOf(sent), expected_version: copy.version, writer });
+      const view = await writingApi.save(id, { ...bodyOf(sent), expected_version: copy.version, typed_at: copy.typedAt, writer });
       if (!copies.has(id)) return;
       if (!unsure.has(id)) put(id, { ...copyOf(id), version: view.version, base: sent });
       if (states.get(id) === "waiting") states.set(id, isDirty(copyOf(id)) ? "saving" : "saved");
@@ -322,7 +334,7 @@ export const useDrafts = defineStore("drafts", () => {
     if (foreign.has(id) && isDirty(before)) return later(id, SAVE_AFTER_MS);
     // A message that was it is on its way: it ends with that, and until then nothing is newer.
     if (isLeaving(id) && isEmpty(before)) return;
-    const after = reconciled(before, view);
+    const after = reconciled(before, view, view !== null && siblings.has(view.writer));
     put(id, after, !areSame(before, after));
     if (isDirty(after)) later(id, saving.has(id) || before.version !== after.version ? SAVE_AFTER_MS : SAVE_FOUND_AFTER_MS);
   }
@@ -412,7 +424,7 @@ export const useDrafts = defineStore("drafts", () => {
   async function letGo(id: number): Promise<void> {
     const view = taken.get(id);
     if (!view) return;
-    await writingApi.save(id, { ...bodyOf(EMPTY), expected_version: view.version, writer });
+    await writingApi.save(id, { ...bodyOf(EMPTY), expected_version: view.version, typed_at: null, writer });
     taken.delete(id);
     await load(id);
   }
@@ -472,6 +484,7 @@ export const useDrafts = defineStore("drafts", () => {
   function overtaken(event: StorageEvent): void {
     const id = Number(KEY.exec(event.key ?? "")?.[2]);
     if (!id || event.key !== keyOf(userId(), id) || !copies.has(id)) return;
+    meet(event.newValue);
     // It has the hub's version of it already.
     if (event.newValue === null && !isHere(read(event.oldValue))) return;
     const before = copyOf(id);
@@ -505,7 +518,7 @@ export const useDrafts = defineStore("drafts", () => {
     let spent = 0;
     for (const [id, copy] of copies) {
       if (!isDirty(copy) || isLeaving(id) || !hub.live || foreign.has(id)) continue;
-      const size = sendAtParting("PUT", `/conversations/${id}/draft`, { ...bodyOf(copy), expected_version: copy.version, writer }, spent);
+      const size = sendAtParting("PUT", `/conversations/${id}/draft`, { ...bodyOf(copy), expected_version: copy.version, typed_at: copy.typedAt, writer }, spent);
       if (size !== false) spent += size;
     }
   }

@@ -10,7 +10,7 @@ import httpx2
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.people import Agent, Handset, NewPage
+from tests.browser.people import Agent, Handset, NewPage, show
 from tests.support.hub_process import HubProcess
 
 pytestmark = pytest.mark.browser
@@ -130,3 +130,38 @@ def test_we_write_first_and_resolve_only_with_what_is_needed(demo: HubProcess, n
     page.get_by_test_id("write").click()
     expect(form.get_by_test_id("way-sms")).to_have_attribute("data-hindrance", "opted_out")
     expect(form.get_by_test_id("way-sms").get_by_role("radio")).to_be_disabled()
+
+
+def test_what_somebody_wrote_in_a_dialog_is_not_lost_by_a_key(
+    demo: HubProcess, new_page: NewPage, admin: Admin
+) -> None:
+    ani = admin.find(ANI)
+    page = Agent(new_page("agent"), "agent1@demo.test").sign_in(demo.url).page
+    expect(page.get_by_test_id("my-state")).to_be_visible()
+    page.goto(f"{demo.url}/customers/{ani['id']}")
+    expect(page.get_by_test_id("write")).to_be_enabled()
+    form, company = page.get_by_test_id("card-form"), page.get_by_test_id("card-form").get_by_label("Company")
+
+    page.keyboard.press("i")
+    expect(form).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(form).to_have_count(0)  # nothing was written: nothing is asked
+
+    page.keyboard.press("i")
+    company.fill("Lost and Found")
+    company.press("Escape")
+    expect(page.get_by_test_id("leave-stay")).to_be_focused()
+    show(page, "dialog-leave")
+    page.keyboard.press("Enter")
+    expect(page.get_by_test_id("leave-stay")).to_have_count(0)
+    expect(company).to_have_value("Lost and Found")
+    company.press("Escape")
+    page.get_by_test_id("leave-discard").click()
+    expect(form).to_have_count(0)
+
+    page.keyboard.press("i")
+    expect(company).to_have_value("")
+    company.fill("Found")
+    page.get_by_test_id("card-save").click()
+    expect(form).to_have_count(0)  # what is saved is not asked about
+    expect(page.get_by_test_id("leave-stay")).to_have_count(0)

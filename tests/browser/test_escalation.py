@@ -172,6 +172,7 @@ def test_a_complaint_stays_in_sight_until_it_is_resolved(demo: HubProcess, new_p
     handset.write("Three weeks, and no parcel!")
     arpi.accept("Three weeks, and no parcel!")
     expect(arpi.page.get_by_test_id("list-complaints")).to_have_count(0)
+    expect(arpi.page.get_by_test_id("topic")).to_be_enabled()
     arpi.page.locator("main").click(position={"x": 400, "y": 300})
     arpi.page.keyboard.press("o")
     arpi.page.get_by_role("menuitem", name="Late delivery").click()

@@ -278,6 +278,7 @@ def test_a_test_call_on_the_hubs_own_line_comes_to_the_browser_that_asked(demo: 
     page.goto(f"{demo.url}/admin/channels")
     page.locator(".card").filter(has_text="chat-demo").or_(page.locator(".card").filter(has_text="Web")).first.click()
     ring = page.get_by_test_id("ring")
+    expect(ring).to_be_enabled()
     expect(page.get_by_test_id("ring-address")).to_have_count(0)
     ring.click()
     expect(page.get_by_test_id("ring-outcome")).to_contain_text("The line works")

@@ -138,10 +138,7 @@ def test_an_agent_answers_a_call_and_writes_down_what_it_was_about(line: HubProc
 
 def test_a_colleague_is_asked_and_a_supervisor_helps_and_takes_over(line: HubProcess, new_page: NewPage) -> None:
     agent = at_work(new_page, "agent", "agent1@demo.test", line.url)
-    colleague = Agent(new_page("colleague"), "agent2@demo.test").sign_in(line.url)
-    expect(colleague.page.get_by_test_id("my-state")).to_be_visible()
-    colleague.page.get_by_test_id("my-state").click()
-    colleague.page.get_by_test_id("state-busy").click()
+    colleague = Agent(new_page("colleague"), "agent2@demo.test").sign_in(line.url).become_busy()
     boss = Agent(new_page("boss"), "supervisor@demo.test").sign_in(line.url)
     expect(boss.page.get_by_test_id("my-state")).to_be_visible()
     boss.page.goto(f"{line.url}/calls")

@@ -49,6 +49,7 @@ def test_a_supervisor_plans_a_week_and_its_agent_sees_it(
 
     page.get_by_test_id("copy-week").click()
     page.get_by_test_id("copy-now").click()
+    expect(page).to_have_url(re.compile(r"[?&]day="))  # the week that was written is the one that is shown
     expect(row.get_by_test_id(re.compile("^shift-")).first).to_contain_text("09:00–18:00")
 
     agent = new_page("agent")

@@ -32,6 +32,14 @@ describe("an editor", () => {
     expect([editor.draft.value.name, editor.changedElsewhere.value, editor.isChanged.value]).toEqual(["Theirs", false, false]);
   });
 
+  it("knows what it saved when the live line tells of it before the hub answers", async () => {
+    const { current, editor } = begun();
+    editor.draft.value.name = "Mine";
+    current.value = { name: "Mine", version: 2, counted: 0 };
+    await nextTick();
+    expect([editor.draft.value.name, editor.changedElsewhere.value, editor.isChanged.value, editor.seenVersion.value]).toEqual(["Mine", false, false, 2]);
+  });
+
   it("calls no conflict what is not edited", async () => {
     const { current, editor } = begun();
     editor.draft.value.name = "Mine";

@@ -25,6 +25,8 @@ export function useEditor<V extends { version: number }, D>(current: Readonly<Re
   const isChanged = computed(() => JSON.stringify(draft.value) !== saved.value);
 
   watch(current, (now) => {
+    // What was saved here may come over the live line before the answer does; it is nobody else's.
+    if (JSON.stringify(drafted(now)) === JSON.stringify(draft.value)) return hold(now);
     if (JSON.stringify(drafted(now)) !== saved.value) {
       if (!isChanged.value) return reset();
       // They are told, so what they save then replaces it.

@@ -24,6 +24,11 @@ _UNDER = """([x, y]) => {
   const row = document.elementFromPoint(x, y).closest('[data-conversation-id]');
   return { id: row.dataset.conversationId, top: Math.round(row.getBoundingClientRect().top) };
 }"""
+# Rows take a moment to where they belong.
+_GLIDED = """async (row) => {
+  const gliding = row.closest('.sheet').getAnimations({ subtree: true }).filter((each) => each instanceof CSSTransition);
+  await Promise.allSettled(gliding.map((each) => each.finished));
+}"""
 _LINE = """() => {
   const pane = document.querySelector('[data-testid="timeline"]').getBoundingClientRect();
   const lines = [...document.querySelectorAll('[data-testid="timeline"] [data-entry-id]')];
@@ -87,6 +92,7 @@ def test_rows_and_lines_that_are_read_stay_where_they_are(demo: HubProcess, new_
     page.mouse.move(900, 20)
     texts(demo.url, [(104, "Seen at once")])
     expect(row.first).to_contain_text("Seen at once")
+    row.first.evaluate(_GLIDED)
     page.mouse.move(*HERE)
     before = under(page)
     texts(demo.url, [(105, "Not under the hand")])

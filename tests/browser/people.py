@@ -91,6 +91,10 @@ class Handset:
         """The answer is there, once."""
         expect(self.message(text, "received")).to_have_count(1)
 
+    def has_sent(self, text: str) -> None:
+        """It has arrived at the hub."""
+        expect(self.message(text, "sent")).to_have_attribute("data-status", "delivered")
+
     @property
     def texts(self) -> Locator:
         return self.page.get_by_test_id("handset-message").locator(".bubble")

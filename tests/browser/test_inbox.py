@@ -57,9 +57,10 @@ def test_a_colleague_is_named_in_a_note_and_opens_it_from_the_inbox(demo: HubPro
     expect(page.get_by_test_id("mention")).to_have_text(f"@{name}")
 
     page = named.page
+    # First what goes by itself.
+    expect(page.locator(".toast").filter(has_text="mentioned you")).to_be_visible()
     expect(page).to_have_title("(1) Hub")
     expect(page.get_by_test_id("alert-bell")).to_have_attribute("data-count", "1")
-    expect(page.locator(".toast").filter(has_text="mentioned you")).to_be_visible()
     page.reload()
     expect(page.get_by_test_id("alert-bell")).to_have_attribute("data-count", "1")
     page.keyboard.press("Shift+B")
@@ -94,6 +95,8 @@ def test_a_task_is_made_with_two_keys_and_one_that_is_due_is_done_by_keyboard(
     page.get_by_test_id("list-all").click()
     page.get_by_test_id("conversation-row").filter(has_text="Please send me an offer.").click()
     agent.sees("Please send me an offer.")
+    # Keys that do something act as soon as the line stands.
+    expect(page.get_by_test_id("claim")).to_be_enabled()
     page.get_by_test_id("timeline").focus()
     page.keyboard.press("g")
     expect(page.get_by_test_id("task-form")).to_be_visible()
@@ -109,10 +112,11 @@ def test_a_task_is_made_with_two_keys_and_one_that_is_due_is_done_by_keyboard(
         due_at = datetime.now(UTC) + timedelta(seconds=3)
         soon = {"title": "Send the offer", "due_at": due_at.isoformat(), "conversation_id": conversation_id}
         assert me.post("/tasks", json=soon).status_code == 201
+    # First what goes by itself.
+    expect(page.locator(".toast").filter(has_text="Due: Send the offer")).to_be_visible()
     page.get_by_test_id("list-mine").click()
     due = page.get_by_test_id("due-tasks").get_by_test_id("task")
     expect(due).to_have_count(1)
-    expect(page.locator(".toast").filter(has_text="Due: Send the offer")).to_be_visible()
     page.get_by_test_id("timeline").focus()
     page.keyboard.press("Shift+G")
     expect(due.get_by_test_id("task-done")).to_be_focused()

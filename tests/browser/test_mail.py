@@ -501,5 +501,6 @@ def test_the_form_of_a_channel_shows_what_is_wrong_and_asks_before_it_throws_awa
     page.get_by_test_id("channel-throw-away").click()
     expect(page.get_by_role("dialog")).to_have_count(0)
     page.get_by_test_id("add-channel").click()
+    expect(page.get_by_test_id("channel-form")).to_be_visible()
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_have_count(0)

@@ -62,12 +62,15 @@ def test_a_text_is_offered_answered_and_delivered_and_cuts_heal_by_themselves(
 
     with line_cut(agent, complaints):
         handset.write("And when is it here?")
+        handset.has_sent("And when is it here?")
         expect(agent.banner).to_contain_text("You are offline")
         expect(agent.entry("And when is it here?", "in")).to_have_count(0)
         agent.answer("The day after tomorrow.")
         expect(agent.page.get_by_test_id("outgoing")).to_have_count(1)
         show(agent.page, "offline")
         handset.write("I am at home until noon.")
+        # It comes before what waits for the agent's line.
+        handset.has_sent("I am at home until noon.")
     agent.sees("I am at home until noon.")
     agent.sees_tick("The day after tomorrow.", "delivered")
     handset.shows("The day after tomorrow.")

@@ -53,6 +53,7 @@ def test_a_draft_is_on_every_device_and_with_the_colleague_who_has_the_conversat
     bert_id = httpx_user(demo.url, "agent2@demo.test")
     nare.page.get_by_test_id(f"transfer-agent-{bert_id}").click()
     nare.page.get_by_test_id("transfer-submit").click()
+    expect(nare.page.get_by_test_id("transfer-submit")).to_have_count(0)
     bert.page.goto(nare.page.url)
     bert.sees("My order is late.")
     begun = bert.page.get_by_test_id("draft-of-colleague")
@@ -152,7 +153,8 @@ def test_a_text_is_taken_back_with_a_key_and_goes_by_itself_when_nobody_does(
     page = agent.page
     handset = Handset(new_page("handset"), "+37491000903").open(demo.url)
     page.goto(f"{demo.url}/account")
-    page.get_by_label(re.compile("Chats, SMS")).select_option("10")
+    with page.expect_response(lambda answer: answer.url.endswith("/me") and answer.request.method == "PATCH"):
+        page.get_by_label(re.compile("Chats, SMS")).select_option("10")
     show(page, "undo-account")
     handset.write("Are you there?")
     agent.accept("Are you there?")

@@ -178,6 +178,30 @@ describe("the copy on this device", () => {
     expect(drafts.asides.size).toBe(0);
   });
 
+  it("is not overwritten by an answer that was asked for before it was saved, and before it was sent", async () => {
+    vi.spyOn(writingApi, "save").mockImplementation((_id, body) => Promise.resolve(view(body.text ?? "", (body.expected_version ?? 0) + 1)));
+    const answers: ((mine: DraftView | null) => void)[] = [];
+    vi.spyOn(writingApi, "load").mockImplementation(() => new Promise((resolve) => answers.push((mine) => resolve({ mine, others: [], planned: [] }))));
+    const drafts = page();
+    drafts.look(10);
+    drafts.keep(10, draft("At nine"));
+    await vi.advanceTimersByTimeAsync(1_000);
+    answers[0]?.(null);
+    await vi.advanceTimersByTimeAsync(0);
+    expect(drafts.find(10).text).toBe("At nine");
+    // It is asked again.
+    const ending = drafts.begin(10);
+    drafts.keep(10, EMPTY);
+    drafts.finish(10, "answer", ending, true);
+    answers[1]?.(view("At nine", 1));
+    await vi.advanceTimersByTimeAsync(0);
+    expect(drafts.find(10)).toEqual(EMPTY);
+    answers[2]?.(null);
+    await vi.advanceTimersByTimeAsync(0);
+    expect(drafts.find(10)).toEqual(EMPTY);
+    expect(answers).toHaveLength(3);
+  });
+
   it("is left alone while its message is on its way, and ends with it", async () => {
     const save = vi.spyOn(writingApi, "save").mockImplementation((_id, body) => Promise.resolve(view(body.text ?? "", (body.expected_version ?? 0) + 1)));
     const drafts = page();

@@ -181,10 +181,14 @@ export const useDrafts = defineStore("drafts", () => {
   const unsure = new Set<number>();
   /** Other pages of this browser that have written a copy: what one shows, all do. */
   const siblings = new Set<string>();
+  /** How often the hub has said what stands in a draft: an answer that was asked for before the last time may be older than it. */
+  const tellings = new Map<number, number>();
   let asking: ReturnType<typeof setTimeout> | undefined;
 
   const userId = () => hub.user?.id ?? 0;
   const isLeaving = (id: number) => (leaving.get(id) ?? 0) > 0;
+  const tellingsOf = (id: number) => tellings.get(id) ?? 0;
+  const isTold = (id: number) => void tellings.set(id, tellingsOf(id) + 1);
   const now = () => new Date(Date.now() + hub.skew_ms).toISOString();
 
   function copyOf(id: number): Copy {
@@ -296,6 +300,7 @@ export const useDrafts = defineStore("drafts", () => {
     try {
       const view = await writingApi.save(id, { ...bodyOf(sent), expected_version: copy.version, typed_at: copy.typedAt, writer });
       if (!copies.has(id)) return;
+      isTold(id);
       if (!unsure.has(id)) put(id, { ...copyOf(id), version: view.version, base: sent });
       if (states.get(id) === "waiting") states.set(id, isDirty(copyOf(id)) ? "saving" : "saved");
     } catch (error) {
@@ -320,13 +325,17 @@ export const useDrafts = defineStore("drafts", () => {
 
   /** What is being written there, asked for. */
   async function load(id: number): Promise<void> {
+    const before = tellingsOf(id);
     const writing = await writingApi.load(id);
+    // It was overtaken on its way: what has been saved, sent or given back since would be undone on the screen.
+    if (tellingsOf(id) !== before) return load(id);
     others.set(id, writing.others);
     hub.learnStanding(id, writing.planned);
     adopt(id, writing.mine);
   }
 
   function adopt(id: number, view: DraftView | null): void {
+    isTold(id);
     if (view && view.taken_by !== null && !isEmpty(draftOf({ ...view, taken_by: null, mail: null }))) taken.set(id, view);
     else taken.delete(id);
     const before = copyOf(id);
@@ -386,6 +395,7 @@ export const useDrafts = defineStore("drafts", () => {
     leaving.set(id, Math.max(0, (leaving.get(id) ?? 0) - 1));
     const copy = copyOf(id);
     const base = { ...copy.base, ...without(copy.base, part) };
+    if (isAccepted) isTold(id);
     put(id, isAccepted && ended ? { ...copy, version: Math.max(copy.version, ended.version + 1), base } : copy);
     if (unsure.delete(id)) return void Promise.resolve(saving.get(id)).then(() => load(id)).catch(() => undefined);
     if (isDirty(copyOf(id))) later(id, SAVE_AFTER_MS);
@@ -491,6 +501,7 @@ export const useDrafts = defineStore("drafts", () => {
     const told = read(event.newValue);
     // Of what the hub has the later news counts, whichever page was told; who empties the copy says nothing of it.
     const hubs = event.newValue !== null && told.version > before.version ? told : before;
+    if (hubs === told) isTold(id);
     const known = { version: hubs.version, base: event.newValue === null ? told.base : hubs.base };
     // So does what was typed later, and what was typed here while the other page did not know.
     const isUnknown = isDirty(before) && !areSame(before, read(event.oldValue)) && !isEmpty(before);

@@ -103,7 +103,8 @@ function connect() {
     showOwners();
     showList();
     if (state.open && state.letters.has(state.open)) showFate(state.letters.get(state.open));
-    else if (frame.whole) showReading();
+    // Who has begun to write by then writes on.
+    else if (frame.whole && $("compose").hidden) showReading();
   };
   socket.onclose = (event) => {
     if (socket !== state.socket) return;
@@ -419,3 +420,4 @@ try {
 } catch {}
 const wanted = decodeURIComponent(location.hash.slice(1)) || last;
 become(state.people.some((someone) => someone.address === wanted) ? wanted : state.people[0].address);
+$("new").disabled = false;

@@ -54,6 +54,12 @@ describe("answers", () => {
     waiting[0]?.([hit(1)]);
     await vi.advanceTimersByTimeAsync(1);
     expect(search.hits.value.map((each) => each.entry_id)).toEqual([2]);
+    // Whoever has typed on has no answer yet, and a space asks nothing new.
+    expect(search.isAnswered.value).toBe(true);
+    what.value = words("parcel ");
+    expect(search.isAnswered.value).toBe(true);
+    what.value = words("parcels");
+    expect(search.isAnswered.value).toBe(false);
     what.value = words(" ");
     await vi.advanceTimersByTimeAsync(1);
     expect(search.hits.value).toEqual([]);

@@ -140,6 +140,8 @@ export function useSearch(asked: MaybeRefOrGetter<Asked>, limit = PAGE) {
 
   return {
     hits, cursor, building, loading, failure, answered,
+    /** What is on the screen answers what is asked now, not what was asked a key before. */
+    isAnswered: computed(() => answered.value !== null && JSON.stringify(toQuery(answered.value)) === JSON.stringify(toQuery(toValue(asked)))),
     again: () => ask(false),
     more: async () => {
       if (cursor.value !== null && !loading.value) await ask(true);

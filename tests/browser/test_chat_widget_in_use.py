@@ -198,6 +198,8 @@ def test_an_open_window_follows_who_is_there_and_what_is_asked_first(demo: HubPr
     page = new_page("visitor", width=390, height=844)
     Visitor(page).open(demo.url)
     expect(page.get_by_test_id("chat-text")).to_be_focused()
+    # Only an open line says this, and only then the window looks again who is there.
+    expect(page.get_by_test_id("chat-panel").locator("header")).to_contain_text("here to help")
     page.get_by_test_id("chat-text").fill("Do you")
 
     agent.become_busy()

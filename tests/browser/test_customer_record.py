@@ -60,6 +60,8 @@ def test_a_card_is_edited_by_the_keyboard_and_a_colleague_sees_it_at_once(
         pages.append(page)
     mine, theirs = pages
 
+    # A key asks nobody whether the line stands; a button does.
+    expect(mine.get_by_test_id("edit-card")).to_be_enabled()
     mine.keyboard.press("i")
     form = mine.get_by_test_id("card-form")
     expect(form).to_be_visible()
@@ -99,7 +101,7 @@ def test_we_write_first_and_resolve_only_with_what_is_needed(demo: HubProcess, n
     page = agent.page
     expect(page.get_by_test_id("my-state")).to_be_visible()
     page.goto(f"{demo.url}/customers/{ani['id']}")
-    expect(page.get_by_test_id("card-address")).to_be_visible()
+    expect(page.get_by_test_id("write")).to_be_enabled()
 
     page.keyboard.press("Shift+N")
     form = page.get_by_test_id("start-form")

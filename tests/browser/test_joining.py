@@ -58,7 +58,7 @@ def test_one_matter_is_made_of_two_and_two_of_one(demo: HubProcess, new_page: Ne
 
         # Once more, by the palette; and an old link leads on.
         page.keyboard.press("Control+k")
-        page.get_by_role("combobox").fill("Merge into")
+        page.get_by_role("dialog").get_by_role("combobox").fill("Merge into")
         page.keyboard.press("Enter")
         page.get_by_test_id(f"join-into-{into}").click()
         page.get_by_test_id("join-submit").click()

@@ -61,6 +61,8 @@ def test_role_from_its_making_to_its_end_and_the_menus_of_whoever_has_it(demo: H
     admin.get_by_test_id("role-row").click()
     admin.get_by_test_id("remove-role").click()
     admin.get_by_test_id("removal-sure").click()
+    # The page of the role itself has no rows.
+    expect(admin).to_have_url(f"{demo.url}/admin/roles")
     expect(admin.get_by_test_id("role-row")).to_have_count(0)
 
 

@@ -70,7 +70,7 @@ def test_two_agents_write_change_and_pass_on_one_conversation_and_nothing_is_los
         expect(agent.entry("It leaves tomorrow.", "out")).to_have_count(1)
 
     said = first.texts.all_inner_texts()
-    assert second.texts.all_inner_texts() == said
+    expect(second.texts).to_have_text(said)
     for page in pages:
         page.reload()
         expect(page.get_by_test_id("tag")).to_have_count(2)

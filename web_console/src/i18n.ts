@@ -57,12 +57,17 @@ export function chooseLanguage(wanted: readonly (string | null | undefined)[]): 
   return wanted.map((each) => each?.split("-")[0]).find(isLanguage) ?? "en";
 }
 
+/** The last that was chosen: a catalogue that comes late is of no language that is wanted any more. */
+let wanted: Language | null = null;
+
 export async function setLanguage(language: Language): Promise<void> {
+  wanted = language;
   if (!i18n.global.availableLocales.includes(language)) {
     const [catalogue, countries] = await Promise.all([LOADERS[language](), COUNTRIES[language]?.()]);
     if (countries) learnCountries(language, countries.default);
     i18n.global.setLocaleMessage(language, catalogue.default as typeof en);
   }
+  if (wanted !== language) return;
   i18n.global.locale.value = language;
   document.documentElement.lang = language;
   localStorage.setItem("hub.language", language);

@@ -5,12 +5,16 @@ export function useLoaded<T>(load: () => Promise<T[]>): { items: Ref<T[] | null>
   const items = ref(null) as Ref<T[] | null>;
   const failed = ref(false);
 
+  /** The newest question alone is believed: two of them may be answered in any order. */
+  let asked = 0;
   async function reload(): Promise<void> {
+    const mine = ++asked;
     failed.value = false;
     try {
-      items.value = await load();
+      const found = await load();
+      if (mine === asked) items.value = found;
     } catch {
-      failed.value = true;
+      if (mine === asked) failed.value = true;
     }
   }
   onMounted(reload);

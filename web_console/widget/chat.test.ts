@@ -94,6 +94,18 @@ describe("the visitor's line", () => {
     expect(after.list.map((entry) => entry.text)).toEqual(["one"]);
   });
 
+  it("tells who the visitor is on the next page, if there was no line on this one, and once", async () => {
+    const before = chat();
+    before.identify({ name: "Ani", phone: "+37491000812", email: "" });
+    const after = chat();
+    expect(after.isKnown).toBe(true);
+    after.connect();
+    const socket = await newest();
+    socket.say({ type: "history", entries: [], more: false });
+    expect(socket.sent).toContainEqual({ type: "identify", name: "Ani", phone: "+37491000812", email: "" });
+    expect(chat().isKnown).toBe(false);
+  });
+
   it("comes back after a lost line with the last entry it holds, and shows nothing twice", async () => {
     const it = chat();
     it.connect();

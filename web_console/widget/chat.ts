@@ -114,6 +114,7 @@ export class Chat {
   private readThrough = 0;
   private receivedThrough = 0;
   private reading = false;
+  // Said by the visitor before there was a line; kept, for the next page of the site.
   private details: Details | null = null;
   private useSince = true;
   private scores: Record<string, Score> = {};
@@ -137,6 +138,7 @@ export class Chat {
     this.unsent = new UnsentQueue(`${this.key} unsent`);
     this.readThrough = recall<number>(`${this.key} read`) ?? 0;
     this.scores = recall<Record<string, Score>>(`${this.key} scores`) ?? {};
+    this.details = recall<Details>(`${this.key} details`);
   }
 
   get server(): string {
@@ -149,7 +151,7 @@ export class Chat {
 
   /** This browser has talked here before: worth a connection while the panel is still closed. */
   get isKnown(): boolean {
-    return recall<boolean>(`${this.key} known`) === true || this.unsent.all().length > 0;
+    return recall<boolean>(`${this.key} known`) === true || this.unsent.all().length > 0 || this.details !== null;
   }
 
   get list(): Entry[] {
@@ -263,7 +265,7 @@ export class Chat {
   }
 
   identify(details: Details): void {
-    this.details = details;
+    this.keepDetails(details);
     this.notice = null;
     if (this.ready) this.tellDetails();
     if (this.visit && details.name) this.visit.visitor.name = details.name;
@@ -636,7 +638,12 @@ export class Chat {
   private tellDetails(): void {
     if (!this.details) return;
     this.say({ type: "identify", ...this.details });
-    this.details = null;
+    this.keepDetails(null);
+  }
+
+  private keepDetails(details: Details | null): void {
+    this.details = details;
+    remember(`${this.key} details`, details);
   }
 
   private tellRead(): void {

@@ -130,8 +130,11 @@ class Agent:
         """Takes the offer that rings with this text."""
         offer = self.page.get_by_test_id("offer").filter(has_text=preview)
         expect(offer).to_be_visible()
+        conversation_id = offer.get_attribute("data-conversation-id")
         offer.get_by_test_id("offer-accept").click()
         expect(offer).to_have_count(0)
+        # The offer may be over before its conversation is the one on the screen.
+        expect(self.page).to_have_url(re.compile(rf"/conversations/{conversation_id}\b"))
 
     def entry(self, text: str, direction: str) -> Locator:
         entries = self.page.locator(f'[data-testid="entry"][data-direction="{direction}"]')

@@ -189,17 +189,48 @@ describe("the copy on this device", () => {
     answers[0]?.(null);
     await vi.advanceTimersByTimeAsync(0);
     expect(drafts.find(10).text).toBe("At nine");
-    // It is asked again.
+    // It is asked again, a moment later.
+    await vi.advanceTimersByTimeAsync(1_000);
     const ending = drafts.begin(10);
     drafts.keep(10, EMPTY);
     drafts.finish(10, "answer", ending, true);
     answers[1]?.(view("At nine", 1));
-    await vi.advanceTimersByTimeAsync(0);
+    await vi.advanceTimersByTimeAsync(1_000);
     expect(drafts.find(10)).toEqual(EMPTY);
     answers[2]?.(null);
     await vi.advanceTimersByTimeAsync(0);
     expect(drafts.find(10)).toEqual(EMPTY);
     expect(answers).toHaveLength(3);
+  });
+
+  it("stands beside newer words where another page's were never shown here, though that page is known", async () => {
+    const first = page();
+    first.keep(11, draft("Elsewhere"));
+    const second = page();
+    second.look(11);
+    // Saved by the first page before the second opened its conversation: nothing of it lies on the device.
+    vi.setSystemTime(Date.now() + 60_000);
+    second.keep(10, draft("Hi"));
+    vi.spyOn(writingApi, "save").mockRejectedValueOnce(new ApiError(409, "draft_changed", "no", {}, null));
+    vi.spyOn(writingApi, "load").mockResolvedValue({ mine: view("A long answer", 4, { writer: first.writer }), others: [], planned: [] });
+    await second.load(10);
+    expect(second.find(10).text).toBe("Hi");
+    expect(second.asides.get(10)?.text).toBe("A long answer");
+  });
+
+  it("is asked for once at a time, and once more for all that asked meanwhile", async () => {
+    const answers: (() => void)[] = [];
+    const ask = vi.spyOn(writingApi, "load").mockImplementation(() => new Promise((resolve) => answers.push(() => resolve({ mine: null, others: [], planned: [] }))));
+    const drafts = page();
+    const waiting = [drafts.load(10), drafts.load(10), drafts.load(10)];
+    expect(ask).toHaveBeenCalledTimes(1);
+    answers[0]?.();
+    await vi.advanceTimersByTimeAsync(0);
+    expect(ask).toHaveBeenCalledTimes(2);
+    answers[1]?.();
+    await Promise.all(waiting);
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(ask).toHaveBeenCalledTimes(2);
   });
 
   it("is left alone while its message is on its way, and ends with it", async () => {

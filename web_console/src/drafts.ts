@@ -95,10 +95,10 @@ const goesOn = (longer: Draft, shorter: Draft) =>
 
 /**
  * What the copy is after the hub has been asked. The newer words win, those that are overtaken stand beside them, and words that
- * only one side has are never lost. `isSibling`: the hub's came from another page of this browser, so that whoever typed since saw
- * them before their eyes: they were written over, and need not be kept.
+ * only one side has are never lost. `wasShown`: the hub's were before the eyes of whoever typed since, for they came from another page
+ * of this browser: they were written over, and need not be kept.
  */
-export function reconciled(copy: Copy, view: DraftView | null, isSibling = false): Copy {
+export function reconciled(copy: Copy, view: DraftView | null, wasShown = false): Copy {
   const theirs = draftOf(view);
   const version = view?.version ?? 0;
   if (version === copy.version && view !== null) return copy;
@@ -110,7 +110,7 @@ export function reconciled(copy: Copy, view: DraftView | null, isSibling = false
   if (isEmpty(theirs) || goesOn(mine, theirs)) return kept;
   if (goesOn(theirs, mine)) return taken;
   const isMineNewer = copy.typedAt !== null && view !== null && Date.parse(copy.typedAt) >= Date.parse(view.updated_at);
-  if (isMineNewer) return isSibling ? kept : { ...kept, aside: theirs };
+  if (isMineNewer) return wasShown ? kept : { ...kept, aside: theirs };
   return { ...taken, aside: mine };
 }
 
@@ -135,6 +135,8 @@ const TRY_AGAIN_MS = 5_000;
 const SAVE_FOUND_AFTER_MS = 3_000;
 /** What another open page has typed: it saves that itself within a second, however slow the line; if it does not, it is gone. */
 const SAVE_FOREIGN_AFTER_MS = 15_000;
+/** An answer that was overtaken on its way is asked for again after this. */
+const ASK_AGAIN_MS = 1_000;
 /** Somebody who types is saved every second; nobody reads along that closely. */
 const ASK_EVERY_MS = 2_000;
 
@@ -179,10 +181,13 @@ export const useDrafts = defineStore("drafts", () => {
   const foreign = new Set<number>();
   /** What a save that was under way when its message left did to the draft is the hub's to say. */
   const unsure = new Set<number>();
-  /** Other pages of this browser that have written a copy: what one shows, all do. */
-  const siblings = new Set<string>();
+  /** What another page of this browser had typed when it was shown here last: its writer, and the time of its last key. */
+  const shown = new Map<number, { writer: string; typedAt: string }>();
   /** How often the hub has said what stands in a draft: an answer that was asked for before the last time may be older than it. */
   const tellings = new Map<number, number>();
+  /** Questions under way: one for each conversation, so that no answer is older than what is held. */
+  const loads = new Map<number, { again: boolean; run: Promise<void> }>();
+  const pauses = new Set<ReturnType<typeof setTimeout>>();
   let asking: ReturnType<typeof setTimeout> | undefined;
 
   const userId = () => hub.user?.id ?? 0;
@@ -195,15 +200,20 @@ export const useDrafts = defineStore("drafts", () => {
     const held = copies.get(id);
     if (held) return held;
     const stored = localStorage.getItem(keyOf(userId(), id));
-    meet(stored);
+    isShown(id, stored);
     const copy = read(stored);
     copies.set(id, copy);
     return copy;
   }
 
-  function meet(stored: string | null): void {
-    const by = stored ? (JSON.parse(stored) as { writer?: string }).writer : undefined;
-    if (by && by !== writer) siblings.add(by);
+  function isShown(id: number, stored: string | null): void {
+    const { writer: by, typedAt } = (stored ? JSON.parse(stored) : {}) as { writer?: string; typedAt?: string | null };
+    if (by && by !== writer && typedAt) shown.set(id, { writer: by, typedAt });
+  }
+  /** What the hub has there was before the eyes of whoever types here. */
+  function wasShown(id: number, view: DraftView | null): boolean {
+    const seen = shown.get(id);
+    return view !== null && seen?.writer === view.writer && Date.parse(view.updated_at) <= Date.parse(seen.typedAt);
   }
 
   const find = (id: number): Draft => wordsOf(copyOf(id));
@@ -243,7 +253,7 @@ export const useDrafts = defineStore("drafts", () => {
   function drop(id: number): void {
     const had = copies.get(id);
     forgetTimer(id);
-    for (const each of [copies, states, asides, taken, others, leaving]) each.delete(id);
+    for (const each of [copies, states, asides, taken, others, leaving, shown, tellings, loads]) each.delete(id);
     for (const each of [foreign, unsure]) each.delete(id);
     localStorage.removeItem(keyOf(userId(), id));
     if (had && !isEmpty(had)) replaced.value = { conversationId: id };
@@ -324,14 +334,45 @@ export const useDrafts = defineStore("drafts", () => {
   }
 
   /** What is being written there, asked for. */
-  async function load(id: number): Promise<void> {
-    const before = tellingsOf(id);
-    const writing = await writingApi.load(id);
-    // It was overtaken on its way: what has been saved, sent or given back since would be undone on the screen.
-    if (tellingsOf(id) !== before) return load(id);
-    others.set(id, writing.others);
-    hub.learnStanding(id, writing.planned);
-    adopt(id, writing.mine);
+  function load(id: number): Promise<void> {
+    const under = loads.get(id);
+    if (under) {
+      under.again = true;
+      return under.run;
+    }
+    const mine = { again: false, run: Promise.resolve() };
+    loads.set(id, mine);
+    mine.run = ask(id, mine).finally(() => loads.get(id) === mine && loads.delete(id));
+    return mine.run;
+  }
+
+  function pause(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => {
+        pauses.delete(timer);
+        resolve();
+      }, ms);
+      pauses.add(timer);
+    });
+  }
+
+  async function ask(id: number, mine: { again: boolean }): Promise<void> {
+    do {
+      mine.again = false;
+      const before = tellingsOf(id);
+      const writing = await writingApi.load(id);
+      // Dropped meanwhile, or somebody else has signed in.
+      if (loads.get(id) !== mine) return;
+      others.set(id, writing.others);
+      hub.learnStanding(id, writing.planned);
+      if (tellingsOf(id) === before) adopt(id, writing.mine);
+      else {
+        // It was overtaken on its way: what has been saved, sent or given back since would be undone on the screen.
+        mine.again = true;
+        await pause(ASK_AGAIN_MS);
+        if (loads.get(id) !== mine) return;
+      }
+    } while (mine.again);
   }
 
   function adopt(id: number, view: DraftView | null): void {
@@ -343,7 +384,7 @@ export const useDrafts = defineStore("drafts", () => {
     if (foreign.has(id) && isDirty(before)) return later(id, SAVE_AFTER_MS);
     // A message that was it is on its way: it ends with that, and until then nothing is newer.
     if (isLeaving(id) && isEmpty(before)) return;
-    const after = reconciled(before, view, view !== null && siblings.has(view.writer));
+    const after = reconciled(before, view, wasShown(id, view));
     put(id, after, !areSame(before, after));
     if (isDirty(after)) later(id, saving.has(id) || before.version !== after.version ? SAVE_AFTER_MS : SAVE_FOUND_AFTER_MS);
   }
@@ -486,7 +527,7 @@ export const useDrafts = defineStore("drafts", () => {
     () => hub.user?.id,
     () => {
       copies.clear();
-      for (const each of [states, asides, taken, others, foreign]) each.clear();
+      for (const each of [states, asides, taken, others, foreign, shown, tellings, loads]) each.clear();
     },
   );
 
@@ -494,7 +535,6 @@ export const useDrafts = defineStore("drafts", () => {
   function overtaken(event: StorageEvent): void {
     const id = Number(KEY.exec(event.key ?? "")?.[2]);
     if (!id || event.key !== keyOf(userId(), id) || !copies.has(id)) return;
-    meet(event.newValue);
     // It has the hub's version of it already.
     if (event.newValue === null && !isHere(read(event.oldValue))) return;
     const before = copyOf(id);
@@ -512,6 +552,7 @@ export const useDrafts = defineStore("drafts", () => {
       return persist(id, ours);
     }
     const after: Copy = { ...told, ...known };
+    isShown(id, event.newValue);
     // Whoever typed it saves it.
     if (!areSame(before, after)) {
       foreign.add(id);
@@ -540,6 +581,7 @@ export const useDrafts = defineStore("drafts", () => {
     window.removeEventListener("storage", overtaken);
     window.removeEventListener("pagehide", part);
     timers.forEach((timer) => clearTimeout(timer));
+    pauses.forEach((timer) => clearTimeout(timer));
     clearTimeout(asking);
   });
 

@@ -217,11 +217,15 @@ export const usePhone = defineStore("phone", () => {
   }
   const learn = (after: CallView) => hub.learn({ kind: "call.changed", call: after });
 
-  /** At once for whoever speaks, and for the others when the hub has it. */
+  let muting: Promise<unknown> = Promise.resolve();
+  /** At once for whoever speaks; the hub is told in the order of the presses, whatever else it is doing with the call. */
   async function mute(muted: boolean): Promise<void> {
     carrier?.setMuted(muted);
+    const callId = call.value?.id;
+    const told = muting.then(() => (call.value?.id === callId ? act((id) => api.muteCall(id, muted)) : null));
+    muting = told.catch(() => undefined);
     try {
-      await act((id) => api.muteCall(id, muted));
+      await told;
     } catch (error) {
       carrier?.setMuted(leg.value?.muted ?? false);
       throw error;

@@ -26,7 +26,7 @@ export function useEditor<V extends { version: number }, D>(current: Readonly<Re
 
   watch(current, (now) => {
     // What was saved here may come over the live line before the answer does; it is nobody else's.
-    if (JSON.stringify(drafted(now)) === JSON.stringify(draft.value)) return hold(now);
+    if (JSON.stringify(drafted(now)) === JSON.stringify(draft.value)) return isHeld(now);
     if (JSON.stringify(drafted(now)) !== saved.value) {
       if (!isChanged.value) return reset();
       // They are told, so what they save then replaces it.
@@ -37,6 +37,10 @@ export function useEditor<V extends { version: number }, D>(current: Readonly<Re
 
   function hold(view: V | null): void {
     draft.value = drafted(view);
+    isHeld(view);
+  }
+  /** It has what stands here, which goes on standing. */
+  function isHeld(view: V | null): void {
     saved.value = JSON.stringify(draft.value);
     seenVersion.value = view?.version ?? null;
     changedElsewhere.value = false;

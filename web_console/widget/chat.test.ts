@@ -66,6 +66,7 @@ describe("the visitor's line", () => {
     Socket.all = [];
     localStorage.clear();
     sessionStorage.clear();
+    sessionStorage.clear();
   });
   afterEach(() => {
     vi.useRealTimers();
@@ -97,6 +98,7 @@ describe("the visitor's line", () => {
   it("tells who the visitor is on the next page, if there was no line on this one, and once", async () => {
     const before = chat();
     before.identify({ name: "Ani", phone: "+37491000812", email: "" });
+    expect(JSON.stringify({ ...localStorage })).not.toContain("Ani"); // it ends with the tab
     const after = chat();
     expect(after.isKnown).toBe(true);
     after.connect();
@@ -228,6 +230,7 @@ describe("a survey", () => {
     });
     Socket.all = [];
     localStorage.clear();
+    sessionStorage.clear();
     sessionStorage.clear();
   });
   afterEach(() => {

@@ -114,7 +114,7 @@ export class Chat {
   private readThrough = 0;
   private receivedThrough = 0;
   private reading = false;
-  // Said by the visitor before there was a line; kept, for the next page of the site.
+  // Said by the visitor before there was a line; kept for the next page of the site in this tab. Another tab's are its own.
   private details: Details | null = null;
   private useSince = true;
   private scores: Record<string, Score> = {};
@@ -138,7 +138,7 @@ export class Chat {
     this.unsent = new UnsentQueue(`${this.key} unsent`);
     this.readThrough = recall<number>(`${this.key} read`) ?? 0;
     this.scores = recall<Record<string, Score>>(`${this.key} scores`) ?? {};
-    this.details = recall<Details>(`${this.key} details`);
+    this.details = recall<Details>(`${this.key} details`, "sessionStorage");
   }
 
   get server(): string {
@@ -643,7 +643,7 @@ export class Chat {
 
   private keepDetails(details: Details | null): void {
     this.details = details;
-    remember(`${this.key} details`, details);
+    remember(`${this.key} details`, details, "sessionStorage");
   }
 
   private tellRead(): void {

@@ -11,7 +11,8 @@ interface View {
 const drafted = (from: View | null) => ({ name: from?.name ?? "" });
 const begun = () => {
   const current = ref<View | null>({ name: "Support", version: 1, counted: 0 });
-  return { current, editor: useEditor(current, drafted) };
+  const busy = ref(false);
+  return { current, busy, editor: useEditor(current, drafted, busy) };
 };
 
 describe("an editor", () => {
@@ -38,6 +39,20 @@ describe("an editor", () => {
     current.value = { name: "Mine", version: 2, counted: 0 };
     await nextTick();
     expect([editor.draft.value.name, editor.changedElsewhere.value, editor.isChanged.value, editor.seenVersion.value]).toEqual(["Mine", false, false, 2]);
+  });
+
+  it("keeps what is typed while it is being saved, as the next change", async () => {
+    const { current, busy, editor } = begun();
+    editor.draft.value.name = "Mine";
+    busy.value = true;
+    editor.draft.value.name = "Mine, too";
+    // The live line may be first with it.
+    current.value = { name: "Mine", version: 2, counted: 0 };
+    await nextTick();
+    expect([editor.changedElsewhere.value, editor.isChanged.value, editor.seenVersion.value]).toEqual([false, true, 2]);
+    busy.value = false;
+    editor.taken({ name: "Mine", version: 2, counted: 0 });
+    expect([editor.draft.value.name, editor.isChanged.value, editor.seenVersion.value]).toEqual(["Mine, too", true, 2]);
   });
 
   it("calls no conflict what is not edited", async () => {

@@ -16,17 +16,33 @@ export interface Editor<V, D> {
   taken: (view: V) => void;
 }
 
-/** `drafted`: the part of the view that is edited, a copy; of null, what a new thing begins with. */
-export function useEditor<V extends { version: number }, D>(current: Readonly<Ref<V | null>>, drafted: (from: V | null) => D): Editor<V, D> {
+/**
+ * `drafted`: the part of the view that is edited, a copy; of null, what a new thing begins with. `busy`: it is being saved as it stood
+ * when that began; what is typed meanwhile is the next change.
+ */
+export function useEditor<V extends { version: number }, D>(current: Readonly<Ref<V | null>>, drafted: (from: V | null) => D, busy: Readonly<Ref<boolean>>): Editor<V, D> {
   const draft = ref(drafted(current.value)) as Ref<D>;
   const saved = ref(JSON.stringify(draft.value));
   const seenVersion = ref(current.value?.version ?? null);
   const changedElsewhere = ref(false);
   const isChanged = computed(() => JSON.stringify(draft.value) !== saved.value);
 
+  /** What is on its way to the hub. */
+  let sent: string | null = null;
+  watch(
+    busy,
+    (isBusy) => {
+      if (isBusy) sent = JSON.stringify(draft.value);
+      // Whoever saved is told first.
+      else setTimeout(() => (sent = busy.value ? sent : null));
+    },
+    { flush: "sync" },
+  );
+
   watch(current, (now) => {
     // What was saved here may come over the live line before the answer does; it is nobody else's.
-    if (JSON.stringify(drafted(now)) === JSON.stringify(draft.value)) return isHeld(now);
+    const told = JSON.stringify(drafted(now));
+    if (told === JSON.stringify(draft.value) || (busy.value && told === sent)) return isHeld(now);
     if (JSON.stringify(drafted(now)) !== saved.value) {
       if (!isChanged.value) return reset();
       // They are told, so what they save then replaces it.
@@ -39,14 +55,20 @@ export function useEditor<V extends { version: number }, D>(current: Readonly<Re
     draft.value = drafted(view);
     isHeld(view);
   }
-  /** It has what stands here, which goes on standing. */
+  /** It is what was saved; what stands here goes on standing. */
   function isHeld(view: V | null): void {
-    saved.value = JSON.stringify(draft.value);
+    saved.value = JSON.stringify(drafted(view));
     seenVersion.value = view?.version ?? null;
     changedElsewhere.value = false;
   }
   const reset = () => hold(current.value);
-  const taken = (view: V) => hold(view);
+  function taken(view: V): void {
+    const isTypedOn = sent !== null && sent !== JSON.stringify(draft.value);
+    // A new thing gets a page of its own.
+    if (isTypedOn && current.value !== null) isHeld(view);
+    else hold(view);
+    sent = null;
+  }
 
   return { draft, isChanged, changedElsewhere, seenVersion, reset, taken };
 }

@@ -297,7 +297,7 @@ async def test_a_customer_is_erased_and_the_card_says_so(hub: Hub, people: Peopl
 
 
 async def test_what_is_in_the_way_of_an_erasure_is_told_before_with_its_ids(
-    hub: Hub, people: People, as_admin: Caller, as_anna: Caller
+    hub: Hub, people: People, call: Call, as_admin: Caller, as_anna: Caller
 ) -> None:
     customer_id = await customer(hub, people, "Ani")
     request_id = (await as_admin.post(f"/customers/{customer_id}/data-requests", body("erasure"))).json()["id"]
@@ -318,6 +318,14 @@ async def test_what_is_in_the_way_of_an_erasure_is_told_before_with_its_ids(
         return tx.insert(tables.customer_import, {**file, "created_at": now})
 
     import_id = await hub.database.transaction(disturb)
+    # What is not theirs to see is in their way as well, without its number and its name.
+    role = {"name": "Data officer", "base": "supervisor", "permissions": ["customers.privacy"]}
+    role_id = (await as_admin.post("/roles", role)).json()["id"]
+    await as_admin.patch(f"/users/{people.supervisor.id}", {"role_id": role_id})
+    as_officer = await call(people.supervisor)
+    nameless = {"code": "import_open", "conversation_id": None, "import_id": None, "file_name": None}
+    assert (await as_officer.get(path)).json()["in_the_way"][3:] == [nameless]
+
     told = (await as_admin.get(path)).json()["in_the_way"]
     assert [(one["code"], one["conversation_id"], one["import_id"], one["file_name"]) for one in told] == [
         ("call_live", conversation_id, None, None),

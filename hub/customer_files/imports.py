@@ -17,7 +17,7 @@ nothing. The file and what was read from it hold other people's data: they are f
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any
@@ -33,8 +33,9 @@ from hub.customer_files.lines import Known, Line
 from hub.customer_files.reading import Examined
 from hub.domain.card import LINE_LIMIT, read_facts
 from hub.domain.countries import COUNTRIES
-from hub.domain.events import SUPERVISORS, CustomerImportMoved, user_topic
+from hub.domain.events import SUPERVISORS, CustomerImportMoved, CustomerImportRemoved, user_topic
 from hub.domain.fields import Subject
+from hub.domain.permissions import Permission
 from hub.domain.sentences import Sentence, from_json, from_text, to_json, to_text
 from hub.domain.values import Role
 from hub.domain.views import ImportProgressView, ImportState
@@ -169,6 +170,7 @@ def remove(tx: Tx, viewer: Viewer | None, import_id: int) -> str | None:
     """With its lines; what it brought stays. Returns the key of its file, to be deleted after the commit."""
     row = _access(tx, viewer, import_id, "new", "tried", "paused", "done", "failed")
     tx.execute(delete(tables.customer_import).where(_i.id == row.id))
+    tx.emit(CustomerImportRemoved(row.id), _topics(row))
     _note(tx, viewer, "removed", row)
     return str(row.file_key) if row.file_key else None
 
@@ -269,6 +271,13 @@ def _open_to(viewer: Viewer | None) -> list[ColumnElement[bool]]:
     return [] if viewer is None or viewer.covers(Role.SUPERVISOR) else [_i.created_by == viewer.user_id]
 
 
+def load_visible(tx: Tx, viewer: Viewer, import_ids: Collection[int]) -> set[int]:
+    """Those of these that the viewer may look at."""
+    if not viewer.may(Permission.IMPORT_CUSTOMERS):
+        return set()
+    return {row.id for row in tx.rows(select(_i.id).where(_i.id.in_(import_ids), *_open_to(viewer)))}
+
+
 def _check(tx: Tx, viewer: Viewer | None, row: Row[Any]) -> None:
     faults = _faults(tx, viewer, row.columns, mapping_of(row), options_of(row))
     if faults:
@@ -322,8 +331,11 @@ def _move(tx: Tx, import_id: int, state: ImportState, **values: Any) -> None:
 def tell(tx: Tx, import_id: int) -> None:
     """How far it is, to who brought it and to supervisors. Counts alone: neither the file's name nor anybody in it."""
     row = load_import(tx, import_id)
-    topics = {SUPERVISORS} | ({user_topic(row.created_by)} if row.created_by is not None else set())
-    tx.emit(CustomerImportMoved(progress_of(row)), topics)
+    tx.emit(CustomerImportMoved(progress_of(row)), _topics(row))
+
+
+def _topics(row: Row[Any]) -> set[str]:
+    return {SUPERVISORS} | ({user_topic(row.created_by)} if row.created_by is not None else set())
 
 
 def progress_of(row: Row[Any]) -> ImportProgressView:
@@ -515,9 +527,8 @@ def forget(tx: Tx, import_id: int) -> bool:
     row = tx.first(select(_i.state).where(_i.id == import_id).with_for_update())
     if row is None or row.state in ("trying", "running"):
         return False
-    state = row.state if row.state in ("done", "failed") else "failed"
-    values: dict[str, Any] = {"file_key": None, "sample": [], "state": state}
-    tx.execute(update(tables.customer_import).where(_i.id == import_id).values(version=_i.version + 1, **values))
+    state: ImportState = row.state if row.state in ("done", "failed") else "failed"
+    _move(tx, import_id, state, file_key=None, sample=[])
     return True
 
 

@@ -143,6 +143,15 @@ class CustomerImportMoved:
 
 
 @dataclass(frozen=True, slots=True)
+class CustomerImportRemoved:
+    """Somebody removed an import of customers, with its file; what it brought stays."""
+
+    KIND: ClassVar[str] = "customer_import.removed"
+    import_id: int
+    kind: Literal["customer_import.removed"] = "customer_import.removed"
+
+
+@dataclass(frozen=True, slots=True)
 class CallChanged:
     """A call has begun, moved on or ended, or a leg of it. Whoever may see its conversation or takes part sees it."""
 
@@ -431,6 +440,7 @@ HubEvent = (
     | ConversationHidden
     | CustomerChanged
     | CustomerImportMoved
+    | CustomerImportRemoved
     | CallChanged
     | OfferMade
     | OfferEnded

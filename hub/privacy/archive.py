@@ -3,8 +3,8 @@
     README.txt                    what is what, in the customer's language, else in that of whoever makes it
     customer.json                 card, addresses, consents, what they are called elsewhere, activities, tasks, merges
     timeline.html                 the card in words and everything that was said, to be read by people, in the same language;
-                                  texts are text there. Its lines are those of a transcript (timeline.transcripts)
-    conversations/ID.json         the same for programs: lines, mails with their HTML, calls, surveys with answers
+                                  texts are text there. Its lines are those of a transcript (timeline.transcripts), and scores
+    conversations/ID.json         the same for programs: lines, mails with their HTML, forms, calls, surveys with answers
     attachments/ID-name           files
     recordings/ID.ogg             calls and voice mails
 
@@ -30,6 +30,8 @@ from sqlalchemy import Row, Select, select, update
 
 from hub.agents.viewer import Viewer
 from hub.domain.fields import FieldKind, Subject
+from hub.domain.states import AttachmentState
+from hub.domain.values import Happening
 from hub.domain.views import CustomFieldView, EntryView
 from hub.errors import Conflict, NotFound, OperatorError, Unavailable
 from hub.privacy import requests
@@ -389,6 +391,9 @@ async def _conversation(database: Database, wanted: Wanted, row: Row[Any]) -> As
             told["mail"] = mail
         if files:
             told["files"] = files
+        if line.happening == Happening.FORM.value:
+            # What they filled in before a chat is not the line's text.
+            told["answers"] = (line.data or {}).get("answers")
         yield glue + _dump(told)
         glue = b",\n"
     yield b"\n]}\n"
@@ -425,7 +430,9 @@ async def _timeline(database: Database, wanted: Wanted, words: Words, card: Mapp
                 return [*_name_files(entry), *of_call]
 
             which = _e.conversation_id == conversation_id
-            return transcripts.load_page(tx, head, which, after, with_notes=wanted.with_notes, remarks=remarks)
+            return transcripts.load_page(
+                tx, head, which, after, with_notes=wanted.with_notes, with_scores=True, remarks=remarks
+            )
 
         async for part in transcripts.said(database, transcripts.Form.HTML, head, load, below="h3"):
             yield part
@@ -433,8 +440,11 @@ async def _timeline(database: Database, wanted: Wanted, words: Words, card: Mapp
 
 
 def _name_files(entry: EntryView) -> list[str]:
-    """Those that a mail's HTML shows, too: here it does not."""
-    return [f"attachments/{file.id}-{_safe(file.name)}" for file in entry.attachments]
+    """Those that a mail's HTML shows, too: here it does not. What never came, or is still on its way, lies nowhere here."""
+    return [
+        f"attachments/{file.id}-{_safe(file.name)}" if file.state is AttachmentState.STORED else file.name
+        for file in entry.attachments
+    ]
 
 
 def _load_recorded(tx: Tx, conversation_id: int) -> dict[int, list[str]]:

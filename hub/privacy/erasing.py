@@ -36,6 +36,7 @@ from sqlalchemy import Row, Select, delete, func, select, text, update
 from sqlalchemy.exc import DBAPIError
 
 from hub.agents.viewer import Viewer
+from hub.customer_files import imports as customer_imports
 from hub.domain.events import (
     FACT_KINDS,
     SUPERVISORS,
@@ -99,16 +100,24 @@ _HINDERS: Mapping[Hindrance, str] = {
     "sending": "a message to this customer is planned or on its way in conversation #{id}; cancel it, or wait",
     "import_open": "the import {file} is not finished, and may name this customer; run it or remove it first",
 }
+# Where whoever asks may not see what it is.
+_HINDERS_UNSEEN: Mapping[Hindrance, str] = {
+    "call_live": "a call with this customer goes on in a conversation that you may not see, or is being written up",
+    "conversations_open": "a conversation that you may not see is open; it must be resolved first",
+    "sending": "a message to this customer is planned or on its way in a conversation that you may not see",
+    "import_open": "an import that you may not see is not finished, and may name this customer",
+}
 # Of each kind; whoever sees to these asks again.
 _MOST_NAMED = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Obstacle:
-    """What goes on still. `id`: of the conversation; of the import, where it is `import_open`."""
+    """What goes on still. `id`: of the conversation; of the import, where it is `import_open`. None: something that whoever
+    asks may not see; all of a kind are one."""
 
     code: Hindrance
-    id: int
+    id: int | None
     file_name: str | None = None
 
 
@@ -143,7 +152,7 @@ def begin(tx: Tx, viewer: Viewer, request_id: int, *, name: str, expected_versio
     tx.lock_conversations(theirs)
     # One whose time comes at this very moment has told people of it, or does not.
     tx.rows(select(_t.id).where(_t.customer_id.in_(ids)).order_by(_t.id).with_for_update())
-    _check_nothing_goes_on(tx, ids)
+    _check_nothing_goes_on(tx, viewer, ids)
     topics = _topics(tx, ids)
     until = tx.scalar(select(func.max(tables.event.c.seq))) or 0
     work: dict[str, Any] = {"until": until, "seq": 0, "since": None, "channels": [], "files": [], "recordings": []}
@@ -201,7 +210,7 @@ def check(tx: Tx, viewer: Viewer, request_id: int) -> list[Obstacle]:
     row = requests.load(tx, viewer, request_id)
     if row.kind != "erasure" or row.state != "open":
         raise Conflict("this is no open request for erasure", code="request_state")
-    return _find_obstacles(tx, _cards(tx, row.living_id))
+    return _find_obstacles(tx, viewer, _cards(tx, row.living_id))
 
 
 def _cards(tx: Tx, customer_id: int) -> list[int]:
@@ -209,7 +218,8 @@ def _cards(tx: Tx, customer_id: int) -> list[int]:
     return [customer_id, *(each.id for each in tx.rows(select(_cu.id).where(_cu.merged_into == customer_id)))]
 
 
-def _find_obstacles(tx: Tx, ids: Collection[int]) -> list[Obstacle]:
+def _find_obstacles(tx: Tx, viewer: Viewer, ids: Collection[int]) -> list[Obstacle]:
+    """Whoever may erase a customer need not see all of it: what is not theirs to see is told without its name and number."""
     of_theirs = _conversations(ids)
     call, outbox, planned, imports = tables.call.c, tables.outbox.c, tables.planned_message.c, tables.customer_import.c
     live = select(call.conversation_id).where(call.conversation_id.in_(of_theirs), call.ended_at.is_(None))
@@ -225,19 +235,30 @@ def _find_obstacles(tx: Tx, ids: Collection[int]) -> list[Obstacle]:
         ("sending", leaving.union(waiting)),
     )
     for code, query in named:
-        some = tx.execute(query.distinct() if isinstance(query, Select) else query).scalars()
-        found += [Obstacle(code, each) for each in sorted(some)[:_MOST_NAMED]]
+        some = sorted(tx.execute(query.distinct() if isinstance(query, Select) else query).scalars())
+        seen = conversations.load_visible(tx, viewer, some)
+        found += _named(code, {each: None for each in some if each in seen}, is_more=len(seen) < len(some))
     unfinished = select(imports.id, imports.file_name).where(
         imports.file_key.is_not(None), imports.state.not_in(_IMPORT_IS_OVER)
     )
-    rows = tx.rows(unfinished.order_by(imports.id).limit(_MOST_NAMED))
-    return found + [Obstacle("import_open", row.id, row.file_name) for row in rows]
+    files = {row.id: row.file_name for row in tx.rows(unfinished.order_by(imports.id))}
+    theirs = customer_imports.load_visible(tx, viewer, files)
+    open_files = {each: name for each, name in files.items() if each in theirs}
+    return found + _named("import_open", open_files, is_more=len(theirs) < len(files))
 
 
-def _check_nothing_goes_on(tx: Tx, ids: Collection[int]) -> None:
-    first = next(iter(_find_obstacles(tx, ids)), None)
+def _named(code: Hindrance, seen: Mapping[int, str | None], *, is_more: bool) -> list[Obstacle]:
+    """`seen`: names of files by the ids. `is_more`: there are others, which are not the viewer's to see."""
+    named = [Obstacle(code, each, name) for each, name in seen.items()][:_MOST_NAMED]
+    return [*named, Obstacle(code, None)] if is_more else named
+
+
+def _check_nothing_goes_on(tx: Tx, viewer: Viewer, ids: Collection[int]) -> None:
+    first = next(iter(_find_obstacles(tx, viewer, ids)), None)
     if first is None:
         return
+    if first.id is None:
+        raise Conflict(_HINDERS_UNSEEN[first.code], code=first.code)
     words = _HINDERS[first.code].format(id=first.id, file=first.file_name)
     raise Conflict(words, code=first.code, fields={"id": str(first.id)})
 

@@ -1,11 +1,12 @@
 """What was said in a conversation, as a document of its own: to print, to keep, to send to the customer. Written while it
 is sent, page by page.
 
-It has messages, calls and what was filled in before a chat; what only the house is concerned with (who had it, where it
-waited) is left out, and so is a blind copy. Notes come along where they are asked for. What was written stands indented in a
-text, so that no message can look like another's.
+It has messages, calls, voice messages and what was filled in before a chat; what only the house is concerned with (who had
+it, where it waited) is left out, and so is a blind copy. Notes come along where they are asked for. What was written stands
+indented in a text, so that no message can look like another's.
 
-The file that a customer gets of their data tells what was said by the same lines (privacy.archive).
+The file that a customer gets of their data tells what was said by the same lines, and their scores as well (privacy.archive).
+A transcript has none: it is the talk alone.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from sqlalchemy import ColumnElement, select
 from hub.agents.viewer import Viewer
 from hub.domain.mail import SpanKind
 from hub.domain.states import Delivery
-from hub.domain.values import AuthorKind, Direction, EntryKind, Happening
+from hub.domain.values import AuthorKind, Direction, EntryKind, Happening, SurveyKind
 from hub.domain.views import CallView, EntryView
 from hub.store import tables
 from hub.store.database import Database, Tx
@@ -75,7 +76,9 @@ class Words:
     note: str
     call: str
     missed_call: str
+    voice_message: str
     filled_in: str
+    scored: str
     file: str
     failed: str
     uncertain: str
@@ -90,7 +93,9 @@ _WORDS: Mapping[Language, Words] = {
         note="Note",
         call="Call, {minutes}:{seconds:02}",
         missed_call="Call, nobody spoke",
+        voice_message="Voice message, {minutes}:{seconds:02}",
         filled_in="Filled in before the chat",
+        scored="Score: {score} of {most}",
         file="File: {name}",
         failed="Was not delivered",
         uncertain="It is not known whether this was delivered",
@@ -103,7 +108,9 @@ _WORDS: Mapping[Language, Words] = {
         note="Նշում",
         call="Զանգ, {minutes}:{seconds:02}",
         missed_call="Զանգ, ոչ ոք չի խոսել",
+        voice_message="Ձայնային հաղորդագրություն, {minutes}:{seconds:02}",
         filled_in="Լրացվել է զրույցից առաջ",
+        scored="Գնահատական՝ {score} (առավելագույնը՝ {most})",
         file="Ֆայլ՝ {name}",
         failed="Չի հասել հասցեատիրոջը",
         uncertain="Հայտնի չէ՝ հասե՞լ է հասցեատիրոջը",
@@ -116,7 +123,9 @@ _WORDS: Mapping[Language, Words] = {
         note="შენიშვნა",
         call="ზარი, {minutes}:{seconds:02}",
         missed_call="ზარი, არავის უსაუბრია",
+        voice_message="ხმოვანი შეტყობინება, {minutes}:{seconds:02}",
         filled_in="შეივსო ჩატის წინ",
+        scored="შეფასება: {score} (მაქსიმუმ {most})",
         file="ფაილი: {name}",
         failed="ადრესატამდე ვერ მივიდა",
         uncertain="უცნობია, მივიდა თუ არა ადრესატამდე",
@@ -129,7 +138,9 @@ _WORDS: Mapping[Language, Words] = {
         note="Qeyd",
         call="Zəng, {minutes}:{seconds:02}",
         missed_call="Zəng, heç kim danışmayıb",
+        voice_message="Səsli mesaj, {minutes}:{seconds:02}",
         filled_in="Çatdan əvvəl doldurulub",
+        scored="Qiymət: {score} (ən çox {most})",
         file="Fayl: {name}",
         failed="Çatdırılmayıb",
         uncertain="Çatdırılıb-çatdırılmadığı məlum deyil",
@@ -142,7 +153,9 @@ _WORDS: Mapping[Language, Words] = {
         note="Нотатка",
         call="Дзвінок, {minutes}:{seconds:02}",
         missed_call="Дзвінок, ніхто не говорив",
+        voice_message="Голосове повідомлення, {minutes}:{seconds:02}",
         filled_in="Заповнено перед чатом",
+        scored="Оцінка: {score} з {most}",
         file="Файл: {name}",
         failed="Не доставлено",
         uncertain="Невідомо, чи доставлено",
@@ -155,7 +168,9 @@ _WORDS: Mapping[Language, Words] = {
         note="Заметка",
         call="Звонок, {minutes}:{seconds:02}",
         missed_call="Звонок, никто не говорил",
+        voice_message="Голосовое сообщение, {minutes}:{seconds:02}",
         filled_in="Заполнено перед чатом",
+        scored="Оценка: {score} из {most}",
         file="Файл: {name}",
         failed="Не доставлено",
         uncertain="Неизвестно, доставлено ли",
@@ -224,8 +239,8 @@ def load_house(tx: Tx) -> tuple[str, ZoneInfo]:
 
 
 def language_of(*wanted: str | None) -> Language:
-    """The first of these that is spoken here, by its first two letters; else English."""
-    return next((each for one in wanted for each in LANGUAGES if each == (one or "")[:2].lower()), "en")
+    """The first of these that is spoken here, by what stands before its hyphen ("kab" is not Georgian); else English."""
+    return next((each for one in wanted for each in LANGUAGES if each == (one or "").partition("-")[0].lower()), "en")
 
 
 def words_in(language: Language) -> Words:
@@ -274,12 +289,15 @@ def load_page(
     after: Place,
     *,
     with_notes: bool,
+    with_scores: bool = False,
     remarks: Remarks | None = None,
 ) -> Page | None:
-    """Of the entries `which`, oldest first, and where the next begins; None at the end."""
+    """Of the entries `which`, oldest first, and where the next begins; None at the end. `with_scores`: also what the customer
+    answered to surveys."""
     words = words_in(head.language)
     kinds = [EntryKind.MESSAGE.value, *([EntryKind.NOTE.value] if with_notes else [])]
-    is_said = _e.kind.in_(kinds) | _e.happening.in_([Happening.CALL.value, Happening.FORM.value])
+    told = [Happening.CALL.value, Happening.FORM.value, *([Happening.SCORED.value] if with_scores else [])]
+    is_said = _e.kind.in_(kinds) | _e.happening.in_(told)
     entries = conversations.load_entries(tx, conversations.entry_page_after(which & is_said, after, _PAGE))
     if not entries:
         return None
@@ -325,6 +343,10 @@ def _line(words: Words, head: Head, entry: EntryView, text: str, remarks: list[s
     elif entry.happening is Happening.FORM:
         is_theirs = True
         who, text = f"{customer} · {words.filled_in}", str(entry.data.get("answers") or "")
+    elif entry.happening is Happening.SCORED:
+        # Its text is the comment. A score without its scale says nothing.
+        most = SurveyKind(str(entry.data["survey"])).scale[-1]
+        who = f"{customer} · {words.scored.format(score=entry.data['score'], most=most)}"
     is_note = entry.kind is EntryKind.NOTE
     return _Line(
         at=entry.at.astimezone(head.zone),
@@ -337,11 +359,17 @@ def _line(words: Words, head: Head, entry: EntryView, text: str, remarks: list[s
 
 
 def _called(words: Words, call: CallView) -> str:
+    """How long they talked, and what was said after the tone, also if its recording is there no more."""
+    told = [_timed(words.voice_message, each.duration_s) for each in call.recordings if each.kind == "voicemail"]
     if call.answered_at is None:
-        return words.missed_call
+        return "\n".join(told) or words.missed_call
     end = call.hung_up_at or call.ended_at or call.state_since
-    minutes, seconds = divmod(max(0, int((end - call.answered_at).total_seconds())), 60)
-    return words.call.format(minutes=minutes, seconds=seconds)
+    return "\n".join([_timed(words.call, (end - call.answered_at).total_seconds()), *told])
+
+
+def _timed(words: str, duration_s: float) -> str:
+    minutes, seconds = divmod(max(0, int(duration_s)), 60)
+    return words.format(minutes=minutes, seconds=seconds)
 
 
 # --- written down -------------------------------------------------------------------------------------------------------

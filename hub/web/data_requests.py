@@ -132,7 +132,8 @@ async def erase_customer(context: Context, request_id: int, body: EraseCustomer)
     """`name`: the customer's, as it stands on the card. Everything that says who they were is gone with the answer; what
     lies in files and logs goes in the minutes after it, and the request stands at `erasing` until then. Figures stay as
     they are. 409 `conversations_open`, `call_live`, `sending`, `import_open`: see to that first (`fields.id`: of the
-    conversation or import; erase-check names all of it); `request_state`; `database_busy`: try again later."""
+    conversation or import, if you may see it; erase-check names all of it); `request_state`; `database_busy`: try again
+    later."""
     row = await context.hub.database.transaction(
         erasing.begin, context.viewer, request_id, name=body.name, expected_version=body.expected_version
     )

@@ -3581,7 +3581,8 @@ class EraseCustomer(Request):
 
 
 class EraseObstacle(Answer):
-    """What goes on still: `conversation_id`, or (`import_open`) `import_id` and `file_name`."""
+    """What goes on still: `conversation_id`, or (`import_open`) `import_id` and `file_name`; none of them: what it is, you
+    may not see."""
 
     code: Literal["call_live", "conversations_open", "sending", "import_open"]
     conversation_id: int | None

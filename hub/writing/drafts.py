@@ -36,6 +36,9 @@ _d, _c = tables.draft.c, tables.conversation.c
 
 # Untouched in a conversation that has been resolved for so long a draft is of no more use; nor is one that was taken over.
 KEPT_FOR = timedelta(days=14)
+# What was typed where the line was lost is no older than this when it comes: two pages know by the time whose words are the
+# newer, but so does the sweep, which would take at once what a device brings that was away for longer than KEPT_FOR.
+OLDEST_WHEN_SAVED = timedelta(days=1)
 # Rows without words, for pages that slept: a console that was away for longer asks anew anyway.
 EMPTY_KEPT_FOR = timedelta(days=30)
 _STEP = 500
@@ -128,8 +131,8 @@ def save(
     writer: str,
 ) -> DraftView:
     """Keeps them. Conflict `draft_changed` if another page of the same person wrote, sent or emptied it since; files that
-    are gone are left out. `typed_at`: by this, not by when they came, two pages know whose words are the newer. NotFound
-    for whoever may not see the conversation."""
+    are gone are left out. `typed_at`: by this, not by when they came, two pages know whose words are the newer; it counts
+    as OLDEST_WHEN_SAVED at most. NotFound for whoever may not see the conversation."""
     conversations.check_is_own(conversations.access_conversation(tx, viewer, conversation_id))
     row = _lock(tx, conversation_id, viewer.user_id)
     if row is not None and row.version != expected_version:
@@ -141,7 +144,7 @@ def save(
         attachment_ids=tuple(each for each in words.attachment_ids if each in there),
         note_attachment_ids=tuple(each for each in words.note_attachment_ids if each in there),
     )
-    at = tx.now if typed_at is None else min(typed_at, tx.now)
+    at = tx.now if typed_at is None else max(min(typed_at, tx.now), tx.now - OLDEST_WHEN_SAVED)
     _write(tx, conversation_id, viewer.user_id, row, kept, writer, at)
     view = load_of(tx, conversation_id, viewer.user_id)
     assert view is not None

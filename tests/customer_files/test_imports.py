@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -18,6 +19,7 @@ from hub.customer_files.lines import LineReader
 from hub.customer_files.reading import Record, examine
 from hub.customer_files.running import Importer
 from hub.domain.consent import Purpose
+from hub.domain.events import SUPERVISORS, user_topic
 from hub.domain.fields import FieldKind, FieldOption, Subject
 from hub.domain.values import ContactKind, Role
 from hub.domain.views import CustomerView
@@ -194,6 +196,19 @@ async def test_a_refusal_that_names_no_address_holds_at_all_of_them(desk: Desk) 
     points = (await desk.everybody())["Ani"].contact_points
     said = {(point.kind, word.channel, word.purpose, word.given) for point in points for word in point.consents}
     assert said == {("phone", "phone", purpose, False) for purpose in Purpose}
+
+
+async def test_that_it_is_removed_or_forgotten_is_told_to_whoever_was_told_of_it(scene: Scene, desk: Desk) -> None:
+    removed, forgotten = await desk.upload("Name\nAni\n"), await desk.upload("Name\nBob\n")
+    await desk.database.transaction(imports.remove, desk.viewer, removed)
+    assert await desk.database.transaction(imports.forget, forgotten)
+    first, second = [each for each in await scene.events() if each.kind.startswith("customer_import.")]
+    topics = frozenset({SUPERVISORS, user_topic(desk.viewer.user_id)})
+    assert (first.kind, first.topics) == ("customer_import.removed", topics)
+    assert json.loads(first.body)["import_id"] == removed
+    assert (second.kind, second.topics) == ("customer_import.moved", topics)
+    progress = json.loads(second.body)["progress"]
+    assert (progress["id"], progress["state"]) == (forgotten, "failed")
 
 
 async def test_pausing_keeps_the_place_and_a_second_process_does_not_take_part(desk: Desk) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import zlib
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from sqlalchemy import insert, select
 from hub.agents import audit
 from hub.agents.viewer import Viewer
 from hub.calls.views import load_calls
+from hub.domain.permissions import Permission
 from hub.domain.states import ConversationStatus
 from hub.domain.values import ContactKind, Happening, Role
 from hub.errors import Conflict, InvalidInput, NotFound
@@ -328,6 +330,49 @@ async def test_what_goes_on_is_seen_to_first(scene: Scene, admin: Viewer) -> Non
     assert wrong.value.fields == {"name": "is not the name on the card"}
     assert (await scene.row(tables.data_request, id=request_id))["state"] == "open"
     assert "Hello" in [row["text"] for row in await scene.rows(tables.entry, conversation_id=conversation_id)]
+
+
+async def test_what_is_not_theirs_to_see_is_in_the_way_without_its_number_and_name(
+    scene: Scene, admin: Viewer, clock: FrozenClock
+) -> None:
+    seen = await solved(scene, admin, "Hello", sender="ani")
+    elsewhere = await scene.queue("Elsewhere")
+    others = []
+    for name in ("second", "third"):
+        channel_id = await scene.channel(name, "loopback")
+        others.append(await scene.opened("Hello again", sender="ani", channel_id=channel_id))
+        await scene.set(tables.conversation, {"queue_id": elsewhere}, id=others[-1])
+    assert {await owner_of(scene, each) for each in others} == {await owner_of(scene, seen)}
+    file = {"file_name": "secret.csv", "file_key": "k", "size_bytes": 1, "encoding": "utf-8", "delimiter": ","}
+    file |= {"columns": [], "sample": [], "mapping": [], "options": {}, "state": "new", "total": 1}
+
+    def upload(tx: Tx) -> int:
+        return tx.insert(tables.customer_import, {**file, "created_by": admin.user_id, "created_at": tx.now})
+
+    import_id = await scene.database.transaction(upload)
+    request_id = await asked(scene, admin, await owner_of(scene, seen))
+    permissions = frozenset({Permission.PRIVACY, Permission.IMPORT_CUSTOMERS})
+    officer = replace(await scene.agent("Nare"), granted=permissions)
+
+    async def told(who: Viewer) -> list[tuple[str, int | None, str | None]]:
+        found = await scene.database.read(erasing.check, who, request_id)
+        return [(each.code, each.id, each.file_name) for each in found]
+
+    of_admin = [("conversations_open", each, None) for each in others]
+    assert await told(admin) == [*of_admin, ("import_open", import_id, "secret.csv")]
+    nameless = [("conversations_open", None, None), ("import_open", None, None)]
+    assert await told(officer) == nameless
+    opened: dict[str, object] = {"status": "open", "resolved_at": None, "queued_since": clock.now}
+    await scene.set(tables.conversation, opened, id=seen)
+    assert await told(officer) == [("conversations_open", seen, None), *nameless]
+    await scene.set(tables.conversation, {"status": "resolved", "resolved_at": clock.now, "queued_since": None})
+    for who, fields in ((admin, {"id": str(import_id)}), (officer, {})):
+        with pytest.raises(Conflict) as refused:
+            await scene.database.transaction(erasing.begin, who, request_id, name="ani")
+        assert (refused.value.code, refused.value.fields) == ("import_open", fields)
+        assert ("secret.csv" in str(refused.value)) is (who is admin)
+    await scene.set(tables.customer_import, {"created_by": officer.user_id})
+    assert await told(officer) == [("import_open", import_id, "secret.csv")]
 
 
 async def test_what_comes_in_at_that_very_moment_goes_to_somebody_new_or_is_seen_to_first(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, get_args
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -206,6 +207,62 @@ async def test_it_has_calls_and_how_long_they_were(scene: Scene, agent: Viewer, 
     missed = await line.call_in("+37477000001")
     await line.ends(missed, Party.CUSTOMER)
     assert "    Call, nobody spoke\n" in await read(scene, agent, (await line.conversation(missed))["id"])
+
+
+async def test_what_was_said_after_the_tone_is_no_call_in_which_nobody_spoke(
+    scene: Scene, agent: Viewer, clock: FrozenClock
+) -> None:
+    await scene.channel("phone", "phone")
+    line = Line(scene)
+    missed = await line.call_in("+37477000001")
+    await line.ends(missed, Party.CUSTOMER)
+    conversation_id = (await line.conversation(missed))["id"]
+    record = {"call_id": missed, "kind": "voicemail", "provider_id": "RE1", "state": "stored", "duration_s": 72.4}
+
+    def leave(tx: Tx) -> None:
+        tx.insert(tables.recording, {**record, "file_key": "k", "started_at": tx.now, "created_at": tx.now})
+
+    await scene.database.transaction(leave)
+    assert "    Voice message, 1:12\n" in (text := await read(scene, agent, conversation_id))
+    assert "nobody spoke" not in text
+    for language in transcripts.LANGUAGES:
+        assert ", 1:12\n" in await read(scene, agent, conversation_id, language=language)
+    # The tone came after a talk that was cut off; and what was said there is deleted by now.
+    await scene.set(tables.recording, {"state": "deleted", "file_key": None})
+    begun = scene.database.clock()
+    await scene.set(tables.call, {"answered_at": begun, "hung_up_at": begun + timedelta(seconds=65)}, id=missed)
+    assert "    Call, 1:05\n    Voice message, 1:12\n" in await read(scene, agent, conversation_id)
+
+
+async def test_scores_are_for_whoever_asks_for_them_with_their_scale(scene: Scene, agent: Viewer) -> None:
+    conversation_id = await scene.opened("Thanks")
+    view = await scene.database.read(conversations.load_conversation, conversation_id)
+
+    def score(tx: Tx) -> None:
+        line = {"conversation_id": view.id, "customer_id": view.customer_id, "kind": "event", "direction": "in"}
+        line |= {"author_kind": "customer", "author_name": "Old name", "text": "Slow.", "at": tx.now}
+        tx.insert(tables.entry, {**line, "happening": "scored", "data": {"survey": "nps", "score": 0}})
+
+    await scene.database.transaction(score)
+    assert "Slow." not in await read(scene, agent, conversation_id)
+    for language in transcripts.LANGUAGES:
+        head = transcripts.Head("", "Ani", "", language, ZoneInfo("UTC"))
+
+        def load(tx: Tx, after: transcripts.Place, head: transcripts.Head = head) -> transcripts.Page | None:
+            its = tables.entry.c.conversation_id == conversation_id
+            return transcripts.load_page(tx, head, its, after, with_notes=False, with_scores=True)
+
+        said = b"".join([part async for part in transcripts.said(scene.database, Form.TEXT, head, load)]).decode()
+        words = transcripts.words_in(language).scored.format(score=0, most=10)
+        assert ("0" in words, "10" in words) == (True, True)
+        assert f"  Ani · {words}\n    Slow.\n" in said
+
+
+def test_a_language_is_told_by_all_of_its_letters() -> None:
+    wanted = ["hy", "HY-AM", "kab", "kab-Latn", "rue", "fr", "", None]
+    found = [transcripts.language_of(each) for each in wanted]
+    assert found == ["hy", "hy", "en", "en", "en", "en", "en", "en"]
+    assert transcripts.language_of("kab", "uk-UA") == "uk"
 
 
 def test_it_has_the_languages_of_the_card() -> None:

@@ -196,6 +196,66 @@ async def test_a_file_that_is_gone_is_named(hub: Hub, people: People, as_admin: 
         assert archive.read("missing.txt").decode().startswith("attachments/")
 
 
+async def test_the_page_names_as_files_only_what_lies_in_the_archive(
+    hub: Hub, people: People, as_admin: Caller
+) -> None:
+    customer_id = await customer(hub, people, "Ani")
+
+    def add(tx: Tx) -> list[int]:
+        entry_id = tx.scalar(select(tables.attachment.c.entry_id))
+        file = {"entry_id": entry_id, "media_type": "image/png", "created_at": tx.now}
+        states = {"lost.png": "failed", "coming.png": "fetching"}
+        return [tx.insert(tables.attachment, {**file, "name": name, "state": state}) for name, state in states.items()]
+
+    without = await hub.database.transaction(add)
+    request_id = (await as_admin.post(f"/customers/{customer_id}/data-requests", body())).json()["id"]
+    answer = await as_admin.post(f"/data-requests/{request_id}/file")
+    with ZipFile(io.BytesIO(answer.content)) as archive:
+        (stored,) = [name for name in archive.namelist() if name.startswith("attachments/")]
+        page = archive.read("timeline.html").decode()
+        assert "missing.txt" not in archive.namelist()
+    assert stored in page
+    assert [f"attachments/{each}-" in page for each in without] == [False, False]
+    for name in ("lost.png", "coming.png"):
+        assert f": {name}<" in page
+
+
+async def test_the_file_holds_scores_and_what_was_filled_in_before_a_chat(
+    hub: Hub, people: People, as_admin: Caller
+) -> None:
+    customer_id = await customer(hub, people, "Ani")
+
+    def add(tx: Tx) -> None:
+        conversation_id = tx.scalar(select(tables.conversation.c.id))
+        line = {"conversation_id": conversation_id, "customer_id": customer_id, "kind": "event", "at": tx.now}
+        scored = {"direction": "in", "author_kind": "customer", "author_name": "Ani", "text": "Very slow."}
+        tx.insert(tables.entry, {**line, **scored, "happening": "scored", "data": {"survey": "csat", "score": 2}})
+        filled_in = {"answers": "Order: A-12", "client_id": "c1"}
+        tx.insert(
+            tables.entry,
+            {
+                **line,
+                "direction": "internal",
+                "author_kind": "system",
+                "author_name": "",
+                "text": "",
+                "happening": "form",
+                "data": filled_in,
+            },
+        )
+
+    await hub.database.transaction(add)
+    request_id = (await as_admin.post(f"/customers/{customer_id}/data-requests", body())).json()["id"]
+    answer = await as_admin.post(f"/data-requests/{request_id}/file")
+    with ZipFile(io.BytesIO(answer.content)) as archive:
+        page = archive.read("timeline.html").decode()
+        (told,) = [json.loads(archive.read(name)) for name in archive.namelist() if "conversations/" in name]
+    assert "Ani · Score: 2 of 5</b></small><p>Very slow.</p>" in page
+    assert "Order: A-12" in page
+    answers = [line["answers"] for line in told["lines"] if "answers" in line]
+    assert answers == ["Order: A-12"]
+
+
 async def test_requests_are_listed_by_when_they_are_due(hub: Hub, people: People, as_admin: Caller) -> None:
     ids = [await customer(hub, people, name) for name in ("Ani", "Bob", "Cia")]
     now = hub.database.clock()
@@ -237,7 +297,7 @@ async def test_a_customer_is_erased_and_the_card_says_so(hub: Hub, people: Peopl
 
 
 async def test_what_is_in_the_way_of_an_erasure_is_told_before_with_its_ids(
-    hub: Hub, people: People, as_admin: Caller, as_anna: Caller
+    hub: Hub, people: People, call: Call, as_admin: Caller, as_anna: Caller
 ) -> None:
     customer_id = await customer(hub, people, "Ani")
     request_id = (await as_admin.post(f"/customers/{customer_id}/data-requests", body("erasure"))).json()["id"]
@@ -258,6 +318,14 @@ async def test_what_is_in_the_way_of_an_erasure_is_told_before_with_its_ids(
         return tx.insert(tables.customer_import, {**file, "created_at": now})
 
     import_id = await hub.database.transaction(disturb)
+    # What is not theirs to see is in their way as well, without its number and its name.
+    role = {"name": "Data officer", "base": "supervisor", "permissions": ["customers.privacy"]}
+    role_id = (await as_admin.post("/roles", role)).json()["id"]
+    await as_admin.patch(f"/users/{people.supervisor.id}", {"role_id": role_id})
+    as_officer = await call(people.supervisor)
+    nameless = {"code": "import_open", "conversation_id": None, "import_id": None, "file_name": None}
+    assert (await as_officer.get(path)).json()["in_the_way"][3:] == [nameless]
+
     told = (await as_admin.get(path)).json()["in_the_way"]
     assert [(one["code"], one["conversation_id"], one["import_id"], one["file_name"]) for one in told] == [
         ("call_live", conversation_id, None, None),

@@ -53,6 +53,19 @@ async def test_a_draft_is_as_old_as_its_last_key_and_never_of_tomorrow(desk: Des
     assert now <= second.updated_at < now + timedelta(minutes=10)
 
 
+async def test_words_from_a_device_that_was_away_for_weeks_are_not_swept_as_they_come(desk: Desk) -> None:
+    typed_at = desk.database.clock()
+    await desk.database.transaction(dispatcher.resolve, desk.nare, desk.id)
+    desk.clock.advance(days=40)
+    brought = await desk.database.transaction(
+        drafts.save, desk.nare, desk.id, Words("We"), expected_version=0, typed_at=typed_at, writer="phone"
+    )
+    assert desk.database.clock() - brought.updated_at <= timedelta(days=1, minutes=1)
+    assert await desk.database.transaction(drafts.sweep) == 0
+    desk.clock.advance(days=14)
+    assert await desk.database.transaction(drafts.sweep) == 1
+
+
 async def test_begin_and_end_are_events_and_the_words_between_are_not(desk: Desk) -> None:
     view = await desk.save("W")
     for text in ("We", "We w", "We will"):

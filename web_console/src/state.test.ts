@@ -106,6 +106,13 @@ describe("the reducer", () => {
     expect(apply(ringing, { kind: "offer.made", offer: offer(5) }).offers[5]?.visitor_away_since).toBeNull();
   });
 
+  it("holds how far imports are until they are removed", () => {
+    const progress = { id: 4, state: "new" as const, total: 1, done: 0, made: 0, changed: 0, same: 0, refused: 0, version: 1 };
+    const state = apply(initial(snapshot()), { kind: "customer_import.moved", progress });
+    expect(state.imports).toEqual({ 4: progress });
+    expect(apply(state, { kind: "customer_import.removed", import_id: 4 }).imports).toEqual({});
+  });
+
   it("drops a conversation that is hidden from the viewer", () => {
     const state = apply(initial(snapshot()), { kind: "conversation.hidden", conversation_id: 10 });
     expect(state.conversations.get(10)).toBeUndefined();

@@ -195,6 +195,8 @@ export function apply(state: HubState, event: HubEvent): HubState {
       return event.defaults.version < state.figureDefaults.version ? state : { ...state, figureDefaults: event.defaults };
     case "customer_import.moved":
       return { ...state, imports: newer(state.imports, event.progress.id, event.progress) };
+    case "customer_import.removed":
+      return { ...state, imports: without(state.imports, event.import_id) };
     case "figures.remaking":
       return { ...state, remaking: event.remaking };
     case "kpi_alert.changed":

@@ -217,9 +217,9 @@ _PAGES: Mapping[str, PageWords] = {
 
 
 def language_of(wanted: str | None, otherwise: str = "en") -> str:
-    """The first of the two that is spoken here, by its first two letters; else English."""
+    """The first of the two that is spoken here, by what stands before its hyphen; else English."""
     for each in (wanted, otherwise):
-        short = (each or "")[:2].lower()
+        short = (each or "").partition("-")[0].lower()
         if short in LANGUAGES:
             return short
     return "en"

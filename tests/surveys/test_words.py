@@ -12,6 +12,7 @@ def test_everything_is_said_in_every_language(kind: SurveyKind, language: str) -
     said = [words.sms(kind, language), words.keys(kind, language), words.page(language).title]
     assert all(said)
     assert words.language_of(f"{language}-XX", "") == language
+    assert words.language_of(f"{language}x", "uk") == "uk"  # a language of three letters is another one
     assert str(kind.scale[-1]) in words.letter(
         kind, language, words.asked(kind, language).question, "https://hub.test/s"
     )

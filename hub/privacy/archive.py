@@ -126,8 +126,9 @@ async def parts(database: Database, files: Files, recordings: Recordings, wanted
         yield part
     async for part in add("timeline.html", _timeline(database, wanted, words, card)):
         yield part
-    async for conversation in _pages(database, _conversations, wanted):
-        async for part in add(f"conversations/{conversation.id}.json", _conversation(database, wanted, conversation)):
+    labels = await database.read(_load_labels, Subject.CONVERSATION)
+    async for row in _pages(database, _conversations, wanted):
+        async for part in add(f"conversations/{row.id}.json", _conversation(database, wanted, labels, row)):
             yield part
     async for row in _pages(database, _attachments, wanted):
         name = f"attachments/{row.id}-{_safe(row.name)}"
@@ -376,9 +377,10 @@ async def _lines(
         after = (page[-1][0].at, page[-1][0].id)
 
 
-async def _conversation(database: Database, wanted: Wanted, row: Row[Any]) -> AsyncIterator[bytes]:
+async def _conversation(
+    database: Database, wanted: Wanted, labels: Mapping[str, str], row: Row[Any]
+) -> AsyncIterator[bytes]:
     head = {name: row._mapping[name] for name in _CONVERSATION}
-    labels = await database.read(_load_labels, Subject.CONVERSATION)
     head["field_labels"] = {key: labels[key] for key in row.fields or {} if key in labels}
     head["calls"] = await database.read(_load_calls, wanted, row.id)
     head["callbacks"] = await database.read(_load_callbacks, row.id)

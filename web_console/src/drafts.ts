@@ -193,20 +193,21 @@ export const useDrafts = defineStore("drafts", () => {
   const userId = () => hub.user?.id ?? 0;
   const isLeaving = (id: number) => (leaving.get(id) ?? 0) > 0;
   const tellingsOf = (id: number) => tellings.get(id) ?? 0;
-  const isTold = (id: number) => void tellings.set(id, tellingsOf(id) + 1);
+  const noteTelling = (id: number) => void tellings.set(id, tellingsOf(id) + 1);
   const now = () => new Date(Date.now() + hub.skew_ms).toISOString();
 
   function copyOf(id: number): Copy {
     const held = copies.get(id);
     if (held) return held;
     const stored = localStorage.getItem(keyOf(userId(), id));
-    isShown(id, stored);
+    noteShown(id, stored);
     const copy = read(stored);
     copies.set(id, copy);
     return copy;
   }
 
-  function isShown(id: number, stored: string | null): void {
+  /** What another page has typed is on the screen now. */
+  function noteShown(id: number, stored: string | null): void {
     const { writer: by, typedAt } = (stored ? JSON.parse(stored) : {}) as { writer?: string; typedAt?: string | null };
     if (by && by !== writer && typedAt) shown.set(id, { writer: by, typedAt });
   }
@@ -310,7 +311,7 @@ export const useDrafts = defineStore("drafts", () => {
     try {
       const view = await writingApi.save(id, { ...bodyOf(sent), expected_version: copy.version, typed_at: copy.typedAt, writer });
       if (!copies.has(id)) return;
-      isTold(id);
+      noteTelling(id);
       if (!unsure.has(id)) put(id, { ...copyOf(id), version: view.version, base: sent });
       if (states.get(id) === "waiting") states.set(id, isDirty(copyOf(id)) ? "saving" : "saved");
     } catch (error) {
@@ -376,7 +377,7 @@ export const useDrafts = defineStore("drafts", () => {
   }
 
   function adopt(id: number, view: DraftView | null): void {
-    isTold(id);
+    noteTelling(id);
     if (view && view.taken_by !== null && !isEmpty(draftOf({ ...view, taken_by: null, mail: null }))) taken.set(id, view);
     else taken.delete(id);
     const before = copyOf(id);
@@ -436,7 +437,7 @@ export const useDrafts = defineStore("drafts", () => {
     leaving.set(id, Math.max(0, (leaving.get(id) ?? 0) - 1));
     const copy = copyOf(id);
     const base = { ...copy.base, ...without(copy.base, part) };
-    if (isAccepted) isTold(id);
+    if (isAccepted) noteTelling(id);
     put(id, isAccepted && ended ? { ...copy, version: Math.max(copy.version, ended.version + 1), base } : copy);
     if (unsure.delete(id)) return void Promise.resolve(saving.get(id)).then(() => load(id)).catch(() => undefined);
     if (isDirty(copyOf(id))) later(id, SAVE_AFTER_MS);
@@ -541,7 +542,7 @@ export const useDrafts = defineStore("drafts", () => {
     const told = read(event.newValue);
     // Of what the hub has the later news counts, whichever page was told; who empties the copy says nothing of it.
     const hubs = event.newValue !== null && told.version > before.version ? told : before;
-    if (hubs === told) isTold(id);
+    if (hubs === told) noteTelling(id);
     const known = { version: hubs.version, base: event.newValue === null ? told.base : hubs.base };
     // So does what was typed later, and what was typed here while the other page did not know.
     const isUnknown = isDirty(before) && !areSame(before, read(event.oldValue)) && !isEmpty(before);
@@ -552,7 +553,7 @@ export const useDrafts = defineStore("drafts", () => {
       return persist(id, ours);
     }
     const after: Copy = { ...told, ...known };
-    isShown(id, event.newValue);
+    noteShown(id, event.newValue);
     // Whoever typed it saves it.
     if (!areSame(before, after)) {
       foreign.add(id);

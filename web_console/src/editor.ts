@@ -42,8 +42,8 @@ export function useEditor<V extends { version: number }, D>(current: Readonly<Re
   watch(current, (now) => {
     // What was saved here may come over the live line before the answer does; it is nobody else's.
     const told = JSON.stringify(drafted(now));
-    if (told === JSON.stringify(draft.value) || (busy.value && told === sent)) return isHeld(now);
-    if (JSON.stringify(drafted(now)) !== saved.value) {
+    if (told === JSON.stringify(draft.value) || (busy.value && told === sent)) return settle(now);
+    if (told !== saved.value) {
       if (!isChanged.value) return reset();
       // They are told, so what they save then replaces it.
       changedElsewhere.value = true;
@@ -53,10 +53,10 @@ export function useEditor<V extends { version: number }, D>(current: Readonly<Re
 
   function hold(view: V | null): void {
     draft.value = drafted(view);
-    isHeld(view);
+    settle(view);
   }
   /** It is what was saved; what stands here goes on standing. */
-  function isHeld(view: V | null): void {
+  function settle(view: V | null): void {
     saved.value = JSON.stringify(drafted(view));
     seenVersion.value = view?.version ?? null;
     changedElsewhere.value = false;
@@ -65,7 +65,7 @@ export function useEditor<V extends { version: number }, D>(current: Readonly<Re
   function taken(view: V): void {
     const isTypedOn = sent !== null && sent !== JSON.stringify(draft.value);
     // A new thing gets a page of its own.
-    if (isTypedOn && current.value !== null) isHeld(view);
+    if (isTypedOn && current.value !== null) settle(view);
     else hold(view);
     sent = null;
   }
